@@ -1,0 +1,60 @@
+"""BrainAlign: the science of aggregating Brain-Score's benchmarks. Scores in, judgements out.
+
+Names are loaded on first use, so that ``import brainalign_plugin`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .board import Board, Model
+    from .cleaning import Cleaning, clean
+    from .official import CellState, OfficialBoard
+    from .snapshot import Snapshot
+    from .snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
+    from .tree import Benchmark, BenchmarkTree
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Board": "board",
+    "Model": "board",
+    "Cleaning": "cleaning",
+    "clean": "cleaning",
+    "CellState": "official",
+    "OfficialBoard": "official",
+    "Snapshot": "snapshot",
+    "read_snapshot": "snapshot_file",
+    "snapshot_bytes": "snapshot_file",
+    "snapshot_from_bytes": "snapshot_file",
+    "Benchmark": "tree",
+    "BenchmarkTree": "tree",
+}
+
+__all__ = [
+    "Benchmark",
+    "BenchmarkTree",
+    "Board",
+    "CellState",
+    "Cleaning",
+    "Model",
+    "OfficialBoard",
+    "Snapshot",
+    "__version__",
+    "clean",
+    "read_snapshot",
+    "snapshot_bytes",
+    "snapshot_from_bytes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

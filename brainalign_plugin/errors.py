@@ -1,0 +1,45 @@
+"""Errors that the science raises, and the root of all errors of this project.
+
+::
+
+    BrainAlignError
+    ├── InputError (also a ValueError)
+    │   ├── SnapshotError      a snapshot or a snapshot file contradicts itself
+    │   ├── BoardError         a board that the asked computation cannot use
+    │   ├── SchemeError        an unknown or malformed aggregation scheme
+    │   └── ReferenceBoardError  a reference board that is absent or does not fit
+    └── ConvergenceError       an iterative fit did not converge
+
+The monitor adds its own branch (sources, store, configuration, report) in ``brainalign_monitor.errors``.
+Every message names the offending value and says what to do next.
+"""
+
+from __future__ import annotations
+
+
+class BrainAlignError(Exception):
+    """Root of every error that BrainAlign raises on purpose."""
+
+
+class InputError(BrainAlignError, ValueError):
+    """A value handed in cannot be used."""
+
+
+class SnapshotError(InputError):
+    """A snapshot, or the file that should hold one, contradicts itself."""
+
+
+class BoardError(InputError):
+    """A board is too small or too empty for the asked computation."""
+
+
+class SchemeError(InputError):
+    """An aggregation scheme is unknown or malformed."""
+
+
+class ReferenceBoardError(InputError):
+    """A reference board is absent, or does not fit the board at hand."""
+
+
+class ConvergenceError(BrainAlignError):
+    """An iterative fit stopped before it converged."""

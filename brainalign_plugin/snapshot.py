@@ -1,0 +1,291 @@
+"""Snapshot: everything a leaderboard said at one moment. The one data type that the rest of the project reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import FloatArray, IntArray, StateArray, TimeArray, frozen
+from .board import Board, Model
+from .errors import SnapshotError
+from .official import CellState, OfficialBoard, capped, official_board
+from .tree import Benchmark, BenchmarkTree, BenchmarkVersion
+
+NO_TIME = np.datetime64("NaT", "us")
+
+
+@dataclass(frozen=True, eq=False)
+class SupersededCells:
+    """Scores of benchmark versions that no longer count, one entry a cell (all arrays of shape (c,)).
+
+    Values are as published: full precision, uncapped. `row` and `column` are positions in the snapshot's models and
+    tree nodes.
+    """
+
+    row: IntArray
+    column: IntArray
+    version: IntArray
+    states: StateArray
+    scores: FloatArray
+    errors: FloatArray
+    scored_at: TimeArray
+
+    def __post_init__(self) -> None:
+        for name, dtype in _SUPERSEDED_DTYPES.items():
+            object.__setattr__(self, name, frozen(getattr(self, name), dtype))
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, which: npt.NDArray[np.bool_] | IntArray) -> SupersededCells:
+        """Select entries by mask or position."""
+        return SupersededCells(*(getattr(self, name)[which] for name in _SUPERSEDED_DTYPES))
+
+
+_SUPERSEDED_DTYPES: dict[str, npt.DTypeLike] = {
+    "row": np.int64,
+    "column": np.int64,
+    "version": np.int64,
+    "states": np.int8,
+    "scores": np.float64,
+    "errors": np.float64,
+    "scored_at": "datetime64[us]",
+}
+
+
+def no_superseded() -> SupersededCells:
+    """Return an empty table, for a board on which every benchmark has one version."""
+    return SupersededCells(*(np.empty(0, dtype=dtype) for dtype in _SUPERSEDED_DTYPES.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A leaderboard at one moment: ``n`` models, a tree of ``k`` benchmarks, and one cell for each pair.
+
+    Attributes
+    ----------
+    domain : str
+        ``vision`` or ``language``; the aggregate is the node ``average_<domain>``.
+    as_of_time : datetime
+        The moment that the board describes, with time zone.
+    source, sha256 : str
+        Where the raw body came from, and its hash in hexadecimal.
+    models : tuple of Model, length n
+        The id is the key; names repeat.
+    tree : BenchmarkTree
+        With ``k`` nodes, groups included.
+    states : ndarray of int8, shape (n, k)
+        `CellState` of each cell in the benchmark's latest version; the groups' columns are as published.
+    scores, errors : ndarray of float, shape (n, k)
+        Ceiled score and the published error; NaN where there is none. A cell has a score if and only if it is SCORED.
+    scored_at : ndarray of datetime64[us], shape (n, k)
+        When the score was made (UTC), NaT where unknown.
+    superseded : SupersededCells
+        Scores of older benchmark versions.
+    reconstructed : bool
+        True if made by `Snapshot.as_of` from a later snapshot; then nothing is published for the groups.
+    simulated : bool
+        True if the source said that it is a simulation.
+
+    Raises
+    ------
+    SnapshotError
+        If ids repeat, shapes disagree, a SCORED cell has no finite score or another cell has one.
+    """
+
+    domain: str
+    as_of_time: datetime
+    source: str
+    sha256: str
+    models: tuple[Model, ...]
+    tree: BenchmarkTree
+    states: StateArray
+    scores: FloatArray
+    errors: FloatArray
+    scored_at: TimeArray
+    superseded: SupersededCells = field(default_factory=no_superseded)
+    reconstructed: bool = False
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.as_of_time.tzinfo is None:
+            raise SnapshotError(f"as_of_time {self.as_of_time} has no time zone; give it in UTC")
+        object.__setattr__(self, "as_of_time", self.as_of_time.astimezone(UTC))
+        shape = (len(self.models), len(self.tree.nodes))
+        for name, dtype in (("states", np.int8), ("scores", float), ("errors", float), ("scored_at", "datetime64[us]")):
+            array = frozen(getattr(self, name), dtype)
+            if array.shape != shape:
+                raise SnapshotError(f"{name} has the shape {array.shape}; {shape[0]} models and {shape[1]} benchmarks need {shape}")
+            object.__setattr__(self, name, array)
+        if len(self.rows) != len(self.models):
+            raise SnapshotError("a model id occurs twice; the id is the key of a model")
+        self._check_cells()
+        if self.root not in self.tree:
+            raise SnapshotError(f"the tree has no node {self.root!r}; is {self.domain!r} the right domain?")
+
+    def _check_cells(self) -> None:
+        if not np.isin(self.states, list(CellState)).all():
+            raise SnapshotError(f"a cell has the state {int(self.states.max())}; known are {[int(s) for s in CellState]}")
+        wrong = (self.states == CellState.SCORED) != np.isfinite(self.scores)
+        if wrong.any() or np.isinf(self.scores).any():
+            row, column = np.argwhere(wrong | np.isinf(self.scores))[0]
+            raise SnapshotError(
+                f"model {self.models[row].id} on {self.tree.nodes[column].type_id!r} is "
+                f"{CellState(int(self.states[row, column])).name} with the score {self.scores[row, column]}; "
+                "only SCORED cells have a score, and it is finite"
+            )
+
+    @property
+    def root(self) -> str:
+        """The node that Brain-Score ranks by."""
+        return f"average_{self.domain}"
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The neural and the behavioural node."""
+        return f"neural_{self.domain}", f"behavior_{self.domain}"
+
+    @cached_property
+    def rows(self) -> dict[int, int]:
+        """Position of each model id in `models`."""
+        return {model.id: i for i, model in enumerate(self.models)}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Snapshot):
+            return NotImplemented
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in _PLAIN_FIELDS)
+            and all(_same(getattr(self, name), getattr(other, name)) for name in _CELL_FIELDS)
+            and all(_same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in _SUPERSEDED_DTYPES)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.domain, self.as_of_time, self.sha256))
+
+    def official(self) -> OfficialBoard:
+        """Recompute Brain-Score's aggregate and rank, and measure how far they are from the published ones."""
+        return official_board(self.tree, self.scores, self.states, self.root, has_published=not self.reconstructed)
+
+    def board(self, root: str | None = None) -> Board:
+        """Return the leaves under ``root`` (the ranked aggregate if None), scores capped to [0, 1], as a `Board`."""
+        top = self.root if root is None else root
+        leaves = self.tree.leaves(top)
+        columns = [self.tree.index[leaf] for leaf in leaves]
+        return Board(
+            domain=self.domain,
+            models=self.models,
+            tree=self.tree.pruned(leaves, root=top),
+            leaves=leaves,
+            scores=capped(self.tree, self.scores)[:, columns],
+            states=self.states[:, columns],
+            errors=self.errors[:, columns],
+        )
+
+    def as_of(self, moment: date | datetime) -> Snapshot:
+        """Reconstruct the board as it stood at an earlier moment, from the cells' own times.
+
+        A cell counts if it was scored strictly before 00:00 UTC of the date (or before the moment given). The tree
+        is that of this snapshot: what it looked like earlier is not published. Of a benchmark with several versions
+        the latest one that had opened by then counts; a version opens when its window does, or, without a window,
+        with its first SCORED cell. A model is on the board once it has a cell that is SCORED or FAILED. Nothing is
+        published for the groups of a reconstructed board.
+
+        Parameters
+        ----------
+        moment : date or datetime
+            A datetime without a time zone is read as UTC.
+
+        Raises
+        ------
+        SnapshotError
+            If the moment is later than this snapshot knows of.
+        """
+        until = _utc(moment)
+        if until > self.as_of_time:
+            raise SnapshotError(
+                f"the board as of {until:%Y-%m-%d %H:%M} UTC is later than this snapshot of "
+                f"{self.as_of_time:%Y-%m-%d %H:%M} UTC; ask for an earlier date or take a newer snapshot"
+            )
+        limit = np.datetime64(until.replace(tzinfo=None), "us")
+        states, scores, errors, scored_at = (np.array(getattr(self, name)) for name in _CELL_FIELDS)
+        leaf = np.array([node.is_leaf for node in self.tree.nodes], dtype=bool)
+        _blank(states, scores, errors, scored_at, ~leaf[None, :] | ~(scored_at < limit))
+        older = self.superseded.take(np.flatnonzero(self.superseded.scored_at < limit))
+        nodes = list(self.tree.nodes)
+        for column in np.flatnonzero(leaf):
+            cells = np.flatnonzero(older.column == column)
+            versions = _opened(nodes[column], limit, states[:, column], scored_at[:, column], older.take(cells))
+            nodes[column] = replace(nodes[column], versions=versions)
+            counts = nodes[column].version
+            if counts != self.tree.nodes[column].version:
+                states[:, column], scores[:, column] = CellState.NEVER, np.nan
+                errors[:, column], scored_at[:, column] = np.nan, NO_TIME
+                now = cells[older.version[cells] == counts]
+                for name, array in zip(_CELL_FIELDS, (states, scores, errors, scored_at), strict=True):
+                    array[older.row[now], column] = getattr(older, name)[now]
+        in_force = np.array([node.version for node in nodes])
+        older = older.take(np.flatnonzero(older.version < in_force[older.column]))
+        present = (states != CellState.NEVER).any(axis=1)
+        present[older.row[older.states != CellState.NEVER]] = True
+        kept = np.flatnonzero(present)
+        older = older.take(present[older.row])
+        return replace(
+            self,
+            as_of_time=until,
+            models=tuple(replace(self.models[i], published_rank=None) for i in kept),
+            tree=BenchmarkTree(tuple(nodes)),
+            states=states[kept],
+            scores=scores[kept],
+            errors=errors[kept],
+            scored_at=scored_at[kept],
+            superseded=replace(older, row=np.searchsorted(kept, older.row)),
+            reconstructed=True,
+        )
+
+
+_PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")
+_CELL_FIELDS = ("states", "scores", "errors", "scored_at")
+
+
+def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fM"))
+
+
+def _blank(
+    states: StateArray, scores: FloatArray, errors: FloatArray, scored_at: TimeArray, where: npt.NDArray[np.bool_]
+) -> None:
+    states[where], scores[where], errors[where], scored_at[where] = CellState.NEVER, np.nan, np.nan, NO_TIME
+
+
+def _opened(
+    node: Benchmark, limit: np.datetime64, states: StateArray, scored_at: TimeArray, older: SupersededCells
+) -> tuple[BenchmarkVersion, ...]:
+    """Versions of a leaf that had opened before ``limit``; the first one, not yet open, if none had."""
+    opened = []
+    for version in sorted(node.versions, key=lambda v: v.version):
+        if version.version == node.version:
+            times = scored_at[states == CellState.SCORED]
+        else:
+            times = older.scored_at[(older.version == version.version) & (older.states == CellState.SCORED)]
+        start = times.min() if times.size else NO_TIME
+        if version.valid_from is not None:
+            start = np.datetime64(_utc(version.valid_from).replace(tzinfo=None), "us")
+        if start < limit:
+            closes = version.valid_to
+            ended = closes is not None and np.datetime64(_utc(closes).replace(tzinfo=None), "us") < limit
+            opened.append(version if ended else replace(version, valid_to=None))
+    if not opened and node.versions:
+        first = min(node.versions, key=lambda v: v.version)
+        opened.append(replace(first, valid_from=None, valid_to=None))
+    return tuple(opened)
+
+
+def _utc(moment: date | datetime) -> datetime:
+    if isinstance(moment, datetime):
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)

@@ -1,0 +1,120 @@
+"""Errors of the monitor, each with the exit code of the commands that end with it.
+
+::
+
+    BrainAlignError
+    ├── MonitorError                        1   anything below, and what has no better name
+    │   ├── ConfigError                     3   a setting is missing or wrong
+    │   ├── SourceError                     4   the leaderboard could not be read
+    │   │   ├── UnreachableError            4   no answer: refused, unknown host, time-out, deadline
+    │   │   ├── HttpStatusError             4   an answer other than 200
+    │   │   ├── RedirectError               4   sent to another host
+    │   │   ├── BodyTooLargeError           4   larger than the cap, packed or unpacked
+    │   │   └── PayloadError                5   an answer that is not a leaderboard; refused whole
+    │   │       ├── EmptyPayloadError       5   nothing in it
+    │   │       ├── TruncatedPayloadError   5   torn off
+    │   │       ├── NotJsonError            5   not JSON, a web page for example
+    │   │       ├── PayloadShapeError       5   JSON of another shape
+    │   │       └── ShrunkenBoardError      5   lost more than a third of its models
+    │   ├── StoreError                      6   the store could not be read or written
+    │   └── ReportError                     7   the report could not be made or written
+    └── InputError (brainalign_plugin)      8   a value handed in cannot be used
+"""
+
+from __future__ import annotations
+
+from brainalign_plugin.errors import BrainAlignError, InputError
+
+
+class MonitorError(BrainAlignError):
+    """Root of the monitor's errors."""
+
+    exit_code = 1
+
+
+class ConfigError(MonitorError):
+    """A setting is missing or wrong."""
+
+    exit_code = 3
+
+
+class SourceError(MonitorError):
+    """The leaderboard could not be read."""
+
+    exit_code = 4
+
+
+class UnreachableError(SourceError):
+    """No answer within the deadline."""
+
+
+class HttpStatusError(SourceError):
+    """The server answered with a status other than 200."""
+
+    def __init__(self, message: str, status: int, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+
+class RedirectError(SourceError):
+    """The server pointed to another host."""
+
+
+class BodyTooLargeError(SourceError):
+    """The body exceeds the cap, as sent or unpacked."""
+
+
+class PayloadError(SourceError):
+    """The body is not a leaderboard, and is refused whole.
+
+    Attributes
+    ----------
+    body : bytes
+        What was received, to be kept for inspection.
+    """
+
+    exit_code = 5
+
+    def __init__(self, message: str, body: bytes) -> None:
+        super().__init__(message)
+        self.body = body
+
+
+class EmptyPayloadError(PayloadError):
+    """The body holds nothing, or no models."""
+
+
+class TruncatedPayloadError(PayloadError):
+    """The body ends too early."""
+
+
+class NotJsonError(PayloadError):
+    """The body is not JSON."""
+
+
+class PayloadShapeError(PayloadError):
+    """The body is JSON, but not of the shape that the site publishes."""
+
+
+class ShrunkenBoardError(PayloadError):
+    """The board lost more than a third of its models since the last good one."""
+
+
+class StoreError(MonitorError):
+    """The store could not be read or written."""
+
+    exit_code = 6
+
+
+class ReportError(MonitorError):
+    """The report could not be made or written."""
+
+    exit_code = 7
+
+
+def exit_code(error: BrainAlignError) -> int:
+    """Exit code of a command that ends with this error."""
+    if isinstance(error, MonitorError):
+        return error.exit_code
+    return 8 if isinstance(error, InputError) else 1

@@ -1,0 +1,276 @@
+"""The benchmarks of a simulated leaderboard, paper by paper, and the default board.
+
+Every identifier is invented. They follow the field's form ``AuthorYear[.region]-metric``, so that whatever reads
+regions, papers and metrics out of real identifiers works on them too, but no author of these names exists.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, get_args
+
+from brainalign_plugin.errors import InputError
+
+Part = Literal["neural", "behavior", "engineering"]
+Range = tuple[float, float]
+
+PARTS: tuple[Part, ...] = get_args(Part)
+OPENING = date(2020, 8, 27)
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Benchmarks that were published, arrive and are run together.
+
+    Parameters
+    ----------
+    name
+        Key of the paper's random streams, for example ``"Simulon2020"``.
+    part
+        Part of the tree that the leaves hang under.
+    leaves
+        One path per leaf below the part's node, levels separated by ``/``, the leaf's identifier last:
+        ``"V1/Simulon2020/Simulon2020-sf_bandwidth"``.
+    arrives
+        Day from whose 00:00 UTC on models are run on the leaves.
+    mean, sd, error
+        Bounds between which each leaf draws, uniformly, the mean and the standard deviation over models of its
+        noise-free score, and the standard deviation of its measurement error; all in score units.
+    part_loading, paper_loading
+        Mean and standard deviation of the leaves' loadings on the factor of their part, and on each of the paper's own.
+    factors
+        Number of the paper's own latent factors.
+    first_run
+        Chance that a model submitted after the arrival is run on the paper.
+    rerun
+        Chance that a model submitted before the arrival is run on it later; the others stay NEVER.
+    failure
+        Chance that a run ends as FAILED, leaf by leaf.
+    publishes_error
+        Whether the cells carry the standard deviation of their measurement error.
+    version
+        Version of the benchmarks at their arrival.
+    scale
+        Factor from the link's (0, 1) to the score. Only engineering leaves may leave the interval.
+    """
+
+    name: str
+    part: Part
+    leaves: tuple[str, ...]
+    arrives: date = OPENING
+    mean: Range = (0.3, 0.6)
+    sd: Range = (0.05, 0.1)
+    error: Range = (0.005, 0.02)
+    part_loading: Range = (0.5, 0.1)
+    paper_loading: Range = (0.0, 0.0)
+    factors: int = 0
+    first_run: float = 0.97
+    rerun: float = 0.5
+    failure: float = 0.003
+    publishes_error: bool = True
+    version: int = 1
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise InputError(f"paper {self.name!r}: part {self.part!r} is not one of {', '.join(PARTS)}")
+        if not self.leaves:
+            raise InputError(f"paper {self.name!r} has no leaves: give at least one path")
+        for path in self.leaves:
+            if not all(_IDENTIFIER.fullmatch(level) for level in path.split("/")):
+                raise InputError(f"paper {self.name!r}: {path!r} is not a path of benchmark identifiers")
+        for name in ("first_run", "rerun", "failure"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"paper {self.name!r}: {name}={getattr(self, name)!r} is not a chance in [0, 1]")
+        for name in ("mean", "sd", "error"):
+            low, high = getattr(self, name)
+            if not 0.0 <= low <= high:
+                raise InputError(f"paper {self.name!r}: {name}={(low, high)!r} is not an interval of positive numbers")
+        if self.factors < 0 or self.version < 0 or self.scale <= 0.0:
+            raise InputError(f"paper {self.name!r}: factors, version and scale must not be negative, nor scale zero")
+        if self.part != "engineering" and self.scale != 1.0:
+            raise InputError(f"paper {self.name!r}: scale={self.scale!r}, but only engineering leaves are uncapped")
+        self._check_moments()
+
+    def _check_moments(self) -> None:
+        low, high = (bound / self.scale for bound in self.mean)
+        # A variable inside (0, 1) with mean m has a variance below m (1 - m); near that bound it is a coin, not a score.
+        widest = self.sd[1] / self.scale
+        if not (0.0 < low and high < 1.0 and self.sd[0] > 0.0):
+            raise InputError(f"paper {self.name!r}: mean={self.mean!r}, sd={self.sd!r} lie outside (0, {self.scale:g})")
+        if widest > 0.8 * min((low * (1 - low)) ** 0.5, (high * (1 - high)) ** 0.5):
+            raise InputError(f"paper {self.name!r}: sd={self.sd!r} is too wide for mean={self.mean!r}: lower it")
+
+
+_FIELDS = {
+    "field_size": ("summation_field", "surround_diameter"),
+    "surround": ("suppression_index",),
+    "frequency": ("peak_sf", "sf_bandwidth", "sf_selective"),
+    "orientation": (
+        "pref_or",
+        "circular_variance",
+        "cv_bandwidth_ratio",
+        "cv_difference",
+        "or_bandwidth",
+        "or_selective",
+        "orth_pref_ratio",
+    ),
+    "texture": ("texture_index", "abs_texture_index"),
+    "magnitude": ("max_noise", "max_texture", "max_dc"),
+    "selectivity": ("texture_selectivity", "texture_sparseness", "variance_ratio", "modulation_ratio"),
+}
+_DISTORTIONS = (
+    "colour contrast cueconflict edge eidolonI eidolonII eidolonIII falsecolour highpass lowpass phasescrambling "
+    "powerequalisation rotation silhouette sketch stylized uniformnoise"
+).split()
+
+
+def _predictivity(name: str, arrives: date, first_run: float, rerun: float, version: int) -> Paper:
+    leaves = (f"V4/{name}.V4-pls", f"IT/{name}.IT-pls")
+    return Paper(
+        name,
+        "neural",
+        leaves,
+        arrives,
+        mean=(0.35, 0.6),
+        sd=(0.035, 0.055),
+        error=(0.003, 0.012),
+        part_loading=(0.72, 0.08),
+        first_run=first_run,
+        rerun=rerun,
+        version=version,
+    )
+
+
+DEFAULT_PAPERS: tuple[Paper, ...] = (
+    Paper(
+        "Mockwell2013",
+        "neural",
+        ("V1/Mockwell2013.V1-pls", "V2/Mockwell2013.V2-pls"),
+        mean=(0.27, 0.31),
+        sd=(0.035, 0.05),
+        error=(0.006, 0.009),
+        part_loading=(0.05, 0.1),
+        paper_loading=(0.75, 0.05),
+        factors=1,
+        first_run=1.0,
+        failure=0.0,
+        version=2,
+    ),
+    Paper(
+        "Simulon2020",
+        "neural",
+        tuple(
+            f"V1/Simulon2020/V1-simulated_{group}/Simulon2020-{field}"
+            for group, fields in _FIELDS.items()
+            for field in fields
+        ),
+        date(2021, 9, 22),
+        mean=(0.5, 0.85),
+        sd=(0.07, 0.18),
+        error=(0.015, 0.045),
+        part_loading=(0.12, 0.2),
+        paper_loading=(0.12, 0.42),
+        factors=3,
+        first_run=0.98,
+        rerun=0.47,
+    ),
+    _predictivity("Ersatz2015", OPENING, first_run=1.0, rerun=1.0, version=3),
+    _predictivity("Fabrica2020", date(2020, 9, 23), first_run=0.88, rerun=0.92, version=1),
+    _predictivity("Figmenta2020", date(2020, 9, 23), first_run=0.88, rerun=0.92, version=1),
+    Paper(
+        "Chimera2024",
+        "neural",
+        ("IT/Chimera2024-ridge",),
+        date(2023, 12, 20),
+        mean=(0.5, 0.56),
+        sd=(0.08, 0.1),
+        error=(0.007, 0.01),
+        part_loading=(0.65, 0.05),
+        rerun=0.55,
+    ),
+    Paper(
+        "Reverie2019",
+        "neural",
+        ("IT/Reverie2019-ost",),
+        mean=(0.28, 0.32),
+        sd=(0.01, 0.02),
+        error=(0.02, 0.04),
+        first_run=0.95,
+        failure=0.93,
+    ),
+    Paper(
+        "Mirage2020",
+        "neural",
+        ("IT/Mirage2020.IT-pls",),
+        date(2020, 9, 23),
+        mean=(0.07, 0.09),
+        sd=(0.008, 0.01),
+        error=(0.006, 0.009),
+        first_run=0.4,
+        rerun=0.45,
+    ),
+    Paper(
+        "Illusor2021",
+        "behavior",
+        tuple(f"Illusor2021-error_consistency/Illusor2021{name}-error_consistency" for name in _DISTORTIONS),
+        date(2022, 6, 18),
+        mean=(0.1, 0.35),
+        sd=(0.07, 0.19),
+        error=(0.02, 0.05),
+        part_loading=(0.72, 0.07),
+        paper_loading=(0.52, 0.1),
+        factors=1,
+        first_run=0.9,
+        rerun=0.57,
+    ),
+    Paper(
+        "Synthetica2018",
+        "behavior",
+        ("Synthetica2018-i2n",),
+        mean=(0.4, 0.48),
+        sd=(0.08, 0.1),
+        error=(0.006, 0.01),
+        part_loading=(0.62, 0.05),
+        version=2,
+    ),
+    Paper(
+        "FabNet",
+        "engineering",
+        ("FabNet-top1", *(f"FabNet-C-top1/FabNet-C-{name}-top1" for name in ("blur", "digital", "noise", "weather"))),
+        mean=(0.3, 0.6),
+        sd=(0.1, 0.17),
+        part_loading=(0.85, 0.05),
+        first_run=0.6,
+        publishes_error=False,
+    ),
+    Paper(
+        "Illusor2021-top1",
+        "engineering",
+        tuple(f"Illusor2021-top1/Illusor2021{name}-top1" for name in ("colour", "contrast", "edge", "stylized")),
+        date(2022, 6, 16),
+        mean=(0.3, 0.7),
+        sd=(0.12, 0.2),
+        part_loading=(0.75, 0.08),
+        paper_loading=(0.4, 0.1),
+        factors=1,
+        first_run=0.9,
+        publishes_error=False,
+    ),
+    Paper(
+        "Contoura2022",
+        "engineering",
+        ("Contoura2022/Contoura2022-shape_bias", "Contoura2022/Contoura2022-relative_cost"),
+        date(2022, 10, 12),
+        mean=(0.4, 0.9),
+        sd=(0.15, 0.25),
+        part_loading=(0.3, 0.1),
+        first_run=0.95,
+        publishes_error=False,
+        scale=1.6,
+    ),
+)
