@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .aggregation import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
+    from .analysis import Analysis, analyse, analysis_json
     from .board import Board, Model
     from .cleaning import Cleaning, clean
     from .official import CellState, OfficialBoard
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Ranking": "aggregation",
+    "Scheme": "aggregation",
+    "get_scheme": "aggregation",
+    "rank_models": "aggregation",
+    "register": "aggregation",
+    "scheme_names": "aggregation",
+    "Analysis": "analysis",
+    "analyse": "analysis",
+    "analysis_json": "analysis",
     "Board": "board",
     "Model": "board",
     "Cleaning": "cleaning",
@@ -34,6 +45,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Analysis",
     "Benchmark",
     "BenchmarkTree",
     "Board",
@@ -41,10 +53,18 @@ __all__ = [
     "Cleaning",
     "Model",
     "OfficialBoard",
+    "Ranking",
+    "Scheme",
     "Snapshot",
     "__version__",
+    "analyse",
+    "analysis_json",
     "clean",
+    "get_scheme",
+    "rank_models",
     "read_snapshot",
+    "register",
+    "scheme_names",
     "snapshot_bytes",
     "snapshot_from_bytes",
 ]

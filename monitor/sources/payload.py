@@ -87,7 +87,10 @@ class SetAside:
 
 @dataclass(frozen=True, eq=False)
 class Pull:
-    """One reading of a source: the body as received, the snapshot in it, and the cells that were set aside."""
+    """One reading of a source: the body (unpacked if it came gzipped), the snapshot in it, and the cells set aside.
+
+    The snapshot's sha256 is that of `body`, so that a gzipped copy and the original are the same.
+    """
 
     body: bytes
     snapshot: Snapshot
@@ -131,7 +134,7 @@ def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: in
     text = _unpacked(body, source, max_bytes)
     if is_snapshot_document(text):
         try:
-            return Pull(body, snapshot_from_bytes(text, origin=source))
+            return Pull(text, snapshot_from_bytes(text, origin=source))
         except SnapshotError as cause:
             raise PayloadShapeError(str(cause), body) from cause
     document = _json_document(text, source, body)
@@ -144,10 +147,10 @@ def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: in
         raise EmptyPayloadError(f"{source} lists no {what}; nothing was stored, try again later", body)
     set_aside: list[SetAside] = []
     try:
-        snapshot = _snapshot(payload, source, hashlib.sha256(body).hexdigest(), received_at, set_aside)
+        snapshot = _snapshot(payload, source, hashlib.sha256(text).hexdigest(), received_at, set_aside)
     except SnapshotError as cause:
         raise PayloadShapeError(f"{source}: {cause}", body) from cause
-    return Pull(body, snapshot, tuple(set_aside))
+    return Pull(text, snapshot, tuple(set_aside))
 
 
 def _unpacked(body: bytes, source: str, max_bytes: int) -> bytes:

@@ -1,0 +1,191 @@
+"""One registry of aggregation schemes: a name, how it scales, how it combines, and what it does with missing cells."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..board import Board
+from ..errors import BoardError, SchemeError
+from ..official import CellState
+from ..scales import competition_ranks
+
+Family = Literal["tree", "cardinal", "ordinal", "latent", "reference"]
+Convention = Literal["zero", "attempted", "skip", "worst", "mean"]
+CONVENTIONS: dict[Convention, str] = {
+    "zero": "FAILED and NEVER count as a score of 0",
+    "attempted": "FAILED counts as 0, NEVER is left out",
+    "skip": "FAILED and NEVER are left out",
+    "worst": "FAILED and NEVER count as the lowest score of the benchmark, below every other rank",
+    "mean": "FAILED and NEVER take the mean score of the benchmark",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A way to aggregate a board into one score a model.
+
+    Attributes
+    ----------
+    name : str
+        The field's name for it, in capitals.
+    family : str
+    scale : str
+        What each benchmark's scores are turned into.
+    combination : str
+        How the scaled scores are combined, with the formula.
+    source : str
+        Where it is from.
+    combine : callable
+        From a board to scores of shape (n,), higher is better. NaN cells remain only under a convention that leaves
+        cells out.
+    conventions : tuple of str
+        Rules for missing cells that it supports; the first is its own.
+    """
+
+    name: str
+    family: Family
+    scale: str
+    combination: str
+    source: str
+    combine: Callable[[Board], FloatArray]
+    conventions: tuple[Convention, ...]
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.name.replace("_", "").isalnum():
+            raise SchemeError(f"a scheme is named {self.name!r}; use letters, digits and underscores")
+        if self.family not in get_args(Family):
+            raise SchemeError(f"scheme {self.name} has the family {self.family!r}; known are {', '.join(get_args(Family))}")
+        for field in ("scale", "combination", "source"):
+            if not getattr(self, field).strip():
+                raise SchemeError(f"scheme {self.name} has no {field}; say it in words")
+        if not callable(self.combine):
+            raise SchemeError(f"scheme {self.name} has no function to combine with: {self.combine!r} cannot be called")
+        unknown = [c for c in self.conventions if c not in CONVENTIONS]
+        if unknown or not self.conventions:
+            raise SchemeError(
+                f"scheme {self.name} has the conventions for missing cells {self.conventions!r}; known are "
+                f"{', '.join(CONVENTIONS)}, and at least one is needed"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Scores and competition ranks (1, 2, 2, 4; 1 is best) of ``n`` models under one scheme.
+
+    Attributes
+    ----------
+    scheme : str
+    convention : str
+        The rule for missing cells that was used; ``complete`` if the board has none.
+    ids : tuple of int, length n
+    scores : ndarray of float, shape (n,)
+    ranks : ndarray of int, shape (n,)
+    """
+
+    scheme: str
+    convention: str
+    ids: tuple[int, ...]
+    scores: FloatArray
+    ranks: IntArray
+
+    def by_id(self) -> dict[int, int]:
+        """Rank of each model id."""
+        return dict(zip(self.ids, self.ranks.tolist(), strict=True))
+
+
+_REGISTRY: dict[str, Scheme] = {}
+
+
+def register(scheme: Scheme) -> Scheme:
+    """Add a scheme under its name.
+
+    Raises
+    ------
+    SchemeError
+        If the name is taken.
+    """
+    if scheme.name in _REGISTRY:
+        raise SchemeError(f"there is already a scheme {scheme.name}; choose another name")
+    _REGISTRY[scheme.name] = scheme
+    return scheme
+
+
+def scheme_names() -> tuple[str, ...]:
+    """Names of all registered schemes, in the order of registration."""
+    return tuple(_REGISTRY)
+
+
+def get_scheme(name: str) -> Scheme:
+    """Look a scheme up by name, whatever its case.
+
+    Raises
+    ------
+    SchemeError
+        If there is none; the message suggests the nearest names.
+    """
+    for known, scheme in _REGISTRY.items():
+        if known.lower() == name.lower():
+            return scheme
+    near = difflib.get_close_matches(name.upper(), [n.upper() for n in _REGISTRY], n=3, cutoff=0.4)
+    hint = f"did you mean {', '.join(n for n in _REGISTRY if n.upper() in near)}?" if near else f"known are {', '.join(_REGISTRY)}"
+    raise SchemeError(f"there is no aggregation scheme {name!r}; {hint}")
+
+
+def fill_missing(board: Board, convention: Convention) -> Board:
+    """Apply a rule for FAILED and NEVER; cells that are left out stay NaN."""
+    scores = np.array(board.scores)
+    missing = np.isnan(scores)
+    if convention == "zero":
+        scores[missing] = 0.0
+    elif convention == "attempted":
+        scores[missing & (board.states == CellState.FAILED)] = 0.0
+    elif convention in ("worst", "mean"):
+        empty = missing.all(axis=0)
+        known = np.where(empty, 0.0, scores)
+        fill = np.nanmin(known, axis=0) if convention == "worst" else np.nanmean(known, axis=0)
+        scores = np.where(missing, fill, scores)
+    return replace(board, scores=scores)
+
+
+def rank_models(board: Board, scheme: str | Scheme, convention: Convention | None = None) -> Ranking:
+    """Aggregate a board under a scheme.
+
+    Parameters
+    ----------
+    board : Board
+        ``n`` models; complete (the cleaned board) or with missing cells.
+    scheme : str or Scheme
+    convention : str, optional
+        Rule for missing cells; the scheme's own if None. Without effect on a complete board.
+
+    Raises
+    ------
+    SchemeError
+        If the scheme is unknown or does not support the convention.
+    BoardError
+        If the board has no model or no leaf, or the scheme leaves a model without a score.
+    """
+    used = get_scheme(scheme) if isinstance(scheme, str) else scheme
+    rule = used.conventions[0] if convention is None else convention
+    if rule not in used.conventions:
+        raise SchemeError(f"{used.name} does not support {rule!r} for missing cells; it has {', '.join(used.conventions)}")
+    if not board.models or not board.leaves:
+        raise BoardError(
+            f"{used.name} was asked to rank {len(board.models)} models on {len(board.leaves)} benchmarks; "
+            "it needs at least one of each: take another snapshot or a looser cleaning"
+        )
+    complete = board.complete
+    scores = np.asarray(used.combine(board if complete else fill_missing(board, rule)), dtype=np.float64)
+    if np.isnan(scores).any():
+        nameless = board.models[int(np.flatnonzero(np.isnan(scores))[0])]
+        raise BoardError(
+            f"{used.name} gives model {nameless.id} ({nameless.name!r}) no score under {rule!r}: nothing of it was scored; "
+            "drop such models first, or choose another rule for missing cells"
+        )
+    return Ranking(used.name, "complete" if complete else rule, board.ids, scores, competition_ranks(scores))

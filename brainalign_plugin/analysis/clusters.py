@@ -1,0 +1,30 @@
+"""Which benchmarks measure alike? The order of a clustered correlation matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
+
+from ..arrays import FloatArray, IntArray
+
+
+def clustered_order(rho: FloatArray) -> IntArray:
+    """Order of the leaves in average-linkage clustering on 1 - rho, with optimal leaf ordering.
+
+    Parameters
+    ----------
+    rho : ndarray, shape (m, m)
+        Correlations; an unknown one counts as zero.
+
+    Returns
+    -------
+    ndarray of int, shape (m,)
+    """
+    if len(rho) < 3:
+        return np.arange(len(rho))
+    distance = 1 - np.nan_to_num(rho, nan=0.0)
+    np.fill_diagonal(distance, 0.0)
+    condensed = squareform(np.maximum((distance + distance.T) / 2, 0.0), checks=False)
+    order: IntArray = hierarchy.leaves_list(hierarchy.linkage(condensed, method="average", optimal_ordering=True))
+    return order.astype(np.int64)

@@ -1,0 +1,154 @@
+"""The analysis of one snapshot, and the stable JSON record of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..aggregation import Ranking, rank_models
+from ..cleaning import Cleaning, clean
+from ..official import CellState, OfficialBoard
+from ..snapshot import Snapshot
+from .agreement import Agreement, agreement, pairwise_agreement
+from .spread import Spread, node_spreads
+from .variance import ExplainedVariance, explained_variance
+
+SCHEMA = 1
+REPORTED_SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Everything that is said of one snapshot.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+    cleaning : Cleaning
+        The cleaned board and its audit log.
+    official : OfficialBoard
+        Brain-Score's aggregate, recomputed.
+    agreement : Agreement
+        On the cleaned board (complete cases).
+    pairwise : Agreement
+        On the kept leaves with all models, each pair over the models that have both.
+    spreads : dict of str to Spread
+        By node of the cleaned board's tree.
+    explained : ExplainedVariance
+        Of the average of the neural and the behavioural part, on the cleaned board.
+    rankings : dict of str to Ranking
+        The cleaned board under each scheme; empty if cleaning leaves no model.
+    """
+
+    snapshot: Snapshot
+    cleaning: Cleaning
+    official: OfficialBoard
+    agreement: Agreement
+    pairwise: Agreement
+    spreads: dict[str, Spread]
+    explained: ExplainedVariance
+    rankings: dict[str, Ranking]
+
+
+def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20) -> Analysis:
+    """Clean a snapshot and compute agreement, spread, explained variance and the ranks under the basic schemes.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    min_overlap : int
+        Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+    """
+    considered = snapshot.board()
+    cleaning = clean(considered, max_missing)
+    board = cleaning.board
+    kept = set(board.leaves)
+    on_kept_leaves = considered.take(columns=[j for j, leaf in enumerate(considered.leaves) if leaf in kept])
+    rankable = bool(board.models and board.leaves)
+    return Analysis(
+        snapshot=snapshot,
+        cleaning=cleaning,
+        official=snapshot.official(),
+        agreement=agreement(board),
+        pairwise=pairwise_agreement(on_kept_leaves, min_overlap),
+        spreads=node_spreads(board),
+        explained=explained_variance(board),
+        rankings={name: rank_models(board, name) for name in REPORTED_SCHEMES} if rankable else {},
+    )
+
+
+def analysis_json(analysis: Analysis) -> dict[str, Any]:
+    """The record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None."""
+    snapshot, cleaning = analysis.snapshot, analysis.cleaning
+    neural, behavior = snapshot.parts
+    considered = cleaning.considered
+    explained = analysis.explained.parts
+    return {
+        "schema": SCHEMA,
+        "snapshot": {
+            "domain": snapshot.domain,
+            "as_of": snapshot.as_of_time.isoformat(),
+            "models": len(snapshot.models),
+            "benchmarks": len(considered.leaves),
+            "sha256": snapshot.sha256,
+            "states": {state.name: int((considered.states == state).sum()) for state in reversed(CellState)},
+            "official_max_abs_diff": analysis.official.max_abs_diff[snapshot.root],
+        },
+        "cleaning": {
+            "max_missing": cleaning.max_missing,
+            "dropped_benchmarks": [dropped.type_id for dropped in cleaning.dropped_benchmarks],
+            "models": len(cleaning.board.models),
+            "benchmarks": len(cleaning.board.leaves),
+        },
+        "agreement": _agreement_json(analysis),
+        "spread": {part: _spread_json(analysis.spreads.get(part)) for part in (neural, behavior)},
+        "explained_variance": {
+            neural: explained[neural].r2,
+            behavior: explained[behavior].r2,
+            "null": {neural: explained[neural].null, behavior: explained[behavior].null},
+        },
+        "official": {
+            str(model.id): {"score": None if np.isnan(score) else float(score), "rank": rank}
+            for model, score, rank in zip(
+                snapshot.models, analysis.official.at(snapshot.root), analysis.official.ranks, strict=True
+            )
+        },
+        "schemes": {
+            name: {str(i): rank for i, rank in analysis.rankings[name].by_id().items()} if name in analysis.rankings else {}
+            for name in REPORTED_SCHEMES
+        },
+    }
+
+
+def _agreement_json(analysis: Analysis) -> dict[str, Any]:
+    found, pairwise = analysis.agreement, analysis.pairwise
+    return {
+        "method": "spearman",
+        "mean": found.all_pairs.mean,
+        "median": found.all_pairs.median,
+        "negative_share": found.all_pairs.negative_share,
+        "pairs": found.all_pairs.pairs,
+        "paper_balanced_mean": found.paper_balanced_mean,
+        "pairwise": {
+            "mean": pairwise.all_pairs.mean,
+            "negative_share": pairwise.all_pairs.negative_share,
+            "pairs": pairwise.all_pairs.pairs,
+            "min_overlap": pairwise.min_overlap,
+        },
+        "blocks": {"|".join(block): summary.mean for block, summary in found.blocks.items()},
+    }
+
+
+def _spread_json(spread: Spread | None) -> dict[str, float | None]:
+    if spread is None:
+        return {"sd": None, "range": None, "iqr": None}
+    return {"sd": spread.sd, "range": spread.range, "iqr": spread.iqr}
