@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from brainalign_plugin.errors import InputError
 
+from .names import HOSTILE_NAMES
 from .papers import DEFAULT_PAPERS, OPENING, Paper
 
 
@@ -25,7 +26,7 @@ class NewBenchmark:
 
 @dataclass(frozen=True)
 class NewModels:
-    """``count`` models submitted in the course of one day, ``ability`` standard deviations above the others."""
+    """``count`` models submitted within one day, ``ability`` standard deviations above the others."""
 
     on: date
     count: int
@@ -36,9 +37,9 @@ class NewModels:
 class Restatement:
     """Scores of some leaves become ``scale * old + shift + noise * N(0, 1)``.
 
-    With ``new_version`` the leaf's version rises and a share ``coverage`` of the models scored before is run again in the
-    course of the day; the others become NEVER, and the older scores stay as history. Without it the values change in
-    place and keep their times, as when a ceiling is corrected.
+    With ``new_version`` the leaf's version rises and a share ``coverage`` of the models scored before is run
+    again in the course of the day; the others become NEVER, and the older scores stay as history. Without it
+    the values change in place and keep their times, as when a ceiling is corrected.
     """
 
     on: date
@@ -52,7 +53,7 @@ class Restatement:
 
 @dataclass(frozen=True)
 class Backfill:
-    """An existing leaf is run, in the course of one day, on older models until a share ``scored`` of all has a score.
+    """Within one day an existing leaf is run on older models until a share ``scored`` of all has a score.
 
     On a leaf that most models lack this flips the decision of the cleaning and, with it, the sample.
     """
@@ -99,7 +100,8 @@ class SimulationParameters:
     models
         Number of models at the end, those of `NewModels` events not counted.
     start, end
-        First day of the board, and the day at which all models are on it. Scores go on arriving after ``end``.
+        First day of the board, and the day at which all models are on it. Scores go on arriving after
+        ``end``.
     papers
         The benchmarks; at least one paper outside engineering must arrive on ``start``.
     domain
@@ -108,13 +110,14 @@ class SimulationParameters:
         Correlation between the factors of any two parts, which is the share of their variance that a model's
         general ability makes up.
     opening_share
-        Share of the models that is submitted in the first ten days. The others come in bursts until six weeks before ``end``.
+        Share of the models that is submitted in the first ten days. The others come in bursts until six weeks
+        before ``end``.
     rerun_correlation, failure_correlation
-        How far reruns, and failures, are a matter of the model: the correlation within a model of the underlying
-        normal variables.
+        How far reruns, and failures, are a matter of the model: the correlation within a model of the
+        underlying normal variables.
     delay_days, delay_spread
-        Median, and standard deviation of the logarithm, of the time from the moment at which a model could be run on a
-        paper to its score.
+        Median, and standard deviation of the logarithm, of the time from the moment at which a model could be
+        run on a paper to its score.
     repeated_names
         Number of pairs of models that share a name.
     hostile_names
@@ -128,9 +131,9 @@ class SimulationParameters:
     end: date = date(2024, 1, 1)
     papers: tuple[Paper, ...] = DEFAULT_PAPERS
     domain: str = "vision"
-    part_correlation: float = 0.6
+    part_correlation: float = 0.65
     opening_share: float = 0.34
-    rerun_correlation: float = 0.3
+    rerun_correlation: float = 0.4
     failure_correlation: float = 0.6
     delay_days: float = 0.35
     delay_spread: float = 2.0
@@ -143,8 +146,12 @@ class SimulationParameters:
             raise InputError(f"domain={self.domain!r} is unknown: use 'vision' or 'language'")
         if self.models < 2:
             raise InputError(f"models={self.models!r}: a board needs at least two")
-        if not 0 <= 2 * self.repeated_names <= self.models:
-            raise InputError(f"repeated_names={self.repeated_names!r} pairs do not fit {self.models} models")
+        taken = len(HOSTILE_NAMES) if self.hostile_names else 0
+        if not 0 <= 2 * self.repeated_names <= self.models - taken:
+            raise InputError(
+                f"repeated_names={self.repeated_names!r} pairs and {taken} hostile names do not fit"
+                f" {self.models} models"
+            )
         for name in ("part_correlation", "opening_share", "rerun_correlation", "failure_correlation"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InputError(f"{name}={getattr(self, name)!r} lies outside [0, 1]")
@@ -154,7 +161,10 @@ class SimulationParameters:
         if (self.end - self.start).days < 60:
             raise InputError(f"end={self.end} lies less than 60 days after start={self.start}")
         if not any(paper.arrives <= self.start and paper.part != "engineering" for paper in self.papers):
-            raise InputError(f"no neural or behavioural paper arrives by the start ({self.start}): models would have no score")
+            raise InputError(
+                f"no neural or behavioural paper arrives by the start ({self.start}): models would have"
+                " no score"
+            )
         self._check_leaves()
         for event in self.events:
             self._check_event(event)
@@ -166,7 +176,9 @@ class SimulationParameters:
     def _check_leaves(self) -> None:
         names = [paper.name for paper in self.all_papers()]
         leaves = list(self._leaves())
-        groups = {level for paper in self.all_papers() for path in paper.leaves for level in path.split("/")[:-1]}
+        groups = {
+            level for paper in self.all_papers() for path in paper.leaves for level in path.split("/")[:-1]
+        }
         for kind, values in (("papers", names), ("leaves", leaves)):
             repeated = sorted({value for value in values if values.count(value) > 1})
             if repeated:
@@ -198,32 +210,22 @@ class SimulationParameters:
                 raise InputError(f"{name}={getattr(event, name)!r} is not a share in [0, 1]: {event!r}")
 
 
-def quiet(models: int = 120, events: tuple[Event, ...] = (), **knobs: object) -> SimulationParameters:
-    """Parameters of a board on which nothing happens after its first two weeks but the given events.
+def quiet(parameters: SimulationParameters) -> SimulationParameters:
+    """The same board with every paper and model there from the opening, and every run made within hours.
 
-    Every paper and every model is there from the opening and every run is made within hours, so that a change between two
-    later dates has no other cause than the events between them. Sparse leaves stay sparse.
-
-    Parameters
-    ----------
-    models
-        Number of models.
-    events
-        The planted causes.
-    **knobs
-        Any other field of `SimulationParameters`.
-
-    Returns
-    -------
-    SimulationParameters
+    After its first two weeks nothing happens on it but its events, so that a change between two later dates
+    has no other cause. Sparse leaves stay sparse.
     """
-    papers = tuple(replace(paper, arrives=OPENING) for paper in DEFAULT_PAPERS)
-    base = SimulationParameters(
-        models=models, papers=papers, opening_share=1.0, delay_days=0.1, delay_spread=0.5, events=events
+    opening = parameters.start
+    return replace(
+        parameters,
+        papers=tuple(replace(paper, arrives=opening) for paper in parameters.papers),
+        opening_share=1.0,
+        delay_days=0.1,
+        delay_spread=0.5,
     )
-    return replace(base, **knobs)  # type: ignore[arg-type]
 
 
-def midnight(day: date, after: timedelta = timedelta(0)) -> int:
-    """Microseconds since 1970 of 00:00 UTC of a day, plus an offset."""
-    return ((day - date(1970, 1, 1)) + after) // timedelta(microseconds=1)
+def midnight(day: date) -> int:
+    """Microseconds from 1970 to 00:00 UTC of a day."""
+    return (day - date(1970, 1, 1)) // timedelta(microseconds=1)

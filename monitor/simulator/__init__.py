@@ -1,0 +1,54 @@
+"""Simulated leaderboards with known truth, in the format in which the real site publishes its own.
+
+`simulate` draws a life from a seed, `payload` and `payload_bytes` serve it as of a day. Everything is a pure
+function: no clock, no file, no network. Every payload carries the key ``"simulated": true``, which the real
+site does not have.
+"""
+
+from __future__ import annotations
+
+from .board import random_board
+from .expected import ExpectedFigures, expected_figures
+from .life import NEVER, Life, simulate
+from .names import HOSTILE_NAMES
+from .papers import DEFAULT_PAPERS, Paper
+from .parameters import (
+    Backfill,
+    Event,
+    NewBenchmark,
+    NewModels,
+    RemovedBenchmark,
+    RemovedModel,
+    RenamedModel,
+    Restatement,
+    SimulationParameters,
+    quiet,
+)
+from .payload import payload, payload_bytes, published_text
+from .truth import Truth
+
+__all__ = [
+    "DEFAULT_PAPERS",
+    "HOSTILE_NAMES",
+    "NEVER",
+    "Backfill",
+    "Event",
+    "ExpectedFigures",
+    "Life",
+    "NewBenchmark",
+    "NewModels",
+    "Paper",
+    "RemovedBenchmark",
+    "RemovedModel",
+    "RenamedModel",
+    "Restatement",
+    "SimulationParameters",
+    "Truth",
+    "expected_figures",
+    "payload",
+    "payload_bytes",
+    "published_text",
+    "quiet",
+    "random_board",
+    "simulate",
+]

@@ -1,0 +1,234 @@
+"""The latent factors behind a simulated board, and what they imply for it exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainalign_plugin.errors import ConvergenceError
+
+from .papers import PARTS, Paper
+
+Floats = NDArray[np.float64]
+
+_LARGEST_COMMUNALITY = 0.95
+_NODES = 81
+_ORDER = 40
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the analysis of a simulated board should find.
+
+    A leaf's noise-free score is ``scale * logistic(intercept + slope * x)`` of a standard normal ``x``, which
+    is the sum of loadings times factors and a unique rest. The factors are those of the parts, correlated by
+    the models' general ability, followed by those of the papers, which are independent. Models of a
+    `NewModels` event with a shifted ability are not draws from the distribution that the moments describe.
+
+    Parameters
+    ----------
+    leaves
+        Identifiers of the leaves, L of them.
+    factor_names
+        Names of the factors, K of them; ``"neural"``, ``"behavior"`` and ``"engineering"`` come first.
+    loadings
+        Loadings, L × K.
+    factor_correlation
+        Correlations of the factors, K × K.
+    correlation
+        Correlations of the leaves' ``x``, L × L. As the link is monotone, Spearman's rho of noise-free scores
+        is ``6 / pi * arcsin(correlation / 2)``.
+    mean, sd
+        Moments over models of the noise-free scores, length L, in score units.
+    error_sd
+        Root mean square of the measurement errors, length L, in score units.
+    intercept, slope, scale
+        The link, length L.
+    covariance
+        Covariances of the noise-free scores, L × L.
+    """
+
+    leaves: tuple[str, ...]
+    factor_names: tuple[str, ...]
+    loadings: Floats
+    factor_correlation: Floats
+    correlation: Floats
+    mean: Floats
+    sd: Floats
+    error_sd: Floats
+    intercept: Floats
+    slope: Floats
+    scale: Floats
+    covariance: Floats
+
+    @property
+    def reliability(self) -> Floats:
+        """Share of the variance of the observed scores that is not measurement error, length L."""
+        variance = self.sd**2
+        return np.asarray(variance / (variance + self.error_sd**2))
+
+    @property
+    def spearman(self) -> Floats:
+        """Expected Spearman correlations of the observed scores, L × L.
+
+        Exact for noise-free scores; measurement error enters by attenuation, which is good to about 0.01.
+        """
+        root = np.sqrt(self.reliability)
+        rho = np.asarray(6.0 / np.pi * np.arcsin(self.correlation * np.outer(root, root) / 2.0))
+        np.fill_diagonal(rho, 1.0)
+        return rho
+
+    @property
+    def observed_covariance(self) -> Floats:
+        """Covariances of the observed scores before the cap, L × L."""
+        return np.asarray(self.covariance + np.diag(self.error_sd**2))
+
+    def dimensions(self, leaves: tuple[str, ...]) -> int:
+        """Number of factors that at least two of the given leaves load on: the dimensions that they share."""
+        rows = [self.leaves.index(leaf) for leaf in leaves]
+        return int(((self.loadings[rows] != 0.0).sum(axis=0) >= 2).sum())
+
+    def explained_variance(self, part: Floats, whole: Floats) -> float:
+        """Expected R² of one weighted sum of leaves by another, from weights of length L."""
+        cov = self.observed_covariance
+        return float((part @ cov @ whole) ** 2 / ((part @ cov @ part) * (whole @ cov @ whole)))
+
+
+def stream(seed: int, *keys: object) -> np.random.Generator:
+    """A generator of its own per seed and name: adding one thing leaves every other draw as it was."""
+    digest = sha256("\x1f".join(str(key) for key in (seed, *keys)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) -> Truth:
+    """Draw loadings and moments of every leaf and derive what they imply.
+
+    Parameters
+    ----------
+    seed
+        Seed.
+    papers
+        The benchmarks.
+    part_correlation
+        Correlation between the factors of any two parts.
+
+    Returns
+    -------
+    Truth
+
+    Raises
+    ------
+    ConvergenceError
+        If no link gives a leaf its mean and standard deviation.
+    """
+    names = (*PARTS, *(f"{paper.name}.{k + 1}" for paper in papers for k in range(paper.factors)))
+    leaves = tuple(path.rsplit("/", 1)[-1] for paper in papers for path in paper.leaves)
+    loadings = np.zeros((len(leaves), len(names)))
+    moments = np.zeros((3, len(leaves)))
+    row, column = 0, len(PARTS)
+    for paper in papers:
+        generator = stream(seed, "leaves", paper.name)
+        size = len(paper.leaves)
+        rows = slice(row, row + size)
+        loadings[rows, PARTS.index(paper.part)] = generator.normal(*paper.part_loading, size)
+        loadings[rows, column : column + paper.factors] = generator.normal(
+            *paper.paper_loading, (size, paper.factors)
+        )
+        for moment, bounds in enumerate((paper.mean, paper.sd, paper.error)):
+            moments[moment, rows] = generator.uniform(*bounds, size)
+        row, column = row + size, column + paper.factors
+    correlated = np.eye(len(names))
+    correlated[: len(PARTS), : len(PARTS)] += part_correlation * (1.0 - np.eye(len(PARTS)))
+    communality = np.einsum("ij,jk,ik->i", loadings, correlated, loadings)
+    loadings *= np.sqrt(np.minimum(1.0, _LARGEST_COMMUNALITY / np.maximum(communality, 1e-12)))[:, None]
+    correlation = loadings @ correlated @ loadings.T
+    np.fill_diagonal(correlation, 1.0)
+    mean, sd, error_sd = moments
+    scale = np.repeat([paper.scale for paper in papers], [len(paper.leaves) for paper in papers])
+    intercept, slope = fit_link(mean / scale, sd / scale)
+    covariance = _score_covariance(correlation, intercept, slope) * np.outer(scale, scale)
+    return Truth(
+        leaves,
+        names,
+        loadings,
+        correlated,
+        correlation,
+        mean,
+        sd,
+        error_sd,
+        intercept,
+        slope,
+        scale,
+        covariance,
+    )
+
+
+def logistic(x: Floats) -> Floats:
+    """The link: a smooth, monotone map of the real line to (0, 1)."""
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
+
+
+def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
+    """Give ``logistic(intercept + slope * x)``, x standard normal, the asked moments.
+
+    Parameters
+    ----------
+    mean, sd
+        Asked moments, any common shape, in (0, 1).
+
+    Returns
+    -------
+    intercept, slope
+        Same shape.
+
+    Raises
+    ------
+    ConvergenceError
+        If Newton's method does not reach them.
+    """
+    x, weight = _quadrature()
+    a = np.log(mean / (1.0 - mean))
+    b = sd / (mean * (1.0 - mean))
+    miss = np.inf
+    for _ in range(60):
+        y = logistic(a[..., None] + b[..., None] * x)
+        steep = y * (1.0 - y) * weight
+        off_mean = y @ weight - mean
+        off_square = (y * y) @ weight - (mean**2 + sd**2)
+        miss = float(np.max(np.abs(np.stack([off_mean, off_square]))))
+        if miss < 1e-13:
+            break
+        mean_a, mean_b = steep.sum(-1), steep @ x
+        square_a, square_b = 2.0 * (steep * y).sum(-1), 2.0 * (steep * y) @ x
+        determinant = mean_a * square_b - mean_b * square_a
+        a = a - (square_b * off_mean - mean_b * off_square) / determinant
+        b = b - (mean_a * off_square - square_a * off_mean) / determinant
+    if not miss < 1e-9:
+        raise ConvergenceError(
+            f"no logistic link reaches means {mean} with standard deviations {sd}: lower the latter"
+        )
+    return a, b
+
+
+def _quadrature() -> tuple[Floats, Floats]:
+    x, weight = np.polynomial.hermite_e.hermegauss(_NODES)
+    return np.asarray(x), np.asarray(weight / weight.sum())
+
+
+def _score_covariance(correlation: Floats, intercept: Floats, slope: Floats) -> Floats:
+    """Covariances of ``logistic(a + b x)`` for jointly normal x, by Mehler's expansion."""
+    x, weight = _quadrature()
+    polynomials = [np.ones_like(x), x]
+    for k in range(1, _ORDER):
+        polynomials.append((x * polynomials[k] - np.sqrt(k) * polynomials[k - 1]) / np.sqrt(k + 1))
+    y = logistic(intercept[:, None] + slope[:, None] * x)
+    coefficients = (y * weight) @ np.stack(polynomials[1:]).T
+    covariance = np.zeros_like(correlation)
+    power = np.ones_like(correlation)
+    for k in range(coefficients.shape[1]):
+        power = power * correlation
+        covariance += power * np.outer(coefficients[:, k], coefficients[:, k])
+    return covariance
