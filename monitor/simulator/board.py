@@ -6,7 +6,7 @@ import numpy as np
 
 from brainalign_plugin.errors import InputError
 
-from .truth import Floats, logistic, stream
+from .truth import DECIMALS, Floats, logistic, stream
 
 _DIMENSIONS = 5
 
@@ -56,6 +56,7 @@ def random_board(seed: int, models: int, benchmarks: int, missing: float = 0.0) 
     x = generator.standard_normal((models, _DIMENSIONS)) @ loadings.T
     x += generator.standard_normal((models, benchmarks)) * unique
     scores = logistic(generator.normal(0.0, 0.8, benchmarks) + generator.uniform(0.1, 1.0, benchmarks) * x)
+    scores = np.round(scores, DECIMALS)
     if blanks:
         # One kept cell per row and column: the diagonal, wrapped around, of a shuffled board.
         longest = np.arange(max(models, benchmarks))
@@ -63,4 +64,4 @@ def random_board(seed: int, models: int, benchmarks: int, missing: float = 0.0) 
         kept = kept + generator.permutation(benchmarks)[longest % benchmarks]
         free = np.setdiff1d(np.arange(size), kept)
         scores.flat[generator.choice(free, blanks, replace=False)] = np.nan
-    return np.asarray(scores)
+    return scores

@@ -21,7 +21,7 @@ from .parameters import (
     SimulationParameters,
     midnight,
 )
-from .truth import Floats, Truth, draw_truth, logistic, stream
+from .truth import DECIMALS, Floats, Truth, draw_truth, logistic, stream
 
 Times = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -207,15 +207,17 @@ def _draw_cohort(seed: int, parameters: SimulationParameters, truth: Truth, coho
     noise_free = logistic(truth.intercept + truth.slope * x) * truth.scale
     # The factor's mean square is one, so that the leaf's error_sd is the root mean square of its cells'
     # errors.
-    errors = truth.error_sd * np.exp(_ERROR_VARIATION * draw(leaves) - _ERROR_VARIATION**2)
-    noise = draw(leaves)
+    errors = np.round(
+        truth.error_sd * np.exp(_ERROR_VARIATION * draw(leaves) - _ERROR_VARIATION**2), DECIMALS
+    )
+    scores = np.round(noise_free + errors * draw(leaves), DECIMALS)
     runs = [
         _run_paper(parameters, paper, draws, cohort, maintained, fragile)
         for draws, paper in zip(streams, papers, strict=True)
     ]
     times = np.hstack([time for time, _ in runs])
     failed = np.hstack([fail for _, fail in runs])
-    return _Draws(ability, factors, noise_free, noise_free + errors * noise, errors, failed, times)
+    return _Draws(ability, factors, noise_free, scores, errors, failed, times)
 
 
 def _run_paper(

@@ -316,8 +316,7 @@ def _column(life: Life, board: _Board, node: _Node, cells: list[NDArray[Any]]) -
     publishes = [paper.publishes_error for paper in papers for _ in paper.leaves]
     errors: list[float | str | None] = [None] * len(values)
     if node.leaf >= 0 and not node.engineering and publishes[node.leaf]:
-        # Twelve decimals are beyond any use, and hide the last bit, in which processors differ.
-        errors = list(np.round(life.errors[:, node.leaf], 12).tolist())
+        errors = list(life.errors[:, node.leaf].tolist())
     column: list[list[dict[str, Any]]] = []
     for value, fail, time, stamp, error in zip(values, failed, times, stamps, errors, strict=True):
         text = "X" if fail else "" if isnan(value) else published_text(value)
@@ -325,7 +324,7 @@ def _column(life: Life, board: _Board, node: _Node, cells: list[NDArray[Any]]) -
         column.append([{"version": number, "value": text, "error": shown, "timestamp": stamp}])
     for past in reversed(board.past.get(node.leaf, []) if node.leaf >= 0 else []):
         for k in np.flatnonzero(past.times < NEVER):
-            value = round(float(past.values[k]), 12)
+            value = float(past.values[k])
             stamp = _iso(past.times[k : k + 1], "+00:00")[0]
             shown = "NaN" if isnan(value) else value
             column[k].insert(0, {"version": past.version, "value": shown, "error": None, "timestamp": stamp})

@@ -14,6 +14,9 @@ from .papers import PARTS, Paper
 
 Floats = NDArray[np.float64]
 
+DECIMALS = 9
+"""Of scores and errors: exponentials differ in their last bit between versions of numpy; it must not show."""
+
 _LARGEST_COMMUNALITY = 0.95
 _NODES = 81
 _ORDER = 40
