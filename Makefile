@@ -1,0 +1,86 @@
+# Two worlds: .venv holds brainscore-vision (numpy 1, pandas 2), .venv-base the newest numpy and pandas.
+# A stamp in each environment says what was installed; it is redone when setup.cfg or pyproject.toml change.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYENV_VERSIONS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
+PYTHONS_311 := python3.11 $(wildcard $(PYENV_VERSIONS)/3.11*/bin/python3.11)
+PYTHONS_312 := python3.12 $(wildcard $(PYENV_VERSIONS)/3.12*/bin/python3.12)
+
+# The first of the commands $(1) that runs: a version manager's python3.12 may be there and refuse, and a system's
+# Python may come without venv.
+runnable = $(or $(shell for python in $(1); do \
+	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo "$$python"; break; }; done),$(error no Python of at least 3.11 with venv found among: $(1)))
+
+# Both can be named by hand: make setup PYTHON=/usr/bin/python3.11
+PYTHON ?= $(call runnable,$(PYTHONS_311) python3 $(PYTHONS_312))
+PYTHON_BASE ?= $(call runnable,$(PYTHONS_312) $(PYTHONS_311) python3)
+
+PIP_INSTALL := -m pip install --no-input --disable-pip-version-check --progress-bar off
+
+SETUP := .venv/.installed-setup
+DEMO := .venv/.installed-demo
+BASE := .venv-base/.installed
+
+# brainscore-vision is absent from the base world by intention, so its absence is no failure there.
+comma := ,
+empty :=
+BASE_REQUIRE = $(subst $(empty) ,$(comma),$(strip $(filter-out brainscore,$(subst $(comma), ,$(BRAINALIGN_REQUIRE)))))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: $(SETUP) ## .venv with everything: Brain-Score and the test tools
+
+$(SETUP): setup.cfg pyproject.toml
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP_INSTALL) --editable '.[brainscore,test]'
+	touch $@
+
+.PHONY: demo
+demo: $(firstword $(wildcard $(SETUP)) $(DEMO)) ## a simulated leaderboard's life and its report, without a network
+	.venv/bin/brainalign demo
+
+$(DEMO): setup.cfg pyproject.toml
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP_INSTALL) --editable .
+	touch $@
+
+$(BASE): setup.cfg pyproject.toml
+	test -x .venv-base/bin/python || $(PYTHON_BASE) -m venv .venv-base
+	.venv-base/bin/python $(PIP_INSTALL) --upgrade --upgrade-strategy eager --editable '.[test]'
+	touch $@
+
+.PHONY: test
+test: lint imports types test-brainscore test-base ## all checks
+
+.PHONY: lint
+lint: $(SETUP) ## ruff: rules and format
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+.PHONY: imports
+imports: $(SETUP) ## who may import whom
+	.venv/bin/lint-imports
+
+.PHONY: types
+types: $(SETUP) $(BASE) ## mypy --strict, against the libraries of both worlds
+	.venv/bin/mypy
+	.venv-base/bin/mypy --cache-dir .mypy_cache/base
+
+.PHONY: test-brainscore
+test-brainscore: $(SETUP) ## pytest beside brainscore-vision
+	.venv/bin/python -m pytest
+
+.PHONY: test-base
+test-base: $(BASE) ## pytest with the newest numpy and pandas
+	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest
+
+.PHONY: clean
+clean: ## remove what checks and builds leave behind, but not the environments
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find brainalign_plugin monitor templates tests -name __pycache__ -type d -prune -exec rm -rf {} +
