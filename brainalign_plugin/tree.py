@@ -134,12 +134,20 @@ class BenchmarkTree:
         return tuple(reversed(found))
 
     def pruned(self, leaves: Collection[str], root: str | None = None) -> BenchmarkTree:
-        """Keep the given leaves and their ancestors, up to ``root`` if one is given."""
+        """Keep the given leaves and their ancestors, up to ``root`` if one is given.
+
+        Raises
+        ------
+        SnapshotError
+            If one of them is not a leaf of this tree, or does not lie below ``root``.
+        """
         kept: set[str] = set()
         for leaf in leaves:
             path = self.path(leaf)
             if not self[leaf].is_leaf:
                 raise SnapshotError(f"benchmark {leaf!r} is a group, not a leaf; prune to leaves")
+            if root is not None and root not in path:
+                raise SnapshotError(f"benchmark {leaf!r} is not below {root!r}; prune to leaves of that node")
             kept.update(path if root is None else path[path.index(root) :])
         return BenchmarkTree(
             tuple(
