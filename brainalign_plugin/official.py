@@ -79,8 +79,8 @@ def score_text(value: float, state: CellState) -> str:
         return "X"
     if value >= 1:
         return f"{value:.1f}"
-    text = f"{value:.3f}"
-    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+    # The site strips zeros from the left, which a minus sign stops: -0.123 keeps its zero.
+    return f"{value:.3f}".removeprefix("0")
 
 
 def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, ...]:
