@@ -1,12 +1,25 @@
 """Aggregation schemes: a board in, one score a model out. A file a family; all are in one registry."""
 
-from . import means, tree_means  # noqa: F401 -- importing a family registers its schemes
-from .registry import CONVENTIONS, Convention, Ranking, Scheme, get_scheme, rank_models, register, scheme_names
+from . import tree_means, means, ranks  # noqa: F401, I001 -- importing a family registers its schemes, in this order
+from .registry import (
+    CONVENTIONS,
+    Claims,
+    Convention,
+    Ranking,
+    Scale,
+    Scheme,
+    get_scheme,
+    rank_models,
+    register,
+    scheme_names,
+)
 
 __all__ = [
     "CONVENTIONS",
+    "Claims",
     "Convention",
     "Ranking",
+    "Scale",
     "Scheme",
     "get_scheme",
     "rank_models",

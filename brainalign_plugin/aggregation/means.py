@@ -1,4 +1,4 @@
-"""Flat schemes: the mean of scaled scores over all leaves, whatever group they are in."""
+"""Flat cardinal schemes: means of scaled scores over all leaves, whatever group they are in."""
 
 from __future__ import annotations
 
@@ -6,42 +6,22 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..board import Board
-from ..scales import ranks_from_bottom, z_scores
-from .registry import Scheme, register
+from .registry import Claims, Scheme, register, row_means
+from .scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, ROBUST_Z, Z
 
 _POSTER = "Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530"
-
-
-def row_means(values: FloatArray) -> FloatArray:
-    """Mean of each row over the cells that are not NaN; NaN for an empty row. Shape (n, m) to (n,)."""
-    present = ~np.isnan(values)
-    count = present.sum(axis=1)
-    total = np.where(present, values, 0.0).sum(axis=1)
-    means: FloatArray = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return means
-
-
-def _flat(board: Board) -> FloatArray:
-    return row_means(board.scores)
-
-
-def _zmean(board: Board) -> FloatArray:
-    return row_means(z_scores(board.scores))
-
-
-def _rank(board: Board) -> FloatArray:
-    return row_means(ranks_from_bottom(board.scores))
-
+_HANDBOOK = "OECD (2008), Handbook on Constructing Composite Indicators"
 
 FLAT = register(
     Scheme(
         name="FLAT",
         family="cardinal",
-        scale="none",
+        scale=NONE,
         combination="arithmetic mean of the scores",
         source=_POSTER,
-        combine=_flat,
         conventions=("skip", "zero", "attempted", "worst", "mean"),
+        claims=Claims(iia=True, monotonicity=True, pareto=True),
+        weights="flat",
     )
 )
 
@@ -49,22 +29,84 @@ ZMEAN = register(
     Scheme(
         name="ZMEAN",
         family="cardinal",
-        scale="z: (score - mean) / sd of the benchmark, sd with n - 1, a constant benchmark is 0",
+        scale=Z,
         combination="arithmetic mean of the z-scores",
         source=_POSTER,
-        combine=_zmean,
         conventions=("skip", "zero", "attempted", "worst", "mean"),
+        claims=Claims(affine=True, pareto=True),
+        weights="flat",
     )
 )
 
-RANK = register(
+ROBUST_ZMEAN = register(
     Scheme(
-        name="RANK",
-        family="ordinal",
-        scale="average rank from the bottom within the benchmark",
-        combination="arithmetic mean of the ranks",
-        source=_POSTER,
-        combine=_rank,
-        conventions=("worst", "zero", "skip", "attempted", "mean"),
+        name="ROBUST_Z",
+        family="cardinal",
+        scale=ROBUST_Z,
+        combination="arithmetic mean of the robust z-scores",
+        source="Iglewicz, Hoaglin (1993), How to Detect and Handle Outliers",
+        conventions=("skip", "zero", "attempted", "worst", "mean"),
+        claims=Claims(affine=True, pareto=True),
+        weights="flat",
+    )
+)
+
+MINMAX = register(
+    Scheme(
+        name="MINMAX",
+        family="cardinal",
+        scale=MIN_MAX,
+        combination="arithmetic mean of the positions between lowest and highest score",
+        source=_HANDBOOK,
+        conventions=("skip", "zero", "attempted", "worst", "mean"),
+        claims=Claims(affine=True, monotonicity=True, pareto=True),
+        weights="flat",
+    )
+)
+
+NORMAL = register(
+    Scheme(
+        name="NORMAL",
+        family="cardinal",
+        scale=NORMAL_SCORE,
+        combination="arithmetic mean of the normal scores",
+        source="van der Waerden (1952), Indag. Math. 14, 453-458",
+        conventions=("skip", "worst", "zero", "attempted", "mean"),
+        claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
+        weights="flat",
+    )
+)
+
+LOGIT = register(
+    Scheme(
+        name="LOGIT",
+        family="cardinal",
+        scale=LOGIT_SCALE,
+        combination="arithmetic mean of the log odds",
+        source="Aitchison, Shen (1980), Biometrika 67, 261-272, logistic-normal scale; clipped here",
+        conventions=("skip", "zero", "attempted", "worst", "mean"),
+        claims=Claims(iia=True, monotonicity=True, pareto=True),
+        weights="flat",
+    )
+)
+
+
+def _geometric(board: Board) -> FloatArray:
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(board.scores, 0.0))
+    means: FloatArray = np.exp(row_means(logs))
+    return means
+
+
+GEOMETRIC = register(
+    Scheme(
+        name="GEOMETRIC",
+        family="cardinal",
+        scale=NONE,
+        combination="geometric mean of the scores: exp(mean(log score)); 0 as soon as one score is 0",
+        source=_HANDBOOK,
+        conventions=("skip", "zero", "attempted", "worst", "mean"),
+        claims=Claims(iia=True, monotonicity=True, pareto=True),
+        combine=_geometric,
     )
 )

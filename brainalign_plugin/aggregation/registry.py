@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -21,57 +21,153 @@ CONVENTIONS: dict[Convention, str] = {
     "zero": "FAILED and NEVER count as a score of 0",
     "attempted": "FAILED counts as 0, NEVER is left out",
     "skip": "FAILED and NEVER are left out",
-    "worst": "FAILED and NEVER count as the lowest score of the benchmark, below every other rank",
+    "worst": "FAILED and NEVER count as just below the lowest score of the benchmark",
     "mean": "FAILED and NEVER take the mean score of the benchmark",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Properties that a scheme has on every complete board, by proof; measured rates are something else.
+
+    Attributes
+    ----------
+    iia : bool
+        Independence of irrelevant alternatives: removing a model never changes the order of two others.
+    affine, monotone : bool
+        Invariance to an increasing affine, or any strictly increasing, rescaling of one benchmark.
+    clone : bool
+        A copy of a benchmark beside it changes no order.
+    monotonicity : bool
+        Raising a score never lowers the rank of its model.
+    pareto : bool
+        A model at least as good on all benchmarks and better on one is never ranked below.
+    hierarchy : bool
+        Doubling a benchmark's leaves inside its own group leaves the group's weight.
+    """
+
+    iia: bool = False
+    affine: bool = False
+    monotone: bool = False
+    clone: bool = False
+    monotonicity: bool = False
+    pareto: bool = False
+    hierarchy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What each benchmark's scores are turned into, column by column.
+
+    Attributes
+    ----------
+    name, description : str
+    function : callable
+        From a matrix of shape (n, m), NaN where missing, to one of the same shape.
+    """
+
+    name: str
+    description: str
+    function: Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """A way to aggregate a board into one score a model.
 
+    A scheme is either a weighted mean of scaled leaves (`weights` is given) or a function of its own (`combine`).
+
     Attributes
     ----------
     name : str
-        The field's name for it, in capitals.
+        The field's name for it.
     family : str
-    scale : str
+    scale : Scale
         What each benchmark's scores are turned into.
     combination : str
         How the scaled scores are combined, with the formula.
     source : str
         Where it is from.
-    combine : callable
-        From a board to scores of shape (n,), higher is better. NaN cells remain only under a convention that leaves
-        cells out.
     conventions : tuple of str
         Rules for missing cells that it supports; the first is its own.
+    claims : Claims
+    weights : str, optional
+        ``flat`` (every leaf counts the same) or ``tree`` (recursive mean over the tree).
+    combine : callable, optional
+        From a board to scores of shape (n,), higher is better. NaN cells remain only under a convention that leaves
+        cells out.
+    bind : callable, optional
+        For a scheme with frozen norms: from a `Reference` to the scheme that uses it.
+    costly : bool
+        Too dear to resample thousands of times.
     """
 
     name: str
     family: Family
-    scale: str
+    scale: Scale
     combination: str
     source: str
-    combine: Callable[[Board], FloatArray]
     conventions: tuple[Convention, ...]
+    claims: Claims = Claims()
+    weights: Literal["flat", "tree"] | None = None
+    combine: Callable[[Board], FloatArray] | None = None
+    bind: Callable[[Any], Scheme] | None = None
+    costly: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").isalnum():
             raise SchemeError(f"a scheme is named {self.name!r}; use letters, digits and underscores")
         if self.family not in get_args(Family):
             raise SchemeError(f"scheme {self.name} has the family {self.family!r}; known are {', '.join(get_args(Family))}")
-        for field in ("scale", "combination", "source"):
+        for field in ("combination", "source"):
             if not getattr(self, field).strip():
                 raise SchemeError(f"scheme {self.name} has no {field}; say it in words")
-        if not callable(self.combine):
-            raise SchemeError(f"scheme {self.name} has no function to combine with: {self.combine!r} cannot be called")
+        ways = [self.weights is not None, self.combine is not None, self.bind is not None]
+        if sum(ways) != 1:
+            raise SchemeError(f"scheme {self.name} has {sum(ways)} of weights, combine and bind; it needs exactly one")
+        if self.weights not in (None, "flat", "tree"):
+            raise SchemeError(f"scheme {self.name} has the weights {self.weights!r}; known are 'flat' and 'tree'")
+        for function in (self.combine, self.bind, self.scale.function):
+            if function is not None and not callable(function):
+                raise SchemeError(f"scheme {self.name} has no function to combine with: {function!r} cannot be called")
         unknown = [c for c in self.conventions if c not in CONVENTIONS]
         if unknown or not self.conventions:
             raise SchemeError(
                 f"scheme {self.name} has the conventions for missing cells {self.conventions!r}; known are "
                 f"{', '.join(CONVENTIONS)}, and at least one is needed"
             )
+
+    def scores(self, board: Board) -> FloatArray:
+        """Aggregate a board on which missing cells have been dealt with (see `fill_missing`).
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Higher is better; NaN for a model with nothing to aggregate.
+        """
+        if self.combine is not None:
+            return np.asarray(self.combine(board), dtype=np.float64)
+        if self.weights is None:
+            raise SchemeError(f"{self.name} needs a reference board; freeze one with `brainalign reference freeze`")
+        scaled = replace(board, scores=self.scale.function(board.scores))
+        return tree_mean(scaled) if self.weights == "tree" else row_means(scaled.scores)
+
+
+def row_means(values: FloatArray) -> FloatArray:
+    """Mean of each row over the cells that are not NaN; NaN for an empty row. Shape (n, m) to (n,)."""
+    present = ~np.isnan(values)
+    count = present.sum(axis=1)
+    total = np.where(present, values, 0.0).sum(axis=1)
+    means: FloatArray = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return means
+
+
+def tree_mean(board: Board) -> FloatArray:
+    """Recursive mean at the root of the board's tree, shape (n,); cells that are NaN are left out."""
+    if len(board.tree.roots) != 1:
+        raise BoardError(f"the board's tree has the roots {', '.join(board.tree.roots) or 'none'}; a tree scheme needs one")
+    means: FloatArray = board.node_scores()[:, board.tree.index[board.tree.roots[0]]]
+    return means
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,12 +244,15 @@ def fill_missing(board: Board, convention: Convention) -> Board:
     elif convention in ("worst", "mean"):
         empty = missing.all(axis=0)
         known = np.where(empty, 0.0, scores)
-        fill = np.nanmin(known, axis=0) if convention == "worst" else np.nanmean(known, axis=0)
+        # Just below the lowest, so that on ordinal scales a missing score also ranks below every score.
+        fill = np.nanmin(known, axis=0) - 1e-6 if convention == "worst" else np.nanmean(known, axis=0)
         scores = np.where(missing, fill, scores)
     return replace(board, scores=scores)
 
 
-def rank_models(board: Board, scheme: str | Scheme, convention: Convention | None = None) -> Ranking:
+def rank_models(
+    board: Board, scheme: str | Scheme, convention: Convention | None = None, reference: Any = None
+) -> Ranking:
     """Aggregate a board under a scheme.
 
     Parameters
@@ -163,15 +262,19 @@ def rank_models(board: Board, scheme: str | Scheme, convention: Convention | Non
     scheme : str or Scheme
     convention : str, optional
         Rule for missing cells; the scheme's own if None. Without effect on a complete board.
+    reference : Reference, optional
+        Frozen reference board, for the schemes that need one.
 
     Raises
     ------
     SchemeError
-        If the scheme is unknown or does not support the convention.
+        If the scheme is unknown, does not support the convention, or needs a reference and gets none.
     BoardError
         If the board has no model or no leaf, or the scheme leaves a model without a score.
     """
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
+    if used.bind is not None and reference is not None:
+        used = used.bind(reference)
     rule = used.conventions[0] if convention is None else convention
     if rule not in used.conventions:
         raise SchemeError(f"{used.name} does not support {rule!r} for missing cells; it has {', '.join(used.conventions)}")
@@ -181,7 +284,7 @@ def rank_models(board: Board, scheme: str | Scheme, convention: Convention | Non
             "it needs at least one of each: take another snapshot or a looser cleaning"
         )
     complete = board.complete
-    scores = np.asarray(used.combine(board if complete else fill_missing(board, rule)), dtype=np.float64)
+    scores = used.scores(board if complete else fill_missing(board, rule))
     if np.isnan(scores).any():
         nameless = board.models[int(np.flatnonzero(np.isnan(scores))[0])]
         raise BoardError(
