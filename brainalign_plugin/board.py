@@ -59,7 +59,9 @@ class Board:
         for name, dtype in (("scores", float), ("states", np.int8), ("errors", float)):
             array = frozen(getattr(self, name), dtype)
             if array.shape != shape:
-                raise BoardError(f"{name} has the shape {array.shape}; {shape[0]} models × {shape[1]} leaves were named")
+                raise BoardError(
+                    f"{name} has the shape {array.shape}; {shape[0]} models × {shape[1]} leaves were named"
+                )
             object.__setattr__(self, name, array)
         if np.isinf(self.scores).any():
             row, column = np.argwhere(np.isinf(self.scores))[0]
@@ -117,7 +119,9 @@ class Board:
             In the order of ``tree.nodes``.
         """
         values = np.full((len(self.models), len(self.tree.nodes)), np.nan)
-        filled = self.scores if missing_as is None else np.where(np.isnan(self.scores), missing_as, self.scores)
+        filled = (
+            self.scores if missing_as is None else np.where(np.isnan(self.scores), missing_as, self.scores)
+        )
         values[:, [self.tree.index[leaf] for leaf in self.leaves]] = filled
         return node_means(self.tree, values)
 

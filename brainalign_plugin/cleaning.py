@@ -108,18 +108,24 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
         raise InputError(f"max_missing is {max_missing}; it is a share, so give a number between 0 and 1")
     missing = np.isnan(board.scores)
     models = len(board.models)
-    keep_column = missing.sum(axis=0) <= max_missing * models if models else np.ones(len(board.leaves), dtype=bool)
+    keep_column = (
+        missing.sum(axis=0) <= max_missing * models if models else np.ones(len(board.leaves), dtype=bool)
+    )
     columns = np.flatnonzero(keep_column)
     keep_row = ~missing[:, columns].any(axis=1)
     cleaned = board.take(np.flatnonzero(keep_row).tolist(), columns.tolist())
     rounded = np.round(cleaned.scores, 9)
-    constant = (rounded == rounded[:1]).all(axis=0) if len(cleaned.models) else np.zeros(len(columns), dtype=bool)
+    constant = (
+        (rounded == rounded[:1]).all(axis=0) if len(cleaned.models) else np.zeros(len(columns), dtype=bool)
+    )
     return Cleaning(
         board=cleaned,
         considered=board,
         max_missing=max_missing,
         dropped_benchmarks=tuple(_dropped_benchmark(board, int(j)) for j in np.flatnonzero(~keep_column)),
-        dropped_models=tuple(_dropped_model(board, int(i), keep_column.tolist()) for i in np.flatnonzero(~keep_row)),
+        dropped_models=tuple(
+            _dropped_model(board, int(i), keep_column.tolist()) for i in np.flatnonzero(~keep_row)
+        ),
         constant=tuple(leaf for leaf, same in zip(cleaned.leaves, constant, strict=True) if same),
     )
 
@@ -137,4 +143,6 @@ def _dropped_model(board: Board, row: int, keep_column: list[bool]) -> DroppedMo
         if kept and state != CellState.SCORED:
             by_state[CellState(state)].append(leaf)
     model = board.models[row]
-    return DroppedModel(model.id, model.name, tuple(by_state[CellState.FAILED]), tuple(by_state[CellState.NEVER]))
+    return DroppedModel(
+        model.id, model.name, tuple(by_state[CellState.FAILED]), tuple(by_state[CellState.NEVER])
+    )

@@ -142,7 +142,9 @@ def official_board(
         states=known,
         ranks=official_ranks(means[:, column], known[:, column]),
         root=root,
-        max_abs_diff=_differences(tree, means, scores, groups) if has_published else dict.fromkeys(_names(tree, groups)),
+        max_abs_diff=_differences(tree, means, scores, groups)
+        if has_published
+        else dict.fromkeys(_names(tree, groups)),
         state_mismatches=int((known != states)[:, groups].sum()) if has_published else 0,
     )
 

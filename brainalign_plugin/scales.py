@@ -77,7 +77,9 @@ def min_max(scores: FloatArray) -> FloatArray:
     high = np.max(scores, axis=0, where=~np.isnan(scores), initial=-np.inf)
     constant = _constant(scores)
     span = np.where(constant, 1.0, high - low)
-    placed: FloatArray = np.where(constant, scores * 0.0 + 0.5, (scores - np.where(constant, 0.0, low)) / span)
+    placed: FloatArray = np.where(
+        constant, scores * 0.0 + 0.5, (scores - np.where(constant, 0.0, low)) / span
+    )
     return placed
 
 

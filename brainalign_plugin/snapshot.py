@@ -117,10 +117,17 @@ class Snapshot:
             raise SnapshotError(f"as_of_time {self.as_of_time} has no time zone; give it in UTC")
         object.__setattr__(self, "as_of_time", self.as_of_time.astimezone(UTC))
         shape = (len(self.models), len(self.tree.nodes))
-        for name, dtype in (("states", np.int8), ("scores", float), ("errors", float), ("scored_at", "datetime64[us]")):
+        for name, dtype in (
+            ("states", np.int8),
+            ("scores", float),
+            ("errors", float),
+            ("scored_at", "datetime64[us]"),
+        ):
             array = frozen(getattr(self, name), dtype)
             if array.shape != shape:
-                raise SnapshotError(f"{name} has the shape {array.shape}; {shape[0]} models and {shape[1]} benchmarks need {shape}")
+                raise SnapshotError(
+                    f"{name} has the shape {array.shape}; {shape[0]} models and {shape[1]} benchmarks need {shape}"
+                )
             object.__setattr__(self, name, array)
         if len(self.rows) != len(self.models):
             raise SnapshotError("a model id occurs twice; the id is the key of a model")
@@ -130,7 +137,9 @@ class Snapshot:
 
     def _check_cells(self) -> None:
         if not np.isin(self.states, list(CellState)).all():
-            raise SnapshotError(f"a cell has the state {int(self.states.max())}; known are {[int(s) for s in CellState]}")
+            raise SnapshotError(
+                f"a cell has the state {int(self.states.max())}; known are {[int(s) for s in CellState]}"
+            )
         wrong = (self.states == CellState.SCORED) != np.isfinite(self.scores)
         if wrong.any() or np.isinf(self.scores).any():
             row, column = np.argwhere(wrong | np.isinf(self.scores))[0]
@@ -161,7 +170,9 @@ class Snapshot:
         return (
             all(getattr(self, name) == getattr(other, name) for name in _PLAIN_FIELDS)
             and all(_same(getattr(self, name), getattr(other, name)) for name in _CELL_FIELDS)
-            and all(_same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in _SUPERSEDED_DTYPES)
+            and all(
+                _same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in _SUPERSEDED_DTYPES
+            )
         )
 
     def __hash__(self) -> int:
@@ -169,7 +180,9 @@ class Snapshot:
 
     def official(self) -> OfficialBoard:
         """Recompute Brain-Score's aggregate and rank, and measure how far they are from the published ones."""
-        return official_board(self.tree, self.scores, self.states, self.root, has_published=not self.reconstructed)
+        return official_board(
+            self.tree, self.scores, self.states, self.root, has_published=not self.reconstructed
+        )
 
     def board(self, root: str | None = None) -> Board:
         """Return the leaves under ``root`` (the ranked aggregate if None), scores capped to [0, 1], as a `Board`."""
@@ -219,7 +232,9 @@ class Snapshot:
         nodes = list(self.tree.nodes)
         for column in np.flatnonzero(leaf):
             cells = np.flatnonzero(older.column == column)
-            versions = _opened(nodes[column], limit, states[:, column], scored_at[:, column], older.take(cells))
+            versions = _opened(
+                nodes[column], limit, states[:, column], scored_at[:, column], older.take(cells)
+            )
             nodes[column] = replace(nodes[column], versions=versions)
             counts = nodes[column].version
             if counts != self.tree.nodes[column].version:
@@ -257,7 +272,11 @@ def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
 
 
 def _blank(
-    states: StateArray, scores: FloatArray, errors: FloatArray, scored_at: TimeArray, where: npt.NDArray[np.bool_]
+    states: StateArray,
+    scores: FloatArray,
+    errors: FloatArray,
+    scored_at: TimeArray,
+    where: npt.NDArray[np.bool_],
 ) -> None:
     states[where], scores[where], errors[where], scored_at[where] = CellState.NEVER, np.nan, np.nan, NO_TIME
 

@@ -67,9 +67,11 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
     try:
         document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
-        raise SnapshotError(f"{origin} is not a snapshot file ({cause}); write one with `brainalign snapshots export`") from cause
+        raise SnapshotError(
+            f"{origin} is not a snapshot file ({cause}); write one with `brainalign snapshots export`"
+        ) from cause
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise SnapshotError(f"{origin} is JSON but not a snapshot file: it has no \"format\": \"{FORMAT}\"")
+        raise SnapshotError(f'{origin} is JSON but not a snapshot file: it has no "format": "{FORMAT}"')
     if document.get("version") != VERSION:
         raise SnapshotError(
             f"{origin} has the snapshot format version {document.get('version')!r}; this release reads {VERSION}: "
@@ -80,7 +82,9 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
     except SnapshotError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as cause:
-        raise SnapshotError(f"{origin} is a damaged snapshot file ({type(cause).__name__}: {cause}); export it again") from cause
+        raise SnapshotError(
+            f"{origin} is a damaged snapshot file ({type(cause).__name__}: {cause}); export it again"
+        ) from cause
 
 
 def read_snapshot(path: Path | str) -> Snapshot:
@@ -104,7 +108,9 @@ def is_snapshot_document(data: bytes) -> bool:
 
 
 def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _content(
@@ -134,7 +140,12 @@ def _content(
 
 
 def _model_row(model: Model) -> list[Any]:
-    return [model.id, model.name, None if model.submitted_at is None else _micros(model.submitted_at), model.published_rank]
+    return [
+        model.id,
+        model.name,
+        None if model.submitted_at is None else _micros(model.submitted_at),
+        model.published_rank,
+    ]
 
 
 def _benchmark_row(node: Benchmark) -> dict[str, Any]:
@@ -146,7 +157,12 @@ def _benchmark_row(node: Benchmark) -> dict[str, Any]:
         "label": node.label,
         "display_domain": node.display_domain,
         "versions": [
-            [v.version, v.identifier, None if v.valid_from is None else _micros(v.valid_from), None if v.valid_to is None else _micros(v.valid_to)]
+            [
+                v.version,
+                v.identifier,
+                None if v.valid_from is None else _micros(v.valid_from),
+                None if v.valid_to is None else _micros(v.valid_to),
+            ]
             for v in node.versions
         ],
     }
@@ -155,7 +171,14 @@ def _benchmark_row(node: Benchmark) -> dict[str, Any]:
 def _snapshot(document: dict[str, Any]) -> Snapshot:
     models = tuple(Model(int(i), str(name), _moment(at), rank) for i, name, at, rank in document["models"])
     nodes = tuple(
-        Benchmark(**{**row, "versions": tuple(BenchmarkVersion(v, name, _moment(a), _moment(b)) for v, name, a, b in row["versions"])})
+        Benchmark(
+            **{
+                **row,
+                "versions": tuple(
+                    BenchmarkVersion(v, name, _moment(a), _moment(b)) for v, name, a, b in row["versions"]
+                ),
+            }
+        )
         for row in document["benchmarks"]
     )
     rows = {model.id: i for i, model in enumerate(models)}
@@ -168,7 +191,9 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         sha256=str(document["sha256"]),
         models=models,
         tree=BenchmarkTree(nodes),
-        states=np.array([[_STATES[s] for s in line] for line in document["states"]], dtype=np.int8).reshape(shape),
+        states=np.array([[_STATES[s] for s in line] for line in document["states"]], dtype=np.int8).reshape(
+            shape
+        ),
         scores=np.array(document["scores"], dtype=float).reshape(shape),
         errors=np.array(document["errors"], dtype=float).reshape(shape),
         scored_at=_time_array([t for line in document["scored_at"] for t in line]).reshape(shape),
@@ -187,16 +212,25 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
 
 
 def _numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
-    return [None if value != value else value for value in values.tolist()]
+    return [
+        None if absent else value
+        for value, absent in zip(values.tolist(), np.isnan(values).tolist(), strict=True)
+    ]
 
 
 def _times(values: npt.NDArray[np.datetime64]) -> list[int | None]:
     micros = values.astype(np.int64)
-    return [None if absent else int(t) for t, absent in zip(micros.tolist(), np.isnat(values).tolist(), strict=True)]
+    return [
+        None if absent else int(t)
+        for t, absent in zip(micros.tolist(), np.isnat(values).tolist(), strict=True)
+    ]
 
 
 def _time_array(values: list[int | None]) -> npt.NDArray[np.datetime64]:
-    return np.array([np.datetime64("NaT", "us") if t is None else np.datetime64(int(t), "us") for t in values], dtype="datetime64[us]")
+    return np.array(
+        [np.datetime64("NaT", "us") if t is None else np.datetime64(int(t), "us") for t in values],
+        dtype="datetime64[us]",
+    )
 
 
 def _micros(moment: datetime) -> int:

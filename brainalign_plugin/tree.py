@@ -60,17 +60,23 @@ class BenchmarkTree:
         if len(self.index) != len(self.nodes):
             seen: set[str] = set()
             repeated = next(n.type_id for n in self.nodes if n.type_id in seen or seen.add(n.type_id))  # type: ignore[func-returns-value]
-            raise SnapshotError(f"benchmark {repeated!r} occurs twice in the tree; a benchmark's type id is its key")
+            raise SnapshotError(
+                f"benchmark {repeated!r} occurs twice in the tree; a benchmark's type id is its key"
+            )
         for node in self.nodes:
             if node.parent is None:
                 continue
             if node.parent not in self.index:
-                raise SnapshotError(f"benchmark {node.type_id!r} names the parent {node.parent!r}, which is not in the tree")
+                raise SnapshotError(
+                    f"benchmark {node.type_id!r} names the parent {node.parent!r}, which is not in the tree"
+                )
             if self.nodes[self.index[node.parent]].is_leaf:
                 raise SnapshotError(f"benchmark {node.parent!r} is a leaf but has the child {node.type_id!r}")
         if len(self.bottom_up) != len(self.nodes):
             looped = sorted(set(range(len(self.nodes))) - set(self.bottom_up.tolist()))
-            raise SnapshotError(f"benchmark {self.nodes[looped[0]].type_id!r} is its own ancestor; the tree has a cycle")
+            raise SnapshotError(
+                f"benchmark {self.nodes[looped[0]].type_id!r} is its own ancestor; the tree has a cycle"
+            )
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -104,7 +110,9 @@ class BenchmarkTree:
         try:
             return self.nodes[self.index[type_id]]
         except KeyError:
-            raise SnapshotError(f"there is no benchmark {type_id!r} in this tree of {len(self.nodes)} nodes") from None
+            raise SnapshotError(
+                f"there is no benchmark {type_id!r} in this tree of {len(self.nodes)} nodes"
+            ) from None
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
@@ -151,7 +159,9 @@ class BenchmarkTree:
             kept.update(path if root is None else path[path.index(root) :])
         return BenchmarkTree(
             tuple(
-                replace(node, parent=None) if node.type_id == root else node for node in self.nodes if node.type_id in kept
+                replace(node, parent=None) if node.type_id == root else node
+                for node in self.nodes
+                if node.type_id in kept
             )
         )
 

@@ -53,7 +53,9 @@ def win_rates(scores: FloatArray) -> FloatArray:
     A benchmark with fewer than two scores decides nothing and is NaN.
     """
     count = (~np.isnan(scores)).sum(axis=0)
-    rates: FloatArray = np.where(count > 1, (ranks_from_bottom(scores) - 1) / np.maximum(count - 1, 1), np.nan)
+    rates: FloatArray = np.where(
+        count > 1, (ranks_from_bottom(scores) - 1) / np.maximum(count - 1, 1), np.nan
+    )
     return rates
 
 

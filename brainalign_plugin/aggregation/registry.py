@@ -118,18 +118,26 @@ class Scheme:
         if not self.name or not self.name.replace("_", "").isalnum():
             raise SchemeError(f"a scheme is named {self.name!r}; use letters, digits and underscores")
         if self.family not in get_args(Family):
-            raise SchemeError(f"scheme {self.name} has the family {self.family!r}; known are {', '.join(get_args(Family))}")
+            raise SchemeError(
+                f"scheme {self.name} has the family {self.family!r}; known are {', '.join(get_args(Family))}"
+            )
         for field in ("combination", "source"):
             if not getattr(self, field).strip():
                 raise SchemeError(f"scheme {self.name} has no {field}; say it in words")
         ways = [self.weights is not None, self.combine is not None, self.bind is not None]
         if sum(ways) != 1:
-            raise SchemeError(f"scheme {self.name} has {sum(ways)} of weights, combine and bind; it needs exactly one")
+            raise SchemeError(
+                f"scheme {self.name} has {sum(ways)} of weights, combine and bind; it needs exactly one"
+            )
         if self.weights not in (None, "flat", "tree"):
-            raise SchemeError(f"scheme {self.name} has the weights {self.weights!r}; known are 'flat' and 'tree'")
+            raise SchemeError(
+                f"scheme {self.name} has the weights {self.weights!r}; known are 'flat' and 'tree'"
+            )
         for function in (self.combine, self.bind, self.scale.function):
             if function is not None and not callable(function):
-                raise SchemeError(f"scheme {self.name} has no function to combine with: {function!r} cannot be called")
+                raise SchemeError(
+                    f"scheme {self.name} has no function to combine with: {function!r} cannot be called"
+                )
         unknown = [c for c in self.conventions if c not in CONVENTIONS]
         if unknown or not self.conventions:
             raise SchemeError(
@@ -148,7 +156,9 @@ class Scheme:
         if self.combine is not None:
             return np.asarray(self.combine(board), dtype=np.float64)
         if self.weights is None:
-            raise SchemeError(f"{self.name} needs a reference board; freeze one with `brainalign reference freeze`")
+            raise SchemeError(
+                f"{self.name} needs a reference board; freeze one with `brainalign reference freeze`"
+            )
         scaled = replace(board, scores=self.scale.function(board.scores))
         return tree_mean(scaled) if self.weights == "tree" else row_means(scaled.scores)
 
@@ -165,7 +175,9 @@ def row_means(values: FloatArray) -> FloatArray:
 def tree_mean(board: Board) -> FloatArray:
     """Recursive mean at the root of the board's tree, shape (n,); cells that are NaN are left out."""
     if len(board.tree.roots) != 1:
-        raise BoardError(f"the board's tree has the roots {', '.join(board.tree.roots) or 'none'}; a tree scheme needs one")
+        raise BoardError(
+            f"the board's tree has the roots {', '.join(board.tree.roots) or 'none'}; a tree scheme needs one"
+        )
     means: FloatArray = board.node_scores()[:, board.tree.index[board.tree.roots[0]]]
     return means
 
@@ -229,7 +241,11 @@ def get_scheme(name: str) -> Scheme:
         if known.lower() == name.lower():
             return scheme
     near = difflib.get_close_matches(name.upper(), [n.upper() for n in _REGISTRY], n=3, cutoff=0.4)
-    hint = f"did you mean {', '.join(n for n in _REGISTRY if n.upper() in near)}?" if near else f"known are {', '.join(_REGISTRY)}"
+    hint = (
+        f"did you mean {', '.join(n for n in _REGISTRY if n.upper() in near)}?"
+        if near
+        else f"known are {', '.join(_REGISTRY)}"
+    )
     raise SchemeError(f"there is no aggregation scheme {name!r}; {hint}")
 
 
@@ -277,7 +293,9 @@ def rank_models(
         used = used.bind(reference)
     rule = used.conventions[0] if convention is None else convention
     if rule not in used.conventions:
-        raise SchemeError(f"{used.name} does not support {rule!r} for missing cells; it has {', '.join(used.conventions)}")
+        raise SchemeError(
+            f"{used.name} does not support {rule!r} for missing cells; it has {', '.join(used.conventions)}"
+        )
     if not board.models or not board.leaves:
         raise BoardError(
             f"{used.name} was asked to rank {len(board.models)} models on {len(board.leaves)} benchmarks; "
@@ -288,7 +306,7 @@ def rank_models(
     if np.isnan(scores).any():
         nameless = board.models[int(np.flatnonzero(np.isnan(scores))[0])]
         raise BoardError(
-            f"{used.name} gives model {nameless.id} ({nameless.name!r}) no score under {rule!r}: nothing of it was scored; "
+            f"{used.name} gives model {nameless.id} ({nameless.name!r}) no score under {rule!r}: nothing was scored; "
             "drop such models first, or choose another rule for missing cells"
         )
     return Ranking(used.name, "complete" if complete else rule, board.ids, scores, competition_ranks(scores))

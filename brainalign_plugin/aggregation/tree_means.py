@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .registry import Claims, Scheme, register
+from .registry import Claims, Convention, Scheme, register
 from .scaling import NONE, NORMAL_SCORE, RANK_SCALE, Z
 
 _SITE = "Brain-Score (Schrimpf et al. 2018, bioRxiv 407007; 2020, Neuron 108, 413-423)"
 _STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"
-_ALL = ("zero", "attempted", "skip", "worst", "mean")
+_ALL: tuple[Convention, ...] = ("zero", "attempted", "skip", "worst", "mean")
 
 HIER = register(
     Scheme(

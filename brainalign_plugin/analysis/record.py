@@ -123,7 +123,9 @@ def analysis_json(analysis: Analysis) -> dict[str, Any]:
             )
         },
         "schemes": {
-            name: {str(i): rank for i, rank in analysis.rankings[name].by_id().items()} if name in analysis.rankings else {}
+            name: {str(i): rank for i, rank in analysis.rankings[name].by_id().items()}
+            if name in analysis.rankings
+            else {}
             for name in REPORTED_SCHEMES
         },
     }
