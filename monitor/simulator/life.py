@@ -36,7 +36,7 @@ _LAST_SUBMISSION_BEFORE_END = 45
 _ERROR_VARIATION = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Life:
     """A simulated leaderboard with its truth. Arrays are read-only; times are microseconds since 1970, UTC.
 
@@ -79,7 +79,7 @@ class Life:
     times: Times
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Cohort:
     """Models that come together: those of the board, or those of one event."""
 
@@ -169,9 +169,9 @@ def _cohorts(seed: int, parameters: SimulationParameters) -> list[_Cohort]:
     cohorts = [
         _Cohort("board", np.sort(midnight(parameters.start) + _microseconds(days, generator)), 0.0, np.inf)
     ]
-    for number, event in enumerate(parameters.events):
+    for event in parameters.events:
         if isinstance(event, NewModels):
-            key = f"event {number}"
+            key = repr(event)
             hours = _microseconds(
                 stream(seed, key, "submissions").random(event.count) / 2.0, stream(seed, key, "µs")
             )
@@ -191,9 +191,8 @@ def _draw_cohort(seed: int, parameters: SimulationParameters, truth: Truth, coho
     ability = generator.standard_normal(size) + cohort.shift
     own = generator.standard_normal((size, len(PARTS)))
     maintained, fragile = generator.standard_normal((2, size))
-    share = parameters.part_correlation
     # The shift is one of the factors themselves, whatever share of them the ability makes up.
-    part = np.sqrt(share) * (ability - cohort.shift)[:, None] + np.sqrt(1.0 - share) * own + cohort.shift
+    part = _mix((ability - cohort.shift)[:, None], own, parameters.part_correlation) + cohort.shift
     papers = parameters.all_papers()
     streams = [stream(seed, cohort.key, paper.name) for paper in papers]
 
@@ -205,11 +204,11 @@ def _draw_cohort(seed: int, parameters: SimulationParameters, truth: Truth, coho
     common = np.einsum("ij,jk,ik->i", truth.loadings, truth.factor_correlation, truth.loadings)
     x = factors @ truth.loadings.T + draw(leaves) * np.sqrt(1.0 - common)
     noise_free = logistic(truth.intercept + truth.slope * x) * truth.scale
-    # The factor's mean square is one, so that the leaf's error_sd is the root mean square of its cells'
-    # errors.
-    errors = np.round(
-        truth.error_sd * np.exp(_ERROR_VARIATION * draw(leaves) - _ERROR_VARIATION**2), DECIMALS
-    )
+    share = noise_free / truth.scale
+    steepness = truth.scale * share * (1.0 - share) / truth.steepness
+    # Steepness and variation have a mean square of one: error_sd is the root mean square of a leaf's errors.
+    variation = np.exp(_ERROR_VARIATION * draw(leaves) - _ERROR_VARIATION**2)
+    errors = np.round(truth.error_sd * steepness * variation, DECIMALS)
     scores = np.round(noise_free + errors * draw(leaves), DECIMALS)
     runs = [
         _run_paper(parameters, paper, draws, cohort, maintained, fragile)
@@ -279,10 +278,8 @@ def _check_models(life: Life) -> None:
 
 def _backfill(life: Life) -> None:
     """Give the cells of `Backfill` events their times, in place, before the arrays are closed."""
-    events = [
-        (number, event) for number, event in enumerate(life.parameters.events) if isinstance(event, Backfill)
-    ]
-    for number, event in sorted(events, key=lambda numbered: numbered[1].on):
+    events = [event for event in life.parameters.events if isinstance(event, Backfill)]
+    for event in sorted(events, key=lambda event: event.on):
         column = life.truth.leaves.index(event.benchmark)
         start = midnight(event.on)
         gone = {e.model for e in life.parameters.events if isinstance(e, RemovedModel) and e.on <= event.on}
@@ -296,7 +293,7 @@ def _backfill(life: Life) -> None:
                 f"{event!r} asks for {wanted} of {int(there.sum())} models, but {scored} have a score by then"
                 f" and {len(free)} were never run: choose a share in between"
             )
-        generator = stream(life.seed, f"event {number}")
+        generator = stream(life.seed, repr(event))
         filled = generator.permutation(free)[: wanted - scored]
         life.times[filled, column] = start + _microseconds(generator.random(len(filled)) * 0.9, generator)
         life.failed[filled, column] = False

@@ -168,6 +168,9 @@ class SimulationParameters:
         self._check_leaves()
         for event in self.events:
             self._check_event(event)
+            # An event's draws follow from what it is, so that another one before it does not disturb them.
+            if self.events.count(event) > 1:
+                raise InputError(f"{event!r} is planted twice: make one of them differ")
 
     def all_papers(self) -> tuple[Paper, ...]:
         """Papers of the board followed by those of `NewBenchmark` events."""
@@ -203,6 +206,8 @@ class SimulationParameters:
         unknown = sorted(set(named).difference(self._leaves()))
         if unknown:
             raise InputError(f"{', '.join(unknown)} is not a leaf of the board: {event!r}")
+        if isinstance(event, Restatement) and not event.benchmarks:
+            raise InputError(f"{event!r} restates nothing: name at least one leaf")
         if isinstance(event, NewModels) and event.count < 1:
             raise InputError(f"count={event.count!r}: {event!r} brings no model")
         for name in ("coverage", "scored"):

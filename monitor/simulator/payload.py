@@ -35,7 +35,7 @@ class _Node:
     engineering: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Past:
     """An earlier version of a leaf: its number, and its visible scores and times over models."""
 
@@ -44,7 +44,7 @@ class _Past:
     times: Times
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Board:
     """The leaves on a day: current values and times (N × L), versions (L), earlier versions by leaf."""
 
@@ -125,28 +125,29 @@ def _board_at(life: Life, as_of: date) -> _Board:
     values, times = life.scores.copy(), life.times.copy()
     first = [paper.version for paper in life.parameters.all_papers() for _ in paper.leaves]
     board = _Board(values, times, np.array(first, dtype=np.int64), {})
-    events = [
-        (number, event)
-        for number, event in enumerate(life.parameters.events)
-        if isinstance(event, Restatement) and event.on < as_of
-    ]
-    for number, event in sorted(events, key=lambda numbered: numbered[1].on):
+    events = [e for e in life.parameters.events if isinstance(e, Restatement) and e.on < as_of]
+    for event in sorted(events, key=lambda event: event.on):
         begin = midnight(event.on)
         for benchmark in event.benchmarks:
             leaf = life.truth.leaves.index(benchmark)
-            generator = stream(life.seed, f"event {number}", benchmark)
-            noise, lot, lag = generator.standard_normal(len(values)), *generator.random((2, len(values)))
+            # A stream for each, so that models of another event, which come last, change none of the draws
+            # before them.
+            noise, lot, lag = (
+                stream(life.seed, repr(event), benchmark, kind) for kind in ("noise", "lot", "lag")
+            )
             if event.new_version:
                 before = times[:, leaf] < begin
                 old = np.where(before, times[:, leaf], NEVER)
                 past = np.where(life.failed[:, leaf], np.nan, values[:, leaf])
                 board.past.setdefault(leaf, []).append(_Past(int(board.versions[leaf]), past, old))
                 board.versions[leaf] += 1
-                again = begin + (lag * 0.9 * DAY / 1000.0).astype(np.int64) * 1000
+                again = begin + (lag.random(len(values)) * 0.9 * DAY / 1000.0).astype(np.int64) * 1000
                 times[:, leaf] = np.where(
-                    before, np.where(lot < event.coverage, again, NEVER), times[:, leaf]
+                    before, np.where(lot.random(len(values)) < event.coverage, again, NEVER), times[:, leaf]
                 )
-            values[:, leaf] = event.scale * values[:, leaf] + event.shift + event.noise * noise
+            values[:, leaf] = (
+                event.scale * values[:, leaf] + event.shift + event.noise * noise.standard_normal(len(values))
+            )
     times[times >= now] = NEVER
     return board
 

@@ -18,11 +18,11 @@ DECIMALS = 9
 """Of scores and errors: exponentials differ in their last bit between versions of numpy; it must not show."""
 
 _LARGEST_COMMUNALITY = 0.95
-_NODES = 81
+_NODES = 481
 _ORDER = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """What the analysis of a simulated board should find.
 
@@ -47,9 +47,13 @@ class Truth:
     mean, sd
         Moments over models of the noise-free scores, length L, in score units.
     error_sd
-        Root mean square of the measurement errors, length L, in score units.
+        Root mean square of the measurement errors, length L, in score units. A cell's error is proportional
+        to the steepness of the link at its score: it shrinks towards the ends of the scale, as that of a
+        share does.
     intercept, slope, scale
         The link, length L.
+    steepness
+        Root mean square of ``scale * y * (1 - y)``, y the link's value, length L.
     covariance
         Covariances of the noise-free scores, L × L.
     """
@@ -65,6 +69,7 @@ class Truth:
     intercept: Floats
     slope: Floats
     scale: Floats
+    steepness: Floats
     covariance: Floats
 
     @property
@@ -77,9 +82,11 @@ class Truth:
     def spearman(self) -> Floats:
         """Expected Spearman correlations of the observed scores, L × L.
 
-        Exact for noise-free scores; measurement error enters by attenuation, which is good to about 0.01.
+        Exact for noise-free scores; measurement error, taken back through the link, attenuates
+        ``correlation``.
         """
-        root = np.sqrt(self.reliability)
+        error_of_x = self.error_sd / (self.slope * self.steepness)
+        root = 1.0 / np.sqrt(1.0 + error_of_x**2)
         rho = np.asarray(6.0 / np.pi * np.arcsin(self.correlation * np.outer(root, root) / 2.0))
         np.fill_diagonal(rho, 1.0)
         return rho
@@ -140,8 +147,12 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
         loadings[rows, column : column + paper.factors] = generator.normal(
             *paper.paper_loading, (size, paper.factors)
         )
-        for moment, bounds in enumerate((paper.mean, paper.sd, paper.error)):
-            moments[moment, rows] = generator.uniform(*bounds, size)
+        mean, sd, error_sd = (
+            generator.uniform(*bounds, size) for bounds in (paper.mean, paper.sd, paper.error)
+        )
+        # Scores near an end of their scale have little room: the widest spread goes to the most central mean.
+        sd[np.argsort(mean * (paper.scale - mean))] = np.sort(sd)
+        moments[:, rows] = mean, sd, error_sd
         row, column = row + size, column + paper.factors
     correlated = np.eye(len(names))
     correlated[: len(PARTS), : len(PARTS)] += part_correlation * (1.0 - np.eye(len(PARTS)))
@@ -153,20 +164,28 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
     scale = np.repeat([paper.scale for paper in papers], [len(paper.leaves) for paper in papers])
     intercept, slope = fit_link(mean / scale, sd / scale)
     covariance = _score_covariance(correlation, intercept, slope) * np.outer(scale, scale)
-    return Truth(
-        leaves,
-        names,
-        loadings,
-        correlated,
-        correlation,
-        mean,
-        sd,
-        error_sd,
-        intercept,
-        slope,
-        scale,
-        covariance,
+    x, weight = _quadrature()
+    y = logistic(intercept[:, None] + slope[:, None] * x)
+    steepness = scale * np.sqrt((y * (1.0 - y)) ** 2 @ weight)
+    truth = Truth(
+        leaves=leaves,
+        factor_names=names,
+        loadings=loadings,
+        factor_correlation=correlated,
+        correlation=correlation,
+        mean=mean,
+        sd=sd,
+        error_sd=error_sd,
+        intercept=intercept,
+        slope=slope,
+        scale=scale,
+        steepness=steepness,
+        covariance=covariance,
     )
+    for value in vars(truth).values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return truth
 
 
 def logistic(x: Floats) -> Floats:
@@ -217,8 +236,14 @@ def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
 
 
 def _quadrature() -> tuple[Floats, Floats]:
-    x, weight = np.polynomial.hermite_e.hermegauss(_NODES)
-    return np.asarray(x), np.asarray(weight / weight.sum())
+    """Nodes and weights of the mean over a standard normal variable.
+
+    Equal steps are as good as Gauss's for an integrand that is smooth and vanishes at both ends, whatever its
+    degree.
+    """
+    x = np.linspace(-12.0, 12.0, _NODES)
+    weight = np.exp(-(x**2) / 2.0)
+    return x, weight / weight.sum()
 
 
 def _score_covariance(correlation: Floats, intercept: Floats, slope: Floats) -> Floats:
