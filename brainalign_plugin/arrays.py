@@ -15,7 +15,10 @@ TimeArray = npt.NDArray[np.datetime64]
 
 
 def frozen(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return a read-only, C-ordered copy of ``array`` as ``dtype``."""
+    """Return a read-only, C-ordered copy of ``array`` as ``dtype``; -0.0 becomes 0.0."""
     copy = np.array(array, dtype=dtype, order="C")
+    if copy.dtype.kind == "f":
+        # The two zeros are equal but print differently: equal boards would have unequal hashes.
+        copy += 0.0
     copy.setflags(write=False)
     return copy

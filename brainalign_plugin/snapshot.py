@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -37,7 +38,12 @@ class SupersededCells:
 
     def __post_init__(self) -> None:
         for name, dtype in _SUPERSEDED_DTYPES.items():
-            object.__setattr__(self, name, frozen(getattr(self, name), dtype))
+            array = frozen(getattr(self, name), dtype)
+            object.__setattr__(self, name, array)
+            if array.shape != (len(self.row),):
+                raise SnapshotError(
+                    f"superseded cells: {name} has {array.size} entries and row has {len(self.row)}; one entry a cell"
+                )
 
     def __len__(self) -> int:
         return len(self.row)
@@ -95,7 +101,8 @@ class Snapshot:
     Raises
     ------
     SnapshotError
-        If ids repeat, shapes disagree, a SCORED cell has no finite score or another cell has one.
+        If ids repeat, shapes disagree, a time has no zone, a SCORED cell has no finite score or another cell has one,
+        or a superseded cell lies outside the board, occurs twice or is not of an older version.
     """
 
     domain: str
@@ -129,25 +136,14 @@ class Snapshot:
                     f"{name} has the shape {array.shape}; {shape[0]} models and {shape[1]} benchmarks need {shape}"
                 )
             object.__setattr__(self, name, array)
-        if len(self.rows) != len(self.models):
-            raise SnapshotError("a model id occurs twice; the id is the key of a model")
-        self._check_cells()
+        _check_ids_and_moments(self.models, self.tree)
+        _check_values(self.states, self.scores, self.errors, self._cell_name)
+        _check_superseded(self.superseded, self.models, self.tree)
         if self.root not in self.tree:
             raise SnapshotError(f"the tree has no node {self.root!r}; is {self.domain!r} the right domain?")
 
-    def _check_cells(self) -> None:
-        if not np.isin(self.states, list(CellState)).all():
-            raise SnapshotError(
-                f"a cell has the state {int(self.states.max())}; known are {[int(s) for s in CellState]}"
-            )
-        wrong = (self.states == CellState.SCORED) != np.isfinite(self.scores)
-        if wrong.any() or np.isinf(self.scores).any():
-            row, column = np.argwhere(wrong | np.isinf(self.scores))[0]
-            raise SnapshotError(
-                f"model {self.models[row].id} on {self.tree.nodes[column].type_id!r} is "
-                f"{CellState(int(self.states[row, column])).name} with the score {self.scores[row, column]}; "
-                "only SCORED cells have a score, and it is finite"
-            )
+    def _cell_name(self, row: int, column: int) -> str:
+        return f"model {self.models[row].id} on {self.tree.nodes[column].type_id!r}"
 
     @property
     def root(self) -> str:
@@ -228,7 +224,7 @@ class Snapshot:
         states, scores, errors, scored_at = (np.array(getattr(self, name)) for name in _CELL_FIELDS)
         leaf = np.array([node.is_leaf for node in self.tree.nodes], dtype=bool)
         _blank(states, scores, errors, scored_at, ~leaf[None, :] | ~(scored_at < limit))
-        older = self.superseded.take(np.flatnonzero(self.superseded.scored_at < limit))
+        older = self.superseded.take((self.superseded.scored_at < limit) & leaf[self.superseded.column])
         nodes = list(self.tree.nodes)
         for column in np.flatnonzero(leaf):
             cells = np.flatnonzero(older.column == column)
@@ -263,6 +259,64 @@ class Snapshot:
         )
 
 
+def _check_ids_and_moments(models: tuple[Model, ...], tree: BenchmarkTree) -> None:
+    seen: set[int] = set()
+    for model in models:
+        if model.id in seen:
+            raise SnapshotError(f"model id {model.id} occurs twice; the id is the key of a model")
+        seen.add(model.id)
+        if model.submitted_at is not None and model.submitted_at.tzinfo is None:
+            raise SnapshotError(
+                f"model {model.id} was submitted at {model.submitted_at}, without a time zone; give it in UTC"
+            )
+    for node in tree.nodes:
+        for v in node.versions:
+            if any(moment is not None and moment.tzinfo is None for moment in (v.valid_from, v.valid_to)):
+                raise SnapshotError(
+                    f"version {v.version} of {node.type_id!r} counted from {v.valid_from} to {v.valid_to}, "
+                    "without a time zone; give both in UTC"
+                )
+
+
+def _check_values(states: StateArray, scores: FloatArray, errors: FloatArray, name: Callable[..., str]) -> None:
+    unknown = np.argwhere(~np.isin(states, list(CellState)))
+    if len(unknown):
+        at = tuple(unknown[0])
+        raise SnapshotError(f"{name(*at)} has the state {int(states[at])}; known are {[int(s) for s in CellState]}")
+    wrong = np.argwhere(((states == CellState.SCORED) != np.isfinite(scores)) | np.isinf(scores))
+    if len(wrong):
+        at = tuple(wrong[0])
+        raise SnapshotError(
+            f"{name(*at)} is {CellState(int(states[at])).name} with the score {scores[at]}; "
+            "only SCORED cells have a score, and it is finite"
+        )
+    infinite = np.argwhere(np.isinf(errors))
+    if len(infinite):
+        at = tuple(infinite[0])
+        raise SnapshotError(f"{name(*at)} has the error {errors[at]}; an error is finite, or NaN where there is none")
+
+
+def _check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: BenchmarkTree) -> None:
+    for what, positions, count in (("model", old.row, len(models)), ("benchmark", old.column, len(tree.nodes))):
+        outside = positions[(positions < 0) | (positions >= count)]
+        if len(outside):
+            raise SnapshotError(f"a superseded cell is of {what} number {outside[0]}; there are {count}, the first is 0")
+
+    def name(i: int) -> str:
+        return f"model {models[old.row[i]].id} on version {old.version[i]} of {tree.nodes[old.column[i]].type_id!r}"
+
+    latest = np.array([node.version for node in tree.nodes], dtype=np.int64)[old.column]
+    late = np.flatnonzero(old.version >= latest)
+    if len(late):
+        raise SnapshotError(f"{name(late[0])} is a superseded cell, but the latest version is {latest[late[0]]}")
+    order = np.lexsort((old.version, old.column, old.row))
+    keys = np.stack((old.row, old.column, old.version))[:, order]
+    twice = np.flatnonzero((keys[:, 1:] == keys[:, :-1]).all(axis=0))
+    if len(twice):
+        raise SnapshotError(f"{name(order[twice[0]])} occurs twice among the superseded cells; one cell a version")
+    _check_values(old.states, old.scores, old.errors, name)
+
+
 _PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")
 _CELL_FIELDS = ("states", "scores", "errors", "scored_at")
 
@@ -284,7 +338,10 @@ def _blank(
 def _opened(
     node: Benchmark, limit: np.datetime64, states: StateArray, scored_at: TimeArray, older: SupersededCells
 ) -> tuple[BenchmarkVersion, ...]:
-    """Versions of a leaf that had opened before ``limit``; the first one, not yet open, if none had."""
+    """Versions of a leaf that had opened before ``limit``, and its first one even if it had not.
+
+    The first version holds the benchmark's place in the tree, and going back in two steps has to find it again.
+    """
     opened = []
     for version in sorted(node.versions, key=lambda v: v.version):
         if version.version == node.version:
@@ -298,9 +355,9 @@ def _opened(
             closes = version.valid_to
             ended = closes is not None and np.datetime64(_utc(closes).replace(tzinfo=None), "us") < limit
             opened.append(version if ended else replace(version, valid_to=None))
-    if not opened and node.versions:
-        first = min(node.versions, key=lambda v: v.version)
-        opened.append(replace(first, valid_from=None, valid_to=None))
+    first = min(node.versions, key=lambda v: v.version, default=None)
+    if first is not None and first.version not in {v.version for v in opened}:
+        opened.insert(0, replace(first, valid_from=None, valid_to=None))
     return tuple(opened)
 
 
