@@ -241,7 +241,12 @@ def trees(draw: st.DrawFn, domain: str = "vision", max_leaves: int = 6) -> Bench
     engineering = {f"engineering_{domain}"}
     while more := {name for name, parent in parents.items() if parent in engineering} - engineering:
         engineering |= more
-    nodes = [Benchmark(name, parent, False, name in engineering) for name, parent in parents.items()]
+    # On the site groups have versions as well.
+    group_versions = [tuple(BenchmarkVersion(v, f"group_v{v}") for v in range(count)) for count in range(3)]
+    nodes = [
+        Benchmark(name, parent, False, name in engineering, versions=draw(st.sampled_from(group_versions)))
+        for name, parent in parents.items()
+    ]
     for i in range(draw(st.integers(1, max_leaves))):
         parent = draw(st.sampled_from(groups))
         name = f"{draw(st.sampled_from(PAPERS))}.{i}-metric"
@@ -304,13 +309,9 @@ def snapshots(draw: st.DrawFn, max_models: int = 5, max_leaves: int = 6) -> Snap
 
 @st.composite
 def _superseded(draw: st.DrawFn, tree: BenchmarkTree, models: int) -> SupersededCells:
-    # Also versions that the tree does not list: the site drops those of benchmarks that it hides.
+    # Also versions that the tree does not list: nothing says that a payload lists them all.
     places = [
-        (i, j, v)
-        for j, node in enumerate(tree.nodes)
-        for i in range(models)
-        for v in range(node.version)
-        if node.is_leaf
+        (i, j, v) for j, node in enumerate(tree.nodes) for i in range(models) for v in range(node.version)
     ]
     chosen = draw(st.lists(st.sampled_from(places), max_size=12, unique=True)) if places else []
     count = len(chosen)
