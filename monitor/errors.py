@@ -39,9 +39,19 @@ class ConfigError(MonitorError):
 
 
 class SourceError(MonitorError):
-    """The leaderboard could not be read."""
+    """The leaderboard could not be read.
+
+    Attributes
+    ----------
+    body : bytes
+        What was received until then, to be kept for inspection; empty if that was nothing.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.body = body
 
 
 class UnreachableError(SourceError):
@@ -49,12 +59,21 @@ class UnreachableError(SourceError):
 
 
 class HttpStatusError(SourceError):
-    """The server answered with a status other than 200."""
+    """The server answered with a status other than 200.
 
-    def __init__(self, message: str, status: int, body: bytes = b"") -> None:
-        super().__init__(message)
+    Attributes
+    ----------
+    status : int
+    retry_after : float or None
+        Seconds that the server asked to wait, None if it did not.
+    """
+
+    def __init__(
+        self, message: str, status: int, body: bytes = b"", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, body)
         self.status = status
-        self.body = body
+        self.retry_after = retry_after
 
 
 class RedirectError(SourceError):
@@ -66,19 +85,12 @@ class BodyTooLargeError(SourceError):
 
 
 class PayloadError(SourceError):
-    """The body is not a leaderboard, and is refused whole.
-
-    Attributes
-    ----------
-    body : bytes
-        What was received, to be kept for inspection.
-    """
+    """The body is not a leaderboard, and is refused whole."""
 
     exit_code = 5
 
     def __init__(self, message: str, body: bytes) -> None:
-        super().__init__(message)
-        self.body = body
+        super().__init__(message, body)
 
 
 class EmptyPayloadError(PayloadError):

@@ -1,5 +1,56 @@
-"""Where snapshots come from. Every source returns a `Pull`: the raw body and the snapshot parsed from it."""
+"""Where snapshots come from. Every source returns a `Pull`: the raw body and the snapshot parsed from it.
 
-from .payload import Pull, SetAside, parse_payload
+Names are loaded on first use: a file needs no HTTP client, and a command line's help needs nothing of this.
+"""
 
-__all__ = ["Pull", "SetAside", "parse_payload"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .dispatch import pull, shown_source
+    from .fetching import FetchLimits, fetch_body, user_agent
+    from .files import pull_file
+    from .payload import Pull, SetAside, check_not_shrunken, parse_payload
+    from .website import payload_url, pull_website
+
+_HOME = {
+    "FetchLimits": "fetching",
+    "Pull": "payload",
+    "SetAside": "payload",
+    "check_not_shrunken": "payload",
+    "fetch_body": "fetching",
+    "parse_payload": "payload",
+    "payload_url": "website",
+    "pull": "dispatch",
+    "pull_file": "files",
+    "pull_website": "website",
+    "shown_source": "dispatch",
+    "user_agent": "fetching",
+}
+
+__all__ = [
+    "FetchLimits",
+    "Pull",
+    "SetAside",
+    "check_not_shrunken",
+    "fetch_body",
+    "parse_payload",
+    "payload_url",
+    "pull",
+    "pull_file",
+    "pull_website",
+    "shown_source",
+    "user_agent",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

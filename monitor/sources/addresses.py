@@ -1,0 +1,100 @@
+"""Addresses: which one is asked, which redirect is followed, and how one is printed without its secrets."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import httpx
+
+from brainalign_plugin.errors import InputError
+
+from ..errors import RedirectError
+from .document import shown
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def checked_url(url: str) -> httpx.URL:
+    """Parse an address.
+
+    Raises
+    ------
+    InputError
+        If it is not one of http or https with a host.
+    """
+    try:
+        parsed = httpx.URL(url)
+        parsed.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as cause:
+        raise InputError(f"{shown_url(url)!r} is not a web address ({cause}); give https://HOST/…") from cause
+    if parsed.scheme not in _PORTS or not parsed.host:
+        raise InputError(
+            f"{shown_url(url)!r} is not an address of http or https with a host; give https://HOST/…"
+        )
+    return parsed
+
+
+def shown_url(url: str | httpx.URL) -> str:
+    """Address for messages, logs and tables: without name and password, and with the query's values masked."""
+    text = str(url)
+    try:
+        parsed = httpx.URL(text)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme in _PORTS and parsed.host:
+        path, _, query = parsed.raw_path.decode("ascii").partition("?")
+        text = f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{path}"
+    else:  # no telling where a password would end: everything before the last @ may be one
+        text, _, query = text.rpartition("@")[2].partition("#")[0].partition("?")
+    pairs = [f"{key}=***" if sign else "***" for key, sign, _ in (p.partition("=") for p in query.split("&"))]
+    return shown(f"{text}?{'&'.join(pairs)}" if query else text, 300)
+
+
+def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
+    """Where a redirect leads, if it may be followed: to the same host, and not from https to http.
+
+    Parameters
+    ----------
+    url : httpx.URL
+        Address that answered.
+    location : str
+        As sent.
+    name : str
+        What messages call the source.
+
+    Raises
+    ------
+    RedirectError
+    """
+    try:
+        target = url.join(location).copy_with(userinfo=b"", fragment=None)
+        shown_target = shown_url(target)
+    except (httpx.InvalidURL, UnicodeError) as cause:
+        raise RedirectError(
+            f"{name} redirects to {shown(location)!r}, which is no address ({cause})"
+        ) from cause
+    if target.host != url.host:
+        what = "the private address" if _is_private(target.host) else "another host,"
+        problem = f"{what} {shown_target}"
+    elif target.scheme not in _PORTS or (url.scheme == "https" and target.scheme == "http"):
+        problem = f"{shown_target}, without https"
+    elif _port(target) != _port(url) and not (
+        _port(url) == 80 and _port(target) == 443 and target.scheme == "https"
+    ):
+        problem = f"another port, {shown_target}"
+    else:
+        return target
+    raise RedirectError(
+        f"{name} redirects to {problem}; not followed: if that is right, give this address as source"
+    )
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or _PORTS.get(url.scheme)
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))

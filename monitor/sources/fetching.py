@@ -1,0 +1,393 @@
+"""One polite GET: bounded in time, size and number of tries, and every failure has its name.
+
+Foreign errors are translated here, once, keeping the cause. Credentials in an address are never printed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Self
+
+import httpx
+import stamina
+
+from brainalign_plugin import __version__
+from brainalign_plugin.errors import InputError
+
+from ..errors import (
+    BodyTooLargeError,
+    HttpStatusError,
+    NotJsonError,
+    RedirectError,
+    SourceError,
+    TruncatedPayloadError,
+    UnreachableError,
+)
+from .addresses import checked_url, redirect_target, shown_url
+from .document import MAX_BODY_BYTES, gunzip, shown
+
+_MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Enough of an error page, or of an endless body, to see what it is.
+_KEPT_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """How long, how much and how often.
+
+    Attributes
+    ----------
+    timeout : float
+        Seconds to wait for a connection, and for each piece of the answer.
+    deadline : float
+        Seconds for everything: all tries, the pauses between them and the whole body.
+    max_bytes : int
+        Largest body, as sent and unpacked.
+    attempts : int
+        Tries in all.
+    wait_initial, wait_max, wait_jitter : float
+        Seconds of the first pause, of the longest, and of what chance adds; each pause doubles the one before.
+    """
+
+    timeout: float = 30.0
+    deadline: float = 300.0
+    max_bytes: int = MAX_BODY_BYTES
+    attempts: int = 5
+    wait_initial: float = 1.0
+    wait_max: float = 60.0
+    wait_jitter: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            least = (
+                0 if field.name.startswith("wait") else 1 if field.name in ("attempts", "max_bytes") else 1e-3
+            )
+            if not (math.isfinite(value) and value >= least):
+                raise InputError(f"{field.name} is {value}; give a finite number of at least {least}")
+
+
+DEFAULT_LIMITS = FetchLimits()
+
+
+def user_agent(contact: str = "") -> str:
+    """Name ourselves to the site.
+
+    Parameters
+    ----------
+    contact : str
+        Address or page where the site's operators reach whoever runs this monitor.
+    """
+    if not re.fullmatch(r"[!-'*-~ ]{0,200}", contact):
+        raise InputError(
+            f"the contact {shown(contact)!r} is not up to 200 printable ASCII characters without ()"
+        )
+    return (
+        f"brainalign/{__version__} ({f'+{contact}' if contact else 'monitor of the Brain-Score leaderboard'})"
+    )
+
+
+def fetch_body(
+    url: str,
+    *,
+    received_at: datetime,
+    agent: str | None = None,
+    limits: FetchLimits = DEFAULT_LIMITS,
+    clock: Callable[[], float] = time.monotonic,
+    transport: httpx.BaseTransport | None = None,
+) -> bytes:
+    """GET a body.
+
+    Connection errors, torn bodies, 429 and 5xx are tried again after a growing pause, never sooner than
+    ``Retry-After`` asks (seconds or date), and not at all where that would pass the deadline; any other status ends
+    it at once. Redirects are followed on the same host only. A body sent in gzip is unpacked within the cap.
+    Name and password in the address are sent by basic authentication. Proxies are taken from the environment.
+
+    Parameters
+    ----------
+    url : str
+        ``http`` or ``https``.
+    received_at : datetime
+        Now, to which a date in ``Retry-After`` is compared if the server does not say what time it has.
+    agent : str, optional
+        User-Agent; `user_agent` by default.
+    limits : FetchLimits
+    clock : callable
+        Seconds that only rise.
+    transport : httpx.BaseTransport, optional
+        Instead of the network.
+
+    Returns
+    -------
+    bytes
+        The body, without its content encoding.
+
+    Raises
+    ------
+    UnreachableError
+        No answer, or not all of it before the deadline.
+    HttpStatusError, RedirectError, BodyTooLargeError, TruncatedPayloadError, NotJsonError
+    InputError
+        If the address is not one of http or https with a host.
+    """
+    address = checked_url(url)
+    started = clock()
+    ends = started + limits.deadline
+    with _client(address, agent or user_agent(), transport) as client, _Cut(limits.deadline) as cut:
+        errand = _Errand(client, cut, shown_url(url), limits, clock, ends)
+
+        def pause(error: Exception) -> bool | float:
+            return _pause(error, attempt.next_wait + limits.wait_jitter, ends - clock())
+
+        for attempt in stamina.retry_context(
+            on=pause,
+            attempts=limits.attempts,
+            timeout=None,
+            wait_initial=limits.wait_initial,
+            wait_max=limits.wait_max,
+            wait_jitter=limits.wait_jitter,
+        ):
+            with attempt:
+                now = received_at + timedelta(seconds=clock() - started)
+                return _get(
+                    errand, address.copy_with(userinfo=b""), f"try {attempt.num} of {limits.attempts}", now
+                )
+    raise AssertionError("stamina raises the last error")
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    client: httpx.Client
+    cut: _Cut
+    name: str
+    limits: FetchLimits
+    clock: Callable[[], float]
+    ends: float
+
+    @property
+    def remaining(self) -> float:
+        return 0.0 if self.cut.over else self.ends - self.clock()
+
+
+class _Cut:
+    """Ends the connections made within it when the time is up.
+
+    A server that sends a byte now and then never meets a read time-out, and httpx does not return before the last
+    header: so the socket is shut from another thread.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for connection in self._sockets:
+                connection.close()
+            self._sockets.clear()
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """Take note of a new connection; httpx calls it at every step of a request."""
+        if event.endswith("connect_tcp.complete"):
+            # A duplicate, because TLS takes the socket itself away.
+            connection = info["return_value"].get_extra_info("socket").dup()
+            with self._lock:
+                self._sockets.append(connection)
+            if self.over:
+                self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self.over = True
+            for connection in self._sockets:
+                with suppress(OSError):  # it has ended by itself
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _client(address: httpx.URL, agent: str, transport: httpx.BaseTransport | None) -> httpx.Client:
+    login = (address.username, address.password) if address.userinfo else None
+    # Nothing but gzip is asked for, because httpx would unpack it without a limit and others are rarely spoken.
+    headers = {"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
+    try:
+        return httpx.Client(transport=transport, headers=headers, auth=login, follow_redirects=False)
+    except (ValueError, ImportError, OSError, httpx.InvalidURL) as cause:
+        raise SourceError(
+            f"cannot prepare a connection ({type(cause).__name__}); check the proxies and certificates that the "
+            "environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR)"
+        ) from cause
+
+
+def _pause(error: Exception, backoff: float, remaining: float) -> bool | float:
+    """Whether to try again, or the seconds to wait before it; ``backoff`` is the longest that stamina would."""
+    asked = None
+    if isinstance(error, HttpStatusError):
+        if error.status != HTTPStatus.TOO_MANY_REQUESTS and error.status < 500:
+            return False
+        asked = error.retry_after
+    elif not isinstance(error, UnreachableError | TruncatedPayloadError):
+        return False
+    wait = max(backoff, asked or 0.0)
+    if wait >= remaining:
+        return False
+    return True if asked is None else wait
+
+
+def _get(errand: _Errand, url: httpx.URL, which: str, now: datetime) -> bytes:
+    for _ in range(_MOST_REDIRECTS + 1):
+        if errand.remaining <= 0:
+            raise _too_late(errand, b"")
+        timeout = httpx.Timeout(min(errand.limits.timeout, errand.remaining))
+        with (
+            _translated(errand, which),
+            errand.client.stream(
+                "GET", url, timeout=timeout, extensions={"trace": errand.cut.watch}
+            ) as response,
+        ):
+            if response.status_code == HTTPStatus.OK:
+                return _body(errand, response, which)
+            location = response.headers.get("location")
+            if response.status_code not in _REDIRECTS or location is None:
+                raise _status_error(errand, response, which, now)
+            url = redirect_target(url, location, errand.name)
+    raise RedirectError(
+        f"{errand.name} is redirected more than {_MOST_REDIRECTS} times; open it in a browser"
+    )
+
+
+def _body(errand: _Errand, response: httpx.Response, which: str) -> bytes:
+    limit = errand.limits.max_bytes
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > limit:
+        raise _too_large(errand, b"")
+    received = bytearray()
+    with _translated(errand, which, received):
+        for chunk in response.iter_raw():
+            received += chunk
+            if len(received) > limit:
+                raise _too_large(errand, bytes(received[:_KEPT_BYTES]))
+            if errand.remaining <= 0:
+                raise _too_late(errand, bytes(received))
+    body = bytes(received)
+    # A body without a length ends with its connection, also when we have cut it.
+    if errand.remaining <= 0:
+        raise _too_late(errand, body)
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("gzip", "x-gzip"):
+        return gunzip(body, errand.name, limit)
+    if encoding not in ("identity", ""):
+        what = f"{errand.name} is sent in the encoding {shown(encoding, 40)!r}, which was not asked for"
+        raise NotJsonError(f"{what}; is there a proxy on the way that repacks it?", body)
+    return body
+
+
+def _status_error(errand: _Errand, response: httpx.Response, which: str, now: datetime) -> HttpStatusError:
+    status = response.status_code
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "unknown"
+    asked = retry_after(response.headers, now)
+    next_step = "check the address and the domain"
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500:
+        next_step = "try again later" if asked is None else f"try again in {asked:.0f} s, as it asks"
+    elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        next_step = "the site refuses this client: see what access it grants"
+    message = f"{errand.name} answered {status} ({phrase}) at {which}; {next_step}"
+    return HttpStatusError(message, status, _beginning(errand, response), asked)
+
+
+def _beginning(errand: _Errand, response: httpx.Response) -> bytes:
+    """Read the first part of an error page."""
+    received = bytearray()
+    until = errand.clock() + errand.limits.timeout
+    # The status is the failure to report; what happens to its page is not.
+    with suppress(httpx.HTTPError):
+        for chunk in response.iter_raw():
+            received += chunk
+            if len(received) >= _KEPT_BYTES or errand.clock() >= until or errand.remaining <= 0:
+                break
+    return bytes(received[:_KEPT_BYTES])
+
+
+def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
+    """Seconds that ``Retry-After`` asks to wait, None if it is absent or cannot be read.
+
+    Parameters
+    ----------
+    headers : httpx.Headers
+    now : datetime
+        To compare a date with, where the server does not send the date of its answer.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]+", value):
+        return float(value)
+    moment = _http_date(value)
+    if moment is None:
+        return None
+    # Both dates by the server's clock, because ours may be wrong.
+    return max(0.0, (moment - (_http_date(headers.get("date", "")) or now)).total_seconds())
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _too_large(errand: _Errand, received: bytes) -> BodyTooLargeError:
+    message = f"{errand.name} sends more than {errand.limits.max_bytes} bytes; raise the cap if that is right"
+    return BodyTooLargeError(message, received)
+
+
+def _too_late(errand: _Errand, received: bytes) -> UnreachableError:
+    return UnreachableError(
+        f"{errand.name} did not finish within {errand.limits.deadline:g} s, {len(received)} bytes had come; "
+        "try again later, or raise the deadline",
+        received,
+    )
+
+
+@contextmanager
+def _translated(errand: _Errand, which: str, received: bytearray | None = None) -> Iterator[None]:
+    """Give httpx's errors our names; ``received`` is the body so far, None before it began."""
+    try:
+        yield
+    except httpx.HTTPError as cause:
+        raise _named(errand, which, cause, received) from cause
+
+
+def _named(errand: _Errand, which: str, cause: httpx.HTTPError, received: bytearray | None) -> SourceError:
+    body, at, reason = bytes(received or b""), f"at {which}", shown(str(cause), 200) or type(cause).__name__
+    if errand.remaining <= 0:
+        return _too_late(errand, body)
+    if isinstance(cause, httpx.TimeoutException):
+        what = "could not be connected to" if isinstance(cause, httpx.ConnectTimeout) else "sent nothing"
+        return UnreachableError(
+            f"{errand.name} {what} for {errand.limits.timeout:g} s {at} ({len(body)} bytes had come); "
+            "try again later",
+            body,
+        )
+    if received is not None:
+        message = f"{errand.name} broke off after {len(body)} bytes {at} ({reason}); try again later"
+        return TruncatedPayloadError(message, body)
+    return UnreachableError(
+        f"{errand.name} cannot be reached {at} ({reason}); check the address and the network"
+    )

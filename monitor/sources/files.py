@@ -1,0 +1,47 @@
+"""A file as a source: a payload, plain or gzipped, or an exported snapshot."""
+
+from __future__ import annotations
+
+import stat
+from datetime import datetime
+from pathlib import Path
+
+from ..errors import BodyTooLargeError, SourceError
+from .document import MAX_BODY_BYTES, shown
+from .payload import Pull, parse_payload
+
+
+def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
+    """Read the leaderboard from a file.
+
+    Parameters
+    ----------
+    path : Path or str
+        A payload of the site, plain or gzipped, or an exported snapshot.
+    received_at : datetime
+        As-of time of a payload that does not state its own.
+    max_bytes : int
+        Largest size of the file, and of what it unpacks to.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, or is refused whole (`PayloadError`, `BodyTooLargeError`).
+    """
+    name = shown(str(path), 300)
+    try:
+        found = Path(path).stat()
+        # Looked at before it is opened, because opening a pipe would wait for its other end.
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+            raise SourceError(f"{name!r} is {what}; name a payload or a snapshot file")
+        if found.st_size > max_bytes:
+            message = f"{name!r} has {found.st_size} bytes, more than the cap of {max_bytes}; raise it if that is right"
+            raise BodyTooLargeError(message)
+        with Path(path).open("rb") as file:
+            body = file.read(max_bytes + 1)
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else str(cause)
+        message = f"cannot read {name!r} ({reason}); give a file, or an address that begins with https://"
+        raise SourceError(message) from cause
+    return parse_payload(body, name, received_at, max_bytes)

@@ -1,0 +1,91 @@
+"""The site itself as a source."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import httpx
+
+from brainalign_plugin.errors import InputError
+
+from ..errors import PayloadShapeError
+from .addresses import checked_url, shown_url
+from .document import shown
+from .fetching import DEFAULT_LIMITS, FetchLimits, fetch_body
+from .payload import Pull, parse_payload
+
+SITE = "https://www.brain-score.org"
+
+
+def payload_url(url: str, domain: str = "vision") -> str:
+    """Address of the payload.
+
+    A path that ends in ``/compare/data``, with or without a slash, in ``.json`` or in ``.json.gz`` is the payload's
+    own and is taken as it is. Any other is the base of a site: ``/<domain>/compare/data/`` is added, or
+    ``/compare/data/`` where the path already ends in ``/<domain>``. A query stays; a fragment is dropped.
+
+    Raises
+    ------
+    InputError
+        If it is not an address of http or https, or the domain is not one lower-case word.
+    """
+    address = checked_url(url).copy_with(fragment=None)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", domain):
+        raise InputError(
+            f"the domain {shown(domain)!r} is not one lower-case word; the site has vision and language"
+        )
+    if _is_payload(address):
+        return str(address)
+    raw, mark, query = address.raw_path.decode("ascii").partition("?")
+    path = raw.rstrip("/")
+    if not path.endswith(f"/{domain}"):
+        path += f"/{domain}"
+    return str(address.copy_with(raw_path=f"{path}/compare/data/{mark}{query}".encode("ascii")))
+
+
+def pull_website(
+    base_url: str = SITE,
+    domain: str = "vision",
+    *,
+    received_at: datetime,
+    agent: str | None = None,
+    limits: FetchLimits = DEFAULT_LIMITS,
+    clock: Callable[[], float] = time.monotonic,
+    transport: httpx.BaseTransport | None = None,
+) -> Pull:
+    """Read the leaderboard from the site.
+
+    Parameters
+    ----------
+    base_url, domain : str
+        See `payload_url`.
+    received_at : datetime
+        As-of time of a payload that does not state its own.
+    agent, limits, clock, transport
+        See `fetch_body`.
+
+    Raises
+    ------
+    SourceError
+        One of its named kinds: not reached, or refused whole.
+    InputError
+        If the address or the domain cannot be used.
+    """
+    url = payload_url(base_url, domain)
+    body = fetch_body(
+        url, received_at=received_at, agent=agent, limits=limits, clock=clock, transport=transport
+    )
+    pull = parse_payload(body, shown_url(url), received_at, limits.max_bytes)
+    found = pull.snapshot.domain
+    if found != domain and not _is_payload(checked_url(base_url)):
+        message = f"{shown_url(url)} is the board of {shown(found)!r}, but {domain!r} was asked for; check the address"
+        raise PayloadShapeError(message, body)
+    return pull
+
+
+def _is_payload(address: httpx.URL) -> bool:
+    path = address.path.rstrip("/")
+    return path.endswith("/compare/data") or path.lower().endswith((".json", ".json.gz"))
