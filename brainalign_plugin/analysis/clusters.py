@@ -26,7 +26,5 @@ def clustered_order(rho: FloatArray) -> IntArray:
     distance = 1 - np.nan_to_num(rho, nan=0.0)
     np.fill_diagonal(distance, 0.0)
     condensed = squareform(np.maximum((distance + distance.T) / 2, 0.0), checks=False)
-    order: IntArray = hierarchy.leaves_list(
-        hierarchy.linkage(condensed, method="average", optimal_ordering=True)
-    )
-    return order.astype(np.int64)
+    tree = hierarchy.linkage(condensed, method="average", optimal_ordering=True)
+    return hierarchy.leaves_list(tree).astype(np.int64)
