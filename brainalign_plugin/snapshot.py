@@ -310,7 +310,7 @@ def _check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: Ben
         outside = positions[(positions < 0) | (positions >= count)]
         if len(outside):
             raise SnapshotError(
-                f"a superseded cell is of {what} number {outside[0]}; it has {count}, from 0"
+                f"a superseded cell is of {what} number {outside[0]}; there are {count}, from 0"
             )
 
     def name(i: int) -> str:

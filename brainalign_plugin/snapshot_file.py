@@ -79,8 +79,8 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
         )
     try:
         return _snapshot(document)
-    except SnapshotError:
-        raise
+    except SnapshotError as cause:
+        raise SnapshotError(f"{origin} is a damaged snapshot file ({cause}); export it again") from cause
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as cause:
         raise SnapshotError(
             f"{origin} is a damaged snapshot file ({type(cause).__name__}: {cause}); export it again"
@@ -191,12 +191,14 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         sha256=str(document["sha256"]),
         models=models,
         tree=BenchmarkTree(nodes),
-        states=np.array([[_STATES[s] for s in line] for line in document["states"]], dtype=np.int8).reshape(
+        states=np.array(
+            [[_STATES[s] for s in line] for line in _lines(document, "states", shape)], dtype=np.int8
+        ).reshape(shape),
+        scores=np.array(_lines(document, "scores", shape), dtype=float).reshape(shape),
+        errors=np.array(_lines(document, "errors", shape), dtype=float).reshape(shape),
+        scored_at=_time_array([t for line in _lines(document, "scored_at", shape) for t in line]).reshape(
             shape
         ),
-        scores=np.array(document["scores"], dtype=float).reshape(shape),
-        errors=np.array(document["errors"], dtype=float).reshape(shape),
-        scored_at=_time_array([t for line in document["scored_at"] for t in line]).reshape(shape),
         superseded=SupersededCells(
             row=np.array([rows[i] for i in old["model"]], dtype=np.int64),
             column=np.array(old["benchmark"], dtype=np.int64),
@@ -209,6 +211,14 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         reconstructed=bool(document["reconstructed"]),
         simulated=bool(document["simulated"]),
     )
+
+
+def _lines(document: dict[str, Any], name: str, shape: tuple[int, int]) -> list[Any]:
+    # Numpy would reshape a board of the right size and the wrong width into a scrambled one.
+    lines: list[Any] = document[name]
+    if len(lines) != shape[0] or any(len(line) != shape[1] for line in lines):
+        raise ValueError(f"{name} are not {shape[0]} models of {shape[1]} cells")
+    return lines
 
 
 def _numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
