@@ -1,0 +1,224 @@
+"""The one dataset that all charts of a page share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+import numpy as np
+
+from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.analysis.clusters import clustered_order
+from brainalign_plugin.board import Model
+
+from .labels import leaf_labels
+from .records import CellValue, ChartData
+from .wording import shortened, visible
+
+PART_NAMES = ("Neural", "Behavioural", "Other")
+RANK_CHART_TOP = 10
+RANK_CHART_MODELS = 24
+RANK_STEP = 13
+RANK_HEIGHT = (260, 620)
+_DIGITS = 4
+
+Columns = Mapping[str, tuple[CellValue, ...]]
+
+
+def part_positions(analysis: Analysis) -> tuple[int, ...]:
+    """For each leaf of the cleaned board the position of its part in `PART_NAMES`."""
+    board = analysis.cleaning.board
+    place = {part: k for k, part in enumerate(board.parts)}
+    return tuple(2 if part is None else place[part] for part in board.leaf_parts)
+
+
+def model_names(models: Sequence[Model]) -> dict[int, str]:
+    """Name of each model id, fit to be shown; those that occur more than once carry their id."""
+    shown = {model.id: visible(model.name, 120) for model in models}
+    repeats = Counter(shown.values())
+    return {i: f"{name} · id {i}" if repeats[name] > 1 else name for i, name in shown.items()}
+
+
+def chart_data(analysis: Analysis) -> ChartData:
+    """Tables of leaves, pairs of leaves, models and parts, rounded to four decimals."""
+    leaves = _leaves(analysis)
+    models, lowest = _models(analysis)
+    low, high = _score_domain(models)
+    return ChartData(
+        tables={
+            "leaves": leaves,
+            "pairs": _pairs(analysis),
+            "models": models,
+            "parts": _parts(analysis),
+            "averages": _averages(low, high),
+        },
+        heatmap_order=tuple(clustered_order(analysis.agreement.rho).tolist()),
+        spread_order=_grouped(analysis, leaves["sd"]),
+        weight_order=_grouped(analysis, leaves["effective"]),
+        part_names=PART_NAMES,
+        schemes=tuple(analysis.rankings),
+        score_domain=(low, high),
+        lowest_rank=lowest,
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(float(value), _DIGITS) + 0.0
+
+
+def _leaves(analysis: Analysis) -> Columns:
+    board = analysis.cleaning.board
+    labels = leaf_labels(board.leaves)
+    spreads = [analysis.spreads[leaf] for leaf in board.leaves]
+    weights = [analysis.explained.leaves.get(leaf) for leaf in board.leaves]
+    columns: dict[str, tuple[CellValue, ...]] = {
+        "at": tuple(range(len(board.leaves))),
+        "id": tuple(label.full for label in labels),
+        "label": tuple(label.label for label in labels),
+        "brief": tuple(label.brief for label in labels),
+        "part": tuple(PART_NAMES[k] for k in part_positions(analysis)),
+        "group": tuple(visible(board.tree[leaf].parent or "", 60) for leaf in board.leaves),
+        "nominal": tuple(_rounded(w.nominal) if w else None for w in weights),
+        "effective": tuple(_rounded(w.effective) if w else None for w in weights),
+    }
+    for name in ("low", "q1", "median", "q3", "high", "sd"):
+        columns[name] = tuple(_rounded(getattr(spread, name)) for spread in spreads)
+    return columns
+
+
+def _pairs(analysis: Analysis) -> Columns:
+    """Every ordered pair of distinct leaves with a correlation, so that the heatmap is symmetric."""
+    complete, pairwise = analysis.agreement, analysis.pairwise
+    known = ~np.isnan(complete.rho) & ~np.eye(len(complete.leaves), dtype=bool)
+    first, second = np.nonzero(known)
+    return {
+        "i": tuple(first.tolist()),
+        "j": tuple(second.tolist()),
+        "rho": tuple(round(r, 3) + 0.0 for r in complete.rho[known].tolist()),
+        "rho_all": tuple(None if math.isnan(r) else round(r, 3) + 0.0 for r in pairwise.rho[known].tolist()),
+        "n_all": tuple(pairwise.overlap[known].tolist()),
+    }
+
+
+def _models(analysis: Analysis) -> tuple[Columns, int]:
+    """Models of the cleaned board, best first by HIER, and the lowest rank among those in the rank chart."""
+    board = analysis.cleaning.board
+    ranks = {name: ranking.by_id() for name, ranking in analysis.rankings.items()}
+    first = next(iter(ranks.values()), {})
+    order = sorted(range(len(board.models)), key=lambda i: (first.get(board.ids[i], 0), board.ids[i]))
+    ids = [board.ids[i] for i in order]
+    names = model_names(analysis.snapshot.models)
+    scores = board.part_scores()
+    unknown = np.full(len(board.models), np.nan)
+    official = dict(zip((m.id for m in analysis.snapshot.models), analysis.official.ranks, strict=True))
+    top = _charted(ids, ranks)
+    last = {i: next(reversed(ranks.values()))[i] for i in top} if ranks else {}
+    lowest = max((ranks[name][i] for name in ranks for i in top), default=1)
+    label_at = dict(zip(last, spread_out(list(last.values()), _label_gap(lowest), lowest), strict=True))
+    columns: dict[str, tuple[CellValue, ...]] = {
+        "name": tuple(names[i] for i in ids),
+        "id": tuple(str(i) for i in ids),
+        "official": tuple(official[i] for i in ids),
+        "label": tuple(shortened(names[i], 44) if i in label_at else None for i in ids),
+        "label_at": tuple(_rounded(label_at.get(i)) for i in ids),
+        "always_top": tuple(
+            all(r[i] <= RANK_CHART_TOP for r in ranks.values()) if i in label_at else None for i in ids
+        ),
+    }
+    for name, part in (*zip(("neural", "behavior"), board.parts, strict=True), ("average", "average")):
+        values = scores.get(part, unknown)
+        columns[name] = tuple(_rounded(float(values[i])) for i in order)
+    for scheme, by_id in ranks.items():
+        columns[scheme] = tuple(by_id[i] for i in ids)
+    return columns, lowest
+
+
+def _charted(ids: Sequence[int], ranks: Mapping[str, Mapping[int, int]]) -> list[int]:
+    """Models that are in the top ten under some scheme, the best by median rank if they are too many to be drawn."""
+    within = [i for i in ids if any(by_id[i] <= RANK_CHART_TOP for by_id in ranks.values())]
+    middle = {i: (median(by_id[i] for by_id in ranks.values()), i) for i in within}
+    return sorted(within, key=middle.__getitem__)[:RANK_CHART_MODELS]
+
+
+def rank_height(lowest: int) -> int:
+    """Height of the rank chart in pixels."""
+    return min(max(RANK_STEP * (lowest - 1), RANK_HEIGHT[0]), RANK_HEIGHT[1])
+
+
+def _label_gap(lowest: int) -> float:
+    """How many ranks two labels must be apart not to overlap."""
+    return RANK_STEP * max(lowest - 1, 1) / rank_height(lowest)
+
+
+def spread_out(places: Sequence[float], gap: float, last: float) -> list[float]:
+    """Move places apart until neighbours are ``gap`` apart, each as little as a single sweep down and up can.
+
+    Parameters
+    ----------
+    places : sequence of float
+        In any order; equal ones keep the order given.
+    gap : float
+    last : float
+        None is pushed beyond it unless they cannot all fit above.
+    """
+    order = sorted(range(len(places)), key=lambda k: places[k])
+    moved = [float(p) for p in places]
+    for before, k in zip(order, order[1:], strict=False):
+        moved[k] = max(moved[k], moved[before] + gap)
+    limit = max(last, min(places, default=0.0) + gap * (len(places) - 1))
+    for k in reversed(order):
+        moved[k] = min(moved[k], limit)
+        limit = moved[k] - gap
+    return moved
+
+
+def _parts(analysis: Analysis) -> Columns:
+    board = analysis.cleaning.board
+    scores = board.part_scores()
+    rows = [
+        (PART_NAMES[k], scores[part])
+        for k, part in enumerate(board.parts)
+        if part in scores and len(scores[part]) > 1
+    ]
+    spread = [(float(v.mean()), float(v.std(ddof=1))) for _, v in rows]
+    return {
+        "part": tuple(name for name, _ in rows),
+        "mean": tuple(_rounded(mean) for mean, _ in spread),
+        "from": tuple(_rounded(mean - sd) for mean, sd in spread),
+        "to": tuple(_rounded(mean + sd) for mean, sd in spread),
+        "text": tuple(f"±1 sd = {sd:.3f}" for _, sd in spread),
+    }
+
+
+def _score_domain(models: Columns) -> tuple[float, float]:
+    """Round twentieths around all neural and behavioural scores, so that both axes have the same scale."""
+    values = [v for name in ("neural", "behavior") for v in models[name] if isinstance(v, float)]
+    if not values:
+        return 0.0, 1.0
+    low, high = math.floor(min(values) * 20 - 0.5) / 20, math.ceil(max(values) * 20 + 0.5) / 20
+    return round(low, 2), round(high, 2)
+
+
+def _averages(low: float, high: float) -> Columns:
+    """Lines of equal average across the scatter, at every tenth."""
+    tenths = [t / 10 for t in range(math.ceil(low * 10), math.floor(high * 10) + 1) if low < t / 10 < high]
+    return {
+        "x": tuple(round(max(low, 2 * t - high), _DIGITS) for t in tenths),
+        "y": tuple(round(min(high, 2 * t - low), _DIGITS) for t in tenths),
+        "x2": tuple(round(min(high, 2 * t - low), _DIGITS) for t in tenths),
+        "y2": tuple(round(max(low, 2 * t - high), _DIGITS) for t in tenths),
+        "text": tuple(f"{t:.1f}" for t in tenths),
+    }
+
+
+def _grouped(analysis: Analysis, values: tuple[CellValue, ...]) -> tuple[int, ...]:
+    """Leaves by part, the largest value first, under a heading -k - 1 for each part that has leaves."""
+    parts = part_positions(analysis)
+    order: list[int] = []
+    for k in range(len(PART_NAMES)):
+        members = [(-float(v or 0.0), j) for j, v in enumerate(values) if parts[j] == k]
+        if members:
+            order += [-k - 1, *(j for _, j in sorted(members))]
+    return tuple(order)

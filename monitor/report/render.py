@@ -1,0 +1,139 @@
+"""Records in, one self-contained HTML file out."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from ..errors import ReportError
+from ..files import write_atomically
+from .records import ReportView
+
+_TEMPLATES = "brainalign_monitor.templates"
+# What would end, or hide the end of, an inline element: HTML does not look at quotes inside scripts and styles.
+_ENDS_ELEMENT = re.compile(r"<!--|</?(script|style)", re.IGNORECASE)
+
+
+def render_report(view: ReportView) -> str:
+    """Render a report as one HTML document that needs no network.
+
+    Scripts and styles are inline and named by hash in the page's Content Security Policy, so that nothing else runs or
+    loads, whatever a model is called. Equal views give equal bytes.
+
+    Raises
+    ------
+    ReportError
+        If the Vega runtime cannot be had from vl-convert.
+    """
+    # Altair takes a second to import, and only a page with charts needs it.
+    from .charts import CONFIG, RHO_STEPS, chart_specs
+
+    specs = chart_specs(view)
+    page = {
+        "config": CONFIG,
+        "tables": view.charts.tables,
+        "charts": [{"id": name, **dataclasses.asdict(spec)} for name, spec in specs.items()],
+    }
+    style = _inline(_asset("report.css"))
+    scripts = tuple(_inline(text) for text in ((vega_runtime(),) if specs else ()) + (_asset("report.js"),))
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            view=view,
+            policy=_policy(style, scripts),
+            style=style,
+            scripts=scripts,
+            page=embedded_json(page),
+            rho_steps=RHO_STEPS,
+        )
+    )
+
+
+def write_report(path: Path, html: str) -> Path:
+    """Write a rendered report whole or not at all.
+
+    Raises
+    ------
+    ReportError
+        If it cannot be written.
+    """
+    return write_atomically(Path(path), html.encode("utf-8"), ReportError)
+
+
+def embedded_json(value: Any) -> Markup:
+    """JSON for a ``<script type="application/json">``: no character of it can end the element or start a comment."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 -- just escaped
+
+
+@functools.cache
+def vega_runtime() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, of the version that Altair writes for where vl-convert has it."""
+    import altair
+    import vl_convert
+
+    wanted = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    try:
+        version = wanted if wanted in vl_convert.get_vegalite_versions() else None
+        runtime: str = vl_convert.javascript_bundle(vl_version=version)
+    except ValueError as cause:
+        raise ReportError(
+            f"vl-convert gave no Vega runtime ({cause}); reinstall vl-convert-python"
+        ) from cause
+    return runtime
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(_TEMPLATES, ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _asset(name: str) -> str:
+    environment = _environment()
+    if environment.loader is None:
+        raise ReportError(f"the templates have no loader, so {name} cannot be read; reinstall brainalign")
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _inline(text: str) -> Markup:
+    """A script or a style as it stands between its tags; a browser hashes it after normalising the ends of lines."""
+    found = _ENDS_ELEMENT.search(text)
+    if found:
+        raise ReportError(
+            f"{found.group()!r} in an inline script or style would break the page; remove it there"
+        )
+    return Markup(text.replace("\r\n", "\n").replace("\r", "\n"))  # noqa: S704 -- our own files and Vega's
+
+
+def _policy(style: str, scripts: tuple[str, ...]) -> str:
+    rules: Mapping[str, str] = {
+        "default-src": "'none'",
+        "script-src": " ".join(map(_source_hash, scripts)),
+        "style-src": _source_hash(style),
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _source_hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"

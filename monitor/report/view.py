@@ -1,0 +1,87 @@
+"""Analysis in, report records out. A pure function: the clock, the version and the command are arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.official import CellState
+
+from .audit import cleaning_section, reproduction
+from .chart_data import chart_data
+from .claims import claims, comparison, comparison_size
+from .records import Header, ReportView, SetAsideCell, Share
+from .sections import agreement_section, parts_section, rank_section, spread_section, weight_section
+from .wording import count, day, percent, plural, visible
+
+
+def build_view(
+    analysis: Analysis,
+    *,
+    set_aside: Sequence[SetAsideCell] = (),
+    generated_at: datetime,
+    version: str,
+    command: str,
+    software: Mapping[str, str] | None = None,
+) -> ReportView:
+    """Turn the analysis of one snapshot into the records that a report displays.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    set_aside : sequence of SetAsideCell
+        Cells of the payload that could not be read (``Pull.set_aside``).
+    generated_at : datetime
+        With time zone; printed in the page.
+    version : str
+        Of BrainAlign.
+    command : str
+        The command line that makes this report again.
+    software : mapping of str to str, optional
+        Versions of the libraries that the numbers rest on, by name.
+
+    Returns
+    -------
+    ReportView
+        Equal arguments give equal records.
+    """
+    return ReportView(
+        header=_header(analysis),
+        claims=claims(analysis),
+        comparison=comparison(analysis),
+        comparison_size=comparison_size(analysis),
+        agreement=agreement_section(analysis),
+        parts=parts_section(analysis),
+        spread=spread_section(analysis),
+        weights=weight_section(analysis),
+        ranks=rank_section(analysis),
+        cleaning=cleaning_section(analysis, set_aside),
+        reproduction=reproduction(analysis, generated_at, version, command, software or {}),
+        charts=chart_data(analysis),
+    )
+
+
+def _header(analysis: Analysis) -> Header:
+    snapshot = analysis.snapshot
+    considered, board = analysis.cleaning.considered, analysis.cleaning.board
+    return Header(
+        title=f"Brain-Score {visible(snapshot.domain)}",
+        as_of=day(snapshot.as_of_time),
+        models=plural(len(snapshot.models), "model"),
+        benchmarks=plural(len(considered.leaves), "benchmark"),
+        cleaned=f"{count(len(board.models))} × {count(len(board.leaves))}",
+        states=_states(analysis),
+        simulated=snapshot.simulated,
+        reconstructed=snapshot.reconstructed,
+    )
+
+
+def _states(analysis: Analysis) -> tuple[Share, ...]:
+    states = analysis.cleaning.considered.states
+    shares, start = [], 0.0
+    for state in (CellState.SCORED, CellState.FAILED, CellState.NEVER):
+        share = float((states == state).mean()) if states.size else 0.0
+        shares.append(Share(state.name, percent(share), f"{100 * start:.2f}", f"{100 * share:.2f}"))
+        start += share
+    return tuple(shares)

@@ -1,0 +1,104 @@
+"""Numbers, dates and foreign text as the page shows them."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+UNKNOWN = "—"
+_MINUS = "\N{MINUS SIGN}"
+_THIN = "\N{NARROW NO-BREAK SPACE}"
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+# Marks that turn the direction of all that follows; <bdi> isolates them in HTML, but a tooltip, a title attribute and an
+# aria-label are plain text, where they would turn our own words around.
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SPACES = re.compile(r"\s+")
+
+
+def visible(text: str, limit: int = 300) -> str:
+    """Foreign text (a model's name, a benchmark's id) made fit to be shown, on one line.
+
+    White space becomes single spaces; control characters, direction marks and lone surrogates, which no file can hold,
+    become U+FFFD. Escaping is left to the template.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        Longest result in characters; what exceeds it ends in an ellipsis.
+    """
+    line = _SPACES.sub(" ", text).strip()
+    shown = "".join(
+        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _DIRECTION else c for c in line
+    )
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    return shown or "(no name)"
+
+
+def shortened(text: str, limit: int) -> str:
+    """The beginning and the end of a text that is longer than ``limit`` characters, around an ellipsis."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) * 3 // 5
+    return f"{text[: limit - 1 - tail]}…{text[-tail:]}"
+
+
+def known(value: float | None) -> float | None:
+    """The value as a float, or None if it is missing or not finite."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with a fixed count of decimals and a true minus sign."""
+    if known(value) is None or value is None:
+        return UNKNOWN
+    text = f"{value:.{digits}f}"
+    if text.startswith("-"):
+        text = text[1:] if float(text) == 0 else _MINUS + text[1:]
+    return text
+
+
+def small(value: float | None) -> str:
+    """A difference that may be tiny: six decimals, without the zeros at the end."""
+    text = number(value, 6)
+    return text if text == UNKNOWN else text.rstrip("0").rstrip(".")
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage."""
+    return UNKNOWN if known(value) is None or value is None else f"{number(100 * value, digits)}{_THIN}%"
+
+
+def times(value: float | None) -> str:
+    """A ratio."""
+    return UNKNOWN if known(value) is None else f"{number(value, 1)}{_THIN}×"
+
+
+def count(value: int) -> str:
+    """A count with thousands marked."""
+    return f"{value:,}"
+
+
+def plural(value: int, word: str) -> str:
+    """A count with its noun."""
+    return f"{count(value)} {word if value == 1 else word + 's'}"
+
+
+def listed(words: tuple[str, ...]) -> str:
+    """Words as an enumeration: a, b and c."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def day(moment: datetime) -> str:
+    """A date in UTC, e.g. 1 January 2024; with the time of day unless it is midnight."""
+    utc = moment.astimezone(UTC)
+    date = f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}"
+    return date if (utc.hour, utc.minute) == (0, 0) else f"{date}, {utc:%H:%M} UTC"
