@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -15,6 +15,7 @@ from ..errors import BoardError, SchemeError
 from ..official import CellState
 from ..scales import competition_ranks
 
+Columnwise = Callable[[FloatArray], FloatArray]
 Family = Literal["tree", "cardinal", "ordinal", "latent", "reference"]
 Convention = Literal["zero", "attempted", "skip", "worst", "mean"]
 CONVENTIONS: dict[Convention, str] = {
@@ -64,11 +65,33 @@ class Scale:
     name, description : str
     function : callable
         From a matrix of shape (n, m), NaN where missing, to one of the same shape.
+    by_leaf : callable, optional
+        For frozen norms: from a leaf to the function for scores on that leaf (of any shape), used instead of
+        `function`.
+    check : callable, optional
+        Raises if the scale has no norms for a board.
     """
 
     name: str
     description: str
-    function: Callable[[FloatArray], FloatArray]
+    function: Columnwise
+    by_leaf: Callable[[str], Columnwise] | None = None
+    check: Callable[[Board], None] | None = None
+
+    def for_leaf(self, leaf: str) -> Columnwise:
+        """Return the function for scores on one leaf, each column a board of its own."""
+        return self.function if self.by_leaf is None else self.by_leaf(leaf)
+
+    def of(self, board: Board) -> FloatArray:
+        """Scale a board's scores, shape (n, m). A leaf without any score stays so and needs no norms."""
+        if self.by_leaf is None:
+            return self.function(board.scores)
+        if self.check is not None:
+            self.check(board)
+        scaled = np.full(board.scores.shape, np.nan)
+        for j in np.flatnonzero(~np.isnan(board.scores).all(axis=0)):
+            scaled[:, j] = self.by_leaf(board.leaves[j])(board.scores[:, j])
+        return scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,11 @@ class Scheme:
             raise SchemeError(
                 f"scheme {self.name} has the family {self.family!r}; known are {', '.join(get_args(Family))}"
             )
+        for field, kind in (("scale", Scale), ("claims", Claims)):
+            if not isinstance(getattr(self, field), kind):
+                raise SchemeError(
+                    f"scheme {self.name} has the {field} {getattr(self, field)!r}; it must be a {kind.__name__}"
+                )
         for field in ("combination", "source"):
             if not getattr(self, field).strip():
                 raise SchemeError(f"scheme {self.name} has no {field}; say it in words")
@@ -154,12 +182,18 @@ class Scheme:
             Higher is better; NaN for a model with nothing to aggregate.
         """
         if self.combine is not None:
-            return np.asarray(self.combine(board), dtype=np.float64)
+            combined = np.asarray(self.combine(board), dtype=np.float64)
+            if combined.shape != (len(board.models),):
+                raise SchemeError(
+                    f"scheme {self.name} returned the shape {combined.shape} for {len(board.models)} models; "
+                    "return one score a model"
+                )
+            return combined
         if self.weights is None:
             raise SchemeError(
                 f"{self.name} needs a reference board; freeze one with `brainalign reference freeze`"
             )
-        scaled = replace(board, scores=self.scale.function(board.scores))
+        scaled = replace(board, scores=self.scale.of(board))
         return tree_mean(scaled) if self.weights == "tree" else row_means(scaled.scores)
 
 
@@ -208,6 +242,8 @@ class Ranking:
 
 
 _REGISTRY: dict[str, Scheme] = {}
+_PENDING: list[Callable[[], Iterable[SchemeError]]] = []
+_REFUSED: list[SchemeError] = []
 
 
 def register(scheme: Scheme) -> Scheme:
@@ -216,17 +252,37 @@ def register(scheme: Scheme) -> Scheme:
     Raises
     ------
     SchemeError
-        If the name is taken.
+        If the name is taken, in whatever case.
     """
-    if scheme.name in _REGISTRY:
-        raise SchemeError(f"there is already a scheme {scheme.name}; choose another name")
+    for known in _REGISTRY:
+        if known.lower() == scheme.name.lower():
+            raise SchemeError(f"there is already a scheme {known}; choose another name than {scheme.name!r}")
     _REGISTRY[scheme.name] = scheme
     return scheme
 
 
+def before_first_look_up(load: Callable[[], Iterable[SchemeError]]) -> None:
+    """Have more schemes registered when a name is first looked up, not on import; ``load`` returns what it refused."""
+    _PENDING.append(load)
+
+
+def _known() -> dict[str, Scheme]:
+    while _PENDING:
+        # Taken off first: a scheme that is being loaded may look others up.
+        load = _PENDING.pop()
+        _REFUSED.extend(load())
+    return _REGISTRY
+
+
 def scheme_names() -> tuple[str, ...]:
     """Names of all registered schemes, in the order of registration."""
-    return tuple(_REGISTRY)
+    return tuple(_known())
+
+
+def refused_schemes() -> tuple[SchemeError, ...]:
+    """What is wrong with the schemes of other distributions that could not be registered."""
+    _known()
+    return tuple(_REFUSED)
 
 
 def get_scheme(name: str) -> Scheme:
@@ -237,16 +293,18 @@ def get_scheme(name: str) -> Scheme:
     SchemeError
         If there is none; the message suggests the nearest names.
     """
-    for known, scheme in _REGISTRY.items():
+    schemes = _known()
+    for known, scheme in schemes.items():
         if known.lower() == name.lower():
             return scheme
-    near = difflib.get_close_matches(name.upper(), [n.upper() for n in _REGISTRY], n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name.upper(), [n.upper() for n in schemes], n=3, cutoff=0.4)
     hint = (
-        f"did you mean {', '.join(n for n in _REGISTRY if n.upper() in near)}?"
+        f"did you mean {', '.join(n for n in schemes if n.upper() in near)}?"
         if near
-        else f"known are {', '.join(_REGISTRY)}"
+        else f"known are {', '.join(schemes)}"
     )
-    raise SchemeError(f"there is no aggregation scheme {name!r}; {hint}")
+    refused = "".join(f"; refused: {error}" for error in _REFUSED)
+    raise SchemeError(f"there is no aggregation scheme {name!r}; {hint}{refused}")
 
 
 def fill_missing(board: Board, convention: Convention) -> Board:
