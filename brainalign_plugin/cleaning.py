@@ -107,10 +107,8 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     if not 0 <= max_missing <= 1:
         raise InputError(f"max_missing is {max_missing}; it is a share, so give a number between 0 and 1")
     missing = np.isnan(board.scores)
-    models = len(board.models)
-    keep_column = (
-        missing.sum(axis=0) <= max_missing * models if models else np.ones(len(board.leaves), dtype=bool)
-    )
+    # A quotient, not a product: 0.29 * 100 < 29, but 29 / 100 is 0.29.
+    keep_column = missing.sum(axis=0) / max(len(board.models), 1) <= max_missing
     columns = np.flatnonzero(keep_column)
     keep_row = ~missing[:, columns].any(axis=1)
     cleaned = board.take(np.flatnonzero(keep_row).tolist(), columns.tolist())
