@@ -35,8 +35,7 @@ def scores_without_each(scheme: Scheme, board: Board, jobs: int = 1) -> FloatArr
     Returns
     -------
     ndarray, shape (n, n)
-        Row k: scores without model k, up to an increasing transformation of the whole row. Its own entry has no
-        meaning.
+        Row k: scores without model k. Its own entry has no meaning.
     """
     closed = closed_form(scheme)
     if closed is not None and board.complete:
@@ -177,12 +176,19 @@ def _normal(scores: FloatArray, weights: FloatArray) -> FloatArray:
 
 
 def _median_rank(board: Board) -> FloatArray:
-    values = rounded(board.scores)
-    ranks = ranks_from_bottom(board.scores)
-    result = np.empty((len(values), len(values)))
-    for k, own in enumerate(values):
-        result[k] = np.median(ranks - 0.5 * ((own < values).astype(float) + (own <= values)), axis=1)
+    # Twice a rank is a whole number, and small ones are partitioned several times faster than floats.
+    order = np.round(2 * ranks_from_bottom(board.scores)).astype(np.int16 if len(board.models) < 16_000 else np.int64)
+    leaves = len(board.leaves)
+    middle = [(leaves - 1) // 2, leaves // 2]
+    result = np.empty((len(order), len(order)))
+    for k, own in enumerate(order):
+        without = order - (own < order) - (own <= order)
+        result[k] = np.partition(without, middle, axis=1)[:, middle].sum(axis=1, dtype=np.float64) / 4
     return result
+
+
+def _win_rate(scores: FloatArray, weights: FloatArray) -> FloatArray:
+    return (_rank(scores, weights) - weights.sum()) / max(len(scores) - 2, 1)
 
 
 def _borda(board: Board) -> FloatArray:
@@ -210,7 +216,7 @@ _BY_SCALE: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
     "robust z": _robust_z,
     "min-max": _min_max,
     "rank": _rank,
-    "win rate": _rank,
+    "win rate": _win_rate,
     "normal score": _normal,
 }
 _BY_NAME: dict[str, Callable[[Board], FloatArray]] = {
