@@ -1,0 +1,14 @@
+"""Run by Alembic for every migration: on the connection, and in the transaction, that the store hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+handed = context.config.attributes
+context.configure(
+    connection=handed["connection"],
+    target_metadata=handed["metadata"],
+    version_table=handed["revision_table"],
+)
+with context.begin_transaction():
+    context.run_migrations()

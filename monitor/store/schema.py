@@ -1,0 +1,191 @@
+"""The tables, the same for SQLite and PostgreSQL.
+
+A *chain* is a row of snapshots of one kind: one domain, observed or reconstructed, real or simulated. Its snapshots
+are numbered by ``seq`` in the order in which they came in. A row of `model`, `benchmark_entry` and `cell` holds for
+the snapshots of its chain with ``from_seq <= seq < to_seq``, for all later ones while ``to_seq`` is null. When a score
+was made stands in the cell (``scored_at``); when it was first seen is the ``seen_at`` of the snapshot ``from_seq``.
+
+What changes with nearly every snapshot (order of the models, published ranks) lies packed in ``snapshot.layout``.
+All times are whole microseconds since 1970-01-01 UTC: exact in both databases, and unaware of their time zones.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+# The newest revision in migrations/versions, and the table in which a database says which one it has.
+REVISION = "0001"
+REVISION_TABLE = "brainalign_schema"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# PostgreSQL refuses NUL, and both refuse half a surrogate pair. Names are foreign text and come with either.
+_UNSTORABLE = re.compile("[\\\\\x00\ud800-\udfff]")
+_ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
+
+
+def micros(moment: datetime) -> int:
+    """Whole microseconds since 1970-01-01 UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(since_epoch: int) -> datetime:
+    """Inverse of `micros`."""
+    return _EPOCH + timedelta(microseconds=since_epoch)
+
+
+class AnyText(TypeDecorator[str]):
+    r"""Any string of Python: what a database refuses is written as ``\u0000``, and the backslash as ``\u005c``."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102
+        return None if value is None else _UNSTORABLE.sub(lambda m: f"\\u{ord(m[0]):04x}", value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002, D102
+        return None if value is None else _ESCAPED.sub(lambda m: chr(int(m[1], 16)), value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment with time zone, to the microsecond."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002, D102
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102
+        return None if value is None else moment(value)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+chain = sa.Table(
+    "chain",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("domain", AnyText, nullable=False),
+    sa.Column("reconstructed", sa.Boolean, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("domain", "reconstructed", "simulated"),
+)
+
+snapshot = sa.Table(
+    "snapshot",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("chain_id", sa.ForeignKey("chain.id"), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("as_of_time", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("sha256", AnyText, nullable=False),
+    sa.Column("body_sha256", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("models", sa.Integer, nullable=False),
+    sa.Column("benchmarks", sa.Integer, nullable=False),
+    sa.Column("scored", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("never", sa.Integer, nullable=False),
+    sa.Column("layout", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("chain_id", "seq"),
+    # A number that was printed once must not come to mean another snapshot after the newest one is pruned.
+    sqlite_autoincrement=True,
+)
+
+model = sa.Table(
+    "model",
+    metadata,
+    sa.Column("chain_id", sa.ForeignKey("chain.id"), primary_key=True),
+    sa.Column("model_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("from_seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("to_seq", sa.Integer),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("submitted_at", Moment),
+    sa.CheckConstraint("to_seq > from_seq", name="interval"),
+    sqlite_with_rowid=False,
+)
+
+benchmark = sa.Table(
+    "benchmark",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("type_id", AnyText, nullable=False, unique=True),
+)
+
+benchmark_entry = sa.Table(
+    "benchmark_entry",
+    metadata,
+    sa.Column("chain_id", sa.ForeignKey("chain.id"), primary_key=True),
+    sa.Column("benchmark_id", sa.ForeignKey("benchmark.id"), primary_key=True),
+    sa.Column("from_seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("to_seq", sa.Integer),
+    sa.Column("parent_id", sa.ForeignKey("benchmark.id")),
+    sa.Column("is_leaf", sa.Boolean, nullable=False),
+    sa.Column("is_engineering", sa.Boolean, nullable=False),
+    sa.Column("label", AnyText, nullable=False),
+    sa.Column("display_domain", AnyText, nullable=False),
+    # JSON: [[version, identifier, valid from, valid to], ...] in the order of the source.
+    sa.Column("versions", sa.Text, nullable=False),
+    sa.CheckConstraint("to_seq > from_seq", name="interval"),
+    sqlite_with_rowid=False,
+)
+
+cell = sa.Table(
+    "cell",
+    metadata,
+    sa.Column("chain_id", sa.ForeignKey("chain.id"), primary_key=True),
+    sa.Column("model_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("benchmark_id", sa.ForeignKey("benchmark.id"), primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("from_seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("to_seq", sa.Integer),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("score", sa.Double),
+    sa.Column("error", sa.Double),
+    sa.Column("scored_at", sa.BigInteger),
+    sa.CheckConstraint("to_seq > from_seq", name="interval"),
+    sqlite_with_rowid=False,
+)
+
+pull = sa.Table(
+    "pull",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("domain", AnyText, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="SET NULL")),
+    sa.Column("body_sha256", sa.Text),
+    sa.Column("set_aside", sa.Integer, nullable=False, default=0),
+    sa.Column("message", AnyText, nullable=False, default=""),
+    sa.CheckConstraint("outcome IN ('stored', 'unchanged', 'refused', 'failed')", name="outcome"),
+    sqlite_autoincrement=True,
+)
+
+set_aside = sa.Table(
+    "set_aside",
+    metadata,
+    sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("model_id", sa.BigInteger, nullable=False),
+    sa.Column("model", AnyText, nullable=False),
+    sa.Column("benchmark", AnyText, nullable=False),
+    sa.Column("value", AnyText, nullable=False),
+    sa.Column("reason", AnyText, nullable=False),
+)
