@@ -1,0 +1,78 @@
+"""What databases raise becomes a StoreError that says what happened and what to do: once, here."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy.exc
+
+from ..errors import StoreError
+
+# By the beginning of SQLite's error name; the first that fits.
+_SQLITE = (
+    ("SQLITE_FULL", "has no room left: free disk space and run it again"),
+    ("SQLITE_READONLY", "cannot be written: make the file and its folder writable for this user"),
+    ("SQLITE_PERM", "may not be opened: give this user access to the file and its folder"),
+    ("SQLITE_AUTH", "may not be opened: give this user access to the file and its folder"),
+    ("SQLITE_BUSY", "is locked by another process: let it finish, or stop it, and run this again"),
+    ("SQLITE_LOCKED", "is locked by another process: let it finish, or stop it, and run this again"),
+    ("SQLITE_CORRUPT", "is damaged: put a backup in its place, or move it away and read the kept bodies in"),
+    ("SQLITE_NOTADB", "is not a database: name another file, or move this one away"),
+    ("SQLITE_CANTOPEN", "cannot be opened: the path must be a file in a folder that this user may write"),
+    ("SQLITE_IOERR", "cannot be read or written by the system: check the disk, then run it again"),
+    ("SQLITE_TOOBIG", "cannot hold a text or number of this size: look at the payload"),
+)
+# By the beginning of the SQLSTATE.
+_POSTGRES = (
+    ("53100", "has no room left: free disk space on its server and run it again"),
+    ("53300", "takes no more connections: close some, or allow more"),
+    ("25006", "cannot be written: it is read-only, a standby perhaps; name the primary server"),
+    ("55P03", "is locked by another process: let it finish, or stop it, and run this again"),
+    ("40P01", "is locked by another process: run this again"),
+    ("57014", "stopped the query: raise its time-out, or run it again"),
+    ("XX001", "is damaged: restore a backup"),
+    ("XX002", "is damaged: restore a backup, or rebuild its indexes"),
+    ("28", "refused the login: check user and password"),
+    ("3D000", "does not exist: create the database first"),
+    ("42501", "refuses this user: grant the right to create and change tables"),
+    ("08", "cannot be reached: check that the server runs and the address is right"),
+    ("57P", "cannot be reached: the server is starting or stopping; run this again"),
+    ("22003", "cannot hold a number of this size: look at the payload"),
+)
+_UNREACHABLE = (
+    "cannot be reached: check that the server runs and that the address, user and password are right"
+)
+
+
+@contextmanager
+def translated(store: str) -> Iterator[None]:
+    """Turn a database's errors into StoreError, keeping the cause; ``store`` is what the message calls it."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as cause:
+        raise StoreError(f"the store {store} {_sentence(cause)}") from cause
+    except OverflowError as cause:
+        raise StoreError(
+            f"the store {store} cannot hold a number of this size ({cause}): look at the payload"
+        ) from cause
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether SQLite refused because another connection is at work."""
+    return error.sqlite_errorname.startswith("SQLITE_BUSY")
+
+
+def _sentence(cause: Exception) -> str:
+    original = getattr(cause, "orig", None) or cause
+    said = " ".join(str(original).split()) or type(original).__name__
+    name = getattr(original, "sqlite_errorname", None)
+    state = getattr(original, "sqlstate", None)
+    known, code = (_SQLITE, name) if name else (_POSTGRES, state)
+    for beginning, sentence in known:
+        if code and code.startswith(beginning):
+            return f"{sentence} ({said})"
+    if isinstance(cause, sqlalchemy.exc.OperationalError) and not name and not state:
+        return f"{_UNREACHABLE} ({said})"
+    return f"failed, and this step left nothing in it ({type(original).__name__}: {said}): run it again"
