@@ -1,0 +1,8 @@
+"""Where snapshots are kept: a database of the scores and when they held, beside it the bodies as received."""
+
+from __future__ import annotations
+
+from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored
+from .store import Store, open_store
+
+__all__ = ["Outcome", "PullRecord", "SetAside", "SnapshotInfo", "Store", "Stored", "open_store"]

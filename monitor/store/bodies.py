@@ -1,0 +1,137 @@
+"""The raw bodies as they were received: the good ones under their hash, the refused ones for inspection."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import StoreError
+from ..files import write_atomically
+
+REFUSED_KEPT = 50
+_GZIP_MAGIC = b"\x1f\x8b"
+_SUFFIX = ".json.gz"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def body_path(folder: Path, sha256: str) -> Path:
+    """Where the body with this hash lies."""
+    return folder / sha256[:2] / f"{sha256}{_SUFFIX}"
+
+
+def write_body(folder: Path, body: bytes) -> str:
+    """Keep a body under the sha256 of what was received, on disk when this returns.
+
+    A body that came gzipped is kept byte for byte, any other is gzipped. A damaged file of the same name is replaced.
+
+    Returns
+    -------
+    str
+        The hash, in hexadecimal.
+
+    Raises
+    ------
+    StoreError
+    """
+    sha256 = hashlib.sha256(body).hexdigest()
+    path = body_path(folder, sha256)
+    try:
+        if path.exists() and _body_in(path, sha256) is not None:
+            return sha256
+    except OSError as cause:
+        raise StoreError(
+            f"cannot read the body {str(path)!r}: {cause.strerror}; check its permissions"
+        ) from cause
+    write_atomically(path, _packed(body), StoreError)
+    return sha256
+
+
+def read_body(folder: Path, sha256: str) -> bytes:
+    """Return the body exactly as it was received; its hash is verified.
+
+    Raises
+    ------
+    StoreError
+        If it is not there, or is damaged.
+    """
+    if not _SHA256.fullmatch(sha256):
+        raise StoreError(f"{sha256!r} is not the sha256 of a body: that has 64 hexadecimal digits")
+    path = body_path(folder, sha256)
+    try:
+        body = _body_in(path, sha256)
+    except FileNotFoundError as cause:
+        raise StoreError(
+            f"the body {sha256} is not in {str(folder)!r}: it was moved or removed; put it back from a backup"
+        ) from cause
+    except OSError as cause:
+        raise StoreError(
+            f"cannot read the body {str(path)!r}: {cause.strerror}; check its permissions"
+        ) from cause
+    if body is None:
+        raise StoreError(
+            f"the body {str(path)!r} is damaged: its sha256 is another; put it back from a backup"
+        )
+    return body
+
+
+def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: datetime) -> Path:
+    """Keep a refused body for inspection, with a note beside it (``.json``) that says why.
+
+    A body that is refused again replaces its earlier copy; of the others the newest `REFUSED_KEPT` stay.
+
+    Returns
+    -------
+    Path
+        The gzipped body.
+
+    Raises
+    ------
+    StoreError
+    """
+    sha256 = hashlib.sha256(body).hexdigest()
+    # Sorted by name is sorted by time; the name says the time in UTC and what body it is.
+    name = f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{sha256[:16]}"
+    note = {
+        "reason": reason,
+        "source": source,
+        "at": at.astimezone(UTC).isoformat(),
+        "sha256": sha256,
+        "bytes": len(body),
+    }
+    kept = write_atomically(folder / f"{name}.body.gz", _packed(body), StoreError)
+    write_atomically(folder / f"{name}.json", json.dumps(note, indent=2).encode() + b"\n", StoreError)
+    earlier = [path for path in sorted(folder.glob("*.body.gz")) if path != kept]
+    again = [path for path in earlier if path.name.endswith(f"-{sha256[:16]}.body.gz")]
+    others = [path for path in earlier if path not in again]
+    for path in again + others[: max(0, len(others) - REFUSED_KEPT + 1)]:
+        _remove(path)
+        _remove(path.with_name(path.name.removesuffix(".body.gz") + ".json"))
+    return kept
+
+
+def _packed(body: bytes) -> bytes:
+    return body if body.startswith(_GZIP_MAGIC) else gzip.compress(body, compresslevel=6, mtime=0)
+
+
+def _body_in(path: Path, sha256: str) -> bytes | None:
+    """The body in a file, or None if neither the file nor what is packed in it has the hash."""
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() == sha256:
+        return data
+    try:
+        body = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return None
+    return body if hashlib.sha256(body).hexdigest() == sha256 else None
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as cause:
+        raise StoreError(f"cannot remove the old refused body {str(path)!r}: {cause.strerror}") from cause

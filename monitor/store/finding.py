@@ -1,0 +1,76 @@
+"""Which stored snapshot is meant by what a person typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..errors import StoreError
+from .records import SnapshotInfo
+
+_SHORTEST_PREFIX = 4
+_NAMED = 5
+
+
+def find(infos: Sequence[SnapshotInfo], wanted: str, domain: str | None = None) -> SnapshotInfo:
+    """Find a snapshot by its number, by the first digits of its hash, or as ``latest``.
+
+    Parameters
+    ----------
+    infos : sequence of SnapshotInfo
+        In the order of the moments that they describe.
+    wanted : str
+    domain : str or None
+        Whose ``latest`` is meant; None is the latest of all. A number or a hash finds its snapshot in any domain.
+
+    Raises
+    ------
+    StoreError
+        If none or more than one fits; the message names the nearest.
+    """
+    if not infos:
+        raise StoreError(
+            f"there is no snapshot {wanted!r}: the store is empty; `brainalign fetch` pulls the first"
+        )
+    observed = [info for info in infos if not info.reconstructed]
+    text = wanted.strip().lower()
+    if text == "latest":
+        candidates = [info for info in observed if domain in (None, info.domain)]
+        if not candidates:
+            what = "snapshot that was observed" if domain is None else f"observed snapshot of {domain!r}"
+            raise StoreError(f"there is no {what}; stored are {_named(infos[::-1])}")
+        return candidates[-1]
+    by_number = {str(info.id): info for info in infos}
+    if text in by_number:
+        return by_number[text]
+    if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_PREFIX},64}}", text):
+        raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
+    fitting = [info for info in observed if info.sha256.startswith(text)]
+    fitting = fitting or [info for info in infos if info.sha256.startswith(text)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise StoreError(
+            f"{wanted!r} fits {len(fitting)} snapshots; choose one by its number: {_named(fitting)}"
+        )
+    raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
+
+
+def _nearest(infos: Sequence[SnapshotInfo], text: str) -> str:
+    """Those whose number or hash has most in common with the text; with nothing in common, the last ones."""
+    if text.isdecimal() and len(text) < _SHORTEST_PREFIX + 2:
+        ordered = sorted(infos, key=lambda info: (abs(info.id - int(text)), info.id))
+    else:
+        ordered = sorted(infos, key=lambda info: (-_in_common(info.sha256, text), -info.id))
+    return f"nearest: {_named(ordered)}; write a number, a hash's first {_SHORTEST_PREFIX} digits or more, or latest"
+
+
+def _in_common(one: str, other: str) -> int:
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
+def _named(infos: Sequence[SnapshotInfo]) -> str:
+    named = [f"{info.id} ({info.sha256[:12]}, as of {info.as_of_time:%Y-%m-%d})" for info in infos[:_NAMED]]
+    return ", ".join(named) + (", …" if len(infos) > _NAMED else "")

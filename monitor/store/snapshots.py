@@ -1,0 +1,236 @@
+"""A snapshot into the tables, and out of them again exactly as it was."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from brainalign_plugin.board import Model
+from brainalign_plugin.errors import SnapshotError
+from brainalign_plugin.official import CellState
+from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.snapshot_file import content_digest
+from brainalign_plugin.tree import Benchmark, BenchmarkTree, BenchmarkVersion
+
+from ..errors import StoreError
+from . import schema
+from .cells import cell_arrays, cell_rows, superseded_order
+from .intervals import Change, rows_at, write_changes
+from .records import SnapshotInfo
+from .schema import micros, moment
+
+_LARGEST = 2**63
+
+
+def checked_digest(snapshot: Snapshot) -> str:
+    """Hash of the content, of a snapshot that the store can hold without loss.
+
+    Raises
+    ------
+    StoreError
+        If it has an infinite error, a time without time zone or a number of more than 64 bits.
+    """
+    old = snapshot.superseded
+    for name, values in (
+        ("error", snapshot.errors),
+        ("older score", old.scores),
+        ("older error", old.errors),
+    ):
+        if np.isinf(values).any():
+            raise StoreError(
+                f"the snapshot from {snapshot.source!r} has an infinite {name}; nothing was stored, correct the source"
+            )
+    _check_times(snapshot)
+    for model in snapshot.models:
+        if not -_LARGEST <= model.id < _LARGEST:
+            raise StoreError(
+                f"the model id {model.id} has more than 64 bits; nothing was stored, correct the source"
+            )
+    # SQLite keeps no sign of zero, and a hash would see it.
+    unsigned = replace(
+        snapshot,
+        scores=snapshot.scores + 0.0,
+        errors=snapshot.errors + 0.0,
+        superseded=replace(old, scores=old.scores + 0.0, errors=old.errors + 0.0),
+    )
+    return content_digest(unsigned)
+
+
+def write_snapshot(
+    connection: sa.Connection, chain: int, seq: int, snapshot: Snapshot, row: Mapping[str, Any]
+) -> tuple[int, Change]:
+    """Add a snapshot as the newest of its chain.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a writing transaction.
+    chain, seq : int
+    snapshot : Snapshot
+    row : mapping
+        Values of the columns of the table ``snapshot`` that do not follow from the snapshot.
+
+    Returns
+    -------
+    tuple of int and Change
+        The snapshot's number, and how many scores changed.
+    """
+    numbers = _benchmark_numbers(connection, [node.type_id for node in snapshot.tree.nodes])
+    benchmarks = [numbers[node.type_id] for node in snapshot.tree.nodes]
+    models = {(model.id,): (model.name, model.submitted_at) for model in snapshot.models}
+    entries = {(numbers[node.type_id],): _entry(node, numbers) for node in snapshot.tree.nodes}
+    changed = write_changes(connection, schema.cell, chain, seq, cell_rows(snapshot, benchmarks))
+    write_changes(connection, schema.model, chain, seq, models)
+    write_changes(connection, schema.benchmark_entry, chain, seq, entries)
+    t = schema.snapshot
+    columns = [snapshot.tree.index[leaf] for leaf in snapshot.tree.leaves(snapshot.root)]
+    states = snapshot.states[:, columns]
+    number = connection.execute(
+        sa.insert(t)
+        .values(
+            chain_id=chain,
+            seq=seq,
+            as_of_time=snapshot.as_of_time,
+            source=snapshot.source,
+            sha256=snapshot.sha256,
+            models=len(snapshot.models),
+            benchmarks=len(columns),
+            scored=int((states == CellState.SCORED).sum()),
+            failed=int((states == CellState.FAILED).sum()),
+            never=int((states == CellState.NEVER).sum()),
+            layout=_layout(snapshot, benchmarks),
+            **row,
+        )
+        .returning(t.c.id)
+    ).scalar_one()
+    return number, changed
+
+
+def read_snapshot(connection: sa.Connection, info: SnapshotInfo) -> Snapshot:
+    """Rebuild a stored snapshot.
+
+    Raises
+    ------
+    StoreError
+        If its rows contradict each other.
+    """
+    t = schema.snapshot
+    chain, seq, layout = connection.execute(
+        sa.select(t.c.chain_id, t.c.seq, t.c.layout).where(t.c.id == info.id)
+    ).one()
+    b = schema.benchmark
+    names = dict(connection.execute(sa.select(b.c.id, b.c.type_id)).tuples().all())
+    entries = {row[0]: tuple(row)[1:] for row in rows_at(connection, schema.benchmark_entry, chain, seq)}
+    models = {row[0]: tuple(row)[1:] for row in rows_at(connection, schema.model, chain, seq)}
+    cells = rows_at(connection, schema.cell, chain, seq)
+    try:
+        order = json.loads(zlib.decompress(layout))
+        nodes = tuple(_node(number, entries[number], names) for number in order["benchmarks"])
+        arrays = cell_arrays(
+            cells,
+            row_of={model: i for i, model in enumerate(order["models"])},
+            column_of={number: j for j, number in enumerate(order["benchmarks"])},
+            in_force=[node.version for node in nodes],
+            superseded_order=order["superseded"],
+        )
+        return Snapshot(
+            domain=info.domain,
+            as_of_time=info.as_of_time,
+            source=info.source,
+            sha256=info.sha256,
+            models=tuple(
+                Model(model, models[model][0], models[model][1], rank)
+                for model, rank in zip(order["models"], order["ranks"], strict=True)
+            ),
+            tree=BenchmarkTree(nodes),
+            states=arrays.states,
+            scores=arrays.scores,
+            errors=arrays.errors,
+            scored_at=arrays.scored_at,
+            superseded=arrays.superseded,
+            reconstructed=info.reconstructed,
+            simulated=info.simulated,
+        )
+    except (KeyError, IndexError, TypeError, ValueError, zlib.error, SnapshotError) as cause:
+        raise StoreError(
+            f"snapshot {info.id} cannot be rebuilt ({type(cause).__name__}: {cause}): the store is damaged; put a "
+            f"backup in its place, or read the body {info.body_sha256} into a new store"
+        ) from cause
+
+
+def _benchmark_numbers(connection: sa.Connection, type_ids: Sequence[str]) -> dict[str, int]:
+    """The store's number of each benchmark, given to those that it does not know yet."""
+    t = schema.benchmark
+    known = {
+        type_id: number for number, type_id in connection.execute(sa.select(t.c.id, t.c.type_id)).tuples()
+    }
+    for type_id in type_ids:
+        if type_id not in known:
+            insert = sa.insert(t).values(type_id=type_id).returning(t.c.id)
+            known[type_id] = connection.execute(insert).scalar_one()
+    return known
+
+
+def _entry(node: Benchmark, numbers: Mapping[str, int]) -> tuple[Any, ...]:
+    versions = [[v.version, v.identifier, _micros(v.valid_from), _micros(v.valid_to)] for v in node.versions]
+    return (
+        None if node.parent is None else numbers[node.parent],
+        node.is_leaf,
+        node.is_engineering,
+        node.label,
+        node.display_domain,
+        json.dumps(versions, separators=(",", ":")),
+    )
+
+
+def _node(number: int, entry: Sequence[Any], names: Mapping[int, str]) -> Benchmark:
+    parent, is_leaf, is_engineering, label, display_domain, versions = entry
+    return Benchmark(
+        type_id=names[number],
+        parent=None if parent is None else names[parent],
+        is_leaf=is_leaf,
+        is_engineering=is_engineering,
+        label=label,
+        display_domain=display_domain,
+        versions=tuple(
+            BenchmarkVersion(version, identifier, _moment(start), _moment(end))
+            for version, identifier, start, end in json.loads(versions)
+        ),
+    )
+
+
+def _layout(snapshot: Snapshot, benchmarks: Sequence[int]) -> bytes:
+    """Pack the orders and the published ranks: they change with nearly every snapshot, and take a kilobyte."""
+    document = {
+        "models": [model.id for model in snapshot.models],
+        "ranks": [model.published_rank for model in snapshot.models],
+        "benchmarks": list(benchmarks),
+        "superseded": superseded_order(snapshot.superseded),
+    }
+    return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), level=9)
+
+
+def _check_times(snapshot: Snapshot) -> None:
+    times: list[datetime | None] = [model.submitted_at for model in snapshot.models]
+    times += [
+        time for node in snapshot.tree.nodes for v in node.versions for time in (v.valid_from, v.valid_to)
+    ]
+    for time in times:
+        if time is not None and time.tzinfo is None:
+            where = f"in the snapshot from {snapshot.source!r}"
+            raise StoreError(f"the time {time} {where} has no time zone; give it in UTC")
+
+
+def _micros(time: datetime | None) -> int | None:
+    return None if time is None else micros(time)
+
+
+def _moment(since_epoch: int | None) -> datetime | None:
+    return None if since_epoch is None else moment(since_epoch)

@@ -1,0 +1,357 @@
+"""The store: every snapshot of a leaderboard ever seen, and what became of each attempt to see one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from brainalign_plugin.snapshot import Snapshot
+
+from ..errors import StoreError
+from . import bodies as body_files
+from . import schema
+from .checking import problems
+from .database import Database, connect
+from .finding import find
+from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
+from .snapshots import checked_digest, read_snapshot, write_snapshot
+
+
+def open_store(url_or_path: Path | str, bodies: Path) -> Store:
+    """Open a store, making it if there is none, and bring its schema to this release.
+
+    Parameters
+    ----------
+    url_or_path : Path or str
+        Path of an SQLite file, or ``postgresql://user@host/database``.
+    bodies : Path
+        Folder of the raw bodies; refused ones go to ``refused`` beside it.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be opened, or is of a newer release.
+    """
+    database = connect(url_or_path)
+    try:
+        database.prepare()
+    except BaseException:
+        database.engine.dispose()
+        raise
+    return Store(database, bodies)
+
+
+class Store:
+    """An open store; close it, or use it in ``with``.
+
+    Every method is one transaction and raises StoreError if the database or a file cannot be read or written.
+    Times are arguments: the store has no clock.
+    """
+
+    def __init__(self, database: Database, bodies: Path) -> None:
+        self._database = database
+        self._bodies = bodies
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.engine.dispose()
+
+    def add(
+        self, snapshot: Snapshot, body: bytes, seen_at: datetime, set_aside: Sequence[UnreadCell] = ()
+    ) -> Stored:
+        """Store a snapshot, the body that it was read from, and the pull that brought it.
+
+        What counts as the same board again, and adds no snapshot:
+
+        - the same body (the site served what it had served before), and
+        - another body with the same content for the same moment (fields moved about, another export).
+
+        The same content for *another* moment is a snapshot: that the board still stood so a week later is a fact
+        which histories and reports show. It costs one row and no scores, and because only the snapshots' own moments
+        decide, not the order in which they come in, an archive can be imported in any order. `SnapshotInfo.digest`
+        tells which snapshots are equal in content.
+
+        A reconstructed board (`Snapshot.as_of`) carries the body and hash of the snapshot that it came from, so there
+        it is the same again if the moment is the same too. It is kept in a chain of its own, apart from what was
+        observed, and enters no pull, because none was made.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+        body : bytes
+            As received.
+        seen_at : datetime
+            When, with time zone.
+        set_aside : sequence of UnreadCell
+            Cells of the body that could not be read.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be stored; then nothing of it is, but perhaps the body.
+        """
+        _check_zone("seen_at", seen_at)
+        digest = checked_digest(snapshot)
+        # The body first: a transaction never refers to a body that is not on disk. One too many does no harm.
+        body_sha256 = body_files.write_body(self._bodies, body)
+        with self._database.writing() as connection:
+            chain = _chain(connection, snapshot)
+            known = _same_again(connection, chain, snapshot, body_sha256, digest)
+            if known is None:
+                row = {"seen_at": seen_at, "body_sha256": body_sha256, "digest": digest}
+                number, change = write_snapshot(
+                    connection, chain, _next_seq(connection, chain), snapshot, row
+                )
+                stored = Stored(number, True, change.added, change.closed)
+            else:
+                stored = Stored(known, False, 0, 0)
+            _write_set_aside(connection, stored.id, set_aside)
+            if not snapshot.reconstructed:
+                outcome = Outcome.STORED if stored.new else Outcome.UNCHANGED
+                connection.execute(
+                    sa.insert(schema.pull).values(
+                        at=seen_at,
+                        source=snapshot.source,
+                        domain=snapshot.domain,
+                        outcome=outcome.value,
+                        snapshot_id=stored.id,
+                        body_sha256=body_sha256,
+                        set_aside=len(set_aside),
+                    )
+                )
+        return stored
+
+    def log_failure(self, at: datetime, source: str, domain: str, refused: bool, message: str) -> None:
+        """Log a pull that brought nothing: its body was refused, or there was none."""
+        _check_zone("at", at)
+        outcome = Outcome.REFUSED if refused else Outcome.FAILED
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.insert(schema.pull).values(
+                    at=at, source=source, domain=domain, outcome=outcome.value, message=message
+                )
+            )
+
+    def keep_refused(self, body: bytes, reason: str, source: str, at: datetime) -> Path:
+        """Keep a refused body for inspection, in ``refused`` beside the bodies; the newest 50 stay.
+
+        Returns
+        -------
+        Path
+            The gzipped body. The ``.json`` beside it says when, from where and why.
+        """
+        _check_zone("at", at)
+        return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
+
+    def snapshots(self, domain: str | None = None) -> tuple[SnapshotInfo, ...]:
+        """All snapshots (of a domain, if one is named), reconstructed ones too, by the moment that they describe."""
+        with self._database.reading() as connection:
+            return _infos(connection, *([] if domain is None else [schema.chain.c.domain == domain]))
+
+    def latest(self, domain: str) -> SnapshotInfo | None:
+        """The newest observed snapshot of a domain, by the moment that it describes; None if there is none."""
+        with self._database.reading() as connection:
+            observed = _infos(
+                connection, schema.chain.c.domain == domain, schema.chain.c.reconstructed.is_(False)
+            )
+        return observed[-1] if observed else None
+
+    def info(self, snapshot_id: int) -> SnapshotInfo:
+        """What is known of a snapshot without rebuilding it.
+
+        Raises
+        ------
+        StoreError
+            If there is no such snapshot.
+        """
+        with self._database.reading() as connection:
+            return _info(connection, snapshot_id)
+
+    def find(self, wanted: str, domain: str | None = None) -> SnapshotInfo:
+        """Find a snapshot by its number, by the first digits of its hash (at least four), or as ``latest``.
+
+        A hash means the observed snapshot, not the boards that were reconstructed from it; those have numbers.
+
+        Parameters
+        ----------
+        wanted : str
+        domain : str or None
+            Whose ``latest`` is meant; None is the latest of all. A number or a hash is found in any domain.
+
+        Raises
+        ------
+        StoreError
+            If none or more than one fits; the message names the nearest.
+        """
+        return find(self.snapshots(), wanted, domain)
+
+    def snapshot(self, snapshot_id: int) -> Snapshot:
+        """Rebuild a snapshot, equal to the one that was added.
+
+        Raises
+        ------
+        StoreError
+            If there is no such snapshot, or the store is damaged.
+        """
+        with self._database.reading() as connection:
+            return read_snapshot(connection, _info(connection, snapshot_id))
+
+    def model_ids(self, snapshot_id: int) -> frozenset[int]:
+        """Ids of the models on a snapshot's board."""
+        s, m = schema.snapshot, schema.model
+        holds = sa.and_(
+            m.c.chain_id == s.c.chain_id,
+            m.c.from_seq <= s.c.seq,
+            sa.or_(m.c.to_seq.is_(None), m.c.to_seq > s.c.seq),
+        )
+        with self._database.reading() as connection:
+            _info(connection, snapshot_id)
+            ids = sa.select(m.c.model_id).select_from(s.join(m, holds)).where(s.c.id == snapshot_id)
+            return frozenset(connection.execute(ids).scalars())
+
+    def set_aside(self, snapshot_id: int) -> tuple[SetAside, ...]:
+        """Cells that could not be read, of all bodies that brought this snapshot."""
+        with self._database.reading() as connection:
+            _info(connection, snapshot_id)
+            return tuple(_set_aside(connection, snapshot_id))
+
+    def body(self, sha256: str) -> bytes:
+        """Return a body as it was received (`SnapshotInfo.body_sha256`).
+
+        Raises
+        ------
+        StoreError
+            If it is not there, or is not the one with this hash.
+        """
+        return body_files.read_body(self._bodies, sha256)
+
+    def pulls(self, domain: str | None = None, limit: int = 100) -> tuple[PullRecord, ...]:
+        """Return the last attempts to read a source, the newest first."""
+        t = schema.pull
+        query = sa.select(t).order_by(t.c.at.desc(), t.c.id.desc()).limit(limit)
+        if domain is not None:
+            query = query.where(t.c.domain == domain)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).mappings()
+            return tuple(PullRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows)
+
+    def check(self) -> list[str]:
+        """Look for damage: the database, each snapshot against its digest, each body against its hash.
+
+        Returns
+        -------
+        list of str
+            One sentence a problem; empty if there is none.
+        """
+        infos = self.snapshots()
+        return problems(self._database, infos, self.snapshot, self.body)
+
+
+def _chain(connection: sa.Connection, snapshot: Snapshot) -> int:
+    kind = {
+        "domain": snapshot.domain,
+        "reconstructed": snapshot.reconstructed,
+        "simulated": snapshot.simulated,
+    }
+    t = schema.chain
+    known = connection.execute(
+        sa.select(t.c.id).where(*(t.c[name] == value for name, value in kind.items()))
+    ).scalar()
+    if known is None:
+        known = connection.execute(sa.insert(t).values(**kind).returning(t.c.id)).scalar_one()
+    return int(known)
+
+
+def _next_seq(connection: sa.Connection, chain: int) -> int:
+    t = schema.snapshot
+    last = connection.execute(sa.select(sa.func.max(t.c.seq)).where(t.c.chain_id == chain)).scalar()
+    return (last or 0) + 1
+
+
+def _same_again(
+    connection: sa.Connection, chain: int, snapshot: Snapshot, body_sha256: str, digest: str
+) -> int | None:
+    t = schema.snapshot
+    same_moment = t.c.as_of_time == snapshot.as_of_time
+    same_body = t.c.body_sha256 == body_sha256
+    if snapshot.reconstructed:
+        same_body = sa.and_(same_body, same_moment)
+    again = sa.or_(same_body, sa.and_(t.c.digest == digest, same_moment))
+    found: int | None = connection.execute(
+        sa.select(t.c.id).where(t.c.chain_id == chain, again).order_by(t.c.id.desc()).limit(1)
+    ).scalar()
+    return found
+
+
+def _write_set_aside(connection: sa.Connection, snapshot_id: int, cells: Sequence[UnreadCell]) -> None:
+    known = _set_aside(connection, snapshot_id)
+    records = (SetAside(cell.model_id, cell.model, cell.benchmark, cell.value, cell.reason) for cell in cells)
+    fresh = [record for record in dict.fromkeys(records) if record not in set(known)]
+    rows = [
+        {
+            "snapshot_id": snapshot_id,
+            "position": len(known) + i,
+            "model_id": record.model_id,
+            "model": record.model,
+            "benchmark": record.benchmark,
+            "value": record.value,
+            "reason": record.reason,
+        }
+        for i, record in enumerate(fresh)
+    ]
+    if rows:
+        connection.execute(sa.insert(schema.set_aside), rows)
+
+
+def _set_aside(connection: sa.Connection, snapshot_id: int) -> list[SetAside]:
+    t = schema.set_aside
+    rows = connection.execute(
+        sa.select(t.c.model_id, t.c.model, t.c.benchmark, t.c.value, t.c.reason)
+        .where(t.c.snapshot_id == snapshot_id)
+        .order_by(t.c.position)
+    )
+    return [SetAside(*row) for row in rows]
+
+
+def _infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[SnapshotInfo, ...]:
+    s, c = schema.snapshot, schema.chain
+    columns = [column for column in s.columns if column.name not in {"chain_id", "seq", "layout"}]
+    rows = connection.execute(
+        sa.select(*columns, c.c.domain, c.c.reconstructed, c.c.simulated)
+        .join_from(s, c)
+        .where(*conditions)
+        .order_by(s.c.as_of_time, s.c.id)
+    ).mappings()
+    return tuple(_as_info(row) for row in rows)
+
+
+def _as_info(row: sa.RowMapping) -> SnapshotInfo:
+    plain: dict[str, Any] = dict(row)
+    states = {state.upper(): plain.pop(state) for state in ("scored", "failed", "never")}
+    return SnapshotInfo(**plain, states=states)
+
+
+def _info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
+    found = _infos(connection, schema.snapshot.c.id == snapshot_id)
+    if not found:
+        # Says what there is.
+        return find(_infos(connection), str(snapshot_id))
+    return found[0]
+
+
+def _check_zone(name: str, time: datetime) -> None:
+    if time.tzinfo is None:
+        raise StoreError(f"{name} is {time}, without a time zone; give it in UTC")
