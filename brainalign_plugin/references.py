@@ -200,7 +200,8 @@ class Reference:
 
     def transformed(self, leaf: str, function: Callable[[FloatArray], FloatArray]) -> Reference:
         """Apply a function to all scores on one leaf; the norms of the others stay."""
-        column = self._column(leaf)
+        self.norms_of(leaf)
+        column = self.board.leaves.index(leaf)
         scores = np.array(self.board.scores)
         scores[:, column] = function(scores[:, column])
         if not np.array_equal(np.isnan(scores), np.isnan(self.board.scores)):
@@ -221,7 +222,8 @@ class Reference:
             raise ReferenceBoardError(
                 f"the reference {self.name!r} already has {clone!r}; choose another id for the copy"
             )
-        column, board = self._column(leaf), self.board
+        norms, board = self.norms_of(leaf), self.board
+        column = board.leaves.index(leaf)
         tree = BenchmarkTree((*board.tree.nodes, replace(board.tree[leaf], type_id=clone)))
         return replace(
             self,
@@ -233,16 +235,22 @@ class Reference:
                 states=np.column_stack([board.states, board.states[:, column]]),
                 errors=np.column_stack([board.errors, board.errors[:, column]]),
             ),
-            norms={**self.norms, clone: self.norms[leaf]},
+            norms={**self.norms, clone: norms},
             variant=f"{self.variant}; {clone} copied from {leaf}".removeprefix("; "),
         )
 
-    def _column(self, leaf: str) -> int:
-        if leaf not in self.norms:
-            raise ReferenceBoardError(
-                f"the reference {self.name!r} lacks {leaf!r}; it has {_some(self.board.leaves)}"
-            )
-        return self.board.leaves.index(leaf)
+    def norms_of(self, leaf: str) -> LeafNorms:
+        """Norms of one leaf.
+
+        Raises
+        ------
+        ReferenceBoardError
+            If the reference lacks it.
+        """
+        try:
+            return self.norms[leaf]
+        except KeyError:
+            raise ReferenceBoardError(f"the reference {self.name!r} lacks {leaf!r}; {self._remedy}") from None
 
 
 def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
