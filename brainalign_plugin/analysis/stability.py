@@ -223,7 +223,8 @@ def _monotonicity_of_means(scheme: Scheme, board: Board, step: float, before: In
         # One column a variant: in variant i the score of model i is raised, whatever the scale makes of it.
         variants = np.repeat(column[:, None], len(column), axis=1)
         variants[own, own] = np.minimum(column + step, 1.0)
-        scale = scheme.scale.for_leaf(board.leaves[j]) if hasattr(scheme.scale, "for_leaf") else scheme.scale.function
+        by_leaf = scheme.scale.by_leaf
+        scale = scheme.scale.function if by_leaf is None else by_leaf(board.leaves[j])
         moved = (base - weight * scale(column[:, None])[:, 0])[:, None] + weight * scale(variants)
         values = rounded(moved)
         after = 1 + (values > values[own, own]).sum(axis=0)
