@@ -25,12 +25,16 @@ def checked_url(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
         parsed.host.encode("idna")
-    except (httpx.InvalidURL, UnicodeError) as cause:
-        raise InputError(f"{shown_url(url)!r} is not a web address ({cause}); give https://HOST/…") from cause
-    if parsed.scheme not in _PORTS or not parsed.host:
+    except (httpx.InvalidURL, UnicodeError):
+        # Without the cause, which quotes pieces of the address, and a password may be one.
+        raise InputError(f"{shown_url(url)!r} is not a web address; give https://HOST/…") from None
+    # What no host may contain comes back in percent signs; in an IPv6 address they announce a zone.
+    if parsed.scheme not in _PORTS or not parsed.host or ("%" in parsed.host and ":" not in parsed.host):
         raise InputError(
             f"{shown_url(url)!r} is not an address of http or https with a host; give https://HOST/…"
         )
+    if parsed.port is not None and not 0 < parsed.port < 2**16:
+        raise InputError(f"{shown_url(url)!r} names a port that does not exist; give one from 1 to 65535")
     return parsed
 
 
@@ -68,29 +72,27 @@ def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
     """
     try:
         target = url.join(location).copy_with(userinfo=b"", fragment=None)
-        shown_target = shown_url(target)
     except (httpx.InvalidURL, UnicodeError) as cause:
-        raise RedirectError(
-            f"{name} redirects to {shown(location)!r}, which is no address ({cause})"
-        ) from cause
-    if target.host != url.host:
-        what = "the private address" if _is_private(target.host) else "another host,"
-        problem = f"{what} {shown_target}"
-    elif target.scheme not in _PORTS or (url.scheme == "https" and target.scheme == "http"):
-        problem = f"{shown_target}, without https"
-    elif _port(target) != _port(url) and not (
-        _port(url) == 80 and _port(target) == 443 and target.scheme == "https"
-    ):
-        problem = f"another port, {shown_target}"
+        message = f"{name} redirects to {shown_url(location)!r}, which is no address; try again later"
+        raise RedirectError(message) from cause
+    if target.scheme not in _PORTS:
+        problem = "what is not on the web,"
+    elif target.host != url.host:
+        problem = "the private address" if _is_private(target.host) else "another host,"
+    elif url.scheme == "https" and target.scheme == "http":
+        problem = "an address without https,"
+    elif _port(target) != _port(url) and (_port(url), _port(target), target.scheme) != (80, 443, "https"):
+        problem = "another port,"
     else:
         return target
     raise RedirectError(
-        f"{name} redirects to {problem}; not followed: if that is right, give this address as source"
+        f"{name} redirects to {problem} {shown_url(target)}; not followed: if that is right, give this address "
+        "as source"
     )
 
 
 def _port(url: httpx.URL) -> int | None:
-    return url.port or _PORTS.get(url.scheme)
+    return _PORTS.get(url.scheme) if url.port is None else url.port
 
 
 def _is_private(host: str) -> bool:

@@ -228,12 +228,23 @@ def _client(address: httpx.URL, agent: str, transport: httpx.BaseTransport | Non
     # Nothing but gzip is asked for, because httpx would unpack it without a limit and others are rarely spoken.
     headers = {"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
     try:
-        return httpx.Client(transport=transport, headers=headers, auth=login, follow_redirects=False)
+        return httpx.Client(
+            transport=transport,
+            headers=headers,
+            auth=login,
+            follow_redirects=False,
+            event_hooks={"response": [_take_location]},
+        )
     except (ValueError, ImportError, OSError, httpx.InvalidURL) as cause:
         raise SourceError(
             f"cannot prepare a connection ({type(cause).__name__}); check the proxies and certificates that the "
             "environment names (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, SSL_CERT_DIR)"
         ) from cause
+
+
+def _take_location(response: httpx.Response) -> None:
+    """Hide where a redirect leads from httpx, which parses it though it follows none, with errors of its own."""
+    response.extensions["location"] = response.headers.pop("location", None)
 
 
 def _pause(error: Exception, backoff: float, remaining: float) -> bool | float:
@@ -264,7 +275,7 @@ def _get(errand: _Errand, url: httpx.URL, which: str, now: datetime) -> bytes:
         ):
             if response.status_code == HTTPStatus.OK:
                 return _body(errand, response, which)
-            location = response.headers.get("location")
+            location = response.extensions["location"]
             if response.status_code not in _REDIRECTS or location is None:
                 raise _status_error(errand, response, which, now)
             url = redirect_target(url, location, errand.name)
@@ -378,13 +389,9 @@ def _named(errand: _Errand, which: str, cause: httpx.HTTPError, received: bytear
     body, at, reason = bytes(received or b""), f"at {which}", shown(str(cause), 200) or type(cause).__name__
     if errand.remaining <= 0:
         return _too_late(errand, body)
-    if isinstance(cause, httpx.TimeoutException):
-        what = "could not be connected to" if isinstance(cause, httpx.ConnectTimeout) else "sent nothing"
-        return UnreachableError(
-            f"{errand.name} {what} for {errand.limits.timeout:g} s {at} ({len(body)} bytes had come); "
-            "try again later",
-            body,
-        )
+    if isinstance(cause, httpx.ReadTimeout):
+        what = f"sent nothing for {errand.limits.timeout:g} s {at} ({len(body)} bytes had come)"
+        return UnreachableError(f"{errand.name} {what}; try again later", body)
     if received is not None:
         message = f"{errand.name} broke off after {len(body)} bytes {at} ({reason}); try again later"
         return TruncatedPayloadError(message, body)

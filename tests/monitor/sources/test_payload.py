@@ -694,7 +694,7 @@ def test_a_body_larger_than_the_cap_is_refused():
 
 
 def test_a_gzip_bomb_is_not_unpacked():
-    bomb = gzip.compress(b"\0" * 300_000_000, compresslevel=9)
+    bomb = gzip.compress(b"\0" * 100_000_000, compresslevel=1)
     script = """
 import resource, sys
 from datetime import UTC, datetime
