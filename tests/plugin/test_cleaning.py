@@ -85,11 +85,8 @@ def test_the_order_of_models_does_not_matter(board, max_missing, data):
 @given(boards(), THRESHOLDS)
 def test_constant_leaves_are_named(board, max_missing):
     cleaning = clean(board, max_missing)
-    columns = dict(zip(cleaning.board.leaves, cleaning.board.scores.T.tolist(), strict=True))
-    if cleaning.board.models:
-        expected = [leaf for leaf, column in columns.items() if len({round(x, 9) + 0.0 for x in column}) == 1]
-    else:
-        expected = []
+    columns = dict(zip(cleaning.board.leaves, np.round(cleaning.board.scores, 9).T.tolist(), strict=True))
+    expected = [leaf for leaf, column in columns.items() if len(set(column)) == 1]
     assert list(cleaning.constant) == expected
 
 
