@@ -14,7 +14,7 @@ import structlog
 from brainalign_plugin import __version__
 
 from .errors import PayloadError, SourceError
-from .sources import Pull, SetAside, check_not_shrunken, pull, pull_file
+from .sources import Pull, SetAside, check_not_shrunken, pull, pull_file, shown_source
 from .store import Store, Stored, open_store
 
 if TYPE_CHECKING:
@@ -79,12 +79,14 @@ def fetch(
     StoreError
         If the store cannot be written.
     """
-    where = source or settings.base_url
+    asked = source or settings.base_url
+    # The name and password that an address may hold stay out of logs, tables and the terminal.
+    where = shown_source(asked)
     started = clock()
     try:
         with stage(f"fetching {where}"):
             pulled = pull(
-                where,
+                asked,
                 domain=settings.domain,
                 received_at=started,
                 contact=settings.contact,
