@@ -247,13 +247,16 @@ _REFUSED: list[SchemeError] = []
 
 
 def register(scheme: Scheme) -> Scheme:
-    """Add a scheme under its name.
+    """Add a scheme under its name; adding the same object again changes nothing.
 
     Raises
     ------
     SchemeError
         If the name is taken, in whatever case.
     """
+    # A module may register its scheme itself and name it in an entry point too.
+    if _REGISTRY.get(scheme.name) is scheme:
+        return scheme
     for known in _REGISTRY:
         if known.lower() == scheme.name.lower():
             raise SchemeError(f"there is already a scheme {known}; choose another name than {scheme.name!r}")
