@@ -71,14 +71,18 @@ def order_changes(
             changed[index[inside], here[inside] - lag] = False
         counts[:active] += changed.sum(axis=1)
         times = changed.sum(axis=0)
-        pairs += [(*sorted((int(order[p]), int(order[p + lag]))), int(times[p])) for p in _largest(times, fragile)]  # type: ignore[misc]
+        for position in _largest(times, fragile):
+            one, other = sorted((int(order[position]), int(order[position + lag])))
+            pairs.append((one, other, int(times[position])))
     total = np.empty_like(counts)
     total[by_reach] = counts
     pairs.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
     return OrderChanges(total, tuple(pairs[:fragile]))
 
 
-def _changed(start: FloatArray, rows: FloatArray, lag: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _changed(
+    start: FloatArray, rows: FloatArray, lag: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     tied = start[lag:] == start[:-lag]
     later, earlier = rows[:, lag:], rows[:, :-lag]
     changed = later <= earlier
@@ -101,7 +105,8 @@ def _reach(start: FloatArray, rows: FloatArray, gone: IntArray | None) -> IntArr
     ends = np.empty((len(rows), len(start)), dtype=np.int64)
     for i, limit in enumerate(width):
         ends[i] = np.searchsorted(start, start + limit, side="right")
-    return (ends - np.arange(len(start)) - 1).max(axis=1, initial=0)
+    reach: IntArray = (ends - np.arange(len(start)) - 1).max(axis=1, initial=0)
+    return reach
 
 
 def _largest(times: IntArray, most: int) -> IntArray:

@@ -177,7 +177,9 @@ def _normal(scores: FloatArray, weights: FloatArray) -> FloatArray:
 
 def _median_rank(board: Board) -> FloatArray:
     # Twice a rank is a whole number, and small ones are partitioned several times faster than floats.
-    order = np.round(2 * ranks_from_bottom(board.scores)).astype(np.int16 if len(board.models) < 16_000 else np.int64)
+    order = np.round(2 * ranks_from_bottom(board.scores)).astype(
+        np.int16 if len(board.models) < 16_000 else np.int64
+    )
     leaves = len(board.leaves)
     middle = [(leaves - 1) // 2, leaves // 2]
     result = np.empty((len(order), len(order)))
@@ -199,7 +201,8 @@ def _copeland(board: Board) -> FloatArray:
     wins = pairwise_wins(board.scores).astype(np.float64)
     points = 0.5 * (1 + np.sign(wins - wins.T))
     np.fill_diagonal(points, 0.0)
-    return points.sum(axis=1) - points.T
+    left: FloatArray = points.sum(axis=1) - points.T
+    return left
 
 
 def _simpson(board: Board) -> FloatArray:

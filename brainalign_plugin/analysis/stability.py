@@ -84,7 +84,7 @@ class PropertyAudit:
 
 
 def audit_removal(scheme: Scheme, board: Board, jobs: int = 1) -> RemovalAudit:
-    """Measure independence of irrelevant alternatives exactly, over every model removed and every pair of the others."""
+    """Measure independence of irrelevant alternatives exactly: every model removed, every pair of the others."""
     n = len(board.models)
     if n < 3:
         return RemovalAudit(None, None, 0, np.zeros(n, dtype=np.int64), ())
@@ -134,7 +134,9 @@ def _same_order(one: FloatArray, other: FloatArray) -> bool:
     return bool(np.array_equal(columns[:, 0], columns[:, 1], equal_nan=True))
 
 
-def clone_rate(scheme_for: Callable[[str, str], Scheme], scheme: Scheme, board: Board, jobs: int = 1) -> float:
+def clone_rate(
+    scheme_for: Callable[[str, str], Scheme], scheme: Scheme, board: Board, jobs: int = 1
+) -> float:
     """Share of pairs whose order changes when a copy of one leaf is added as its sibling, averaged over the leaves.
 
     Parameters
@@ -151,7 +153,9 @@ def clone_rate(scheme_for: Callable[[str, str], Scheme], scheme: Scheme, board: 
     return _mean_share(base, [altered], len(board.leaves), jobs)
 
 
-def _mean_share(base: FloatArray, altered: list[Callable[[int], FloatArray]], leaves: int, jobs: int) -> float:
+def _mean_share(
+    base: FloatArray, altered: list[Callable[[int], FloatArray]], leaves: int, jobs: int
+) -> float:
     rows = Parallel(n_jobs=jobs, prefer="threads")(delayed(altered[0])(j) for j in range(leaves))
     return float(sign_change_share(base, np.array(rows)).mean())
 
@@ -184,7 +188,8 @@ def dominance(scores: FloatArray) -> BoolArray:
     for column in values.T:
         at_least &= column[:, None] >= column
         better |= column[:, None] > column
-    return at_least & better
+    dominates: BoolArray = at_least & better
+    return dominates
 
 
 def pareto_violations(scheme: Scheme, board: Board) -> int:
@@ -223,8 +228,7 @@ def _monotonicity_of_means(scheme: Scheme, board: Board, step: float, before: In
         # One column a variant: in variant i the score of model i is raised, whatever the scale makes of it.
         variants = np.repeat(column[:, None], len(column), axis=1)
         variants[own, own] = np.minimum(column + step, 1.0)
-        by_leaf = scheme.scale.by_leaf
-        scale = scheme.scale.function if by_leaf is None else by_leaf(board.leaves[j])
+        scale = scheme.scale.for_leaf(board.leaves[j])
         moved = (base - weight * scale(column[:, None])[:, 0])[:, None] + weight * scale(variants)
         values = rounded(moved)
         after = 1 + (values > values[own, own]).sum(axis=0)
@@ -247,7 +251,9 @@ def respects_hierarchy(scheme_for: Callable[[list[str]], Scheme], scheme: Scheme
         if not node.is_leaf and all(tree[child].is_leaf for child in tree.children(node.type_id))
     ]
     return all(
-        np.allclose(scheme_for(leaves).scores(with_clones(board, leaves)), base, rtol=0, atol=10.0**-TIE_DECIMALS)
+        np.allclose(
+            scheme_for(leaves).scores(with_clones(board, leaves)), base, rtol=0, atol=10.0**-TIE_DECIMALS
+        )
         for leaves in groups
         if len(leaves) < len(board.leaves)
     )
@@ -266,5 +272,3 @@ def benchmark_influence(scheme: Scheme, board: Board) -> tuple[BenchmarkInfluenc
         moved = min(board.ids[i] for i in np.flatnonzero(shift == largest))
         found.append(BenchmarkInfluence(leaf, float(shift.mean()), largest, moved))
     return tuple(found)
-
-
