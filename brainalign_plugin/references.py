@@ -62,9 +62,14 @@ class LeafNorms:
     @cached_property
     def sd(self) -> float:
         """Standard deviation with n - 1; 0 if all scores are equal to nine decimals, NaN for fewer than two."""
-        if self.count < MIN_SCORES:
+        if not self.usable:
             return float("nan")
         return 0.0 if self.constant else float(self.values.std(ddof=1))
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are scores enough for norms."""
+        return self.count >= MIN_SCORES
 
     @property
     def constant(self) -> bool:
@@ -171,7 +176,7 @@ class Reference:
         absent = [leaf for leaf in needed if leaf not in self.norms]
         if absent:
             raise ReferenceBoardError(f"the reference {self.name!r} lacks {_some(absent)}; {self._remedy}")
-        sparse = [leaf for leaf in needed if self.norms[leaf].count < MIN_SCORES]
+        sparse = [leaf for leaf in needed if not self.norms[leaf].usable]
         if sparse:
             raise ReferenceBoardError(
                 f"the reference {self.name!r} has {self.norms[sparse[0]].count} scores on {_some(sparse)}, and norms "
@@ -293,7 +298,7 @@ def given_board(snapshot: Snapshot) -> Reference:
 def _reference(snapshot: Snapshot, name: str, at: datetime) -> Reference:
     board = snapshot.board()
     norms = {leaf: _norms(board.scores[:, j]) for j, leaf in enumerate(board.leaves)}
-    if not any(norm.count >= MIN_SCORES for norm in norms.values()):
+    if not any(norm.usable for norm in norms.values()):
         raise ReferenceBoardError(
             f"no benchmark of the board as of {snapshot.as_of_time:%Y-%m-%d} ({len(board.models)} models) has "
             f"{MIN_SCORES} scores; freeze a fuller snapshot"

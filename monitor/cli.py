@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_reference import reference_app
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,6 +37,7 @@ app = typer.Typer(
 )
 snapshots_app = typer.Typer(help="Look at the stored snapshots.", no_args_is_help=True)
 app.add_typer(snapshots_app, name="snapshots")
+app.add_typer(reference_app, name="reference")
 
 Home = Annotated[
     Path | None,

@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         """Folder of the reports that ``run`` writes."""
         return self.home / "reports"
 
+    @property
+    def references(self) -> Path:
+        """Folder of the frozen reference boards."""
+        return self.home / "references"
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -161,8 +161,9 @@ class Scheme:
             raise SchemeError(
                 f"scheme {self.name} has the weights {self.weights!r}; known are 'flat' and 'tree'"
             )
-        for function in (self.combine, self.bind, self.scale.function):
-            if function is not None and not callable(function):
+        given = [function for function in (self.combine, self.bind) if function is not None]
+        for function in (*given, self.scale.function):
+            if not callable(function):
                 raise SchemeError(
                     f"scheme {self.name} has no function to combine with: {function!r} cannot be called"
                 )
