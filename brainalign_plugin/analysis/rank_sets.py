@@ -1,9 +1,8 @@
 """Simultaneous confidence sets for all ranks at once.
 
 Source: Mogstad, Romano, Shaikh, Wilhelm (2024), *Inference for ranks with applications to mobility across
-neighbourhoods
-and academic achievement across countries*, Rev. Econ. Stud. 91, 476-518: sets for all ranks from a stepwise test of all
-pairwise differences with a bootstrapped maximum. Written from the paper.
+neighbourhoods and academic achievement across countries*, Rev. Econ. Stud. 91, 476-518: sets for all ranks from a
+stepwise test of all pairwise differences with a bootstrapped maximum. Written from the paper.
 """
 
 from __future__ import annotations

@@ -190,7 +190,8 @@ def _median_rank(board: Board) -> FloatArray:
 
 
 def _win_rate(scores: FloatArray, weights: FloatArray) -> FloatArray:
-    return (_rank(scores, weights) - weights.sum()) / max(len(scores) - 2, 1)
+    rates: FloatArray = (_rank(scores, weights) - weights.sum()) / max(len(scores) - 2, 1)
+    return rates
 
 
 def _borda(board: Board) -> FloatArray:
