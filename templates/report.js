@@ -39,30 +39,32 @@
     tip.style.top = `${Math.max(4, top)}px`;
   };
 
-  const LABELS = 236;
-  const LEGIBLE = 8;
   const NARROW = 560;
-  // The size that a chart gets in a column of this width, and whether its labels have to be short.
+  // Labels of cells: their largest and smallest font size, the widest one in multiples of it, and the gap between two.
+  const LABEL = { most: 10.5, least: 6.5, widest: 22.5, gap: 0.8 };
+  // The size that a chart gets in a column of this width, and the values of its parameters.
   const sized = (chart, width) => {
     if (chart.layout === "cells") {
       const count = rows.leaves.length;
-      const step = Math.min(chart.most, (width - LABELS) / count);
-      const side = step >= LEGIBLE ? step * count : Math.min(chart.most * count, width - 14);
-      return { narrow: step < LEGIBLE, size: { width: side, height: side } };
+      // A step holds a label and the gap; all steps and the widest label fill the column.
+      const font = Math.min(LABEL.most, (width - count * LABEL.gap) / (count + LABEL.widest));
+      const narrow = font < LABEL.least;
+      const room = narrow ? width - 14 : width - font * LABEL.widest;
+      const side = Math.min(chart.most * count, room);
+      return { params: { narrow, labelSize: font }, size: { width: side, height: side } };
     }
     const across = Math.min(chart.most, width);
     const autosize = { type: chart.layout === "square" ? "fit" : "fit-x", contains: "padding" };
     const height = chart.layout === "square" ? { height: across } : {};
-    return { narrow: width < NARROW, size: { width: across, autosize, ...height } };
+    return { params: { narrow: width < NARROW }, size: { width: across, autosize, ...height } };
   };
 
   const drawn = [];
   const draw = async (chart) => {
-    const place = document.getElementById(chart.id);
-    const { narrow, size } = sized(chart, place.clientWidth);
+    const place = document.getElementById(`chart-${chart.id}`);
+    const { params, size } = sized(chart, place.clientWidth);
     const spec = { ...chart.spec, ...size };
-    spec.params = spec.params.map((param) => (param.name === "narrow" ? { ...param, value: narrow } : param));
-    spec.padding = { left: 5, top: 5, bottom: 5, right: 5 + chart.labels[narrow ? 1 : 0] };
+    spec.params = spec.params.map((param) => (param.name in params ? { ...param, value: params[param.name] } : param));
     // Vega adds its own fields to rows, so that charts must not share the objects.
     spec.datasets = Object.fromEntries(chart.tables.map((name) => [name, rows[name].map((row) => ({ ...row }))]));
     const font = getComputedStyle(document.querySelector("table")).fontFamily;
@@ -134,13 +136,11 @@
   document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
   document.querySelectorAll(".controls").forEach(makeSearchable);
 
-  if (page.charts.length) {
-    drawAll();
-    let waiting = 0;
-    addEventListener("resize", () => {
-      clearTimeout(waiting);
-      if (document.documentElement.clientWidth !== width) waiting = setTimeout(drawAll, 200);
-    });
-    addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
-  }
+  drawAll();
+  let waiting = 0;
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    if (document.documentElement.clientWidth !== width) waiting = setTimeout(drawAll, 200);
+  });
+  addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 })();

@@ -1,4 +1,4 @@
-"""Sections of the page by which it can be checked: the cleaning log, the official cross-check, and how to reproduce it."""
+"""Sections by which the page can be checked: the cleaning log, the official cross-check, how to reproduce it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def cleaning_section(analysis: Analysis, set_aside: Sequence[SetAsideCell]) -> C
     """What was dropped and why, and how far the recomputed aggregate is from the published one."""
     cleaning = analysis.cleaning
     board, considered = cleaning.board, cleaning.considered
+    benchmarks, models = len(cleaning.dropped_benchmarks), len(cleaning.dropped_models)
     text = (
-        f"Of {plural(len(considered.leaves), 'benchmark')}, {count(len(cleaning.dropped_benchmarks))} had no score for more than "
-        f"{percent(cleaning.max_missing, 0)} of the models and {'was' if len(cleaning.dropped_benchmarks) == 1 else 'were'} dropped; "
-        f"then {count(len(cleaning.dropped_models))} of {plural(len(considered.models), 'model')} that lacked a score on a "
-        f"benchmark that was kept. {plural(len(board.models), 'model')} × {plural(len(board.leaves), 'benchmark')} remain. "
+        f"Of {plural(len(considered.leaves), 'benchmark')}, {count(benchmarks)} had no score for more than "
+        f"{percent(cleaning.max_missing, 0)} of the models and {'was' if benchmarks == 1 else 'were'} dropped; then "
+        f"{count(models)} of {plural(len(considered.models), 'model')} that lacked a score on a kept benchmark."
+        f" {plural(len(board.models), 'model')} × {plural(len(board.leaves), 'benchmark')} remain. "
         "FAILED and NEVER both count as missing here."
     )
     check_text, warns = _check(analysis)
@@ -92,7 +93,7 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
     official = analysis.official
     if analysis.snapshot.reconstructed:
         return (
-            "This board is reconstructed from a later one; the site published no aggregate for it to be checked against.",
+            "This board is reconstructed from a later one: there is no published aggregate to check it against.",
             False,
         )
     found = {name: apart for name, apart in official.max_abs_diff.items() if apart is not None}
@@ -102,10 +103,10 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
     warns = found[worst] > ROUNDING or official.state_mismatches > 0
     at_root = found.get(official.root)
     text = (
-        f"Brain-Score’s aggregate, recomputed by its published rules, is at most {small(at_root)} from the published value at "
-        f"{visible(official.root)} and {small(found[worst])} at any group ({visible(worst)}). "
-        f"{plural(official.state_mismatches, 'group cell')} {'is' if official.state_mismatches == 1 else 'are'} "
-        "in another state than published."
+        f"Brain-Score’s aggregate, recomputed by its published rules, is at most {small(at_root)} from the published "
+        f"value at {visible(official.root)} and {small(found[worst])} at any group ({visible(worst)}). "
+        f"{plural(official.state_mismatches, 'group cell') if official.state_mismatches else 'No group cell'} "
+        f"{'are' if official.state_mismatches > 1 else 'is'} in another state than published."
     )
     if warns:
         text += f" More than {ROUNDING} is not rounding: our reading of the rules or the site’s figures are wrong."
@@ -148,7 +149,14 @@ def _schemes(analysis: Analysis) -> tuple[Fact, ...]:
     facts = []
     for name in analysis.rankings:
         scheme = get_scheme(name)
-        scale = "" if scheme.scale == "none" else f" Scale: {scheme.scale}."
+        scale = (
+            "" if scheme.scale.name == "none" else f" Scale of each benchmark: {scheme.scale.description}."
+        )
         missing = CONVENTIONS[scheme.conventions[0]]
-        facts.append(Fact(name, f"{scheme.combination.capitalize()}.{scale} On an incomplete board {missing}."))
+        facts.append(
+            Fact(
+                name,
+                f"{scheme.combination[:1].upper()}{scheme.combination[1:]}.{scale} On an incomplete board {missing}.",
+            )
+        )
     return tuple(facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -165,7 +166,7 @@ def spread_out(places: Sequence[float], gap: float, last: float) -> list[float]:
     """
     order = sorted(range(len(places)), key=lambda k: places[k])
     moved = [float(p) for p in places]
-    for before, k in zip(order, order[1:], strict=False):
+    for before, k in itertools.pairwise(order):
         moved[k] = max(moved[k], moved[before] + gap)
     limit = max(last, min(places, default=0.0) + gap * (len(places) - 1))
     for k in reversed(order):
@@ -209,7 +210,6 @@ def _averages(low: float, high: float) -> Columns:
         "y": tuple(round(min(high, 2 * t - low), _DIGITS) for t in tenths),
         "x2": tuple(round(min(high, 2 * t - low), _DIGITS) for t in tenths),
         "y2": tuple(round(max(low, 2 * t - high), _DIGITS) for t in tenths),
-        "text": tuple(f"{t:.1f}" for t in tenths),
     }
 
 

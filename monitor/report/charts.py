@@ -1,14 +1,14 @@
 """The charts, as Vega-Lite specifications by Altair.
 
-A specification holds no data and no foreign text: it names tables of the page's one dataset, reads labels from them with
-``data(...)`` when it is drawn, and takes its colours from the page's style sheet (``var(--…)``), so that a chart follows
-light, dark and print as the text does. The page's script sets the size and the parameter ``narrow``.
+A specification holds no data and no foreign text: it names tables of the page's one dataset, reads labels from them
+with ``data(...)`` when it is drawn, and takes its colours from the page's style sheet (``var(--…)``), so that a chart
+follows light, dark and print as the text does. The page's script sets its size, and the parameters that depend on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import altair as alt
@@ -19,12 +19,14 @@ from .records import ChartData, ReportView
 # Odd, so that the middle colour stands for "about zero".
 RHO_STEPS = 21
 RANK_STEPS = 7
+ROW = 15
 
 # How the page's script sizes a chart: square with a step a leaf; square; as wide as the page with its own height.
 Layout = Literal["cells", "square", "rows"]
 
 NARROW = alt.param(name="narrow", value=False)
-_INK, _SOFT, _FAINT = "var(--ink)", "var(--ink-soft)", "var(--rule)"
+LABEL_SIZE = alt.param(name="labelSize", value=10.5)
+_INK, _SOFT, _LINE, _FAINT = "var(--ink)", "var(--ink-soft)", "var(--line)", "var(--rule)"
 _NEURAL, _BEHAVIOR = "var(--neural)", "var(--behavior)"
 
 
@@ -32,15 +34,13 @@ _NEURAL, _BEHAVIOR = "var(--neural)", "var(--behavior)"
 class ChartSpec:
     """A chart as the page embeds it: its specification, the tables it reads and how it is sized.
 
-    `most` is the largest width (of one leaf for ``cells``) in pixels, `labels` the room for labels at the right on a wide
-    and on a narrow screen.
+    `most` is the largest width (of one leaf for ``cells``) in pixels.
     """
 
     spec: Mapping[str, Any]
     tables: tuple[str, ...]
     layout: Layout
     most: int
-    labels: tuple[int, int] = (0, 0)
 
 
 CONFIG: Mapping[str, Any] = {
@@ -76,9 +76,7 @@ def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
     return {figure.id: build(data) for figure, build in builders.items() if not figure.missing}
 
 
-def _chart_spec(
-    chart: alt.Chart | alt.LayerChart, layout: Layout, most: int, tables: tuple[str, ...]
-) -> ChartSpec:
+def _chart_spec(chart: alt.TopLevelMixin, layout: Layout, most: int, tables: tuple[str, ...]) -> ChartSpec:
     spec = chart.to_dict(validate=False)
     # Altair's own theme and schema address are the same for every chart; the page sets one configuration.
     return ChartSpec({k: v for k, v in spec.items() if k not in ("config", "$schema")}, tables, layout, most)
@@ -131,16 +129,18 @@ def _part_color(opacity_of: str = "datum.part") -> alt.Color:
 def _heatmap(data: ChartData) -> ChartSpec:
     scale = alt.Scale(domain=list(data.heatmap_order), paddingInner=0.06, paddingOuter=0)
     # The script sizes the cells; where they are too small for labels it sets `narrow`, and the strips remain.
-    hidden = {"labels": True, "labelLimit": {"expr": "narrow ? 1 : 230"}}
-    axis = _leaf_axis(data, 230, **hidden, labelOpacity={"expr": "narrow ? 0 : 1"}, labelPadding=10)
-    across = _leaf_axis(
-        data, 230, **hidden, labelOpacity={"expr": "narrow ? 0 : 1"}, labelAngle=-90, labelPadding=10
-    )
-    names = ["id", "part"]
+    settings = {
+        "labelLimit": {"expr": "narrow ? 1 : 22 * labelSize"},
+        "labelOpacity": {"expr": "narrow ? 0 : 1"},
+        "labelFontSize": {"expr": "labelSize"},
+        "labelPadding": 10,
+    }
+    axis = _leaf_axis(data, 230, **settings)
+    across = _leaf_axis(data, 230, **settings, labelAngle=-90)
     cells = (
         _chart("pairs")
-        .transform_lookup("i", alt.LookupData(alt.NamedData("leaves"), "at", names), ["one", "one_part"])
-        .transform_lookup("j", alt.LookupData(alt.NamedData("leaves"), "at", names), ["other", "other_part"])
+        .transform_lookup("i", alt.LookupData(alt.NamedData("leaves"), "at", ["id"]), ["one"])
+        .transform_lookup("j", alt.LookupData(alt.NamedData("leaves"), "at", ["id"]), ["other"])
         .mark_rect()
         .encode(
             x=alt.X("j:O", scale=scale, axis=across),
@@ -170,7 +170,9 @@ def _heatmap(data: ChartData) -> ChartSpec:
         y=alt.value({"expr": "height + 3"}),
         y2=alt.value({"expr": "height + 7"}),
     )
-    return _chart_spec(alt.layer(cells, left, below).add_params(NARROW), "cells", 13, ("leaves", "pairs"))
+    return _chart_spec(
+        alt.layer(cells, left, below).add_params(NARROW, LABEL_SIZE), "cells", 15, ("leaves", "pairs")
+    )
 
 
 def _scatter(data: ChartData) -> ChartSpec:
@@ -179,22 +181,17 @@ def _scatter(data: ChartData) -> ChartSpec:
     models = len(data.tables["models"]["id"])
     x = alt.X("neural:Q", scale=scale, axis=alt.Axis(title="neural score", grid=False, tickCount=6))
     y = alt.Y("behavior:Q", scale=scale, axis=alt.Axis(title="behavioural score", grid=False, tickCount=6))
-    line = _chart("averages").encode(
-        x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale), x2="x2:Q", y2="y2:Q"
-    )
-    lines = line.mark_rule(color=_FAINT, strokeDash=[3, 3])
-    line_text = (
+    lines = (
         _chart("averages")
-        .transform_calculate(label="'average ' + datum.text")
-        .mark_text(align="right", baseline="bottom", dx=-4, dy=-3, color=_SOFT, fontSize=10)
-        .encode(x=alt.X("x2:Q", scale=scale), y=alt.Y("y2:Q", scale=scale), text="label:N")
+        .mark_rule(color=_LINE, strokeDash=[2, 4])
+        .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale), x2="x2:Q", y2="y2:Q")
     )
     rug = _chart("models").mark_tick(thickness=1, size=7, opacity=0.7)
     below = rug.encode(x=x, y=alt.value({"expr": "height - 4"}), color=alt.value(_NEURAL))
     left = rug.encode(y=y, x=alt.value(4), color=alt.value(_BEHAVIOR))
     points = (
         _chart("models")
-        .mark_circle(size=52, opacity=0.92, stroke="var(--paper)", strokeWidth=0.8)
+        .mark_circle(size=70, opacity=0.92, stroke="var(--paper)", strokeWidth=0.8)
         .encode(
             x=x,
             y=y,
@@ -218,7 +215,7 @@ def _scatter(data: ChartData) -> ChartSpec:
             ],
         )
     )
-    layers = [lines, line_text, below, left, *_spread_bars(scale), points]
+    layers = [lines, below, left, *_spread_bars(scale), points]
     return _chart_spec(alt.layer(*layers).add_params(NARROW), "square", 640, ("models", "parts", "averages"))
 
 
@@ -238,8 +235,8 @@ def _spread_bars(scale: alt.Scale) -> list[alt.Chart]:
         behavior.mark_rule(size=5, color=_BEHAVIOR).encode(
             y=alt.Y("from:Q", scale=scale), y2="to:Q", x=alt.value(right)
         ),
-        behavior.mark_text(align="right", baseline="bottom", dy=-6, dx=4, color=_BEHAVIOR).encode(
-            y=alt.Y("to:Q", scale=scale), x=alt.value(right), text="text:N"
+        behavior.mark_text(align="right", baseline="top", dy=6, dx=4, color=_BEHAVIOR).encode(
+            y=alt.Y("from:Q", scale=scale), x=alt.value(right), text="text:N"
         ),
     ]
 
@@ -281,16 +278,17 @@ def _spread(data: ChartData) -> ChartSpec:
     layers = [
         rows.mark_rule(opacity=0.55).encode(x=alt.X("low:Q", scale=score, axis=axis), x2="high:Q"),
         rows.mark_bar(size=7, opacity=0.55).encode(x=alt.X("q1:Q", scale=score, axis=axis), x2="q3:Q"),
-        rows.mark_tick(thickness=2, size=11).encode(x=alt.X("median:Q", scale=score, axis=axis)),
+        rows.mark_tick(thickness=2, size=11, opacity=1).encode(x=alt.X("median:Q", scale=score, axis=axis)),
         hover,
     ]
-    chart = alt.layer(*layers).properties(height=alt.Step(15)).add_params(NARROW)
+    # Not a step a row: Vega-Lite warns that it cannot fit such a height, even where only the width is to fit.
+    chart = alt.layer(*layers).properties(height=ROW * len(data.spread_order)).add_params(NARROW)
     return _chart_spec(chart, "rows", 1040, ("leaves",))
 
 
 def _weights(data: ChartData) -> ChartSpec:
     y = alt.Y("at:O", scale=_row_scale(data.weight_order), axis=_leaf_axis(data, 250))
-    axis = alt.Axis(title="weight in the average", orient="top", tickCount=6, format="~%")
+    axis = alt.Axis(title="weight in the average", orient="top", tickCount=6, format="~%", grid=True)
     rows = _chart("leaves").encode(y=y)
     tooltip = [
         *_BENCHMARK_TOOLTIP,
@@ -298,7 +296,7 @@ def _weights(data: ChartData) -> ChartSpec:
         alt.Tooltip("effective:Q", title="effective weight", format=".2%"),
     ]
     layers = [
-        _chart("leaves").mark_rule(color=_SOFT).encode(x=alt.datum(0)),
+        _chart("leaves").mark_rule(color=_SOFT).encode(x=alt.XDatum(0, axis=axis)),
         rows.mark_rule(opacity=0.7).encode(
             x=alt.X("nominal:Q", axis=axis), x2="effective:Q", color=_part_color()
         ),
@@ -310,7 +308,7 @@ def _weights(data: ChartData) -> ChartSpec:
             x=alt.value(0), x2=alt.value({"expr": "width"}), tooltip=tooltip
         ),
     ]
-    chart = alt.layer(*layers).properties(height=alt.Step(15)).add_params(NARROW)
+    chart = alt.layer(*layers).properties(height=ROW * len(data.weight_order)).add_params(NARROW)
     return _chart_spec(chart, "rows", 1040, ("leaves",))
 
 
@@ -326,7 +324,7 @@ def _ranks(data: ChartData) -> ChartSpec:
         axis=alt.Axis(
             title=None, orient="top", labelAngle=0, ticks=False, domain=False, labelFontSize=11, labelOverlap=False,
             # Two words, two lines: there is little room between the schemes.
-            labelExpr="split(datum.value, '_')", labelColor=_INK, grid=True,
+            labelExpr="split(datum.value, '_')", labelColor=_INK, labelBaseline="top", labelPadding=32, grid=True,
         ),
     )  # fmt: skip
     y = alt.Y(
@@ -342,7 +340,7 @@ def _ranks(data: ChartData) -> ChartSpec:
         ),
     )
     charted = _chart("models").transform_filter("isValid(datum.label)")
-    long = charted.transform_fold(schemes, ["scheme", "rank"])
+    long = charted.transform_fold([*schemes], ["scheme", "rank"])
     stays = {"test": "datum.always_top", "value": _INK}
     lit = {"param": "hovered", "empty": False, "value": "var(--accent)"}
     color = alt.Color(condition=[lit, stays], value="var(--line)")
@@ -375,7 +373,7 @@ def _ranks(data: ChartData) -> ChartSpec:
     chart = (
         alt.layer(lines, points, labels).properties(height=rank_height(data.lowest_rank)).add_params(NARROW)
     )
-    return replace(_chart_spec(chart, "rows", 900, ("models",)), labels=(280, 125))
+    return _chart_spec(chart, "rows", 900, ("models",))
 
 
 __all__ = ["CONFIG", "RANK_CHART_TOP", "RHO_STEPS", "ChartSpec", "chart_specs"]

@@ -30,8 +30,8 @@ class LeafLabel:
 def leaf_labels(leaves: Sequence[str]) -> tuple[LeafLabel, ...]:
     """Label leaves so that each is short and no two are alike.
 
-    Three or more leaves of one paper lose the ending that they share and the citations inside (``Marques2020_Ringach2002-
-    or_selective`` becomes ``Marques2020 or_selective``); the brief label loses the paper as well.
+    Three or more leaves of one paper lose the ending that they share and the citations inside:
+    ``Marques2020_Ringach2002-or_selective`` becomes ``Marques2020 or_selective``. The brief label loses the paper too.
     """
     by_paper: dict[str, list[str]] = defaultdict(list)
     for leaf in leaves:
@@ -56,7 +56,7 @@ def leaf_labels(leaves: Sequence[str]) -> tuple[LeafLabel, ...]:
 def _within_paper(name: str, members: Sequence[str]) -> dict[str, str]:
     """What tells the leaves of a paper apart: identifiers without the paper, a shared ending and inner citations."""
     rests = {leaf: leaf.replace(name, "", 1).strip(_BREAKS) for leaf in members}
-    ending = commonprefix([rest[::-1] for rest in rests.values()])[::-1]
+    ending = commonprefix([rest[::-1] for rest in rests.values()])[::-1]  # noqa: RUF071 -- not of paths: by character
     # Only whole words go: from the first break within the ending on.
     first = min((ending.find(b) for b in _BREAKS if b in ending), default=-1)
     cut = len(ending) - first if first >= 0 else 0

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from .wording import UNKNOWN
+
 CellValue = str | float | int | None
 ColumnKind = Literal["text", "number", "name", "code"]
 MarkKind = Literal["here", "beside", "arxiv", "workshop"]
@@ -117,8 +119,8 @@ class Comparison:
 
     name: str
     here: str
-    arxiv: str
-    workshop: str
+    arxiv: str = UNKNOWN
+    workshop: str = UNKNOWN
     note: str = ""
 
 
@@ -179,8 +181,8 @@ class ChartData:
     tables : mapping of str to mapping of str to tuple
         Tables as columns of equal length.
     heatmap_order, spread_order, weight_order : tuple of int
-        Positions in the table ``leaves`` from top to bottom; in the latter two a negative number -k - 1 is the heading of
-        the part ``part_names[k]``.
+        Positions in the table ``leaves`` from top to bottom; in the latter two a negative number -k - 1 is the heading
+        of the part ``part_names[k]``.
     part_names : tuple of str
     schemes : tuple of str
         In the order of the rank chart.

@@ -80,13 +80,13 @@ def embedded_json(value: Any) -> Markup:
 @functools.cache
 def vega_runtime() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, of the version that Altair writes for where vl-convert has it."""
-    import altair
+    import altair as alt
     import vl_convert
 
-    wanted = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    wanted = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     try:
-        version = wanted if wanted in vl_convert.get_vegalite_versions() else None
-        runtime: str = vl_convert.javascript_bundle(vl_version=version)
+        versions = (wanted,) if wanted in vl_convert.get_vegalite_versions() else ()
+        runtime: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", *versions)
     except ValueError as cause:
         raise ReportError(
             f"vl-convert gave no Vega runtime ({cause}); reinstall vl-convert-python"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,22 +11,21 @@ from brainalign_plugin.analysis.agreement import PairSummary, spearman_matrix
 from brainalign_plugin.analysis.spread import Spread
 from brainalign_plugin.tree import paper
 
-from .chart_data import PART_NAMES, RANK_CHART_MODELS, RANK_CHART_TOP, model_names, part_positions
-from .claims import figures, where_spread_comes_from
+from .chart_data import PART_NAMES, part_positions
+from .figures import figures, where_spread_comes_from
 from .records import (
     AgreementSection,
     Column,
     Figure,
     PartsSection,
-    RankSection,
     SpreadSection,
     Table,
     WeightSection,
 )
-from .wording import UNKNOWN, count, known, number, percent, plural, times, visible
+from .wording import count, known, number, percent, plural, times, visible
 
 PAIRS_SHOWN = 8
-CONTESTED_SHOWN = 12
+
 MAX_DEPTH = 6
 
 
@@ -37,8 +36,9 @@ def agreement_section(analysis: Analysis) -> AgreementSection:
     heatmap = Figure(
         "heatmap",
         "Spearman’s ρ between all benchmarks, clustered",
-        f"Heatmap of the rank correlations between {plural(len(analysis.agreement.leaves), 'benchmark')} on the cleaned board. "
-        f"Mean {number(pairs.mean)}, median {number(pairs.median)}, {percent(pairs.negative_share)} of the pairs are negative.",
+        f"Heatmap of the rank correlations between {plural(len(analysis.agreement.leaves), 'benchmark')} of the cleaned "
+        f"board. Mean {number(pairs.mean)}, median {number(pairs.median)}, {percent(pairs.negative_share)} of the "
+        "pairs are negative.",
         missing,
     )
     return AgreementSection(heatmap, _blocks(analysis), _papers(analysis), _pair_tables(analysis))
@@ -143,8 +143,8 @@ def parts_section(analysis: Analysis) -> PartsSection:
     scatter = Figure(
         "scatter",
         "Neural against behavioural score of every model, coloured by rank",
-        f"Scatter of {plural(len(board.models), 'model')}: neural score across, behavioural score up, on the same scale. Standard "
-        f"deviation {number(found.sd_neural)} (neural) and {number(found.sd_behavior)} (behavioural).",
+        f"Scatter of {plural(len(board.models), 'model')}: neural score across, behavioural score up, on one scale. "
+        f"Standard deviation {number(found.neural.sd)} (neural) and {number(found.behavior.sd)} (behavioural).",
         missing,
     )
     text = ""
@@ -166,8 +166,8 @@ def spread_section(analysis: Analysis) -> SpreadSection:
     chart = Figure(
         "spread",
         "Scores on every benchmark: range, middle half and median",
-        f"One row for each of {plural(len(board.leaves), 'benchmark')}: the range of scores, the middle half and the median. "
-        "The table of all benchmarks below holds the same numbers.",
+        f"One row for each of {plural(len(board.leaves), 'benchmark')}: the range of scores, the middle half and the "
+        "median. The table of all benchmarks below holds the same numbers.",
         missing,
     )
     found = figures(analysis)
@@ -263,32 +263,28 @@ def weight_section(analysis: Analysis) -> WeightSection:
             f"(nominally {percent(weights[heaviest].nominal)})."
         )
         if negative:
-            text += f" {plural(negative, 'benchmark')} {'has' if negative == 1 else 'have'} a negative effective weight: "
-            text += "models that score higher there tend to have a lower average."
+            text += (
+                f" {plural(negative, 'benchmark')} {'has' if negative == 1 else 'have'} a negative effective weight: "
+                "models that score higher there tend to have a lower average."
+            )
     return WeightSection(chart, text, _part_weights(analysis))
 
 
 def _part_weights(analysis: Analysis) -> Table:
     found = figures(analysis)
-    explained = [analysis.explained.parts[part] for part in analysis.snapshot.parts]
-    board, weights = analysis.cleaning.board, analysis.explained.leaves
-    rows = []
-    for k, effective in enumerate((found.effective_neural, found.effective_behavior)):
-        leaves = [
-            leaf for leaf, own in zip(board.leaves, board.leaf_parts, strict=True) if own == board.parts[k]
-        ]
-        nominal = sum(weights[leaf].nominal for leaf in leaves if leaf in weights) if weights else None
-        rows.append(
-            (
-                PART_NAMES[k].lower(),
-                count(len(leaves)),
-                percent(nominal),
-                percent(effective),
-                percent(explained[k].shapley),
-                percent(explained[k].r2),
-                percent(explained[k].null),
-            )
+    parts = part_positions(analysis)
+    rows = [
+        (
+            PART_NAMES[k].lower(),
+            count(parts.count(k)),
+            percent(part.nominal),
+            percent(part.effective),
+            percent(part.shapley),
+            percent(part.r2),
+            percent(part.null),
         )
+        for k, part in enumerate((found.neural, found.behavior))
+    ]
     columns = (
         Column("part", "text"),
         Column("benchmarks"),
@@ -299,118 +295,3 @@ def _part_weights(analysis: Analysis) -> Table:
         Column("R² by spread alone"),
     )
     return Table("part-weights", "What each part should count, and does", columns, tuple(rows))
-
-
-def rank_section(analysis: Analysis) -> RankSection:
-    """Ranks of every cleaned model under every scheme."""
-    board = analysis.cleaning.board
-    missing = "" if len(board.models) > 1 and analysis.rankings else "Cleaning left no two models to rank."
-    chart = Figure(
-        "ranks",
-        f"Models in the top {RANK_CHART_TOP} under any scheme",
-        "Rank of each of these models under each scheme, joined by a line. The table of all ranks below holds the same numbers.",
-        missing,
-    )
-    return RankSection(chart, _rank_text(analysis), _contested(analysis), _rank_table(analysis))
-
-
-def _differences(analysis: Analysis) -> dict[int, int]:
-    """Largest difference between two schemes' ranks of each model."""
-    ranks = [ranking.by_id() for ranking in analysis.rankings.values()]
-    if not ranks:
-        return {}
-    return {i: max(r[i] for r in ranks) - min(r[i] for r in ranks) for i in analysis.cleaning.board.ids}
-
-
-def _rank_text(analysis: Analysis) -> str:
-    rankings = analysis.rankings
-    if len(analysis.cleaning.board.models) < 2 or not rankings:
-        return ""
-    rho = spearman_matrix(np.column_stack([ranking.scores for ranking in rankings.values()]))
-    names = list(rankings)
-    sentences = []
-    if np.isfinite(rho).all():
-        i, j = (int(k) for k in np.unravel_index(int(np.argmin(rho)), rho.shape))
-        if rho[i, j] < 1:
-            sentences.append(
-                f"The two schemes that differ most are {names[i]} and {names[j]} (ρ = {number(rho[i, j])})."
-            )
-    ranks = [ranking.by_id() for ranking in rankings.values()]
-    within = [i for i in ranks[0] if any(r[i] <= RANK_CHART_TOP for r in ranks)]
-    always = sum(all(r[i] <= RANK_CHART_TOP for r in ranks) for i in within)
-    sentences.append(
-        f"{plural(len(within), 'model')} {'is' if len(within) == 1 else 'are'} in the top {RANK_CHART_TOP} under some scheme, "
-        f"{count(always)} of them under every one."
-    )
-    if len(within) > RANK_CHART_MODELS:
-        sentences.append(f"The chart shows the {RANK_CHART_MODELS} with the best median rank.")
-    widest = max(_differences(analysis).values())
-    sentences.append(f"The largest difference for one model is {plural(widest, 'place')}.")
-    return " ".join(sentences)
-
-
-def _contested(analysis: Analysis) -> Table:
-    apart = _differences(analysis)
-    names = {model.id: visible(model.name) for model in analysis.cleaning.board.models}
-    widest = sorted((i for i in apart if apart[i] > 0), key=lambda i: (-apart[i], i))[:CONTESTED_SHOWN]
-    rows = []
-    for i in widest:
-        by_scheme = {name: ranking.by_id()[i] for name, ranking in analysis.rankings.items()}
-        best, worst = min(by_scheme.values()), max(by_scheme.values())
-        rows.append(
-            (
-                names[i],
-                str(i),
-                str(best),
-                _where(by_scheme, best),
-                str(worst),
-                _where(by_scheme, worst),
-                str(apart[i]),
-            )
-        )
-    columns = (
-        Column("model", "name"),
-        Column("id"),
-        Column("best"),
-        Column("under", "text"),
-        Column("worst"),
-        Column("under", "text"),
-        Column("difference"),
-    )
-    return Table("contested", "Most contested models", columns, tuple(rows))
-
-
-def _where(by_scheme: dict[str, int], rank: int) -> str:
-    return ", ".join(name for name, r in by_scheme.items() if r == rank)
-
-
-def _rank_table(analysis: Analysis) -> Table:
-    board, official = analysis.cleaning.board, analysis.official
-    row_of = analysis.snapshot.rows
-    overall = official.at(analysis.snapshot.root)
-    by_id = {name: ranking.by_id() for name, ranking in analysis.rankings.items()}
-    apart = _differences(analysis)
-    first: Callable[[int], int] = next(iter(by_id.values()), {}).__getitem__
-    models = sorted(board.models, key=lambda m: (first(m.id), m.id)) if by_id else []
-    rows = []
-    for model in models:
-        place = official.ranks[row_of[model.id]]
-        rows.append(
-            (
-                visible(model.name),
-                str(model.id),
-                *(str(ranks[model.id]) for ranks in by_id.values()),
-                str(apart[model.id]),
-                number(overall[row_of[model.id]]),
-                UNKNOWN if place is None else str(place),
-            )
-        )
-    columns = (
-        Column("model", "name"),
-        Column("id"),
-        *(Column(name) for name in by_id),
-        Column("difference", hint="between its best and its worst rank under these schemes"),
-        Column("official score", hint="on the whole board, FAILED and NEVER as 0"),
-        Column("official rank", hint=f"among all {len(analysis.snapshot.models)} models, by two decimals"),
-    )
-    return Table("all-ranks", "Ranks of all models of the cleaned board", columns, tuple(rows))

@@ -10,9 +10,11 @@ from brainalign_plugin.official import CellState
 
 from .audit import cleaning_section, reproduction
 from .chart_data import chart_data
-from .claims import claims, comparison, comparison_size
+from .claims import claims
+from .comparison import comparison, comparison_size
+from .rank_section import rank_section
 from .records import Header, ReportView, SetAsideCell, Share
-from .sections import agreement_section, parts_section, rank_section, spread_section, weight_section
+from .sections import agreement_section, parts_section, spread_section, weight_section
 from .wording import count, day, percent, plural, visible
 
 

@@ -14,8 +14,8 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-# Marks that turn the direction of all that follows; <bdi> isolates them in HTML, but a tooltip, a title attribute and an
-# aria-label are plain text, where they would turn our own words around.
+# Marks that turn the direction of all that follows; <bdi> isolates them in HTML, but a tooltip, a title attribute and
+# an aria-label are plain text, where they would turn our own words around.
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SPACES = re.compile(r"\s+")
 
