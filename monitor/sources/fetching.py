@@ -5,10 +5,7 @@ Foreign errors are translated here, once, keeping the cause. Credentials in an a
 
 from __future__ import annotations
 
-import math
 import re
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +13,6 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Self
 
 import httpx
 import stamina
@@ -34,10 +30,21 @@ from ..errors import (
     UnreachableError,
 )
 from .addresses import checked_url, redirect_target, shown_url
+from .deadline import Cut
 from .document import MAX_BODY_BYTES, gunzip, shown
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Times in seconds up to a day.
+_BOUNDS = {
+    "timeout": (0.001, 86_400),
+    "deadline": (0.001, 86_400),
+    "max_bytes": (1, 2**40),
+    "attempts": (1, 1000),
+    "wait_initial": (0, 86_400),
+    "wait_max": (0, 86_400),
+    "wait_jitter": (0, 86_400),
+}
 # Enough of an error page, or of an endless body, to see what it is.
 _KEPT_BYTES = 65_536
 
@@ -70,12 +77,9 @@ class FetchLimits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            least = (
-                0 if field.name.startswith("wait") else 1 if field.name in ("attempts", "max_bytes") else 1e-3
-            )
-            if not (math.isfinite(value) and value >= least):
-                raise InputError(f"{field.name} is {value}; give a finite number of at least {least}")
+            value, (least, most) = getattr(self, field.name), _BOUNDS[field.name]
+            if not least <= value <= most:
+                raise InputError(f"{field.name} is {value}; give a number from {least:g} to {most:g}")
 
 
 DEFAULT_LIMITS = FetchLimits()
@@ -144,7 +148,7 @@ def fetch_body(
     address = checked_url(url)
     started = clock()
     ends = started + limits.deadline
-    with _client(address, agent or user_agent(), transport) as client, _Cut(limits.deadline) as cut:
+    with _client(address, agent or user_agent(), transport) as client, Cut(limits.deadline) as cut:
         errand = _Errand(client, cut, shown_url(url), limits, clock, ends)
 
         def pause(error: Exception) -> bool | float:
@@ -169,7 +173,7 @@ def fetch_body(
 @dataclass(frozen=True, slots=True)
 class _Errand:
     client: httpx.Client
-    cut: _Cut
+    cut: Cut
     name: str
     limits: FetchLimits
     clock: Callable[[], float]
@@ -178,49 +182,6 @@ class _Errand:
     @property
     def remaining(self) -> float:
         return 0.0 if self.cut.over else self.ends - self.clock()
-
-
-class _Cut:
-    """Ends the connections made within it when the time is up.
-
-    A server that sends a byte now and then never meets a read time-out, and httpx does not return before the last
-    header: so the socket is shut from another thread.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.over = False
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        with self._lock:
-            for connection in self._sockets:
-                connection.close()
-            self._sockets.clear()
-
-    def watch(self, event: str, info: dict[str, Any]) -> None:
-        """Take note of a new connection; httpx calls it at every step of a request."""
-        if event.endswith("connect_tcp.complete"):
-            # A duplicate, because TLS takes the socket itself away.
-            connection = info["return_value"].get_extra_info("socket").dup()
-            with self._lock:
-                self._sockets.append(connection)
-            if self.over:
-                self._end()
-
-    def _end(self) -> None:
-        with self._lock:
-            self.over = True
-            for connection in self._sockets:
-                with suppress(OSError):  # it has ended by itself
-                    connection.shutdown(socket.SHUT_RDWR)
 
 
 def _client(address: httpx.URL, agent: str, transport: httpx.BaseTransport | None) -> httpx.Client:

@@ -566,6 +566,7 @@ def test_a_redirect_to_nowhere_is_a_status(server):
         ("http://h.org", "https://H.ORG/x", True),
         ("http://h.org:8000", "https://h.org:8000/x", True),
         ("https://h.org", "http://h.org/x", False),
+        ("https://h.org:8000", "http://h.org:8000/x", False),
         ("http://h.org", "https://h.org:8443/x", False),
         ("http://h.org", "http://h.org:443/x", False),
         ("http://h.org:8000", "https://h.org/x", False),
@@ -657,7 +658,9 @@ def test_the_user_agent_names_us_and_whom_to_ask(server):
         ("timeout", float("inf")),
         ("deadline", -1),
         ("deadline", float("nan")),
+        ("deadline", 1e300),
         ("max_bytes", 0),
+        ("max_bytes", 2**63),
         ("wait_max", -1),
     ],
 )
