@@ -76,10 +76,13 @@ def spearman_matrix(scores: FloatArray) -> FloatArray:
     if models < 2:
         return np.full((leaves, leaves), np.nan)
     centred = ranks_from_bottom(scores) - (models + 1) / 2
-    norms = np.sqrt((centred**2).sum(axis=0))
+    # Sums of products of ranks are exact, and are divided last: a correlation of zero stays zero, on either side of
+    # which the share of negative pairs would otherwise be a matter of rounding.
+    products = centred.T @ centred
+    squares = np.diag(products)
+    norms = np.sqrt(np.outer(squares, squares))
     norms[norms == 0] = np.nan
-    unit = centred / norms
-    rho: FloatArray = np.clip(unit.T @ unit, -1.0, 1.0)
+    rho: FloatArray = np.clip(products / norms, -1.0, 1.0)
     return rho
 
 
