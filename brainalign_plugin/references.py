@@ -73,8 +73,8 @@ class LeafNorms:
 
     @property
     def constant(self) -> bool:
-        """Whether there are scores, all of them equal to nine decimals."""
-        return bool(self.count and self._rounded[0] == self._rounded[-1])
+        """Whether there are norms, and all scores are equal to nine decimals."""
+        return self.usable and bool(self._rounded[0] == self._rounded[-1])
 
     @cached_property
     def _rounded(self) -> FloatArray:

@@ -74,7 +74,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
 
     from brainalign_plugin.reference_file import list_references
 
-    from .console import _out
+    from .console import out
 
     settings = _settings(home)
     references, damaged = list_references(settings.references)
@@ -92,7 +92,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
                 str(len(reference.board.leaves)),
                 reference.sha256[:12],
             )
-        _out().print(table)
+        out().print(table)
     elif not damaged:
         typer.echo("no references yet; `brainalign reference freeze NAME` freezes the latest snapshot")
     for error in damaged:
@@ -108,22 +108,22 @@ def show_reference(name: Wanted, home: Home = None, as_json: AsJson = False) -> 
 
     from brainalign_plugin.reference_file import find_reference
 
-    from .console import _out, _printable, figure
+    from .console import figure, out, printable
 
     reference = find_reference(_settings(home).references, name)
     if as_json:
         _print_json(_summary(reference) | {"norms": _norms(reference)})
         return
-    out, facts = _out(), Table(show_header=False)
+    to, facts = out(), Table(show_header=False)
     for fact, value in _summary(reference).items():
-        facts.add_row(fact, _printable(str(value)))
-    out.print(facts)
+        facts.add_row(fact, printable(str(value)))
+    to.print(facts)
     table = Table("benchmark", "scores", "mean", "sd")
     for leaf, norms in _norms(reference).items():
-        table.add_row(_printable(leaf), str(norms["scores"]), figure(norms["mean"]), figure(norms["sd"]))
-    out.print(table)
+        table.add_row(printable(leaf), str(norms["scores"]), figure(norms["mean"]), figure(norms["sd"]))
+    to.print(table)
     for line in _remarks(reference):
-        out.print(_printable(line))
+        to.print(printable(line))
 
 
 @reference_app.command("export")
@@ -184,7 +184,7 @@ def _norms(reference: Reference) -> dict[str, dict[str, Any]]:
 def _remarks(reference: Reference) -> list[str]:
     """What a user of the norms should know."""
     sparse = [leaf for leaf, norms in reference.norms.items() if not norms.usable]
-    constant = [leaf for leaf, norms in reference.norms.items() if norms.usable and norms.constant]
+    constant = [leaf for leaf, norms in reference.norms.items() if norms.constant]
     found = []
     if sparse:
         found.append(f"no norms, because fewer than two models have a score: {', '.join(sparse)}")

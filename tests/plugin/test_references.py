@@ -11,7 +11,7 @@ from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin import reference_file
@@ -37,7 +37,7 @@ LEAVES = small_tree().leaves("average_vision")
 ROWS = [
     [0.1, 0.2, 0.3, 0.5, "X", 0.5, 0.9],
     [0.4, "", 0.1, 0.5, 0.2, 0.25, 0.8],
-    [0.9, 0.2, 0.6, 0.5, 0.8, 1.5, 0.7],
+    [0.9, 0.3, 0.6, 0.5, 0.8, 1.5, 0.7],
     [0.4, "X", 0.7, 0.5, 0.1, "", ""],
 ]
 
@@ -100,6 +100,7 @@ def test_fewer_than_two_scores_are_no_norms():
         assert math.isnan(norms.mean) == (not values)
 
 
+@settings(max_examples=30)
 @given(snapshots(max_models=6))
 def test_on_its_own_cells_a_reference_agrees_with_the_scales_of_the_board(snapshot):
     board = snapshot.board()
@@ -164,8 +165,10 @@ def test_a_board_without_a_named_reference_is_frozen_as_it_is():
         "a\n",
         "a\0",
         "x" * 65,
-    ]
-    + ["ba\u202ese", "%2e%2e", "base.reference.json.gz"],
+        "ba\u202ese",
+        "%2e%2e",
+        "base.reference.json.gz",
+    ],
 )
 def test_a_name_that_is_no_safe_file_name_is_refused(name, tmp_path):
     with pytest.raises(ReferenceBoardError, match="a reference cannot be named") as caught:
@@ -223,7 +226,7 @@ def test_a_benchmark_that_is_lacking_is_named():
     scores = [[0.1, 0.2, 0.3, 0.4, 0.5]] * 2
     with pytest.raises(
         ReferenceBoardError,
-        match="'base' lacks 'New1', 'New2', 'N3' and 1 more; .*`brainalign reference freeze NAME SNAPSHOT`",
+        match=r"'base' lacks 'New1', 'New2', 'N3' and 1 more; .*`brainalign reference freeze NAME SNAPSHOT`",
     ):
         small_reference().check(board_of(scores, wider))
     # What nobody has a score on needs no norms.
@@ -331,6 +334,7 @@ def test_variants_of_what_is_not_there_or_not_defined():
 # Files
 
 
+@settings(max_examples=30)
 @given(snapshots(), st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 -- hypothesis asks for a naive bound
 def test_nothing_is_lost_in_a_file(snapshot, at):
     board = snapshot.board()
@@ -415,7 +419,7 @@ def test_a_flipped_byte_never_passes_as_another_reference(data):
 def test_reading_says_which_file(tmp_path):
     path = tmp_path / "gone.reference.json.gz"
     with pytest.raises(
-        ReferenceBoardError, match="cannot read the reference file .*gone.reference.json.gz.*: No such"
+        ReferenceBoardError, match=r"cannot read the reference file .*gone.reference.json.gz.*: No such"
     ):
         read_reference(path)
     path.write_bytes(b"junk")
@@ -461,18 +465,18 @@ def test_references_are_found_by_name_or_path(tmp_path):
     elsewhere = write_reference(tmp_path / "sent" / "by-mail.json.gz", small_reference("theirs"))
     assert find_reference(tmp_path, str(elsewhere)).name == "theirs"
     with pytest.raises(
-        ReferenceBoardError, match="no reference 'vision-2025' in .*; did you mean vision-202[34], vision"
+        ReferenceBoardError, match=r"no reference 'vision-2025' in .*; did you mean vision-202[34], vision"
     ):
         find_reference(tmp_path, "vision-2025")
     with pytest.raises(
-        ReferenceBoardError, match="no reference 'Q' in .*; there are animals, vision-2023, vision-2024"
+        ReferenceBoardError, match=r"no reference 'Q' in .*; there are animals, vision-2023, vision-2024"
     ):
         find_reference(tmp_path, "Q")
     with pytest.raises(
-        ReferenceBoardError, match="no reference 'Q' in .*; freeze one with `brainalign reference freeze"
+        ReferenceBoardError, match=r"no reference 'Q' in .*; freeze one with `brainalign reference freeze"
     ):
         find_reference(tmp_path / "nowhere", "Q")
-    with pytest.raises(ReferenceBoardError, match="a reference cannot be named '..'"):
+    with pytest.raises(ReferenceBoardError, match=r"a reference cannot be named '\.\.'"):
         find_reference(tmp_path, "..")
 
 
@@ -491,7 +495,9 @@ def test_one_damaged_file_does_not_hide_the_others(tmp_path):
     (tmp_path / f"b.b{SUFFIX}").write_bytes(b"junk")
     references, broken = list_references(tmp_path)
     assert [reference.name for reference in references] == ["a", "c"]
-    assert [str(error).split()[0] for error in broken] == ["a", f"'{tmp_path / f'b{SUFFIX}'}'"]
+    assert str(broken[0]).startswith(f"'{tmp_path / f'b{SUFFIX}'}' is not a reference file")
+    assert str(broken[1]).startswith("a reference cannot be named 'b.b'")
+    assert len(broken) == 2
     assert list_references(tmp_path / "nowhere") == ((), ())
 
 
