@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .cli_reference import reference_app
+from .cli_schemes import audit, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,8 @@ app = typer.Typer(
 snapshots_app = typer.Typer(help="Look at the stored snapshots.", no_args_is_help=True)
 app.add_typer(snapshots_app, name="snapshots")
 app.add_typer(reference_app, name="reference")
+app.command()(rank)
+app.command()(audit)
 
 Home = Annotated[
     Path | None,

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 TOP_MODELS = 15
 
 
-def _out() -> Console:
+def out() -> Console:
+    """Where text for people goes."""
     # Without a terminal rich would fold tables at 80 columns, and names would be cut in files and pipes.
     return Console(
         width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=not sys.stdout.isatty()
     )
 
 
-def _printable(text: str) -> Text:
+def printable(text: str) -> Text:
     """A foreign string as one line without control characters: a name must not drive the terminal."""
     return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
@@ -41,21 +42,21 @@ def figure(value: float | None, form: str = ".4f") -> str:
 
 def fetched(result: Fetched, info: SnapshotInfo) -> None:
     """Say what a pull brought."""
-    stored, out = result.stored, _out()
+    stored, to = result.stored, out()
     if stored.new:
-        out.print(
+        to.print(
             f"stored snapshot {info.id}: {info.domain} as of {info.as_of_time:%Y-%m-%d}, {info.models} models × "
             f"{info.benchmarks} benchmarks, {stored.rows_added} rows added, {stored.rows_closed} closed"
         )
     else:
-        out.print(f"no news: this is snapshot {info.id}, {info.domain} as of {info.as_of_time:%Y-%m-%d}")
+        to.print(f"no news: this is snapshot {info.id}, {info.domain} as of {info.as_of_time:%Y-%m-%d}")
     for cell in result.pull.set_aside:
-        out.print(set_aside_line(cell))
+        to.print(set_aside_line(cell))
 
 
 def set_aside_line(cell: SetAside) -> Text:
     """One cell that could not be read, in words."""
-    return _printable(
+    return printable(
         f"set aside: model {cell.model_id} ({cell.model}) on {cell.benchmark}: {cell.value!r}, {cell.reason}"
     )
 
@@ -90,9 +91,9 @@ def info_json(info: SnapshotInfo) -> dict[str, Any]:
 
 def snapshot_list(infos: Sequence[SnapshotInfo]) -> None:
     """List stored snapshots."""
-    out = _out()
+    to = out()
     if not infos:
-        out.print("no snapshots yet; `brainalign fetch` pulls the first")
+        to.print("no snapshots yet; `brainalign fetch` pulls the first")
         return
     table = Table("id", "domain", "as of", "seen", "models", "benchmarks", "sha256", "source")
     for info in infos:
@@ -104,9 +105,9 @@ def snapshot_list(infos: Sequence[SnapshotInfo]) -> None:
             str(info.models),
             str(info.benchmarks),
             info.sha256[:12],
-            _printable(info.source),
+            printable(info.source),
         )
-    out.print(table)
+    to.print(table)
 
 
 def _marks(info: SnapshotInfo) -> str:
@@ -115,41 +116,41 @@ def _marks(info: SnapshotInfo) -> str:
 
 def snapshot_details(info: SnapshotInfo, aside: Sequence[SetAside]) -> None:
     """Show one stored snapshot."""
-    out = _out()
+    to = out()
     table = Table(show_header=False)
     for name, value in info_json(info).items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(name, _printable(shown))
-    out.print(table)
+        table.add_row(name, printable(shown))
+    to.print(table)
     for cell in aside:
-        out.print(set_aside_line(cell))
+        to.print(set_aside_line(cell))
 
 
 def demo(result: DemoResult) -> None:
     """Say what the demonstration left behind."""
-    out = _out()
-    out.print(f"{result.snapshots} simulated snapshots in {result.home}")
-    out.print(f"report: {result.report}")
-    out.print(f"open it in a browser: {result.report.resolve().as_uri()}")
+    to = out()
+    to.print(f"{result.snapshots} simulated snapshots in {result.home}")
+    to.print(f"report: {result.report}")
+    to.print(f"open it in a browser: {result.report.resolve().as_uri()}")
 
 
 def analysis(found: Analysis) -> None:
     """Print the headline figures and the best models of one snapshot."""
-    out = _out()
+    to = out()
     snapshot, cleaning = found.snapshot, found.cleaning
     marks = (", reconstructed" if snapshot.reconstructed else "") + (
         ", SIMULATED" if snapshot.simulated else ""
     )
-    out.print(
+    to.print(
         f"{snapshot.domain} as of {snapshot.as_of_time:%Y-%m-%d}: {len(snapshot.models)} models × "
         f"{len(cleaning.considered.leaves)} benchmarks; cleaned {len(cleaning.board.models)} × "
         f"{len(cleaning.board.leaves)}{marks}"
     )
     for dropped in cleaning.dropped_benchmarks:
-        out.print(_printable(f"dropped {dropped.type_id}: {dropped.reason}"))
-    out.print(_headline(found))
+        to.print(printable(f"dropped {dropped.type_id}: {dropped.reason}"))
+    to.print(_headline(found))
     if found.rankings:
-        out.print(_top_models(found))
+        to.print(_top_models(found))
 
 
 def _headline(found: Analysis) -> Table:
@@ -182,7 +183,7 @@ def _top_models(found: Analysis) -> Table:
     ranks = {name: ranking.by_id() for name, ranking in found.rankings.items()}
     for model in sorted(ranks["HIER"], key=lambda i: (ranks["HIER"][i], i))[:TOP_MODELS]:
         table.add_row(
-            _printable(names[model]),
+            printable(names[model]),
             str(model),
             str(official[model]),
             *(str(ranks[name][model]) for name in ranks),

@@ -25,7 +25,9 @@ class ErrorKind(StrEnum):
     """What a metric stores as error."""
 
     STANDARD_ERROR = "standard error of the score"
-    RAW_STANDARD_ERROR = "standard error over splits of the raw correlation, beside a score that is squared and ceiled"
+    RAW_STANDARD_ERROR = (
+        "standard error over splits of the raw correlation, beside a score that is squared and ceiled"
+    )
     CONDITIONS = "standard deviation over conditions and subjects"
     SUBJECTS = "standard deviation over subjects"
     SPLITS = "standard deviation over splits"
@@ -57,7 +59,9 @@ def error_kind(type_id: str, table: Mapping[str, ErrorKind] = ERROR_KINDS) -> Er
 
 def measured_leaves(board: Board, table: Mapping[str, ErrorKind] = ERROR_KINDS) -> BoolArray:
     """Leaves whose cells' error is a measurement error, shape (m,)."""
-    return np.array([error_kind(leaf, table) is ErrorKind.STANDARD_ERROR for leaf in board.leaves], dtype=bool)
+    return np.array(
+        [error_kind(leaf, table) is ErrorKind.STANDARD_ERROR for leaf in board.leaves], dtype=bool
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,10 @@ def attenuation(agreement: Agreement, found: Mapping[str, Reliability]) -> Atten
     Source: Spearman (1904), Am. J. Psychol. 15, 72-101.
     """
     values: FloatArray = np.array(
-        [np.nan if (r := found[leaf].value) is None or r < MIN_RELIABILITY else r for leaf in agreement.leaves]
+        [
+            np.nan if (r := found[leaf].value) is None or r < MIN_RELIABILITY else r
+            for leaf in agreement.leaves
+        ]
     )
     first, second = np.triu_indices(len(values), k=1)
     rho = agreement.rho[first, second]

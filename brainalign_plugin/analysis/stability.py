@@ -15,11 +15,44 @@ from joblib import Parallel, delayed
 from ..aggregation import Scheme
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
+from ..references import Reference
 from ..scales import TIE_DECIMALS, competition_ranks, ranks_from_bottom, rounded
 from .orders import order_changes, sign_change_share
 from .removal import leaf_weights, scores_without_each
 
 Rescale = Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A scheme under audit, with the reference that it is bound to if it needs one.
+
+    What an audit does to a board it does to the reference alike, so that norms and scores stay on one scale.
+    """
+
+    template: Scheme
+    reference: Reference | None = None
+
+    @property
+    def scheme(self) -> Scheme:
+        """The scheme as it is."""
+        return self._bound(self.reference)
+
+    def rescaled(self, leaf: str, rescale: Rescale) -> Scheme:
+        """Return the scheme for boards on which one leaf is rescaled."""
+        return self._bound(self.reference.transformed(leaf, rescale) if self.reference is not None else None)
+
+    def cloned(self, leaves: list[str]) -> Scheme:
+        """Return the scheme for boards on which leaves have a copy."""
+        reference = self.reference
+        for leaf in leaves:
+            reference = None if reference is None else reference.with_clone(leaf, clone_name(leaf))
+        return self._bound(reference)
+
+    def _bound(self, reference: Reference | None) -> Scheme:
+        if self.template.bind is None or reference is None:
+            return self.template
+        return self.template.bind(reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +74,8 @@ class RemovalAudit:
         Share of (removed model, pair of others) whose order changes, n · C(n-1, 2) in all; None with fewer than three
         models.
     worst_spoiler : int or None
-        Id of the model whose removal changes most pairs, the smallest id among equals; None if no removal changes any.
+        Id of the model whose removal changes most pairs, the smallest id among equals (of all models where no removal
+        changes any: see `worst_changes`).
     worst_changes : int
         How many pairs it changes.
     changes : ndarray of int, shape (n,)
@@ -66,23 +100,6 @@ class BenchmarkInfluence:
     most_moved: int
 
 
-@dataclass(frozen=True, eq=False)
-class PropertyAudit:
-    """Measured properties of one scheme on one board; None where it was not measured (too dear).
-
-    Rates are shares of pairs of models whose order changes, averaged over the leaves.
-    """
-
-    scheme: str
-    iia: RemovalAudit | None
-    affine: float | None
-    monotone: float | None
-    clone: float | None
-    pareto: int
-    monotonicity: int | None
-    hierarchy: bool | None
-
-
 def audit_removal(scheme: Scheme, board: Board, jobs: int = 1) -> RemovalAudit:
     """Measure independence of irrelevant alternatives exactly: every model removed, every pair of the others."""
     n = len(board.models)
@@ -91,7 +108,7 @@ def audit_removal(scheme: Scheme, board: Board, jobs: int = 1) -> RemovalAudit:
     base = scheme.scores(board)
     found = order_changes(base, scores_without_each(scheme, board, jobs), removed=np.arange(n))
     most = int(found.per_alteration.max())
-    worst = min(board.ids[i] for i in np.flatnonzero(found.per_alteration == most)) if most else None
+    worst = min(board.ids[i] for i in np.flatnonzero(found.per_alteration == most))
     total = n * (n - 1) * (n - 2) // 2
     return RemovalAudit(
         rate=int(found.per_alteration.sum()) / total,
@@ -112,21 +129,18 @@ def squared(scores: FloatArray) -> FloatArray:
     return scores**2
 
 
-def scale_rate(scheme: Scheme, board: Board, rescale: Rescale, jobs: int = 1) -> float:
-    """Share of pairs whose order changes when one leaf is rescaled, averaged over the leaves.
-
-    For a scheme with a frozen reference see `audit_scheme`, which transforms the reference alike.
-    """
-    base = scheme.scores(board)
+def scale_rate(subject: Subject, board: Board, rescale: Rescale, jobs: int = 1) -> float:
+    """Share of pairs whose order changes when one leaf is rescaled, averaged over the leaves."""
+    base = subject.scheme.scores(board)
 
     def altered(j: int) -> FloatArray:
         scores = np.array(board.scores)
         scores[:, j] = rescale(scores[:, j])
-        if scheme.family == "ordinal" and _same_order(board.scores[:, j], scores[:, j]):
+        if subject.template.family == "ordinal" and _same_order(board.scores[:, j], scores[:, j]):
             return base
-        return scheme.scores(replace(board, scores=scores))
+        return subject.rescaled(board.leaves[j], rescale).scores(replace(board, scores=scores))
 
-    return _mean_share(base, [altered], len(board.leaves), jobs)
+    return _mean_share(base, altered, len(board.leaves), jobs)
 
 
 def _same_order(one: FloatArray, other: FloatArray) -> bool:
@@ -134,29 +148,18 @@ def _same_order(one: FloatArray, other: FloatArray) -> bool:
     return bool(np.array_equal(columns[:, 0], columns[:, 1], equal_nan=True))
 
 
-def clone_rate(
-    scheme_for: Callable[[str, str], Scheme], scheme: Scheme, board: Board, jobs: int = 1
-) -> float:
-    """Share of pairs whose order changes when a copy of one leaf is added as its sibling, averaged over the leaves.
-
-    Parameters
-    ----------
-    scheme_for : callable
-        From a leaf and the name of its copy to the scheme to use, so that a reference can be extended alike.
-    """
-    base = scheme.scores(board)
+def clone_rate(subject: Subject, board: Board, jobs: int = 1) -> float:
+    """Share of pairs whose order changes when a copy of one leaf is added as its sibling, averaged over the leaves."""
 
     def altered(j: int) -> FloatArray:
         leaf = board.leaves[j]
-        return scheme_for(leaf, clone_name(leaf)).scores(with_clones(board, [leaf]))
+        return subject.cloned([leaf]).scores(with_clones(board, [leaf]))
 
-    return _mean_share(base, [altered], len(board.leaves), jobs)
+    return _mean_share(subject.scheme.scores(board), altered, len(board.leaves), jobs)
 
 
-def _mean_share(
-    base: FloatArray, altered: list[Callable[[int], FloatArray]], leaves: int, jobs: int
-) -> float:
-    rows = Parallel(n_jobs=jobs, prefer="threads")(delayed(altered[0])(j) for j in range(leaves))
+def _mean_share(base: FloatArray, altered: Callable[[int], FloatArray], leaves: int, jobs: int) -> float:
+    rows = Parallel(n_jobs=jobs)(delayed(altered)(j) for j in range(leaves))
     return float(sign_change_share(base, np.array(rows)).mean())
 
 
@@ -236,14 +239,14 @@ def _monotonicity_of_means(scheme: Scheme, board: Board, step: float, before: In
     return count
 
 
-def respects_hierarchy(scheme_for: Callable[[list[str]], Scheme], scheme: Scheme, board: Board) -> bool:
+def respects_hierarchy(subject: Subject, board: Board) -> bool:
     """Whether doubling all leaves of a group, inside the group, leaves every score as it was.
 
     Doubled as a whole, the group says what it said before; a score that moves all the same shows that the group's
     weight in the aggregate has changed. Measured on every group that holds leaves only, because where leaves and
     groups are siblings, doubling the leaves shifts weight inside their common parent.
     """
-    base = scheme.scores(board)
+    base = subject.scheme.scores(board)
     tree = board.tree
     groups = [
         list(tree.children(node.type_id))
@@ -252,7 +255,7 @@ def respects_hierarchy(scheme_for: Callable[[list[str]], Scheme], scheme: Scheme
     ]
     return all(
         np.allclose(
-            scheme_for(leaves).scores(with_clones(board, leaves)), base, rtol=0, atol=10.0**-TIE_DECIMALS
+            subject.cloned(leaves).scores(with_clones(board, leaves)), base, rtol=0, atol=10.0**-TIE_DECIMALS
         )
         for leaves in groups
         if len(leaves) < len(board.leaves)

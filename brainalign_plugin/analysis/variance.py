@@ -66,7 +66,7 @@ def explained_variance(board: Board) -> ExplainedVariance:
     average = scores["average"]
     neural, behavior = (scores[part] for part in board.parts)
     r2 = [_r2(neural, average), _r2(behavior, average)]
-    variances = [float(neural.var(ddof=1)), float(behavior.var(ddof=1))]
+    variances = [float(part.var(ddof=1)) if _varies(part) else 0.0 for part in (neural, behavior)]
     total = sum(variances)
     parts = {}
     for i, part in enumerate(board.parts):
@@ -78,8 +78,13 @@ def explained_variance(board: Board) -> ExplainedVariance:
     return ExplainedVariance(parts, _leaf_weights(board, average))
 
 
+def _varies(values: FloatArray) -> bool:
+    # Equal scores leave a variance of about 1e-33, because their mean is rounded.
+    return bool(np.ptp(values) >= 1e-12)
+
+
 def _r2(part: FloatArray, average: FloatArray) -> float | None:
-    if np.ptp(part) < 1e-12 or np.ptp(average) < 1e-12:
+    if not _varies(part) or not _varies(average):
         return None
     return float(np.corrcoef(part, average)[0, 1] ** 2)
 
@@ -90,6 +95,6 @@ def _leaf_weights(board: Board, average: FloatArray) -> dict[str, LeafWeight]:
     variance = float(centred @ centred)
     covariance = (board.scores - board.scores.mean(axis=0)).T @ centred
     return {
-        leaf: LeafWeight(float(w), float(w * c / variance) if variance > 0 else None)
+        leaf: LeafWeight(float(w), float(w * c / variance) if _varies(average) else None)
         for leaf, w, c in zip(board.leaves, np.asarray(nominal), covariance, strict=True)
     }
