@@ -202,7 +202,7 @@ def _filled(
     draw: st.DrawFn, shape: tuple[int, ...], values: st.SearchStrategy[Any], dtype: npt.DTypeLike = float
 ) -> npt.NDArray[Any]:
     # A palette and a byte for each cell: quicker than a draw for each cell, and rich in ties.
-    palette = np.array(draw(st.lists(values, min_size=1, max_size=8)), dtype=dtype)
+    palette = np.array(draw(st.lists(values, min_size=3, max_size=8)), dtype=dtype)
     count = int(np.prod(shape))
     which = np.frombuffer(draw(st.binary(min_size=count, max_size=count)), dtype=np.uint8)
     filled: npt.NDArray[Any] = palette[which % len(palette)].reshape(shape)
@@ -247,8 +247,9 @@ def trees(draw: st.DrawFn, domain: str = "vision", max_leaves: int = 6) -> Bench
         Benchmark(name, parent, False, name in engineering, versions=draw(st.sampled_from(group_versions)))
         for name, parent in parents.items()
     ]
-    for i in range(draw(st.integers(1, max_leaves))):
-        parent = draw(st.sampled_from(groups))
+    for i in range(draw(st.integers(1, max_leaves) | st.just(max_leaves))):
+        # Every other leaf tends to one part, because little can be said of a board without the other.
+        parent = draw(st.sampled_from([*groups, *[parts[i % 2]] * len(groups)]))
         name = f"{draw(st.sampled_from(PAPERS))}.{i}-metric"
         numbers = draw(st.sets(st.integers(1, 4), max_size=3))
         versions = tuple(
@@ -281,7 +282,9 @@ NAMES = st.sampled_from(["resnet50", "alexnet"]) | st.text(st.characters(exclude
 def snapshots(draw: st.DrawFn, max_models: int = 5, max_leaves: int = 6) -> Snapshot:
     """Snapshots whose leaves have every mix of states, values and times; scores may lie outside [0, 1]."""
     tree = draw(trees(max_leaves=max_leaves))
-    ids = draw(st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 20), max_size=max_models, unique=True))
+    count = draw(st.integers(0, max_models) | st.just(max_models))
+    some_ids = st.integers(0, 2**63 - 1) | st.integers(0, 20)
+    ids = draw(st.lists(some_ids, min_size=count, max_size=count, unique=True))
     shape = (len(ids), len(tree.nodes))
     states = draw(_states(shape))
     if states.size and draw(st.booleans()):
@@ -335,7 +338,7 @@ def boards(
     """Boards of the leaves under ``average_vision``, capped to [0, 1]; complete if ``missing`` is False."""
     tree = draw(trees(max_leaves=max_leaves))
     leaves = tree.leaves("average_vision")
-    count = draw(st.integers(*models))
+    count = draw(st.integers(*models) | st.just(models[1]))
     scores = draw(score_matrices((count, count), (len(leaves), len(leaves)), missing))
     failed = draw(_filled(scores.shape, st.booleans(), bool))
     return Board(
