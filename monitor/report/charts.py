@@ -7,6 +7,7 @@ follows light, dark and print as the text does. The page's script sets its size,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -78,8 +79,9 @@ def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
 
 def _chart_spec(chart: alt.TopLevelMixin, layout: Layout, most: int, tables: tuple[str, ...]) -> ChartSpec:
     spec = chart.to_dict(validate=False)
-    # Altair's own theme and schema address are the same for every chart; the page sets one configuration.
-    return ChartSpec({k: v for k, v in spec.items() if k not in ("config", "$schema")}, tables, layout, most)
+    # What a theme adds, Altair's own or one that the user has enabled; the page sets one configuration for all charts.
+    added = ("config", "usermeta", "$schema")
+    return ChartSpec({k: v for k, v in spec.items() if k not in added}, tables, layout, most)
 
 
 def _chart(table: str) -> alt.Chart:
@@ -340,7 +342,9 @@ def _ranks(data: ChartData) -> ChartSpec:
         ),
     )
     charted = _chart("models").transform_filter("isValid(datum.label)")
-    long = charted.transform_fold([*schemes], ["scheme", "rank"])
+    long = charted.transform_fold([*schemes], ["scheme", "rank"]).transform_calculate(
+        step=f"indexof({json.dumps(schemes)}, datum.scheme)"
+    )
     stays = {"test": "datum.always_top", "value": _INK}
     lit = {"param": "hovered", "empty": False, "value": "var(--accent)"}
     color = alt.Color(condition=[lit, stays], value="var(--line)")
@@ -352,7 +356,7 @@ def _ranks(data: ChartData) -> ChartSpec:
         alt.Tooltip("official:Q", title="official rank"),
     ]
     lines = long.mark_line(interpolate="monotone").encode(
-        x=x, y=y, detail="id:N", color=color, strokeWidth=width, order=alt.value(None)
+        x=x, y=y, detail="id:N", color=color, strokeWidth=width, order="step:Q"
     )
     # A name of our own: Altair counts the views that it names, and the same report must have the same bytes.
     points = (

@@ -36,9 +36,9 @@ def agreement_section(analysis: Analysis) -> AgreementSection:
     heatmap = Figure(
         "heatmap",
         "Spearman’s ρ between all benchmarks, clustered",
-        f"Heatmap of the rank correlations between {plural(len(analysis.agreement.leaves), 'benchmark')} of the cleaned "
-        f"board. Mean {number(pairs.mean)}, median {number(pairs.median)}, {percent(pairs.negative_share)} of the "
-        "pairs are negative.",
+        f"Heatmap of the rank correlations between {plural(len(analysis.agreement.leaves), 'benchmark')} of the "
+        f"cleaned board. Mean {number(pairs.mean)}, median {number(pairs.median)}, {percent(pairs.negative_share)} of "
+        "the pairs are negative.",
         missing,
     )
     return AgreementSection(heatmap, _blocks(analysis), _papers(analysis), _pair_tables(analysis))

@@ -1,0 +1,78 @@
+"""Analyses to report on: the largest real payload, and small boards whose every name is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from brainalign_monitor.report import ReportView, build_view
+from brainalign_monitor.sources import parse_payload
+from brainalign_plugin.analysis import Analysis, analyse
+from brainalign_plugin.board import Model
+from brainalign_plugin.snapshot import Snapshot
+from tests.boards import snapshot_of, tree_of
+
+WHEN = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
+
+
+def view_of(analysis: Analysis, **changes: Any) -> ReportView:
+    settings: dict[str, Any] = {"generated_at": WHEN, "version": "0.1.0", "command": "brainalign report x"}
+    return build_view(analysis, **(settings | changes))
+
+
+def drawn_snapshot(
+    models: int,
+    neural: list[str],
+    behavior: list[str],
+    names: list[str] | None = None,
+    seed: int = 0,
+    **changes: Any,
+) -> Snapshot:
+    """Complete board of correlated random scores; ``names`` are repeated until every model has one."""
+    tree = tree_of(
+        {
+            "average_vision": {
+                "neural_vision": {"V1": dict.fromkeys(neural[::2]), "IT": dict.fromkeys(neural[1::2])},
+                "behavior_vision": dict.fromkeys(behavior),
+            }
+        }
+    )
+    generator = np.random.default_rng(seed)
+    ability = generator.normal(size=(models, 1))
+    noise = generator.normal(size=(models, len(neural) + len(behavior)))
+    scores = np.clip(0.5 + 0.08 * ability + 0.08 * noise, 0, 1).round(3)
+    snapshot = snapshot_of(tree, scores.tolist(), **changes)
+    if names is None:
+        return snapshot
+    renamed = tuple(
+        Model(i + 1, names[i % len(names)], None, model.published_rank)
+        for i, model in enumerate(snapshot.models)
+    )
+    return replace(snapshot, models=renamed)
+
+
+def plain_leaves(count: int, ending: str) -> list[str]:
+    return [f"Author{chr(97 + i % 26)}{2000 + i}.{ending}" for i in range(count)]
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Analysis:
+    """Thirty models on six neural and four behavioural leaves."""
+    return analyse(drawn_snapshot(30, plain_leaves(6, "V1-pls"), plain_leaves(4, "i2n")))
+
+
+@pytest.fixture(scope="session")
+def real_snapshot(shared_site: Path) -> Snapshot:
+    """The largest real payload: 281 models on 53 leaves."""
+    body = (shared_site / "compare-data-2024-01-01.json.gz").read_bytes()
+    return parse_payload(body, "compare-data-2024-01-01.json.gz", WHEN).snapshot
+
+
+@pytest.fixture(scope="session")
+def real(real_snapshot: Snapshot) -> Analysis:
+    return analyse(real_snapshot)
