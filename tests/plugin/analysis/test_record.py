@@ -1,0 +1,188 @@
+"""The analysis of a whole snapshot, and the JSON that the command line prints of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from brainalign_plugin.aggregation import rank_models
+from brainalign_plugin.analysis import analyse, analysis_json
+from brainalign_plugin.analysis.agreement import agreement, pairwise_agreement
+from brainalign_plugin.cleaning import clean
+from brainalign_plugin.errors import InputError
+from tests.boards import EPOCH, small_tree, snapshot_of, snapshots
+
+SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")
+PARTS = ("neural_vision", "behavior_vision")
+
+# Copied from the description of the format, so that a field cannot go or be renamed by itself.
+SHAPE = {
+    "schema": {},
+    "snapshot": {"domain", "as_of", "models", "benchmarks", "sha256", "states", "official_max_abs_diff"},
+    "cleaning": {"max_missing", "dropped_benchmarks", "models", "benchmarks"},
+    "agreement": {
+        "method",
+        "mean",
+        "median",
+        "negative_share",
+        "pairs",
+        "paper_balanced_mean",
+        "pairwise",
+        "blocks",
+    },
+    "spread": set(PARTS),
+    "explained_variance": {*PARTS, "null"},
+    "official": {},
+    "schemes": set(SCHEMES),
+}
+
+
+def check_shape(record, snapshot):
+    assert list(record) == list(SHAPE)
+    for name, keys in SHAPE.items():
+        if keys:
+            assert set(record[name]) == keys, name
+    assert record["schema"] == 1
+    assert list(record["snapshot"]["states"]) == ["SCORED", "FAILED", "NEVER"]
+    assert set(record["agreement"]["pairwise"]) == {"mean", "negative_share", "pairs", "min_overlap"}
+    assert list(record["agreement"]["blocks"]) == [
+        "neural_vision|neural_vision",
+        "behavior_vision|behavior_vision",
+        "neural_vision|behavior_vision",
+    ]
+    for part in PARTS:
+        assert set(record["spread"][part]) == {"sd", "range", "iqr"}
+    assert set(record["explained_variance"]["null"]) == set(PARTS)
+    assert record["official"].keys() == {str(model.id) for model in snapshot.models}
+    for entry in record["official"].values():
+        assert set(entry) == {"score", "rank"}
+
+
+@settings(max_examples=60)
+@given(snapshots())
+def test_any_snapshot_can_be_analysed(snapshot):
+    record = analysis_json(analyse(snapshot, min_overlap=2))
+    text = json.dumps(record, allow_nan=False)
+    check_shape(json.loads(text), snapshot)
+    assert json.dumps(analysis_json(analyse(snapshot, min_overlap=2))) == text
+    leaves = [
+        n for n in snapshot.tree.nodes if n.is_leaf and snapshot.tree.path(n.type_id)[0] == snapshot.root
+    ]
+    assert record["snapshot"]["benchmarks"] == len(leaves)
+    cells = snapshot.states[:, [snapshot.tree.index[n.type_id] for n in leaves]].ravel().tolist()
+    counted = {"SCORED": cells.count(2), "FAILED": cells.count(1), "NEVER": cells.count(0)}
+    assert record["snapshot"]["states"] == counted
+    cleaned = clean(snapshot.board()).board
+    for name in SCHEMES:
+        if cleaned.models and cleaned.leaves:
+            assert record["schemes"][name].keys() == {str(i) for i in cleaned.ids}
+            assert min(record["schemes"][name].values()) == 1
+        else:
+            assert record["schemes"][name] == {}
+
+
+def example():
+    tree = small_tree()
+    rows = [
+        [0.5, 0.3, 0.9, 0.2, 0.6, "", 1.4],
+        [0.4, 0.1, 0.8, 0.3, 0.9, "", 0.4],
+        [0.6, 0.2, 0.5, 0.9, 0.1, "X", 0.4],
+        ["X", 0.2, 0.1, 0.9, 0.1, 0.5, ""],
+        ["X"] * 7,
+        [""] * 7,
+    ]
+    return snapshot_of(
+        tree, rows, sha256="ab" * 32, published={"average_vision": [0.45, "", "", "", "X", ""]}
+    )
+
+
+def test_the_record_says_what_was_found():
+    snapshot = example()
+    found = analyse(snapshot, max_missing=0.5, min_overlap=3)
+    record = analysis_json(found)
+    assert record["snapshot"] == {
+        "domain": "vision",
+        "as_of": "2024-01-09T00:00:00+00:00",
+        "models": 6,
+        "benchmarks": 6,
+        "sha256": "ab" * 32,
+        "states": {"SCORED": 20, "FAILED": 8, "NEVER": 8},
+        "official_max_abs_diff": pytest.approx(0.0),
+    }
+    edge = "Geirhos2021edge-error_consistency"
+    cleaned = clean(snapshot.board()).board
+    assert record["cleaning"] == {
+        "max_missing": 0.5,
+        "dropped_benchmarks": [edge],
+        "models": 3,
+        "benchmarks": 5,
+    }
+    complete = agreement(cleaned)
+    everyone = snapshot.board()
+    kept = everyone.take(columns=[j for j, leaf in enumerate(everyone.leaves) if leaf != edge])
+    pairwise = pairwise_agreement(kept, 3)
+    assert record["agreement"] == {
+        "method": "spearman",
+        "mean": complete.all_pairs.mean,
+        "median": complete.all_pairs.median,
+        "negative_share": complete.all_pairs.negative_share,
+        "pairs": 10,
+        "paper_balanced_mean": complete.paper_balanced_mean,
+        "pairwise": {
+            "mean": pairwise.all_pairs.mean,
+            "negative_share": pairwise.all_pairs.negative_share,
+            "pairs": 10,
+            "min_overlap": 3,
+        },
+        "blocks": {
+            f"{one}|{other}": complete.blocks[one, other].mean
+            for one, other in ((PARTS[0], PARTS[0]), (PARTS[1], PARTS[1]), PARTS)
+        },
+    }
+    assert complete.all_pairs.mean != pairwise.all_pairs.mean
+    neural, behavior = ([0.65, 0.525, 0.45], [0.4, 0.6, 0.5])
+    for part, values in zip(PARTS, (neural, behavior), strict=True):
+        quartiles = np.percentile(values, [25, 75])
+        expected = {"sd": np.std(values, ddof=1), "range": np.ptp(values), "iqr": np.diff(quartiles)[0]}
+        assert record["spread"][part] == pytest.approx(expected)
+        average = np.mean([neural, behavior], axis=0)
+        expected = np.corrcoef(values, average)[0, 1] ** 2
+        assert record["explained_variance"][part] == pytest.approx(expected)
+        null = np.var(values) / (np.var(neural) + np.var(behavior))
+        assert record["explained_variance"]["null"][part] == pytest.approx(null)
+    scores = [record["official"][str(m.id)]["score"] for m in snapshot.models]
+    assert scores == [pytest.approx(x) for x in (0.45, 0.45, 0.4625, 0.35)] + [None, None]
+    assert [record["official"][str(m.id)]["rank"] for m in snapshot.models] == [2, 2, 1, 4, 5, None]
+    for name in SCHEMES:
+        ranks = rank_models(cleaned, name).by_id()
+        assert record["schemes"][name] == {str(i): rank for i, rank in ranks.items()}
+    assert record["schemes"]["HIER"] == dict(zip(map(str, cleaned.ids), (2, 1, 3), strict=True))
+
+
+def test_parameters_are_passed_on():
+    snapshot = example()
+    loose = analysis_json(analyse(snapshot, max_missing=1.0, min_overlap=2))
+    assert loose["cleaning"]["max_missing"] == 1.0
+    assert loose["cleaning"]["dropped_benchmarks"] == []
+    assert loose["cleaning"]["models"] == 0
+    assert loose["agreement"]["mean"] is None
+    assert loose["agreement"]["pairwise"]["min_overlap"] == 2
+    assert loose["agreement"]["pairwise"]["mean"] is not None
+    assert loose["explained_variance"] == {**dict.fromkeys(PARTS), "null": dict.fromkeys(PARTS)}
+    for changes, message in (
+        ({"max_missing": 1.5}, "max_missing is 1.5"),
+        ({"min_overlap": 1}, "min_overlap is 1"),
+    ):
+        with pytest.raises(InputError, match=re.escape(message)):
+            analyse(snapshot, **changes)
+
+
+def test_a_reconstructed_board_has_no_difference_to_report():
+    record = analysis_json(analyse(example().as_of(EPOCH)))
+    assert record["snapshot"]["official_max_abs_diff"] is None
+    assert record["snapshot"]["models"] == 0
+    assert record["official"] == {}
