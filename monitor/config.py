@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,24 +24,91 @@ from .errors import ConfigError
 
 CONFIG_NAME = "brainalign.toml"
 
+# Read by the test suite and by the plugin, not by the monitor.
+_OTHER_VARIABLES = frozenset(
+    {"BRAINALIGN_REQUIRE", "BRAINALIGN_SHARED", "BRAINALIGN_RUN", "BRAINALIGN_TEST_POSTGRES"}
+)
+_PREFIX = "BRAINALIGN_"
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("brainalign"))
+
+
+def _absolute(path: Path) -> Path:
+    # A tilde is expanded by shells; in a crontab or a unit file it would become a folder of that name.
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as cause:
+        raise ValueError("no such user; give the whole path") from cause
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("not an address such as https://www.brain-score.org")
+    return text
+
+
+def _word(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
+        raise ValueError("not one lower-case word; the site has vision and language")
+    return text
+
+
+def _comment(text: str) -> str:
+    # Parentheses would end the comment of a User-Agent.
+    if not re.fullmatch(r"[!-'*-~ ]{0,200}", text):
+        raise ValueError("not up to 200 printable ASCII characters without ()")
+    return text
+
+
+_Seconds = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
+
 
 class Settings(BaseSettings):
     """Settings of the monitor.
 
-    Each is read from ``BRAINALIGN_<NAME>`` in the environment or ``<name>`` in ``<home>/brainalign.toml``.
+    Each is read from ``BRAINALIGN_<NAME>`` in the environment or ``<name>`` in ``<home>/brainalign.toml``; ``home``
+    from the environment alone. Options of the command line come before both.
+
+    Attributes
+    ----------
+    home : Path
+        Folder of all state.
+    domain : str
+        Leaderboard, ``vision`` or ``language``.
+    base_url : str
+        Site whose ``/<domain>/compare/data/`` is read.
+    contact : str
+        Where the site's operators reach whoever runs this monitor; part of the User-Agent.
+    timeout_seconds, deadline_seconds : float
+        Longest wait for a connection and each piece of an answer; longest time for a pull with all its tries.
+    attempts : int
+        Tries of a pull.
+    max_body_bytes : int
+        Largest body, as sent and unpacked.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    min_overlap : int
+        Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BRAINALIGN_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
-    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("brainalign")))
-    domain: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "vision"
-    base_url: str = "https://www.brain-score.org"
-    contact: str = ""
-    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
-    deadline_seconds: Annotated[float, Field(gt=0)] = 300.0
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=_default_home)
+    domain: Annotated[str, AfterValidator(_word)] = "vision"
+    base_url: Annotated[str, AfterValidator(_web_address)] = "https://www.brain-score.org"
+    contact: Annotated[str, AfterValidator(_comment)] = ""
+    timeout_seconds: _Seconds = 30.0
+    deadline_seconds: _Seconds = 300.0
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    max_body_bytes: Annotated[int, Field(ge=1000)] = 200_000_000
-    max_missing: Annotated[float, Field(ge=0, le=1)] = 0.5
+    max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000
+    max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     min_overlap: Annotated[int, Field(ge=2)] = 20
 
     @property
@@ -72,57 +142,95 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order of precedence: command line, environment, the file in the home folder."""
         del dotenv_settings, file_secret_settings
-        home = (
-            init_settings().get("home")
-            or env_settings().get("home")
-            or cls.model_fields["home"].get_default(call_default_factory=True)
-        )
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(home) / CONFIG_NAME)
+        home = Path(init_settings().get("home") or env_settings().get("home") or _default_home())
+        try:
+            path = _absolute(home) / CONFIG_NAME
+        except ValueError as cause:
+            raise ConfigError(f"the home folder {str(home)!r} cannot be found: {cause}") from cause
+        return init_settings, env_settings, _HomeFile(settings_cls, path)
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Read the settings; an override that is None does not override.
+class _HomeFile(TomlConfigSettingsSource):
+    """The settings in the file of the home folder."""
+
+    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
+        if path.exists() and not path.is_file():
+            raise ConfigError(
+                f"{str(path)!r} is not a file; move it away, or write the settings in its place"
+            )
+        try:
+            super().__init__(settings_cls, path)
+        except tomllib.TOMLDecodeError as cause:
+            raise ConfigError(
+                f"{str(path)!r} is not valid TOML: {cause}; correct it or move it away"
+            ) from cause
+        except UnicodeDecodeError as cause:
+            raise ConfigError(f"{str(path)!r} is not UTF-8 ({cause.reason}); save it as UTF-8") from cause
+        if "home" in self.toml_data:
+            raise ConfigError(
+                f"{str(path)!r} sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME, and "
+                "remove the line"
+            )
+
+
+def load_settings(**options: Any) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    options
+        Settings from the command line; what is None was not given.
 
     Raises
     ------
     ConfigError
-        If a value is wrong, a key is unknown (the nearest known one is named) or the file is not TOML.
+        If a value is wrong, a key is unknown (the nearest known one is named) or the file cannot be read.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     _check_environment()
     try:
         return Settings(**given)
-    except tomllib.TOMLDecodeError as cause:
-        raise ConfigError(f"{CONFIG_NAME} is not valid TOML: {cause}; correct it or move it away") from cause
     except OSError as cause:
-        raise ConfigError(f"cannot read {cause.filename}: {cause.strerror}") from cause
+        raise ConfigError(
+            f"cannot read {str(cause.filename)!r}: {cause.strerror}; make it readable"
+        ) from cause
     except ValidationError as cause:
-        raise ConfigError(_message(cause)) from cause
+        raise ConfigError(_message(cause, given)) from cause
+
+
+def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of the named settings that differ from their defaults."""
+    defaults = {name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names}
+    return {name: getattr(settings, name) for name in names if getattr(settings, name) != defaults[name]}
 
 
 def _check_environment() -> None:
     # pydantic-settings ignores an unknown variable, and a misspelt one would be an option that does nothing.
-    known = {f"BRAINALIGN_{name.upper()}" for name in Settings.model_fields}
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
     for variable in sorted(os.environ):
-        if variable.startswith("BRAINALIGN_") and variable not in known and variable not in _OTHER_VARIABLES:
+        if variable.startswith(_PREFIX) and variable not in known | _OTHER_VARIABLES:
             raise ConfigError(f"the environment variable {variable} is no setting{_nearest(variable, known)}")
 
 
-# Read by the test suite and by the plugin, not by the monitor.
-_OTHER_VARIABLES = frozenset(
-    {"BRAINALIGN_REQUIRE", "BRAINALIGN_SHARED", "BRAINALIGN_RUN", "BRAINALIGN_TEST_POSTGRES"}
-)
-
-
-def _message(cause: ValidationError) -> str:
+def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
     first = cause.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
+    more = f" ({cause.error_count() - 1} more are wrong)" if cause.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {name!r}{_nearest(name, set(Settings.model_fields))}"
-    return (
-        f"the setting {name} is {first.get('input')!r}: {first['msg'].lower()}; "
-        f"correct it in {CONFIG_NAME}, BRAINALIGN_{name.upper()} or the option"
+        known = set(Settings.model_fields) - {"home"}
+        return f"there is no setting {name!r} in {CONFIG_NAME}{_nearest(name, known)}{more}"
+    problem = first["msg"].removeprefix("Value error, ")
+    variable = f"{_PREFIX}{name.upper()}"
+    where = (
+        f"the option --{name.replace('_', '-')}"
+        if name in given
+        else variable
+        if os.environ.get(variable)
+        else CONFIG_NAME
     )
+    # An address may hold a password.
+    value = re.sub(r"//[^/@]*@", "//***@", repr(first["input"]))
+    return f"the setting {name} is {value}: {problem[:1].lower()}{problem[1:]}; correct it in {where}{more}"
 
 
 def _nearest(name: str, known: set[str]) -> str:
