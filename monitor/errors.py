@@ -17,7 +17,8 @@
     │   │       ├── PayloadShapeError       5   JSON of another shape
     │   │       └── ShrunkenBoardError      5   lost more than a third of its models
     │   ├── StoreError                      6   the store could not be read or written
-    │   └── ReportError                     7   the report could not be made or written
+    │   └── OutputError                     7   a file that was asked for could not be written
+    │       └── ReportError                 7   the report could not be made or written
     └── InputError (brainalign_plugin)      8   a value handed in cannot be used
 """
 
@@ -119,10 +120,14 @@ class StoreError(MonitorError):
     exit_code = 6
 
 
-class ReportError(MonitorError):
-    """The report could not be made or written."""
+class OutputError(MonitorError):
+    """A file that was asked for could not be written."""
 
     exit_code = 7
+
+
+class ReportError(OutputError):
+    """The report could not be made or written."""
 
 
 def exit_code(error: BrainAlignError) -> int:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 
-from .errors import MonitorError
+from .errors import MonitorError, OutputError
+
+# What file systems answer that cannot flush a folder: some of the network, some shared with a virtual machine.
+_CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 
 
-def write_atomically(path: Path, data: bytes, error: type[MonitorError] = MonitorError) -> Path:
+def write_atomically(path: Path, data: bytes, error: type[MonitorError] = OutputError) -> Path:
     """Write to a temporary file in the target's folder, flush it to disk, then put it in place.
+
+    A symbolic link stays one: the file that it points to is replaced. What is neither a file nor a folder (a pipe,
+    ``/dev/stdout``) is written to directly, because replacing it would take it away from everybody.
 
     Parameters
     ----------
@@ -18,47 +26,55 @@ def write_atomically(path: Path, data: bytes, error: type[MonitorError] = Monito
         Missing folders are made.
     data : bytes
     error : type
-        What to raise if the file cannot be written.
+        What to raise if the file cannot be written; the target is then what it was.
 
     Returns
     -------
     Path
         ``path``.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes files for the owner only, and a report is meant to be read by others.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as cause:
-        raise error(
-            f"cannot write {str(path)!r}: {cause.strerror}; check the folder's permissions and free space"
-        ) from cause
-    finally:
-        if temporary is not None:
+        if _is_special(path):
+            path.write_bytes(data)
+            return path
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A name of fixed length: that of the target may be as long as a name can be.
+        temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+        try:
+            # Unlike tempfile's, readable for others as far as the umask allows: reports are made to be read.
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(target)
+        finally:
             temporary.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else str(cause)
+        raise error(
+            f"cannot write {str(path)!r}: {reason}; check the path, the folder's permissions and free space"
+        ) from cause
     return path
 
 
-def _umask() -> int:
-    # The mask can only be read by setting it.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _is_special(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _sync_folder(folder: Path) -> None:
     # A rename is durable once its folder is on disk.
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as cause:
+        if cause.errno not in _CANNOT_SYNC_FOLDERS:
+            raise
