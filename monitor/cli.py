@@ -1,117 +1,127 @@
 """The command line. Commands import what they need when they run, so that ``--help`` answers at once.
 
 Exit codes: 0 success, with or without news; 1 an unexpected error; 2 wrong usage; 3 configuration; 4 the source
-could not be read; 5 its payload was refused; 6 store; 7 report; 8 an input cannot be used.
+could not be read; 5 its payload was refused; 6 store; 7 a file could not be written; 8 an input cannot be used.
 """
 
 from __future__ import annotations
 
-import json
-import shlex
+import errno
+import io
 import sys
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_options import (
+    AsJson,
+    AsOf,
+    Domain,
+    Given,
+    Home,
+    MaxMissing,
+    help_without_command,
+    now,
+    print_json,
+    settings_from,
+    stage,
+)
 from .cli_reference import reference_app
 from .cli_schemes import audit, rank
+from .cli_snapshots import snapshots_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from brainalign_plugin.errors import BrainAlignError
 
-    from .config import Settings
-    from .pipeline import Found
-
+# Plain help: rich would take longer to load than everything else that help needs.
 app = typer.Typer(
     name="brainalign",
     help="Watch how far Brain-Score's benchmarks agree, and what an aggregate of them hides.",
     epilog=(
-        "Exit codes: 0 success, with or without news · 2 wrong usage · 3 configuration · 4 source unreachable · "
-        "5 payload refused · 6 store · 7 report · 8 unusable input."
+        "Exit codes: 0 success, with or without news; 2 wrong usage; 3 configuration; 4 source not readable; 5 payload "
+        "refused; 6 store; 7 output not writable; 8 unusable input; 1 anything else."
     ),
-    no_args_is_help=True,
     add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
 )
-snapshots_app = typer.Typer(help="Look at the stored snapshots.", no_args_is_help=True)
-app.add_typer(snapshots_app, name="snapshots")
-app.add_typer(reference_app, name="reference")
-app.command()(rank)
-app.command()(audit)
 
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Folder of all state.", envvar="BRAINALIGN_HOME", show_envvar=True),
-]
-Domain = Annotated[str | None, typer.Option(help="Leaderboard to read: vision or language.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-MaxMissing = Annotated[
-    float | None, typer.Option(help="Drop benchmarks with a larger share of missing scores (default 0.5).")
-]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Reconstruct the board as it stood before this day (UTC)."),
-]
+# typer names one of click's errors only, and releases of typer differ in whose click they use.
+_UsageError: Any = typer.BadParameter.__base__
+_STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
-@app.callback()
-def _global(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
-    log_json: Annotated[bool, typer.Option(help="Log JSON lines instead of text.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from brainalign_plugin import __version__
 
         typer.echo(f"brainalign {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _global(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    help_without_command(context)
     from .logs import configure_logs
 
-    configure_logs(verbose=verbose, as_json=log_json)
+    configure_logs(verbose=verbose or log_json, as_json=log_json)
 
 
 @app.command()
 def run(
     source: Annotated[
-        str | None, typer.Option(help="Address or file to read instead of the configured site.")
+        str | None,
+        typer.Option(help="Address or file to read instead of the configured site.", metavar="URL|PATH"),
     ] = None,
     home: Home = None,
     domain: Domain = None,
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch the leaderboard, store it, analyse it and write the report: the command for cron."""
+    """Fetch, store, analyse and report: the command for cron."""
     from . import pipeline
 
-    settings = _settings(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     with pipeline.open_home(settings) as store:
-        result = pipeline.run(settings, store, source, _now, _command(), _stage)
+        result = pipeline.run(settings, store, source, now, stage)
         info = store.info(result.fetched.stored.id)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "news": result.fetched.stored.new,
                 "snapshot": info.id,
+                "domain": info.domain,
                 "as_of": info.as_of_time.isoformat(),
                 "sha256": info.sha256,
                 "set_aside": len(result.fetched.pull.set_aside),
                 "report": str(result.report),
+                "report_written": result.wrote_report,
             }
         )
         return
     from . import console
 
     console.fetched(result.fetched, info)
-    typer.echo(f"report: {result.report}" + ("" if result.wrote_report else " (as it was)"))
+    console.report(result.report, result.wrote_report)
 
 
 @app.command()
 def fetch(
     source: Annotated[
-        str | None, typer.Argument(help="Address or file; the configured site if left out.")
+        str | None,
+        typer.Argument(help="Address or file; the configured site if left out.", metavar="[URL|PATH]"),
     ] = None,
     home: Home = None,
     domain: Domain = None,
@@ -119,190 +129,130 @@ def fetch(
     """Pull one snapshot into the store, without a report."""
     from . import console, pipeline
 
-    settings = _settings(home=home, domain=domain)
+    settings = settings_from(home=home, domain=domain)
     with pipeline.open_home(settings) as store:
-        fetched = pipeline.fetch(settings, store, source, _now, _stage)
+        fetched = pipeline.fetch(settings, store, source, now, stage)
         console.fetched(fetched, store.info(fetched.stored.id))
 
 
 @app.command()
 def analyze(
-    snapshot: Annotated[
-        str,
-        typer.Argument(help="A payload or snapshot file, or a stored snapshot: number, hash or 'latest'."),
-    ],
+    snapshot: Given,
     as_of: AsOf = None,
     home: Home = None,
+    domain: Domain = None,
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Analyse one snapshot: agreement, spread, explained variance, ranks under each scheme."""
+    """Analyse one snapshot: agreement, spread, ranks."""
     from brainalign_plugin.analysis import analysis_json
 
     from . import console, pipeline
 
-    settings = _settings(home=home, max_missing=max_missing)
-    found = _find(settings, snapshot)
-    with _stage("analysing"):
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    found = pipeline.find_snapshot(settings, snapshot, now())
+    with stage("analysing"):
         analysis = pipeline.analyse_snapshot(
             settings, found.snapshot, None if as_of is None else as_of.date()
         )
-    for cell in found.set_aside:
-        typer.echo(console.set_aside_line(cell), err=True)
+    for line in console.set_aside_lines(found.set_aside):
+        typer.echo(line, err=True)
     if as_json:
-        _print_json(analysis_json(analysis))
+        print_json(analysis_json(analysis))
     else:
         console.analysis(analysis)
 
 
 @app.command()
 def report(
-    snapshot: Annotated[
-        str, typer.Argument(help="A file, or a stored snapshot: number, hash or 'latest'.")
-    ] = "latest",
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path(
-        "brainalign-report.html"
-    ),
+    snapshot: Given = "latest",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
+    ] = Path("brainalign-report.html"),
     as_of: AsOf = None,
     home: Home = None,
+    domain: Domain = None,
     max_missing: MaxMissing = None,
 ) -> None:
     """Write the HTML report of one snapshot."""
-    from . import pipeline
+    from . import console, pipeline
 
-    settings = _settings(home=home, max_missing=max_missing)
-    found = _find(settings, snapshot)
-    board = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
-    written = pipeline.write_snapshot_report(
-        settings, board, found.set_aside, output, _now, _command(), _stage
-    )
-    typer.echo(f"report: {written}")
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    found = pipeline.find_snapshot(settings, snapshot, now())
+    day = None if as_of is None else as_of.date()
+    command = pipeline.report_command(settings, snapshot, output, day)
+    pipeline.write_snapshot_report(settings, found, output, now, command, stage, as_of=day)
+    if output.is_file():  # and not /dev/stdout, where the report itself went
+        console.report(output)
 
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path(
-        "brainalign-demo.html"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
+    ] = Path("brainalign-demo.html"),
     seed: Annotated[
         int, typer.Option(help="Seed of the simulation; the same seed gives the same board.", min=0)
     ] = 1,
     home: Home = None,
 ) -> None:
-    """Simulate a leaderboard's life, send it through the whole pipeline, and write its report. Needs no network."""
+    """Simulate a leaderboard's life and report on it."""
     from . import console
     from .demo import run_demo
 
-    settings = _settings(home=home)
-    result = run_demo(settings, seed, output, _now, _command(), _stage)
-    console.demo(result)
+    console.demo(run_demo(settings_from(home=home), seed, output, now, stage))
 
 
-@snapshots_app.command("list")
-def list_snapshots(home: Home = None, domain: Domain = None, as_json: AsJson = False) -> None:
-    """List the stored snapshots by the date that they describe."""
-    from . import console, pipeline
-
-    settings = _settings(home=home)
-    with pipeline.open_home(settings) as store:
-        infos = store.snapshots(domain)
-    if as_json:
-        _print_json([console.info_json(info) for info in infos])
-    else:
-        console.snapshot_list(infos)
+app.command()(rank)
+app.command()(audit)
+app.add_typer(snapshots_app, name="snapshots")
+app.add_typer(reference_app, name="reference")
 
 
-@snapshots_app.command("show")
-def show_snapshot(
-    snapshot: Annotated[str, typer.Argument(help="A stored snapshot: number, hash or 'latest'.")] = "latest",
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show one stored snapshot: what is in it, where it came from, what was set aside."""
-    from . import console, pipeline
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point: what fails for a reason that we know ends as one line on stderr and its exit code.
 
-    settings = _settings(home=home)
-    with pipeline.open_home(settings) as store:
-        info = store.find(snapshot)
-        aside = store.set_aside(info.id)
-    if as_json:
-        _print_json(
-            {**console.info_json(info), "set_aside": [console.set_aside_json(cell) for cell in aside]}
-        )
-    else:
-        console.snapshot_details(info, aside)
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Instead of those of the process.
 
-
-@snapshots_app.command("export")
-def export_snapshot(
-    snapshot: Annotated[str, typer.Argument(help="A stored snapshot: number, hash or 'latest'.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Snapshot file to write (.snapshot.json.gz).")
-    ],
-    home: Home = None,
-) -> None:
-    """Write a stored snapshot to a file that Python and the plugin can read."""
-    from brainalign_plugin.snapshot_file import snapshot_bytes
-
-    from . import pipeline
-    from .files import write_atomically
-
-    settings = _settings(home=home)
-    with pipeline.open_home(settings) as store:
-        found = store.snapshot(store.find(snapshot).id)
-    write_atomically(output, snapshot_bytes(found))
-    typer.echo(f"snapshot: {output}")
-
-
-def main() -> None:
-    """Entry point: errors that we raise on purpose end as one line on stderr and their exit code."""
+    Returns
+    -------
+    int
+        Exit code.
+    """
     from brainalign_plugin.errors import BrainAlignError
 
+    for stream in (sys.stdout, sys.stderr):
+        # A dash in a result must not end a run in a locale without dashes.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        code = app(args=arguments, standalone_mode=False)
     except BrainAlignError as error:
-        from .errors import exit_code
-
-        typer.echo(f"brainalign: {' '.join(str(error).split())}", err=True)
-        sys.exit(exit_code(error))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _command() -> str:
-    return shlex.join(["brainalign", *sys.argv[1:]])
-
-
-def _settings(**overrides: Any) -> Settings:
-    from .config import load_settings
-
-    return load_settings(**overrides)
+        return _failed(error)
+    except _UsageError as error:
+        path = error.ctx.command_path if error.ctx else "brainalign"
+        return _say(f"{error.format_message().rstrip('.')}; see `{path} --help`", error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except OSError as error:
+        # Files have names; what has none and is full is where the output goes.
+        if error.filename is not None or error.errno not in _STREAM_ERRORS:
+            raise
+        return _say(f"cannot write the output: {error.strerror}; free space, or send it elsewhere", 7)
+    return code if isinstance(code, int) else 0
 
 
-def _find(settings: Settings, wanted: str) -> Found:
-    """A snapshot from a file if there is one of that name, else from the store."""
-    from .pipeline import find_snapshot
+def _failed(error: BrainAlignError) -> int:
+    from .errors import exit_code
 
-    return find_snapshot(settings, wanted, _now())
-
-
-def _print_json(record: Any) -> None:
-    typer.echo(json.dumps(record, allow_nan=False, ensure_ascii=False, indent=2))
+    return _say("; ".join([str(error), *getattr(error, "__notes__", ())]), exit_code(error))
 
 
-@contextmanager
-def _spinner(text: str) -> Iterator[None]:
-    from rich.console import Console
-    from rich.markup import escape
+def _say(message: str, code: int) -> int:
+    from .logs import printable
 
-    with Console(stderr=True).status(escape(text)):
-        yield
-
-
-def _stage(text: str) -> AbstractContextManager[object]:
-    """Show a stage that may take longer than a second, on a terminal only."""
-    from .pipeline import silent
-
-    return _spinner(text) if sys.stderr.isatty() else silent(text)
+    typer.echo(f"brainalign: {printable(' '.join(message.split()))}", err=True)
+    return code

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_options import AsJson, AsOf, Given, Home, command_group, now, print_json, settings_from
+
 if TYPE_CHECKING:
     from brainalign_plugin.references import Reference
 
-    from .config import Settings
+reference_app = command_group("Freeze boards whose norms the REF_ schemes use.")
 
-reference_app = typer.Typer(
-    help="Freeze boards whose norms the REF_ schemes use, and look at them.", no_args_is_help=True
-)
-
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Folder of all state.", envvar="BRAINALIGN_HOME", show_envvar=True),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what has this name already.")]
 Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
 
@@ -30,36 +21,31 @@ Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference,
 @reference_app.command("freeze")
 def freeze_reference(
     name: Annotated[str, typer.Argument(help="Name to freeze it under: letters, digits, '_' and '-'.")],
-    snapshot: Annotated[
-        str, typer.Argument(help="A file, or a stored snapshot: number, hash or 'latest'.")
-    ] = "latest",
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Freeze the board as it stood before this day (UTC)."),
-    ] = None,
+    snapshot: Given = "latest",
+    as_of: AsOf = None,
     replace: Replace = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Freeze a snapshot under a name: its norms stay, whatever happens to the leaderboard."""
+    """Freeze a snapshot under a name."""
     from brainalign_plugin.reference_file import reference_path, write_reference
     from brainalign_plugin.references import freeze
 
-    from .console import set_aside_line
+    from .console import set_aside_lines
     from .pipeline import find_snapshot
 
-    settings = _settings(home)
+    settings = settings_from(home=home)
     # Before anything is read: a wrong name is the quickest mistake to make.
     path = reference_path(settings.references, name)
-    now = datetime.now(UTC)
-    found = find_snapshot(settings, snapshot, now)
-    for cell in found.set_aside:
-        typer.echo(set_aside_line(cell), err=True)
+    frozen_at = now()
+    found = find_snapshot(settings, snapshot, frozen_at)
+    for aside in set_aside_lines(found.set_aside):
+        typer.echo(aside, err=True)
     board = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
-    frozen = freeze(board, name, now)
+    frozen = freeze(board, name, frozen_at)
     write_reference(path, frozen, replace_existing=replace)
     if as_json:
-        _print_json(_summary(frozen) | {"path": str(path)})
+        print_json(_summary(frozen) | {"path": str(path)})
         return
     typer.echo(f"frozen: {frozen.description}{_marks(frozen)}")
     for line in _remarks(frozen):
@@ -76,10 +62,10 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
 
     from .console import out
 
-    settings = _settings(home)
+    settings = settings_from(home=home)
     references, damaged = list_references(settings.references)
     if as_json:
-        _print_json([_summary(reference) for reference in references])
+        print_json([_summary(reference) for reference in references])
     elif references:
         table = Table("name", "domain", "as of", "frozen", "models", "benchmarks", "sha256")
         for reference in references:
@@ -110,9 +96,9 @@ def show_reference(name: Wanted, home: Home = None, as_json: AsJson = False) -> 
 
     from .console import figure, out, printable
 
-    reference = find_reference(_settings(home).references, name)
+    reference = find_reference(settings_from(home=home).references, name)
     if as_json:
-        _print_json(_summary(reference) | {"norms": _norms(reference)})
+        print_json(_summary(reference) | {"norms": _norms(reference)})
         return
     to, facts = out(), Table(show_header=False)
     for fact, value in _summary(reference).items():
@@ -138,19 +124,9 @@ def export_reference(
     """Write a reference to a file: others can use it by its path, or put it among theirs."""
     from brainalign_plugin.reference_file import find_reference, write_reference
 
-    reference = find_reference(_settings(home).references, name)
+    reference = find_reference(settings_from(home=home).references, name)
     write_reference(output, reference, replace_existing=replace)
     typer.echo(f"reference: {output}")
-
-
-def _settings(home: Path | None) -> Settings:
-    from .config import load_settings
-
-    return load_settings(home=home)
-
-
-def _print_json(record: Any) -> None:
-    typer.echo(json.dumps(record, allow_nan=False, ensure_ascii=False, indent=2))
 
 
 def _summary(reference: Reference) -> dict[str, Any]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from .cli_options import AsJson, Given, Home, MaxMissing, now, print_json, settings_from
 
 if TYPE_CHECKING:
     from brainalign_plugin.aggregation import Convention
     from brainalign_plugin.analysis.boards import ComparedBoard
     from brainalign_plugin.references import Reference
-    from brainalign_plugin.snapshot import Snapshot as GivenSnapshot
+    from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
 
@@ -51,7 +50,6 @@ class Backend(StrEnum):
     DASK = "dask"
 
 
-Snapshot = Annotated[str, typer.Argument(help="A file, or a stored snapshot: number, hash or 'latest'.")]
 SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
 Board = Annotated[
     BoardChoice, typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps.")
@@ -63,15 +61,10 @@ ReferenceName = Annotated[
     ),
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
-Home = Annotated[Path | None, typer.Option("--home", help="Folder of all state.", envvar="BRAINALIGN_HOME")]
-MaxMissing = Annotated[
-    float | None, typer.Option(help="Drop benchmarks with a larger share of missing scores (default 0.5).")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 def rank(
-    snapshot: Snapshot,
+    snapshot: Given,
     scheme: SchemeName = "all",
     board: Board = BoardChoice.CLEANED,
     missing: Annotated[
@@ -105,10 +98,9 @@ def rank(
     from brainalign_plugin.analysis.ranking import Resampling, rank_schemes, ranking_json
 
     from . import console_schemes
-    from .config import load_settings
     from .distributed import computing_on
 
-    settings = load_settings(home=home, max_missing=max_missing)
+    settings = settings_from(home=home, max_missing=max_missing)
     _, compared, frozen = _prepared(settings, snapshot, board, reference)
     rule: Convention | None = None if missing is None else missing.value
     resampling = (
@@ -119,7 +111,7 @@ def rank(
     with computing_on(backend.value, dask_scheduler), console_schemes.progress("ranking") as advance:
         found = rank_schemes(compared, frozen, _names(scheme), rule, resampling, advance)
     if as_json:
-        _print_json(ranking_json(compared, frozen, found))
+        print_json(ranking_json(compared, frozen, found))
     elif as_csv:
         console_schemes.ranking_csv(compared, found)
     else:
@@ -127,7 +119,7 @@ def rank(
 
 
 def audit(
-    snapshot: Snapshot,
+    snapshot: Given,
     scheme: SchemeName = "all",
     board: Board = BoardChoice.CLEANED,
     reference: ReferenceName = None,
@@ -142,9 +134,8 @@ def audit(
     from brainalign_plugin.analysis.boards import compared_board
 
     from . import console_schemes
-    from .config import load_settings
 
-    settings = load_settings(home=home, max_missing=max_missing)
+    settings = settings_from(home=home, max_missing=max_missing)
     given, compared, frozen = _prepared(settings, snapshot, board, reference)
     names = _names(scheme)
     with console_schemes.progress("auditing") as advance:
@@ -152,24 +143,24 @@ def audit(
         advance("rules for missing cells")
         moves = convention_moves(compared_board(given, "full").board, frozen, names)
     if as_json:
-        _print_json(audit_json(compared, frozen, found, moves))
+        print_json(audit_json(compared, frozen, found, moves))
     else:
         console_schemes.audit(compared, frozen, found, moves)
 
 
 def _prepared(
     settings: Settings, wanted: str, board: BoardChoice, reference: str | None
-) -> tuple[GivenSnapshot, ComparedBoard, Reference]:
+) -> tuple[Snapshot, ComparedBoard, Reference]:
     from brainalign_plugin.analysis.boards import compared_board
     from brainalign_plugin.reference_file import find_reference
     from brainalign_plugin.references import given_board
 
-    from .console import set_aside_line
+    from .console import set_aside_lines
     from .pipeline import find_snapshot
 
-    found = find_snapshot(settings, wanted, datetime.now(UTC))
-    for cell in found.set_aside:
-        typer.echo(set_aside_line(cell), err=True)
+    found = find_snapshot(settings, wanted, now())
+    for line in set_aside_lines(found.set_aside):
+        typer.echo(line, err=True)
     compared = compared_board(found.snapshot, board.value, settings.max_missing)
     frozen = (
         given_board(found.snapshot) if reference is None else find_reference(settings.references, reference)
@@ -184,7 +175,3 @@ def _names(schemes: str) -> tuple[str, ...]:
     if schemes.strip().lower() == "all":
         return ()
     return tuple(get_scheme(name.strip()).name for name in schemes.split(",") if name.strip())
-
-
-def _print_json(record: Any) -> None:
-    typer.echo(json.dumps(record, allow_nan=False, ensure_ascii=False, indent=2))

@@ -9,30 +9,41 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from . import logs
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from brainalign_plugin.analysis import Analysis
 
     from .demo import DemoResult
     from .pipeline import Fetched
-    from .sources import SetAside
     from .store import SnapshotInfo
+    from .store.records import UnreadCell
 
 TOP_MODELS = 15
+# More lines than this hide the others; `snapshots show` prints all of a stored snapshot.
+TOP_SET_ASIDE = 20
+_LONGEST_NAME = 80
 
 
 def out() -> Console:
-    """Where text for people goes."""
-    # Without a terminal rich would fold tables at 80 columns, and names would be cut in files and pipes.
+    """The console for results: names in brackets or colons are no markup, and a file gets whole lines."""
+    terminal = sys.stdout.isatty()
     return Console(
-        width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=not sys.stdout.isatty()
+        width=None if terminal else 10_000, highlight=False, markup=False, emoji=False, soft_wrap=not terminal
     )
 
 
 def printable(text: str) -> Text:
     """A foreign string as one line without control characters: a name must not drive the terminal."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+    return Text(logs.printable(text))
+
+
+def name(text: str) -> Text:
+    """A foreign name, cut where it would push a table apart."""
+    return printable(text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…")
 
 
 def figure(value: float | None, form: str = ".4f") -> str:
@@ -50,18 +61,35 @@ def fetched(result: Fetched, info: SnapshotInfo) -> None:
         )
     else:
         to.print(f"no news: this is snapshot {info.id}, {info.domain} as of {info.as_of_time:%Y-%m-%d}")
-    for cell in result.pull.set_aside:
-        to.print(set_aside_line(cell))
+    for line in set_aside_lines(result.pull.set_aside):
+        to.print(line)
 
 
-def set_aside_line(cell: SetAside) -> Text:
+def report(path: Path, written: bool = True) -> None:
+    """Say where a report is."""
+    out().print(printable(f"report: {path}" + ("" if written else " (as it was)")))
+
+
+def exported(path: Path) -> None:
+    """Say where a snapshot file is."""
+    out().print(printable(f"snapshot: {path}"))
+
+
+def set_aside_line(cell: UnreadCell) -> Text:
     """One cell that could not be read, in words."""
     return printable(
         f"set aside: model {cell.model_id} ({cell.model}) on {cell.benchmark}: {cell.value!r}, {cell.reason}"
     )
 
 
-def set_aside_json(cell: SetAside) -> dict[str, Any]:
+def set_aside_lines(cells: Sequence[UnreadCell]) -> list[Text]:
+    """The first cells that could not be read, and how many more there are."""
+    lines = [set_aside_line(cell) for cell in cells[:TOP_SET_ASIDE]]
+    more = len(cells) - len(lines)
+    return lines + ([Text(f"set aside: {more} more cells")] if more else [])
+
+
+def set_aside_json(cell: UnreadCell) -> dict[str, Any]:
     """One cell that could not be read."""
     return {
         "model_id": cell.model_id,
@@ -114,13 +142,13 @@ def _marks(info: SnapshotInfo) -> str:
     return (" reconstructed" if info.reconstructed else "") + (" simulated" if info.simulated else "")
 
 
-def snapshot_details(info: SnapshotInfo, aside: Sequence[SetAside]) -> None:
+def snapshot_details(info: SnapshotInfo, aside: Sequence[UnreadCell]) -> None:
     """Show one stored snapshot."""
     to = out()
     table = Table(show_header=False)
-    for name, value in info_json(info).items():
+    for field, value in info_json(info).items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(name, printable(shown))
+        table.add_row(field, printable(shown))
     to.print(table)
     for cell in aside:
         to.print(set_aside_line(cell))
@@ -129,8 +157,8 @@ def snapshot_details(info: SnapshotInfo, aside: Sequence[SetAside]) -> None:
 def demo(result: DemoResult) -> None:
     """Say what the demonstration left behind."""
     to = out()
-    to.print(f"{result.snapshots} simulated snapshots in {result.home}")
-    to.print(f"report: {result.report}")
+    to.print(printable(f"{result.snapshots} simulated snapshots in {result.home}"))
+    report(result.report)
     to.print(f"open it in a browser: {result.report.resolve().as_uri()}")
 
 
@@ -180,12 +208,12 @@ def _top_models(found: Analysis) -> Table:
     )
     official = dict(zip((m.id for m in found.snapshot.models), found.official.ranks, strict=True))
     names = {m.id: m.name for m in found.snapshot.models}
-    ranks = {name: ranking.by_id() for name, ranking in found.rankings.items()}
+    ranks = {scheme: ranking.by_id() for scheme, ranking in found.rankings.items()}
     for model in sorted(ranks["HIER"], key=lambda i: (ranks["HIER"][i], i))[:TOP_MODELS]:
         table.add_row(
-            printable(names[model]),
+            name(names[model]),
             str(model),
             str(official[model]),
-            *(str(ranks[name][model]) for name in ranks),
+            *(str(by_id[model]) for by_id in ranks.values()),
         )
     return table

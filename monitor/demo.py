@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import pipeline
-from .errors import MonitorError, ReportError
+from .errors import OutputError, ReportError, StoreError
 from .files import write_atomically
 from .simulator import payload_bytes, simulate
 from .sources.payload import packed
@@ -34,12 +37,12 @@ def run_demo(
     seed: int,
     output: Path,
     clock: pipeline.Clock,
-    command: str,
     stage: pipeline.Stage = pipeline.silent,
 ) -> DemoResult:
     """Simulate a leaderboard, write the payloads that its site would serve, and run the pipeline on each in turn.
 
     The simulated board has a state folder of its own below the home folder, so that it never mixes with a real one.
+    Each demonstration begins it anew: an earlier release may have simulated another board from the same seed.
 
     Parameters
     ----------
@@ -47,22 +50,54 @@ def run_demo(
         The same seed gives the same board.
     output : Path
         Where the report of the last snapshot is written.
+
+    Raises
+    ------
+    StoreError
+        If the state folder cannot be written.
+    ReportError
+        If the report cannot be made or written.
     """
     home = settings.home / "demo" / f"seed-{seed}"
     own = settings.model_copy(update={"home": home, "domain": "vision"})
+    command = shlex.join(["brainalign", "demo", "--seed", str(seed), "--output", output.name])
+    command = pipeline.thresholds_prefix(settings) + command
+    _clear(home)
     with stage("simulating a leaderboard"):
         life = simulate(seed)
         payloads = tuple(
             write_atomically(
                 home / "payloads" / f"compare-data-{day}.json.gz",
                 packed(payload_bytes(life, day)),
-                MonitorError,
+                StoreError,
             )
             for day in DEMO_DATES
         )
+    reports = []
     with pipeline.open_home(own) as store:
-        for path in payloads:
-            result = pipeline.run(own, store, str(path), clock, command, stage)
+        for number, path in enumerate(payloads, start=1):
+
+            def numbered(text: str, number: int = number) -> AbstractContextManager[object]:
+                return stage(f"snapshot {number} of {len(payloads)}: {text}")
+
+            reports.append(pipeline.run(own, store, str(path), clock, numbered, command).report)
         stored = len(store.snapshots())
-    write_atomically(output, result.report.read_bytes(), ReportError)
+    try:
+        html = reports[-1].read_bytes()
+    except OSError as cause:
+        raise ReportError(
+            f"cannot read the report {str(reports[-1])!r}: {cause.strerror}; run it again"
+        ) from cause
+    write_atomically(output, html, OutputError)
     return DemoResult(home, payloads, stored, output)
+
+
+def _clear(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as cause:
+        raise StoreError(
+            f"cannot clear {str(folder)!r} of an earlier demonstration: {cause.strerror}; remove it by hand"
+        ) from cause

@@ -1,17 +1,19 @@
-"""Where log lines go: stderr, as text or as JSON lines."""
+"""What reaches a terminal besides results: log lines on stderr, and foreign text made harmless."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
 
 
 def configure_logs(*, verbose: bool, as_json: bool) -> None:
-    """Set up structlog: warnings and worse by default, everything that a run does if verbose."""
-    renderer = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+    """Set up structlog: everything that a run does if verbose, else nothing, because errors end as one line anyhow."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
         if as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
@@ -21,9 +23,20 @@ def configure_logs(*, verbose: bool, as_json: bool) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _harmless,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.WARNING),
+        # Retries are warnings to the library that makes them; to whoever reads cron's mail they are noise.
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def printable(text: str) -> str:
+    """Foreign text on one line: control, formatting and bidirectional characters cannot drive a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _harmless(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from brainalign_plugin import __version__
 
-from .errors import PayloadError, SourceError
-from .sources import Pull, SetAside, check_not_shrunken, pull, pull_file, shown_source
-from .store import Store, Stored, open_store
+from .config import changed_settings
+from .errors import BodyTooLargeError, PayloadError, SourceError, StoreError
+from .sources import check_not_shrunken, pull, pull_file, shown_source
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
     from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
+    from .sources import Pull
+    from .store import SnapshotInfo, Store, Stored
+    from .store.records import UnreadCell
 
 Clock = Callable[[], datetime]
 Stage = Callable[[str], AbstractContextManager[object]]
@@ -44,7 +49,7 @@ class Fetched:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """Outcome of one run; `report` is the file of the latest snapshot, `wrote_report` whether this run wrote it."""
+    """Outcome of one run: the report of the snapshot that was fetched, and whether this run wrote it."""
 
     fetched: Fetched
     report: Path
@@ -56,12 +61,46 @@ class Found:
     """A snapshot and the cells that could not be read of it."""
 
     snapshot: Snapshot
-    set_aside: tuple[SetAside, ...]
+    set_aside: Sequence[UnreadCell]
 
 
 def open_home(settings: Settings) -> Store:
     """Open the store in the state directory, making it if there is none."""
+    # SQLAlchemy takes a while to load, and a file is analysed without it.
+    from .store import open_store
+
     return open_store(settings.store_path, settings.bodies)
+
+
+def _exists(path: Path | str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # longer than a name can be, or in a folder that this user may not enter
+        return False
+
+
+def open_existing(settings: Settings, wanted: str) -> Store:
+    """Open the store to look for a snapshot; looking makes none.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it cannot be opened.
+    """
+    if not _exists(settings.store_path):
+        raise StoreError(
+            f"there is no snapshot or file {wanted!r}: {str(settings.home)!r} holds no store; `brainalign fetch` pulls "
+            "the first snapshot, --home names another folder"
+        )
+    return open_home(settings)
+
+
+def list_snapshots(settings: Settings, domain: str | None) -> tuple[SnapshotInfo, ...]:
+    """Stored snapshots, of a domain if one is named; none if there is no store."""
+    if not _exists(settings.store_path):
+        return ()
+    with open_home(settings) as store:
+        return store.snapshots(domain)
 
 
 def fetch(
@@ -72,6 +111,11 @@ def fetch(
     A body that is refused is kept for inspection; whatever fails, the attempt is logged and nothing already stored
     is touched.
 
+    Parameters
+    ----------
+    source : str or None
+        Address or file; None is the configured site.
+
     Raises
     ------
     SourceError
@@ -79,14 +123,14 @@ def fetch(
     StoreError
         If the store cannot be written.
     """
-    asked = source or settings.base_url
-    # The name and password that an address may hold stay out of logs, tables and the terminal.
-    where = shown_source(asked)
+    where = settings.base_url if source is None else source
+    # An address may hold a password, which has no place in logs and in the store.
+    name = shown_source(where)
     started = clock()
     try:
-        with stage(f"fetching {where}"):
+        with stage(f"fetching {name}"):
             pulled = pull(
-                asked,
+                where,
                 domain=settings.domain,
                 received_at=started,
                 contact=settings.contact,
@@ -95,11 +139,10 @@ def fetch(
                 attempts=settings.attempts,
                 max_bytes=settings.max_body_bytes,
             )
-        latest = store.latest(pulled.snapshot.domain)
-        previous = None if latest is None else store.model_ids(latest.id)
-        check_not_shrunken(pulled, previous)
+        live = where.lower().startswith(("http://", "https://"))
+        check_not_shrunken(pulled, _models_before(store, pulled.snapshot, live))
     except SourceError as failure:
-        _record_failure(store, failure, where, settings.domain, started)
+        _record_failure(store, failure, name, settings.domain, started)
         raise
     with stage("storing"):
         stored = store.add(pulled.snapshot, pulled.body, seen_at=started, set_aside=pulled.set_aside)
@@ -107,85 +150,159 @@ def fetch(
         "stored" if stored.new else "unchanged",
         snapshot=stored.id,
         set_aside=len(pulled.set_aside),
-        source=where,
+        source=name,
     )
     return Fetched(pulled, stored)
 
 
-def _record_failure(store: Store, failure: SourceError, where: str, domain: str, at: datetime) -> None:
+def _models_before(store: Store, snapshot: Snapshot, live: bool) -> frozenset[int] | None:
+    """Models of the last good board, None if there is none.
+
+    A site does not go back in time, so that what it serves is compared with the newest board. An archive may be read
+    in any order: the board of a file is compared with the newest one that is not later.
+    """
+    if snapshot.reconstructed:
+        return None
+    before = [
+        info
+        for info in store.snapshots(snapshot.domain)
+        if not info.reconstructed
+        and info.simulated == snapshot.simulated
+        and (live or info.as_of_time <= snapshot.as_of_time)
+    ]
+    return store.model_ids(before[-1].id) if before else None
+
+
+def _record_failure(store: Store, failure: SourceError, source: str, domain: str, at: datetime) -> None:
+    refused = isinstance(failure, PayloadError)
     kept = None
-    if isinstance(failure, PayloadError) and failure.body:
-        kept = store.keep_refused(failure.body, reason=str(failure), source=where, at=at)
-    store.log_failure(
-        at=at, source=where, domain=domain, refused=isinstance(failure, PayloadError), message=str(failure)
-    )
+    try:
+        # What a server says of an error, and half of a body, tell nothing that the message does not.
+        if failure.body and isinstance(failure, PayloadError | BodyTooLargeError):
+            kept = store.keep_refused(failure.body, reason=str(failure), source=source, at=at)
+            failure.add_note(f"the body is {str(kept)!r}")
+        store.log_failure(at=at, source=source, domain=domain, refused=refused, message=str(failure))
+    except StoreError as cause:
+        raise StoreError(f"{cause}; meant to be noted was: {failure}") from failure
     log.info(
-        "refused" if kept else "failed",
-        source=where,
+        "refused" if refused else "failed",
+        source=source,
         error=type(failure).__name__,
-        kept=str(kept) if kept else None,
+        kept=None if kept is None else str(kept),
     )
 
 
 def run(
-    settings: Settings, store: Store, source: str | None, clock: Clock, command: str, stage: Stage = silent
+    settings: Settings,
+    store: Store,
+    source: str | None,
+    clock: Clock,
+    stage: Stage = silent,
+    command: str | None = None,
 ) -> RunResult:
-    """Fetch, store, analyse and report; without news the report of the latest snapshot stays as it is."""
+    """Fetch, store, analyse and report; without news the report of the snapshot stays as it is.
+
+    Parameters
+    ----------
+    source : str or None
+        Address or file; None is the configured site.
+    command : str, optional
+        The command line that makes the report again, printed in it; `report_command` by default.
+    """
     fetched = fetch(settings, store, source, clock, stage)
-    path = report_path(settings, store, fetched.stored.id)
+    info = store.info(fetched.stored.id)
+    path = report_path(settings, info)
+    # Not only with news: the last run may have been stopped between storing and reporting.
     wrote = fetched.stored.new or not path.exists()
     if wrote:
-        snapshot = store.snapshot(fetched.stored.id)
-        aside = store.set_aside(fetched.stored.id)
-        write_snapshot_report(settings, snapshot, aside, path, clock, command, stage)
+        found = Found(store.snapshot(info.id), store.set_aside(info.id))
+        # A hash finds the snapshot in every store that holds it, a reconstructed board has a number only.
+        wanted = str(info.id) if info.reconstructed else info.sha256[:12]
+        again = command or report_command(settings, wanted, path)
+        write_snapshot_report(settings, found, path, clock, again, stage)
         log.info("reported", path=str(path))
     return RunResult(fetched, path, wrote)
 
 
-def report_path(settings: Settings, store: Store, snapshot_id: int) -> Path:
-    """Where the report of a stored snapshot lies: by domain, as-of date and hash, so that names never collide."""
-    info = store.info(snapshot_id)
-    return settings.reports / info.domain / f"{info.as_of_time:%Y-%m-%d}-{info.sha256[:12]}.html"
+def report_path(settings: Settings, info: SnapshotInfo) -> Path:
+    """Where the report of a stored snapshot lies: named by what it shows, so that no two reports share a name."""
+    marks = ["reconstructed"] if info.reconstructed else []
+    marks += [f"{name}-{value}" for name, value in _thresholds(settings).items()]
+    name = "-".join([f"{info.as_of_time:%Y-%m-%d}", info.sha256[:12], *marks])
+    return settings.reports / info.domain / f"{name}.html"
+
+
+def report_command(settings: Settings, wanted: str, output: Path, as_of: date | None = None) -> str:
+    """The command line that makes a report again, wherever its thresholds came from."""
+    words = ["brainalign", "report", wanted]
+    words += [] if as_of is None else ["--as-of", as_of.isoformat()]
+    for name, value in changed_settings(settings, ("home", "domain")).items():
+        words += [f"--{name}", str(value)]
+    return thresholds_prefix(settings) + shlex.join([*words, "--output", output.name])
+
+
+def thresholds_prefix(settings: Settings) -> str:
+    """Those thresholds of the analysis that are not the default, to be put before a command."""
+    return "".join(f"BRAINALIGN_{name.upper()}={value} " for name, value in _thresholds(settings).items())
+
+
+def _thresholds(settings: Settings) -> dict[str, Any]:
+    return changed_settings(settings, ("max_missing", "min_overlap"))
 
 
 def find_snapshot(settings: Settings, wanted: str, now: datetime) -> Found:
-    """Read a snapshot from a file of that name if there is one, else from the store by number, hash or ``latest``."""
-    if Path(wanted).exists() or "/" in wanted or wanted.endswith((".json", ".gz")):
+    """Read a snapshot from a file of that name if there is one, else from the store by number, hash or ``latest``.
+
+    Raises
+    ------
+    SourceError
+        If it is a file that cannot be read or is refused.
+    StoreError
+        If there is neither such a file nor such a snapshot.
+    """
+    if _exists(wanted) or "/" in wanted or wanted.endswith((".json", ".gz")):
         pulled = pull_file(wanted, received_at=now, max_bytes=settings.max_body_bytes)
         return Found(pulled.snapshot, pulled.set_aside)
-    with open_home(settings) as store:
-        info = store.find(wanted)
+    with open_existing(settings, wanted) as store:
+        info = store.find(wanted, settings.domain)
         return Found(store.snapshot(info.id), store.set_aside(info.id))
 
 
 def write_snapshot_report(
     settings: Settings,
-    snapshot: Snapshot,
-    set_aside: Sequence[SetAside],
+    found: Found,
     path: Path,
     clock: Clock,
     command: str,
     stage: Stage = silent,
+    as_of: date | None = None,
 ) -> Path:
     """Analyse a snapshot and write its report.
 
     Parameters
     ----------
-    set_aside : sequence of SetAside
-        Cells that could not be read, to be shown.
+    found : Found
+        The snapshot, and the cells that could not be read, to be shown.
     path : Path
         The HTML file to write.
     command : str
         The command line that makes this report again, printed in it.
+    as_of : date, optional
+        Report on the board as it stood before this day.
     """
     with stage("analysing"):
-        analysis = analyse_snapshot(settings, snapshot)
+        analysis = analyse_snapshot(settings, found.snapshot, as_of)
     with stage("writing the report"):
         # Altair takes a second to import; only a report needs it.
         from .report import build_view, render_report, write_report
 
         view = build_view(
-            analysis, set_aside=set_aside, generated_at=clock(), version=__version__, command=command
+            analysis,
+            set_aside=found.set_aside,
+            generated_at=clock(),
+            version=__version__,
+            command=command,
+            software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
         return write_report(path, render_report(view))
 

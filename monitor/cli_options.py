@@ -1,0 +1,114 @@
+"""What the commands share: their common options, settings, output as JSON, progress.
+
+Only typer is imported here; everything else when a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .config import Settings
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", help="Folder of all state.", envvar="BRAINALIGN_HOME", show_envvar=True, metavar="DIR"
+    ),
+]
+Domain = Annotated[
+    str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+MaxMissing = Annotated[
+    float | None,
+    typer.Option(
+        help="Drop benchmarks with a larger share of missing scores (default 0.5).",
+        min=0,
+        max=1,
+        metavar="SHARE",
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="Reconstruct the board as it stood before this day (UTC), YYYY-MM-DD.",
+        metavar="DATE",
+    ),
+]
+Given = Annotated[
+    str,
+    typer.Argument(
+        help="A payload or snapshot file, or a stored snapshot: its number, the first digits of its hash, or "
+        "'latest' of the domain.",
+        metavar="PATH|ID",
+    ),
+]
+Stored = Annotated[
+    str,
+    typer.Argument(
+        help="A stored snapshot: its number, the first digits of its hash, or 'latest' of the domain.",
+        metavar="ID",
+    ),
+]
+
+
+def command_group(text: str) -> typer.Typer:
+    """A group of commands; without one of them it prints its help, to stderr, because nothing was done."""
+    group = typer.Typer(help=text, invoke_without_command=True)
+    group.callback()(help_without_command)
+    return group
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Print the help of a group of which no command was named."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+def now() -> datetime:
+    """The clock of the commands."""
+    return datetime.now(UTC)
+
+
+def settings_from(**options: Any) -> Settings:
+    """Settings with the options that were given."""
+    from .config import load_settings
+
+    return load_settings(**options)
+
+
+def print_json(record: Any) -> None:
+    """Print a record in ASCII: a foreign string in it cannot drive a terminal, and every locale can encode it."""
+    typer.echo(json.dumps(record, allow_nan=False, indent=2))
+
+
+def stage(text: str) -> AbstractContextManager[object]:
+    """Show what takes its time and for how long, on a terminal only."""
+    from .pipeline import silent
+
+    return _bar(text) if sys.stderr.isatty() else silent(text)
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from .logs import printable
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(printable(text), total=None)
+        yield
