@@ -12,8 +12,6 @@ from brainalign_plugin.arrays import BoolArray, FloatArray, IntArray, StateArray
 from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot import NO_TIME, Snapshot, SupersededCells
 
-from ..errors import StoreError
-
 # Model id, benchmark's number in the store, benchmark version.
 CellKey = tuple[int, int, int]
 # State, score, error, when it was scored (microseconds since 1970-01-01 UTC); None where there is none.
@@ -41,11 +39,6 @@ def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, Ce
     snapshot : Snapshot
     benchmarks : sequence of int, length k
         The store's number of each tree node.
-
-    Raises
-    ------
-    StoreError
-        If an older cell occurs twice, or is of the version in force: they could not be told apart.
     """
     ids = [model.id for model in snapshot.models]
     in_force = [node.version for node in snapshot.tree.nodes]
@@ -70,14 +63,7 @@ def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, Ce
         _values(old.states, old.scores, old.errors, old.scored_at),
         strict=True,
     )
-    for i, j, version, value in older:
-        key = ids[i], benchmarks[j], version
-        if version == in_force[j] or key in rows:
-            raise StoreError(
-                f"model {ids[i]} has version {version} of {snapshot.tree.nodes[j].type_id!r} twice in the snapshot "
-                f"from {snapshot.source!r}; nothing was stored, correct the source"
-            )
-        rows[key] = value
+    rows.update({(ids[i], benchmarks[j], version): value for i, j, version, value in older})
     return rows
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.snapshot_file import content_digest
 
 from ..errors import StoreError
 from .database import Database
 from .records import SnapshotInfo
-from .snapshots import checked_digest
 
 
 def problems(
@@ -36,7 +36,7 @@ def problems(
     found = _of_database(database) if database.is_sqlite else []
     for info in infos:
         try:
-            digest = checked_digest(snapshot(info.id))
+            digest = content_digest(snapshot(info.id))
         except StoreError as problem:
             found.append(str(problem))
             continue

@@ -134,7 +134,7 @@ def connect(url_or_path: Path | str) -> Database:
         return _sqlite(Path(url_or_path))
     try:
         url = sa.make_url(url_or_path)
-    except sqlalchemy.exc.ArgumentError as cause:
+    except (sqlalchemy.exc.ArgumentError, ValueError) as cause:
         # The address may hold a password, so it is not repeated.
         raise StoreError(
             "the store's address cannot be read: write postgresql://user@host/database, or a path"

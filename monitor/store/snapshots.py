@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from brainalign_plugin.board import Model
 from brainalign_plugin.errors import SnapshotError
 from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot import Snapshot
-from brainalign_plugin.snapshot_file import content_digest
 from brainalign_plugin.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 
 from ..errors import StoreError
@@ -25,42 +22,6 @@ from .cells import cell_arrays, cell_rows, superseded_order
 from .intervals import Change, rows_at, write_changes
 from .records import SnapshotInfo
 from .schema import micros, moment
-
-_LARGEST = 2**63
-
-
-def checked_digest(snapshot: Snapshot) -> str:
-    """Hash of the content, of a snapshot that the store can hold without loss.
-
-    Raises
-    ------
-    StoreError
-        If it has an infinite error, a time without time zone or a number of more than 64 bits.
-    """
-    old = snapshot.superseded
-    for name, values in (
-        ("error", snapshot.errors),
-        ("older score", old.scores),
-        ("older error", old.errors),
-    ):
-        if np.isinf(values).any():
-            raise StoreError(
-                f"the snapshot from {snapshot.source!r} has an infinite {name}; nothing was stored, correct the source"
-            )
-    _check_times(snapshot)
-    for model in snapshot.models:
-        if not -_LARGEST <= model.id < _LARGEST:
-            raise StoreError(
-                f"the model id {model.id} has more than 64 bits; nothing was stored, correct the source"
-            )
-    # SQLite keeps no sign of zero, and a hash would see it.
-    unsigned = replace(
-        snapshot,
-        scores=snapshot.scores + 0.0,
-        errors=snapshot.errors + 0.0,
-        superseded=replace(old, scores=old.scores + 0.0, errors=old.errors + 0.0),
-    )
-    return content_digest(unsigned)
 
 
 def write_snapshot(
@@ -126,7 +87,7 @@ def read_snapshot(connection: sa.Connection, info: SnapshotInfo) -> Snapshot:
         sa.select(t.c.chain_id, t.c.seq, t.c.layout).where(t.c.id == info.id)
     ).one()
     b = schema.benchmark
-    names = dict(connection.execute(sa.select(b.c.id, b.c.type_id)).tuples().all())
+    names: dict[int, str] = {row.id: row.type_id for row in connection.execute(sa.select(b))}
     entries = {row[0]: tuple(row)[1:] for row in rows_at(connection, schema.benchmark_entry, chain, seq)}
     models = {row[0]: tuple(row)[1:] for row in rows_at(connection, schema.model, chain, seq)}
     cells = rows_at(connection, schema.cell, chain, seq)
@@ -168,9 +129,7 @@ def read_snapshot(connection: sa.Connection, info: SnapshotInfo) -> Snapshot:
 def _benchmark_numbers(connection: sa.Connection, type_ids: Sequence[str]) -> dict[str, int]:
     """The store's number of each benchmark, given to those that it does not know yet."""
     t = schema.benchmark
-    known = {
-        type_id: number for number, type_id in connection.execute(sa.select(t.c.id, t.c.type_id)).tuples()
-    }
+    known: dict[str, int] = {row.type_id: row.id for row in connection.execute(sa.select(t))}
     for type_id in type_ids:
         if type_id not in known:
             insert = sa.insert(t).values(type_id=type_id).returning(t.c.id)
@@ -215,17 +174,6 @@ def _layout(snapshot: Snapshot, benchmarks: Sequence[int]) -> bytes:
         "superseded": superseded_order(snapshot.superseded),
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), level=9)
-
-
-def _check_times(snapshot: Snapshot) -> None:
-    times: list[datetime | None] = [model.submitted_at for model in snapshot.models]
-    times += [
-        time for node in snapshot.tree.nodes for v in node.versions for time in (v.valid_from, v.valid_to)
-    ]
-    for time in times:
-        if time is not None and time.tzinfo is None:
-            where = f"in the snapshot from {snapshot.source!r}"
-            raise StoreError(f"the time {time} {where} has no time zone; give it in UTC")
 
 
 def _micros(time: datetime | None) -> int | None:

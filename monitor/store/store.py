@@ -11,6 +11,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.snapshot_file import content_digest
 
 from ..errors import StoreError
 from . import bodies as body_files
@@ -19,7 +20,7 @@ from .checking import problems
 from .database import Database, connect
 from .finding import find
 from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
-from .snapshots import checked_digest, read_snapshot, write_snapshot
+from .snapshots import read_snapshot, write_snapshot
 
 
 def open_store(url_or_path: Path | str, bodies: Path) -> Store:
@@ -104,7 +105,7 @@ class Store:
             If it cannot be stored; then nothing of it is, but perhaps the body.
         """
         _check_zone("seen_at", seen_at)
-        digest = checked_digest(snapshot)
+        digest = content_digest(snapshot)
         # The body first: a transaction never refers to a body that is not on disk. One too many does no harm.
         body_sha256 = body_files.write_body(self._bodies, body)
         with self._database.writing() as connection:

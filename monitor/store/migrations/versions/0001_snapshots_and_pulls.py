@@ -79,7 +79,7 @@ def _what_holds_for_them() -> None:
         sa.Column("submitted_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("chain_id", "model_id", "from_seq", name="pk_model"),
         sa.ForeignKeyConstraint(["chain_id"], ["chain.id"], name="fk_model_chain_id_chain"),
-        sa.CheckConstraint("to_seq > from_seq", name="ck_model_interval"),
+        sa.CheckConstraint("to_seq > from_seq", name=op.f("ck_model_interval")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -109,7 +109,7 @@ def _what_holds_for_them() -> None:
         sa.ForeignKeyConstraint(
             ["parent_id"], ["benchmark.id"], name="fk_benchmark_entry_parent_id_benchmark"
         ),
-        sa.CheckConstraint("to_seq > from_seq", name="ck_benchmark_entry_interval"),
+        sa.CheckConstraint("to_seq > from_seq", name=op.f("ck_benchmark_entry_interval")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -129,7 +129,7 @@ def _what_holds_for_them() -> None:
         ),
         sa.ForeignKeyConstraint(["chain_id"], ["chain.id"], name="fk_cell_chain_id_chain"),
         sa.ForeignKeyConstraint(["benchmark_id"], ["benchmark.id"], name="fk_cell_benchmark_id_benchmark"),
-        sa.CheckConstraint("to_seq > from_seq", name="ck_cell_interval"),
+        sa.CheckConstraint("to_seq > from_seq", name=op.f("ck_cell_interval")),
         sqlite_with_rowid=False,
     )
 
@@ -150,7 +150,9 @@ def _pulls() -> None:
         sa.ForeignKeyConstraint(
             ["snapshot_id"], ["snapshot.id"], name="fk_pull_snapshot_id_snapshot", ondelete="SET NULL"
         ),
-        sa.CheckConstraint("outcome IN ('stored', 'unchanged', 'refused', 'failed')", name="ck_pull_outcome"),
+        sa.CheckConstraint(
+            "outcome IN ('stored', 'unchanged', 'refused', 'failed')", name=op.f("ck_pull_outcome")
+        ),
         sqlite_autoincrement=True,
     )
 
