@@ -1,0 +1,1 @@
+"""Promises that hold for every implementation: the store in SQLite and in a real PostgreSQL."""
