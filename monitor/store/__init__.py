@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored
+from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
 from .store import Store, open_store
 
-__all__ = ["Outcome", "PullRecord", "SetAside", "SnapshotInfo", "Store", "Stored", "open_store"]
+__all__ = ["Outcome", "PullRecord", "SetAside", "SnapshotInfo", "Store", "Stored", "UnreadCell", "open_store"]
