@@ -11,8 +11,6 @@ leaf's mean, the usual one for components. Only DSEP, a mean of means, can leave
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import linalg, optimize
 
@@ -20,11 +18,10 @@ from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
 from ..scales import z_scores
+from .factor import one_factor
 from .registry import Claims, Convention, Scale, Scheme, register, row_means
 from .scaling import NONE, Z
 
-# Bound of a uniqueness from below, as in the factor analysis of R: a leaf is never taken for the factor itself.
-MIN_UNIQUENESS = 0.005
 # Relative gap under which two eigenvalues are the same, and correlation under which a sign is arbitrary.
 _SAME = 1e-9
 _FILLED: tuple[Convention, ...] = ("mean", "zero", "worst")
@@ -38,7 +35,7 @@ def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> F
     centred : ndarray, shape (n, m)
         Complete scores without their column means, standardised or not.
     like : ndarray, shape (n,)
-        What the component should correlate with positively, mean 0.
+        Flat mean of the z-scores, with which the component should correlate positively.
     order : ndarray of int, shape (m,)
         Columns in the order in which they decide if it correlates with none.
 
@@ -50,94 +47,13 @@ def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> F
     values, vectors = linalg.eigh(centred.T @ centred)
     basis = vectors[:, values >= values[-1] - _SAME * abs(values[-1])]
     direction = basis @ (basis.T @ (centred.T @ like))
-    if np.linalg.norm(direction) <= _SAME * np.linalg.norm(centred) * np.linalg.norm(like):
+    # A mean of z-scores that is zero but for rounding has no direction, so it is measured in units of z.
+    if np.linalg.norm(direction) <= _SAME * np.linalg.norm(centred) * np.sqrt(len(like)):
         # basis @ basis[j] is what the directions that share the eigenvalue hold of leaf j alone.
         decisive = next(j for j in order if np.linalg.norm(basis[j]) > _SAME)
         direction = basis @ basis[decisive]
     weights: FloatArray = direction / np.linalg.norm(direction)
     return weights
-
-
-@dataclass(frozen=True, eq=False)
-class OneFactor:
-    """Maximum likelihood estimate of a one-factor model of ``m`` standardised leaves.
-
-    Attributes
-    ----------
-    loadings : ndarray, shape (m,)
-        Correlation of each leaf with the factor, up to a common sign.
-    uniquenesses : ndarray, shape (m,)
-        Share of each leaf's variance that the factor does not explain, at least `MIN_UNIQUENESS`.
-    """
-
-    loadings: FloatArray
-    uniquenesses: FloatArray
-
-    @property
-    def score_weights(self) -> FloatArray:
-        """Weights of the leaves in the regression estimate of the factor (Thomson 1951), shape (m,)."""
-        precise = self.loadings / self.uniquenesses
-        weights: FloatArray = precise / (1 + precise @ self.loadings)
-        return weights
-
-
-def one_factor(correlations: FloatArray) -> OneFactor:
-    """Fit a one-factor model by maximum likelihood.
-
-    The likelihood is maximised over the uniquenesses; given these, the loadings follow from the first eigenvector of
-    the rescaled correlations. Only the largest eigenvalue is used, so the correlations may be singular (fewer models
-    than leaves). Where the likelihood rises until a uniqueness is zero (a Heywood case, two leaves that are copies for
-    example), it stays at `MIN_UNIQUENESS`.
-
-    Parameters
-    ----------
-    correlations : ndarray, shape (m, m)
-        Of at least three leaves, ones on the diagonal.
-
-    Raises
-    ------
-    ConvergenceError
-        If no optimum is found.
-
-    References
-    ----------
-    Jöreskog (1967), Psychometrika 32, 443-482; Lawley, Maxwell (1971), Factor Analysis as a Statistical Method.
-    """
-    last = len(correlations) - 1
-
-    def leading(log_unique: FloatArray) -> tuple[float, FloatArray]:
-        scale = np.exp(-0.5 * log_unique)
-        value, vector = linalg.eigh(scale[:, None] * correlations * scale, subset_by_index=[last, last])
-        return float(value[0]), vector[:, 0]
-
-    def loss(log_unique: FloatArray) -> tuple[float, FloatArray]:
-        value, vector = leading(log_unique)
-        inverse = np.exp(-log_unique)
-        # log det + trace of the model's fit; what does not depend on the uniquenesses is left out.
-        fit = log_unique.sum() + np.log(value) + inverse.sum() - value
-        gradient: FloatArray = 1 - inverse + (value - 1) * vector**2
-        return float(fit), gradient
-
-    low = np.log(MIN_UNIQUENESS)
-    found = optimize.minimize(
-        loss,
-        np.full(last + 1, np.log(0.5)),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(low, 0.0)] * (last + 1),
-        options={"maxiter": 2000, "maxfun": 4000, "maxcor": 20, "ftol": 0.0, "gtol": 1e-8},
-    )
-    log_unique = np.asarray(found.x, dtype=np.float64)
-    gradient = loss(log_unique)[1]
-    slope = float(np.abs(log_unique - np.clip(log_unique - gradient, low, 0.0)).max())
-    if not slope <= 1e-6:
-        raise ConvergenceError(
-            f"the one-factor model of {last + 1} benchmarks has not converged after {found.nit} iterations (slope "
-            f"{slope:.1e}, {found.message}); use PC1, or leave out benchmarks that are copies of each other"
-        )
-    value, vector = leading(log_unique)
-    unique = np.exp(log_unique)
-    return OneFactor(np.sqrt(unique * max(value - 1, 0.0)) * vector, unique)
 
 
 def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
@@ -216,7 +132,7 @@ def _turned(scores: FloatArray, weights: FloatArray, z: FloatArray, order: IntAr
     """Scores with the sign of their correlation with the flat mean of z."""
     like = z.mean(axis=1)
     along = float(scores @ like)
-    if abs(along) <= _SAME * np.linalg.norm(scores) * np.linalg.norm(like):
+    if abs(along) <= _SAME * np.linalg.norm(scores) * np.sqrt(len(like)):
         along = next((weights[j] for j in order if abs(weights[j]) > _SAME), 1.0)
     turned: FloatArray = scores if along >= 0 else -scores
     return turned
