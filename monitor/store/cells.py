@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from brainalign_plugin.arrays import BoolArray, FloatArray, IntArray, StateArray, TimeArray
 from brainalign_plugin.official import CellState
@@ -91,7 +92,7 @@ def cell_arrays(
     row = np.array([row_of[model] for model in columns[0]], dtype=np.int64)
     column = np.array([column_of[number] for number in columns[1]], dtype=np.int64)
     version = np.array(columns[2], dtype=np.int64)
-    cells = (
+    cells: tuple[npt.NDArray[Any], ...] = (
         np.array(columns[3], dtype=np.int8),
         np.array(columns[4], dtype=np.float64),
         np.array(columns[5], dtype=np.float64),
@@ -101,7 +102,7 @@ def cell_arrays(
     )
     now = version == np.array(in_force, dtype=np.int64)[column]
     shape = (len(row_of), len(column_of))
-    full = (
+    full: tuple[npt.NDArray[Any], ...] = (
         np.full(shape, CellState.NEVER, dtype=np.int8),
         np.full(shape, np.nan),
         np.full(shape, np.nan),
