@@ -42,7 +42,7 @@ def _register(point: EntryPoint) -> list[SchemeError]:
     refused: list[SchemeError] = []
     try:
         schemes = _schemes(point.load())
-    except Exception as cause:  # noqa: BLE001 -- foreign code may fail in any way, and must not take the others down
+    except (Exception, SystemExit) as cause:  # noqa: BLE001 -- foreign code may fail in any way, and must not take the others down
         return [_refusal(point, cause)]
     for scheme in schemes:
         try:
@@ -63,7 +63,7 @@ def _schemes(given: object) -> tuple[object, ...]:
     raise SchemeError(f"it gives {made!r}; give a Scheme, or a function that returns Schemes")
 
 
-def _refusal(point: EntryPoint, cause: Exception) -> SchemeError:
+def _refusal(point: EntryPoint, cause: BaseException) -> SchemeError:
     distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
     what = str(cause) if isinstance(cause, SchemeError) else f"{type(cause).__name__}: {cause}"
     error = SchemeError(
