@@ -18,6 +18,9 @@ CellKey = tuple[int, int, int]
 # State, score, error, when it was scored (microseconds since 1970-01-01 UTC); None where there is none.
 CellValue = tuple[int, float | None, float | None, int | None]
 
+# States, scores, errors, times.
+_Columns = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+
 _NAT = int(NO_TIME.astype(np.int64))
 
 
@@ -92,7 +95,7 @@ def cell_arrays(
     row = np.array([row_of[model] for model in columns[0]], dtype=np.int64)
     column = np.array([column_of[number] for number in columns[1]], dtype=np.int64)
     version = np.array(columns[2], dtype=np.int64)
-    cells: tuple[npt.NDArray[Any], ...] = (
+    cells: _Columns = (
         np.array(columns[3], dtype=np.int8),
         np.array(columns[4], dtype=np.float64),
         np.array(columns[5], dtype=np.float64),
@@ -102,7 +105,7 @@ def cell_arrays(
     )
     now = version == np.array(in_force, dtype=np.int64)[column]
     shape = (len(row_of), len(column_of))
-    full: tuple[npt.NDArray[Any], ...] = (
+    full: _Columns = (
         np.full(shape, CellState.NEVER, dtype=np.int8),
         np.full(shape, np.nan),
         np.full(shape, np.nan),
