@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..scales import TIE_DECIMALS, rounded
 
 
@@ -33,11 +33,13 @@ def order_changes(
     """Count the pairs whose order differs between ``base`` and each row of ``altered``. Exact.
 
     Models are sorted by their base score and compared with their neighbours at growing distance; a row stops to take
-    part as soon as the gap exceeds twice what its scores have moved at most, because then no further pair can change.
+    part as soon as the gap exceeds what its scores have moved against each other at most, because then no further pair
+    can change.
 
     Parameters
     ----------
     base : ndarray, shape (n,)
+        A model without a score (NaN) is below all others, and ties with its like.
     altered : ndarray, shape (k, n)
     removed : ndarray of int, shape (k,), optional
         Position of a model that is not there in each row: its pairs do not count.
@@ -45,18 +47,16 @@ def order_changes(
         How many of the most fragile pairs to name.
     """
     models = len(base)
-    order = np.argsort(base, kind="stable")
-    start = rounded(base)[order]
-    rows = rounded(altered)[:, order]
-    place = np.empty(models, dtype=np.int64)
-    place[order] = np.arange(models)
-    gone = None if removed is None else place[removed]
+    start, rows = _placed(base, altered)
+    order = np.argsort(start, kind="stable")
+    start, rows = start[order], rows[:, order]
+    gone = None if removed is None else np.argsort(order)[removed]
     reach = _reach(start, rows, gone)
     by_reach = np.argsort(-reach, kind="stable")
     rows, reach = rows[by_reach], reach[by_reach]
     gone = None if gone is None else gone[by_reach]
     counts = np.zeros(len(rows), dtype=np.int64)
-    pairs: list[tuple[int, int, int]] = []
+    times = np.zeros((models, models) if fragile else (0, 0), dtype=np.int32)
     for lag in range(1, models):
         active = int(np.searchsorted(-reach, -lag, side="right"))
         if active == 0:
@@ -70,22 +70,29 @@ def order_changes(
             inside = here >= lag
             changed[index[inside], here[inside] - lag] = False
         counts[:active] += changed.sum(axis=1)
-        times = changed.sum(axis=0)
-        for position in _largest(times, fragile):
-            one, other = sorted((int(order[position]), int(order[position + lag])))
-            pairs.append((one, other, int(times[position])))
+        if fragile:
+            times[order[:-lag], order[lag:]] = changed.sum(axis=0)
     total = np.empty_like(counts)
     total[by_reach] = counts
-    pairs.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
-    return OrderChanges(total, tuple(pairs[:fragile]))
+    return OrderChanges(total, _most_fragile(times, fragile))
 
 
-def _changed(
-    start: FloatArray, rows: FloatArray, lag: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _placed(base: FloatArray, altered: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both sets of scores rounded so that ties are equal, with a number for those who have none."""
+    start, rows = rounded(base), rounded(altered)
+    unscored, unscored_rows = np.isnan(start), np.isnan(rows)
+    if unscored.any() or unscored_rows.any():
+        low = min(
+            np.min(start, where=~unscored, initial=0.0), np.min(rows, where=~unscored_rows, initial=0.0)
+        )
+        start, rows = np.where(unscored, low - 1, start), np.where(unscored_rows, low - 1, rows)
+    return start, rows
+
+
+def _changed(start: FloatArray, rows: FloatArray, lag: int) -> BoolArray:
     tied = start[lag:] == start[:-lag]
     later, earlier = rows[:, lag:], rows[:, :-lag]
-    changed = later <= earlier
+    changed: BoolArray = later <= earlier
     if tied.any():
         changed[:, tied] = later[:, tied] != earlier[:, tied]
     return changed
@@ -101,7 +108,9 @@ def _reach(start: FloatArray, rows: FloatArray, gone: IntArray | None) -> IntArr
         return np.zeros(len(rows), dtype=np.int64)
     low = np.min(moved, axis=1, where=~np.isnan(moved), initial=np.inf)
     high = np.max(moved, axis=1, where=~np.isnan(moved), initial=-np.inf)
-    width = np.where(high >= low, high - low, 0.0) + 10.0**-TIE_DECIMALS
+    # The differences above are rounded to the precision of the largest number in them.
+    slack = 10.0**-TIE_DECIMALS + 8 * np.spacing(max(np.abs(start).max(), np.abs(rows).max(initial=0.0)))
+    width = np.where(high >= low, high - low, 0.0) + slack
     ends = np.empty((len(rows), len(start)), dtype=np.int64)
     for i, limit in enumerate(width):
         ends[i] = np.searchsorted(start, start + limit, side="right")
@@ -109,11 +118,20 @@ def _reach(start: FloatArray, rows: FloatArray, gone: IntArray | None) -> IntArr
     return reach
 
 
-def _largest(times: IntArray, most: int) -> IntArray:
-    named = np.flatnonzero(times)
+def _most_fragile(times: IntArray, most: int) -> tuple[tuple[int, int, int], ...]:
+    """The pairs that change most often, of equals those with the lower positions."""
+    either = np.triu(times + times.T, k=1)
+    named = np.flatnonzero(either)
     if len(named) > most:
-        named = named[np.argpartition(-times[named], most)[: most * 4]]
-    return named
+        # All that tie with the last one named stay in, so that positions decide among them.
+        least = np.partition(either.ravel()[named], len(named) - most)[len(named) - most]
+        named = named[either.ravel()[named] >= least]
+    first, second = np.divmod(named, max(len(times), 1))
+    often = either.ravel()[named]
+    chosen = np.lexsort((second, first, -often))[:most]
+    return tuple(
+        (int(i), int(j), int(t)) for i, j, t in zip(first[chosen], second[chosen], often[chosen], strict=True)
+    )
 
 
 def sign_change_share(base: FloatArray, altered: FloatArray) -> FloatArray:
