@@ -2,7 +2,6 @@
 
 from .records import ReportView
 from .render import render_report, write_report
-from .software import software_versions
 from .view import build_view
 
-__all__ = ["ReportView", "build_view", "render_report", "software_versions", "write_report"]
+__all__ = ["ReportView", "build_view", "render_report", "write_report"]

@@ -9,10 +9,12 @@ from brainalign_plugin.aggregation import CONVENTIONS, get_scheme
 from brainalign_plugin.analysis import Analysis
 
 from .records import CleaningSection, Column, Fact, Reproduction, SetAsideCell, Table
-from .wording import count, day, percent, plural, small, visible
+from .wording import count, day, listed, percent, plural, small, visible
 
-# The site rounds to three decimals, so that a recomputed mean may be off by one in the third.
+# The site prints three decimals, so that a recomputed mean may be off by one in the third.
 ROUNDING = 0.001
+# From 1 on it prints one decimal: half of one at a group's own value, and as much at its children's.
+COARSE_ROUNDING = 0.1
 
 
 def cleaning_section(analysis: Analysis, set_aside: Sequence[SetAsideCell]) -> CleaningSection:
@@ -100,7 +102,6 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
     if not found:
         return "The source published no aggregate to check against.", False
     worst = max(found, key=lambda name: found[name])
-    warns = found[worst] > ROUNDING or official.state_mismatches > 0
     at_root = found.get(official.root)
     text = (
         f"Brain-Score’s aggregate, recomputed by its published rules, is at most {small(at_root)} from the published "
@@ -108,19 +109,46 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
         f"{plural(official.state_mismatches, 'group cell') if official.state_mismatches else 'No group cell'} "
         f"{'are' if official.state_mismatches > 1 else 'is'} in another state than published."
     )
-    if warns:
-        text += f" More than {ROUNDING} is not rounding: our reading of the rules or the site’s figures are wrong."
-    return text, warns
+    limits = {name: rounding(analysis, name) for name in found}
+    if max(limits.values()) > ROUNDING:
+        text += (
+            f" Scores of 1 and more are published with one decimal, so that engineering groups which hold any may be "
+            f"off by {COARSE_ROUNDING} for that alone."
+        )
+    beyond = tuple(visible(name, 60) for name in found if found[name] > limits[name])
+    if beyond:
+        text += f" At {listed(beyond[:3])}{' and others' if len(beyond) > 3 else ''} it is more than rounding explains:"
+    elif official.state_mismatches:
+        text += " States are not rounded:"
+    warns = bool(beyond) or official.state_mismatches > 0
+    return f"{text} our reading of the rules or the site’s figures are wrong." if warns else text, warns
+
+
+def rounding(analysis: Analysis, group: str) -> float:
+    """How far rounding alone can take the published value of a group from the recomputed one.
+
+    Three decimals below 1, one decimal from 1 on, where only engineering scores lie, because all others are capped.
+    """
+    tree, scores = analysis.official.tree, analysis.snapshot.scores
+    within = [
+        i for i, node in enumerate(tree.nodes) if node.is_engineering and group in tree.path(node.type_id)
+    ]
+    return COARSE_ROUNDING if bool((scores[:, within] >= 1).any()) else ROUNDING
 
 
 def _check_table(analysis: Analysis) -> Table:
-    official = analysis.official
     rows = tuple(
-        (visible(name), small(apart), "" if apart is None else ("differs" if apart > ROUNDING else "agrees"))
-        for name, apart in official.max_abs_diff.items()
+        (visible(name), small(apart), _judged(analysis, name, apart))
+        for name, apart in analysis.official.max_abs_diff.items()
     )
     columns = (Column("group", "name"), Column("largest difference"), Column("", "text"))
     return Table("check", "Recomputed against published, largest difference over all models", columns, rows)
+
+
+def _judged(analysis: Analysis, group: str, apart: float | None) -> str:
+    if apart is None:
+        return ""
+    return "differs" if apart > rounding(analysis, group) else "agrees"
 
 
 def reproduction(

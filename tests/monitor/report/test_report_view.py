@@ -18,7 +18,7 @@ from brainalign_monitor.report.figures import ARXIV, WORKSHOP, figures, ratio
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.analysis.spread import spread
 from brainalign_plugin.board import Model
-from tests.boards import small_tree, snapshot_of, snapshots
+from tests.boards import small_tree, snapshot_of, snapshots, tree_of
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, view_of
 
 SEVEN = 7  # leaves of the small tree
@@ -201,6 +201,46 @@ def test_the_cross_check_warns_of_a_group_in_another_state():
     section = view_of(analyse(snapshot_of(small_tree(), rows, published=published))).cleaning
     assert section.check_warns
     assert "1 group cell is in another state" in section.check_text
+
+
+@pytest.mark.parametrize(
+    ("leaves", "published", "warns"),
+    [
+        (
+            (0.833, 1.3),
+            1.0,
+            False,
+        ),  # from 1.25 on .833 and 1.3 are what (.8331 + 1.2501) / 2 = 1.04 rounds to
+        ((0.833, 1.3), 0.9, True),
+        ((0.833, 0.867), 0.88, True),
+    ],
+)
+def test_engineering_scores_from_one_on_are_published_more_coarsely(leaves, published, warns):
+    tree = tree_of(
+        {
+            "average_vision": {
+                "neural_vision": {"A2020.V1-pls": None},
+                "behavior_vision": {"B2020-i2n": None},
+            },
+            "engineering_vision": {"C2020-top1": None, "D2020-top1": None},
+        }
+    )
+    means = {"average_vision": [0.5] * 2, "neural_vision": [0.5] * 2, "behavior_vision": [0.5] * 2}
+    groups = means | {"engineering_vision": [published, 0.4]}
+    rows = [[0.5, 0.5, *leaves], [0.5, 0.5, 0.4, 0.4]]
+    section = view_of(analyse(snapshot_of(tree, rows, published=groups))).cleaning
+    assert section.check_warns is warns
+    verdicts = {row[0]: row[2] for row in section.check.rows}
+    assert verdicts["engineering_vision"] == ("differs" if warns else "agrees")
+    assert verdicts["average_vision"] == "agrees"
+
+
+def test_an_engineering_score_above_one_excuses_no_ranked_group():
+    rows = [[*[0.5] * 6, 1.1], [*[0.5] * 6, 0.4]]
+    groups = published_means([[0.5], [0.5]], off_by=0.02) | {"engineering_vision": [1.1, 0.4]}
+    section = view_of(analyse(snapshot_of(small_tree(), rows, published=groups))).cleaning
+    assert section.check_warns
+    assert "At average_vision it is more than rounding explains" in section.check_text
 
 
 @pytest.mark.needs("shared")
