@@ -28,6 +28,7 @@ from .cli_options import (
     settings_from,
     stage,
 )
+from .cli_history import add_commands as add_history_commands
 from .cli_reference import reference_app
 from .cli_schemes import audit, rank
 from .cli_snapshots import snapshots_app
@@ -74,6 +75,8 @@ def _global(
     ] = False,
 ) -> None:
     help_without_command(context)
+    if "--help" in context.args:
+        return
     from .logs import configure_logs
 
     configure_logs(verbose=verbose or log_json, as_json=log_json)
@@ -203,6 +206,7 @@ def demo(
     console.demo(run_demo(settings_from(home=home), seed, output, now, stage))
 
 
+add_history_commands(app)
 app.command()(rank)
 app.command()(audit)
 app.add_typer(snapshots_app, name="snapshots")
@@ -229,11 +233,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name="brainalign", standalone_mode=False)
     except BrainAlignError as error:
         return _failed(error)
     except _UsageError as error:
-        path = error.ctx.command_path if error.ctx else "brainalign"
+        path = error.ctx.command_path if error.ctx else app.info.name
         return _say(f"{error.format_message().rstrip('.')}; see `{path} --help`", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return 130

@@ -1,0 +1,321 @@
+"""Why did a figure change? An order-free split of the change between two boards into its causes.
+
+The causes are the players of a cooperative game whose value is the figure on the board that has the changes of a set
+of them; the parts are Shapley values, which sum to the change (Shapley 1953, *A value for n-person games*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, combinations
+from math import factorial
+from typing import Any
+
+import numpy as np
+
+from brainalign_plugin.board import Board
+from brainalign_plugin.cleaning import clean
+from brainalign_plugin.tree import Benchmark, BenchmarkTree
+
+from .figures import Evaluate, headline_figures
+
+NEW_BENCHMARKS = "new_benchmarks"
+NEW_MODELS = "new_models"
+RESTATED = "restated"
+CLEANING = "cleaning"
+PLAYERS = (NEW_BENCHMARKS, NEW_MODELS, RESTATED, CLEANING)
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """Who stands behind each cause.
+
+    Attributes
+    ----------
+    new_benchmarks : tuple of str
+        Leaves with a first score, those that the later board keeps first.
+    new_models : tuple of int
+        Ids of models that were not there before.
+    restated_benchmarks : tuple of (str, int)
+        Leaves with cells that changed or were filled, and how many, the most changed first.
+    removed_models : tuple of int
+    removed_benchmarks : tuple of str
+    flipped : tuple of str
+        Leaves scored before that one board keeps and the other drops.
+    """
+
+    new_benchmarks: tuple[str, ...]
+    new_models: tuple[int, ...]
+    restated_benchmarks: tuple[tuple[str, int], ...]
+    removed_models: tuple[int, ...]
+    removed_benchmarks: tuple[str, ...]
+    flipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """The change of each figure between two boards, split into its causes.
+
+    Attributes
+    ----------
+    earlier, later : mapping of str to (float or None)
+        Figures on the two cleaned boards.
+    parts : mapping of str to (mapping of str to float, or None)
+        For each figure the part of each cause; None where the figure does not exist on one of the boards between.
+    actors : Actors
+    """
+
+    earlier: Mapping[str, float | None]
+    later: Mapping[str, float | None]
+    parts: Mapping[str, Mapping[str, float] | None]
+    actors: Actors
+
+
+@dataclass(frozen=True, eq=False)
+class _Game:
+    earlier: Board
+    later: Board
+    new_leaves: frozenset[str]
+    removed_leaves: frozenset[str]
+    new_models: frozenset[int]
+    removed_models: frozenset[int]
+    kept_earlier: frozenset[str]
+    kept_later: frozenset[str]
+
+
+def attribute(
+    earlier: Board, later: Board, max_missing: float = 0.5, evaluate: Evaluate = headline_figures
+) -> Attribution:
+    """Split the change of every figure between two uncleaned boards of one domain.
+
+    Parameters
+    ----------
+    earlier, later : Board
+        As ``Snapshot.board()`` gives them.
+    max_missing : float
+        Threshold of the cleaning.
+    evaluate : callable
+        From a complete board to its figures.
+    """
+    game = _game(earlier, later, max_missing)
+    actors = _actors(game)
+    active = tuple(player for player in PLAYERS if _is_active(player, actors))
+    values = {subset: evaluate(_board(game, subset)) for subset in _subsets(active)}
+    first, last = values[frozenset()], values[frozenset(active)]
+    parts = {figure: _shapley({s: v[figure] for s, v in values.items()}, active) for figure in last}
+    return Attribution(first, last, parts, actors)
+
+
+def _subsets(players: tuple[str, ...]) -> list[frozenset[str]]:
+    sizes = range(len(players) + 1)
+    return [frozenset(s) for s in chain.from_iterable(combinations(players, size) for size in sizes)]
+
+
+def _shapley(
+    value: Mapping[frozenset[str], float | None], players: tuple[str, ...]
+) -> dict[str, float] | None:
+    known = {subset: v for subset, v in value.items() if v is not None}
+    if len(known) < len(value):
+        return None
+    parts = dict.fromkeys(PLAYERS, 0.0)
+    many = len(players)
+    for player in players:
+        for subset, without in known.items():
+            if player not in subset:
+                weight = factorial(len(subset)) * factorial(many - len(subset) - 1) / factorial(many)
+                parts[player] += weight * (known[subset | {player}] - without)
+    return parts
+
+
+def _scored(board: Board) -> frozenset[str]:
+    some = (~np.isnan(board.scores)).any(axis=0)
+    return frozenset(leaf for leaf, any_score in zip(board.leaves, some.tolist(), strict=True) if any_score)
+
+
+def _game(earlier: Board, later: Board, max_missing: float) -> _Game:
+    before = _scored(earlier)
+    return _Game(
+        earlier=earlier,
+        later=later,
+        new_leaves=frozenset(later.leaves) - before,
+        removed_leaves=frozenset(earlier.leaves) - frozenset(later.leaves),
+        new_models=frozenset(later.ids) - frozenset(earlier.ids),
+        removed_models=frozenset(earlier.ids) - frozenset(later.ids),
+        kept_earlier=frozenset(clean(earlier, max_missing).board.leaves),
+        kept_later=frozenset(clean(later, max_missing).board.leaves),
+    )
+
+
+def _is_active(player: str, actors: Actors) -> bool:
+    return {
+        NEW_BENCHMARKS: bool(actors.new_benchmarks),
+        NEW_MODELS: bool(actors.new_models),
+        RESTATED: bool(actors.restated_benchmarks or actors.removed_models or actors.removed_benchmarks),
+        CLEANING: bool(actors.flipped),
+    }[player]
+
+
+def _actors(game: _Game) -> Actors:
+    earlier, later = game.earlier, game.later
+    scored_now = _scored(later)
+    old_leaves = [leaf for leaf in later.leaves if leaf in earlier.leaves and leaf not in game.new_leaves]
+    old_models = [i for i in later.ids if i not in game.new_models]
+    counts: list[tuple[str, int]] = []
+    if old_leaves and old_models:
+        before = _cells(earlier, old_models, old_leaves)
+        after = _cells(later, old_models, old_leaves)
+        changed = ~((before == after) | (np.isnan(before) & np.isnan(after)))
+        counts = [
+            (leaf, int(n)) for leaf, n in zip(old_leaves, changed.sum(axis=0).tolist(), strict=True) if n
+        ]
+    arrived = [leaf for leaf in later.leaves if leaf in game.new_leaves and leaf in scored_now]
+    return Actors(
+        new_benchmarks=tuple(sorted(arrived, key=lambda leaf: (leaf not in game.kept_later, leaf))),
+        new_models=tuple(sorted(game.new_models)),
+        restated_benchmarks=tuple(sorted(counts, key=lambda pair: (-pair[1], pair[0]))),
+        removed_models=tuple(sorted(game.removed_models)),
+        removed_benchmarks=tuple(sorted(game.removed_leaves)),
+        flipped=tuple(
+            leaf for leaf in old_leaves if (leaf in game.kept_earlier) != (leaf in game.kept_later)
+        ),
+    )
+
+
+def _cells(
+    board: Board, models: list[int], leaves: list[str]
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    rows = {model: i for i, model in enumerate(board.ids)}
+    columns = {leaf: j for j, leaf in enumerate(board.leaves)}
+    taken: np.ndarray[tuple[int, int], np.dtype[np.float64]] = board.scores[
+        np.ix_([rows[m] for m in models], [columns[leaf] for leaf in leaves])
+    ]
+    return taken
+
+
+def _board(game: _Game, changes: frozenset[str]) -> Board:
+    """Cleaned board that has the changes of a set of causes, and no others."""
+    earlier, later = game.earlier, game.later
+    restated = RESTATED in changes
+    gone = game.removed_leaves if restated else frozenset()
+    old = [leaf for leaf in _ordered(earlier.leaves, later.leaves) if leaf not in game.new_leaves | gone]
+    # Who has left the board was restated; until then the earlier board's decision stands.
+    decided = game.kept_later if CLEANING in changes else game.kept_earlier
+    leaves = [leaf for leaf in old if leaf in (game.kept_earlier if leaf in game.removed_leaves else decided)]
+    if NEW_BENCHMARKS in changes:
+        leaves += [leaf for leaf in later.leaves if leaf in game.new_leaves & game.kept_later]
+    models = [i for i in earlier.ids if not (restated and i in game.removed_models)]
+    if NEW_MODELS in changes:
+        models += [i for i in later.ids if i in game.new_models]
+    scores = np.full((len(models), len(leaves)), np.nan)
+    states = np.zeros(scores.shape, dtype=np.int8)
+    errors = np.full(scores.shape, np.nan)
+    for board, from_board in ((later, True), (earlier, False)):
+        _copy(game, board, from_board, restated, models, leaves, (scores, states, errors))
+    complete = np.flatnonzero(~np.isnan(scores).any(axis=1))
+    known = {model.id: model for model in (*earlier.models, *later.models)}
+    tree = _tree(earlier.tree, later.tree, restated).pruned(leaves)
+    return Board(
+        domain=later.domain,
+        models=tuple(known[models[i]] for i in complete),
+        tree=tree,
+        leaves=tuple(leaves),
+        scores=scores[complete],
+        states=states[complete],
+        errors=errors[complete],
+    )
+
+
+def _ordered(first: tuple[str, ...], second: tuple[str, ...]) -> list[str]:
+    return [*second, *(leaf for leaf in first if leaf not in set(second))]
+
+
+def _copy(
+    game: _Game,
+    board: Board,
+    is_later: bool,
+    restated: bool,
+    models: list[int],
+    leaves: list[str],
+    into: tuple[np.ndarray[Any, Any], ...],
+) -> None:
+    """Fill the cells that come from one of the two boards.
+
+    Old cells come from the earlier board until they are restated; what is new comes from the later one.
+    """
+    rows = {model: i for i, model in enumerate(board.ids)}
+    columns = {leaf: j for j, leaf in enumerate(board.leaves)}
+    r = [(i, rows[m], m in game.new_models) for i, m in enumerate(models) if m in rows]
+    c = [(j, columns[leaf], leaf in game.new_leaves) for j, leaf in enumerate(leaves) if leaf in columns]
+    if not r or not c:
+        return
+    new = np.array([x[2] for x in r])[:, None] | np.array([x[2] for x in c])[None, :]
+    # A removed model or leaf has no later cells: while it stands, its earlier ones do.
+    here = (new | restated) if is_later else ~(new | (restated & _on_later(game, models, leaves, r, c)))
+    target = np.ix_([x[0] for x in r], [x[0] for x in c])
+    source = np.ix_([x[1] for x in r], [x[1] for x in c])
+    for array, values in zip(into, (board.scores, board.states, board.errors), strict=True):
+        block = array[target]
+        block[here] = values[source][here]
+        array[target] = block
+
+
+def _on_later(
+    game: _Game,
+    models: list[int],
+    leaves: list[str],
+    r: list[tuple[int, int, bool]],
+    c: list[tuple[int, int, bool]],
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    there = np.array([models[x[0]] not in game.removed_models for x in r])[:, None]
+    leaf_there = np.array([leaves[x[0]] not in game.removed_leaves for x in c])[None, :]
+    both: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = there & leaf_there
+    return both
+
+
+def _tree(earlier: BenchmarkTree, later: BenchmarkTree, restated: bool) -> BenchmarkTree:
+    """Union of the two trees; where they differ about a node the restated board follows the later one."""
+    base, other = (later, earlier) if restated else (earlier, later)
+    extra: list[Benchmark] = [node for node in other.nodes if node.type_id not in base]
+    try:
+        return BenchmarkTree((*base.nodes, *extra))
+    except ValueError:
+        # A leaf of one tree can be a group in the other; then the later tree alone says what belongs where.
+        known = {node.type_id for node in later.nodes}
+        orphans = [node for node in earlier.nodes if node.is_leaf and node.type_id not in known]
+        return BenchmarkTree((*later.nodes, *(replace(node, parent=later.roots[0]) for node in orphans)))
+
+
+def attribution_in_words(found: Attribution, figure: str, most: int = 3) -> str:
+    """Say in one sentence how far a figure moved and what moved it, the largest cause first."""
+    before, after, parts = found.earlier[figure], found.later[figure], found.parts[figure]
+    if before is None or after is None:
+        return f"{figure} does not exist on both boards"
+    change = f"{figure} went from {before:.4g} to {after:.4g}"
+    if parts is None:
+        return f"{change}; the change cannot be split, because a board between has no such figure"
+    causes = [(cause, part) for cause, part in parts.items() if abs(part) > _NOTHING]
+    if not causes:
+        return f"{figure} stayed at {after:.4g}"
+    causes.sort(key=lambda pair: -abs(pair[1]))
+    return f"{change}: " + ", ".join(
+        f"{part:+.4g} by {_who(found.actors, cause, most)}" for cause, part in causes
+    )
+
+
+_NOTHING = 1e-12
+
+
+def _who(actors: Actors, cause: str, most: int) -> str:
+    names: list[str]
+    if cause == NEW_BENCHMARKS:
+        words, names = "new benchmarks", list(actors.new_benchmarks)
+    elif cause == NEW_MODELS:
+        return f"{len(actors.new_models)} new models"
+    elif cause == CLEANING:
+        words, names = "benchmarks that crossed the threshold of the cleaning", list(actors.flipped)
+    else:
+        words = "scores filled in, restated or removed"
+        names = [leaf for leaf, _ in actors.restated_benchmarks] + list(actors.removed_benchmarks)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{words} ({', '.join(names[:most])}{more})" if names else words

@@ -1,0 +1,62 @@
+"""The headline figures that are watched over time, each a number of one cleaned board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from brainalign_plugin.analysis.agreement import agreement
+from brainalign_plugin.analysis.spread import spread
+from brainalign_plugin.analysis.variance import explained_variance
+from brainalign_plugin.board import Board
+
+# Rises when a figure's definition changes: cached figures of an older version are computed again.
+ANALYSIS_VERSION = 1
+
+FIGURES: Mapping[str, str] = {
+    "models": "models on the cleaned board (complete cases)",
+    "benchmarks": "benchmarks on the cleaned board",
+    "mean_rho": "mean rank correlation of all pairs of benchmarks",
+    "negative_share": "share of pairs of benchmarks with a negative rank correlation",
+    "paper_balanced_rho": "mean rank correlation, each pair of papers counting once",
+    "neural_rho": "mean rank correlation within the neural part",
+    "behavior_rho": "mean rank correlation within the behavioural part",
+    "cross_rho": "mean rank correlation between the two parts",
+    "r2_behavior": "variance of the average explained by behaviour (R²)",
+    "r2_neural": "variance of the average explained by the neural part (R²)",
+    "null_r2_behavior": "what the spread alone of two unrelated parts would give behaviour",
+    "sd_behavior": "standard deviation of the behavioural part over models",
+    "sd_neural": "standard deviation of the neural part over models",
+}
+
+
+def headline_figures(board: Board) -> dict[str, float | None]:
+    """Compute all headline figures of a complete board; None where one does not exist.
+
+    Parameters
+    ----------
+    board : Board
+        Complete: cleaned, or a panel of it.
+    """
+    found = agreement(board)
+    explained = explained_variance(board).parts
+    neural, behavior = board.parts
+    parts = board.part_scores() if len(board.models) > 1 else {}
+    blocks = found.blocks
+    return {
+        "models": float(len(board.models)),
+        "benchmarks": float(len(board.leaves)),
+        "mean_rho": found.all_pairs.mean,
+        "negative_share": found.all_pairs.negative_share,
+        "paper_balanced_rho": found.paper_balanced_mean,
+        "neural_rho": blocks[neural, neural].mean,
+        "behavior_rho": blocks[behavior, behavior].mean,
+        "cross_rho": blocks[neural, behavior].mean,
+        "r2_behavior": explained[behavior].r2,
+        "r2_neural": explained[neural].r2,
+        "null_r2_behavior": explained[behavior].null,
+        "sd_behavior": spread(parts[behavior]).sd if behavior in parts else None,
+        "sd_neural": spread(parts[neural]).sd if neural in parts else None,
+    }
+
+
+Evaluate = Callable[[Board], Mapping[str, float | None]]
