@@ -32,6 +32,7 @@ def freeze_reference(
     from brainalign_plugin.references import freeze
 
     from .console import set_aside_lines
+    from .logs import printable
     from .pipeline import find_snapshot
 
     settings = settings_from(home=home)
@@ -47,10 +48,8 @@ def freeze_reference(
     if as_json:
         print_json(_summary(frozen) | {"path": str(path)})
         return
-    typer.echo(f"frozen: {frozen.description}{_marks(frozen)}")
-    for line in _remarks(frozen):
-        typer.echo(line)
-    typer.echo(f"reference: {path}")
+    for line in (f"frozen: {frozen.description}{_marks(frozen)}", *_remarks(frozen), f"reference: {path}"):
+        typer.echo(printable(line))
 
 
 @reference_app.command("list")
@@ -61,6 +60,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
     from brainalign_plugin.reference_file import list_references
 
     from .console import out
+    from .logs import printable
 
     settings = settings_from(home=home)
     references, damaged = list_references(settings.references)
@@ -71,7 +71,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
         for reference in references:
             table.add_row(
                 reference.name,
-                reference.domain,
+                printable(reference.domain),
                 f"{reference.as_of:%Y-%m-%d}{_marks(reference)}",
                 f"{reference.frozen_at:%Y-%m-%d %H:%M}",
                 str(len(reference.board.models)),
@@ -82,7 +82,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
     elif not damaged:
         typer.echo("no references yet; `brainalign reference freeze NAME` freezes the latest snapshot")
     for error in damaged:
-        typer.echo(f"brainalign: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"brainalign: {printable(' '.join(str(error).split()))}", err=True)
     if damaged:
         raise typer.Exit(8)
 
