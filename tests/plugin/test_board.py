@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.errors import BoardError, SnapshotError
@@ -52,6 +52,7 @@ def test_the_average_of_the_parts_leaves_out_what_is_in_neither():
     assert found["average"].tolist() == [0.4]
 
 
+@settings(max_examples=30)
 @given(boards(), st.data())
 def test_take_selects_rows_and_columns(board, data):
     rows = data.draw(st.permutations(range(len(board.models)))) if board.models else []

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.cleaning import clean
@@ -60,6 +60,7 @@ def test_the_log_accounts_for_everything_that_went(board, max_missing):
         assert entry.failed or entry.never
 
 
+@settings(max_examples=30)
 @given(boards(), THRESHOLDS)
 def test_cleaning_twice_changes_nothing(board, max_missing):
     once = clean(board, max_missing)
@@ -71,6 +72,7 @@ def test_cleaning_twice_changes_nothing(board, max_missing):
     assert twice.constant == once.constant
 
 
+@settings(max_examples=30)
 @given(boards(), THRESHOLDS, st.data())
 def test_the_order_of_models_does_not_matter(board, max_missing, data):
     order = data.draw(st.permutations(range(len(board.models))))
@@ -90,6 +92,7 @@ def test_constant_leaves_are_named(board, max_missing):
     assert list(cleaning.constant) == expected
 
 
+@settings(max_examples=30)
 @given(snapshots(), THRESHOLDS)
 def test_neither_engineering_nor_groups_come_through(snapshot, max_missing):
     cleaning = clean(snapshot.board(), max_missing)

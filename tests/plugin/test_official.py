@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.errors import SnapshotError
@@ -71,6 +71,7 @@ def test_every_node_agrees_with_the_rules(snapshot):
     assert official.ranks == slow_ranks(aggregates)
 
 
+@settings(max_examples=30)
 @given(snapshots(), st.data())
 def test_the_order_of_models_does_not_matter(snapshot, data):
     order = data.draw(st.permutations(range(len(snapshot.models))))

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -94,6 +94,7 @@ def test_logits_are_clipped_log_odds(scores, clip):
 
 
 @every_scale
+@settings(max_examples=30)
 @given(scores=score_matrices())
 def test_a_scale_keeps_what_is_missing_the_shape_and_the_order(scale, scores):
     before = np.array(scores)
@@ -112,6 +113,7 @@ def test_a_scale_keeps_what_is_missing_the_shape_and_the_order(scale, scores):
 
 
 @every_scale
+@settings(max_examples=30)
 @given(scores=score_matrices(), data=st.data())
 def test_each_column_is_scaled_by_itself(scale, scores, data):
     whole = scale(scores)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.board import Model
@@ -56,6 +56,7 @@ def older(rows, **changes):
 # What a snapshot is
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_nothing_in_a_snapshot_can_be_changed(snapshot):
     for field in fields(Snapshot):
@@ -81,6 +82,7 @@ def test_a_snapshot_keeps_copies_of_its_arrays():
     assert snapshot.scores[0, 1:].tolist() == [0.5, 0.25]
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_equality_is_of_contents(snapshot):
     twin = replace(snapshot, scores=np.array(snapshot.scores))
@@ -473,6 +475,7 @@ def test_an_empty_table_of_superseded_cells():
     assert len(older([(0, 1, 0, 0.5, 0)]).take(np.array([False]))) == 0
 
 
+@settings(max_examples=30)
 @given(snapshots(), st.data())
 def test_as_of_does_not_depend_on_the_order_of_models(snapshot, data):
     order = data.draw(st.permutations(range(len(snapshot.models))))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.board import Model
@@ -63,6 +63,7 @@ def packed(document):
 # Nothing is lost
 
 
+@settings(max_examples=60)
 @given(snapshots(), st.integers(0, LAST_DAY))
 def test_a_snapshot_comes_back_as_it_was(snapshot, number):
     for kept in (snapshot, snapshot.as_of(day(number))):
@@ -79,6 +80,7 @@ def test_a_snapshot_comes_back_as_it_was(snapshot, number):
         assert snapshot_from_bytes(gzip.decompress(data)) == kept
 
 
+@settings(max_examples=30)
 @given(st.lists(NAMES, min_size=5, max_size=5), st.text(max_size=5))
 def test_names_of_any_kind_survive(names, label):
     source, model, leaf, version, sha256 = names
@@ -171,6 +173,7 @@ def test_real_boards_survive(real_snapshots):
 # The same bytes, and the same hash, for the same board
 
 
+@settings(max_examples=30)
 @given(snapshots())
 def test_equal_snapshots_have_equal_bytes(snapshot):
     twin = replace(snapshot, scores=np.array(snapshot.scores, order="F"))
@@ -186,6 +189,7 @@ def test_the_bytes_hold_no_clock():
     assert is_snapshot_document(gzip.decompress(data))
 
 
+@settings(max_examples=30)
 @given(snapshots(), st.data())
 def test_the_digest_is_of_what_the_board_says(snapshot, data):
     digest = content_digest(snapshot)
@@ -216,6 +220,7 @@ def changed(holder, name, where):
     return replace(holder, **fields)
 
 
+@settings(max_examples=40)
 @given(snapshots(), st.data())
 def test_any_single_change_of_a_cell_changes_the_digest(snapshot, data):
     for name in ARRAYS:

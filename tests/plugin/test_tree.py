@@ -132,6 +132,7 @@ def test_version_of_a_leaf_is_its_latest():
     versions = tuple(BenchmarkVersion(v, f"a_v{v}") for v in (2, 10, 9))
     assert Benchmark("a", None, True, versions=versions).version == 10
     assert Benchmark("a", None, True).version == 0
+    assert not Benchmark("a", None, True).is_engineering
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def check_shape(record, snapshot):
         assert set(entry) == {"score", "rank"}
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(snapshots())
 def test_any_snapshot_can_be_analysed(snapshot):
     record = analysis_json(analyse(snapshot, min_overlap=2))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from scipy import stats
 
 from brainalign_plugin.analysis.spread import Spread, node_spreads, spread
@@ -34,6 +34,7 @@ def test_spread_worked_out_by_hand():
     assert (found.iqr, found.range) == pytest.approx((0.15, 0.3))
 
 
+@settings(max_examples=30)
 @given(boards(models=(0, 6), missing=False))
 def test_every_node_has_the_spread_of_its_mean(board):
     found = node_spreads(board)
