@@ -43,7 +43,8 @@ def ranking(compared: ComparedBoard, reference: Reference, found: Sequence[Ranke
     if compared.left_out:
         console.print(f"not on it: {len(compared.left_out)} models without the scores that it needs")
     if any(one.scheme.family == "reference" for one in found):
-        console.print(printable(reference.description))
+        for line in (reference.description, *reference.notes(board)):
+            console.print(printable(line))
     usable = [(one, one.ranking) for one in found if one.ranking is not None]
     for one in found:
         if one.problem:
@@ -120,7 +121,8 @@ def audit(
     console = out()
     board = compared.board
     console.print(f"{compared.kind} board: {len(board.models)} models × {len(board.leaves)} benchmarks")
-    console.print(printable(reference.description))
+    for line in (reference.description, *reference.notes(board)):
+        console.print(printable(line))
     console.print(
         "shares of pairs of models whose order changes; a tick is a claim, proven for every complete board"
     )

@@ -164,3 +164,23 @@ def test_names_of_benchmarks_do_not_drive_the_terminal(run, tmp_path):
         assert "\x1b" not in result.succeeded().out
         shown = "A\N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}B"
         assert f"sd 0, so that z is 0 for every model: {shown}\n" in result.out
+
+
+def test_rank_says_what_to_know_of_the_norms(run, home, tmp_path):
+    path = tmp_path / "complete.snapshot.json.gz"
+    path.write_bytes(
+        snapshot_bytes(snapshot_of(TREE, [[0.1, 0.2, 0.3, 0.5, 0.1, 0.2, ""], [0.4] * 7, [0.9] * 7]))
+    )
+    run("freeze", "level", path)
+    constant = tmp_path / "constant.snapshot.json.gz"
+    rows = [[0.5, *row[1:]] for row in ([0.1] * 7, [0.4] * 7, [0.9] * 7)]
+    constant.write_bytes(snapshot_bytes(snapshot_of(TREE, rows)))
+    run("freeze", "flat-leaf", constant)
+    note = f"{LEAVES[0]} is constant on the reference, so its z is 0 for every model"
+    for command in ("rank", "audit"):
+        for name, expected in (("flat-leaf", True), ("level", False)):
+            found = brainalign(
+                command, path, "--scheme", "REF_ZMEAN", "--reference", name, home=home
+            ).succeeded()
+            assert f"reference {name} (3 models" in found.out
+            assert (note in found.out) == expected
