@@ -13,7 +13,7 @@ from ..aggregation.kemeny import KemenyResult, kemeny_result
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
 from ..references import Reference
-from .boards import ComparedBoard
+from .boards import ComparedBoard, resolved_board
 from .ranking import SCHEMA, board_json, reference_json
 from .removal import closed_form
 from .stability import (
@@ -30,7 +30,6 @@ from .stability import (
     scale_rate,
     squared,
 )
-from .uncertainty import resolved_board
 
 # Schemes that are aggregated again for each change are audited in full up to this many models.
 MANY_MODELS = 300
@@ -143,7 +142,7 @@ def _audit(subject: Subject, board: Board, thorough: bool, jobs: int) -> SchemeA
     # Pareto dominance and monotonicity speak of complete boards: what a missing score would have been, nobody knows.
     return SchemeAudit(
         scheme=scheme,
-        removal=audit_removal(scheme, resolved, jobs)
+        removal=audit_removal(scheme, board, jobs=jobs)
         if quick_removal or len(board.models) <= MANY_MODELS or thorough
         else None,
         affine=scale_rate(subject, resolved, halved, jobs) if cheap else None,

@@ -1,4 +1,4 @@
-"""The board that schemes are compared on: the cleaned one, or the full one with its missing cells."""
+"""The board that schemes are compared on: the cleaned one, or the full one, whose missing cells a rule deals with."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..aggregation import Convention, Scheme
+from ..aggregation.registry import fill_missing
+from ..arrays import FloatArray
 from ..board import Board, Model
 from ..cleaning import clean
-from ..errors import BoardError, InputError
+from ..errors import BoardError, InputError, SchemeError
 from ..snapshot import Snapshot
 
 BoardKind = Literal["cleaned", "full"]
@@ -62,3 +65,30 @@ def compared_board(
         )
     kept = set(board.ids)
     return ComparedBoard(kind, board, tuple(model for model in snapshot.models if model.id not in kept))
+
+
+def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention:
+    """The rule for missing cells that a scheme uses: its own if none is asked for.
+
+    Raises
+    ------
+    SchemeError
+        If the scheme does not support it.
+    """
+    rule = scheme.conventions[0] if convention is None else convention
+    if rule not in scheme.conventions:
+        raise SchemeError(
+            f"{scheme.name} does not support {rule!r} for missing cells; it has {', '.join(scheme.conventions)}"
+        )
+    return rule
+
+
+def resolved_board(scheme: Scheme, board: Board, convention: Convention | None = None) -> Board:
+    """Board with its missing cells dealt with by the scheme's rule (or another that it supports)."""
+    rule = rule_for(scheme, convention)
+    return board if board.complete else fill_missing(board, rule)
+
+
+def aggregated(scheme: Scheme, board: Board, convention: Convention | None = None) -> FloatArray:
+    """Scores under a scheme after its missing cells have been dealt with, shape (n,); NaN for a model without any."""
+    return scheme.scores(resolved_board(scheme, board, convention))

@@ -10,9 +10,9 @@ from ..aggregation import Convention, Ranking, Scheme, get_scheme, rank_models, 
 from ..aggregation.kemeny import KemenyResult, kemeny_result
 from ..errors import BoardError, ConvergenceError
 from ..references import Reference
-from .boards import ComparedBoard
+from .boards import ComparedBoard, resolved_board
 from .measurement import measured_leaves
-from .uncertainty import Kind, RankUncertainty, rank_uncertainty, resolved_board
+from .uncertainty import Kind, RankUncertainty, rank_uncertainty
 
 SCHEMA = 1
 

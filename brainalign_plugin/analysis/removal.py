@@ -3,6 +3,9 @@
 A scheme that is a weighted mean of scaled leaves changes only through the leaves' scales. Removing model k changes a
 z-score through the leaf's mean and standard deviation, a rank by the comparison with k alone, and a score on a fixed
 scale not at all. Everything else is aggregated again on the smaller board.
+
+Which form belongs to a scheme is read off the functions that it is made of, never off its name or its claims: a scheme
+of another distribution that calls itself ordinal, or claims independence, is measured like any other.
 """
 
 from __future__ import annotations
@@ -13,54 +16,80 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy import special, stats
 
-from ..aggregation import Scheme
-from ..aggregation.votes import pairwise_wins
-from ..arrays import FloatArray
+from ..aggregation import Convention, Scale, Scheme
+from ..aggregation.latent import DSEP
+from ..aggregation.means import GEOMETRIC
+from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
+from ..aggregation.scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, RANK_SCALE, ROBUST_Z, Z
+from ..aggregation.votes import COPELAND, SIMPSON, pairwise_wins
+from ..arrays import BoolArray, FloatArray
 from ..board import Board
 from ..scales import ranks_from_bottom, rounded
+from .boards import aggregated, rule_for
+
+# Rules for missing cells under which a cell is filled whatever the other models have.
+LOCAL_RULES = ("zero", "attempted", "skip")
 
 
-def scores_without_each(scheme: Scheme, board: Board, jobs: int = 1) -> FloatArray:
-    """Scores of a complete board's models after each model has been removed.
+def scores_without_each(
+    scheme: Scheme, board: Board, convention: Convention | None = None, jobs: int = 1
+) -> FloatArray:
+    """Scores of a board's models after each model has been removed.
+
+    Where cells are missing they are dealt with after the removal: a rule that looks at the other models (just below
+    the lowest score, the mean) gives another value then.
 
     Parameters
     ----------
     scheme : Scheme
         Bound to its reference if it needs one.
     board : Board
-        ``n`` models, complete.
+        ``n`` models, as it is before missing cells are dealt with.
+    convention : str, optional
+        Rule for missing cells; the scheme's own if None.
     jobs : int
         Processes for schemes without a closed form.
 
     Returns
     -------
     ndarray, shape (n, n)
-        Row k: scores without model k. Its own entry has no meaning.
+        Row k: scores without model k; NaN for a model that the scheme cannot score. Its own entry has no meaning.
     """
+    rule = rule_for(scheme, convention)
+    if has_fixed_scale(scheme) and (board.complete or rule in LOCAL_RULES):
+        return np.tile(aggregated(scheme, board, rule), (len(board.models), 1))
     closed = closed_form(scheme)
     if closed is not None and board.complete:
         return closed(board)
-    rows = Parallel(n_jobs=jobs)(delayed(_scores_without)(scheme, board, k) for k in range(len(board.models)))
+    rows = Parallel(n_jobs=jobs)(
+        delayed(_scores_without)(scheme, board, rule, k) for k in range(len(board.models))
+    )
     return np.array(rows).reshape(len(board.models), len(board.models))
 
 
-def _scores_without(scheme: Scheme, board: Board, k: int) -> FloatArray:
+def _scores_without(scheme: Scheme, board: Board, rule: Convention, k: int) -> FloatArray:
     others = [i for i in range(len(board.models)) if i != k]
     scores = np.zeros(len(board.models))
-    scores[others] = scheme.scores(board.take(rows=others))
+    if others:
+        scores[others] = aggregated(scheme, board.take(rows=others), rule)
     return scores
 
 
+def has_fixed_scale(scheme: Scheme) -> bool:
+    """Whether a model's score is a function of its own cells alone: known of these parts, not taken from a claim."""
+    if scheme.weights is not None:
+        return scheme.scale in (NONE, LOGIT_SCALE) or scheme.scale.by_leaf is not None
+    return scheme.combine in _OWN_CELLS_ONLY
+
+
 def closed_form(scheme: Scheme) -> Callable[[Board], FloatArray] | None:
-    """Function that gives all scores after each removal without aggregating again, if the scheme has one."""
-    if scheme.name in _BY_NAME:
-        return _BY_NAME[scheme.name]
-    if scheme.weights is not None and scheme.scale.name in _BY_SCALE:
-        by_scale = _BY_SCALE[scheme.scale.name]
-        return lambda board: by_scale(board.scores, leaf_weights(scheme, board))
-    if scheme.claims.iia:
-        return lambda board: _unmoved(scheme.scores(board))
-    return None
+    """Function that gives all scores after each removal from a complete board without aggregating again, if any."""
+    if has_fixed_scale(scheme):
+        return lambda board: np.tile(scheme.scores(board), (len(board.models), 1))
+    if scheme.weights is not None:
+        by_scale = _BY_SCALE.get(scheme.scale)
+        return None if by_scale is None else lambda board: by_scale(board.scores, leaf_weights(scheme, board))
+    return _BY_COMBINE.get(scheme.combine)
 
 
 def leaf_weights(scheme: Scheme, board: Board) -> FloatArray:
@@ -70,28 +99,39 @@ def leaf_weights(scheme: Scheme, board: Board) -> FloatArray:
     return np.full(len(board.leaves), 1 / len(board.leaves))
 
 
-def _unmoved(scores: FloatArray) -> FloatArray:
-    return np.tile(scores, (len(scores), 1))
+def _sums_without(values: FloatArray) -> FloatArray:
+    """Sum of each column without each row. Added up from both ends: subtracting would lose small remainders."""
+    before, after = np.zeros(values.shape), np.zeros(values.shape)
+    before[1:] = np.cumsum(values[:-1], axis=0)
+    after[:-1] = np.cumsum(values[:0:-1], axis=0)[::-1]
+    sums: FloatArray = before + after
+    return sums
+
+
+def _from_middle(scores: FloatArray) -> FloatArray:
+    """Scores less a middle one of each leaf: whichever model goes, small distances between the others stay exact."""
+    middle = (len(scores) - 1) // 2
+    placed: FloatArray = scores - np.partition(scores, middle, axis=0)[middle]
+    return placed
 
 
 def _z(scores: FloatArray, weights: FloatArray) -> FloatArray:
-    n = len(scores)
-    centred = scores - scores.mean(axis=0)
-    left = n - 1
-    mean = -centred / left
-    # Sum of squares about the new mean: what is left of the old sum, moved to the new mean.
-    squares = (centred**2).sum(axis=0) - centred**2 - left * mean**2
+    placed, left = _from_middle(scores), max(len(scores) - 1, 1)
+    total = _sums_without(placed)
+    mean = total / left
+    squares = _sums_without(placed**2) - total * mean
     constant = _constant_without(scores)
     sd = np.sqrt(np.maximum(squares, 0.0) / max(left - 1, 1))
     scaled = np.where(constant, 0.0, weights / np.where(constant, 1.0, sd))
-    result: FloatArray = scaled @ centred.T - (scaled * mean).sum(axis=1, keepdims=True)
+    result: FloatArray = scaled @ placed.T - (scaled * mean).sum(axis=1, keepdims=True)
     return result
 
 
-def _constant_without(scores: FloatArray) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _constant_without(scores: FloatArray) -> BoolArray:
     """Whether a leaf is constant once a model is gone. Shape (n, m): model, leaf."""
     low, high = extremes_without(rounded(scores))
-    return low >= high
+    constant: BoolArray = low >= high
+    return constant
 
 
 def extremes_without(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -105,25 +145,28 @@ def extremes_without(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _min_max(scores: FloatArray, weights: FloatArray) -> FloatArray:
-    low, high = extremes_without(scores)
+    placed = _from_middle(scores)
+    low, high = extremes_without(placed)
     constant = _constant_without(scores)
     scaled = np.where(constant, 0.0, weights / np.where(constant, 1.0, high - low))
-    result: FloatArray = scaled @ scores.T - (scaled * low).sum(axis=1, keepdims=True)
+    positions = scaled @ placed.T - (scaled * low).sum(axis=1, keepdims=True)
+    result: FloatArray = positions + (constant * 0.5 * weights).sum(axis=1, keepdims=True)
     return result
 
 
 def _robust_z(scores: FloatArray, weights: FloatArray) -> FloatArray:
-    n, m = scores.shape
+    placed = _from_middle(scores)
+    n, m = placed.shape
     median, mad = np.empty((n, m)), np.empty((n, m))
     for j in range(m):
-        median[:, j] = medians_without(scores[:, j])
+        median[:, j] = medians_without(placed[:, j])
         for value in np.unique(median[:, j]):
             rows = median[:, j] == value
-            mad[rows, j] = medians_without(np.abs(scores[:, j] - value))[rows]
+            mad[rows, j] = medians_without(np.abs(placed[:, j] - value))[rows]
     mad /= stats.norm.ppf(0.75)
     flat = rounded(mad) == 0
     scaled = np.where(flat, 0.0, weights / np.where(flat, 1.0, mad))
-    result: FloatArray = scaled @ scores.T - (scaled * median).sum(axis=1, keepdims=True)
+    result: FloatArray = scaled @ placed.T - (scaled * median).sum(axis=1, keepdims=True)
     return result
 
 
@@ -190,16 +233,20 @@ def _median_rank(board: Board) -> FloatArray:
 
 
 def _win_rate(scores: FloatArray, weights: FloatArray) -> FloatArray:
-    rates: FloatArray = (_rank(scores, weights) - weights.sum()) / max(len(scores) - 2, 1)
+    others = len(scores) - 2
+    if others < 1:
+        # Who is alone meets nobody.
+        return np.full((len(scores), len(scores)), np.nan)
+    rates: FloatArray = (_rank(scores, weights) - weights.sum()) / others
     return rates
 
 
 def _borda(board: Board) -> FloatArray:
-    return _rank(board.scores, np.ones(len(board.leaves)))
+    return _rank(board.scores, np.ones(len(board.leaves))) - len(board.leaves)
 
 
 def _copeland(board: Board) -> FloatArray:
-    wins = pairwise_wins(board.scores).astype(np.float64)
+    wins = pairwise_wins(board.scores)
     points = 0.5 * (1 + np.sign(wins - wins.T))
     np.fill_diagonal(points, 0.0)
     left: FloatArray = points.sum(axis=1) - points.T
@@ -207,25 +254,29 @@ def _copeland(board: Board) -> FloatArray:
 
 
 def _simpson(board: Board) -> FloatArray:
-    wins = pairwise_wins(board.scores).astype(np.float64)
-    margins = wins - wins.T
+    n = len(board.models)
+    if n < 3:
+        return np.zeros((n, n))
+    wins = pairwise_wins(board.scores)
+    margins = (wins - wins.T).astype(np.float64)
     np.fill_diagonal(margins, np.inf)
     worst = np.argmin(margins, axis=1)
-    lowest = np.sort(margins, axis=1)[:, :2]
-    return np.where(np.arange(len(margins))[:, None] == worst, lowest[:, 1], lowest[:, 0])
+    lowest = np.partition(margins, 1, axis=1)[:, :2]
+    return np.where(np.arange(n)[:, None] == worst, lowest[:, 1], lowest[:, 0])
 
 
-_BY_SCALE: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
-    "z": _z,
-    "robust z": _robust_z,
-    "min-max": _min_max,
-    "rank": _rank,
-    "win rate": _win_rate,
-    "normal score": _normal,
+_BY_SCALE: dict[Scale, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    Z: _z,
+    ROBUST_Z: _robust_z,
+    MIN_MAX: _min_max,
+    RANK_SCALE: _rank,
+    WIN_RATE.scale: _win_rate,
+    NORMAL_SCORE: _normal,
 }
-_BY_NAME: dict[str, Callable[[Board], FloatArray]] = {
-    "MEDIAN_RANK": _median_rank,
-    "BORDA": _borda,
-    "COPELAND": _copeland,
-    "SIMPSON": _simpson,
+_BY_COMBINE: dict[Callable[[Board], FloatArray] | None, Callable[[Board], FloatArray]] = {
+    MEDIAN_RANK.combine: _median_rank,
+    BORDA.combine: _borda,
+    COPELAND.combine: _copeland,
+    SIMPSON.combine: _simpson,
 }
+_OWN_CELLS_ONLY = {GEOMETRIC.combine, DSEP.combine}

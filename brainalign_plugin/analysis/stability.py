@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from joblib import Parallel, delayed
 
-from ..aggregation import Scheme
+from ..aggregation import Convention, Scheme
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..references import Reference
 from ..scales import TIE_DECIMALS, competition_ranks, ranks_from_bottom, rounded
+from .boards import aggregated
 from .orders import order_changes, sign_change_share
 from .removal import leaf_weights, scores_without_each
 
@@ -100,13 +101,13 @@ class BenchmarkInfluence:
     most_moved: int
 
 
-def audit_removal(scheme: Scheme, board: Board, jobs: int = 1) -> RemovalAudit:
+def audit_removal(scheme: Scheme, board: Board, convention: Convention | None = None, jobs: int = 1) -> RemovalAudit:
     """Measure independence of irrelevant alternatives exactly: every model removed, every pair of the others."""
     n = len(board.models)
     if n < 3:
         return RemovalAudit(None, None, 0, np.zeros(n, dtype=np.int64), ())
-    base = scheme.scores(board)
-    found = order_changes(base, scores_without_each(scheme, board, jobs), removed=np.arange(n))
+    base = aggregated(scheme, board, convention)
+    found = order_changes(base, scores_without_each(scheme, board, convention, jobs), removed=np.arange(n))
     most = int(found.per_alteration.max())
     worst = min(board.ids[i] for i in np.flatnonzero(found.per_alteration == most))
     total = n * (n - 1) * (n - 2) // 2

@@ -8,8 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from joblib import Parallel, delayed
 
-from ..aggregation import Convention, Scheme
-from ..aggregation.registry import fill_missing
+from ..aggregation import Scheme
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..errors import InputError
@@ -168,7 +167,3 @@ def probability_above(
         won += float((scores[:, i] > scores[:, k]).sum() + 0.5 * (scores[:, i] == scores[:, k]).sum())
     return won / resamples
 
-
-def resolved_board(scheme: Scheme, board: Board, convention: Convention | None = None) -> Board:
-    """Board with its missing cells dealt with by the scheme's rule (or another that it supports)."""
-    return board if board.complete else fill_missing(board, convention or scheme.conventions[0])

@@ -1,0 +1,63 @@
+"""Aggregation schemes for tests: every registered one, bound to norms, and boards on which equality can be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+# Importing the audit registers every scheme of this package.
+import brainalign_plugin.analysis.audit  # noqa: F401
+from brainalign_plugin.aggregation import Scheme, get_scheme, scheme_names
+from brainalign_plugin.board import Board
+from brainalign_plugin.references import LeafNorms, Reference
+from tests.boards import boards, day, small_tree, snapshot_of
+
+SCHEMES = scheme_names()
+
+
+def reference_of(board: Board) -> Reference:
+    """Norms for each leaf of a board: its own cells and two more, since norms need two."""
+    tree = small_tree()
+    norms = {
+        leaf: LeafNorms(np.array([*column[~np.isnan(column)], 0.2, 0.65]))
+        for leaf, column in zip(board.leaves, board.scores.T, strict=True)
+    }
+    whole = snapshot_of(tree, [[0.5] * len(tree.leaves())])
+    return Reference("given-board", day(9), whole, board, norms)
+
+
+def bound(name: str, board: Board) -> Scheme:
+    """A registered scheme, on the norms of the given board if it needs norms."""
+    scheme = get_scheme(name)
+    return scheme if scheme.bind is None else scheme.bind(reference_of(board))
+
+
+def spaced(board: Board) -> Board:
+    """The board with scores that tie or lie 1e-4 apart.
+
+    Nearer ones are a question of rounding: a z-score of a spread of 1e-9 has few digits whoever computes it.
+    """
+    coarse = np.round(board.scores, 4)
+    near = np.abs(board.scores - coarse) < 2e-10
+    return replace(board, scores=np.where(near, board.scores, coarse))
+
+
+def complete_boards(models: tuple[int, int] = (1, 7), max_leaves: int = 6) -> st.SearchStrategy[Board]:
+    """Complete boards with at least one leaf; ties, constants and scores within 1e-10 are frequent."""
+    drawn = boards(models=models, max_leaves=max_leaves, missing=False)
+    return drawn.filter(lambda board: bool(board.leaves)).map(spaced)
+
+
+def incomplete_boards(models: tuple[int, int] = (2, 7), max_leaves: int = 6) -> st.SearchStrategy[Board]:
+    """Boards on which every model and every leaf has a score, as the full board has them; cells are missing."""
+
+    def kept(board: Board) -> Board:
+        scored = ~np.isnan(board.scores)
+        return board.take(
+            np.flatnonzero(scored.any(axis=1)).tolist(), np.flatnonzero(scored.any(axis=0)).tolist()
+        )
+
+    drawn = boards(models=models, max_leaves=max_leaves).map(kept)
+    return drawn.filter(lambda b: len(b.models) >= models[0] and bool(b.leaves)).map(spaced)
