@@ -1,0 +1,1 @@
+"""Speed of this package and of its peers on the same boards, in one run: ``python -m tests.bench``."""

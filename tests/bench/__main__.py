@@ -1,0 +1,147 @@
+"""Run the benchmark and print a table: median seconds of each, and the ratio to ours.
+
+Peers come with the extra ``[bench]``; one that is absent is skipped by name. Each measurement runs in a process of its
+own with a time limit, so that a peer that does not come back costs no more than that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from statistics import median
+
+from brainalign_plugin.board import Board
+
+from . import ours, peers
+from .boards import real, simulated
+
+REPEATS = 5
+LIMIT = 60.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to measure, by us and by peers, on one board."""
+
+    name: str
+    board: str
+    ours: Callable[[Board], object]
+    peers: tuple[tuple[str, Callable[[Board], object]], ...] = ()
+    repeats: int = REPEATS
+
+
+TASKS = (
+    Task("Copeland", "real 83 × 51", ours.copeland, (("pref_voting", peers.pref_voting_copeland),)),
+    Task("Copeland", "1,420 × 52", ours.copeland, (("pref_voting", peers.pref_voting_copeland),)),
+    Task(
+        "Copeland", "1,420 × 52, 10 % missing", ours.copeland, (("pref_voting", peers.pref_voting_copeland),)
+    ),
+    Task("Kemeny, proven", "real 83 × 51", ours.kemeny, (("pref_voting", peers.pref_voting_kemeny),)),
+    Task("Kemeny, proven", "real 135 × 50", ours.kemeny, repeats=1),
+    Task("Kemeny, bounded", "real 281 × 53 full", ours.kemeny, repeats=1),
+    Task("IIA, all closed forms", "real 83 × 51", ours.iia, (("recomputed", peers.recomputed_iia),)),
+    Task("IIA, all closed forms", "1,420 × 52", ours.iia, (("recomputed", peers.recomputed_iia),), repeats=3),
+    Task("10,000 rank bootstraps, flat and tree", "1,420 × 52", ours.bootstraps, repeats=1),
+    Task(
+        "1,000 rank bootstraps of the mean",
+        "1,420 × 52",
+        ours.mean_bootstrap,
+        (("numpy loop", peers.mean_bootstrap),),
+    ),
+    Task("Plackett-Luce", "real 83 × 51", ours.plackett_luce, (("choix", peers.choix_plackett_luce),)),
+    Task(
+        "Plackett-Luce", "1,420 × 52", ours.plackett_luce, (("choix", peers.choix_plackett_luce),), repeats=3
+    ),
+    Task("Plackett-Luce", "1,420 × 52, 10 % missing", ours.plackett_luce, repeats=3),
+    Task("Bradley-Terry", "real 83 × 51", ours.bradley_terry, (("choix", peers.choix_bradley_terry),)),
+    Task(
+        "Bradley-Terry", "1,420 × 52", ours.bradley_terry, (("choix", peers.choix_bradley_terry),), repeats=3
+    ),
+    Task("Bradley-Terry", "1,420 × 52, 10 % missing", ours.bradley_terry, repeats=3),
+    Task(
+        "Rank correlations, pairwise complete",
+        "real 281 × 53 full",
+        ours.pairwise,
+        (("scipy loop", peers.pairwise),),
+    ),
+)
+
+BOARDS: dict[str, Callable[[], Board | None]] = {
+    "real 83 × 51": lambda: real("2024-01-01"),
+    "real 135 × 50": lambda: real("2023-10-01"),
+    "real 281 × 53 full": lambda: real("2024-01-01", cleaned=False),
+    "1,420 × 52": lambda: simulated(1420, 52),
+    "1,420 × 52, 10 % missing": lambda: simulated(1420, 52, missing=0.1),
+}
+
+
+def _measured(run: Callable[[Board], object], board: Board, repeats: int, answer: Connection) -> None:
+    try:
+        times = []
+        said: object = ""
+        for _ in range(repeats):
+            start = time.perf_counter()
+            said = run(board)
+            times.append(time.perf_counter() - start)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer.send((median(times), memory, said if isinstance(said, str) else ""))
+    except ImportError as absent:
+        answer.send(f"{absent.name} is not installed")
+
+
+def measure(
+    run: Callable[[Board], object], board: Board, repeats: int, limit: float
+) -> tuple[float, float, str] | str:
+    """Median seconds, megabytes at most and a remark; or why there is no measurement."""
+    receive, send = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.Process(target=_measured, args=(run, board, repeats, send))
+    process.start()
+    send.close()
+    try:
+        if not receive.poll(limit * repeats):
+            return f"> {limit * repeats:.0f} s, stopped"
+        result: tuple[float, float, str] | str = receive.recv()
+        return result
+    except EOFError:
+        return "failed"
+    finally:
+        process.kill()
+        process.join()
+
+
+def main() -> None:
+    """Measure what was asked for and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", default="", help="measure the tasks whose name contains this")
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for one repeat (default 60)")
+    arguments = parser.parse_args()
+    print(f"{'task':40} {'board':26} {'who':12} {'median s':>9} {'ratio':>7} {'MB':>6}")
+    for task in TASKS:
+        if arguments.only.lower() not in task.name.lower():
+            continue
+        board = BOARDS[task.board]()
+        if board is None:
+            print(f"{task.name:40} {task.board:26} skipped: the real payloads are not at hand")
+            continue
+        base = 0.0
+        for who, run in (("ours", task.ours), *task.peers):
+            found = measure(run, board, task.repeats, arguments.limit)
+            if isinstance(found, str):
+                print(f"{task.name:40} {task.board:26} {who:12} {found}")
+                continue
+            seconds, memory, said = found
+            base = seconds if who == "ours" else base
+            ratio = f"{seconds / base:7.1f}" if base else "      –"
+            print(
+                f"{task.name:40} {task.board:26} {who:12} {seconds:9.3f} {ratio} {memory:6.0f} {said}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
