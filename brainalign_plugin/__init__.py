@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .board import Board, Model
     from .cleaning import Cleaning, clean
     from .official import CellState, OfficialBoard
+    from .reference_file import find_reference, read_reference, write_reference
+    from .references import Reference, freeze
     from .snapshot import Snapshot
     from .snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
     from .tree import Benchmark, BenchmarkTree
@@ -36,7 +38,12 @@ _HOME = {
     "clean": "cleaning",
     "CellState": "official",
     "OfficialBoard": "official",
+    "Reference": "references",
     "Snapshot": "snapshot",
+    "find_reference": "reference_file",
+    "freeze": "references",
+    "read_reference": "reference_file",
+    "write_reference": "reference_file",
     "read_snapshot": "snapshot_file",
     "snapshot_bytes": "snapshot_file",
     "snapshot_from_bytes": "snapshot_file",
@@ -54,19 +61,24 @@ __all__ = [
     "Model",
     "OfficialBoard",
     "Ranking",
+    "Reference",
     "Scheme",
     "Snapshot",
     "__version__",
     "analyse",
     "analysis_json",
     "clean",
+    "find_reference",
+    "freeze",
     "get_scheme",
     "rank_models",
+    "read_reference",
     "read_snapshot",
     "register",
     "scheme_names",
     "snapshot_bytes",
     "snapshot_from_bytes",
+    "write_reference",
 ]
 
 
