@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, StateArray
 from ..board import Board
 from ..errors import BoardError, SchemeError
 from ..official import CellState
@@ -313,19 +313,24 @@ def get_scheme(name: str) -> Scheme:
 
 def fill_missing(board: Board, convention: Convention) -> Board:
     """Apply a rule for FAILED and NEVER; cells that are left out stay NaN."""
-    scores = np.array(board.scores)
-    missing = np.isnan(scores)
+    return replace(board, scores=filled(board.scores, board.states, convention))
+
+
+def filled(scores: FloatArray, states: StateArray, convention: Convention) -> FloatArray:
+    """Apply a rule for FAILED and NEVER to columns of scores, each by itself. Shapes (n, m), NaN where missing."""
+    values = np.array(scores)
+    missing = np.isnan(values)
     if convention == "zero":
-        scores[missing] = 0.0
+        values[missing] = 0.0
     elif convention == "attempted":
-        scores[missing & (board.states == CellState.FAILED)] = 0.0
+        values[missing & (states == CellState.FAILED)] = 0.0
     elif convention in ("worst", "mean"):
         empty = missing.all(axis=0)
-        known = np.where(empty, 0.0, scores)
+        known = np.where(empty, 0.0, values)
         # Just below the lowest, so that on ordinal scales a missing score also ranks below every score.
         fill = np.nanmin(known, axis=0) - 1e-6 if convention == "worst" else np.nanmean(known, axis=0)
-        scores = np.where(missing, fill, scores)
-    return replace(board, scores=scores)
+        values = np.where(missing, fill, values)
+    return values
 
 
 def rank_models(
