@@ -17,6 +17,7 @@ import typer
 
 from .cli_history import add_commands as add_history_commands
 from .cli_options import (
+    LOG_LINES,
     AsJson,
     AsOf,
     Domain,
@@ -75,11 +76,7 @@ def _global(
     ] = False,
 ) -> None:
     help_without_command(context)
-    if "--help" in context.args:
-        return
-    from .logs import configure_logs
-
-    configure_logs(verbose=verbose or log_json, as_json=log_json)
+    LOG_LINES.set("json" if log_json else "text" if verbose else "none")
 
 
 @app.command()

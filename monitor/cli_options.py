@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -63,6 +64,11 @@ Stored = Annotated[
 ]
 
 
+# What the options before a command's name ask for: none, text or json. Kept until the command runs, because setting
+# up the logs takes longer than printing its help.
+LOG_LINES: ContextVar[Literal["none", "text", "json"]] = ContextVar("log_lines", default="none")
+
+
 def command_group(text: str) -> typer.Typer:
     """A group of commands; without one of them it prints its help, to stderr, because nothing was done."""
     group = typer.Typer(help=text, invoke_without_command=True)
@@ -83,8 +89,11 @@ def now() -> datetime:
 
 
 def settings_from(**options: Any) -> Settings:
-    """Settings with the options that were given."""
+    """Settings with the options that were given; from here on, what happens is logged as was asked for."""
     from .config import load_settings
+    from .logs import configure_logs
+
+    configure_logs(verbose=LOG_LINES.get() != "none", as_json=LOG_LINES.get() == "json")
 
     return load_settings(**options)
 

@@ -17,7 +17,7 @@ from brainalign_plugin import __version__
 
 from .config import changed_settings
 from .errors import BodyTooLargeError, PayloadError, SourceError, StoreError
-from .sources import check_not_shrunken, pull, pull_file, shown_source
+from .sources import check_not_shrunken, payload_url, pull, pull_file, shown_source
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
@@ -124,8 +124,9 @@ def fetch(
         If the store cannot be written.
     """
     where = settings.base_url if source is None else source
+    live = where.lower().startswith(("http://", "https://"))
     # An address may hold a password, which has no place in logs and in the store.
-    name = shown_source(where)
+    name = shown_source(payload_url(where, settings.domain) if live else where)
     started = clock()
     try:
         with stage(f"fetching {name}"):
@@ -139,7 +140,6 @@ def fetch(
                 attempts=settings.attempts,
                 max_bytes=settings.max_body_bytes,
             )
-        live = where.lower().startswith(("http://", "https://"))
         check_not_shrunken(pulled, _models_before(store, pulled.snapshot, live))
     except SourceError as failure:
         _record_failure(store, failure, name, settings.domain, started)
