@@ -1,0 +1,220 @@
+"""The commands as a user meets them: help, terminals, logs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainalign_monitor import cli
+from tests.commands import brainalign, brainalign_process, documented_table, environment
+from tests.conftest import ROOT
+from tests.local_site import local_site
+from tests.monitor.sources.samples import body_of, document
+
+
+def names(group: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    found = {(*path, c.name or c.callback.__name__.replace("_", "-")) for c in group.registered_commands}
+    for inner in group.registered_groups:
+        found |= names(inner.typer_instance, (*path, inner.name))
+    return found
+
+
+COMMANDS = sorted(names(cli.app))
+
+
+def test_every_command_is_documented():
+    documented = {tuple(row[0].strip("`").split()[1:]) for row in documented_table("# Commands")}
+    assert documented == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [(), ("snapshots",), ("reference",), *COMMANDS], ids=" ".join)
+def test_help_answers(command):
+    ended = brainalign(*command, "--help").succeeded()
+    assert (
+        ended.out.startswith(f"Usage: {' '.join(('', *command)).strip()}") or " ".join(command) in ended.out
+    )
+    assert "\x1b" not in ended.out
+
+
+HEAVY = (
+    *("numpy", "pandas", "scipy", "altair", "vl_convert", "sqlalchemy", "alembic", "httpx", "rich", "jinja2"),
+    *("stamina", "structlog", "joblib", "platformdirs", "pydantic_settings", "brainscore_vision", "torch"),
+)
+
+
+def loaded_by_help(*commands: tuple[str, ...]) -> set[str]:
+    """Top-level modules that the help of these commands loads in a fresh interpreter."""
+    script = (
+        "import sys, io, contextlib\n"
+        "from brainalign_monitor.cli import main\n"
+        f"for command in {[list(command) for command in commands]!r}:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
+        "        assert main([*command, '--help']) == 0\n"
+        "    assert 'Usage' in out.getvalue()\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(done.stdout.split())
+
+
+def test_help_loads_nothing_heavy():
+    assert loaded_by_help(()) & {*HEAVY, "pydantic"} == set()
+    # Releases of typer use pydantic by themselves for the options before a command's name.
+    assert loaded_by_help(*COMMANDS) & set(HEAVY) == set()
+
+
+def test_the_version_is_printed():
+    assert re.fullmatch(r"brainalign \d+\.\d+\.\d+\n", brainalign("--version").succeeded().out)
+
+
+@pytest.mark.parametrize("command", [(), ("snapshots",), ("reference",)], ids=" ".join)
+def test_no_command_is_wrong_usage_and_shows_help(command):
+    ended = brainalign(*command)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith("Usage:")
+
+
+def on_a_terminal(*arguments: object, **settings: object) -> tuple[int, str]:
+    """Exit code of a command whose three streams are a terminal, and what the terminal was sent."""
+    process, terminal = pty.fork()
+    if process == 0:
+        try:
+            command = [sys.executable, "-m", "brainalign_monitor", *map(str, arguments)]
+            os.execve(sys.executable, command, environment(**settings) | {"TERM": "xterm", "COLUMNS": "120"})
+        finally:
+            os._exit(99)
+    sent = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # how Linux says that the other side is gone
+            break
+        if not piece:
+            break
+        sent += piece
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), sent.decode()
+
+
+def test_progress_is_shown_on_a_terminal_only(stored):
+    code, sent = on_a_terminal("analyze", "latest", home=stored)
+    assert code == 0
+    assert sent.index("analysing") < sent.index("━") < sent.index("mean rank correlation")
+    ended = brainalign_process("analyze", "latest", home=stored).succeeded()
+    assert "analysing" not in ended.out
+    assert "mean rank correlation" in ended.out
+
+
+def test_every_stage_is_shown(small, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(cli, "stage", lambda text: shown.append(text) or nullcontext())
+    brainalign("run", "--source", small, home=tmp_path / "home").succeeded()
+    assert shown == [f"fetching {small}", "storing", "analysing", "writing the report"]
+
+
+HOSTILE = (
+    "\x1b[2J\x1b]0;owned\x07",
+    "two\nlines\rand\ttabs",
+    "\u202egnp.exe\u202c",
+    "\u2066isolated\u2069",
+    "c1 \x9b31m",
+    "[bold red]markup[/] :skull:",
+    "zero\u200bwidth",
+)
+
+
+def test_names_cannot_drive_a_terminal(tmp_path):
+    board = document(len(HOSTILE))
+    for model, name in zip(board["models"], HOSTILE, strict=True):
+        model["name"] = name
+    board["models"][0]["scores"]["Cid2022-i2n"][0]["value"] = "\x1b[2J"
+    board["models"][1]["scores"]["\x1b[31mno such\u202e"] = []
+    path = tmp_path / "board.json"
+    path.write_bytes(body_of(board))
+    home = tmp_path / "home"
+    outputs = [
+        brainalign("run", "--source", path, home=home),
+        brainalign("analyze", path),
+        brainalign("analyze", "1", home=home),
+        brainalign("snapshots", "show", home=home),
+        brainalign("snapshots", "show", "--json", home=home),
+        brainalign("snapshots", "list", home=home),
+        brainalign("run", "--source", path, "--json", home=home),
+    ]
+    for ended in outputs:
+        assert ended.code == 0, ended
+        for line in (ended.out + ended.err).split("\n"):
+            assert line.isprintable(), repr(line)
+    analysed = outputs[1].out
+    assert "[bold red]markup[/] :skull:" in analysed, "a name is no markup"
+    assert sum("lines" in line for line in analysed.splitlines()) == 1
+    assert "set aside: model 1" in outputs[1].err
+
+
+def test_a_message_cannot_drive_a_terminal(tmp_path):
+    path = tmp_path / "\x1b[2Jboard\u202e.json"
+    board = document(4)
+    board["benchmarks"][0]["\x1b[31m"] = board["benchmarks"][0].pop("type_id")
+    path.write_bytes(body_of(board))
+    for arguments in (("fetch", path), ("-v", "fetch", path), ("--log-json", "fetch", path)):
+        ended = brainalign(*arguments, home=tmp_path / "home")
+        assert ended.code == 5
+        for line in ended.err.split("\n"):
+            assert line.isprintable(), repr(line)
+
+
+def test_a_locale_without_dashes_prints_all_the_same(stored):
+    ended = brainalign_process("analyze", "latest", home=stored, variables={"PYTHONIOENCODING": "ascii"})
+    assert "4 models \\xd7 3 benchmarks" in ended.succeeded().out
+
+
+def test_a_verbose_run_says_what_it_does(small, tmp_path):
+    ended = brainalign("-v", "run", "--source", small, home=tmp_path / "home")
+    assert ended.code == 0
+    assert [word for word in ("stored", "reported") if word in ended.err] == ["stored", "reported"]
+    ended = brainalign("--log-json", "run", "--source", small, home=tmp_path / "home")
+    (line,) = map(json.loads, ended.err.splitlines())
+    assert (line["event"], line["level"], line["snapshot"]) == ("unchanged", "info", 1)
+
+
+def test_a_password_in_an_address_is_written_nowhere(stored):
+    body = body_of(document(5))
+    with local_site(body) as site:
+        secret = site.url.replace("http://", "http://user:secret@")
+        told = [
+            brainalign("-v", "run", "--source", secret, home=stored),
+            brainalign("run", "--json", home=stored, base_url=secret),
+            brainalign("snapshots", "show", home=stored),
+        ]
+        site.serve(b"nonsense")
+        told.append(brainalign("-v", "run", "--source", secret, home=stored))
+        site.serve(b"", status=500)
+        told.append(brainalign("-v", "run", home=stored, base_url=secret, attempts=1))
+    assert [ended.code for ended in told] == [0, 0, 0, 5, 4]
+    assert not [ended for ended in told if "secret" in ended.out + ended.err]
+    for path in stored.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            packed = data.startswith(b"\x1f\x8b")
+            assert b"secret" not in (gzip.decompress(data) if packed else data), path
+
+
+def test_the_module_is_the_command(stored):
+    ended = brainalign_process("snapshots", "list", "--json", home=stored).succeeded()
+    assert [info["id"] for info in ended.json] == [1]
+    script = Path(sys.executable).with_name("brainalign")
+    if script.exists():
+        done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout == brainalign("--version").out

@@ -1,0 +1,222 @@
+"""``run`` against a site that serves one payload after the other, and what ``analyze`` says of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainalign_plugin import read_snapshot
+from tests.commands import brainalign, brainalign_process, documented_table, stored_state
+from tests.monitor.conftest import DATES
+from tests.monitor.sources.samples import body_of, document
+
+
+def test_seven_payloads_are_seven_snapshots_with_a_report_each(watched):
+    for number, (day, ended) in enumerate(zip(DATES, watched.runs, strict=True), start=1):
+        ended.succeeded()
+        first, second = ended.out.splitlines()
+        assert first.startswith(f"stored snapshot {number}: vision as of {day}, ")
+        report = Path(second.removeprefix("report: "))
+        assert report.read_text().startswith("<!doctype html>")
+        assert report.parent == watched.home / "reports/vision"
+        assert watched.reports[number - 1][number - 1 :] == [report], "one more than before"
+        assert report.name.startswith(day)
+    assert [path for path, _ in watched.site.visits[:7]] == ["/vision/compare/data/"] * 7
+    listed = brainalign("snapshots", "list", "--json", home=watched.home).succeeded().json
+    assert [info["as_of"][:10] for info in listed] == list(DATES)
+    assert [info["models"] for info in listed] == [144, 160, 220, 255, 271, 279, 281]
+
+
+def test_an_eighth_pull_of_the_same_body_adds_nothing(watched):
+    before = stored_state(watched.home)
+    watched.site.serve(watched.bodies[-1])
+    ended = brainalign_process("run", home=watched.home, base_url=watched.site.url).succeeded()
+    assert stored_state(watched.home) == before, "rows, bodies and reports, with the times of the files"
+    assert sum(name.startswith("bodies") for name in before["files"]) == 7
+    assert ended.out.splitlines()[0] == "no news: this is snapshot 7, vision as of 2024-01-01"
+    assert ended.out.splitlines()[1].endswith("(as it was)")
+    again = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).succeeded().json
+    assert (again["news"], again["snapshot"], again["report_written"]) == (False, 7, False)
+    assert stored_state(watched.home) == before
+
+
+def test_every_field_of_run_json_is_documented(watched):
+    watched.site.serve(watched.bodies[-1])
+    record = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).json
+    documented = [(row[0].strip("`"), row[1]) for row in documented_table("## `run --json`")]
+    assert [(name, json_type(value)) for name, value in record.items()] == documented
+
+
+# From the table of published figures: models, dropped, complete models × leaves, mean rho, share below zero,
+# R² of behaviour and of the neural part, sd of the neural part and of behaviour.
+RIDGE, OST, PLS = "Igustibagus2024-ridge", "Kar2019-ost", "Rajalingham2020.IT-pls"
+FIGURES = {
+    "2022-07-01": (220, {RIDGE, OST}, 54, 51, 0.2071, 0.2306, 0.9528, 0.3492, 0.0181, 0.0673),
+    "2023-07-01": (271, {RIDGE, OST, PLS}, 128, 50, 0.1758, 0.2849, 0.9622, 0.2720, 0.0229, 0.1007),
+    "2024-01-01": (281, {OST, PLS}, 83, 51, 0.1867, 0.2620, 0.9456, 0.4564, 0.0262, 0.0829),
+}
+
+
+def figures(record: dict[str, Any]) -> tuple[Any, ...]:
+    cleaning, spread, explained = (record[name] for name in ("cleaning", "spread", "explained_variance"))
+    numbers = (
+        record["agreement"]["mean"],
+        record["agreement"]["negative_share"],
+        explained["behavior_vision"],
+        explained["neural_vision"],
+        spread["neural_vision"]["sd"],
+        spread["behavior_vision"]["sd"],
+    )
+    return (
+        record["snapshot"]["models"],
+        set(cleaning["dropped_benchmarks"]),
+        cleaning["models"],
+        cleaning["benchmarks"],
+        *(round(number, 4) for number in numbers),
+    )
+
+
+@pytest.mark.parametrize("day", FIGURES)
+def test_analyze_prints_the_published_figures(watched, day):
+    record = brainalign("analyze", str(DATES.index(day) + 1), "--json", home=watched.home).succeeded().json
+    assert figures(record) == FIGURES[day]
+    assert record["snapshot"]["official_max_abs_diff"] < 0.001
+    assert len(record["official"]) == record["snapshot"]["models"]
+
+
+def test_a_snapshot_is_found_by_file_number_hash_and_latest(watched, shared_site, tmp_path):
+    packed = shared_site / f"compare-data-{DATES[-1]}.json.gz"
+    plain = tmp_path / "plain.json"
+    plain.write_bytes(watched.bodies[-1])
+    sha256 = brainalign("snapshots", "show", "--json", home=watched.home).json["sha256"]
+    exported = tmp_path / "latest.snapshot.json.gz"
+    brainalign("snapshots", "export", "latest", "-o", exported, home=watched.home).succeeded()
+    # In an empty home: a file needs no store.
+    empty = tmp_path / "empty"
+    outputs = [
+        brainalign("analyze", wanted, "--json", home=home).succeeded().json
+        for wanted, home in (
+            ("7", watched.home),
+            (sha256, watched.home),
+            (sha256[:6].upper(), watched.home),
+            ("latest", watched.home),
+            (plain, empty),
+            (exported, empty),
+            (packed, empty),
+        )
+    ]
+    assert not empty.exists(), "looking makes no store"
+    assert all(output == outputs[0] for output in outputs[1:-1])
+    # The hash is that of the body as received, and the file is packed.
+    outputs[-1]["snapshot"]["sha256"] = outputs[0]["snapshot"]["sha256"]
+    assert outputs[-1] == outputs[0]
+    assert len(read_snapshot(exported).models) == 281
+
+
+def test_as_of_reconstructs_an_earlier_board(watched, shared_site):
+    now = brainalign("analyze", "latest", "--json", home=watched.home).json
+    then = (
+        brainalign("analyze", "latest", "--as-of", "2022-07-01", "--json", home=watched.home).succeeded().json
+    )
+    assert now["snapshot"]["official_max_abs_diff"] is not None
+    assert then["snapshot"]["official_max_abs_diff"] is None, "nothing is published for a reconstructed board"
+    assert then["snapshot"]["as_of"] == "2022-07-01T00:00:00+00:00"
+    observed = brainalign("analyze", "3", "--json", home=watched.home).json
+    assert figures(then)[1:] == figures(observed)[1:] == FIGURES["2022-07-01"][1:]
+    text = brainalign("analyze", "latest", "--as-of", "2022-07-01", home=watched.home).succeeded().out
+    assert "vision as of 2022-07-01" in text
+    assert "reconstructed" in text
+
+
+def test_max_missing_decides_what_is_dropped(watched):
+    record = brainalign("analyze", "latest", "--json", "--max-missing", "0.9", home=watched.home).json
+    assert record["cleaning"]["max_missing"] == 0.9
+    assert len(record["cleaning"]["dropped_benchmarks"]) < 2
+
+
+def json_type(value: object) -> str:
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+    return kinds[type(value)]
+
+
+def paths(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted path and value of everything in a record; the ids of models become one path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            name = "<model id>" if re.fullmatch(r"[0-9]+", key) else key
+            yield from paths(inner, f"{prefix}.{name}" if prefix else name)
+    else:
+        yield prefix, value
+
+
+def allowed(text: str) -> set[str]:
+    """JSON types that a documented type stands for; an integer is a number."""
+    words = set(text.split(" or "))
+    return words | ({"integer"} if "number" in words else set())
+
+
+@pytest.mark.parametrize("which", ["real", "small", "nothing left"])
+def test_analyze_json_is_what_is_documented(which, request, small, tmp_path):
+    documented = {row[0].strip("`"): row[1] for row in documented_table("## `analyze --json`")}
+    if which == "real":
+        watched = request.getfixturevalue("watched")
+        record = brainalign("analyze", "latest", "--json", home=watched.home).succeeded().json
+    elif which == "small":
+        record = brainalign("analyze", small, "--json").succeeded().json
+    else:
+        # Nobody had been scored by then: everything is unknown, nothing is NaN.
+        record = brainalign("analyze", small, "--json", "--as-of", "2000-01-01").succeeded().json
+    found = list(paths(record))
+    assert {path for path, _ in found} - documented.keys() == set()
+    missing = documented.keys() - {path for path, _ in found}
+    assert all("<model id>" in path for path in missing)
+    assert not missing or which == "nothing left"
+    assert [path for path in documented if path not in missing] == list(
+        dict.fromkeys(path for path, _ in found)
+    )
+    for path, value in found:
+        if documented[path] == "array of strings":
+            assert all(isinstance(item, str) for item in value), path
+        else:
+            assert json_type(value) in allowed(documented[path]), (path, value)
+    assert which != "nothing left" or record["agreement"]["mean"] is None
+
+
+def test_analyze_prints_text_for_people(stored):
+    out = brainalign("analyze", "latest", home=stored).succeeded().out
+    assert "vision as of 2024-01-01: 4 models × 3 benchmarks; cleaned 4 × 3" in out
+    assert "mean rank correlation" in out
+    assert "model 4" in out
+
+
+def test_cells_that_cannot_be_read_are_named_on_stderr(tmp_path):
+    board = document(4)
+    board["models"][0]["scores"]["Cid2022-i2n"][0]["value"] = "n/a"
+    path = tmp_path / "board.json"
+    path.write_bytes(body_of(board))
+    ended = brainalign("analyze", path, "--json")
+    assert ended.code == 0
+    assert ended.json["snapshot"]["states"] == {"SCORED": 11, "FAILED": 0, "NEVER": 1}
+    assert re.fullmatch(r"set aside: model 1 \(model 1\) on Cid2022-i2n: .*n/a.*\n", ended.err)
+    # A run reports them among its results: it is a success.
+    ended = brainalign("run", "--source", path, home=tmp_path / "home").succeeded()
+    assert "set aside: model 1 (model 1) on Cid2022-i2n" in ended.out
+    shown = brainalign("snapshots", "show", "--json", home=tmp_path / "home").json
+    assert [(cell["model_id"], cell["benchmark"]) for cell in shown["set_aside"]] == [(1, "Cid2022-i2n")]
+    assert "set aside: model 1" in brainalign("snapshots", "show", home=tmp_path / "home").out
+    assert brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["set_aside"] == 1
+
+
+def test_many_bad_cells_do_not_hide_the_rest(tmp_path):
+    board = document(60)
+    for model in board["models"]:
+        model["scores"]["Cid2022-i2n"][0]["value"] = "n/a"
+    path = tmp_path / "board.json"
+    path.write_bytes(body_of(board))
+    lines = brainalign("analyze", path).err.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "set aside: 40 more cells"

@@ -1,0 +1,335 @@
+"""Settings: which source wins, what is refused and how, and that each one does something."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from brainalign_monitor.config import CONFIG_NAME, Settings, changed_settings, load_settings
+from brainalign_monitor.errors import ConfigError
+from tests.commands import brainalign, documented_table
+from tests.conftest import ROOT
+from tests.local_site import LocalSite, local_site
+from tests.monitor.sources.samples import body_of, document
+
+# Each setting but home: a value that is not the default, and how it is written in TOML.
+OTHER = {
+    "domain": ("language", '"language"'),
+    "base_url": ("https://mirror.test", '"https://mirror.test"'),
+    "contact": ("me@lab.test", '"me@lab.test"'),
+    "timeout_seconds": (1.5, "1.5"),
+    "deadline_seconds": (2.5, "2.5"),
+    "attempts": (2, "2"),
+    "max_body_bytes": (5000, "5000"),
+    "max_missing": (0.25, "0.25"),
+    "min_overlap": (3, "3"),
+}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home folder, named by the environment, which holds no other setting."""
+    monkeypatch.setenv("BRAINALIGN_HOME", str(tmp_path))
+    return tmp_path
+
+
+def write(home: Path, text: str | bytes) -> None:
+    (home / CONFIG_NAME).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def refusal(**options: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(**options)
+    return str(caught.value)
+
+
+def default(field: FieldInfo) -> object:
+    return field.get_default(call_default_factory=True)
+
+
+def test_every_setting_is_tried_here():
+    assert OTHER.keys() == Settings.model_fields.keys() - {"home"}
+    assert all(default(Settings.model_fields[name]) != value for name, (value, _) in OTHER.items())
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_option_beats_environment_beats_file_beats_default(home, monkeypatch, name):
+    value, toml = OTHER[name]
+    standard = default(Settings.model_fields[name])
+    assert getattr(load_settings(), name) == standard
+    write(home, f"{name} = {toml}\n")
+    assert getattr(load_settings(), name) == value
+    monkeypatch.setenv(f"BRAINALIGN_{name.upper()}", str(standard or "a"))
+    assert getattr(load_settings(), name) == (standard or "a")
+    assert getattr(load_settings(**{name: value}), name) == value
+    assert getattr(load_settings(**{name: None}), name) == (standard or "a"), "None is not given"
+
+
+def test_home_comes_from_the_option_the_environment_or_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_HOME", str(tmp_path / "variable"))
+    assert load_settings().home == tmp_path / "variable"
+    assert load_settings(home=tmp_path / "option").home == tmp_path / "option"
+    monkeypatch.delenv("BRAINALIGN_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert load_settings().home == tmp_path / "data/brainalign"
+
+
+def test_the_file_of_the_home_in_use_is_read(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, f'contact = "{name}"\n')
+    monkeypatch.setenv("BRAINALIGN_HOME", str(tmp_path / "a"))
+    assert load_settings().contact == "a"
+    assert load_settings(home=tmp_path / "b").contact == "b"
+
+
+def test_a_tilde_is_the_users_folder_also_where_no_shell_expands_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "state").mkdir()
+    write(tmp_path / "state", 'contact = "found"\n')
+    monkeypatch.setenv("BRAINALIGN_HOME", "~/state")
+    assert load_settings().home == tmp_path / "state"
+    assert load_settings().contact == "found"
+    assert "'~nobody-here/x' cannot be found" in refusal(home=Path("~nobody-here/x"))
+
+
+def test_a_relative_home_is_meant_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(home=Path("state")).home == tmp_path / "state"
+
+
+def test_an_empty_variable_counts_as_unset(home, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_DOMAIN", "")
+    assert load_settings().domain == "vision"
+    monkeypatch.setenv("BRAINALIGN_HOME", "")
+    assert load_settings().home != Path.cwd()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("max_missin = 0.3", "no setting 'max_missin' in brainalign.toml; did you mean max_missing?"),
+        ("zzz = 1", "no setting 'zzz' in brainalign.toml; known are attempts, base_url,"),
+        ("[report]\ncolour = 1", "no setting 'report'"),
+        ("a = 1\nb = 2", "(1 more are wrong)"),
+        (
+            'home = "/elsewhere"',
+            "sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME",
+        ),
+        ("max_missing =", "is not valid TOML: Invalid value"),
+        (b'contact = "\xff"', "is not UTF-8"),
+    ],
+)
+def test_a_wrong_file_is_refused(home, text, said):
+    write(home, text)
+    assert said in refusal()
+
+
+@pytest.mark.parametrize(
+    ("name", "toml", "said"),
+    [
+        ("domain", '"Vision"', "the setting domain is 'Vision': not one lower-case word"),
+        ("domain", '"vision/../x"', "not one lower-case word"),
+        ("domain", "5", "should be a valid string"),
+        ("base_url", '"brain-score.org"', "not an address such as https://www.brain-score.org"),
+        ("base_url", '"file:///etc/passwd"', "not an address"),
+        ("base_url", '"http://host:99999"', "not an address"),
+        ("base_url", '"https://"', "not an address"),
+        ("contact", '"(x)"', "printable ASCII"),
+        ("contact", '"a\\r\\nX-Header: b"', "printable ASCII"),
+        ("contact", f'"{"x" * 201}"', "up to 200"),
+        ("timeout_seconds", "0", "greater than or equal to 0.001"),
+        ("timeout_seconds", "nan", "finite"),
+        ("deadline_seconds", "inf", "finite"),
+        ("deadline_seconds", "-1", "greater than"),
+        ("attempts", "0", "greater than or equal to 1"),
+        ("attempts", "1000", "less than or equal to 20"),
+        ("max_body_bytes", "10", "greater than or equal to 1000"),
+        ("max_missing", "1.5", "less than or equal to 1"),
+        ("max_missing", '"half"', "the setting max_missing is 'half': input should be a valid number"),
+        ("min_overlap", "1", "greater than or equal to 2"),
+        ("min_overlap", "2.5", "valid integer"),
+    ],
+)
+def test_a_wrong_value_is_refused(home, name, toml, said):
+    write(home, f"{name} = {toml}\n")
+    message = refusal()
+    assert said in message
+    assert message.endswith("correct it in brainalign.toml")
+
+
+def test_a_refusal_says_where_the_value_came_from(home, monkeypatch):
+    assert refusal(max_missing=2.0).endswith("correct it in the option --max-missing")
+    monkeypatch.setenv("BRAINALIGN_MAX_MISSING", "2")
+    assert refusal().endswith("correct it in BRAINALIGN_MAX_MISSING")
+
+
+def test_a_password_is_not_repeated(home):
+    write(home, 'base_url = "ftp://user:secret@host/"\n')
+    assert "'ftp://***@host/'" in refusal()
+    assert "secret" not in refusal()
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name(home, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_DOMIAN", "language")
+    assert (
+        refusal()
+        == "the environment variable BRAINALIGN_DOMIAN is no setting; did you mean BRAINALIGN_DOMAIN?"
+    )
+
+
+def test_variables_of_the_tests_are_no_settings(home, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_REQUIRE", "browser")
+    monkeypatch.setenv("BRAINALIGN_SHARED", "/x")
+    load_settings()
+
+
+def test_a_folder_in_place_of_the_file_is_refused(home):
+    (home / CONFIG_NAME).mkdir()
+    assert "is not a file" in refusal()
+
+
+def test_a_file_that_may_not_be_read_is_refused(home, monkeypatch):
+    write(home, "attempts = 2\n")
+    real = Path.open
+
+    def forbidden(path: Path, *how: object, **more: object) -> object:
+        if path.name == CONFIG_NAME:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *how, **more)
+
+    # Root may read everything, so the refusal of the system is played.
+    monkeypatch.setattr(Path, "open", forbidden)
+    assert refusal().startswith(f"cannot read '{home / CONFIG_NAME}': Permission denied")
+
+
+def test_changed_settings_are_those_without_their_default(home):
+    settings = load_settings(max_missing=0.25)
+    assert changed_settings(settings, ("max_missing", "min_overlap")) == {"max_missing": 0.25}
+
+
+def test_every_setting_is_documented():
+    shown = {
+        row[0].strip("`"): row[1].strip("`")
+        for row in documented_table("# Configuration", "configuration.md")
+    }
+    standard = {name: str(default(field)) for name, field in Settings.model_fields.items()}
+    standard |= {
+        "home": shown["home"],
+        "max_body_bytes": f"{default(Settings.model_fields['max_body_bytes']):,}",
+    }
+    assert shown == standard
+
+
+# What follows asks for the effect of each setting at the far end: the server, the store, the analysis.
+
+
+@pytest.fixture
+def site():
+    with local_site(body_of(document(4))) as running:
+        yield running
+
+
+def fetched(site: LocalSite, home: Path, **settings: object):
+    return brainalign("fetch", home=home, **({"base_url": site.url, "attempts": 1} | settings))
+
+
+def test_contact_and_version_reach_the_server(site, tmp_path):
+    fetched(site, tmp_path, contact="https://lab.test/monitor").succeeded()
+    agent = site.visits[-1][1]["user-agent"]
+    assert agent.startswith("brainalign/")
+    assert "(+https://lab.test/monitor)" in agent
+
+
+def test_base_url_and_domain_make_the_path(site, tmp_path):
+    fetched(site, tmp_path).succeeded()
+    assert site.visits[-1][0] == "/vision/compare/data/"
+    language = site.answer.body.replace(b"_vision", b"_language").replace(b'"vision"', b'"language"')
+    site.serve(language)
+    fetched(site, tmp_path, domain="language").succeeded()
+    assert site.visits[-1][0] == "/language/compare/data/"
+    listed = brainalign("snapshots", "list", "--json", home=tmp_path).succeeded().json
+    assert sorted(info["domain"] for info in listed) == ["language", "vision"]
+    assert brainalign("snapshots", "show", "--json", home=tmp_path).json["domain"] == "vision"
+    assert (
+        brainalign("snapshots", "show", "--json", home=tmp_path, domain="language").json["domain"]
+        == "language"
+    )
+    option = brainalign("snapshots", "show", "--json", "--domain", "language", home=tmp_path)
+    assert option.json["domain"] == "language"
+
+
+def test_max_body_bytes_refuses(site, tmp_path):
+    ended = fetched(site, tmp_path, max_body_bytes=1000)
+    assert ended.code == 4
+    assert "more than 1000 bytes" in ended.problem
+    ended = brainalign("analyze", ROOT / "setup.cfg", home=tmp_path, max_body_bytes=1000)
+    assert ended.code == 4
+    assert "more than the cap of 1000" in ended.problem
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"deadline_seconds": 0.3, "timeout_seconds": 20}, "did not finish within 0.3 s"),
+        ({"deadline_seconds": 20, "timeout_seconds": 0.3}, "sent nothing for 0.3 s"),
+    ],
+)
+def test_deadline_and_timeout_cut(silent_address, tmp_path, settings, said):
+    ended = brainalign("fetch", home=tmp_path, base_url=silent_address, attempts=1, **settings)
+    assert ended.code == 4
+    assert said in ended.problem
+
+
+def test_attempts_are_made(site, tmp_path):
+    site.serve(b"", status=503)
+    ended = fetched(site, tmp_path, attempts=2)
+    assert ended.code == 4
+    assert "at try 2 of 2" in ended.problem
+    assert len(site.visits) == 2
+
+
+def test_thresholds_change_the_analysis(tmp_path):
+    board = document(6)
+    for model in board["models"][:2]:
+        model["scores"]["Cid2022-i2n"][0]["value"] = "X"
+    path = tmp_path / "board.json"
+    path.write_bytes(body_of(board))
+
+    def found(**settings: object):
+        return brainalign("analyze", path, "--json", home=tmp_path, **settings).succeeded().json
+
+    plain, strict = found(min_overlap=2), found(min_overlap=2, max_missing=0.3)
+    assert plain["cleaning"] == {"max_missing": 0.5, "dropped_benchmarks": [], "models": 4, "benchmarks": 3}
+    assert strict["cleaning"] == {
+        "max_missing": 0.3,
+        "dropped_benchmarks": ["Cid2022-i2n"],
+        "models": 6,
+        "benchmarks": 2,
+    }
+    assert plain["agreement"]["pairwise"]["pairs"] == 3
+    assert found(min_overlap=5)["agreement"]["pairwise"] | {"mean": None, "negative_share": None} == {
+        "mean": None,
+        "negative_share": None,
+        "pairs": 1,
+        "min_overlap": 5,
+    }
+    option = brainalign("analyze", path, "--json", "--max-missing", "0.3", home=tmp_path, max_missing=0.9)
+    assert option.json["cleaning"]["max_missing"] == 0.3
+
+
+def test_home_holds_all_state(site, tmp_path, monkeypatch):
+    working = tmp_path / "working"
+    working.mkdir()
+    monkeypatch.chdir(working)
+    home = tmp_path / "home"
+    brainalign("run", "--home", home, base_url=site.url, home=tmp_path / "not-this").succeeded()
+    assert {path.name for path in home.iterdir()} >= {"brainalign.sqlite", "bodies", "reports"}
+    assert list(working.iterdir()) == []
+    assert not (tmp_path / "not-this").exists()
+    assert not [name for name in os.environ if name == "BRAINALIGN_BASE_URL"], (
+        "the test left its settings behind"
+    )

@@ -1,0 +1,279 @@
+"""One run from end to end, with a clock of our own: what is compared, kept, named and printed for the next time."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shlex
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from brainalign_monitor import pipeline
+from brainalign_monitor.config import Settings, load_settings
+from brainalign_monitor.errors import ReportError, ShrunkenBoardError, StoreError, UnreachableError
+from brainalign_monitor.store import Outcome
+from brainalign_plugin import snapshot_bytes
+from brainalign_plugin.errors import InputError
+from tests.commands import brainalign
+from tests.local_site import local_site
+from tests.monitor.sources.samples import body_of, document
+
+NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(home=tmp_path / "home", attempts=1)
+
+
+def payload(
+    folder: Path, models: int = 4, day: str | None = "2024-01-01", first: int = 1, **more: object
+) -> Path:
+    """A payload as of a day, or without one, whose models have ids from ``first`` on."""
+    board = document(models) | more
+    for model in board["models"]:
+        model["id"] += first - 1
+    board["datetime_range"] = None if day is None else {"min": None, "max": f"{day}T00:00:00+00:00"}
+    path = folder / f"board-{len(list(folder.iterdir()))}.json"
+    path.write_bytes(body_of(board))
+    return path
+
+
+def fetch(settings: Settings, source: object, at: datetime = NOW) -> pipeline.Fetched:
+    with pipeline.open_home(settings) as store:
+        return pipeline.fetch(settings, store, str(source), lambda: at)
+
+
+def run(settings: Settings, source: object, at: datetime = NOW) -> pipeline.RunResult:
+    with pipeline.open_home(settings) as store:
+        return pipeline.run(settings, store, str(source), lambda: at)
+
+
+# What a board is compared with.
+
+
+def test_an_archive_is_read_in_any_order(settings, tmp_path):
+    boards = {"2024-01-01": 9, "2022-01-01": 3, "2023-01-01": 6, "2021-01-01": 1}
+    for day, models in boards.items():
+        assert fetch(settings, payload(tmp_path, models, day)).stored.new
+    found = pipeline.list_snapshots(settings, None)
+    assert [info.models for info in found] == [1, 3, 6, 9]
+
+
+def test_a_site_does_not_go_back_in_time(settings, tmp_path):
+    with local_site(payload(tmp_path, 9, "2024-01-01").read_bytes()) as site:
+        fetch(settings, site.url)
+        site.serve(payload(tmp_path, 3, "2022-01-01").read_bytes())
+        with pytest.raises(ShrunkenBoardError, match="lost 6 of the 9"):
+            fetch(settings, site.url)
+
+
+def test_a_later_board_is_compared_with_the_last_one_before_it(settings, tmp_path):
+    fetch(settings, payload(tmp_path, 9, "2022-01-01"))
+    fetch(settings, payload(tmp_path, 9, "2024-01-01"))
+    with pytest.raises(ShrunkenBoardError, match="lost 4 of the 9"):
+        fetch(settings, payload(tmp_path, 5, "2023-01-01"))
+    assert fetch(settings, payload(tmp_path, 6, "2023-01-01")).stored.new, "a third is not more than a third"
+
+
+def test_a_simulated_board_is_no_predecessor_of_a_real_one(settings, tmp_path):
+    fetch(settings, payload(tmp_path, 9, simulated=True))
+    assert fetch(settings, payload(tmp_path, 3, first=500)).stored.new
+
+
+def test_a_board_of_another_domain_is_no_predecessor(settings, tmp_path):
+    fetch(settings, payload(tmp_path, 9))
+    other = tmp_path / "language.json"
+    text = payload(tmp_path, 3, first=500).read_bytes()
+    other.write_bytes(text.replace(b"_vision", b"_language").replace(b'"vision"', b'"language"'))
+    assert fetch(settings, other).pull.snapshot.domain == "language"
+
+
+def test_an_exported_reconstruction_is_stored_beside_what_was_observed(settings, tmp_path):
+    fetched = fetch(settings, payload(tmp_path, 9, "2024-01-01"))
+    earlier = tmp_path / "earlier.snapshot.json.gz"
+    # Of a payload in which every cell was scored in June 2023.
+    earlier.write_bytes(snapshot_bytes(fetched.pull.snapshot.as_of(date(2023, 1, 1))))
+    assert fetch(settings, earlier).stored.new
+    result = run(settings, earlier)
+    assert result.report.name.startswith("2023-01-01-")
+    assert "-reconstructed" in result.report.name
+    (command,) = commands_in(result.report)
+    assert command.split()[:3] == ["brainalign", "report", "2"], "its hash is that of the observed snapshot"
+
+
+# What is noted of an attempt.
+
+
+def test_every_attempt_is_noted(settings, tmp_path):
+    good = payload(tmp_path)
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(b"nonsense")
+    with local_site() as site:
+        closed = site.url
+    fetch(settings, good, NOW)
+    fetch(settings, good, NOW + timedelta(days=1))
+    with pytest.raises(Exception, match="is not JSON"):
+        fetch(settings, bad, NOW + timedelta(days=2))
+    with pytest.raises(UnreachableError):
+        fetch(settings, closed, NOW + timedelta(days=3))
+    with pytest.raises(InputError):
+        fetch(settings, "gopher://host", NOW + timedelta(days=4))
+    with pipeline.open_home(settings) as store:
+        pulls = store.pulls()[::-1]
+    assert [pull.outcome for pull in pulls] == [
+        Outcome.STORED,
+        Outcome.UNCHANGED,
+        Outcome.REFUSED,
+        Outcome.FAILED,
+    ], "an address that cannot be one is no attempt"
+    assert [pull.at for pull in pulls] == [NOW + timedelta(days=day) for day in range(4)]
+    assert [pull.source for pull in pulls[2:]] == [str(bad), f"{closed}/vision/compare/data/"]
+    assert "is not JSON" in pulls[2].message
+
+
+def test_a_body_that_cannot_be_kept_names_both_failures(settings, tmp_path):
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(b"nonsense")
+    settings.home.mkdir()
+    (settings.home / "refused").write_text("in the way")
+    with pytest.raises(StoreError, match=r"cannot write .*refused.*meant to be noted was: .*is not JSON"):
+        fetch(settings, bad)
+
+
+def test_a_payload_without_a_date_is_of_the_moment_it_came(settings, tmp_path):
+    fetched = fetch(settings, payload(tmp_path, day=None), NOW)
+    assert fetched.pull.snapshot.as_of_time == NOW
+
+
+# Reports: when they are written, what they are called, and how to make them again.
+
+
+def commands_in(report: Path) -> list[str]:
+    """The commands that a report names for making it again."""
+    section = report.read_text().split('id="reproduce"', 1)[1]
+    return [html.unescape(found) for found in re.findall(r"<pre[^>]*><code>(.*?)</code>", section, re.DOTALL)]
+
+
+def scrubbed(report: Path) -> str:
+    """A report without the time at which it was made."""
+    text, count = re.subn(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", report.read_text())
+    assert count == 1
+    return text
+
+
+def test_no_news_leaves_the_report_and_a_lost_one_is_made_again(settings, tmp_path):
+    source = payload(tmp_path)
+    first = run(settings, source)
+    assert (first.fetched.stored.new, first.wrote_report) == (True, True)
+    written = first.report.stat().st_mtime_ns
+    second = run(settings, source, NOW + timedelta(days=1))
+    assert (second.fetched.stored.new, second.wrote_report, second.report) == (False, False, first.report)
+    assert first.report.stat().st_mtime_ns == written
+    first.report.unlink()
+    assert run(settings, source).wrote_report
+
+
+def test_a_run_stopped_before_its_report_is_finished_by_the_next(settings, tmp_path, monkeypatch):
+    def stopped(*_: object, **__: object) -> None:
+        raise ReportError("no room")
+
+    source = payload(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "write_snapshot_report", stopped)
+        with pytest.raises(ReportError):
+            run(settings, source)
+    result = run(settings, source)
+    assert (result.fetched.stored.new, result.wrote_report) == (False, True)
+
+
+def test_other_thresholds_are_another_report(settings, tmp_path):
+    source = payload(tmp_path)
+    names = [
+        run(settings.model_copy(update=update), source).report.name
+        for update in ({}, {"max_missing": 0.25}, {"max_missing": 0.25, "min_overlap": 3})
+    ]
+    stem = names[0].removesuffix(".html")
+    assert re.fullmatch(r"2024-01-01-[0-9a-f]{12}", stem)
+    assert names[1:] == [f"{stem}-max_missing-0.25.html", f"{stem}-max_missing-0.25-min_overlap-3.html"]
+
+
+def test_equal_runs_give_equal_reports(settings, tmp_path):
+    source = payload(tmp_path)
+    other = settings.model_copy(update={"home": tmp_path / "other"})
+    texts = [run(one, source).report.read_text() for one in (settings, other)]
+    assert texts[0] == texts[1].replace(str(other.home), str(settings.home))
+
+
+@pytest.mark.parametrize("update", [{}, {"max_missing": 0.25, "min_overlap": 3}])
+def test_the_command_in_a_report_makes_it_again(settings, tmp_path, monkeypatch, update):
+    board = document(6)
+    for model in board["models"][:2]:
+        model["scores"]["Cid2022-i2n"][0]["value"] = "X"
+    source = tmp_path / "board.json"
+    source.write_bytes(body_of(board))
+    original = run(settings.model_copy(update=update), source).report
+    (command,) = commands_in(original)
+    monkeypatch.chdir(tmp_path)
+    assert scrubbed(again(command)) == scrubbed(original)
+
+
+def again(command: str) -> Path:
+    """Run a command line as it is printed, variables before it and all, and return the file that it names."""
+    words = shlex.split(command)
+    start = words.index("brainalign")
+    variables = dict(word.removeprefix("BRAINALIGN_").lower().split("=") for word in words[:start])
+    brainalign(*words[start + 1 :], **variables).succeeded()
+    return Path(words[words.index("--output") + 1])
+
+
+def test_the_command_of_a_report_of_a_file_makes_it_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = payload(tmp_path, 6)
+    brainalign("report", source, "--as-of", "2023-12-01", "-o", "first report.html").succeeded()
+    (command,) = commands_in(tmp_path / "first report.html")
+    text = scrubbed(tmp_path / "first report.html")
+    assert shlex.split(command)[:5] == ["brainalign", "report", str(source), "--as-of", "2023-12-01"]
+    (tmp_path / "first report.html").unlink()
+    assert scrubbed(again(command)) == text
+
+
+def test_the_report_names_what_its_numbers_rest_on(settings, tmp_path):
+    text = run(settings, payload(tmp_path)).report.read_text()
+    for library in ("numpy", "pandas", "scipy"):
+        assert re.search(rf"<dt>{library}</dt><dd><bdi>\d+\.\d+", text), library
+
+
+def test_a_report_as_of_a_day_is_that_of_the_reconstructed_board(settings, tmp_path):
+    source = payload(tmp_path, 6)
+    found = pipeline.find_snapshot(settings, str(source), NOW)
+    day = date(2023, 12, 1)
+    board = replace(found, snapshot=found.snapshot.as_of(day))
+    one = pipeline.write_snapshot_report(settings, found, tmp_path / "1.html", lambda: NOW, "c", as_of=day)
+    two = pipeline.write_snapshot_report(settings, board, tmp_path / "2.html", lambda: NOW, "c")
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_file_is_preferred_to_a_number(settings, tmp_path, monkeypatch):
+    fetch(settings, payload(tmp_path, 4))
+    monkeypatch.chdir(tmp_path)
+    assert len(pipeline.find_snapshot(settings, "1", NOW).snapshot.models) == 4
+    payload(tmp_path, 7).rename("1")
+    assert len(pipeline.find_snapshot(settings, "1", NOW).snapshot.models) == 7
+
+
+def test_a_stored_snapshot_remembers_what_was_set_aside(settings, tmp_path):
+    board = document(4)
+    board["models"][0]["scores"]["Cid2022-i2n"][0]["value"] = "n/a"
+    source = tmp_path / "board.json"
+    source.write_bytes(body_of(board))
+    result = run(settings, source)
+    found = pipeline.find_snapshot(settings, "latest", NOW)
+    assert [cell.benchmark for cell in found.set_aside] == ["Cid2022-i2n"]
+    assert "n/a" in result.report.read_text()
+    source.write_text(json.dumps(board, indent=1))
+    assert not fetch(settings, source).stored.new, "the same content in another body"
