@@ -80,6 +80,10 @@ test-brainscore: $(SETUP) ## pytest beside brainscore-vision
 test-base: $(BASE) ## pytest with the newest numpy and pandas
 	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest
 
+.PHONY: causes
+causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes)
+	.venv/bin/python -m tests.monitor.history.planted 200
+
 .PHONY: clean
 clean: ## remove what checks and builds leave behind, but not the environments
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .cli_options import AsJson, Domain, Given, Home, MaxMissing, print_json, settings_from
 
 if TYPE_CHECKING:
+    from brainalign_plugin.snapshot import Snapshot
+
     from .history.attribution import Attribution
 
 
@@ -19,9 +21,16 @@ def diff(
     home: Home = None,
     domain: Domain = None,
     max_missing: MaxMissing = None,
+    model: Annotated[
+        int | None,
+        typer.Option(help="Say why the rank of the model with this id moved instead.", metavar="ID"),
+    ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what changed between two snapshots, and what moved each headline figure."""
+    """Say what changed between two snapshots, and what moved each headline figure or a model's rank."""
     from . import console, pipeline
     from .history.attribution import attribute, attribution_in_words
     from .history.changes import changes_in_words, changes_json, compare
@@ -30,6 +39,11 @@ def diff(
     now = datetime.now(UTC)
     before = pipeline.find_snapshot(settings, earlier, now).snapshot
     after = pipeline.find_snapshot(settings, later, now).snapshot
+    if model is not None:
+        _rank_move(before, after, model, scheme or "HIER", as_json)
+        return
+    if scheme is not None:
+        raise typer.BadParameter("a scheme ranks a model: give --model ID too", param_hint="--scheme")
     changes = compare(before, after)
     found = attribute(before.board(), after.board(), settings.max_missing)
     if as_json:
@@ -41,6 +55,29 @@ def diff(
         to.print(console.printable(line))
     for figure in found.later:
         to.print(console.printable(attribution_in_words(found, figure)))
+
+
+def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_json: bool) -> None:
+    from . import console
+    from .history.changes import check_one_domain
+    from .history.rank_moves import attribute_rank, rank_move_in_words
+
+    check_one_domain(before, after)
+    move = attribute_rank(before.board(), after.board(), model, scheme)
+    if as_json:
+        record = attribution_json(move.found)["rank"]
+        print_json(
+            {
+                "schema": 1,
+                "model": {"id": move.model.id, "name": move.model.name},
+                "scheme": move.scheme,
+                **record,
+                "never_ran": list(move.never_ran),
+                "own_cells": list(move.own_cells),
+            }
+        )
+        return
+    console.out().print(console.printable(rank_move_in_words(move)))
 
 
 def attribution_json(found: Attribution) -> dict[str, Any]:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from brainalign_plugin.board import Board
-from brainalign_plugin.cleaning import clean
 from brainalign_plugin.tree import Benchmark, BenchmarkTree
 
-from .figures import Evaluate, headline_figures
+from .figures import Evaluate, cleaned, headline_figures
 
 NEW_BENCHMARKS = "new_benchmarks"
 NEW_MODELS = "new_models"
@@ -74,8 +73,11 @@ class Attribution:
 
 @dataclass(frozen=True, eq=False)
 class _Game:
+    """Two boards and what differs; on the boards between models are complete cases, or all that have a score."""
+
     earlier: Board
     later: Board
+    complete_cases: bool
     new_leaves: frozenset[str]
     removed_leaves: frozenset[str]
     new_models: frozenset[int]
@@ -89,6 +91,8 @@ def attribute(
 ) -> Attribution:
     """Split the change of every figure between two uncleaned boards of one domain.
 
+    A leaf without any score is on neither board: a benchmark arrives with its first score.
+
     Parameters
     ----------
     earlier, later : Board
@@ -98,7 +102,32 @@ def attribute(
     evaluate : callable
         From a complete board to its figures.
     """
-    game = _game(earlier, later, max_missing)
+    before, after = (frozenset(cleaned(board, max_missing).leaves) for board in (earlier, later))
+    return _attribute(_game(earlier, later, before, after, complete_cases=True), evaluate)
+
+
+def attribute_uncleaned(earlier: Board, later: Board, evaluate: Evaluate) -> Attribution:
+    """Split the change of figures of boards with missing scores: nothing is cleaned, so nothing is due to cleaning.
+
+    Leaves and models without any score are left out.
+
+    Parameters
+    ----------
+    earlier, later : Board
+        As ``Snapshot.board()`` gives them.
+    evaluate : callable
+        From a board with missing scores to its figures.
+    """
+    first, last = (board.take(columns=_positions(board, _scored(board))) for board in (earlier, later))
+    game = _game(first, last, frozenset(first.leaves), frozenset(last.leaves), complete_cases=False)
+    return _attribute(game, evaluate)
+
+
+def _positions(board: Board, leaves: frozenset[str]) -> list[int]:
+    return [j for j, leaf in enumerate(board.leaves) if leaf in leaves]
+
+
+def _attribute(game: _Game, evaluate: Evaluate) -> Attribution:
     actors = _actors(game)
     active = tuple(player for player in PLAYERS if _is_active(player, actors))
     values = {subset: evaluate(_board(game, subset)) for subset in _subsets(active)}
@@ -133,17 +162,24 @@ def _scored(board: Board) -> frozenset[str]:
     return frozenset(leaf for leaf, any_score in zip(board.leaves, some.tolist(), strict=True) if any_score)
 
 
-def _game(earlier: Board, later: Board, max_missing: float) -> _Game:
+def _game(
+    earlier: Board,
+    later: Board,
+    kept_earlier: frozenset[str],
+    kept_later: frozenset[str],
+    complete_cases: bool,
+) -> _Game:
     before = _scored(earlier)
     return _Game(
         earlier=earlier,
         later=later,
+        complete_cases=complete_cases,
         new_leaves=frozenset(later.leaves) - before,
         removed_leaves=frozenset(earlier.leaves) - frozenset(later.leaves),
         new_models=frozenset(later.ids) - frozenset(earlier.ids),
         removed_models=frozenset(earlier.ids) - frozenset(later.ids),
-        kept_earlier=frozenset(clean(earlier, max_missing).board.leaves),
-        kept_later=frozenset(clean(later, max_missing).board.leaves),
+        kept_earlier=kept_earlier,
+        kept_later=kept_later,
     )
 
 
@@ -212,17 +248,18 @@ def _board(game: _Game, changes: frozenset[str]) -> Board:
     errors = np.full(scores.shape, np.nan)
     for board, from_board in ((later, True), (earlier, False)):
         _copy(game, board, from_board, restated, models, leaves, (scores, states, errors))
-    complete = np.flatnonzero(~np.isnan(scores).any(axis=1))
+    missing = np.isnan(scores)
+    there = np.flatnonzero(~(missing.any(axis=1) if game.complete_cases else missing.all(axis=1)))
     known = {model.id: model for model in (*earlier.models, *later.models)}
     tree = _tree(earlier.tree, later.tree, restated).pruned(leaves)
     return Board(
         domain=later.domain,
-        models=tuple(known[models[i]] for i in complete),
+        models=tuple(known[models[i]] for i in there),
         tree=tree,
         leaves=tuple(leaves),
-        scores=scores[complete],
-        states=states[complete],
-        errors=errors[complete],
+        scores=scores[there],
+        states=states[there],
+        errors=errors[there],
     )
 
 
@@ -254,7 +291,8 @@ def _copy(
     here = (new | restated) if is_later else ~(new | (restated & _on_later(game, models, leaves, r, c)))
     target = np.ix_([x[0] for x in r], [x[0] for x in c])
     source = np.ix_([x[1] for x in r], [x[1] for x in c])
-    for array, values in zip(into, (board.scores, board.states, board.errors), strict=True):
+    taken_from: tuple[np.ndarray[Any, Any], ...] = (board.scores, board.states, board.errors)
+    for array, values in zip(into, taken_from, strict=True):
         block = array[target]
         block[here] = values[source][here]
         array[target] = block

@@ -163,6 +163,14 @@ def _value(state: int, score: float, error: float, scored_at: int | None) -> Cel
     )
 
 
+def check_one_domain(earlier: Snapshot, later: Snapshot) -> None:
+    """Refuse two snapshots of different domains with an InputError."""
+    if earlier.domain != later.domain:
+        raise InputError(
+            f"a {earlier.domain} board cannot be compared with a {later.domain} board; take two of one domain"
+        )
+
+
 def compare(earlier: Snapshot, later: Snapshot) -> Changes:
     """Find all changes between two snapshots of one domain.
 
@@ -171,10 +179,7 @@ def compare(earlier: Snapshot, later: Snapshot) -> Changes:
     InputError
         If they are of different domains.
     """
-    if earlier.domain != later.domain:
-        raise InputError(
-            f"a {earlier.domain} board cannot be compared with a {later.domain} board; take two of one domain"
-        )
+    check_one_domain(earlier, later)
     before_models = {model.id: model for model in earlier.models}
     after_models = {model.id: model for model in later.models}
     before_nodes = {node.type_id: node for node in earlier.tree.nodes}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from brainalign_plugin.analysis.agreement import agreement
 from brainalign_plugin.analysis.spread import spread
 from brainalign_plugin.analysis.variance import explained_variance
 from brainalign_plugin.board import Board
+from brainalign_plugin.cleaning import clean
 
 # Rises when a figure's definition changes: cached figures of an older version are computed again.
 ANALYSIS_VERSION = 1
@@ -27,6 +30,16 @@ FIGURES: Mapping[str, str] = {
     "sd_behavior": "standard deviation of the behavioural part over models",
     "sd_neural": "standard deviation of the neural part over models",
 }
+
+
+def cleaned(board: Board, max_missing: float) -> Board:
+    """Cleaned board on which histories are built.
+
+    As `clean` makes it, but leaves without any score are left out first: a benchmark arrives with its first score.
+    That makes a difference only if ``max_missing`` is 1 or the board has no model.
+    """
+    scored = np.flatnonzero((~np.isnan(board.scores)).any(axis=0))
+    return clean(board.take(columns=scored.tolist()), max_missing).board
 
 
 def headline_figures(board: Board) -> dict[str, float | None]:
