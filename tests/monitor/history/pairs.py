@@ -19,15 +19,17 @@ def board_pairs(draw: st.DrawFn) -> tuple[Board, Board]:
     return draw(_cut(whole)), draw(_cut(whole))
 
 
+def _some_of(count: int) -> st.SearchStrategy[list[int]]:
+    everything = list(range(count))
+    return st.just(everything) | st.permutations(everything).flatmap(
+        lambda order: st.integers(min(count, 1), count).map(lambda size: order[:size])
+    )
+
+
 @st.composite
 def _cut(draw: st.DrawFn, whole: Board) -> Board:
     n, m = whole.scores.shape
-    rows = draw(
-        st.lists(st.integers(0, n - 1), unique=True, min_size=1, max_size=n) | st.just(list(range(n)))
-    )
-    columns = draw(
-        st.lists(st.integers(0, m - 1), unique=True, min_size=min(m, 1), max_size=m) | st.just(list(range(m)))
-    )
+    rows, columns = draw(_some_of(n)), draw(_some_of(m))
     board = whole.take(rows=rows, columns=sorted(columns))
     shape = board.scores.shape
     kinds = np.frombuffer(draw(st.binary(min_size=max(n * m, 1), max_size=max(n * m, 1))), dtype=np.uint8)
