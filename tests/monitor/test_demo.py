@@ -125,7 +125,7 @@ class VisibleText(HTMLParser):
         self._in_title = False
         self.feed(page)
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, _: object) -> None:
         self._hidden += tag in ("script", "style", "template")
         self._in_title = tag == "title"
 
