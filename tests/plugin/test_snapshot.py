@@ -152,6 +152,16 @@ def test_names():
     assert [snapshot.rows[model.id] for model in snapshot.models] == [0, 1]
 
 
+def test_another_domain_has_its_own_root_and_parts():
+    spec = {"average_language": {"neural_language": {"a": None}, "behavior_language": {"b": None}}}
+    snapshot = snapshot_of(tree_of(spec), [[0.25, 0.75]], domain="language")
+    assert snapshot.root == "average_language"
+    assert snapshot.official().at("average_language").tolist() == [0.5]
+    board = snapshot.board()
+    assert board.parts == board.leaf_parts == ("neural_language", "behavior_language")
+    assert board.part_scores()["average"].tolist() == [0.5]
+
+
 NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 -- what is to be refused
 
 
