@@ -1,4 +1,4 @@
-"""Commands that look back: ``brainalign diff``."""
+"""Commands that look back: ``brainalign diff | backfill``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,64 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .cli_options import AsJson, Domain, Given, Home, MaxMissing, print_json, settings_from
+from .cli_options import AsJson, Domain, Given, Home, MaxMissing, print_json, settings_from, stage
+from .history.periods import Period
 
 if TYPE_CHECKING:
     from brainalign_plugin.snapshot import Snapshot
 
     from .history.attribution import Attribution
+
+
+Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
+
+
+def backfill(
+    first: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], help="First day (default: the first score).", metavar="DATE"
+        ),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option(
+            "--to", formats=["%Y-%m-%d"], help="Last day (default: that of the snapshot).", metavar="DATE"
+        ),
+    ] = None,
+    every: Every = Period.MONTH,
+    home: Home = None,
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reconstruct the boards of the past from the newest snapshot, one for each period, and store them."""
+    from . import console, pipeline, retrospect
+
+    settings = settings_from(home=home, domain=domain)
+    with pipeline.open_existing(settings, "latest") as store:
+        done = retrospect.backfill(
+            store,
+            settings.domain,
+            every,
+            first=None if first is None else first.date(),
+            last=None if last is None else last.date(),
+            stage=stage,
+        )
+    if as_json:
+        print_json(
+            {
+                "schema": 1,
+                "source": done.source.id,
+                "boards": [day.isoformat() for day in done.dates],
+                "added": [day.isoformat() for day in done.added],
+            }
+        )
+        return
+    to = console.out()
+    span = f", {done.dates[0]} to {done.dates[-1]}" if done.dates else ""
+    to.print(
+        f"{len(done.dates)} boards reconstructed from snapshot {done.source.id}{span}; {len(done.added)} of them new"
+    )
 
 
 def diff(
@@ -97,3 +149,4 @@ def attribution_json(found: Attribution) -> dict[str, Any]:
 def add_commands(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.command()(diff)
+    app.command()(backfill)

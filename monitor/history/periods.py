@@ -1,0 +1,86 @@
+"""Which moments a history looks at: the first day of every period, and which board stands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+
+class Period(StrEnum):
+    """How often a history has a board; weeks begin on Monday."""
+
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+
+
+class Seen(Protocol):
+    """A board that is known: the moment that it describes, when it was first seen, and whether it was observed."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def as_of_time(self) -> datetime: ...  # noqa: D102
+    @property
+    def seen_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def reconstructed(self) -> bool: ...  # noqa: D102
+
+
+AnySeen = TypeVar("AnySeen", bound=Seen)
+
+
+def period_start(day: date, every: Period) -> date:
+    """First day of the period that a day lies in."""
+    if every is Period.WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(month=day.month if every is Period.MONTH else 3 * ((day.month - 1) // 3) + 1, day=1)
+
+
+def period_starts(first: date, last: date, every: Period) -> Iterator[date]:
+    """First days of all periods from ``first`` to ``last``, both included."""
+    # Longer than a period and shorter than two, so that the next start is never jumped over.
+    step = timedelta(days={Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92}[every])
+    start = period_start(first, every)
+    while start <= last:
+        if start >= first:
+            yield start
+        start = period_start(start + step, every)
+
+
+def midnight(day: date) -> datetime:
+    """00:00 UTC of a day."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def boards_of_history(
+    boards: Iterable[AnySeen], every: Period = Period.MONTH, known: datetime | None = None
+) -> tuple[AnySeen, ...]:
+    """Choose the boards that a history is made of, by the moment that they describe.
+
+    All observed boards; and a reconstructed one for a period in which none was observed: what was seen goes before
+    what was worked out. Of several reconstructions of a moment the one from what was seen last counts, and of several
+    observations of a moment likewise.
+
+    Parameters
+    ----------
+    boards : iterable
+        Of one domain.
+    every : Period
+    known : datetime, optional
+        Take only what had been seen strictly before this moment: the history as known then.
+    """
+    there = sorted(
+        (board for board in boards if known is None or board.seen_at < known),
+        key=lambda board: (board.as_of_time, board.seen_at, board.id),
+    )
+    observed = {board.as_of_time: board for board in there if not board.reconstructed}
+    covered = {period_start(moment.date(), every) for moment in observed}
+    filling = {
+        board.as_of_time: board
+        for board in there
+        if board.reconstructed and period_start(board.as_of_time.date(), every) not in covered
+    }
+    return tuple(board for _, board in sorted((observed | filling).items()))
