@@ -1,6 +1,6 @@
 """Aggregation schemes: a board in, one score a model out. A file a family; all are in one registry."""
 
-from . import tree_means, means, ranks, latent, reference, plugins  # noqa: F401, I001 -- importing a family registers its schemes, in this order
+from . import tree_means, means, ranks, votes, kemeny, worth, latent, reference, plugins  # noqa: F401, I001 -- importing a family registers its schemes, in this order
 from .registry import (
     CONVENTIONS,
     Claims,
