@@ -159,25 +159,31 @@ def test_the_report_names_the_command_that_makes_it(demo):
     assert shlex.split(command) == ["brainalign", "demo", "--seed", "1", "--output", "demo.html"]
 
 
-def test_the_same_seed_gives_the_same_board_whatever_was_there(demo, tmp_path):
-    home = tmp_path / "home"
-    stale = home / "demo/seed-1"
-    stale.mkdir(parents=True)
-    (stale / "brainalign.sqlite").write_text("left by a release that simulated another board")
-    real = home / "brainalign.toml"
-    real.write_text('contact = "me"\n')
-    brainalign("demo", "--home", home, "-o", tmp_path / "again.html").succeeded()
-    assert analysed("latest", stale) == analysed("latest", demo.state)
-    for path in (demo.state / "payloads").iterdir():
-        assert (stale / "payloads" / path.name).read_bytes() == path.read_bytes()
-    made = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-    texts = [
-        re.sub(made, "", path.read_text()).replace(str(folder), "").replace(path.name, "")
-        for path, folder in ((demo.output, demo.state), (tmp_path / "again.html", stale))
-    ]
-    assert texts[0] == texts[1]
-    assert real.read_text() == 'contact = "me"\n'
-    assert payload_bytes(simulate(2), date(2024, 1, 1)) != payload_bytes(simulate(1), date(2024, 1, 1))
+def test_the_same_seed_gives_the_same_board(demo):
+    life = simulate(1)
+    for day in DATES:
+        kept = (demo.state / f"payloads/compare-data-{day}.json.gz").read_bytes()
+        assert gzip.decompress(kept) == payload_bytes(life, date.fromisoformat(day))
+    assert payload_bytes(simulate(2), date(2024, 1, 1)) != payload_bytes(life, date(2024, 1, 1))
+
+
+def test_what_another_release_left_is_cleared_and_nothing_else(tmp_path, monkeypatch):
+    class StoppedError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    stale, mine = tmp_path / "demo/seed-1/brainalign.sqlite", tmp_path / "demo/seed-2/kept"
+    for path in (stale, mine, tmp_path / "brainalign.toml"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.setattr("brainalign_monitor.demo.simulate", stop)
+    with pytest.raises(StoppedError):
+        brainalign("demo", "--home", tmp_path, "-o", tmp_path / "demo.html")
+    assert not stale.exists()
+    assert mine.exists()
+    assert (tmp_path / "brainalign.toml").exists()
 
 
 def test_a_folder_that_cannot_be_cleared(tmp_path):
