@@ -12,20 +12,26 @@ import brainalign_plugin.analysis.audit  # noqa: F401
 from brainalign_plugin.aggregation import Scheme, get_scheme, scheme_names
 from brainalign_plugin.board import Board
 from brainalign_plugin.references import LeafNorms, Reference
-from tests.boards import boards, day, small_tree, snapshot_of
+from tests.boards import SCORED, boards, day, models_of, small_tree, snapshot_of
 
 SCHEMES = scheme_names()
 
 
 def reference_of(board: Board) -> Reference:
-    """Norms for each leaf of a board: its own cells and two more, since norms need two."""
-    tree = small_tree()
+    """Norms for each leaf of a board: its own cells and those of two more models, since norms need two scores."""
+    tree, more = small_tree(), np.full((2, len(board.leaves)), [[0.2], [0.65]])
+    whole = replace(
+        board,
+        models=models_of(len(board.models) + 2),
+        scores=np.vstack([board.scores, more]),
+        states=np.vstack([board.states, np.full(more.shape, SCORED)]),
+        errors=np.vstack([board.errors, np.full(more.shape, np.nan)]),
+    )
     norms = {
-        leaf: LeafNorms(np.array([*column[~np.isnan(column)], 0.2, 0.65]))
-        for leaf, column in zip(board.leaves, board.scores.T, strict=True)
+        leaf: LeafNorms(column[~np.isnan(column)])
+        for leaf, column in zip(board.leaves, whole.scores.T, strict=True)
     }
-    whole = snapshot_of(tree, [[0.5] * len(tree.leaves())])
-    return Reference("given-board", day(9), whole, board, norms)
+    return Reference("given-board", day(9), snapshot_of(tree, [[0.5] * len(tree.leaves())]), whole, norms)
 
 
 def bound(name: str, board: Board) -> Scheme:

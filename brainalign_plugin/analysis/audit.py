@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..aggregation import CONVENTIONS, Claims, Convention, Scheme, get_scheme, rank_models, scheme_names
-from ..aggregation.kemeny import KemenyResult, kemeny_result
+from ..aggregation.kemeny import KemenyResult
+from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
 from ..references import Reference
-from .boards import ComparedBoard, resolved_board
+from .boards import ComparedBoard, aggregated_with_bound
+from .monotonicity import in_one_go, monotonicity_violations
 from .ranking import SCHEMA, board_json, reference_json
 from .removal import closed_form
 from .stability import (
@@ -24,15 +26,17 @@ from .stability import (
     benchmark_influence,
     clone_rate,
     halved,
-    monotonicity_violations,
     pareto_violations,
     respects_hierarchy,
     scale_rate,
     squared,
 )
+from .structure import sees_order_only
 
-# Schemes that are aggregated again for each change are audited in full up to this many models.
-MANY_MODELS = 300
+# How many models a board may have for what aggregates it again and again: see `_affordable`.
+MANY_MODELS, FEW_MODELS = 300, 100
+# Dear to resample thousands of times, yet quick to aggregate once a model.
+_QUICK = (COPELAND, SIMPSON, SCHULZE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +57,7 @@ class SchemeAudit:
         Each benchmark left out.
     kemeny : KemenyResult or None
     problem : str
-        Why nothing was measured; empty otherwise.
+        Why something could not be measured; empty otherwise.
     """
 
     scheme: Scheme
@@ -112,8 +116,7 @@ def audit_schemes(
     names : sequence of str
         All registered schemes if empty.
     thorough : bool
-        Measure what is left out by default because it takes long: monotonicity of schemes too dear to resample, and
-        schemes without a closed form on more than 300 models.
+        Measure what is left out by default because it takes long: see `_affordable`.
     jobs : int
         Processes.
     progress : callable
@@ -124,38 +127,58 @@ def audit_schemes(
         template = get_scheme(name)
         progress(template.name)
         subject = Subject(template, reference if template.bind is not None else None)
-        try:
-            found.append(_audit(subject, compared.board, thorough, jobs))
-        except (BoardError, ConvergenceError) as error:
-            if len(names) == 1:
-                raise
-            found.append(SchemeAudit(subject.scheme, problem=str(error)))
+        found.append(_audit(subject, compared.board, thorough, jobs))
     return tuple(found)
 
 
 def _audit(subject: Subject, board: Board, thorough: bool, jobs: int) -> SchemeAudit:
-    scheme = subject.scheme
-    resolved = resolved_board(scheme, board)
-    complete = board.complete
-    cheap = not scheme.costly or len(board.models) <= MANY_MODELS or thorough
-    quick_removal = closed_form(scheme) is not None and complete
-    # Pareto dominance and monotonicity speak of complete boards: what a missing score would have been, nobody knows.
-    return SchemeAudit(
-        scheme=scheme,
-        removal=audit_removal(scheme, board, jobs=jobs)
-        if quick_removal or len(board.models) <= MANY_MODELS or thorough
-        else None,
-        affine=scale_rate(subject, resolved, halved, jobs) if cheap else None,
-        monotone=scale_rate(subject, resolved, squared, jobs) if cheap else None,
-        clone=clone_rate(subject, resolved, jobs) if cheap else None,
-        pareto=pareto_violations(scheme, resolved) if complete else None,
-        monotonicity=monotonicity_violations(scheme, resolved, jobs=jobs)
-        if complete and (thorough or not scheme.costly)
-        else None,
-        hierarchy=respects_hierarchy(subject, resolved) if cheap else None,
-        influence=benchmark_influence(scheme, resolved) if cheap else (),
-        kemeny=kemeny_result(resolved) if scheme.name == "KEMENY" else None,
-    )
+    scheme, rule = subject.scheme, subject.convention
+    try:
+        base, kemeny = aggregated_with_bound(scheme, board, rule)
+    except (BoardError, ConvergenceError) as error:
+        # Said once, not once a property.
+        return SchemeAudit(scheme, problem=str(error))
+    measures: dict[str, Callable[[], Any]] = {
+        "removal": lambda: audit_removal(scheme, board, rule, jobs, base),
+        "affine": lambda: scale_rate(subject, board, halved, jobs, base),
+        "monotone": lambda: scale_rate(subject, board, squared, jobs, base),
+        "clone": lambda: clone_rate(subject, board, jobs),
+        "pareto": lambda: pareto_violations(scheme, board, rule, base),
+        "monotonicity": lambda: monotonicity_violations(scheme, board, rule, jobs),
+        "hierarchy": lambda: respects_hierarchy(subject, board),
+        "influence": lambda: benchmark_influence(scheme, board, rule),
+    }
+    measured: dict[str, Any] = {}
+    problems: list[str] = []
+    for name in measures if thorough else _affordable(scheme, board):
+        try:
+            measured[name] = measures[name]()
+        except (BoardError, ConvergenceError) as error:
+            problems.append(f"{name}: {error}")
+    return SchemeAudit(scheme, **measured, kemeny=kemeny, problem="; ".join(problems))
+
+
+def _affordable(scheme: Scheme, board: Board) -> tuple[str, ...]:
+    """Properties that are measured without asking twice.
+
+    Always: Pareto, removals in closed form, rescaling under a scheme that sees the order only. What aggregates the
+    board again for each model or leaf is measured on up to 300 models, or up to 100 if once takes long; what does so
+    for each cell on up to 100, unless once takes long.
+    """
+    models = len(board.models)
+    slow = scheme.costly and scheme not in _QUICK
+    again = models <= (FEW_MODELS if slow else MANY_MODELS)
+    affordable = {
+        "removal": again or (board.complete and closed_form(scheme) is not None),
+        "affine": again or not scheme.costly or sees_order_only(scheme),
+        "monotone": again or not scheme.costly or sees_order_only(scheme),
+        "clone": again or not scheme.costly,
+        "pareto": True,
+        "monotonicity": in_one_go(scheme) or (models <= FEW_MODELS and not slow),
+        "hierarchy": again or not scheme.costly,
+        "influence": again or not scheme.costly,
+    }
+    return tuple(name for name, measured in affordable.items() if measured)
 
 
 def convention_moves(

@@ -8,11 +8,14 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..aggregation import Convention, Scheme
+from ..aggregation.kemeny import KEMENY, KemenyResult, kemeny_result
 from ..aggregation.registry import fill_missing
-from ..arrays import FloatArray
+from ..aggregation.votes import unless_unscored
+from ..arrays import FloatArray, IntArray
 from ..board import Board, Model
 from ..cleaning import clean
 from ..errors import BoardError, InputError, SchemeError
+from ..scales import competition_ranks
 from ..snapshot import Snapshot
 
 BoardKind = Literal["cleaned", "full"]
@@ -92,3 +95,19 @@ def resolved_board(scheme: Scheme, board: Board, convention: Convention | None =
 def aggregated(scheme: Scheme, board: Board, convention: Convention | None = None) -> FloatArray:
     """Scores under a scheme after its missing cells have been dealt with, shape (n,); NaN for a model without any."""
     return scheme.scores(resolved_board(scheme, board, convention))
+
+
+def ranks_of_all(scores: FloatArray) -> IntArray:
+    """Competition ranks (1, 2, 2, 4; highest score first); models without a score (NaN) share the last place."""
+    return competition_ranks(np.where(np.isnan(scores), -np.inf, scores))
+
+
+def aggregated_with_bound(
+    scheme: Scheme, board: Board, convention: Convention | None = None
+) -> tuple[FloatArray, KemenyResult | None]:
+    """Scores as by `aggregated` and, for KEMENY, the optimisation that they are from: it is carried through once."""
+    if scheme.combine is not KEMENY.combine:
+        return aggregated(scheme, board, convention), None
+    resolved = resolved_board(scheme, board, convention)
+    result = kemeny_result(resolved)
+    return unless_unscored(resolved, result.scores), result

@@ -56,7 +56,7 @@ def order_changes(
     rows, reach = rows[by_reach], reach[by_reach]
     gone = None if gone is None else gone[by_reach]
     counts = np.zeros(len(rows), dtype=np.int64)
-    times = np.zeros((models, models) if fragile else (0, 0), dtype=np.int32)
+    times = np.zeros((models, models) if fragile else (0, 0), dtype=np.int64)
     for lag in range(1, models):
         active = int(np.searchsorted(-reach, -lag, side="right"))
         if active == 0:

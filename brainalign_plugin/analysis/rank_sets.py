@@ -15,8 +15,8 @@ from ..aggregation import Scheme
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, InputError
-from .removal import leaf_weights
 from .resampling import blocks, draw_counts
+from .structure import leaf_weights
 
 
 @dataclass(frozen=True, eq=False)

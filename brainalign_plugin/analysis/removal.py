@@ -3,9 +3,6 @@
 A scheme that is a weighted mean of scaled leaves changes only through the leaves' scales. Removing model k changes a
 z-score through the leaf's mean and standard deviation, a rank by the comparison with k alone, and a score on a fixed
 scale not at all. Everything else is aggregated again on the smaller board.
-
-Which form belongs to a scheme is read off the functions that it is made of, never off its name or its claims: a scheme
-of another distribution that calls itself ordinal, or claims independence, is measured like any other.
 """
 
 from __future__ import annotations
@@ -17,15 +14,14 @@ from joblib import Parallel, delayed
 from scipy import special, stats
 
 from ..aggregation import Convention, Scale, Scheme
-from ..aggregation.latent import DSEP
-from ..aggregation.means import GEOMETRIC
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
-from ..aggregation.scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, RANK_SCALE, ROBUST_Z, Z
+from ..aggregation.scaling import MIN_MAX, NORMAL_SCORE, RANK_SCALE, ROBUST_Z, Z
 from ..aggregation.votes import COPELAND, SIMPSON, pairwise_wins
 from ..arrays import BoolArray, FloatArray
 from ..board import Board
 from ..scales import ranks_from_bottom, rounded
 from .boards import aggregated, rule_for
+from .structure import has_fixed_scale, leaf_weights
 
 # Rules for missing cells under which a cell is filled whatever the other models have.
 LOCAL_RULES = ("zero", "attempted", "skip")
@@ -75,13 +71,6 @@ def _scores_without(scheme: Scheme, board: Board, rule: Convention, k: int) -> F
     return scores
 
 
-def has_fixed_scale(scheme: Scheme) -> bool:
-    """Whether a model's score is a function of its own cells alone: known of these parts, not taken from a claim."""
-    if scheme.weights is not None:
-        return scheme.scale in (NONE, LOGIT_SCALE) or scheme.scale.by_leaf is not None
-    return scheme.combine in _OWN_CELLS_ONLY
-
-
 def closed_form(scheme: Scheme) -> Callable[[Board], FloatArray] | None:
     """Function that gives all scores after each removal from a complete board without aggregating again, if any."""
     if has_fixed_scale(scheme):
@@ -90,13 +79,6 @@ def closed_form(scheme: Scheme) -> Callable[[Board], FloatArray] | None:
         by_scale = _BY_SCALE.get(scheme.scale)
         return None if by_scale is None else lambda board: by_scale(board.scores, leaf_weights(scheme, board))
     return _BY_COMBINE.get(scheme.combine)
-
-
-def leaf_weights(scheme: Scheme, board: Board) -> FloatArray:
-    """Weight of each leaf of a complete board in a scheme that is a weighted mean, shape (m,)."""
-    if scheme.weights == "tree":
-        return board.tree.nominal_weights(board.leaves, board.tree.roots[0])
-    return np.full(len(board.leaves), 1 / len(board.leaves))
 
 
 def _sums_without(values: FloatArray) -> FloatArray:
@@ -279,4 +261,3 @@ _BY_COMBINE: dict[Callable[[Board], FloatArray] | None, Callable[[Board], FloatA
     COPELAND.combine: _copeland,
     SIMPSON.combine: _simpson,
 }
-_OWN_CELLS_ONLY = {GEOMETRIC.combine, DSEP.combine}

@@ -15,7 +15,7 @@ from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import InputError
 from ..tree import BenchmarkTree
-from .removal import leaf_weights
+from .structure import leaf_weights
 
 BLOCK = 250
 Resampler = Callable[[FloatArray], FloatArray]

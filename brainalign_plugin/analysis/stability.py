@@ -6,7 +6,7 @@ alternatives, robustness to a non-linear scale, a hierarchy that is respected; a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,40 +15,51 @@ from joblib import Parallel, delayed
 from ..aggregation import Convention, Scheme
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
+from ..errors import BoardError
 from ..references import Reference
-from ..scales import TIE_DECIMALS, competition_ranks, ranks_from_bottom, rounded
-from .boards import aggregated
+from ..scales import TIE_DECIMALS, ranks_from_bottom, rounded
+from .boards import aggregated, ranks_of_all, resolved_board
 from .orders import order_changes, sign_change_share
-from .removal import leaf_weights, scores_without_each
+from .removal import scores_without_each
+from .structure import sees_order_only
 
 Rescale = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A scheme under audit, with the reference that it is bound to if it needs one.
+    """A scheme under audit, with the reference that it is bound to if it needs one and its rule for missing cells.
 
-    What an audit does to a board it does to the reference alike, so that norms and scores stay on one scale.
+    What an audit does to a board it does to the reference alike, so that norms and scores stay on one scale. Missing
+    cells are dealt with after the board has been changed: a rule may look at what was changed.
     """
 
     template: Scheme
     reference: Reference | None = None
+    convention: Convention | None = None
 
     @property
     def scheme(self) -> Scheme:
         """The scheme as it is."""
         return self._bound(self.reference)
 
-    def rescaled(self, leaf: str, rescale: Rescale) -> Scheme:
-        """Return the scheme for boards on which one leaf is rescaled."""
-        return self._bound(self.reference.transformed(leaf, rescale) if self.reference is not None else None)
+    def scores(self, board: Board) -> FloatArray:
+        """Scores on a board, shape (n,)."""
+        return aggregated(self.scheme, board, self.convention)
 
-    def cloned(self, leaves: list[str]) -> Scheme:
-        """Return the scheme for boards on which leaves have a copy."""
+    def rescaled_scores(self, board: Board, leaf: str, rescale: Rescale) -> FloatArray:
+        """Scores after one leaf has been put on another scale, shape (n,)."""
+        scheme = self._bound(None if self.reference is None else self.reference.transformed(leaf, rescale))
+        return aggregated(scheme, rescaled(board, leaf, rescale), self.convention)
+
+    def cloned_scores(self, board: Board, leaves: Sequence[str]) -> FloatArray:
+        """Scores after a copy of each given leaf has been added as its sibling, shape (n,)."""
         reference = self.reference
-        for leaf in leaves:
-            reference = None if reference is None else reference.with_clone(leaf, clone_name(leaf))
-        return self._bound(reference)
+        taken = set(board.tree.index) | (set() if reference is None else set(reference.board.tree.index))
+        copies = {leaf: _free_name(leaf, taken) for leaf in leaves}
+        for leaf, copy in copies.items():
+            reference = None if reference is None else reference.with_clone(leaf, copy)
+        return aggregated(self._bound(reference), with_clones(board, copies), self.convention)
 
     def _bound(self, reference: Reference | None) -> Scheme:
         if self.template.bind is None or reference is None:
@@ -101,13 +112,33 @@ class BenchmarkInfluence:
     most_moved: int
 
 
-def audit_removal(scheme: Scheme, board: Board, convention: Convention | None = None, jobs: int = 1) -> RemovalAudit:
-    """Measure independence of irrelevant alternatives exactly: every model removed, every pair of the others."""
+def audit_removal(
+    scheme: Scheme,
+    board: Board,
+    convention: Convention | None = None,
+    jobs: int = 1,
+    base: FloatArray | None = None,
+) -> RemovalAudit:
+    """Measure independence of irrelevant alternatives exactly: every model removed, every pair of the others.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        Bound to its reference if it needs one: norms are frozen before any removal.
+    board : Board
+        ``n`` models; missing cells are dealt with after each removal.
+    convention : str, optional
+        Rule for missing cells; the scheme's own if None.
+    jobs : int
+        Processes for schemes without a closed form.
+    base : ndarray, shape (n,), optional
+        Scores on the board, if they are known already.
+    """
     n = len(board.models)
     if n < 3:
         return RemovalAudit(None, None, 0, np.zeros(n, dtype=np.int64), ())
-    base = aggregated(scheme, board, convention)
-    found = order_changes(base, scores_without_each(scheme, board, convention, jobs), removed=np.arange(n))
+    known = aggregated(scheme, board, convention) if base is None else base
+    found = order_changes(known, scores_without_each(scheme, board, convention, jobs), removed=np.arange(n))
     most = int(found.per_alteration.max())
     worst = min(board.ids[i] for i in np.flatnonzero(found.per_alteration == most))
     total = n * (n - 1) * (n - 2) // 2
@@ -130,49 +161,62 @@ def squared(scores: FloatArray) -> FloatArray:
     return scores**2
 
 
-def scale_rate(subject: Subject, board: Board, rescale: Rescale, jobs: int = 1) -> float:
-    """Share of pairs whose order changes when one leaf is rescaled, averaged over the leaves."""
-    base = subject.scheme.scores(board)
-
-    def altered(j: int) -> FloatArray:
-        scores = np.array(board.scores)
-        scores[:, j] = rescale(scores[:, j])
-        if subject.template.family == "ordinal" and _same_order(board.scores[:, j], scores[:, j]):
-            return base
-        return subject.rescaled(board.leaves[j], rescale).scores(replace(board, scores=scores))
-
-    return _mean_share(base, altered, len(board.leaves), jobs)
+def rescaled(board: Board, leaf: str, rescale: Rescale) -> Board:
+    """Board on which one leaf is on another scale."""
+    j, scores = board.leaves.index(leaf), np.array(board.scores)
+    scores[:, j] = rescale(scores[:, j])
+    return replace(board, scores=scores)
 
 
-def _same_order(one: FloatArray, other: FloatArray) -> bool:
-    columns = ranks_from_bottom(np.column_stack([one, other]))
-    return bool(np.array_equal(columns[:, 0], columns[:, 1], equal_nan=True))
+def scale_rate(
+    subject: Subject, board: Board, rescale: Rescale, jobs: int = 1, base: FloatArray | None = None
+) -> float:
+    """Share of pairs whose order changes when one leaf is rescaled, averaged over the leaves.
+
+    ``base`` are the scores on the board, shape (n,), if they are known already.
+    """
+    known, scheme = subject.scores(board) if base is None else base, subject.scheme
+    ordinal = sees_order_only(scheme)
+
+    def altered(leaf: str) -> FloatArray:
+        if ordinal:
+            before, after = (
+                ranks_from_bottom(resolved_board(scheme, b, subject.convention).scores)
+                for b in (board, rescaled(board, leaf, rescale))
+            )
+            if np.array_equal(before, after, equal_nan=True):
+                return known
+        return subject.rescaled_scores(board, leaf, rescale)
+
+    return _mean_share(known, altered, board.leaves, jobs)
 
 
 def clone_rate(subject: Subject, board: Board, jobs: int = 1) -> float:
     """Share of pairs whose order changes when a copy of one leaf is added as its sibling, averaged over the leaves."""
-
-    def altered(j: int) -> FloatArray:
-        leaf = board.leaves[j]
-        return subject.cloned([leaf]).scores(with_clones(board, [leaf]))
-
-    return _mean_share(subject.scheme.scores(board), altered, len(board.leaves), jobs)
+    return _mean_share(
+        subject.scores(board), lambda leaf: subject.cloned_scores(board, [leaf]), board.leaves, jobs
+    )
 
 
-def _mean_share(base: FloatArray, altered: Callable[[int], FloatArray], leaves: int, jobs: int) -> float:
-    rows = Parallel(n_jobs=jobs)(delayed(altered)(j) for j in range(leaves))
+def _mean_share(
+    base: FloatArray, altered: Callable[[str], FloatArray], leaves: Sequence[str], jobs: int
+) -> float:
+    rows = Parallel(n_jobs=jobs)(delayed(altered)(leaf) for leaf in leaves)
     return float(sign_change_share(base, np.array(rows)).mean())
 
 
-def clone_name(leaf: str) -> str:
-    """Type id of the copy of a leaf."""
-    return f"{leaf}#copy"
+def _free_name(leaf: str, taken: Collection[str]) -> str:
+    """Type id for the copy of a leaf."""
+    name = f"{leaf}#copy"
+    while name in taken:
+        name += "#copy"
+    return name
 
 
-def with_clones(board: Board, leaves: list[str]) -> Board:
-    """Add a copy of each given leaf as its sibling."""
-    columns = [board.leaves.index(leaf) for leaf in leaves]
-    nodes = [replace(board.tree[leaf], type_id=clone_name(leaf)) for leaf in leaves]
+def with_clones(board: Board, copies: Mapping[str, str]) -> Board:
+    """Add a copy of each given leaf as its sibling, under the type id that it is mapped to."""
+    columns = [board.leaves.index(leaf) for leaf in copies]
+    nodes = [replace(board.tree[leaf], type_id=copy) for leaf, copy in copies.items()]
     return Board(
         domain=board.domain,
         models=board.models,
@@ -185,7 +229,10 @@ def with_clones(board: Board, leaves: list[str]) -> Board:
 
 
 def dominance(scores: FloatArray) -> BoolArray:
-    """Entry (i, k): i is at least as good as k on all leaves and better on one. Complete scores (n, m) to (n, n)."""
+    """Entry (i, k): i is at least as good as k on all leaves and better on one. Shape (n, m) to (n, n).
+
+    Who lacks a score neither dominates nor is dominated.
+    """
     values = rounded(scores)
     n = len(values)
     at_least, better = np.ones((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
@@ -196,48 +243,17 @@ def dominance(scores: FloatArray) -> BoolArray:
     return dominates
 
 
-def pareto_violations(scheme: Scheme, board: Board) -> int:
-    """Pairs in which one model is at least as good on all leaves, better on one, and ranked below."""
-    base = rounded(scheme.scores(board))
-    return int((dominance(board.scores) & (base[:, None] < base)).sum())
+def pareto_violations(
+    scheme: Scheme, board: Board, convention: Convention | None = None, base: FloatArray | None = None
+) -> int:
+    """Pairs in which one model is at least as good on all leaves, better on one, and ranked below.
 
-
-def monotonicity_violations(scheme: Scheme, board: Board, step: float = 0.01, jobs: int = 1) -> int:
-    """Cells whose raising by ``step`` (capped at 1) lowers the rank of their model."""
-    before = competition_ranks(scheme.scores(board))
-    if scheme.weights is not None and board.complete:
-        return _monotonicity_of_means(scheme, board, step, before)
-
-    def lowered(i: int) -> int:
-        count = 0
-        for j in range(len(board.leaves)):
-            scores = np.array(board.scores)
-            scores[i, j] = min(scores[i, j] + step, 1.0)
-            if scores[i, j] > board.scores[i, j]:
-                after = competition_ranks(scheme.scores(replace(board, scores=scores)))
-                count += bool(after[i] > before[i])
-        return count
-
-    counts: list[int] = Parallel(n_jobs=jobs)(delayed(lowered)(i) for i in range(len(board.models)))
-    return sum(counts)
-
-
-def _monotonicity_of_means(scheme: Scheme, board: Board, step: float, before: IntArray) -> int:
-    weights = leaf_weights(scheme, board)
-    base = scheme.scores(board)
-    own = np.arange(len(board.models))
-    count = 0
-    for j, weight in enumerate(weights):
-        column = board.scores[:, j]
-        # One column a variant: in variant i the score of model i is raised, whatever the scale makes of it.
-        variants = np.repeat(column[:, None], len(column), axis=1)
-        variants[own, own] = np.minimum(column + step, 1.0)
-        scale = scheme.scale.for_leaf(board.leaves[j])
-        moved = (base - weight * scale(column[:, None])[:, 0])[:, None] + weight * scale(variants)
-        values = rounded(moved)
-        after = 1 + (values > values[own, own]).sum(axis=0)
-        count += int((after > before).sum())
-    return count
+    A cell that the rule for missing cells fills counts as that score; one that it leaves out makes its model
+    incomparable. ``base`` are the scores on the board, shape (n,), if they are known already.
+    """
+    resolved = resolved_board(scheme, board, convention)
+    scores = rounded(scheme.scores(resolved) if base is None else base)
+    return int((dominance(resolved.scores) & (scores[:, None] < scores)).sum())
 
 
 def respects_hierarchy(subject: Subject, board: Board) -> bool:
@@ -245,33 +261,43 @@ def respects_hierarchy(subject: Subject, board: Board) -> bool:
 
     Doubled as a whole, the group says what it said before; a score that moves all the same shows that the group's
     weight in the aggregate has changed. Measured on every group that holds leaves only, because where leaves and
-    groups are siblings, doubling the leaves shifts weight inside their common parent.
+    groups are siblings, doubling the leaves shifts weight inside their common parent. On a board of a single such
+    group there is no other weight, and the answer is yes for every scheme.
     """
-    base = subject.scheme.scores(board)
+    base = subject.scores(board)
     tree = board.tree
     groups = [
-        list(tree.children(node.type_id))
+        tree.children(node.type_id)
         for node in tree.nodes
         if not node.is_leaf and all(tree[child].is_leaf for child in tree.children(node.type_id))
     ]
     return all(
         np.allclose(
-            subject.cloned(leaves).scores(with_clones(board, leaves)), base, rtol=0, atol=10.0**-TIE_DECIMALS
+            subject.cloned_scores(board, leaves), base, rtol=0, atol=10.0**-TIE_DECIMALS, equal_nan=True
         )
         for leaves in groups
         if len(leaves) < len(board.leaves)
     )
 
 
-def benchmark_influence(scheme: Scheme, board: Board) -> tuple[BenchmarkInfluence, ...]:
-    """Leave each leaf out in turn: how far ranks shift, on average and at most, and which model (id) moves most."""
-    before = competition_ranks(scheme.scores(board))
+def benchmark_influence(
+    scheme: Scheme, board: Board, convention: Convention | None = None
+) -> tuple[BenchmarkInfluence, ...]:
+    """Leave each leaf out in turn: how far ranks shift, on average and at most, and which model (id) moves most.
+
+    Of equals the smallest id. A leaf is passed over if the scheme cannot do without it.
+    """
+    before = ranks_of_all(aggregated(scheme, board, convention))
     found = []
     for j, leaf in enumerate(board.leaves):
         rest = board.take(columns=[c for c in range(len(board.leaves)) if c != j])
         if not rest.leaves:
             break
-        shift = np.abs(competition_ranks(scheme.scores(rest)) - before)
+        try:
+            without = aggregated(scheme, rest, convention)
+        except BoardError:
+            continue
+        shift = np.abs(ranks_of_all(without) - before)
         largest = int(shift.max())
         moved = min(board.ids[i] for i in np.flatnonzero(shift == largest))
         found.append(BenchmarkInfluence(leaf, float(shift.mean()), largest, moved))

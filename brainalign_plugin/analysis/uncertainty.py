@@ -166,4 +166,3 @@ def probability_above(
         scores = _block_scores(scheme, board, block, "benchmarks", None, ready)
         won += float((scores[:, i] > scores[:, k]).sum() + 0.5 * (scores[:, i] == scores[:, k]).sum())
     return won / resamples
-

@@ -18,11 +18,11 @@ from brainalign_plugin.analysis.orders import order_changes
 from brainalign_plugin.analysis.removal import (
     closed_form,
     extremes_without,
-    has_fixed_scale,
     medians_without,
     scores_without_each,
 )
 from brainalign_plugin.analysis.stability import audit_removal
+from brainalign_plugin.analysis.structure import has_fixed_scale
 from brainalign_plugin.errors import BoardError, ConvergenceError, SchemeError
 from brainalign_plugin.references import given_board
 from brainalign_plugin.scales import ranks_from_bottom
