@@ -234,6 +234,7 @@ FACTOR1 = register(
         conventions=_FILLED,
         claims=Claims(affine=True),
         combine=_factor1,
+        costly=True,
     )
 )
 
