@@ -7,7 +7,9 @@
     │   ├── SnapshotError      a snapshot or a snapshot file contradicts itself
     │   ├── BoardError         a board that the asked computation cannot use
     │   ├── SchemeError        an unknown or malformed aggregation scheme
-    │   └── ReferenceBoardError  a reference board that is absent or does not fit
+    │   ├── ReferenceBoardError  a reference board that is absent or does not fit
+    │   ├── CandidateError     the scores of one model are absent, ambiguous or unusable
+    │   └── LinkError          Brain-Score's plugins cannot be reached, or are not ours to change
     └── ConvergenceError       an iterative fit did not converge
 
 The monitor adds its own branch (sources, store, configuration, report) in ``brainalign_monitor.errors``.
@@ -39,6 +41,14 @@ class SchemeError(InputError):
 
 class ReferenceBoardError(InputError):
     """A reference board is absent, or does not fit the board at hand."""
+
+
+class CandidateError(InputError):
+    """The scores of one model, or the setting that should name them, cannot be used."""
+
+
+class LinkError(InputError):
+    """The plugin cannot be linked into Brain-Score, or taken away from it."""
 
 
 class ConvergenceError(BrainAlignError):
