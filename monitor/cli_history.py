@@ -1,4 +1,4 @@
-"""Commands that look back: ``brainalign diff | backfill``."""
+"""Commands that look back: ``brainalign diff | backfill | history``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from .history.periods import Period
 if TYPE_CHECKING:
     from brainalign_plugin.snapshot import Snapshot
 
+    from .config import Settings
     from .history.attribution import Attribution
+    from .retrospect import History, HistoryOptions
 
 
 Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
@@ -65,6 +67,66 @@ def backfill(
     to.print(
         f"{len(done.dates)} boards reconstructed from snapshot {done.source.id}{span}; {len(done.added)} of them new"
     )
+
+
+Known = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="As known on: only what had been seen before this day (UTC).",
+        metavar="DATE",
+    ),
+]
+Window = Annotated[
+    int, typer.Option(help="Months of the common panel, back from the newest board.", min=1, metavar="MONTHS")
+]
+
+
+def history(
+    figure: Annotated[
+        str | None, typer.Option(help="Only this headline figure (default: all).", metavar="NAME")
+    ] = None,
+    window: Window = 24,
+    every: Every = Period.MONTH,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the headline figures over time, and what each of their changes is due to."""
+    from . import console_history, retrospect
+
+    check_figure(figure)
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    found = history_of(settings, retrospect.HistoryOptions(settings.max_missing, every, window, _utc(known)))
+    if as_json:
+        print_json(retrospect.history_json(found, figure))
+    else:
+        console_history.history(found, figure)
+
+
+def check_figure(name: str | None) -> None:
+    """Refuse the name of a figure that there is not."""
+    from .history.figures import FIGURES
+
+    if name is not None and name not in FIGURES:
+        raise typer.BadParameter(
+            f"there is no figure {name!r}; known are {', '.join(FIGURES)}", param_hint="--figure"
+        )
+
+
+def history_of(settings: Settings, options: HistoryOptions) -> History:
+    """The history of the domain, from the store of the home folder."""
+    from . import pipeline, retrospect
+    from .history.cache import Cache
+
+    with pipeline.open_existing(settings, "latest") as store:
+        return retrospect.history(store, settings.domain, Cache(settings.home / "cache"), options, stage)
+
+
+def _utc(day: datetime | None) -> datetime | None:
+    return None if day is None else day.replace(tzinfo=UTC)
 
 
 def diff(
@@ -150,3 +212,4 @@ def add_commands(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.command()(diff)
     app.command()(backfill)
+    app.command()(history)

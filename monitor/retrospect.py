@@ -1,10 +1,12 @@
-"""Looking back: boards of the past out of the newest one."""
+"""Looking back: boards of the past out of the newest one, and the history of the figures out of all boards."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
@@ -14,10 +16,30 @@ from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot import Snapshot
 
 from .errors import StoreError
-from .history.periods import Period, midnight, period_starts
+from .history.attribution import attribute
+from .history.cache import Cache
+from .history.figures import ANALYSIS_VERSION, FIGURES, cleaned
+from .history.intervals import RESAMPLES
+from .history.periods import Period, boards_of_history, midnight, period_starts
+from .history.series import (
+    COMMON,
+    FULL,
+    SCHEMA,
+    Change,
+    Point,
+    attribution_record,
+    change_json,
+    changes_between,
+    common_panel,
+    figures_record,
+    panel_figures,
+    point_json,
+)
 from .pipeline import Stage, silent
 
 if TYPE_CHECKING:
+    from brainalign_plugin.board import Board
+
     from .store import SnapshotInfo, Store
 
 log = structlog.get_logger("brainalign")
@@ -121,3 +143,226 @@ def _first_score(snapshot: Snapshot) -> date | None:
         return None
     first: datetime = known.min().astype("datetime64[us]").item()
     return first.replace(tzinfo=UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """What a history is made with.
+
+    Attributes
+    ----------
+    max_missing : float
+        Threshold of the cleaning.
+    every : Period
+        Reconstructed boards stand for periods in which none was observed.
+    window_months : int
+        Length of the window of the common panel, back from the newest board.
+    known : datetime or None
+        Only what had been seen before this moment; None is all.
+    resamples, seed : int
+        Of the intervals.
+    """
+
+    max_missing: float = 0.5
+    every: Period = Period.MONTH
+    window_months: int = 24
+    known: datetime | None = None
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The series of all headline figures, and every change with its causes.
+
+    Attributes
+    ----------
+    domain : str
+    options : HistoryOptions
+    series : mapping of str to tuple of Point
+        By figure; the full panel first, then the common one.
+    changes : tuple of Change
+    """
+
+    domain: str
+    options: HistoryOptions
+    series: Mapping[str, tuple[Point, ...]]
+    changes: tuple[Change, ...]
+
+
+class _Boards:
+    """Boards of the store, each read once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read: dict[str, Board] = {}
+
+    def __call__(self, info: SnapshotInfo) -> Board:
+        if info.digest not in self._read:
+            self._read[info.digest] = self._store.snapshot(info.id).board()
+        return self._read[info.digest]
+
+
+def history(
+    store: Store, domain: str, cache: Cache, options: HistoryOptions | None = None, stage: Stage = silent
+) -> History:
+    """Figures over time and what moved them; what was computed before is not computed again.
+
+    Raises
+    ------
+    StoreError
+        If the store holds no board of the domain (that was known by then).
+    """
+    used = options or HistoryOptions()
+    infos = history_boards(store, domain, used)
+    boards = _Boards(store)
+    with stage("analysing the history"):
+        full = [_full_record(cache, boards, info, used) for info in infos]
+        window = _window(infos, used.window_months)
+        common = _common_records(cache, boards, window, used)
+    with stage("attributing the changes"):
+        changes = [
+            change
+            for (earlier, was), (later, now) in pairwise(zip(infos, full, strict=True))
+            if earlier.digest != later.digest
+            for change in changes_between(
+                _attribution(cache, boards, (earlier, later), used),
+                (earlier.as_of_time, later.as_of_time),
+                _said(was, now),
+            )
+        ]
+    series = {
+        name: (
+            *(
+                _point(info, name, FULL, record[str(ANALYSIS_VERSION)])
+                for info, record in zip(infos, full, strict=True)
+            ),
+            *(_point(info, name, COMMON, record) for info, record in zip(window, common, strict=True)),
+        )
+        for name in FIGURES
+    }
+    return History(domain, used, series, tuple(changes))
+
+
+def history_boards(store: Store, domain: str, options: HistoryOptions) -> tuple[SnapshotInfo, ...]:
+    """The stored boards that a history is made of (`boards_of_history`), real or simulated like the newest one."""
+    infos = store.snapshots(domain)
+    newest = max(infos, key=lambda info: (info.as_of_time, not info.reconstructed), default=None)
+    chosen = boards_of_history(
+        [info for info in infos if newest is not None and info.simulated == newest.simulated],
+        options.every,
+        options.known,
+    )
+    if not chosen:
+        when = "" if options.known is None else f" that was known on {options.known:%Y-%m-%d}"
+        raise StoreError(
+            f"there is no board of {domain!r}{when}; `brainalign fetch` pulls one, `brainalign backfill` reconstructs "
+            "those of the past"
+        )
+    return chosen
+
+
+def _window(infos: Sequence[SnapshotInfo], months: int) -> list[SnapshotInfo]:
+    last = infos[-1].as_of_time
+    year, month = divmod(last.year * 12 + last.month - 1 - months, 12)
+    # The last day of February may not be a day of the month in which the window begins.
+    start = last.replace(year=year, month=month + 1, day=min(last.day, 28))
+    return [info for info in infos if info.as_of_time >= start]
+
+
+def _full_record(
+    cache: Cache, boards: _Boards, info: SnapshotInfo, options: HistoryOptions
+) -> dict[str, Any]:
+    """Figures of a board by each version of the analysis that has seen it; today's is computed if it has not."""
+    key = cache.key("full", info.digest, options.max_missing, options.resamples, options.seed)
+    known: dict[str, Any] = cache.get(key) or {}
+    if str(ANALYSIS_VERSION) not in known:
+        board = cleaned(boards(info), options.max_missing)
+        known[str(ANALYSIS_VERSION)] = figures_record(
+            board, panel_figures(board, options.resamples, options.seed)
+        )
+        cache.put(key, known)
+    return known
+
+
+def _said(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float | None] | None:
+    """The earlier board's figures by an older analysis, if the later board was never seen by that one."""
+    older = [int(version) for version in was if version not in now and int(version) < ANALYSIS_VERSION]
+    if not older:
+        return None
+    figures = was[str(max(older))]["figures"]
+    return {name: figure["value"] for name, figure in figures.items()}
+
+
+def _common_records(
+    cache: Cache, boards: _Boards, window: Sequence[SnapshotInfo], options: HistoryOptions
+) -> list[dict[str, Any]]:
+    key = cache.key(
+        *("common", [info.digest for info in window], options.max_missing, options.resamples, options.seed),
+        ANALYSIS_VERSION,
+    )
+    known: list[dict[str, Any]] | None = cache.get(key)
+    if known is None:
+        uncleaned = [boards(info) for info in window]
+        panels = common_panel(uncleaned, [cleaned(board, options.max_missing).leaves for board in uncleaned])
+        # Most boards of a panel are the same: nothing was restated since the last one.
+        done: dict[tuple[Any, ...], dict[str, Any]] = {}
+        known = []
+        for panel in panels:
+            content = (panel.scores.tobytes(), panel.tree.nodes)
+            if content not in done:
+                done[content] = figures_record(panel, panel_figures(panel, options.resamples, options.seed))
+            known.append(done[content])
+        cache.put(key, known)
+    return known
+
+
+def _attribution(
+    cache: Cache, boards: _Boards, pair: tuple[SnapshotInfo, SnapshotInfo], options: HistoryOptions
+) -> dict[str, Any]:
+    key = cache.key("attribution", [info.digest for info in pair], options.max_missing, ANALYSIS_VERSION)
+    known: dict[str, Any] | None = cache.get(key)
+    if known is None:
+        earlier, later = (boards(info) for info in pair)
+        names = {model.id: model.name for model in (*earlier.models, *later.models)}
+        known = attribution_record(attribute(earlier, later, options.max_missing), names)
+        cache.put(key, known)
+    return known
+
+
+def _point(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any]) -> Point:
+    figure = record["figures"][name]
+    interval = figure["interval"]
+    return Point(
+        as_of=info.as_of_time,
+        value=figure["value"],
+        interval=None if interval is None else (interval[0], interval[1]),
+        panel=panel,
+        models=record["models"],
+        benchmarks=record["benchmarks"],
+        origin="reconstructed" if info.reconstructed else "observed",
+        snapshot=info.id,
+    )
+
+
+def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
+    """The record that ``brainalign history --json`` prints, of one figure if one is named."""
+    options = found.options
+    changes = [change for change in found.changes if figure in (None, change.figure)]
+    return {
+        "schema": SCHEMA,
+        "domain": found.domain,
+        "known": None if options.known is None else options.known.isoformat(),
+        "window_months": options.window_months,
+        "max_missing": options.max_missing,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "analysis_version": ANALYSIS_VERSION,
+        "series": {
+            name: [point_json(point) for point in points]
+            for name, points in found.series.items()
+            if figure in (None, name)
+        },
+        "changes": [change_json(change) for change in changes if change.attribution is not None],
+        "unsplit": [change_json(change) for change in changes if change.attribution is None],
+    }

@@ -31,6 +31,9 @@ FIGURES: Mapping[str, str] = {
     "sd_neural": "standard deviation of the neural part over models",
 }
 
+# Known exactly: models drawn again are as many, so a count has no interval of its own.
+COUNTS = frozenset({"models", "benchmarks"})
+
 
 def cleaned(board: Board, max_missing: float) -> Board:
     """Cleaned board on which histories are built.

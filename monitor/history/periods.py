@@ -26,6 +26,8 @@ class Seen(Protocol):
     @property
     def seen_at(self) -> datetime: ...  # noqa: D102
     @property
+    def body_sha256(self) -> str: ...  # noqa: D102
+    @property
     def reconstructed(self) -> bool: ...  # noqa: D102
 
 
@@ -61,8 +63,9 @@ def boards_of_history(
     """Choose the boards that a history is made of, by the moment that they describe.
 
     All observed boards; and a reconstructed one for a period in which none was observed: what was seen goes before
-    what was worked out. Of several reconstructions of a moment the one from what was seen last counts, and of several
-    observations of a moment likewise.
+    what was worked out. Of several reconstructions of a moment the one from the earliest board counts: a score that was
+    restated later is a change of later, and does not rewrite what came before. Of several observations of a moment the
+    last one counts.
 
     Parameters
     ----------
@@ -78,9 +81,12 @@ def boards_of_history(
     )
     observed = {board.as_of_time: board for board in there if not board.reconstructed}
     covered = {period_start(moment.date(), every) for moment in observed}
+    made_from = {board.body_sha256: board.as_of_time for board in there if not board.reconstructed}
     filling = {
         board.as_of_time: board
-        for board in there
+        for board in sorted(
+            there, key=lambda b: (made_from.get(b.body_sha256, b.seen_at), b.id), reverse=True
+        )
         if board.reconstructed and period_start(board.as_of_time.date(), every) not in covered
     }
     return tuple(board for _, board in sorted((observed | filling).items()))

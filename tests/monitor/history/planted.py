@@ -30,9 +30,9 @@ DURING = date(2021, 3, 2)
 AFTER = date(2021, 3, 6)
 MODELS = 60
 
-_DENSE = [
+DENSE = tuple(
     path.rsplit("/", 1)[-1] for paper in DEFAULT_PAPERS if paper.part == "neural" for path in paper.leaves
-]
+)
 _NOVELTY = Paper("Novella2021", "behavior", ("Novella2021/Novella2021-consistency",), DURING, rerun=0.7)
 # Few models were ever run on it, so that the cleaning drops it until it is filled.
 _SPARSE = Paper("Lacuna2020", "behavior", ("Lacuna2020/Lacuna2020-accuracy",), first_run=0.3, rerun=0.3)
@@ -42,7 +42,7 @@ PLANTED: dict[str, tuple[Event, str]] = {
     "new_benchmarks": (NewBenchmark(_NOVELTY), "models"),
     "new_models": (NewModels(DURING, 20, ability=2.0), "sd_behavior"),
     "restated": (
-        Restatement(DURING, tuple(_DENSE[:12]), scale=0.8, noise=0.2, new_version=False),
+        Restatement(DURING, DENSE[:12], scale=0.8, noise=0.2, new_version=False),
         "mean_rho",
     ),
     "cleaning": (Backfill(DURING, "Lacuna2020-accuracy", scored=0.7), "models"),
@@ -50,7 +50,7 @@ PLANTED: dict[str, tuple[Event, str]] = {
 # What happens on a board in any week.
 _EVERYDAY: tuple[Event, ...] = (
     NewModels(DURING, 1),
-    Restatement(DURING, (_DENSE[-1],), noise=0.005, new_version=False),
+    Restatement(DURING, (DENSE[-1],), noise=0.005, new_version=False),
 )
 
 

@@ -41,11 +41,12 @@ class Known:
     as_of_time: datetime
     seen_at: datetime
     reconstructed: bool
+    body_sha256: str
 
 
-def known(number: int, day: str, seen: str, reconstructed: bool = False) -> Known:
+def known(number: int, day: str, seen: str, reconstructed: bool = False, body: str = "") -> Known:
     as_of, seen_at = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (day, seen))
-    return Known(number, as_of, seen_at, reconstructed)
+    return Known(number, as_of, seen_at, reconstructed, body or str(number))
 
 
 def test_what_was_observed_goes_before_what_was_reconstructed():
@@ -61,11 +62,23 @@ def test_what_was_observed_goes_before_what_was_reconstructed():
     assert [board.id for board in boards_of_history(boards, Period.QUARTER)] == [4, 1]
 
 
-def test_of_several_reconstructions_the_one_of_the_newest_knowledge_counts():
+def test_of_several_reconstructions_the_one_from_the_earliest_board_counts():
+    # The archive was imported backwards, on one day: what was seen when does not tell which board is the earlier.
     boards = [
-        known(1, "2023-01-01", "2024-03-01", reconstructed=True),
-        known(2, "2023-01-01", "2024-01-01", reconstructed=True),
+        known(1, "2024-03-01", "2026-01-01", body="march"),
+        known(2, "2023-01-01", "2026-01-01", reconstructed=True, body="march"),
+        known(3, "2024-01-01", "2026-01-01", body="january"),
+        known(4, "2023-01-01", "2026-01-01", reconstructed=True, body="january"),
     ]
-    assert [board.id for board in boards_of_history(boards)] == [1]
-    assert [board.id for board in boards_of_history(boards, known=midnight(date(2024, 2, 1)))] == [2]
-    assert boards_of_history(boards, known=midnight(date(2024, 1, 1))) == ()
+    assert [board.id for board in boards_of_history(boards)] == [4, 3, 1]
+
+
+def test_only_what_had_been_seen_is_known():
+    boards = [
+        known(1, "2024-03-01", "2024-03-01", body="march"),
+        known(2, "2023-01-01", "2024-03-01", reconstructed=True, body="march"),
+        known(3, "2023-06-01", "2024-04-01"),
+    ]
+    assert [board.id for board in boards_of_history(boards)] == [2, 3, 1]
+    assert [board.id for board in boards_of_history(boards, known=midnight(date(2024, 4, 1)))] == [2, 1]
+    assert boards_of_history(boards, known=midnight(date(2024, 3, 1))) == ()

@@ -1,0 +1,62 @@
+"""What the commands that look back print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import console
+from .history.figures import COUNTS, FIGURES
+from .history.series import FULL
+
+if TYPE_CHECKING:
+    from .history.series import Point
+    from .retrospect import History
+
+
+def history(found: History, figure: str | None) -> None:
+    """Figures first, last, and over time if one is named; then the changes of it, or the latest of each."""
+    to = console.out()
+    points = found.series["models"]
+    full = [point for point in points if point.panel == FULL]
+    made = sum(point.origin == "reconstructed" for point in full)
+    to.print(
+        f"{found.domain}: {len(full)} boards, {full[0].as_of:%Y-%m-%d} to {full[-1].as_of:%Y-%m-%d}, "
+        f"{made} of them reconstructed"
+    )
+    common = [point for point in points if point.panel != FULL]
+    to.print(
+        f"common panel of {found.options.window_months} months: {common[-1].models} models × "
+        f"{common[-1].benchmarks} benchmarks on {len(common)} boards"
+    )
+    for name in FIGURES if figure is None else (figure,):
+        _series(found.series[name], name, whole=figure is not None)
+    for change in found.changes:
+        last = change.later == full[-1].as_of
+        if change.figure == figure or (figure is None and last):
+            to.print(
+                console.printable(f"{change.earlier:%Y-%m-%d} to {change.later:%Y-%m-%d}: {change.words}")
+            )
+
+
+def _series(points: Sequence[Point], name: str, whole: bool) -> None:
+    to = console.out()
+    to.print(f"{name}: {FIGURES[name]}")
+    for panel in dict.fromkeys(point.panel for point in points):
+        of_panel = [point for point in points if point.panel == panel]
+        shown = of_panel if whole else dict.fromkeys((of_panel[0], of_panel[-1]))
+        for point in shown:
+            mark = ", reconstructed" if point.origin == "reconstructed" else ""
+            to.print(
+                f"  {point.as_of:%Y-%m-%d} {panel:6} {_value(point, name)} "
+                f"({point.models} × {point.benchmarks}{mark})"
+            )
+
+
+def _value(point: Point, name: str) -> str:
+    if point.value is None:
+        return "none"
+    if name in COUNTS:
+        return f"{point.value:.0f}"
+    interval = "" if point.interval is None else f" [{point.interval[0]:.4f}, {point.interval[1]:.4f}]"
+    return f"{point.value:.4f}{interval}"

@@ -1,0 +1,248 @@
+"""Series of the headline figures, and each of their changes with its causes: plain records, and their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from brainalign_plugin.board import Board
+
+from .attribution import (
+    CLEANING,
+    NEW_BENCHMARKS,
+    NEW_MODELS,
+    PLAYERS,
+    RESTATED,
+    Attribution,
+    attribution_in_words,
+)
+from .figures import ANALYSIS_VERSION, FIGURES, headline_figures
+from .intervals import figure_intervals
+
+SCHEMA = 1
+ANALYSIS = "analysis"
+FULL, COMMON = "full", "common"
+_NOTHING = 1e-12
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A headline figure of one board; the interval (95 %) is None where it has none."""
+
+    value: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A headline figure at one moment.
+
+    Attributes
+    ----------
+    as_of : datetime
+    value : float or None
+    interval : (float, float) or None
+        95 %, from models drawn with replacement.
+    panel : str
+        ``full``: the cleaned board; ``common``: the models and benchmarks that are there throughout the window.
+    models, benchmarks : int
+        Of that panel.
+    origin : str
+        ``observed`` or ``reconstructed``.
+    snapshot : int
+        Its number in the store.
+    """
+
+    as_of: datetime
+    value: float | None
+    interval: tuple[float, float] | None
+    panel: str
+    models: int
+    benchmarks: int
+    origin: str
+    snapshot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of one figure of the full panel between two boards that follow each other.
+
+    Attributes
+    ----------
+    figure : str
+    earlier, later : datetime
+    before, after : float
+        ``before`` is what was said at the time: if the analysis has changed since, by its older version.
+    attribution : mapping of str to (float), or None
+        Parts of the five causes, which sum to the change; None if it cannot be split.
+    actors : mapping of str to tuple of str
+        The main ones of each cause, by name.
+    words : str
+    """
+
+    figure: str
+    earlier: datetime
+    later: datetime
+    before: float
+    after: float
+    attribution: Mapping[str, float] | None
+    actors: Mapping[str, tuple[str, ...]]
+    words: str
+
+    @property
+    def delta(self) -> float:
+        """The change."""
+        return self.after - self.before
+
+
+def canonical(board: Board) -> Board:
+    """The board with models by id and leaves by name: its figures do not depend on the order in a payload."""
+    rows = sorted(range(len(board.models)), key=lambda i: board.ids[i])
+    columns = sorted(range(len(board.leaves)), key=lambda j: board.leaves[j])
+    return board.take(rows=rows, columns=columns)
+
+
+def panel_figures(board: Board, resamples: int, seed: int) -> dict[str, Figure]:
+    """Headline figures of a complete board with their intervals."""
+    ordered = canonical(board)
+    values = headline_figures(ordered)
+    intervals = figure_intervals(ordered, values, resamples, seed)
+    return {name: Figure(value, intervals[name]) for name, value in values.items()}
+
+
+def common_panel(boards: Sequence[Board], kept: Sequence[Sequence[str]]) -> list[Board]:
+    """Cut every board to the leaves that are kept on all of them and the models with a score on these on all of them.
+
+    Parameters
+    ----------
+    boards : sequence of Board
+        Uncleaned.
+    kept : sequence of sequences of str
+        Leaves that the cleaning of each board keeps.
+    """
+    if not boards:
+        return []
+    leaves = sorted(frozenset(kept[0]).intersection(*kept[1:]))
+    cut = [_cut(board, leaves) for board in boards]
+    complete = [
+        {
+            i
+            for i, whole in zip(board.ids, (~np.isnan(board.scores)).all(axis=1).tolist(), strict=True)
+            if whole
+        }
+        for board in cut
+    ]
+    models = sorted(frozenset(complete[0]).intersection(*complete[1:]))
+    return [board.take(rows=[board.ids.index(i) for i in models]) for board in cut]
+
+
+def _cut(board: Board, leaves: list[str]) -> Board:
+    return board.take(columns=[board.leaves.index(leaf) for leaf in leaves])
+
+
+def main_actors(found: Attribution, names: Mapping[int, str]) -> dict[str, tuple[str, ...]]:
+    """Who stands behind each cause, a few by name, the most important first."""
+    actors = found.actors
+
+    def named(ids: Sequence[int]) -> list[str]:
+        return [f"{names.get(i, '')} ({i})" for i in ids[:_NAMED]]
+
+    restated = [leaf for leaf, _ in actors.restated_benchmarks]
+    return {
+        NEW_BENCHMARKS: actors.new_benchmarks[:_NAMED],
+        NEW_MODELS: tuple(named(actors.new_models)),
+        RESTATED: tuple([*actors.removed_benchmarks, *named(actors.removed_models), *restated][:_NAMED]),
+        CLEANING: actors.flipped[:_NAMED],
+    }
+
+
+def attribution_record(found: Attribution, names: Mapping[int, str]) -> dict[str, Any]:
+    """What is kept of an attribution: its numbers, the main actors, and the words."""
+    return {
+        "earlier": dict(found.earlier),
+        "later": dict(found.later),
+        "parts": {name: None if parts is None else dict(parts) for name, parts in found.parts.items()},
+        "actors": {cause: list(who) for cause, who in main_actors(found, names).items()},
+        "words": {name: attribution_in_words(found, name) for name in found.later},
+    }
+
+
+def changes_between(
+    record: Mapping[str, Any],
+    moments: tuple[datetime, datetime],
+    said: Mapping[str, float | None] | None = None,
+) -> list[Change]:
+    """Changes of all figures between two boards.
+
+    Parameters
+    ----------
+    record : mapping
+        As `attribution_record` makes it.
+    moments : (datetime, datetime)
+    said : mapping, optional
+        The earlier board's figures by the version of the analysis with which they were reported at the time, if that is
+        not today's; what they differ from today's by is the part of ``analysis``.
+    """
+    found = []
+    actors = {cause: tuple(who) for cause, who in record["actors"].items()}
+    for name in FIGURES:
+        now, after, parts = (record[side].get(name) for side in ("earlier", "later", "parts"))
+        before = now if said is None else said.get(name)
+        if now is None or before is None or after is None:
+            continue
+        own = now - before
+        if abs(own) <= _NOTHING and abs(after - before) <= _NOTHING and not any((parts or {}).values()):
+            continue
+        split = None if parts is None else {**{cause: parts[cause] for cause in PLAYERS}, ANALYSIS: own}
+        words = record["words"][name]
+        if abs(own) > _NOTHING:
+            words += f"; it was {before:.4g} by the analysis of the time, {own:+.4g} is due to today's"
+        found.append(Change(name, *moments, before, after, split, actors, words))
+    return found
+
+
+def point_json(point: Point) -> dict[str, Any]:
+    """One entry of a series."""
+    return {
+        "as_of": point.as_of.isoformat(),
+        "value": point.value,
+        "interval": None if point.interval is None else list(point.interval),
+        "panel": point.panel,
+        "models": point.models,
+        "benchmarks": point.benchmarks,
+        "origin": point.origin,
+        "snapshot": point.snapshot,
+    }
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """One entry of the changes."""
+    return {
+        "figure": change.figure,
+        "from": change.earlier.isoformat(),
+        "to": change.later.isoformat(),
+        "delta": change.delta,
+        "attribution": None if change.attribution is None else dict(change.attribution),
+        "before": change.before,
+        "after": change.after,
+        "actors": {cause: list(who) for cause, who in change.actors.items()},
+        "words": change.words,
+    }
+
+
+def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any]:
+    """What is kept of a panel's figures."""
+    return {
+        "analysis": ANALYSIS_VERSION,
+        "models": len(board.models),
+        "benchmarks": len(board.leaves),
+        "figures": {
+            name: {"value": f.value, "interval": None if f.interval is None else list(f.interval)}
+            for name, f in figures.items()
+        },
+    }

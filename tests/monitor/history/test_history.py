@@ -1,0 +1,221 @@
+"""``brainalign history``: series on both panels, changes with their causes, computed once."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainalign_monitor import retrospect
+from brainalign_monitor.history import series
+from brainalign_monitor.history.cache import Cache
+from brainalign_monitor.history.figures import COUNTS, FIGURES, headline_figures
+from brainalign_monitor.history.series import common_panel, panel_figures
+from brainalign_monitor.store import open_store
+from brainalign_plugin.cleaning import clean
+from tests.boards import board_of, board_of_matrix
+from tests.commands import brainalign
+from tests.monitor.history.conftest import observe
+
+CAUSES = {"new_benchmarks", "new_models", "restated", "cleaning", "analysis"}
+MONTHS = [f"2021-{month:02d}-01" for month in range(7, 13)]
+# January is observed, February and March are not begun with an observed board: the 15th of March stands for March.
+DAYS = [*MONTHS, "2022-01-20", "2022-02-01", "2022-03-15"]
+
+
+def test_the_record_is_what_was_promised(shared_past):
+    record = brainalign("history", "--json", home=shared_past).succeeded().json
+    assert record["schema"] == 1
+    assert list(record["series"]) == list(FIGURES)
+    for points in record["series"].values():
+        full = [point for point in points if point["panel"] == "full"]
+        assert [point["as_of"][:10] for point in full] == DAYS
+        assert [point["origin"] for point in full] == ["reconstructed"] * 6 + [
+            "observed",
+            "reconstructed",
+            "observed",
+        ]
+        assert {point["panel"] for point in points} == {"full", "common"}
+        for point in points:
+            assert point.keys() >= {"as_of", "value", "interval", "panel", "models", "benchmarks"}
+            assert (point["interval"] is None) == (point["value"] is None)
+            low, high = point["interval"] or (0, 0)
+            assert low <= high
+    assert record["changes"]
+    for change in record["changes"]:
+        assert change["attribution"].keys() == CAUSES
+        assert sum(change["attribution"].values()) == pytest.approx(change["delta"], abs=1e-9)
+        assert change["after"] - change["before"] == change["delta"]
+        assert change["attribution"]["analysis"] == 0
+
+
+def test_every_value_is_that_of_the_board(shared_past):
+    record = brainalign("history", "--json", home=shared_past).succeeded().json
+    with open_store(shared_past / "brainalign.sqlite", shared_past / "bodies") as store:
+        for number in (0, 5, 8):
+            points = {name: series[number] for name, series in record["series"].items()}
+            board = clean(store.snapshot(points["models"]["snapshot"]).board()).board
+            for name, value in headline_figures(board).items():
+                assert points[name]["value"] == (None if value is None else pytest.approx(value, abs=1e-12))
+                assert (points[name]["models"], points[name]["benchmarks"]) == board.scores.shape
+
+
+def test_a_restatement_is_seen_between_what_was_observed(shared_past):
+    record = brainalign("history", "--json", "--figure", "mean_rho", home=shared_past).succeeded().json
+    assert list(record["series"]) == ["mean_rho"]
+    last = record["changes"][-2:]
+    # Reconstructed from the later board, February already has the restated scores: the change is dated into its month.
+    assert last[0]["from"][:10] == "2022-01-20"
+    parts = last[0]["attribution"]
+    assert max(parts, key=lambda cause: abs(parts[cause])) == "restated"
+    assert len(last[0]["actors"]["restated"]) == 5
+    assert "restated" in last[0]["words"]
+
+
+def test_both_panels_tell_a_restatement_from_new_models(shared_past):
+    points = brainalign("history", "--json", "--figure", "models", home=shared_past).json["series"]["models"]
+    common = [point for point in points if point["panel"] == "common"]
+    assert len({(point["models"], point["benchmarks"], point["value"]) for point in common}) == 1
+    rho = brainalign("history", "--json", "--figure", "mean_rho", home=shared_past).json["series"]["mean_rho"]
+    values = {point["as_of"][:10]: point["value"] for point in rho if point["panel"] == "common"}
+    assert values["2021-07-01"] == values["2022-01-20"]
+    assert abs(values["2022-03-15"] - values["2022-01-20"]) > 0.01
+
+
+def test_the_window_bounds_the_common_panel(shared_past):
+    record = brainalign("history", "--json", "--window", "3", home=shared_past).json
+    common = [point["as_of"][:10] for point in record["series"]["models"] if point["panel"] == "common"]
+    assert common == ["2022-01-20", "2022-02-01", "2022-03-15"]
+
+
+def test_as_known_on_a_day(shared_past):
+    record = brainalign("history", "--json", "--known", "2022-02-01", home=shared_past).succeeded().json
+    full = [point for point in record["series"]["mean_rho"] if point["panel"] == "full"]
+    assert [point["as_of"][:10] for point in full] == [*MONTHS, "2022-01-20"]
+    # The restatement that was seen later rewrites nothing.
+    today = brainalign("history", "--json", home=shared_past).json["series"]["mean_rho"]
+    assert [point for point in today if point["panel"] == "full"][: len(full)] == full
+    ended = brainalign("history", "--known", "2021-01-01", home=shared_past)
+    assert ended.code == 6
+    assert "known on 2021-01-01" in ended.problem
+
+
+def test_nothing_is_computed_twice(past, monkeypatch):
+    computed: list[object] = []
+    real = series.headline_figures
+    monkeypatch.setattr(series, "headline_figures", lambda board: computed.append(board) or real(board))
+    first = brainalign("history", "--json", home=past).succeeded()
+    assert len(computed) >= len(DAYS)
+    computed.clear()
+    attributed: list[object] = []
+    attribute = retrospect.attribute
+    monkeypatch.setattr(retrospect, "attribute", lambda *a: attributed.append(a) or attribute(*a))
+    assert brainalign("history", "--json", home=past).out == first.out
+    assert (computed, attributed) == ([], [])
+    # One more board costs one analysis, and one or two of the common panel, of which each content is analysed once.
+    observe(past, date(2022, 4, 10))
+    brainalign("history", "--json", home=past).succeeded()
+    assert 1 <= len(computed) <= 3
+    assert len(attributed) == 1
+
+
+def test_a_damaged_cache_is_made_again(past):
+    first = brainalign("history", "--json", home=past).out
+    files = sorted((past / "cache").rglob("*.json"))
+    for number, path in enumerate(files):
+        path.write_bytes([b"", b"[]", b'{"key": "x", "value": 1}', path.read_bytes()[:50]][number % 4])
+    assert brainalign("history", "--json", home=past).out == first
+
+
+def test_an_older_analysis_is_a_cause_of_its_own(past, monkeypatch):
+    brainalign("history", "--json", home=past).succeeded()
+    real = series.headline_figures
+    monkeypatch.setattr(
+        series,
+        "headline_figures",
+        lambda board: {k: v + 0.125 if k == "mean_rho" else v for k, v in real(board).items()},
+    )
+    for module in (series, retrospect):
+        monkeypatch.setattr(module, "ANALYSIS_VERSION", 2)
+    observe(past, date(2022, 4, 10))
+    # The attribution of today's version uses today's definition too.
+    monkeypatch.setattr(retrospect, "attribute", lambda *a: attribute_with(series.headline_figures, *a))
+    changes = brainalign("history", "--json", "--figure", "mean_rho", home=past).succeeded().json["changes"]
+    last = changes[-1]
+    assert last["to"][:10] == "2022-04-10"
+    assert last["attribution"]["analysis"] == pytest.approx(0.125)
+    assert sum(last["attribution"].values()) == pytest.approx(last["delta"], abs=1e-9)
+    assert "by the analysis of the time" in last["words"]
+    assert all(change["attribution"]["analysis"] == 0 for change in changes[:-1])
+
+
+def attribute_with(evaluate, earlier, later, max_missing):
+    from brainalign_monitor.history.attribution import attribute
+
+    return attribute(earlier, later, max_missing, evaluate)
+
+
+def test_the_order_of_import_does_not_matter(past, tmp_path):
+    home = tmp_path / "other"
+    for day in (date(2022, 3, 15), date(2022, 1, 20)):
+        observe(home, day)
+    brainalign("backfill", "--from", "2021-07-01", "--to", "2021-12-01", home=home).succeeded()
+    straight = tmp_path / "straight"
+    for day in (date(2022, 1, 20), date(2022, 3, 15)):
+        observe(straight, day)
+    brainalign("backfill", "--from", "2021-07-01", "--to", "2021-12-01", home=straight).succeeded()
+
+    def told(folder: Path) -> str:
+        record = brainalign("history", "--json", home=folder).succeeded().json
+        for points in record["series"].values():
+            for point in points:
+                del point["snapshot"]
+        return json.dumps(record)
+
+    assert told(home) == told(straight)
+
+
+def test_text_for_people(shared_past):
+    out = brainalign("history", home=shared_past).succeeded().out
+    assert out.startswith("vision: 9 boards, 2021-07-01 to 2022-03-15, 7 of them reconstructed\n")
+    assert "common panel of 24 months: " in out
+    one = brainalign("history", "--figure", "models", home=shared_past).succeeded().out
+    assert one.count(" full ") == 9
+    assert "models went from" in one
+
+
+def test_an_unknown_figure_is_refused(shared_past):
+    ended = brainalign("history", "--figure", "rho", home=shared_past)
+    assert ended.code == 2
+    assert "mean_rho" in ended.problem
+
+
+def test_figures_do_not_depend_on_the_order_of_models_and_leaves():
+    board = board_of_matrix(np.random.default_rng(3).random((12, 6)))
+    mixed = board.take(rows=[5, 3, 11, 0, 1, 2, 4, 10, 9, 8, 7, 6], columns=[4, 1, 0, 5, 3, 2])
+    assert panel_figures(board, 50, 7) == panel_figures(mixed, 50, 7)
+    assert panel_figures(board, 50, 7)["mean_rho"] != panel_figures(board, 50, 8)["mean_rho"]
+    assert {
+        name
+        for name, figure in panel_figures(board, 50, 7).items()
+        if figure.interval[0] == figure.interval[1]
+    } == (COUNTS)
+
+
+def test_the_common_panel_is_there_throughout():
+    one = board_of([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.6, "X", 0.4, 0.3, 0.2, 0.1], [0.5] * 6])
+    other = board_of([["", 0.2, 0.3, 0.4, 0.5, 0.7], [0.6, 0.5, 0.4, 0.3, 0.2, 0.1], [0.5] * 6])
+    panels = common_panel([one, other], [one.leaves[1:], other.leaves[:5]])
+    assert [set(panel.leaves) for panel in panels] == [set(one.leaves[1:5])] * 2
+    assert [panel.ids for panel in panels] == [tuple(sorted((one.ids[0], one.ids[2])))] * 2
+    assert common_panel([], []) == []
+
+
+def test_a_result_in_the_cache_is_found_by_all_that_it_depends_on(tmp_path):
+    cache = Cache(tmp_path)
+    cache.put(cache.key("a", 1), {"x": [1, None]})
+    assert cache.get(cache.key("a", 1)) == {"x": [1, None]}
+    assert cache.get(cache.key("a", 2)) is None
