@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -88,24 +87,26 @@ def test_no_command_is_wrong_usage_and_shows_help(command):
 
 def on_a_terminal(*arguments: object, **settings: object) -> tuple[int, str]:
     """Exit code of a command whose three streams are a terminal, and what the terminal was sent."""
-    process, terminal = pty.fork()
-    if process == 0:
-        try:
-            command = [sys.executable, "-m", "brainalign_monitor", *map(str, arguments)]
-            os.execve(sys.executable, command, environment(**settings) | {"TERM": "xterm", "COLUMNS": "120"})
-        finally:
-            os._exit(99)
+    ours, its = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "brainalign_monitor", *map(str, arguments)],
+        env=environment(**settings) | {"TERM": "xterm", "COLUMNS": "120"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    )
+    os.close(its)
     sent = b""
     while True:
         try:
-            piece = os.read(terminal, 65536)
+            piece = os.read(ours, 65536)
         except OSError:  # how Linux says that the other side is gone
             break
         if not piece:
             break
         sent += piece
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), sent.decode()
+    os.close(ours)
+    return process.wait(), sent.decode()
 
 
 def test_progress_is_shown_on_a_terminal_only(stored):
