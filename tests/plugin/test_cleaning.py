@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.cleaning import clean
+from brainalign_plugin.cleaning import DroppedModel, clean
 from brainalign_plugin.errors import InputError
 from tests.boards import SCORED, board_of, boards, reordered, small_tree, snapshot_of, snapshots, tree_of
 
@@ -159,12 +159,33 @@ def test_reasons_in_words():
     assert second.reason == "FAILED on b0; NEVER run on b1"
 
 
+@pytest.mark.parametrize(
+    ("count", "reason"),
+    [(1, "a"), (3, "a, b, c"), (4, "a, b, c and 1 more")],
+)
+def test_up_to_three_benchmarks_are_named(count, reason):
+    entry = DroppedModel(1, "m", failed=(), never=tuple("abcd"[:count]))
+    assert entry.reason == f"NEVER run on {reason}"
+
+
 def test_an_empty_board_is_cleaned_to_an_empty_board():
     cleaning = clean(board_of([]))
     assert cleaning.board.models == ()
     assert cleaning.board.leaves == small_tree().leaves("average_vision")
     assert cleaning.constant == ()
     assert cleaning.dropped_benchmarks == cleaning.dropped_models == ()
+
+
+def test_constant_means_equal_to_nine_decimals():
+    tree = tree_of(PAIR)
+    cleaning = clean(board_of([[0.5, 0.5], [0.5 + 4e-10, 0.5 + 6e-10], [0.5 - 4e-10, 0.5]], tree))
+    assert cleaning.constant == ("a",)
+
+
+def test_a_single_model_keeps_what_it_was_scored_on():
+    cleaning = clean(board_of([[0.5, "X"]], tree_of(PAIR)))
+    assert cleaning.board.leaves == ("a",)
+    assert len(cleaning.board.models) == 1
 
 
 def test_a_single_model_makes_every_leaf_constant():
