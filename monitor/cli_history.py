@@ -1,4 +1,4 @@
-"""Commands that look back: ``brainalign diff | backfill | history``."""
+"""Commands that look back: ``brainalign diff | backfill | history | drift``."""
 
 from __future__ import annotations
 
@@ -104,6 +104,37 @@ def history(
         print_json(retrospect.history_json(found, figure))
     else:
         console_history.history(found, figure)
+
+
+def drift(
+    figure: Annotated[
+        str | None, typer.Option(help="Only this headline figure (default: all).", metavar="NAME")
+    ] = None,
+    every: Every = Period.MONTH,
+    min_overlap: Annotated[
+        int, typer.Option(help="Fewest models that two boards must share.", min=2, metavar="MODELS")
+    ] = 20,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether figures changed on the models and benchmarks that boards share: changed, unchanged, insufficient."""
+    from . import console_history, pipeline, watching
+    from .history.cache import Cache
+    from .retrospect import HistoryOptions
+
+    check_figure(figure)
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    options = HistoryOptions(settings.max_missing, every, known=_utc(known))
+    with pipeline.open_existing(settings, "latest") as store:
+        cache = Cache(settings.home / "cache")
+        found = watching.drift(store, settings.domain, cache, options, min_overlap, stage)
+    if as_json:
+        print_json(watching.drift_json(found, figure))
+    else:
+        console_history.drift(found, figure)
 
 
 def check_figure(name: str | None) -> None:
@@ -213,3 +244,4 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(diff)
     app.command()(backfill)
     app.command()(history)
+    app.command()(drift)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import console
+from .history.drift import Verdict
 from .history.figures import COUNTS, FIGURES
 from .history.series import FULL
 
 if TYPE_CHECKING:
     from .history.series import Point
     from .retrospect import History
+    from .watching import Drift
 
 
 def history(found: History, figure: str | None) -> None:
@@ -36,6 +38,28 @@ def history(found: History, figure: str | None) -> None:
         if change.figure == figure or (figure is None and last):
             to.print(
                 console.printable(f"{change.earlier:%Y-%m-%d} to {change.later:%Y-%m-%d}: {change.words}")
+            )
+
+
+def drift(found: Drift, figure: str | None) -> None:
+    """How often each verdict was given, then every change."""
+    to = console.out()
+    steps = [step for step in found.steps if figure in (None, step.figure)]
+    counted = ", ".join(
+        f"{sum(step.verdict is verdict for step in steps)} {verdict.value}" for verdict in Verdict
+    )
+    to.print(f"{len(found.boards)} boards, {len(steps)} verdicts on what boards share: {counted}")
+    for step in steps:
+        if step.verdict is Verdict.CHANGED:
+            before, after = (found.boards[i].as_of_time for i in (step.earlier, step.later))
+            low, high = step.difference.interval or (0.0, 0.0)
+            to.print(
+                console.printable(
+                    f"{step.figure} changed between {before:%Y-%m-%d} and {after:%Y-%m-%d} by "
+                    f"{step.difference.delta or 0:+.4g} [{low:.4g}, {high:.4g}] on "
+                    f"{step.difference.models} shared models; "
+                    f"on the whole boards: {found.words[step.figure, step.earlier, step.later]}"
+                )
             )
 
 

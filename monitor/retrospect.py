@@ -190,7 +190,7 @@ class History:
     changes: tuple[Change, ...]
 
 
-class _Boards:
+class Boards:
     """Boards of the store, each read once."""
 
     def __init__(self, store: Store) -> None:
@@ -198,6 +198,7 @@ class _Boards:
         self._read: dict[str, Board] = {}
 
     def __call__(self, info: SnapshotInfo) -> Board:
+        """The uncleaned board of a snapshot."""
         if info.digest not in self._read:
             self._read[info.digest] = self._store.snapshot(info.id).board()
         return self._read[info.digest]
@@ -215,7 +216,7 @@ def history(
     """
     used = options or HistoryOptions()
     infos = history_boards(store, domain, used)
-    boards = _Boards(store)
+    boards = Boards(store)
     with stage("analysing the history"):
         full = [_full_record(cache, boards, info, used) for info in infos]
         window = _window(infos, used.window_months)
@@ -226,7 +227,7 @@ def history(
             for (earlier, was), (later, now) in pairwise(zip(infos, full, strict=True))
             if earlier.digest != later.digest
             for change in changes_between(
-                _attribution(cache, boards, (earlier, later), used),
+                attribution_of(cache, boards, (earlier, later), used),
                 (earlier.as_of_time, later.as_of_time),
                 _said(was, now),
             )
@@ -270,9 +271,7 @@ def _window(infos: Sequence[SnapshotInfo], months: int) -> list[SnapshotInfo]:
     return [info for info in infos if info.as_of_time >= start]
 
 
-def _full_record(
-    cache: Cache, boards: _Boards, info: SnapshotInfo, options: HistoryOptions
-) -> dict[str, Any]:
+def _full_record(cache: Cache, boards: Boards, info: SnapshotInfo, options: HistoryOptions) -> dict[str, Any]:
     """Figures of a board by each version of the analysis that has seen it; today's is computed if it has not."""
     key = cache.key("full", info.digest, options.max_missing, options.resamples, options.seed)
     known: dict[str, Any] = cache.get(key) or {}
@@ -295,7 +294,7 @@ def _said(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float | N
 
 
 def _common_records(
-    cache: Cache, boards: _Boards, window: Sequence[SnapshotInfo], options: HistoryOptions
+    cache: Cache, boards: Boards, window: Sequence[SnapshotInfo], options: HistoryOptions
 ) -> list[dict[str, Any]]:
     key = cache.key(
         *("common", [info.digest for info in window], options.max_missing, options.resamples, options.seed),
@@ -317,9 +316,10 @@ def _common_records(
     return known
 
 
-def _attribution(
-    cache: Cache, boards: _Boards, pair: tuple[SnapshotInfo, SnapshotInfo], options: HistoryOptions
+def attribution_of(
+    cache: Cache, boards: Boards, pair: tuple[SnapshotInfo, SnapshotInfo], options: HistoryOptions
 ) -> dict[str, Any]:
+    """The record of the attribution between two stored boards, computed once."""
     key = cache.key("attribution", [info.digest for info in pair], options.max_missing, ANALYSIS_VERSION)
     known: dict[str, Any] | None = cache.get(key)
     if known is None:

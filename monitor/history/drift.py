@@ -1,0 +1,188 @@
+"""Did a figure change, or only the sample? Paired comparisons of boards, and verdicts over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import pi
+
+import numpy as np
+from scipy import stats
+
+from brainalign_plugin.board import Board
+
+from .figures import COUNTS, FIGURES, headline_figures
+from .intervals import draw_counts, percentile_interval, resampled_figures
+from .series import common_panel
+
+ALPHA = 0.05
+MIN_OVERLAP = 20
+TESTED = tuple(name for name in FIGURES if name not in COUNTS)
+
+
+class Verdict(StrEnum):
+    """Whether a figure changed on what two boards share."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    INSUFFICIENT = "insufficient"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A figure's difference between two boards on the models and benchmarks that both have.
+
+    Attributes
+    ----------
+    before, after : float or None
+    interval : (float, float) or None
+        95 %, of the difference, from the same draws of models on both boards.
+    p : float or None
+        Two-sided, of no difference, from the standard error of the resamples; 1 where the shared cells are equal.
+    models, benchmarks : int
+        That both boards have.
+    """
+
+    before: float | None
+    after: float | None
+    interval: tuple[float, float] | None
+    p: float | None
+    models: int
+    benchmarks: int
+
+    @property
+    def delta(self) -> float | None:
+        """The difference; None where the figure does not exist on both."""
+        return None if self.before is None or self.after is None else self.after - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One verdict in a series: a board against the one since which the figure has not changed.
+
+    Attributes
+    ----------
+    figure : str
+    earlier, later : int
+        Positions in the series.
+    difference : Difference
+    alpha : float
+        Level of this test; 0 where none was made.
+    verdict : Verdict
+    """
+
+    figure: str
+    earlier: int
+    later: int
+    difference: Difference
+    alpha: float
+    verdict: Verdict
+
+
+def paired_differences(
+    earlier: Board, later: Board, kept: tuple[Sequence[str], Sequence[str]], resamples: int, seed: int
+) -> dict[str, Difference]:
+    """Compare each tested figure on the leaves that both boards keep and the models with a score on all of these.
+
+    Parameters
+    ----------
+    earlier, later : Board
+        Uncleaned.
+    kept : (sequence of str, sequence of str)
+        Leaves that the cleaning of each board keeps.
+    """
+    one, other = common_panel([earlier, later], kept)
+    models, benchmarks = one.scores.shape
+    before, after = headline_figures(one), headline_figures(other)
+    equal = np.array_equal(one.scores, other.scores) and one.tree == other.tree
+    if equal:
+        no_change = (0.0, 0.0)
+        return {
+            name: Difference(
+                before[name],
+                after[name],
+                None if before[name] is None else no_change,
+                None if before[name] is None else 1.0,
+                models,
+                benchmarks,
+            )
+            for name in TESTED
+        }
+    counts = draw_counts(models, resamples, seed)
+    first, second = resampled_figures(one, counts), resampled_figures(other, counts)
+    found = {}
+    for name in TESTED:
+        drawn = second[name] - first[name]
+        was, now = before[name], after[name]
+        delta = None if was is None or now is None else now - was
+        interval = percentile_interval(delta, drawn)
+        found[name] = Difference(was, now, interval, _p_value(delta, interval, drawn), models, benchmarks)
+    return found
+
+
+def _p_value(
+    delta: float | None,
+    interval: tuple[float, float] | None,
+    drawn: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> float | None:
+    if delta is None or interval is None:
+        return None
+    error = float(np.nanstd(drawn, ddof=1))
+    if error == 0:
+        return 1.0 if delta == 0 else 0.0
+    return float(2 * stats.norm.sf(abs(delta) / error))
+
+
+def spent(test: int, alpha: float = ALPHA, figures: int = len(TESTED)) -> float:
+    """Level of the ``test``-th test (from 1) of one of the figures: alpha · 6 / (π² t²) / figures.
+
+    The levels of all tests that there will ever be sum to alpha: as far as the p-values hold, the chance of one false
+    alarm in the whole life of a history stays below it, whatever depends on what (Bonferroni over an endless series).
+    A verdict that was given is never taken back, because later tests do not enter.
+    """
+    return alpha * 6 / (pi * test) ** 2 / figures
+
+
+def verdicts(
+    boards: int,
+    difference: Callable[[int, int], dict[str, Difference]],
+    alpha: float = ALPHA,
+    min_overlap: int = MIN_OVERLAP,
+) -> list[Step]:
+    """Go through a series and decide for each figure at each board whether it changed since its last change.
+
+    A board is compared with the one at which the figure changed last (at first, with the first one), so that a slow
+    drift adds up. Where the shared cells are equal, or there are too few models, no test is made and no level spent.
+
+    Parameters
+    ----------
+    boards : int
+        How many there are.
+    difference : callable
+        From two positions to the differences between these boards.
+    alpha : float
+        Chance of a false change in the whole series of all figures.
+    min_overlap : int
+        Fewest shared models.
+    """
+    reference = dict.fromkeys(TESTED, 0)
+    tests = dict.fromkeys(TESTED, 0)
+    steps = []
+    for later in range(1, boards):
+        for name in TESTED:
+            earlier = reference[name]
+            found = difference(earlier, later)[name]
+            level = 0.0
+            if found.p is None or found.models < min_overlap:
+                verdict = Verdict.INSUFFICIENT
+            elif found.p == 1.0:
+                verdict = Verdict.UNCHANGED
+            else:
+                tests[name] += 1
+                level = spent(tests[name], alpha)
+                verdict = Verdict.CHANGED if found.p < level else Verdict.UNCHANGED
+            steps.append(Step(name, earlier, later, found, level, verdict))
+            if verdict is Verdict.CHANGED:
+                reference[name] = later
+    return steps
