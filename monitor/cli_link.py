@@ -1,0 +1,64 @@
+"""Commands for Brain-Score's plugins: ``brainalign link`` and ``unlink``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .cli_options import AsJson, Home, print_json, settings_from
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from brainalign_plugin.linking import LinkStatus
+
+    from .config import Settings
+
+Check = Annotated[
+    bool, typer.Option("--check", help="Only say whether the link is there; exit code 8 if it is not.")
+]
+
+
+def link(check: Check = False, home: Home = None, as_json: AsJson = False) -> None:
+    """Make Brain-Score find the meta-benchmarks, by a folder of links among its benchmarks."""
+    from brainalign_plugin import linking
+
+    record = link_record(settings_from(home=home))
+    status = linking.link_status(record) if check else linking.link(record)
+    _say(status, as_json)
+    if check and not status.ok:
+        raise typer.Exit(8)
+
+
+def unlink(home: Home = None, as_json: AsJson = False) -> None:
+    """Take the link away again."""
+    from brainalign_plugin import linking
+
+    _say(linking.unlink(link_record(settings_from(home=home))), as_json)
+
+
+def link_record(settings: Settings) -> Path:
+    """File in the home folder that remembers the link, so that its loss can be told from its absence."""
+    return settings.home / "link.json"
+
+
+def link_json(status: LinkStatus) -> dict[str, Any]:
+    """The state of the link."""
+    return {
+        "state": status.state.value,
+        "linked": status.ok,
+        "folder": None if status.folder is None else str(status.folder),
+        "brainscore_vision": status.version,
+        "unified": status.unified,
+        "message": status.message,
+    }
+
+
+def _say(status: LinkStatus, as_json: bool) -> None:
+    from .logs import printable
+
+    if as_json:
+        print_json(link_json(status))
+    else:
+        typer.echo(printable(status.message))
