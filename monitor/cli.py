@@ -30,6 +30,7 @@ from .cli_options import (
     settings_from,
     stage,
 )
+from .cli_link import link, unlink
 from .cli_reference import reference_app
 from .cli_schemes import audit, rank
 from .cli_snapshots import snapshots_app
@@ -206,6 +207,8 @@ def demo(
 add_history_commands(app)
 app.command()(rank)
 app.command()(audit)
+app.command()(link)
+app.command()(unlink)
 app.add_typer(snapshots_app, name="snapshots")
 app.add_typer(reference_app, name="reference")
 

@@ -26,7 +26,12 @@ CONFIG_NAME = "brainalign.toml"
 
 # Read by the test suite and by the plugin, not by the monitor.
 _OTHER_VARIABLES = frozenset(
-    {"BRAINALIGN_REQUIRE", "BRAINALIGN_SHARED", "BRAINALIGN_RUN", "BRAINALIGN_TEST_POSTGRES"}
+    f"BRAINALIGN_{name}"
+    for name in (
+        *("REQUIRE", "SHARED", "TEST_POSTGRES"),
+        *("REFERENCE", "SCORES", "SNAPSHOT", "DATABASE", "MODEL", "RUN", "RESULTS"),
+        *("MIN_CONSTITUENTS", "LEAVE_OUT"),
+    )
 )
 _PREFIX = "BRAINALIGN_"
 
