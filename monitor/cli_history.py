@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_alerts import alerts_app
 from .cli_options import AsJson, Domain, Given, Home, MaxMissing, print_json, settings_from, stage
 from .history.periods import Period
 
@@ -245,3 +246,4 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(backfill)
     app.command()(history)
     app.command()(drift)
+    app.add_typer(alerts_app, name="alerts")

@@ -177,6 +177,10 @@ class _HomeFile(TomlConfigSettingsSource):
                 "remove the line"
             )
 
+    def __call__(self) -> dict[str, Any]:
+        # Rules are no settings: they have no variable, no option, and a reader of their own.
+        return {name: value for name, value in super().__call__().items() if name != "alerts"}
+
 
 def load_settings(**options: Any) -> Settings:
     """Read the settings.

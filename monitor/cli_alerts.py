@@ -1,0 +1,97 @@
+"""Commands for the rules that watch the figures: ``brainalign alerts list | test | backtest``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .cli_options import AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from, stage
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .history.alerts import Rule
+
+alerts_app = command_group("Rules that say when a figure leaves its bounds.")
+
+
+@alerts_app.command("list")
+def list_rules(home: Home = None, as_json: AsJson = False) -> None:
+    """List the rules: those of the configuration, or else the default ones."""
+    from dataclasses import asdict
+
+    from . import console
+
+    rules = _rules(settings_from(home=home))
+    if as_json:
+        print_json(
+            [{name: value for name, value in asdict(rule).items() if name != "tests"} for rule in rules]
+        )
+        return
+    for rule in rules:
+        console.out().print(
+            console.printable(
+                f"{rule.name}: {rule.on.value} of {rule.figure} {rule.condition.value} {rule.bound:g} for "
+                f"{rule.versions} data versions, ends at {rule.back_at:g}, at least {rule.min_overlap} models, "
+                f"{len(rule.tests)} tests"
+            )
+        )
+
+
+@alerts_app.command("test")
+def run_tests(home: Home = None) -> None:
+    """Run the rules' own tests; a failed one is an unusable input."""
+    from brainalign_plugin.errors import InputError
+
+    from . import console
+    from .history.alerts import failed_tests
+
+    rules = _rules(settings_from(home=home))
+    wrong = [sentence for rule in rules for sentence in failed_tests(rule)]
+    if wrong:
+        raise InputError("; ".join([*wrong, "correct the rule or its test"]))
+    console.out().print(f"{sum(len(rule.tests) for rule in rules)} tests of {len(rules)} rules hold")
+
+
+@alerts_app.command("backtest")
+def backtest_rules(
+    home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
+) -> None:
+    """Say when the rules would have fired and ended over the stored history."""
+    from . import console, pipeline, watching
+    from .history.alerts import event_in_words
+    from .history.cache import Cache
+    from .retrospect import HistoryOptions
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    rules = _rules(settings)
+    with pipeline.open_existing(settings, "latest") as store:
+        cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
+        found = watching.backtest(store, settings.domain, cache, rules, options, stage)
+    if as_json:
+        print_json(
+            [
+                {
+                    "rule": event.rule.name,
+                    "event": "fired" if event.fired else "ended",
+                    "as_of": found.boards[event.at].as_of_time.isoformat(),
+                    "snapshot": found.boards[event.at].id,
+                    "value": event.seen.value,
+                    "interval": [event.seen.low, event.seen.high],
+                    "models": event.seen.models,
+                    "words": event_in_words(event),
+                }
+                for event in found.events
+            ]
+        )
+        return
+    to = console.out()
+    to.print(f"{len(rules)} rules over {len(found.boards)} data versions: {len(found.events)} events")
+    for event in found.events:
+        when = found.boards[event.at].as_of_time
+        to.print(console.printable(f"{when:%Y-%m-%d} {event_in_words(event)}"))
+
+
+def _rules(settings: Settings) -> tuple[Rule, ...]:
+    from .alert_rules import load_rules
+    from .config import CONFIG_NAME
+
+    return load_rules(settings.home / CONFIG_NAME)

@@ -1,0 +1,250 @@
+"""Alerts: rules over the figures of a history, each of which says once that it fired and once that it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import ClassVar
+
+from brainalign_plugin.errors import InputError
+
+from .figures import FIGURES
+
+
+class On(StrEnum):
+    """What a rule looks at."""
+
+    LEVEL = "level"
+    CHANGE = "change"
+
+
+class Condition(StrEnum):
+    """On which side of the bound it fires; ``outside`` is beyond the bound or beyond minus the bound."""
+
+    ABOVE = "above"
+    BELOW = "below"
+    OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a rule sees of one data version: value, interval, and the number of models that they rest on."""
+
+    value: float
+    low: float
+    high: float
+    models: int
+
+
+@dataclass(frozen=True)
+class RuleTest:
+    """A rule's own test: what it sees, and at which positions (from 0) it has to fire and to end.
+
+    Attributes
+    ----------
+    values : tuple
+        A number (an interval without width), ``[low, value, high]``, or ``missing``.
+    fired, ended : tuple of int
+    """
+
+    values: tuple[float | tuple[float, float, float] | str, ...]
+    fired: tuple[int, ...] = ()
+    ended: tuple[int, ...] = ()
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When to tell somebody about a figure.
+
+    Attributes
+    ----------
+    name : str
+    figure : str
+        A headline figure.
+    on : On
+        ``level``: the figure of the cleaned board. ``change``: its difference from the data version before, on the
+        models and benchmarks that both share; for a count the difference of the cleaned boards.
+    condition : Condition
+    bound : float
+        It fires when the whole interval is beyond it.
+    resolve : float or None
+        It ends when the value is back at this bound; None is `bound`.
+    versions : int
+        For how many distinct data versions in a row the interval has to be beyond the bound.
+    min_overlap : int
+        With fewer models nothing is seen, and the rule stays as it is.
+    tests : tuple of RuleTest
+        Run by ``brainalign alerts test``.
+
+    Raises
+    ------
+    InputError
+        If something cannot be meant.
+    """
+
+    name: str
+    figure: str
+    condition: Condition
+    bound: float
+    on: On = On.LEVEL
+    resolve: float | None = None
+    versions: int = 2
+    min_overlap: int = 20
+    tests: tuple[RuleTest, ...] = ()
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        if self.figure not in FIGURES:
+            raise InputError(f"alert {self.name!r} watches {self.figure!r}; figures are {', '.join(FIGURES)}")
+        if self.versions < 1 or self.min_overlap < 1:
+            raise InputError(f"alert {self.name!r}: versions and min_overlap are at least 1")
+        back = self.back_at
+        if not isfinite(self.bound) or not isfinite(back):
+            raise InputError(f"alert {self.name!r}: bounds are finite numbers")
+        if (self.condition is Condition.BELOW and back < self.bound) or (
+            self.condition is not Condition.BELOW and back > self.bound
+        ):
+            raise InputError(
+                f"alert {self.name!r} fires {self.condition.value} {self.bound} but would end at {back}, which is "
+                "further out; choose a resolve bound on the other side"
+            )
+        if self.condition is Condition.OUTSIDE and (self.bound < 0 or back < 0):
+            raise InputError(f"alert {self.name!r}: the bounds of 'outside' are not negative")
+
+    @property
+    def back_at(self) -> float:
+        """The bound at which it ends."""
+        return self.bound if self.resolve is None else self.resolve
+
+    def clears(self, seen: Observation) -> bool:
+        """Whether the whole interval is beyond the bound."""
+        above, below = seen.low > self.bound, seen.high < self.bound
+        if self.condition is Condition.OUTSIDE:
+            return above or seen.high < -self.bound
+        return above if self.condition is Condition.ABOVE else below
+
+    def resolves(self, seen: Observation) -> bool:
+        """Whether the value is back."""
+        if self.condition is Condition.OUTSIDE:
+            return abs(seen.value) <= self.back_at
+        if self.condition is Condition.ABOVE:
+            return seen.value <= self.back_at
+        return seen.value >= self.back_at
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """That a rule fired or ended, at which data version (a position), and what it saw."""
+
+    rule: Rule
+    fired: bool
+    at: int
+    seen: Observation
+
+
+def follow(rule: Rule, observations: Sequence[Observation | None]) -> list[AlertEvent]:
+    """Follow a rule over the data versions; None, or too few models, is missing and leaves it as it is.
+
+    Returns
+    -------
+    list of AlertEvent
+        Fired and ended in turn.
+    """
+    events: list[AlertEvent] = []
+    active, streak = False, 0
+    for at, seen in enumerate(observations):
+        if seen is None or seen.models < rule.min_overlap:
+            continue
+        if active:
+            if rule.resolves(seen):
+                active, streak = False, 0
+                events.append(AlertEvent(rule, False, at, seen))
+            continue
+        streak = streak + 1 if rule.clears(seen) else 0
+        if streak >= rule.versions:
+            active = True
+            events.append(AlertEvent(rule, True, at, seen))
+    return events
+
+
+def failed_tests(rule: Rule) -> list[str]:
+    """What is wrong by a rule's own tests, a sentence each; empty if they hold."""
+    wrong = []
+    for number, test in enumerate(rule.tests, start=1):
+        events = follow(rule, [_observation(rule, value) for value in test.values])
+        for what, expected in (("fires", test.fired), ("ends", test.ended)):
+            found = tuple(event.at for event in events if event.fired == (what == "fires"))
+            if found != tuple(expected):
+                wrong.append(
+                    f"{rule.name}, test {number}: {what} at {list(found)}, not at {list(expected)}, "
+                    f"of {list(test.values)}"
+                )
+    return wrong
+
+
+def _observation(rule: Rule, value: float | tuple[float, float, float] | str) -> Observation | None:
+    if isinstance(value, str):
+        if value != "missing":
+            raise InputError(f"a test of alert {rule.name!r} has the value {value!r}; known is 'missing'")
+        return None
+    low, middle, high = value if isinstance(value, tuple) else (value, value, value)
+    return Observation(middle, low, high, rule.min_overlap)
+
+
+def event_in_words(event: AlertEvent) -> str:
+    """One sentence: which rule, what it saw, and the bound."""
+    rule, seen = event.rule, event.seen
+    what = FIGURES[rule.figure] if rule.on is On.LEVEL else f"change of {FIGURES[rule.figure]}"
+    bound = rule.bound if event.fired else rule.back_at
+    state = f"fired: {what} is {rule.condition.value}" if event.fired else f"ended: {what} is back at"
+    return f"{rule.name} {state} {bound:g} ({seen.value:.4g} [{seen.low:.4g}, {seen.high:.4g}])"
+
+
+DEFAULT_RULES = (
+    Rule(
+        "complete cases fell",
+        "models",
+        Condition.BELOW,
+        bound=-20,
+        resolve=0,
+        on=On.CHANGE,
+        versions=1,
+        tests=(RuleTest((0.0, 3.0, -53.0, -1.0, 2.0), fired=(2,), ended=(4,)),),
+    ),
+    Rule(
+        "behaviour decides the average",
+        "r2_behavior",
+        Condition.ABOVE,
+        bound=0.9,
+        resolve=0.85,
+        tests=(
+            RuleTest(
+                ((0.89, 0.95, 0.97), (0.91, 0.95, 0.97), "missing", (0.92, 0.95, 0.97), 0.87, 0.84),
+                (3,),
+                (5,),
+            ),
+        ),
+    ),
+    Rule(
+        "benchmarks hardly agree",
+        "mean_rho",
+        Condition.BELOW,
+        bound=0.25,
+        resolve=0.3,
+        tests=(RuleTest(((0.1, 0.2, 0.24), (0.1, 0.2, 0.24), 0.28, 0.31), (1,), (3,)),),
+    ),
+    Rule(
+        "scores were restated and agreement moved",
+        "mean_rho",
+        Condition.OUTSIDE,
+        bound=0.01,
+        on=On.CHANGE,
+        versions=1,
+        tests=(RuleTest((0.0, (-0.1, -0.05, -0.02), 0.0), fired=(1,), ended=(2,)),),
+    ),
+)
