@@ -15,13 +15,13 @@ from brainalign_monitor.store import open_store
 from tests.commands import brainalign
 from tests.monitor.history.planted import DENSE
 
-# A leaf is rescored in place between the two observed boards: only what was seen tells that.
+# Leaves are rescored in place between the two observed boards: only what was seen tells that.
 LIFE = simulate(
     4,
     SimulationParameters(
         models=60,
         repeated_names=2,
-        events=(Restatement(date(2022, 2, 10), DENSE[:8], scale=0.7, noise=0.15, new_version=False),),
+        events=(Restatement(date(2022, 2, 10), DENSE[:24], scale=0.5, noise=0.3, new_version=False),),
     ),
 )
 OBSERVED = (date(2022, 1, 20), date(2022, 3, 15))
