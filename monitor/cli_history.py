@@ -1,4 +1,4 @@
-"""Commands that look back: ``brainalign diff | backfill | history | drift``."""
+"""Commands that look back: ``brainalign diff | backfill | history | drift | eras``."""
 
 from __future__ import annotations
 
@@ -97,14 +97,18 @@ def history(
 ) -> None:
     """Show the headline figures over time, and what each of their changes is due to."""
     from . import console_history, retrospect
+    from .history.known_events import event_json, known_events
 
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     found = history_of(settings, retrospect.HistoryOptions(settings.max_missing, every, window, _utc(known)))
+    events = known_events(found.domain, settings.home)
     if as_json:
-        print_json(retrospect.history_json(found, figure))
+        known_record = {"known_events": [event_json(event) for event in events]}
+        print_json(retrospect.history_json(found, figure) | known_record)
     else:
         console_history.history(found, figure)
+        console_history.known_events(events)
 
 
 def drift(
@@ -136,6 +140,26 @@ def drift(
         print_json(watching.drift_json(found, figure))
     else:
         console_history.drift(found, figure)
+
+
+def eras(
+    top: Annotated[int, typer.Option(help="How many models make the top.", min=1, metavar="MODELS")] = 10,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where today's top models stood in earlier years, and where the top models of those years stand today."""
+    from . import console_history, pipeline, watching
+    from .retrospect import HistoryOptions
+
+    settings = settings_from(home=home, domain=domain)
+    with pipeline.open_existing(settings, "latest") as store:
+        found = watching.eras_of_history(store, settings.domain, HistoryOptions(known=_utc(known)), top)
+    if as_json:
+        print_json(watching.eras_json(found))
+    else:
+        console_history.eras(found)
 
 
 def check_figure(name: str | None) -> None:
@@ -246,4 +270,5 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(backfill)
     app.command()(history)
     app.command()(drift)
+    app.command()(eras)
     app.add_typer(alerts_app, name="alerts")

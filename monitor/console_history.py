@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from . import console
@@ -11,6 +12,8 @@ from .history.figures import COUNTS, FIGURES
 from .history.series import FULL
 
 if TYPE_CHECKING:
+    from .history.eras import Era
+    from .history.known_events import KnownEvent
     from .history.series import Point
     from .retrospect import History
     from .watching import Drift
@@ -61,6 +64,22 @@ def drift(found: Drift, figure: str | None) -> None:
                     f"on the whole boards: {found.words[step.figure, step.earlier, step.later]}"
                 )
             )
+
+
+def known_events(events: Sequence[KnownEvent]) -> None:
+    """Known structural breaks of the leaderboard."""
+    for event in events:
+        console.out().print(console.printable(f"known: {event.first} to {event.last}: {event.text}"))
+
+
+def eras(found: Mapping[date, Sequence[Era]]) -> None:
+    """The models of each year's top and of today's, with both ranks."""
+    to = console.out()
+    for day, models in found.items():
+        to.print(f"{day}: rank then, rank today")
+        for era in models:
+            then, now = ("–" if rank is None else str(rank) for rank in (era.then, era.now))
+            to.print(console.printable(f"  {then:>4} {now:>4}  {era.name} ({era.model})"))
 
 
 def _series(points: Sequence[Point], name: str, whole: bool) -> None:

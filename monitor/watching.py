@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from .history.alerts import AlertEvent, Observation, On, Rule, follow
 from .history.cache import Cache
 from .history.drift import MIN_OVERLAP, Difference, Step, Verdict, paired_differences, verdicts
+from .history.eras import TOP, Era, eras
 from .history.figures import ANALYSIS_VERSION, COUNTS, cleaned
 from .history.series import FULL
 from .pipeline import Stage, silent
@@ -187,3 +189,30 @@ def backtest(
         see = level if rule.on is On.LEVEL else change
         events += follow(rule, [see(rule, at) for at in range(len(infos))])
     return Backtest(infos, tuple(sorted(events, key=lambda event: event.at)))
+
+
+def eras_of_history(
+    store: Store, domain: str, options: HistoryOptions | None = None, top: int = TOP
+) -> dict[date, tuple[Era, ...]]:
+    """Compare the last board of every year before the newest one with the newest.
+
+    Raises
+    ------
+    StoreError
+        If the store holds no board of the domain.
+    """
+    infos = history_boards(store, domain, options or HistoryOptions())
+    today = store.snapshot(infos[-1].id)
+    last = {info.as_of_time.year: info for info in infos if info.as_of_time.year < today.as_of_time.year}
+    return {info.as_of_time.date(): eras(store.snapshot(info.id), today, top) for info in last.values()}
+
+
+def eras_json(found: Mapping[date, Sequence[Era]]) -> dict[str, Any]:
+    """The record that ``brainalign eras --json`` prints."""
+    return {
+        "schema": 1,
+        "eras": [
+            {"as_of": day.isoformat(), "models": [asdict(era) for era in models]}
+            for day, models in found.items()
+        ],
+    }

@@ -1,0 +1,52 @@
+"""Today's top models on the boards of earlier years, and the top models of those years today."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from brainalign_plugin.snapshot import Snapshot
+
+TOP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """A model of the top of one board, and its official rank on another; None where it has none there.
+
+    Attributes
+    ----------
+    model : int
+    name : str
+    then, now : int or None
+        Rank on the earlier board and today.
+    of : str
+        ``then`` if it was at the top of the earlier board, ``now`` if it is at the top today, ``both``.
+    """
+
+    model: int
+    name: str
+    then: int | None
+    now: int | None
+    of: str
+
+
+def eras(earlier: Snapshot, today: Snapshot, top: int = TOP) -> tuple[Era, ...]:
+    """Follow the models of the official top of each board to the other, today's first, then the earlier ones.
+
+    Ties at the last place of the top all belong to it.
+    """
+    then, now = _ranks(earlier), _ranks(today)
+    names = {model.id: model.name for model in (*earlier.models, *today.models)}
+    found = []
+    for model in sorted(names, key=lambda i: (now.get(i, len(names)), then.get(i, len(names)), i)):
+        best_then, best_now = then.get(model, top + 1) <= top, now.get(model, top + 1) <= top
+        if best_then or best_now:
+            of = "both" if best_then and best_now else "now" if best_now else "then"
+            found.append(Era(model, names[model], then.get(model), now.get(model), of))
+    return tuple(found)
+
+
+def _ranks(snapshot: Snapshot) -> dict[int, int]:
+    ranks: Sequence[int | None] = snapshot.official().ranks
+    return {model.id: rank for model, rank in zip(snapshot.models, ranks, strict=True) if rank is not None}

@@ -1,0 +1,80 @@
+"""Known structural breaks: a file that ships with the package, and one that users write."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from brainalign_plugin.errors import InputError
+
+FILE_NAME = "known_events.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEvent:
+    """Something that happened to the leaderboard between two days, both included."""
+
+    first: date
+    last: date
+    domains: tuple[str, ...]
+    text: str
+
+
+def known_events(domain: str, home: Path) -> tuple[KnownEvent, ...]:
+    """Events of a domain, by their first day: those of the package and those of the home folder.
+
+    Raises
+    ------
+    InputError
+        If the file in the home folder cannot be read or says something else.
+    """
+    own = files("brainalign_monitor.history").joinpath(FILE_NAME).read_text(encoding="utf-8")
+    events = list(_read(own, FILE_NAME))
+    path = home / FILE_NAME
+    if path.is_file():
+        try:
+            events += _read(path.read_text(encoding="utf-8"), repr(str(path)))
+        except (OSError, UnicodeDecodeError) as cause:
+            raise InputError(f"cannot read the known events in {str(path)!r}: {cause}") from cause
+    return tuple(sorted((e for e in events if domain in e.domains), key=lambda e: (e.first, e.last, e.text)))
+
+
+def _read(text: str, origin: str) -> list[KnownEvent]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as cause:
+        raise InputError(f"{origin} is not valid TOML: {cause}; correct it or move it away") from cause
+    entries = document.get("events", [])
+    if not isinstance(entries, list) or document.keys() - {"events"}:
+        raise InputError(f"{origin} holds {', '.join(document)}; it must hold tables [[events]] alone")
+    return [_event(entry, f"event {number} in {origin}") for number, entry in enumerate(entries, start=1)]
+
+
+def _event(entry: Any, name: str) -> KnownEvent:
+    fields = {"first", "last", "domains", "text"}
+    if not isinstance(entry, dict) or not {"first", "text"} <= entry.keys() <= fields:
+        raise InputError(f"{name} needs first and text, and may have last and domains; nothing else")
+    first, last = _day(entry["first"], name), _day(entry.get("last", entry["first"]), name)
+    if last < first:
+        raise InputError(f"{name} ends on {last}, before it begins on {first}; swap them")
+    domains = entry.get("domains", ["vision", "language"])
+    if not isinstance(domains, list) or not all(isinstance(domain, str) for domain in domains):
+        raise InputError(f'{name} has the domains {domains!r}; write ["vision"]')
+    if not isinstance(entry["text"], str) or not entry["text"].strip():
+        raise InputError(f"{name} has no text; say in a sentence what happened")
+    return KnownEvent(first, last, tuple(domains), entry["text"])
+
+
+def _day(value: Any, name: str) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise InputError(f"{name} has the day {value!r}; write it as 2026-01-31, without quotes")
+    return value
+
+
+def event_json(event: KnownEvent) -> dict[str, str]:
+    """One entry of ``known_events`` in the record of a history."""
+    return {"first": event.first.isoformat(), "last": event.last.isoformat(), "text": event.text}
