@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special, stats
 
-from .arrays import FloatArray, IntArray
+from .arrays import BoolArray, FloatArray, IntArray
 
 TIE_DECIMALS = 9
 
@@ -43,11 +43,11 @@ def _nanmean(scores: FloatArray) -> FloatArray:
     return mean
 
 
-def _constant(scores: FloatArray) -> FloatArray:
+def _constant(scores: FloatArray) -> BoolArray:
     values = rounded(scores)
     low = np.min(values, axis=0, where=~np.isnan(values), initial=np.inf)
     high = np.max(values, axis=0, where=~np.isnan(values), initial=-np.inf)
-    flat: FloatArray = low >= high
+    flat: BoolArray = low >= high
     return flat
 
 

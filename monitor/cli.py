@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .cli_history import add_commands as add_history_commands
+from .cli_link import link, unlink
 from .cli_options import (
     LOG_LINES,
     AsJson,
@@ -30,7 +31,6 @@ from .cli_options import (
     settings_from,
     stage,
 )
-from .cli_link import link, unlink
 from .cli_reference import reference_app
 from .cli_schemes import audit, rank
 from .cli_snapshots import snapshots_app

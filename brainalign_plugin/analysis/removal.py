@@ -165,7 +165,8 @@ def medians_without(values: FloatArray) -> FloatArray:
     def without(position: int) -> FloatArray:
         return np.where(place <= position, ordered[position + 1], ordered[position])
 
-    return (without((n - 2) // 2) + without((n - 1) // 2)) / 2
+    medians: FloatArray = (without((n - 2) // 2) + without((n - 1) // 2)) / 2
+    return medians
 
 
 def _rank(scores: FloatArray, weights: FloatArray) -> FloatArray:

@@ -105,7 +105,9 @@ def _pair_tables(analysis: Analysis) -> tuple[Table, ...]:
         ("agreeing-apart", "Agree most across papers", falling[apart[falling]]),
         ("disagreeing", "Disagree most", rising),
     )
-    return tuple(_pair_table(analysis, i, caption, first[o], second[o]) for i, caption, o in chosen)
+    return tuple(
+        _pair_table(analysis, i, caption, first[o].tolist(), second[o].tolist()) for i, caption, o in chosen
+    )
 
 
 def _pair_table(
