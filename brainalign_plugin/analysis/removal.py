@@ -163,10 +163,10 @@ def medians_without(values: FloatArray) -> FloatArray:
     place[order] = np.arange(n)
 
     def without(position: int) -> FloatArray:
-        return np.where(place <= position, ordered[position + 1], ordered[position])
+        left: FloatArray = np.where(place <= position, ordered[position + 1], ordered[position])
+        return left
 
-    medians: FloatArray = (without((n - 2) // 2) + without((n - 1) // 2)) / 2
-    return medians
+    return (without((n - 2) // 2) + without((n - 1) // 2)) / 2
 
 
 def _rank(scores: FloatArray, weights: FloatArray) -> FloatArray:
