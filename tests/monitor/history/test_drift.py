@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -56,7 +58,8 @@ def test_equal_cells_did_not_change_whatever_came_beside_them():
 
 
 def sequence(boards, min_overlap=20):
-    return verdicts(len(boards), lambda i, j: compared(boards[i], boards[j]), min_overlap=min_overlap)
+    once = cache(lambda i, j: compared(boards[i], boards[j]))
+    return verdicts(len(boards), once, min_overlap=min_overlap)
 
 
 def test_a_planted_change_is_found_once_and_at_its_place():
