@@ -1,4 +1,4 @@
-"""Aggregation schemes for tests: every registered one, bound to norms, and boards on which equality can be asked for."""
+"""Schemes for tests: every registered one, bound to norms, and boards on which equality can be asked for."""
 
 from __future__ import annotations
 

@@ -15,11 +15,14 @@ from ..aggregation.means import GEOMETRIC
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
 from ..aggregation.scaling import LOGIT_SCALE, NONE, NORMAL_SCORE, RANK_SCALE
 from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
+from ..aggregation.worth import BT, PL
 from ..arrays import FloatArray
 from ..board import Board
 
 _OWN_CELLS_ONLY = frozenset(scheme.combine for scheme in (GEOMETRIC, DSEP))
-_ORDER_ONLY = frozenset(scheme.combine for scheme in (MEDIAN_RANK, BORDA, COPELAND, SIMPSON, SCHULZE, KEMENY))
+_ORDER_ONLY = frozenset(
+    scheme.combine for scheme in (MEDIAN_RANK, BORDA, COPELAND, SIMPSON, SCHULZE, KEMENY, BT, PL)
+)
 _ORDER_ONLY_SCALES = frozenset({RANK_SCALE, NORMAL_SCORE, WIN_RATE.scale})
 
 
