@@ -65,7 +65,7 @@ def linear_order(weights: IntArray, stop_at: float) -> tuple[IntArray, int]:
             if integral:
                 break
             # The optimum is half one way and half the other: from here on only whole numbers count.
-            integral = True
+            integral, found = True, _open_cycles(settled)
         cuts = np.concatenate((cuts, found))
         start = _majorities(weights, order)
         relaxed = _relax(weights, cuts, settled, start, integral, stop_at - monotonic())
@@ -78,7 +78,7 @@ def linear_order(weights: IntArray, stop_at: float) -> tuple[IntArray, int]:
             order, cost = candidate, reversed_weight(weights, candidate)
         if integral:
             continue
-        _settle(settled, relaxed, cost)
+        _settle(settled, weights, relaxed, cost)
         # Only while the bound rises may cuts be dropped, or the same ones come and go for ever.
         if relaxed.cost > last + _TOLERANCE:
             cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
@@ -246,8 +246,23 @@ def _relax(
     return _Relaxation(above, cost, np.asarray(solved.slack), first, second, reduced)
 
 
-def _settle(settled: npt.NDArray[np.int8], relaxed: _Relaxation, cost: int) -> None:
+def _settle(settled: npt.NDArray[np.int8], weights: IntArray, relaxed: _Relaxation, cost: int) -> None:
     """Settle the pairs that no order cheaper than ``cost`` can have the other way round: 1 above, -1 below, 0 open."""
-    first, second, reduced = relaxed.first, relaxed.second, relaxed.reduced
-    hopeless = (settled[first, second] == 0) & (relaxed.cost + np.abs(reduced) > cost - 1 + _WHOLE)
-    settled[first[hopeless], second[hopeless]] = -np.sign(reduced[hopeless])
+    # Outside the program every majority stands, and to reverse it costs its weight.
+    reduced = np.triu(-weights).astype(np.float64)
+    reduced[relaxed.first, relaxed.second] = relaxed.reduced
+    hopeless = (settled == 0) & (relaxed.cost + np.abs(reduced) > cost - 1 + _WHOLE)
+    settled[hopeless] = -np.sign(reduced[hopeless])
+
+
+def _open_cycles(settled: npt.NDArray[np.int8]) -> IntArray:
+    """Both cycles of every three models of which a pair is open, shape (k, 3); none if they are too many."""
+    models = len(settled)
+    first, second = np.nonzero(np.triu(settled == 0, 1))
+    if len(first) * models > _MAX_CYCLES:
+        return np.empty((0, 3), dtype=np.int64)
+    third = np.tile(np.arange(models), len(first))
+    threes = np.sort(np.stack((np.repeat(first, models), np.repeat(second, models), third), axis=1), axis=1)
+    apart = (threes[:, 0] < threes[:, 1]) & (threes[:, 1] < threes[:, 2])
+    distinct = np.unique(threes[apart], axis=0)
+    return np.concatenate((distinct, distinct[:, [0, 2, 1]]))
