@@ -104,6 +104,9 @@ def test_the_smallest_overlap_counts():
     scores[1, 0] = np.nan
     assert math.isnan(pairwise_spearman(scores)[0][0, 1])
     assert pairwise_spearman(scores, 19)[0][0, 1] == 1
+    tree = tree_of({"average_vision": {"a": None, "b": None}})
+    assert pairwise_agreement(board_of_matrix(scores, tree)).all_pairs.pairs == 0
+    assert pairwise_agreement(board_of_matrix(scores, tree)).min_overlap == 20
     # A leaf has itself in common with itself only as often as it was scored.
     assert np.isnan(pairwise_spearman(scores[:19])[0]).all()
 
