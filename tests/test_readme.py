@@ -183,8 +183,17 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make: not 
 def planned(folder: Path, target: str) -> list[str]:
     """What ``make`` would do."""
     done = subprocess.run(
-        ["make", "-n", target, f"PYTHON={sys.executable}", f"PYTHON_BASE={sys.executable}"],
+        [
+            "make",
+            "--no-print-directory",
+            "-n",
+            target,
+            f"PYTHON={sys.executable}",
+            f"PYTHON_BASE={sys.executable}",
+        ],
         cwd=folder,
+        # Below another make its flags would be inherited, and its messages end up among the commands.
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         capture_output=True,
         text=True,
         check=True,
