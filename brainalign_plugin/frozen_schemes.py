@@ -137,8 +137,8 @@ def _known_scale(scheme: Scheme) -> bool:
 def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | None = None) -> FrozenScheme:
     """Fix a scheme on a reference board.
 
-    The constituents are the leaves on which the reference has at least two scores; its models are those with a score
-    on one of them.
+    The constituents are the leaves on which the reference has at least two scores; its models are those that the scheme
+    gives a statistic from them.
 
     Parameters
     ----------
@@ -168,18 +168,29 @@ def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | N
     filled, failed, never = _filled(board, rule)
     columns, combine = _parts(used, filled)
     scaled = np.stack([column(filled.scores[:, j]) for j, column in enumerate(columns)], axis=-1)
-    return FrozenScheme(used, rule, filled, scaled, columns, combine, failed, never)
+    frozen = FrozenScheme(used, rule, filled, scaled, columns, combine, failed, never)
+    # A model with nothing that the scheme aggregates has no statistic, so nobody can be above it.
+    known = np.flatnonzero(~np.isnan(frozen.population(np.ones((1, len(columns))))[0]))
+    if len(known) == len(filled.models):
+        return frozen
+    return replace(frozen, board=filled.take(rows=known.tolist()), scaled=scaled[known])
+
+
+def constituents(reference: Reference) -> tuple[str, ...]:
+    """Benchmarks that a model is placed by: the leaves on which the reference has at least two scores."""
+    return tuple(leaf for leaf in reference.board.leaves if reference.norms[leaf].usable)
 
 
 def constituent_board(reference: Reference, leave_out: int | None = None) -> Board:
-    """Models of a reference on its constituents: every leaf with at least two scores, every model with one on these."""
+    """A reference's models on its constituents, but for models without a score on any of them."""
     whole = reference.board
     if leave_out is not None and leave_out not in whole.ids:
         raise ReferenceBoardError(
             f"the model {leave_out} that is to be left out is not on the reference {reference.name!r}; "
             "`brainalign reference show` lists what was frozen"
         )
-    columns = [j for j, leaf in enumerate(whole.leaves) if reference.norms[leaf].usable]
+    kept = constituents(reference)
+    columns = [j for j, leaf in enumerate(whole.leaves) if leaf in kept]
     scored = ~np.isnan(whole.scores[:, columns]).all(axis=1)
     rows = [i for i, model in enumerate(whole.ids) if scored[i] and model != leave_out]
     if len(rows) < 2 or not columns:

@@ -20,7 +20,7 @@ from .analysis.resampling import blocks, draw_counts, strata
 from .arrays import FloatArray, StateArray
 from .candidate import Cell
 from .errors import CandidateError, InputError
-from .frozen_schemes import FrozenScheme, constituent_board, freeze_scheme
+from .frozen_schemes import FrozenScheme, constituents, freeze_scheme
 from .official import CellState
 from .references import Reference
 from .scales import rounded
@@ -213,11 +213,6 @@ def place(
         left_out=leave_out,
         unused=tuple(name for name in cells if name not in set(leaves)),
     )
-
-
-def constituents(reference: Reference) -> tuple[str, ...]:
-    """Benchmarks that a model is placed by: the leaves on which the reference has at least two scores."""
-    return constituent_board(reference).leaves
 
 
 def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituents: float) -> None:

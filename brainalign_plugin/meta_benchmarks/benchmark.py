@@ -206,7 +206,6 @@ def placed_score(placed: Placement, notes: tuple[str, ...], ceiling: Any) -> Any
     for name in (
         "rank",
         "interval",
-        "score_interval",
         "level",
         "population",
         "components",
@@ -218,6 +217,7 @@ def placed_score(placed: Placement, notes: tuple[str, ...], ceiling: Any) -> Any
         "left_out",
     ):
         score.attrs[name] = record[name]
+    score.attrs["score_interval"] = record["share_interval"]
     score.attrs["notes"] = list(notes)
     score.attrs["comment"] = _comment(placed)
     return score

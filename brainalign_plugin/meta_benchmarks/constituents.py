@@ -9,8 +9,8 @@ from typing import Any
 
 from brainalign_plugin.candidate import Cell, cells_of_model, find_model, read_scores
 from brainalign_plugin.errors import CandidateError
+from brainalign_plugin.frozen_schemes import constituents
 from brainalign_plugin.official import CellState
-from brainalign_plugin.placement import constituents
 from brainalign_plugin.references import Reference
 from brainalign_plugin.snapshot_file import read_snapshot
 
