@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..aggregation import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
-from ..aggregation.kemeny import KemenyResult, kemeny_result
-from ..errors import BoardError, ConvergenceError
+from ..aggregation.kemeny import KemenyResult
+from ..arrays import IntArray
+from ..errors import ConvergenceError, InputError
 from ..references import Reference
-from .boards import ComparedBoard, resolved_board
+from .boards import ComparedBoard, aggregated_with_bound
 from .measurement import measured_leaves
-from .uncertainty import Kind, RankUncertainty, rank_uncertainty
+from .rank_sets import RankSets, scheme_rank_sets
+from .uncertainty import Kind, RankUncertainty, Resampled, probability_above, rank_uncertainty
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How ranks are resampled: the level of the intervals, how often, from which seed, and what."""
+    """How ranks are resampled.
+
+    Attributes
+    ----------
+    level : float
+        Of the intervals and of the rank sets.
+    resamples, costly_resamples : int
+        How often; of a scheme that is too dear to resample, the second.
+    seed : int
+    kind : str
+        ``benchmarks``, ``measurement`` or ``both``.
+    jobs : int
+        Processes; the numbers do not depend on it.
+    rank_sets : bool
+        Also simultaneous rank sets, for weighted means on a complete board.
+    above : tuple of (int, int)
+        Pairs of models (ids) of which the probability is wanted that the first is above the second.
+    """
 
     level: float = 0.95
     resamples: int = 1000
@@ -27,6 +46,18 @@ class Resampling:
     seed: int = 0
     kind: Kind = "benchmarks"
     jobs: int = 1
+    rank_sets: bool = False
+    above: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise InputError(
+                f"the level of the intervals is {self.level}; give a number between 0 and 1, such as 0.95"
+            )
+
+    def times(self, scheme: Scheme) -> int:
+        """How often a scheme is resampled."""
+        return self.costly_resamples if scheme.costly else self.resamples
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +72,10 @@ class RankedScheme:
         None if the scheme cannot be used on this board; then `problem` says why.
     uncertainty : RankUncertainty or None
         None if it was not asked for, or the scheme is too dear to resample.
+    rank_sets : RankSets or None
+        Simultaneous rank sets, if asked for and the scheme is a weighted mean.
+    above : tuple of (int, int, float)
+        For each pair of models (ids) asked for, the probability that the first is above the second.
     kemeny : KemenyResult or None
         Objective and proven bound, for KEMENY.
     problem : str
@@ -50,6 +85,8 @@ class RankedScheme:
     scheme: Scheme
     ranking: Ranking | None
     uncertainty: RankUncertainty | None = None
+    rank_sets: RankSets | None = None
+    above: tuple[tuple[int, int, float], ...] = ()
     kemeny: KemenyResult | None = None
     problem: str = ""
 
@@ -92,7 +129,7 @@ def rank_schemes(
         progress(scheme.name)
         try:
             found.append(_ranked(compared, scheme, convention, resampling))
-        except (BoardError, ConvergenceError) as error:
+        except (InputError, ConvergenceError) as error:
             if len(schemes) == 1:
                 raise
             found.append(RankedScheme(scheme, None, problem=str(error)))
@@ -102,42 +139,57 @@ def rank_schemes(
 def _ranked(
     compared: ComparedBoard, scheme: Scheme, convention: Convention | None, resampling: Resampling | None
 ) -> RankedScheme:
-    rule = convention if convention in scheme.conventions or compared.board.complete else None
-    if convention is not None and rule is None:
-        raise BoardError(
-            f"{scheme.name} does not support {convention!r} for missing cells; it has {', '.join(scheme.conventions)}"
+    board = compared.board
+    if board.complete and convention not in scheme.conventions:
+        # There is nothing for a rule to do.
+        convention = None
+    scores, kemeny = aggregated_with_bound(scheme, board, convention)
+    ranking = rank_models(board, replace(scheme, weights=None, combine=lambda _: scores), convention)
+    ranked = RankedScheme(scheme, ranking, kemeny=kemeny)
+    resamples = 0 if resampling is None else resampling.times(scheme)
+    if resampling is None or not resamples:
+        return ranked
+    what = Resampled(scheme, board, convention, resampling.kind, measured_leaves(board))
+    try:
+        return replace(
+            ranked,
+            uncertainty=rank_uncertainty(what, resamples, resampling.seed, resampling.level, resampling.jobs),
+            rank_sets=scheme_rank_sets(scheme, board, resamples, resampling.seed, resampling.level)
+            if resampling.rank_sets
+            else None,
+            above=tuple(
+                (one, other, probability_above(what, one, other, resamples, resampling.seed))
+                for one, other in resampling.above
+            ),
         )
-    usable = rule if rule in scheme.conventions else None
-    ranking = rank_models(compared.board, scheme, usable)
-    board = resolved_board(scheme, compared.board, usable)
-    uncertainty = None
-    if resampling is not None:
-        resamples = resampling.costly_resamples if scheme.costly else resampling.resamples
-        if resamples:
-            uncertainty = rank_uncertainty(
-                scheme,
-                board,
-                resamples,
-                resampling.seed,
-                resampling.level,
-                resampling.kind,
-                measured_leaves(board),
-                resampling.jobs,
-            )
-    return RankedScheme(
-        scheme, ranking, uncertainty, kemeny_result(board) if scheme.name == "KEMENY" else None
-    )
+    except ConvergenceError as error:
+        return replace(ranked, problem=f"no intervals: {error}")
 
 
 def ranking_json(
-    compared: ComparedBoard, reference: Reference, found: Sequence[RankedScheme]
+    compared: ComparedBoard,
+    reference: Reference,
+    found: Sequence[RankedScheme],
+    resampling: Resampling | None = None,
 ) -> dict[str, Any]:
     """The record that ``brainalign rank --json`` prints; unknown is None."""
     return {
         "schema": SCHEMA,
         "board": board_json(compared),
         "reference": reference_json(reference),
+        "resampling": None if resampling is None else resampling_json(resampling),
         "schemes": {one.scheme.name: _scheme_json(one) for one in found},
+    }
+
+
+def resampling_json(resampling: Resampling) -> dict[str, Any]:
+    """How ranks were resampled, with all that the numbers depend on."""
+    return {
+        "kind": resampling.kind,
+        "level": resampling.level,
+        "resamples": resampling.resamples,
+        "costly_resamples": resampling.costly_resamples,
+        "seed": resampling.seed,
     }
 
 
@@ -163,7 +215,7 @@ def reference_json(reference: Reference) -> dict[str, Any]:
 
 
 def _scheme_json(one: RankedScheme) -> dict[str, Any]:
-    ranking, uncertainty = one.ranking, one.uncertainty
+    ranking, uncertainty, sets = one.ranking, one.uncertainty, one.rank_sets
     record: dict[str, Any] = {
         "claims": asdict(one.scheme.claims),
         "convention": None,
@@ -177,12 +229,20 @@ def _scheme_json(one: RankedScheme) -> dict[str, Any]:
         record["scores"] = dict(zip(ids, ranking.scores.tolist(), strict=True))
         record["ranks"] = dict(zip(ids, ranking.ranks.tolist(), strict=True))
         if uncertainty is not None:
-            bounds = zip(uncertainty.low.tolist(), uncertainty.high.tolist(), strict=True)
-            record["intervals"] = {i: list(pair) for i, pair in zip(ids, bounds, strict=True)}
+            record["intervals"] = _bounds_json(ids, uncertainty.low, uncertainty.high)
             record["first"] = dict(zip(ids, uncertainty.first.tolist(), strict=True))
             record["top_ten"] = dict(zip(ids, uncertainty.top_ten.tolist(), strict=True))
+            record["failed_resamples"] = uncertainty.failed
+        if sets is not None:
+            record["rank_sets"] = _bounds_json(ids, sets.low, sets.high)
+    if one.above:
+        record["above"] = [{"one": a, "other": b, "probability": p} for a, b, p in one.above]
     if one.kemeny is not None:
         record["objective"], record["bound"] = one.kemeny.objective, one.kemeny.bound
     if one.problem:
         record["problem"] = one.problem
     return record
+
+
+def _bounds_json(ids: Sequence[str], low: IntArray, high: IntArray) -> dict[str, list[int]]:
+    return {i: [a, b] for i, a, b in zip(ids, low.tolist(), high.tolist(), strict=True)}

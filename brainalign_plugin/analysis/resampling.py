@@ -5,19 +5,26 @@ Blocks of resamples have seeds of their own, so that the numbers do not depend o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..aggregation import Scheme
-from ..arrays import FloatArray, IntArray
+from ..aggregation import Convention, Scheme
+from ..aggregation.means import GEOMETRIC
+from ..aggregation.registry import filled
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
-from ..errors import InputError
+from ..errors import BoardError, ConvergenceError, InputError
+from ..scales import TIE_DECIMALS
 from ..tree import BenchmarkTree
+from .boards import resolved_board, rule_for
 from .structure import leaf_weights
 
-BLOCK = 250
+BLOCK = 500
+_AT_ONCE = 32
+# Cells of perturbed boards that are held at once.
+_CELLS = 2_000_000
 Resampler = Callable[[FloatArray], FloatArray]
 
 
@@ -65,21 +72,35 @@ def resampled_scores(scheme: Scheme, board: Board) -> Resampler:
     """Function from counts (size, m) to the models' scores in each resample (size, n).
 
     Weighted means of scaled leaves are a matrix product, because a scale works on each leaf by itself. Other schemes
-    aggregate a board on which a leaf stands as often as it was drawn.
+    aggregate a board on which a leaf stands as often as it was drawn; resamples in which they cannot be used are left
+    out, so that there may be fewer rows than counts.
 
     Parameters
     ----------
     board : Board
         On which missing cells have been dealt with; NaN is left out.
     """
-    if scheme.name == "GEOMETRIC":
+    if scheme.combine is GEOMETRIC.combine:
         return _geometric(board)
     if not vectorised(scheme):
-        return lambda counts: np.array(
-            [scheme.scores(repeated(board, drawn)) for drawn in counts.astype(np.int64)]
+        return lambda counts: _one_by_one(
+            scheme, (repeated(board, drawn) for drawn in counts.astype(np.int64)), len(board.models)
         )
-    scaled = scheme.scale.of(board)
-    if board.complete:
+    return _of_means(scheme, board, scheme.scale.of(board))
+
+
+def _one_by_one(scheme: Scheme, boards: Iterable[Board], models: int) -> FloatArray:
+    rows = []
+    for board in boards:
+        try:
+            rows.append(scheme.scores(board))
+        except (BoardError, ConvergenceError):
+            continue
+    return np.array(rows).reshape(-1, models)
+
+
+def _of_means(scheme: Scheme, board: Board, scaled: FloatArray) -> Resampler:
+    if not np.isnan(scaled).any():
         weighted = (scaled * leaf_weights(scheme, board)).T.copy()
         return lambda counts: counts @ weighted
     if scheme.weights == "flat":
@@ -89,14 +110,81 @@ def resampled_scores(scheme: Scheme, board: Board) -> Resampler:
     return _tree_means(board, scaled)
 
 
+def perturbed_scores(
+    scheme: Scheme,
+    board: Board,
+    convention: Convention | None,
+    measured: BoolArray,
+    counts: FloatArray,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Scores when each measured cell is moved by a normal error and capped to [0, 1], shape (size, n).
+
+    Parameters
+    ----------
+    board : Board
+        As it is before missing cells are dealt with: a rule for them looks at the perturbed scores.
+    measured : ndarray of bool, shape (m,)
+        Leaves whose cells' error is a standard error; the others stay as they are.
+    counts : ndarray, shape (size, m)
+        How often each leaf is drawn.
+    """
+    error = np.where(measured & ~np.isnan(board.errors), np.abs(board.errors), 0.0)
+    moving = (error > 0) & ~np.isnan(board.scores)
+    at_once = max(1, _CELLS // max(board.scores.size, 1))
+    found = []
+    for start in range(0, len(counts), at_once):
+        drawn = counts[start : start + at_once]
+        noisy = np.broadcast_to(board.scores, (len(drawn), *board.scores.shape)).copy()
+        noise = rng.standard_normal((len(drawn), int(moving.sum())))
+        noisy[:, moving] = np.clip(board.scores[moving] + noise * error[moving], 0.0, 1.0)
+        if scheme.weights is not None:
+            found.append(_means_of_many(scheme, board, convention, noisy, moving.any(axis=0), drawn))
+            continue
+        resolved = (resolved_board(scheme, replace(board, scores=scores), convention) for scores in noisy)
+        again = (repeated(one, times) for one, times in zip(resolved, drawn.astype(np.int64), strict=True))
+        found.append(_one_by_one(scheme, again, len(board.models)))
+    return np.concatenate(found)
+
+
+def _means_of_many(
+    scheme: Scheme,
+    board: Board,
+    convention: Convention | None,
+    noisy: FloatArray,
+    moved: BoolArray,
+    counts: FloatArray,
+) -> FloatArray:
+    """Scores on many boards (size, n, m) at once, leaf by leaf: a scale works on columns, and here each is a board.
+
+    Leaves that are not ``moved`` are the same on all boards.
+    """
+    rule = rule_for(scheme, convention)
+    scaled = np.empty(noisy.shape)
+    for j, leaf in enumerate(board.leaves):
+        variants = noisy[:, :, j].T if moved[j] else noisy[:1, :, j].T
+        if not board.complete:
+            variants = filled(variants, np.broadcast_to(board.states[:, j, None], variants.shape), rule)
+        # A leaf without any score needs no norms.
+        placed = variants if np.isnan(variants).all() else scheme.scale.for_leaf(leaf)(variants)
+        scaled[:, :, j] = placed.T
+    if not np.isnan(scaled).any():
+        return np.einsum("rnm,rm->rn", scaled, counts * leaf_weights(scheme, board))
+    return np.array(
+        [_of_means(scheme, board, one)(drawn[None, :])[0] for one, drawn in zip(scaled, counts, strict=True)]
+    )
+
+
 def vectorised(scheme: Scheme) -> bool:
     """Whether all resamples of a block are aggregated at once."""
-    return scheme.weights is not None or scheme.name == "GEOMETRIC"
+    return scheme.weights is not None or scheme.combine is GEOMETRIC.combine
 
 
 def _ratio(total: FloatArray, count: FloatArray) -> FloatArray:
-    mean: FloatArray = np.where(count > 0, total / np.maximum(count, 1e-300), np.nan)
-    return mean
+    """Quotient, in the place of ``total``; NaN where both are 0."""
+    with np.errstate(invalid="ignore"):
+        np.divide(total, count, out=total)
+    return total
 
 
 def _geometric(board: Board) -> Resampler:
@@ -110,28 +198,30 @@ def _geometric(board: Board) -> Resampler:
 def _tree_means(board: Board, scaled: FloatArray) -> Resampler:
     tree = board.tree
     column = {leaf: j for j, leaf in enumerate(board.leaves)}
-    present = (~np.isnan(scaled)).astype(np.float64)
-    filled = np.nan_to_num(scaled, nan=0.0)
+    present = (~np.isnan(scaled)).astype(np.float64).T
+    filled = np.nan_to_num(scaled, nan=0.0).T
+    groups = [i for i in tree.bottom_up.tolist() if not tree.nodes[i].is_leaf]
+    leaves_of = {i: [c for c in tree.child_positions[i] if tree.nodes[c].is_leaf] for i in groups}
+    columns = {i: [column[tree.nodes[c].type_id] for c in below] for i, below in leaves_of.items()}
+    sums = {i: (filled[drawn], present[drawn]) for i, drawn in columns.items()}
 
     def scores(counts: FloatArray) -> FloatArray:
         means: dict[int, FloatArray] = {}
-        for i in tree.bottom_up.tolist():
-            if tree.nodes[i].is_leaf:
-                continue
-            below = tree.child_positions[i]
-            drawn = [column[tree.nodes[c].type_id] for c in below if tree.nodes[c].is_leaf]
-            total = counts[:, drawn] @ filled[:, drawn].T
-            count = counts[:, drawn] @ present[:, drawn].T
-            for c in below:
-                if not tree.nodes[c].is_leaf:
-                    known = ~np.isnan(means[c])
-                    total += np.where(known, means[c], 0.0)
-                    count += known
-                    del means[c]
+        for i in groups:
+            values, there = sums[i]
+            drawn = counts[:, columns[i]]
+            total, count = drawn @ values, drawn @ there
+            for group in (means.pop(c) for c in tree.child_positions[i] if c in means):
+                known = ~np.isnan(group)
+                np.add(total, group, out=total, where=known)
+                count += known
             means[i] = _ratio(total, count)
-        return means[tree.index[tree.roots[0]]]
+        return means[groups[-1]]
 
-    return scores
+    # A few resamples at a time, so that the means of a group stay in the cache until its parent has read them.
+    return lambda counts: np.concatenate(
+        [scores(counts[start : start + _AT_ONCE]) for start in range(0, len(counts), _AT_ONCE)]
+    )
 
 
 def repeated(board: Board, counts: IntArray) -> Board:
@@ -156,13 +246,21 @@ def repeated(board: Board, counts: IntArray) -> Board:
     )
 
 
+def tie_keys(scores: FloatArray) -> FloatArray:
+    """Whole numbers that sort scores: equal where they agree to nine decimals, smaller is better, NaN last."""
+    # The division that rounding ends with would change no order.
+    keys: FloatArray = np.rint(scores * -(10.0**TIE_DECIMALS))
+    keys[np.isnan(keys)] = np.inf
+    return keys
+
+
 def rank_counts(scores: FloatArray) -> IntArray:
     """How often each model has each competition rank (1, 2, 2, 4; highest score first) over the rows.
 
     Parameters
     ----------
     scores : ndarray, shape (size, n)
-        Rounded already, so that ties are equal; NaN shares the last place.
+        Values that agree to nine decimals tie; NaN shares the last place.
 
     Returns
     -------
@@ -170,9 +268,7 @@ def rank_counts(scores: FloatArray) -> IntArray:
         Entry (i, r): in how many rows model i has rank r + 1.
     """
     models = scores.shape[1]
-    keys = np.negative(scores)
-    if np.isnan(keys).any():
-        keys[np.isnan(keys)] = np.inf
+    keys = tie_keys(scores)
     order = np.argsort(keys, axis=1)
     ordered = np.take_along_axis(keys, order, axis=1)
     tied = ordered[:, 1:] == ordered[:, :-1]
