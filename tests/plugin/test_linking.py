@@ -1,0 +1,273 @@
+"""The link, on made-up packages: what Brain-Score makes of it is tried in meta_benchmarks/test_native.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+
+import pytest
+
+from brainalign_plugin import linking
+from brainalign_plugin.errors import LinkError
+from brainalign_plugin.frozen_schemes import placeable_schemes
+from brainalign_plugin.linking import LinkState, identifiers, link, link_status, unlink
+
+PACKAGE = "brainscore_vision_of_this_test"
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package with two plugins. Under a name of its own: the installed brainscore_vision is never in reach."""
+    folder = tmp_path / "site" / PACKAGE
+    for name in ("majajhong2015", "_private"):
+        plugin = folder / "benchmarks" / name
+        plugin.mkdir(parents=True)
+        (plugin / "__init__.py").write_text("benchmark_registry['MajajHong2015.IT-pls'] = object\n")
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.setattr(linking, "PACKAGE", PACKAGE)
+    monkeypatch.setattr(linking, "_version", lambda: "2.4.2")
+    yield folder
+    assert PACKAGE not in sys.modules, "the package was imported, which takes seconds"
+
+
+@pytest.fixture
+def record(tmp_path):
+    return tmp_path / "home" / "link.json"
+
+
+def tree(folder):
+    return {
+        str(path.relative_to(folder)): path.readlink()
+        if path.is_symlink()
+        else path.is_dir() or path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def test_there_and_back(package, record):
+    before = tree(package)
+    assert link_status(record).state is LinkState.ABSENT
+    assert "run `brainalign link`" in link_status(record).message
+    status = link(record)
+    assert status.ok
+    assert status.folder == package / "benchmarks" / "brainalign"
+    assert status.version == "2.4.2"
+    linked = status.folder
+    assert {path.name for path in linked.iterdir() if path.is_symlink()} >= {
+        *("__init__.py", "benchmark.py", "test.py", "metadata.yaml", "running.py"),
+    }
+    assert (linked / "__init__.py").read_text() == (linking.SOURCE / "__init__.py").read_text()
+    # Brain-Score would have pip install it on every load.
+    assert not (linked / "requirements.txt").exists()
+    assert (linking.SOURCE / "requirements.txt").read_text() == "brainalign\n"
+    assert stat.S_IMODE(linked.stat().st_mode) == 0o755
+    assert tree(package).keys() - before.keys() == {
+        str(path.relative_to(package)) for path in (linked, *linked.iterdir())
+    }
+    assert unlink(record).state is LinkState.ABSENT
+    assert tree(package) == before
+
+
+def test_linking_twice_changes_nothing(package, record):
+    link(record)
+    (made,) = [path for path in (package / "benchmarks").iterdir() if path.name == "brainalign"]
+    at, said = made.stat().st_mtime_ns, record.read_bytes()
+    assert link(record).ok
+    assert (made.stat().st_mtime_ns, record.read_bytes()) == (at, said)
+
+
+def test_unlinking_without_a_link(package, record):
+    before = tree(package)
+    assert unlink(record).state is LinkState.ABSENT
+    assert tree(package) == before
+
+
+def test_what_python_compiled_goes_too(package):
+    before = tree(package)
+    link()
+    (package / "benchmarks/brainalign/__pycache__").mkdir()
+    (package / "benchmarks/brainalign/__pycache__/benchmark.cpython-311.pyc").write_bytes(b"1")
+    assert link_status().ok
+    unlink()
+    assert tree(package) == before
+
+
+def test_a_link_that_is_gone_is_noticed(package, record, monkeypatch):
+    link(record)
+    linking._remove(package / "benchmarks/brainalign")
+    monkeypatch.setattr(linking, "_version", lambda: "2.5.0")
+    status = link_status(record)
+    assert status.state is LinkState.GONE
+    assert "(then 2.4.2, now 2.5.0) is gone, as after an upgrade" in status.message
+    assert link_status().state is LinkState.ABSENT, "without a record nobody can know"
+    assert link(record).ok
+    unlink(record)
+    assert link_status(record).state is LinkState.ABSENT
+
+
+def test_two_environments_share_a_home(package, record, tmp_path, monkeypatch):
+    link(record)
+    other = tmp_path / "other" / "another_one" / "benchmarks"
+    other.mkdir(parents=True)
+    (other.parent / "__init__.py").touch()
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path / "other"))
+        patch.setattr(linking, "PACKAGE", "another_one")
+        assert link_status(record).state is LinkState.ABSENT
+        link(record)
+        unlink(record)
+    linking._remove(package / "benchmarks/brainalign")
+    assert link_status(record).state is LinkState.GONE
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"links": 3}', '{"links": {"a": []}}', "\xff"])
+def test_a_damaged_record_is_as_good_as_none(package, record, text):
+    record.parent.mkdir()
+    record.write_bytes(text.encode("latin-1"))
+    assert link_status(record).state is LinkState.ABSENT
+    assert link(record).ok
+    assert json.loads(record.read_text())["links"][str(package / "benchmarks/brainalign")] == "2.4.2"
+
+
+@pytest.mark.parametrize(
+    "what", ["folder", "file", "link", "dangling", "with a file of theirs", "damaged marker"]
+)
+def test_nothing_else_is_overwritten(package, record, what, tmp_path):
+    place = package / "benchmarks/brainalign"
+    if what == "folder":
+        place.mkdir()
+        (place / "__init__.py").write_text("mine = 1\n")
+    elif what == "file":
+        place.write_text("mine")
+    elif what in ("link", "dangling"):
+        (tmp_path / "elsewhere").mkdir()
+        place.symlink_to(tmp_path / ("elsewhere" if what == "link" else "nowhere"))
+    else:
+        link()
+        if what == "damaged marker":
+            (place / linking.MARKER).write_text("[]")
+        else:
+            (place / "notes.txt").write_text("mine")
+    before = tree(package)
+    for change in (link, unlink):
+        with pytest.raises(LinkError, match="was not made by `brainalign link`"):
+            change(record)
+    assert link_status(record).state is LinkState.FOREIGN
+    assert tree(package) == before
+    assert not record.exists()
+
+
+def test_a_link_of_another_brainalign_is_renewed(package, monkeypatch, tmp_path):
+    other = tmp_path / "older" / "meta_benchmarks"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("benchmark_registry['Ahlert2024-flat'] = None\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(linking, "SOURCE", other)
+        link()
+    assert link_status().state is LinkState.OUTDATED
+    assert "run `brainalign link` again" in link_status().message
+    assert link().ok
+    assert "benchmark.py" in {path.name for path in (package / "benchmarks/brainalign").iterdir()}
+
+
+def test_identifiers_that_another_folder_has(package, record):
+    (package / "benchmarks/ahlert2024").mkdir()
+    theirs = package / "benchmarks/ahlert2024/__init__.py"
+    theirs.write_text(
+        """# benchmark_registry["Ahlert2024-flat"] = soon\nbenchmark_registry['Ahlert2024-rank'] = 1\n"""
+    )
+    before = tree(package)
+    with pytest.raises(LinkError, match="'Ahlert2024-flat' and 1 more in its folder 'ahlert2024' already"):
+        link(record)
+    assert tree(package) == before
+    theirs.rename(package / "benchmarks/ahlert2024/other.py")
+    link(record)
+    (package / "benchmarks/ahlert2024/other.py").rename(theirs)
+    assert link_status(record).state is LinkState.OUTDATED
+    assert "`brainalign unlink` takes ours away" in link_status(record).message
+
+
+def test_a_folder_that_cannot_be_written(package, record, monkeypatch):
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(linking.tempfile, "mkdtemp", refuse)
+    with pytest.raises(
+        LinkError, match=r"cannot change '.*benchmarks': Permission denied; use a virtual environment"
+    ):
+        link(record)
+    assert not record.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(package, record):
+    (package / "benchmarks").chmod(0o555)
+    try:
+        with pytest.raises(LinkError, match="Permission denied; use a virtual environment"):
+            link(record)
+    finally:
+        (package / "benchmarks").chmod(0o755)
+
+
+def test_what_a_crash_left_is_cleared(package, record, monkeypatch):
+    before = tree(package)
+
+    def crash(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(linking, "_fill", crash)
+        with pytest.raises(KeyboardInterrupt):
+            link(record)
+    assert tree(package) == before
+    (package / "benchmarks" / f"{linking._UNFINISHED}x").mkdir()
+    link(record)
+    unlink(record)
+    assert tree(package) == before
+
+
+def test_a_record_that_cannot_be_written(package, tmp_path):
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(LinkError, match=r"the link is as asked for, but .* cannot be written"):
+        link(tmp_path / "home" / "link.json")
+    assert link_status().ok
+
+
+def test_without_brainscore(monkeypatch, record):
+    monkeypatch.setattr(linking, "PACKAGE", "no_such_package_here")
+    status = link_status(record)
+    assert status.state is LinkState.NO_BRAINSCORE
+    assert "pip install 'brainalign[brainscore]'" in status.message
+    assert unlink(record).state is LinkState.NO_BRAINSCORE
+    with pytest.raises(LinkError, match=r"pip install 'brainalign\[brainscore\]'"):
+        link(record)
+
+
+def test_a_package_without_benchmarks(monkeypatch, tmp_path, record):
+    (tmp_path / "namespace_of_this_test").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(linking, "PACKAGE", "namespace_of_this_test")
+    assert link_status(record).state is LinkState.NO_BRAINSCORE
+    for change in (link, unlink):
+        with pytest.raises(LinkError, match="has no folder of benchmarks; reinstall brainscore-vision"):
+            change(record)
+
+
+def test_identifiers_are_those_of_the_schemes_that_can_place():
+    poster = {"flat", "zmean", "rank"}
+    expected = {
+        ("Ahlert2024-" if name.lower() in poster else "BrainAlign2026-") + name.lower()
+        for name in placeable_schemes()
+    }
+    assert set(identifiers()) == expected
+    assert len(identifiers()) == len(set(identifiers()))
+
+
+def test_the_unified_package_is_reported(package, monkeypatch, tmp_path):
+    assert not link_status().unified
+    (tmp_path / "site/brainscore").mkdir()
+    (tmp_path / "site/brainscore/__init__.py").write_text("raise RuntimeError('not to be imported')\n")
+    assert link_status().unified
