@@ -169,7 +169,8 @@ def _means_of_many(
         placed = variants if np.isnan(variants).all() else scheme.scale.for_leaf(leaf)(variants)
         scaled[:, :, j] = placed.T
     if not np.isnan(scaled).any():
-        return np.einsum("rnm,rm->rn", scaled, counts * leaf_weights(scheme, board))
+        summed: FloatArray = np.einsum("rnm,rm->rn", scaled, counts * leaf_weights(scheme, board))
+        return summed
     return np.array(
         [_of_means(scheme, board, one)(drawn[None, :])[0] for one, drawn in zip(scaled, counts, strict=True)]
     )
