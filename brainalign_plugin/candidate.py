@@ -24,7 +24,7 @@ COLUMNS = ("benchmark", "score", "error", "version")
 # Scores are ceiled: a little above 1 is possible, a percentage is not.
 HIGHEST_SCORE = 2.0
 _FAILED = frozenset({"x", "failed", "nan"})
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHOWN = 80
 
 
@@ -216,7 +216,7 @@ def _number(given: Any, what: str, where: str) -> float:
     if given is None or (isinstance(given, str) and not given.strip()):
         return math.nan
     if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
-        given = float(given)
+        given = float(given.strip())
     if isinstance(given, bool) or not isinstance(given, int | float) or abs(given) > 1e9:
         allowed = "a number, X for FAILED, or empty for NEVER" if what == "score" else "a number, or empty"
         raise CandidateError(f"{where} has the {what} {str(given)[:_SHOWN]!r}; give {allowed}")

@@ -193,6 +193,10 @@ NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 -- what is to be refused
             {"scores": [[math.nan, math.inf, math.nan], [math.nan, 0.25, math.nan]]},
             "'a' is SCORED with the score inf",
         ),
+        (
+            {"scores": [[math.nan, 0.5, -math.inf], [math.nan, 0.25, math.nan]]},
+            "'b' is FAILED with the score -inf",
+        ),
         ({"errors": [[0, 0, math.inf], [0, 0, 0]]}, "model 100 on 'b' has the error inf"),
         ({"superseded": older([(2, 1, 0, 0.5, 0)])}, "a superseded cell is of model number 2"),
         ({"superseded": older([(-1, 1, 0, 0.5, 0)])}, "a superseded cell is of model number -1"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster import hierarchy
 
 from brainalign_plugin.analysis.clusters import clustered_order
 
@@ -31,6 +32,15 @@ def test_planted_clusters_stand_together_and_neighbours_are_alike(places):
     np.fill_diagonal(rho, 1)
     found = cluster[clustered_order(rho)].tolist()
     assert found in ([0] * 3 + [1] * 3 + [2] * 3, [2] * 3 + [1] * 3 + [0] * 3)
+
+
+@given(st.integers(3, 8), st.integers(0, 2**32 - 1))
+def test_linkage_is_by_the_average_of_one_minus_rho(leaves, seed):
+    rho = np.corrcoef(np.random.default_rng(seed).normal(size=(leaves, 5)))
+    condensed = [1 - rho[i, j] for i in range(leaves) for j in range(i + 1, leaves)]
+    tree = hierarchy.average(condensed)
+    expected = hierarchy.leaves_list(hierarchy.optimal_leaf_ordering(tree, condensed))
+    assert clustered_order(rho).tolist() in (expected.tolist(), expected[::-1].tolist())
 
 
 def test_an_unknown_correlation_counts_as_zero():
