@@ -1,0 +1,241 @@
+"""The plugin as Brain-Score sees it, in a virtual environment of its own."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from brainalign_plugin.candidate import Cell
+from brainalign_plugin.linking import identifiers
+from brainalign_plugin.placement import place
+from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
+
+pytestmark = pytest.mark.needs("brainscore")
+
+
+def expected(scheme):
+    return place(
+        tiny_reference(), scheme, {leaf: Cell(0.25 + 0.1 * i, 0.01) for i, leaf in enumerate(LEAVES)}
+    )
+
+
+def test_everything_about_the_link(environment, scores_file):
+    """Link, check, load each identifier, score, the plugin's own tests, unlink: and nothing is left."""
+    before = environment.tree()
+    assert environment.brainalign("link", "--check").code == 8
+    said = environment.brainalign("link").succeeded().out
+    assert said.startswith("linked: brainscore_vision 2.")
+    assert f"finds {len(identifiers())} meta-benchmarks" in said
+    linked = environment.tree()
+    assert environment.brainalign("link").succeeded().out == said
+    assert environment.tree() == linked
+    status = json.loads(environment.brainalign("link", "--check", "--json").succeeded().out)
+    assert (status["state"], status["linked"]) == ("linked", True)
+    tests = environment.package / "benchmarks/brainalign/test.py"
+    found = environment.run(
+        environment.python,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        tests,
+        variables={"BS_INSTALL_DEPENDENCIES": "no"},
+    ).succeeded()
+    assert f"{2 * len(identifiers()) + 2} passed" in found.out
+    assert environment.brainalign("unlink").succeeded().out.startswith("not linked into brainscore_vision")
+    assert environment.tree() == before
+    gone = environment.python_runs(
+        "import brainscore_vision; brainscore_vision.load_benchmark('Ahlert2024-flat')"
+    )
+    assert "No registrations found for Ahlert2024-flat" in gone.err
+
+
+def test_load_benchmark_and_score(linked, scores_file):
+    code = """
+        import json
+        import brainscore_vision
+        from brainscore_vision.benchmark_helpers.validate_error import assert_valid_uncertainty
+        benchmark = brainscore_vision.load_benchmark("Ahlert2024-zmean")
+        score = benchmark(brainscore_vision.load_model('named-model'))
+        assert_valid_uncertainty(score)
+        again = brainscore_vision.score('named-model', "Ahlert2024-zmean")
+        assert again.attrs["model_identifier"] == 'named-model'
+        assert again.item() == score.item()
+        attrs = {name: value for name, value in score.attrs.items() if name not in ("raw", "ceiling")}
+        print(json.dumps([score.item(), score.raw.item(), score.ceiling.item(), attrs]))
+    """
+    share, raw, ceiling, attrs = json.loads(linked.python_runs(code, scores=scores_file).succeeded().out)
+    placed = expected("ZMEAN")
+    assert (share, raw, ceiling) == (placed.share, pytest.approx(placed.statistic), 1.0)
+    assert attrs["rank"] == placed.rank
+    assert attrs["population"] == 14
+    assert attrs["interval"] == list(placed.uncertainty.ranks)
+    assert attrs["error"] == pytest.approx(placed.uncertainty.error)
+    assert attrs["error_over"] == ["benchmark"]
+    assert attrs["reference"]["name"] == "tiny"
+    assert attrs["reference"]["sha256"] == tiny_reference().sha256
+    assert attrs["missing"] == []
+    assert attrs["convention"] == "skip"
+    assert attrs["missing_meant"] == "FAILED and NEVER are left out"
+    assert attrs["components"][LEAVES[0]]["score"] == 0.25
+    assert attrs["components"][LEAVES[0]]["origin"].startswith("scores file")
+
+
+def test_the_command_line(linked, scores_file):
+    done = linked.run(
+        *(linked.python, "-m", "brainscore_vision", "score", "--model_identifier=named-model"),
+        "--benchmark_identifier=BrainAlign2026-hier_ref_normal",
+        scores=scores_file,
+    ).succeeded()
+    placed = expected("HIER_REF_NORMAL")
+    assert f"array({placed.share:.8f}".rstrip("0") in done.out
+    assert "benchmark_identifier:" in done.out
+
+
+def test_loading_needs_no_pip(linked, tmp_path):
+    """Brain-Score calls pip for a plugin with requirements; a pip in front of all others says whether it was called."""
+    pip = tmp_path / "pip"
+    pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "called"}\n', encoding="utf-8")
+    pip.chmod(0o755)
+    code = (
+        f"import os; os.environ['PATH'] = '{tmp_path}:' + os.environ['PATH']; import brainscore_vision as b; "
+    )
+    linked.python_runs(f"{code} b.load_benchmark('BrainAlign2026-pc1')").succeeded()
+    assert not (tmp_path / "called").exists()
+    linked.add_plugin(
+        "benchmarks",
+        "needy",
+        "from brainscore_vision import benchmark_registry\nbenchmark_registry['Needy-x'] = dict\n",
+    )
+    (linked.package / "benchmarks/needy/requirements.txt").write_text("needed\n")
+    try:
+        linked.python_runs(f"{code} b.load_benchmark('Needy-x')").succeeded()
+    finally:
+        for path in sorted((linked.package / "benchmarks/needy").rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        (linked.package / "benchmarks/needy").rmdir()
+    assert "requirements.txt" in (tmp_path / "called").read_text(), (
+        "the made-up pip would not have been noticed"
+    )
+
+
+def test_the_submission_endpoint_stores_it(linked, scores_file, tmp_path):
+    """Score, ceiling, error and reference in a local database, as Brain-Score's own endpoint fills it."""
+    database = tmp_path / "brainscore.sqlite3"
+    code = """
+        from brainscore_core.submission import database_models as models
+        from brainscore_vision.submission.endpoints import run_scoring_endpoint
+        models.User.get_or_create(id=1, defaults=dict(
+            email='a@b.c', is_active=True, is_staff=False, is_superuser=False, password='x'))
+        models.User.get_or_create(id=2, defaults=dict(
+            email='b@b.c', is_active=True, is_staff=False, is_superuser=False, password='x'))
+        for benchmark in ('Ahlert2024-rank', 'BrainAlign2026-hier'):
+            run_scoring_endpoint(
+                domain='vision', jenkins_id=1, model_identifier='named-model', benchmark_identifier=benchmark,
+                user_id=1, model_type='brainmodel', public=False, competition=None)
+    """
+    linked.python_runs(code, variables={"BSC_DATABASESECRET": str(database)}, scores=scores_file).succeeded()
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute(
+            """SELECT t.identifier, t.parent_id, i.version, i.ceiling, i.ceiling_error, s.score_raw, s.score_ceiled,
+                      s.error, s.comment, r.url, r.author, r.year
+               FROM brainscore_score s JOIN brainscore_benchmarkinstance i ON s.benchmark_id = i.id
+               JOIN brainscore_benchmarktype t ON i.benchmark_type_id = t.identifier
+               LEFT JOIN brainscore_reference r ON t.reference_id = r.id ORDER BY t.identifier"""
+        ).fetchall()
+        statuses = connection.execute("SELECT status FROM brainscore_submission").fetchall()
+    connection.close()
+    assert statuses == [("successful",)] * 2
+    for row, scheme in zip(rows, ("RANK", "HIER"), strict=True):
+        placed = expected(scheme)
+        identifier, parent, version, ceiling, ceiling_error, raw, ceiled, error, comment = row[:9]
+        assert (identifier.partition("-")[2], parent, version) == (scheme.lower(), None, 1)
+        assert (ceiling, ceiling_error) == (1.0, 0.0)
+        assert (raw, ceiled) == (pytest.approx(placed.statistic), pytest.approx(placed.share))
+        assert error == pytest.approx(placed.uncertainty.error)
+        assert f"rank {placed.rank} among 14 models" in comment
+        assert "reference tiny" in comment
+        assert row[-1] == (2024 if scheme == "RANK" else 2026)
+    assert rows[0][-3:-1] == ("https://arxiv.org/abs/2407.07530", "Ahlert")
+    assert "arxiv" not in rows[1][-3]
+
+
+def test_metadata_and_identifiers_satisfy_brainscore(linked):
+    code = """
+        import json, sys, types
+        from pathlib import Path
+        import brainscore_vision
+        # Only Brain-Score's own extra for tests brings it, and what is asked here does not use it.
+        sys.modules.setdefault('pytest_check', types.ModuleType('pytest_check'))
+        from brainscore_core.plugin_management.handle_metadata import validate_metadata_file
+        from brainscore_core.plugin_management.parse_plugin_changes import get_plugin_ids, get_test_file_paths
+        root = Path(brainscore_vision.__file__).parent
+        folder = root / 'benchmarks' / 'brainalign'
+        errors, data = validate_metadata_file(folder / 'metadata.yaml')
+        ids = get_plugin_ids('benchmarks', ['brainalign'], str(root))
+        tests = [Path(path).name for path in get_test_file_paths(folder)]
+        print(json.dumps([errors, sorted(data['benchmarks']), ids, tests]))
+    """
+    errors, described, registered, tests = json.loads(
+        linked.python_runs(code).succeeded().out.splitlines()[-1]
+    )
+    assert errors == []
+    assert described == sorted(identifiers())
+    assert registered == list(identifiers())
+    assert tests == ["test.py"]
+
+
+def test_the_unified_package_knows_them_too(linked, scores_file, tmp_path):
+    """A package of that name as it is known: a registry, and a look-up that falls back to brainscore_vision."""
+    package = linked.site / "brainscore"
+    package.mkdir()
+    code = """
+        import brainscore, json
+        from brainscore_vision import load_benchmark
+        assert 'Ahlert2024-rank' not in brainscore.benchmark_registry
+        load_benchmark('Ahlert2024-rank')
+        ours = [name for name in brainscore.benchmark_registry if name != 'Other-x']
+        class Named: identifier = 'anything'
+        score = brainscore.load_benchmark('BrainAlign2026-hier')(Named())
+        print(json.dumps([ours, brainscore.benchmark_registry['Other-x'], score.item()]))
+    """
+    try:
+        (package / "__init__.py").write_text(
+            "benchmark_registry = {'Other-x': 1}\ndef load_benchmark(name): return benchmark_registry[name]()\n"
+        )
+        ours, other, share = json.loads(linked.python_runs(code, scores=scores_file).succeeded().out)
+        assert (ours, other) == (list(identifiers()), 1)
+        assert share == expected("HIER").share
+    finally:
+        for path in sorted(package.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        package.rmdir()
+
+
+@pytest.mark.parametrize(
+    "text", ["benchmark_registry = []", "raise RuntimeError('broken')", "import nowhere", ""]
+)
+def test_other_packages_of_that_name_are_left_alone(text, tmp_path, monkeypatch):
+    from brainalign_plugin.meta_benchmarks import unified
+
+    (tmp_path / "brainscore_of_another_kind.py").write_text(f"{text}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(unified, "PACKAGE", "brainscore_of_another_kind")
+    try:
+        assert unified.unified_registry() is None
+        assert not unified.register_unified({"A-b": object})
+    finally:
+        sys.modules.pop("brainscore_of_another_kind", None)
+
+
+def test_the_shared_environment_has_no_link():
+    from importlib.util import find_spec
+
+    spec = find_spec("brainscore_vision")
+    assert spec is not None
+    assert not (Path(str(spec.origin)).parent / "benchmarks" / "brainalign").exists()
