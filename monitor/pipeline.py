@@ -292,12 +292,18 @@ def write_snapshot_report(
     """
     with stage("analysing"):
         analysis = analyse_snapshot(settings, found.snapshot, as_of)
+    with stage("comparing the schemes of aggregation"):
+        from brainalign_plugin.analysis.study import study_schemes
+
+        study = study_schemes(analysis)
     with stage("writing the report"):
         # Altair takes a second to import; only a report needs it.
-        from .report import build_view, render_report, write_report
+        from .report import agreement_certainty, build_view, render_report, write_report
 
         view = build_view(
             analysis,
+            study=study,
+            certainty=agreement_certainty(analysis),
             set_aside=found.set_aside,
             generated_at=clock(),
             version=__version__,

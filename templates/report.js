@@ -40,29 +40,32 @@
   };
 
   const NARROW = 560;
-  // Labels of cells: their largest and smallest font size, the widest one in multiples of it, and the gap between two.
-  const LABEL = { most: 10.5, least: 6.5, widest: 22.5, gap: 0.8 };
+  // Labels of cells: their largest and smallest font size, and the gap between two.
+  const LABEL = { most: 10.5, least: 6.5, gap: 0.8 };
   // The size that a chart gets in a column of this width, and the values of its parameters.
   const sized = (chart, width) => {
     if (chart.layout === "cells") {
-      const count = rows.leaves.length;
+      const count = chart.rows;
       // A step holds a label and the gap; all steps and the widest label fill the column.
-      const font = Math.min(LABEL.most, (width - count * LABEL.gap) / (count + LABEL.widest));
+      const font = Math.min(LABEL.most, (width - count * LABEL.gap) / (count + chart.label));
       const narrow = font < LABEL.least;
-      const room = narrow ? width - 14 : width - font * LABEL.widest;
+      const room = narrow ? width - 14 : width - font * chart.label;
       const side = Math.min(chart.most * count, room);
       return { params: { narrow, labelSize: font }, size: { width: side, height: side } };
     }
-    const across = Math.min(chart.most, width);
+    const across = Math.max(chart.least, Math.min(chart.most, width));
     const autosize = { type: chart.layout === "square" ? "fit" : "fit-x", contains: "padding" };
     const height = chart.layout === "square" ? { height: across } : {};
     return { params: { narrow: width < NARROW }, size: { width: across, autosize, ...height } };
   };
 
+  // What the reader has chosen: the ids of the models that were found, and a scheme.
+  const chosen = { wanted: [], shown: 0 };
   const drawn = [];
   const draw = async (chart) => {
     const place = document.getElementById(`chart-${chart.id}`);
-    const { params, size } = sized(chart, place.clientWidth);
+    const { params: fitted, size } = sized(chart, place.clientWidth);
+    const params = { ...fitted, ...chosen };
     const spec = { ...chart.spec, ...size };
     spec.params = spec.params.map((param) => (param.name in params ? { ...param, value: params[param.name] } : param));
     // Vega adds its own fields to rows, so that charts must not share the objects.
@@ -78,13 +81,13 @@
       tooltip: showTip,
       config: { ...page.config, font },
     });
-    drawn.push(result);
+    drawn.push({ chart, result });
   };
 
   let width = 0;
   const drawAll = async () => {
     width = document.documentElement.clientWidth;
-    for (const result of drawn.splice(0)) result.finalize();
+    for (const { result } of drawn.splice(0)) result.finalize();
     for (const chart of page.charts) await draw(chart);
     document.documentElement.dataset.charts = "drawn";
   };
@@ -117,24 +120,40 @@
       });
     });
   };
+  const choose = (change) => {
+    Object.assign(chosen, change);
+    for (const { chart, result } of drawn) {
+      const known = Object.keys(change).filter((name) => chart.spec.params.some((param) => param.name === name));
+      for (const name of known) result.view.signal(name, change[name]);
+      if (known.length) result.view.runAsync();
+    }
+  };
+  // Every place to look for a model says the same: one search for the whole page.
   const makeSearchable = (controls) => {
-    const [body] = document.getElementById(controls.dataset.for).tBodies;
-    const [input] = controls.getElementsByTagName("input");
-    const status = controls.querySelector("[role=status]");
-    controls.hidden = false;
-    input.addEventListener("input", () => {
-      const wanted = input.value.trim().toLowerCase();
-      let found = 0;
+    const [body] = document.getElementById("all-ranks").tBodies;
+    const inputs = controls.map((one) => one.querySelector("input"));
+    const search = (event) => {
+      const sought = event.target.value.trim().toLowerCase();
+      const found = [];
       for (const row of body.rows) {
-        const text = `${row.cells[0].textContent} ${row.cells[1]?.textContent ?? ""}`.toLowerCase();
-        row.hidden = !text.includes(wanted);
-        found += row.hidden ? 0 : 1;
+        const [name, id] = [row.cells[0].textContent.trim(), row.cells[1].textContent.trim()];
+        // As a table has it, and as a chart tells models of one name apart.
+        row.hidden = !`${name} ${id}\n${name} · id ${id}`.toLowerCase().includes(sought);
+        if (!row.hidden) found.push(id);
       }
-      status.textContent = wanted ? `${found} found` : "";
-    });
+      for (const input of inputs) if (input !== event.target) input.value = event.target.value;
+      for (const one of controls) one.querySelector("[role=status]").textContent = sought ? `${found.length} found` : "";
+      choose({ wanted: sought ? found : [] });
+    };
+    for (const one of controls) {
+      one.hidden = false;
+      one.querySelector("input").addEventListener("input", search);
+      one.querySelector("select")?.addEventListener("change", (event) => choose({ shown: Number(event.target.value) }));
+    }
   };
   document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
-  document.querySelectorAll(".controls").forEach(makeSearchable);
+  const controls = [...document.querySelectorAll(".controls")];
+  if (controls.length) makeSearchable(controls);
 
   drawAll();
   let waiting = 0;

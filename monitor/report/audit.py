@@ -7,8 +7,11 @@ from datetime import datetime
 
 from brainalign_plugin.aggregation import CONVENTIONS, get_scheme
 from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.analysis.study import SchemeStudy
 
+from .certainty import Certainty
 from .records import CleaningSection, Column, Fact, Reproduction, SetAsideCell, Table
+from .scheme_data import scheme_name
 from .wording import count, day, listed, percent, plural, small, visible
 
 # The site prints three decimals, so that a recomputed mean may be off by one in the third.
@@ -152,7 +155,13 @@ def _judged(analysis: Analysis, group: str, apart: float | None) -> str:
 
 
 def reproduction(
-    analysis: Analysis, generated_at: datetime, version: str, command: str, software: Mapping[str, str]
+    analysis: Analysis,
+    study: SchemeStudy | None,
+    certainty: Certainty | None,
+    generated_at: datetime,
+    version: str,
+    command: str,
+    software: Mapping[str, str],
 ) -> Reproduction:
     """Identity of the data, the parameters, the software and the words."""
     snapshot = analysis.snapshot
@@ -165,26 +174,49 @@ def reproduction(
         ),
         Fact("Largest share of missing scores", percent(analysis.cleaning.max_missing, 0)),
         Fact("Fewest common models of a pair", str(analysis.pairwise.min_overlap)),
+        *_resamples(study, certainty),
         Fact("BrainAlign", version),
         *(Fact(name, text) for name, text in sorted(software.items())),
         Fact("Generated", f"{generated_at:%Y-%m-%d %H:%M:%S %Z}".strip()),
     ]
-    return Reproduction(visible(command, 4000), tuple(facts), _schemes(analysis))
+    return Reproduction(visible(command, 4000), tuple(facts), _schemes(analysis, study))
 
 
-def _schemes(analysis: Analysis) -> tuple[Fact, ...]:
+def _resamples(study: SchemeStudy | None, certainty: Certainty | None) -> tuple[Fact, ...]:
+    facts = []
+    if certainty is not None:
+        facts.append(
+            Fact(
+                "Resamples of models",
+                f"{count(certainty.resamples)}, seed {certainty.seed} (intervals of figures)",
+            )
+        )
+    if study is not None:
+        used = study.resampling
+        facts.append(
+            Fact("Resamples of benchmarks", f"{count(used.resamples)}, seed {used.seed} (intervals of ranks)")
+        )
+    return tuple(facts)
+
+
+def _schemes(analysis: Analysis, study: SchemeStudy | None) -> tuple[Fact, ...]:
     """What each scheme does, in the words of the registry."""
     facts = []
-    for name in analysis.rankings:
-        scheme = get_scheme(name)
+    known = [get_scheme(name) for name in analysis.rankings]
+    for scheme in known if study is None else [one.scheme for one in study.schemes]:
         scale = (
             "" if scheme.scale.name == "none" else f" Scale of each benchmark: {scheme.scale.description}."
         )
         missing = CONVENTIONS[scheme.conventions[0]]
         facts.append(
             Fact(
-                name,
-                f"{scheme.combination[:1].upper()}{scheme.combination[1:]}.{scale} On an incomplete board {missing}.",
+                scheme_name(scheme.name),
+                f"{_sentence(scheme.combination)}.{scale} On an incomplete board {missing}.",
             )
         )
     return tuple(facts)
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital, unless with a symbol of a formula."""
+    return text[:1].upper() + text[1:] if text[1:2].isalpha() else text

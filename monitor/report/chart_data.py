@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from statistics import median
+from collections.abc import Sequence
 
 import numpy as np
 
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.clusters import clustered_order
+from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.board import Model
 
 from .labels import leaf_labels
 from .records import CellValue, ChartData
-from .wording import shortened, visible
+from .scheme_data import (
+    Columns,
+    ShownScheme,
+    interval_table,
+    rank_columns,
+    scheme_pairs,
+    scheme_tables,
+    shown_schemes,
+)
+from .wording import visible
 
 PART_NAMES = ("Neural", "Behavioural", "Other")
-RANK_CHART_TOP = 10
-RANK_CHART_MODELS = 24
-RANK_STEP = 13
-RANK_HEIGHT = (260, 620)
 _DIGITS = 4
-
-Columns = Mapping[str, tuple[CellValue, ...]]
 
 
 def part_positions(analysis: Analysis) -> tuple[int, ...]:
@@ -42,26 +44,32 @@ def model_names(models: Sequence[Model]) -> dict[int, str]:
     return {i: f"{name} · id {i}" if repeats[name] > 1 else name for i, name in shown.items()}
 
 
-def chart_data(analysis: Analysis) -> ChartData:
-    """Tables of leaves, pairs of leaves, models and parts, rounded to four decimals."""
-    leaves = _leaves(analysis)
-    models, lowest = _models(analysis)
+def chart_data(analysis: Analysis, study: SchemeStudy | None = None) -> ChartData:
+    """Tables of leaves, pairs of leaves, models, parts and schemes, rounded to four decimals."""
+    schemes = shown_schemes(analysis, study)
+    ids = _ranked_ids(analysis, schemes)
+    leaves, models = _leaves(analysis), _models(analysis, schemes, ids)
     low, high = _score_domain(models)
+    tables = {
+        "leaves": leaves,
+        "pairs": _pairs(analysis),
+        "models": models,
+        "parts": _parts(analysis),
+        "averages": _averages(low, high),
+        **scheme_tables(schemes),
+    }
+    if study is not None:
+        tables["intervals"] = interval_table(study, ids)
+        tables["scheme_pairs"] = scheme_pairs(study, schemes)
     return ChartData(
-        tables={
-            "leaves": leaves,
-            "pairs": _pairs(analysis),
-            "models": models,
-            "parts": _parts(analysis),
-            "averages": _averages(low, high),
-        },
+        tables=tables,
         heatmap_order=tuple(clustered_order(analysis.agreement.rho).tolist()),
         spread_order=_grouped(analysis, leaves["sd"]),
         weight_order=_grouped(analysis, leaves["effective"]),
         part_names=PART_NAMES,
-        schemes=tuple(analysis.rankings),
         score_domain=(low, high),
-        lowest_rank=lowest,
+        models=len(ids),
+        schemes=tuple(scheme.name for scheme in schemes),
     )
 
 
@@ -103,76 +111,29 @@ def _pairs(analysis: Analysis) -> Columns:
     }
 
 
-def _models(analysis: Analysis) -> tuple[Columns, int]:
-    """Models of the cleaned board, best first by HIER, and the lowest rank among those in the rank chart."""
+def _ranked_ids(analysis: Analysis, schemes: Sequence[ShownScheme]) -> tuple[int, ...]:
+    """Ids of the models of the cleaned board, best first by the first scheme."""
+    first = schemes[0].ranks if schemes else {}
+    return tuple(sorted(analysis.cleaning.board.ids, key=lambda i: (first.get(i, 0), i)))
+
+
+def _models(analysis: Analysis, schemes: Sequence[ShownScheme], ids: Sequence[int]) -> Columns:
     board = analysis.cleaning.board
-    ranks = {name: ranking.by_id() for name, ranking in analysis.rankings.items()}
-    first = next(iter(ranks.values()), {})
-    order = sorted(range(len(board.models)), key=lambda i: (first.get(board.ids[i], 0), board.ids[i]))
-    ids = [board.ids[i] for i in order]
+    row = {i: k for k, i in enumerate(board.ids)}
     names = model_names(analysis.snapshot.models)
     scores = board.part_scores()
     unknown = np.full(len(board.models), np.nan)
     official = dict(zip((m.id for m in analysis.snapshot.models), analysis.official.ranks, strict=True))
-    top = _charted(ids, ranks)
-    last = {i: next(reversed(ranks.values()))[i] for i in top} if ranks else {}
-    lowest = max((ranks[name][i] for name in ranks for i in top), default=1)
-    label_at = dict(zip(last, spread_out(list(last.values()), _label_gap(lowest), lowest), strict=True))
     columns: dict[str, tuple[CellValue, ...]] = {
+        "at": tuple(range(len(ids))),
         "name": tuple(names[i] for i in ids),
         "id": tuple(str(i) for i in ids),
         "official": tuple(official[i] for i in ids),
-        "label": tuple(shortened(names[i], 44) if i in label_at else None for i in ids),
-        "label_at": tuple(_rounded(label_at.get(i)) for i in ids),
-        "always_top": tuple(
-            all(r[i] <= RANK_CHART_TOP for r in ranks.values()) if i in label_at else None for i in ids
-        ),
     }
     for name, part in (*zip(("neural", "behavior"), board.parts, strict=True), ("average", "average")):
         values = scores.get(part, unknown)
-        columns[name] = tuple(_rounded(float(values[i])) for i in order)
-    for scheme, by_id in ranks.items():
-        columns[scheme] = tuple(by_id[i] for i in ids)
-    return columns, lowest
-
-
-def _charted(ids: Sequence[int], ranks: Mapping[str, Mapping[int, int]]) -> list[int]:
-    """Models that are in the top ten under some scheme, the best by median rank if they are too many to be drawn."""
-    within = [i for i in ids if any(by_id[i] <= RANK_CHART_TOP for by_id in ranks.values())]
-    middle = {i: (median(by_id[i] for by_id in ranks.values()), i) for i in within}
-    return sorted(within, key=middle.__getitem__)[:RANK_CHART_MODELS]
-
-
-def rank_height(lowest: int) -> int:
-    """Height of the rank chart in pixels."""
-    return min(max(RANK_STEP * (lowest - 1), RANK_HEIGHT[0]), RANK_HEIGHT[1])
-
-
-def _label_gap(lowest: int) -> float:
-    """How many ranks two labels must be apart not to overlap."""
-    return RANK_STEP * max(lowest - 1, 1) / rank_height(lowest)
-
-
-def spread_out(places: Sequence[float], gap: float, last: float) -> list[float]:
-    """Move places apart until neighbours are ``gap`` apart, each as little as a single sweep down and up can.
-
-    Parameters
-    ----------
-    places : sequence of float
-        In any order; equal ones keep the order given.
-    gap : float
-    last : float
-        None is pushed beyond it unless they cannot all fit above.
-    """
-    order = sorted(range(len(places)), key=lambda k: places[k])
-    moved = [float(p) for p in places]
-    for before, k in itertools.pairwise(order):
-        moved[k] = max(moved[k], moved[before] + gap)
-    limit = max(last, min(places, default=0.0) + gap * (len(places) - 1))
-    for k in reversed(order):
-        moved[k] = min(moved[k], limit)
-        limit = moved[k] - gap
-    return moved
+        columns[name] = tuple(_rounded(float(values[row[i]])) for i in ids)
+    return columns | dict(rank_columns(ids, names, schemes))
 
 
 def _parts(analysis: Analysis) -> Columns:

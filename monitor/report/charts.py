@@ -1,4 +1,4 @@
-"""The charts, as Vega-Lite specifications by Altair.
+"""The charts of benchmarks and parts, as Vega-Lite specifications by Altair; those of schemes are in `scheme_charts`.
 
 A specification holds no data and no foreign text: it names tables of the page's one dataset, reads labels from them
 with ``data(...)`` when it is drawn, and takes its colours from the page's style sheet (``var(--…)``), so that a chart
@@ -7,85 +7,50 @@ follows light, dark and print as the text does. The page's script sets its size,
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import altair as alt
 
-from .chart_data import RANK_CHART_TOP, rank_height
-from .records import ChartData, ReportView
+from .chart_base import (
+    BEHAVIOR,
+    CONFIG,
+    INK,
+    LABEL_SIZE,
+    LINE,
+    NARROW,
+    NEURAL,
+    SOFT,
+    ChartSpec,
+    chart_spec,
+    of_table,
+)
+from .records import ChartData, Figure, ReportView
+from .scheme_charts import interval_chart, rank_chart, scheme_heatmap
 
 # Odd, so that the middle colour stands for "about zero".
 RHO_STEPS = 21
 RANK_STEPS = 7
 ROW = 15
-
-# How the page's script sizes a chart: square with a step a leaf; square; as wide as the page with its own height.
-Layout = Literal["cells", "square", "rows"]
-
-NARROW = alt.param(name="narrow", value=False)
-LABEL_SIZE = alt.param(name="labelSize", value=10.5)
-_INK, _SOFT, _LINE, _FAINT = "var(--ink)", "var(--ink-soft)", "var(--line)", "var(--rule)"
-_NEURAL, _BEHAVIOR = "var(--neural)", "var(--behavior)"
-
-
-@dataclass(frozen=True, eq=False)
-class ChartSpec:
-    """A chart as the page embeds it: its specification, the tables it reads and how it is sized.
-
-    `most` is the largest width (of one leaf for ``cells``) in pixels.
-    """
-
-    spec: Mapping[str, Any]
-    tables: tuple[str, ...]
-    layout: Layout
-    most: int
-
-
-CONFIG: Mapping[str, Any] = {
-    "background": "transparent",
-    # Marks by the thousand must not be read out one by one; each chart has a description, and a table beside it.
-    "aria": False,
-    "view": {"stroke": None},
-    "axis": {
-        "domainColor": _FAINT,
-        "gridColor": _FAINT,
-        "tickColor": _FAINT,
-        "labelColor": _SOFT,
-        "titleColor": _SOFT,
-        "labelFontSize": 11,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "titlePadding": 8,
-    },
-    "text": {"fontSize": 11, "color": _INK},
-}
+# The longest label of a leaf in multiples of its font size.
+LEAF_LABEL = 22.5
 
 
 def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
     """Specifications of all charts that the view has data for, by the id of their figure."""
-    data = view.charts
-    builders = {
-        view.agreement.heatmap: _heatmap,
-        view.parts.scatter: _scatter,
-        view.spread.chart: _spread,
-        view.weights.chart: _weights,
-        view.ranks.chart: _ranks,
-    }
-    return {figure.id: build(data) for figure, build in builders.items() if not figure.missing}
-
-
-def _chart_spec(chart: alt.TopLevelMixin, layout: Layout, most: int, tables: tuple[str, ...]) -> ChartSpec:
-    spec = chart.to_dict(validate=False)
-    # What a theme adds, Altair's own or one that the user has enabled; the page sets one configuration for all charts.
-    added = ("config", "usermeta", "$schema")
-    return ChartSpec({k: v for k, v in spec.items() if k not in added}, tables, layout, most)
-
-
-def _chart(table: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(table))
+    builders: list[tuple[Figure, Callable[[ChartData], ChartSpec]]] = [
+        (view.agreement.heatmap, _heatmap),
+        (view.parts.scatter, _scatter),
+        (view.spread.chart, _spread),
+        (view.weights.chart, _weights),
+        (view.ranks.chart, rank_chart),
+    ]
+    if view.schemes is not None:
+        builders += [
+            (view.schemes.intervals.chart, interval_chart),
+            (view.schemes.agreement.heatmap, scheme_heatmap),
+        ]
+    return {figure.id: build(view.charts) for figure, build in builders if not figure.missing}
 
 
 def _leaf(field: str, name: str) -> str:
@@ -100,7 +65,7 @@ def _leaf_axis(data: ChartData, wide: int, **changes: Any) -> alt.Axis:
     settings: dict[str, Any] = {
         "title": None,
         "labelExpr": f"datum.value < 0 ? {names}[-1 - datum.value] : ({label})",
-        "labelColor": _by_part("datum.value < 0 ? 'none' : " + _leaf("part", "datum.value"), _INK),
+        "labelColor": _by_part("datum.value < 0 ? 'none' : " + _leaf("part", "datum.value"), INK),
         "labelFontSize": 10.5,
         "labelFontWeight": {"condition": {"test": "datum.value < 0", "value": "bold"}, "value": "normal"},
         "labelLimit": {"expr": f"narrow ? 130 : {wide}"},
@@ -117,15 +82,15 @@ def _by_part(expression: str, otherwise: str) -> dict[str, Any]:
     """Colour by the part that a Vega expression gives."""
     return {
         "condition": [
-            {"test": f"({expression}) === 'Neural'", "value": _NEURAL},
-            {"test": f"({expression}) === 'Behavioural'", "value": _BEHAVIOR},
+            {"test": f"({expression}) === 'Neural'", "value": NEURAL},
+            {"test": f"({expression}) === 'Behavioural'", "value": BEHAVIOR},
         ],
         "value": otherwise,
     }
 
 
 def _part_color(opacity_of: str = "datum.part") -> alt.Color:
-    return alt.Color(**_by_part(opacity_of, _SOFT))
+    return alt.Color(**_by_part(opacity_of, SOFT))
 
 
 def _heatmap(data: ChartData) -> ChartSpec:
@@ -140,7 +105,7 @@ def _heatmap(data: ChartData) -> ChartSpec:
     axis = _leaf_axis(data, 230, **settings)
     across = _leaf_axis(data, 230, **settings, labelAngle=-90)
     cells = (
-        _chart("pairs")
+        of_table("pairs")
         .transform_lookup("i", alt.LookupData(alt.NamedData("leaves"), "at", ["id"]), ["one"])
         .transform_lookup("j", alt.LookupData(alt.NamedData("leaves"), "at", ["id"]), ["other"])
         .mark_rect()
@@ -165,15 +130,20 @@ def _heatmap(data: ChartData) -> ChartSpec:
             ],
         )
     )
-    strip = _chart("leaves").mark_rect().encode(color=_part_color())
+    strip = of_table("leaves").mark_rect().encode(color=_part_color())
     left = strip.encode(y=alt.Y("at:O", scale=scale), x=alt.value(-7), x2=alt.value(-3))
     below = strip.encode(
         x=alt.X("at:O", scale=scale),
         y=alt.value({"expr": "height + 3"}),
         y2=alt.value({"expr": "height + 7"}),
     )
-    return _chart_spec(
-        alt.layer(cells, left, below).add_params(NARROW, LABEL_SIZE), "cells", 15, ("leaves", "pairs")
+    return chart_spec(
+        alt.layer(cells, left, below).add_params(NARROW, LABEL_SIZE),
+        "cells",
+        15,
+        ("leaves", "pairs"),
+        rows=len(data.heatmap_order),
+        label=LEAF_LABEL,
     )
 
 
@@ -184,21 +154,21 @@ def _scatter(data: ChartData) -> ChartSpec:
     x = alt.X("neural:Q", scale=scale, axis=alt.Axis(title="neural score", grid=False, tickCount=6))
     y = alt.Y("behavior:Q", scale=scale, axis=alt.Axis(title="behavioural score", grid=False, tickCount=6))
     lines = (
-        _chart("averages")
-        .mark_rule(color=_LINE, strokeDash=[2, 4])
+        of_table("averages")
+        .mark_rule(color=LINE, strokeDash=[2, 4])
         .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale), x2="x2:Q", y2="y2:Q")
     )
-    rug = _chart("models").mark_tick(thickness=1, size=7, opacity=0.7)
-    below = rug.encode(x=x, y=alt.value({"expr": "height - 4"}), color=alt.value(_NEURAL))
-    left = rug.encode(y=y, x=alt.value(4), color=alt.value(_BEHAVIOR))
+    rug = of_table("models").mark_tick(thickness=1, size=7, opacity=0.7)
+    below = rug.encode(x=x, y=alt.value({"expr": "height - 4"}), color=alt.value(NEURAL))
+    left = rug.encode(y=y, x=alt.value(4), color=alt.value(BEHAVIOR))
     points = (
-        _chart("models")
+        of_table("models")
         .mark_circle(size=70, opacity=0.92, stroke="var(--paper)", strokeWidth=0.8)
         .encode(
             x=x,
             y=y,
             color=alt.Color(
-                f"{data.schemes[0]}:Q",
+                "s0:Q",
                 legend=None,
                 scale=alt.Scale(
                     type="quantize",
@@ -212,32 +182,32 @@ def _scatter(data: ChartData) -> ChartSpec:
                 alt.Tooltip("neural:Q", title="neural", format=".3f"),
                 alt.Tooltip("behavior:Q", title="behavioural", format=".3f"),
                 alt.Tooltip("average:Q", title="average", format=".3f"),
-                alt.Tooltip(f"{data.schemes[0]}:Q", title=f"rank, {data.schemes[0]}"),
+                alt.Tooltip("s0:Q", title="rank, HIER"),
                 alt.Tooltip("official:Q", title="official rank"),
             ],
         )
     )
     layers = [lines, below, left, *_spread_bars(scale), points]
-    return _chart_spec(alt.layer(*layers).add_params(NARROW), "square", 640, ("models", "parts", "averages"))
+    return chart_spec(alt.layer(*layers).add_params(NARROW), "square", 640, ("models", "parts", "averages"))
 
 
 def _spread_bars(scale: alt.Scale) -> list[alt.Chart]:
     """Mean ± sd of both parts along the upper and the right edge, where equal scales make them comparable."""
-    parts = _chart("parts")
+    parts = of_table("parts")
     neural = parts.transform_filter("datum.part === 'Neural'")
     behavior = parts.transform_filter("datum.part === 'Behavioural'")
     right = {"expr": "width - 8"}
     return [
-        neural.mark_rule(size=5, color=_NEURAL).encode(
+        neural.mark_rule(size=5, color=NEURAL).encode(
             x=alt.X("from:Q", scale=scale), x2="to:Q", y=alt.value(8)
         ),
-        neural.mark_text(align="left", baseline="middle", dx=8, color=_NEURAL).encode(
+        neural.mark_text(align="left", baseline="middle", dx=8, color=NEURAL).encode(
             x=alt.X("to:Q", scale=scale), y=alt.value(8), text="text:N"
         ),
-        behavior.mark_rule(size=5, color=_BEHAVIOR).encode(
+        behavior.mark_rule(size=5, color=BEHAVIOR).encode(
             y=alt.Y("from:Q", scale=scale), y2="to:Q", x=alt.value(right)
         ),
-        behavior.mark_text(align="right", baseline="top", dy=6, dx=4, color=_BEHAVIOR).encode(
+        behavior.mark_text(align="right", baseline="top", dy=6, dx=4, color=BEHAVIOR).encode(
             y=alt.Y("from:Q", scale=scale), x=alt.value(right), text="text:N"
         ),
     ]
@@ -257,9 +227,9 @@ def _spread(data: ChartData) -> ChartSpec:
     y = alt.Y("at:O", scale=_row_scale(data.spread_order), axis=_leaf_axis(data, 250))
     score = alt.Scale(domain=[0, 1])
     axis = alt.Axis(title="score", orient="top", tickCount=6, format=".1f")
-    rows = _chart("leaves").encode(y=y, color=_part_color())
+    rows = of_table("leaves").encode(y=y, color=_part_color())
     hover = (
-        _chart("leaves")
+        of_table("leaves")
         .mark_bar(opacity=0, size=14)
         .encode(
             y=y,
@@ -285,25 +255,25 @@ def _spread(data: ChartData) -> ChartSpec:
     ]
     # Not a step a row: Vega-Lite warns that it cannot fit such a height, even where only the width is to fit.
     chart = alt.layer(*layers).properties(height=ROW * len(data.spread_order)).add_params(NARROW)
-    return _chart_spec(chart, "rows", 1040, ("leaves",))
+    return chart_spec(chart, "rows", 1040, ("leaves",))
 
 
 def _weights(data: ChartData) -> ChartSpec:
     y = alt.Y("at:O", scale=_row_scale(data.weight_order), axis=_leaf_axis(data, 250))
     axis = alt.Axis(title="weight in the average", orient="top", tickCount=6, format="~%", grid=True)
-    rows = _chart("leaves").encode(y=y)
+    rows = of_table("leaves").encode(y=y)
     tooltip = [
         *_BENCHMARK_TOOLTIP,
         alt.Tooltip("nominal:Q", title="nominal weight", format=".2%"),
         alt.Tooltip("effective:Q", title="effective weight", format=".2%"),
     ]
     layers = [
-        _chart("leaves").mark_rule(color=_SOFT).encode(x=alt.XDatum(0, axis=axis)),
+        of_table("leaves").mark_rule(color=SOFT).encode(x=alt.XDatum(0, axis=axis)),
         rows.mark_rule(opacity=0.7).encode(
             x=alt.X("nominal:Q", axis=axis), x2="effective:Q", color=_part_color()
         ),
         rows.mark_point(size=34, filled=True, fill="var(--paper)", strokeWidth=1.4, opacity=1).encode(
-            x=alt.X("nominal:Q", axis=axis), stroke=alt.Stroke(**_by_part("datum.part", _SOFT))
+            x=alt.X("nominal:Q", axis=axis), stroke=alt.Stroke(**_by_part("datum.part", SOFT))
         ),
         rows.mark_circle(size=42, opacity=1).encode(x=alt.X("effective:Q", axis=axis), color=_part_color()),
         rows.mark_bar(opacity=0, size=14).encode(
@@ -311,73 +281,7 @@ def _weights(data: ChartData) -> ChartSpec:
         ),
     ]
     chart = alt.layer(*layers).properties(height=ROW * len(data.weight_order)).add_params(NARROW)
-    return _chart_spec(chart, "rows", 1040, ("leaves",))
+    return chart_spec(chart, "rows", 1040, ("leaves",))
 
 
-def _ranks(data: ChartData) -> ChartSpec:
-    schemes = list(data.schemes)
-    hovered = alt.selection_point(
-        name="hovered", on="pointerover", clear="pointerout", fields=["id"], empty=False
-    )
-    lowest = max(data.lowest_rank, 2)
-    x = alt.X(
-        "scheme:N",
-        scale=alt.Scale(domain=schemes, type="point", padding=0.15),
-        axis=alt.Axis(
-            title=None, orient="top", labelAngle=0, ticks=False, domain=False, labelFontSize=11, labelOverlap=False,
-            # Two words, two lines: there is little room between the schemes.
-            labelExpr="split(datum.value, '_')", labelColor=_INK, labelBaseline="top", labelPadding=32, grid=True,
-        ),
-    )  # fmt: skip
-    y = alt.Y(
-        "rank:Q",
-        scale=alt.Scale(domain=[1, lowest], reverse=True, nice=False, zero=False),
-        axis=alt.Axis(
-            title="rank",
-            grid=False,
-            domain=False,
-            values=[1, *range(5, lowest + 1, 5)],
-            format="d",
-            tickSize=3,
-        ),
-    )
-    charted = _chart("models").transform_filter("isValid(datum.label)")
-    long = charted.transform_fold([*schemes], ["scheme", "rank"]).transform_calculate(
-        step=f"indexof({json.dumps(schemes)}, datum.scheme)"
-    )
-    stays = {"test": "datum.always_top", "value": _INK}
-    lit = {"param": "hovered", "empty": False, "value": "var(--accent)"}
-    color = alt.Color(condition=[lit, stays], value="var(--line)")
-    width = alt.StrokeWidth(condition=[{"param": "hovered", "empty": False, "value": 3}], value=1.5)
-    tooltip = [
-        alt.Tooltip("name:N", title="model"),
-        alt.Tooltip("id:N", title="id"),
-        *(alt.Tooltip(f"{scheme}:Q", title=scheme) for scheme in schemes),
-        alt.Tooltip("official:Q", title="official rank"),
-    ]
-    lines = long.mark_line(interpolate="monotone").encode(
-        x=x, y=y, detail="id:N", color=color, strokeWidth=width, order="step:Q"
-    )
-    # A name of our own: Altair counts the views that it names, and the same report must have the same bytes.
-    points = (
-        long.mark_circle(size=46, opacity=1)
-        .encode(x=x, y=y, color=color, tooltip=tooltip)
-        .properties(name="rank_points")
-        .add_params(hovered)
-    )
-    labels = charted.mark_text(
-        align="left", baseline="middle", dx=10, fontSize=11, limit={"expr": "narrow ? 112 : 260"}
-    ).encode(
-        x=alt.value({"expr": "width"}),
-        y=alt.Y("label_at:Q", scale=alt.Scale(domain=[1, lowest], reverse=True, nice=False, zero=False)),
-        text="label:N",
-        color=alt.Color(condition=[lit, stays], value=_SOFT),
-        tooltip=tooltip,
-    )
-    chart = (
-        alt.layer(lines, points, labels).properties(height=rank_height(data.lowest_rank)).add_params(NARROW)
-    )
-    return _chart_spec(chart, "rows", 900, ("models",))
-
-
-__all__ = ["CONFIG", "RANK_CHART_TOP", "RHO_STEPS", "ChartSpec", "chart_specs"]
+__all__ = ["CONFIG", "RANK_STEPS", "RHO_STEPS", "ChartSpec", "chart_specs"]

@@ -9,6 +9,8 @@ from typing import Literal
 
 from brainalign_plugin.analysis import Analysis
 
+from ..history.intervals import CONFIDENCE
+from .certainty import Certainty, shown_interval
 from .figures import ARXIV, WORKSHOP, Figures, figures, known_values, where_spread_comes_from
 from .records import Claim, Mark, MarkKind, NumberLine
 from .wording import number, percent, plural, times
@@ -65,13 +67,19 @@ def spread_verdict(sd_ratio: float | None, range_ratio: float | None) -> Verdict
     return "holds here" if sd_ratio >= 2 and range_ratio >= 2 else "weaker here"
 
 
-def claims(analysis: Analysis) -> tuple[Claim, ...]:
-    """The three claims, judged."""
+def claims(analysis: Analysis, certainty: Certainty | None = None) -> tuple[Claim, ...]:
+    """The three claims, judged; with the interval of a figure where it is known."""
     found = figures(analysis)
-    return (_disagreement(analysis, found), _dominance(found), _wider(found))
+    return (_disagreement(analysis, found, certainty), _dominance(found, certainty), _wider(found))
 
 
-def _disagreement(analysis: Analysis, found: Figures) -> Claim:
+def _with_interval(caption: str, certainty: Certainty | None, name: str) -> str:
+    if certainty is None or certainty.intervals[name] is None:
+        return caption
+    return f"{caption} ({percent(CONFIDENCE, 0)} interval over models {shown_interval(certainty, name)})"
+
+
+def _disagreement(analysis: Analysis, found: Figures, certainty: Certainty | None) -> Claim:
     pairs = analysis.agreement.all_pairs
     highest = max(found.means, default=None)
     verdict = agreement_verdict(found.rho, highest)
@@ -97,7 +105,7 @@ def _disagreement(analysis: Analysis, found: Figures) -> Claim:
     return Claim(
         claim="Benchmarks rank the same models differently",
         figure=number(found.rho),
-        caption="mean rank correlation ρ between two benchmarks",
+        caption=_with_interval("mean rank correlation ρ between two benchmarks", certainty, "mean_rho"),
         verdict=verdict,
         tone=_TONES[verdict],
         reason=reason,
@@ -106,7 +114,7 @@ def _disagreement(analysis: Analysis, found: Figures) -> Claim:
     )
 
 
-def _dominance(found: Figures) -> Claim:
+def _dominance(found: Figures, certainty: Certainty | None) -> Claim:
     verdict = dominance_verdict(found.behavior.r2, found.behavior.shapley)
     if verdict == "cannot be said":
         reason = "The cleaned board lacks a part, or one of the two does not vary."
@@ -124,7 +132,7 @@ def _dominance(found: Figures) -> Claim:
     return Claim(
         claim="Behaviour decides the average",
         figure=percent(found.behavior.r2),
-        caption="of the average’s variance explained by behaviour",
+        caption=_with_interval("of the average’s variance explained by behaviour", certainty, "r2_behavior"),
         verdict=verdict,
         tone=_TONES[verdict],
         reason=reason,

@@ -184,12 +184,12 @@ class ChartData:
         Positions in the table ``leaves`` from top to bottom; in the latter two a negative number -k - 1 is the heading
         of the part ``part_names[k]``.
     part_names : tuple of str
-    schemes : tuple of str
-        In the order of the rank chart.
     score_domain : tuple of float
         Common scale of the neural and the behavioural axis.
-    lowest_rank : int
-        The lowest rank in the rank chart.
+    models : int
+        Models of the cleaned board.
+    schemes : tuple of str
+        In the order of the rank chart.
     """
 
     tables: Mapping[str, Mapping[str, tuple[CellValue, ...]]]
@@ -197,9 +197,9 @@ class ChartData:
     spread_order: tuple[int, ...]
     weight_order: tuple[int, ...]
     part_names: tuple[str, ...]
-    schemes: tuple[str, ...]
     score_domain: tuple[float, float]
-    lowest_rank: int
+    models: int
+    schemes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +250,71 @@ class RankSection:
 
 
 @dataclass(frozen=True, slots=True)
+class CertaintySection:
+    """How sure the figures of agreement are."""
+
+    text: str
+    figures: Table
+    error_text: str
+    reliabilities: Table
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalSection:
+    """How sure a rank is; `schemes` are those that a reader can choose from, the first is shown at first."""
+
+    chart: Figure
+    text: str
+    schemes: tuple[str, ...]
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class PropertySection:
+    """What the schemes claim and what was measured."""
+
+    text: str
+    warnings: tuple[str, ...]
+    table: Table
+    notes: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeAgreementSection:
+    """Schemes against each other; the colours run from the correlation `lowest` to 1.
+
+    `always` are the models in the top ten under every scheme, `front` those on the Pareto front if they are few.
+    """
+
+    heatmap: Figure
+    text: str
+    always: tuple[str, ...]
+    front_text: str
+    front: tuple[str, ...]
+    lowest: str
+    pairs: Table
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSection:
+    """What the rule for missing cells decides."""
+
+    text: str
+    moves: Table
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeSections:
+    """What a study of the schemes adds to the page; `headline` is for the reader of its first screen."""
+
+    headline: str
+    intervals: IntervalSection
+    properties: PropertySection
+    agreement: SchemeAgreementSection
+    missing: MissingSection
+
+
+@dataclass(frozen=True, slots=True)
 class CleaningSection:
     """The audit log of the cleaning, and the check against the published aggregate."""
 
@@ -285,6 +350,8 @@ class ReportView:
     spread: SpreadSection
     weights: WeightSection
     ranks: RankSection
+    certainty: CertaintySection | None
+    schemes: SchemeSections | None
     cleaning: CleaningSection
     reproduction: Reproduction
     charts: ChartData

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.official import CellState
 
 from .audit import cleaning_section, reproduction
+from .certainty import Certainty, certainty_section
 from .chart_data import chart_data
 from .claims import claims
 from .comparison import comparison, comparison_size
 from .rank_section import rank_section
 from .records import Header, ReportView, SetAsideCell, Share
+from .scheme_sections import scheme_sections
 from .sections import agreement_section, parts_section, spread_section, weight_section
 from .wording import count, day, percent, plural, visible
 
@@ -21,6 +24,8 @@ from .wording import count, day, percent, plural, visible
 def build_view(
     analysis: Analysis,
     *,
+    study: SchemeStudy | None = None,
+    certainty: Certainty | None = None,
     set_aside: Sequence[SetAsideCell] = (),
     generated_at: datetime,
     version: str,
@@ -32,6 +37,10 @@ def build_view(
     Parameters
     ----------
     analysis : Analysis
+    study : SchemeStudy, optional
+        All schemes on the cleaned board; without it the page ranks under the schemes of the analysis alone.
+    certainty : Certainty, optional
+        How sure the figures of agreement are; without it the page does not say.
     set_aside : sequence of SetAsideCell
         Cells of the payload that could not be read (``Pull.set_aside``).
     generated_at : datetime
@@ -50,17 +59,19 @@ def build_view(
     """
     return ReportView(
         header=_header(analysis),
-        claims=claims(analysis),
+        claims=claims(analysis, certainty),
         comparison=comparison(analysis),
         comparison_size=comparison_size(analysis),
         agreement=agreement_section(analysis),
         parts=parts_section(analysis),
         spread=spread_section(analysis),
         weights=weight_section(analysis),
-        ranks=rank_section(analysis),
+        ranks=rank_section(analysis, study),
+        certainty=None if certainty is None else certainty_section(certainty),
+        schemes=None if study is None else scheme_sections(analysis, study),
         cleaning=cleaning_section(analysis, set_aside),
-        reproduction=reproduction(analysis, generated_at, version, command, software or {}),
-        charts=chart_data(analysis),
+        reproduction=reproduction(analysis, study, certainty, generated_at, version, command, software or {}),
+        charts=chart_data(analysis, study),
     )
 
 

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.report import ReportView, build_view
+from brainalign_monitor.report.certainty import Certainty, agreement_certainty
 from brainalign_monitor.sources import parse_payload
 from brainalign_plugin.analysis import Analysis, analyse
+from brainalign_plugin.analysis.ranking import Resampling
+from brainalign_plugin.analysis.study import SchemeStudy, study_schemes
 from brainalign_plugin.board import Model
 from brainalign_plugin.snapshot import Snapshot
 from tests.boards import snapshot_of, tree_of
@@ -66,6 +69,33 @@ def drawn() -> Analysis:
     return analyse(drawn_snapshot(30, plain_leaves(6, "V1-pls"), plain_leaves(4, "i2n")))
 
 
+FEW_RESAMPLES = Resampling(resamples=60)
+
+
+def whole_view(analysis: Analysis, **changes: Any) -> ReportView:
+    """The view with everything in it, from fewer resamples than a report has."""
+    study = study_schemes(analysis, FEW_RESAMPLES)
+    return view_of(analysis, study=study, certainty=agreement_certainty(analysis, 60), **changes)
+
+
+@pytest.fixture(scope="session")
+def drawn_study(drawn: Analysis) -> SchemeStudy:
+    study = study_schemes(drawn, FEW_RESAMPLES)
+    assert study is not None
+    return study
+
+
+@pytest.fixture(scope="session")
+def drawn_certainty(drawn: Analysis) -> Certainty:
+    return agreement_certainty(drawn, 60)
+
+
+@pytest.fixture(scope="session")
+def whole(drawn: Analysis, drawn_study: SchemeStudy, drawn_certainty: Certainty) -> ReportView:
+    """The view of the drawn board with all schemes."""
+    return view_of(drawn, study=drawn_study, certainty=drawn_certainty)
+
+
 @pytest.fixture(scope="session")
 def real_snapshot(shared_site: Path) -> Snapshot:
     """The largest real payload: 281 models on 53 leaves."""
@@ -76,3 +106,11 @@ def real_snapshot(shared_site: Path) -> Snapshot:
 @pytest.fixture(scope="session")
 def real(real_snapshot: Snapshot) -> Analysis:
     return analyse(real_snapshot)
+
+
+@pytest.fixture(scope="session")
+def real_study(real: Analysis) -> SchemeStudy:
+    """As reports have it: all schemes, 1,000 resamples, seed 0."""
+    study = study_schemes(real)
+    assert study is not None
+    return study

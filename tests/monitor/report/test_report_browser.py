@@ -18,7 +18,7 @@ from tests.monitor.report.test_report_render import hostile_view
 
 pytestmark = pytest.mark.needs("browser")
 
-CHARTS = ("heatmap", "scatter", "spread", "weights", "ranks")
+CHARTS = ("heatmap", "scatter", "spread", "weights", "ranks", "intervals", "scheme-heatmap")
 DRAWN = "return document.documentElement.dataset.charts === 'drawn'"
 
 
@@ -66,8 +66,8 @@ def marks(browser, chart: str, selector: str = "path") -> list:
 
 
 @pytest.fixture(scope="module")
-def report(drawn, tmp_path_factory) -> Path:
-    return write_report(tmp_path_factory.mktemp("report") / "report.html", render_report(view_of(drawn)))
+def report(whole, tmp_path_factory) -> Path:
+    return write_report(tmp_path_factory.mktemp("report") / "report.html", render_report(whole))
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,9 @@ def test_pointing_at_a_line_of_ranks_lights_it_up(browser, report):
     points = marks(browser, "ranks", "g.mark-symbol path")
     lit = "return document.querySelectorAll(\"#chart-ranks [stroke='var(--accent)']\").length"
     assert browser.execute_script(lit) == 0
-    assert "HIER_attempted" in point_at(browser, points[0])
+    told = point_at(browser, points[0])
+    for word in ("scheme", "rank", "best of all schemes", "worst"):
+        assert word in told
     assert browser.execute_script(lit) >= 1
 
 
@@ -249,6 +251,95 @@ def test_a_model_is_found_by_name_or_id(browser, report, drawn):
     assert browser.find_element(By.CSS_SELECTOR, ".controls [role=status]").text.endswith("found")
 
 
+LIT = (
+    "return document.querySelectorAll("
+    "\"#chart-{0} [stroke='var(--accent)'], #chart-{0} [fill='var(--accent)']\").length"
+)
+TEXTS = "return [...document.querySelectorAll('#chart-{} svg text')].map((t) => t.textContent)"
+
+
+def wait_for(browser, script: str, wanted) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    WebDriverWait(browser, 10).until(lambda b: wanted(b.execute_script(script)))
+
+
+def test_a_model_that_is_looked_for_is_lit_up_in_both_charts(browser, report, drawn):
+    from selenium.webdriver.common.by import By
+
+    open_page(browser, report)
+    model = drawn.cleaning.board.models[7]
+    # As the charts name a model whose name is another's too.
+    name = f"{model.name} · id {model.id}"
+    fields = browser.find_elements(By.CSS_SELECTOR, ".controls input")
+    assert len(fields) == 2
+    assert browser.execute_script(LIT.format("ranks")) == 0
+    fields[0].send_keys(f"  {name.upper()} ")
+    wait_for(browser, LIT.format("ranks"), lambda count: count > 3)
+    wait_for(browser, LIT.format("intervals"), lambda count: count == 2)
+    # Found models are named at the edge of one chart, and come first in the other.
+    assert name in browser.execute_script(TEXTS.format("ranks"))
+    assert name in browser.execute_script(TEXTS.format("intervals"))
+    assert column(browser, "id") == [str(model.id)]
+    assert fields[1].get_attribute("value").strip() == name.upper()
+    statuses = browser.find_elements(By.CSS_SELECTOR, ".controls [role=status]")
+    assert {status.text for status in statuses} == {"1 found"}
+    fields[1].clear()
+    fields[1].send_keys("no model is called this")
+    wait_for(browser, LIT.format("ranks"), lambda count: count == 0)
+    assert browser.get_log("browser") == []
+
+
+def test_a_search_outlives_a_change_of_width(browser, report, drawn):
+    from selenium.webdriver.common.by import By
+
+    open_page(browser, report)
+    browser.find_element(By.CSS_SELECTOR, ".controls input").send_keys(drawn.cleaning.board.models[7].name)
+    wait_for(browser, LIT.format("ranks"), lambda count: count > 3)
+    browser.execute_script(
+        "document.querySelectorAll('.chart svg').forEach((svg) => { svg.dataset.old = 1; })"
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": True},
+    )
+    old = "return document.querySelectorAll('.chart svg[data-old]').length"
+    wait_for(browser, old, lambda count: count == 0)
+    wait_for(browser, LIT.format("ranks"), lambda count: count > 3)
+
+
+def test_intervals_are_those_of_the_chosen_scheme(browser, report, drawn, drawn_study):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    open_page(browser, report)
+    choice = Select(browser.find_element(By.CSS_SELECTOR, ".controls select"))
+    by_name = {one.scheme.name: one for one in drawn_study.schemes if one.uncertainty is not None}
+    assert [option.text for option in choice.options] == list(by_name)
+    last = list(by_name)[-1]
+    choice.select_by_visible_text(last)
+    best = int(by_name[last].ranking.ranks.argmin())
+    model = drawn.cleaning.board.models[best]
+    name = f"{model.name} · id {model.id}"
+    first = (
+        "const names = [...document.querySelectorAll('#chart-intervals svg text')]"
+        ".filter((t) => t.textContent.startsWith('model')); return names[0].textContent"
+    )
+    wait_for(browser, first, lambda text: text == name)
+    bars = marks(browser, "intervals", "g.mark-rect path")
+    told = point_at(browser, bars[0])
+    found = by_name[last].uncertainty
+    assert name in told
+    assert f"{found.low[best]}–{found.high[best]}" in told
+
+
+def test_pointing_at_two_schemes_tells_how_far_they_agree(browser, report, drawn_study):
+    open_page(browser, report)
+    told = point_at(browser, marks(browser, "scheme-heatmap", "g.mark-rect path")[1])
+    for word in ("scheme", "Spearman’s ρ", "Kendall’s τ-b", "κ of quartiles", "top ten in common"):
+        assert word in told
+
+
 def test_hostile_names_run_nothing_and_leave_the_page_as_it_is(browser, hostile):
     assert open_page(browser, hostile) == []
     assert browser.title.startswith("[simulated] Brain-Score vision")
@@ -317,7 +408,7 @@ def test_charts_of_a_hundred_benchmarks_are_drawn_in_time(browser, tmp_path):
 
 
 @pytest.mark.needs("shared")
-def test_the_real_report_is_silent(browser, real, tmp_path):
-    path = write_report(tmp_path / "report.html", render_report(view_of(real)))
+def test_the_real_report_is_silent(browser, real, real_study, tmp_path):
+    path = write_report(tmp_path / "report.html", render_report(view_of(real, study=real_study)))
     assert open_page(browser, path) == []
     assert len(marks(browser, "scatter", "g.mark-symbol path")) >= 83

@@ -11,9 +11,10 @@ from brainalign_monitor.report.charts import RANK_STEPS, RHO_STEPS, chart_specs
 from brainalign_plugin.analysis import analyse
 from tests.boards import small_tree, snapshot_of, tree_of
 from tests.conftest import ROOT
-from tests.monitor.report.conftest import drawn_snapshot, view_of
+from tests.monitor.report.conftest import drawn_snapshot, view_of, whole_view
 
-ALL = {"heatmap", "scatter", "spread", "weights", "ranks"}
+BASIC = {"heatmap", "scatter", "spread", "weights", "ranks"}
+ALL = BASIC | {"intervals", "scheme-heatmap"}
 
 
 def nodes(value):
@@ -22,15 +23,15 @@ def nodes(value):
         yield from nodes(child)
 
 
-def test_every_specification_is_valid_vega_lite(drawn):
-    specs = chart_specs(view_of(drawn))
+def test_every_specification_is_valid_vega_lite(whole):
+    specs = chart_specs(whole)
     assert set(specs) == ALL
     for chart in specs.values():
         alt.Chart.from_dict(dict(chart.spec))
 
 
-def test_a_specification_names_tables_that_the_page_has_and_holds_no_data(drawn):
-    view = view_of(drawn)
+def test_a_specification_names_tables_that_the_page_has_and_holds_no_data(whole):
+    view = whole
     for chart in chart_specs(view).values():
         named = {
             n["data"]["name"]
@@ -50,9 +51,9 @@ def test_a_specification_names_tables_that_the_page_has_and_holds_no_data(drawn)
         )
 
 
-def test_fields_exist_in_the_tables(drawn):
-    view = view_of(drawn)
-    derived = {"one", "other", "scheme", "rank", "step"}
+def test_fields_exist_in_the_tables(whole):
+    view = whole
+    derived = {"one", "other", "scheme", "rank", "key", "row", "hit", "interval", "set"}
     for chart in chart_specs(view).values():
         columns = {name for table in chart.tables for name in view.charts.tables[table]} | derived
         fields = {n["field"] for n in nodes(chart.spec) if isinstance(n, dict) and "field" in n}
@@ -63,13 +64,13 @@ def test_foreign_text_is_in_no_specification():
     marker = "Zq9"
     leaves = [f"{marker}Author{2000 + i}.V1-pls" for i in range(6)]
     snapshot = drawn_snapshot(20, leaves[:4], leaves[4:], names=[f"{marker}'); alert(1)//"])
-    view = view_of(analyse(snapshot))
+    view = whole_view(analyse(snapshot))
     assert marker in json.dumps(dict(view.charts.tables))
     assert marker not in json.dumps({name: dict(chart.spec) for name, chart in chart_specs(view).items()})
 
 
-def test_the_same_view_gives_the_same_specifications_however_often(drawn):
-    view = view_of(drawn)
+def test_the_same_view_gives_the_same_specifications_however_often(whole):
+    view = whole
     first = json.dumps({name: dict(chart.spec) for name, chart in chart_specs(view).items()})
     # Altair names views that have none, in some versions by counting all that it has made.
     assert '"view_' not in first
@@ -77,8 +78,8 @@ def test_the_same_view_gives_the_same_specifications_however_often(drawn):
     assert json.dumps({name: dict(chart.spec) for name, chart in chart_specs(view).items()}) == first
 
 
-def test_a_theme_of_the_user_changes_nothing(drawn):
-    view = view_of(drawn)
+def test_a_theme_of_the_user_changes_nothing(whole):
+    view = whole
     before = {name: chart.spec for name, chart in chart_specs(view).items()}
     with alt.theme.enable("dark"):
         assert {name: chart.spec for name, chart in chart_specs(view).items()} == before
@@ -98,11 +99,11 @@ def test_charts_without_data_are_left_out(rows, drawn_charts):
     assert set(chart_specs(view)) == drawn_charts
 
 
-def test_every_colour_is_one_of_the_style_sheet(drawn):
+def test_every_colour_is_one_of_the_style_sheet(whole):
     style = (ROOT / "templates" / "report.css").read_text(encoding="utf-8")
     light, dark = style.split("@media screen and (prefers-color-scheme: dark)")
     dark = dark.split("\n}\n")[0]
-    text = json.dumps({name: dict(chart.spec) for name, chart in chart_specs(view_of(drawn)).items()})
+    text = json.dumps({name: dict(chart.spec) for name, chart in chart_specs(whole).items()})
     used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text))
     assert used >= {f"--rho-{k}" for k in range(RHO_STEPS)} | {f"--rank-{k}" for k in range(RANK_STEPS)}
     for name in used:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.report.chart_data import RANK_CHART_MODELS, chart_data, spread_out
+from brainalign_monitor.report.chart_data import chart_data
 from brainalign_monitor.report.claims import agreement_verdict, dominance_verdict, spread_verdict
 from brainalign_monitor.report.figures import ARXIV, WORKSHOP, figures, ratio
+from brainalign_monitor.report.scheme_data import NAMED_MODELS, spread_out
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.analysis.spread import spread
 from brainalign_plugin.board import Model
@@ -327,17 +328,19 @@ def test_the_heatmap_holds_every_pair_twice(drawn):
     assert found[0, 1] == pytest.approx(drawn.agreement.rho[0, 1], abs=6e-4)
 
 
-def test_the_rank_chart_is_capped_and_says_so():
+def test_the_rank_chart_names_a_few_models_and_says_so():
     generator = np.random.default_rng(3)
     rows = generator.random((120, SEVEN)).round(3).tolist()
     view = view_of(analyse(snapshot_of(small_tree(), rows)))
     charted = [label for label in view.charts.tables["models"]["label"] if label is not None]
-    assert 10 <= len(charted) <= RANK_CHART_MODELS
+    assert len(charted) == NAMED_MODELS
+    assert f"names the {NAMED_MODELS} models" in view.ranks.text
+    assert len(view.charts.tables["models"]["id"]) == len(view.ranks.ranks.rows)
     ids = [int(row[1]) for row in view.ranks.contested.rows]
     ranks = {int(row[1]): row for row in view.ranks.ranks.rows}
-    differences = [int(ranks[i][7]) for i in ids]
+    differences = [int(ranks[i][2]) for i in ids]
     assert differences == sorted(differences, reverse=True)
-    assert differences[0] == max(int(row[7]) for row in view.ranks.ranks.rows)
+    assert differences[0] == max(int(row[2]) for row in view.ranks.ranks.rows)
 
 
 @given(st.lists(st.floats(1, 60), max_size=30), st.floats(0.1, 3))
