@@ -1,0 +1,70 @@
+"""What goes out: one message to one recipient, made once and delivered at least once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """How a message travels."""
+
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+    NOTIFY = "notify"
+
+
+class Kind(StrEnum):
+    """Why a message was made. Results go to readers, errors to the operator."""
+
+    DIGEST = "digest"
+    ALERT = "alert"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one recipient.
+
+    Attributes
+    ----------
+    id : str
+        Deterministic (`message_id`), so that a message made twice is one message, and a reader's program that gets it
+        twice can tell.
+    channel : Channel
+    kind : Kind
+    recipient : str
+        Address of a mail; name of a configured webhook or notification, never its secret address.
+    subject : str
+    body : bytes
+        What is sent, whole: a mail in wire form (RFC 5322), JSON of a webhook, text of a notification.
+    created_at : datetime
+        With time zone.
+    """
+
+    id: str
+    channel: Channel
+    kind: Kind
+    recipient: str
+    subject: str
+    body: bytes
+    created_at: datetime
+
+
+def message_id(channel: Channel, kind: Kind, recipient: str, occasion: str) -> str:
+    """Name a message by what it is about.
+
+    Parameters
+    ----------
+    occasion : str
+        What it tells, the same however often it is told: ``alert <rule> fired <digest>``, ``weekly 2026-W48``.
+
+    Returns
+    -------
+    str
+        Of the form ``<hex>@brainalign``, to be put in angle brackets as Message-ID of a mail.
+    """
+    told = "\n".join((channel.value, kind.value, recipient, occasion))
+    return f"{hashlib.sha256(told.encode()).hexdigest()[:32]}@brainalign"
