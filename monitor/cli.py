@@ -1,7 +1,8 @@
 """The command line. Commands import what they need when they run, so that ``--help`` answers at once.
 
 Exit codes: 0 success, with or without news; 1 an unexpected error; 2 wrong usage; 3 configuration; 4 the source
-could not be read; 5 its payload was refused; 6 store; 7 a file could not be written; 8 an input cannot be used.
+could not be read; 5 its payload was refused; 6 store; 7 a file could not be written; 8 an input cannot be used; 9 a
+message could not be delivered.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ app = typer.Typer(
     help="Watch how far Brain-Score's benchmarks agree, and what an aggregate of them hides.",
     epilog=(
         "Exit codes: 0 success, with or without news; 2 wrong usage; 3 configuration; 4 source not readable; 5 payload "
-        "refused; 6 store; 7 output not writable; 8 unusable input; 1 anything else."
+        "refused; 6 store; 7 output not writable; 8 unusable input; 9 message not delivered; 1 anything else."
     ),
     add_completion=False,
     invoke_without_command=True,

@@ -5,6 +5,7 @@
     BrainAlignError
     ├── MonitorError                        1   anything below, and what has no better name
     │   ├── ConfigError                     3   a setting is missing or wrong
+    │   │   └── TemplateError               3   a template of one's own is broken
     │   ├── SourceError                     4   the leaderboard could not be read
     │   │   ├── UnreachableError            4   no answer: refused, unknown host, time-out, deadline
     │   │   ├── HttpStatusError             4   an answer other than 200
@@ -17,8 +18,9 @@
     │   │       ├── PayloadShapeError       5   JSON of another shape
     │   │       └── ShrunkenBoardError      5   lost more than a third of its models
     │   ├── StoreError                      6   the store could not be read or written
-    │   └── OutputError                     7   a file that was asked for could not be written
-    │       └── ReportError                 7   the report could not be made or written
+    │   ├── OutputError                     7   a file that was asked for could not be written
+    │   │   └── ReportError                 7   the report could not be made or written
+    │   └── DeliveryError                   9   a message could not be delivered
     └── InputError (brainalign_plugin)      8   a value handed in cannot be used
 """
 
@@ -37,6 +39,10 @@ class ConfigError(MonitorError):
     """A setting is missing or wrong."""
 
     exit_code = 3
+
+
+class TemplateError(ConfigError):
+    """A template cannot be used; the message names its file and line."""
 
 
 class SourceError(MonitorError):
@@ -128,6 +134,22 @@ class OutputError(MonitorError):
 
 class ReportError(OutputError):
     """The report could not be made or written."""
+
+
+class DeliveryError(MonitorError):
+    """A message could not be delivered.
+
+    Attributes
+    ----------
+    permanent : bool
+        Whether trying again is in vain: the other side refused for good, or a setting is wrong.
+    """
+
+    exit_code = 9
+
+    def __init__(self, message: str, *, permanent: bool) -> None:
+        super().__init__(message)
+        self.permanent = permanent
 
 
 def exit_code(error: BrainAlignError) -> int:

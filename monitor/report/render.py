@@ -12,28 +12,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from ..errors import ReportError
 from ..files import write_atomically
+from ..templating import asset, render
 from .records import ReportView
 
-_TEMPLATES = "brainalign_monitor.templates"
 # What would end, or hide the end of, an inline element: HTML does not look at quotes inside scripts and styles.
 _ENDS_ELEMENT = re.compile(r"<!--|</?(script|style)", re.IGNORECASE)
 
 
-def render_report(view: ReportView) -> str:
+def render_report(view: ReportView, templates: Path | None = None) -> str:
     """Render a report as one HTML document that needs no network.
 
     Scripts and styles are inline and named by hash in the page's Content Security Policy, so that nothing else runs or
     loads, whatever a model is called. Equal views give equal bytes.
 
+    Parameters
+    ----------
+    view : ReportView
+    templates : Path, optional
+        Folder of the user's own templates.
+
     Raises
     ------
     ReportError
         If the Vega runtime cannot be had from vl-convert.
+    TemplateError
+        If a template of the user's is broken.
     """
     # Altair takes a second to import, and only a page with charts needs it.
     from .charts import CONFIG, RHO_STEPS, chart_specs
@@ -44,19 +51,19 @@ def render_report(view: ReportView) -> str:
         "tables": view.charts.tables,
         "charts": [{"id": name, **dataclasses.asdict(spec)} for name, spec in specs.items()],
     }
-    style = _inline(_asset("report.css"))
-    scripts = tuple(_inline(text) for text in ((vega_runtime(),) if specs else ()) + (_asset("report.js"),))
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            view=view,
-            policy=_policy(style, scripts),
-            style=style,
-            scripts=scripts,
-            page=embedded_json(page),
-            rho_steps=RHO_STEPS,
-        )
+    style = _inline(asset("report.css", templates))
+    scripts = tuple(
+        _inline(text) for text in ((vega_runtime(),) if specs else ()) + (asset("report.js", templates),)
+    )
+    return render(
+        "report.html.j2",
+        templates,
+        view=view,
+        policy=_policy(style, scripts),
+        style=style,
+        scripts=scripts,
+        page=embedded_json(page),
+        rho_steps=RHO_STEPS,
     )
 
 
@@ -92,25 +99,6 @@ def vega_runtime() -> str:
             f"vl-convert gave no Vega runtime ({cause}); reinstall vl-convert-python"
         ) from cause
     return runtime
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader(_TEMPLATES, ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def _asset(name: str) -> str:
-    environment = _environment()
-    if environment.loader is None:
-        raise ReportError(f"the templates have no loader, so {name} cannot be read; reinstall brainalign")
-    return environment.loader.get_source(environment, name)[0]
 
 
 def _inline(text: str) -> Markup:

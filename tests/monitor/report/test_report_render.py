@@ -20,8 +20,9 @@ import pytest
 from brainalign_monitor.errors import ReportError
 from brainalign_monitor.report import render_report, write_report
 from brainalign_monitor.report.certainty import agreement_certainty
-from brainalign_monitor.report.render import _environment, _inline, embedded_json, vega_runtime
+from brainalign_monitor.report.render import _inline, embedded_json, vega_runtime
 from brainalign_monitor.simulator import HOSTILE_NAMES
+from brainalign_monitor.templating import templates
 from brainalign_plugin.aggregation import Ranking, scheme_names
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.analysis.comparison import compare_schemes
@@ -250,8 +251,8 @@ def test_an_inline_text_that_ends_its_element_is_refused(text):
 
 def test_a_template_that_names_what_is_not_there_fails():
     with pytest.raises(jinja2.UndefinedError):
-        _environment().from_string("{{ nothing }}").render()
-    assert _environment().from_string("{{ x }}").render(x="<b>") == "&lt;b&gt;"
+        templates().from_string("{{ nothing }}").render()
+    assert templates().from_string("{{ x }}").render(x="<b>") == "&lt;b&gt;"
 
 
 def test_every_template_is_used():
