@@ -56,8 +56,7 @@ def backtest_rules(
     home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
 ) -> None:
     """Say when the rules would have fired and ended over the stored history."""
-    from . import console, pipeline, watching
-    from .history.alerts import event_in_words
+    from . import alerting, console, pipeline
     from .history.cache import Cache
     from .retrospect import HistoryOptions
 
@@ -65,29 +64,16 @@ def backtest_rules(
     rules = _rules(settings)
     with pipeline.open_existing(settings, "latest") as store:
         cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
-        found = watching.backtest(store, settings.domain, cache, rules, options, stage)
+        found = alerting.backtest(store, settings.domain, cache, rules, options, stage)
     if as_json:
-        print_json(
-            [
-                {
-                    "rule": event.rule.name,
-                    "event": "fired" if event.fired else "ended",
-                    "as_of": found.boards[event.at].as_of_time.isoformat(),
-                    "snapshot": found.boards[event.at].id,
-                    "value": event.seen.value,
-                    "interval": [event.seen.low, event.seen.high],
-                    "models": event.seen.models,
-                    "words": event_in_words(event),
-                }
-                for event in found.events
-            ]
-        )
+        print_json([alerting.news_json(event) for event in found.events])
         return
     to = console.out()
     to.print(f"{len(rules)} rules over {len(found.boards)} data versions: {len(found.events)} events")
     for event in found.events:
-        when = found.boards[event.at].as_of_time
-        to.print(console.printable(f"{when:%Y-%m-%d} {event_in_words(event)}"))
+        to.print(console.printable(f"{event.as_of:%Y-%m-%d} {event.words}"))
+        if event.attribution is not None:
+            to.print(console.printable(f"           {event.attribution}"))
 
 
 def _rules(settings: Settings) -> tuple[Rule, ...]:

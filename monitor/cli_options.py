@@ -105,7 +105,7 @@ def print_json(record: Any) -> None:
 
 def stage(text: str) -> AbstractContextManager[object]:
     """Show what takes its time and for how long, on a terminal only."""
-    from .pipeline import silent
+    from .progress import silent
 
     return _bar(text) if sys.stderr.isatty() else silent(text)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from . import pipeline
 from .errors import OutputError, ReportError, StoreError
 from .files import write_atomically
+from .progress import Stage, silent
 from .simulator import payload_bytes, simulate
 from .sources.payload import packed
 
@@ -37,7 +38,7 @@ def run_demo(
     seed: int,
     output: Path,
     clock: pipeline.Clock,
-    stage: pipeline.Stage = pipeline.silent,
+    stage: Stage = silent,
 ) -> DemoResult:
     """Simulate a leaderboard, write the payloads that its site would serve, and run the pipeline on each in turn.
 

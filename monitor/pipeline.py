@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from brainalign_plugin import __version__
 
 from .config import changed_settings
 from .errors import BodyTooLargeError, PayloadError, SourceError, StoreError
+from .progress import Stage, silent
 from .sources import check_not_shrunken, payload_url, pull, pull_file, shown_source
 
 if TYPE_CHECKING:
@@ -29,14 +29,8 @@ if TYPE_CHECKING:
     from .store.records import UnreadCell
 
 Clock = Callable[[], datetime]
-Stage = Callable[[str], AbstractContextManager[object]]
 
 log = structlog.get_logger("brainalign")
-
-
-def silent(_: str) -> AbstractContextManager[object]:
-    """Show no progress."""
-    return nullcontext()
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,7 @@ from .history.series import (
     panel_figures,
     point_json,
 )
-from .pipeline import Stage, silent
+from .progress import Stage, silent
 
 if TYPE_CHECKING:
     from brainalign_plugin.board import Board
@@ -218,7 +218,7 @@ def history(
     infos = history_boards(store, domain, used)
     boards = Boards(store)
     with stage("analysing the history"):
-        full = [_full_record(cache, boards, info, used) for info in infos]
+        full = [full_record(cache, boards, info, used) for info in infos]
         window = _window(infos, used.window_months)
         common = _common_records(cache, boards, window, used)
     with stage("attributing the changes"):
@@ -271,7 +271,7 @@ def _window(infos: Sequence[SnapshotInfo], months: int) -> list[SnapshotInfo]:
     return [info for info in infos if info.as_of_time >= start]
 
 
-def _full_record(cache: Cache, boards: Boards, info: SnapshotInfo, options: HistoryOptions) -> dict[str, Any]:
+def full_record(cache: Cache, boards: Boards, info: SnapshotInfo, options: HistoryOptions) -> dict[str, Any]:
     """Figures of a board by each version of the analysis that has seen it; today's is computed if it has not."""
     key = cache.key("full", info.digest, options.max_missing, options.resamples, options.seed)
     known: dict[str, Any] = cache.get(key) or {}

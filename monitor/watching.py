@@ -1,4 +1,4 @@
-"""Verdicts and alerts over the stored history."""
+"""Verdicts and eras over the stored history."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from .history.alerts import AlertEvent, Observation, On, Rule, follow
 from .history.cache import Cache
 from .history.drift import MIN_OVERLAP, Difference, Step, Verdict, paired_differences, verdicts
 from .history.eras import TOP, Era, eras
-from .history.figures import ANALYSIS_VERSION, COUNTS, cleaned
-from .history.series import FULL
-from .pipeline import Stage, silent
-from .retrospect import Boards, HistoryOptions, attribution_of, history, history_boards
+from .history.figures import ANALYSIS_VERSION, cleaned
+from .progress import Stage, silent
+from .retrospect import Boards, HistoryOptions, attribution_of, history_boards
 
 if TYPE_CHECKING:
     from .store import SnapshotInfo, Store
@@ -130,65 +128,6 @@ def drift_json(found: Drift, figure: str | None = None) -> dict[str, Any]:
             if figure in (None, step.figure)
         ],
     }
-
-
-@dataclass(frozen=True, eq=False)
-class Backtest:
-    """What would have fired over a stored history; positions in the events refer to `boards`."""
-
-    boards: tuple[SnapshotInfo, ...]
-    events: tuple[AlertEvent, ...]
-
-
-def backtest(
-    store: Store,
-    domain: str,
-    cache: Cache,
-    rules: Sequence[Rule],
-    options: HistoryOptions | None = None,
-    stage: Stage = silent,
-) -> Backtest:
-    """Follow the rules over the distinct data versions of the stored history, in order of time.
-
-    Raises
-    ------
-    StoreError
-        If the store holds no board of the domain.
-    """
-    used = options or HistoryOptions()
-    told = history(store, domain, cache, used, stage)
-    infos = distinct_versions(history_boards(store, domain, used))
-    boards = Boards(store)
-    points = {
-        name: {point.snapshot: point for point in series if point.panel == FULL}
-        for name, series in told.series.items()
-    }
-
-    def level(rule: Rule, at: int) -> Observation | None:
-        point = points[rule.figure][infos[at].id]
-        if point.value is None or point.interval is None:
-            return None
-        return Observation(point.value, *point.interval, models=point.models)
-
-    def change(rule: Rule, at: int) -> Observation | None:
-        if at == 0:
-            return None
-        if rule.figure in COUNTS:
-            before, after = (points[rule.figure][infos[i].id] for i in (at - 1, at))
-            if before.value is None or after.value is None:
-                return None
-            delta = after.value - before.value
-            return Observation(delta, delta, delta, models=max(before.models, after.models))
-        found = differences(cache, boards, (infos[at - 1], infos[at]), used)[rule.figure]
-        if found.delta is None or found.interval is None:
-            return None
-        return Observation(found.delta, *found.interval, models=found.models)
-
-    events = []
-    for rule in rules:
-        see = level if rule.on is On.LEVEL else change
-        events += follow(rule, [see(rule, at) for at in range(len(infos))])
-    return Backtest(infos, tuple(sorted(events, key=lambda event: event.at)))
 
 
 def eras_of_history(

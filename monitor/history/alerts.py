@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isfinite
 from typing import ClassVar
@@ -138,45 +138,83 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a rule stands after the data versions that it has seen; versions are numbers.
+
+    Attributes
+    ----------
+    active : bool
+        It has fired and not ended.
+    streak : int
+        For how many data versions in a row the interval has been beyond the bound.
+    since : int or None
+        At which it fired, while it is active.
+    before : int or None
+        The last one that was seen and was not part of the streak: what happened since then is why it fires.
+    """
+
+    active: bool = False
+    streak: int = 0
+    since: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """That a rule fired or ended, at which data version (a position), and what it saw."""
+    """That a rule fired or ended, at which data version, what it saw, and before what (`Standing.before`)."""
 
     rule: Rule
     fired: bool
     at: int
     seen: Observation
+    before: int | None
 
 
-def follow(rule: Rule, observations: Sequence[Observation | None]) -> list[AlertEvent]:
+def follow(
+    rule: Rule, observations: Iterable[tuple[int, Observation | None]], start: Standing = Standing()
+) -> tuple[Standing, list[AlertEvent]]:
     """Follow a rule over the data versions; None, or too few models, is missing and leaves it as it is.
+
+    Parameters
+    ----------
+    observations : iterable of (int, Observation or None)
+        Numbers of the versions, in order of time, and what is seen of them.
+    start : Standing
+        Where the rule stood before them.
 
     Returns
     -------
+    Standing
+        Where it stands now: following a history in pieces ends where following it whole does.
     list of AlertEvent
         Fired and ended in turn.
     """
     events: list[AlertEvent] = []
-    active, streak = False, 0
-    for at, seen in enumerate(observations):
+    now = start
+    for at, seen in observations:
         if seen is None or seen.models < rule.min_overlap:
             continue
-        if active:
+        if now.active:
             if rule.resolves(seen):
-                active, streak = False, 0
-                events.append(AlertEvent(rule, False, at, seen))
+                events.append(AlertEvent(rule, False, at, seen, now.before))
+                now = Standing()
+            now = replace(now, before=at)
             continue
-        streak = streak + 1 if rule.clears(seen) else 0
-        if streak >= rule.versions:
-            active = True
-            events.append(AlertEvent(rule, True, at, seen))
-    return events
+        if not rule.clears(seen):
+            now = Standing(before=at)
+            continue
+        now = replace(now, streak=now.streak + 1)
+        if now.streak >= rule.versions:
+            events.append(AlertEvent(rule, True, at, seen, now.before))
+            now = Standing(active=True, since=at, before=at)
+    return now, events
 
 
 def failed_tests(rule: Rule) -> list[str]:
     """What is wrong by a rule's own tests, a sentence each; empty if they hold."""
     wrong = []
     for number, test in enumerate(rule.tests, start=1):
-        events = follow(rule, [_observation(rule, value) for value in test.values])
+        _, events = follow(rule, enumerate(_observation(rule, value) for value in test.values))
         for what, expected in (("fires", test.fired), ("ends", test.ended)):
             found = tuple(event.at for event in events if event.fired == (what == "fires"))
             if found != tuple(expected):

@@ -15,6 +15,7 @@ from brainalign_monitor.history.alerts import (
     Observation,
     Rule,
     RuleTest,
+    Standing,
     event_in_words,
     failed_tests,
     follow,
@@ -28,7 +29,8 @@ def seen(low: float, value: float, high: float, models: int = 50) -> Observation
 
 
 def told(rule: Rule, observations) -> list[tuple[str, int]]:
-    return [("fired" if event.fired else "ended", event.at) for event in follow(rule, observations)]
+    _, events = follow(rule, enumerate(observations))
+    return [("fired" if event.fired else "ended", event.at) for event in events]
 
 
 ABOVE = Rule("high", "mean_rho", Condition.ABOVE, bound=0.5, resolve=0.4, versions=2)
@@ -78,6 +80,21 @@ def test_fired_and_ended_take_turns(observations, versions):
     rule = Rule("high", "mean_rho", Condition.ABOVE, bound=0.5, resolve=0.4, versions=versions)
     kinds = [kind for kind, _ in told(rule, observations)]
     assert kinds == ["fired", "ended"] * (len(kinds) // 2) + ["fired"] * (len(kinds) % 2)
+
+
+@given(st.lists(st.none() | st.sampled_from([OUT, TOUCHING, BETWEEN, BACK])), st.data())
+def test_a_history_in_pieces_ends_where_the_whole_does(observations, data):
+    versions = list(enumerate(observations))
+    at = data.draw(st.integers(0, len(versions)))
+    middle, first = follow(ABOVE, versions[:at])
+    end, second = follow(ABOVE, versions[at:], middle)
+    assert (end, [*first, *second]) == follow(ABOVE, versions)
+
+
+def test_an_event_knows_what_it_came_after():
+    standing, events = follow(ABOVE, enumerate([BETWEEN, OUT, None, OUT, BETWEEN, BACK, OUT]))
+    assert [(event.at, event.before) for event in events] == [(3, 0), (5, 4)]
+    assert standing == Standing(active=False, streak=1, since=None, before=5)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +177,9 @@ def test_what_would_have_fired_over_the_history(configured):
     text = brainalign("alerts", "backtest", home=configured).succeeded().out
     assert "2 rules over 9 data versions: 3 events" in text
     assert "agreement moved fired: change of mean rank correlation" in text
+    moved = next(e for e in events if e["rule"] == "agreement moved")
+    assert "restated" in moved["attribution"]
+    assert moved["attribution"] in text
 
 
 @pytest.mark.parametrize(
@@ -188,7 +208,7 @@ def test_a_failed_test_of_a_rule_ends_the_command(tmp_path):
 
 
 def test_events_are_told_with_what_was_seen():
-    (event,) = follow(ABOVE, [OUT, OUT])
+    _, (event,) = follow(ABOVE, enumerate([OUT, OUT]))
     assert event_in_words(event) == (
         "high fired: mean rank correlation of all pairs of benchmarks is above 0.5 (0.6 [0.51, 0.7])"
     )

@@ -1,0 +1,322 @@
+"""Alert rules over the stored history: what is news since the last time, and what would have been.
+
+What was said is told once: `evaluate_alerts` is handed where the rules stood and returns where they stand, as a
+document that JSON can hold. It changes nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from .errors import StoreError
+from .history.alerts import AlertEvent, Observation, On, Rule, Standing, event_in_words, follow
+from .history.cache import Cache
+from .history.figures import ANALYSIS_VERSION, COUNTS
+from .progress import Stage, silent
+from .retrospect import Boards, HistoryOptions, attribution_of, full_record, history_boards
+from .watching import differences, distinct_versions
+
+if TYPE_CHECKING:
+    from .store import SnapshotInfo, Store
+
+STATE_SCHEMA = 1
+
+
+class Reason(StrEnum):
+    """Why an alert fired or ended: by the data, or because its rule came, changed or went."""
+
+    DATA = "data"
+    ADDED = "rule added"
+    CHANGED = "rule changed"
+    REMOVED = "rule removed"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertNews:
+    """Something to be told once: that an alert fired, or that it ended.
+
+    Attributes
+    ----------
+    rule : str
+        Its name.
+    figure, on, condition : str
+        What it watches.
+    fired : bool
+        Whether it fired; otherwise it ended.
+    bound : float
+        That at which it fired, or at which it ended.
+    reason : Reason
+    as_of : datetime
+        The moment of the board.
+    snapshot : int
+        Its number in the store.
+    seen : Observation or None
+        What was seen; None if the rule ended because it was changed or removed.
+    words : str
+        One sentence.
+    attribution : str or None
+        What the figure's change is due to, in words: for a level since the last board that was not yet (or no longer)
+        beyond the bound, for a change since the board that it is a change from. None without such a board.
+    """
+
+    rule: str
+    figure: str
+    on: str
+    condition: str
+    fired: bool
+    bound: float
+    reason: Reason
+    as_of: datetime
+    snapshot: int
+    seen: Observation | None
+    words: str
+    attribution: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """Where the rules stand, for the next time, and what has to be told since the last one.
+
+    Attributes
+    ----------
+    state : dict
+        Only what JSON can hold.
+    news : tuple of AlertNews
+        In order of time.
+    """
+
+    state: dict[str, Any]
+    news: tuple[AlertNews, ...]
+
+
+def evaluate_alerts(
+    store: Store,
+    domain: str,
+    cache: Cache,
+    rules: Sequence[Rule],
+    state: Mapping[str, Any] | None,
+    options: HistoryOptions | None = None,
+    stage: Stage = silent,
+) -> Evaluated:
+    """Follow the rules over the data versions that came since the last time.
+
+    The store is only read, within whatever transaction it is bound to; the analysis of each new board is computed once
+    and kept in the cache. A board that is older than the newest one seen is part of no news: what was told is not
+    taken back.
+
+    A rule that was not there the last time, or says something else now, is followed over the whole history without a
+    word; then what differs is told: that it is active (as of the board on which it fired), or that it is no longer.
+    An active rule that was removed from the configuration ends.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        With distinct names.
+    state : mapping or None
+        `Evaluated.state` of the last time; None is the first time.
+    options : HistoryOptions, optional
+
+    Raises
+    ------
+    StoreError
+        If the store holds no board of the domain, or the state is not one.
+    """
+    used = options or HistoryOptions()
+    known, last = _read_state(state, domain)
+    watch = _Watch(store, domain, cache, used)
+    newest = watch.versions[-1]
+    news: list[AlertNews] = []
+    now: dict[str, Any] = {}
+    with stage("watching the figures"):
+        for rule in rules:
+            entry = known.pop(rule.name, None)
+            was = Standing() if entry is None else Standing(**entry["standing"])
+            if entry is not None and entry["rule"] == _definition(rule):
+                standing, events = follow(rule, watch.observed(rule, last), was)
+                news += [watch.told(event, Reason.DATA) for event in events]
+            else:
+                reason = Reason.ADDED if entry is None else Reason.CHANGED
+                standing, events = follow(rule, watch.observed(rule))
+                if standing.active and not was.active:
+                    news.append(watch.told(events[-1], reason))
+                elif was.active and not standing.active:
+                    news.append(_ended_with_rule(rule.name, _definition(rule), reason, newest))
+            now[rule.name] = {"rule": _definition(rule), "standing": asdict(standing)}
+    news += [
+        _ended_with_rule(name, entry["rule"], Reason.REMOVED, newest)
+        for name, entry in known.items()
+        if entry["standing"]["active"]
+    ]
+    if last is None or newest.as_of_time >= last[0]:
+        last = (newest.as_of_time, newest.digest)
+    seen = {"as_of": last[0].isoformat(), "digest": last[1]}
+    told = {"schema": STATE_SCHEMA, "domain": domain, "seen": seen, "rules": now}
+    return Evaluated(told, tuple(sorted(news, key=lambda item: item.as_of)))
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """What would have been told over a stored history, had the rules been there from its beginning."""
+
+    boards: tuple[SnapshotInfo, ...]
+    events: tuple[AlertNews, ...]
+
+
+def backtest(
+    store: Store,
+    domain: str,
+    cache: Cache,
+    rules: Sequence[Rule],
+    options: HistoryOptions | None = None,
+    stage: Stage = silent,
+) -> Backtest:
+    """Follow the rules over the distinct data versions of the stored history, in order of time.
+
+    Raises
+    ------
+    StoreError
+        If the store holds no board of the domain.
+    """
+    watch = _Watch(store, domain, cache, options or HistoryOptions())
+    with stage("watching the figures"):
+        events = [
+            watch.told(event, Reason.DATA)
+            for rule in rules
+            for event in follow(rule, watch.observed(rule))[1]
+        ]
+    return Backtest(watch.versions, tuple(sorted(events, key=lambda event: event.as_of)))
+
+
+def news_json(news: AlertNews) -> dict[str, Any]:
+    """The record of one event."""
+    seen = news.seen
+    return {
+        "rule": news.rule,
+        "event": "fired" if news.fired else "ended",
+        "reason": news.reason.value,
+        "as_of": news.as_of.isoformat(),
+        "snapshot": news.snapshot,
+        "figure": news.figure,
+        "on": news.on,
+        "condition": news.condition,
+        "bound": news.bound,
+        "value": None if seen is None else seen.value,
+        "interval": None if seen is None else [seen.low, seen.high],
+        "models": None if seen is None else seen.models,
+        "words": news.words,
+        "attribution": news.attribution,
+    }
+
+
+_Seen = tuple[datetime, str]
+
+
+class _Watch:
+    """What rules see of the boards of a history; each board is analysed at most once."""
+
+    def __init__(self, store: Store, domain: str, cache: Cache, options: HistoryOptions) -> None:
+        self.versions = distinct_versions(history_boards(store, domain, options))
+        self._cache, self._options = cache, options
+        self._boards = Boards(store)
+        self._before = dict(zip((v.id for v in self.versions[1:]), self.versions, strict=False))
+        # Where a rule stood can refer to a board that an observed one has replaced since.
+        self._infos = {info.id: info for info in store.snapshots(domain)}
+
+    def observed(self, rule: Rule, last: _Seen | None = None) -> Iterator[tuple[int, Observation | None]]:
+        """What a rule sees of each data version, or of those after the last one that was seen."""
+        see = self._level if rule.on is On.LEVEL else self._change
+        for info in self.versions:
+            # A moment that was observed once more, with another board, is a new version of it.
+            if last is None or (info.as_of_time, info.digest != last[1]) > (last[0], False):
+                yield info.id, see(rule.figure, info)
+
+    def _level(self, figure: str, info: SnapshotInfo) -> Observation | None:
+        record = full_record(self._cache, self._boards, info, self._options)[str(ANALYSIS_VERSION)]
+        found = record["figures"][figure]
+        if found["value"] is None or found["interval"] is None:
+            return None
+        low, high = found["interval"]
+        return Observation(found["value"], low, high, record["models"])
+
+    def _change(self, figure: str, info: SnapshotInfo) -> Observation | None:
+        before = self._before.get(info.id)
+        if before is None:
+            return None
+        if figure in COUNTS:
+            was, now = self._level(figure, before), self._level(figure, info)
+            if was is None or now is None:
+                return None
+            delta = now.value - was.value
+            return Observation(delta, delta, delta, models=max(was.models, now.models))
+        found = differences(self._cache, self._boards, (before, info), self._options)[figure]
+        if found.delta is None or found.interval is None:
+            return None
+        low, high = found.interval
+        return Observation(found.delta, low, high, found.models)
+
+    def told(self, event: AlertEvent, reason: Reason) -> AlertNews:
+        """An event with what it is due to."""
+        rule, info = event.rule, self._infos[event.at]
+        before = self._before.get(info.id)
+        if rule.on is On.LEVEL and event.before in self._infos:
+            before = self._infos[event.before]
+        attribution = None
+        if before is not None:
+            record = attribution_of(self._cache, self._boards, (before, info), self._options)
+            attribution = record["words"][rule.figure]
+        return AlertNews(
+            rule=rule.name,
+            figure=rule.figure,
+            on=rule.on.value,
+            condition=rule.condition.value,
+            fired=event.fired,
+            bound=rule.bound if event.fired else rule.back_at,
+            reason=reason,
+            as_of=info.as_of_time,
+            snapshot=info.id,
+            seen=event.seen,
+            words=event_in_words(event),
+            attribution=attribution,
+        )
+
+
+def _definition(rule: Rule) -> dict[str, Any]:
+    """What a rule says, without its tests, as JSON holds it."""
+    said = asdict(rule)
+    del said["tests"]
+    return {**said, "on": rule.on.value, "condition": rule.condition.value, "resolve": rule.back_at}
+
+
+def _ended_with_rule(name: str, said: Mapping[str, Any], reason: Reason, newest: SnapshotInfo) -> AlertNews:
+    how = "its rule was removed" if reason is Reason.REMOVED else "its rule was changed and does not hold now"
+    return AlertNews(
+        rule=name,
+        figure=said["figure"],
+        on=said["on"],
+        condition=said["condition"],
+        fired=False,
+        bound=said["resolve"],
+        reason=reason,
+        as_of=newest.as_of_time,
+        snapshot=newest.id,
+        seen=None,
+        words=f"{name} ended: {how}",
+        attribution=None,
+    )
+
+
+def _read_state(state: Mapping[str, Any] | None, domain: str) -> tuple[dict[str, Any], _Seen | None]:
+    """Entries by rule, and the moment and digest of the newest board that was seen."""
+    if state is None:
+        return {}, None
+    if state.get("schema") != STATE_SCHEMA or state.get("domain") != domain:
+        raise StoreError(
+            f"where the alerts stood is of schema {state.get('schema')!r} and domain {state.get('domain')!r}; "
+            f"expected were {STATE_SCHEMA} and {domain!r}: remove it to begin anew, or use the release that wrote it"
+        )
+    seen = state["seen"]
+    return dict(state["rules"]), (datetime.fromisoformat(seen["as_of"]), seen["digest"])
