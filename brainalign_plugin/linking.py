@@ -27,6 +27,8 @@ FOLDER = "brainalign"
 MARKER = ".brainalign-link.json"
 SOURCE = Path(__file__).absolute().parent / "meta_benchmarks"
 _NOT_LINKED = frozenset({"requirements.txt"})
+_INSTALL = "`pip install 'brainalign[brainscore]'`"
+_OTHER_OWNER = "use a virtual environment that you may write to, or become the owner of this one"
 _UNFINISHED = ".brainalign-unfinished-"
 _REGISTRATION = re.compile(r"""benchmark_registry\[['"]([^'"\]]+)['"]\]""")
 
@@ -57,7 +59,9 @@ class LinkStatus:
         Whether a package named ``brainscore`` can be imported, which unites the domains: the meta-benchmarks register
         there as well, once they are loaded.
     message : str
-        The state in words, with what to do next.
+        The state in words.
+    next_step : str
+        What to do about it; empty if nothing.
     """
 
     state: LinkState
@@ -65,6 +69,7 @@ class LinkStatus:
     version: str | None
     unified: bool
     message: str
+    next_step: str = ""
 
     @property
     def ok(self) -> bool:
@@ -169,54 +174,49 @@ def link_status(record: Path | None = None) -> LinkStatus:
     record : Path, optional
         As given to `link`: without it a link that is gone cannot be told from one that never was.
     """
-    unified = _importable("brainscore")
+    unified = importable("brainscore")
     try:
         folder = benchmarks_folder()
     except LinkError as error:
-        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, unified, str(error))
+        message, _, step = str(error).rpartition("; ")
+        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, unified, message, step)
     if folder is None:
-        message = f"{DISTRIBUTION} is not installed here; `pip install 'brainalign[brainscore]'`"
-        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, unified, message)
+        message = f"{DISTRIBUTION} is not installed for this Python"
+        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, unified, message, _INSTALL)
     version, place = _version(), folder / FOLDER
-    state, message = _state(place, version, _recorded(record))
-    return LinkStatus(state, place, version, unified, message)
+    state, message, step = _state(place, version, _recorded(record))
+    return LinkStatus(state, place, version, unified, message, step)
 
 
-def _state(place: Path, version: str | None, recorded: dict[str, str | None]) -> tuple[LinkState, str]:
+def _state(place: Path, version: str | None, recorded: dict[str, str | None]) -> tuple[LinkState, str, str]:
+    """The state, it in words, and what to do about it."""
     what = f"{PACKAGE} {version or 'of an unknown version'}"
+    relink = "run `brainalign link`"
+    if not os.access(place.parent, os.W_OK):
+        relink = f"{str(place.parent)!r} cannot be written to: {_OTHER_OWNER}, then `brainalign link`"
     if os.path.lexists(place):
         if not _is_ours(place):
-            return LinkState.FOREIGN, f"{str(place)!r} was not made by `brainalign link`; move it away"
+            return LinkState.FOREIGN, f"{str(place)!r} was not made by `brainalign link`", "move it away"
         duplicates = _duplicates(place.parent)
         if duplicates:
-            return (
-                LinkState.OUTDATED,
-                f"{_duplicate_message(duplicates)}; `brainalign unlink` takes ours away",
-            )
+            step = "`brainalign unlink` takes ours away"
+            return LinkState.OUTDATED, _duplicate_message(duplicates), step
         if _expected() != _found(place):
-            return (
-                LinkState.OUTDATED,
-                f"the link in {str(place)!r} is of another brainalign; run `brainalign link` again",
-            )
-        return (
-            LinkState.LINKED,
-            f"linked: {what} finds {len(identifiers())} meta-benchmarks in {str(place)!r}",
-        )
+            return LinkState.OUTDATED, f"the link in {str(place)!r} is of another brainalign", relink
+        found = f"linked: {what} finds {len(identifiers())} meta-benchmarks in {str(place)!r}"
+        return LinkState.LINKED, found, ""
     if str(place) in recorded:
         was = recorded[str(place)]
         since = f" (then {was}, now {version})" if was != version else ""
-        return LinkState.GONE, (
-            f"the link into {PACKAGE}{since} is gone, as after an upgrade or a reinstallation; run `brainalign link`"
-        )
-    return LinkState.ABSENT, f"not linked into {what}; run `brainalign link`"
+        gone = f"the link into {PACKAGE}{since} is gone, as after an upgrade or a reinstallation"
+        return LinkState.GONE, gone, relink
+    return LinkState.ABSENT, f"not linked into {what}", relink
 
 
 def _needed_folder() -> Path:
     folder = benchmarks_folder()
     if folder is None:
-        raise LinkError(
-            f"{DISTRIBUTION} is not installed for this Python; `pip install 'brainalign[brainscore]'`, and link again"
-        )
+        raise LinkError(f"{DISTRIBUTION} is not installed for this Python; {_INSTALL}, and link again")
     return folder
 
 
@@ -301,10 +301,7 @@ def _clear_unfinished(folder: Path) -> None:
 
 
 def _cannot_write(folder: Path, cause: OSError) -> LinkError:
-    return LinkError(
-        f"cannot change {str(folder)!r}: {cause.strerror}; use a virtual environment that you may write to, or run the "
-        "command as the owner of this one"
-    )
+    return LinkError(f"cannot change {str(folder)!r}: {cause.strerror}; {_OTHER_OWNER}")
 
 
 def _version() -> str | None:
@@ -314,7 +311,8 @@ def _version() -> str | None:
         return None
 
 
-def _importable(package: str) -> bool:
+def importable(package: str) -> bool:
+    """Whether there is a package of that name; it is not imported."""
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):

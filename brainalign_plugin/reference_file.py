@@ -193,3 +193,45 @@ def find_reference(folder: Path | str, wanted: str) -> Reference:
             f"{str(path)!r} holds the reference {found.name!r}; name the file {found.name}{SUFFIX}"
         )
     return found
+
+
+def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
+    """Read the reference that is asked for, or the only one of a domain that there is.
+
+    Parameters
+    ----------
+    folder : Path or str
+    wanted : str
+        Name, or path of a file; empty if none was named.
+    domain : str
+        That of the models to place; a reference of another domain is refused.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If there is none, or of several none was named; the message says which command makes or chooses one.
+    """
+    if wanted:
+        named = find_reference(folder, wanted)
+        if named.domain != domain:
+            raise ReferenceBoardError(
+                f"the reference {named.name!r} is of the domain {named.domain!r}, and what is to be placed of "
+                f"{domain!r}; `brainalign reference list` shows the others, `brainalign reference freeze NAME "
+                "SNAPSHOT` makes one"
+            )
+        return named
+    found, damaged = list_references(folder)
+    of_domain = [one for one in found if one.domain == domain]
+    if len(of_domain) > 1:
+        raise ReferenceBoardError(
+            f"there are {len(of_domain)} frozen references of the domain {domain!r}: "
+            f"{', '.join(one.name for one in of_domain)}; choose one, for example "
+            f"`export BRAINALIGN_REFERENCE={of_domain[0].name}`"
+        )
+    if not of_domain:
+        why = f"; {damaged[0]}" if damaged else ""
+        raise ReferenceBoardError(
+            f"there is no frozen reference of the domain {domain!r} in {str(folder)!r}{why}; pull the leaderboard with "
+            "`brainalign fetch` and freeze it: `brainalign reference freeze NAME`"
+        )
+    return of_domain[0]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_doctor import doctor
 from .cli_history import add_commands as add_history_commands
 from .cli_link import link, unlink
 from .cli_options import (
@@ -210,6 +211,7 @@ app.command()(rank)
 app.command()(audit)
 app.command()(link)
 app.command()(unlink)
+app.command()(doctor)
 app.add_typer(snapshots_app, name="snapshots")
 app.add_typer(reference_app, name="reference")
 

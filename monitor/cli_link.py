@@ -9,11 +9,7 @@ import typer
 from .cli_options import AsJson, Home, print_json, settings_from
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from brainalign_plugin.linking import LinkStatus
-
-    from .config import Settings
 
 Check = Annotated[
     bool, typer.Option("--check", help="Only say whether the link is there; exit code 8 if it is not.")
@@ -24,7 +20,7 @@ def link(check: Check = False, home: Home = None, as_json: AsJson = False) -> No
     """Make Brain-Score find the meta-benchmarks, by a folder of links among its benchmarks."""
     from brainalign_plugin import linking
 
-    record = link_record(settings_from(home=home))
+    record = settings_from(home=home).link_record
     status = linking.link_status(record) if check else linking.link(record)
     _say(status, as_json)
     if check and not status.ok:
@@ -35,12 +31,7 @@ def unlink(home: Home = None, as_json: AsJson = False) -> None:
     """Take the link away again."""
     from brainalign_plugin import linking
 
-    _say(linking.unlink(link_record(settings_from(home=home))), as_json)
-
-
-def link_record(settings: Settings) -> Path:
-    """File in the home folder that remembers the link, so that its loss can be told from its absence."""
-    return settings.home / "link.json"
+    _say(linking.unlink(settings_from(home=home).link_record), as_json)
 
 
 def link_json(status: LinkStatus) -> dict[str, Any]:
@@ -52,6 +43,7 @@ def link_json(status: LinkStatus) -> dict[str, Any]:
         "brainscore_vision": status.version,
         "unified": status.unified,
         "message": status.message,
+        "next_step": status.next_step,
     }
 
 
@@ -61,4 +53,4 @@ def _say(status: LinkStatus, as_json: bool) -> None:
     if as_json:
         print_json(link_json(status))
     else:
-        typer.echo(printable(status.message))
+        typer.echo(printable("; ".join(filter(None, (status.message, status.next_step)))))

@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         """Folder of the frozen reference boards."""
         return self.home / "references"
 
+    @property
+    def link_record(self) -> Path:
+        """File that remembers the link into Brain-Score, so that its loss can be told from its absence."""
+        return self.home / "link.json"
+
     @classmethod
     def settings_customise_sources(
         cls,

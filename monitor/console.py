@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
 
     from .demo import DemoResult
+    from .health import Check
     from .pipeline import Fetched
     from .store import SnapshotInfo
     from .store.records import UnreadCell
@@ -152,6 +153,22 @@ def snapshot_details(info: SnapshotInfo, aside: Sequence[UnreadCell]) -> None:
     to.print(table)
     for cell in aside:
         to.print(set_aside_line(cell))
+
+
+_MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
+
+
+def checks(found: Sequence[Check]) -> None:
+    """Print what was examined, and what to do where something is not in order."""
+    to = out()
+    wide = max(len(check.name) for check in found)
+    for check in found:
+        to.print(printable(f"{_MARKS[check.state]} {check.name:<{wide}}  {check.message}"))
+        if check.next_step:
+            to.print(printable(f"{'':>{wide + 4}}{check.next_step}"))
+    counts = {state: sum(check.state == state for check in found) for state in ("problem", "warning")}
+    said = [f"{count} {state}{'s' * (count > 1)}" for state, count in counts.items() if count]
+    to.print(", ".join(said) or "everything is in order")
 
 
 def demo(result: DemoResult) -> None:

@@ -12,9 +12,9 @@ from brainscore_core.metrics import Score
 
 from brainalign_plugin.aggregation import get_scheme
 from brainalign_plugin.candidate import find_model
-from brainalign_plugin.errors import CandidateError, ReferenceBoardError
+from brainalign_plugin.errors import CandidateError
 from brainalign_plugin.placement import Placement, check_enough, place, placement_json
-from brainalign_plugin.reference_file import find_reference, list_references
+from brainalign_plugin.reference_file import choose_reference
 from brainalign_plugin.references import Reference
 
 from .constituents import Gathered, gather
@@ -116,7 +116,7 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
             If too few constituents have a score, or a source cannot be used.
         """
         settings = settings_from() if self._settings is None else self._settings
-        reference = _reference(settings)
+        reference = choose_reference(settings.references, settings.reference, DOMAIN)
         leave_out = None
         if settings.leave_out:
             place_ = f"the reference {reference.name!r}"
@@ -153,34 +153,6 @@ def _ceiling() -> Any:
     ceiling = Score(1.0)
     ceiling.attrs["error"] = 0.0
     return ceiling
-
-
-def _reference(settings: Settings) -> Reference:
-    if settings.reference:
-        reference = find_reference(settings.references, settings.reference)
-    else:
-        found, damaged = list_references(settings.references)
-        of_domain = [one for one in found if one.domain == DOMAIN]
-        if len(of_domain) > 1:
-            names = ", ".join(one.name for one in of_domain)
-            raise ReferenceBoardError(
-                f"there are {len(of_domain)} frozen references of the domain {DOMAIN!r}: {names}; choose one, for "
-                f"example `export BRAINALIGN_REFERENCE={of_domain[0].name}`"
-            )
-        if not of_domain:
-            why = f"; {damaged[0]}" if damaged else ""
-            raise ReferenceBoardError(
-                f"there is no frozen reference of the domain {DOMAIN!r} in {str(settings.references)!r}{why}; pull the "
-                "leaderboard with `brainalign fetch` and freeze it: `brainalign reference freeze NAME`"
-            )
-        (reference,) = of_domain
-    if reference.domain != DOMAIN:
-        raise ReferenceBoardError(
-            f"the reference {reference.name!r} is of the domain {reference.domain!r}, and this is a benchmark of "
-            f"{DOMAIN!r}; `brainalign reference list` shows the others, `brainalign reference freeze NAME SNAPSHOT` "
-            "makes one"
-        )
-    return reference
 
 
 def placed_score(placed: Placement, notes: tuple[str, ...], ceiling: Any) -> Any:

@@ -50,7 +50,7 @@ def tree(folder):
 def test_there_and_back(package, record):
     before = tree(package)
     assert link_status(record).state is LinkState.ABSENT
-    assert "run `brainalign link`" in link_status(record).message
+    assert link_status(record).next_step == "run `brainalign link`"
     status = link(record)
     assert status.ok
     assert status.folder == package / "benchmarks" / "brainalign"
@@ -168,7 +168,8 @@ def test_a_link_of_another_brainalign_is_renewed(package, monkeypatch, tmp_path)
         patch.setattr(linking, "SOURCE", other)
         link()
     assert link_status().state is LinkState.OUTDATED
-    assert "run `brainalign link` again" in link_status().message
+    assert "is of another brainalign" in link_status().message
+    assert link_status().next_step == "run `brainalign link`"
     assert link().ok
     assert "benchmark.py" in {path.name for path in (package / "benchmarks/brainalign").iterdir()}
 
@@ -187,7 +188,7 @@ def test_identifiers_that_another_folder_has(package, record):
     link(record)
     (package / "benchmarks/ahlert2024/other.py").rename(theirs)
     assert link_status(record).state is LinkState.OUTDATED
-    assert "`brainalign unlink` takes ours away" in link_status(record).message
+    assert link_status(record).next_step == "`brainalign unlink` takes ours away"
 
 
 def test_a_folder_that_cannot_be_written(package, record, monkeypatch):
@@ -200,6 +201,8 @@ def test_a_folder_that_cannot_be_written(package, record, monkeypatch):
     ):
         link(record)
     assert not record.exists()
+    monkeypatch.setattr(linking.os, "access", lambda *_: False)
+    assert "cannot be written to: use a virtual environment" in link_status(record).next_step
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -240,7 +243,7 @@ def test_without_brainscore(monkeypatch, record):
     monkeypatch.setattr(linking, "PACKAGE", "no_such_package_here")
     status = link_status(record)
     assert status.state is LinkState.NO_BRAINSCORE
-    assert "pip install 'brainalign[brainscore]'" in status.message
+    assert "pip install 'brainalign[brainscore]'" in status.next_step
     assert unlink(record).state is LinkState.NO_BRAINSCORE
     with pytest.raises(LinkError, match=r"pip install 'brainalign\[brainscore\]'"):
         link(record)

@@ -23,15 +23,25 @@ def expected(scheme):
     )
 
 
+def doctored(environment, code=0):
+    """State and next step of each check."""
+    ended = environment.brainalign("doctor", "--json")
+    assert ended.code == code, ended.out
+    return {check["name"]: (check["state"], check["next_step"]) for check in json.loads(ended.out)["checks"]}
+
+
 def test_everything_about_the_link(environment, scores_file):
     """Link, check, load each identifier, score, the plugin's own tests, unlink: and nothing is left."""
     before = environment.tree()
     assert environment.brainalign("link", "--check").code == 8
+    assert doctored(environment)["link"] == ("warning", "run `brainalign link`")
+    assert environment.tree() == before
     said = environment.brainalign("link").succeeded().out
     assert said.startswith("linked: brainscore_vision 2.")
     assert f"finds {len(identifiers())} meta-benchmarks" in said
     linked = environment.tree()
     assert environment.brainalign("link").succeeded().out == said
+    assert doctored(environment)["link"] == ("ok", "")
     assert environment.tree() == linked
     status = json.loads(environment.brainalign("link", "--check", "--json").succeeded().out)
     assert (status["state"], status["linked"]) == ("linked", True)
@@ -210,6 +220,7 @@ def test_the_unified_package_knows_them_too(linked, scores_file, tmp_path):
         )
         ours, other, share = json.loads(linked.python_runs(code, scores=scores_file).succeeded().out)
         assert (ours, other) == (list(identifiers()), 1)
+        assert doctored(linked)["unified brainscore"] == ("ok", "")
         assert share == expected("HIER").share
     finally:
         for path in sorted(package.rglob("*"), reverse=True):

@@ -1,0 +1,27 @@
+"""The command that looks whether everything is in order: ``brainalign doctor``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from .cli_options import AsJson, Home, now, print_json, settings_from, stage
+
+
+def doctor(home: Home = None, as_json: AsJson = False) -> None:
+    """Check that everything is in order, and say what to do where it is not. Exit code 8 if there is a problem."""
+    from .health import examine
+
+    settings = settings_from(home=home)
+    with stage("examining"):
+        checks = examine(settings, now())
+    problems = sum(check.state == "problem" for check in checks)
+    if as_json:
+        print_json({"ok": not problems, "checks": [asdict(check) for check in checks]})
+    else:
+        from .console import checks as show
+
+        show(checks)
+    if problems:
+        raise typer.Exit(8)
