@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_config import config_app
 from .cli_doctor import doctor
 from .cli_history import add_commands as add_history_commands
 from .cli_link import link, unlink
@@ -212,6 +213,7 @@ app.command()(audit)
 app.command()(link)
 app.command()(unlink)
 app.command()(doctor)
+app.add_typer(config_app, name="config")
 app.add_typer(snapshots_app, name="snapshots")
 app.add_typer(reference_app, name="reference")
 

@@ -78,6 +78,6 @@ def backtest_rules(
 
 def _rules(settings: Settings) -> tuple[Rule, ...]:
     from .alert_rules import load_rules
-    from .config import CONFIG_NAME
+    from .config_reading import CONFIG_NAME
 
     return load_rules(settings.home / CONFIG_NAME)

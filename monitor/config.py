@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .config_reading import (
+    ANY,
+    CONFIG_NAME,
+    DIVIDER,
+    IN_FILE,
+    PREFIX,
+    Environment,
+    HomeFile,
+    Keys,
+    check_environment,
+    is_secret,
+    nearest,
+    section_of,
+    setting_fields,
+    variable,
 )
-
+from .config_sections import (
+    Comment,
+    DomainName,
+    Health,
+    Seconds,
+    StoreAddress,
+    WebAddress,
+    masked_address,
+)
 from .errors import ConfigError
-
-CONFIG_NAME = "brainalign.toml"
 
 # Read by the test suite and by the plugin, not by the monitor.
 _OTHER_VARIABLES = frozenset(
-    f"BRAINALIGN_{name}"
+    f"{PREFIX}{name}"
     for name in (
         *("REQUIRE", "SHARED", "TEST_POSTGRES"),
         *("REFERENCE", "SCORES", "SNAPSHOT", "DATABASE", "MODEL", "RUN", "RESULTS"),
         *("MIN_CONSTITUENTS", "LEAVE_OUT"),
     )
 )
-_PREFIX = "BRAINALIGN_"
 
 
 def _default_home() -> Path:
@@ -48,43 +62,19 @@ def _absolute(path: Path) -> Path:
         raise ValueError("no such user; give the whole path") from cause
 
 
-def _web_address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("not an address such as https://www.brain-score.org")
-    return text
-
-
-def _word(text: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
-        raise ValueError("not one lower-case word; the site has vision and language")
-    return text
-
-
-def _comment(text: str) -> str:
-    # Parentheses would end the comment of a User-Agent.
-    if not re.fullmatch(r"[!-'*-~ ]{0,200}", text):
-        raise ValueError("not up to 200 printable ASCII characters without ()")
-    return text
-
-
-_Seconds = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
-
-
 class Settings(BaseSettings):
     """Settings of the monitor.
 
-    Each is read from ``BRAINALIGN_<NAME>`` in the environment or ``<name>`` in ``<home>/brainalign.toml``; ``home``
-    from the environment alone. Options of the command line come before both.
+    Each is read from ``BRAINALIGN_<NAME>`` in the environment or ``<name>`` in ``<home>/brainalign.toml``; one of a
+    section from ``BRAINALIGN_<SECTION>__<NAME>`` or the table ``[section]``; ``home`` from the environment alone.
+    Options of the command line come before both. A secret may be in a file of its own, which ``<name>_file`` names.
 
     Attributes
     ----------
     home : Path
         Folder of all state.
+    store : SecretAddress or None
+        Address of a PostgreSQL database, or path of an SQLite file (from the home folder), instead of the file there.
     domain : str
         Leaderboard, ``vision`` or ``language``.
     base_url : str
@@ -101,25 +91,38 @@ class Settings(BaseSettings):
         Largest share of missing scores with which a benchmark is kept.
     min_overlap : int
         Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+    health : Health
     """
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=DIVIDER,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
 
     home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=_default_home)
-    domain: Annotated[str, AfterValidator(_word)] = "vision"
-    base_url: Annotated[str, AfterValidator(_web_address)] = "https://www.brain-score.org"
-    contact: Annotated[str, AfterValidator(_comment)] = ""
-    timeout_seconds: _Seconds = 30.0
-    deadline_seconds: _Seconds = 300.0
+    store: StoreAddress | None = None
+    domain: DomainName = "vision"
+    base_url: WebAddress = "https://www.brain-score.org"
+    contact: Comment = ""
+    timeout_seconds: Seconds = 30.0
+    deadline_seconds: Seconds = 300.0
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
     max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000
     max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     min_overlap: Annotated[int, Field(ge=2)] = 20
+    health: Health = Health()
 
     @property
-    def store_path(self) -> Path:
-        """The embedded database."""
-        return self.home / "brainalign.sqlite"
+    def store_address(self) -> str | Path:
+        """The database: the address of a server, or the path of a file; the former may hold a password."""
+        given = None if self.store is None else self.store.get_secret_value()
+        if given is None:
+            return self.home / "brainalign.sqlite"
+        return given if "://" in given else self.home / Path(given).expanduser()
 
     @property
     def bodies(self) -> Path:
@@ -151,40 +154,31 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order of precedence: command line, environment, the file in the home folder."""
-        del dotenv_settings, file_secret_settings
-        home = Path(init_settings().get("home") or env_settings().get("home") or _default_home())
-        try:
-            path = _absolute(home) / CONFIG_NAME
-        except ValueError as cause:
-            raise ConfigError(f"the home folder {str(home)!r} cannot be found: {cause}") from cause
-        return init_settings, env_settings, _HomeFile(settings_cls, path)
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        home = load_home(init_settings().get("home"))
+        return init_settings, Environment(cls, home), HomeFile(cls, home)
 
 
-class _HomeFile(TomlConfigSettingsSource):
-    """The settings in the file of the home folder."""
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One setting in force.
 
-    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
-        if path.exists() and not path.is_file():
-            raise ConfigError(
-                f"{str(path)!r} is not a file; move it away, or write the settings in its place"
-            )
-        try:
-            super().__init__(settings_cls, path)
-        except tomllib.TOMLDecodeError as cause:
-            raise ConfigError(
-                f"{str(path)!r} is not valid TOML: {cause}; correct it or move it away"
-            ) from cause
-        except UnicodeDecodeError as cause:
-            raise ConfigError(f"{str(path)!r} is not UTF-8 ({cause.reason}); save it as UTF-8") from cause
-        if "home" in self.toml_data:
-            raise ConfigError(
-                f"{str(path)!r} sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME, and "
-                "remove the line"
-            )
+    Attributes
+    ----------
+    name : str
+        Dotted: ``mail.host``.
+    value : Any
+        As JSON has it; a secret is masked.
+    origin : str
+        What gave it: an option, a variable, the file, or ``default``.
+    secret : bool
+        Whether it is masked.
+    """
 
-    def __call__(self) -> dict[str, Any]:
-        # Rules are no settings: they have no variable, no option, and a reader of their own.
-        return {name: value for name, value in super().__call__().items() if name != "alerts"}
+    name: str
+    value: Any
+    origin: str
+    secret: bool
 
 
 def load_settings(**options: Any) -> Settings:
@@ -198,10 +192,10 @@ def load_settings(**options: Any) -> Settings:
     Raises
     ------
     ConfigError
-        If a value is wrong, a key is unknown (the nearest known one is named) or the file cannot be read.
+        If a value is wrong, a key is unknown (the nearest known one is named) or a file cannot be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    _check_environment()
+    check_environment(Settings, _OTHER_VARIABLES)
     try:
         return Settings(**given)
     except OSError as cause:
@@ -212,41 +206,134 @@ def load_settings(**options: Any) -> Settings:
         raise ConfigError(_message(cause, given)) from cause
 
 
+def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, ...]:
+    """Every setting in force and where it came from, in the order of their definition.
+
+    Parameters
+    ----------
+    settings : Settings
+        As `load_settings` gave it for these options.
+    """
+    layers = (
+        ("option", {name: value for name, value in options.items() if value is not None}),
+        ("environment", Environment(Settings, settings.home)()),
+        (CONFIG_NAME, HomeFile(Settings, settings.home)()),
+    )
+
+    def origin(path: Keys) -> str:
+        if path == ("home",) and os.environ.get(variable(path)) == str(options.get("home")):
+            return variable(path)  # the commands' option reads it by itself
+        for layer, values in layers:
+            if _within(values, path):
+                return (
+                    _place(path) if layer == "environment" else layer if layer != "option" else _option(path)
+                )
+        return "default"
+
+    return tuple(
+        Effective(".".join(path), _shown(value), origin(path), isinstance(value, SecretStr))
+        for path, value in _leaves(settings, ())
+    )
+
+
 def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, Any]:
     """Those of the named settings that differ from their defaults."""
     defaults = {name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names}
     return {name: getattr(settings, name) for name in names if getattr(settings, name) != defaults[name]}
 
 
-def _check_environment() -> None:
-    # pydantic-settings ignores an unknown variable, and a misspelt one would be an option that does nothing.
-    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
-    for variable in sorted(os.environ):
-        if variable.startswith(_PREFIX) and variable not in known | _OTHER_VARIABLES:
-            raise ConfigError(f"the environment variable {variable} is no setting{_nearest(variable, known)}")
+def load_home(given: Path | str | None) -> Path:
+    """The home folder: as given by an option, else that of the environment, else the user's.
+
+    Raises
+    ------
+    ConfigError
+        If it names a user who does not exist.
+    """
+    home = Path(given or os.environ.get(f"{PREFIX}HOME") or _default_home())
+    try:
+        return _absolute(home)
+    except ValueError as cause:
+        raise ConfigError(f"the home folder {str(home)!r} cannot be found: {cause}") from cause
+
+
+def _leaves(section: BaseModel, above: Keys) -> Iterator[tuple[Keys, Any]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, (*above, name))
+        elif isinstance(value, dict) and value and all(isinstance(v, BaseModel) for v in value.values()):
+            for key, inner in value.items():
+                yield from _leaves(inner, (*above, name, key))
+        else:
+            yield (*above, name), value
+
+
+def _within(values: Mapping[str, Any], path: Keys) -> bool:
+    found: Any = values
+    for key in path:
+        if not isinstance(found, Mapping) or key not in found:
+            return False
+        found = found[key]
+    return True
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_shown(one) for one in value]
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value if isinstance(value, bool | int | float | None) else str(value)
 
 
 def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
     first = cause.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
+    path = tuple(str(part) for part in first["loc"])
+    name = ".".join(path)
     more = f" ({cause.error_count() - 1} more are wrong)" if cause.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        known = set(Settings.model_fields) - {"home"}
-        return f"there is no setting {name!r} in {CONFIG_NAME}{_nearest(name, known)}{more}"
+        return f"there is no setting {name!r} in {CONFIG_NAME}{_nearest_setting(path)}{more}"
+    if first["type"] == "missing":
+        return f"the setting {name} is missing; give it in {CONFIG_NAME} or as {variable(path)}{more}"
     problem = first["msg"].removeprefix("Value error, ")
-    variable = f"{_PREFIX}{name.upper()}"
-    where = (
-        f"the option --{name.replace('_', '-')}"
-        if name in given
-        else variable
-        if os.environ.get(variable)
-        else CONFIG_NAME
+    where = _option(path) if path[0] in given else _place(path) if _in_environment(path) else CONFIG_NAME
+    return (
+        f"the setting {name} {_given(path, first['input'])}: {problem[:1].lower()}{problem[1:]}; correct it in "
+        f"{where}{more}"
     )
-    # An address may hold a password.
-    value = re.sub(r"//[^/@]*@", "//***@", repr(first["input"]))
-    return f"the setting {name} is {value}: {problem[:1].lower()}{problem[1:]}; correct it in {where}{more}"
 
 
-def _nearest(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
+def _given(path: Keys, value: Any) -> str:
+    """What was given for a setting, if it may be told: a table may hold a secret, and an address a password."""
+    fields = dict(setting_fields(Settings))
+    field = fields.get(path) or fields.get(tuple(ANY if i == 1 else key for i, key in enumerate(path)))
+    if field is None or is_secret(field.annotation):
+        return "cannot be used"
+    return f"is {masked_address(repr(value))}"
+
+
+def _nearest_setting(path: Keys) -> str:
+    """The setting that may have been meant by one that does not exist: beside it, or of that name elsewhere."""
+    model: type[BaseModel] = Settings
+    for key in path[:-1]:
+        field = model.model_fields.get(key)
+        section = None if field is None else section_of(field.annotation)[0]
+        model = model if section is None else section
+    above = "".join(f"{key}." for key in path[:-1])
+    beside = {f"{above}{name}" for name in model.model_fields} - {"home"}
+    elsewhere = {".".join(found) for found, _ in setting_fields(Settings) if found[-1] == path[-1]}
+    return nearest(".".join(path), elsewhere or beside)
+
+
+def _in_environment(path: Keys) -> bool:
+    return any(os.environ.get(variable(path) + end) for end in ("", IN_FILE.upper()))
+
+
+def _place(path: Keys) -> str:
+    return variable(path) if os.environ.get(variable(path)) else variable(path) + IN_FILE.upper()
+
+
+def _option(path: Keys) -> str:
+    return f"the option --{path[0].replace('_', '-')}"

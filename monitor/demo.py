@@ -60,7 +60,7 @@ def run_demo(
         If the report cannot be made or written.
     """
     home = settings.home / "demo" / f"seed-{seed}"
-    own = settings.model_copy(update={"home": home, "domain": "vision"})
+    own = settings.model_copy(update={"home": home, "store": None, "domain": "vision"})
     command = shlex.join(["brainalign", "demo", "--seed", str(seed), "--output", output.name])
     command = pipeline.thresholds_prefix(settings) + command
     _clear(home)

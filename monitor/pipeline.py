@@ -63,7 +63,7 @@ def open_home(settings: Settings) -> Store:
     # SQLAlchemy takes a while to load, and a file is analysed without it.
     from .store import open_store
 
-    return open_store(settings.store_path, settings.bodies)
+    return open_store(settings.store_address, settings.bodies)
 
 
 def _exists(path: Path | str) -> bool:
@@ -71,6 +71,16 @@ def _exists(path: Path | str) -> bool:
         return Path(path).exists()
     except OSError:  # longer than a name can be, or in a folder that this user may not enter
         return False
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether there is a store already; looking makes none."""
+    address = settings.store_address
+    if isinstance(address, Path):
+        return _exists(address)
+    from .store import is_made
+
+    return is_made(address)
 
 
 def open_existing(settings: Settings, wanted: str) -> Store:
@@ -81,9 +91,10 @@ def open_existing(settings: Settings, wanted: str) -> Store:
     StoreError
         If there is none, or it cannot be opened.
     """
-    if not _exists(settings.store_path):
+    if not has_store(settings):
+        where = repr(str(settings.home)) if settings.store is None else str(settings.store)
         raise StoreError(
-            f"there is no snapshot or file {wanted!r}: {str(settings.home)!r} holds no store; `brainalign fetch` pulls "
+            f"there is no snapshot or file {wanted!r}: {where} holds no store; `brainalign fetch` pulls "
             "the first snapshot, --home names another folder"
         )
     return open_home(settings)
@@ -91,7 +102,7 @@ def open_existing(settings: Settings, wanted: str) -> Store:
 
 def list_snapshots(settings: Settings, domain: str | None) -> tuple[SnapshotInfo, ...]:
     """Stored snapshots, of a domain if one is named; none if there is no store."""
-    if not _exists(settings.store_path):
+    if not has_store(settings):
         return ()
     with open_home(settings) as store:
         return store.snapshots(domain)

@@ -77,6 +77,8 @@ class Settings:
 
 
 VARIABLES = tuple(f"{PREFIX}{field.name.upper()}" for field in fields(Settings))
+# Nearly BRAINALIGN_SCORES, and no mistake.
+_OF_THE_MONITOR = (f"{PREFIX}STORE",)
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -118,8 +120,9 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     # The monitor has variables of its own, so only what is nearly one of these is known to be a mistake.
+    known = (*VARIABLES, *_OF_THE_MONITOR)
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in VARIABLES:
+        if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.9)
             if near:
                 raise CandidateError(

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
-from .store import Store, open_store
+from .store import Store, is_made, open_store
 
-__all__ = ["Outcome", "PullRecord", "SetAside", "SnapshotInfo", "Store", "Stored", "UnreadCell", "open_store"]
+__all__ = [
+    "Outcome",
+    "PullRecord",
+    "SetAside",
+    "SnapshotInfo",
+    "Store",
+    "Stored",
+    "UnreadCell",
+    "is_made",
+    "open_store",
+]

@@ -87,6 +87,13 @@ class Database:
         if self.is_sqlite:
             self._use_wal()
 
+    def is_made(self) -> bool:
+        """Whether a store was ever opened here; of a file, whether it is there."""
+        if self.is_sqlite:
+            return Path(self.name).exists()
+        with self.reading() as connection:
+            return self._revision(connection) is not None
+
     def _revision(self, connection: sa.Connection) -> str | None:
         tables = set(sa.inspect(connection).get_table_names())
         if REVISION_TABLE not in tables:

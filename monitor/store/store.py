@@ -47,6 +47,21 @@ def open_store(url_or_path: Path | str, bodies: Path) -> Store:
     return Store(database, bodies)
 
 
+def is_made(url_or_path: Path | str) -> bool:
+    """Whether there is a store at this path or address; looking makes none.
+
+    Raises
+    ------
+    StoreError
+        If a server cannot be asked.
+    """
+    database = connect(url_or_path)
+    try:
+        return database.is_made()
+    finally:
+        database.engine.dispose()
+
+
 class Store:
     """An open store; close it, or use it in ``with``.
 

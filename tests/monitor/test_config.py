@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from brainalign_monitor.config import CONFIG_NAME, Settings, changed_settings, load_settings
+from brainalign_monitor.config import Settings, changed_settings, load_settings
+from brainalign_monitor.config_reading import CONFIG_NAME, is_secret, setting_fields, variable
 from brainalign_monitor.errors import ConfigError
 from tests.commands import brainalign, documented_table
 from tests.conftest import ROOT
@@ -17,6 +20,7 @@ from tests.monitor.sources.samples import body_of, document
 
 # Each setting but home: a value that is not the default, and how it is written in TOML.
 OTHER = {
+    "store": ("/tmp/a.sqlite", '"/tmp/a.sqlite"'),
     "domain": ("language", '"language"'),
     "base_url": ("https://mirror.test", '"https://mirror.test"'),
     "contact": ("me@lab.test", '"me@lab.test"'),
@@ -26,7 +30,14 @@ OTHER = {
     "max_body_bytes": (5000, "5000"),
     "max_missing": (0.25, "0.25"),
     "min_overlap": (3, "3"),
+    "health.address": ("0.0.0.0", '"0.0.0.0"'),
+    "health.port": (9187, "9187"),
+    "health.heartbeat_url": ("https://hc.test/1", '"https://hc.test/1"'),
+    "health.late_after_hours": (3.5, "3.5"),
+    "health.stale_after_days": (4.5, "4.5"),
 }
+
+FIELDS = {".".join(path): field for path, field in setting_fields(Settings)}
 
 
 @pytest.fixture
@@ -50,22 +61,113 @@ def default(field: FieldInfo) -> object:
     return field.get_default(call_default_factory=True)
 
 
+def plain(settings: Settings, name: str) -> object:
+    """A setting by its dotted name, a secret opened."""
+    found: object = settings
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found.get_secret_value() if isinstance(found, SecretStr) else found
+
+
+def in_toml(name: str, text: str) -> str:
+    *section, key = name.split(".")
+    return "".join(f"[{table}]\n" for table in section) + f"{key} = {text}\n"
+
+
+def in_environment(name: str) -> str:
+    return variable(tuple(name.split(".")))
+
+
 def test_every_setting_is_tried_here():
-    assert OTHER.keys() == Settings.model_fields.keys() - {"home"}
-    assert all(default(Settings.model_fields[name]) != value for name, (value, _) in OTHER.items())
+    assert OTHER.keys() == FIELDS.keys() - {"home"}
+    assert all(default(FIELDS[name]) != value for name, (value, _) in OTHER.items())
 
 
 @pytest.mark.parametrize("name", OTHER)
 def test_option_beats_environment_beats_file_beats_default(home, monkeypatch, name):
     value, toml = OTHER[name]
-    standard = default(Settings.model_fields[name])
-    assert getattr(load_settings(), name) == standard
-    write(home, f"{name} = {toml}\n")
-    assert getattr(load_settings(), name) == value
-    monkeypatch.setenv(f"BRAINALIGN_{name.upper()}", str(standard or "a"))
-    assert getattr(load_settings(), name) == (standard or "a")
-    assert getattr(load_settings(**{name: value}), name) == value
-    assert getattr(load_settings(**{name: None}), name) == (standard or "a"), "None is not given"
+    standard = default(FIELDS[name])
+    assert plain(load_settings(), name) == standard
+    write(home, in_toml(name, toml))
+    assert plain(load_settings(), name) == value
+    if standard in (None, ""):
+        standard = f"{value}0" if isinstance(value, str) else value + 1
+    monkeypatch.setenv(in_environment(name), str(standard))
+    assert plain(load_settings(), name) == standard
+    if "." not in name:  # sections have no options
+        assert plain(load_settings(**{name: value}), name) == value
+        assert plain(load_settings(**{name: None}), name) == standard, "None is not given"
+
+
+SECRETS = sorted(name for name, field in FIELDS.items() if is_secret(field.annotation))
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_be_in_a_file_of_its_own(home, monkeypatch, name):
+    value, toml = OTHER[name]
+    (home / "given").write_text(f"{value}\n")
+    write(home, in_toml(f"{name}_file", '"given"'))
+    assert plain(load_settings(), name) == value, "a relative path is meant from the home folder"
+    (home / "other").write_text(f"{value}-other")
+    monkeypatch.setenv(in_environment(name) + "_FILE", str(home / "other"))
+    assert plain(load_settings(), name) == f"{value}-other"
+    monkeypatch.delenv(in_environment(name) + "_FILE")
+    write(home, in_toml(f"{name}_file", '"given"') + f"{name.split('.')[-1]} = {toml}\n")
+    assert refusal() == f"both {name} and {name}_file are set; remove one"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file or directory; check the path"),
+        (b"", "is empty or has more than one line"),
+        (b"\n", "is empty or has more than one line"),
+        (b"canary\nsecond\n", "is empty or has more than one line"),
+        (b"canary\xff", "holds no text"),
+        (b"canary" * 20_000, "is empty or has more than one line"),
+    ],
+)
+def test_a_file_without_a_usable_secret_is_refused(home, content, said):
+    if content is not None:
+        (home / "given").write_bytes(content)
+    write(home, 'store_file = "given"\n')
+    message = refusal()
+    assert said in message
+    assert "store_file" in message
+    assert "canary" not in message
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("wrong", ["[['canary-5b0e']]", "{ a = 'canary-5b0e' }"])
+def test_a_refused_secret_is_not_repeated(home, name, wrong):
+    write(home, in_toml(name, wrong))
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert name in str(caught.value)
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_section_that_is_no_table_is_not_repeated(home):
+    write(home, 'health = "canary-5b0e"\n')
+    message = refusal()
+    assert message.startswith("the setting health cannot be used: input should be a valid dictionary")
+    assert "canary" not in message
+
+
+def test_an_address_is_shown_without_its_password(home, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_STORE", "postgresql://user:ca/na@ry@host/db?sslpassword=canary")
+    settings = load_settings()
+    assert settings.store_address == "postgresql://user:ca/na@ry@host/db?sslpassword=canary"
+    assert str(settings.store) == "postgresql://user:***@host/db?sslpassword=***"
+    assert "ca/na" not in repr(settings)
+
+
+def test_a_store_is_named_from_the_home_folder(home):
+    assert load_settings().store_address == home / "brainalign.sqlite"
+    write(home, 'store = "sub/a.sqlite"\n')
+    assert load_settings().store_address == home / "sub/a.sqlite"
+    write(home, 'store = " "\n')
+    assert "the setting store cannot be used: empty" in refusal()
 
 
 def test_home_comes_from_the_option_the_environment_or_the_user(tmp_path, monkeypatch):
@@ -114,6 +216,9 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
         ("max_missin = 0.3", "no setting 'max_missin' in brainalign.toml; did you mean max_missing?"),
         ("zzz = 1", "no setting 'zzz' in brainalign.toml; known are attempts, base_url,"),
         ("[report]\ncolour = 1", "no setting 'report'"),
+        ("[health]\nprot = 1", "no setting 'health.prot' in brainalign.toml; did you mean health.port?"),
+        ("port = 1", "no setting 'port' in brainalign.toml; did you mean health.port?"),
+        ("[heath]\nport = 1", "no setting 'heath' in brainalign.toml; did you mean health?"),
         ("a = 1\nb = 2", "(1 more are wrong)"),
         (
             'home = "/elsewhere"',
@@ -169,16 +274,24 @@ def test_a_refusal_says_where_the_value_came_from(home, monkeypatch):
 
 def test_a_password_is_not_repeated(home):
     write(home, 'base_url = "ftp://user:secret@host/"\n')
-    assert "'ftp://***@host/'" in refusal()
+    assert "'ftp://user:***@host/'" in refusal()
     assert "secret" not in refusal()
 
 
-def test_an_unknown_variable_is_refused_with_the_nearest_name(home, monkeypatch):
-    monkeypatch.setenv("BRAINALIGN_DOMIAN", "language")
-    assert (
-        refusal()
-        == "the environment variable BRAINALIGN_DOMIAN is no setting; did you mean BRAINALIGN_DOMAIN?"
-    )
+@pytest.mark.parametrize(
+    ("unknown", "near"),
+    [
+        ("BRAINALIGN_DOMIAN", "BRAINALIGN_DOMAIN"),
+        ("BRAINALIGN_HEALTH__PROT", "BRAINALIGN_HEALTH__PORT"),
+        ("BRAINALIGN_HEALTH_PORT", "BRAINALIGN_HEALTH__PORT"),
+        ("BRAINALIGN_HEALTH", "BRAINALIGN_HEALTH__PORT"),
+        ("BRAINALIGN_ATTEMPTS_FILE", "BRAINALIGN_ATTEMPTS"),
+        ("BRAINALIGN_STORE_FIEL", "BRAINALIGN_STORE_FILE"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_name(home, monkeypatch, unknown, near):
+    monkeypatch.setenv(unknown, "1")
+    assert refusal() == f"the environment variable {unknown} is no setting; did you mean {near}?"
 
 
 def test_variables_of_the_tests_are_no_settings(home, monkeypatch):
@@ -211,17 +324,19 @@ def test_changed_settings_are_those_without_their_default(home):
     assert changed_settings(settings, ("max_missing", "min_overlap")) == {"max_missing": 0.25}
 
 
+def as_documented(name: str) -> str:
+    value = default(FIELDS[name])
+    if isinstance(value, int) and value >= 10_000:
+        return f"{value:,}"
+    return "" if value is None else str(value)
+
+
 def test_every_setting_is_documented():
     shown = {
         row[0].strip("`"): row[1].strip("`")
         for row in documented_table("# Configuration", "configuration.md")
     }
-    standard = {name: str(default(field)) for name, field in Settings.model_fields.items()}
-    standard |= {
-        "home": shown["home"],
-        "max_body_bytes": f"{default(Settings.model_fields['max_body_bytes']):,}",
-    }
-    assert shown == standard
+    assert shown == {name: as_documented(name) for name in FIELDS} | {"home": shown["home"]}
 
 
 # What follows asks for the effect of each setting at the far end: the server, the store, the analysis.
