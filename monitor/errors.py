@@ -18,6 +18,7 @@
     │   │       ├── PayloadShapeError       5   JSON of another shape
     │   │       └── ShrunkenBoardError      5   lost more than a third of its models
     │   ├── StoreError                      6   the store could not be read or written
+    │   ├── BusyError                      10   another process is at work on the store
     │   ├── OutputError                     7   a file that was asked for could not be written
     │   │   └── ReportError                 7   the report could not be made or written
     │   └── DeliveryError                   9   a message could not be delivered
@@ -124,6 +125,12 @@ class StoreError(MonitorError):
     """The store could not be read or written."""
 
     exit_code = 6
+
+
+class BusyError(MonitorError):
+    """Another process is at work on the store."""
+
+    exit_code = 10
 
 
 class OutputError(MonitorError):

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
+from .records import (
+    Alarm,
+    Finding,
+    MessageState,
+    Outcome,
+    PullRecord,
+    Queued,
+    RunRecord,
+    RunState,
+    SetAside,
+    SnapshotInfo,
+    Stored,
+    UnreadCell,
+)
 from .store import Store, is_made, open_store
 
 __all__ = [
+    "Alarm",
+    "Finding",
+    "MessageState",
     "Outcome",
     "PullRecord",
+    "Queued",
+    "RunRecord",
+    "RunState",
     "SetAside",
     "SnapshotInfo",
     "Store",

@@ -8,12 +8,12 @@ from brainalign_plugin.snapshot import Snapshot
 from brainalign_plugin.snapshot_file import content_digest
 
 from ..errors import StoreError
-from .database import Database
+from .database import AnyDatabase
 from .records import SnapshotInfo
 
 
 def problems(
-    database: Database,
+    database: AnyDatabase,
     infos: Sequence[SnapshotInfo],
     snapshot: Callable[[int], Snapshot],
     body: Callable[[str], bytes],
@@ -22,7 +22,7 @@ def problems(
 
     Parameters
     ----------
-    database : Database
+    database : Database or OpenTransaction
     infos : sequence of SnapshotInfo
         The snapshots to rebuild.
     snapshot, body : callable
@@ -52,7 +52,7 @@ def problems(
     return found
 
 
-def _of_database(database: Database) -> list[str]:
+def _of_database(database: AnyDatabase) -> list[str]:
     try:
         with database.reading() as connection:
             said = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]

@@ -65,6 +65,17 @@ class Database:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
                 yield connection
 
+    @contextmanager
+    def transaction(self) -> Iterator[OpenTransaction]:
+        """Give a writing transaction in which reading and writing go through one connection.
+
+        Raises
+        ------
+        StoreError
+        """
+        with self.writing() as connection:
+            yield OpenTransaction(self, connection)
+
     def prepare(self) -> None:
         """Bring the schema to this release's revision, and an SQLite file into WAL mode.
 
@@ -127,6 +138,45 @@ class Database:
                 # Another process has it open at this moment. Both modes are safe; the next to open it changes it.
                 if not is_busy(busy):
                     raise
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A database inside one writing transaction: what is read is what was written before, committed or not."""
+
+    database: Database
+    connection: sa.Connection
+
+    @property
+    def name(self) -> str:
+        """What messages call the database."""
+        return self.database.name
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self.database.is_sqlite
+
+    @property
+    def engine(self) -> sa.Engine:
+        """That of the database."""
+        return self.database.engine
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give the connection of the transaction."""
+        with translated(self.name):
+            yield self.connection
+
+    writing = reading
+
+    @contextmanager
+    def transaction(self) -> Iterator[OpenTransaction]:
+        """Give itself: what is written inside is committed with the rest."""
+        yield self
+
+
+AnyDatabase = Database | OpenTransaction
 
 
 def connect(url_or_path: Path | str) -> Database:

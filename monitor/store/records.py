@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
+
+from ..messages import Message
 
 
 class Outcome(StrEnum):
@@ -123,6 +125,8 @@ class PullRecord:
         How many cells could not be read.
     message : str
         Why it was refused or failed; empty otherwise.
+    error : str or None
+        Name of the error's class.
     """
 
     id: int
@@ -133,4 +137,136 @@ class PullRecord:
     snapshot_id: int | None
     body_sha256: str | None
     set_aside: int
+    message: str
+    error: str | None
+
+
+class RunState(StrEnum):
+    """What became of a job in a slot of its schedule."""
+
+    CLAIMED = "claimed"
+    FINISHED = "finished"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A job in one slot of its schedule.
+
+    Attributes
+    ----------
+    id : int
+    job : str
+    slot : datetime
+        The moment for which it was due (UTC).
+    state : RunState
+        ``lost``: who did it ended before it was done.
+    attempt : int
+        How often it was begun, from 1.
+    host : str
+    pid : int
+        The process that began it last.
+    started_at : datetime
+    ended_at : datetime or None
+    error : str or None
+        Name of the class of the error with which it ended.
+    message : str
+        What the error said; empty otherwise.
+    """
+
+    id: int
+    job: str
+    slot: datetime
+    state: RunState
+    attempt: int
+    host: str
+    pid: int
+    started_at: datetime
+    ended_at: datetime | None
+    error: str | None
+    message: str
+
+
+class MessageState(StrEnum):
+    """Where a message of the outbox stands."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A message of the outbox.
+
+    Attributes
+    ----------
+    message : Message
+    state : MessageState
+    attempts : int
+        Tries to send it that failed.
+    next_try_at : datetime or None
+        None once it is sent or given up.
+    settled_at : datetime or None
+        When that was.
+    last_error : str
+    """
+
+    message: Message
+    state: MessageState
+    attempts: int
+    next_try_at: datetime | None
+    settled_at: datetime | None
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is new with a snapshot.
+
+    Attributes
+    ----------
+    snapshot_id : int
+    kind : str
+        Such as ``alert fired``.
+    subject : str
+        What it is about: a rule, a figure. There is one finding of a kind about a subject in a snapshot.
+    found_at : datetime
+    words : str
+        One sentence.
+    data : mapping
+        The same for programs, as JSON can hold it.
+    """
+
+    snapshot_id: int
+    kind: str
+    subject: str
+    found_at: datetime
+    words: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that has been failing since its last success.
+
+    Attributes
+    ----------
+    name : str
+    failures : int
+        In a row.
+    since, last_at : datetime
+        The first and the last of them.
+    raised_at : datetime or None
+        When the operator was told; None if not yet.
+    message : str
+        What the last failure said.
+    """
+
+    name: str
+    failures: int
+    since: datetime
+    last_at: datetime
+    raised_at: datetime | None
     message: str

@@ -6,6 +6,7 @@ the snapshots of its chain with ``from_seq <= seq < to_seq``, for all later ones
 was made stands in the cell (``scored_at``); when it was first seen is the ``seen_at`` of the snapshot ``from_seq``.
 
 What changes with nearly every snapshot (order of the models, published ranks) lies packed in ``snapshot.layout``.
+A *run* is a job in a slot of its schedule; a *message* is one in the outbox; an *alarm* is what fails at present.
 All times are whole microseconds since 1970-01-01 UTC: exact in both databases, and unaware of their time zones.
 """
 
@@ -18,8 +19,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from ..errors import StoreError
+
 # The newest revision in migrations/versions, and the table in which a database says which one it has.
-REVISION = "0001"
+REVISION = "0002"
 REVISION_TABLE = "brainalign_schema"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +39,17 @@ def micros(moment: datetime) -> int:
 def moment(since_epoch: int) -> datetime:
     """Inverse of `micros`."""
     return _EPOCH + timedelta(microseconds=since_epoch)
+
+
+def check_zone(name: str, time: datetime) -> None:
+    """Refuse a moment that does not say in which time zone it is.
+
+    Raises
+    ------
+    StoreError
+    """
+    if time.tzinfo is None:
+        raise StoreError(f"{name} is {time}, without a time zone; give it in UTC")
 
 
 class AnyText(TypeDecorator[str]):
@@ -174,6 +188,8 @@ pull = sa.Table(
     sa.Column("body_sha256", sa.Text),
     sa.Column("set_aside", sa.Integer, nullable=False, default=0),
     sa.Column("message", AnyText, nullable=False, default=""),
+    # Name of the error's class; null if there was none, or if the pull is older than the column.
+    sa.Column("error", sa.Text),
     sa.CheckConstraint("outcome IN ('stored', 'unchanged', 'refused', 'failed')", name="outcome"),
     sqlite_autoincrement=True,
 )
@@ -188,4 +204,80 @@ set_aside = sa.Table(
     sa.Column("benchmark", AnyText, nullable=False),
     sa.Column("value", AnyText, nullable=False),
     sa.Column("reason", AnyText, nullable=False),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job", AnyText, nullable=False),
+    sa.Column("slot", Moment, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("host", AnyText, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("error", sa.Text),
+    sa.Column("message", AnyText, nullable=False, default=""),
+    sa.UniqueConstraint("job", "slot"),
+    sa.CheckConstraint("state IN ('claimed', 'finished', 'failed', 'lost')", name="state"),
+    sqlite_autoincrement=True,
+)
+
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("recipient", AnyText, nullable=False),
+    sa.Column("subject", AnyText, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    # Null once it is sent or given up.
+    sa.Column("next_try_at", Moment),
+    sa.Column("settled_at", Moment),
+    sa.Column("last_error", AnyText, nullable=False, default=""),
+    sa.CheckConstraint("state IN ('pending', 'sent', 'given_up')", name="state"),
+    sa.Index(None, "state", "next_try_at"),
+)
+
+alert_state = sa.Table(
+    "alert_state",
+    metadata,
+    sa.Column("domain", AnyText, primary_key=True),
+    sa.Column("rule", AnyText, primary_key=True),
+    sa.Column("updated_at", Moment, nullable=False),
+    # JSON, as the rules left it.
+    sa.Column("state", AnyText, nullable=False),
+)
+
+finding = sa.Table(
+    "finding",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", AnyText, nullable=False),
+    sa.Column("found_at", Moment, nullable=False),
+    sa.Column("words", AnyText, nullable=False),
+    # JSON: what a program needs of it.
+    sa.Column("data", AnyText, nullable=False),
+    sa.UniqueConstraint("snapshot_id", "kind", "subject"),
+    sqlite_autoincrement=True,
+)
+
+alarm = sa.Table(
+    "alarm",
+    metadata,
+    sa.Column("name", AnyText, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("last_at", Moment, nullable=False),
+    # Null until the operator is told.
+    sa.Column("raised_at", Moment),
+    sa.Column("message", AnyText, nullable=False),
 )

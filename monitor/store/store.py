@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -13,14 +14,18 @@ import sqlalchemy as sa
 from brainalign_plugin.snapshot import Snapshot
 from brainalign_plugin.snapshot_file import content_digest
 
-from ..errors import StoreError
 from . import bodies as body_files
 from . import schema
 from .checking import problems
-from .database import Database, connect
+from .database import AnyDatabase, connect
 from .finding import find
+from .locking import exclusive
+from .outbox import Outbox
 from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
+from .runs import Runs
+from .schema import check_zone
 from .snapshots import read_snapshot, write_snapshot
+from .watched import Watched
 
 
 def open_store(url_or_path: Path | str, bodies: Path) -> Store:
@@ -62,14 +67,14 @@ def is_made(url_or_path: Path | str) -> bool:
         database.engine.dispose()
 
 
-class Store:
+class Store(Runs, Outbox, Watched):
     """An open store; close it, or use it in ``with``.
 
     Every method is one transaction and raises StoreError if the database or a file cannot be read or written.
     Times are arguments: the store has no clock.
     """
 
-    def __init__(self, database: Database, bodies: Path) -> None:
+    def __init__(self, database: AnyDatabase, bodies: Path) -> None:
         self._database = database
         self._bodies = bodies
 
@@ -84,6 +89,34 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self._database.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Store]:
+        """Give the store inside one writing transaction: all that is done with it is committed together, or not.
+
+        Reading in it sees what was written in it. The database is locked for other writers meanwhile.
+        """
+        with self._database.transaction() as opened:
+            yield Store(opened, self._bodies)
+
+    def exclusive(self, owner: str) -> AbstractContextManager[None]:
+        """Hold the store's lock, which one process at a time has; its death frees it.
+
+        Unlike a transaction it keeps nobody from reading or writing: it is for work that must not be done twice at
+        once, such as a run.
+
+        Parameters
+        ----------
+        owner : str
+            What the message to others calls the holder.
+
+        Raises
+        ------
+        BusyError
+            If another has it; the message names that one.
+        StoreError
+        """
+        return exclusive(self._database, owner)
 
     def add(
         self, snapshot: Snapshot, body: bytes, seen_at: datetime, set_aside: Sequence[UnreadCell] = ()
@@ -119,7 +152,7 @@ class Store:
         StoreError
             If it cannot be stored; then nothing of it is, but perhaps the body.
         """
-        _check_zone("seen_at", seen_at)
+        check_zone("seen_at", seen_at)
         digest = content_digest(snapshot)
         # The body first: a transaction never refers to a body that is not on disk. One too many does no harm.
         body_sha256 = body_files.write_body(self._bodies, body)
@@ -150,14 +183,29 @@ class Store:
                 )
         return stored
 
-    def log_failure(self, at: datetime, source: str, domain: str, refused: bool, message: str) -> None:
-        """Log a pull that brought nothing: its body was refused, or there was none."""
-        _check_zone("at", at)
+    def log_failure(
+        self, at: datetime, source: str, domain: str, refused: bool, message: str, error: str | None = None
+    ) -> None:
+        """Log a pull that brought nothing: its body was refused, or there was none.
+
+        Parameters
+        ----------
+        message : str
+            What the error said.
+        error : str, optional
+            Name of its class.
+        """
+        check_zone("at", at)
         outcome = Outcome.REFUSED if refused else Outcome.FAILED
         with self._database.writing() as connection:
             connection.execute(
                 sa.insert(schema.pull).values(
-                    at=at, source=source, domain=domain, outcome=outcome.value, message=message
+                    at=at,
+                    source=source,
+                    domain=domain,
+                    outcome=outcome.value,
+                    message=message,
+                    error=error,
                 )
             )
 
@@ -169,7 +217,7 @@ class Store:
         Path
             The gzipped body. The ``.json`` beside it says when, from where and why.
         """
-        _check_zone("at", at)
+        check_zone("at", at)
         return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
 
     def snapshots(self, domain: str | None = None) -> tuple[SnapshotInfo, ...]:
@@ -272,8 +320,7 @@ class Store:
         list of str
             One sentence a problem; empty if there is none.
         """
-        infos = self.snapshots()
-        return problems(self._database, infos, self.snapshot, self.body)
+        return problems(self._database, self.snapshots(), self.snapshot, self.body)
 
 
 def _chain(connection: sa.Connection, snapshot: Snapshot) -> int:
@@ -366,8 +413,3 @@ def _info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
         # Says what there is.
         return find(_infos(connection), str(snapshot_id))
     return found[0]
-
-
-def _check_zone(name: str, time: datetime) -> None:
-    if time.tzinfo is None:
-        raise StoreError(f"{name} is {time}, without a time zone; give it in UTC")

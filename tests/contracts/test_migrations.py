@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from brainalign_monitor.errors import StoreError
+from brainalign_monitor.store import Outcome
 from brainalign_monitor.store.database import connect
 from brainalign_monitor.store.migrations import alembic_config, downgrade, upgrade
 from brainalign_monitor.store.schema import REVISION, REVISION_TABLE, metadata
@@ -67,6 +68,27 @@ def test_migrations_go_down_and_up_again_with_data(backend: Backend) -> None:
         assert tables(backend, url) == {REVISION_TABLE, *metadata.tables}
         assert store.snapshots() == ()
         assert store.snapshot(store.add(BOARD, BODY, NOW).id) == BOARD
+
+
+@pytest.mark.parametrize("released", [f"{number:04}" for number in range(1, int(REVISION))])
+def test_a_store_of_every_release_is_brought_up_and_back_with_its_data(
+    backend: Backend, released: str
+) -> None:
+    url = backend.fresh()
+    with backend.open(url) as store:
+        number = store.add(BOARD, BODY, NOW).id
+        store.log_failure(NOW, "here", "vision", refused=True, message="no", error="NotJsonError")
+        for _ in range(2):
+            with store._database.writing() as connection:
+                downgrade(connection, released)
+            with store._database.writing() as connection:
+                upgrade(connection)
+        assert store.snapshot(number) == BOARD
+        refused, stored = store.pulls()
+        assert (refused.message, refused.outcome, stored.snapshot_id) == ("no", Outcome.REFUSED, number)
+        assert refused.error is None, "an older release did not know it"
+        assert store.check() == []
+        assert store.claim_slot("pull", NOW, NOW, "here", 1) is not None
 
 
 def test_opening_again_changes_nothing(backend: Backend) -> None:

@@ -1,0 +1,104 @@
+"""One process at a time: a file lock beside an SQLite store, an advisory lock in PostgreSQL; either ends with it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ..errors import BusyError, StoreError
+from .database import AnyDatabase
+from .failures import translated
+
+# Any number, the same for all, another than that of a writing transaction: "brainrun" in ASCII.
+_ADVISORY_LOCK = int.from_bytes(b"brainrun", "big")
+
+
+@contextmanager
+def exclusive(database: AnyDatabase, owner: str) -> Iterator[None]:
+    """Hold the lock of a store, or say at once who has it.
+
+    Raises
+    ------
+    BusyError
+        If another has it.
+    StoreError
+        If that cannot be found out.
+    """
+    who = f"{owner} (process {os.getpid()} on {socket.gethostname()})"
+    held = _file_lock(database, who) if database.is_sqlite else _advisory_lock(database, who)
+    with held:
+        yield
+
+
+@contextmanager
+def _file_lock(database: AnyDatabase, who: str) -> Iterator[None]:
+    path = Path(f"{database.engine.url.database}.lock")
+    try:
+        # Never removed: a process that waits for a file which another removes would hold a lock that nobody sees.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as cause:
+        raise StoreError(
+            f"cannot open the lock {str(path)!r}: {cause.strerror}; make it and its folder writable for this user"
+        ) from cause
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as cause:
+            if cause.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise StoreError(
+                    f"cannot lock {str(path)!r}: {cause.strerror}; keep the store on a file system with locks"
+                ) from cause
+            raise _busy(database, os.pread(descriptor, 300, 0).decode(errors="replace").strip()) from cause
+        _write_name(descriptor, who)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write_name(descriptor: int, who: str) -> None:
+    # Only for the message to others: on a full disk the lock holds without it.
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, who.encode() + b"\n", 0)
+    except OSError as cause:
+        if cause.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StoreError(f"cannot write the name of who holds the lock: {cause.strerror}") from cause
+
+
+@contextmanager
+def _advisory_lock(database: AnyDatabase, who: str) -> Iterator[None]:
+    # A connection of its own, because the lock is that of the session, and outside a transaction, which would keep the
+    # database from tidying up for as long as it is held.
+    with translated(database.name), database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(sa.select(sa.func.set_config("application_name", who, False)))
+        if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))).scalar_one():
+            holder = connection.execute(
+                sa.text(
+                    "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+                    "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 "
+                    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                    "AND (l.classid::bigint << 32) | l.objid::bigint = :key"
+                ),
+                {"key": _ADVISORY_LOCK},
+            ).scalar()
+            raise _busy(database, holder or "")
+        try:
+            yield
+        finally:
+            # Also where the connection was lost, and the lock with it.
+            connection.invalidate()
+
+
+def _busy(database: AnyDatabase, holder: str) -> BusyError:
+    return BusyError(
+        f"{holder or 'another process'} is at work on the store {database.name}; let it finish, or stop it, and run "
+        "this again"
+    )

@@ -1,0 +1,189 @@
+"""Jobs in the slots of their schedules: who does one, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..errors import StoreError
+from . import schema
+from .database import AnyDatabase
+from .records import RunRecord, RunState
+from .schema import check_zone
+
+_t = schema.run
+
+
+class Runs:
+    """Runs of a store."""
+
+    _database: AnyDatabase
+
+    def claim_slot(
+        self, job: str, slot: datetime, at: datetime, host: str, pid: int, attempts: int = 3
+    ) -> RunRecord | None:
+        """Take a job in a slot upon oneself: one of all who try at once gets it, whatever process they are in.
+
+        A slot that was lost may be claimed again.
+
+        Parameters
+        ----------
+        job : str
+        slot : datetime
+            The moment for which it is due, with time zone.
+        at : datetime
+        host : str
+        pid : int
+            Who claims it.
+        attempts : int
+            How often a slot may be begun.
+
+        Returns
+        -------
+        RunRecord or None
+            None if another has claimed it, or it is done, or was lost too often.
+        """
+        check_zone("slot", slot)
+        check_zone("at", at)
+        mine: dict[str, Any] = {
+            "state": RunState.CLAIMED.value,
+            "host": host,
+            "pid": pid,
+            "started_at": at,
+            "ended_at": None,
+            "error": None,
+            "message": "",
+        }
+        new = {"job": job, "slot": slot, "attempt": 1, **mine}
+        dialect = sqlite if self._database.is_sqlite else postgresql
+        insert = dialect.insert(_t).values(new).on_conflict_do_nothing().returning(_t.c.id)
+        again = (
+            sa.update(_t)
+            .where(
+                _t.c.job == job,
+                _t.c.slot == slot,
+                _t.c.state == RunState.LOST.value,
+                _t.c.attempt < attempts,
+            )
+            .values(attempt=_t.c.attempt + 1, **mine)
+            .returning(_t.c.id)
+        )
+        with self._database.writing() as connection:
+            claimed = connection.execute(insert).scalar()
+            if claimed is None:
+                claimed = connection.execute(again).scalar()
+            return None if claimed is None else _runs(connection, _t.c.id == claimed)[0]
+
+    def end_slot(
+        self,
+        run: RunRecord,
+        at: datetime,
+        state: RunState = RunState.FINISHED,
+        error: str | None = None,
+        message: str = "",
+    ) -> None:
+        """Say what became of a slot that was claimed.
+
+        Parameters
+        ----------
+        run : RunRecord
+            As `claim_slot` gave it.
+        at : datetime
+        state : RunState
+        error : str, optional
+            Name of the class of the error with which it ended.
+        message : str
+            What the error said.
+
+        Raises
+        ------
+        StoreError
+            If another process has taken it over meanwhile.
+        """
+        check_zone("at", at)
+        ended = (
+            sa.update(_t)
+            .where(*_held(run))
+            .values(state=state.value, ended_at=at, error=error, message=message)
+            .returning(_t.c.id)
+        )
+        with self._database.writing() as connection:
+            if connection.execute(ended).scalar() is None:
+                raise _taken_over(run)
+
+    def hold_slot(self, run: RunRecord) -> None:
+        """Make sure, inside a transaction, that what is committed in it is committed by who holds the slot.
+
+        Raises
+        ------
+        StoreError
+            If another process has taken it over, because this one seemed dead.
+        """
+        with self._database.reading() as connection:
+            if connection.execute(sa.select(_t.c.id).where(*_held(run))).scalar() is None:
+                raise _taken_over(run)
+
+    def lose_claimed(self, at: datetime) -> tuple[RunRecord, ...]:
+        """Mark every claimed slot as lost: to be called by who holds the store's lock, which all who claim hold.
+
+        Returns
+        -------
+        tuple of RunRecord
+            Those slots, as they were.
+        """
+        check_zone("at", at)
+        claimed = _t.c.state == RunState.CLAIMED.value
+        with self._database.reading() as connection:
+            if connection.execute(sa.select(_t.c.id).where(claimed).limit(1)).scalar() is None:
+                return ()
+        with self._database.writing() as connection:
+            found = _runs(connection, claimed)
+            lost = {
+                "state": RunState.LOST.value,
+                "ended_at": at,
+                "message": "its process ended before it was done",
+            }
+            connection.execute(sa.update(_t).where(claimed).values(lost))
+            return found
+
+    def runs(self, job: str | None = None, limit: int = 100) -> tuple[RunRecord, ...]:
+        """Return the last runs, the newest slot first; of one job if it is named."""
+        with self._database.reading() as connection:
+            return _runs(connection, *([] if job is None else [_t.c.job == job]), limit=limit)
+
+    def slots(self, job: str, since: datetime, until: datetime) -> tuple[RunRecord, ...]:
+        """Runs of a job in the slots from ``since`` to ``until``, both included; the newest first."""
+        with self._database.reading() as connection:
+            return _runs(connection, _t.c.job == job, _t.c.slot >= since, _t.c.slot <= until)
+
+    def last_slot(self, job: str, until: datetime) -> datetime | None:
+        """The newest slot of a job that was ever claimed, not later than ``until``; None if there is none.
+
+        Later slots are of a clock that has since been set back.
+        """
+        with self._database.reading() as connection:
+            query = sa.select(sa.func.max(_t.c.slot)).where(_t.c.job == job, _t.c.slot <= until)
+            found: datetime | None = connection.execute(query).scalar()
+            return found
+
+
+def _held(run: RunRecord) -> tuple[sa.ColumnElement[bool], ...]:
+    return _t.c.id == run.id, _t.c.state == RunState.CLAIMED.value, _t.c.attempt == run.attempt
+
+
+def _taken_over(run: RunRecord) -> StoreError:
+    return StoreError(
+        f"the slot {run.slot:%Y-%m-%d %H:%M:%S} of {run.job!r} was taken over by another process, which took this one "
+        "for dead; let that one do it, and check that both reach the same store"
+    )
+
+
+def _runs(
+    connection: sa.Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None
+) -> tuple[RunRecord, ...]:
+    query = sa.select(_t).where(*conditions).order_by(_t.c.slot.desc(), _t.c.id.desc()).limit(limit)
+    rows = connection.execute(query).mappings()
+    return tuple(RunRecord(**{**row, "state": RunState(row["state"])}) for row in rows)

@@ -1,0 +1,116 @@
+"""What a store remembers of watching: states of alert rules, findings, alarms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from . import schema
+from .database import AnyDatabase
+from .records import Alarm, Finding
+from .schema import check_zone
+
+
+class Watched:
+    """What is remembered of watching."""
+
+    _database: AnyDatabase
+
+    def alert_states(self, domain: str) -> dict[str, Any]:
+        """The state in which each alert rule was left, by its name."""
+        t = schema.alert_state
+        query = sa.select(t.c.rule, t.c.state).where(t.c.domain == domain).order_by(t.c.rule)
+        with self._database.reading() as connection:
+            return {row.rule: json.loads(row.state) for row in connection.execute(query)}
+
+    def put_alert_states(self, domain: str, states: Mapping[str, Any], at: datetime) -> None:
+        """Remember the state of every rule, as JSON can hold it; a rule without one is forgotten."""
+        check_zone("at", at)
+        t = schema.alert_state
+        rows = [
+            {"domain": domain, "rule": rule, "updated_at": at, "state": json.dumps(state, allow_nan=False)}
+            for rule, state in states.items()
+        ]
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(t).where(t.c.domain == domain))
+            if rows:
+                connection.execute(sa.insert(t), rows)
+
+    def add_findings(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Keep findings.
+
+        Returns
+        -------
+        tuple of Finding
+            Those that are new; there is one of a kind about a subject in a snapshot.
+        """
+        dialect = sqlite if self._database.is_sqlite else postgresql
+        t = schema.finding
+        new = []
+        with self._database.writing() as connection:
+            for finding in findings:
+                check_zone("found_at", finding.found_at)
+                row = {
+                    "snapshot_id": finding.snapshot_id,
+                    "kind": finding.kind,
+                    "subject": finding.subject,
+                    "found_at": finding.found_at,
+                    "words": finding.words,
+                    "data": json.dumps(dict(finding.data), allow_nan=False),
+                }
+                insert = dialect.insert(t).values(row).on_conflict_do_nothing().returning(t.c.id)
+                if connection.execute(insert).scalar() is not None:
+                    new.append(finding)
+        return tuple(new)
+
+    def findings(
+        self, domain: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[Finding, ...]:
+        """Findings from ``since`` to before ``until``, in the order in which they were made; None is no bound."""
+        t, s, c = schema.finding, schema.snapshot, schema.chain
+        query = (
+            sa.select(*(column for column in t.columns if column.name != "id"))
+            .select_from(t.join(s).join(c))
+            .order_by(t.c.found_at, t.c.id)
+        )
+        if domain is not None:
+            query = query.where(c.c.domain == domain)
+        if since is not None:
+            query = query.where(t.c.found_at >= since)
+        if until is not None:
+            query = query.where(t.c.found_at < until)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).mappings()
+            return tuple(Finding(**{**row, "data": json.loads(row["data"])}) for row in rows)
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """All that is failing, by name."""
+        t = schema.alarm
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(t).order_by(t.c.name)).mappings()
+            return tuple(Alarm(**row) for row in rows)
+
+    def alarm(self, name: str) -> Alarm | None:
+        """What is known of something that is failing; None if it is not."""
+        return next((alarm for alarm in self.alarms() if alarm.name == name), None)
+
+    def put_alarm(self, alarm: Alarm) -> None:
+        """Remember that something is failing, in place of what was known of it."""
+        check_zone("since", alarm.since)
+        check_zone("last_at", alarm.last_at)
+        t = schema.alarm
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(t).where(t.c.name == alarm.name))
+            connection.execute(sa.insert(t).values(asdict(alarm)))
+
+    def clear_alarm(self, name: str) -> None:
+        """Forget something that is no longer failing."""
+        t = schema.alarm
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(t).where(t.c.name == name))

@@ -1,0 +1,210 @@
+"""The outbox, what is remembered of watching, and that all of it is committed together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from brainalign_monitor.errors import StoreError
+from brainalign_monitor.messages import Channel, Kind, Message, message_id
+from brainalign_monitor.store import Alarm, Finding, MessageState, Queued, Store
+from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.tree import BenchmarkTree
+from tests.boards import small_tree, snapshot_of
+from tests.contracts.conftest import Backend
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+BOARD = snapshot_of(small_tree(), [[0.5, 0.25, "X", 0.75, "", 0.125, 0.5]])
+BODY = snapshot_bytes(BOARD)
+
+
+def letter(occasion: str = "weekly 2026-W01", to: str = "reader@example.org", at: datetime = NOW) -> Message:
+    name = message_id(Channel.MAIL, Kind.DIGEST, to, occasion)
+    return Message(name, Channel.MAIL, Kind.DIGEST, to, f"About {occasion}", b"\x00\xff\r\n", at)
+
+
+def finding(snapshot: int, subject: str = "mean_rho", at: datetime = NOW) -> Finding:
+    return Finding(snapshot, "changed", subject, at, f"{subject} changed", {"delta": -0.25, "why": ["new"]})
+
+
+def _in_language(name: str | None) -> str | None:
+    return None if name is None else name.replace("vision", "language")
+
+
+# The outbox
+
+
+def test_a_message_is_queued_once(store: Store) -> None:
+    first, second = letter(), letter(to="other@example.org")
+    assert store.enqueue([first, second, first]) == (first, second)
+    assert store.enqueue([letter(at=NOW + HOUR)]) == ()
+    due = store.due_messages(NOW)
+    assert {queued.message.id for queued in due} == {first.id, second.id}
+    assert Queued(first, MessageState.PENDING, 0, NOW, None, "") in due
+    assert store.message_counts() == {
+        MessageState.PENDING: 2,
+        MessageState.SENT: 0,
+        MessageState.GIVEN_UP: 0,
+    }
+
+
+def test_messages_are_due_in_order_and_in_time(store: Store) -> None:
+    later, sooner = letter("b", at=NOW + MINUTE), letter("a")
+    store.enqueue([later, sooner])
+    assert [queued.message for queued in store.due_messages(NOW)] == [sooner]
+    assert [queued.message for queued in store.due_messages(NOW + HOUR)] == [sooner, later]
+    assert [queued.message for queued in store.due_messages(NOW + HOUR, limit=1)] == [sooner]
+
+
+def test_a_failed_message_is_tried_again_sent_and_never_again(store: Store) -> None:
+    message = letter()
+    store.enqueue([message])
+    store.mark_failed(message.id, NOW, "451 later", NOW + MINUTE)
+    assert store.due_messages(NOW) == ()
+    (queued,) = store.due_messages(NOW + MINUTE)
+    assert (queued.attempts, queued.last_error, queued.state) == (1, "451 later", MessageState.PENDING)
+    store.mark_sent(message.id, NOW + HOUR)
+    store.mark_failed(message.id, NOW, "too late to fail", NOW)
+    assert store.due_messages(NOW + DAY) == ()
+    (queued,) = store.messages(MessageState.SENT)
+    assert (queued.settled_at, queued.next_try_at, queued.attempts) == (NOW + HOUR, None, 1)
+    assert store.enqueue([message]) == (), "what was sent is not queued again"
+
+
+def test_a_message_that_is_given_up_stays_to_be_seen(store: Store) -> None:
+    message = letter()
+    store.enqueue([message])
+    store.mark_failed(message.id, NOW, "550 no such user", None)
+    assert store.due_messages(NOW + DAY) == ()
+    (queued,) = store.messages()
+    assert (queued.state, queued.settled_at, queued.last_error) == (
+        MessageState.GIVEN_UP,
+        NOW,
+        "550 no such user",
+    )
+    store.mark_sent(message.id, NOW)
+    assert store.message_counts()[MessageState.GIVEN_UP] == 1
+
+
+def test_a_next_try_of_a_clock_that_ran_ahead_is_due(store: Store) -> None:
+    message = letter()
+    store.enqueue([message])
+    store.mark_failed(message.id, NOW, "later", NOW + 365 * DAY)
+    assert [queued.message for queued in store.due_messages(NOW)] == [message]
+    assert store.due_messages(NOW, horizon=400 * DAY) == ()
+
+
+# What is remembered of watching
+
+
+def test_states_of_rules_are_those_of_the_domain(store: Store) -> None:
+    states = {
+        "benchmarks \x00 hardly agree": {"active": True, "streak": 2, "last": None},
+        "b": {"active": False},
+    }
+    store.put_alert_states("vision", states, NOW)
+    store.put_alert_states("language", {"b": {}}, NOW)
+    assert store.alert_states("vision") == states
+    store.put_alert_states("vision", {"b": {"active": True}}, NOW)
+    assert store.alert_states("vision") == {"b": {"active": True}}
+    store.put_alert_states("vision", {}, NOW)
+    assert store.alert_states("vision") == {}
+    assert store.alert_states("language") == {"b": {}}
+
+
+def test_findings_are_kept_once_and_read_by_period_and_domain(store: Store) -> None:
+    vision = store.add(BOARD, BODY, NOW).id
+    tree = BenchmarkTree(
+        tuple(
+            replace(node, type_id=_in_language(node.type_id), parent=_in_language(node.parent))
+            for node in small_tree().nodes
+        )
+    )
+    other = snapshot_of(tree, [[0.5] * 7], domain="language")
+    language = store.add(other, snapshot_bytes(other), NOW).id
+    found = (finding(vision), finding(vision, "models", NOW + HOUR), finding(language))
+    assert store.add_findings(found) == found
+    assert store.add_findings([finding(vision, at=NOW + DAY)]) == ()
+    assert store.findings("vision") == found[:2]
+    assert store.findings() == (found[0], found[2], found[1])
+    assert store.findings("vision", since=NOW + MINUTE) == (found[1],)
+    assert store.findings("vision", until=NOW + HOUR) == (found[0],)
+
+
+def test_an_alarm_is_put_in_place_of_what_was_known(store: Store) -> None:
+    assert store.alarm("pull vision") is None
+    alarm = Alarm("pull vision", 1, NOW, NOW, None, "no answer \ud800")
+    store.put_alarm(alarm)
+    store.put_alarm(Alarm("delivery", 3, NOW, NOW + HOUR, NOW + HOUR, "refused"))
+    assert store.alarm("pull vision") == alarm
+    again = Alarm("pull vision", 2, NOW, NOW + HOUR, NOW + HOUR, "no answer")
+    store.put_alarm(again)
+    assert [known.name for known in store.alarms()] == ["delivery", "pull vision"]
+    assert store.alarm("pull vision") == again
+    store.clear_alarm("pull vision")
+    assert store.alarm("pull vision") is None
+
+
+# All together or not at all
+
+
+def test_a_transaction_commits_all_of_it(backend: Backend) -> None:
+    url = backend.fresh()
+    with backend.open(url) as store, backend.open(url) as other:
+        with store.transaction() as inside:
+            number = inside.add(BOARD, BODY, NOW).id
+            assert inside.snapshot(number) == BOARD, "what was written is read"
+            assert inside.latest(BOARD.domain) == inside.info(number)
+            inside.put_alert_states("vision", {"rule": {"active": True}}, NOW)
+            inside.add_findings([finding(number)])
+            inside.enqueue([letter()])
+            inside.put_alarm(Alarm("pull", 1, NOW, NOW, None, ""))
+            with inside.transaction() as further:
+                further.enqueue([letter("b")])
+            assert inside.check() == []
+            assert (other.snapshots(), other.messages(), other.findings()) == ((), (), ())
+        assert other.snapshot(number) == BOARD
+        assert len(other.messages()) == 2
+        assert other.alert_states("vision") == {"rule": {"active": True}}
+        assert other.findings() == (finding(number),)
+        assert other.alarm("pull") is not None
+
+
+def broken_transaction(store: Store, snapshot_id: int | None = None) -> None:
+    with store.transaction() as inside:
+        number = inside.add(BOARD, BODY, NOW).id
+        inside.put_alert_states("vision", {"rule": {}}, NOW)
+        inside.enqueue([letter()])
+        inside.add_findings([finding(number if snapshot_id is None else snapshot_id)])
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("snapshot_id", "error"), [(None, ZeroDivisionError), (7, StoreError)])
+def test_a_transaction_that_fails_leaves_nothing(
+    store: Store, snapshot_id: int | None, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        broken_transaction(store, snapshot_id)
+    assert (store.snapshots(), store.pulls(), store.messages(), store.findings()) == ((), (), (), ())
+    assert store.alert_states("vision") == {}
+    with store.transaction() as inside:
+        inside.enqueue([letter()])
+    assert len(store.messages()) == 1
+
+
+def test_moments_have_a_zone(store: Store) -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001
+    for refused in (
+        lambda: store.enqueue([letter(at=naive)]),
+        lambda: store.due_messages(naive),
+        lambda: store.mark_sent("a", naive),
+        lambda: store.mark_failed("a", naive, "", None),
+        lambda: store.put_alert_states("vision", {}, naive),
+        lambda: store.add_findings([finding(1, at=naive)]),
+        lambda: store.put_alarm(Alarm("a", 1, naive, NOW, None, "")),
+    ):
+        with pytest.raises(StoreError, match="without a time zone"):
+            refused()
