@@ -2,7 +2,7 @@
 
 Exit codes: 0 success, with or without news; 1 an unexpected error; 2 wrong usage; 3 configuration; 4 the source
 could not be read; 5 its payload was refused; 6 store; 7 a file could not be written; 8 an input cannot be used; 9 a
-message could not be delivered.
+message could not be delivered; 10 another process is at work on the store.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ app = typer.Typer(
     help="Watch how far Brain-Score's benchmarks agree, and what an aggregate of them hides.",
     epilog=(
         "Exit codes: 0 success, with or without news; 2 wrong usage; 3 configuration; 4 source not readable; 5 payload "
-        "refused; 6 store; 7 output not writable; 8 unusable input; 9 message not delivered; 1 anything else."
+        "refused; 6 store; 7 output not writable; 8 unusable input; 9 message not delivered; 10 another process at "
+        "work; 1 anything else."
     ),
     add_completion=False,
     invoke_without_command=True,

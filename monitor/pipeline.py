@@ -186,7 +186,14 @@ def _record_failure(store: Store, failure: SourceError, source: str, domain: str
         if failure.body and isinstance(failure, PayloadError | BodyTooLargeError):
             kept = store.keep_refused(failure.body, reason=str(failure), source=source, at=at)
             failure.add_note(f"the body is {str(kept)!r}")
-        store.log_failure(at=at, source=source, domain=domain, refused=refused, message=str(failure))
+        store.log_failure(
+            at=at,
+            source=source,
+            domain=domain,
+            refused=refused,
+            message=str(failure),
+            error=type(failure).__name__,
+        )
     except StoreError as cause:
         raise StoreError(f"{cause}; meant to be noted was: {failure}") from failure
     log.info(

@@ -336,4 +336,4 @@ def test_every_exit_code_is_documented():
         )
         assert f" {kind.exit_code} " in line, kind
     epilog = brainalign("--help").out.split("Exit codes:")[1]
-    assert set(map(int, re.findall(r"\b(\d)\b", epilog))) == codes - {130}
+    assert set(map(int, re.findall(r"\b(\d+)\b", epilog))) == codes - {130}
