@@ -128,6 +128,13 @@ def fetch(
         str | None,
         typer.Argument(help="Address or file; the configured site if left out.", metavar="[URL|PATH]"),
     ] = None,
+    accept_shrunken: Annotated[
+        bool,
+        typer.Option(
+            "--accept-shrunken",
+            help="Store the board even if it lost more than a third of its models: you looked, and they are gone.",
+        ),
+    ] = False,
     home: Home = None,
     domain: Domain = None,
 ) -> None:
@@ -136,7 +143,7 @@ def fetch(
 
     settings = settings_from(home=home, domain=domain)
     with pipeline.open_home(settings) as store:
-        fetched = pipeline.fetch(settings, store, source, now, stage)
+        fetched = pipeline.fetch(settings, store, source, now, stage, accept_shrunken=accept_shrunken)
         console.fetched(fetched, store.info(fetched.stored.id))
 
 

@@ -7,9 +7,13 @@
     │   ├── ConfigError                     3   a setting is missing or wrong
     │   │   └── TemplateError               3   a template of one's own is broken
     │   ├── SourceError                     4   the leaderboard could not be read
-    │   │   ├── UnreachableError            4   no answer: refused, unknown host, time-out, deadline
+    │   │   ├── UnreachableError            4   no answer: refused, unknown host, time-out
+    │   │   │   └── DeadlineError           4   not all of it in the time that a pull may take
     │   │   ├── HttpStatusError             4   an answer other than 200
+    │   │   │   ├── RateLimitedError        4   429: asked too often
+    │   │   │   └── ServerError             4   5xx: the site fails
     │   │   ├── RedirectError               4   sent to another host
+    │   │   │   └── PrivateRedirectError    4   sent to an address of a private network
     │   │   ├── BodyTooLargeError           4   larger than the cap, packed or unpacked
     │   │   └── PayloadError                5   an answer that is not a leaderboard; refused whole
     │   │       ├── EmptyPayloadError       5   nothing in it
@@ -63,7 +67,11 @@ class SourceError(MonitorError):
 
 
 class UnreachableError(SourceError):
-    """No answer within the deadline."""
+    """No answer, or one that stopped coming."""
+
+
+class DeadlineError(UnreachableError):
+    """Not the whole answer within the deadline of a pull, however slowly it still comes."""
 
 
 class HttpStatusError(SourceError):
@@ -84,8 +92,20 @@ class HttpStatusError(SourceError):
         self.retry_after = retry_after
 
 
+class RateLimitedError(HttpStatusError):
+    """The server says that it was asked too often."""
+
+
+class ServerError(HttpStatusError):
+    """The server says that it fails."""
+
+
 class RedirectError(SourceError):
     """The server pointed to another host."""
+
+
+class PrivateRedirectError(RedirectError):
+    """The server pointed into a private network, where its answer could be anybody's."""
 
 
 class BodyTooLargeError(SourceError):

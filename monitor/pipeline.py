@@ -15,7 +15,7 @@ import structlog
 from brainalign_plugin import __version__
 
 from .config import changed_settings
-from .errors import BodyTooLargeError, PayloadError, SourceError, StoreError
+from .errors import PayloadError, SourceError, StoreError
 from .progress import Stage, silent
 from .sources import check_not_shrunken, payload_url, pull, pull_file, shown_source
 
@@ -109,7 +109,13 @@ def list_snapshots(settings: Settings, domain: str | None) -> tuple[SnapshotInfo
 
 
 def fetch(
-    settings: Settings, store: Store, source: str | None, clock: Clock, stage: Stage = silent
+    settings: Settings,
+    store: Store,
+    source: str | None,
+    clock: Clock,
+    stage: Stage = silent,
+    *,
+    accept_shrunken: bool = False,
 ) -> Fetched:
     """Pull one snapshot and store it in one transaction.
 
@@ -120,6 +126,8 @@ def fetch(
     ----------
     source : str or None
         Address or file; None is the configured site.
+    accept_shrunken : bool
+        Store a board even if it lost more than a third of its models: somebody looked, and they are gone.
 
     Raises
     ------
@@ -145,7 +153,8 @@ def fetch(
                 attempts=settings.attempts,
                 max_bytes=settings.max_body_bytes,
             )
-        check_not_shrunken(pulled, _models_before(store, pulled.snapshot, live))
+        if not accept_shrunken:
+            check_not_shrunken(pulled, _models_before(store, pulled.snapshot, live))
     except SourceError as failure:
         _record_failure(store, failure, name, settings.domain, started)
         raise
@@ -182,8 +191,7 @@ def _record_failure(store: Store, failure: SourceError, source: str, domain: str
     refused = isinstance(failure, PayloadError)
     kept = None
     try:
-        # What a server says of an error, and half of a body, tell nothing that the message does not.
-        if failure.body and isinstance(failure, PayloadError | BodyTooLargeError):
+        if failure.body:
             kept = store.keep_refused(failure.body, reason=str(failure), source=source, at=at)
             failure.add_note(f"the body is {str(kept)!r}")
         store.log_failure(

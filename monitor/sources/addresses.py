@@ -8,7 +8,7 @@ import httpx
 
 from brainalign_plugin.errors import InputError
 
-from ..errors import RedirectError
+from ..errors import PrivateRedirectError, RedirectError
 from .document import shown
 
 _PORTS = {"http": 80, "https": 443}
@@ -68,8 +68,9 @@ def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
 
     Raises
     ------
-    RedirectError
+    RedirectError, PrivateRedirectError
     """
+    kind = RedirectError
     try:
         target = url.join(location).copy_with(userinfo=b"", fragment=None)
     except (httpx.InvalidURL, UnicodeError) as cause:
@@ -78,14 +79,16 @@ def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
     if target.scheme not in _PORTS:
         problem = "what is not on the web,"
     elif target.host != url.host:
-        problem = "the private address" if _is_private(target.host) else "another host,"
+        private = _is_private(target.host)
+        kind = PrivateRedirectError if private else RedirectError
+        problem = "the private address" if private else "another host,"
     elif url.scheme == "https" and target.scheme == "http":
         problem = "an address without https,"
     elif _port(target) != _port(url) and (_port(url), _port(target), target.scheme) != (80, 443, "https"):
         problem = "another port,"
     else:
         return target
-    raise RedirectError(
+    raise kind(
         f"{name} redirects to {problem} {shown_url(target)}; not followed: if that is right, give this address "
         "as source"
     )

@@ -22,9 +22,12 @@ from brainalign_plugin.errors import InputError
 
 from ..errors import (
     BodyTooLargeError,
+    DeadlineError,
     HttpStatusError,
     NotJsonError,
+    RateLimitedError,
     RedirectError,
+    ServerError,
     SourceError,
     TruncatedPayloadError,
     UnreachableError,
@@ -139,9 +142,10 @@ def fetch_body(
 
     Raises
     ------
-    UnreachableError
+    UnreachableError, DeadlineError
         No answer, or not all of it before the deadline.
-    HttpStatusError, RedirectError, BodyTooLargeError, TruncatedPayloadError, NotJsonError
+    HttpStatusError, RateLimitedError, ServerError, RedirectError, PrivateRedirectError
+    BodyTooLargeError, TruncatedPayloadError, NotJsonError
     InputError
         If the address is not one of http or https with a host.
     """
@@ -215,7 +219,7 @@ def _pause(error: Exception, backoff: float, remaining: float) -> bool | float:
         if error.status != HTTPStatus.TOO_MANY_REQUESTS and error.status < 500:
             return False
         asked = error.retry_after
-    elif not isinstance(error, UnreachableError | TruncatedPayloadError):
+    elif isinstance(error, DeadlineError) or not isinstance(error, UnreachableError | TruncatedPayloadError):
         return False
     wait = max(backoff, asked or 0.0)
     if wait >= remaining:
@@ -281,7 +285,12 @@ def _status_error(errand: _Errand, response: httpx.Response, which: str, now: da
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         next_step = "the site refuses this client: see what access it grants"
     message = f"{errand.name} answered {status} ({phrase}) at {which}; {next_step}"
-    return HttpStatusError(message, status, _beginning(errand, response), asked)
+    kind: type[HttpStatusError] = HttpStatusError
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        kind = RateLimitedError
+    elif status >= 500:
+        kind = ServerError
+    return kind(message, status, _beginning(errand, response), asked)
 
 
 def _beginning(errand: _Errand, response: httpx.Response) -> bytes:
@@ -329,8 +338,8 @@ def _too_large(errand: _Errand, received: bytes) -> BodyTooLargeError:
     return BodyTooLargeError(message, received)
 
 
-def _too_late(errand: _Errand, received: bytes) -> UnreachableError:
-    return UnreachableError(
+def _too_late(errand: _Errand, received: bytes) -> DeadlineError:
+    return DeadlineError(
         f"{errand.name} did not finish within {errand.limits.deadline:g} s, {len(received)} bytes had come; "
         "try again later, or raise the deadline",
         received,

@@ -172,8 +172,8 @@ def check_not_shrunken(pull: Pull, previous_ids: frozenset[int] | None) -> None:
         some = ", ".join(map(str, sorted(lost)[:5])) + (", …" if len(lost) > 5 else "")
         raise ShrunkenBoardError(
             f"{pull.snapshot.source} lost {len(lost)} of the {len(previous_ids)} models of the last good "
-            f"board, more than a third (ids {some}); nothing was stored: look at the body that was kept, "
-            "and try again later",
+            f"board, more than a third (ids {some}); nothing was stored: look at the body that was kept and try again "
+            "later, or store it with `brainalign fetch --accept-shrunken` if they are gone for good",
             pull.body,
         )
 

@@ -110,7 +110,23 @@ def test_an_error_status(stored, status):
         ended = brainalign("run", home=stored, base_url=site.url, attempts=1)
     assert ended.code == 4
     assert f"answered {status}" in ended.problem
-    assert not (stored / "refused").exists(), "an error page is no payload"
+    (kept,) = (stored / "refused").glob("*.body.gz")
+    assert gzip.decompress(kept.read_bytes()) == b"<h1>no</h1>"
+
+
+def test_a_board_that_really_lost_its_models_can_be_accepted(stored):
+    body = body_of(document(2))
+    with local_site(body) as site:
+        ended = brainalign("fetch", home=stored, base_url=site.url)
+        assert ended.code == 5
+        assert "`brainalign fetch --accept-shrunken`" in ended.problem
+        brainalign("fetch", "--accept-shrunken", home=stored, base_url=site.url).succeeded()
+        later = document(2)
+        later["datetime_range"]["max"] = "2024-02-01T00:00:00+00:00"
+        site.serve(body_of(later))
+        brainalign("fetch", home=stored, base_url=site.url).succeeded()
+    listed = brainalign("snapshots", "list", "--json", home=stored).succeeded().json
+    assert sorted(info["models"] for info in listed) == [2, 2, 4]
 
 
 def test_a_redirect_to_another_host_is_not_followed(stored):

@@ -19,12 +19,16 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.errors import (
     BodyTooLargeError,
+    DeadlineError,
     EmptyPayloadError,
     HttpStatusError,
     NotJsonError,
     PayloadError,
     PayloadShapeError,
+    PrivateRedirectError,
+    RateLimitedError,
     RedirectError,
+    ServerError,
     SourceError,
     TruncatedPayloadError,
     UnreachableError,
@@ -212,7 +216,7 @@ def test_other_answers_end_it_at_once(server, status):
 
 def test_server_errors_are_tried_again_until_the_last_attempt(server):
     server.answers = [reply(500, b"one"), reply(502, b"two"), reply(503, b"three")]
-    error = failing(server, HttpStatusError, match=r"answered 503 \(Service Unavailable\) at try 3 of 3")
+    error = failing(server, ServerError, match=r"answered 503 \(Service Unavailable\) at try 3 of 3")
     assert len(server.requests) == 3
     assert (error.status, error.body) == (503, b"three")
 
@@ -268,7 +272,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(headers, seconds):
 def test_a_wait_past_the_deadline_is_not_begun(server, headers):
     server.answers = [reply(429, headers=headers)]
     start = time.monotonic()
-    error = failing(server, HttpStatusError, match=r"answered 429 \(Too Many Requests\) .* as it asks")
+    error = failing(server, RateLimitedError, match=r"answered 429 \(Too Many Requests\) .* as it asks")
     assert time.monotonic() - start < QUICK.timeout
     assert len(server.requests) == 1
     assert error.retry_after >= 3600
@@ -303,7 +307,7 @@ def test_pauses_that_would_pass_the_deadline_are_not_begun(server):
         timeout=1.0, deadline=2.0, attempts=9, wait_initial=0.7, wait_max=60, wait_jitter=0.2
     )
     start = time.monotonic()
-    failing(server, HttpStatusError, limits)
+    failing(server, ServerError, limits)
     assert time.monotonic() - start < 2.0
     assert len(server.requests) == 2
 
@@ -377,7 +381,7 @@ def test_a_port_that_speaks_no_tls_is_unreachable(server):
 def test_a_slow_drip_is_cut_at_the_deadline(server, start, drop):
     server.answers = [dripping(start, drop)]
     error_page = b" 503 " in start
-    error = failing(server, HttpStatusError if error_page else UnreachableError, SHORT)
+    error = failing(server, ServerError if error_page else DeadlineError, SHORT)
     if not error_page:  # which is waited for no longer than for any other piece, and then asked again
         assert "did not finish within 0.3 s" in str(error)
         assert len(server.requests) <= 1
@@ -386,7 +390,7 @@ def test_a_slow_drip_is_cut_at_the_deadline(server, start, drop):
 def test_what_a_slow_drip_brought_is_kept(server):
     server.answers = [dripping(reply(headers={"Content-Length": "100000"}), b'{"a":')]
     limits = replace(SHORT, deadline=0.6)
-    assert failing(server, UnreachableError, limits, match="bytes had come").body.startswith(b'{"a":{"a":')
+    assert failing(server, DeadlineError, limits, match="bytes had come").body.startswith(b'{"a":{"a":')
 
 
 def test_a_stall_in_the_body_is_tried_again(server):
@@ -544,7 +548,8 @@ def test_a_redirect_on_the_same_host_is_followed(server, status):
 )
 def test_a_redirect_elsewhere_is_not_followed(server, location, match):
     server.answers = [redirect(location)]
-    error = failing(server, RedirectError, match=f"redirects to .*{match}")
+    kind = PrivateRedirectError if "private" in match else RedirectError
+    error = failing(server, kind, match=f"redirects to .*{match}")
     assert "geheim" not in str(error)
     assert len(server.requests) == 1
 
