@@ -32,6 +32,8 @@ from .config_sections import (
     Comment,
     DomainName,
     Health,
+    Operator,
+    ScheduleSettings,
     Seconds,
     StoreAddress,
     WebAddress,
@@ -91,6 +93,8 @@ class Settings(BaseSettings):
         Largest share of missing scores with which a benchmark is kept.
     min_overlap : int
         Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+    schedule : ScheduleSettings
+    operator : Operator
     health : Health
     """
 
@@ -114,6 +118,8 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000
     max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     min_overlap: Annotated[int, Field(ge=2)] = 20
+    schedule: ScheduleSettings = ScheduleSettings()
+    operator: Operator = Operator()
     health: Health = Health()
 
     @property

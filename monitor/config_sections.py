@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from .slots import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zone
+
 
 def masked_address(text: str) -> str:
     """An address as it may be shown: without its password, and with the values of its query masked."""
@@ -105,3 +107,76 @@ class Health(Section):
     heartbeat_url: SecretWebAddress | None = None
     late_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
     stale_after_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+
+
+NEVER = "never"
+
+
+def _zone(name: str) -> str:
+    read_zone(name)
+    return name
+
+
+def _due(text: str) -> str:
+    parse_schedule(text)
+    return text
+
+
+def _due_or_never(text: str) -> str:
+    return text if text == NEVER else _due(text)
+
+
+def _catch_up(text: str) -> str:
+    parse_catch_up(text)
+    return text
+
+
+class ScheduleSettings(Section):
+    """When ``brainalign serve`` does what.
+
+    Attributes
+    ----------
+    timezone : str
+        Of the cron lines.
+    pull : str
+        A cron line, or an interval such as ``every 6h``.
+    weekly, monthly : str
+        The same, for the digests; or ``never``.
+    catch_up : str
+        What is done about missed times: ``skip``, ``latest`` or ``all(max 10)``.
+    grace_seconds : float
+        What is done later than this was missed.
+    jitter_seconds : float
+        Every time is put off by a random part of this, so that not all monitors ask the site at once.
+    """
+
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    pull: Annotated[str, AfterValidator(_due)] = "every 6h"
+    weekly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 * * mon"
+    monthly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 1 * *"
+    catch_up: Annotated[str, AfterValidator(_catch_up)] = "latest"
+    grace_seconds: Annotated[float, Field(ge=1, le=86400 * 7, allow_inf_nan=False)] = 3600.0
+    jitter_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """When each job is due, by its name."""
+        given = {"pull": self.pull, "weekly": self.weekly, "monthly": self.monthly}
+        return {job: parse_schedule(text, self.timezone) for job, text in given.items() if text != NEVER}
+
+    @property
+    def catching_up(self) -> CatchUp:
+        """What is done about missed slots."""
+        return parse_catch_up(self.catch_up)
+
+
+class Operator(Section):
+    """When whoever runs the monitor is told of failures.
+
+    Attributes
+    ----------
+    after_failures : int
+        Told once when something failed so often in a row, and once when it works again.
+    """
+
+    after_failures: Annotated[int, Field(ge=1, le=1000)] = 3

@@ -148,6 +148,7 @@ class RunState(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     LOST = "lost"
+    MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class RunRecord:
     slot : datetime
         The moment for which it was due (UTC).
     state : RunState
-        ``lost``: who did it ended before it was done.
+        ``lost``: who did it ended before it was done; ``missed``: nobody was there to do it.
     attempt : int
         How often it was begun, from 1.
     host : str

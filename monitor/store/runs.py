@@ -149,6 +149,32 @@ class Runs:
             connection.execute(sa.update(_t).where(claimed).values(lost))
             return found
 
+    def miss_slot(self, job: str, slot: datetime, at: datetime, host: str, pid: int, message: str) -> bool:
+        """Note that a slot was missed and will not be done.
+
+        Returns
+        -------
+        bool
+            False if there was something to be said of it before.
+        """
+        check_zone("slot", slot)
+        check_zone("at", at)
+        row = {
+            "job": job,
+            "slot": slot,
+            "state": RunState.MISSED.value,
+            "attempt": 0,
+            "host": host,
+            "pid": pid,
+            "started_at": at,
+            "ended_at": at,
+            "message": message,
+        }
+        dialect = sqlite if self._database.is_sqlite else postgresql
+        with self._database.writing() as connection:
+            insert = dialect.insert(_t).values(row).on_conflict_do_nothing().returning(_t.c.id)
+            return connection.execute(insert).scalar() is not None
+
     def runs(self, job: str | None = None, limit: int = 100) -> tuple[RunRecord, ...]:
         """Return the last runs, the newest slot first; of one job if it is named."""
         with self._database.reading() as connection:

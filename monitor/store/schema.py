@@ -221,7 +221,7 @@ run = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("message", AnyText, nullable=False, default=""),
     sa.UniqueConstraint("job", "slot"),
-    sa.CheckConstraint("state IN ('claimed', 'finished', 'failed', 'lost')", name="state"),
+    sa.CheckConstraint("state IN ('claimed', 'finished', 'failed', 'lost', 'missed')", name="state"),
     sqlite_autoincrement=True,
 )
 
@@ -249,7 +249,6 @@ alert_state = sa.Table(
     "alert_state",
     metadata,
     sa.Column("domain", AnyText, primary_key=True),
-    sa.Column("rule", AnyText, primary_key=True),
     sa.Column("updated_at", Moment, nullable=False),
     # JSON, as the rules left it.
     sa.Column("state", AnyText, nullable=False),

@@ -22,25 +22,21 @@ class Watched:
 
     _database: AnyDatabase
 
-    def alert_states(self, domain: str) -> dict[str, Any]:
-        """The state in which each alert rule was left, by its name."""
+    def alert_state(self, domain: str) -> dict[str, Any] | None:
+        """Where the alert rules of a domain stood when they were last followed; None if they never were."""
         t = schema.alert_state
-        query = sa.select(t.c.rule, t.c.state).where(t.c.domain == domain).order_by(t.c.rule)
         with self._database.reading() as connection:
-            return {row.rule: json.loads(row.state) for row in connection.execute(query)}
+            found = connection.execute(sa.select(t.c.state).where(t.c.domain == domain)).scalar()
+        return None if found is None else dict(json.loads(found))
 
-    def put_alert_states(self, domain: str, states: Mapping[str, Any], at: datetime) -> None:
-        """Remember the state of every rule, as JSON can hold it; a rule without one is forgotten."""
+    def put_alert_state(self, domain: str, state: Mapping[str, Any], at: datetime) -> None:
+        """Remember where the alert rules of a domain stand, as JSON can hold it."""
         check_zone("at", at)
         t = schema.alert_state
-        rows = [
-            {"domain": domain, "rule": rule, "updated_at": at, "state": json.dumps(state, allow_nan=False)}
-            for rule, state in states.items()
-        ]
+        row = {"domain": domain, "updated_at": at, "state": json.dumps(state, allow_nan=False)}
         with self._database.writing() as connection:
             connection.execute(sa.delete(t).where(t.c.domain == domain))
-            if rows:
-                connection.execute(sa.insert(t), rows)
+            connection.execute(sa.insert(t).values(row))
 
     def add_findings(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Keep findings.

@@ -100,19 +100,15 @@ def test_a_next_try_of_a_clock_that_ran_ahead_is_due(store: Store) -> None:
 # What is remembered of watching
 
 
-def test_states_of_rules_are_those_of_the_domain(store: Store) -> None:
-    states = {
-        "benchmarks \x00 hardly agree": {"active": True, "streak": 2, "last": None},
-        "b": {"active": False},
-    }
-    store.put_alert_states("vision", states, NOW)
-    store.put_alert_states("language", {"b": {}}, NOW)
-    assert store.alert_states("vision") == states
-    store.put_alert_states("vision", {"b": {"active": True}}, NOW)
-    assert store.alert_states("vision") == {"b": {"active": True}}
-    store.put_alert_states("vision", {}, NOW)
-    assert store.alert_states("vision") == {}
-    assert store.alert_states("language") == {"b": {}}
+def test_where_the_rules_stand_is_kept_for_each_domain(store: Store) -> None:
+    assert store.alert_state("vision") is None
+    state = {"rules": {"hardly \x00 agree": {"active": True, "streak": 2, "last": None}}}
+    store.put_alert_state("vision", state, NOW)
+    store.put_alert_state("language", {}, NOW)
+    assert store.alert_state("vision") == state
+    store.put_alert_state("vision", {"rules": {}}, NOW)
+    assert store.alert_state("vision") == {"rules": {}}
+    assert store.alert_state("language") == {}
 
 
 def test_findings_are_kept_once_and_read_by_period_and_domain(store: Store) -> None:
@@ -158,7 +154,7 @@ def test_a_transaction_commits_all_of_it(backend: Backend) -> None:
             number = inside.add(BOARD, BODY, NOW).id
             assert inside.snapshot(number) == BOARD, "what was written is read"
             assert inside.latest(BOARD.domain) == inside.info(number)
-            inside.put_alert_states("vision", {"rule": {"active": True}}, NOW)
+            inside.put_alert_state("vision", {"schema": 1}, NOW)
             inside.add_findings([finding(number)])
             inside.enqueue([letter()])
             inside.put_alarm(Alarm("pull", 1, NOW, NOW, None, ""))
@@ -168,7 +164,7 @@ def test_a_transaction_commits_all_of_it(backend: Backend) -> None:
             assert (other.snapshots(), other.messages(), other.findings()) == ((), (), ())
         assert other.snapshot(number) == BOARD
         assert len(other.messages()) == 2
-        assert other.alert_states("vision") == {"rule": {"active": True}}
+        assert other.alert_state("vision") == {"schema": 1}
         assert other.findings() == (finding(number),)
         assert other.alarm("pull") is not None
 
@@ -176,7 +172,7 @@ def test_a_transaction_commits_all_of_it(backend: Backend) -> None:
 def broken_transaction(store: Store, snapshot_id: int | None = None) -> None:
     with store.transaction() as inside:
         number = inside.add(BOARD, BODY, NOW).id
-        inside.put_alert_states("vision", {"rule": {}}, NOW)
+        inside.put_alert_state("vision", {"schema": 1}, NOW)
         inside.enqueue([letter()])
         inside.add_findings([finding(number if snapshot_id is None else snapshot_id)])
         raise ZeroDivisionError
@@ -189,7 +185,7 @@ def test_a_transaction_that_fails_leaves_nothing(
     with pytest.raises(error):
         broken_transaction(store, snapshot_id)
     assert (store.snapshots(), store.pulls(), store.messages(), store.findings()) == ((), (), (), ())
-    assert store.alert_states("vision") == {}
+    assert store.alert_state("vision") is None
     with store.transaction() as inside:
         inside.enqueue([letter()])
     assert len(store.messages()) == 1
@@ -202,7 +198,7 @@ def test_moments_have_a_zone(store: Store) -> None:
         lambda: store.due_messages(naive),
         lambda: store.mark_sent("a", naive),
         lambda: store.mark_failed("a", naive, "", None),
-        lambda: store.put_alert_states("vision", {}, naive),
+        lambda: store.put_alert_state("vision", {}, naive),
         lambda: store.add_findings([finding(1, at=naive)]),
         lambda: store.put_alarm(Alarm("a", 1, naive, NOW, None, "")),
     ):

@@ -106,6 +106,17 @@ def test_who_was_taken_for_dead_cannot_commit(store: Store) -> None:
     assert store.slots("pull", SLOT, SLOT)[0].state is RunState.CLAIMED
 
 
+def test_a_missed_slot_is_noted_once_and_never_done(store: Store) -> None:
+    assert store.miss_slot("pull", SLOT, NOW, "here", 42, "3 slots were missed")
+    assert not store.miss_slot("pull", SLOT, NOW, "here", 42, "again")
+    (kept,) = store.runs("pull")
+    assert (kept.state, kept.attempt, kept.message) == (RunState.MISSED, 0, "3 slots were missed")
+    assert store.claim_slot("pull", SLOT, NOW, "here", 42) is None
+    assert store.last_slot("pull", NOW) == SLOT
+    claim(store, SLOT + HOUR)
+    assert not store.miss_slot("pull", SLOT + HOUR, NOW, "here", 42, "not missed at all")
+
+
 def test_the_last_slot_is_not_one_of_a_clock_that_ran_ahead(store: Store) -> None:
     assert store.last_slot("pull", NOW) is None
     for slot in (SLOT, SLOT - HOUR, SLOT + timedelta(days=365)):

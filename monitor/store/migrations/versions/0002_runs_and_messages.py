@@ -34,7 +34,9 @@ def _runs_and_messages() -> None:
         sa.Column("message", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_run"),
         sa.UniqueConstraint("job", "slot", name="uq_run_job_slot"),
-        sa.CheckConstraint("state IN ('claimed', 'finished', 'failed', 'lost')", name=op.f("ck_run_state")),
+        sa.CheckConstraint(
+            "state IN ('claimed', 'finished', 'failed', 'lost', 'missed')", name=op.f("ck_run_state")
+        ),
         sqlite_autoincrement=True,
     )
     op.create_table(
@@ -61,10 +63,9 @@ def _alerts_and_alarms() -> None:
     op.create_table(
         "alert_state",
         sa.Column("domain", sa.Text, nullable=False),
-        sa.Column("rule", sa.Text, nullable=False),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("domain", "rule", name="pk_alert_state"),
+        sa.PrimaryKeyConstraint("domain", name="pk_alert_state"),
     )
     op.create_table(
         "finding",
