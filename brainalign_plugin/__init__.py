@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from .aggregation import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
     from .analysis import Analysis, analyse, analysis_json
     from .board import Board, Model
+    from .candidate import Cell, read_scores
     from .cleaning import Cleaning, clean
+    from .model_placement import ModelPlacement, model_placement_json, place_model
     from .official import CellState, OfficialBoard
+    from .placement import Placement, place, placement_json
     from .reference_file import find_reference, read_reference, write_reference
     from .references import Reference, freeze
     from .snapshot import Snapshot
@@ -34,10 +37,18 @@ _HOME = {
     "analysis_json": "analysis",
     "Board": "board",
     "Model": "board",
+    "Cell": "candidate",
+    "read_scores": "candidate",
     "Cleaning": "cleaning",
     "clean": "cleaning",
+    "ModelPlacement": "model_placement",
+    "model_placement_json": "model_placement",
+    "place_model": "model_placement",
     "CellState": "official",
     "OfficialBoard": "official",
+    "Placement": "placement",
+    "place": "placement",
+    "placement_json": "placement",
     "Reference": "references",
     "Snapshot": "snapshot",
     "find_reference": "reference_file",
@@ -56,10 +67,13 @@ __all__ = [
     "Benchmark",
     "BenchmarkTree",
     "Board",
+    "Cell",
     "CellState",
     "Cleaning",
     "Model",
+    "ModelPlacement",
     "OfficialBoard",
+    "Placement",
     "Ranking",
     "Reference",
     "Scheme",
@@ -71,8 +85,13 @@ __all__ = [
     "find_reference",
     "freeze",
     "get_scheme",
+    "model_placement_json",
+    "place",
+    "place_model",
+    "placement_json",
     "rank_models",
     "read_reference",
+    "read_scores",
     "read_snapshot",
     "register",
     "scheme_names",

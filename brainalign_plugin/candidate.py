@@ -26,6 +26,7 @@ HIGHEST_SCORE = 2.0
 _FAILED = frozenset({"x", "failed", "nan"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHOWN = 80
+_LARGEST = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,23 @@ def read_scores(path: Path | str) -> dict[str, Cell]:
     """
     name = repr(str(path))
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else cause
         raise CandidateError(f"cannot read the scores file {name}: {reason}") from cause
+    if len(data) > _LARGEST:
+        raise CandidateError(
+            f"the scores file {name} is larger than {_LARGEST // 1_000_000} MB; give one line a benchmark"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as cause:
         raise CandidateError(
             f"the scores file {name} is not UTF-8 ({cause.reason}); save it as UTF-8"
         ) from cause
+    if "\0" in text:
+        raise CandidateError(f"the scores file {name} holds NUL bytes; save it as UTF-8 text")
     rows = _json_rows(text, name) if str(path).lower().endswith(".json") else _csv_rows(text, name)
     return _cells(rows, name)
 
@@ -112,8 +120,8 @@ def _csv_rows(text: str, name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
                 continue
             if len(row) != len(header):
                 raise CandidateError(
-                    f"line {reader.line_num} of {name} has {len(row)} fields and the header {len(header)}; quote "
-                    "fields that hold commas"
+                    f"line {reader.line_num} of {name} has {len(row)} fields and the header {len(header)}; write "
+                    "decimals with a point, and quote fields that hold commas"
                 )
             rows.append((f"line {reader.line_num} of {name}", dict(zip(header, row, strict=True))))
     except csv.Error as cause:
@@ -122,6 +130,8 @@ def _csv_rows(text: str, name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
 
 
 def _check_columns(header: list[str], name: str) -> None:
+    if len(header) == 1 and re.search("[;\t]", header[0]):
+        raise CandidateError(f"the columns of {name} are not separated by commas; save it as CSV with commas")
     for column in header:
         if column not in COLUMNS or header.count(column) > 1:
             problem = "occurs twice" if column in COLUMNS else "is not known"
@@ -219,6 +229,8 @@ def _number(given: Any, what: str, where: str) -> float:
         given = float(given.strip())
     if isinstance(given, bool) or not isinstance(given, int | float) or abs(given) > 1e9:
         allowed = "a number, X for FAILED, or empty for NEVER" if what == "score" else "a number, or empty"
+        if isinstance(given, str) and given.strip().endswith("%"):
+            allowed = "a share: divide percentages by 100"
         raise CandidateError(f"{where} has the {what} {str(given)[:_SHOWN]!r}; give {allowed}")
     return float(given)
 

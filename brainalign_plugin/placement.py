@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from .scales import rounded
 MIN_CONSTITUENTS = 0.5
 RESAMPLES = 1000
 LEVEL = 0.95
+_LOOKED_UP = 50
 NEVER = Cell(math.nan, state=CellState.NEVER)
 
 
@@ -172,6 +174,21 @@ def place(
     InputError
         If a parameter is out of range.
     """
+    check_parameters(min_constituents, resamples, level)
+    # Before anything is fitted: this is what goes wrong most often.
+    check_enough(reference, cells, min_constituents)
+    frozen = freeze_scheme(reference, scheme, leave_out)
+    return place_frozen(frozen, reference, cells, leave_out, (resamples, seed, level))
+
+
+def check_parameters(min_constituents: float, resamples: int, level: float) -> None:
+    """Check the parameters of `place`.
+
+    Raises
+    ------
+    InputError
+        If one is out of range.
+    """
     if not 0 <= min_constituents <= 1:
         raise InputError(
             f"the smallest share of constituents is {min_constituents}; give a number from 0 to 1"
@@ -182,13 +199,25 @@ def place(
         )
     if resamples < 0:
         raise InputError(f"{resamples} resamples were asked for; give 0 for none, or a positive number")
-    # Before anything is fitted: this is what goes wrong most often.
-    leaves = constituents(reference)
-    check_enough(reference, cells, min_constituents)
-    frozen = freeze_scheme(reference, scheme, leave_out)
-    own = [cells.get(leaf, NEVER) for leaf in leaves]
-    states: StateArray = np.array([cell.state for cell in own], dtype=np.int8)
-    scores = np.clip(np.array([cell.score for cell in own], dtype=np.float64), 0.0, 1.0)
+
+
+def place_frozen(
+    frozen: FrozenScheme,
+    reference: Reference,
+    cells: Mapping[str, Cell],
+    leave_out: int | None,
+    resampling: tuple[int, int, float],
+) -> Placement:
+    """Place one model under a scheme that is frozen already; ``resampling`` holds resamples, seed and level.
+
+    Raises
+    ------
+    CandidateError
+        If the scheme finds nothing to aggregate.
+    """
+    leaves = frozen.board.leaves
+    own, scores, states = candidate_row(leaves, cells)
+    known = set(leaves)
     scaled = frozen.scale(frozen.resolved(scores, states))
     once = np.ones((1, len(leaves)))
     statistic = float(frozen.statistics(scaled[None, :], once)[0])
@@ -196,7 +225,7 @@ def place(
         raise CandidateError(
             f"{frozen.scheme.name} has nothing to aggregate under {frozen.convention!r}; give scores on others"
         )
-    shares, ranks = _standing(np.array([statistic]), frozen.population(once))
+    shares, ranks = standing(np.array([statistic]), frozen.population(once))
     return Placement(
         scheme=frozen.scheme.name,
         convention=frozen.convention,
@@ -204,15 +233,24 @@ def place(
         share=float(shares[0]),
         rank=int(ranks[0]),
         population=len(frozen.board.models),
-        uncertainty=_uncertainty(frozen, own, scores, states, (resamples, seed, level)),
+        uncertainty=_uncertainty(frozen, own, scores, states, resampling),
         components=tuple(
             Component(leaf, cell, None if math.isnan(value) else value)
             for leaf, cell, value in zip(leaves, own, scaled.tolist(), strict=True)
         ),
         reference=reference,
         left_out=leave_out,
-        unused=tuple(name for name in cells if name not in set(leaves)),
+        unused=tuple(name for name in cells if name not in known),
     )
+
+
+def candidate_row(
+    leaves: Sequence[str], cells: Mapping[str, Cell]
+) -> tuple[list[Cell], FloatArray, StateArray]:
+    """A model's cells, its scores capped to [0, 1] and their states, in the order of the leaves."""
+    own = [cells.get(leaf, NEVER) for leaf in leaves]
+    scores = np.clip(np.array([cell.score for cell in own], dtype=np.float64), 0.0, 1.0)
+    return own, scores, np.array([cell.state for cell in own], dtype=np.int8)
 
 
 def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituents: float) -> None:
@@ -228,13 +266,26 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
     if scored and len(scored) >= min_constituents * len(leaves):
         return
     missing = [leaf for leaf in leaves if leaf not in scored]
-    unused = [name for name in cells if name not in leaves]
-    near = {name: difflib.get_close_matches(name, missing, n=1, cutoff=0.8) for name in unused[:50]}
-    meant = next((f"; did {name[:80]!r} mean {found[0]!r}?" for name, found in near.items() if found), "")
+    near = nearest_names([name for name in cells if name not in leaves], missing)
+    meant = next((f"; did {name[:80]!r} mean {found!r}?" for name, found in near.items() if found), "")
     raise CandidateError(
         f"{len(scored)} of the {len(leaves)} benchmarks of the reference {reference.name!r} have a score, fewer than "
         f"the share of {min_constituents:g} that is asked for; missing are {_some(missing)}{meant}"
     )
+
+
+def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
+    """For each unknown name of a benchmark the known one that was probably meant; None if none is near.
+
+    Case and a version at the end (``_v2``) do not count. Looked up for the first 50 only, because it takes long.
+    """
+    by_lower = {name.lower(): name for name in known}
+    found: dict[str, str | None] = {}
+    for number, name in enumerate(unknown):
+        plain = re.sub(r"_v\d+$", "", name[:200].lower())
+        near = difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.8) if number < _LOOKED_UP else []
+        found[name] = by_lower[near[0]] if near else None
+    return found
 
 
 def _some(names: Sequence[str]) -> str:
@@ -242,8 +293,18 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:3]))}{more}"
 
 
-def _standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Share and rank of one model among a population in each resample: (size,) and (size, n) to (size,) each."""
+def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Share and rank of one model among a population in each resample.
+
+    Parameters
+    ----------
+    own : ndarray, shape (size,)
+    population : ndarray, shape (size, n) or (1, n)
+
+    Returns
+    -------
+    shares, ranks : ndarray, shape (size,)
+    """
     mine = np.nan_to_num(rounded(own), nan=-np.inf)[:, None]
     theirs = np.nan_to_num(rounded(population), nan=-np.inf)
     below, equal = (theirs < mine).sum(axis=1), (theirs == mine).sum(axis=1)
@@ -275,7 +336,7 @@ def _uncertainty(
         if noise.any():
             moved = np.clip(scores + noise * rng.standard_normal(counts.shape), 0.0, 1.0)
         scaled = frozen.scale(frozen.resolved(moved, states))
-        found.append(_standing(frozen.statistics(scaled, counts), frozen.population(counts)))
+        found.append(standing(frozen.statistics(scaled, counts), frozen.population(counts)))
     shares, ranks = (np.sort(np.concatenate(parts)) for parts in zip(*found, strict=True))
     tail = (1 - level) / 2
     ends = [max(math.ceil(share * resamples), 1) - 1 for share in (tail, 1 - tail)]
@@ -292,7 +353,7 @@ def _uncertainty(
 
 def placement_json(placed: Placement) -> dict[str, Any]:
     """A placement as plain values; unknown is None."""
-    known, reference = placed.uncertainty, placed.reference
+    known = placed.uncertainty
     return {
         "scheme": placed.scheme,
         "statistic": placed.statistic,
@@ -311,15 +372,20 @@ def placement_json(placed: Placement) -> dict[str, Any]:
         "failed": list(placed.failed),
         "convention": placed.convention,
         "missing_meant": placed.meaning,
-        "reference": {
-            "name": reference.name,
-            "sha256": reference.sha256,
-            "date": f"{reference.as_of:%Y-%m-%d}",
-            "frozen_at": reference.frozen_at.isoformat(),
-            "domain": reference.domain,
-        },
+        "reference": reference_json(placed.reference),
         "left_out": placed.left_out,
         "unused": list(placed.unused),
+    }
+
+
+def reference_json(reference: Reference) -> dict[str, Any]:
+    """Which reference it was: a name can be given again, a hash cannot."""
+    return {
+        "name": reference.name,
+        "sha256": reference.sha256,
+        "date": f"{reference.as_of:%Y-%m-%d}",
+        "frozen_at": reference.frozen_at.isoformat(),
+        "domain": reference.domain,
     }
 
 

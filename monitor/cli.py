@@ -34,6 +34,7 @@ from .cli_options import (
     settings_from,
     stage,
 )
+from .cli_place import place
 from .cli_reference import reference_app
 from .cli_schemes import audit, rank
 from .cli_snapshots import snapshots_app
@@ -218,6 +219,7 @@ def demo(
 add_history_commands(app)
 app.command()(rank)
 app.command()(audit)
+app.command()(place)
 app.command()(link)
 app.command()(unlink)
 app.command()(doctor)

@@ -29,6 +29,7 @@ Home = Annotated[
 Domain = Annotated[
     str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")
 ]
+SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 MaxMissing = Annotated[
     float | None,
@@ -96,6 +97,15 @@ def settings_from(**options: Any) -> Settings:
     configure_logs(verbose=LOG_LINES.get() != "none", as_json=LOG_LINES.get() == "json")
 
     return load_settings(**options)
+
+
+def named_schemes(schemes: str) -> tuple[str, ...]:
+    """Names of the schemes that were asked for; none stands for all."""
+    from brainalign_plugin.aggregation import get_scheme
+
+    if schemes.strip().lower() == "all":
+        return ()
+    return tuple(get_scheme(name.strip()).name for name in schemes.split(",") if name.strip())
 
 
 def print_json(record: Any) -> None:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli_options import AsJson, Given, Home, MaxMissing, now, print_json, settings_from
+from .cli_options import (
+    AsJson,
+    Given,
+    Home,
+    MaxMissing,
+    SchemeName,
+    named_schemes,
+    now,
+    print_json,
+    settings_from,
+)
 
 if TYPE_CHECKING:
     from brainalign_plugin.aggregation import Convention
@@ -50,7 +60,6 @@ class Backend(StrEnum):
     DASK = "dask"
 
 
-SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
 Board = Annotated[
     BoardChoice, typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps.")
 ]
@@ -109,7 +118,7 @@ def rank(
         else None
     )
     with computing_on(backend.value, dask_scheduler), console_schemes.progress("ranking") as advance:
-        found = rank_schemes(compared, frozen, _names(scheme), rule, resampling, advance)
+        found = rank_schemes(compared, frozen, named_schemes(scheme), rule, resampling, advance)
     if as_json:
         print_json(ranking_json(compared, frozen, found))
     elif as_csv:
@@ -137,7 +146,7 @@ def audit(
 
     settings = settings_from(home=home, max_missing=max_missing)
     given, compared, frozen = _prepared(settings, snapshot, board, reference)
-    names = _names(scheme)
+    names = named_schemes(scheme)
     with console_schemes.progress("auditing") as advance:
         found = audit_schemes(compared, frozen, names, thorough, jobs, advance)
         advance("rules for missing cells")
@@ -166,12 +175,3 @@ def _prepared(
         given_board(found.snapshot) if reference is None else find_reference(settings.references, reference)
     )
     return found.snapshot, compared, frozen
-
-
-def _names(schemes: str) -> tuple[str, ...]:
-    """Names of the schemes that were asked for; none stands for all."""
-    from brainalign_plugin.aggregation import get_scheme
-
-    if schemes.strip().lower() == "all":
-        return ()
-    return tuple(get_scheme(name.strip()).name for name in schemes.split(",") if name.strip())

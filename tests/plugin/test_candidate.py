@@ -59,6 +59,17 @@ def test_a_scores_file_as_json(tmp_path, document):
     assert found["C-pls"].state is CellState.FAILED
 
 
+def test_what_spreadsheets_write(tmp_path):
+    text = '\ufeff"benchmark","score","error"\r\n"A, the first",".5",""\r"B ""b"""," x ",\n=C(1),,\n'
+    found = read_scores(written(tmp_path, text))
+    assert plain(found) == {"A, the first": (0.5, None), 'B "b"': (None, None)}
+
+
+def test_a_file_without_end_is_not_read_to_it():
+    with pytest.raises(CandidateError, match="is larger than 10 MB"):
+        read_scores("/dev/zero")
+
+
 def test_not_a_number_is_failed_in_both(tmp_path):
     assert read_scores(written(tmp_path, '{"A": NaN}', "a.json"))["A"].state is CellState.FAILED
     assert read_scores(written(tmp_path, "benchmark,score\nA,nan\n"))["A"].state is CellState.FAILED
@@ -80,8 +91,22 @@ def test_not_a_number_is_failed_in_both(tmp_path):
         ("benchmark,score\n,0.5\n", "names the benchmark ''"),
         (
             "benchmark,score\nA,0.5%\n",
-            r"line 2 of .* \(A\) has the score '0.5%'; give a number, X for FAILED, or empty",
+            r"line 2 of .* \(A\) has the score '0.5%'; give a share: divide percentages by 100",
         ),
+        (
+            "benchmark,score\nA,=1+1\n",
+            r"line 2 of .* \(A\) has the score '=1\+1'; give a number, X for FAILED, or empty",
+        ),
+        (
+            "benchmark,score\nA,0,5\n",
+            "line 2 of .* has 3 fields and the header 2; write decimals with a point",
+        ),
+        ("benchmark;score\nA;0,5\n", "are not separated by commas; save it as CSV with commas"),
+        ("benchmark\tscore\nA\t0.5\n", "are not separated by commas"),
+        ("benchmark,score\nA\0B,0.5\n", "holds NUL bytes; save it as UTF-8 text"),
+        ("benchmark,score\nA,0.5\n".encode("utf-16-le"), "holds NUL bytes"),
+        ("benchmark,score\nA,0.5\n".encode("utf-16"), "is not UTF-8"),
+        (b"benchmark,score\n" + b"A" * 200_000 + b",0.5\n", "is not CSV: field larger than field limit"),
         ("benchmark,score\nA,inf\n", "has the score 'inf'"),
         ("benchmark,score\nA,1_0\n", "has the score '1_0'"),
         ("benchmark,score\nA,1e999\n", "has the score"),
