@@ -1,0 +1,278 @@
+"""``brainalign place``: a scores file of any kind, on a frozen reference."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from brainalign_plugin import find_reference, model_placement_json, place_model, read_scores
+from brainalign_plugin.reference_file import reference_path, write_reference
+from brainalign_plugin.references import freeze
+from tests.boards import day, models_of, snapshot_of, tree_of
+from tests.commands import brainalign, brainalign_process, documented_table
+
+LEAVES = ("A2020.V1-pls", "B2021.V4-pls", "C2022.IT-pls", "D2018-i2n", "E2021-acc", "F2021-acc")
+
+
+def reference_of(name, domain="vision"):
+    tree = tree_of(
+        {
+            f"average_{domain}": {
+                f"neural_{domain}": {"V1": {LEAVES[0]: None}, "IT": dict.fromkeys(LEAVES[1:3])},
+                f"behavior_{domain}": {LEAVES[3]: None, "E2021": dict.fromkeys(LEAVES[4:])},
+            }
+        }
+    )
+    rows = np.random.default_rng(4).uniform(0.05, 0.7, (12, 6)).round(3).tolist()
+    models = tuple(replace(m, name="earlier") if i == 4 else m for i, m in enumerate(models_of(12)))
+    return freeze(snapshot_of(tree, rows, domain=domain, models=models), name, day(20))
+
+
+@pytest.fixture
+def home(tmp_path):
+    write_reference(reference_path(tmp_path / "home/references", "base"), reference_of("base"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def scores(tmp_path):
+    """Four scores, one benchmark that failed, one that was never run, one of another board."""
+    return written(
+        tmp_path,
+        "benchmark,score,error\n"
+        f"{LEAVES[0]},0.5,0.02\n{LEAVES[1]},0.31,\n{LEAVES[2]},X,\n{LEAVES[3]},0.6,\n{LEAVES[4]},0.2,\n"
+        "F2021-ac,0.4,\n",
+    )
+
+
+def written(folder, text):
+    path = folder / "scores.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.fixture
+def run(home):
+    return lambda *arguments, **settings: brainalign(
+        "place", *arguments, "--resamples", 50, home=home, **settings
+    )
+
+
+def test_the_command_is_the_function(run, scores, home):
+    record = run(scores, "--json").succeeded().json
+    assert record.pop("reference_named") is False
+    expected = place_model(find_reference(home / "references", "base"), read_scores(scores), resamples=50)
+    assert record == model_placement_json(expected)
+    named = run(scores, "--json", "--reference", "base", "--seed", 1, "--interval", 0.8).succeeded().json
+    assert named.pop("reference_named") is True
+    assert named["schemes"]["HIER"]["level"] == 0.8
+    assert named["schemes"]["HIER"]["seed"] == 1
+    assert named["schemes"]["HIER"]["interval"] != record["schemes"]["HIER"]["interval"]
+    assert run(scores, "--json", reference="base").succeeded().json["reference_named"] is True
+
+
+def paths(value, prefix=""):
+    """Dotted path and value of everything in a record; one scheme stands for all, lists of records have none."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if prefix.endswith(("schemes", "missing.ranks")) and key != "HIER":
+                continue
+            yield from paths(inner, f"{prefix}.{key}" if prefix else key)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for inner in value:
+            yield from paths(inner, prefix)
+    else:
+        yield prefix, value
+
+
+KINDS = {
+    "boolean": lambda v: isinstance(v, bool),
+    "integer": lambda v: isinstance(v, int) and not isinstance(v, bool),
+    "number": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
+    "string": lambda v: isinstance(v, str),
+    "null": lambda v: v is None,
+    "array of strings": lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v),
+    "array of integers": lambda v: isinstance(v, list) and all(isinstance(x, int) for x in v),
+    "array of numbers": lambda v: isinstance(v, list) and all(isinstance(x, int | float) for x in v),
+}
+
+
+def test_the_record_is_what_is_documented(run, scores):
+    documented = {row[0].strip("`"): row[1] for row in documented_table("## `place --json`")}
+    found = list(paths(run(scores, "--json").succeeded().json))
+    assert list(dict.fromkeys(path for path, _ in found)) == list(documented)
+    for path, value in found:
+        assert any(KINDS[kind](value) for kind in documented[path].split(" or ")), (path, value)
+
+
+def test_what_people_read(run, scores, home):
+    out = run(scores).succeeded().out
+    lines = out.splitlines()
+    description = find_reference(home / "references", "base").description
+    assert lines[:4] == [
+        f"the only reference that there is: {description}",
+        "4 of its 6 benchmarks have a score; 1 failed, 1 never run",
+        "not used, the reference has no such benchmark: F2021-ac; did you mean F2021-acc?",
+        lines[3],
+    ]
+    assert "95 % interval" in out
+    assert re.search(r"│ HIER +│ \d+ of 13 +│ \d+–\d+ +│ \d+\.\d% +│ 0\.\d{4} +│ zero +│ \d+ to \d+ │", out)
+    assert re.search(r"│ strongest +│ \S+ +│ 0\.\d{4} +│ [+-]\d\.\d\d +│ 12 ", out)
+    assert re.search(r"│ model\d+ +│ \d+ +│ \d\.\d\d", out)
+    assert re.search(rf"│ {LEAVES[2]} +│ FAILED │ 0\.\d+ to 0\.\d+ │ \d+(\.5)? +│ \d+ to \d+ ", out)
+    named = run(scores, "--reference", "base").succeeded().out.splitlines()
+    assert named == [description, *lines[1:]]
+    assert "interval" in run(scores, "--resamples", 0).succeeded().out
+    few = run(scores, "--scheme", "ref_normal,FLAT").succeeded().out
+    assert "HIER" not in few
+    assert "rank by REF_NORMAL" in few
+
+
+def test_leaving_out_an_earlier_entry(run, scores, home):
+    models = reference_of("base").board.models
+    assert models[0].name == models[1].name, "names are not unique"
+    left = models[4]
+    out = run(scores, "--leave-out", left.id).succeeded().out
+    assert f"left out: {left.name} ({left.id})" in out
+    assert " of 12 " in out
+    assert run(scores, "--leave-out", "earlier", "--json").succeeded().json["left_out"] == left.id
+    ambiguous = run(scores, "--leave-out", models[0].name).problem
+    assert f"give an id instead: {models[0].id} ('model0'), {models[1].id} ('model0')" in ambiguous
+
+
+def test_which_reference(run, scores, home, tmp_path):
+    references = home / "references"
+    write_reference(reference_path(references, "words"), reference_of("words", "language"))
+    # One of another domain does not make the only one ambiguous.
+    assert "reference base (" in run(scores).succeeded().out
+    assert "reference words (" in run(scores, "--domain", "language").succeeded().out
+    assert run(scores, "--reference", "words").succeeded().out.startswith("reference words (")
+    write_reference(reference_path(references, "second"), reference_of("second"))
+    ended = run(scores)
+    assert ended.code == 8
+    assert ended.problem == (
+        "there are 2 frozen references of the domain 'vision': base, second; choose one, for example "
+        "`export BRAINALIGN_REFERENCE=base`"
+    )
+    assert "did you mean second" in run(scores, "--reference", "secnd").problem
+    elsewhere = write_reference(tmp_path / "sent.reference.json.gz", reference_of("sent"))
+    assert run(scores, "--reference", elsewhere).succeeded().out.startswith("reference sent (")
+
+
+def test_no_reference_names_the_command(scores, tmp_path):
+    ended = brainalign("place", scores, home=tmp_path / "empty")
+    assert ended.code == 8
+    assert "`brainalign reference freeze NAME`" in ended.problem
+    assert not (tmp_path / "empty").exists()
+
+
+def test_too_few_scores(run, tmp_path):
+    path = written(tmp_path, f"benchmark,score\n{LEAVES[0]},0.5\nB2021.V4-plz,0.2\n")
+    ended = run(path)
+    assert ended.code == 8
+    assert "1 of the 6 benchmarks of the reference 'base' have a score" in ended.problem
+    assert "did 'B2021.V4-plz' mean 'B2021.V4-pls'?" in ended.problem
+    assert ended.problem.endswith("or allow a smaller share with --min-constituents")
+    assert "1 of its 6 benchmarks have a score" in run(path, "--min-constituents", 0.1).succeeded().out
+
+
+HEADER = "benchmark,score\n"
+ENOUGH = "".join(f"{leaf},0.{i + 2}\n" for i, leaf in enumerate(LEAVES[:4]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + HEADER + ENOUGH,
+        (HEADER + ENOUGH).replace("\n", "\r\n"),
+        HEADER + ENOUGH.replace(",0", ',"0').replace("\n", '"\n'),
+        HEADER + "\n\n" + ENOUGH.replace(",", " , "),
+        HEADER + ENOUGH + f"{LEAVES[4]},\n",
+    ],
+)
+def test_one_model_written_in_many_ways(run, tmp_path, text):
+    expected = run(written(tmp_path, HEADER + ENOUGH), "--json", "--scheme", "HIER").succeeded().json
+    assert run(written(tmp_path, text), "--json", "--scheme", "HIER").succeeded().json == expected
+    assert expected["never"] == list(LEAVES[4:])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEADER + f"{LEAVES[0]},50%\n", "divide percentages by 100"),
+        (HEADER + f"{LEAVES[0]},50\n", "divide percentages by 100"),
+        (HEADER + f"{LEAVES[0]},0.5\n{LEAVES[0]},0.5\n", "line 3 of "),
+        (HEADER + f"{LEAVES[0]},=A1\n", "has the score '=A1'; give a number, X for FAILED"),
+        (HEADER + "a\0b,0.5\n", "holds NUL bytes"),
+        (b"\xff\xfe" + HEADER.encode("utf-16-le"), "is not UTF-8"),
+        ("", "its first line is the header benchmark,score,error"),
+        (HEADER, "0 of the 6 benchmarks"),
+    ],
+)
+def test_files_that_cannot_be_used(run, tmp_path, text, message):
+    ended = run(written(tmp_path, text))
+    assert ended.code == 8
+    assert message in ended.problem
+    assert "scores.csv" in ended.problem
+
+
+def test_foreign_names_are_harmless(run, tmp_path):
+    names = [
+        "=HYPERLINK(1)",
+        "[red]x[/red]",
+        "a\x1b[31mb",
+        "\u202eabc",
+        "<script>",
+        *(f"N{i}-x" for i in range(20)),
+    ]
+    path = written(tmp_path, HEADER + ENOUGH + "".join(f"{name},0.1\n" for name in names))
+    out = run(path).succeeded().out
+    assert "[red]x[/red]" in out
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", out)
+    assert "not used: 15 more" in out
+    record = run(path, "--json").succeeded()
+    assert [one["benchmark"] for one in record.json["unused"]] == names
+    assert record.out.isascii()
+
+
+def test_a_file_that_is_not_there(run, tmp_path):
+    assert "cannot read the scores file" in run(tmp_path / "no.csv").problem
+    assert "Is a directory" in run(tmp_path).problem
+
+
+def test_from_a_pipe(home, scores):
+    """A spreadsheet's export may come on standard input."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "brainalign_monitor",
+            "place",
+            "/dev/stdin",
+            "--scheme",
+            "HIER",
+            "--home",
+            home,
+        ],
+        input=scores.read_bytes(),
+        capture_output=True,
+        check=True,
+        env=os.environ,
+    )
+    assert b"4 of its 6 benchmarks have a score" in done.stdout
+
+
+def test_placing_changes_nothing(run, scores, home):
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    run(scores).succeeded()
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_help_answers_at_once():
+    assert "SCORES" in brainalign_process("place", "--help").succeeded().out
