@@ -20,6 +20,7 @@ import stamina
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 
+from ..deadline import Cut
 from ..errors import (
     BodyTooLargeError,
     DeadlineError,
@@ -33,7 +34,6 @@ from ..errors import (
     UnreachableError,
 )
 from .addresses import checked_url, redirect_target, shown_url
-from .deadline import Cut
 from .document import MAX_BODY_BYTES, gunzip, shown
 
 _MOST_REDIRECTS = 5

@@ -36,12 +36,15 @@ class Cut:
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """Take note of a new connection; httpx calls it at every step of a request."""
         if event.endswith("connect_tcp.complete"):
-            # A duplicate, because TLS takes the socket itself away.
-            connection = info["return_value"].get_extra_info("socket").dup()
-            with self._lock:
-                self._sockets.append(connection)
-            if self.over:
-                self._end()
+            self.take(info["return_value"].get_extra_info("socket"))
+
+    def take(self, connection: socket.socket) -> None:
+        """Take note of a connection, before TLS is put over it."""
+        # A duplicate, because TLS takes the socket itself away.
+        with self._lock:
+            self._sockets.append(connection.dup())
+        if self.over:
+            self._end()
 
     def _end(self) -> None:
         with self._lock:

@@ -1,0 +1,219 @@
+"""Messages out of records: one for each subscriber who wants it, the same bytes for the same records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..messages import Channel, Kind, Message, message_id
+from ..templating import render
+from .mail import Content, inlined, mail_bytes
+from .records import Alert, Digest, HeadlineFigure, Letterhead, OperatorNote, Picture, Subscriber
+from .wording import (
+    change_text,
+    day_text,
+    figure_label,
+    figure_text,
+    interval_text,
+    one_line,
+    period_name,
+    period_text,
+)
+
+SCHEMA = 1
+# A mail is no archive: what exceeds these is counted, and is on the page.
+MOST_CHANGES, MOST_ALERTS = 12, 20
+
+
+def compose_digest(
+    digest: Digest, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
+) -> list[Message]:
+    """Digest of a period, for each subscriber who wants one of this length.
+
+    Parameters
+    ----------
+    at : datetime
+        With time zone: Date of the mails.
+
+    Raises
+    ------
+    TemplateError
+        If a template of the user's is broken.
+    """
+    happened = "nothing new" if digest.quiet else _happened(digest)
+    subject = _subject(f"Brain-Score {digest.domain}, {period_text(digest)}: {happened}", digest.simulated)
+    values = {
+        "digest": digest,
+        "period": period_text(digest),
+        "figures": [_shown(figure) for figure in digest.figures],
+        "changelog": _cut(digest.changelog),
+        "causes": _cut(digest.causes),
+        "alerts": [one_line(alert.words) for alert in digest.alerts[:MOST_ALERTS]],
+        "active": [one_line(alert.words) for alert in digest.active[:MOST_ALERTS]],
+        "pictures": digest.pictures,
+    }
+    record = {
+        "domain": digest.domain,
+        "period": digest.period.value,
+        "name": period_name(digest),
+        "first": digest.first.isoformat(),
+        "last": digest.last.isoformat(),
+        "as_of": digest.as_of.isoformat(),
+        "models": digest.models,
+        "benchmarks": digest.benchmarks,
+        "figures": [asdict(figure) for figure in digest.figures],
+        "changelog": [one_line(line) for line in digest.changelog],
+        "causes": [one_line(line) for line in digest.causes],
+        "alerts": [_alert_record(alert) for alert in digest.alerts],
+        "active": [_alert_record(alert) for alert in digest.active],
+        "simulated": digest.simulated,
+    }
+    wanting = [one for one in subscribers if one.digest is digest.period]
+    occasion = f"{digest.period.value} {digest.domain} {period_name(digest)}"
+    lines = _digest_lines(digest)
+    news = _News(Kind.DIGEST, "digest", occasion, subject, values, record, lines, digest.pictures)
+    return _messages(news, wanting, letterhead, at)
+
+
+def compose_alert(
+    alert: Alert, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
+) -> list[Message]:
+    """That a rule fired or ended, for each subscriber who wants alerts."""
+    state = "fired" if alert.fired else "ended"
+    subject = _subject(f"Brain-Score {alert.domain}: {one_line(alert.rule, 80)} {state}", alert.simulated)
+    values = {
+        "alert": alert,
+        "rule": one_line(alert.rule, 80),
+        "words": one_line(alert.words),
+        "figure": None if alert.figure is None else _shown(alert.figure),
+    }
+    occasion = f"alert {alert.domain} {alert.rule} {state} {alert.board}"
+    lines = [one_line(alert.words), f"Board of {day_text(alert.as_of)}."]
+    news = _News(Kind.ALERT, "alert", occasion, subject, values, _alert_record(alert), lines)
+    return _messages(news, [one for one in subscribers if one.alerts], letterhead, at)
+
+
+def compose_operator(
+    note: OperatorNote, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
+) -> list[Message]:
+    """A failure of the monitor, or that it is over, for the operators."""
+    paragraphs = [one_line(text, 2000) for text in note.words.split("\n\n") if text.strip()]
+    facts = [(one_line(term), one_line(text)) for term, text in note.facts]
+    values = {"note": note, "paragraphs": paragraphs, "facts": facts}
+    record = {"words": paragraphs, "facts": dict(facts)}
+    subject = f"BrainAlign: {one_line(note.subject, 120)}"
+    news = _News(Kind.OPERATOR, "operator", note.occasion, subject, values, record, paragraphs)
+    return _messages(news, [one for one in subscribers if one.operator], letterhead, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What is told, before it is known to whom; `lines` are its shortest form."""
+
+    kind: Kind
+    template: str
+    occasion: str
+    subject: str
+    values: Mapping[str, Any]
+    record: Mapping[str, Any]
+    lines: Sequence[str]
+    pictures: Sequence[Picture] = ()
+
+
+def _messages(
+    news: _News, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
+) -> list[Message]:
+    wanting = list(subscribers)
+    channels = {one.channel for one in wanting}
+    # Rendered once: subscribers get the same, and a list of them may be long.
+    content = _content(news, letterhead) if Channel.MAIL in channels else None
+    found = []
+    for one in wanting:
+        name = message_id(one.channel, news.kind, one.name, news.occasion)
+        if one.channel is Channel.MAIL and content is not None:
+            body = mail_bytes(content, letterhead, one.name, name, at)
+        elif one.channel is Channel.WEBHOOK:
+            body = _webhook_body(news, letterhead, name, at)
+        else:
+            body = (
+                render("notify.txt.j2", letterhead.templates, news=news, link=letterhead.link)
+                .strip()
+                .encode()
+            )
+        found.append(Message(name, one.channel, news.kind, one.name, news.subject, body, at))
+    return found
+
+
+def _content(news: _News, letterhead: Letterhead) -> Content:
+    values = {**news.values, "subject": news.subject, "link": letterhead.link, "day_text": day_text}
+    text = render(f"mail_{news.template}.txt.j2", letterhead.templates, **values)
+    html = render(f"mail_{news.template}.html.j2", letterhead.templates, **values)
+    return Content(news.subject, text, inlined(html, letterhead.templates), tuple(news.pictures))
+
+
+def _webhook_body(news: _News, letterhead: Letterhead, name: str, at: datetime) -> bytes:
+    record = {
+        "schema": SCHEMA,
+        "id": name,
+        "kind": news.kind.value,
+        "created_at": at.astimezone(UTC).isoformat(),
+        "subject": news.subject,
+        "link": letterhead.link or None,
+        news.kind.value: news.record,
+    }
+    return json.dumps(record, allow_nan=False, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _subject(text: str, simulated: bool) -> str:
+    return one_line(f"[simulated] {text}" if simulated else text, 160)
+
+
+def _happened(digest: Digest) -> str:
+    counted = [
+        (len(digest.alerts), "alert", "alerts"),
+        (sum(bool(change_text(figure)) for figure in digest.figures), "figure moved", "figures moved"),
+        (len(digest.changelog), "change of the board", "changes of the board"),
+    ]
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counted if count)
+
+
+def _digest_lines(digest: Digest) -> list[str]:
+    moved = [
+        f"{figure_label(figure.name)}: {figure_text(figure.name, figure.now)} ({change_text(figure)})"
+        for figure in digest.figures
+        if change_text(figure)
+    ]
+    alerts = [one_line(alert.words) for alert in digest.alerts]
+    return [*_cut(alerts), *moved, *_cut(digest.changelog)] or ["Nothing new."]
+
+
+def _shown(figure: HeadlineFigure) -> dict[str, str]:
+    return {
+        "label": figure_label(figure.name),
+        "now": figure_text(figure.name, figure.now),
+        "interval": interval_text(figure.name, figure.now_interval),
+        "before": figure_text(figure.name, figure.before),
+        "before_interval": interval_text(figure.name, figure.before_interval),
+        "change": change_text(figure),
+    }
+
+
+def _cut(lines: Sequence[str]) -> list[str]:
+    shown = [one_line(line) for line in lines[:MOST_CHANGES]]
+    more = len(lines) - len(shown)
+    return [*shown, f"and {more} more"] if more else shown
+
+
+def _alert_record(alert: Alert) -> dict[str, Any]:
+    return {
+        "domain": alert.domain,
+        "rule": alert.rule,
+        "state": "fired" if alert.fired else "ended",
+        "words": one_line(alert.words),
+        "as_of": alert.as_of.isoformat(),
+        "figure": None if alert.figure is None else asdict(alert.figure),
+        "simulated": alert.simulated,
+    }

@@ -1,0 +1,110 @@
+"""A mail as bytes: text that stands alone, HTML with its styles inline, figures inside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+
+from ..errors import TemplateError
+from ..templating import asset
+from .records import Letterhead, Picture
+
+# Gmail cuts a mail whose HTML is larger than about 102 kB, and hides the rest.
+MOST_HTML_BYTES = 80_000
+_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What all recipients of a mail get."""
+
+    subject: str
+    text: str
+    html: str
+    pictures: tuple[Picture, ...] = ()
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is a plain mail address in ASCII, without a name."""
+    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None and ".." not in text
+
+
+def inlined(html: str, templates: Path | None = None) -> str:
+    """HTML with the styles of ``mail.css`` in each element, as mail programs that drop style sheets need it.
+
+    Raises
+    ------
+    TemplateError
+        If the result is larger than `MOST_HTML_BYTES`.
+    """
+    # Loading it takes a while, and few commands make a mail.
+    import css_inline
+
+    # Nothing is loaded from anywhere: a template that names a style sheet elsewhere gets none.
+    inliner = css_inline.CSSInliner(load_remote_stylesheets=False, extra_css=asset("mail.css", templates))
+    page = inliner.inline(html)
+    if len(page.encode()) > MOST_HTML_BYTES:
+        raise TemplateError(
+            f"the mail has {len(page.encode()):,} bytes of HTML, of which mail programs show {MOST_HTML_BYTES:,}; "
+            "shorten the mail templates in the configured folder"
+        )
+    return page
+
+
+def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at: datetime) -> bytes:
+    """Compose a mail in wire form; equal arguments give equal bytes.
+
+    Parameters
+    ----------
+    content : Content
+        Its HTML shows a picture by ``cid:<its name>@brainalign``.
+    to : str
+        Address of the recipient.
+    name : str
+        Message-ID without angle brackets.
+    at : datetime
+        With time zone.
+    """
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = letterhead.sender
+    mail["To"] = Address(addr_spec=to)
+    mail["Subject"] = content.subject
+    mail["Date"] = format_datetime(at.astimezone(UTC))
+    mail["Message-ID"] = f"<{name}>"
+    mail["List-Unsubscribe"] = f"<{letterhead.unsubscribe or _ask_sender(letterhead)}>"
+    # Keeps out-of-office replies away (RFC 3834).
+    mail["Auto-Submitted"] = "auto-generated"
+    # Encoded so that lines stay short and ASCII, whatever a model is called and whatever servers are on the way.
+    mail.set_content(content.text, cte="quoted-printable")
+    mail.add_alternative(content.html, subtype="html", cte="quoted-printable")
+    html: Any = list(mail.iter_parts())[1]
+    for picture in content.pictures:
+        html.add_related(
+            picture.png,
+            maintype="image",
+            subtype="png",
+            cid=f"<{picture.name}@brainalign>",
+            filename=f"{picture.name}.png",
+            disposition="inline",
+        )
+    _set_boundaries(mail, name)
+    return mail.as_bytes()
+
+
+def _ask_sender(letterhead: Letterhead) -> str:
+    return f"mailto:{parseaddr(letterhead.sender)[1]}?subject=unsubscribe"
+
+
+def _set_boundaries(mail: EmailMessage, name: str) -> None:
+    multiparts = [part for part in mail.walk() if part.is_multipart()]
+    for number, part in enumerate(multiparts):
+        # An equals sign before an underscore occurs neither in quoted-printable nor in base64, so in no part.
+        part.set_boundary(f"=_{hashlib.sha256(name.encode()).hexdigest()[:24]}_{number}")

@@ -1,0 +1,66 @@
+"""Notifications to chat services through apprise, which comes with the extra ``[notify]``."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+from dataclasses import dataclass, field
+
+from ..errors import DeliveryError
+from ..messages import Message
+
+MISSING = "notifications need the extra [notify]; install it with: pip install 'brainalign[notify]'"
+_STATUS = re.compile(r"error=(\d{3})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A chat service by its apprise address, such as ``slack://…``, which holds its tokens and is shown nowhere."""
+
+    name: str
+    url: str = field(repr=False)
+    timeout: float = 30.0
+
+
+def apprise_is_there() -> bool:
+    """Whether the extra ``[notify]`` is installed."""
+    return importlib.util.find_spec("apprise") is not None
+
+
+def send_notification(notification: Notification, message: Message) -> None:
+    """Send a message to a chat service.
+
+    Raises
+    ------
+    DeliveryError
+        Never permanent: apprise does not tell refusals from failures that may pass.
+    """
+    if not apprise_is_there():
+        raise DeliveryError(MISSING, permanent=False)
+    import apprise
+
+    asset = apprise.AppriseAsset(
+        app_id="BrainAlign",
+        app_desc="BrainAlign",
+        async_mode=False,
+        secure_logging=True,
+        service_timeout=notification.timeout,
+    )
+    services = apprise.Apprise(asset=asset)
+    # apprise says why only in its log, which would reach stderr, and may repeat what a service answered.
+    with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]  # theirs
+        known = services.add(notification.url)
+        sent = known and services.notify(
+            title=message.subject, body=message.body.decode(), body_format=apprise.NotifyFormat.TEXT
+        )
+        said = log.getvalue()
+    if not known:
+        raise DeliveryError(
+            f"the address of the notification {notification.name!r} is none that apprise knows; correct its url",
+            permanent=False,
+        )
+    if not sent:
+        status = _STATUS.search(said)
+        why = f"answered {status[1]}" if status else "could not be reached"
+        raise DeliveryError(f"the service of the notification {notification.name!r} {why}", permanent=False)

@@ -1,0 +1,188 @@
+"""Handing a mail to a mail server, and telling refusals from failures that may pass."""
+
+from __future__ import annotations
+
+import platform
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from enum import StrEnum
+from pathlib import Path
+
+from ..deadline import Cut
+from ..errors import DeliveryError
+from ..logs import printable
+from ..messages import Message
+
+
+class Security(StrEnum):
+    """How a connection to the mail server is encrypted."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """A mail server and the account on it.
+
+    Attributes
+    ----------
+    host : str
+    port : int
+    security : Security
+    user : str
+        Empty for a server that takes mail without a login.
+    password : str
+    sender : str
+        Address that the server is told, with or without a name before it.
+    timeout : float
+        Longest wait for a connection and each answer, in seconds.
+    deadline : float
+        Longest time for a whole mail.
+    certificates : Path or None
+        Certificates to trust instead of the system's.
+    """
+
+    host: str
+    port: int
+    security: Security
+    user: str = ""
+    password: str = field(default="", repr=False)
+    sender: str = ""
+    timeout: float = 30.0
+    deadline: float = 300.0
+    certificates: Path | None = None
+
+
+def send_mail(server: MailServer, message: Message) -> None:
+    """Hand a mail to the server.
+
+    A mail of which it is not known whether the server took it counts as failed: it is sent again with the same
+    Message-ID, by which mail programs tell that it is the same.
+
+    Raises
+    ------
+    DeliveryError
+        Permanent if the server refused this mail or recipient with a 5xx; else what failed may pass, or can be put
+        right in the settings (login, certificate, encryption).
+    """
+    sender = parseaddr(server.sender)[1]
+    with Cut(server.deadline) as cut, _translated(server, message, cut):
+        connection = _Connection(server, cut)
+        try:
+            _secure(connection, server)
+            connection.sendmail(sender, [message.recipient], message.body)
+        except BaseException:
+            connection.close()
+            raise
+        # The mail is taken; how the connection ends changes nothing.
+        with suppress(smtplib.SMTPException, OSError):
+            connection.quit()
+
+
+class _Connection(smtplib.SMTP):
+    """A connection that the deadline reaches from its first byte on."""
+
+    def __init__(self, server: MailServer, cut: Cut) -> None:
+        self._server, self._cut = server, cut
+        # Asking the resolver for one's own name, which is smtplib's way, takes seconds where there is none.
+        super().__init__(server.host, server.port, platform.node() or "localhost", timeout=server.timeout)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout)
+        self._cut.take(plain)
+        if self._server.security is not Security.TLS:
+            return plain
+        return _context(self._server).wrap_socket(plain, server_hostname=host)
+
+
+def _secure(connection: smtplib.SMTP, server: MailServer) -> None:
+    connection.ehlo_or_helo_if_needed()
+    if server.security is Security.STARTTLS:
+        connection.starttls(context=_context(server))
+        connection.ehlo()
+    if server.user:
+        if not (server.user.isascii() and server.password.isascii()):
+            raise DeliveryError(
+                "smtplib can log in with ASCII only; choose a mail.user and a mail.password in ASCII",
+                permanent=False,
+            )
+        connection.login(server.user, server.password)
+
+
+def _context(server: MailServer) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=server.certificates)
+    except (OSError, ssl.SSLError) as cause:
+        raise DeliveryError(
+            f"the certificates {str(server.certificates)!r} cannot be read: {cause.strerror or cause}; correct "
+            "mail.certificates",
+            permanent=False,
+        ) from cause
+
+
+@contextmanager
+def _translated(server: MailServer, message: Message, cut: Cut) -> Iterator[None]:
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as cause:
+        # The answer may repeat what was sent, so that neither it nor the cause is shown.
+        raise DeliveryError(
+            f"{_where(server)} refused the login of {server.user!r} ({cause.smtp_code}); correct mail.user and "
+            "mail.password",
+            permanent=False,
+        ) from None
+    except (smtplib.SMTPException, OSError) as cause:
+        if cut.over:
+            raise DeliveryError(
+                f"{_where(server)} did not finish within {server.deadline:g} s", permanent=False
+            ) from cause
+        raise _translate(server, message, cause) from cause
+
+
+def _translate(server: MailServer, message: Message, cause: smtplib.SMTPException | OSError) -> DeliveryError:
+    where = _where(server)
+    match cause:
+        case smtplib.SMTPRecipientsRefused():
+            return _refused(where, f"the recipient {message.recipient}", *cause.recipients[message.recipient])
+        case smtplib.SMTPSenderRefused():
+            return _refused(where, f"the sender {cause.sender}", cause.smtp_code, cause.smtp_error)
+        case smtplib.SMTPDataError():
+            return _refused(where, f"the mail to {message.recipient}", cause.smtp_code, cause.smtp_error)
+    return DeliveryError(f"{where} {_why(server, cause)}", permanent=False)
+
+
+def _why(server: MailServer, cause: smtplib.SMTPException | OSError) -> str:
+    # smtplib says of a time-out that the connection was closed.
+    if isinstance(cause, TimeoutError) or "timed out" in str(cause):
+        return f"did not answer within {server.timeout:g} s"
+    match cause:
+        case smtplib.SMTPNotSupportedError():
+            what = "STARTTLS" if "STARTTLS" in str(cause) else "login"
+            return f"offers no {what}; correct mail.security or mail.user"
+        case smtplib.SMTPServerDisconnected():
+            return "closed the connection"
+        case smtplib.SMTPResponseException():
+            return f"answered {cause.smtp_code} {_said(cause.smtp_error)}".rstrip()
+        case ssl.SSLCertVerificationError():
+            return f"has a certificate that is not trusted: {cause.verify_message}; correct it or mail.certificates"
+    return f"cannot be reached: {printable(cause.strerror or str(cause))}"
+
+
+def _where(server: MailServer) -> str:
+    return f"the mail server {server.host}:{server.port}"
+
+
+def _refused(where: str, what: str, code: int, said: bytes | str) -> DeliveryError:
+    return DeliveryError(f"{where} refused {what}: {code} {_said(said)}".rstrip(), permanent=code >= 500)
+
+
+def _said(answer: bytes | str) -> str:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    return printable(" ".join(text.split()))[:200]

@@ -1,0 +1,106 @@
+"""Posting JSON to a webhook, signed so that its receiver knows where it is from, and when it was sent."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import httpx
+
+from brainalign_plugin import __version__
+
+from ..deadline import Cut
+from ..errors import DeliveryError
+from ..messages import Message
+
+# Answers of a server that may take the same message later.
+_MAY_PASS = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where JSON is posted to; its address may hold a token, so that it is shown nowhere but as its host.
+
+    Attributes
+    ----------
+    name : str
+    url : str
+    secret : str
+        Key of the signature; empty for none.
+    timeout : float
+        Longest wait for a connection and each piece of an answer, in seconds.
+    deadline : float
+        Longest time for the whole request.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    secret: str = field(default="", repr=False)
+    timeout: float = 30.0
+    deadline: float = 60.0
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """``sha256=`` and the HMAC, in hexadecimal, of the timestamp, a full stop and the body."""
+    signed = timestamp.encode("ascii") + b"." + body
+    return f"sha256={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
+
+
+def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetime]) -> None:
+    """Post a message; any answer of 2xx means that it was taken.
+
+    Raises
+    ------
+    DeliveryError
+        Permanent if the server refused it with a status of 4xx that says so; a redirect is not followed, because
+        the message would go to somebody who was not configured.
+    """
+    timestamp = str(int(clock().timestamp()))
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": f"brainalign/{__version__}",
+        "X-BrainAlign-Id": message.id,
+        "X-BrainAlign-Timestamp": timestamp,
+    }
+    if webhook.secret:
+        headers["X-BrainAlign-Signature"] = signature(webhook.secret, timestamp, message.body)
+    status = _post(webhook, message.body, headers)
+    if 200 <= status < 300:
+        return
+    where = _where(webhook)
+    if 300 <= status < 400:
+        raise DeliveryError(
+            f"{where} answered with a redirect ({status}), which is not followed; configure where it leads to",
+            permanent=False,
+        )
+    refused = 400 <= status < 500 and status not in _MAY_PASS
+    raise DeliveryError(f"{where} answered {status}", permanent=refused)
+
+
+def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> int:
+    with Cut(webhook.deadline) as cut:
+        try:
+            with (
+                httpx.Client(timeout=webhook.timeout, follow_redirects=False) as client,
+                # What it answers beside the status is not read: it may be endless.
+                client.stream(
+                    "POST", webhook.url, content=body, headers=headers, extensions={"trace": cut.watch}
+                ) as answer,
+            ):
+                return answer.status_code
+        except (httpx.HTTPError, httpx.InvalidURL) as cause:
+            why = type(cause).__name__
+            if isinstance(cause, httpx.TimeoutException):
+                why = f"no answer within {webhook.timeout:g} s"
+            if cut.over:
+                why = f"not finished within {webhook.deadline:g} s"
+            # The cause may name the whole address.
+            raise DeliveryError(f"{_where(webhook)} cannot be reached: {why}", permanent=False) from None
+
+
+def _where(webhook: Webhook) -> str:
+    return f"the webhook {webhook.name!r} at {urlsplit(webhook.url).hostname}"

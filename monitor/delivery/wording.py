@@ -1,0 +1,77 @@
+"""Figures, dates and foreign text as messages and the site show them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from ..history.figures import COUNTS, FIGURES
+from ..logs import printable
+from .records import Digest, DigestPeriod, HeadlineFigure
+
+UNKNOWN = "–"
+_PER_CENT = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behavior"})
+_MINUS = "\N{MINUS SIGN}"
+
+
+def one_line(text: str, limit: int = 400) -> str:
+    """Foreign text on one line, without control and direction characters, cut to a length."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def figure_label(name: str) -> str:
+    """What a headline figure is, in words."""
+    return FIGURES.get(name, name)
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """A headline figure: a count, a percentage or a number with three decimals."""
+    if value is None:
+        return UNKNOWN
+    if name in COUNTS:
+        text = f"{value:,.0f}"
+    elif name in _PER_CENT:
+        text = f"{100 * value:.1f} %"
+    else:
+        text = f"{value:.3f}"
+    return text.replace("-", _MINUS)
+
+
+def interval_text(name: str, interval: tuple[float, float] | None) -> str:
+    """An interval of a headline figure; empty if there is none, or if it has no width."""
+    if interval is None or interval[0] == interval[1]:
+        return ""
+    return f"{figure_text(name, interval[0])} to {figure_text(name, interval[1])}"
+
+
+def change_text(figure: HeadlineFigure) -> str:
+    """By how much a figure changed; empty if that is not known or nothing."""
+    if figure.now is None or figure.before is None:
+        return ""
+    delta = figure.now - figure.before
+    text = figure_text(figure.name, abs(delta)).removesuffix(" %")
+    if not text.strip("0.,"):
+        return ""
+    unit = " points" if figure.name in _PER_CENT else ""
+    return f"{'+' if delta > 0 else _MINUS}{text}{unit}"
+
+
+def day_text(day: date | datetime) -> str:
+    """A day, such as 1 January 2024."""
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def period_text(digest: Digest) -> str:
+    """The period of a digest in words."""
+    if digest.period is DigestPeriod.MONTHLY:
+        return f"{digest.first:%B} {digest.first.year}"
+    year, week, _ = digest.first.isocalendar()
+    return f"week {week} of {year}"
+
+
+def period_name(digest: Digest) -> str:
+    """The period of a digest as a name: 2026-W48, 2026-11."""
+    if digest.period is DigestPeriod.MONTHLY:
+        return f"{digest.first:%Y-%m}"
+    year, week, _ = digest.first.isocalendar()
+    return f"{year}-W{week:02d}"

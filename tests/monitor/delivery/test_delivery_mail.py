@@ -1,0 +1,245 @@
+"""Mails: both parts say it all, nothing is loaded, no name breaks out, the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from html.parser import HTMLParser
+
+import pytest
+
+from brainalign_monitor.delivery import (
+    DigestPeriod,
+    HeadlineFigure,
+    Letterhead,
+    OperatorNote,
+    Subscriber,
+    compose_alert,
+    compose_digest,
+    compose_operator,
+)
+from brainalign_monitor.delivery.mail import MOST_HTML_BYTES, is_address
+from brainalign_monitor.errors import TemplateError
+from brainalign_monitor.messages import Channel, Kind, Message
+from brainalign_monitor.simulator import HOSTILE_NAMES
+from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, PICTURE, PIXEL, READER, digest
+
+NOTE = OperatorNote(
+    "failures vision 3",
+    "the site did not answer 3 times",
+    "No answer.\n\nCheck the network.",
+    [("source", "x")],
+)
+
+
+def parsed(message: Message) -> EmailMessage:
+    return message_from_bytes(message.body, policy=default)  # type: ignore[return-value]
+
+
+def parts(message: Message) -> tuple[str, str, list[EmailMessage]]:
+    """Text, HTML and pictures of a mail."""
+    text, related = parsed(message).iter_parts()
+    html, *pictures = related.iter_parts() if related.is_multipart() else (related,)
+    return text.get_content(), html.get_content(), pictures
+
+
+def one_digest(**changes: object) -> Message:
+    (message,) = compose_digest(digest(**changes), [READER], LETTERHEAD, AT)
+    return message
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_a_digest_says_everything_in_either_part():
+    text, html, _ = parts(one_digest())
+    for said in (
+        "week 48 of 2026", "1,281 models", "53 benchmarks", "83", "135", "0.187", "0.170 to 0.210", "94.6 %",
+        "Igustibagus2024-ridge", "10 models came", "complete cases fell fired", "https://lab.example/brainalign/",
+    ):  # fmt: skip
+        assert said in text, said
+        assert said in re.sub(r"<[^>]+>", "", html) or said in html, said
+    assert "\u2212" in text
+    assert "1.7 points" in text
+
+
+def test_headers_are_those_of_a_polite_list():
+    message = one_digest()
+    mail = parsed(message)
+    assert mail["From"] == "BrainAlign <monitor@lab.example>"
+    assert mail["To"] == "reader@lab.example"
+    assert mail["Message-ID"] == f"<{message.id}>"
+    assert mail["Date"].datetime == AT
+    assert mail["Subject"] == message.subject
+    assert message.subject.startswith("Brain-Score vision, week 48 of 2026: 1 alert, 3 figures moved")
+    assert mail["List-Unsubscribe"] == "<mailto:monitor@lab.example?subject=unsubscribe>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail.get_content_type() == "multipart/alternative"
+
+
+def test_the_unsubscribe_address_can_be_a_page():
+    letterhead = replace(LETTERHEAD, unsubscribe="https://lab.example/unsubscribe")
+    (message,) = compose_digest(digest(), [READER], letterhead, AT)
+    assert parsed(message)["List-Unsubscribe"] == "<https://lab.example/unsubscribe>"
+
+
+def test_figures_are_inside_the_mail_and_nothing_is_loaded():
+    _, html, pictures = parts(one_digest())
+    assert [picture.get_content() for picture in pictures] == [PIXEL]
+    assert pictures[0]["Content-ID"] == "<scatter@brainalign>"
+    assert pictures[0].get_content_disposition() == "inline"
+    tags = Tags(html).tags
+    assert [attributes["src"] for tag, attributes in tags if tag == "img"] == ["cid:scatter@brainalign"]
+    assert [attributes["alt"] for tag, attributes in tags if tag == "img"] == [PICTURE.description]
+    assert not {"svg", "script", "link", "style", "iframe", "object", "form", "video"} & {
+        tag for tag, _ in tags
+    }
+    assert {attributes["href"] for tag, attributes in tags if tag == "a"} == {LETTERHEAD.link}
+    assert "url(" not in html
+    assert "@import" not in html
+    assert 'style="' in html, "styles are in the elements"
+
+
+def test_every_class_of_the_templates_has_a_style():
+    _, html, _ = parts(one_digest())
+    for tag, attributes in Tags(html).tags:
+        if tag in ("h1", "h2", "p", "td") and "class" in attributes:
+            assert attributes.get("style"), (tag, attributes)
+
+
+def test_equal_records_give_equal_bytes():
+    assert one_digest() == one_digest()
+    assert compose_alert(ALERT, [READER], LETTERHEAD, AT) == compose_alert(ALERT, [READER], LETTERHEAD, AT)
+    assert compose_operator(NOTE, [replace(READER, operator=True)], LETTERHEAD, AT)[0].kind is Kind.OPERATOR
+
+
+def test_a_message_has_one_name_whenever_it_is_made():
+    (later,) = compose_digest(digest(models=5), [READER], LETTERHEAD, AT + timedelta(hours=3))
+    assert later.id == one_digest().id
+    assert later.body != one_digest().body
+    ended = compose_alert(replace(ALERT, fired=False), [READER], LETTERHEAD, AT)[0]
+    other = compose_alert(replace(ALERT, board="beef"), [READER], LETTERHEAD, AT)[0]
+    assert len({later.id, ended.id, other.id, compose_alert(ALERT, [READER], LETTERHEAD, AT)[0].id}) == 4
+
+
+def test_subscribers_get_what_they_chose():
+    people = [
+        Subscriber(Channel.MAIL, "weekly@x.example", alerts=False),
+        Subscriber(Channel.MAIL, "monthly@x.example", digest=DigestPeriod.MONTHLY),
+        Subscriber(Channel.MAIL, "alerts@x.example", digest=DigestPeriod.NONE),
+        Subscriber(Channel.MAIL, "ops@x.example", alerts=False, digest=DigestPeriod.NONE, operator=True),
+    ]
+
+    def to(messages: list[Message]) -> set[str]:
+        return {message.recipient.partition("@")[0] for message in messages}
+
+    assert to(compose_digest(digest(), people, LETTERHEAD, AT)) == {"weekly"}
+    monthly = digest(period=DigestPeriod.MONTHLY)
+    assert to(compose_digest(monthly, people, LETTERHEAD, AT)) == {"monthly"}
+    assert to(compose_alert(ALERT, people, LETTERHEAD, AT)) == {"monthly", "alerts"}
+    assert to(compose_operator(NOTE, people, LETTERHEAD, AT)) == {"ops"}
+    assert compose_digest(digest(), [], LETTERHEAD, AT) == []
+
+
+@pytest.mark.parametrize(
+    "name", [*HOSTILE_NAMES, "a\r\nBcc: victim@x.example", "\r\n.\r\n", "=_0", "{{ 7 * 7 }}"]
+)
+def test_no_name_breaks_out_of_its_place(name):
+    hostile = replace(ALERT, rule=name, words=f"{name} fired")
+    told = digest(changelog=(f"1 model came: {name}",), causes=(name,), alerts=(hostile,))
+    (message,) = compose_digest(told, [READER], LETTERHEAD, AT)
+    (alert,) = compose_alert(hostile, [READER], LETTERHEAD, AT)
+    for made, calm in ((message, one_digest()), (alert, compose_alert(ALERT, [READER], LETTERHEAD, AT)[0])):
+        mail = parsed(made)
+        assert mail.keys() == parsed(calm).keys(), "no header more"
+        assert not mail.defects
+        assert "\n" not in made.subject
+        _, html, _ = parts(made)
+        # No element beside those of the templates.
+        assert {tag for tag, _ in Tags(html).tags} <= {tag for tag, _ in Tags(parts(calm)[1]).tags} | {
+            "li",
+            "ul",
+        }
+        assert all(max(map(len, line.split(b"\r"))) <= 998 for line in made.body.split(b"\n"))
+        assert made.body.isascii()
+
+
+def test_the_mail_stays_small_however_much_happened():
+    long = "W" * 5000
+    big = digest(
+        changelog=(long,) * 500,
+        causes=(long,) * 500,
+        alerts=(replace(ALERT, words=long),) * 500,
+        active=(replace(ALERT, words=long),) * 500,
+        figures=tuple(HeadlineFigure("mean_rho", 0.1, (0.0, 0.2), 0.2, (0.1, 0.3)) for _ in range(13)),
+    )
+    (message,) = compose_digest(big, [READER], LETTERHEAD, AT)
+    text, html, _ = parts(message)
+    assert len(html.encode()) < MOST_HTML_BYTES
+    assert "and 488 more" in text
+
+
+def test_without_news_it_says_so():
+    message = one_digest(changelog=(), causes=(), alerts=())
+    assert message.subject.endswith("nothing new")
+    assert "Nothing changed since the digest before." in parts(message)[0]
+
+
+def test_a_simulated_board_is_called_so_everywhere():
+    message = one_digest(simulated=True)
+    assert message.subject.startswith("[simulated] ")
+    text, html, _ = parts(message)
+    assert "SIMULATED" in text
+    assert "Simulated." in html
+
+
+def test_a_mail_template_of_ones_own_is_taken(tmp_path):
+    (tmp_path / "mail_digest.txt.j2").write_text("Hello {{ period }} <b>\n")
+    (tmp_path / "mail.css").write_text("h1 { color: teal }")
+    (message,) = compose_digest(digest(), [READER], replace(LETTERHEAD, templates=tmp_path), AT)
+    text, html, _ = parts(message)
+    assert text.splitlines() == ["Hello week 48 of 2026 <b>"]
+    assert '<h1 style="color: teal;">' in html
+
+
+def test_a_broken_mail_template_is_named(tmp_path):
+    (tmp_path / "mail_digest.html.j2").write_text("\n{{ nobody }}")
+    with pytest.raises(TemplateError, match=r"mail_digest\.html\.j2' is broken in line 2"):
+        compose_digest(digest(), [READER], replace(LETTERHEAD, templates=tmp_path), AT)
+
+
+def test_a_mail_template_that_is_too_long_is_refused(tmp_path):
+    (tmp_path / "mail_digest.html.j2").write_text("x" * (MOST_HTML_BYTES + 1))
+    with pytest.raises(TemplateError, match="shorten the mail templates"):
+        compose_digest(digest(), [READER], replace(LETTERHEAD, templates=tmp_path), AT)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("reader@lab.example", True), ("a.b+c@x.example", True), ("a@localhost", True),
+        ("", False), ("a", False), ("a@", False), ("@x", False), ("a b@x.example", False), ("ä@x.example", False),
+        ("a@x.example\r\nBcc: b@x", False), ("A <a@x.example>", False), ("a@x.example,b@x.example", False),
+        ("a..b@x.example", False),
+    ],
+)  # fmt: skip
+def test_addresses_are_plain_ones(text, good):
+    assert is_address(text) is good
+
+
+def test_a_letterhead_needs_no_site():
+    (message,) = compose_digest(digest(), [READER], Letterhead("monitor@lab.example"), AT)
+    text, html, _ = parts(message)
+    assert "full page" not in text
+    assert "<a " not in html
