@@ -165,7 +165,7 @@ def test_the_wheel_says_what_it_is(built):
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
-    assert metadata.get_all("Provides-Extra") == ["bench", "brainscore", "dask", "postgres", "test"]
+    assert metadata.get_all("Provides-Extra") == ["bench", "brainscore", "dask", "notify", "postgres", "test"]
 
 
 def test_the_sdist_holds_what_a_packager_needs(built):
