@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .config_reading import (
@@ -32,11 +40,17 @@ from .config_sections import (
     Comment,
     DomainName,
     Health,
+    MailSettings,
+    NotifySettings,
     Operator,
+    Recipient,
     ScheduleSettings,
     Seconds,
+    SiteSettings,
     StoreAddress,
+    TableName,
     WebAddress,
+    WebhookSettings,
     masked_address,
 )
 from .errors import ConfigError
@@ -96,6 +110,13 @@ class Settings(BaseSettings):
     schedule : ScheduleSettings
     operator : Operator
     health : Health
+    site : SiteSettings
+    templates : Path or None
+        Folder of the user's own templates; a relative one is meant from the home folder.
+    mail : MailSettings
+    recipients : mapping of str to Recipient
+    webhooks : mapping of str to WebhookSettings
+    notify : mapping of str to NotifySettings
     """
 
     model_config = SettingsConfigDict(
@@ -121,6 +142,22 @@ class Settings(BaseSettings):
     schedule: ScheduleSettings = ScheduleSettings()
     operator: Operator = Operator()
     health: Health = Health()
+    site: SiteSettings = SiteSettings()
+    templates: Path | None = None
+    mail: MailSettings = MailSettings()
+    recipients: dict[TableName, Recipient] = {}
+    webhooks: dict[TableName, WebhookSettings] = {}
+    notify: dict[TableName, NotifySettings] = {}
+
+    @field_validator("recipients")
+    @classmethod
+    def _mail_can_be_sent(
+        cls, recipients: dict[str, Recipient], others: ValidationInfo
+    ) -> dict[str, Recipient]:
+        mail = others.data.get("mail")
+        if recipients and mail is not None and mail.host is None:
+            raise ValueError("nobody gets mail without a mail.host; set it, or remove the recipients")
+        return recipients
 
     @property
     def store_address(self) -> str | Path:
@@ -144,6 +181,21 @@ class Settings(BaseSettings):
     def references(self) -> Path:
         """Folder of the frozen reference boards."""
         return self.home / "references"
+
+    @property
+    def site_folder(self) -> Path | None:
+        """Where the site is published."""
+        return None if self.site.folder is None else self.home / self.site.folder.expanduser()
+
+    @property
+    def site_address(self) -> str:
+        """Where readers find the site, with a slash at its end; empty if that is not said."""
+        return "" if self.site.address is None else self.site.address.rstrip("/") + "/"
+
+    @property
+    def templates_folder(self) -> Path | None:
+        """The user's own templates."""
+        return None if self.templates is None else self.home / self.templates.expanduser()
 
     @property
     def link_record(self) -> Path:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from .slots import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zone
 
@@ -180,3 +181,147 @@ class Operator(Section):
     """
 
     after_failures: Annotated[int, Field(ge=1, le=1000)] = 3
+
+
+_MAIL_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_NAMED_ADDRESS = re.compile(r"([!#-&'*-+\-./0-9=?A-Z^-~ ]*)<([^<>]*)>")
+# With which port, if none is given.
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is a plain mail address in ASCII, without a name."""
+    return len(text) <= 254 and _MAIL_ADDRESS.fullmatch(text) is not None and ".." not in text
+
+
+def _mail_address(text: str) -> str:
+    if not is_mail_address(text):
+        raise ValueError("not a plain mail address such as reader@lab.example")
+    return text
+
+
+def _sender(text: str) -> str:
+    named = _NAMED_ADDRESS.fullmatch(text)
+    if not is_mail_address(named[2] if named else text):
+        raise ValueError("not a mail address, with or without a name: BrainAlign <monitor@lab.example>")
+    return text
+
+
+def _unsubscribe(text: str) -> str:
+    if not re.fullmatch(r"(mailto:|https?://)[!-;=?-~]{1,500}", text):
+        raise ValueError("neither mailto:… nor https://…")
+    return text
+
+
+def _public_address(text: str) -> str:
+    if "?" in text or "#" in text:
+        raise ValueError("an address with ? or # has no pages below it")
+    return _web_address(text)
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+
+
+class MailSettings(Section):
+    """The mail server, and what all mails share.
+
+    Attributes
+    ----------
+    host : str or None
+        None sends no mail.
+    port : int or None
+        None is the usual one of `security`.
+    security : str
+        ``starttls``, ``tls`` or ``none``.
+    user : str
+        Empty for a server without a login.
+    password : SecretStr or None
+    sender : str or None
+        From, with or without a name.
+    unsubscribe : str or None
+        Address of List-Unsubscribe; None asks the sender by mail.
+    certificates : Path or None
+        Certificates to trust instead of the system's.
+    timeout_seconds : float
+        Longest wait for a connection and each answer.
+    """
+
+    host: Annotated[str, Field(pattern=r"^[!-~]{1,253}$")] | None = None
+    port: Port | None = None
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr | None = None
+    sender: Annotated[str, AfterValidator(_sender)] | None = None
+    unsubscribe: Annotated[str, AfterValidator(_unsubscribe)] | None = None
+    certificates: Path | None = None
+    timeout_seconds: Seconds = 30.0
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.host is not None and self.sender is None:
+            raise ValueError("mail.host needs a mail.sender")
+        if self.password is not None and not self.user:
+            raise ValueError("mail.password needs a mail.user")
+        if self.user and self.password is None:
+            raise ValueError("mail.user needs a mail.password")
+        if self.password is not None and self.security == "none" and self.host not in _LOOPBACK:
+            raise ValueError("a password is not sent without encryption; set mail.security")
+        return self
+
+    @property
+    def used_port(self) -> int:
+        """The port that is given, or the usual one."""
+        return self.port or _PORTS[self.security]
+
+
+class Wanted(Section):
+    """What somebody is told.
+
+    Attributes
+    ----------
+    alerts : bool
+        That an alert fired or ended.
+    digest : str
+        ``weekly``, ``monthly`` or ``none``.
+    operator : bool
+        That the monitor itself fails, or works again.
+    """
+
+    alerts: bool = True
+    digest: Literal["weekly", "monthly", "none"] = "weekly"
+    operator: bool = False
+
+
+class Recipient(Wanted):
+    """Somebody who gets mail."""
+
+    address: MailAddress
+
+
+class WebhookSettings(Wanted):
+    """A webhook; its address may hold a token, and `secret` signs what is posted."""
+
+    url: SecretWebAddress
+    secret: SecretStr | None = None
+
+
+class NotifySettings(Wanted):
+    """A chat service by its apprise address, such as ``slack://…``."""
+
+    url: Annotated[SecretStr, AfterValidator(_filled)]
+
+
+class SiteSettings(Section):
+    """The published site.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Where it is published; None publishes none. A relative one is meant from the home folder.
+    address : str or None
+        Where readers find it; links in mails and in the feed lead there.
+    """
+
+    folder: Path | None = None
+    address: Annotated[str, AfterValidator(_public_address)] | None = None

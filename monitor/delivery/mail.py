@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -19,7 +18,6 @@ from .records import Letterhead, Picture
 
 # Gmail cuts a mail whose HTML is larger than about 102 kB, and hides the rest.
 MOST_HTML_BYTES = 80_000
-_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +28,6 @@ class Content:
     text: str
     html: str
     pictures: tuple[Picture, ...] = ()
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is a plain mail address in ASCII, without a name."""
-    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None and ".." not in text
 
 
 def inlined(html: str, templates: Path | None = None) -> str:

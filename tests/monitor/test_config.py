@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from brainalign_monitor.config import Settings, changed_settings, load_settings
 from brainalign_monitor.config_reading import CONFIG_NAME, is_secret, setting_fields, variable
+from brainalign_monitor.config_sections import is_mail_address
 from brainalign_monitor.errors import ConfigError
 from tests.commands import brainalign, documented_table
 from tests.conftest import ROOT
@@ -43,6 +45,41 @@ OTHER = {
     "health.heartbeat_url": ("https://hc.test/1", '"https://hc.test/1"'),
     "health.late_after_hours": (3.5, "3.5"),
     "health.stale_after_days": (4.5, "4.5"),
+    "site.folder": (Path("public"), '"public"'),
+    "site.address": ("https://lab.test/site", '"https://lab.test/site"'),
+    "templates": (Path("own"), '"own"'),
+    "mail.host": ("mail.lab.test", '"mail.lab.test"'),
+    "mail.port": (2525, "2525"),
+    "mail.security": ("tls", '"tls"'),
+    "mail.user": ("monitor", '"monitor"'),
+    "mail.password": ("hidden", '"hidden"'),
+    "mail.sender": ("me@lab.test", '"me@lab.test"'),
+    "mail.unsubscribe": ("mailto:me@lab.test", '"mailto:me@lab.test"'),
+    "mail.certificates": (Path("lab.pem"), '"lab.pem"'),
+    "mail.timeout_seconds": (1.5, "1.5"),
+    "recipients.*.address": ("reader@lab.test", '"reader@lab.test"'),
+    "webhooks.*.url": ("https://lab.test/hook", '"https://lab.test/hook"'),
+    "webhooks.*.secret": ("hidden", '"hidden"'),
+    "notify.*.url": ("json://lab.test", '"json://lab.test"'),
+    **{
+        f"{table}.*.{key}": value
+        for table in ("recipients", "webhooks", "notify")
+        for key, value in {
+            "alerts": (False, "false"),
+            "digest": ("monthly", '"monthly"'),
+            "operator": (True, "true"),
+        }.items()
+    },
+}
+# What a setting cannot be without; a table of this kind is called lab.
+_MAIL = '[mail]\nhost = "mail.lab.test"\nsender = "me@lab.test"\n'
+WITH = {
+    "mail.host": 'sender = "me@lab.test"\n',
+    "mail.user": 'password = "hidden"\n',
+    "mail.password": 'user = "monitor"\n',
+    "recipients": f'{_MAIL}[recipients.lab]\naddress = "reader@lab.test"\n',
+    "webhooks": '[webhooks.lab]\nurl = "https://lab.test/hook"\n',
+    "notify": '[notify.lab]\nurl = "json://lab.test"\n',
 }
 
 FIELDS = {".".join(path): field for path, field in setting_fields(Settings)}
@@ -72,18 +109,24 @@ def default(field: FieldInfo) -> object:
 def plain(settings: Settings, name: str) -> object:
     """A setting by its dotted name, a secret opened."""
     found: object = settings
-    for part in name.split("."):
-        found = getattr(found, part)
+    for part in name.replace("*", "lab").split("."):
+        found = found[part] if isinstance(found, dict) else getattr(found, part)
     return found.get_secret_value() if isinstance(found, SecretStr) else found
 
 
 def in_toml(name: str, text: str) -> str:
-    *section, key = name.split(".")
-    return "".join(f"[{table}]\n" for table in section) + f"{key} = {text}\n"
+    """A setting as a file with all that it cannot be without."""
+    *section, key = name.replace("*", "lab").split(".")
+    needed = WITH.get(name.removesuffix("_file"), "")
+    if "*" in name:
+        required = WITH[section[0]].splitlines(keepends=True)
+        own = [line for line in required if not line.startswith(f"{key.removesuffix('_file')} =")]
+        return "".join(own) + f"{key} = {text}\n"
+    return (f"[{'.'.join(section)}]\n" if section else "") + f"{key} = {text}\n{needed}"
 
 
 def in_environment(name: str) -> str:
-    return variable(tuple(name.split(".")))
+    return variable(tuple(name.replace("*", "lab").split(".")))
 
 
 def test_every_setting_is_tried_here():
@@ -95,11 +138,12 @@ def test_every_setting_is_tried_here():
 def test_option_beats_environment_beats_file_beats_default(home, monkeypatch, name):
     value, toml = OTHER[name]
     standard = default(FIELDS[name])
-    assert plain(load_settings(), name) == standard
+    if "*" not in name:
+        assert plain(load_settings(), name) == standard
     write(home, in_toml(name, toml))
     assert plain(load_settings(), name) == value
-    if standard in (None, ""):
-        standard = f"{value}0" if isinstance(value, str) else value + 1
+    if standard in (None, "", PydanticUndefined):
+        standard = type(value)(f"{value}0") if isinstance(value, str | Path) else value + 1
     monkeypatch.setenv(in_environment(name), str(standard))
     assert plain(load_settings(), name) == standard
     if "." not in name:  # sections have no options
@@ -121,7 +165,8 @@ def test_a_secret_may_be_in_a_file_of_its_own(home, monkeypatch, name):
     assert plain(load_settings(), name) == f"{value}-other"
     monkeypatch.delenv(in_environment(name) + "_FILE")
     write(home, in_toml(f"{name}_file", '"given"') + f"{name.split('.')[-1]} = {toml}\n")
-    assert refusal() == f"both {name} and {name}_file are set; remove one"
+    shown = name.replace("*", "lab")
+    assert refusal() == f"both {shown} and {shown}_file are set; remove one"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +196,7 @@ def test_a_refused_secret_is_not_repeated(home, name, wrong):
     write(home, in_toml(name, wrong))
     with pytest.raises(ConfigError) as caught:
         load_settings()
-    assert name in str(caught.value)
+    assert name.replace("*", "lab") in str(caught.value)
     assert "canary" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -159,6 +204,45 @@ def test_a_section_that_is_no_table_is_not_repeated(home):
     write(home, 'health = "canary-5b0e"\n')
     message = refusal()
     assert message.startswith("the setting health cannot be used: input should be a valid dictionary")
+    assert "canary" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("reader@lab.test", True), ("a.b+c@x.test", True), ("a@localhost", True),
+        ("", False), ("a", False), ("a@", False), ("@x", False), ("a b@x.test", False), ("ä@x.test", False),
+        ("a@x.test\r\nBcc: b@x", False), ("A <a@x.test>", False), ("a@x.test,b@x.test", False), ("a..b@x.test", False),
+    ],
+)  # fmt: skip
+def test_an_address_of_a_recipient_is_a_plain_one(text, good):
+    assert is_mail_address(text) is good
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ('[mail]\nhost = "x.test"\n', "mail.host needs a mail.sender"),
+        ('[mail]\nuser = "x"\n', "mail.user needs a mail.password"),
+        ('[mail]\npassword = "canary"\n', "mail.password needs a mail.user"),
+        (
+            '[mail]\nhost = "x.test"\nsender = "a@x.test"\nsecurity = "none"\nuser = "x"\npassword = "canary"\n',
+            "a password is not sent without encryption",
+        ),
+        ('[mail]\nsender = "A\\r\\nBcc: b@x.test <a@x.test>"\n', "not a mail address"),
+        ('[mail]\nsender = "nobody"\n', "not a mail address"),
+        ('[mail]\nunsubscribe = "javascript:x"\n', "neither mailto:"),
+        ('[recipients.a]\naddress = "a@x.test"\n', "nobody gets mail without a mail.host"),
+        ("[recipients.a]\n", "the setting recipients.a.address is missing"),
+        ('[webhooks.a]\nurl = "ftp://canary"\n', "not an address such as"),
+        ('[webhooks.a]\nurl = "https://x.test"\ndigest = "daily"\n', "'weekly', 'monthly' or 'none'"),
+        ('[site]\naddress = "https://x.test/?a=b"\n', "no pages below it"),
+    ],
+)
+def test_what_cannot_deliver_is_refused(home, file, said):
+    write(home, file)
+    message = refusal()
+    assert said in message
     assert "canary" not in message
 
 
@@ -225,7 +309,10 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
         ("zzz = 1", "no setting 'zzz' in brainalign.toml; known are attempts, base_url,"),
         ("[report]\ncolour = 1", "no setting 'report'"),
         ("[health]\nprot = 1", "no setting 'health.prot' in brainalign.toml; did you mean health.port?"),
-        ("port = 1", "no setting 'port' in brainalign.toml; did you mean health.port?"),
+        (
+            "late_after_hours = 1",
+            "no setting 'late_after_hours' in brainalign.toml; did you mean health.late_",
+        ),
         ("[heath]\nport = 1", "no setting 'heath' in brainalign.toml; did you mean health?"),
         ("a = 1\nb = 2", "(1 more are wrong)"),
         (
@@ -334,9 +421,9 @@ def test_changed_settings_are_those_without_their_default(home):
 
 def as_documented(name: str) -> str:
     value = default(FIELDS[name])
-    if isinstance(value, int) and value >= 10_000:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 10_000:
         return f"{value:,}"
-    return "" if value is None else str(value)
+    return "" if value in (None, PydanticUndefined) else str(value)
 
 
 def test_every_setting_is_documented():
@@ -344,7 +431,8 @@ def test_every_setting_is_documented():
         row[0].strip("`"): row[1].strip("`")
         for row in documented_table("# Configuration", "configuration.md")
     }
-    assert shown == {name: as_documented(name) for name in FIELDS} | {"home": shown["home"]}
+    ours = {name.replace("*", "NAME"): as_documented(name) for name in FIELDS}
+    assert shown == ours | {"home": shown["home"]}
 
 
 # What follows asks for the effect of each setting at the far end: the server, the store, the analysis.
