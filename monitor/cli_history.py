@@ -202,8 +202,10 @@ def diff(
 ) -> None:
     """Say what changed between two snapshots, and what moved each headline figure or a model's rank."""
     from . import console, pipeline
-    from .history.attribution import attribute, attribution_in_words
-    from .history.changes import changes_in_words, changes_json, compare
+    from .history.attribution import attribute
+    from .history.attribution_words import attribution_in_words, main_actors
+    from .history.changelog import changes_in_words, changes_json
+    from .history.changes import compare
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     now = datetime.now(UTC)
@@ -217,7 +219,8 @@ def diff(
     changes = compare(before, after)
     found = attribute(before.board(), after.board(), settings.max_missing)
     if as_json:
-        print_json(changes_json(changes) | {"figures": attribution_json(found)})
+        actors = {cause: list(who) for cause, who in main_actors(found).items()}
+        print_json(changes_json(changes) | {"figures": attribution_json(found), "actors": actors})
         return
     to = console.out()
     to.print(f"{before.domain}: {before.as_of_time:%Y-%m-%d} to {after.as_of_time:%Y-%m-%d}")
@@ -235,7 +238,7 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
     check_one_domain(before, after)
     move = attribute_rank(before.board(), after.board(), model, scheme)
     if as_json:
-        record = attribution_json(move.found)["rank"]
+        record = attribution_json(move.found)["rank"] | {"words": rank_move_in_words(move)}
         print_json(
             {
                 "schema": 1,
@@ -244,6 +247,7 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
                 **record,
                 "never_ran": list(move.never_ran),
                 "own_cells": list(move.own_cells),
+                "new_above": [{"id": new.id, "name": new.name} for new in move.new_above],
             }
         )
         return
@@ -251,7 +255,13 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
 
 
 def attribution_json(found: Attribution) -> dict[str, Any]:
-    """The change of each figure and its parts; unknown is None."""
+    """The change of each figure, its parts and the words for them; unknown is None.
+
+    Both boards are analysed by today's version, so that no part is due to another one.
+    """
+    from .history.attribution_words import attribution_in_words
+    from .history.series import ANALYSIS
+
     record: dict[str, Any] = {}
     for figure, after in found.later.items():
         before, parts = found.earlier[figure], found.parts[figure]
@@ -259,7 +269,8 @@ def attribution_json(found: Attribution) -> dict[str, Any]:
             "from": before,
             "to": after,
             "delta": None if before is None or after is None else after - before,
-            "attribution": None if parts is None else dict(parts),
+            "attribution": None if parts is None else {**parts, ANALYSIS: 0.0},
+            "words": attribution_in_words(found, figure),
         }
     return record
 

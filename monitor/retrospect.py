@@ -324,8 +324,7 @@ def attribution_of(
     known: dict[str, Any] | None = cache.get(key)
     if known is None:
         earlier, later = (boards(info) for info in pair)
-        names = {model.id: model.name for model in (*earlier.models, *later.models)}
-        known = attribution_record(attribute(earlier, later, options.max_missing), names)
+        known = attribution_record(attribute(earlier, later, options.max_missing))
         cache.put(key, known)
     return known
 

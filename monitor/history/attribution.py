@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from brainalign_plugin.board import Board
+from brainalign_plugin.board import Board, Model
 from brainalign_plugin.tree import Benchmark, BenchmarkTree
 
 from .figures import Evaluate, cleaned, headline_figures
@@ -28,28 +28,45 @@ PLAYERS = (NEW_BENCHMARKS, NEW_MODELS, RESTATED, CLEANING)
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """Who stands behind each cause.
+    """Who stands behind each cause, the main ones first.
 
     Attributes
     ----------
     new_benchmarks : tuple of str
-        Leaves with a first score, those that the later board keeps first.
-    new_models : tuple of int
-        Ids of models that were not there before.
+        Leaves with a first score: those that the later board keeps first, of these the ones that most models lack.
+    new_models : tuple of Model
+        That were not there before: those on the later cleaned board first.
     restated_benchmarks : tuple of (str, int)
         Leaves with cells that changed or were filled, and how many, the most changed first.
-    removed_models : tuple of int
+    moved_benchmarks : tuple of str
+        Leaves that stand elsewhere in the tree, so that their weight is another.
+    removed_models : tuple of Model
+        Those on the earlier cleaned board first.
     removed_benchmarks : tuple of str
     flipped : tuple of str
-        Leaves scored before that one board keeps and the other drops.
+        Leaves scored before that one board keeps and the other drops, the ones that most models lack first.
     """
 
     new_benchmarks: tuple[str, ...]
-    new_models: tuple[int, ...]
+    new_models: tuple[Model, ...]
     restated_benchmarks: tuple[tuple[str, int], ...]
-    removed_models: tuple[int, ...]
+    moved_benchmarks: tuple[str, ...]
+    removed_models: tuple[Model, ...]
     removed_benchmarks: tuple[str, ...]
     flipped: tuple[str, ...]
+
+    def of(self, cause: str) -> bool:
+        """Whether anybody stands behind a cause."""
+        who: Mapping[str, tuple[tuple[Any, ...], ...]] = {
+            NEW_BENCHMARKS: (self.new_benchmarks,),
+            NEW_MODELS: (self.new_models,),
+            RESTATED: (
+                *(self.restated_benchmarks, self.moved_benchmarks),
+                *(self.removed_models, self.removed_benchmarks),
+            ),
+            CLEANING: (self.flipped,),
+        }
+        return any(who[cause])
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +146,7 @@ def _positions(board: Board, leaves: frozenset[str]) -> list[int]:
 
 def _attribute(game: _Game, evaluate: Evaluate) -> Attribution:
     actors = _actors(game)
-    active = tuple(player for player in PLAYERS if _is_active(player, actors))
+    active = tuple(player for player in PLAYERS if actors.of(player))
     values = {subset: evaluate(_board(game, subset)) for subset in _subsets(active)}
     first, last = values[frozenset()], values[frozenset(active)]
     parts = {figure: _shapley({s: v[figure] for s, v in values.items()}, active) for figure in last}
@@ -183,39 +200,43 @@ def _game(
     )
 
 
-def _is_active(player: str, actors: Actors) -> bool:
-    return {
-        NEW_BENCHMARKS: bool(actors.new_benchmarks),
-        NEW_MODELS: bool(actors.new_models),
-        RESTATED: bool(actors.restated_benchmarks or actors.removed_models or actors.removed_benchmarks),
-        CLEANING: bool(actors.flipped),
-    }[player]
-
-
 def _actors(game: _Game) -> Actors:
     earlier, later = game.earlier, game.later
     scored_now = _scored(later)
     old_leaves = [leaf for leaf in later.leaves if leaf in earlier.leaves and leaf not in game.new_leaves]
-    old_models = [i for i in later.ids if i not in game.new_models]
-    counts: list[tuple[str, int]] = []
-    if old_leaves and old_models:
-        before = _cells(earlier, old_models, old_leaves)
-        after = _cells(later, old_models, old_leaves)
-        changed = ~((before == after) | (np.isnan(before) & np.isnan(after)))
-        counts = [
-            (leaf, int(n)) for leaf, n in zip(old_leaves, changed.sum(axis=0).tolist(), strict=True) if n
-        ]
     arrived = [leaf for leaf in later.leaves if leaf in game.new_leaves and leaf in scored_now]
+    flipped = [leaf for leaf in old_leaves if (leaf in game.kept_earlier) != (leaf in game.kept_later)]
+    lacking = dict(zip(later.leaves, np.isnan(later.scores).sum(axis=0).tolist(), strict=True))
     return Actors(
-        new_benchmarks=tuple(sorted(arrived, key=lambda leaf: (leaf not in game.kept_later, leaf))),
-        new_models=tuple(sorted(game.new_models)),
-        restated_benchmarks=tuple(sorted(counts, key=lambda pair: (-pair[1], pair[0]))),
-        removed_models=tuple(sorted(game.removed_models)),
-        removed_benchmarks=tuple(sorted(game.removed_leaves)),
-        flipped=tuple(
-            leaf for leaf in old_leaves if (leaf in game.kept_earlier) != (leaf in game.kept_later)
+        new_benchmarks=tuple(
+            sorted(arrived, key=lambda leaf: (leaf not in game.kept_later, -lacking[leaf], leaf))
         ),
+        new_models=_complete_first(later, game.new_models, game.kept_later),
+        restated_benchmarks=_restated(game, old_leaves),
+        moved_benchmarks=tuple(
+            sorted(leaf for leaf in old_leaves if earlier.tree.path(leaf) != later.tree.path(leaf))
+        ),
+        removed_models=_complete_first(earlier, game.removed_models, game.kept_earlier),
+        removed_benchmarks=tuple(sorted(game.removed_leaves)),
+        flipped=tuple(sorted(flipped, key=lambda leaf: (-lacking[leaf], leaf))),
     )
+
+
+def _restated(game: _Game, old_leaves: list[str]) -> tuple[tuple[str, int], ...]:
+    old_models = [i for i in game.later.ids if i not in game.new_models]
+    if not old_leaves or not old_models:
+        return ()
+    before, after = (_cells(board, old_models, old_leaves) for board in (game.earlier, game.later))
+    changed = ~((before == after) | (np.isnan(before) & np.isnan(after)))
+    counts = zip(old_leaves, changed.sum(axis=0).tolist(), strict=True)
+    return tuple(sorted(((leaf, n) for leaf, n in counts if n), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _complete_first(board: Board, some: frozenset[int], kept: frozenset[str]) -> tuple[Model, ...]:
+    """Models of a board, those with a score on all kept leaves first, each by their id."""
+    missing = np.isnan(board.scores[:, _positions(board, kept)]).any(axis=1).tolist()
+    found = [(lacks, model.id, model) for lacks, model in zip(missing, board.models, strict=True)]
+    return tuple(model for _, number, model in sorted(found, key=lambda entry: entry[:2]) if number in some)
 
 
 def _cells(
@@ -322,38 +343,3 @@ def _tree(earlier: BenchmarkTree, later: BenchmarkTree, restated: bool) -> Bench
         known = {node.type_id for node in later.nodes}
         orphans = [node for node in earlier.nodes if node.is_leaf and node.type_id not in known]
         return BenchmarkTree((*later.nodes, *(replace(node, parent=later.roots[0]) for node in orphans)))
-
-
-def attribution_in_words(found: Attribution, figure: str, most: int = 3) -> str:
-    """Say in one sentence how far a figure moved and what moved it, the largest cause first."""
-    before, after, parts = found.earlier[figure], found.later[figure], found.parts[figure]
-    if before is None or after is None:
-        return f"{figure} does not exist on both boards"
-    change = f"{figure} went from {before:.4g} to {after:.4g}"
-    if parts is None:
-        return f"{change}; the change cannot be split, because a board between has no such figure"
-    causes = [(cause, part) for cause, part in parts.items() if abs(part) > _NOTHING]
-    if not causes:
-        return f"{figure} stayed at {after:.4g}"
-    causes.sort(key=lambda pair: -abs(pair[1]))
-    return f"{change}: " + ", ".join(
-        f"{part:+.4g} by {_who(found.actors, cause, most)}" for cause, part in causes
-    )
-
-
-_NOTHING = 1e-12
-
-
-def _who(actors: Actors, cause: str, most: int) -> str:
-    names: list[str]
-    if cause == NEW_BENCHMARKS:
-        words, names = "new benchmarks", list(actors.new_benchmarks)
-    elif cause == NEW_MODELS:
-        return f"{len(actors.new_models)} new models"
-    elif cause == CLEANING:
-        words, names = "benchmarks that crossed the threshold of the cleaning", list(actors.flipped)
-    else:
-        words = "scores filled in, restated or removed"
-        names = [leaf for leaf, _ in actors.restated_benchmarks] + list(actors.removed_benchmarks)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{words} ({', '.join(names[:most])}{more})" if names else words

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,6 @@ from brainalign_plugin.errors import InputError
 from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot import Snapshot, SupersededCells
 from brainalign_plugin.tree import Benchmark
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +33,6 @@ class CellChange:
     version: int
     before: CellValue | None
     after: CellValue | None
-
-    @property
-    def kind(self) -> str:
-        """``scored``, ``failed``, ``removed``, ``restated`` or ``touched`` (another error or time, the same score)."""
-        before = CellState.NEVER if self.before is None else self.before.state
-        after = CellState.NEVER if self.after is None else self.after.state
-        if after == CellState.NEVER:
-            return "removed" if before != CellState.NEVER else "touched"
-        if before == CellState.NEVER:
-            return "scored" if after == CellState.SCORED else "failed"
-        if before != after:
-            return "restated"
-        old = None if self.before is None else self.before.score
-        new = None if self.after is None else self.after.score
-        return "touched" if old == new else "restated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +98,15 @@ class Changes:
         before = _scored_leaves(self.earlier)
         return tuple(leaf for leaf in _scored_leaves(self.later) if leaf not in set(before))
 
+    @property
+    def versions(self) -> tuple[tuple[str, int, int], ...]:
+        """Leaves of which another version counts on the later board: type id, version before, version now."""
+        return tuple(
+            (c.after.type_id, c.before.version, c.after.version)
+            for c in self.benchmarks_changed
+            if c.after.is_leaf and c.before.version != c.after.version
+        )
+
 
 def _scored_leaves(snapshot: Snapshot) -> list[str]:
     board = snapshot.board()
@@ -123,11 +114,12 @@ def _scored_leaves(snapshot: Snapshot) -> list[str]:
     return [leaf for leaf, scored in zip(board.leaves, some.tolist(), strict=True) if scored]
 
 
-_Key = tuple[int, str, int]
+CellKey = tuple[int, str, int]
 
 
-def _cells(snapshot: Snapshot) -> dict[_Key, CellValue]:
-    found: dict[_Key, CellValue] = {}
+def snapshot_cells(snapshot: Snapshot) -> dict[CellKey, CellValue]:
+    """All cells that say anything, by model, type and version."""
+    found: dict[CellKey, CellValue] = {}
     times = snapshot.scored_at.astype(np.int64)
     unknown = np.isnat(snapshot.scored_at)
     told = (snapshot.states != CellState.NEVER) | ~unknown | ~np.isnan(snapshot.errors)
@@ -184,7 +176,7 @@ def compare(earlier: Snapshot, later: Snapshot) -> Changes:
     after_models = {model.id: model for model in later.models}
     before_nodes = {node.type_id: node for node in earlier.tree.nodes}
     after_nodes = {node.type_id: node for node in later.tree.nodes}
-    before, after = _cells(earlier), _cells(later)
+    before, after = snapshot_cells(earlier), snapshot_cells(later)
     changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     return Changes(
         earlier=earlier,
@@ -220,7 +212,7 @@ def apply_changes(earlier: Snapshot, changes: Changes) -> Snapshot:
     Models and benchmarks stand in the later snapshot's order; it, its source and its moment are taken from the changes.
     """
     later = changes.later
-    cells = _cells(earlier)
+    cells = snapshot_cells(earlier)
     for change in changes.cells:
         key = (change.model, change.benchmark, change.version)
         if change.after is None:
@@ -241,7 +233,7 @@ def apply_changes(earlier: Snapshot, changes: Changes) -> Snapshot:
 
 
 def _assembled(
-    template: Snapshot, models: Sequence[Model], nodes: Sequence[Benchmark], cells: dict[_Key, CellValue]
+    template: Snapshot, models: Sequence[Model], nodes: Sequence[Benchmark], cells: dict[CellKey, CellValue]
 ) -> Snapshot:
     shape = (len(models), len(nodes))
     states = np.zeros(shape, dtype=np.int8)
@@ -282,114 +274,3 @@ def _assembled(
             ),
         ),
     )
-
-
-def changes_json(changes: Changes) -> dict[str, Any]:
-    """The record that ``brainalign diff --json`` prints."""
-    return {
-        "schema": SCHEMA,
-        "from": changes.earlier.as_of_time.isoformat(),
-        "to": changes.later.as_of_time.isoformat(),
-        "models": {
-            "added": [{"id": m.id, "name": m.name} for m in changes.models_added],
-            "removed": [{"id": m.id, "name": m.name} for m in changes.models_removed],
-            "renamed": [
-                {"id": c.after.id, "from": c.before.name, "to": c.after.name}
-                for c in changes.models_changed
-                if c.before.name != c.after.name
-            ],
-        },
-        "benchmarks": {
-            "added": [n.type_id for n in changes.benchmarks_added],
-            "removed": [n.type_id for n in changes.benchmarks_removed],
-            "started": list(changes.benchmarks_started),
-            "versions": [
-                {"benchmark": c.after.type_id, "from": c.before.version, "to": c.after.version}
-                for c in changes.benchmarks_changed
-                if c.before.version != c.after.version
-            ],
-            "moved": [
-                {"benchmark": c.after.type_id, "from": c.before.parent, "to": c.after.parent}
-                for c in changes.benchmarks_changed
-                if c.before.parent != c.after.parent
-            ],
-        },
-        "cells": [
-            {
-                "model": c.model,
-                "benchmark": c.benchmark,
-                "version": c.version,
-                "kind": c.kind,
-                "from": _value_json(c.before),
-                "to": _value_json(c.after),
-            }
-            for c in changes.cells
-        ],
-        "official_rank": [{"model": m.model, "from": m.before, "to": m.after} for m in changes.rank_moves],
-    }
-
-
-def _value_json(value: CellValue | None) -> dict[str, Any] | None:
-    if value is None:
-        return None
-    return {"state": value.state.name, "score": value.score, "error": value.error}
-
-
-def changes_in_words(changes: Changes, most: int = 5) -> tuple[str, ...]:
-    """The changes as sentences; long lists name the first few."""
-    lines = []
-    if changes.models_added:
-        lines.append(
-            f"{_count(len(changes.models_added), 'model')} came: {_names(changes.models_added, most)}"
-        )
-    if changes.models_removed:
-        lines.append(
-            f"{_count(len(changes.models_removed), 'model')} went: {_names(changes.models_removed, most)}"
-        )
-    lines += [
-        f"model {c.after.id} was {c.before.name} and is now {c.after.name}"
-        for c in changes.models_changed
-        if c.before.name != c.after.name
-    ]
-    if started := changes.benchmarks_started:
-        lines.append(f"{_count(len(started), 'benchmark')} got a first score: {_listed(started, most)}")
-    if changes.benchmarks_removed:
-        gone = [n.type_id for n in changes.benchmarks_removed]
-        lines.append(f"{_count(len(gone), 'benchmark')} went: {_listed(gone, most)}")
-    lines += [
-        f"{c.after.type_id} went from version {c.before.version} to {c.after.version}"
-        for c in changes.benchmarks_changed
-        if c.before.version != c.after.version
-    ]
-    leaves = {n.type_id for n in (*changes.earlier.tree.nodes, *changes.later.tree.nodes) if n.is_leaf}
-    known = {m.id for m in changes.earlier.models}
-    for kind, words in (
-        ("scored", "scores came"),
-        ("failed", "cells failed"),
-        ("restated", "scores were restated"),
-        ("removed", "scores went"),
-    ):
-        cells = [c for c in changes.cells if c.kind == kind and c.benchmark in leaves]
-        if cells:
-            old = sum(c.model in known for c in cells)
-            lines.append(f"{len(cells)} {words}, {old} of them of models that were there before")
-    if changes.rank_moves:
-        first = changes.rank_moves[0]
-        lines.append(
-            f"{_count(len(changes.rank_moves), 'model')} moved in the official ranking; "
-            f"{first.name} ({first.model}) most, from {first.before} to {first.after}"
-        )
-    return tuple(lines) or ("nothing changed",)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _names(models: Sequence[Model], most: int) -> str:
-    return _listed([f"{model.name} ({model.id})" for model in models], most)
-
-
-def _listed(names: Sequence[str], most: int) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from brainalign_plugin.errors import BoardError, InputError
 from brainalign_plugin.official import CellState
 
 from .attribution import NEW_BENCHMARKS, NEW_MODELS, RESTATED, Attribution, attribute_uncleaned
+from .attribution_words import listed
 
 RANK = "rank"
 
@@ -31,6 +33,8 @@ class RankMove:
         New benchmarks on which the model was never run.
     own_cells : tuple of str
         Benchmarks on which the model's own score was filled in, restated or removed.
+    new_above : tuple of Model
+        New models that rank above it, the best first.
     """
 
     model: Model
@@ -38,6 +42,7 @@ class RankMove:
     found: Attribution
     never_ran: tuple[str, ...]
     own_cells: tuple[str, ...]
+    new_above: tuple[Model, ...]
 
 
 def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER") -> RankMove:
@@ -64,13 +69,16 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
         If there is no such scheme, or it needs a reference board.
     """
     used = get_scheme(scheme)
+    ranks: dict[int, int] = {}
 
     def evaluate(board: Board) -> dict[str, float | None]:
+        # The last board that is evaluated is the later one.
+        ranks.clear()
         try:
-            rank = rank_models(board, used).by_id().get(model)
+            ranks.update(rank_models(board, used).by_id())
         except BoardError:
             return {RANK: None}
-        return {RANK: None if rank is None else float(rank)}
+        return {RANK: float(ranks[model]) if model in ranks else None}
 
     for name, board in (("earlier", earlier), ("later", later)):
         if model not in board.ids:
@@ -87,6 +95,12 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
         found=found,
         never_ran=tuple(leaf for leaf in found.actors.new_benchmarks if states[leaf] == int(CellState.NEVER)),
         own_cells=_own_changes(earlier, later, model, found),
+        new_above=tuple(
+            sorted(
+                (new for new in found.actors.new_models if ranks.get(new.id, inf) < ranks.get(model, inf)),
+                key=lambda new: (ranks[new.id], new.id),
+            )
+        ),
     )
 
 
@@ -99,6 +113,9 @@ def _own_changes(earlier: Board, later: Board, model: int, found: Attribution) -
         if not (before[leaf] == after[leaf] or (np.isnan(before[leaf]) and np.isnan(after[leaf])))
     ]
     return tuple(changed)
+
+
+_NOTHING = 1e-9
 
 
 def rank_move_in_words(move: RankMove, most: int = 3) -> str:
@@ -126,9 +143,6 @@ def rank_move_in_words(move: RankMove, most: int = 3) -> str:
     return f"{moved}: {told}"
 
 
-_NOTHING = 1e-9
-
-
 def _number(places: float) -> str:
     return f"{places:.4g}" if abs(places - round(places)) > _NOTHING else f"{round(places)}"
 
@@ -143,15 +157,12 @@ def _why(move: RankMove, cause: str, most: int) -> str:
             what = "a new benchmark" if len(new) == 1 else f"{len(new)} new benchmarks"
             if move.never_ran:
                 what += f", {len(move.never_ran)} of which it never ran"
-        return f"{what} ({_some(move.never_ran or new, most)})"
+        return f"{what} ({listed(move.never_ran or new, most)})"
     if cause == NEW_MODELS:
         count = len(actors.new_models)
-        return "a new model" if count == 1 else f"{count} new models"
+        what = "a new model" if count == 1 else f"{count} new models"
+        above = [f"{new.name} ({new.id})" for new in move.new_above]
+        return f"{what}, above it now {listed(above, most)}" if above else what
     if cause == RESTATED and move.own_cells:
-        return f"scores filled in, restated or removed, its own on {_some(move.own_cells, most)}"
+        return f"scores filled in, restated or removed, its own on {listed(move.own_cells, most)}"
     return "scores of others filled in, restated or removed"
-
-
-def _some(names: tuple[str, ...], most: int) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -11,15 +11,8 @@ import numpy as np
 
 from brainalign_plugin.board import Board
 
-from .attribution import (
-    CLEANING,
-    NEW_BENCHMARKS,
-    NEW_MODELS,
-    PLAYERS,
-    RESTATED,
-    Attribution,
-    attribution_in_words,
-)
+from .attribution import PLAYERS, Attribution
+from .attribution_words import attribution_in_words, main_actors
 from .figures import ANALYSIS_VERSION, FIGURES, headline_figures
 from .intervals import figure_intervals
 
@@ -27,7 +20,6 @@ SCHEMA = 1
 ANALYSIS = "analysis"
 FULL, COMMON = "full", "common"
 _NOTHING = 1e-12
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,29 +137,13 @@ def _cut(board: Board, leaves: list[str]) -> Board:
     return board.take(columns=[board.leaves.index(leaf) for leaf in leaves])
 
 
-def main_actors(found: Attribution, names: Mapping[int, str]) -> dict[str, tuple[str, ...]]:
-    """Who stands behind each cause, a few by name, the most important first."""
-    actors = found.actors
-
-    def named(ids: Sequence[int]) -> list[str]:
-        return [f"{names.get(i, '')} ({i})" for i in ids[:_NAMED]]
-
-    restated = [leaf for leaf, _ in actors.restated_benchmarks]
-    return {
-        NEW_BENCHMARKS: actors.new_benchmarks[:_NAMED],
-        NEW_MODELS: tuple(named(actors.new_models)),
-        RESTATED: tuple([*actors.removed_benchmarks, *named(actors.removed_models), *restated][:_NAMED]),
-        CLEANING: actors.flipped[:_NAMED],
-    }
-
-
-def attribution_record(found: Attribution, names: Mapping[int, str]) -> dict[str, Any]:
+def attribution_record(found: Attribution) -> dict[str, Any]:
     """What is kept of an attribution: its numbers, the main actors, and the words."""
     return {
         "earlier": dict(found.earlier),
         "later": dict(found.later),
         "parts": {name: None if parts is None else dict(parts) for name, parts in found.parts.items()},
-        "actors": {cause: list(who) for cause, who in main_actors(found, names).items()},
+        "actors": {cause: list(who) for cause, who in main_actors(found).items()},
         "words": {name: attribution_in_words(found, name) for name in found.later},
     }
 

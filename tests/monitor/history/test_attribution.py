@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.history.attribution import PLAYERS, attribute, attribution_in_words
+from brainalign_monitor.history.attribution import PLAYERS, attribute
+from brainalign_monitor.history.attribution_words import attribution_in_words
 from brainalign_monitor.history.figures import FIGURES, cleaned, headline_figures
 from brainalign_monitor.sources import pull_file
 from brainalign_plugin.board import Board, Model

@@ -1,0 +1,217 @@
+"""The changes between two snapshots, told: as records, in JSON, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from brainalign_plugin.board import Model
+from brainalign_plugin.official import CellState
+from brainalign_plugin.snapshot import Snapshot
+
+from .attribution_words import counted, listed
+from .changes import CellValue, Changes, snapshot_cells
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What counts for a model on a leaf: the value of the version in force; None is NEVER run."""
+
+    version: int
+    value: CellValue | None
+
+    @property
+    def state(self) -> CellState:
+        """SCORED, FAILED or NEVER."""
+        return CellState.NEVER if self.value is None else self.value.state
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreChange:
+    """What counts for a model on a leaf came, went or changed; None where model or leaf are not on the board."""
+
+    model: int
+    benchmark: str
+    before: InForce | None
+    after: InForce | None
+
+    @property
+    def kind(self) -> str:
+        """What happened.
+
+        ``scored`` or ``failed`` (there was nothing before), ``removed`` (there is nothing any more), ``rerun`` (by
+        another version of the benchmark), ``restated`` (by the same version), ``touched`` (another error or time, the
+        same score).
+        """
+        before = CellState.NEVER if self.before is None else self.before.state
+        after = CellState.NEVER if self.after is None else self.after.state
+        if after == CellState.NEVER:
+            return "removed" if before != CellState.NEVER else "touched"
+        if before == CellState.NEVER:
+            return "scored" if after == CellState.SCORED else "failed"
+        if self.before is None or self.after is None or self.before.version != self.after.version:
+            return "rerun"
+        old, new = (
+            None if side.value is None else (side.state, side.value.score)
+            for side in (self.before, self.after)
+        )
+        return "touched" if old == new else "restated"
+
+
+def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
+    """Everything that counts on leaves and differs, by model and leaf.
+
+    Values of versions that no longer count are left out: a superseded score is published with more digits than before.
+    """
+    before, after = _in_force(changes.earlier), _in_force(changes.later)
+    return tuple(
+        ScoreChange(*key, before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if _said(before.get(key)) != _said(after.get(key))
+    )
+
+
+def _in_force(snapshot: Snapshot) -> dict[tuple[int, str], InForce]:
+    cells = snapshot_cells(snapshot)
+    leaves = [(node.type_id, node.version) for node in snapshot.tree.nodes if node.is_leaf]
+    return {
+        (model.id, leaf): InForce(version, cells.get((model.id, leaf, version)))
+        for model in snapshot.models
+        for leaf, version in leaves
+    }
+
+
+def _said(side: InForce | None) -> tuple[int, CellValue] | None:
+    # A cell that was never run says nothing, whatever its version.
+    return None if side is None or side.value is None else (side.version, side.value)
+
+
+def changes_json(changes: Changes) -> dict[str, Any]:
+    """The record of a changelog."""
+    scores = score_changes(changes)
+    return {
+        "schema": SCHEMA,
+        "from": changes.earlier.as_of_time.isoformat(),
+        "to": changes.later.as_of_time.isoformat(),
+        "models": {
+            "added": [{"id": m.id, "name": m.name} for m in changes.models_added],
+            "removed": [{"id": m.id, "name": m.name} for m in changes.models_removed],
+            "renamed": [
+                {"id": c.after.id, "from": c.before.name, "to": c.after.name}
+                for c in changes.models_changed
+                if c.before.name != c.after.name
+            ],
+        },
+        "benchmarks": {
+            "added": [n.type_id for n in changes.benchmarks_added],
+            "removed": [n.type_id for n in changes.benchmarks_removed],
+            "started": list(changes.benchmarks_started),
+            "versions": [
+                {"benchmark": benchmark, "from": before, "to": after}
+                for benchmark, before, after in changes.versions
+            ],
+            "moved": [
+                {"benchmark": c.after.type_id, "from": c.before.parent, "to": c.after.parent}
+                for c in changes.benchmarks_changed
+                if c.before.parent != c.after.parent
+            ],
+        },
+        "cells": [
+            {
+                "model": c.model,
+                "benchmark": c.benchmark,
+                "kind": c.kind,
+                "from": _value_json(c.before),
+                "to": _value_json(c.after),
+            }
+            for c in scores
+        ],
+        "official_rank": [{"model": m.model, "from": m.before, "to": m.after} for m in changes.rank_moves],
+        "words": list(changes_in_words(changes)),
+    }
+
+
+def _value_json(side: InForce | None) -> dict[str, Any] | None:
+    if side is None or side.value is None:
+        return None
+    value = side.value
+    return {
+        "version": side.version,
+        "state": value.state.name,
+        "score": value.score,
+        "error": value.error,
+    }
+
+
+_WHAT = (
+    ("scored", "score", "came"),
+    ("failed", "run", "failed"),
+    ("restated", "score", "restated"),
+    ("removed", "score", "went"),
+)
+
+
+def changes_in_words(changes: Changes, most: int = 5) -> tuple[str, ...]:
+    """The changes as sentences; long lists name the first few."""
+    scores = score_changes(changes)
+    lines = [*_models_in_words(changes, most), *_benchmarks_in_words(changes, scores, most)]
+    known = {m.id for m in changes.earlier.models}
+    for kind, noun, verb in _WHAT:
+        told = [c for c in scores if c.kind == kind]
+        if told:
+            old = sum(c.model in known for c in told)
+            were = f"{'was' if len(told) == 1 else 'were'} restated" if verb == "restated" else verb
+            whose = "" if kind in ("restated", "removed") else f", {old} of models that were there before"
+            where = listed(_leaves_by_count(told), most)
+            lines.append(f"{counted(len(told), noun)} {were}{whose}: on {where}")
+    if moves := changes.rank_moves:
+        furthest = ", ".join(f"{m.name} ({m.model}) from {m.before} to {m.after}" for m in moves[:most])
+        lines.append(f"{counted(len(moves), 'model')} moved in the official ranking, furthest {furthest}")
+    return tuple(lines) or ("nothing changed",)
+
+
+def _models_in_words(changes: Changes, most: int) -> list[str]:
+    lines = [
+        f"{counted(len(models), 'model')} {verb}: {_names(models, most)}"
+        for models, verb in ((changes.models_added, "came"), (changes.models_removed, "went"))
+        if models
+    ]
+    return lines + [
+        f"model {c.after.id} was {c.before.name} and is now {c.after.name}"
+        for c in changes.models_changed
+        if c.before.name != c.after.name
+    ]
+
+
+def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange], most: int) -> list[str]:
+    lines = []
+    if started := changes.benchmarks_started:
+        lines.append(f"{counted(len(started), 'benchmark')} got a first score: {listed(started, most)}")
+    gone = [n.type_id for n in changes.benchmarks_removed if n.is_leaf]
+    if gone:
+        lines.append(f"{counted(len(gone), 'benchmark')} went: {listed(gone, most)}")
+    for benchmark, before, after in changes.versions:
+        again = sum(c.benchmark == benchmark and c.kind == "rerun" for c in scores)
+        lost = sum(c.benchmark == benchmark and c.kind == "removed" for c in scores)
+        lines.append(
+            f"{benchmark} went from version {before} to {after}: {counted(again, 'model')} run again, {lost} not"
+        )
+    return lines + [
+        f"{c.after.type_id} stood under {c.before.parent} and stands under {c.after.parent}"
+        for c in changes.benchmarks_changed
+        if c.before.parent != c.after.parent
+    ]
+
+
+def _leaves_by_count(scores: Sequence[ScoreChange]) -> list[str]:
+    counts: dict[str, int] = {}
+    for change in scores:
+        counts[change.benchmark] = counts.get(change.benchmark, 0) + 1
+    return sorted(counts, key=lambda leaf: (-counts[leaf], leaf))
+
+
+def _names(models: Sequence[Model], most: int) -> str:
+    return listed([f"{model.name} ({model.id})" for model in models], most)
