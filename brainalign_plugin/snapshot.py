@@ -176,9 +176,10 @@ class Snapshot:
 
     def official(self) -> OfficialBoard:
         """Recompute Brain-Score's aggregate and rank, and measure how far they are from the published ones."""
-        return official_board(
-            self.tree, self.scores, self.states, self.root, has_published=not self.reconstructed
-        )
+        groups = np.array([not node.is_leaf for node in self.tree.nodes], dtype=bool)
+        # A database of results, unlike the site, has nothing to say of groups.
+        published = not self.reconstructed and bool((self.states[:, groups] != CellState.NEVER).any())
+        return official_board(self.tree, self.scores, self.states, self.root, has_published=published)
 
     def board(self, root: str | None = None) -> Board:
         """Return the leaves under ``root`` (the ranked aggregate if None), scores capped to [0, 1], as a `Board`."""

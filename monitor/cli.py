@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,9 +61,6 @@ app = typer.Typer(
 # typer names one of click's errors only, and releases of typer differ in whose click they use.
 _UsageError: Any = typer.BadParameter.__base__
 _STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-# Read when numpy is loaded. Matrices of a board are small: several threads spend most of their time waiting for each
-# other, and add up in an order that depends on the machine. `--jobs` shares work out all the same.
-_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,7 +89,9 @@ def _global(
 def run(
     source: Annotated[
         str | None,
-        typer.Option(help="Address or file to read instead of the configured site.", metavar="URL|PATH"),
+        typer.Option(
+            help="Address, file or folder to read instead of what is configured.", metavar="URL|PATH"
+        ),
     ] = None,
     home: Home = None,
     domain: Domain = None,
@@ -131,7 +129,7 @@ def run(
 def fetch(
     source: Annotated[
         str | None,
-        typer.Argument(help="Address or file; the configured site if left out.", metavar="[URL|PATH]"),
+        typer.Argument(help="Address, file or folder; what is configured if left out.", metavar="[URL|PATH]"),
     ] = None,
     accept_shrunken: Annotated[
         bool,
@@ -143,13 +141,15 @@ def fetch(
     home: Home = None,
     domain: Domain = None,
 ) -> None:
-    """Pull one snapshot into the store, without a report."""
+    """Pull into the store, without a report."""
     from . import console, pipeline
 
     settings = settings_from(home=home, domain=domain)
     with pipeline.open_home(settings) as store:
-        fetched = pipeline.fetch(settings, store, source, now, stage, accept_shrunken=accept_shrunken)
-        console.fetched(fetched, store.info(fetched.stored.id))
+        for fetched in pipeline.fetch_all(
+            settings, store, source, now, stage, accept_shrunken=accept_shrunken
+        ):
+            console.fetched(fetched, store.info(fetched.stored.id))
 
 
 @app.command()
@@ -245,8 +245,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
     from brainalign_plugin.errors import BrainAlignError
 
     for stream in (sys.stdout, sys.stderr):

@@ -47,6 +47,7 @@ from .config_sections import (
     ScheduleSettings,
     Seconds,
     SiteSettings,
+    SourceAddress,
     StoreAddress,
     TableName,
     WebAddress,
@@ -93,6 +94,8 @@ class Settings(BaseSettings):
         Address of a PostgreSQL database, or path of an SQLite file (from the home folder), instead of the file there.
     domain : str
         Leaderboard, ``vision`` or ``language``.
+    source : SecretAddress or None
+        What to read instead of the site: an address, a file, a folder or a result database of Brain-Score.
     base_url : str
         Site whose ``/<domain>/compare/data/`` is read.
     contact : str
@@ -131,6 +134,7 @@ class Settings(BaseSettings):
     home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=_default_home)
     store: StoreAddress | None = None
     domain: DomainName = "vision"
+    source: SourceAddress | None = None
     base_url: WebAddress = "https://www.brain-score.org"
     contact: Comment = ""
     timeout_seconds: Seconds = 30.0

@@ -78,6 +78,7 @@ def _filled(secret: Any) -> Any:
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 StoreAddress = Annotated[SecretAddress, AfterValidator(_filled)]
+SourceAddress = StoreAddress
 DomainName = Annotated[str, AfterValidator(_word)]
 Comment = Annotated[str, AfterValidator(_comment)]
 Seconds = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]

@@ -17,7 +17,7 @@ from brainalign_plugin import __version__
 from .config import changed_settings
 from .errors import PayloadError, SourceError, StoreError
 from .progress import Stage, silent
-from .sources import check_not_shrunken, payload_url, pull, pull_file, shown_source
+from .sources import check_not_shrunken, files_of, is_live, payload_url, pull, pull_path, shown_source
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
@@ -125,7 +125,7 @@ def fetch(
     Parameters
     ----------
     source : str or None
-        Address or file; None is the configured site.
+        Address, file or folder; None is the configured site.
     accept_shrunken : bool
         Store a board even if it lost more than a third of its models: somebody looked, and they are gone.
 
@@ -136,10 +136,10 @@ def fetch(
     StoreError
         If the store cannot be written.
     """
-    where = settings.base_url if source is None else source
-    live = where.lower().startswith(("http://", "https://"))
+    where = _where(settings, source)
+    web = where.lower().startswith(("http://", "https://"))
     # An address may hold a password, which has no place in logs and in the store.
-    name = shown_source(payload_url(where, settings.domain) if live else where)
+    name = shown_source(payload_url(where, settings.domain) if web else where)
     started = clock()
     try:
         with stage(f"fetching {name}"):
@@ -154,7 +154,7 @@ def fetch(
                 max_bytes=settings.max_body_bytes,
             )
         if not accept_shrunken:
-            check_not_shrunken(pulled, _models_before(store, pulled.snapshot, live))
+            check_not_shrunken(pulled, _models_before(store, pulled.snapshot, is_live(where)))
     except SourceError as failure:
         _record_failure(store, failure, name, settings.domain, started)
         raise
@@ -169,11 +169,50 @@ def fetch(
     return Fetched(pulled, stored)
 
 
+def fetch_all(
+    settings: Settings,
+    store: Store,
+    source: str | None,
+    clock: Clock,
+    stage: Stage = silent,
+    *,
+    accept_shrunken: bool = False,
+) -> tuple[Fetched, ...]:
+    """Pull one snapshot, or each file of a folder, in whatever order their boards are; see `fetch`.
+
+    A file that fails does not keep the others out.
+
+    Raises
+    ------
+    SourceError
+        The first failure, after all files were tried.
+    """
+    found, failures = [], []
+    for one in files_of(_where(settings, source)):
+        try:
+            found.append(fetch(settings, store, one, clock, stage, accept_shrunken=accept_shrunken))
+        except SourceError as failure:
+            failures.append(failure)
+    if failures:
+        if found or len(failures) > 1:
+            failures[0].add_note(
+                f"{len(failures)} of {len(found) + len(failures)} files failed, the others are stored"
+            )
+        raise failures[0]
+    return tuple(found)
+
+
+def _where(settings: Settings, source: str | None) -> str:
+    if source is not None:
+        return source
+    return settings.base_url if settings.source is None else settings.source.get_secret_value()
+
+
 def _models_before(store: Store, snapshot: Snapshot, live: bool) -> frozenset[int] | None:
     """Models of the last good board, None if there is none.
 
-    A site does not go back in time, so that what it serves is compared with the newest board. An archive may be read
-    in any order: the board of a file is compared with the newest one that is not later.
+    A site or a server does not go back in time, so that what it serves is compared with the newest board. An archive
+    may be read in any order: the board of a file is compared with the newest one that is not later.
     """
     if snapshot.reconstructed:
         return None
@@ -222,14 +261,18 @@ def run(
 ) -> RunResult:
     """Fetch, store, analyse and report; without news the report of the snapshot stays as it is.
 
+    Of the files of a folder the newest board is reported on.
+
     Parameters
     ----------
     source : str or None
-        Address or file; None is the configured site.
+        Address, file or folder; None is the configured site.
     command : str, optional
         The command line that makes the report again, printed in it; `report_command` by default.
     """
-    fetched = fetch(settings, store, source, clock, stage)
+    fetched = max(
+        fetch_all(settings, store, source, clock, stage), key=lambda one: one.pull.snapshot.as_of_time
+    )
     info = store.info(fetched.stored.id)
     path = report_path(settings, info)
     # Not only with news: the last run may have been stopped between storing and reporting.
@@ -281,7 +324,7 @@ def find_snapshot(settings: Settings, wanted: str, now: datetime) -> Found:
         If there is neither such a file nor such a snapshot.
     """
     if _exists(wanted) or "/" in wanted or wanted.endswith((".json", ".gz")):
-        pulled = pull_file(wanted, received_at=now, max_bytes=settings.max_body_bytes)
+        pulled = pull_path(wanted, settings.domain, received_at=now, max_bytes=settings.max_body_bytes)
         return Found(pulled.snapshot, pulled.set_aside)
     with open_existing(settings, wanted) as store:
         info = store.find(wanted, settings.domain)

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .dispatch import pull, shown_source
+    from .dispatch import files_of, is_live, pull, pull_path, shown_source
     from .fetching import FetchLimits, fetch_body, user_agent
     from .files import pull_file
     from .payload import Pull, SetAside, check_not_shrunken, parse_payload
@@ -21,10 +21,13 @@ _HOME = {
     "SetAside": "payload",
     "check_not_shrunken": "payload",
     "fetch_body": "fetching",
+    "files_of": "dispatch",
+    "is_live": "dispatch",
     "parse_payload": "payload",
     "payload_url": "website",
     "pull": "dispatch",
     "pull_file": "files",
+    "pull_path": "dispatch",
     "pull_website": "website",
     "shown_source": "dispatch",
     "user_agent": "fetching",
@@ -36,10 +39,13 @@ __all__ = [
     "SetAside",
     "check_not_shrunken",
     "fetch_body",
+    "files_of",
+    "is_live",
     "parse_payload",
     "payload_url",
     "pull",
     "pull_file",
+    "pull_path",
     "pull_website",
     "shown_source",
     "user_agent",

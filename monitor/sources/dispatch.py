@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from brainalign_plugin.errors import InputError
 
+from ..errors import SourceError
 from .document import MAX_BODY_BYTES, shown
 from .files import pull_file
 from .payload import Pull
 
+DATABASES = ("postgresql", "postgres", "postgresql+psycopg", "sqlite")
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_ENDINGS = (".json", ".json.gz", ".csv", ".csv.gz", ".zip")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):", re.IGNORECASE)
 
 
@@ -36,8 +41,9 @@ def pull(
                                                  this address; the payload names its domain
     any other ``http(s)://…``                    base of a site: ``…/<domain>/compare/data/``
                                                  (``…/compare/data/`` if it ends in ``/<domain>``)
+    ``postgresql://…``, ``sqlite:///…``          Brain-Score's result database, see `pull_database`
     ``file:///…``                                the file, ``%20`` and the like decoded
-    anything without a scheme                    the file of this path
+    anything without a scheme                    the file of this path; an SQLite file is a result database
     ===========================================  ==================================================
 
     Parameters
@@ -46,7 +52,7 @@ def pull(
     received_at : datetime
         Now: as-of time of a payload that does not state its own.
     domain : str
-        ``vision`` or ``language``; read for the base of a site only.
+        ``vision`` or ``language``; read for the base of a site and for a database.
     contact : str
         Goes into the User-Agent, see `user_agent`.
     timeout, deadline, attempts, max_bytes
@@ -68,11 +74,79 @@ def pull(
 
         limits = FetchLimits(timeout=timeout, deadline=deadline, attempts=attempts, max_bytes=max_bytes)
         return pull_website(source, domain, received_at=received_at, agent=user_agent(contact), limits=limits)
-    if kind == "file":
-        return pull_file(_path(source), received_at, max_bytes)
-    if kind:
-        raise InputError(f"a source of the kind {kind!r} cannot be read; give http, https, file or a path")
-    return pull_file(source, received_at, max_bytes)
+    if kind and kind not in ("file", *DATABASES):
+        raise InputError(
+            f"a source of the kind {kind!r} cannot be read; give http, https, postgresql, sqlite, file or a path"
+        )
+    if kind in DATABASES:
+        # Here, because SQLAlchemy takes a while to load.
+        from .database import pull_database
+
+        return pull_database(
+            source, domain, received_at=received_at, timeout=timeout, deadline=deadline, max_bytes=max_bytes
+        )
+    return pull_path(_path(source) if kind == "file" else source, domain, received_at, max_bytes)
+
+
+def pull_path(path: str, domain: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
+    """Read a file: a result database in SQLite, or what `pull_file` reads.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read or is refused whole.
+    """
+    if _is_sqlite(path):
+        from .database import pull_database
+
+        address = f"sqlite:///{Path(path).absolute()}"
+        return pull_database(address, domain, received_at=received_at, max_bytes=max_bytes)
+    return pull_file(path, received_at, max_bytes)
+
+
+def is_live(source: str) -> bool:
+    """Whether a source tells how things stand now, as a site or a server does, and not of some moment, as a file."""
+    scheme = _SCHEME.match(source)
+    return bool(scheme and (scheme[1] or "").lower() in ("http", "https", *DATABASES))
+
+
+def files_of(source: str) -> tuple[str, ...]:
+    """The files of a folder in the order of their names, or the source itself if it is none.
+
+    Raises
+    ------
+    SourceError
+        If the folder cannot be read or holds no file that may be one of ours.
+    """
+    if _SCHEME.match(source):
+        return (source,)
+    folder = Path(source)
+    try:
+        if not folder.is_dir():
+            return (source,)
+        found = sorted(
+            path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(_ENDINGS)
+        )
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else str(cause)
+        raise SourceError(
+            f"cannot read the folder {shown(source, 300)!r} ({reason}); check the path"
+        ) from cause
+    if not found:
+        raise SourceError(
+            f"the folder {shown(source, 300)!r} holds no payload: no file that ends in {', '.join(_ENDINGS)}"
+        )
+    return tuple(map(str, found))
+
+
+def _is_sqlite(path: str) -> bool:
+    try:
+        if not Path(path).is_file():
+            return False
+        with Path(path).open("rb") as file:
+            return file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
+    except (OSError, ValueError):  # said by who reads it
+        return False
 
 
 def _path(url: str) -> str:
@@ -91,6 +165,10 @@ def shown_source(source: str) -> str:
     """Source for messages, logs and tables: an address without its secrets, a path as it is."""
     if not _SCHEME.match(source):
         return shown(source, 300)
+    if source.partition("://")[0].lower() in DATABASES:
+        from .database import shown_database
+
+        return shown_database(source)
     from .addresses import shown_url
 
     return shown_url(source)

@@ -1,4 +1,4 @@
-"""A file as a source: a payload, plain or gzipped, or an exported snapshot."""
+"""A file as a source: a payload, plain or gzipped, an exported snapshot, or the site's CSV export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import BodyTooLargeError, SourceError
-from .document import MAX_BODY_BYTES, shown
+from .csv_export import is_csv_export, pull_csv
+from .document import MAX_BODY_BYTES, shown, unpacked
 from .payload import Pull, parse_payload
 
 
@@ -17,7 +18,7 @@ def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY
     Parameters
     ----------
     path : Path or str
-        A payload of the site, plain or gzipped, or an exported snapshot.
+        A payload of the site, plain or gzipped, an exported snapshot, or a CSV export, also in its zip.
     received_at : datetime
         As-of time of a payload that does not state its own.
     max_bytes : int
@@ -44,4 +45,6 @@ def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
         message = f"cannot read {name!r} ({reason}); give a file, or an address that begins with https://"
         raise SourceError(message) from cause
+    if is_csv_export(text := unpacked(body, name, max_bytes)):
+        return pull_csv(text, body, name, received_at, max_bytes)
     return parse_payload(body, name, received_at, max_bytes)

@@ -130,6 +130,16 @@ def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: in
     document = json_document(text, source, body)
     if is_exported(document):
         return Pull(body, exported_snapshot(document, text, source, body))
+    return read_document(document, body, source, received_at)
+
+
+def read_document(document: Any, body: bytes, source: str, received_at: datetime) -> Pull:
+    """Read a payload's JSON, however it came; ``body`` is what was received.
+
+    Raises
+    ------
+    EmptyPayloadError, PayloadShapeError
+    """
     if document is None or (isinstance(document, dict | list) and not document):
         message = f"{source} is empty JSON ({document}); nothing was stored, try again later"
         raise EmptyPayloadError(message, body)

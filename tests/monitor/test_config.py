@@ -23,6 +23,7 @@ from tests.monitor.sources.samples import body_of, document
 # Each setting but home: a value that is not the default, and how it is written in TOML.
 OTHER = {
     "store": ("/tmp/a.sqlite", '"/tmp/a.sqlite"'),
+    "source": ("/tmp/board.json", '"/tmp/board.json"'),
     "domain": ("language", '"language"'),
     "base_url": ("https://mirror.test", '"https://mirror.test"'),
     "contact": ("me@lab.test", '"me@lab.test"'),

@@ -172,7 +172,7 @@ def test_the_limits_reach_file_and_website(file, server):
     ("source", "match"),
     [
         ("ftp://user:geheim@h.org/x.json", "kind 'ftp'"),
-        ("postgresql://user:geheim@h/db", "kind 'postgresql'"),
+        ("mysql://user:geheim@h/db", "kind 'mysql'"),
         ("file://server/share/x.json", "names a host"),
         ("file://[::1/x", "is not an address"),
         ("http://", "not an address of http"),

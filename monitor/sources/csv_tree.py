@@ -1,0 +1,159 @@
+"""The tree behind the columns of a CSV export, which lists benchmarks in depth-first order without their parents.
+
+A group's column is the mean of its children's columns for every model, FAILED and NEVER as 0. So which columns are
+children of which is read from the numbers, and a tree that is found is proven by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from brainalign_plugin.arrays import FloatArray, StateArray
+from brainalign_plugin.official import CellState
+
+_REGIONS = frozenset({"V1", "V2", "V4", "IT"})
+_ANY = 3
+# With fewer scored models a mean may fit by chance.
+_ENOUGH_MODELS = 3
+_MOST_STEPS = 200_000
+
+
+@dataclass(eq=False)
+class _Search:
+    names: Sequence[str]
+    values: FloatArray
+    counted: FloatArray
+    states: StateArray
+    units: FloatArray
+    groups: Mapping[str, bool]
+    ends: dict[int, dict[int, tuple[int, ...]]] = field(default_factory=dict)
+    ambiguous: set[tuple[int, int]] = field(default_factory=set)
+    steps: int = 0
+
+
+def column_parents(
+    names: Sequence[str],
+    values: FloatArray,
+    states: StateArray,
+    decimals: int,
+    groups: Mapping[str, bool],
+) -> dict[str, str | None] | None:
+    """Find the parent of each column.
+
+    Parameters
+    ----------
+    names : sequence of str, length k
+        Type ids in depth-first order.
+    values : ndarray, shape (n, k)
+        As printed; NaN where there is no number.
+    states : ndarray of int8, shape (n, k)
+    decimals : int
+        With how many decimals scores below 1 are printed.
+    groups : mapping of str to bool
+        What is known of some names: whether it is a group.
+
+    Returns
+    -------
+    dict of str to (str or None), or None
+        None if no tree explains the numbers, or more than one does: groups in which nothing is scored, for example.
+    """
+    # From 1 on, the site prints one decimal.
+    units = np.where(np.abs(values) >= 1, 0.1, 10.0**-decimals)
+    engineering = next((i for i, name in enumerate(names) if name.startswith("engineering_")), len(names))
+    counted = np.nan_to_num(values)
+    counted[:, :engineering] = np.clip(counted[:, :engineering], 0, 1)
+    search = _Search(names, values, counted, states, units, groups)
+    for start in reversed(range(len(names))):  # so that no search has to go deep
+        _ends(search, start)
+    roots = _cover(search)
+    if roots is None or search.steps >= _MOST_STEPS:
+        return None
+    parents: dict[str, str | None] = {}
+    stack: list[tuple[int, int, str | None]] = [(start, end, None) for start, end in roots]
+    while stack:
+        start, end, parent = stack.pop()
+        if (start, end) in search.ambiguous:
+            return None
+        parents[names[start]] = parent
+        children = _ends(search, start)[end]
+        bounds = [*children[1:], end]
+        stack += [
+            (child, bound, names[start]) for child, bound in zip(children, bounds, strict=bool(children))
+        ]
+    return parents
+
+
+def _cover(search: _Search) -> list[tuple[int, int]] | None:
+    """Roots, one behind the other, that take all columns; only what the site calls one may be one."""
+    covers: dict[int, list[tuple[int, int]]] = {len(search.names): []}
+    for start in reversed(range(len(search.names))):
+        if _rank(search.names[start]) == 0:
+            for end in sorted(_ends(search, start)):  # the longest that fits wins
+                if end in covers:
+                    covers[start] = [(start, end), *covers[end]]
+    return covers.get(0)
+
+
+def _rank(name: str) -> int:
+    """How far up a name stands: a root, a part, a region, or anything below."""
+    if name.startswith(("average_", "engineering_")):
+        return 0
+    if name.startswith(("neural_", "behavior_")):
+        return 1
+    return 2 if name in _REGIONS else _ANY
+
+
+def _ends(search: _Search, start: int) -> dict[int, tuple[int, ...]]:
+    """Where the subtree at a column may end, and its children then; without children it is a leaf."""
+    if start not in search.ends:
+        known = search.groups.get(search.names[start], True if _rank(search.names[start]) < _ANY else None)
+        found: dict[int, tuple[int, ...]] = {} if known is False else _as_group(search, start)
+        sure = bool(found) and int((search.states[:, start] == CellState.SCORED).sum()) >= _ENOUGH_MODELS
+        if known is not True and not sure:
+            found.setdefault(start + 1, ())
+        search.ends[start] = found
+    return search.ends[start]
+
+
+def _as_group(search: _Search, start: int) -> dict[int, tuple[int, ...]]:
+    """Where the subtree of a group may end, and its children then."""
+    found: dict[int, tuple[int, ...]] = {}
+    rank, zero = _rank(search.names[start]), np.zeros(len(search.values))
+    # Sums of children, by where the next one begins; each with what rounding may have added to it.
+    open_sums: list[tuple[int, tuple[int, ...], FloatArray, FloatArray]] = [(start + 1, (), zero, zero)]
+    reached: dict[tuple[int, int, bytes], bool] = {}
+    while open_sums and search.steps < _MOST_STEPS:
+        at, children, total, slack = open_sums.pop(0)
+        if at == len(search.names) or _rank(search.names[at]) <= min(rank, _ANY - 1):
+            continue
+        here = search.counted[:, at], np.where(np.isnan(search.values[:, at]), 0, search.units[:, at])
+        for end in _ends(search, at):
+            search.steps += 1
+            now = (*children, at), total + here[0], slack + here[1]
+            key = (end, len(now[0]), now[1].tobytes())
+            twice = key in reached
+            # What is continued from here on, or was, is explained in two ways.
+            reached[key] = twice or reached.get((at, len(children), total.tobytes()), False)
+            if _is_mean(search, start, *now):
+                if reached[key] or found.get(end, now[0]) != now[0]:
+                    search.ambiguous.add((start, end))
+                found.setdefault(end, now[0])
+            if not twice:
+                open_sums.append((end, *now))
+    return found
+
+
+def _is_mean(
+    search: _Search, group: int, children: tuple[int, ...], total: FloatArray, slack: FloatArray
+) -> bool:
+    state, value = search.states[:, group], search.values[:, group]
+    # SCORED, FAILED and NEVER fall in this order: a group is in the best state of its children.
+    if not (search.states[:, children].max(axis=1) == state).all():
+        return False
+    scored = state == CellState.SCORED
+    apart = np.abs(total / len(children) - value)[scored]
+    allowed = (search.units[:, group] + slack / len(children))[scored] / 2 + 1e-9
+    return bool((apart <= allowed).all())

@@ -1,0 +1,350 @@
+"""Brain-Score's own result database as a source: only read, and told in the site's JSON.
+
+What is read is written down as the payload that the site would serve of it, with full precision and without the
+groups, for which a database has no scores. That payload is the body: it is kept, and can be read in again.
+
+The rules are the site's own. Only the latest version of a benchmark counts, older ones are history. Hidden leaves and
+models that are not public are out. Engineering benchmarks count by the raw score, all others by the ceiled one. A
+number is a score and NaN is FAILED; a row without either is FAILED if it tells of an error, else it has not ended yet
+and is NEVER, as is a cell without a row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+import sqlalchemy.exc
+
+from brainalign_plugin.errors import InputError
+
+from ..errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
+from .document import MAX_BODY_BYTES, shown
+from .payload import Pull, parse_payload
+
+_MAX_ROWS = 5_000_000
+
+_TYPE = sa.table(
+    "brainscore_benchmarktype",
+    *map(sa.column, ("identifier", "parent_id", "visible", "domain", "order")),
+)
+_INSTANCE = sa.table("brainscore_benchmarkinstance", *map(sa.column, ("id", "benchmark_type_id", "version")))
+_SCORE = sa.table(
+    "brainscore_score",
+    *map(
+        sa.column,
+        (
+            "id",
+            "benchmark_id",
+            "model_id",
+            "score_raw",
+            "score_ceiled",
+            "error",
+            "comment",
+            "start_timestamp",
+        ),
+    ),
+    sa.column("end_timestamp"),
+)
+_MODEL = sa.table("brainscore_model", *map(sa.column, ("id", "name", "public", "domain", "submission_id")))
+_SUBMISSION = sa.table("brainscore_submission", sa.column("id"), sa.column("timestamp"))
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What counts of the database: benchmark types and models of the domain, their instances and scores."""
+
+    types: Sequence[Any]
+    instances: Sequence[Any]
+    models: Sequence[Any]
+    scores: Sequence[Any]
+    is_sqlite: bool
+
+
+def pull_database(
+    address: str,
+    domain: str,
+    *,
+    received_at: datetime,
+    timeout: float = 30.0,
+    deadline: float = 300.0,
+    max_bytes: int = MAX_BODY_BYTES,
+) -> Pull:
+    """Read the leaderboard from a result database of Brain-Score.
+
+    Parameters
+    ----------
+    address : str
+        SQLAlchemy's: ``postgresql://user:password@host/database`` or ``sqlite:///path``.
+    domain : str
+        ``vision`` or ``language``.
+    received_at : datetime
+        As-of time of a board without any dated score; else the moment of its newest score counts.
+    timeout, deadline : float
+        Seconds to wait for a connection, and for each query of a server.
+    max_bytes : int
+        Largest body that is made of it.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, is no such database, or is refused whole.
+    InputError
+        If the address cannot be used.
+    """
+    url, name = _url(address)
+    try:
+        engine = _engine(url, timeout)
+        try:
+            with engine.connect() as connection:
+                tables = _read(connection, domain, deadline)
+        finally:
+            engine.dispose()
+    except sqlalchemy.exc.SQLAlchemyError as cause:
+        raise _translated(cause, name) from cause
+    document = _document(tables, domain, name)
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    return parse_payload(body, name, received_at, max_bytes)
+
+
+def shown_database(address: str) -> str:
+    """The address without its login and the values of its query."""
+    beginning, _, _ = address.partition("?")
+    scheme, _, rest = beginning.partition("://")
+    return shown(f"{scheme}://{rest.rpartition('@')[2]}", 300)
+
+
+def _url(address: str) -> tuple[sa.URL, str]:
+    name = shown_database(address)
+    try:
+        url = sa.make_url(address)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        # Without the cause, which may quote a password.
+        raise InputError(
+            f"the database address {name!r} cannot be read; give postgresql://user:password@host/database or "
+            "sqlite:///path"
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database or "").absolute()
+        if not url.database or not path.is_file():
+            raise SourceError(f"there is no database file {str(path)!r}; check the path")
+        # Else SQLite would make a missing file, and write beside one that is there.
+        return url.set(database=f"file:{quote(str(path))}").update_query_dict(
+            {"mode": "ro", "uri": "true"}
+        ), name
+    return url.set(drivername="postgresql+psycopg"), name
+
+
+def _engine(url: sa.URL, timeout: float) -> sa.Engine:
+    arguments: dict[str, Any] = {"timeout": timeout}
+    if url.get_backend_name() != "sqlite":
+        arguments = {"connect_timeout": max(1, math.ceil(timeout))}
+    try:
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments, hide_parameters=True)
+    except ModuleNotFoundError as cause:
+        raise SourceError(
+            "a source in PostgreSQL needs the driver psycopg; install it with `pip install 'brainalign[postgres]'`"
+        ) from cause
+
+
+def _read(connection: sa.Connection, domain: str, deadline: float) -> _Tables:
+    """Read all tables in one transaction that can only read, so that they are of one moment."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        # Python's driver begins no transaction before a SELECT.
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        connection.execute(
+            sa.select(sa.func.set_config("statement_timeout", str(int(deadline * 1000)), sa.true()))
+        )
+    types = connection.execute(sa.select(_TYPE).where(_TYPE.c.domain == domain)).all()
+    instances = connection.execute(
+        sa.select(_INSTANCE.c.id, _INSTANCE.c.benchmark_type_id, _INSTANCE.c.version)
+        .join_from(_INSTANCE, _TYPE, _INSTANCE.c.benchmark_type_id == _TYPE.c.identifier)
+        .where(_TYPE.c.domain == domain)
+        .order_by(_INSTANCE.c.id)
+    ).all()
+    public = sa.and_(_MODEL.c.public.is_(sa.true()), _MODEL.c.domain == domain)
+    models = connection.execute(
+        sa.select(_MODEL.c.id, _MODEL.c.name, _SUBMISSION.c.timestamp)
+        .join_from(_MODEL, _SUBMISSION, _MODEL.c.submission_id == _SUBMISSION.c.id, isouter=True)
+        .where(public)
+        .order_by(_MODEL.c.id)
+    ).all()
+    scores = connection.execute(
+        sa.select(_SCORE)
+        .join_from(_SCORE, _MODEL, _SCORE.c.model_id == _MODEL.c.id)
+        .where(public)
+        .order_by(_SCORE.c.id)
+        .limit(_MAX_ROWS + 1)
+    ).all()
+    return _Tables(types, instances, models, scores, is_sqlite)
+
+
+def _translated(cause: sqlalchemy.exc.SQLAlchemyError, name: str) -> SourceError:
+    original = getattr(cause, "orig", None) or cause
+    said = shown(" ".join(str(original).split()), 300)
+    state = getattr(original, "sqlstate", None) or ""
+    missing = state in ("42P01", "42703") or "no such table" in said or "no such column" in said
+    if missing or "not a database" in said:
+        return PayloadShapeError(
+            f"{name} is no result database of Brain-Score ({said}); check the address", b""
+        )
+    return UnreachableError(f"the database {name} cannot be read ({said}); check address, login and network")
+
+
+def _document(tables: _Tables, domain: str, name: str) -> dict[str, Any]:
+    """The payload that the site would serve of these tables, with full precision and without groups."""
+    if len(tables.scores) > _MAX_ROWS:
+        raise PayloadShapeError(f"{name} has more than {_MAX_ROWS} scores; is it Brain-Score's?", b"")
+    nodes = _nodes(tables.types)
+    if not nodes:
+        why = "has no benchmark types" if not tables.types else "has no visible benchmark"
+        raise EmptyPayloadError(f"{name} {why} of the domain {domain!r}; nothing was stored", b"")
+    versions: dict[str, dict[int, int]] = {}
+    for row in tables.instances:
+        # Of two instances of a version the later one counts, as everywhere in that database.
+        versions.setdefault(row.benchmark_type_id, {})[row.version or 0] = row.id
+    cells = _cells(tables, nodes, versions)
+    times = [cell["timestamp"] for model in cells.values() for found in model.values() for cell in found]
+    times += [stamp for row in tables.models if (stamp := _time(row.timestamp))]
+    return {
+        "domain": domain,
+        "datetime_range": {"max": max((time for time in times if time), default=None)},
+        "benchmarks": [
+            _benchmark(node, nodes, sorted(versions.get(node.identifier, {}))) for node in nodes.values()
+        ],
+        "models": [
+            {
+                "id": row.id,
+                "name": str(row.name),
+                "submission_timestamp": _time(row.timestamp),
+                "scores": cells.get(row.id, {}),
+            }
+            for row in tables.models
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    identifier: str
+    parent: str | None
+    is_leaf: bool
+    is_engineering: bool
+
+
+def _nodes(types: Iterable[Any]) -> dict[str, _Node]:
+    """The tree without hidden leaves, and without groups that hold none; parents come before their children."""
+    rows = {row.identifier: row for row in types}
+    below: dict[str | None, list[str]] = {}
+    for row in sorted(rows.values(), key=lambda row: (row.order or 0, row.identifier)):
+        parent = row.parent_id if row.parent_id in rows else None
+        below.setdefault(parent, []).append(row.identifier)
+    found: dict[str, _Node] = {}
+
+    def add(identifier: str, parent: str | None, root: str) -> bool:
+        children = below.get(identifier, [])
+        node = _Node(identifier, parent, not children, "engineering" in root.lower())
+        if not children:
+            if rows[identifier].visible:
+                found[identifier] = node
+            return bool(rows[identifier].visible)
+        found[identifier] = node
+        kept = [add(child, identifier, root) for child in children]
+        if any(kept):
+            return True
+        del found[identifier]
+        return False
+
+    for root in below.get(None, []):
+        add(root, None, root)
+    return found
+
+
+def _benchmark(node: _Node, nodes: Mapping[str, _Node], versions: Sequence[int]) -> dict[str, Any]:
+    # A group has no versions of its own; the site calls it version 0.
+    listed = versions if node.is_leaf else [0]
+    return {
+        "id": node.identifier,
+        "type_id": node.identifier,
+        "parent_id": node.parent if node.parent in nodes else None,
+        "is_leaf": node.is_leaf,
+        "is_engineering": node.is_engineering,
+        "label": node.identifier,
+        "versions": [{"version": v, "identifier": f"{node.identifier}_v{v}"} for v in listed],
+    }
+
+
+def _cells(
+    tables: _Tables, nodes: Mapping[str, _Node], versions: Mapping[str, Mapping[int, int]]
+) -> dict[int, dict[str, list[dict[str, Any]]]]:
+    """Entries of each model and benchmark, as the payload has them."""
+    leaf_of = {
+        instance: (nodes[identifier], version)
+        for identifier, of_type in versions.items()
+        if identifier in nodes and nodes[identifier].is_leaf
+        for version, instance in of_type.items()
+    }
+    best: dict[tuple[int, int], tuple[float, dict[str, Any]]] = {}
+    for row in tables.scores:
+        if row.benchmark_id not in leaf_of:
+            continue
+        node, version = leaf_of[row.benchmark_id]
+        value = _value(row, node, tables.is_sqlite)
+        error = _number(row.error)
+        cell = {
+            "version": version,
+            "value": value,
+            "error": error if error is not None and math.isfinite(error) else None,
+            "timestamp": _time(row.end_timestamp) or _time(row.start_timestamp),
+        }
+        # Where a cell has several rows, the site takes the one with the highest raw score.
+        raw = _number(row.score_raw)
+        weight = raw if raw is not None and math.isfinite(raw) else -math.inf
+        key = (row.model_id, row.benchmark_id)
+        if key not in best or weight >= best[key][0]:
+            best[key] = weight, cell
+    found: dict[int, dict[str, list[dict[str, Any]]]] = {}
+    for (model, instance), (_, cell) in best.items():
+        node, _version = leaf_of[instance]
+        found.setdefault(model, {}).setdefault(node.identifier, []).append(cell)
+    return found
+
+
+def _value(row: Any, node: _Node, is_sqlite: bool) -> float | str:
+    ceiled = _number(row.score_ceiled)
+    told = "error" in str(row.comment or "").lower()
+    if told and ceiled is None:
+        return "X"
+    number = _number(row.score_raw) if node.is_engineering else ceiled
+    if number is None:
+        # SQLite has no NaN and keeps it as NULL: what has ended without a number has failed.
+        return "X" if is_sqlite and row.end_timestamp is not None else ""
+    return "X" if math.isnan(number) else number
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _time(value: Any) -> str | None:
+    """A time in ISO format; without a zone Brain-Score means UTC. SQLite keeps it as text."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        moment = value
+    else:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
