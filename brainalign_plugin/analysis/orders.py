@@ -34,7 +34,7 @@ def order_changes(
 
     Models are sorted by their base score and compared with their neighbours at growing distance; a row stops to take
     part as soon as the gap exceeds what its scores have moved against each other at most, because then no further pair
-    can change.
+    can change. In rows in which few models have moved, these are compared with all others instead.
 
     Parameters
     ----------
@@ -52,11 +52,18 @@ def order_changes(
     start, rows = start[order], rows[:, order]
     gone = None if removed is None else np.argsort(order)[removed]
     reach = _reach(start, rows, gone)
-    by_reach = np.argsort(-reach, kind="stable")
-    rows, reach = rows[by_reach], reach[by_reach]
-    gone = None if gone is None else gone[by_reach]
     counts = np.zeros(len(rows), dtype=np.int64)
     times = np.zeros((models, models) if fragile else (0, 0), dtype=np.int64)
+    moved = (rows != start).sum(axis=1)
+    for row in np.flatnonzero(moved < reach):
+        pairs = _changed_of_moved(start, rows[row], None if gone is None else int(gone[row]))
+        counts[row] = len(pairs[0])
+        if fragile:
+            times[order[pairs[0]], order[pairs[1]]] += 1
+        reach[row] = 0
+    by_reach = np.argsort(-reach, kind="stable")
+    rows, reach, counts = rows[by_reach], reach[by_reach], counts[by_reach]
+    gone = None if gone is None else gone[by_reach]
     for lag in range(1, models):
         active = int(np.searchsorted(-reach, -lag, side="right"))
         if active == 0:
@@ -71,7 +78,7 @@ def order_changes(
             changed[index[inside], here[inside] - lag] = False
         counts[:active] += changed.sum(axis=1)
         if fragile:
-            times[order[:-lag], order[lag:]] = changed.sum(axis=0)
+            times[order[:-lag], order[lag:]] += changed.sum(axis=0)
     total = np.empty_like(counts)
     total[by_reach] = counts
     return OrderChanges(total, _most_fragile(times, fragile))
@@ -98,24 +105,38 @@ def _changed(start: FloatArray, rows: FloatArray, lag: int) -> BoolArray:
     return changed
 
 
+def _changed_of_moved(start: FloatArray, row: FloatArray, gone: int | None) -> tuple[IntArray, IntArray]:
+    """Positions of the pairs that change in one row: pairs of models that have both not moved cannot."""
+    (moved,) = np.nonzero(row != start)
+    changed = np.sign(start[moved, None] - start) != np.sign(row[moved, None] - row)
+    # A pair of two that have moved is met twice.
+    changed[:, moved] = np.triu(changed[:, moved])
+    if gone is not None:
+        changed[:, gone] = False
+        changed[moved == gone] = False
+    one, other = np.nonzero(changed)
+    return moved[one], other
+
+
 def _reach(start: FloatArray, rows: FloatArray, gone: IntArray | None) -> IntArray:
     """For each row the largest distance in the base order at which a pair may have changed."""
     moved = rows - start
-    if gone is not None:
-        # The score of a model that is not there must not widen the search.
-        moved[np.arange(len(rows)), gone] = np.nan
-    if moved.shape[1] == 0:
+    if moved.shape[1] < 2:
         return np.zeros(len(rows), dtype=np.int64)
-    low = np.min(moved, axis=1, where=~np.isnan(moved), initial=np.inf)
-    high = np.max(moved, axis=1, where=~np.isnan(moved), initial=-np.inf)
+    if gone is not None:
+        # The score of a model that is not there must not widen the search: another's stands in for it.
+        index = np.arange(len(rows))
+        moved[index, gone] = moved[index, gone - 1]
+    low, high = moved.min(axis=1), moved.max(axis=1)
     # The differences above are rounded to the precision of the largest number in them.
     slack = 10.0**-TIE_DECIMALS + 8 * np.spacing(max(np.abs(start).max(), np.abs(rows).max(initial=0.0)))
-    width = np.where(high >= low, high - low, 0.0) + slack
-    ends = np.empty((len(rows), len(start)), dtype=np.int64)
-    for i, limit in enumerate(width):
-        ends[i] = np.searchsorted(start, start + limit, side="right")
-    reach: IntArray = (ends - np.arange(len(start)) - 1).max(axis=1, initial=0)
-    return reach
+    widths, which = np.unique(high - low + slack, return_inverse=True)
+    places = np.arange(len(start))
+    reach = np.array(
+        [(np.searchsorted(start, start + width, side="right") - places).max() - 1 for width in widths],
+        dtype=np.int64,
+    )
+    return reach[which]
 
 
 def _most_fragile(times: IntArray, most: int) -> tuple[tuple[int, int, int], ...]:

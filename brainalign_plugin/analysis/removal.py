@@ -17,7 +17,7 @@ from ..aggregation import Convention, Scale, Scheme
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
 from ..aggregation.scaling import MIN_MAX, NORMAL_SCORE, RANK_SCALE, ROBUST_Z, Z
 from ..aggregation.votes import COPELAND, SIMPSON, pairwise_wins
-from ..arrays import BoolArray, FloatArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..scales import ranks_from_bottom, rounded
 from .boards import aggregated, rule_for
@@ -25,6 +25,8 @@ from .structure import has_fixed_scale, leaf_weights
 
 # Rules for missing cells under which a cell is filled whatever the other models have.
 LOCAL_RULES = ("zero", "attempted", "skip")
+# Removals that are worked on at once: what a core keeps in its cache.
+_BLOCK = 64
 
 
 def scores_without_each(
@@ -176,43 +178,60 @@ def _rank(scores: FloatArray, weights: FloatArray) -> FloatArray:
 
 def _weighted_wins(scores: FloatArray, weights: FloatArray) -> FloatArray:
     """Entry (i, k): weights of the leaves on which i is above k, plus half of those on which they tie."""
-    values = rounded(scores)
-    n = len(values)
-    wins = np.zeros((n, n))
-    for j, weight in enumerate(weights):
-        column = values[:, j]
-        wins += weight * 0.5 * ((column[:, None] > column).astype(np.int8) + (column[:, None] >= column))
+    wins = np.zeros((len(scores), len(scores)))
+    for weight in np.unique(weights):
+        columns = weights == weight
+        above = pairwise_wins(scores[:, columns])
+        # On a complete board who is neither above nor below ties.
+        wins += (0.5 * weight) * (columns.sum() + above - above.T)
     return wins
 
 
 def _normal(scores: FloatArray, weights: FloatArray) -> FloatArray:
     values, n = rounded(scores), len(scores)
     ranks = ranks_from_bottom(scores)
-    result = np.zeros((n, n))
-    for j, weight in enumerate(weights):
-        column, rank = values[:, j], ranks[:, j]
-        # After the removal a rank has gone down by 0, 1/2 or 1, and n - 1 models are left.
-        stays, halves, falls = (weight * special.ndtri((rank - step) / n) for step in (0.0, 0.5, 1.0))
-        below = column[:, None] < column
-        tied = column[:, None] == column
-        # A model's own entry may lie outside (0, 1); it has no meaning.
-        result += np.where(below, falls, np.where(tied, halves, stays))
+    # After the removal a rank has gone down by 0, 1/2 or 1, and n - 1 models are left. A model's own entry may lie
+    # outside (0, 1); it has no meaning.
+    stays, halves, falls = (
+        np.nan_to_num(weights * special.ndtri((ranks - step) / n), posinf=0.0, neginf=0.0)
+        for step in (0.0, 0.5, 1.0)
+    )
+    result = np.tile(stays.sum(axis=1), (n, 1))
+    with_ties = [len(np.unique(column)) < n for column in values.T]
+    for first in range(0, n, _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        for j, column in enumerate(values.T):
+            below = column[rows, None] < column
+            result[rows] += below * (falls[:, j] - stays[:, j])
+            if with_ties[j]:
+                result[rows] += (column[rows, None] == column) * (halves[:, j] - stays[:, j])
     np.fill_diagonal(result, 0.0)
     return result
 
 
 def _median_rank(board: Board) -> FloatArray:
-    # Twice a rank is a whole number, and small ones are partitioned several times faster than floats.
-    order = np.round(2 * ranks_from_bottom(board.scores)).astype(
-        np.int16 if len(board.models) < 16_000 else np.int64
-    )
+    """Medians from what moves: a removal takes 0, 1/2 or 1 off a rank, so only ranks next to the median can matter."""
+    # Twice a rank is a whole number.
+    order = np.rint(2 * ranks_from_bottom(board.scores)).astype(np.int64)
     leaves = len(board.leaves)
-    middle = [(leaves - 1) // 2, leaves // 2]
-    result = np.empty((len(order), len(order)))
-    for k, own in enumerate(order):
-        without = order - (own < order) - (own <= order)
-        result[k] = np.partition(without, middle, axis=1)[:, middle].sum(axis=1, dtype=np.float64) / 4
-    return result
+    result = np.zeros((len(order), len(order)))
+    for middle in ((leaves - 1) // 2, leaves // 2):
+        medians = np.partition(order, middle, axis=1)[:, middle]
+        for i, (own, median) in enumerate(zip(order, medians, strict=True)):
+            result[:, i] += _middle_without(order, own, int(median), middle)
+    return result / 4
+
+
+def _middle_without(order: IntArray, own: IntArray, median: int, middle: int) -> IntArray:
+    """A model's middle rank (doubled) after each removal, shape (n,), from its doubled ranks ``own`` (m,)."""
+    near = np.flatnonzero(np.abs(own - median) <= 1)
+    fallen = (order[:, near] < own[near]).astype(np.int64) + (order[:, near] <= own[near])
+    distance = own[near] - median
+    # How many of the ranks are now two below the median or lower, and one below it or lower.
+    at_two = (own < median - 1).sum() + ((fallen >= distance + 2) & (distance <= 0)).sum(axis=1)
+    at_one = (own < median).sum() + ((fallen >= distance + 1) & (distance >= 0)).sum(axis=1)
+    found: IntArray = median - (at_two > middle) - (at_one > middle)
+    return found
 
 
 def _win_rate(scores: FloatArray, weights: FloatArray) -> FloatArray:
