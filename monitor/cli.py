@@ -37,6 +37,7 @@ from .cli_options import (
 from .cli_place import place
 from .cli_reference import reference_app
 from .cli_schemes import audit, rank
+from .cli_serve import run
 from .cli_snapshots import snapshots_app
 
 if TYPE_CHECKING:
@@ -85,44 +86,7 @@ def _global(
     LOG_LINES.set("json" if log_json else "text" if verbose else "none")
 
 
-@app.command()
-def run(
-    source: Annotated[
-        str | None,
-        typer.Option(
-            help="Address, file or folder to read instead of what is configured.", metavar="URL|PATH"
-        ),
-    ] = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
-    as_json: AsJson = False,
-) -> None:
-    """Fetch, store, analyse and report: the command for cron."""
-    from . import pipeline
-
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    with pipeline.open_home(settings) as store:
-        result = pipeline.run(settings, store, source, now, stage)
-        info = store.info(result.fetched.stored.id)
-    if as_json:
-        print_json(
-            {
-                "news": result.fetched.stored.new,
-                "snapshot": info.id,
-                "domain": info.domain,
-                "as_of": info.as_of_time.isoformat(),
-                "sha256": info.sha256,
-                "set_aside": len(result.fetched.pull.set_aside),
-                "report": str(result.report),
-                "report_written": result.wrote_report,
-            }
-        )
-        return
-    from . import console
-
-    console.fetched(result.fetched, info)
-    console.report(result.report, result.wrote_report)
+app.command()(run)
 
 
 @app.command()
@@ -145,7 +109,7 @@ def fetch(
     from . import console, pipeline
 
     settings = settings_from(home=home, domain=domain)
-    with pipeline.open_home(settings) as store:
+    with pipeline.open_home(settings) as store, store.exclusive("brainalign fetch"):
         for fetched in pipeline.fetch_all(
             settings, store, source, now, stage, accept_shrunken=accept_shrunken
         ):

@@ -170,13 +170,16 @@ class DeliveryError(MonitorError):
     ----------
     permanent : bool
         Whether trying again is in vain: the other side refused for good, or a setting is wrong.
+    retry_after : float or None
+        Seconds that the other side asked to wait, None if it did not.
     """
 
     exit_code = 9
 
-    def __init__(self, message: str, *, permanent: bool) -> None:
+    def __init__(self, message: str, *, permanent: bool, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.retry_after = retry_after
 
 
 def exit_code(error: BrainAlignError) -> int:

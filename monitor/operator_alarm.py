@@ -61,7 +61,7 @@ def after_failure(
     times = "failed" if failures == 1 else f"failed {failures} times in a row"
     notice = Notice(
         occasion=f"{name} failing since {since.isoformat()}",
-        subject=f"BrainAlign: {name} {times}",
+        subject=f"{name} {times}",
         text=(
             f"{name} {times}, first at {_minute(since)}. The last time it said:\n\n{problem}\n\n"
             "There will be no further message about this until it succeeds again. `brainalign status` shows how things "
@@ -86,7 +86,7 @@ def after_success(before: Alarm | None, at: datetime) -> Notice | None:
     times = "1 failure" if before.failures == 1 else f"{before.failures} failures in a row"
     return Notice(
         occasion=f"{before.name} recovered, failing since {before.since.isoformat()}",
-        subject=f"BrainAlign: {before.name} works again",
+        subject=f"{before.name} works again",
         text=(
             f"{before.name} succeeded at {_minute(at)}, after {times} since {_minute(before.since)}. The last one "
             f"said:\n\n{before.message}\n"

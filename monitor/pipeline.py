@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 
+# Work inside the transaction in which a snapshot is stored.
+Also = Callable[["Store", "Stored", datetime], None]
+
 log = structlog.get_logger("brainalign")
 
 
@@ -116,6 +119,7 @@ def fetch(
     stage: Stage = silent,
     *,
     accept_shrunken: bool = False,
+    also: Also | None = None,
 ) -> Fetched:
     """Pull one snapshot and store it in one transaction.
 
@@ -128,6 +132,8 @@ def fetch(
         Address, file or folder; None is the configured site.
     accept_shrunken : bool
         Store a board even if it lost more than a third of its models: somebody looked, and they are gone.
+    also : callable, optional
+        What has to be committed with the snapshot; given the store in the transaction, what was stored, and when.
 
     Raises
     ------
@@ -158,8 +164,10 @@ def fetch(
     except SourceError as failure:
         _record_failure(store, failure, name, settings.domain, started)
         raise
-    with stage("storing"):
-        stored = store.add(pulled.snapshot, pulled.body, seen_at=started, set_aside=pulled.set_aside)
+    with stage("storing"), store.transaction() as inside:
+        stored = inside.add(pulled.snapshot, pulled.body, seen_at=started, set_aside=pulled.set_aside)
+        if also is not None:
+            also(inside, stored, started)
     log.info(
         "stored" if stored.new else "unchanged",
         snapshot=stored.id,
@@ -177,6 +185,7 @@ def fetch_all(
     stage: Stage = silent,
     *,
     accept_shrunken: bool = False,
+    also: Also | None = None,
 ) -> tuple[Fetched, ...]:
     """Pull one snapshot, or each file of a folder, in whatever order their boards are; see `fetch`.
 
@@ -190,7 +199,9 @@ def fetch_all(
     found, failures = [], []
     for one in files_of(_where(settings, source)):
         try:
-            found.append(fetch(settings, store, one, clock, stage, accept_shrunken=accept_shrunken))
+            found.append(
+                fetch(settings, store, one, clock, stage, accept_shrunken=accept_shrunken, also=also)
+            )
         except SourceError as failure:
             failures.append(failure)
     if failures:
@@ -258,6 +269,7 @@ def run(
     clock: Clock,
     stage: Stage = silent,
     command: str | None = None,
+    also: Also | None = None,
 ) -> RunResult:
     """Fetch, store, analyse and report; without news the report of the snapshot stays as it is.
 
@@ -269,9 +281,12 @@ def run(
         Address, file or folder; None is the configured site.
     command : str, optional
         The command line that makes the report again, printed in it; `report_command` by default.
+    also : callable, optional
+        What has to be committed with the snapshot.
     """
     fetched = max(
-        fetch_all(settings, store, source, clock, stage), key=lambda one: one.pull.snapshot.as_of_time
+        fetch_all(settings, store, source, clock, stage, also=also),
+        key=lambda one: one.pull.snapshot.as_of_time,
     )
     info = store.info(fetched.stored.id)
     path = report_path(settings, info)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
+import sqlalchemy.exc
 
 from ..errors import BusyError, StoreError
 from .database import AnyDatabase
@@ -93,8 +94,15 @@ def _advisory_lock(database: AnyDatabase, who: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # Also where the connection was lost, and the lock with it.
-            connection.invalidate()
+            _unlock(connection)
+
+
+def _unlock(connection: sa.Connection) -> None:
+    try:
+        connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))
+    except sqlalchemy.exc.SQLAlchemyError:
+        # The connection was lost, and the lock with it.
+        connection.invalidate()
 
 
 def _busy(database: AnyDatabase, holder: str) -> BusyError:

@@ -74,6 +74,11 @@ class Outbox:
         check_zone("at", at)
         self._settle(message_id, {"state": MessageState.SENT.value, "settled_at": at, "next_try_at": None})
 
+    def postpone(self, message_id: str, next_try_at: datetime) -> None:
+        """Leave a message for later without a try."""
+        check_zone("next_try_at", next_try_at)
+        self._settle(message_id, {"next_try_at": next_try_at})
+
     def mark_failed(self, message_id: str, at: datetime, error: str, next_try_at: datetime | None) -> None:
         """Note that a try to send a message failed.
 

@@ -74,6 +74,15 @@ def test_a_failed_message_is_tried_again_sent_and_never_again(store: Store) -> N
     assert store.enqueue([message]) == (), "what was sent is not queued again"
 
 
+def test_a_postponed_message_was_not_tried(store: Store) -> None:
+    message = letter()
+    store.enqueue([message])
+    store.postpone(message.id, NOW + HOUR)
+    assert store.due_messages(NOW) == ()
+    (queued,) = store.due_messages(NOW + HOUR)
+    assert (queued.attempts, queued.last_error) == (0, "")
+
+
 def test_a_message_that_is_given_up_stays_to_be_seen(store: Store) -> None:
     message = letter()
     store.enqueue([message])
@@ -197,6 +206,7 @@ def test_moments_have_a_zone(store: Store) -> None:
         lambda: store.enqueue([letter(at=naive)]),
         lambda: store.due_messages(naive),
         lambda: store.mark_sent("a", naive),
+        lambda: store.postpone("a", naive),
         lambda: store.mark_failed("a", naive, "", None),
         lambda: store.put_alert_state("vision", {}, naive),
         lambda: store.add_findings([finding(1, at=naive)]),

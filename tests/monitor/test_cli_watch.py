@@ -18,7 +18,7 @@ from tests.monitor.sources.samples import body_of, document
 def test_seven_payloads_are_seven_snapshots_with_a_report_each(watched):
     for number, (day, ended) in enumerate(zip(DATES, watched.runs, strict=True), start=1):
         ended.succeeded()
-        first, second = ended.out.splitlines()
+        first, second, *_ = ended.out.splitlines()
         assert first.startswith(f"stored snapshot {number}: vision as of {day}, ")
         report = Path(second.removeprefix("report: "))
         assert report.read_text().startswith("<!doctype html>")

@@ -68,11 +68,11 @@ def test_alarms_and_recoveries_alternate_and_no_row_of_n_goes_untold(outcomes, i
 def test_the_notices_say_what_failed_since_when_and_what_to_do():
     notices, _ = told([False, False, True], 2)
     alarm, recovery = notices[1:]
-    assert alarm.subject == "BrainAlign: pulling vision failed 2 times in a row"
+    assert alarm.subject == "pulling vision failed 2 times in a row"
     assert "first at 2026-01-01 06:17 UTC" in alarm.text
     assert "no answer on day 1" in alarm.text
     assert "brainalign status" in alarm.text
-    assert recovery.subject == "BrainAlign: pulling vision works again"
+    assert recovery.subject == "pulling vision works again"
     assert "at 2026-01-03 06:17 UTC, after 2 failures in a row since 2026-01-01 06:17 UTC" in recovery.text
 
 

@@ -1,0 +1,318 @@
+"""A run: committed whole or not at all, one at a time, and told to whoever wants to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from brainalign_monitor import pipeline, running
+from brainalign_monitor.config import Settings, load_settings
+from brainalign_monitor.delivering import Outgoing
+from brainalign_monitor.delivery import Letterhead, Subscriber
+from brainalign_monitor.errors import BusyError, DeliveryError, NotJsonError, StoreError
+from brainalign_monitor.files import write_atomically
+from brainalign_monitor.history.alerts import Condition, On, Rule
+from brainalign_monitor.messages import Channel, Kind, Message
+from brainalign_monitor.pipeline import open_home
+from brainalign_monitor.running import Done, Monitor, Stopped, run_once
+from brainalign_monitor.store import MessageState, RunState, Store, open_store
+from tests.commands import brainalign
+from tests.monitor.sources.samples import body_of, document
+
+NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
+SHRANK = Rule(
+    "the board shrank", "models", Condition.BELOW, -1, resolve=0, on=On.CHANGE, versions=1, min_overlap=1
+)
+READER = Subscriber(Channel.MAIL, "reader@lab.example")
+OPERATOR = Subscriber(Channel.MAIL, "operator@lab.example", alerts=False, operator=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(home=tmp_path / "home", attempts=1)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    with open_home(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report of one line: what is in it is tested elsewhere, and takes most of the time of a run."""
+
+    def write(_settings, _found, path, _clock, command, stage, **_):
+        with stage("analysing"):
+            pass
+        with stage("writing the report"):
+            return write_atomically(path, command.encode())
+
+    monkeypatch.setattr(pipeline, "write_snapshot_report", write)
+
+
+class Mailbox:
+    """Where messages arrive, unless it is closed."""
+
+    def __init__(self) -> None:
+        self.letters: list[Message] = []
+        self.closed = False
+
+    def __call__(self, message: Message) -> None:
+        if self.closed:
+            raise DeliveryError("the mailbox is closed", permanent=False)
+        self.letters.append(message)
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def monitor(settings: Settings, store: Store, mailbox: Mailbox, quick_report: None) -> Monitor:
+    moments = (NOW + timedelta(seconds=i) for i in range(10_000))
+    outgoing = Outgoing((READER, OPERATOR), Letterhead("monitor@lab.example"), mailbox)
+    return Monitor(settings, store, (SHRANK,), outgoing, lambda: next(moments))
+
+
+def payload(folder: Path, day: int, models: int = 9) -> str:
+    board = document(models) | {"datetime_range": {"min": None, "max": f"2024-01-{day:02}T00:00:00+00:00"}}
+    path = folder / f"board-{day}.json"
+    path.write_bytes(body_of(board))
+    return str(path)
+
+
+def run(monitor: Monitor, source: str) -> Done:
+    return run_once(monitor, source)
+
+
+def state_of(store: Store) -> tuple[object, ...]:
+    """All that one transaction of a run may change."""
+    return store.snapshots(), store.findings(), store.alert_state("vision"), store.messages()
+
+
+def test_a_run_is_noted_and_what_fired_is_told_once(monitor, store, mailbox, tmp_path):
+    run(monitor, payload(tmp_path, 1))
+    done = run(monitor, payload(tmp_path, 2, models=7))
+    assert [(news.rule, news.fired) for news in done.news] == [("the board shrank", True)]
+    assert (done.queued, done.drained.sent) == (1, 1)
+    (letter,) = mailbox.letters
+    assert (letter.kind, letter.recipient) == (Kind.ALERT, "reader@lab.example")
+    assert letter.subject == "Brain-Score vision: the board shrank fired"
+    again = run(monitor, payload(tmp_path, 2, models=7))
+    assert (again.news, again.queued, len(mailbox.letters)) == ([], 0, 1)
+    run(monitor, payload(tmp_path, 3, models=7 + 2))
+    assert [letter.subject[-5:] for letter in mailbox.letters] == ["fired", "ended"]
+    kinds = [finding.kind for finding in store.findings("vision")]
+    assert kinds == ["board changed", "alert fired", "board changed", "alert ended"]
+    assert "2 models went" in store.findings()[0].words
+    assert {record.state for record in store.runs("pull")} == {RunState.FINISHED}
+    assert len(store.runs()) == 4
+
+
+STAGES = ("fetching", "storing", "watching", "composing", "committing")
+
+
+class Broken(BaseException):
+    """What a crash is to the process itself."""
+
+
+def breaking(at: str, leaving: bool = False) -> Callable[[str], AbstractContextManager[object]]:
+    class Break(nullcontext[object]):
+        def __enter__(self) -> None:
+            if not leaving:
+                raise Broken
+
+        def __exit__(self, *_: object) -> None:
+            if leaving:
+                raise Broken
+
+    return lambda text: Break() if text.startswith(at) else nullcontext()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_until_it_is_committed_a_run_leaves_nothing(monitor, store, mailbox, tmp_path, stage):
+    run(monitor, payload(tmp_path, 1))
+    before = state_of(store)
+    source = payload(tmp_path, 2, models=7)
+    with pytest.raises(Broken):
+        run(replace(monitor, stage=breaking(stage)), source)
+    assert state_of(store) == before
+    assert [record.state for record in store.runs()] == [RunState.CLAIMED, RunState.FINISHED]
+    done = run(monitor, source)
+    assert done.result.wrote_report
+    assert [letter.kind for letter in mailbox.letters] == [Kind.ALERT]
+    assert [record.state for record in store.runs()] == [RunState.FINISHED, RunState.LOST, RunState.FINISHED]
+
+
+@pytest.mark.parametrize(
+    ("stage", "leaving"),
+    [
+        ("storing", True),
+        ("analysing", False),
+        ("writing", False),
+        ("sending", False),
+        ("sending", True),
+        ("noting", False),
+    ],
+)
+def test_what_is_committed_is_completed_by_the_next_run(monitor, store, mailbox, tmp_path, stage, leaving):
+    run(monitor, payload(tmp_path, 1))
+    source = payload(tmp_path, 2, models=7)
+    with pytest.raises(Broken):
+        run(replace(monitor, stage=breaking(stage, leaving)), source)
+    assert len(store.snapshots()) == 2
+    assert len(store.messages()) == 1
+    done = run(monitor, source)
+    assert done.result.report.is_file()
+    assert len({letter.id for letter in mailbox.letters}) == 1, "at least once, under one id"
+    assert [queued.state for queued in store.messages()] == [MessageState.SENT]
+
+
+def test_a_slot_that_was_lost_is_said_and_counts_as_a_failure(monitor, store, mailbox, tmp_path, capsys):
+    source = payload(tmp_path, 1)
+    for _ in range(3):
+        with pytest.raises(Broken):
+            run(replace(monitor, stage=breaking("storing")), source)
+    run(monitor, source)
+    assert "run lost" in capsys.readouterr().out
+    assert [letter.subject for letter in mailbox.letters] == [
+        "BrainAlign: pulling vision failed 3 times in a row",
+        "BrainAlign: pulling vision works again",
+    ]
+
+
+def test_results_go_to_readers_and_failures_once_to_the_operator(monitor, store, mailbox, tmp_path):
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(b"<html>")
+    for _ in range(5):
+        with pytest.raises(NotJsonError):
+            run(monitor, str(bad))
+    run(monitor, payload(tmp_path, 1))
+    assert [(letter.recipient, letter.subject) for letter in mailbox.letters] == [
+        ("operator@lab.example", "BrainAlign: pulling vision failed 3 times in a row"),
+        ("operator@lab.example", "BrainAlign: pulling vision works again"),
+    ]
+    assert {record.error for record in store.runs("pull") if record.state is RunState.FAILED} == {
+        "NotJsonError"
+    }
+
+
+def test_mail_that_cannot_be_sent_now_is_sent_by_a_later_run_even_one_that_fails(monitor, mailbox, tmp_path):
+    run(monitor, payload(tmp_path, 1))
+    mailbox.closed = True
+    done = run(monitor, payload(tmp_path, 2, models=7))
+    assert (done.queued, done.drained.sent, done.drained.failed) == (1, 0, 1)
+    mailbox.closed = False
+    later = replace(monitor, clock=lambda: NOW + timedelta(days=1))
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(b"<html>")
+    with pytest.raises(NotJsonError):
+        run(later, str(bad))
+    assert [letter.kind for letter in mailbox.letters] == [Kind.ALERT]
+
+
+def test_rules_that_cannot_be_followed_do_not_keep_a_board_from_being_stored(
+    monitor, store, mailbox, tmp_path, monkeypatch
+):
+    run(monitor, payload(tmp_path, 1))
+    stood = store.alert_state("vision")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("no figures today")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "evaluate_alerts", broken)
+        done = run(monitor, payload(tmp_path, 2, models=7))
+    assert done.result.fetched.stored.new
+    assert store.alert_state("vision") == stood
+    assert store.alarm(running.FOLLOWING).message == "ZeroDivisionError: no figures today"
+    done = run(monitor, payload(tmp_path, 2, models=7))
+    assert [news.rule for news in done.news] == ["the board shrank"], "told as soon as it can be"
+    assert store.alarm(running.FOLLOWING) is None
+    assert len(mailbox.letters) == 1
+
+
+def test_a_template_that_is_broken_costs_no_board_and_no_alert(monitor, store, mailbox, tmp_path):
+    run(monitor, payload(tmp_path, 1))
+    own = tmp_path / "templates"
+    own.mkdir()
+    (own / "mail_alert.txt.j2").write_text("{% nonsense %}")
+    letterhead = Letterhead("monitor@lab.example", templates=own)
+    broken = replace(monitor, outgoing=replace(monitor.outgoing, letterhead=letterhead))
+    assert run(broken, payload(tmp_path, 2, models=7)).result.fetched.stored.new
+    assert mailbox.letters == []
+    (own / "mail_alert.txt.j2").unlink()
+    run(broken, payload(tmp_path, 2, models=7))
+    assert [letter.kind for letter in mailbox.letters] == [Kind.ALERT]
+
+
+def test_one_at_a_time(monitor, settings, store, tmp_path):
+    with (
+        open_store(settings.store_address, settings.bodies) as other,
+        other.exclusive("brainalign serve"),
+        pytest.raises(BusyError, match=r"brainalign serve \(process \d+ on .*\) is at work"),
+    ):
+        run(monitor, payload(tmp_path, 1))
+    assert store.runs() == ()
+
+
+def test_whoever_was_taken_for_dead_commits_nothing(monitor, store, tmp_path):
+    run(monitor, payload(tmp_path, 1))
+    before = state_of(store)
+
+    def lose(text: str) -> AbstractContextManager[object]:
+        # As another process would that sees no lock, because the connection which held it was lost.
+        if text.startswith("fetching"):
+            store.lose_claimed(NOW)
+        return nullcontext()
+
+    with pytest.raises(StoreError, match="taken over by another process"):
+        run(replace(monitor, stage=lose), payload(tmp_path, 2))
+    assert state_of(store) == before
+
+
+def test_a_stop_leaves_the_slot_to_be_done_again(monitor, store, tmp_path):
+    def stop(text: str) -> AbstractContextManager[object]:
+        if text == "committing":
+            raise Stopped
+        return nullcontext()
+
+    with pytest.raises(Stopped):
+        run(replace(monitor, stage=stop), payload(tmp_path, 1))
+    (record,) = store.runs()
+    assert (record.state, record.message) == (RunState.LOST, "stopped before it was done")
+    assert store.snapshots() == ()
+
+
+@pytest.mark.usefixtures("quick_report")
+def test_the_command_says_what_fired_and_what_became_of_messages(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "brainalign.toml").write_text(
+        '[[alerts]]\nname = "the board shrank"\nfigure = "models"\ncondition = "below"\nbound = -1\n'
+        'on = "change"\nversions = 1\nmin_overlap = 1\n'
+    )
+    brainalign("run", "--source", payload(tmp_path, 1), home=home).succeeded()
+    done = brainalign("run", "--source", payload(tmp_path, 2, models=7), "--json", home=home).succeeded().json
+    (alert,) = done["alerts"]
+    assert (alert["rule"], alert["event"], alert["snapshot"]) == ("the board shrank", "fired", 2)
+    assert done["messages"] == {"queued": 0, "sent": 0, "failed": 0, "given_up": 0, "postponed": 0}
+    text = brainalign("run", "--source", payload(tmp_path, 3, models=9), home=home).succeeded().out
+    assert "alert: the board shrank ended" in text
+
+
+def test_commands_that_would_meet_a_run_say_who_is_at_work(tmp_path):
+    home = tmp_path / "home"
+    settings = load_settings(home=home)
+    with open_home(settings) as store, store.exclusive("brainalign serve"):
+        for command in (["run", "--source", payload(tmp_path, 1)], ["fetch", payload(tmp_path, 1)]):
+            ended = brainalign(*command, home=home)
+            assert ended.code == 10
+            assert ended.problem.startswith("brainalign serve (process ")
