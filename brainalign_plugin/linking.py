@@ -93,6 +93,11 @@ def benchmarks_folder() -> Path | None:
         raise LinkError(f"{PACKAGE} cannot be found ({cause}); reinstall {DISTRIBUTION}") from cause
     if spec is None:
         return None
+    if _leftover() is not None:
+        raise LinkError(
+            f"{DISTRIBUTION} was uninstalled and the link is what is left of it; install it again, or take the link "
+            "away with `brainalign unlink`"
+        )
     folder = None if spec.origin is None else Path(spec.origin).parent / "benchmarks"
     if folder is None or not folder.is_dir():
         raise LinkError(
@@ -151,12 +156,13 @@ def unlink(record: Path | None = None) -> LinkStatus:
     LinkError
         If what is there was not made by `link`, or cannot be removed.
     """
-    folder = benchmarks_folder()
+    folder = _leftover() or benchmarks_folder()
     if folder is not None:
         _refuse_foreign(folder / FOLDER)
         try:
             _clear_unfinished(folder)
             _remove(folder / FOLDER)
+            _remove_empty(folder)
         except OSError as cause:
             raise _cannot_write(folder, cause) from cause
         _remember(
@@ -257,6 +263,22 @@ def _is_ours(place: Path) -> bool:
     except (OSError, ValueError, AttributeError):
         return False
     return made_by == "brainalign link" and all(_found(place).values())
+
+
+def _leftover() -> Path | None:
+    """Folder of benchmarks that holds nothing but our link, because Brain-Score was uninstalled around it."""
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is not None:
+        return None
+    places = (Path(place) / "benchmarks" for place in spec.submodule_search_locations or ())
+    return next((place for place in places if _is_ours(place / FOLDER)), None)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove what an uninstalled Brain-Score left for our link alone."""
+    for place in (folder, folder.parent):
+        if place.name in (PACKAGE, "benchmarks") and not any(place.iterdir()):
+            place.rmdir()
 
 
 def _refuse_foreign(place: Path) -> None:

@@ -176,6 +176,14 @@ def board_of_matrix(scores: npt.ArrayLike, tree: BenchmarkTree | None = None) ->
     return board_of(rows, tree)
 
 
+def halves(leaves: int) -> BenchmarkTree:
+    """A tree of any number of leaves, each of a paper of its own: the first half neural, the others behavioural."""
+    names = [f"Paper{2000 + j}-leaf" for j in range(leaves)]
+    neural, behavior = names[: (leaves + 1) // 2], names[(leaves + 1) // 2 :]
+    parts = {"neural_vision": dict.fromkeys(neural), "behavior_vision": dict.fromkeys(behavior)}
+    return tree_of({"average_vision": {part: below for part, below in parts.items() if below}})
+
+
 def reordered(snapshot: Snapshot, order: Sequence[int]) -> Snapshot:
     """The same snapshot with its models in another order."""
     old = snapshot.superseded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from ..aggregation import Ranking
 from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import InputError
-from ..scales import ranks_from_bottom, rounded
+from ..scales import ranks_from_bottom
 from .stability import dominance
 
 TOP = 10
@@ -129,7 +130,11 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
             raise InputError(
                 f"{ranking.scheme} ranks other models than the board has; rank the same board under all schemes"
             )
-    pairs = tuple(_pair(a, b) for i, a in enumerate(rankings) for b in rankings[i + 1 :])
+    places = [ranks_from_bottom(ranking.scores[:, None])[:, 0] for ranking in rankings]
+    pairs = tuple(
+        _pair(rankings[i], rankings[j], places[i], places[j])
+        for i, j in itertools.combinations(range(len(rankings)), 2)
+    )
     ranks = np.array([ranking.ranks for ranking in rankings]).reshape(len(rankings), len(board.models))
     contested = []
     for i, model in enumerate(board.ids):
@@ -159,8 +164,8 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
     )
 
 
-def _pair(one: Ranking, other: Ranking) -> SchemePair:
-    a, b = rounded(one.scores), rounded(other.scores)
+def _pair(one: Ranking, other: Ranking, a: FloatArray, b: FloatArray) -> SchemePair:
+    """Compare two rankings of which the average ranks are ``a`` and ``b``."""
     varied = len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0
     top_a, top_b = (
         set(np.flatnonzero(one.ranks <= TOP).tolist()),
@@ -169,7 +174,7 @@ def _pair(one: Ranking, other: Ranking) -> SchemePair:
     return SchemePair(
         one=one.scheme,
         other=other.scheme,
-        spearman=float(stats.spearmanr(a, b).statistic) if varied else None,
+        spearman=float(np.corrcoef(a, b)[0, 1]) if varied else None,
         tau_b=float(stats.kendalltau(a, b, variant="b").statistic) if varied else None,
         kappa=cohen_kappa(quartiles(one.ranks), quartiles(other.ranks)),
         top_overlap=len(top_a & top_b) / max(len(top_a), len(top_b), 1),

@@ -15,11 +15,11 @@ from joblib import Parallel, delayed
 from ..aggregation import Convention, Scheme
 from ..aggregation.registry import filled
 from ..aggregation.votes import COPELAND, SIMPSON, pairwise_wins
-from ..arrays import FloatArray, IntArray, StateArray
+from ..arrays import FloatArray, IntArray
 from ..board import Board
-from ..scales import ranks_from_bottom, rounded
+from ..scales import rounded
 from .boards import aggregated, ranks_of_all, resolved_board, rule_for
-from .structure import cell_weights, sees_order_only
+from .structure import cell_weights, same_order, sees_order_only
 
 STEP = 0.01
 
@@ -71,17 +71,11 @@ def _falls_of(scheme: Scheme, board: Board, rule: Convention, before: IntArray, 
     for j in np.flatnonzero(raised(board.scores[i]) > board.scores[i]):
         scores = np.array(board.scores)
         scores[i, j] = raised(scores[i, j])
-        if ordinal and _same_order(board.scores[:, j], scores[:, j], board.states[:, j], rule):
+        if ordinal and same_order(board.scores[:, j], scores[:, j], board.states[:, j], rule):
             continue
         after = ranks_of_all(aggregated(scheme, replace(board, scores=scores), rule))
         falls += bool(after[i] > before[i])
     return falls
-
-
-def _same_order(one: FloatArray, other: FloatArray, states: StateArray, rule: Convention) -> bool:
-    columns = filled(np.column_stack([one, other]), np.column_stack([states, states]), rule)
-    ranks = ranks_from_bottom(columns)
-    return bool(np.array_equal(ranks[:, 0], ranks[:, 1], equal_nan=True))
 
 
 def _of_means(scheme: Scheme, board: Board, rule: Convention, before: IntArray, jobs: int) -> int:

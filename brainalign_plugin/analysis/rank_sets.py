@@ -19,7 +19,6 @@ models apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +33,11 @@ from .structure import leaf_weights
 # A standard error of a resample counts as at least this share (squared) of the observed one: two models that differ on
 # a single benchmark would otherwise differ by nothing in every resample without it, with no error at all.
 _LEAST_VARIANCE = 0.1
-# How many of the largest differences of a resample are kept for the later steps.
-_KEPT = 2048
+# Pairs of models that are compared at once, and how many of the largest differences of a resample are kept for the
+# later steps where there are more pairs.
+_PAIRS, _KEPT = 8192, 1024
+# Cells of pairs and resamples that are worked on at once: what a core keeps in its cache.
+_CELLS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,73 +97,105 @@ def rank_sets(
     models, leaves = contributions.shape
     if leaves < 2:
         raise BoardError(f"rank sets need at least two benchmarks; this board has {leaves}")
-    mean = contributions.mean(axis=1)
-    centred = contributions - mean[:, None]
-    variance = _variances(centred, np.ones(leaves))
-    # Two models with equal contributions everywhere differ by exactly nothing, and are never told apart.
-    known = variance > 1e-18
-    observed = _studentised(mean, variance, known)
-    kept = min(_KEPT, models * models)
-    largest, pairs = np.empty((resamples, kept)), np.empty((resamples, kept), dtype=np.int64)
-    for r, statistics in enumerate(_resampled(centred, variance, known, resamples, seed)):
-        flat = statistics.ravel()
-        top = np.argpartition(flat, len(flat) - kept)[len(flat) - kept :] if kept else np.arange(0)
-        largest[r], pairs[r] = flat[top], top
-    rejected = np.zeros((models, models), dtype=bool)
+    drawn = _drawn(leaves, resamples, seed)
+    ones, others = np.triu_indices(models, 1)
+    observed = np.zeros(len(ones))
+    largest, pairs = np.empty((resamples, 0)), np.empty((resamples, 0), dtype=np.int64)
+    for start in range(0, len(ones), _PAIRS):
+        here = slice(start, start + _PAIRS)
+        observed[here], resampled = _studentised(
+            contributions[ones[here]] - contributions[others[here]], drawn
+        )
+        # One row of names serves all resamples, as long as nothing is left out.
+        names = np.arange(start, start + resampled.shape[1])[None, :]
+        if len(ones) > _PAIRS:
+            names = np.broadcast_to(names, resampled.shape)
+            resampled, names = _most(np.hstack([largest, resampled]), np.hstack([pairs, names]))
+        largest, pairs = resampled, names
+    # No pair that was not kept differs by more than the least of those that were.
+    least = np.abs(largest).min(axis=1) if largest.shape[1] < len(ones) else np.zeros(resamples)
+    rejected = np.zeros(len(ones), dtype=bool)
     while True:
-        critical = float(np.quantile(_open_maxima(largest, pairs, rejected), level, method="higher"))
-        found = rejected | (observed > critical)
+        maxima = np.maximum(_open_maxima(largest, ~rejected[pairs]), least)
+        critical = float(np.quantile(maxima, level, method="higher"))
+        found = rejected | (np.abs(observed) > critical)
         done = not stepwise or bool((found == rejected).all())
         rejected = found
         if done:
             break
-    return RankSets(
-        level=level,
-        low=1 + rejected.sum(axis=0),
-        high=models - rejected.sum(axis=1),
-        differ=rejected,
-        critical=critical,
+    differ = np.zeros((models, models), dtype=bool)
+    above, below = np.where(observed > 0, [ones, others], [others, ones])[:, rejected]
+    differ[above, below] = True
+    return RankSets(level, 1 + differ.sum(axis=0), models - differ.sum(axis=1), differ, critical)
+
+
+def _drawn(leaves: int, resamples: int, seed: int) -> FloatArray:
+    """How often each benchmark is drawn in each resample, shape (resamples, m)."""
+    whole = (np.arange(leaves),)
+    return np.concatenate(
+        [
+            draw_counts(whole, leaves, block.size, np.random.default_rng(block.seed))
+            for block in blocks(resamples, seed)
+        ]
     )
 
 
-def _variances(centred: FloatArray, counts: FloatArray) -> FloatArray:
-    """Variance of the difference of two means of resampled columns, shape (n, n)."""
-    leaves = centred.shape[1]
-    mean = centred @ counts / leaves
-    covariance = ((centred * counts) @ centred.T / leaves - np.outer(mean, mean)) / (leaves - 1)
-    own = np.diag(covariance)
-    variances: FloatArray = own[:, None] + own - 2 * covariance
-    return variances
+def _studentised(differences: FloatArray, drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Differences of ``p`` pairs of models in standard errors, as observed and in resamples, in which none is above.
 
+    Parameters
+    ----------
+    differences : ndarray, shape (p, m)
+    drawn : ndarray, shape (resamples, m)
 
-def _studentised(mean: FloatArray, variance: FloatArray, known: BoolArray) -> FloatArray:
-    """Differences of means in standard errors, shape (n, n); 0 where there is no error."""
-    differences: FloatArray = np.where(
-        known, (mean[:, None] - mean) / np.sqrt(np.where(known, variance, 1.0)), 0.0
-    )
-    return differences
-
-
-def _resampled(
-    centred: FloatArray, variance: FloatArray, known: BoolArray, resamples: int, seed: int
-) -> Iterator[FloatArray]:
-    """Studentised differences (n, n) in each resample of boards on which no model is above another."""
-    leaves = centred.shape[1]
-    for block in blocks(resamples, seed):
-        rng = np.random.default_rng(block.seed)
-        for counts in draw_counts((np.arange(leaves),), leaves, block.size, rng):
-            own = np.maximum(_variances(centred, counts), _LEAST_VARIANCE * variance)
-            yield _studentised(centred @ counts / leaves, own, known)
-
-
-def _open_maxima(largest: FloatArray, pairs: IntArray, rejected: BoolArray) -> FloatArray:
-    """Largest difference in each resample among the pairs that are not rejected.
-
-    Where all that were kept are rejected, the smallest of them stands for what is left: it is not smaller.
+    Returns
+    -------
+    observed : ndarray, shape (p,)
+    resampled : ndarray, shape (resamples, p)
+        Positive in the direction of the observed one.
     """
-    still_open = ~rejected.ravel()[pairs]
-    maxima: FloatArray = np.max(largest, axis=1, where=still_open, initial=-np.inf)
-    return np.maximum(maxima, np.min(largest, axis=1, initial=np.inf))
+    leaves = differences.shape[1]
+    mean = differences.mean(axis=1)
+    centred = np.where(mean < 0, -1.0, 1.0)[:, None] * (differences - mean[:, None])
+    variance = (centred**2).sum(axis=1) / (leaves * (leaves - 1))
+    # Two models with equal contributions everywhere differ by exactly nothing, and are never told apart.
+    known = variance > 1e-18
+    means = np.where(known, centred.T, 0.0) / leaves
+    squares = means**2 * (leaves / (leaves - 1))
+    least = np.where(known, _LEAST_VARIANCE * variance, 1.0)
+    found = np.empty((len(drawn), len(mean)))
+    at_once = max(1, _CELLS // max(len(mean), 1))
+    for start in range(0, len(drawn), at_once):
+        counts = drawn[start : start + at_once]
+        again = counts @ means
+        own = _own_variance(counts @ squares, again, leaves)
+        np.sqrt(np.maximum(own, least, out=own), out=own)
+        np.divide(again, own, out=found[start : start + at_once])
+    return np.where(known, mean / np.sqrt(np.where(known, variance, 1.0)), 0.0), found
+
+
+def _own_variance(squares: FloatArray, mean: FloatArray, leaves: int) -> FloatArray:
+    """Variance of the mean of the differences that a resample has drawn: of their squares' sum less their mean's."""
+    return squares - mean**2 / (leaves - 1)
+
+
+def _most(values: FloatArray, pairs: IntArray) -> tuple[FloatArray, IntArray]:
+    """The `_KEPT` values of each row that are furthest from 0, in any order, and the pairs that they are of."""
+    beyond = values.shape[1] - _KEPT
+    if beyond <= 0:
+        return values, pairs
+    top = np.argpartition(np.abs(values), beyond, axis=1)[:, beyond:]
+    return np.take_along_axis(values, top, axis=1), np.take_along_axis(pairs, top, axis=1)
+
+
+def _open_maxima(resampled: FloatArray, still_open: BoolArray) -> FloatArray:
+    """Largest difference in each resample over the hypotheses that are not rejected, at least 0. Shape (resamples,).
+
+    Of a rejected pair it is still open whether the lower model is above the upper one.
+    """
+    against: FloatArray = -resampled.min(axis=1, initial=0.0)
+    maxima: FloatArray = np.maximum(resampled.max(axis=1, where=still_open, initial=0.0), against)
+    return maxima
 
 
 def scheme_rank_sets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from ..cleaning import Cleaning, clean
 from ..official import CellState, OfficialBoard
 from ..snapshot import Snapshot
 from .agreement import Agreement, agreement, pairwise_agreement
+from .dimensions import PERCENTILE, PERMUTATIONS, SEED, Dimensions, dimensions
+from .measurement import Attenuation, Reliability, attenuation, reliabilities
+from .significance import Significance, significance
 from .spread import Spread, node_spreads
-from .variance import ExplainedVariance, explained_variance
+from .variance import ExplainedVariance, explained_variance, main_effects
 
 SCHEMA = 1
 REPORTED_SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")
@@ -50,6 +54,33 @@ class Analysis:
     spreads: dict[str, Spread]
     explained: ExplainedVariance
     rankings: dict[str, Ranking]
+
+    # What follows takes longer, and a history of many boards does without: it is computed when it is asked for.
+
+    @cached_property
+    def dimensions(self) -> Dimensions:
+        """How many dimensions the cleaned board has."""
+        return dimensions(self.cleaning.board)
+
+    @cached_property
+    def significance(self) -> Significance:
+        """Which pairs of leaves of the cleaned board are related beyond chance."""
+        return significance(self.agreement)
+
+    @cached_property
+    def main_effects(self) -> dict[str, float | None]:
+        """What each leaf alone explains of the average, by leaf of the cleaned board."""
+        return main_effects(self.cleaning.board)
+
+    @cached_property
+    def reliabilities(self) -> dict[str, Reliability]:
+        """Reliability of each leaf of the cleaned board."""
+        return reliabilities(self.cleaning.board)
+
+    @cached_property
+    def attenuation(self) -> Attenuation:
+        """Agreement corrected for errors of measurement."""
+        return attenuation(self.agreement, self.reliabilities)
 
 
 def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20) -> Analysis:
@@ -115,7 +146,18 @@ def analysis_json(analysis: Analysis) -> dict[str, Any]:
             neural: explained[neural].r2,
             behavior: explained[behavior].r2,
             "null": {neural: explained[neural].null, behavior: explained[behavior].null},
+            "shapley": {neural: explained[neural].shapley, behavior: explained[behavior].shapley},
         },
+        "weights": {
+            leaf: {
+                "nominal": weight.nominal,
+                "effective": weight.effective,
+                "main_effect": analysis.main_effects[leaf],
+            }
+            for leaf, weight in analysis.explained.leaves.items()
+        },
+        "dimensions": _dimensions_json(analysis.dimensions),
+        "measurement": _measurement_json(analysis),
         "official": {
             str(model.id): {"score": None if np.isnan(score) else float(score), "rank": rank}
             for model, score, rank in zip(
@@ -147,6 +189,45 @@ def _agreement_json(analysis: Analysis) -> dict[str, Any]:
             "min_overlap": pairwise.min_overlap,
         },
         "blocks": {"|".join(block): summary.mean for block, summary in found.blocks.items()},
+        "within_paper": {name: summary.mean for name, summary in found.within_paper.items()},
+        "significance": _significance_json(analysis.significance),
+    }
+
+
+def _significance_json(found: Significance) -> dict[str, Any]:
+    return {
+        "fdr": found.level,
+        "tested": found.tested,
+        "untested": found.untested,
+        "benjamini_hochberg": {"positive": found.positive, "negative": found.negative},
+        "benjamini_yekutieli": {"positive": found.surely_positive, "negative": found.surely_negative},
+    }
+
+
+def _dimensions_json(found: Dimensions) -> dict[str, Any]:
+    return {
+        "benchmarks": len(found.leaves),
+        "participation_ratio": found.participation_ratio,
+        "pc1_share": found.pc1_share,
+        "parallel_analysis": found.parallel_analysis,
+        "permutations": PERMUTATIONS,
+        "percentile": PERCENTILE,
+        "seed": SEED,
+        "map": found.map,
+        "eigenvalues": found.eigenvalues.tolist(),
+        "thresholds": found.thresholds.tolist(),
+    }
+
+
+def _measurement_json(analysis: Analysis) -> dict[str, Any]:
+    corrected = analysis.attenuation
+    return {
+        "reliability": {leaf: one.value for leaf, one in analysis.reliabilities.items()},
+        "attenuation": {
+            "pairs": corrected.pairs,
+            "observed": corrected.observed,
+            "corrected": corrected.corrected,
+        },
     }
 
 

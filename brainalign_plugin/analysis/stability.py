@@ -13,15 +13,17 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from ..aggregation import Convention, Scheme
+from ..aggregation.registry import filled
+from ..aggregation.scaling import NONE
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError
 from ..references import Reference
-from ..scales import TIE_DECIMALS, ranks_from_bottom, rounded
-from .boards import aggregated, ranks_of_all, resolved_board
+from ..scales import TIE_DECIMALS, rounded
+from .boards import aggregated, ranks_of_all, resolved_board, rule_for
 from .orders import order_changes, sign_change_share
 from .removal import scores_without_each
-from .structure import sees_order_only
+from .structure import same_order, sees_order_only
 
 Rescale = Callable[[FloatArray], FloatArray]
 
@@ -49,8 +51,19 @@ class Subject:
 
     def rescaled_scores(self, board: Board, leaf: str, rescale: Rescale) -> FloatArray:
         """Scores after one leaf has been put on another scale, shape (n,)."""
-        scheme = self._bound(None if self.reference is None else self.reference.transformed(leaf, rescale))
-        return aggregated(scheme, rescaled(board, leaf, rescale), self.convention)
+        return aggregated(
+            self.rescaled_scheme(leaf, rescale), rescaled(board, leaf, rescale), self.convention
+        )
+
+    def rescaled_scheme(self, leaf: str, rescale: Rescale) -> Scheme:
+        """The scheme after one leaf of its reference has been put on another scale."""
+        return self._bound(None if self.reference is None else self.reference.transformed(leaf, rescale))
+
+    def unscaled(self, board: Board) -> tuple[Subject, Board]:
+        """A weighted mean without its scale, and the board on that scale: what is left is the mean."""
+        scheme, resolved = self.scheme, resolved_board(self.scheme, board, self.convention)
+        plain = Subject(replace(scheme, scale=NONE, conventions=("skip",)))
+        return plain, replace(resolved, scores=scheme.scale.of(resolved))
 
     def cloned_scores(self, board: Board, leaves: Sequence[str]) -> FloatArray:
         """Scores after a copy of each given leaf has been added as its sibling, shape (n,)."""
@@ -176,23 +189,33 @@ def scale_rate(
     ``base`` are the scores on the board, shape (n,), if they are known already.
     """
     known, scheme = subject.scores(board) if base is None else base, subject.scheme
+    rule = rule_for(scheme, subject.convention)
     ordinal = sees_order_only(scheme)
+    unscaled = subject.unscaled(board) if scheme.weights is not None else None
 
     def altered(leaf: str) -> FloatArray:
-        if ordinal:
-            before, after = (
-                ranks_from_bottom(resolved_board(scheme, b, subject.convention).scores)
-                for b in (board, rescaled(board, leaf, rescale))
-            )
-            if np.array_equal(before, after, equal_nan=True):
-                return known
-        return subject.rescaled_scores(board, leaf, rescale)
+        column = board.leaves.index(leaf)
+        old, states = board.scores[:, column], board.states[:, column]
+        new = rescale(old)
+        if ordinal and same_order(old, new, states, rule):
+            return known
+        if unscaled is None:
+            return subject.rescaled_scores(board, leaf, rescale)
+        # A weighted mean puts each leaf on its scale by itself: the others stay where they are.
+        scale = subject.rescaled_scheme(leaf, rescale).scale.for_leaf(leaf)
+        plain, placed = unscaled
+        scaled = np.array(placed.scores)
+        scaled[:, column] = scale(filled(new[:, None], states[:, None], rule))[:, 0]
+        return plain.scores(replace(placed, scores=scaled))
 
     return _mean_share(known, altered, board.leaves, jobs)
 
 
 def clone_rate(subject: Subject, board: Board, jobs: int = 1) -> float:
     """Share of pairs whose order changes when a copy of one leaf is added as its sibling, averaged over the leaves."""
+    if subject.scheme.weights is not None:
+        # A copy comes to where its original is, so that only the weights are another matter.
+        subject, board = subject.unscaled(board)
     return _mean_share(
         subject.scores(board), lambda leaf: subject.cloned_scores(board, [leaf]), board.leaves, jobs
     )
@@ -264,6 +287,8 @@ def respects_hierarchy(subject: Subject, board: Board) -> bool:
     groups are siblings, doubling the leaves shifts weight inside their common parent. On a board of a single such
     group there is no other weight, and the answer is yes for every scheme.
     """
+    if subject.scheme.weights is not None:
+        subject, board = subject.unscaled(board)
     base = subject.scores(board)
     tree = board.tree
     groups = [

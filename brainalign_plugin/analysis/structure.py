@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..aggregation import Scheme
+from ..aggregation import Convention, Scheme
 from ..aggregation.kemeny import KEMENY
 from ..aggregation.latent import DSEP
 from ..aggregation.means import GEOMETRIC
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
+from ..aggregation.registry import filled
 from ..aggregation.scaling import LOGIT_SCALE, NONE, NORMAL_SCORE, RANK_SCALE
 from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
 from ..aggregation.worth import BT, PL
-from ..arrays import FloatArray
+from ..arrays import FloatArray, StateArray
 from ..board import Board
+from ..scales import ranks_from_bottom
 
 _OWN_CELLS_ONLY = frozenset(scheme.combine for scheme in (GEOMETRIC, DSEP))
 _ORDER_ONLY = frozenset(
@@ -38,6 +40,12 @@ def sees_order_only(scheme: Scheme) -> bool:
     if scheme.weights is not None:
         return scheme.scale in _ORDER_ONLY_SCALES
     return scheme.combine in _ORDER_ONLY
+
+
+def same_order(one: FloatArray, other: FloatArray, states: StateArray, rule: Convention) -> bool:
+    """Whether two columns of scores, shape (n,) each, order the models alike once missing cells are filled."""
+    ranks = ranks_from_bottom(filled(np.column_stack([one, other]), np.column_stack([states, states]), rule))
+    return bool(np.array_equal(ranks[:, 0], ranks[:, 1], equal_nan=True))
 
 
 def leaf_weights(scheme: Scheme, board: Board) -> FloatArray:

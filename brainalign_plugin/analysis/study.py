@@ -35,8 +35,9 @@ from .stability import (
 )
 from .structure import sees_order_only
 
-# How many models a board may have for a report to fit or to optimise on it once, and to aggregate it once a model.
-REPORT_MODELS = 200
+# How many models a board may have for a report to fit or to optimise on it once, and to aggregate it once a model; and
+# for rank sets, which compare all pairs of models in every resample.
+REPORT_MODELS, RANK_SET_MODELS = 200, 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,8 @@ class SchemeStudy:
     schemes : tuple of RankedScheme
         All registered schemes; those that are resampled all at once have intervals.
     rank_sets : dict of str to RankSets
-        By scheme, where they exist; on more than a hundred models only of the first scheme that has them.
+        By scheme, where they exist: on more than a hundred models only of the first scheme that has them, on more
+        than 400 of none.
     audits : tuple of SchemeAudit
         Of the schemes that rank the board; what takes long is not measured.
     comparison : SchemeComparison
@@ -145,9 +147,9 @@ def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling
 
 def _rank_sets(schemes: list[RankedScheme], board: Board, used: Resampling) -> dict[str, RankSets]:
     found: dict[str, RankSets] = {}
+    models = len(board.models)
     for one in schemes:
-        # A test of all pairs of models in every resample, several times over.
-        if one.uncertainty is None or (found and len(board.models) > FEW_MODELS):
+        if one.uncertainty is None or models > (RANK_SET_MODELS if not found else FEW_MODELS):
             continue
         sets = scheme_rank_sets(one.scheme, board, used.resamples, used.seed, used.level)
         if sets is not None:

@@ -25,6 +25,8 @@ RANK_HEIGHT = (260, 620)
 # Room between two families of schemes, in columns.
 FAMILY_GAP = 0.7
 SCHEME_NAME = 24
+# Letters of a model's name that fit beside the rank chart; a longer one loses its middle.
+LABEL = 34
 
 Columns = Mapping[str, tuple[CellValue, ...]]
 
@@ -98,7 +100,7 @@ def rank_columns(ids: Sequence[int], names: Mapping[int, str], schemes: Sequence
     at = dict(zip(named, _label_places([ranks[i][-1] for i in named], len(ids)), strict=True))
     columns["best"] = tuple(min(ranks[i], default=None) if i in ranks else None for i in ids)
     columns["worst"] = tuple(max(ranks[i], default=None) if i in ranks else None for i in ids)
-    columns["label"] = tuple(shortened(names[i], 44) if i in at else None for i in ids)
+    columns["label"] = tuple(shortened(names[i], LABEL) if i in at else None for i in ids)
     columns["label_at"] = tuple(at.get(i) for i in ids)
     columns["always_top"] = tuple(bool(ranks.get(i)) and max(ranks[i]) <= TOP for i in ids)
     return columns

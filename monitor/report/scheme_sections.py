@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from brainalign_plugin.aggregation import CONVENTIONS, Claims
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.audit import SchemeAudit
+from brainalign_plugin.analysis.audit import ConventionMove, SchemeAudit
 from brainalign_plugin.analysis.comparison import SchemePair
 from brainalign_plugin.analysis.study import SchemeStudy
 
 from .chart_data import model_names
+from .interval_section import interval_section
 from .records import (
     Column,
     Fact,
     Figure,
-    IntervalSection,
     MissingSection,
     PropertySection,
     SchemeAgreementSection,
@@ -21,9 +21,7 @@ from .records import (
     Table,
 )
 from .scheme_data import (
-    INTERVAL_MODELS,
     TOP,
-    interval_schemes,
     lowest_agreement,
     scheme_name,
     scheme_pairs,
@@ -32,7 +30,6 @@ from .scheme_data import (
 from .wording import UNKNOWN, count, listed, number, percent, plural, visible
 
 PAIRS_SHOWN = 8
-MOVES_SHOWN = 10
 NAMES_SHOWN = 12
 # Independence of irrelevant alternatives, the non-linearity of the scale, the hierarchy.
 POSTERS_THREE = ("iia", "monotone", "hierarchy")
@@ -42,7 +39,7 @@ def scheme_sections(analysis: Analysis, study: SchemeStudy) -> SchemeSections:
     """Everything that a study of the schemes adds to the page."""
     return SchemeSections(
         headline=_headline(study),
-        intervals=_intervals(analysis, study),
+        intervals=interval_section(analysis, study),
         properties=_properties(analysis, study),
         agreement=_agreement(analysis, study),
         missing=_missing(analysis, study),
@@ -66,89 +63,6 @@ def _headline(study: SchemeStudy) -> str:
         f"Which model is best depends on how the benchmarks are put together: over {schemes} of aggregation the first "
         f"place goes to {count(len(first))} different models, and {kept} in the top ten under every one."
     )
-
-
-def _intervals(analysis: Analysis, study: SchemeStudy) -> IntervalSection:
-    resampled = interval_schemes(study)
-    used = study.resampling
-    level = percent(used.level, 0)
-    chart = Figure(
-        "intervals",
-        f"How sure a rank is: {level} intervals over benchmarks",
-        f"Dot and range for each of the {INTERVAL_MODELS} best models: its rank, the {level} interval, the "
-        "simultaneous rank set, and how often it is first and in the top ten. The table below holds the numbers.",
-        "" if resampled else "No scheme of this board has intervals.",
-    )
-    text = ""
-    if resampled:
-        text = (
-            f"Had other benchmarks of the same groups been chosen, ranks would be others. Each of "
-            f"{count(used.resamples)} resamples draws the benchmarks of every group of the tree again, with "
-            f"replacement, and ranks the models anew. {_tied_with_first(study, resampled[0])}"
-        ).rstrip()
-    return IntervalSection(
-        chart,
-        text,
-        tuple(map(scheme_name, resampled)),
-        _interval_table(analysis, study, resampled[0]) if resampled else Table("rank-intervals", "", (), ()),
-    )
-
-
-def _tied_with_first(study: SchemeStudy, name: str) -> str:
-    """How many models may be the best one after all."""
-    one = next(one for one in study.schemes if one.scheme.name == name)
-    found = one.uncertainty
-    if found is None or one.ranking is None:
-        return ""
-    models = len(study.board.models)
-    able = int((found.low == 1).sum())
-    text = (
-        f"Under {scheme_name(name)}, {plural(able, 'model')} of {count(models)} {'has' if able == 1 else 'have'} the "
-        "first place inside the interval"
-    )
-    sets = study.rank_sets.get(name)
-    if sets is not None:
-        jointly = int((sets.low == 1).sum())
-        text += (
-            f"; held to {percent(sets.level, 0)} for all models at once, {count(jointly)} may be first "
-            f"and {count(int(((sets.low == 1) & (sets.high == models)).sum()))} may have any rank at all"
-        )
-    return text + "."
-
-
-def _interval_table(analysis: Analysis, study: SchemeStudy, name: str) -> Table:
-    one = next(one for one in study.schemes if one.scheme.name == name)
-    names = model_names(analysis.snapshot.models)
-    sets = study.rank_sets.get(name)
-    rows = []
-    if one.ranking is not None and one.uncertainty is not None:
-        ranks, found, ids = one.ranking.ranks, one.uncertainty, one.ranking.ids
-        best = sorted(range(len(ids)), key=lambda i: (int(ranks[i]), ids[i]))[:INTERVAL_MODELS]
-        rows = [
-            (
-                names[ids[i]],
-                str(ranks[i]),
-                _range(int(found.low[i]), int(found.high[i])),
-                UNKNOWN if sets is None else _range(int(sets.low[i]), int(sets.high[i])),
-                percent(float(found.first[i])),
-                percent(float(found.top_ten[i])),
-            )
-            for i in best
-        ]
-    level = percent(study.resampling.level, 0)
-    columns = (
-        Column("model", "name"),
-        Column("rank"),
-        Column(f"{level} interval"),
-        Column("rank set", hint=f"all models' ranks lie in their sets together with {level} probability"),
-        Column("is first"),
-        Column(f"in the top {TOP}"),
-    )
-    return Table("rank-intervals", f"The best models under {scheme_name(name)}", columns, tuple(rows))
-
-
-def _range(low: int, high: int) -> str:
-    return f"{low}–{high}"
 
 
 def _properties(analysis: Analysis, study: SchemeStudy) -> PropertySection:
@@ -342,7 +256,10 @@ def _pair_table(pairs: list[SchemePair]) -> Table:
 
 def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
     names = model_names(analysis.snapshot.models)
-    shown = study.moves[:MOVES_SHOWN]
+    largest: dict[str, ConventionMove] = {}
+    for move in study.moves:
+        # They come in the order of their mean shift.
+        largest.setdefault(move.scheme, move)
     rows = tuple(
         (
             scheme_name(move.scheme),
@@ -353,7 +270,7 @@ def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
             str(move.rank),
             str(move.other_rank),
         )
-        for move in shown
+        for move in largest.values()
     )
     columns = (
         Column("scheme", "text"),
@@ -367,9 +284,9 @@ def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
     rules = "; ".join(f"{name}: {text}" for name, text in CONVENTIONS.items())
     text = (
         f"On the full board, with its missing cells, the rule for FAILED and NEVER decides as well. The rules: {rules}."
-        if shown
+        if largest
         else "The full board has no missing cells, so that no rule for them decides anything."
     )
     return MissingSection(
-        text, Table("missing-rules", "Which rule for missing cells moves whom", columns, rows)
+        text, Table("missing-rules", "The other rule that moves most, for each scheme", columns, rows)
     )

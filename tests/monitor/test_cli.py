@@ -122,7 +122,13 @@ def test_every_stage_is_shown(small, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(cli, "stage", lambda text: shown.append(text) or nullcontext())
     brainalign("run", "--source", small, home=tmp_path / "home").succeeded()
-    assert shown == [f"fetching {small}", "storing", "analysing", "writing the report"]
+    assert shown == [
+        f"fetching {small}",
+        "storing",
+        "analysing",
+        "comparing the schemes of aggregation",
+        "writing the report",
+    ]
 
 
 HOSTILE = (

@@ -73,11 +73,17 @@ def test_the_whole_pipeline_ran_on_each_date(demo):
     reports = sorted((demo.state / "reports/vision").iterdir())
     assert [path.name[:10] for path in reports] == DATES
     assert demo.output.read_bytes() == reports[-1].read_bytes()
-    steps = ("fetching", "storing", "analysing", "writing the report")
+    steps = (
+        "fetching",
+        "storing",
+        "analysing",
+        "comparing the schemes of aggregation",
+        "writing the report",
+    )
     assert [stage.split(":")[0] for stage in demo.stages[1:]] == [
         f"snapshot {number} of 4" for number in range(1, 5) for _ in steps
     ]
-    assert [stage.split(": ")[1].split(" /")[0] for stage in demo.stages[1:5]] == list(steps)
+    assert [stage.split(": ")[1].split(" /")[0] for stage in demo.stages[1:6]] == list(steps)
 
 
 def test_the_output_says_where_everything_is(demo):

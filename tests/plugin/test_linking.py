@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -205,14 +209,40 @@ def test_a_folder_that_cannot_be_written(package, record, monkeypatch):
     assert "cannot be written to: use a virtual environment" in link_status(record).next_step
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder(package, record):
-    (package / "benchmarks").chmod(0o555)
+@contextmanager
+def as_nobody():
+    """Root may write everywhere, so as somebody else if these tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
     try:
-        with pytest.raises(LinkError, match="Permission denied; use a virtual environment"):
-            link(record)
+        yield
     finally:
-        (package / "benchmarks").chmod(0o755)
+        os.setresuid(0, 0, 0)
+
+
+def test_a_read_only_folder(package, record):
+    # pytest's own folders are closed to others.
+    open_to_all = Path(tempfile.mkdtemp())
+    moved = shutil.move(package.parent, open_to_all / "site")
+    try:
+        open_to_all.chmod(0o755)
+        sys.path.insert(0, str(moved))
+        folder = moved / PACKAGE / "benchmarks"
+        folder.chmod(0o555)
+        before = tree(moved)
+        with as_nobody():
+            status = link_status()
+            with pytest.raises(LinkError, match=r"cannot change '.*': Permission denied; use a virtual env"):
+                link()
+        assert status.state is LinkState.ABSENT
+        assert status.next_step.startswith(f"{str(folder)!r} cannot be written to: use a virtual environment")
+        assert tree(moved) == before
+    finally:
+        sys.path.remove(str(moved))
+        (moved / PACKAGE / "benchmarks").chmod(0o755)
+        shutil.rmtree(open_to_all)
 
 
 def test_what_a_crash_left_is_cleared(package, record, monkeypatch):

@@ -33,9 +33,25 @@ SHAPE = {
         "paper_balanced_mean",
         "pairwise",
         "blocks",
+        "within_paper",
+        "significance",
     },
     "spread": set(PARTS),
-    "explained_variance": {*PARTS, "null"},
+    "explained_variance": {*PARTS, "null", "shapley"},
+    "weights": {},
+    "dimensions": {
+        "benchmarks",
+        "participation_ratio",
+        "pc1_share",
+        "parallel_analysis",
+        "permutations",
+        "percentile",
+        "seed",
+        "map",
+        "eigenvalues",
+        "thresholds",
+    },
+    "measurement": {"reliability", "attenuation"},
     "official": {},
     "schemes": set(SCHEMES),
 }
@@ -144,6 +160,14 @@ def test_the_record_says_what_was_found():
             f"{one}|{other}": complete.blocks[one, other].mean
             for one, other in ((PARTS[0], PARTS[0]), (PARTS[1], PARTS[1]), PARTS)
         },
+        "within_paper": {paper: summary.mean for paper, summary in complete.within_paper.items()},
+        "significance": {
+            "fdr": 0.05,
+            "tested": 0,
+            "untested": 10,
+            "benjamini_hochberg": {"positive": 0, "negative": 0},
+            "benjamini_yekutieli": {"positive": 0, "negative": 0},
+        },
     }
     assert complete.all_pairs.mean != pairwise.all_pairs.mean
     neural, behavior = ([0.65, 0.525, 0.45], [0.4, 0.6, 0.5])
@@ -174,7 +198,8 @@ def test_parameters_are_passed_on():
     assert loose["agreement"]["mean"] is None
     assert loose["agreement"]["pairwise"]["min_overlap"] == 2
     assert loose["agreement"]["pairwise"]["mean"] is not None
-    assert loose["explained_variance"] == {**dict.fromkeys(PARTS), "null": dict.fromkeys(PARTS)}
+    nothing = dict.fromkeys(PARTS)
+    assert loose["explained_variance"] == {**nothing, "null": nothing, "shapley": nothing}
     for changes, message in (
         ({"max_missing": 1.5}, "max_missing is 1.5"),
         ({"min_overlap": 1}, "min_overlap is 1"),

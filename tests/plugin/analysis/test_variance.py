@@ -13,6 +13,8 @@ from brainalign_plugin.analysis.variance import (
     LeafWeight,
     PartVariance,
     explained_variance,
+    main_effect,
+    main_effects,
 )
 from tests.boards import board_of, board_of_matrix, boards, tree_of
 
@@ -164,3 +166,60 @@ def test_one_part_alone_has_no_average():
     tree = tree_of({"average_vision": {"neural_vision": {"a": None, "b": None}}})
     found = explained_variance(board_of([[0.1, 0.2], [0.3, 0.1]], tree))
     assert set(found.parts.values()) == {NOTHING}
+
+
+def leaf_of(seed, models=120):
+    return np.random.default_rng(seed).uniform(size=models)
+
+
+def test_a_main_effect_sees_what_a_correlation_does_not():
+    x = leaf_of(0)
+    hump = (x - 0.5) ** 2
+    assert np.corrcoef(x, hump)[0, 1] ** 2 < 0.1
+    assert main_effect(x, hump) > 0.9
+    # The ratio is of the average on the leaf: the leaf's scale does not matter.
+    assert main_effect(x**3, hump) == pytest.approx(main_effect(x, hump))
+
+
+def test_main_effects_of_independent_leaves_are_their_shares_of_the_variance():
+    """The average is a sum of independent leaves, so each explains its own variance and no more."""
+    rng = np.random.default_rng(1)
+    spread = np.array([0.5, 0.3, 0.2])
+    found = []
+    for _ in range(30):
+        leaves = rng.uniform(size=(300, 3)) * spread
+        found.append([main_effect(column, leaves.sum(axis=1)) for column in leaves.T])
+    np.testing.assert_allclose(np.mean(found, axis=0), spread**2 / (spread**2).sum(), atol=0.03)
+
+
+def test_a_main_effect_of_few_scores_is_the_correlation_ratio():
+    x = np.repeat([0.1, 0.7], 5)
+    y = np.array([1.0, 2, 3, 4, 5, 3, 4, 5, 6, 8])
+    means = [y[:5].mean(), y[5:].mean()]
+    between = 5 * ((means - y.mean()) ** 2).sum()
+    assert main_effect(x, y) == pytest.approx(between / ((y - y.mean()) ** 2).sum())
+
+
+def test_main_effects_at_the_edges():
+    x = leaf_of(2)
+    assert main_effect(x, x) == pytest.approx(1, abs=1e-3)
+    assert main_effect(np.full(120, 0.3), x) == pytest.approx(0)
+    assert main_effect(x, np.full(120, 0.3)) is None
+    noise = [main_effect(leaf_of(3 + k), leaf_of(100 + k)) for k in range(60)]
+    assert np.mean(noise) < 0.05
+
+
+def test_main_effects_of_a_board():
+    board = two_parts(leaf_of(5), 2 * leaf_of(6) % 1)
+    average = board.part_scores()["average"]
+    assert main_effects(board) == {
+        leaf: main_effect(board.scores[:, j], average) for j, leaf in enumerate(board.leaves)
+    }
+    assert main_effects(board.take(rows=[0])) == dict.fromkeys(board.leaves)
+    assert main_effects(board.take(columns=[0])) == dict.fromkeys(board.leaves[:1])
+
+
+@given(boards(models=(2, 12), missing=False).map(lambda b: replace(b, scores=np.round(b.scores, 3))))
+def test_a_main_effect_is_a_share(board):
+    for effect in main_effects(board).values():
+        assert effect is None or 0 <= effect <= 1

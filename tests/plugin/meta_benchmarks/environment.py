@@ -1,7 +1,8 @@
 """A fresh virtual environment with brainalign and Brain-Score in it, which nothing outside of it notices.
 
-All packages are borrowed from the environment of the tests, but for brainscore_vision: its folders of benchmarks and
-models are real ones here, holding links to the real plugins, so that a plugin can be put among them and taken away.
+All packages are borrowed from the environment of the tests by links, but for brainscore_vision: its folders of
+benchmarks and models are real ones here, holding links to the real plugins, so that a plugin can be put among them and
+taken away.
 """
 
 from __future__ import annotations
@@ -131,11 +132,13 @@ def make_environment(folder: Path) -> Environment:
     build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
     environment.run(*build, source).succeeded()
     (wheel,) = folder.glob("*.whl")
+    borrow_brainscore(environment.package)
+    _borrow_packages(folder / "borrowed")
+    (environment.site / "borrowed.pth").write_text(f"{folder / 'borrowed'}\n", encoding="utf-8")
+    # What a stranger types; all that it needs is there.
     pip = (sys.executable, "-m", "pip", "--python", environment.python, "--disable-pip-version-check")
-    environment.run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel).succeeded()
-    _borrow_brainscore(environment.package)
-    borrowed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    (environment.site / "borrowed.pth").write_text("\n".join(sorted(borrowed)) + "\n", encoding="utf-8")
+    said = environment.run(*pip, "install", "--no-index", f"{wheel}[brainscore]").succeeded().out
+    assert "Requirement already satisfied: brainscore-vision>=2.4" in said
     # What importing compiles is there before anybody compares trees.
     environment.python_runs(
         "import brainscore_vision.benchmarks, brainscore_vision.models, brainalign_monitor.cli"
@@ -144,7 +147,18 @@ def make_environment(folder: Path) -> Environment:
     return environment
 
 
-def _borrow_brainscore(package: Path) -> None:
+def _borrow_packages(folder: Path) -> None:
+    """Links to all packages but the two that are installed in the environment itself, so that it sees no other."""
+    folder.mkdir()
+    for place in sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}):
+        for path in Path(place).iterdir():
+            ours = path.name == "brainscore_vision" or path.name.startswith("brainalign")
+            if not ours and not (folder / path.name).exists():
+                (folder / path.name).symlink_to(path)
+
+
+def borrow_brainscore(package: Path) -> None:
+    """Make a package of links to the installed one, with real folders for benchmarks and models."""
     spec = find_spec("brainscore_vision")
     assert spec is not None
     assert spec.origin is not None

@@ -1,0 +1,160 @@
+"""The link in installations of other kinds: a clone, an upgrade by pip, a folder that is submitted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from brainalign_plugin.linking import SOURCE, identifiers
+from tests.conftest import ROOT
+from tests.plugin.meta_benchmarks.environment import Environment, borrow_brainscore
+
+needs_brainscore = pytest.mark.needs("brainscore")
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A virtual environment with nothing but this source of brainalign's plugin."""
+    venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    made = Environment(tmp_path, tmp_path / "venv" / "lib" / version / "site-packages")
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin/brainalign_plugin").symlink_to(ROOT / "brainalign_plugin")
+    (made.site / "plugin.pth").write_text(f"{tmp_path / 'plugin'}\n", encoding="utf-8")
+    return made
+
+
+def pip(environment, *arguments):
+    command = (sys.executable, "-m", "pip", "--python", environment.python, "--disable-pip-version-check")
+    return environment.run(*command, *arguments).succeeded()
+
+
+def brainscore_wheel(folder: Path, version: str) -> Path:
+    """A wheel of that name with one plugin: what pip does with its files is all that is asked."""
+    path = folder / f"brainscore_vision-{version}-py3-none-any.whl"
+    about = f"brainscore_vision-{version}.dist-info"
+    files = {
+        "brainscore_vision/__init__.py": f"release = {version!r}\n",
+        "brainscore_vision/benchmarks/__init__.py": "",
+        "brainscore_vision/benchmarks/majajhong2015/__init__.py": "benchmark_registry['MajajHong2015-x'] = 1\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: brainscore-vision\nVersion: {version}\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{name},,\n" for name in (*files, f"{about}/RECORD"))
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in (files | {f"{about}/RECORD": record}).items():
+            wheel.writestr(name, text)
+    return path
+
+
+CODE = """
+    import json, sys
+    from pathlib import Path
+    from brainalign_plugin import linking
+    record = Path(sys.prefix).parent / 'home/link.json'
+    status = getattr(linking, {call!r})(record)
+    print(json.dumps([status.state.value, status.version, status.message, status.next_step]))
+"""
+
+
+def linking(environment, call):
+    ended = environment.python_runs(CODE.format(call=call)).succeeded()
+    return json.loads(ended.out)
+
+
+def test_what_pip_does_to_the_link(bare, tmp_path):
+    """pip leaves what it did not install, so the link outlives an upgrade; a new environment does not have it."""
+    old, new = (brainscore_wheel(tmp_path, version) for version in ("2.4.2", "2.5.0"))
+    install = ("install", "--quiet", "--no-deps", "--no-index")
+    pip(bare, *install, old)
+    assert linking(bare, "link_status")[0] == "not linked"
+    assert linking(bare, "link")[:2] == ["linked", "2.4.2"]
+    pip(bare, *install, "--upgrade", new)
+    assert linking(bare, "link_status")[:2] == ["linked", "2.5.0"]
+
+    pip(bare, "uninstall", "--quiet", "--yes", "brainscore-vision")
+    assert (bare.package / "benchmarks/brainalign").is_dir()
+    state, _, message, step = linking(bare, "link_status")
+    assert (state, message) == (
+        "no brainscore_vision",
+        "brainscore-vision was uninstalled and the link is what is left of it",
+    )
+    assert step == "install it again, or take the link away with `brainalign unlink`"
+    assert linking(bare, "unlink")[2] == "brainscore-vision is not installed for this Python"
+    assert not bare.package.exists()
+
+    pip(bare, *install, old)
+    linking(bare, "link")
+    shutil.rmtree(bare.package)
+    pip(bare, *install, "--force-reinstall", new)
+    state, version, message, step = linking(bare, "link_status")
+    assert (state, version, step) == ("gone", "2.5.0", "run `brainalign link`")
+    assert "(then 2.4.2, now 2.5.0) is gone, as after an upgrade" in message
+    assert linking(bare, "link")[0] == "linked"
+
+
+@needs_brainscore
+def test_an_editable_clone(environment, tmp_path):
+    """The link goes into the clone that the interpreter imports, and the clone is afterwards as it was."""
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    borrow_brainscore(clone / "brainscore_vision")
+    (clone / "pyproject.toml").write_text(
+        textwrap.dedent(
+            """
+            [build-system]
+            requires = ["setuptools"]
+            build-backend = "setuptools.build_meta"
+            [project]
+            name = "brainscore-vision"
+            version = "2.4.99"
+            [tool.setuptools]
+            packages = ["brainscore_vision"]
+            """
+        )
+    )
+    before = environment.tree()
+    away = environment.package.rename(environment.site / "_brainscore_vision")
+    editable = ("install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--editable", clone)
+    try:
+        pip(environment, *editable)
+        files = {str(path.relative_to(clone)) for path in clone.rglob("*") if "__pycache__" not in path.parts}
+        assert environment.brainalign("link", "--check").code == 8
+        said = environment.brainalign("link").succeeded().out
+        assert said.startswith("linked: brainscore_vision 2.4.99 finds")
+        assert (clone / "brainscore_vision/benchmarks/brainalign/benchmark.py").is_symlink()
+        code = "import brainscore_vision as b; print(b.load_benchmark('BrainAlign2026-ref_zmean').identifier)"
+        assert environment.python_runs(code).succeeded().out.endswith("BrainAlign2026-ref_zmean\n")
+        environment.brainalign("unlink").succeeded()
+        left = {str(path.relative_to(clone)) for path in clone.rglob("*") if "__pycache__" not in path.parts}
+        assert left == files
+    finally:
+        pip(environment, "uninstall", "--quiet", "--yes", "brainscore-vision")
+        away.rename(environment.package)
+    assert environment.tree() == before
+
+
+@needs_brainscore
+def test_the_folder_as_it_would_be_submitted(environment):
+    """A copy under another name, requirements and all, is a plugin like any other."""
+    folder = environment.package / "benchmarks/ahlert2024"
+    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    try:
+        assert (folder / "requirements.txt").is_file()
+        tests = (environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder / "test.py")
+        found = environment.run(*tests, "-k", "hier or flat", variables={"BS_INSTALL_DEPENDENCIES": "no"})
+        assert " passed" in found.succeeded().out
+        # Brain-Score wants each identifier in one folder.
+        refused = environment.brainalign("link")
+        assert refused.code == 8
+        assert f"has the benchmark {identifiers()[0]!r} and" in refused.err
+        assert "in its folder 'ahlert2024' already" in refused.err
+    finally:
+        shutil.rmtree(folder)
