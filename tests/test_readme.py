@@ -1,4 +1,7 @@
-"""Every command and every snippet in README.md is run, in its order, against a site on the loopback."""
+"""Every command and every snippet in README.md is run, in its order, against a site on the loopback.
+
+But for *Use it with Brain-Score*: tests/plugin/meta_benchmarks runs it where a Brain-Score may be changed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,13 @@ from tests.conftest import ROOT
 from tests.local_site import LocalSite, local_site
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+SECTIONS = re.split(r"^(?=## )", README, flags=re.MULTILINE)
+BLOCKS = [
+    block
+    for section in SECTIONS
+    if not section.startswith("## Use it with Brain-Score\n")
+    for block in re.findall(r"^```(\w*)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+]
 # Where the scripts of this environment are: `brainalign`, `pip`, `python`.
 SCRIPTS = Path(sys.executable).parent
 COPIED = (

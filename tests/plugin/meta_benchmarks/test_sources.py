@@ -13,6 +13,7 @@ from brainalign_plugin.errors import CandidateError, ReferenceBoardError
 from brainalign_plugin.official import CellState
 from brainalign_plugin.reference_file import reference_path, write_reference
 from brainalign_plugin.snapshot_file import snapshot_bytes
+from tests.commands import documented_table
 from tests.contracts.conftest import postgres_server  # noqa: F401 -- a fixture
 from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
 
@@ -407,30 +408,9 @@ def test_every_attribute(benchmark, scores):
     score = benchmark(scores=scores(a=0.2, b="X", c=0.4, d=0.5))(Named())
     assert_valid_uncertainty(score)
     assert validate_score_uncertainty(score).warnings == []
-    assert set(score.attrs) == {
-        *(
-            "raw",
-            "ceiling",
-            "error",
-            "error_over",
-            "n_bootstrap",
-            "rank",
-            "interval",
-            "score_interval",
-            "level",
-        ),
-        *(
-            "population",
-            "components",
-            "missing",
-            "failed",
-            "convention",
-            "missing_meant",
-            "reference",
-            "left_out",
-        ),
-        *("notes", "comment"),
-    }
+    documented = {row[0].strip("`") for row in documented_table("## What comes back", "brainscore.md")}
+    assert documented - set(score.attrs) == {"error_nan_reason"}
+    assert set(score.attrs) - documented == set()
     assert isinstance(score.raw.item(), float)
     assert score.ceiling == 1
     assert (score.attrs["missing"], score.attrs["failed"]) == ([LEAVES[1]], [LEAVES[1]])
