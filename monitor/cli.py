@@ -40,6 +40,7 @@ from .cli_reference import reference_app
 from .cli_schemes import audit, rank
 from .cli_serve import run
 from .cli_snapshots import snapshots_app
+from .cli_store import store_app
 
 if TYPE_CHECKING:
     from brainalign_plugin.errors import BrainAlignError
@@ -196,6 +197,7 @@ app.command()(link)
 app.command()(unlink)
 app.command()(doctor)
 app.add_typer(config_app, name="config")
+app.add_typer(store_app, name="store")
 app.add_typer(snapshots_app, name="snapshots")
 app.add_typer(reference_app, name="reference")
 

@@ -6,7 +6,10 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import MonitorError, OutputError
 
@@ -15,7 +18,21 @@ _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 
 
 def write_atomically(path: Path, data: bytes, error: type[MonitorError] = OutputError) -> Path:
-    """Write to a temporary file in the target's folder, flush it to disk, then put it in place.
+    """Write a file whole or not at all; see `atomic_file`.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    with atomic_file(path, error) as stream:
+        stream.write(data)
+    return path
+
+
+@contextmanager
+def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator[BinaryIO]:
+    """Give a temporary file in the target's folder; at the end it is flushed to disk and put in place.
 
     A symbolic link stays one: the file that it points to is replaced. What is neither a file nor a folder (a pipe,
     ``/dev/stdout``) is written to directly, because replacing it would take it away from everybody.
@@ -24,27 +41,22 @@ def write_atomically(path: Path, data: bytes, error: type[MonitorError] = Output
     ----------
     path : Path
         Missing folders are made.
-    data : bytes
     error : type
         What to raise if the file cannot be written; the target is then what it was.
-
-    Returns
-    -------
-    Path
-        ``path``.
     """
     try:
         if _is_special(path):
-            path.write_bytes(data)
-            return path
+            with path.open("wb") as stream:
+                yield stream
+            return
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         # A name of fixed length: that of the target may be as long as a name can be.
         temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
         try:
             # Unlike tempfile's, readable for others as far as the umask allows: reports are made to be read.
-            with temporary.open("xb") as stream:
-                stream.write(data)
+            with temporary.open("x+b") as stream:
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(target)
@@ -56,7 +68,6 @@ def write_atomically(path: Path, data: bytes, error: type[MonitorError] = Output
         raise error(
             f"cannot write {str(path)!r}: {reason}; check the path, the folder's permissions and free space"
         ) from cause
-    return path
 
 
 def _is_special(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .pruning import Policy, prunable
 from .records import (
     Alarm,
     Finding,
@@ -16,6 +17,7 @@ from .records import (
     Stored,
     UnreadCell,
 )
+from .restoring import restore_backup, verify_backup
 from .store import Store, is_made, open_store
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Finding",
     "MessageState",
     "Outcome",
+    "Policy",
     "PullRecord",
     "Queued",
     "RunRecord",
@@ -34,4 +37,7 @@ __all__ = [
     "UnreadCell",
     "is_made",
     "open_store",
+    "prunable",
+    "restore_backup",
+    "verify_backup",
 ]

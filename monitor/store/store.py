@@ -25,6 +25,7 @@ from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, Unread
 from .runs import Runs
 from .schema import check_zone
 from .snapshots import read_snapshot, write_snapshot
+from .upkeep import Upkeep
 from .watched import Watched
 
 
@@ -67,7 +68,7 @@ def is_made(url_or_path: Path | str) -> bool:
         database.engine.dispose()
 
 
-class Store(Runs, Outbox, Watched):
+class Store(Runs, Outbox, Watched, Upkeep):
     """An open store; close it, or use it in ``with``.
 
     Every method is one transaction and raises StoreError if the database or a file cannot be read or written.

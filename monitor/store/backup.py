@@ -1,0 +1,204 @@
+"""The whole state in one file, consistent while others write, and restored into either kind of database.
+
+A backup is a gzipped tar: ``tables/<name>.jsonl``, ``bodies/…``, ``references/…``, ``brainalign.toml`` without secrets,
+and last ``manifest.json`` with the hash of everything else. All tables are of one moment.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from ..errors import StoreError
+from ..files import atomic_file
+from . import schema
+from .bodies import body_path
+from .database import AnyDatabase
+from .dumping import dump_table
+
+FORMAT = "brainalign-backup"
+VERSION = 1
+MANIFEST = "manifest.json"
+CONFIG = "brainalign.toml"
+_IN_MEMORY = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """What a backup holds.
+
+    Attributes
+    ----------
+    path : Path
+    rows : mapping of str to int
+        By table.
+    files : int
+        Bodies and references.
+    missing : tuple of str
+        Bodies that the store names and that are not there.
+    """
+
+    path: Path
+    rows: Mapping[str, int]
+    files: int
+    missing: tuple[str, ...]
+
+
+def write_backup(
+    database: AnyDatabase,
+    path: Path,
+    *,
+    bodies: Path,
+    references: Path,
+    config: bytes,
+    made_at: datetime,
+    software: str,
+) -> BackedUp:
+    """Write a backup whole or not at all; a file of that name is replaced.
+
+    Parameters
+    ----------
+    database : AnyDatabase
+    path : Path
+    bodies, references : Path
+        Folders.
+    config : bytes
+        Settings without their secrets; empty if there are none.
+    made_at : datetime
+    software : str
+        Version of this program.
+
+    Raises
+    ------
+    StoreError
+    """
+    entries: dict[str, dict[str, Any]] = {}
+    rows: dict[str, int] = {}
+    with (
+        atomic_file(path, StoreError) as stream,
+        # Neither a name nor a time in the packing, so that the same state gives the same bytes.
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        with database.reading() as connection:
+            for table in schema.metadata.sorted_tables:
+                with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as lines:
+                    rows[table.name] = -1  # the line with the names of the columns
+                    for line in dump_table(connection, table):
+                        lines.write(line)
+                        rows[table.name] += 1
+                    entries[f"tables/{table.name}.jsonl"] = _add(archive, f"tables/{table.name}.jsonl", lines)
+            hashes = _body_hashes(connection)
+            counters = _counters(connection)
+        missing = []
+        for sha256 in hashes:
+            found = body_path(bodies, sha256)
+            name = f"bodies/{found.relative_to(bodies).as_posix()}"
+            if not _add_file(archive, entries, name, found):
+                missing.append(sha256)
+        for found in sorted(references.glob("*")):
+            if found.is_file():
+                _add_file(archive, entries, f"references/{found.name}", found)
+        if config:
+            entries[CONFIG] = _add(archive, CONFIG, io.BytesIO(config))
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "made_at": made_at.isoformat(),
+            "software": software,
+            "schema": schema.REVISION,
+            "rows": rows,
+            "counters": counters,
+            "missing_bodies": missing,
+            "entries": entries,
+        }
+        _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode() + b"\n"))
+    files = sum(name.startswith(("bodies/", "references/")) for name in entries)
+    return BackedUp(path, rows, files, tuple(missing))
+
+
+def _body_hashes(connection: sa.Connection) -> list[str]:
+    found = {
+        sha256
+        for table in (schema.snapshot, schema.pull)
+        for sha256 in connection.execute(sa.select(table.c.body_sha256).distinct()).scalars()
+    }
+    return sorted(sha256 for sha256 in found if sha256)
+
+
+def _counters(connection: sa.Connection) -> dict[str, int]:
+    """The last number that was given out in each table, also to rows that are gone."""
+    numbered = [t for t in schema.metadata.sorted_tables if _is_numbered(t)]
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all()
+        known = {str(name): int(last) for name, last in rows}
+        return {table.name: known[table.name] for table in numbered if table.name in known}
+    counters = {}
+    for table in numbered:
+        sequence = sa.cast(sa.func.pg_get_serial_sequence(table.name, "id"), postgresql.REGCLASS)
+        last = connection.execute(sa.select(sa.func.pg_sequence_last_value(sequence))).scalar()
+        if last is not None:
+            counters[table.name] = int(last)
+    return counters
+
+
+def _is_numbered(table: sa.Table) -> bool:
+    keys = list(table.primary_key.columns)
+    return len(keys) == 1 and keys[0].name == "id" and isinstance(keys[0].type, sa.Integer)
+
+
+def _add_file(archive: tarfile.TarFile, entries: dict[str, dict[str, Any]], name: str, path: Path) -> bool:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    except OSError as cause:
+        raise StoreError(f"cannot read {str(path)!r}: {cause.strerror}; check its permissions") from cause
+    entries[name] = _add(archive, name, io.BytesIO(data))
+    return True
+
+
+def _add(archive: tarfile.TarFile, name: str, data: IO[bytes]) -> dict[str, Any]:
+    """Add a file and return its size and hash."""
+    digest, size = hashlib.sha256(), 0
+    data.seek(0)
+    while piece := data.read(1 << 20):
+        digest.update(piece)
+        size += len(piece)
+    data.seek(0)
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o600
+    archive.addfile(info, data)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def config_without(document: Mapping[str, Any], secret_paths: Iterable[tuple[str, ...]]) -> dict[str, Any]:
+    """A document of settings without the values at these paths; ``*`` in one stands for any key."""
+    kept: dict[str, Any] = dict(document)
+    for path in secret_paths:
+        first, *rest = path
+        for key in list(kept) if first == "*" else [first]:
+            if key not in kept:
+                continue
+            if not rest:
+                del kept[key]
+            elif isinstance(kept[key], Mapping):
+                kept[key] = config_without(kept[key], [tuple(rest)])
+            elif isinstance(kept[key], list) and rest[0] == "*":
+                inner = [tuple(rest[1:])]
+                kept[key] = [
+                    config_without(one, inner) if isinstance(one, Mapping) else one for one in kept[key]
+                ]
+    return kept

@@ -1,0 +1,97 @@
+"""Tables as lines of JSON, the same for every database, and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from ..errors import StoreError
+
+_BATCH = 5000
+
+
+def dump_table(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
+    """Rows as they are stored, a JSON array a line, in the order of the primary key; first the names of the columns.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    table : Table
+    """
+    yield _line([column.name for column in table.columns])
+    columns = [sa.type_coerce(column, _stored(column)).label(column.name) for column in table.columns]
+    rows = connection.execution_options(yield_per=_BATCH).execute(
+        sa.select(*columns).select_from(table).order_by(*table.primary_key.columns)
+    )
+    for row in rows:
+        yield _line([_plain(value) for value in row])
+
+
+def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> int:
+    """Insert the rows of a dump into an empty table, as it is in the database at this moment.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a writing transaction.
+    name : str
+    lines : iterable of bytes
+        As `dump_table` gave them.
+
+    Returns
+    -------
+    int
+        How many.
+
+    Raises
+    ------
+    StoreError
+        If the lines do not fit the table.
+    """
+    feed = iter(lines)
+    try:
+        names = json.loads(next(feed))
+        there = {column["name"]: column["type"] for column in sa.inspect(connection).get_columns(name)}
+        if not isinstance(names, list) or set(names) != there.keys():
+            raise ValueError(f"its columns are {names}, those of the store {sorted(there)}")
+        table = sa.table(name, *(sa.column(column, there[column]) for column in names))
+        count, batch = 0, []
+        for line in feed:
+            batch.append(dict(zip(names, map(_value, json.loads(line)), strict=True)))
+            if len(batch) == _BATCH:
+                connection.execute(sa.insert(table), batch)
+                count, batch = count + len(batch), []
+        if batch:
+            connection.execute(sa.insert(table), batch)
+    except (ValueError, KeyError, TypeError, StopIteration, sa.exc.NoSuchTableError) as cause:
+        raise StoreError(
+            f"the table {name!r} of the backup cannot be read: {cause}; nothing was restored"
+        ) from cause
+    return count + len(batch)
+
+
+def _stored(column: sa.Column[Any]) -> Any:
+    """The type in the database, without what we make of it."""
+    return column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+
+
+def _line(values: list[Any]) -> bytes:
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    return (
+        {"base64": base64.b64encode(value).decode("ascii")}
+        if isinstance(value, bytes | memoryview)
+        else value
+    )
+
+
+def _value(value: Any) -> Any:
+    return base64.b64decode(value["base64"], validate=True) if isinstance(value, dict) else value

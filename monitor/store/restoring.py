@@ -1,0 +1,208 @@
+"""A backup becomes a store again: verified first, into an empty place only, all of it or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import StoreError
+from ..files import write_atomically
+from . import schema
+from .backup import CONFIG, FORMAT, MANIFEST, VERSION
+from .bodies import body_path
+from .database import Database, connect
+from .dumping import load_table
+
+_NAME = re.compile(
+    rf"tables/[a-z_]{{1,40}}\.jsonl|bodies/[0-9a-f]{{2}}/[0-9a-f]{{64}}\.json\.gz|references/[^/\0]{{1,200}}|{CONFIG}"
+)
+_LARGEST_MANIFEST = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored: rows by table, files, and whether the settings were written."""
+
+    rows: Mapping[str, int]
+    files: int
+    config: Path | None
+
+
+def verify_backup(path: Path) -> dict[str, Any]:
+    """Read a backup to its end and compare everything in it with its manifest.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    StoreError
+        If it is no backup, is damaged or of a newer release.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    manifest: dict[str, Any] | None = None
+    for name, data in _entries(path):
+        if name == MANIFEST:
+            manifest = _manifest(path, data)
+            continue
+        if not _NAME.fullmatch(name) or name in found:
+            raise _damaged(path, f"it holds {name[:80]!r}, which no backup does, or twice")
+        found[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    if manifest is None:
+        raise _damaged(path, "it has no manifest, so that its end is missing")
+    listed = manifest["entries"]
+    if wrong := sorted(name for name in found.keys() | listed.keys() if found.get(name) != listed.get(name)):
+        raise _damaged(path, f"{wrong[0]!r} is not what the manifest says ({len(wrong)} entries differ)")
+    return manifest
+
+
+def restore_backup(
+    path: Path, address: str | Path, *, home: Path, bodies: Path, references: Path
+) -> Restored:
+    """Restore a backup into a new store.
+
+    Nothing is written before all of it was verified. Rows come in one transaction; files that are there with the same
+    content stay.
+
+    Parameters
+    ----------
+    path : Path
+    address : str or Path
+        Database to restore into, of either kind; one that holds a store is refused.
+    home, bodies, references : Path
+        Where the settings and the folders are to lie.
+
+    Raises
+    ------
+    StoreError
+        If the backup is damaged, or something is there already.
+    """
+    manifest = verify_backup(path)
+    database = connect(address)
+    rows: dict[str, int] = {}
+    try:
+        _check_empty(database)
+        _check_files(path, references)
+        files, config = _restore_files(path, bodies, references)
+        try:
+            with database.writing() as connection:
+                _load(connection, path, manifest, rows)
+            database.prepare()
+        except BaseException:
+            if database.is_sqlite:  # a file without a store in it would be in the way of the next try
+                Path(database.name).unlink(missing_ok=True)
+            raise
+    finally:
+        database.engine.dispose()
+    written = None
+    if config and not (home / CONFIG).exists():
+        written = write_atomically(home / CONFIG, config, StoreError)
+        written.chmod(0o600)
+    return Restored(rows, files, written)
+
+
+def _restore_files(path: Path, bodies: Path, references: Path) -> tuple[int, bytes]:
+    """Write bodies and references, before any row that names one; return how many, and the settings."""
+    files, config = 0, b""
+    for name, data in _entries(path):
+        if name.startswith("bodies/"):
+            sha256 = name.rpartition("/")[2].removesuffix(".json.gz")
+            write_atomically(body_path(bodies, sha256), data, StoreError)
+            files += 1
+        elif name.startswith("references/"):
+            write_atomically(references / name.partition("/")[2], data, StoreError)
+            files += 1
+        elif name == CONFIG:
+            config = data
+    return files, config
+
+
+def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any], rows: dict[str, int]) -> None:
+    from .migrations import upgrade
+
+    upgrade(connection, manifest["schema"])
+    tables = {name: data for name, data in _entries(path) if name.startswith("tables/")}
+    order = [table.name for table in schema.metadata.sorted_tables]
+    known = [name for name in order if f"tables/{name}.jsonl" in tables]
+    if strange := tables.keys() - {f"tables/{name}.jsonl" for name in known}:
+        raise _damaged(path, f"{min(strange)!r} is no table of a store")
+    for name in known:
+        rows[name] = load_table(connection, name, tables[f"tables/{name}.jsonl"].splitlines(keepends=True))
+    for name, last in manifest["counters"].items():
+        if name in known:
+            _set_counter(connection, name, int(last))
+
+
+def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
+    """Let numbering go on where it was: a number that was printed must not come to mean another row."""
+    if connection.dialect.name == "sqlite":
+        changed = connection.exec_driver_sql(
+            "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, name)
+        )
+        if changed.rowcount == 0:
+            connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last))
+    else:
+        connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence(name, "id"), last)))
+
+
+def _check_empty(database: Database) -> None:
+    if database.is_made():
+        raise StoreError(
+            f"{database.name} is there already, and a restore overwrites nothing; name another home, or move it away"
+        )
+
+
+def _check_files(path: Path, references: Path) -> None:
+    for name, data in _entries(path):
+        target = references / name.partition("/")[2] if name.startswith("references/") else None
+        if target is not None and target.exists() and target.read_bytes() != data:
+            raise StoreError(
+                f"{str(target)!r} is there already and differs, and a restore overwrites nothing; move it away"
+            )
+
+
+def _entries(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(path, "r|gz") as archive:
+            for info in archive:
+                if not info.isreg() or info.size > _LARGEST_MANIFEST * 10:
+                    raise _damaged(path, f"{info.name[:80]!r} is no plain file, or too large")
+                data = archive.extractfile(info)
+                yield info.name, data.read() if data else b""
+    except FileNotFoundError as cause:
+        raise StoreError(f"there is no backup {str(path)!r}; check the path") from cause
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as cause:
+        raise _damaged(path, str(cause) or type(cause).__name__) from cause
+
+
+def _manifest(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(data)
+        known = manifest["format"] == FORMAT and isinstance(manifest["entries"], dict)
+        version, revision = int(manifest["version"]), str(manifest["schema"])
+        dict(manifest["counters"])
+    except (ValueError, KeyError, TypeError) as cause:
+        raise _damaged(path, "its manifest cannot be read") from cause
+    if not known:
+        raise _damaged(path, "its manifest is of another format")
+    if version > VERSION or revision > schema.REVISION:
+        raise StoreError(
+            f"the backup {str(path)!r} is of a newer release; upgrade brainalign, nothing was restored"
+        )
+    found: dict[str, Any] = manifest
+    return found
+
+
+def _damaged(path: Path, why: str) -> StoreError:
+    return StoreError(f"{str(path)!r} is no backup, or damaged: {why}; nothing was restored, take another")

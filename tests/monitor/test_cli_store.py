@@ -1,0 +1,73 @@
+"""``brainalign store``: what its commands print and refuse."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+
+from tests.commands import brainalign, stored_state
+from tests.monitor.sources.samples import body_of, document
+
+
+def test_check_finds_damage(stored):
+    assert brainalign("store", "check", home=stored).succeeded().out == "1 snapshots, no problem\n"
+    body = next((stored / "bodies").rglob("*.json.gz"))
+    body.write_bytes(b"x")
+    ended = brainalign("store", "check", "--json", home=stored)
+    assert ended.code == 6
+    assert ended.json["snapshots"] == 1
+    assert "is damaged" in ended.json["problems"][0]
+    ended = brainalign("store", "check", home=stored)
+    assert (ended.code, "is damaged" in ended.err, ended.out) == (6, True, "1 snapshots, 1 problems\n")
+
+
+def test_a_backup_is_restored_into_a_new_home_without_secrets(stored, tmp_path):
+    (stored / "brainalign.toml").write_text(
+        'attempts = 3\nsource = "postgresql://a:canary-7f@host/db"\n[health]\nheartbeat_url = "https://canary-7f.test"\n'
+        'port = 9187\n[[alerts]]\nname = "a"\nfigure = "mean_rho"\ncondition = "below"\nbound = 0.1\n'
+    )
+    path = tmp_path / "backup.tar.gz"
+    out = brainalign("store", "backup", path, home=stored).succeeded().out
+    assert out.startswith(f"{path}: 1 snapshots, ")
+    with tarfile.open(path) as archive:
+        everything = b"".join(archive.extractfile(info).read() for info in archive)
+    assert b"canary-7f" not in everything
+    new = tmp_path / "new"
+    out = brainalign("store", "restore", path, home=new).succeeded().out
+    assert "secrets were left out" in out
+    assert stored_state(new)["rows"] == stored_state(stored)["rows"]
+    shown = {one["name"]: one for one in brainalign("config", "show", "--json", home=new).json["settings"]}
+    assert (shown["attempts"]["value"], shown["health.port"]["value"], shown["source"]["value"]) == (
+        3,
+        9187,
+        None,
+    )
+    assert "source, " in (new / "brainalign.toml").read_text().splitlines()[0]
+    assert brainalign("alerts", "list", home=new).succeeded().out.count("mean_rho") == 1
+    ended = brainalign("store", "restore", path, home=new)
+    assert (ended.code, "overwrites nothing" in ended.problem) == (6, True)
+
+
+def test_without_a_store_there_is_nothing_to_back_up(tmp_path):
+    ended = brainalign("store", "backup", tmp_path / "b", home=tmp_path / "home")
+    assert (ended.code, "holds no store" in ended.problem) == (6, True)
+    assert not (tmp_path / "b").exists()
+
+
+def test_prune_says_what_would_go_and_does_it(tmp_path):
+    home = tmp_path / "home"
+    for month in range(1, 4):
+        for day in (3, 20):
+            what = document(4) | {"datetime_range": {"max": f"2020-{month:02}-{day:02}T00:00:00+00:00"}}
+            path = tmp_path / "board.json"
+            path.write_bytes(body_of(what))
+            brainalign("fetch", path, home=home).succeeded()
+    before = stored_state(home)
+    plan = brainalign("store", "prune", "--dry-run", "--json", home=home).succeeded().json
+    assert stored_state(home) == before
+    assert (plan["snapshots"], plan["left"], len(plan["bodies"])) == ([1, 3, 5], 3, 3)
+    text = brainalign("store", "prune", home=home).succeeded().out
+    assert "deleted 3 snapshots" in text
+    assert [i["id"] for i in brainalign("snapshots", "list", "--json", home=home).json] == [2, 4, 6]
+    assert "no problem" in brainalign("store", "check", home=home).succeeded().out
+    assert json.loads(brainalign("store", "prune", "--json", home=home).out)["snapshots"] == []
