@@ -62,7 +62,7 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
         raise error(
@@ -78,8 +78,8 @@ def _is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable once its folder is on disk.
+def sync_folder(folder: Path) -> None:
+    """Flush a folder to disk: a rename is durable once its folder is."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:

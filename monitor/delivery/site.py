@@ -1,0 +1,196 @@
+"""A site that is swapped in whole: readers see the old one until the new one is on disk, whatever happens between.
+
+::
+
+    FOLDER/current -> versions/<hash of the content>     what a web server serves
+    FOLDER/versions/<hash>/                              the current and the one before
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..errors import OutputError
+from ..files import sync_folder
+
+CURRENT = "current"
+_VERSIONS, _LOCK, _BUILDING = "versions", ".lock", ".building-"
+# File systems without hard links, or with no more of them.
+_CANNOT_LINK = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES})
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did.
+
+    Attributes
+    ----------
+    folder : Path
+        What is to be served.
+    new : bool
+        Whether anything differs from what was there.
+    written, kept, removed : int
+        Files that are new or changed, that stayed as they were, and that are there no more.
+    """
+
+    folder: Path
+    new: bool
+    written: int
+    kept: int
+    removed: int
+
+
+def publish_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Published:
+    """Publish files as a site.
+
+    They are written to a new folder, flushed to disk and swapped in by one rename. A file with the content that it had
+    is not written again: it stays the same file, with the time of its last change.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there. Serve ``current`` in it.
+    files : iterable of (str, bytes)
+        Path below the site and content; taken one at a time.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; the old site stays served.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            return _publish(folder, files)
+    except OSError as cause:
+        raise OutputError(
+            f"cannot publish to {str(folder)!r}: {cause.strerror or cause}; the site stays as it was; check "
+            "permissions and free space"
+        ) from cause
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    # Released by the death of the process; the file itself stays.
+    with (folder / _LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as cause:
+            raise OutputError(
+                f"another process is publishing to {str(folder)!r}; wait until it is done"
+            ) from cause
+        yield
+
+
+def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> Published:
+    current, versions = folder / CURRENT, folder / _VERSIONS
+    if current.exists() and not current.is_symlink():
+        raise OutputError(f"{str(current)!r} is not ours: it is no link; move it away, or publish elsewhere")
+    versions.mkdir(exist_ok=True)
+    old = _version_of(current)
+    _remove_leftovers(versions, old)
+    building = versions / f"{_BUILDING}{secrets.token_hex(8)}"
+    building.mkdir()
+    try:
+        content, names, written = _write(building, versions / old if old else None, files)
+        if content == old:
+            return Published(current, False, 0, len(names), 0)
+        gone = _names(versions / old) - names if old else set()
+        target = versions / content
+        if not target.exists():  # else it is one that was current before
+            _sync_tree(building)
+            building.rename(target)
+            sync_folder(versions)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    _swap(folder, f"{_VERSIONS}/{content}")
+    # The one before stays for readers who are in the middle of it.
+    _remove_others(versions, {content, old or content})
+    return Published(current, True, written, len(names) - written, len(gone))
+
+
+def _version_of(current: Path) -> str | None:
+    """Name of the version that is served; None if there is none, or it is gone."""
+    return current.readlink().name if current.is_symlink() and current.is_dir() else None
+
+
+def _write(building: Path, old: Path | None, files: Iterable[tuple[str, bytes]]) -> tuple[str, set[str], int]:
+    """Fill the new folder; the hash of its content, the names of its files, and how many of them are new or changed."""
+    digests: dict[str, str] = {}
+    written = 0
+    for name, data in files:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or name in digests:
+            raise OutputError(f"{name!r} cannot be a page of the site, or is one twice")
+        digests[name] = hashlib.sha256(data).hexdigest()
+        target = building / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if old is None or not _link_same(old / path, target, data):
+            with target.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            written += 1
+    content = "".join(f"{name}\0{digests[name]}\n" for name in sorted(digests))
+    return hashlib.sha256(content.encode()).hexdigest()[:16], set(digests), written
+
+
+def _link_same(old: Path, target: Path, data: bytes) -> bool:
+    """Take over a file of the old version, if it has the same content."""
+    try:
+        if old.stat().st_size != len(data) or old.read_bytes() != data:
+            return False
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    try:
+        os.link(old, target)
+    except OSError as cause:
+        if cause.errno not in _CANNOT_LINK:
+            raise
+        shutil.copy2(old, target)
+    return True
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, _ in os.walk(folder, topdown=False):
+        sync_folder(Path(path))
+
+
+def _swap(folder: Path, target: str) -> None:
+    link = folder / f".{secrets.token_hex(8)}.link"
+    link.symlink_to(target)
+    try:
+        link.replace(folder / CURRENT)
+    finally:
+        link.unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def _remove_leftovers(versions: Path, old: str | None) -> None:
+    """Remove what a process that was killed had begun."""
+    for path in versions.glob(f"{_BUILDING}*"):
+        shutil.rmtree(path)
+    for path in versions.parent.glob(".*.link"):
+        path.unlink()
+    if old is None:
+        # A version was complete and not yet swapped in; it may not be what is published now.
+        _remove_others(versions, set())
+
+
+def _remove_others(versions: Path, kept: set[str]) -> None:
+    for path in versions.iterdir():
+        if path.name not in kept and not path.name.startswith(_BUILDING):
+            shutil.rmtree(path)
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
