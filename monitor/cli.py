@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .cli_config import config_app
+from .cli_delivery import add_commands as add_delivery_commands
 from .cli_doctor import doctor
 from .cli_history import add_commands as add_history_commands
 from .cli_link import link, unlink
@@ -190,6 +191,7 @@ def demo(
 
 
 add_history_commands(app)
+add_delivery_commands(app)
 app.command()(rank)
 app.command()(audit)
 app.command()(place)

@@ -388,7 +388,7 @@ def write_snapshot_report(
             command=command,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
-        return write_report(path, render_report(view))
+        return write_report(path, render_report(view, settings.templates_folder))
 
 
 def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:

@@ -25,7 +25,7 @@ from .wording import (
 
 SCHEMA = 1
 # A mail is no archive: what exceeds these is counted, and is on the page.
-MOST_CHANGES, MOST_ALERTS = 12, 20
+MOST_CHANGES, MOST_ALERTS = 8, 20
 
 
 def compose_digest(

@@ -40,7 +40,7 @@ def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
     """Specifications of all charts that the view has data for, by the id of their figure."""
     builders: list[tuple[Figure, Callable[[ChartData], ChartSpec]]] = [
         (view.agreement.heatmap, _heatmap),
-        (view.parts.scatter, _scatter),
+        (view.parts.scatter, scatter_chart),
         (view.spread.chart, _spread),
         (view.weights.chart, _weights),
         (view.ranks.chart, rank_chart),
@@ -147,7 +147,8 @@ def _heatmap(data: ChartData) -> ChartSpec:
     )
 
 
-def _scatter(data: ChartData) -> ChartSpec:
+def scatter_chart(data: ChartData) -> ChartSpec:
+    """Neural against behavioural scores."""
     low, high = data.score_domain
     scale = alt.Scale(domain=[low, high], nice=False)
     models = len(data.tables["models"]["id"])
@@ -284,4 +285,4 @@ def _weights(data: ChartData) -> ChartSpec:
     return chart_spec(chart, "rows", 1040, ("leaves",))
 
 
-__all__ = ["CONFIG", "RANK_STEPS", "RHO_STEPS", "ChartSpec", "chart_specs"]
+__all__ = ["CONFIG", "RANK_STEPS", "RHO_STEPS", "ChartSpec", "chart_specs", "scatter_chart"]

@@ -187,7 +187,7 @@ def test_the_mail_stays_small_however_much_happened():
     (message,) = compose_digest(big, [READER], LETTERHEAD, AT)
     text, html, _ = parts(message)
     assert len(html.encode()) < MOST_HTML_BYTES
-    assert "and 488 more" in text
+    assert "and 492 more" in text
 
 
 def test_without_news_it_says_so():

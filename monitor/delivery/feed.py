@@ -1,0 +1,91 @@
+"""The feed: an Atom document (RFC 4287) whose entries say what changed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..templating import render
+
+MOST_ENTRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Lines under a heading."""
+
+    heading: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One piece of news.
+
+    Attributes
+    ----------
+    key : str
+        What makes it one, from which its id is made.
+    title : str
+    as_of, updated : datetime
+        Moment of the board, and when we had it.
+    topics : sequence of Topic
+    page : str
+        Path of the page that shows it, below the site; empty if there is none.
+    """
+
+    key: str
+    title: str
+    as_of: datetime
+    updated: datetime
+    topics: Sequence[Topic]
+    page: str = ""
+
+
+def atom_feed(
+    domain: str,
+    entries: Sequence[FeedEntry],
+    address: str,
+    updated: datetime,
+    *,
+    simulated: bool = False,
+    templates: Path | None = None,
+) -> bytes:
+    """Write the feed; the newest `MOST_ENTRIES` entries come first.
+
+    Parameters
+    ----------
+    address : str
+        Where readers find the site, with a slash at its end; empty if that is not known: then links are relative.
+    updated : datetime
+        Of the newest entry, or of what is known if there is none.
+    """
+    feed = uuid.uuid5(uuid.NAMESPACE_URL, f"{address or 'brainalign:'}{domain}")
+    newest = sorted(entries, key=lambda entry: (entry.updated, entry.as_of, entry.key), reverse=True)
+    shown = [
+        {
+            "id": uuid.uuid5(feed, entry.key).urn,
+            "title": entry.title,
+            "updated": _time(entry.updated),
+            "topics": entry.topics,
+            "link": f"{address}{entry.page or 'history.html'}",
+        }
+        for entry in newest[:MOST_ENTRIES]
+    ]
+    text = render(
+        "feed.xml.j2",
+        templates,
+        id=feed.urn,
+        title=f"{'[simulated] ' if simulated else ''}Brain-Score {domain}: do its benchmarks agree?",
+        address=address,
+        updated=_time(updated),
+        entries=shown,
+    )
+    return text.encode("utf-8")
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,251 @@
+"""The pages and data files of the site, out of plain records."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..history.figures import FIGURES
+from ..templating import asset, render
+from .feed import FeedEntry, atom_feed
+from .records import HeadlineFigure
+from .wording import change_text, day_text, figure_label, figure_text, interval_text, one_line
+
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NEWEST_NEWS = 3
+
+
+class Chart(Protocol):
+    """A chart's place on the page of the history."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def description(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedBoard:
+    """One observed board in the archive; `report` is the path of its report below the site, if there is one."""
+
+    as_of: datetime
+    seen_at: datetime
+    models: int
+    benchmarks: int
+    scored: int
+    sha256: str
+    report: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """The headline figures of one board of the history."""
+
+    as_of: datetime
+    origin: str
+    models: int
+    benchmarks: int
+    values: Mapping[str, float | None]
+    intervals: Mapping[str, tuple[float, float] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file for programs, and what is in it."""
+
+    path: str
+    words: str
+    data: bytes
+
+
+@dataclass(frozen=True, eq=False)
+class SiteView:
+    """What the site says.
+
+    Attributes
+    ----------
+    domain : str
+    simulated : bool
+    address : str
+        Where readers find the site, with a slash at its end; empty if that is not known.
+    as_of, seen_at : datetime
+        Of the newest board.
+    models, benchmarks : int
+        Of the newest board.
+    figures : sequence of HeadlineFigure
+        Of the newest board and the one before it with another content.
+    before : datetime or None
+        Moment of that one.
+    active : sequence of str
+        Alerts that fired and have not ended, in words.
+    entries : sequence of FeedEntry
+        What changed, the newest first.
+    news : sequence of FeedEntry
+        Those of them that were observed: what the feed says.
+    boards : sequence of ArchivedBoard
+        The newest first.
+    rows : sequence of FigureRow
+        The newest first.
+    events : sequence of (str, str)
+        Known structural breaks: when, and what happened.
+    charts : sequence of Chart
+    chart_data : str
+        JSON that is fit to stand in an element, for the script that draws them.
+    chart_assets : mapping of str to bytes
+        Style sheets and scripts of the pages, by name.
+    data : sequence of DataFile
+    templates : Path or None
+        Folder of the user's own templates.
+    """
+
+    domain: str
+    simulated: bool
+    address: str
+    as_of: datetime
+    seen_at: datetime
+    models: int
+    benchmarks: int
+    figures: Sequence[HeadlineFigure]
+    before: datetime | None
+    active: Sequence[str]
+    entries: Sequence[FeedEntry]
+    news: Sequence[FeedEntry]
+    boards: Sequence[ArchivedBoard]
+    rows: Sequence[FigureRow]
+    events: Sequence[tuple[str, str]]
+    charts: Sequence[Chart]
+    chart_data: str
+    chart_assets: Mapping[str, bytes]
+    data: Sequence[DataFile]
+    templates: Path | None = None
+
+
+def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
+    """Every file of the site but the reports, as path and content; equal views give equal bytes."""
+    site_style = asset("site.css", view.templates).encode()
+    style_name = f"site-{hashlib.sha256(site_style).hexdigest()[:12]}.css"
+    assets = {**view.chart_assets, style_name: site_style}
+    shared: dict[str, Any] = {
+        "site": view,
+        "styles": [*(name for name in assets if name.endswith(".css"))],
+        "day_text": day_text,
+        "latest": next((board.report for board in view.boards if board.report), ""),
+    }
+    pages: dict[str, dict[str, Any]] = {
+        "index": {
+            "figures": [_shown(figure) for figure in view.figures],
+            "newest": view.news[:_NEWEST_NEWS],
+        },
+        "history": {
+            "scripts": [name for name in assets if name.endswith(".js")],
+            "labels": [figure_label(name) for name in FIGURES],
+            "rows": [_history_row(row) for row in view.rows],
+        },
+        "archive": {},
+    }
+    for name, values in pages.items():
+        text = render(f"site_{name}.html.j2", view.templates, page=name, **shared, **values)
+        yield f"{name}.html", text.encode()
+    updated = max((entry.updated for entry in view.news), default=view.seen_at)
+    yield (
+        "feed.xml",
+        atom_feed(
+            view.domain,
+            view.news,
+            view.address,
+            updated,
+            simulated=view.simulated,
+            templates=view.templates,
+        ),
+    )
+    for name, data in sorted(assets.items()):
+        yield f"assets/{name}", data
+    for file in view.data:
+        yield file.path, file.data
+
+
+def report_frame(templates: Path | None = None) -> tuple[str, str]:
+    """What a report gets as a page of the site: the end of its head, and the way back at the top of its body."""
+    style = asset("site.css", templates).encode()
+    name = f"site-{hashlib.sha256(style).hexdigest()[:12]}.css"
+    head = render("site_report_head.html.j2", templates, style=name)
+    return head, render("site_report_top.html.j2", templates)
+
+
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """A CSV file; text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue().encode("utf-8", "replace")
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def json_bytes(record: Any) -> bytes:
+    """A JSON file, in ASCII."""
+    return (json.dumps(record, allow_nan=False, indent=1) + "\n").encode("ascii")
+
+
+def history_csv(rows: Iterable[FigureRow]) -> bytes:
+    """The headline figures over time, a line a board."""
+    ends = ("", "_low", "_high")
+    header = ["as_of", "origin", *(f"{name}{end}" for name in FIGURES for end in ends)]
+    return csv_bytes(header, ([row.as_of.isoformat(), row.origin, *_values(row)] for row in rows))
+
+
+def _values(row: FigureRow) -> Iterator[float | None]:
+    for name in FIGURES:
+        yield row.values.get(name)
+        yield from row.intervals.get(name) or (None, None)
+
+
+def archive_csv(boards: Iterable[ArchivedBoard]) -> bytes:
+    """The observed boards, a line each."""
+    header = ["as_of", "seen_at", "models", "benchmarks", "scored_cells", "sha256", "report"]
+    return csv_bytes(
+        header,
+        (
+            [b.as_of.isoformat(), b.seen_at.isoformat(), b.models, b.benchmarks, b.scored, b.sha256, b.report]
+            for b in boards
+        ),
+    )
+
+
+def _history_row(row: FigureRow) -> dict[str, Any]:
+    return {
+        "as_of": f"{row.as_of:%Y-%m-%d}",
+        "origin": row.origin,
+        "cells": [figure_text(name, row.values.get(name)) for name in FIGURES],
+    }
+
+
+def _shown(figure: HeadlineFigure) -> dict[str, str]:
+    return {
+        "name": figure.name,
+        "label": figure_label(figure.name),
+        "now": figure_text(figure.name, figure.now),
+        "interval": interval_text(figure.name, figure.now_interval),
+        "before": figure_text(figure.name, figure.before),
+        "change": change_text(figure),
+    }
+
+
+def told(lines: Iterable[str]) -> tuple[str, ...]:
+    """Lines of an entry, fit to be shown."""
+    return tuple(one_line(line) for line in lines)

@@ -1,0 +1,157 @@
+"""Digests of a week or a month, out of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from . import pipeline
+from .changelog import (
+    FIRED,
+    BoardChange,
+    active_alerts,
+    board_changes,
+    cause_in_words,
+    figures_at,
+    told_alerts,
+)
+from .channels import letterhead, subscribers
+from .delivery import Alert, Digest, DigestPeriod, Picture, Subscriber, compose_digest
+from .history.cache import Cache
+from .history.periods import midnight
+from .messages import Message
+from .progress import Stage, silent
+from .retrospect import HistoryOptions, history, history_boards
+
+if TYPE_CHECKING:
+    from brainalign_plugin.analysis import Analysis
+
+    from .config import Settings
+    from .retrospect import History
+    from .store import Finding, SnapshotInfo, Store
+
+# As wide as the mail shows a picture.
+_WIDTH = 584
+_PICTURED = "mean_rho"
+
+
+def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
+    """First and last day of the last whole week (from Monday) or month before a moment, in UTC."""
+    today = moment.date()
+    if period is DigestPeriod.MONTHLY:
+        last = today.replace(day=1) - timedelta(days=1)
+        return last.replace(day=1), last
+    last = today - timedelta(days=today.weekday() + 1)
+    return last - timedelta(days=6), last
+
+
+def digest_messages(
+    settings: Settings,
+    store: Store,
+    period: DigestPeriod,
+    slot: datetime,
+    at: datetime,
+    stage: Stage = silent,
+) -> list[Message]:
+    """Messages of the digest that is due at a slot: about the week or month before it.
+
+    Parameters
+    ----------
+    slot : datetime
+        When it was due, in UTC.
+    at : datetime
+        When it is made: Date of the mails.
+    """
+    wanting: Sequence[Subscriber] = [one for one in subscribers(settings) if one.digest is period]
+    if not wanting:
+        return []
+    digest = digest_of(settings, store, period, slot, stage)
+    return [] if digest is None else compose_digest(digest, wanting, letterhead(settings), at)
+
+
+def digest_of(
+    settings: Settings, store: Store, period: DigestPeriod, slot: datetime, stage: Stage = silent
+) -> Digest | None:
+    """The digest of the last whole week or month before a moment; None if no board had been seen by its end.
+
+    Everything in it is as it was known at the end of the period: a digest that is made late says the same.
+    """
+    first, last = period_before(slot, period)
+    begin, end = midnight(first), midnight(last + timedelta(days=1))
+    options = HistoryOptions(settings.max_missing, known=end)
+    if not any(info.seen_at < end for info in store.snapshots(settings.domain)):
+        return None
+    cache = Cache(settings.home / "cache")
+    infos = history_boards(store, settings.domain, options)
+    record = history(store, settings.domain, cache, options, stage)
+    newest = infos[-1]
+    before = next((info for info in reversed(infos) if info.seen_at < begin), None)
+    with stage("comparing boards"):
+        changes = board_changes(store, cache, record, infos, since=begin)
+    # What was reconstructed in the period was not news of the period.
+    changes = tuple(change for change in changes if not change.later.reconstructed)
+    with stage("analysing"):
+        analysis = pipeline.analyse_snapshot(settings, store.snapshot(newest.id))
+    return Digest(
+        domain=settings.domain,
+        period=period,
+        first=first,
+        last=last,
+        as_of=newest.as_of_time,
+        models=newest.models,
+        benchmarks=newest.benchmarks,
+        figures=figures_at(record, newest, before),
+        changelog=[f"{_of(change, changes)}{line}" for change in changes for line in change.changelog],
+        causes=[
+            f"{_of(change, changes)}{cause_in_words(one)}" for change in changes for one in change.causes
+        ],
+        alerts=[
+            alert_of(one, store.info(one.snapshot_id))
+            for one in told_alerts(store, settings.domain, begin, end)
+        ],
+        active=[
+            alert_of(one, store.info(one.snapshot_id))
+            for one in active_alerts(store, settings.domain)
+            if one.found_at < end
+        ],
+        pictures=_pictures(settings, record, analysis),
+        simulated=newest.simulated,
+    )
+
+
+def _of(change: BoardChange, changes: Sequence[BoardChange]) -> str:
+    """Which board a line is about, where there is more than one."""
+    return "" if len(changes) == 1 else f"{change.later.as_of_time:%Y-%m-%d}: "
+
+
+def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
+    """An alert that fired or ended, out of what the store kept of it."""
+    return Alert(
+        domain=info.domain,
+        rule=finding.subject,
+        fired=finding.kind == FIRED,
+        words=finding.words,
+        as_of=info.as_of_time,
+        board=info.digest,
+        simulated=info.simulated,
+    )
+
+
+def _pictures(settings: Settings, record: History, analysis: Analysis) -> tuple[Picture, ...]:
+    # Altair takes a second to import.
+    from .report.history_charts import history_chart, history_charts, history_tables
+    from .report.pictures import chart_png, scatter_png
+
+    templates = settings.templates_folder
+    found = []
+    for chart in history_charts(record.series, (_PICTURED,)):
+        tables = history_tables(record.series, (), (chart,))
+        png = chart_png(history_chart(_PICTURED), tables, _WIDTH, templates)
+        found.append(
+            Picture(chart.id, f"{chart.title[:1].upper()}{chart.title[1:]}", chart.description, png, _WIDTH)
+        )
+    if (drawn := scatter_png(analysis, _WIDTH, templates)) is not None:
+        figure, png = drawn
+        found.append(Picture(figure.id, figure.title, figure.description, png, _WIDTH))
+    return tuple(found)

@@ -1,0 +1,116 @@
+"""Mails for whoever sets the monitor up: what recipients would get, and one that only says that it works."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import TYPE_CHECKING, Any
+
+from brainalign_plugin.errors import InputError
+
+from .changelog import last_alert
+from .channels import letterhead
+from .delivery import DigestPeriod, OperatorNote, Subscriber, compose_alert, compose_digest, compose_operator
+from .digests import alert_of, digest_of
+from .errors import StoreError
+from .messages import Channel, Message
+from .progress import Stage, silent
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .store import Store
+
+_READER = "reader@example.org"
+_ALERT = "alert"
+
+
+def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage = silent) -> Message:
+    """The mail that a reader would get now.
+
+    Parameters
+    ----------
+    kind : str
+        ``weekly``, ``monthly`` or ``alert``.
+
+    Raises
+    ------
+    StoreError
+        If there is nothing to tell yet.
+    """
+    if kind == _ALERT:
+        return _alert_preview(settings, store, at)
+    period = DigestPeriod(kind)
+    reader = Subscriber(Channel.MAIL, _READER, digest=period)
+    # Of the period that is not over yet, if nothing had been seen before it: what will be sent at its end.
+    for slot in (at, at + timedelta(days=7 if period is DigestPeriod.WEEKLY else 31)):
+        digest = digest_of(settings, store, period, slot, stage)
+        if digest is not None:
+            (message,) = compose_digest(digest, [reader], letterhead(settings), at)
+            return message
+    raise StoreError("there is no board to tell of yet; `brainalign run` pulls one")
+
+
+def _alert_preview(settings: Settings, store: Store, at: datetime) -> Message:
+    finding = last_alert(store, settings.domain)
+    if finding is None:
+        raise StoreError(
+            "no alert has fired yet; `brainalign alerts backtest` says which would have, `brainalign mail preview "
+            "weekly` shows another mail"
+        )
+    alert = alert_of(finding, store.info(finding.snapshot_id))
+    (message,) = compose_alert(alert, [Subscriber(Channel.MAIL, _READER)], letterhead(settings), at)
+    return message
+
+
+def test_message(settings: Settings, address: str, at: datetime) -> Message:
+    """A mail that says that mails arrive."""
+    note = OperatorNote(
+        occasion=f"test {at.isoformat()}",
+        subject="mails arrive",
+        words="This is the mail that you asked for with `brainalign mail test`. Nothing has to be done.",
+        facts=(("Mail server", f"{settings.mail.host}:{settings.mail.used_port}"),),
+    )
+    reader = Subscriber(Channel.MAIL, address, operator=True)
+    (message,) = compose_operator(note, [reader], letterhead(settings), at)
+    return message
+
+
+def preview_bytes(message: Message, suffix: str) -> bytes:
+    """A mail as a file: whole (``.eml``), its text (``.txt``), or its HTML with the pictures in it (``.html``).
+
+    Raises
+    ------
+    InputError
+        If the suffix is another.
+    """
+    if suffix == ".eml":
+        return message.body
+    mail: Any = message_from_bytes(message.body, policy=default)
+    text, html = mail.iter_parts()
+    if suffix == ".txt":
+        return _content(text).encode()
+    if suffix == ".html":
+        return _with_pictures(html).encode()
+    raise InputError(f"a mail cannot be written as {suffix!r}; name a file that ends in .eml, .html or .txt")
+
+
+def _with_pictures(part: EmailMessage) -> str:
+    if not part.is_multipart():
+        return _content(part)
+    parts: list[Any] = list(part.iter_parts())
+    pictures = {
+        one["Content-ID"].strip("<>"): base64.b64encode(one.get_content()).decode() for one in parts[1:]
+    }
+    return re.sub(
+        r'src="cid:([^"]+)"',
+        lambda use: f'src="data:image/png;base64,{pictures[use[1]]}"',
+        _content(parts[0]),
+    )
+
+
+def _content(part: EmailMessage) -> str:
+    return str(part.get_content()).replace("\r\n", "\n")

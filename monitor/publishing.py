@@ -1,0 +1,258 @@
+"""The published site, out of the store: its pages, the reports that were written, the same as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainalign_plugin.analysis import Analysis, analysis_json
+
+from . import pipeline
+from .changelog import BoardChange, active_alerts, board_changes, cause_in_words, figures_at
+from .delivery.feed import MOST_ENTRIES, FeedEntry, Topic
+from .delivery.pages import (
+    ArchivedBoard,
+    DataFile,
+    FigureRow,
+    SiteView,
+    archive_csv,
+    csv_bytes,
+    history_csv,
+    json_bytes,
+    report_frame,
+    site_files,
+    told,
+)
+from .delivery.site import Published, publish_site
+from .delivery.wording import change_text, day_text, figure_text
+from .errors import OutputError
+from .history.cache import Cache
+from .history.figures import FIGURES
+from .history.known_events import event_json, known_events
+from .history.series import FULL
+from .progress import Stage, silent
+from .report.history_charts import history_charts, history_page
+from .report.render import embedded_json
+from .report.sharing import chart_assets, share_assets
+from .retrospect import HistoryOptions, history, history_boards, history_json
+from .watching import distinct_versions
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .history.known_events import KnownEvent
+    from .retrospect import History
+    from .store import SnapshotInfo, Store
+
+
+def publish(settings: Settings, store: Store, folder: Path, stage: Stage = silent) -> Published:
+    """Publish the site of the configured domain; the same store and settings give the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        See `publish_site`.
+
+    Raises
+    ------
+    StoreError
+        If there is no board yet.
+    TemplateError
+        If a template of the user's is broken; nothing is published then.
+    OutputError
+        If it cannot be written; the old site stays served.
+    """
+    view = site_view(settings, store, stage)
+    with stage("publishing"):
+        return publish_site(folder, _files(settings, view, store))
+
+
+def _files(settings: Settings, view: SiteView, store: Store) -> Iterator[tuple[str, bytes]]:
+    shared = dict(site_files(view))
+    yield from shared.items()
+    seen = set(shared)
+    newest = ""
+    head, top = report_frame(view.templates)
+    # Oldest first, so that the last one is the newest.
+    for info in _observed(settings, store):
+        path = pipeline.report_path(settings, info)
+        if not path.is_file():
+            continue
+        page = share_assets(_read(path), "../assets/", head, top)
+        for name, data in page.assets.items():
+            if f"assets/{name}" not in seen:
+                seen.add(f"assets/{name}")
+                yield f"assets/{name}", data
+        newest = page.html
+        if (target := _report_page(path)) not in seen:
+            seen.add(target)
+            yield target, page.html.encode()
+    if newest:
+        yield "reports/latest.html", newest.encode()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as cause:
+        raise OutputError(
+            f"cannot read the report {str(path)!r}: {cause}; remove it, and `brainalign run` writes it again"
+        ) from cause
+
+
+def _report_page(path: Path) -> str:
+    return f"reports/{path.name}"
+
+
+def _observed(settings: Settings, store: Store) -> list[SnapshotInfo]:
+    """The observed boards, the oldest first, real or simulated like the newest of all."""
+    infos = [info for info in store.snapshots(settings.domain) if not info.reconstructed]
+    return [info for info in infos if info.simulated == infos[-1].simulated]
+
+
+def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteView:
+    """Gather what the site says."""
+    cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
+    record = history(store, settings.domain, cache, options, stage)
+    infos = history_boards(store, settings.domain, options)
+    versions = distinct_versions(infos)
+    newest, before = infos[-1], versions[-2] if len(versions) > 1 else None
+    with stage("comparing boards"):
+        changes = board_changes(store, cache, record, infos, most=MOST_ENTRIES)
+    observed = _observed(settings, store)
+    reports = {
+        info.id: _report_page(path)
+        for info in observed
+        if (path := pipeline.report_path(settings, info)).is_file()
+    }
+    entries = {change.later.id: _entry(record, change, reports) for change in changes}
+    boards = [
+        ArchivedBoard(
+            info.as_of_time,
+            info.seen_at,
+            info.models,
+            info.benchmarks,
+            info.states["SCORED"],
+            info.sha256,
+            reports.get(info.id, ""),
+        )
+        for info in reversed(observed)
+    ]
+    rows = _rows(record)
+    events = known_events(settings.domain, settings.home)
+    charts = history_charts(record.series)
+    with stage("analysing"):
+        analysis = pipeline.analyse_snapshot(settings, store.snapshot(newest.id))
+    return SiteView(
+        domain=settings.domain,
+        simulated=newest.simulated,
+        address=settings.site_address,
+        as_of=newest.as_of_time,
+        seen_at=newest.seen_at,
+        models=newest.models,
+        benchmarks=newest.benchmarks,
+        figures=figures_at(record, newest, before),
+        before=None if before is None else before.as_of_time,
+        active=told(one.words for one in active_alerts(store, settings.domain)),
+        entries=tuple(entries.values()),
+        news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
+        boards=boards,
+        rows=rows,
+        events=tuple((_when(event), event.text) for event in events),
+        charts=charts,
+        chart_data=embedded_json(history_page(record.series, events, charts)),
+        chart_assets=chart_assets(settings.templates_folder),
+        data=_data(record, analysis, rows, boards, events),
+        templates=settings.templates_folder,
+    )
+
+
+def _entry(record: History, change: BoardChange, reports: dict[int, str]) -> FeedEntry:
+    topics = [
+        Topic("Alerts", told(one.words for one in change.alerts)),
+        Topic("On the board", told(change.changelog)),
+        Topic("What moved the figures", told(map(cause_in_words, change.causes))),
+    ]
+    figures = {figure.name: figure for figure in figures_at(record, change.later, change.earlier)}
+    moved = [
+        f"{words} {figure_text(name, figures[name].now)} ({change_text(figures[name])})"
+        for name, words in (("mean_rho", "mean correlation"), ("models", "complete models"))
+        if change_text(figures[name])
+    ]
+    what = ", ".join(moved) or "no headline figure moved"
+    mark = ", reconstructed" if change.later.reconstructed else ""
+    # What was reconstructed was not seen at its time, and stands in the history at the moment that it describes.
+    updated = change.later.as_of_time if change.later.reconstructed else change.later.seen_at
+    return FeedEntry(
+        key=f"{change.earlier.digest} {change.later.digest} {change.later.as_of_time.isoformat()}",
+        title=f"Board of {day_text(change.later.as_of_time)}{mark}: {what}",
+        as_of=change.later.as_of_time,
+        updated=updated,
+        topics=[topic for topic in topics if topic.lines],
+        page=reports.get(change.later.id, ""),
+    )
+
+
+def _rows(record: History) -> list[FigureRow]:
+    found = []
+    for number, point in enumerate(record.series["models"]):
+        if point.panel != FULL:
+            continue
+        own = {name: record.series[name][number] for name in FIGURES}
+        found.append(
+            FigureRow(
+                point.as_of,
+                point.origin,
+                point.models,
+                point.benchmarks,
+                {name: one.value for name, one in own.items()},
+                {name: one.interval for name, one in own.items()},
+            )
+        )
+    return found[::-1]
+
+
+def _when(event: KnownEvent) -> str:
+    return event.first.isoformat() if event.first == event.last else f"{event.first} to {event.last}"
+
+
+def _data(
+    record: History,
+    analysis: Analysis,
+    rows: Sequence[FigureRow],
+    boards: Sequence[ArchivedBoard],
+    events: Sequence[KnownEvent],
+) -> tuple[DataFile, ...]:
+    of_history = {**history_json(record), "known_events": [event_json(event) for event in events]}
+    header, models = _models(analysis)
+    return (
+        DataFile(
+            "data/latest.json",
+            "the analysis of the newest board: the record of `brainalign analyze --json`",
+            json_bytes(analysis_json(analysis)),
+        ),
+        DataFile(
+            "data/models.csv",
+            "every model of the newest board: official score and rank, rank under each scheme",
+            csv_bytes(header, models),
+        ),
+        DataFile(
+            "data/history.json",
+            "the headline figures over time, with intervals and causes: the record of `brainalign history --json`",
+            json_bytes(of_history),
+        ),
+        DataFile("data/history.csv", "the headline figures over time, a line a board", history_csv(rows)),
+        DataFile("data/archive.csv", "the boards that were seen", archive_csv(boards)),
+    )
+
+
+def _models(analysis: Analysis) -> tuple[list[str], list[list[Any]]]:
+    record = analysis_json(analysis)
+    schemes = list(record["schemes"])
+    rows = []
+    for model in analysis.snapshot.models:
+        official = record["official"][str(model.id)]
+        ranks = [record["schemes"][name].get(str(model.id)) for name in schemes]
+        rows.append([model.id, model.name, official["score"], official["rank"], *ranks])
+    rows.sort(key=lambda row: (row[3] is None, row[3], row[0]))
+    return ["id", "name", "official_score", "official_rank", *schemes], rows
