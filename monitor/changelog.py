@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .delivery import HeadlineFigure
 from .history.cache import Cache
-from .history.changes import changes_in_words, compare
+from .history.changelog import changes_in_words
+from .history.changes import compare
 from .history.figures import FIGURES
 from .history.series import FULL, Change, Point
 from .watching import distinct_versions
