@@ -25,6 +25,7 @@ from .placement import (
     check_enough,
     check_parameters,
     nearest_names,
+    of_versions,
     place_frozen,
     placement_json,
     reference_json,
@@ -146,6 +147,8 @@ class ModelPlacement:
     unused : mapping of str to str or None
         Benchmarks that were handed in and are no constituents, each with the constituent without a score that was
         probably meant.
+    other_versions : mapping of str to tuple of int
+        Benchmarks whose score is on another version than the reference has, and so counts as missing: both versions.
     """
 
     reference: Reference
@@ -155,6 +158,7 @@ class ModelPlacement:
     neighbours: tuple[Neighbour, ...]
     missing: tuple[MissingScore, ...]
     unused: Mapping[str, str | None]
+    other_versions: Mapping[str, tuple[int, int]]
 
     @property
     def strongest(self) -> tuple[BenchmarkStanding, ...]:
@@ -208,6 +212,7 @@ def place_model(
         As from `place`.
     """
     check_parameters(min_constituents, resamples, level)
+    cells, other_versions = of_versions(reference, cells)
     check_enough(reference, cells, min_constituents)
     names = tuple(dict.fromkeys(get_scheme(name).name for name in schemes)) or placeable_schemes()
     board = constituent_board(reference, leave_out)
@@ -246,6 +251,7 @@ def place_model(
         neighbours=_neighbours(board.models, normals[0], normals[1:]),
         missing=tuple(sorted(found, key=lambda one: (-one.change, one.benchmark))),
         unused=nearest_names((name for name in cells if name not in known), list(missing)),
+        other_versions=other_versions,
     )
 
 
@@ -334,6 +340,10 @@ def model_placement_json(placed: ModelPlacement) -> dict[str, Any]:
         "failed": sorted(one.benchmark for one in placed.missing if one.state == CellState.FAILED),
         "never": sorted(one.benchmark for one in placed.missing if one.state == CellState.NEVER),
         "unused": [{"benchmark": name, "nearest": near} for name, near in placed.unused.items()],
+        "other_versions": [
+            {"benchmark": name, "version": version, "reference_version": wanted}
+            for name, (version, wanted) in placed.other_versions.items()
+        ],
         "schemes": {one.scheme: _scheme_json(one) for one in placed.schemes},
         "benchmarks": [
             {

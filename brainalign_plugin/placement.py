@@ -274,6 +274,28 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
     )
 
 
+def of_versions(
+    reference: Reference, cells: Mapping[str, Cell]
+) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
+    """A model's cells but for those on another version of a benchmark than the reference has.
+
+    A cell or a reference that does not say the version is believed.
+
+    Returns
+    -------
+    cells : dict of str to Cell
+    others : dict of str to tuple of int
+        For each benchmark that is left out, the cell's version and the reference's.
+    """
+    kept, others = dict(cells), {}
+    for leaf in constituents(reference):
+        wanted, cell = reference.board.tree[leaf].version, cells.get(leaf)
+        if cell is not None and wanted and cell.version is not None and cell.version != wanted:
+            others[leaf] = (cell.version, wanted)
+            del kept[leaf]
+    return kept, others
+
+
 def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
     """For each unknown name of a benchmark the known one that was probably meant; None if none is near.
 
@@ -386,6 +408,8 @@ def reference_json(reference: Reference) -> dict[str, Any]:
         "date": f"{reference.as_of:%Y-%m-%d}",
         "frozen_at": reference.frozen_at.isoformat(),
         "domain": reference.domain,
+        "reconstructed": reference.snapshot.reconstructed,
+        "simulated": reference.snapshot.simulated,
     }
 
 

@@ -154,6 +154,7 @@ class Reference:
     def description(self) -> str:
         """What the norms come from, in one line."""
         board = f"{len(self.board.models)} models, {self.domain} as of {self.as_of:%Y-%m-%d}"
+        board += ", reconstructed" * self.snapshot.reconstructed + ", SIMULATED" * self.snapshot.simulated
         if self.is_given_board:
             return f"no reference was named: norms frozen on the whole given board ({board})"
         return f"reference {self.name} ({board}; frozen {self.frozen_at:%Y-%m-%d}, sha256 {self.sha256[:12]})"

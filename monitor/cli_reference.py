@@ -48,7 +48,7 @@ def freeze_reference(
     if as_json:
         print_json(_summary(frozen) | {"path": str(path)})
         return
-    for line in (f"frozen: {frozen.description}{_marks(frozen)}", *_remarks(frozen), f"reference: {path}"):
+    for line in (f"frozen: {frozen.description}", *_remarks(frozen), f"reference: {path}"):
         typer.echo(printable(line))
 
 

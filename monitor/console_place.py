@@ -39,6 +39,8 @@ def _given(placed: ModelPlacement, named: bool) -> None:
     to.print(
         f"{scored} of its {scored + missing} benchmarks have a score; {failed} failed, {missing - failed} never run"
     )
+    for benchmark, (version, wanted) in placed.other_versions.items():
+        to.print(printable(f"not used, of version {version} where the reference has {wanted}: {benchmark}"))
     for benchmark, near in list(placed.unused.items())[:TOP_UNUSED]:
         meant = f"; did you mean {near}?" if near else ""
         to.print(printable(f"not used, the reference has no such benchmark: {benchmark[:80]}{meant}"))

@@ -11,6 +11,7 @@ from brainalign_plugin.candidate import Cell, cells_of_model, find_model, read_s
 from brainalign_plugin.errors import CandidateError
 from brainalign_plugin.frozen_schemes import constituents
 from brainalign_plugin.official import CellState
+from brainalign_plugin.placement import of_versions
 from brainalign_plugin.references import Reference
 from brainalign_plugin.snapshot_file import read_snapshot
 
@@ -64,18 +65,17 @@ def gather(
     versions = {leaf: reference.board.tree[leaf].version for leaf in constituents(reference)}
     found: dict[str, Cell] = {}
     notes: list[str] = []
-    for cells, note in _sources(settings, versions, candidate):
+    for given, note in _sources(settings, versions, candidate):
         notes += [note] if note else []
+        cells, others = of_versions(reference, given)
         for name, cell in cells.items():
-            wanted = versions.get(name, 0)
-            if name in found or cell.state == CellState.NEVER:
-                continue
-            if wanted and cell.version is not None and cell.version != wanted:
+            if cell.state != CellState.NEVER:
+                found.setdefault(name, cell)
+        for name, (version, wanted) in others.items():
+            if name not in found:
                 notes.append(
-                    f"{name}: version {cell.version} of {cell.origin} is not used, the reference has {wanted}"
+                    f"{name}: version {version} of {given[name].origin} is not used, the reference has {wanted}"
                 )
-                continue
-            found[name] = cell
     if settings.run == "missing":
         missing = {name: version for name, version in versions.items() if name not in found}
         results = results_of(settings.runs, _identifier(candidate))

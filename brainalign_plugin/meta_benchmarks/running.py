@@ -75,7 +75,8 @@ class Results:
                 f"{str(self.path)!r} holds results of the model {records[0].get('model')!r} in version "
                 f"{records[0].get('version')!r}; move it away"
             )
-        return dict(self._cell(record) for record in records[1:])
+        # Two processes that begin at once both write a first line.
+        return dict(self._cell(record) for record in records if record != records[0])
 
     def _cell(self, record: Mapping[str, Any]) -> tuple[str, Cell]:
         try:
@@ -181,7 +182,7 @@ def run_missing(
     tuple of str
         What could not be run and why.
     """
-    done = results.read()
+    done = _finished(results, versions)
     cells = {name: done[name] for name in versions if name in done}
     waiting = [name for name in versions if name not in done]
     if cells:
@@ -189,6 +190,11 @@ def run_missing(
     notes: list[str] = []
     for number, name in enumerate(waiting, start=1):
         at = f"{number}/{len(waiting)} {name}"
+        elsewhere = _finished(results, versions)
+        if name in elsewhere:
+            cells[name] = elsewhere[name]
+            say(f"{at}: scored by another process meanwhile")
+            continue
         benchmark, problem = _loaded(name, versions[name])
         if benchmark is None:
             notes.append(problem)
@@ -212,6 +218,15 @@ def run_missing(
         outcome = f"{record['score']:.4f}" if record["state"] == "SCORED" else f"FAILED: {record['reason']}"
         say(f"{at}: {outcome} ({(finished - started).total_seconds():.0f} s)")
     return cells, tuple(notes)
+
+
+def _finished(results: Results, versions: Mapping[str, int]) -> dict[str, Cell]:
+    """Saved results, but for those on another version of a benchmark than the one that counts."""
+    return {
+        name: cell
+        for name, cell in results.read().items()
+        if cell.version is None or versions.get(name, 0) in (0, cell.version)
+    }
 
 
 def _loaded(name: str, wanted: int) -> tuple[Any, str]:

@@ -45,9 +45,9 @@ def scores(tmp_path):
     """Four scores, one benchmark that failed, one that was never run, one of another board."""
     return written(
         tmp_path,
-        "benchmark,score,error\n"
-        f"{LEAVES[0]},0.5,0.02\n{LEAVES[1]},0.31,\n{LEAVES[2]},X,\n{LEAVES[3]},0.6,\n{LEAVES[4]},0.2,\n"
-        "F2021-ac,0.4,\n",
+        "benchmark,score,error,version\n"
+        f"{LEAVES[0]},0.5,0.02,1\n{LEAVES[1]},0.31,,\n{LEAVES[2]},X,,\n{LEAVES[3]},0.6,,\n{LEAVES[4]},0.2,,\n"
+        f"{LEAVES[5]},0.3,,7\nF2021-ac,0.4,,\n",
     )
 
 
@@ -115,11 +115,12 @@ def test_what_people_read(run, scores, home):
     out = run(scores).succeeded().out
     lines = out.splitlines()
     description = find_reference(home / "references", "base").description
-    assert lines[:4] == [
+    assert lines[:5] == [
         f"the only reference that there is: {description}",
         "4 of its 6 benchmarks have a score; 1 failed, 1 never run",
+        "not used, of version 7 where the reference has 1: F2021-acc",
         "not used, the reference has no such benchmark: F2021-ac; did you mean F2021-acc?",
-        lines[3],
+        lines[4],
     ]
     assert "95 % interval" in out
     rows = [re.sub(" +", " ", line) for line in lines if line.startswith("│")]

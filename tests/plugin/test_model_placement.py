@@ -197,6 +197,16 @@ def test_names_that_the_reference_does_not_have():
     assert many["E2021-acc199"] is None, "a hostile file must not take minutes"
 
 
+def test_a_score_on_another_version_counts_as_missing():
+    other = MINE | {LEAVES[0]: Cell(0.55, version=2), LEAVES[1]: Cell(0.12, version=1)}
+    found = place_model(REFERENCE, other, resamples=0)
+    without = place_model(REFERENCE, {k: v for k, v in MINE.items() if k != LEAVES[0]}, resamples=0)
+    assert dict(found.other_versions) == {LEAVES[0]: (2, 1)}
+    assert [s.placement.rank for s in found.schemes] == [s.placement.rank for s in without.schemes]
+    assert found.missing == without.missing
+    assert found.unused == {}
+
+
 def test_a_scheme_that_cannot_use_the_board_is_named():
     tree = tree_of({"average_vision": {"neural_vision": dict.fromkeys(LEAVES[:3])}})
     rows = np.random.default_rng(1).uniform(0, 1, (9, 3)).tolist()

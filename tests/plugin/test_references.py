@@ -145,6 +145,8 @@ def test_a_board_without_a_named_reference_is_frozen_as_it_is():
         "no reference was named: norms frozen on the whole given board (4 models, vision as of 2024-01-09)"
     )
     assert not small_reference().is_given_board
+    made_up = replace(snapshot, simulated=True, reconstructed=True)
+    assert "2024-01-09, reconstructed, SIMULATED; frozen" in freeze(made_up, "made-up", day(12)).description
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,41 @@ def test_another_version_is_not_run(registered, run):
     assert cells["Made2026-b"].version is None
 
 
+def test_a_result_on_another_version_does_not_count(registered, run):
+    """The reference was frozen again after the benchmark had changed."""
+    made = registered(a=Constituent(score(0.5), version=1))
+    run({"Made2026-a": 1})
+    made["Made2026-a"].version, made["Made2026-a"].outcome = 2, score(0.7)
+    cells, _, _ = run({"Made2026-a": 2})
+    assert (cells["Made2026-a"].score, cells["Made2026-a"].version, made["Made2026-a"].runs) == (0.7, 2, 2)
+    assert run({"Made2026-a": 2})[0] == cells
+    assert made["Made2026-a"].runs == 2
+
+
+def test_two_processes_share_their_results(registered, run):
+    """Whoever scores the same model under another scheme meanwhile: nothing is run that is there, nothing is lost."""
+    from brainalign_plugin.meta_benchmarks.running import results_of
+
+    candidate = Named()
+    results = results_of(run.folder, candidate.identifier)
+    record = {"benchmark_version": 1, "state": "SCORED", "score": 0.9, "error": None, "at": "then"}
+
+    class Meanwhile(Constituent):
+        def __call__(self, of):
+            results.add(record | {"benchmark": "Made2026-b"})
+            return super().__call__(of)
+
+    made = registered(a=Meanwhile(score(0.5)), b=score(0.4))
+    cells, _, said = run({"Made2026-a": 1, "Made2026-b": 1}, candidate)
+    assert [cell.score for cell in cells.values()] == [0.5, 0.9]
+    assert made["Made2026-b"].runs == 0
+    assert said[-1] == "2/2 Made2026-b: scored by another process meanwhile"
+    # Both found no file, and wrote its first line.
+    lines = results.path.read_text().splitlines(keepends=True)
+    results.path.write_text("".join([lines[0], lines[1], lines[0], lines[2]]))
+    assert run({"Made2026-a": 1, "Made2026-b": 1}, candidate)[0] == cells
+
+
 def test_a_task_is_taken_back_before_the_next_benchmark(registered, run):
     candidate = Named()
     registered(a=score(0.5), b=score(0.4))

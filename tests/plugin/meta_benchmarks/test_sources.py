@@ -399,6 +399,25 @@ def test_leaving_out_an_earlier_entry(benchmark, scores):
         benchmark(scores=given, leave_out="model0")(Named())
 
 
+@pytest.mark.parametrize("scheme", ["ref_zmean", "ref_normal", "hier_ref_normal"])
+def test_every_model_of_the_reference_left_out_has_its_rank_on_the_board(benchmark, home, tmp_path, scheme):
+    from brainalign_plugin.aggregation import rank_models
+
+    reference = tiny_reference()
+    path = tmp_path / "board.snapshot.json.gz"
+    path.write_bytes(snapshot_bytes(reference.snapshot))
+    ranks = rank_models(reference.board, scheme, reference=reference).by_id()
+    for model, rank in ranks.items():
+        placing = benchmark(
+            f"BrainAlign2026-{scheme}",
+            snapshot=path,
+            model=str(model),
+            leave_out=str(model),
+            min_constituents=0.25,
+        )
+        assert placing(Named("anything")).attrs["rank"] == rank
+
+
 def test_every_attribute(benchmark, scores):
     from brainscore_vision.benchmark_helpers.validate_error import (
         assert_valid_uncertainty,
