@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from .console import figure, name, out, printable
 
@@ -50,39 +50,39 @@ def _given(placed: ModelPlacement, named: bool) -> None:
 
 def _schemes(schemes: Sequence[SchemePlacement]) -> None:
     to = out()
-    levels = {
-        f"{one.placement.uncertainty.level:.4g}"
-        for one in schemes
-        if one.placement is not None and one.placement.uncertainty is not None
-    }
-    interval = f"{100 * float(levels.pop()):g} % interval" if levels else "interval"
-    table = Table("scheme", "rank", interval, "above", "statistic", "FAILED and NEVER", "5th to 95th")
-    for one in schemes:
-        place, bounds = one.placement, one.bounds
-        if place is None or bounds is None:
-            continue
+    placed = [(one, one.placement, one.bounds) for one in schemes if one.placement and one.bounds]
+    levels = [place.uncertainty.level for _, place, _ in placed if place.uncertainty is not None]
+    interval = f"{100 * levels[0]:g} % interval" if levels else "interval"
+    # Narrow enough for a terminal of 80 columns.
+    table = Table(
+        Column("scheme", no_wrap=True), "rank", interval, "above", "score", "missing", "5th to 95th"
+    )
+    for one, place, bounds in placed:
         known = place.uncertainty
         table.add_row(
             one.scheme,
-            f"{place.rank} of {place.population + 1}",
+            str(place.rank),
             "–" if known is None else f"{known.ranks[0]}–{known.ranks[1]}",
             f"{place.share:.1%}",
-            figure(place.statistic),
+            f"{place.statistic:.4g}",
             place.convention,
             f"{bounds[0]} to {bounds[1]}" if place.missing else "–",
         )
-    to.print(table)
-    to.print(
-        "above: share of the reference's models below, plus half of those equal; 5th to 95th: the rank if every "
-        "missing score lay at that percentile of the reference's models"
-    )
+    if placed:
+        counts = sorted({place.population for _, place, _ in placed})
+        to.print(table)
+        to.print(
+            f"rank among {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} models and this one; above: "
+            "share of them below, plus half of those equal; score: the scheme's own; missing: its rule for FAILED and "
+            "NEVER; 5th to 95th: the rank if every missing score lay at that percentile of the reference's models"
+        )
     for one in schemes:
         if one.problem:
             to.print(printable(f"{one.scheme}: {one.problem}"))
 
 
 def _benchmarks(placed: ModelPlacement) -> None:
-    table = Table("", "benchmark", "score", "normal score", "models")
+    table = Table("", Column("benchmark", overflow="fold"), "score", "normal score", "models")
     for kind, found in (("strongest", placed.strongest), ("weakest", placed.weakest)):
         for one in found:
             table.add_row(
@@ -93,7 +93,9 @@ def _benchmarks(placed: ModelPlacement) -> None:
 
 
 def _neighbours(placed: ModelPlacement) -> None:
-    table = Table("nearest by profile", "id", "distance", "correlation", "shared benchmarks")
+    table = Table(
+        Column("nearest by profile", overflow="fold"), "id", "distance", "correlation", "shared benchmarks"
+    )
     for one in placed.neighbours[:TOP_NEIGHBOURS]:
         correlation = "–" if math.isnan(one.correlation) else f"{one.correlation:+.2f}"
         table.add_row(
@@ -107,7 +109,13 @@ def _missing(placed: ModelPlacement) -> None:
     if not placed.missing:
         return
     lead = next((one.scheme for one in placed.schemes if one.placement is not None), "")
-    table = Table("missing, moves most first", "state", "5th to 95th", "change of rank", f"rank by {lead}")
+    table = Table(
+        Column("missing, moves most first", overflow="fold"),
+        "state",
+        "5th to 95th",
+        "change of rank",
+        f"rank by {lead}",
+    )
     for one in placed.missing[:TOP_MISSING]:
         low, high = one.scores
         ranks = one.ranks.get(lead)
@@ -121,7 +129,7 @@ def _missing(placed: ModelPlacement) -> None:
     to = out()
     to.print(table)
     to.print(
-        "change of rank: the larger one of both percentiles, the others staying missing; median over the schemes"
+        "change: of rank, the larger one of both percentiles, the others staying missing; median over the schemes"
     )
     if len(placed.missing) > TOP_MISSING:
         to.print(f"{len(placed.missing) - TOP_MISSING} more are missing")

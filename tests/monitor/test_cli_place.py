@@ -123,9 +123,10 @@ def test_what_people_read(run, scores, home):
         lines[4],
     ]
     assert "95 % interval" in out
+    assert "rank among 12 models and this one; " in out
     rows = [re.sub(" +", " ", line) for line in lines if line.startswith("│")]
     for pattern in (
-        r"│ HIER │ \d+ of 13 │ \d+–\d+ │ \d+\.\d% │ 0\.\d{4} │ zero │ \d+ to \d+ │",
+        r"│ HIER │ \d+ │ \d+–\d+ │ \d+\.\d% │ 0\.\d{3,4} │ zero │ \d+ to \d+ │",
         r"│ strongest │ \S+ │ 0\.\d{4} │ [+-]\d\.\d\d │ 12 │",
         r"│ model\d+ │ \d+ │ \d\.\d\d │ [+-]\d\.\d\d │ \d │",
         rf"│ {LEAVES[2]} │ FAILED │ 0\.\d+ to 0\.\d+ │ \d+(\.5)? │ \d+ to \d+ │",
@@ -145,7 +146,7 @@ def test_leaving_out_an_earlier_entry(run, scores, home):
     left = models[4]
     out = run(scores, "--leave-out", left.id).succeeded().out
     assert f"left out: {left.name} ({left.id})" in out
-    assert " of 12 " in out
+    assert "rank among 11 models and this one; " in out
     assert run(scores, "--leave-out", "earlier", "--json").succeeded().json["left_out"] == left.id
     ambiguous = run(scores, "--leave-out", models[0].name).problem
     assert f"give an id instead: {models[0].id} ('model0'), {models[1].id} ('model0')" in ambiguous
