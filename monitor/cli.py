@@ -168,7 +168,11 @@ def report(
     found = pipeline.find_snapshot(settings, snapshot, now())
     day = None if as_of is None else as_of.date()
     command = pipeline.report_command(settings, snapshot, output, day)
-    pipeline.write_snapshot_report(settings, found, output, now, command, stage, as_of=day)
+    past = None
+    if found.info is not None:
+        with pipeline.open_existing(settings, snapshot) as store:
+            past = pipeline.tell_past(settings, store, found, stage, day)
+    pipeline.write_snapshot_report(settings, found, output, now, command, stage, day, past)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         console.report(output)
 

@@ -16,6 +16,7 @@ from brainalign_plugin import __version__
 
 from .config import changed_settings
 from .errors import PayloadError, SourceError, StoreError
+from .history.periods import midnight
 from .progress import Stage, silent
 from .sources import check_not_shrunken, files_of, is_live, payload_url, pull, pull_path, shown_source
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
+    from .history.series import Chronicle
     from .sources import Pull
     from .store import SnapshotInfo, Store, Stored
     from .store.records import UnreadCell
@@ -55,10 +57,11 @@ class RunResult:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A snapshot and the cells that could not be read of it."""
+    """A snapshot, the cells that could not be read of it, and what the store knows of it if it came from there."""
 
     snapshot: Snapshot
     set_aside: Sequence[UnreadCell]
+    info: SnapshotInfo | None = None
 
 
 def open_home(settings: Settings) -> Store:
@@ -293,11 +296,12 @@ def run(
     # Not only with news: the last run may have been stopped between storing and reporting.
     wrote = fetched.stored.new or not path.exists()
     if wrote:
-        found = Found(store.snapshot(info.id), store.set_aside(info.id))
+        found = Found(store.snapshot(info.id), store.set_aside(info.id), info)
         # A hash finds the snapshot in every store that holds it, a reconstructed board has a number only.
         wanted = str(info.id) if info.reconstructed else info.sha256[:12]
         again = command or report_command(settings, wanted, path)
-        write_snapshot_report(settings, found, path, clock, again, stage)
+        past = tell_past(settings, store, found, stage)
+        write_snapshot_report(settings, found, path, clock, again, stage, past=past)
         log.info("reported", path=str(path))
     return RunResult(fetched, path, wrote)
 
@@ -343,7 +347,19 @@ def find_snapshot(settings: Settings, wanted: str, now: datetime) -> Found:
         return Found(pulled.snapshot, pulled.set_aside)
     with open_existing(settings, wanted) as store:
         info = store.find(wanted, settings.domain)
-        return Found(store.snapshot(info.id), store.set_aside(info.id))
+        return Found(store.snapshot(info.id), store.set_aside(info.id), info)
+
+
+def tell_past(
+    settings: Settings, store: Store, found: Found, stage: Stage = silent, as_of: date | None = None
+) -> Chronicle | None:
+    """What a report says of the boards before one; None for a file, and if the store holds no other until then."""
+    if found.info is None:
+        return None
+    from .chronicle import chronicle
+
+    until = found.info.as_of_time if as_of is None else midnight(as_of)
+    return chronicle(store, found.info.domain, settings.home, settings.max_missing, until, stage)
 
 
 def write_snapshot_report(
@@ -354,6 +370,7 @@ def write_snapshot_report(
     command: str,
     stage: Stage = silent,
     as_of: date | None = None,
+    past: Chronicle | None = None,
 ) -> Path:
     """Analyse a snapshot and write its report.
 
@@ -367,6 +384,8 @@ def write_snapshot_report(
         The command line that makes this report again, printed in it.
     as_of : date, optional
         Report on the board as it stood before this day.
+    past : Chronicle, optional
+        The boards before it (`tell_past`); without it the report has no section on them.
     """
     with stage("analysing"):
         analysis = analyse_snapshot(settings, found.snapshot, as_of)
@@ -382,6 +401,7 @@ def write_snapshot_report(
             analysis,
             study=study,
             certainty=agreement_certainty(analysis),
+            past=past,
             set_aside=found.set_aside,
             generated_at=clock(),
             version=__version__,

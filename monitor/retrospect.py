@@ -19,13 +19,13 @@ from .errors import StoreError
 from .history.attribution import attribute
 from .history.cache import Cache
 from .history.figures import ANALYSIS_VERSION, FIGURES, cleaned
-from .history.intervals import RESAMPLES
 from .history.periods import Period, boards_of_history, midnight, period_starts
 from .history.series import (
     COMMON,
     FULL,
     SCHEMA,
-    Change,
+    History,
+    HistoryOptions,
     Point,
     attribution_record,
     change_json,
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from .store import SnapshotInfo, Store
 
 log = structlog.get_logger("brainalign")
+
+# Rises when an attribution is kept or told otherwise, so that what was kept before is computed again.
+_TOLD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,51 +148,6 @@ def _first_score(snapshot: Snapshot) -> date | None:
     return first.replace(tzinfo=UTC).date()
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryOptions:
-    """What a history is made with.
-
-    Attributes
-    ----------
-    max_missing : float
-        Threshold of the cleaning.
-    every : Period
-        Reconstructed boards stand for periods in which none was observed.
-    window_months : int
-        Length of the window of the common panel, back from the newest board.
-    known : datetime or None
-        Only what had been seen before this moment; None is all.
-    resamples, seed : int
-        Of the intervals.
-    """
-
-    max_missing: float = 0.5
-    every: Period = Period.MONTH
-    window_months: int = 24
-    known: datetime | None = None
-    resamples: int = RESAMPLES
-    seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """The series of all headline figures, and every change with its causes.
-
-    Attributes
-    ----------
-    domain : str
-    options : HistoryOptions
-    series : mapping of str to tuple of Point
-        By figure; the full panel first, then the common one.
-    changes : tuple of Change
-    """
-
-    domain: str
-    options: HistoryOptions
-    series: Mapping[str, tuple[Point, ...]]
-    changes: tuple[Change, ...]
-
-
 class Boards:
     """Boards of the store, each read once."""
 
@@ -205,29 +163,42 @@ class Boards:
 
 
 def history(
-    store: Store, domain: str, cache: Cache, options: HistoryOptions | None = None, stage: Stage = silent
+    store: Store,
+    domain: str,
+    cache: Cache | None = None,
+    options: HistoryOptions | None = None,
+    stage: Stage = silent,
 ) -> History:
     """Figures over time and what moved them; what was computed before is not computed again.
+
+    Parameters
+    ----------
+    store : Store
+    domain : str
+        ``vision`` or ``language``.
+    cache : Cache, optional
+        Where results are kept; by default nowhere.
+    options : HistoryOptions, optional
 
     Raises
     ------
     StoreError
         If the store holds no board of the domain (that was known by then).
     """
-    used = options or HistoryOptions()
+    used, kept = options or HistoryOptions(), cache or Cache()
     infos = history_boards(store, domain, used)
     boards = Boards(store)
     with stage("analysing the history"):
-        full = [full_record(cache, boards, info, used) for info in infos]
+        full = [full_record(kept, boards, info, used) for info in infos]
         window = _window(infos, used.window_months)
-        common = _common_records(cache, boards, window, used)
+        common = _common_records(kept, boards, window, used)
     with stage("attributing the changes"):
         changes = [
             change
             for (earlier, was), (later, now) in pairwise(zip(infos, full, strict=True))
             if earlier.digest != later.digest
             for change in changes_between(
-                attribution_of(cache, boards, (earlier, later), used),
+                attribution_of(kept, boards, (earlier, later), used),
                 (earlier.as_of_time, later.as_of_time),
                 _said(was, now),
             )
@@ -247,7 +218,9 @@ def history(
 
 def history_boards(store: Store, domain: str, options: HistoryOptions) -> tuple[SnapshotInfo, ...]:
     """The stored boards that a history is made of (`boards_of_history`), real or simulated like the newest one."""
-    infos = store.snapshots(domain)
+    infos = [
+        info for info in store.snapshots(domain) if options.until is None or info.as_of_time <= options.until
+    ]
     newest = max(infos, key=lambda info: (info.as_of_time, not info.reconstructed), default=None)
     chosen = boards_of_history(
         [info for info in infos if newest is not None and info.simulated == newest.simulated],
@@ -320,7 +293,9 @@ def attribution_of(
     cache: Cache, boards: Boards, pair: tuple[SnapshotInfo, SnapshotInfo], options: HistoryOptions
 ) -> dict[str, Any]:
     """The record of the attribution between two stored boards, computed once."""
-    key = cache.key("attribution", [info.digest for info in pair], options.max_missing, ANALYSIS_VERSION)
+    key = cache.key(
+        *("attribution", _TOLD, [info.digest for info in pair], options.max_missing), ANALYSIS_VERSION
+    )
     known: dict[str, Any] | None = cache.get(key)
     if known is None:
         earlier, later = (boards(info) for info in pair)
@@ -365,3 +340,17 @@ def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
         "changes": [change_json(change) for change in changes if change.attribution is not None],
         "unsplit": [change_json(change) for change in changes if change.attribution is None],
     }
+
+
+__all__ = [
+    "Backfilled",
+    "Boards",
+    "History",
+    "HistoryOptions",
+    "attribution_of",
+    "backfill",
+    "full_record",
+    "history",
+    "history_boards",
+    "history_json",
+]

@@ -12,7 +12,7 @@ from ..aggregation import CONVENTIONS, Claims, Convention, Scheme, get_scheme, r
 from ..aggregation.kemeny import KemenyResult
 from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
 from ..board import Board
-from ..errors import BoardError, ConvergenceError
+from ..errors import BoardError, ConvergenceError, ReferenceBoardError
 from ..references import Reference
 from .boards import ComparedBoard, aggregated_with_bound
 from .monotonicity import in_one_go, monotonicity_violations
@@ -217,8 +217,8 @@ def convention_moves(
                         float(shift.mean()),
                     )
                 )
-        except (BoardError, ConvergenceError):
-            # The ranking itself says why; there is nothing to compare.
+        except (BoardError, ConvergenceError, ReferenceBoardError):
+            # The ranking itself says why; there is nothing to compare. A benchmark with its first score has no norms.
             continue
     return tuple(found)
 

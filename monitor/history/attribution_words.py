@@ -10,6 +10,7 @@ from .attribution import CLEANING, NEW_BENCHMARKS, NEW_MODELS, RESTATED, Actors,
 
 _NOTHING = 1e-12
 _NAMED = 5
+UNSPLIT = "the change cannot be split, because a board between has no such figure"
 
 
 def attribution_in_words(found: Attribution, figure: str, most: int = 3) -> str:
@@ -22,14 +23,16 @@ def attribution_in_words(found: Attribution, figure: str, most: int = 3) -> str:
         f"{figure} stayed at {after:.4g}" if stayed else f"{figure} went from {before:.4g} to {after:.4g}"
     )
     if parts is None:
-        return f"{change}; the change cannot be split, because a board between has no such figure"
-    causes = [(cause, part) for cause, part in parts.items() if abs(part) > _NOTHING]
-    if not causes:
-        return change
-    causes.sort(key=lambda pair: -abs(pair[1]))
-    return f"{change}: " + ", ".join(
-        f"{part:+.4g} by {_who(found.actors, cause, most)}" for cause, part in causes
-    )
+        return f"{change}; {UNSPLIT}"
+    causes = causes_in_words(found, figure, most)
+    return f"{change}: {causes}" if causes else change
+
+
+def causes_in_words(found: Attribution, figure: str, most: int = 3) -> str:
+    """The parts of a change with who is behind them, the largest first; empty if there is none."""
+    parts = found.parts[figure] or {}
+    causes = sorted((item for item in parts.items() if abs(item[1]) > _NOTHING), key=lambda c: -abs(c[1]))
+    return ", ".join(f"{part:+.4g} by {_who(found.actors, cause, most)}" for cause, part in causes)
 
 
 def main_actors(found: Attribution) -> dict[str, tuple[str, ...]]:

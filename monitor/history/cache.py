@@ -13,9 +13,12 @@ from ..files import write_atomically
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A folder of results. It may be deleted at any time: what is missing or damaged is computed again."""
+    """A folder of results. It may be deleted at any time: what is missing or damaged is computed again.
 
-    folder: Path
+    Without a folder nothing is kept.
+    """
+
+    folder: Path | None = None
 
     def key(self, *parts: Any) -> str:
         """Hash of what a result depends on (anything that JSON can hold)."""
@@ -24,8 +27,10 @@ class Cache:
 
     def get(self, key: str) -> Any:
         """Return what was put under a key; None if nothing was, or the file is damaged."""
+        if self.folder is None:
+            return None
         try:
-            document = json.loads(self._path(key).read_bytes())
+            document = json.loads(_path(self.folder, key).read_bytes())
         except (OSError, ValueError):
             return None
         # The key inside tells a file of another result, or of half a copy, from this one.
@@ -39,10 +44,13 @@ class Cache:
         OutputError
             If the folder cannot be written.
         """
+        if self.folder is None:
+            return
         document = {"key": key, "value": value}
         write_atomically(
-            self._path(key), json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+            _path(self.folder, key), json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
         )
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.json"
+
+def _path(folder: Path, key: str) -> Path:
+    return folder / key[:2] / f"{key}.json"

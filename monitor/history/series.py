@@ -12,9 +12,12 @@ import numpy as np
 from brainalign_plugin.board import Board
 
 from .attribution import PLAYERS, Attribution
-from .attribution_words import attribution_in_words, main_actors
+from .attribution_words import UNSPLIT, attribution_in_words, causes_in_words, main_actors
+from .changes import Changes
 from .figures import ANALYSIS_VERSION, FIGURES, headline_figures
-from .intervals import figure_intervals
+from .intervals import RESAMPLES, figure_intervals
+from .known_events import KnownEvent
+from .periods import Period
 
 SCHEMA = 1
 ANALYSIS = "analysis"
@@ -75,6 +78,9 @@ class Change:
     actors : mapping of str to tuple of str
         The main ones of each cause, by name.
     words : str
+        One sentence: the figure, from where to where it went, and why.
+    causes : str
+        The last part of it alone: why.
     """
 
     figure: str
@@ -85,11 +91,105 @@ class Change:
     attribution: Mapping[str, float] | None
     actors: Mapping[str, tuple[str, ...]]
     words: str
+    causes: str
 
     @property
     def delta(self) -> float:
         """The change."""
         return self.after - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """What a history is made with.
+
+    Attributes
+    ----------
+    max_missing : float
+        Threshold of the cleaning.
+    every : Period
+        Reconstructed boards stand for periods in which none was observed.
+    window_months : int
+        Length of the window of the common panel, back from the newest board.
+    known : datetime or None
+        Only what had been seen before this moment; None is all.
+    until : datetime or None
+        Only boards that are not later than this moment; None is all.
+    resamples, seed : int
+        Of the intervals.
+    """
+
+    max_missing: float = 0.5
+    every: Period = Period.MONTH
+    window_months: int = 24
+    known: datetime | None = None
+    until: datetime | None = None
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The series of all headline figures, and every change with its causes.
+
+    Attributes
+    ----------
+    domain : str
+    options : HistoryOptions
+    series : mapping of str to tuple of Point
+        By figure; the full panel first, then the common one.
+    changes : tuple of Change
+    """
+
+    domain: str
+    options: HistoryOptions
+    series: Mapping[str, tuple[Point, ...]]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Restated:
+    """A figure that changed on what two boards share (`drift`): scores were restated.
+
+    Attributes
+    ----------
+    figure : str
+    earlier, later : datetime
+    delta : float
+    interval : (float, float)
+        95 %.
+    models : int
+        That both boards have.
+    """
+
+    figure: str
+    earlier: datetime
+    later: datetime
+    delta: float
+    interval: tuple[float, float]
+    models: int
+
+
+@dataclass(frozen=True, eq=False)
+class Chronicle:
+    """What there is to tell of a board's past.
+
+    Attributes
+    ----------
+    history : History
+        Up to the board.
+    restated : tuple of Restated
+        Figures that changed on what boards share.
+    events : tuple of KnownEvent
+        Known structural breaks of the leaderboard.
+    changes : Changes or None
+        The last ones: from the last board that says something else than this one. None if all say the same.
+    """
+
+    history: History
+    restated: tuple[Restated, ...]
+    events: tuple[KnownEvent, ...]
+    changes: Changes | None
 
 
 def canonical(board: Board) -> Board:
@@ -145,6 +245,10 @@ def attribution_record(found: Attribution) -> dict[str, Any]:
         "parts": {name: None if parts is None else dict(parts) for name, parts in found.parts.items()},
         "actors": {cause: list(who) for cause, who in main_actors(found).items()},
         "words": {name: attribution_in_words(found, name) for name in found.later},
+        "causes": {
+            name: UNSPLIT if parts is None else causes_in_words(found, name)
+            for name, parts in found.parts.items()
+        },
     }
 
 
@@ -175,10 +279,11 @@ def changes_between(
         if abs(own) <= _NOTHING and abs(after - before) <= _NOTHING and not any((parts or {}).values()):
             continue
         split = None if parts is None else {**{cause: parts[cause] for cause in PLAYERS}, ANALYSIS: own}
-        words = record["words"][name]
+        words, causes = record["words"][name], record["causes"][name]
         if abs(own) > _NOTHING:
-            words += f"; it was {before:.4g} by the analysis of the time, {own:+.4g} is due to today's"
-        found.append(Change(name, *moments, before, after, split, actors, words))
+            ours = f"it was {before:.4g} by the analysis of the time, {own:+.4g} is due to today's"
+            words, causes = f"{words}; {ours}", f"{causes}; {ours}" if causes else ours
+        found.append(Change(name, *moments, before, after, split, actors, words, causes))
     return found
 
 

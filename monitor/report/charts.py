@@ -8,6 +8,7 @@ follows light, dark and print as the text does. The page's script sets its size,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -25,6 +26,7 @@ from .chart_base import (
     chart_spec,
     of_table,
 )
+from .history_multiples import small_chart
 from .records import ChartData, Figure, ReportView
 from .scheme_charts import interval_chart, rank_chart, scheme_heatmap
 
@@ -49,6 +51,12 @@ def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
         builders += [
             (view.schemes.intervals.chart, interval_chart),
             (view.schemes.agreement.heatmap, scheme_heatmap),
+        ]
+    if view.history is not None:
+        builders += [
+            (chart, partial(small_chart, name=chart.id.removeprefix("history-")))
+            for group in view.history.groups
+            for chart in group.charts
         ]
     return {figure.id: build(view.charts) for figure, build in builders if not figure.missing}
 

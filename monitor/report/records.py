@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from .wording import UNKNOWN
+
+if TYPE_CHECKING:
+    # It is made of the records of this module.
+    from .history_records import HistorySection
 
 CellValue = str | float | int | None
 ColumnKind = Literal["text", "number", "name", "code"]
@@ -352,6 +356,7 @@ class ReportView:
     ranks: RankSection
     certainty: CertaintySection | None
     schemes: SchemeSections | None
+    history: HistorySection | None
     cleaning: CleaningSection
     reproduction: Reproduction
     charts: ChartData

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.official import CellState
 
+from ..history.series import Chronicle
 from .audit import cleaning_section, reproduction
 from .certainty import Certainty, certainty_section
 from .chart_data import chart_data
 from .claims import claims
 from .comparison import comparison, comparison_size
+from .history_section import history_section, history_tables
 from .rank_section import rank_section
 from .records import Header, ReportView, SetAsideCell, Share
 from .scheme_sections import scheme_sections
@@ -21,11 +24,12 @@ from .sections import agreement_section, parts_section, spread_section, weight_s
 from .wording import count, day, percent, plural, visible
 
 
-def build_view(
+def build_view(  # noqa: PLR0913 -- by keyword alone, one for each thing that a page shows
     analysis: Analysis,
     *,
     study: SchemeStudy | None = None,
     certainty: Certainty | None = None,
+    past: Chronicle | None = None,
     set_aside: Sequence[SetAsideCell] = (),
     generated_at: datetime,
     version: str,
@@ -41,6 +45,8 @@ def build_view(
         All schemes on the cleaned board; without it the page ranks under the schemes of the analysis alone.
     certainty : Certainty, optional
         How sure the figures of agreement are; without it the page does not say.
+    past : Chronicle, optional
+        The boards before this one; without it the page has no section on them.
     set_aside : sequence of SetAsideCell
         Cells of the payload that could not be read (``Pull.set_aside``).
     generated_at : datetime
@@ -57,6 +63,9 @@ def build_view(
     ReportView
         Equal arguments give equal records.
     """
+    charts = chart_data(analysis, study)
+    if past is not None:
+        charts = replace(charts, tables={**charts.tables, **history_tables(past)})
     return ReportView(
         header=_header(analysis),
         claims=claims(analysis, certainty),
@@ -69,9 +78,10 @@ def build_view(
         ranks=rank_section(analysis, study),
         certainty=None if certainty is None else certainty_section(certainty),
         schemes=None if study is None else scheme_sections(analysis, study),
+        history=None if past is None else history_section(past),
         cleaning=cleaning_section(analysis, set_aside),
         reproduction=reproduction(analysis, study, certainty, generated_at, version, command, software or {}),
-        charts=chart_data(analysis, study),
+        charts=charts,
     )
 
 

@@ -73,17 +73,16 @@ def test_the_whole_pipeline_ran_on_each_date(demo):
     reports = sorted((demo.state / "reports/vision").iterdir())
     assert [path.name[:10] for path in reports] == DATES
     assert demo.output.read_bytes() == reports[-1].read_bytes()
-    steps = (
-        "fetching",
-        "storing",
-        "analysing",
-        "comparing the schemes of aggregation",
-        "writing the report",
-    )
-    assert [stage.split(":")[0] for stage in demo.stages[1:]] == [
-        f"snapshot {number} of 4" for number in range(1, 5) for _ in steps
+    looked_back = ("analysing the history", "attributing the changes", "comparing boards")
+    made = ("analysing", "comparing the schemes of aggregation", "writing the report")
+    steps = [
+        (f"snapshot {number} of 4", step)
+        for number in range(1, 5)
+        for step in ("fetching", "storing", *(looked_back if number > 1 else ()), *made)
     ]
-    assert [stage.split(": ")[1].split(" /")[0] for stage in demo.stages[1:6]] == list(steps)
+    assert [(stage.split(": ")[0], stage.split(": ")[1].split(" /")[0]) for stage in demo.stages[1:]] == steps
+    assert 'id="history"' not in reports[0].read_text()
+    assert "4 boards from 1 July 2021 to 1 January 2024" in reports[-1].read_text()
 
 
 def test_the_output_says_where_everything_is(demo):

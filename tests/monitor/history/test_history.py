@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from brainalign_monitor.store import open_store
 from brainalign_plugin.cleaning import clean
 from tests.boards import board_of, board_of_matrix
 from tests.commands import brainalign
+from tests.conftest import ROOT
 from tests.monitor.history.conftest import observe
 
 CAUSES = {"new_benchmarks", "new_models", "restated", "cleaning", "analysis"}
@@ -185,6 +187,18 @@ def test_text_for_people(shared_past):
     one = brainalign("history", "--figure", "models", home=shared_past).succeeded().out
     assert one.count(" full ") == 9
     assert "models went from" in one
+
+
+def test_the_snippet_of_the_page_prints_the_changes(shared_past, tmp_path, monkeypatch, capsys):
+    (snippet,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "docs/history.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    (tmp_path / "brainalign").symlink_to(shared_past)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    exec(snippet, {})
+    said = capsys.readouterr().out.splitlines()
+    record = brainalign("history", "--json", home=shared_past).json
+    assert said == [f"{c['to'][:10]} {c['words']}" for c in record["changes"]]
 
 
 def test_an_unknown_figure_is_refused(shared_past):

@@ -1,0 +1,110 @@
+"""Small charts of figures over time, all with one axis of time: both panels, their intervals, and the breaks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import altair as alt
+
+from ..history.figures import COUNTS
+from .chart_base import ACCENT, INK, LINE, NARROW, SOFT, ChartSpec, chart_spec, of_table
+from .records import ChartData
+
+HEIGHT = 132
+_DAY = 24 * 3600 * 1000
+_NULL_OF = {"r2_behavior": "null_r2_behavior"}
+_PANELS = (("full", INK), ("common", ACCENT))
+
+
+def small_chart(data: ChartData, name: str) -> ChartSpec:
+    """A figure over time: bands are intervals, hollow points reconstructed boards, letters breaks."""
+    table = f"history_{name}"
+    x, scale, axis = _time(data), alt.Scale(zero=False, nice=True), _value_axis(name)
+    y = alt.Y("value:Q", scale=scale, axis=axis)
+    points = of_table(table)
+    tooltip = [
+        alt.Tooltip("when:N", title="board of"),
+        alt.Tooltip("value:Q", title="value", format=",d" if name in COUNTS else ".3f"),
+        alt.Tooltip("low:Q", title="from", format=".3f"),
+        alt.Tooltip("high:Q", title="to", format=".3f"),
+        alt.Tooltip("panel:N", title="panel"),
+        alt.Tooltip("origin:N", title="board"),
+        alt.Tooltip("size:N", title="models × benchmarks"),
+        alt.Tooltip("cause:N", title="since the board before"),
+    ]
+    layers: list[alt.Chart] = _breaks(x) if data.tables["history_breaks"]["at"] else []
+    rows = set(zip(data.tables[table]["panel"], data.tables[table]["origin"], strict=True))
+    for panel, color in _PANELS:
+        # Vega warns of a mark without data: a figure may exist on one panel alone.
+        origins = {origin for some, origin in rows if some == panel}
+        if not origins:
+            continue
+        of_panel = points.transform_filter(f"datum.panel === '{panel}'")
+        if name not in COUNTS:
+            band = of_panel.mark_area(color=color, opacity=0.13)
+            layers.append(band.encode(x=x, y=alt.Y("low:Q", scale=scale, axis=axis), y2="high:Q"))
+        dash: Any = [5, 3] if panel == "common" else [1, 0]
+        layers.append(of_panel.mark_line(color=color, strokeWidth=1.6, strokeDash=dash).encode(x=x, y=y))
+        for origin, fill, size in (("reconstructed", "var(--paper)", 14), ("observed", color, 34)):
+            if origin not in origins:
+                continue
+            layers.append(
+                of_panel.transform_filter(f"datum.origin === '{origin}'")
+                .mark_point(filled=True, fill=fill, stroke=color, strokeWidth=1.2, size=size, opacity=1)
+                .encode(x=x, y=y)
+            )
+    tables = [table, "history_breaks"]
+    if name in _NULL_OF and data.tables[f"history_{_NULL_OF[name]}"]["at"]:
+        tables.append(f"history_{_NULL_OF[name]}")
+        layers.append(
+            of_table(tables[-1])
+            .transform_filter("datum.panel === 'full'")
+            .mark_line(color=SOFT, strokeWidth=1.2, strokeDash=[2, 3])
+            .encode(x=x, y=y)
+        )
+    layers.append(points.mark_circle(size=140, opacity=0).encode(x=x, y=y, tooltip=tooltip))
+    chart = alt.layer(*layers).properties(height=HEIGHT).add_params(NARROW)
+    return chart_spec(chart, "rows", 560, tuple(tables))
+
+
+def _time(data: ChartData) -> alt.X:
+    """An axis of moments in milliseconds, which every browser has to show in UTC."""
+    at = [int(str(moment)) for moment in data.tables["history_models"]["at"]]
+    first, last = min(at), max(at)
+    # Room for half a point at either end, and a domain at all if there is one moment.
+    room = max((last - first) * 0.015, _DAY)
+    years = last - first > 2 * 366 * _DAY
+    axis = alt.Axis(
+        title=None, grid=False, values=_ticks(first, last, years), labelOverlap="greedy",
+        labelExpr=f"utcFormat(datum.value, '{'%Y' if years else '%b %Y'}')",
+    )  # fmt: skip
+    return alt.X(
+        "at:Q", scale=alt.Scale(domain=[first - room, last + room], nice=False, zero=False), axis=axis
+    )
+
+
+def _ticks(first: int, last: int, years: bool) -> list[float]:
+    """Beginnings of the years, or of the months, between two moments."""
+    start, end = (datetime.fromtimestamp(at / 1000, UTC) for at in (first, last))
+    found = [
+        datetime(year, month, 1, tzinfo=UTC)
+        for year in range(start.year, end.year + 1)
+        for month in ((1,) if years else range(1, 13))
+    ]
+    return [moment.timestamp() * 1000 for moment in found if start <= moment <= end]
+
+
+def _value_axis(name: str) -> alt.Axis:
+    return alt.Axis(
+        title=None, tickCount=4, format="d" if name in COUNTS else "~g", domain=False, ticks=False
+    )
+
+
+def _breaks(x: alt.X) -> list[alt.Chart]:
+    table = of_table("history_breaks")
+    text: dict[str, Any] = {"align": "center", "baseline": "bottom", "dy": -2, "fontSize": 9.5, "color": SOFT}
+    return [
+        table.mark_rule(color=LINE, strokeWidth=1, strokeDash=[2, 2]).encode(x=x),
+        table.mark_text(**text).encode(x=x, y=alt.value(0), text="letter:N"),
+    ]

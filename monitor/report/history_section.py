@@ -1,0 +1,378 @@
+"""The section on a board's past: what changed since the board before, the figures over time, and why they moved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from ..history.changelog import changes_in_words
+from ..history.figures import COUNTS
+from ..history.series import COMMON, FULL, Change, Chronicle, Point
+from .history_records import Break, ChartGroup, HistorySection, SincePrevious, Step
+from .records import CellValue, Column, Figure, Table
+from .wording import UNKNOWN, count, day, listed, number, plural, visible
+
+Columns = Mapping[str, tuple[CellValue, ...]]
+
+# What a figure is called on the page, in groups.
+LABELS: Mapping[str, Mapping[str, str]] = {
+    "The sample": {"models": "complete cases", "benchmarks": "benchmarks kept"},
+    "Agreement": {
+        "mean_rho": "mean ρ, all pairs",
+        "negative_share": "share of pairs with ρ < 0",
+        "paper_balanced_rho": "mean ρ, papers balanced",
+        "neural_rho": "mean ρ within neural",
+        "behavior_rho": "mean ρ within behavioural",
+        "cross_rho": "mean ρ neural – behavioural",
+    },
+    "What decides the average": {
+        "r2_behavior": "R² of behaviour",
+        "r2_neural": "R² of the neural part",
+        "sd_behavior": "sd of the behavioural part",
+        "sd_neural": "sd of the neural part",
+    },
+}
+NAMES: Mapping[str, str] = {
+    **{name: label for group in LABELS.values() for name, label in group.items()},
+    "null_r2_behavior": "R² of behaviour by spread alone",
+}
+RANKS_SHOWN = 10
+BREAKS_SHOWN = 12
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_NOTHING = 1e-12
+# A minus sign before a number, not the hyphen inside a name.
+_SIGN = re.compile(r"(?:(?<=^)|(?<=, ))-(?=[0-9])")
+Moments = tuple[datetime, datetime]
+
+
+def history_section(past: Chronicle) -> HistorySection:
+    """Build the section from the history of the boards up to this one."""
+    points = past.history.series["models"]
+    full, common = ([p for p in points if p.panel == panel] for panel in (FULL, COMMON))
+    letters = _letters(past)
+    return HistorySection(
+        headline=_headline(past),
+        text=_text(full),
+        panels=_panels(past, common),
+        since=_since(past, full),
+        groups=tuple(
+            ChartGroup(group, tuple(_figure(past, name, label) for name, label in labels.items()))
+            for group, labels in LABELS.items()
+        ),
+        breaks=tuple(Break(letter, when, text) for letter, when, _, text in letters),
+        breaks_text=_breaks_text(past, len(letters)),
+        steps=_steps(past, {moment: letter for letter, _, moment, _ in letters}),
+        full=_boards_table(past, FULL, "history-full", "Every board: the cleaned board of its time"),
+        common=_boards_table(
+            past, COMMON, "history-common", "Every board of the window: the fixed common panel"
+        ),
+    )
+
+
+def history_tables(past: Chronicle) -> dict[str, Columns]:
+    """Tables of the charts: one a figure, and one of the breaks."""
+    tables: dict[str, Columns] = {}
+    why = {(change.figure, change.later): change for change in past.history.changes}
+    for name in NAMES:
+        points = [p for p in past.history.series[name] if p.value is not None]
+        tables[f"history_{name}"] = {
+            "at": tuple(_millis(p.as_of) for p in points),
+            "when": tuple(_short_day(p.as_of) for p in points),
+            "value": tuple(_rounded(p.value) for p in points),
+            "low": tuple(None if p.interval is None else _rounded(p.interval[0]) for p in points),
+            "high": tuple(None if p.interval is None else _rounded(p.interval[1]) for p in points),
+            "panel": tuple(p.panel for p in points),
+            "origin": tuple(p.origin for p in points),
+            "size": tuple(f"{p.models} × {p.benchmarks}" for p in points),
+            "cause": tuple(_main_cause(why.get((name, p.as_of))) if p.panel == FULL else "" for p in points),
+        }
+    letters = _letters(past)
+    tables["history_breaks"] = {
+        "at": tuple(_millis(moment) for _, _, moment, _ in letters),
+        "letter": tuple(letter for letter, *_ in letters),
+    }
+    return tables
+
+
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4) + 0.0
+
+
+def _short_day(moment: datetime) -> str:
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%d}" if (utc.hour, utc.minute) == (0, 0) else f"{utc:%Y-%m-%d %H:%M}"
+
+
+def _text(full: Sequence[Point]) -> str:
+    made = sum(point.origin == "reconstructed" for point in full)
+    which = (
+        "all of them observed"
+        if not made
+        else f"{count(made)} of them reconstructed from a later one by the times of its scores: such a board lacks the "
+        "models and benchmarks that are gone, and has what was overwritten since"
+    )
+    return f"{plural(len(full), 'board')} from {day(full[0].as_of)} to {day(full[-1].as_of)}, {which}."
+
+
+def _headline(past: Chronicle) -> str:
+    """What the reader of the first screen should know of the last step; empty if no figure moved."""
+    if past.changes is None:
+        return ""
+    earlier, later = past.changes.earlier.as_of_time, past.changes.later.as_of_time
+    moved = _by_step(past).get((earlier, later), [])
+    if not moved:
+        return f"Since the board of {day(earlier)} no figure moved."
+    models = next((change for change in moved if change.figure == "models"), None)
+    why = f" ({_typeset(models.causes)})" if models is not None else ""
+    return f"Since the board of {day(earlier)}: {_summary(moved, why)}."
+
+
+def _panels(past: Chronicle, common: Sequence[Point]) -> str:
+    months = past.history.options.window_months
+    if not common or not common[-1].models:
+        return f"No model has a score on all common benchmarks throughout the last {months} months."
+    return (
+        f"Each figure is shown on the cleaned board of its time, and on the {plural(common[-1].models, 'model')} × "
+        f"{plural(common[-1].benchmarks, 'benchmark')} that were there on every board of the last {months} months. "
+        "Where only the first moves, the sample changed and not the scores. Intervals: 95 % of "
+        f"{count(past.history.options.resamples)} resamples of the models."
+    )
+
+
+def _figure(past: Chronicle, name: str, label: str) -> Figure:
+    known = [p for p in past.history.series[name] if p.panel == FULL and p.value is not None]
+    if not known:
+        return Figure(f"history-{name}", label, "", "It exists on no board.")
+    first, last = known[0], known[-1]
+    return Figure(
+        f"history-{name}",
+        label,
+        f"{label} over time: {_value(name, first.value)} on {day(first.as_of)}, {_value(name, last.value)} on "
+        f"{day(last.as_of)}. Every value is in the table below.",
+    )
+
+
+def _value(name: str, value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return count(round(value)) if name in COUNTS else number(value, 3)
+
+
+def _signed(name: str, value: float) -> str:
+    text = count(round(value)) if name in COUNTS else number(value, 3)
+    return f"+{text}" if value > 0 else text.replace("-", "−")
+
+
+# --- breaks ---------------------------------------------------------------------------------------------------------
+
+_Letter = tuple[str, str, datetime, str]
+
+
+def _letters(past: Chronicle) -> list[_Letter]:
+    """Letter, day, moment and sentence of the breaks: the sample's benchmarks changed, or scores were restated."""
+    found: dict[datetime, list[str]] = {}
+    weight: dict[datetime, float] = {}
+    points = [p for p in past.history.series["models"] if p.panel == FULL]
+    first, last = points[0].as_of, points[-1].as_of
+    for moments, changes in _by_step(past).items():
+        by = {change.figure: change for change in changes}
+        if _sample_changed(by.get("benchmarks")):
+            found.setdefault(moments[1], []).append(_sample_text(by))
+            models = by.get("models")
+            weight[moments[1]] = abs(models.delta) if models else 0.0
+    for later, steps in groupby(past.restated, key=lambda r: r.later):
+        moved = listed(tuple(NAMES[r.figure] for r in steps))
+        found.setdefault(later, []).append(
+            f"scores were restated: {moved} changed on the models and benchmarks that the boards share"
+        )
+        weight[later] = float("inf")
+    for event in past.events:
+        start = datetime(event.first.year, event.first.month, event.first.day, tzinfo=UTC)
+        if first <= start <= last:
+            found.setdefault(start, []).append(f"known: {visible(event.text)}")
+            weight[start] = float("inf")
+    chosen = sorted(sorted(found, key=lambda moment: -weight[moment])[:BREAKS_SHOWN])
+    return [
+        (letter, day(moment), moment, "; ".join(found[moment]))
+        for letter, moment in zip(_LETTERS, chosen, strict=False)
+    ]
+
+
+def _by_step(past: Chronicle) -> dict[Moments, list[Change]]:
+    steps: dict[Moments, list[Change]] = {}
+    for change in past.history.changes:
+        steps.setdefault((change.earlier, change.later), []).append(change)
+    return steps
+
+
+def _sample_changed(benchmarks: Change | None) -> bool:
+    if benchmarks is None or benchmarks.attribution is None:
+        return False
+    return any(abs(part) > _NOTHING for part in benchmarks.attribution.values())
+
+
+def _sample_text(by: Mapping[str, Change]) -> str:
+    parts = [f"benchmarks kept {_from_to(by['benchmarks'])} ({_typeset(by['benchmarks'].causes)})"]
+    if "models" in by:
+        parts.append(f"complete cases {_from_to(by['models'])} ({_typeset(by['models'].causes)})")
+    return "; ".join(parts)
+
+
+def _from_to(change: Change) -> str:
+    before, after = (_value(change.figure, v) for v in (change.before, change.after))
+    return f"stayed at {after}" if before == after else f"{before} → {after}"
+
+
+def _breaks_text(past: Chronicle, shown: int) -> str:
+    if not shown:
+        return (
+            "No benchmark entered or left the sample, no figure changed by restated scores, and no known event lies in "
+            "this time."
+        )
+    steps = [{change.figure: change for change in changes} for changes in _by_step(past).values()]
+    many = sum(_sample_changed(by.get("benchmarks")) for by in steps)
+    return (
+        "Letters in the charts: the cleaning kept other benchmarks than before, scores were restated, or something is "
+        f"known to have happened to the leaderboard. The sample of benchmarks changed at {count(many)} of "
+        f"{plural(len(steps), 'step')}; at most {BREAKS_SHOWN} breaks are named here, those that moved the most models."
+    )
+
+
+# --- steps ----------------------------------------------------------------------------------------------------------
+
+
+def _steps(past: Chronicle, letters: Mapping[datetime, str]) -> tuple[Step, ...]:
+    """Every step in which a figure moved, the newest first."""
+    found = []
+    for number_, ((earlier, later), changes) in enumerate(_by_step(past).items()):
+        found.append(
+            Step(
+                when=f"{day(earlier)} to {day(later)}",
+                letter=letters.get(later, ""),
+                summary=_summary(changes),
+                table=_change_table(f"history-step-{number_}", "Figures that moved", changes),
+            )
+        )
+    return tuple(reversed(found))
+
+
+def _summary(changes: Sequence[Change], why: str = "") -> str:
+    """The main figures' moves; ``why`` is said behind the first."""
+    by = {change.figure: change for change in changes}
+    told = [
+        f"{NAMES[name]} {_from_to(by[name])}" for name in ("models", "mean_rho", "r2_behavior") if name in by
+    ]
+    first, *others = told or [plural(len(changes), "figure") + " moved"]
+    return ", ".join([first + why, *others])
+
+
+def _change_table(table_id: str, caption: str, changes: Sequence[Change]) -> Table:
+    columns = (
+        Column("figure", "text"),
+        Column("before"),
+        Column("after"),
+        Column("change"),
+        Column("due to", "text"),
+    )
+    rows = tuple(
+        (
+            NAMES[c.figure],
+            _value(c.figure, c.before),
+            _value(c.figure, c.after),
+            _signed(c.figure, c.delta),
+            _typeset(c.causes),
+        )
+        for c in changes
+    )
+    return Table(table_id, caption, columns, rows)
+
+
+def _typeset(causes: str) -> str:
+    return _SIGN.sub("−", visible(causes, 600))
+
+
+def _main_cause(change: Change | None) -> str:
+    if change is None or not change.attribution:
+        return ""
+    cause = max(change.attribution, key=lambda name: abs((change.attribution or {})[name]))
+    who = change.actors.get(cause, ())
+    what = cause.replace("_", " ")
+    return visible(
+        f"{_signed(change.figure, change.delta)}, mostly {what}" + (f": {who[0]}" if who else ""), 90
+    )
+
+
+# --- since the board before -----------------------------------------------------------------------------------------
+
+
+def _since(past: Chronicle, full: Sequence[Point]) -> SincePrevious | None:
+    changes = past.changes
+    if changes is None:
+        return None
+    moves = changes.rank_moves[:RANKS_SHOWN]
+    earlier, later = changes.earlier.as_of_time, changes.later.as_of_time
+    last = _by_step(past).get((earlier, later), [])
+    origin = {point.as_of: point.origin for point in full}
+    text = (
+        f"Between the board of {day(earlier)} ({origin[earlier]}) and that of {day(later)} ({origin[later]})."
+    )
+    if later != full[-1].as_of:
+        text += " The boards since then say the same."
+    return SincePrevious(
+        text=text,
+        lines=tuple(visible(line, 600) for line in changes_in_words(changes)),
+        figures=_change_table("history-last-step", "Figures that moved since then, and why", last),
+        ranks=Table(
+            "history-ranks",
+            f"Official ranks that moved furthest, of {plural(len(changes.rank_moves), 'model')} that moved",
+            (Column("model", "name"), Column("before"), Column("now"), Column("places")),
+            tuple(
+                (
+                    f"{visible(m.name, 120)} · id {m.model}",
+                    count(m.before),
+                    count(m.after),
+                    f"+{m.before - m.after}" if m.after < m.before else f"−{m.after - m.before}",
+                )
+                for m in moves
+            ),
+        ),
+    )
+
+
+# --- every value ----------------------------------------------------------------------------------------------------
+
+
+def _boards_table(past: Chronicle, panel: str, table_id: str, caption: str) -> Table:
+    names = [name for name in NAMES if name not in COUNTS]
+    series = {
+        name: {p.as_of: p for p in past.history.series[name] if p.panel == panel}
+        for name in ("models", *names)
+    }
+    rows = tuple(
+        (
+            _short_day(moment),
+            point.origin,
+            f"{point.models} × {point.benchmarks}",
+            *(_with_interval(series[name][moment]) for name in names),
+        )
+        for moment, point in reversed(series["models"].items())
+    )
+    columns = (
+        Column("board of", "text"),
+        Column("origin", "text"),
+        Column("models × benchmarks"),
+        *(Column(NAMES[name]) for name in names),
+    )
+    return Table(table_id, caption, columns, rows)
+
+
+def _with_interval(point: Point) -> str:
+    if point.interval is None:
+        return number(point.value)
+    return f"{number(point.value)} [{number(point.interval[0])}, {number(point.interval[1])}]"
