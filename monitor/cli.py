@@ -39,7 +39,7 @@ from .cli_options import (
 from .cli_place import place
 from .cli_reference import reference_app
 from .cli_schemes import audit, rank
-from .cli_serve import run
+from .cli_serve import run, serve
 from .cli_snapshots import snapshots_app
 from .cli_store import store_app
 
@@ -93,6 +93,7 @@ def _global(
 
 
 app.command()(run)
+app.command()(serve)
 
 
 @app.command()

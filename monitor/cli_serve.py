@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .cli_options import AsJson, Domain, Home, MaxMissing, now, print_json, settings_from, stage
+from .cli_options import LOG_LINES, AsJson, Domain, Home, MaxMissing, now, print_json, settings_from, stage
 
 if TYPE_CHECKING:
     from .running import Done
@@ -74,3 +74,16 @@ def _messages_line(done: Done) -> str:
     }
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return f"messages: {said}" if said else ""
+
+
+def serve(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
+    """Stay and do everything by the schedule of the settings, until SIGTERM."""
+    from . import pipeline
+    from .running import monitor_of
+    from .serving import serve as serve_until_stopped
+
+    # Nobody reads what a service prints but its log, so that this is never without.
+    LOG_LINES.set("json" if LOG_LINES.get() == "json" else "text")
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    with pipeline.open_home(settings) as store:
+        serve_until_stopped(monitor_of(settings, store, now))

@@ -20,16 +20,19 @@ from .alert_rules import load_rules
 from .alerting import AlertNews, evaluate_alerts, news_json
 from .config_reading import CONFIG_NAME
 from .delivering import Drained, Outgoing, drain
+from .digests import digest_messages
 from .errors import StoreError
 from .history.cache import Cache
 from .history.changelog import changes_in_words
 from .history.changes import compare
 from .progress import Stage, silent
+from .publishing import publish
 from .retrospect import HistoryOptions
 from .store import Finding, RunRecord, RunState
 
 if TYPE_CHECKING:
     from .config import Settings
+    from .delivery import DigestPeriod
     from .history.alerts import Rule
     from .messages import Message
     from .store import SnapshotInfo, Store, Stored
@@ -144,7 +147,7 @@ def at_work(monitor: Monitor) -> Iterator[None]:
 
 def alarm_name(settings: Settings, job: str) -> str:
     """What messages call the work of a job."""
-    return f"pulling {settings.domain}" if job == PULL else f"the {job} digest"
+    return f"watching {settings.domain}" if job == PULL else f"the {job} digest"
 
 
 def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecord], T]) -> T | None:
@@ -222,9 +225,13 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
         with monitor.stage("committing"):
             pass
 
-    result = pipeline.run(monitor.settings, monitor.store, source, monitor.clock, monitor.stage, also=also)
+    settings, store, stage = monitor.settings, monitor.store, monitor.stage
+    result = pipeline.run(settings, store, source, monitor.clock, stage, also=also)
     for one in news:
         log.info("alert fired" if one.fired else "alert ended", rule=one.rule, words=one.words)
+    if settings.site_folder is not None:
+        # Every time: the last run may have been stopped before it, and an unchanged page is not rewritten.
+        publish(settings, store, settings.site_folder, stage)
     return Done(result, news, len(queued))
 
 
@@ -274,6 +281,24 @@ def _changes(inside: Store, info: SnapshotInfo, stored: Stored, at: datetime) ->
         return []
     data = {"before": before[-1].id, "lines": list(lines)}
     return [Finding(info.id, "board changed", info.domain, at, "; ".join(lines), data)]
+
+
+def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
+    """Compose the digest of a slot and queue it.
+
+    Returns
+    -------
+    int
+        Messages that were queued; none if nobody wants it, or it was queued before.
+    """
+    settings, store = monitor.settings, monitor.store
+    made = digest_messages(settings, store, period, run.slot, monitor.clock(), monitor.stage)
+    with store.transaction() as inside:
+        inside.hold_slot(run)
+        queued = inside.enqueue(made)
+        with monitor.stage("committing"):
+            pass
+    return len(queued)
 
 
 def run_once(monitor: Monitor, source: str | None = None) -> Done:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # What was missed longer ago is not made up for: a monthly report is, if the monitor was away for a month.
 LOOK_BACK = timedelta(days=62)
+_MOST_SLOTS = 1000
 # Intervals are counted from here, so that every process, whenever it starts, has the same slots.
 _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _INTERVAL = re.compile(r"every ([1-9][0-9]{0,5}) ?(s|m|h|d|seconds?|minutes?|hours?|days?)")
@@ -36,11 +37,14 @@ class Schedule:
         Without jitter: it gives the slots, not the moments at which they are done.
     once_in_a_repeated_hour : bool
         Whether a slot in the hour that a clock goes through twice is left out the second time.
+    interval : timedelta or None
+        From slot to slot, if that is always the same.
     """
 
     text: str
     trigger: BaseTrigger
     once_in_a_repeated_hour: bool
+    interval: timedelta | None = None
 
     def next_slot(self, after: datetime) -> datetime | None:
         """The first slot after a moment, in UTC; None if there is none."""
@@ -87,7 +91,8 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
 
     if found := _INTERVAL.fullmatch(text):
         length = {_UNITS[found[2][0]]: int(found[1])}
-        return Schedule(text, IntervalTrigger(start_date=_ORIGIN, timezone=UTC, **length), False)
+        trigger = IntervalTrigger(start_date=_ORIGIN, timezone=UTC, **length)
+        return Schedule(text, trigger, False, timedelta(**length))
     fields = text.split()
     if len(fields) != 5:
         raise ValueError(
@@ -98,7 +103,7 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
         # To cron that is either of them, to this library both: it would be due at other times than expected.
         raise ValueError("both a day of the month and a weekday; leave one of them a star")
     try:
-        trigger = CronTrigger(
+        cron = CronTrigger(
             minute=minute,
             hour=hour,
             day=day,
@@ -108,7 +113,7 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
         )
     except ValueError as cause:
         raise ValueError(f"not a line of cron: {cause}") from cause
-    schedule = Schedule(text, trigger, not hour.startswith("*"))
+    schedule = Schedule(text, cron, not hour.startswith("*"))
     start = datetime(2024, 1, 1, tzinfo=UTC)
     first = schedule.next_slot(start)
     if first is None or first > start + _NEVER:
@@ -221,7 +226,10 @@ def due_slots(
     grace : timedelta
     """
     begin = max(now - grace if last is None else last, now - LOOK_BACK)
-    fresh = deque(schedule.slots(begin, now), maxlen=1000)
+    if schedule.interval is not None:
+        # Every second for two months would be millions.
+        begin = max(begin, now - _MOST_SLOTS * schedule.interval)
+    fresh = deque(schedule.slots(begin, now), maxlen=_MOST_SLOTS)
     again = {slot for slot in lost if now - LOOK_BACK < slot <= now}
     candidates = sorted({*fresh, *again})
     late = now - grace

@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 # What no command of a test may take from whoever runs it: settings, and proxies on the way to the loopback.
 _KEPT = ("BRAINALIGN_REQUIRE", "BRAINALIGN_SHARED", "BRAINALIGN_TEST_POSTGRES")
 # Tables that change with every run.
-_LOGS = ("pull", "run", "alert_state", "sqlite_sequence")
+_LOGS = ("pull", "run", "alert_state", "alarm", "sqlite_sequence")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def stored_state(home: Path) -> dict[str, Any]:
 
 
 def stored_rows(home: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of each table but the logs of pulls and runs, and when the alert rules were followed last."""
+    """The rows of each table but the logs of pulls, runs and failures, and where the alert rules stand."""
     with sqlite3.connect(f"file:{home / 'brainalign.sqlite'}?mode=ro", uri=True) as database:
         names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = {name: sorted(database.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names}

@@ -126,6 +126,11 @@ class Runs:
             if connection.execute(sa.select(_t.c.id).where(*_held(run))).scalar() is None:
                 raise _taken_over(run)
 
+    def claimed_slots(self) -> tuple[RunRecord, ...]:
+        """Slots that are being done, or whose process died; the newest first."""
+        with self._database.reading() as connection:
+            return _runs(connection, _t.c.state == RunState.CLAIMED.value)
+
     def lose_claimed(self, at: datetime) -> tuple[RunRecord, ...]:
         """Mark every claimed slot as lost: to be called by who holds the store's lock, which all who claim hold.
 
@@ -135,10 +140,9 @@ class Runs:
             Those slots, as they were.
         """
         check_zone("at", at)
+        if not self.claimed_slots():
+            return ()
         claimed = _t.c.state == RunState.CLAIMED.value
-        with self._database.reading() as connection:
-            if connection.execute(sa.select(_t.c.id).where(claimed).limit(1)).scalar() is None:
-                return ()
         with self._database.writing() as connection:
             found = _runs(connection, claimed)
             lost = {

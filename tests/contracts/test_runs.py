@@ -75,7 +75,9 @@ def test_a_lost_slot_is_claimed_again_but_not_for_ever(store: Store) -> None:
     done = claim(store, SLOT + HOUR)
     store.end_slot(done, NOW)
     for attempt in (1, 2, 3):
+        (claimed,) = store.claimed_slots()
         (lost,) = store.lose_claimed(NOW + HOUR)
+        assert lost == claimed
         assert (lost.slot, lost.attempt) == (SLOT, attempt)
         (kept,) = store.slots("pull", SLOT, SLOT)
         assert (kept.state, kept.ended_at) == (RunState.LOST, NOW + HOUR)

@@ -161,6 +161,8 @@ def test_a_clock_that_jumps_a_year_does_not_make_up_for_a_year():
     found = due_slots(parse_schedule("every 1m"), now, NOON, (), CatchUp("latest", 1), HOUR)
     assert found.now == (now,)
     assert len(found.missed) < 1000
+    found = due_slots(parse_schedule("every 1s"), now, NOON, (), CatchUp("latest", 1), HOUR)
+    assert found.now == (now,)
     found = due_slots(parse_schedule("every 6h"), now, NOON, (), CatchUp("all", 3), HOUR)
     assert found.now == (now - 12 * HOUR, now - 6 * HOUR, now)
     assert due(NOON, "all(max 999)", now=NOON - DAY) == ([], []), "nor does one that is set back"

@@ -2,90 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
-from brainalign_monitor import pipeline, running
-from brainalign_monitor.config import Settings, load_settings
-from brainalign_monitor.delivering import Outgoing
-from brainalign_monitor.delivery import Letterhead, Subscriber
-from brainalign_monitor.errors import BusyError, DeliveryError, NotJsonError, StoreError
-from brainalign_monitor.files import write_atomically
-from brainalign_monitor.history.alerts import Condition, On, Rule
-from brainalign_monitor.messages import Channel, Kind, Message
+from brainalign_monitor import running
+from brainalign_monitor.config import load_settings
+from brainalign_monitor.delivery import Letterhead
+from brainalign_monitor.errors import BusyError, NotJsonError, StoreError
+from brainalign_monitor.messages import Kind
 from brainalign_monitor.pipeline import open_home
 from brainalign_monitor.running import Done, Monitor, Stopped, run_once
 from brainalign_monitor.store import MessageState, RunState, Store, open_store
 from tests.commands import brainalign
-from tests.monitor.sources.samples import body_of, document
-
-NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
-SHRANK = Rule(
-    "the board shrank", "models", Condition.BELOW, -1, resolve=0, on=On.CHANGE, versions=1, min_overlap=1
-)
-READER = Subscriber(Channel.MAIL, "reader@lab.example")
-OPERATOR = Subscriber(Channel.MAIL, "operator@lab.example", alerts=False, operator=True)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return load_settings(home=tmp_path / "home", attempts=1)
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    with open_home(settings) as opened:
-        yield opened
-
-
-@pytest.fixture
-def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report of one line: what is in it is tested elsewhere, and takes most of the time of a run."""
-
-    def write(_settings, _found, path, _clock, command, stage, **_):
-        with stage("analysing"):
-            pass
-        with stage("writing the report"):
-            return write_atomically(path, command.encode())
-
-    monkeypatch.setattr(pipeline, "write_snapshot_report", write)
-
-
-class Mailbox:
-    """Where messages arrive, unless it is closed."""
-
-    def __init__(self) -> None:
-        self.letters: list[Message] = []
-        self.closed = False
-
-    def __call__(self, message: Message) -> None:
-        if self.closed:
-            raise DeliveryError("the mailbox is closed", permanent=False)
-        self.letters.append(message)
-
-
-@pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox()
-
-
-@pytest.fixture
-def monitor(settings: Settings, store: Store, mailbox: Mailbox, quick_report: None) -> Monitor:
-    moments = (NOW + timedelta(seconds=i) for i in range(10_000))
-    outgoing = Outgoing((READER, OPERATOR), Letterhead("monitor@lab.example"), mailbox)
-    return Monitor(settings, store, (SHRANK,), outgoing, lambda: next(moments))
-
-
-def payload(folder: Path, day: int, models: int = 9) -> str:
-    board = document(models) | {"datetime_range": {"min": None, "max": f"2024-01-{day:02}T00:00:00+00:00"}}
-    path = folder / f"board-{day}.json"
-    path.write_bytes(body_of(board))
-    return str(path)
+from tests.monitor.running.conftest import NOW, payload
 
 
 def run(monitor: Monitor, source: str) -> Done:
@@ -183,8 +116,8 @@ def test_a_slot_that_was_lost_is_said_and_counts_as_a_failure(monitor, store, ma
     run(monitor, source)
     assert "run lost" in capsys.readouterr().out
     assert [letter.subject for letter in mailbox.letters] == [
-        "BrainAlign: pulling vision failed 3 times in a row",
-        "BrainAlign: pulling vision works again",
+        "BrainAlign: watching vision failed 3 times in a row",
+        "BrainAlign: watching vision works again",
     ]
 
 
@@ -196,8 +129,8 @@ def test_results_go_to_readers_and_failures_once_to_the_operator(monitor, store,
             run(monitor, str(bad))
     run(monitor, payload(tmp_path, 1))
     assert [(letter.recipient, letter.subject) for letter in mailbox.letters] == [
-        ("operator@lab.example", "BrainAlign: pulling vision failed 3 times in a row"),
-        ("operator@lab.example", "BrainAlign: pulling vision works again"),
+        ("operator@lab.example", "BrainAlign: watching vision failed 3 times in a row"),
+        ("operator@lab.example", "BrainAlign: watching vision works again"),
     ]
     assert {record.error for record in store.runs("pull") if record.state is RunState.FAILED} == {
         "NotJsonError"

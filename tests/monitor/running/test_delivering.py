@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +19,7 @@ from brainalign_monitor.delivering import (
 from brainalign_monitor.delivery import Letterhead, Subscriber
 from brainalign_monitor.errors import DeliveryError
 from brainalign_monitor.messages import Channel, Kind, Message, message_id
-from brainalign_monitor.store import MessageState, Store, open_store
+from brainalign_monitor.store import MessageState, Store
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -47,12 +45,6 @@ class Post:
             if what in self.failing:
                 raise self.failing[what]
         self.sent.append(message.recipient)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store.sqlite", tmp_path / "bodies") as opened:
-        yield opened
 
 
 @pytest.fixture

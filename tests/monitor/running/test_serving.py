@@ -1,0 +1,114 @@
+"""``brainalign serve`` as a process: it works by its schedule, stops when asked to, and at once when it must."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.commands import brainalign, environment
+from tests.conftest import ROOT
+from tests.monitor.running.conftest import payload
+
+
+@contextmanager
+def serving(home: Path, log: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    given = {"home": home, "schedule__jitter_seconds": 0, **settings}
+    command = [sys.executable, "-m", "tests.monitor.faults.driver", "serve"]
+    with (
+        log.open("wb") as stream,
+        subprocess.Popen(
+            command, env=environment(**given), cwd=ROOT, stdout=stream, stderr=stream
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def runs(home: Path) -> list[tuple[str, str]]:
+    if not (home / "brainalign.sqlite").exists():
+        return []
+    with sqlite3.connect(f"file:{home / 'brainalign.sqlite'}?mode=ro", uri=True) as database:
+        try:
+            found = database.execute("SELECT state, message FROM run ORDER BY slot").fetchall()
+        except sqlite3.OperationalError:
+            found = []
+    database.close()
+    return found
+
+
+def wait_for(home: Path, count: int, state: str = "finished", seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while sum(found == state for found, _ in runs(home)) < count:
+        assert time.monotonic() < deadline, runs(home)
+        time.sleep(0.1)
+
+
+def test_it_works_by_its_schedule_and_stops_with_code_0(tmp_path):
+    home, log = tmp_path / "home", tmp_path / "log"
+    with serving(home, log, source=payload(tmp_path, 1), schedule__pull="every 1s") as process:
+        wait_for(home, 3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert {state for state, _ in runs(home)} <= {"finished", "lost", "missed"}
+    assert "serving" in log.read_text()
+    assert "stopped" in log.read_text()
+    assert len(brainalign("snapshots", "list", "--json", home=home).succeeded().json) == 1
+
+
+def test_a_stop_ends_the_run_between_two_stages_and_the_next_start_takes_it_up(tmp_path):
+    home, log = tmp_path / "home", tmp_path / "log"
+    settings = {"source": payload(tmp_path, 1), "schedule__pull": "every 1d"}
+    with serving(home, log, **settings, schedule__timezone="UTC") as process:
+        wait_for(home, 1, "claimed")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert runs(home) in ([("lost", "stopped before it was done")], [("finished", "")])
+    with serving(home, log, **settings) as process:
+        wait_for(home, 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(tmp_path):
+    home, log = tmp_path / "home", tmp_path / "log"
+    settings = {"source": payload(tmp_path, 1), "schedule__pull": "every 1d"}
+    with serving(home, log, **settings, driver_pause="watching") as process:
+        wait_for(home, 1, "claimed")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None, "it is in the middle of a stage"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 128 + signal.SIGTERM
+    assert runs(home) == [("claimed", "")]
+    with serving(home, log, **settings) as process:
+        wait_for(home, 1)
+    assert "run lost" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "problem"),
+    [
+        (
+            {"schedule__pull": "hourly"},
+            3,
+            "the setting schedule.pull is 'hourly': neither five fields of cron",
+        ),
+        ({"schedule__catch_up": "all"}, 3, "not skip, latest or all"),
+        ({"store": "/proc/no/store.sqlite"}, 6, "cannot"),
+    ],
+)
+def test_what_is_wrong_at_the_start_ends_it(tmp_path, settings, code, problem):
+    ended = brainalign("serve", home=tmp_path, **settings)
+    assert ended.code == code
+    assert problem in ended.problem
