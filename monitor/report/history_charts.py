@@ -49,10 +49,11 @@ def history_page(
     series: Mapping[str, Sequence[Point]], events: Sequence[KnownEvent], charts: Sequence[HistoryChart]
 ) -> dict[str, Any]:
     """What the script of a page reads to draw the charts (`embedded_json`)."""
-    specs = {chart.id: history_chart(chart.id.replace("-", "_")) for chart in charts}
+    tables = history_tables(series, events, charts)
+    specs = {chart.id: history_chart(chart.id.replace("-", "_"), _EVENTS in tables) for chart in charts}
     return {
         "config": CONFIG,
-        "tables": history_tables(series, events, charts),
+        "tables": tables,
         "charts": [{"id": name, **dataclasses.asdict(spec)} for name, spec in specs.items()],
     }
 
@@ -60,15 +61,16 @@ def history_page(
 def history_tables(
     series: Mapping[str, Sequence[Point]], events: Sequence[KnownEvent], charts: Sequence[HistoryChart]
 ) -> dict[str, Columns]:
-    """The tables of the charts: one a figure, and the known events."""
+    """The tables of the charts: one a figure, and the known events in their span if there are any."""
     names = [chart.id.replace("-", "_") for chart in charts]
     tables = {name: _table(series[name]) for name in names}
     moments = [point.as_of.date() for name in names for point in series[name]]
     inside = [event for event in events if moments and min(moments) <= event.last <= max(moments)]
-    tables[_EVENTS] = {
-        "day": tuple(event.last.isoformat() for event in inside),
-        "text": tuple(event.text for event in inside),
-    }
+    if inside:
+        tables[_EVENTS] = {
+            "day": tuple(event.last.isoformat() for event in inside),
+            "text": tuple(event.text for event in inside),
+        }
     return tables
 
 
@@ -89,7 +91,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 5) + 0.0
 
 
-def history_chart(figure: str) -> ChartSpec:
+def history_chart(figure: str, events: bool = False) -> ChartSpec:
     """One figure over time: the whole board with its interval, and the common panel as a dashed line."""
     form = ",.0f" if figure in COUNTS else ".1%" if figure in _PER_CENT else ".3f"
     ticks = ",.0f" if figure in COUNTS else "~%" if figure in _PER_CENT else ".2~f"
@@ -103,12 +105,12 @@ def history_chart(figure: str) -> ChartSpec:
     full = of_table(figure).transform_filter(f"datum.panel === '{FULL}'")
     common = of_table(figure).transform_filter(f"datum.panel === '{COMMON}'")
     layers: list[alt.Chart] = [
-        of_table(_EVENTS)
-        .mark_rule(color=SOFT, strokeDash=[1, 3], size=2)
-        .encode(x="day:T", tooltip=[alt.Tooltip("text:N", title="known")]),
         common.mark_line(color=ACCENT, strokeDash=[5, 3], strokeWidth=1.5).encode(x=x, y=y),
         full.mark_line(color=INK, strokeWidth=1.6).encode(x=x, y=y),
     ]
+    if events:
+        rule = of_table(_EVENTS).mark_rule(color=SOFT, strokeDash=[1, 3], size=2)
+        layers.insert(0, rule.encode(x="day:T", tooltip=[alt.Tooltip("text:N", title="known")]))
     if figure not in COUNTS:
         band = full.mark_area(opacity=0.14, color=INK)
         layers.insert(0, band.encode(x=x, y=alt.Y("low:Q", axis=axis, scale=scale), y2="high:Q"))
@@ -133,7 +135,7 @@ def history_chart(figure: str) -> ChartSpec:
         )
     )
     chart = alt.layer(*layers).properties(height=230).add_params(NARROW)
-    return chart_spec(chart, "rows", 1040, (figure, _EVENTS))
+    return chart_spec(chart, "rows", 1040, (figure, _EVENTS) if events else (figure,))
 
 
 def _coloured(*conditions: dict[str, str]) -> dict[str, Any]:

@@ -198,6 +198,15 @@ def test_every_field_is_documented(home, linked):
     assert [row[0].strip("`") for row in documented_table("## `doctor --json`")] == paths
 
 
+@pytest.mark.parametrize("package", ["no_such_package_here", "brainscore_vision"])
+def test_every_field_of_the_link_is_documented(home, package, monkeypatch):
+    monkeypatch.setattr(linking, "PACKAGE", package)
+    found = brainalign("link", "--check", "--json", home=home)
+    assert (found.code, found.err) == (8, ""), "the environment of the tests is never linked"
+    assert [row[0].strip("`") for row in documented_table("## `link --json`")] == list(found.json)
+    assert found.json["linked"] is False
+
+
 def test_the_clock_reaches_the_checks(home):
     from brainalign_monitor.config import load_settings
 

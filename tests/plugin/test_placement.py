@@ -481,6 +481,8 @@ def test_the_record_says_everything():
         "date": "2024-01-09",
         "frozen_at": "2030-01-01T00:00:00+00:00",
         "domain": "vision",
+        "reconstructed": False,
+        "simulated": False,
     }
     assert record["missing"] == [LEAVES[2], LEAVES[4]]
     assert record["failed"] == [LEAVES[2]]

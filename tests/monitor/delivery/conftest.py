@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from brainalign_monitor import pipeline
+from brainalign_monitor.config import Settings, load_settings
 from brainalign_monitor.delivery import (
     Alert,
     Digest,
@@ -17,7 +20,9 @@ from brainalign_monitor.delivery import (
     Subscriber,
 )
 from brainalign_monitor.messages import Channel
+from brainalign_monitor.store import Finding
 from tests.monitor.delivery.mail_host import Certificates, make_certificates
+from tests.monitor.report.conftest import drawn_snapshot
 
 AT = datetime(2026, 11, 30, 6, 17, tzinfo=UTC)
 LETTERHEAD = Letterhead("BrainAlign <monitor@lab.example>", link="https://lab.example/brainalign/")
@@ -65,3 +70,34 @@ def digest(**changes: object) -> Digest:
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(Path(tmp_path_factory.mktemp("certificates")))
+
+
+def told_home(home: Path, names: list[str] | None = None, report: str | None = None) -> Settings:
+    """A home folder whose store saw three boards in two weeks, with alerts; the last one has a report."""
+    settings = load_settings(home=home)
+    leaves = [f"Author{2000 + i}.V1-pls" for i in range(5)] + [f"Author{2010 + i}.i2n" for i in range(4)]
+    first = drawn_snapshot(30, leaves[:5], leaves[5:], names=names, as_of_time=MOMENTS[0], sha256="a" * 64)
+    changed = first.scores.copy()
+    changed[:, first.tree.index[leaves[0]]] = 1 - changed[:, first.tree.index[leaves[0]]]
+    second = replace(first, scores=changed, as_of_time=MOMENTS[1], sha256="b" * 64)
+    fewer = drawn_snapshot(27, leaves[:5], leaves[5:], names=names, seed=3, sha256="c" * 64)
+    third = replace(fewer, as_of_time=MOMENTS[2])
+    with pipeline.open_home(settings) as store:
+        for number, snapshot in enumerate((first, second, third)):
+            store.add(snapshot, b"%d" % number, seen_at=SEEN[number])
+        fired = Finding(2, "alert fired", "agreement fell", SEEN[1], "agreement fell fired: <b>low</b>", {})
+        ended = Finding(3, "alert ended", "agreement fell", SEEN[2], "agreement fell ended", {})
+        other = Finding(3, "alert fired", "few models", SEEN[2], "few models fired: 27", {})
+        store.add_findings([fired, ended, other])
+        standing = {"rules": {"few models": {"standing": {"active": True}}}}
+        store.put_alert_state("vision", standing, SEEN[2])
+        if report is not None:
+            path = pipeline.report_path(settings, store.info(3))
+            path.parent.mkdir(parents=True)
+            path.write_text(report, encoding="utf-8")
+    return settings
+
+
+# Of the boards, and when each was seen: on two days of a week and on the Monday after it.
+MOMENTS = [datetime(2026, 11, day, tzinfo=UTC) for day in (16, 18, 23)]
+SEEN = [datetime(2026, 11, day, 6, 30, tzinfo=UTC) for day in (17, 19, 24)]

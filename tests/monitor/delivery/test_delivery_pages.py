@@ -1,0 +1,385 @@
+"""The published site: its pages, its feed, its data, and what a reader's browser makes of them."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import re
+import threading
+import urllib.parse
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import feedparser
+import pytest
+
+from brainalign_monitor import pipeline, publishing
+from brainalign_monitor.delivery.pages import csv_bytes
+from brainalign_monitor.errors import TemplateError
+from brainalign_monitor.report import render_report
+from brainalign_monitor.report.sharing import share_assets
+from brainalign_monitor.simulator import HOSTILE_NAMES
+from brainalign_plugin.analysis import analyse
+from tests.commands import brainalign
+from tests.monitor.delivery.conftest import SEEN, told_home
+from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, view_of
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+HOSTILE = [name for name in HOSTILE_NAMES if "\x00" not in name]
+
+
+@pytest.fixture(scope="module")
+def report() -> str:
+    board = drawn_snapshot(20, plain_leaves(4, "V1-pls"), plain_leaves(3, "i2n"), names=HOSTILE)
+    return render_report(view_of(analyse(board)))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, report) -> Path:
+    folder = tmp_path_factory.mktemp("told")
+    told_home(folder, HOSTILE, report)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(home) -> Path:
+    out = (
+        brainalign("publish", "--output", home / "site", home=home, site__address="https://lab.test/b")
+        .succeeded()
+        .out
+    )
+    assert out == f"site: {home / 'site/current'} (15 files written, 0 as before)\n"
+    return home / "site/current"
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def test_all_that_is_promised_is_there(site):
+    names = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    assert {"index.html", "history.html", "archive.html", "feed.xml", "reports/latest.html"} <= names
+    assert {
+        f"data/{name}" for name in ("latest.json", "models.csv", "history.json", "history.csv", "archive.csv")
+    } <= names
+
+
+def test_it_is_published_again_without_a_change(site, home):
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.rglob("*")}
+    said = (
+        brainalign("publish", "--output", home / "site", home=home, site__address="https://lab.test/b")
+        .succeeded()
+        .out
+    )
+    assert "nothing new, left as it was" in said
+    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.rglob("*")} == before
+
+
+def test_shared_assets_are_there_once(site, report):
+    page = text_of(site / "reports/latest.html")
+    assert len(page) < len(report) - 800_000
+    assert "<style>" not in page
+    scripts = re.findall(r'<script src="\.\./(assets/[\w.-]+)">', page)
+    assert len(scripts) == 2
+    assert all((site / name).is_file() for name in scripts)
+    # The page of the history draws with the same runtime.
+    assert set(re.findall(r'<script src="(assets/[\w.-]+)">', text_of(site / "history.html"))) == set(scripts)
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in page
+
+
+def test_a_report_of_its_own_stays_a_single_file(report):
+    assert "<style>" in report
+    assert "../assets/" not in report
+
+
+def test_shared_pages_are_the_report_again(report):
+    shared = share_assets(report, "../assets/")
+    assert [name.split("-")[0] for name in shared.assets] == ["style", "script", "script"]
+    back = shared.html
+    for name, data in shared.assets.items():
+        kind = name.split("-")[0]
+        link = (
+            f'<link rel="stylesheet" href="../assets/{name}">'
+            if kind == "style"
+            else f'<script src="../assets/{name}"></script>'
+        )
+        assert back.count(link) == 1
+        back = back.replace(link, f"<{kind}>{data.decode()}</{kind}>")
+    policy = re.compile(r'(http-equiv="Content-Security-Policy" content=")[^"]*')
+    assert policy.sub(r"\1", back) == policy.sub(r"\1", report)
+
+
+def test_the_feed_is_valid_and_says_what_changed(site):
+    data = (site / "feed.xml").read_bytes()
+    feed = feedparser.parse(data)
+    assert not feed.bozo, feed.get("bozo_exception")
+    assert feed.version == "atom10"
+    assert feed.feed.link == "https://lab.test/b/"
+    assert [entry.updated for entry in feed.entries] == ["2026-11-24T06:30:00Z", "2026-11-19T06:30:00Z"]
+    newest = feed.entries[0]
+    assert newest.title.startswith("Board of 23 November 2026: ")
+    assert "complete models 27 (−3)" in newest.title
+    content = newest.content[0].value
+    for said in (
+        "few models fired: 27",
+        "3 models went",
+        "Models on the cleaned board (complete cases) went from 30 to 27",
+    ):
+        assert said in content, said
+    assert newest.link.startswith("https://lab.test/b/reports/2026-11-23-cccccccccccc")
+    assert feed.entries[1].link == "https://lab.test/b/history.html"
+
+
+def test_the_feed_keeps_the_rules_of_atom(site):
+    root = ET.fromstring((site / "feed.xml").read_bytes())
+    assert root.tag == f"{ATOM}feed"
+    entries = root.findall(f"{ATOM}entry")
+    for element in (root, *entries):
+        for name in ("id", "title", "updated"):
+            (found,) = element.findall(f"{ATOM}{name}")
+            assert found.text
+        assert element.find(f"{ATOM}id").text.startswith("urn:uuid:")
+        assert datetime.fromisoformat(element.find(f"{ATOM}updated").text).tzinfo is not None
+        rels = [(link.get("rel"), link.get("type")) for link in element.findall(f"{ATOM}link")]
+        assert len(rels) == len(set(rels))
+    assert root.find(f"{ATOM}author/{ATOM}name").text
+    assert {link.get("rel") for link in root.findall(f"{ATOM}link")} == {"self", "alternate"}
+    assert len({entry.find(f"{ATOM}id").text for entry in entries}) == len(entries)
+    assert root.find(f"{ATOM}updated").text == max(entry.find(f"{ATOM}updated").text for entry in entries)
+    for entry in entries:
+        content = entry.find(f"{ATOM}content")
+        assert content.get("type") == "xhtml"
+        assert [child.tag for child in content] == ["{http://www.w3.org/1999/xhtml}div"]
+
+
+def test_without_an_address_the_feed_links_relatively(home, tmp_path):
+    brainalign("publish", "--output", tmp_path, home=home).succeeded()
+    feed = feedparser.parse((tmp_path / "current/feed.xml").read_bytes())
+    assert not feed.bozo
+    assert feed.feed.link == "index.html"
+    assert feed.entries[0].link.startswith("reports/")
+
+
+def test_data_say_what_the_pages_show(site):
+    latest = json.loads(text_of(site / "data/latest.json"))
+    assert latest["cleaning"]["models"] == 27
+    history = json.loads(text_of(site / "data/history.json"))
+    assert {point["models"] for point in history["series"]["mean_rho"]} == {27, 30}
+    rows = list(csv.DictReader(io.StringIO(text_of(site / "data/history.csv"))))
+    assert [row["as_of"][:10] for row in rows] == ["2026-11-23", "2026-11-18", "2026-11-16"]
+    assert float(rows[0]["mean_rho"]) == pytest.approx(latest["agreement"]["mean"])
+    assert float(rows[0]["mean_rho_low"]) < float(rows[0]["mean_rho"]) < float(rows[0]["mean_rho_high"])
+    models = list(csv.DictReader(io.StringIO((site / "data/models.csv").read_bytes().decode())))
+    assert len(models) == 27
+    for row in models:
+        assert int(row["official_rank"]) == latest["official"][row["id"]]["rank"]
+        assert int(row["RANK"]) == latest["schemes"]["RANK"][row["id"]]
+    archive = list(csv.DictReader(io.StringIO(text_of(site / "data/archive.csv"))))
+    assert [row["sha256"][0] for row in archive] == ["c", "b", "a"]
+    assert (site / archive[0]["report"]).is_file()
+    assert archive[1]["report"] == ""
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx"])
+def test_a_spreadsheet_takes_no_name_for_a_formula(name):
+    (_, row) = csv.reader(io.StringIO(csv_bytes(["a", "b"], [[name, -1.5]]).decode()))
+    assert row == [f"'{name}", "-1.5"]
+
+
+def test_alerts_that_are_active_are_on_the_first_page(site):
+    page = text_of(site / "index.html")
+    assert "few models fired: 27" in page
+    assert "<b>low</b>" not in page
+    assert "agreement fell fired: &lt;b&gt;low" in page
+
+
+def test_a_broken_template_publishes_nothing(site, home, tmp_path):
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    (tmp_path / "site_archive.html.j2").write_text("one\n{{ nothing }}\n")
+    ended = brainalign("publish", "--output", home / "site", home=home, templates=tmp_path)
+    assert ended.code == 3
+    assert f"{str(tmp_path / 'site_archive.html.j2')!r} is broken in line 2" in ended.problem
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+    with (
+        pytest.raises(TemplateError),
+        pipeline.open_home(told_settings := _settings(home, tmp_path)) as store,
+    ):
+        publishing.publish(told_settings, store, tmp_path / "new")
+    assert not (tmp_path / "new/current").exists()
+
+
+def _settings(home: Path, templates: Path):
+    from brainalign_monitor.config import load_settings
+
+    return load_settings(home=home, templates=templates)
+
+
+def test_templates_of_ones_own_change_the_site_and_the_feed(home, tmp_path):
+    (tmp_path / "site_archive.html.j2").write_text(
+        '{% extends "brainalign/site_archive.html.j2" %}{% block heading %}Our archive{% endblock %}'
+    )
+    (tmp_path / "feed.xml.j2").write_text("<feed>{{ entries | length }}</feed>")
+    (tmp_path / "site.css").write_text("body { color: teal }")
+    brainalign("publish", "--output", tmp_path / "site", home=home, templates=tmp_path).succeeded()
+    current = tmp_path / "site/current"
+    assert "<h1>Our archive</h1>" in text_of(current / "archive.html")
+    assert text_of(current / "feed.xml") == "<feed>2</feed>"
+    assert [text_of(path) for path in (current / "assets").glob("site-*.css")] == ["body { color: teal }"]
+
+
+def test_without_a_folder_or_a_board_it_says_what_to_do(home, tmp_path):
+    assert "set site.folder, or give --output DIR" in brainalign("publish", home=home).problem
+    ended = brainalign("publish", "--output", tmp_path / "site", home=tmp_path / "empty")
+    assert ended.code == 6
+    assert not (tmp_path / "site").exists()
+
+
+# In a browser, from a server.
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
+    handler.log_message = lambda *_: None
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def served(site) -> Iterator[str]:
+    with serving(site) as address:
+        yield address
+
+
+def opened(browser, address: str, width: int = 1280) -> list[str]:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.get_log("browser")
+    browser.get(address)
+    if browser.execute_script("return Boolean(document.querySelector('.chart'))"):
+        WebDriverWait(browser, 30).until(
+            lambda b: b.execute_script("return document.documentElement.dataset.charts === 'drawn'")
+        )
+    return [entry["message"] for entry in browser.get_log("browser")]
+
+
+PAGES = ("index.html", "history.html", "archive.html", "reports/latest.html")
+
+
+@pytest.mark.needs("browser")
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_without_a_word_in_the_console(browser, served, page, width):
+    assert opened(browser, served + page, width) == []
+    wide = browser.execute_script(
+        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert wide[0] <= wide[1], "nothing makes the page scroll sideways"
+    styled = browser.execute_script("return getComputedStyle(document.querySelector('nav.site')).fontSize")
+    assert styled == "14px", "the style sheets came"
+    assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+
+
+@pytest.mark.needs("browser")
+def test_every_link_leads_somewhere(browser, served, site):
+    todo, seen = [served], set()
+    while todo:
+        address = todo.pop()
+        seen.add(address)
+        opened(browser, address)
+        for link in browser.execute_script(
+            "return [...document.querySelectorAll('[href]')].map((a) => a.href)"
+        ):
+            page = link.partition("#")[0]
+            if not page.startswith(served):
+                assert page in ("data:,", "https://arxiv.org/abs/2407.07530"), page
+                continue
+            path = urllib.parse.unquote(page.removeprefix(served)) or "index.html"
+            assert (site / path).is_file(), page
+            if path.endswith(".html") and page not in seen | set(todo) and path != "index.html":
+                todo.append(page)
+    assert {served + page for page in PAGES[1:]} <= seen
+
+
+@pytest.mark.needs("browser")
+def test_a_reader_clicks_from_the_first_page_to_the_report_and_back(browser, served):
+    from selenium.webdriver.common.by import By
+
+    opened(browser, served)
+    browser.find_element(By.LINK_TEXT, "Read the latest report").click()
+    assert browser.current_url == f"{served}reports/latest.html"
+    browser.find_element(By.LINK_TEXT, "History").click()
+    assert browser.current_url == f"{served}history.html"
+    browser.find_element(By.LINK_TEXT, "Archive").click()
+    browser.find_element(By.CSS_SELECTOR, "#archive tbody a").click()
+    assert browser.current_url.startswith(f"{served}reports/2026-11-23-")
+    browser.find_element(By.LINK_TEXT, "Overview").click()
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Do its benchmarks agree?"
+    kinds = "return document.querySelector('link[rel=alternate][type=\"application/atom+xml\"]').href"
+    assert browser.execute_script(kinds) == f"{served}feed.xml"
+
+
+@pytest.mark.needs("browser")
+def test_the_history_draws_and_tells_each_point(browser, served):
+    assert opened(browser, f"{served}history.html") == []
+    drawn = (
+        "return [...document.querySelectorAll('.chart')]"
+        ".map((chart) => chart.querySelectorAll('g.mark-symbol path').length)"
+    )
+    points = browser.execute_script(drawn)
+    assert len(points) == 7
+    assert min(points) >= 3
+    ticks = browser.execute_script(
+        "return [...document.querySelectorAll('#chart-models text')].map((t) => t.textContent)"
+    )
+    assert not [tick for tick in ticks if "e+" in tick]
+
+
+@pytest.mark.needs("browser")
+def test_known_breaks_in_the_span_are_drawn(browser, home, tmp_path):
+    event = 'first = 2026-11-20\ntext = "Ceilings were <b>mended</b>."\n'
+    (home / "known_events.toml").write_text(f"[[events]]\n{event}")
+    try:
+        brainalign("publish", "--output", tmp_path, home=home).succeeded()
+    finally:
+        (home / "known_events.toml").unlink()
+    assert "2026-11-20: Ceilings were &lt;b&gt;mended&lt;/b&gt;." in text_of(
+        tmp_path / "current/history.html"
+    )
+    with serving(tmp_path / "current") as address:
+        assert opened(browser, f"{address}history.html") == []
+        drawn = "return document.querySelectorAll('#chart-mean-rho g.mark-rule line').length"
+        assert browser.execute_script(drawn) >= 1
+
+
+@pytest.mark.needs("browser")
+def test_no_name_breaks_out_of_its_place(browser, served):
+    for page in PAGES:
+        assert opened(browser, served + page) == []
+        assert "broken out" not in browser.title
+        assert (
+            browser.execute_script("return document.querySelectorAll('script:not([src]):not([type])').length")
+            == 0
+        )
+
+
+def test_news_are_those_that_were_seen(home):
+    with pipeline.open_home(_settings(home, home)) as store:
+        view = publishing.site_view(_settings(home, home).model_copy(update={"templates": None}), store)
+    assert [entry.updated for entry in view.news] == SEEN[:0:-1]
