@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from brainalign_plugin.aggregation import get_scheme, scheme_names
 from brainalign_plugin.aggregation.kemeny import kemeny_result
 from brainalign_plugin.analysis.agreement import pairwise_spearman
-from brainalign_plugin.analysis.orders import order_changes
-from brainalign_plugin.analysis.removal import closed_form, scores_without_each
-from brainalign_plugin.analysis.uncertainty import rank_uncertainty
+from brainalign_plugin.analysis.dimensions import parallel_thresholds
+from brainalign_plugin.analysis.removal import closed_form
+from brainalign_plugin.analysis.resampling import vectorised
+from brainalign_plugin.analysis.stability import audit_removal
+from brainalign_plugin.analysis.uncertainty import Resampled, rank_uncertainty
 from brainalign_plugin.board import Board
+from brainalign_plugin.scales import z_scores
 
 
 def copeland(board: Board) -> object:
@@ -22,26 +23,38 @@ def kemeny(board: Board) -> str:
     return "optimal" if found.optimal else f"gap {found.gap:.2%}"
 
 
-def iia(board: Board) -> str:
-    names = [
+def closed_forms() -> list[str]:
+    """Schemes that are audited for independence without aggregating again, those with frozen norms aside."""
+    return [
         n for n in scheme_names() if get_scheme(n).bind is None and closed_form(get_scheme(n)) is not None
     ]
+
+
+def iia(board: Board) -> str:
+    names = closed_forms()
     for name in names:
-        scheme = get_scheme(name)
-        altered = scores_without_each(scheme, board)
-        order_changes(scheme.scores(board), altered, removed=np.arange(len(board.models)))
+        audit_removal(get_scheme(name), board)
     return f"{len(names)} schemes"
 
 
-def bootstraps(board: Board) -> str:
-    names = [n for n in scheme_names() if get_scheme(n).weights is not None or n == "GEOMETRIC"]
+def flat_and_tree() -> list[str]:
+    """Schemes whose resamples are aggregated all at once."""
+    return [n for n in scheme_names() if get_scheme(n).bind is None and vectorised(get_scheme(n))]
+
+
+def bootstraps(board: Board, resamples: int = 10_000) -> str:
+    names = flat_and_tree()
     for name in names:
-        rank_uncertainty(get_scheme(name), board, resamples=10_000, seed=0, jobs=2)
+        rank_uncertainty(Resampled(get_scheme(name), board), resamples, seed=0, jobs=2)
     return f"{len(names)} schemes"
 
 
 def mean_bootstrap(board: Board) -> object:
-    return rank_uncertainty(get_scheme("FLAT"), board, resamples=1_000, seed=0)
+    return rank_uncertainty(Resampled(get_scheme("FLAT"), board), 1_000, seed=0)
+
+
+def parallel_analysis(board: Board) -> object:
+    return parallel_thresholds(z_scores(board.scores), 1_000)
 
 
 def plackett_luce(board: Board) -> object:

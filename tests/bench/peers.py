@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from brainalign_plugin.aggregation import get_scheme, scheme_names
+from brainalign_plugin.aggregation import get_scheme
 from brainalign_plugin.analysis.orders import order_changes
-from brainalign_plugin.analysis.removal import closed_form
 from brainalign_plugin.board import Board
+
+from . import ours
 
 
 def _profile(board: Board):
@@ -39,17 +40,26 @@ def pref_voting_kemeny(board: Board) -> object:
 def recomputed_iia(board: Board) -> str:
     """Our schemes, aggregated again without each model."""
     models = len(board.models)
-    names = [
-        n for n in scheme_names() if get_scheme(n).bind is None and closed_form(get_scheme(n)) is not None
-    ]
-    for name in names:
+    for name in ours.closed_forms():
         scheme = get_scheme(name)
         altered = np.zeros((models, models))
         for k in range(models):
             others = [i for i in range(models) if i != k]
             altered[k, others] = scheme.scores(board.take(rows=others))
         order_changes(scheme.scores(board), altered, removed=np.arange(models))
-    return f"{len(names)} schemes"
+    return f"{len(ours.closed_forms())} schemes"
+
+
+def pref_voting_iia(board: Board) -> str:
+    """Copeland's winner without each model, the nearest that it has."""
+    from pref_voting.c1_methods import copeland
+
+    profile = _profile(board)
+    profile.use_extended_strict_preference()
+    candidates = profile.candidates
+    for gone in candidates:
+        copeland(profile, curr_cands=[c for c in candidates if c != gone])
+    return "Copeland's winner alone"
 
 
 def mean_bootstrap(board: Board) -> object:
@@ -81,6 +91,15 @@ def choix_bradley_terry(board: Board) -> object:
         for other in ranking[place + 1 :]
     ]
     return choix.ilsr_pairwise(len(board.models), pairs, alpha=1e-6)
+
+
+def parallel_analysis(board: Board) -> object:
+    rng = np.random.default_rng(0)
+    values = [
+        np.linalg.eigvalsh(np.corrcoef([rng.permutation(column) for column in board.scores.T]))
+        for _ in range(1_000)
+    ]
+    return np.percentile(values, 95, axis=0)
 
 
 def pairwise(board: Board) -> object:

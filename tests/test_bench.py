@@ -1,0 +1,59 @@
+"""The benchmark measures what exists: each task runs, by us and by every peer that is there, on a small board."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench.boards import simulated
+
+
+@pytest.fixture(scope="module")
+def small():
+    # So few that peers come back that try every order of the models.
+    return simulated(7, 10)
+
+
+@pytest.mark.parametrize("task", bench.TASKS, ids=str)
+def test_every_task_runs(task, small):
+    task.ours(small)
+    for _, run in task.peers:
+        # Peers come with an extra of their own.
+        with contextlib.suppress(ImportError):
+            run(small)
+
+
+def test_the_table(small, monkeypatch, capsys):
+    def absent(_):
+        import no_such_peer  # noqa: F401 -- absent by intention
+
+    def broken(_):
+        raise ValueError("broken")
+
+    task = dataclasses.replace(bench.TASKS[0], board="small", repeats=2)
+    task = dataclasses.replace(task, peers=(("itself", task.ours), ("absent", absent)))
+    monkeypatch.setattr(bench, "BOARDS", {"small": lambda: small, "none": lambda: None})
+    monkeypatch.setattr(bench, "TASKS", (task, dataclasses.replace(task, board="none")))
+    assert bench.main(["--only", "COPELAND"]) == 0
+    head, ours, itself, nobody, skipped = capsys.readouterr().out.splitlines()
+    assert head.split() == ["task", "board", "who", "median", "s", "ratio", "MB"]
+    assert ours.split()[:3] == ["Copeland", "small", "ours"]
+    assert ours.split()[4] == "1.0"
+    assert float(itself.split()[3]) >= 0
+    assert nobody.endswith("no_such_peer is not installed")
+    assert skipped.endswith("skipped: the real payloads are not at hand")
+    monkeypatch.setattr(bench, "TASKS", (dataclasses.replace(task, ours=broken, peers=()),))
+    assert bench.main([]) == 1
+    assert bench.main(["--only", "nothing of this name"]) == 0
+
+
+def test_a_peer_that_does_not_come_back_is_stopped(small):
+    def sleeper(_):
+        import time
+
+        time.sleep(60)
+
+    assert bench.measure(sleeper, small, repeats=5, limit=0.2) == "> 0 s, stopped"
