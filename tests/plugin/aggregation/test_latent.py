@@ -67,8 +67,10 @@ def test_pc1_is_the_first_singular_vector(models, leaves):
     assert found.var(ddof=1) == pytest.approx(np.linalg.eigvalsh(np.corrcoef(scores.T))[-1])
 
 
+@pytest.mark.needs("oracles")
 def test_pc1_agrees_with_scikit_learn():
-    decomposition = pytest.importorskip("sklearn.decomposition", reason="scikit-learn is not installed")
+    from sklearn import decomposition
+
     scores, _ = one_common_factor(3)
     expected = decomposition.PCA(n_components=1).fit_transform(z_scores(scores))[:, 0]
     found = scores_of("PC1", scores)
@@ -166,8 +168,10 @@ def negative_log_likelihood(correlations, loadings, uniquenesses):
     return np.linalg.slogdet(fitted)[1] + np.trace(np.linalg.solve(fitted, correlations))
 
 
+@pytest.mark.needs("oracles")
 def test_the_fit_agrees_with_scikit_learn():
-    decomposition = pytest.importorskip("sklearn.decomposition", reason="scikit-learn is not installed")
+    from sklearn import decomposition
+
     scores, _ = one_common_factor(6, models=80)
     z = z_scores(scores)
     theirs = decomposition.FactorAnalysis(
@@ -256,9 +260,11 @@ def test_the_fit_is_exact_to_the_last_digits():
 # Generalised least squares
 
 
+@pytest.mark.needs("oracles")
 @given(score_matrices((2, 12), (1, 8), missing=False))
 def test_the_shrinkage_agrees_with_scikit_learn(scores):
-    covariance = pytest.importorskip("sklearn.covariance", reason="scikit-learn is not installed")
+    from sklearn import covariance
+
     centred = scores - scores.mean(axis=0)
     expected, shrinkage = covariance.ledoit_wolf(centred, assume_centered=True)
     found, share = ledoit_wolf(centred)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import choix
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -85,7 +86,6 @@ def test_no_other_worths_are_more_likely(name, missing, values):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_plackett_luce_against_choix(seed, missing):
-    choix = pytest.importorskip("choix", reason="choix is not installed")
     scores = random_scores(seed, 12, 14, missing)
     rankings = [[i for i in np.argsort(-column).tolist() if not np.isnan(column[i])] for column in scores.T]
     theirs = choix.opt_rankings(len(scores), rankings, alpha=0.0, method="Newton-CG", tol=1e-12)
@@ -94,7 +94,6 @@ def test_plackett_luce_against_choix(seed, missing):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_bradley_terry_against_choix(seed):
-    choix = pytest.importorskip("choix", reason="choix is not installed")
     scores = random_scores(seed, 12, 9, 0.2)
     pairs = [
         (i, j) for column in scores.T for i, x in enumerate(column) for j, y in enumerate(column) if x > y
