@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from .cli_options import (
     AsJson,
+    AsOf,
+    Domain,
     Given,
     Home,
     MaxMissing,
@@ -87,6 +90,20 @@ def rank(
     costly_resamples: Annotated[
         int, typer.Option(min=0, help="Resamples for schemes too dear to resample often; none by default.")
     ] = 0,
+    rank_sets: Annotated[
+        bool | None,
+        typer.Option(
+            help="Simultaneous rank sets of the schemes that are means of benchmarks; by default on a complete board "
+            "of up to 400 models."
+        ),
+    ] = None,
+    versus: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Two models, by id or name: how probable it is that the first is above the second. Repeatable.",
+            metavar="A,B",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the resamples; the same seed gives the same numbers.")
     ] = 0,
@@ -98,33 +115,46 @@ def rank(
     dask_scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
     ] = None,
+    as_of: AsOf = None,
     home: Home = None,
+    domain: Domain = None,
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")] = False,
 ) -> None:
     """Rank the models of a snapshot under aggregation schemes, with intervals and what each scheme claims."""
+    from brainalign_plugin.analysis.comparison import compare_schemes
     from brainalign_plugin.analysis.ranking import Resampling, rank_schemes, ranking_json
+    from brainalign_plugin.analysis.study import RANK_SET_MODELS
+    from brainalign_plugin.errors import InputError
 
     from . import console_schemes
     from .distributed import computing_on
 
-    settings = settings_from(home=home, max_missing=max_missing)
-    _, compared, frozen = _prepared(settings, snapshot, board, reference)
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    _, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     rule: Convention | None = None if missing is None else missing.value
+    pairs = tuple(_pair(compared, text) for text in versus or ())
+    sets = len(compared.board.models) <= RANK_SET_MODELS if rank_sets is None else rank_sets
     resampling = (
-        Resampling(interval, resamples, costly_resamples, seed, uncertainty.value, jobs)
+        Resampling(interval, resamples, costly_resamples, seed, uncertainty.value, jobs, sets, pairs)
         if resamples or costly_resamples
         else None
     )
+    if pairs and resampling is None:
+        raise InputError(
+            "--versus asks for a probability over resamples, and --resamples is 0; give a number of them"
+        )
     with computing_on(backend.value, dask_scheduler), console_schemes.progress("ranking") as advance:
         found = rank_schemes(compared, frozen, named_schemes(scheme), rule, resampling, advance)
+    rankings = [one.ranking for one in found if one.ranking is not None]
+    comparison = compare_schemes(compared.board, rankings) if len(rankings) > 1 else None
     if as_json:
-        print_json(ranking_json(compared, frozen, found))
+        print_json(ranking_json(compared, frozen, found, resampling, comparison))
     elif as_csv:
-        console_schemes.ranking_csv(compared, found)
+        console_schemes.ranking_csv(compared, frozen, found)
     else:
-        console_schemes.ranking(compared, frozen, found)
+        console_schemes.ranking(compared, frozen, found, comparison)
 
 
 def audit(
@@ -134,23 +164,28 @@ def audit(
     reference: ReferenceName = None,
     thorough: Annotated[bool, typer.Option(help="Measure also what takes long.")] = False,
     jobs: Jobs = 1,
+    as_of: AsOf = None,
     home: Home = None,
+    domain: Domain = None,
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the properties of aggregation schemes on a snapshot, beside what each scheme claims."""
     from brainalign_plugin.analysis.audit import audit_json, audit_schemes, convention_moves
     from brainalign_plugin.analysis.boards import compared_board
+    from brainalign_plugin.cleaning import clean
 
     from . import console_schemes
 
-    settings = settings_from(home=home, max_missing=max_missing)
-    given, compared, frozen = _prepared(settings, snapshot, board, reference)
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    given, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     names = named_schemes(scheme)
     with console_schemes.progress("auditing") as advance:
         found = audit_schemes(compared, frozen, names, thorough, jobs, advance)
         advance("rules for missing cells")
-        moves = convention_moves(compared_board(given, "full").board, frozen, names)
+        full = compared_board(given, "full").board
+        cleaned = clean(given.board(), settings.max_missing).board
+        moves = convention_moves(full, frozen, names, cleaned, thorough)
     if as_json:
         print_json(audit_json(compared, frozen, found, moves))
     else:
@@ -158,7 +193,7 @@ def audit(
 
 
 def _prepared(
-    settings: Settings, wanted: str, board: BoardChoice, reference: str | None
+    settings: Settings, wanted: str, board: BoardChoice, reference: str | None, as_of: datetime | None
 ) -> tuple[Snapshot, ComparedBoard, Reference]:
     from brainalign_plugin.analysis.boards import compared_board
     from brainalign_plugin.reference_file import find_reference
@@ -170,8 +205,30 @@ def _prepared(
     found = find_snapshot(settings, wanted, now())
     for line in set_aside_lines(found.set_aside):
         typer.echo(line, err=True)
-    compared = compared_board(found.snapshot, board.value, settings.max_missing)
-    frozen = (
-        given_board(found.snapshot) if reference is None else find_reference(settings.references, reference)
-    )
-    return found.snapshot, compared, frozen
+    given = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
+    compared = compared_board(given, board.value, settings.max_missing)
+    frozen = given_board(given) if reference is None else find_reference(settings.references, reference)
+    return given, compared, frozen
+
+
+def _pair(compared: ComparedBoard, text: str) -> tuple[int, int]:
+    """Ids of the two models of ``--versus A,B``."""
+    from brainalign_plugin.candidate import find_model
+    from brainalign_plugin.errors import InputError
+
+    wanted = [part.strip() for part in text.split(",")]
+    if len(wanted) != 2 or not all(wanted):
+        raise InputError(
+            f"--versus is {text!r}; give two models with a comma, by id if a name has one: 646,1112"
+        )
+    everyone = (*compared.board.models, *compared.left_out)
+    one, other = (find_model(everyone, part, "this snapshot") for part in wanted)
+    if one == other:
+        raise InputError(f"--versus {text!r} names the model {one.id} twice; give two different ones")
+    for model in (one, other):
+        if model in compared.left_out:
+            raise InputError(
+                f"model {model.id} ({model.name!r}) is not on the {compared.kind} board, because it lacks scores; "
+                "name another, or rank the full board with --board full"
+            )
+    return one.id, other.id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,21 @@ from rich.table import Table
 from .console import figure, out, printable
 
 if TYPE_CHECKING:
-    from brainalign_plugin.analysis.audit import ConventionMove, SchemeAudit
+    from brainalign_plugin.aggregation import Ranking
+    from brainalign_plugin.analysis.audit import ConventionMoves, SchemeAudit
     from brainalign_plugin.analysis.boards import ComparedBoard
+    from brainalign_plugin.analysis.comparison import SchemeComparison
     from brainalign_plugin.analysis.ranking import RankedScheme
     from brainalign_plugin.references import Reference
 
 TOP_MODELS = 20
-TOP_MOVES = 10
+TOP_CONTESTED = 10
+TOP_INFLUENCES = 10
+FEWEST_PAIRS = 5
+# More names than these say nothing on one line.
+MOST_NAMES = 12
+# Below this number of schemes the pairs of models that are most fragile are listed as well.
+FEW_SCHEMES = 3
 
 
 @contextmanager
@@ -35,8 +43,13 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
         yield lambda name: status.update(escape(f"{what}: {name}"))
 
 
-def ranking(compared: ComparedBoard, reference: Reference, found: Sequence[RankedScheme]) -> None:
-    """Print the best models with their rank and interval under each scheme."""
+def ranking(
+    compared: ComparedBoard,
+    reference: Reference,
+    found: Sequence[RankedScheme],
+    comparison: SchemeComparison | None = None,
+) -> None:
+    """Print the best models with rank and interval under each scheme, and the schemes against each other."""
     console = out()
     board = compared.board
     console.print(f"{compared.kind} board: {len(board.models)} models × {len(board.leaves)} benchmarks")
@@ -54,10 +67,26 @@ def ranking(compared: ComparedBoard, reference: Reference, found: Sequence[Ranke
                 f"KEMENY: {one.kemeny.objective:g} pairwise agreements, proven bound {one.kemeny.bound:g}"
                 + ("; optimal" if one.kemeny.optimal else f"; gap {one.kemeny.gap:.2%}")
             )
-    if not usable:
-        return
+    if usable:
+        _best(compared, usable)
+    rules = {one.scheme.name: ranks.convention for one, ranks in usable if ranks.convention != "complete"}
+    if rules:
+        console.print(
+            "rule for missing cells: " + ", ".join(f"{name} {rule}" for name, rule in rules.items())
+        )
+    _above(compared, found)
+    if comparison is not None:
+        _compared(compared, comparison, len(usable))
+
+
+def _best(compared: ComparedBoard, usable: Sequence[tuple[RankedScheme, Ranking]]) -> None:
+    """The best models by the first scheme, with their ranks under all."""
+    board = compared.board
     first, lead = usable[0]
     order = sorted(range(len(board.models)), key=lambda i: (int(lead.ranks[i]), board.ids[i]))
+    if len(usable) == 1:
+        _one_scheme(compared, first, lead, order[:TOP_MODELS])
+        return
     # Six schemes fit a page; a longer list goes below it.
     for start in range(0, len(usable), 6):
         shown = usable[start : start + 6]
@@ -67,12 +96,97 @@ def ranking(compared: ComparedBoard, reference: Reference, found: Sequence[Ranke
         for i in order[:TOP_MODELS]:
             cells = [_rank_cell(one, int(ranks.ranks[i]), i) for one, ranks in shown]
             table.add_row(printable(board.models[i].name), str(board.ids[i]), *cells)
-        console.print(table)
-    rules = {one.scheme.name: ranks.convention for one, ranks in usable if ranks.convention != "complete"}
-    if rules:
-        console.print(
-            "rule for missing cells: " + ", ".join(f"{name} {rule}" for name, rule in rules.items())
+        out().print(table)
+
+
+def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, rows: Sequence[int]) -> None:
+    """All that is known of the ranks under a single scheme."""
+    table = Table(
+        "model",
+        "id",
+        "score",
+        "rank",
+        "interval",
+        "rank set",
+        "is first",
+        "in the top ten",
+        title=f"best by {one.scheme.name}",
+    )
+    found, sets = one.uncertainty, one.rank_sets
+    for i in rows:
+        table.add_row(
+            printable(compared.board.models[i].name),
+            str(compared.board.ids[i]),
+            f"{ranking.scores[i]:.4f}",
+            str(ranking.ranks[i]),
+            "–" if found is None else f"{found.low[i]}–{found.high[i]}",
+            "–" if sets is None else f"{sets.low[i]}–{sets.high[i]}",
+            "–" if found is None else f"{found.first[i]:.1%}",
+            "–" if found is None else f"{found.top_ten[i]:.1%}",
         )
+    out().print(table)
+
+
+def _above(compared: ComparedBoard, found: Sequence[RankedScheme]) -> None:
+    """How probable it is that one model is above another, under each scheme that was resampled."""
+    names = _names(compared)
+    pairs = dict.fromkeys((a, b) for one in found for a, b, _ in one.above)
+    for a, b in pairs:
+        table = Table("scheme", "probability", title=printable(f"{names[a]} above {names[b]}"))
+        for one in found:
+            shares = [share for first, second, share in one.above if (first, second) == (a, b)]
+            if shares:
+                table.add_row(one.scheme.name, f"{shares[0]:.1%}")
+        out().print(table)
+
+
+def _names(compared: ComparedBoard) -> dict[int, str]:
+    return {model.id: f"{model.name} ({model.id})" for model in compared.board.models}
+
+
+def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: int) -> None:
+    """The schemes against each other, and the models that they disagree about."""
+    console, names = out(), _names(compared)
+    console.print(f"Kendall's W over {schemes} schemes: {figure(comparison.concordance, '.3f')}")
+    console.print(
+        printable(f"in the top ten under every scheme: {_listed(comparison.always_top, names) or 'no model'}")
+    )
+    front = comparison.pareto_front
+    if front is None:
+        console.print("Pareto front: none on a board with missing scores")
+    else:
+        console.print(
+            printable(
+                f"on the Pareto front: {len(front)} of {len(names)} models{_listed(front, names, ': ')}"
+            )
+        )
+    table = Table("scheme", "and", "rho", "tau-b", "kappa", "top ten", title="schemes that agree least")
+    known = [(pair.spearman, pair) for pair in comparison.pairs if pair.spearman is not None]
+    for _, pair in sorted(known, key=lambda item: item[0])[:FEWEST_PAIRS]:
+        table.add_row(
+            pair.one,
+            pair.other,
+            figure(pair.spearman, ".3f"),
+            figure(pair.tau_b, ".3f"),
+            figure(pair.kappa, ".3f"),
+            f"{pair.top_overlap:.0%}",
+        )
+    console.print(table)
+    table = Table("model", "best", "under", "worst", "under", title="most contested models")
+    for model in comparison.models[:TOP_CONTESTED]:
+        table.add_row(
+            printable(names[model.id]),
+            str(model.best),
+            model.best_scheme,
+            str(model.worst),
+            model.worst_scheme,
+        )
+    console.print(table)
+
+
+def _listed(ids: Sequence[int], names: Mapping[int, str], before: str = "") -> str:
+    """Names of models, if they are not too many to be read."""
+    return before + ", ".join(names[i] for i in ids) if 0 < len(ids) <= MOST_NAMES else ""
 
 
 def _rank_cell(one: RankedScheme, rank: int, row: int) -> str:
@@ -81,10 +195,12 @@ def _rank_cell(one: RankedScheme, rank: int, row: int) -> str:
     return f"{rank} [{one.uncertainty.low[row]}–{one.uncertainty.high[row]}]"
 
 
-def ranking_csv(compared: ComparedBoard, found: Sequence[RankedScheme]) -> None:
-    """Print one line a model and scheme."""
+def ranking_csv(compared: ComparedBoard, reference: Reference, found: Sequence[RankedScheme]) -> None:
+    """Print one line a model and scheme; the last column names the reference that a scheme's norms are from."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["model_id", "model", "scheme", "convention", "score", "rank", "low", "high"])
+    writer.writerow(
+        ["model_id", "model", "scheme", "convention", "score", "rank", "low", "high", "reference"]
+    )
     for one in found:
         if one.ranking is None:
             continue
@@ -101,6 +217,7 @@ def ranking_csv(compared: ComparedBoard, found: Sequence[RankedScheme]) -> None:
                     repr(float(one.ranking.scores[i])),
                     int(one.ranking.ranks[i]),
                     *bounds,
+                    reference.name if one.scheme.family == "reference" else "",
                 ]
             )
 
@@ -115,7 +232,7 @@ def audit(
     compared: ComparedBoard,
     reference: Reference,
     found: Sequence[SchemeAudit],
-    moves: Sequence[ConventionMove],
+    conventions: ConventionMoves,
 ) -> None:
     """Print what each scheme claims and what was measured."""
     console = out()
@@ -126,7 +243,8 @@ def audit(
     console.print(
         "shares of pairs of models whose order changes; a tick is a claim, proven for every complete board"
     )
-    names = {model.id: model.name for model in board.models}
+    names = _names(compared)
+    names_of_all = names | {model.id: f"{model.name} ({model.id})" for model in compared.left_out}
     table = Table(
         "scheme", "IIA", "affine", "monotone", "clone", "Pareto", "monotonicity", "hierarchy", "worst spoiler"
     )
@@ -135,7 +253,7 @@ def audit(
         rate = None if one.removal is None else one.removal.rate
         spoiler = ""
         if one.removal is not None and one.removal.worst_spoiler is not None and one.removal.worst_changes:
-            spoiler = f"{names[one.removal.worst_spoiler]} ({one.removal.worst_spoiler})"
+            spoiler = names[one.removal.worst_spoiler]
         table.add_row(
             one.scheme.name,
             _measured(figure(rate, ".5f"), claims.iia),
@@ -159,26 +277,76 @@ def audit(
             console.print(
                 f"KEMENY: {one.kemeny.objective:g} pairwise agreements, proven bound {one.kemeny.bound:g}"
             )
-    _moves(moves)
+    if len(found) <= FEW_SCHEMES:
+        for one in found:
+            _fragile(one, names)
+    _influences(found, names)
+    _moves(conventions, names_of_all)
+
+
+def _fragile(one: SchemeAudit, names: Mapping[int, str]) -> None:
+    """The pairs of models whose order the removal of others changes most often."""
+    if one.removal is None or not one.removal.fragile:
+        return
+    table = Table("model", "and", "removals", title=f"most fragile pairs under {one.scheme.name}")
+    for pair in one.removal.fragile:
+        table.add_row(printable(names[pair.one]), printable(names[pair.other]), str(pair.removals))
+    out().print(table)
+
+
+def _influences(found: Sequence[SchemeAudit], names: Mapping[int, str]) -> None:
+    """The benchmarks whose absence moves ranks most, over all audited schemes."""
+    audited = [one.scheme.name for one in found if one.influence]
+    if len(audited) > FEW_SCHEMES:
+        audited = [f"{len(audited)} schemes"]
+    shifts: dict[str, list[tuple[float, int, int, str]]] = {}
+    for one in found:
+        for item in one.influence:
+            shifts.setdefault(item.leaf, []).append(
+                (item.mean_shift, item.max_shift, item.most_moved, one.scheme.name)
+            )
+    if not shifts:
+        return
+    table = Table(
+        "benchmark left out",
+        "mean shift",
+        "largest",
+        "of",
+        "under",
+        title=f"benchmarks left out: shifts of ranks under {', '.join(audited)}",
+    )
+
+    def mean(leaf: str) -> float:
+        return sum(shift for shift, _, _, _ in shifts[leaf]) / len(shifts[leaf])
+
+    for leaf in sorted(shifts, key=lambda leaf: (-mean(leaf), leaf))[:TOP_INFLUENCES]:
+        _, most, model, scheme = max(shifts[leaf], key=lambda shift: shift[1])
+        table.add_row(printable(leaf), f"{mean(leaf):.2f}", str(most), printable(names[model]), scheme)
+    out().print(table)
 
 
 def _measured(text: str, claimed: bool) -> str:
     return f"{text} ✓" if claimed else text
 
 
-def _moves(moves: Sequence[ConventionMove]) -> None:
+def _moves(conventions: ConventionMoves, names: Mapping[int, str]) -> None:
+    for problem in conventions.problems:
+        out().print(printable(f"rule for missing cells: {problem}"))
+    moves, title = conventions.moves, "the largest shifts of ranks"
+    if len({move.scheme for move in moves}) > FEW_SCHEMES:
+        moves, title = conventions.largest, "the largest shift of each scheme"
     if not moves:
         return
     table = Table("scheme", "own rule", "other rule", "mean shift", "moves most", "from", "to")
-    for move in sorted(moves, key=lambda m: -m.mean_shift)[:TOP_MOVES]:
+    for move in moves:
         table.add_row(
             move.scheme,
             move.own,
             move.other,
             f"{move.mean_shift:.1f}",
-            str(move.model),
+            printable(names[move.model]),
             str(move.rank),
             str(move.other_rank),
         )
-    out().print("rules for missing cells on the full board: the largest shifts of ranks")
+    out().print(f"rules for missing cells on the full board: {title}")
     out().print(table)

@@ -8,12 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from ..aggregation import CONVENTIONS, Claims, Convention, Scheme, get_scheme, rank_models, scheme_names
-from ..aggregation.kemeny import KemenyResult
+from ..aggregation import (
+    CONVENTIONS,
+    Claims,
+    Convention,
+    Ranking,
+    Scheme,
+    get_scheme,
+    rank_models,
+    scheme_names,
+)
+from ..aggregation.kemeny import KEMENY, KemenyResult
 from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
 from ..board import Board
-from ..errors import BoardError, ConvergenceError, ReferenceBoardError
+from ..errors import BoardError, ConvergenceError
 from ..references import Reference
+from ..scales import competition_ranks
 from .boards import ComparedBoard, aggregated_with_bound
 from .monotonicity import in_one_go, monotonicity_violations
 from .ranking import SCHEMA, board_json, reference_json
@@ -33,6 +43,11 @@ from .stability import (
 )
 from .structure import sees_order_only
 
+# The rule that needs no other: only complete cases.
+COMPLETE = "complete"
+RULES = {str(name): text for name, text in CONVENTIONS.items()} | {
+    COMPLETE: "only the benchmarks and models of the cleaned board, which are ranked among themselves",
+}
 # How many models a board may have for what aggregates it again and again: see `_affordable`.
 MANY_MODELS, FEW_MODELS = 300, 100
 # Dear to resample thousands of times, yet quick to aggregate once a model.
@@ -93,12 +108,28 @@ class ConventionMove:
     """The model (id) that another rule for missing cells moves furthest under a scheme, and the mean shift of all."""
 
     scheme: str
-    own: Convention
-    other: Convention
+    own: str
+    other: str
     model: int
     rank: int
     other_rank: int
     mean_shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConventionMoves:
+    """What rules for missing cells move, the largest mean shift first, and where a rule or scheme cannot be used."""
+
+    moves: tuple[ConventionMove, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def largest(self) -> tuple[ConventionMove, ...]:
+        """The move with the largest mean shift of each scheme."""
+        first: dict[str, ConventionMove] = {}
+        for move in self.moves:
+            first.setdefault(move.scheme, move)
+        return tuple(first.values())
 
 
 def audit_schemes(
@@ -182,52 +213,71 @@ def _affordable(scheme: Scheme, board: Board) -> tuple[str, ...]:
 
 
 def convention_moves(
-    board: Board, reference: Reference, names: Sequence[str] = ()
-) -> tuple[ConventionMove, ...]:
+    full: Board,
+    reference: Reference,
+    names: Sequence[str] = (),
+    cleaned: Board | None = None,
+    thorough: bool = False,
+) -> ConventionMoves:
     """Which rule for missing cells moves whom: each scheme's own rule against the others that it supports.
 
     Parameters
     ----------
-    board : Board
-        The full board. A complete one has no missing cells, and the answer is empty.
+    full : Board
+        A complete one has no missing cells, and the answer is empty.
+    cleaned : Board, optional
+        Its complete cases, which are one more rule: ranks among these models are compared, on the full board and when
+        they and their benchmarks are all there is.
+    thorough : bool
+        Also KEMENY, and on more than 300 models what is costly.
     """
-    found: list[ConventionMove] = []
-    if board.complete:
-        return ()
+    moves: list[ConventionMove] = []
+    problems: list[str] = []
+    if full.complete:
+        return ConventionMoves((), ())
     for name in names or scheme_names():
         template = get_scheme(name)
-        if template.costly:
+        slow = template.combine is KEMENY.combine or (template.costly and len(full.models) > MANY_MODELS)
+        if slow and not thorough:
             continue
         scheme = template.bind(reference) if template.bind is not None else template
-        own = scheme.conventions[0]
         try:
-            base = rank_models(board, scheme, own)
-            for other in scheme.conventions[1:]:
-                ranks = rank_models(board, scheme, other).ranks
-                shift = np.abs(ranks - base.ranks)
-                i = int(np.flatnonzero(shift == shift.max())[0])
-                found.append(
-                    ConventionMove(
-                        scheme.name,
-                        own,
-                        other,
-                        base.ids[i],
-                        int(base.ranks[i]),
-                        int(ranks[i]),
-                        float(shift.mean()),
-                    )
-                )
-        except (BoardError, ConvergenceError, ReferenceBoardError):
-            # The ranking itself says why; there is nothing to compare. A benchmark with its first score has no norms.
+            base = rank_models(full, scheme)
+        except (BoardError, ConvergenceError) as error:
+            problems.append(f"{scheme.name} under {scheme.conventions[0]}: {error}")
             continue
-    return tuple(found)
+        others: list[tuple[str, Board, Convention | None]] = [
+            (rule, full, rule) for rule in scheme.conventions[1:]
+        ]
+        if cleaned is not None and len(cleaned.models) > 1:
+            others.append((COMPLETE, cleaned, None))
+        for rule, board, convention in others:
+            try:
+                other = rank_models(board, scheme, convention)
+            except (BoardError, ConvergenceError) as error:
+                problems.append(f"{scheme.name} under {rule}: {error}")
+                continue
+            moves.append(_move(base, other, scheme.conventions[0], rule))
+    moves.sort(key=lambda move: -move.mean_shift)
+    return ConventionMoves(tuple(moves), tuple(problems))
+
+
+def _move(base: Ranking, other: Ranking, own: str, rule: str) -> ConventionMove:
+    """Who moves furthest from one ranking to another of the same models or some of them; of equals the smallest id."""
+    row = {model: i for i, model in enumerate(base.ids)}
+    before = competition_ranks(base.scores[[row[model] for model in other.ids]])
+    shift = np.abs(other.ranks - before)
+    i = min(np.flatnonzero(shift == shift.max()).tolist(), key=lambda k: other.ids[k])
+    return ConventionMove(
+        base.scheme, own, rule, other.ids[i], int(before[i]), int(other.ranks[i]), float(shift.mean())
+    )
 
 
 def audit_json(
     compared: ComparedBoard,
     reference: Reference,
     found: Sequence[SchemeAudit],
-    moves: Sequence[ConventionMove] = (),
+    conventions: ConventionMoves | None = None,
 ) -> dict[str, Any]:
     """The record that ``brainalign audit --json`` prints; unknown is None."""
     return {
@@ -235,8 +285,9 @@ def audit_json(
         "board": board_json(compared),
         "reference": reference_json(reference),
         "schemes": {one.scheme.name: _audit_scheme_json(one) for one in found},
-        "conventions": [asdict(move) for move in moves],
-        "convention_rules": dict(CONVENTIONS),
+        "conventions": None if conventions is None else [asdict(move) for move in conventions.moves],
+        "convention_problems": [] if conventions is None else list(conventions.problems),
+        "convention_rules": RULES,
     }
 
 
@@ -256,7 +307,14 @@ def _audit_scheme_json(one: SchemeAudit) -> dict[str, Any]:
         "claims": asdict(one.scheme.claims),
         "violated_claims": list(one.violated),
         "fragile_pairs": [] if removal is None else [[p.one, p.other, p.removals] for p in removal.fragile],
-        "influence": {item.leaf: item.mean_shift for item in one.influence},
+        "influence": {
+            item.leaf: {
+                "mean_shift": item.mean_shift,
+                "max_shift": item.max_shift,
+                "most_moved": item.most_moved,
+            }
+            for item in one.influence
+        },
     }
     if one.kemeny is not None:
         record["objective"], record["bound"] = one.kemeny.objective, one.kemeny.bound

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -63,8 +64,9 @@ class SchemeComparison:
         Kendall's W over all schemes, corrected for ties.
     models : tuple of ContestedModel
         By the distance between best and worst rank, the most contested first.
-    pareto_front : tuple of int
-        Ids of the models that no other is at least as good as on all benchmarks and better on one.
+    pareto_front : tuple of int or None
+        Ids of the models that no other is at least as good as on all benchmarks and better on one; None if scores are
+        missing.
     always_top : tuple of int
         Ids of the models among the best ten under every scheme.
     """
@@ -72,7 +74,7 @@ class SchemeComparison:
     pairs: tuple[SchemePair, ...]
     concordance: float | None
     models: tuple[ContestedModel, ...]
-    pareto_front: tuple[int, ...]
+    pareto_front: tuple[int, ...] | None
     always_top: tuple[int, ...]
 
 
@@ -149,7 +151,7 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
             )
         )
     contested.sort(key=lambda model: (model.best - model.worst, model.id))
-    front: tuple[int, ...] = ()
+    front: tuple[int, ...] | None = None
     if board.complete:
         beaten = dominance(board.scores).any(axis=0)
         front = tuple(i for i, lost in zip(board.ids, beaten, strict=True) if not lost)
@@ -162,6 +164,25 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
             i for i, worst in zip(board.ids, ranks.max(axis=0, initial=0), strict=True) if worst <= TOP
         ),
     )
+
+
+def comparison_json(found: SchemeComparison) -> dict[str, Any]:
+    """What ``brainalign rank --json`` says of the schemes against each other; unknown is None."""
+    return {
+        "kendall_w": found.concordance,
+        "pairs": [asdict(pair) for pair in found.pairs],
+        "models": {
+            str(model.id): {
+                "best": model.best,
+                "best_scheme": model.best_scheme,
+                "worst": model.worst,
+                "worst_scheme": model.worst_scheme,
+            }
+            for model in found.models
+        },
+        "pareto_front": None if found.pareto_front is None else list(found.pareto_front),
+        "always_top_ten": list(found.always_top),
+    }
 
 
 def _pair(one: Ranking, other: Ranking, a: FloatArray, b: FloatArray) -> SchemePair:

@@ -12,6 +12,7 @@ from ..arrays import IntArray
 from ..errors import ConvergenceError, InputError
 from ..references import Reference
 from .boards import ComparedBoard, aggregated_with_bound
+from .comparison import SchemeComparison, comparison_json
 from .measurement import measured_leaves
 from .rank_sets import RankSets, scheme_rank_sets
 from .uncertainty import Kind, RankUncertainty, Resampled, probability_above, rank_uncertainty
@@ -35,7 +36,7 @@ class Resampling:
     jobs : int
         Processes; the numbers do not depend on it.
     rank_sets : bool
-        Also simultaneous rank sets, for weighted means on a complete board.
+        Also simultaneous rank sets, for weighted means on a complete board; they draw benchmarks, whatever the kind.
     above : tuple of (int, int)
         Pairs of models (ids) of which the probability is wanted that the first is above the second.
     """
@@ -171,6 +172,7 @@ def ranking_json(
     reference: Reference,
     found: Sequence[RankedScheme],
     resampling: Resampling | None = None,
+    comparison: SchemeComparison | None = None,
 ) -> dict[str, Any]:
     """The record that ``brainalign rank --json`` prints; unknown is None."""
     return {
@@ -179,6 +181,7 @@ def ranking_json(
         "reference": reference_json(reference),
         "resampling": None if resampling is None else resampling_json(resampling),
         "schemes": {one.scheme.name: _scheme_json(one) for one in found},
+        "comparison": None if comparison is None else comparison_json(comparison),
     }
 
 

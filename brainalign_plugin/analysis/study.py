@@ -14,7 +14,7 @@ from ..arrays import FloatArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
 from ..references import Reference, given_board
-from .audit import FEW_MODELS, ConventionMove, SchemeAudit, convention_moves
+from .audit import FEW_MODELS, ConventionMoves, SchemeAudit, convention_moves
 from .boards import ComparedBoard, compared_board
 from .comparison import SchemeComparison, compare_schemes
 from .monotonicity import in_one_go, monotonicity_violations
@@ -61,8 +61,8 @@ class SchemeStudy:
         Of the schemes that rank the board; what takes long is not measured.
     comparison : SchemeComparison
         Of the schemes that rank the board.
-    moves : tuple of ConventionMove
-        On the full board, the largest mean shift first.
+    conventions : ConventionMoves
+        What rules for missing cells move on the full board.
     """
 
     board: Board
@@ -72,7 +72,7 @@ class SchemeStudy:
     rank_sets: dict[str, RankSets]
     audits: tuple[SchemeAudit, ...]
     comparison: SchemeComparison
-    moves: tuple[ConventionMove, ...]
+    conventions: ConventionMoves
 
 
 def study_schemes(
@@ -108,7 +108,6 @@ def study_schemes(
         if one.ranking is not None:
             audits.append(_audit(one, reference, board, one.ranking.scores))
     full = compared_board(analysis.snapshot, "full").board
-    moves = convention_moves(full, reference)
     return SchemeStudy(
         board=board,
         reference=reference,
@@ -117,7 +116,7 @@ def study_schemes(
         rank_sets=_rank_sets(schemes, board, used),
         audits=tuple(audits),
         comparison=compare_schemes(board, [one.ranking for one in schemes if one.ranking is not None]),
-        moves=tuple(sorted(moves, key=lambda move: -move.mean_shift)),
+        conventions=convention_moves(full, reference, cleaned=board),
     )
 
 

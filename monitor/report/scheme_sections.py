@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from brainalign_plugin.aggregation import CONVENTIONS, Claims
+from brainalign_plugin.aggregation import Claims
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.audit import ConventionMove, SchemeAudit
+from brainalign_plugin.analysis.audit import RULES, SchemeAudit
 from brainalign_plugin.analysis.comparison import SchemePair
 from brainalign_plugin.analysis.study import SchemeStudy
 
@@ -201,6 +201,7 @@ def _notes(study: SchemeStudy) -> tuple[Fact, ...]:
 
 def _agreement(analysis: Analysis, study: SchemeStudy) -> SchemeAgreementSection:
     compared, names = study.comparison, model_names(analysis.snapshot.models)
+    front = compared.pareto_front or ()
     schemes = shown_schemes(analysis, study)
     known = [(pair.spearman, pair) for pair in compared.pairs if pair.spearman is not None]
     heatmap = Figure(
@@ -215,14 +216,14 @@ def _agreement(analysis: Analysis, study: SchemeStudy) -> SchemeAgreementSection
         f"Kendall’s W over all schemes is {number(compared.concordance)} (1 for one ranking under all).",
         tuple(names[i] for i in compared.always_top),
         _front_text(study),
-        tuple(names[i] for i in compared.pareto_front) if len(compared.pareto_front) <= NAMES_SHOWN else (),
+        tuple(names[i] for i in front) if len(front) <= NAMES_SHOWN else (),
         number(lowest_agreement(scheme_pairs(study, schemes)), 1),
         _pair_table([pair for _, pair in sorted(known, key=lambda item: item[0])[:PAIRS_SHOWN]]),
     )
 
 
 def _front_text(study: SchemeStudy) -> str:
-    front, models = len(study.comparison.pareto_front), len(study.board.models)
+    front, models = len(study.comparison.pareto_front or ()), len(study.board.models)
     if front == models:
         return "No model is at least as good as another on every benchmark: all are on the Pareto front."
     return (
@@ -256,10 +257,7 @@ def _pair_table(pairs: list[SchemePair]) -> Table:
 
 def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
     names = model_names(analysis.snapshot.models)
-    largest: dict[str, ConventionMove] = {}
-    for move in study.moves:
-        # They come in the order of their mean shift.
-        largest.setdefault(move.scheme, move)
+    largest = study.conventions.largest
     rows = tuple(
         (
             scheme_name(move.scheme),
@@ -270,7 +268,7 @@ def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
             str(move.rank),
             str(move.other_rank),
         )
-        for move in largest.values()
+        for move in largest
     )
     columns = (
         Column("scheme", "text"),
@@ -281,12 +279,14 @@ def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
         Column("from"),
         Column("to"),
     )
-    rules = "; ".join(f"{name}: {text}" for name, text in CONVENTIONS.items())
+    rules = "; ".join(f"{name}: {text}" for name, text in RULES.items())
     text = (
         f"On the full board, with its missing cells, the rule for FAILED and NEVER decides as well. The rules: {rules}."
         if largest
         else "The full board has no missing cells, so that no rule for them decides anything."
     )
+    if study.conventions.problems:
+        text += f" Not compared: {visible('; '.join(study.conventions.problems), 2000)}."
     return MissingSection(
         text, Table("missing-rules", "The other rule that moves most, for each scheme", columns, rows)
     )
