@@ -102,10 +102,14 @@ def settings_from(**options: Any) -> Settings:
 def named_schemes(schemes: str) -> tuple[str, ...]:
     """Names of the schemes that were asked for; none stands for all."""
     from brainalign_plugin.aggregation import get_scheme
+    from brainalign_plugin.errors import SchemeError
 
     if schemes.strip().lower() == "all":
         return ()
-    return tuple(get_scheme(name.strip()).name for name in schemes.split(",") if name.strip())
+    names = tuple(get_scheme(name.strip()).name for name in schemes.split(",") if name.strip())
+    if not names:
+        raise SchemeError(f"no scheme is named in {schemes!r}; name some with commas, or take 'all'")
+    return tuple(dict.fromkeys(names))
 
 
 def print_json(record: Any) -> None:

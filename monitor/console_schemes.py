@@ -52,9 +52,7 @@ def ranking(
     """Print the best models with rank and interval under each scheme, and the schemes against each other."""
     console = out()
     board = compared.board
-    console.print(f"{compared.kind} board: {len(board.models)} models × {len(board.leaves)} benchmarks")
-    if compared.left_out:
-        console.print(f"not on it: {len(compared.left_out)} models without the scores that it needs")
+    _board(compared)
     if any(one.scheme.family == "reference" for one in found):
         for line in (reference.description, *reference.notes(board)):
             console.print(printable(line))
@@ -77,6 +75,16 @@ def ranking(
     _above(compared, found)
     if comparison is not None:
         _compared(compared, comparison, len(usable))
+
+
+def _board(compared: ComparedBoard) -> None:
+    out().print(f"{compared.kind} board: {compared.size}")
+    if compared.left_out:
+        out().print(
+            f"models of the snapshot that are not on it, for want of scores: {len(compared.left_out)}"
+        )
+    for note in compared.notes:
+        out().print(printable(note))
 
 
 def _best(compared: ComparedBoard, usable: Sequence[tuple[RankedScheme, Ranking]]) -> None:
@@ -237,7 +245,7 @@ def audit(
     """Print what each scheme claims and what was measured."""
     console = out()
     board = compared.board
-    console.print(f"{compared.kind} board: {len(board.models)} models × {len(board.leaves)} benchmarks")
+    _board(compared)
     for line in (reference.description, *reference.notes(board)):
         console.print(printable(line))
     console.print(

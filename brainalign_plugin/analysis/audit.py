@@ -21,7 +21,7 @@ from ..aggregation import (
 from ..aggregation.kemeny import KEMENY, KemenyResult
 from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
 from ..board import Board
-from ..errors import BoardError, ConvergenceError
+from ..errors import ConvergenceError, InputError
 from ..references import Reference
 from ..scales import competition_ranks
 from .boards import ComparedBoard, aggregated_with_bound
@@ -145,7 +145,7 @@ def audit_schemes(
     Parameters
     ----------
     names : sequence of str
-        All registered schemes if empty.
+        All registered schemes if empty. A single scheme that cannot be used raises; of several, each says so.
     thorough : bool
         Measure what is left out by default because it takes long: see `_affordable`.
     jobs : int
@@ -158,17 +158,19 @@ def audit_schemes(
         template = get_scheme(name)
         progress(template.name)
         subject = Subject(template, reference if template.bind is not None else None)
-        found.append(_audit(subject, compared.board, thorough, jobs))
+        try:
+            found.append(_audit(subject, compared.board, thorough, jobs))
+        except (InputError, ConvergenceError) as error:
+            if len(names) == 1:
+                raise
+            # Said once, not once a property.
+            found.append(SchemeAudit(subject.scheme, problem=str(error)))
     return tuple(found)
 
 
 def _audit(subject: Subject, board: Board, thorough: bool, jobs: int) -> SchemeAudit:
     scheme, rule = subject.scheme, subject.convention
-    try:
-        base, kemeny = aggregated_with_bound(scheme, board, rule)
-    except (BoardError, ConvergenceError) as error:
-        # Said once, not once a property.
-        return SchemeAudit(scheme, problem=str(error))
+    base, kemeny = aggregated_with_bound(scheme, board, rule)
     measures: dict[str, Callable[[], Any]] = {
         "removal": lambda: audit_removal(scheme, board, rule, jobs, base),
         "affine": lambda: scale_rate(subject, board, halved, jobs, base),
@@ -184,7 +186,7 @@ def _audit(subject: Subject, board: Board, thorough: bool, jobs: int) -> SchemeA
     for name in measures if thorough else _affordable(scheme, board):
         try:
             measured[name] = measures[name]()
-        except (BoardError, ConvergenceError) as error:
+        except (InputError, ConvergenceError) as error:
             problems.append(f"{name}: {error}")
     return SchemeAudit(scheme, **measured, kemeny=kemeny, problem="; ".join(problems))
 
@@ -243,7 +245,7 @@ def convention_moves(
         scheme = template.bind(reference) if template.bind is not None else template
         try:
             base = rank_models(full, scheme)
-        except (BoardError, ConvergenceError) as error:
+        except (InputError, ConvergenceError) as error:
             problems.append(f"{scheme.name} under {scheme.conventions[0]}: {error}")
             continue
         others: list[tuple[str, Board, Convention | None]] = [
@@ -254,7 +256,7 @@ def convention_moves(
         for rule, board, convention in others:
             try:
                 other = rank_models(board, scheme, convention)
-            except (BoardError, ConvergenceError) as error:
+            except (InputError, ConvergenceError) as error:
                 problems.append(f"{scheme.name} under {rule}: {error}")
                 continue
             moves.append(_move(base, other, scheme.conventions[0], rule))

@@ -15,7 +15,7 @@ from ..arrays import FloatArray, IntArray
 from ..board import Board, Model
 from ..cleaning import clean
 from ..errors import BoardError, InputError, SchemeError
-from ..scales import competition_ranks
+from ..scales import competition_ranks, rounded
 from ..snapshot import Snapshot
 
 BoardKind = Literal["cleaned", "full"]
@@ -37,6 +37,33 @@ class ComparedBoard:
     kind: BoardKind
     board: Board
     left_out: tuple[Model, ...]
+
+    @property
+    def size(self) -> str:
+        """Number of models and benchmarks, in words."""
+        return f"{_many(len(self.board.models), 'model')} × {_many(len(self.board.leaves), 'benchmark')}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why a comparison on this board says little: a single benchmark, constant ones, nothing but ties."""
+        leaves, scores = self.board.leaves, rounded(self.board.scores)
+        found = []
+        if len(leaves) == 1:
+            found.append(
+                f"{leaves[0]!r} is the only benchmark: there is nothing to aggregate, and no interval over benchmarks"
+            )
+        flat = [
+            leaf
+            for leaf, column in zip(leaves, scores.T, strict=True)
+            if np.nanmin(column) == np.nanmax(column)
+        ]
+        if len(flat) == len(leaves):
+            found.append("all models tie on every benchmark, so that no scheme can tell them apart")
+        elif flat:
+            found.append(
+                f"all models have the same score on {', '.join(map(repr, flat))}, which tells none of them apart"
+            )
+        return tuple(found)
 
 
 def compared_board(
@@ -62,12 +89,17 @@ def compared_board(
             np.flatnonzero(scored.any(axis=1)).tolist(), np.flatnonzero(scored.any(axis=0)).tolist()
         )
     if len(board.models) < 2 or not board.leaves:
+        other = ", another --max-missing, or --board full" if kind == "cleaned" else ""
         raise BoardError(
-            f"the {kind} board has {len(board.models)} models on {len(board.leaves)} benchmarks, too few to compare; "
-            "take another snapshot, a larger --max-missing, or --board full"
+            f"the {kind} board has {_many(len(board.models), 'model')} on {_many(len(board.leaves), 'benchmark')}, too "
+            f"few to compare; take another snapshot{other}"
         )
     kept = set(board.ids)
     return ComparedBoard(kind, board, tuple(model for model in snapshot.models if model.id not in kept))
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else f'{noun}s'}"
 
 
 def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention:

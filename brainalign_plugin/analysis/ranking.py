@@ -205,6 +205,7 @@ def board_json(compared: ComparedBoard) -> dict[str, Any]:
         "models": len(board.models),
         "benchmarks": len(board.leaves),
         "left_out": [model.id for model in compared.left_out],
+        "notes": list(compared.notes),
     }
 
 

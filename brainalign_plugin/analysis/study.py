@@ -12,7 +12,7 @@ from typing import Any
 from ..aggregation import Scheme, get_scheme, scheme_names
 from ..arrays import FloatArray
 from ..board import Board
-from ..errors import BoardError, ConvergenceError
+from ..errors import ConvergenceError, InputError
 from ..references import Reference, given_board
 from .audit import FEW_MODELS, ConventionMoves, SchemeAudit, convention_moves
 from .boards import ComparedBoard, compared_board
@@ -139,7 +139,7 @@ def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling
         (found,) = rank_schemes(
             compared, reference, [name], resampling=resampling if vectorised(scheme) else None
         )
-    except (BoardError, ConvergenceError) as error:
+    except (InputError, ConvergenceError) as error:
         return RankedScheme(scheme, None, problem=str(error))
     return found
 
@@ -174,7 +174,7 @@ def _audit(one: RankedScheme, reference: Reference, board: Board, base: FloatArr
     for name in _quick(one, len(board.models)):
         try:
             measured[name] = measures[name]()
-        except (BoardError, ConvergenceError) as error:
+        except (InputError, ConvergenceError) as error:
             problems.append(f"{name}: {error}")
     return SchemeAudit(scheme, **measured, kemeny=one.kemeny, problem="; ".join(problems))
 
