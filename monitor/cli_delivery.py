@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from .cli_options import Domain, Home, MaxMissing, command_group, now, settings_from, stage
+from .cli_options import (
+    AsJson,
+    Domain,
+    Home,
+    MaxMissing,
+    command_group,
+    now,
+    print_json,
+    settings_from,
+    stage,
+)
+
+# Of the outbox, as many as anybody reads.
+_MOST = 1000
 
 
 def publish(
@@ -26,7 +39,7 @@ def publish(
     max_missing: MaxMissing = None,
 ) -> None:
     """Publish the site: latest report, history, archive, feed, data; serve the folder ``current`` in it."""
-    from . import console, pipeline, publishing
+    from . import console_delivery, pipeline, publishing
     from .errors import ConfigError
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
@@ -35,7 +48,68 @@ def publish(
         raise ConfigError("there is no folder to publish in; set site.folder, or give --output DIR")
     with pipeline.open_existing(settings, "latest") as store:
         done = publishing.publish(settings, store, folder, stage)
-    console.published(done)
+    console_delivery.published(done)
+
+
+class Digests(StrEnum):
+    """Which digest is queued."""
+
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+def deliver(
+    digest: Annotated[
+        Digests | None,
+        typer.Option(
+            help="First queue the digest of the last whole week or month; one that was queued before is not again.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+    ] = False,
+    home: Home = None,
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send the messages of the outbox that are due."""
+    from . import console_delivery, pipeline
+    from .delivery import DigestPeriod
+    from .digests import digest_messages
+    from .errors import DeliveryError
+    from .running import at_work, monitor_of, send_due
+    from .store import MessageState
+
+    settings = settings_from(home=home, domain=domain)
+    period = None if digest is None else DigestPeriod(digest.value)
+    with pipeline.open_existing(settings, "latest") as store:
+        if dry_run:
+            made = () if period is None else digest_messages(settings, store, period, now(), now(), stage)
+            waiting = store.messages(MessageState.PENDING, limit=_MOST)
+            known = store.known_messages(message.id for message in made)
+            new = [message for message in made if message.id not in known]
+            if as_json:
+                print_json(console_delivery.waiting_json(waiting, new))
+            else:
+                console_delivery.waiting(waiting, new, now())
+            return
+        monitor = monitor_of(settings, store, now, stage, "brainalign deliver")
+        with at_work(monitor):
+            if period is not None:
+                store.enqueue(digest_messages(settings, store, period, now(), now(), stage))
+            drained = send_due(monitor)
+        left = store.messages(MessageState.PENDING, limit=_MOST)
+    if as_json:
+        print_json(console_delivery.drained_json(drained, left))
+    else:
+        console_delivery.drained(drained, left)
+    if drained.failed or drained.given_up:
+        last = next((one.last_error for one in reversed(left) if one.last_error), "see the log")
+        raise DeliveryError(
+            f"{drained.failed} messages were not delivered and are tried again, {drained.given_up} are given up; the "
+            f"last one: {last}",
+            permanent=False,
+        )
 
 
 mail_app = command_group("Look at mails before anybody gets them.")
@@ -60,7 +134,7 @@ def mail_preview(
     domain: Domain = None,
 ) -> None:
     """Write a mail as its recipients would get it: the digest of the last week or month, or the last alert."""
-    from . import console, pipeline
+    from . import console_delivery, pipeline
     from .files import write_atomically
     from .mail_preview import preview, preview_bytes
 
@@ -68,7 +142,7 @@ def mail_preview(
     with pipeline.open_existing(settings, "latest") as store:
         message = preview(settings, store, kind.value, now(), stage)
     write_atomically(output, preview_bytes(message, output.suffix))
-    console.previewed(message, output)
+    console_delivery.previewed(message, output)
 
 
 @mail_app.command("test")
@@ -77,7 +151,7 @@ def mail_test(
     home: Home = None,
 ) -> None:
     """Send a mail to an address right away, to see that the settings work."""
-    from . import channels, console
+    from . import channels, console_delivery
     from .config_sections import is_mail_address
     from .errors import ConfigError
     from .mail_preview import test_message
@@ -90,10 +164,11 @@ def mail_test(
     message = test_message(settings, address, now())
     with stage(f"sending to {address}"):
         channels.sender(settings, now)(message)
-    console.tested(settings.mail.host, settings.mail.used_port, message)
+    console_delivery.tested(settings.mail.host, settings.mail.used_port, message)
 
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.command()(publish)
+    app.command()(deliver)
     app.add_typer(mail_app, name="mail")

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
     from brainalign_plugin.analysis import Analysis
 
-    from .delivery.site import Published
     from .demo import DemoResult
     from .health import Check
-    from .messages import Message
     from .pipeline import Fetched
     from .store import SnapshotInfo
     from .store.records import UnreadCell
@@ -71,28 +69,6 @@ def fetched(result: Fetched, info: SnapshotInfo) -> None:
 def report(path: Path, written: bool = True) -> None:
     """Say where a report is."""
     out().print(printable(f"report: {path}" + ("" if written else " (as it was)")))
-
-
-def published(result: Published) -> None:
-    """Where the site is, and what of it is new."""
-    if not result.new:
-        out().print(printable(f"site: {result.folder} (nothing new, left as it was)"))
-        return
-    removed = f", {result.removed} removed" if result.removed else ""
-    out().print(
-        printable(f"site: {result.folder} ({result.written} files written, {result.kept} as before{removed})")
-    )
-
-
-def previewed(message: Message, path: Path) -> None:
-    """Where a mail was written, and what it says."""
-    out().print(printable(message.subject))
-    out().print(printable(f"mail: {path}"))
-
-
-def tested(host: str, port: int, message: Message) -> None:
-    """That the mail server took a mail."""
-    out().print(printable(f"{host}:{port} took the mail to {message.recipient} (Message-ID {message.id})"))
 
 
 def exported(path: Path) -> None:

@@ -53,8 +53,10 @@ def digest_messages(
     slot: datetime,
     at: datetime,
     stage: Stage = silent,
-) -> list[Message]:
+) -> Sequence[Message]:
     """Messages of the digest that is due at a slot: about the week or month before it.
+
+    Whenever it is made, its messages are the same ones to the outbox.
 
     Parameters
     ----------
@@ -62,12 +64,16 @@ def digest_messages(
         When it was due, in UTC.
     at : datetime
         When it is made: Date of the mails.
+
+    Returns
+    -------
+    sequence of Message
+        None if nobody wants this digest, or no board had been seen by the end of the period.
     """
     wanting: Sequence[Subscriber] = [one for one in subscribers(settings) if one.digest is period]
-    if not wanting:
-        return []
-    digest = digest_of(settings, store, period, slot, stage)
-    return [] if digest is None else compose_digest(digest, wanting, letterhead(settings), at)
+    digest = digest_of(settings, store, period, slot, stage) if wanting else None
+    with stage("composing"):
+        return [] if digest is None else compose_digest(digest, wanting, letterhead(settings), at)
 
 
 def digest_of(

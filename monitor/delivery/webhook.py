@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ from ..messages import Message
 
 # Answers of a server that may take the same message later.
 _MAY_PASS = frozenset({408, 425, 429})
+# Of Retry-After; a date is what the pauses between tries are good enough for.
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
     }
     if webhook.secret:
         headers["X-BrainAlign-Signature"] = signature(webhook.secret, timestamp, message.body)
-    status = _post(webhook, message.body, headers)
+    status, retry_after = _post(webhook, message.body, headers)
     if 200 <= status < 300:
         return
     where = _where(webhook)
@@ -78,10 +81,11 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
             permanent=False,
         )
     refused = 400 <= status < 500 and status not in _MAY_PASS
-    raise DeliveryError(f"{where} answered {status}", permanent=refused)
+    raise DeliveryError(f"{where} answered {status}", permanent=refused, retry_after=retry_after)
 
 
-def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> int:
+def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> tuple[int, float | None]:
+    """The status, and the seconds that the server asks to wait."""
     with Cut(webhook.deadline) as cut:
         try:
             with (
@@ -91,7 +95,8 @@ def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> int:
                     "POST", webhook.url, content=body, headers=headers, extensions={"trace": cut.watch}
                 ) as answer,
             ):
-                return answer.status_code
+                asked = answer.headers.get("Retry-After", "")
+                return answer.status_code, float(asked) if _SECONDS.fullmatch(asked) else None
         except (httpx.HTTPError, httpx.InvalidURL) as cause:
             why = type(cause).__name__
             if isinstance(cause, httpx.TimeoutException):

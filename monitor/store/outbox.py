@@ -102,6 +102,12 @@ class Outbox:
         with self._database.reading() as connection:
             return _messages(connection, *([] if state is None else [_t.c.state == state.value]), limit=limit)
 
+    def known_messages(self, ids: Iterable[str]) -> frozenset[str]:
+        """Those of some ids that the outbox knows, whatever became of their messages."""
+        with self._database.reading() as connection:
+            found = connection.execute(sa.select(_t.c.id).where(_t.c.id.in_(list(ids)))).scalars()
+            return frozenset(found)
+
     def message_counts(self) -> dict[MessageState, int]:
         """How many messages are in each state."""
         query = sa.select(_t.c.state, sa.func.count()).group_by(_t.c.state)

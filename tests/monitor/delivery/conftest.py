@@ -98,6 +98,6 @@ def told_home(home: Path, names: list[str] | None = None, report: str | None = N
     return settings
 
 
-# Of the boards, and when each was seen: on two days of a week and on the Monday after it.
-MOMENTS = [datetime(2026, 11, day, tzinfo=UTC) for day in (16, 18, 23)]
-SEEN = [datetime(2026, 11, day, 6, 30, tzinfo=UTC) for day in (17, 19, 24)]
+# Of the boards, and when each was seen: on two days of a week and in the week after it.
+MOMENTS = [datetime(2024, 11, day, tzinfo=UTC) for day in (18, 20, 25)]
+SEEN = [datetime(2024, 11, day, 6, 30, tzinfo=UTC) for day in (19, 21, 26)]

@@ -121,9 +121,9 @@ def test_the_feed_is_valid_and_says_what_changed(site):
     assert not feed.bozo, feed.get("bozo_exception")
     assert feed.version == "atom10"
     assert feed.feed.link == "https://lab.test/b/"
-    assert [entry.updated for entry in feed.entries] == ["2026-11-24T06:30:00Z", "2026-11-19T06:30:00Z"]
+    assert [entry.updated for entry in feed.entries] == ["2024-11-26T06:30:00Z", "2024-11-21T06:30:00Z"]
     newest = feed.entries[0]
-    assert newest.title.startswith("Board of 23 November 2026: ")
+    assert newest.title.startswith("Board of 25 November 2024: ")
     assert "complete models 27 (−3)" in newest.title
     content = newest.content[0].value
     for said in (
@@ -132,7 +132,7 @@ def test_the_feed_is_valid_and_says_what_changed(site):
         "Models on the cleaned board (complete cases) went from 30 to 27",
     ):
         assert said in content, said
-    assert newest.link.startswith("https://lab.test/b/reports/2026-11-23-cccccccccccc")
+    assert newest.link.startswith("https://lab.test/b/reports/2024-11-25-cccccccccccc")
     assert feed.entries[1].link == "https://lab.test/b/history.html"
 
 
@@ -172,7 +172,7 @@ def test_data_say_what_the_pages_show(site):
     history = json.loads(text_of(site / "data/history.json"))
     assert {point["models"] for point in history["series"]["mean_rho"]} == {27, 30}
     rows = list(csv.DictReader(io.StringIO(text_of(site / "data/history.csv"))))
-    assert [row["as_of"][:10] for row in rows] == ["2026-11-23", "2026-11-18", "2026-11-16"]
+    assert [row["as_of"][:10] for row in rows] == ["2024-11-25", "2024-11-20", "2024-11-18"]
     assert float(rows[0]["mean_rho"]) == pytest.approx(latest["agreement"]["mean"])
     assert float(rows[0]["mean_rho_low"]) < float(rows[0]["mean_rho"]) < float(rows[0]["mean_rho_high"])
     models = list(csv.DictReader(io.StringIO((site / "data/models.csv").read_bytes().decode())))
@@ -328,7 +328,7 @@ def test_a_reader_clicks_from_the_first_page_to_the_report_and_back(browser, ser
     assert browser.current_url == f"{served}history.html"
     browser.find_element(By.LINK_TEXT, "Archive").click()
     browser.find_element(By.CSS_SELECTOR, "#archive tbody a").click()
-    assert browser.current_url.startswith(f"{served}reports/2026-11-23-")
+    assert browser.current_url.startswith(f"{served}reports/2024-11-25-")
     browser.find_element(By.LINK_TEXT, "Overview").click()
     assert browser.find_element(By.TAG_NAME, "h1").text == "Do its benchmarks agree?"
     kinds = "return document.querySelector('link[rel=alternate][type=\"application/atom+xml\"]').href"
@@ -353,13 +353,13 @@ def test_the_history_draws_and_tells_each_point(browser, served):
 
 @pytest.mark.needs("browser")
 def test_known_breaks_in_the_span_are_drawn(browser, home, tmp_path):
-    event = 'first = 2026-11-20\ntext = "Ceilings were <b>mended</b>."\n'
+    event = 'first = 2024-11-22\ntext = "Ceilings were <b>mended</b>."\n'
     (home / "known_events.toml").write_text(f"[[events]]\n{event}")
     try:
         brainalign("publish", "--output", tmp_path, home=home).succeeded()
     finally:
         (home / "known_events.toml").unlink()
-    assert "2026-11-20: Ceilings were &lt;b&gt;mended&lt;/b&gt;." in text_of(
+    assert "2024-11-22: Ceilings were &lt;b&gt;mended&lt;/b&gt;." in text_of(
         tmp_path / "current/history.html"
     )
     with serving(tmp_path / "current") as address:

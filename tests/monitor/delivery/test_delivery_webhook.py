@@ -167,6 +167,12 @@ def test_a_refusal_is_for_good_and_a_failure_may_pass(receiver, status, permanen
     assert str(error) == f"the webhook 'lab' at 127.0.0.1 answered {status}"
 
 
+@pytest.mark.parametrize(("asked", "wait"), [("120", 120.0), ("soon", None), ("-1", None)])
+def test_a_receiver_may_ask_for_a_pause(receiver, asked, wait):
+    receiver.status, receiver.headers = 429, {"Retry-After": asked}
+    assert failed(receiver).retry_after == wait
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(receiver, status):
     receiver.status, receiver.headers = status, {"Location": f"http://127.0.0.1:{receiver.port}/elsewhere"}

@@ -1,0 +1,282 @@
+"""Digests out of the store, and the commands that show, try and send mails, against a real mail server."""
+
+from __future__ import annotations
+
+import email
+import json
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from brainalign_monitor import pipeline
+from brainalign_monitor.config import load_settings
+from brainalign_monitor.delivery import DigestPeriod
+from brainalign_monitor.digests import digest_messages, digest_of, period_before
+from brainalign_monitor.messages import Channel, Kind
+from brainalign_monitor.store import MessageState
+from tests.commands import brainalign
+from tests.monitor.delivery.conftest import AT, told_home
+from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host
+from tests.monitor.delivery.test_delivery_mail import Tags
+
+MONDAY = datetime(2024, 11, 25, 7, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("told") / "home"
+    told_home(folder)
+    return folder
+
+
+@pytest.fixture
+def home(told, tmp_path) -> Path:
+    return shutil.copytree(told, tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def host(certificates):
+    with mail_host(certificates) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _forget(request):
+    yield
+    if "host" in request.fixturenames:
+        found = request.getfixturevalue("host")
+        found.answers.clear()
+        found.taken.clear()
+        found.steps.clear()
+
+
+@pytest.fixture
+def mailing(home, host, certificates) -> Path:
+    """A home whose mail goes to the server, for two readers and an operator."""
+    (home / "password").write_text(PASSWORD)
+    (home / "brainalign.toml").write_text(
+        f"""
+        [mail]
+        host = "localhost"
+        port = {host.port}
+        user = "{USER}"
+        password_file = "password"
+        sender = "BrainAlign <monitor@lab.test>"
+        certificates = "{certificates.trusted}"
+
+        [recipients.one]
+        address = "one@lab.test"
+
+        [recipients.two]
+        address = "two@lab.test"
+        digest = "monthly"
+
+        [recipients.ops]
+        address = "ops@lab.test"
+        alerts = false
+        digest = "none"
+        operator = true
+        """
+    )
+    return home
+
+
+@pytest.mark.parametrize(
+    ("moment", "period", "first", "last"),
+    [
+        (MONDAY, DigestPeriod.WEEKLY, date(2024, 11, 18), date(2024, 11, 24)),
+        (
+            datetime(2026, 11, 29, 23, 59, tzinfo=UTC),
+            DigestPeriod.WEEKLY,
+            date(2026, 11, 16),
+            date(2026, 11, 22),
+        ),
+        (datetime(2027, 1, 4, tzinfo=UTC), DigestPeriod.WEEKLY, date(2026, 12, 28), date(2027, 1, 3)),
+        (datetime(2027, 1, 1, 7, tzinfo=UTC), DigestPeriod.MONTHLY, date(2026, 12, 1), date(2026, 12, 31)),
+        (datetime(2028, 3, 1, tzinfo=UTC), DigestPeriod.MONTHLY, date(2028, 2, 1), date(2028, 2, 29)),
+    ],
+)
+def test_a_digest_is_about_the_last_whole_period(moment, period, first, last):
+    assert period_before(moment, period) == (first, last)
+
+
+def digest_at(home: Path, slot: datetime, period: DigestPeriod = DigestPeriod.WEEKLY):
+    settings = load_settings(home=home)
+    with pipeline.open_home(settings) as store:
+        return digest_of(settings, store, period, slot)
+
+
+def test_a_digest_says_what_was_seen_in_its_week(told):
+    digest = digest_at(told, MONDAY)
+    assert digest.as_of == datetime(2024, 11, 20, tzinfo=UTC)
+    figures = {figure.name: figure for figure in digest.figures}
+    # The first board was seen in this week too: there was nothing before it.
+    assert (figures["models"].now, figures["models"].before) == (30.0, None)
+    assert figures["mean_rho"].now_interval[0] < figures["mean_rho"].now < figures["mean_rho"].now_interval[1]
+    assert any("restated" in line for line in digest.changelog)
+    assert any("restated" in line for line in digest.causes)
+    assert [(alert.rule, alert.fired) for alert in digest.alerts] == [("agreement fell", True)]
+    assert [picture.name for picture in digest.pictures] == ["mean-rho", "scatter"]
+
+
+def test_the_next_digest_has_the_figures_of_before(told):
+    digest = digest_at(told, datetime(2024, 12, 2, 7, tzinfo=UTC))
+    figures = {figure.name: figure for figure in digest.figures}
+    assert (figures["models"].now, figures["models"].before) == (27.0, 30.0)
+    assert [(alert.rule, alert.fired) for alert in digest.alerts] == [
+        ("agreement fell", False),
+        ("few models", True),
+    ]
+    assert [alert.rule for alert in digest.active] == ["few models"]
+    assert any("3 models went" in line for line in digest.changelog)
+
+
+def test_a_digest_that_is_made_late_says_the_same(told):
+    assert digest_at(told, MONDAY) == digest_at(told, datetime(2024, 11, 30, 12, tzinfo=UTC))
+
+
+def test_a_quiet_week_says_so_and_an_unseen_one_nothing(told):
+    quiet = digest_at(told, datetime(2024, 12, 9, tzinfo=UTC))
+    assert quiet.quiet
+    assert all(figure.now == figure.before for figure in quiet.figures)
+    assert digest_at(told, datetime(2024, 11, 18, tzinfo=UTC)) is None
+    month = digest_at(told, datetime(2024, 12, 1, tzinfo=UTC), DigestPeriod.MONTHLY)
+    assert len(month.alerts) == 3
+    assert any(line.startswith("2024-11-25: ") for line in month.changelog), "which board a line is about"
+
+
+def test_a_digest_is_queued_once(mailing):
+    settings = load_settings(home=mailing)
+    with pipeline.open_home(settings) as store:
+        first = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, AT))
+        later = AT + timedelta(days=2)
+        again = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, later))
+        assert [(one.recipient, one.kind, one.channel) for one in first] == [
+            ("one@lab.test", Kind.DIGEST, Channel.MAIL)
+        ]
+        assert again == ()
+        assert len(store.messages(MessageState.PENDING)) == 1
+
+
+@pytest.mark.parametrize("kind", ["weekly", "monthly", "alert"])
+def test_a_preview_is_the_mail_itself(home, tmp_path, kind):
+    for suffix in ("eml", "html", "txt"):
+        said = (
+            brainalign("mail", "preview", kind, "--output", tmp_path / f"m.{suffix}", home=home)
+            .succeeded()
+            .out
+        )
+        assert str(tmp_path / f"m.{suffix}") in said
+        assert said.startswith("Brain-Score vision")
+    mail = email.message_from_bytes((tmp_path / "m.eml").read_bytes(), policy=default)
+    assert mail["To"] == "reader@example.org"
+    text = (tmp_path / "m.txt").read_text()
+    assert "\r" not in text
+    assert "Brain-Score vision" in text
+    html = (tmp_path / "m.html").read_text()
+    pictures = [attributes["src"] for tag, attributes in Tags(html).tags if tag == "img"]
+    assert len(pictures) == (0 if kind == "alert" else 2)
+    assert all(source.startswith("data:image/png;base64,iVBOR") for source in pictures)
+    ended = brainalign("mail", "preview", kind, "--output", tmp_path / "m.pdf", home=home)
+    assert (ended.code, "ends in .eml, .html or .txt" in ended.problem) == (8, True)
+
+
+def test_a_preview_has_something_to_show_or_says_why_not(tmp_path, stored):
+    ended = brainalign("mail", "preview", "alert", "--output", tmp_path / "m.eml", home=stored)
+    assert (ended.code, "no alert has fired yet" in ended.problem) == (6, True)
+    assert brainalign("mail", "preview", "--output", tmp_path / "m.eml", home=tmp_path / "no").code == 6
+
+
+@pytest.mark.needs("browser")
+@pytest.mark.parametrize("width", [800, 390])
+def test_a_mail_in_a_browser_shows_its_pictures_and_asks_for_nothing(browser, home, tmp_path, width):
+    brainalign("mail", "preview", "weekly", "--output", tmp_path / "m.html", home=home).succeeded()
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.get_log("browser")
+    browser.get((tmp_path / "m.html").as_uri())
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    shown = browser.execute_script(
+        "return [...document.images].map((i) => [i.complete, i.naturalWidth, i.width])"
+    )
+    assert len(shown) == 2
+    # Twice as fine as they are shown.
+    assert all(complete and natural == 2 * 584 for complete, natural, _ in shown)
+    assert all(across <= width for _, _, across in shown)
+    loaded = "return performance.getEntriesByType('resource').map((r) => r.name).filter((n) => !n.startsWith('data:'))"
+    assert browser.execute_script(loaded) == []
+    wide = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide[0] <= wide[1]
+
+
+def test_a_trial_mail_arrives(mailing, host):
+    said = brainalign("mail", "test", "me@lab.test", home=mailing).succeeded().out
+    assert f"localhost:{host.port} took the mail to me@lab.test" in said
+    (mail,) = host.mails
+    assert (mail["To"], mail["Subject"]) == ("me@lab.test", "BrainAlign: mails arrive")
+
+
+def test_a_trial_mail_says_what_is_wrong(mailing, host, tmp_path):
+    host.answers["RCPT"] = "550 no such user"
+    ended = brainalign("mail", "test", "me@lab.test", home=mailing)
+    assert (ended.code, "refused the recipient me@lab.test: 550 no such user" in ended.problem) == (9, True)
+    host.answers.clear()
+    ended = brainalign("mail", "test", "me@lab.test", home=mailing, mail__password="not the planted secret")
+    assert ended.code == 9
+    assert "planted" not in ended.err
+    assert brainalign("mail", "test", "me", home=mailing).code == 2
+    assert "set mail.host" in brainalign("mail", "test", "me@lab.test", home=tmp_path).problem
+
+
+def test_deliver_sends_what_waits_and_a_dry_run_nothing(mailing, host):
+    said = brainalign("deliver", "--digest", "weekly", "--dry-run", home=mailing).succeeded().out
+    assert "new  mail to one@lab.test: Brain-Score vision, week" in said
+    assert said.endswith("1 messages; nothing was sent\n")
+    assert host.taken == []
+    done = brainalign("deliver", "--digest", "weekly", "--json", home=mailing).succeeded().json
+    assert (done["sent"], done["failed"], done["waiting"]) == (1, 0, [])
+    assert [to for to, _ in host.taken] == ["one@lab.test"]
+    again = brainalign("deliver", "--digest", "weekly", home=mailing).succeeded().out
+    assert again == "0 sent, 0 to be tried again, 0 given up, 0 waiting\n"
+    assert (
+        brainalign("deliver", "--digest", "weekly", "--dry-run", home=mailing)
+        .succeeded()
+        .out.startswith("0 mess")
+    )
+    assert len(host.taken) == 1
+
+
+def test_what_is_not_delivered_waits(mailing, host):
+    host.answers["MAIL"] = "451 later"
+    ended = brainalign("deliver", "--digest", "weekly", home=mailing)
+    assert (ended.code, "451 later" in ended.err) == (9, True)
+    listed = json.loads(brainalign("deliver", "--dry-run", "--json", home=mailing).succeeded().out)
+    (waiting,) = listed["waiting"]
+    assert (waiting["recipient"], waiting["attempts"], waiting["kind"]) == ("one@lab.test", 1, "digest")
+    assert "451 later" in waiting["last_error"]
+    assert "tried 1 times" in brainalign("deliver", "--dry-run", home=mailing).succeeded().out
+
+
+def test_a_run_publishes_the_site(stored, tmp_path):
+    board = next((stored / "bodies").rglob("*.gz"))
+    brainalign("run", "--source", board, home=stored, site__folder=tmp_path / "site").succeeded()
+    assert (tmp_path / "site/current/index.html").is_file()
+    before = (tmp_path / "site/current").readlink()
+    brainalign("run", "--source", board, home=stored, site__folder=tmp_path / "site").succeeded()
+    assert (tmp_path / "site/current").readlink() == before
+
+
+def test_a_run_with_a_broken_template_fails_and_keeps_the_site(stored, tmp_path):
+    board = next((stored / "bodies").rglob("*.gz"))
+    settings = {"home": stored, "site__folder": tmp_path / "site"}
+    brainalign("run", "--source", board, **settings).succeeded()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/site_index.html.j2").write_text("{% nothing %}")
+    ended = brainalign("run", "--source", board, **settings, templates=tmp_path / "own")
+    assert (ended.code, "site_index.html.j2' is broken in line 1" in ended.err) == (3, True)
+    assert (tmp_path / "site/current/index.html").is_file()
