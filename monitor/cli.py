@@ -41,6 +41,7 @@ from .cli_reference import reference_app
 from .cli_schemes import audit, rank
 from .cli_serve import run, serve
 from .cli_snapshots import snapshots_app
+from .cli_status import status
 from .cli_store import store_app
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ app.command()(place)
 app.command()(link)
 app.command()(unlink)
 app.command()(doctor)
+app.command()(status)
 app.add_typer(config_app, name="config")
 app.add_typer(store_app, name="store")
 app.add_typer(snapshots_app, name="snapshots")

@@ -11,11 +11,12 @@ from .cli_options import AsJson, Home, now, print_json, settings_from, stage
 
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
     """Check that everything is in order, and say what to do where it is not. Exit code 8 if there is a problem."""
-    from .health import examine
+    from .health import CHECKERS, examine
+    from .surroundings import CHECKERS as SURROUNDINGS
 
     settings = settings_from(home=home)
     with stage("examining"):
-        checks = examine(settings, now())
+        checks = examine(settings, now(), (*SURROUNDINGS, *CHECKERS))
     problems = sum(check.state == "problem" for check in checks)
     if as_json:
         print_json({"ok": not problems, "checks": [asdict(check) for check in checks]})

@@ -95,6 +95,11 @@ def after_success(before: Alarm | None, at: datetime) -> Notice | None:
     )
 
 
+def age_alarm(domain: str) -> str:
+    """Name of the alarm for a leaderboard that nobody feeds any more."""
+    return f"the check that {domain} is up to date"
+
+
 def stale_problem(domain: str, as_of: datetime, now: datetime, stale_after_days: float) -> str | None:
     """What is wrong with a leaderboard whose newest board is old; None if it is not.
 

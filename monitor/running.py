@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,9 +22,11 @@ from .config_reading import CONFIG_NAME
 from .delivering import Drained, Outgoing, drain
 from .digests import digest_messages
 from .errors import StoreError
+from .heartbeat import beat
 from .history.cache import Cache
 from .history.changelog import changes_in_words
 from .history.changes import compare
+from .operator_alarm import age_alarm, stale_problem
 from .progress import Stage, silent
 from .publishing import publish
 from .retrospect import HistoryOptions
@@ -181,7 +183,24 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
             raise
         store.end_slot(run, monitor.clock())
         monitor.alarms.succeeded(store, name, monitor.clock())
+        heartbeat = monitor.settings.health.heartbeat_url
+        if job == PULL and heartbeat is not None:
+            beat(heartbeat.get_secret_value())
         return result
+
+
+def _tell_age(monitor: Monitor) -> None:
+    """Tell the operators of a leaderboard that nobody feeds any more."""
+    domain, now, name = monitor.settings.domain, monitor.clock(), age_alarm(monitor.settings.domain)
+    board = monitor.store.latest(domain)
+    stale = None
+    if board is not None:
+        stale = stale_problem(domain, board.as_of_time, now, monitor.settings.health.stale_after_days)
+    if stale is None:
+        monitor.alarms.succeeded(monitor.store, name, now)
+    else:
+        # It does not pass by itself, as a failure may: it is told at once.
+        replace(monitor.alarms, after=1).failed(monitor.store, name, stale, now)
 
 
 def _end(
@@ -229,6 +248,8 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
     result = pipeline.run(settings, store, source, monitor.clock, stage, also=also)
     for one in news:
         log.info("alert fired" if one.fired else "alert ended", rule=one.rule, words=one.words)
+    if source is None:  # what somebody names, such as a file of the past, may be as old as it is
+        _tell_age(monitor)
     if settings.site_folder is not None:
         # Every time: the last run may have been stopped before it, and an unchanged page is not rewritten.
         publish(settings, store, settings.site_folder, stage)

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -21,10 +21,12 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from brainalign_plugin.errors import BrainAlignError
 
+from .endpoints import served
 from .progress import Stage
 from .running import Monitor, Stopped
 from .scheduler import Job, jobs_of, tend
 from .slots import Schedule
+from .standing import standing
 
 # How often the outbox is looked into, and whether anything was overlooked.
 LOOK_SECONDS = 60.0
@@ -167,7 +169,22 @@ def stopped_by_signals(service: Service) -> Iterator[None]:
 
 
 def serve(monitor: Monitor) -> None:
-    """Work by the schedule until a signal ends it."""
-    service = Service(monitor)
-    with stopped_by_signals(service):
+    """Work by the schedule until a signal ends it, and say how things stand to whoever asks.
+
+    Raises
+    ------
+    ConfigError
+        If nobody may listen at the configured address.
+    """
+    service, health = Service(monitor), monitor.settings.health
+    with ExitStack() as stack:
+        stack.enter_context(stopped_by_signals(service))
+        if health.port is not None:
+            stack.enter_context(
+                served(
+                    health.address,
+                    health.port,
+                    lambda: standing(monitor.settings, monitor.store, monitor.clock()),
+                )
+            )
         service.run()

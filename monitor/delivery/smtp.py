@@ -73,7 +73,7 @@ def send_mail(server: MailServer, message: Message) -> None:
         right in the settings (login, certificate, encryption).
     """
     sender = parseaddr(server.sender)[1]
-    with Cut(server.deadline) as cut, _translated(server, message, cut):
+    with Cut(server.deadline) as cut, _translated(server, message.recipient, cut):
         connection = _Connection(server, cut)
         try:
             _secure(connection, server)
@@ -84,6 +84,22 @@ def send_mail(server: MailServer, message: Message) -> None:
         # The mail is taken; how the connection ends changes nothing.
         with suppress(smtplib.SMTPException, OSError):
             connection.quit()
+
+
+def try_login(server: MailServer) -> None:
+    """Connect and log in as for a mail, and leave without one.
+
+    Raises
+    ------
+    DeliveryError
+        As `send_mail` does.
+    """
+    with Cut(server.deadline) as cut, _translated(server, "", cut):
+        connection = _Connection(server, cut)
+        try:
+            _secure(connection, server)
+        finally:
+            connection.close()
 
 
 class _Connection(smtplib.SMTP):
@@ -128,7 +144,7 @@ def _context(server: MailServer) -> ssl.SSLContext:
 
 
 @contextmanager
-def _translated(server: MailServer, message: Message, cut: Cut) -> Iterator[None]:
+def _translated(server: MailServer, recipient: str, cut: Cut) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPAuthenticationError as cause:
@@ -143,18 +159,18 @@ def _translated(server: MailServer, message: Message, cut: Cut) -> Iterator[None
             raise DeliveryError(
                 f"{_where(server)} did not finish within {server.deadline:g} s", permanent=False
             ) from cause
-        raise _translate(server, message, cause) from cause
+        raise _translate(server, recipient, cause) from cause
 
 
-def _translate(server: MailServer, message: Message, cause: smtplib.SMTPException | OSError) -> DeliveryError:
+def _translate(server: MailServer, recipient: str, cause: smtplib.SMTPException | OSError) -> DeliveryError:
     where = _where(server)
     match cause:
         case smtplib.SMTPRecipientsRefused():
-            return _refused(where, f"the recipient {message.recipient}", *cause.recipients[message.recipient])
+            return _refused(where, f"the recipient {recipient}", *cause.recipients[recipient])
         case smtplib.SMTPSenderRefused():
             return _refused(where, f"the sender {cause.sender}", cause.smtp_code, cause.smtp_error)
         case smtplib.SMTPDataError():
-            return _refused(where, f"the mail to {message.recipient}", cause.smtp_code, cause.smtp_error)
+            return _refused(where, f"the mail to {recipient}", cause.smtp_code, cause.smtp_error)
     return DeliveryError(f"{where} {_why(server, cause)}", permanent=False)
 
 

@@ -18,6 +18,7 @@ from .records import (
     UnreadCell,
 )
 from .restoring import restore_backup, verify_backup
+from .statistics import peek
 from .store import Store, is_made, open_store
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "UnreadCell",
     "is_made",
     "open_store",
+    "peek",
     "prunable",
     "restore_backup",
     "verify_backup",

@@ -87,13 +87,13 @@ class Database:
             If the schema is of a newer release, or the database is that of another program.
         """
         with self.reading() as connection:
-            revision = self._revision(connection)
+            revision = self.revision(connection)
         if revision != REVISION:
             # Alembic takes a tenth of a second to import; a store that is up to date does not need it.
             from .migrations import upgrade
 
             with self.writing() as connection:
-                if self._revision(connection) != REVISION:
+                if self.revision(connection) != REVISION:
                     upgrade(connection)
         if self.is_sqlite:
             self._use_wal()
@@ -103,9 +103,16 @@ class Database:
         if self.is_sqlite:
             return Path(self.name).exists()
         with self.reading() as connection:
-            return self._revision(connection) is not None
+            return self.revision(connection) is not None
 
-    def _revision(self, connection: sa.Connection) -> str | None:
+    def revision(self, connection: sa.Connection) -> str | None:
+        """Revision of the schema; None if there is no store yet.
+
+        Raises
+        ------
+        StoreError
+            If it is of a newer release, or the database is that of another program.
+        """
         tables = set(sa.inspect(connection).get_table_names())
         if REVISION_TABLE not in tables:
             # A PostgreSQL database may be shared; in a file, other tables mean that the path is wrong.

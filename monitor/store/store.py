@@ -25,6 +25,7 @@ from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, Unread
 from .runs import Runs
 from .schema import check_zone
 from .snapshots import read_snapshot, write_snapshot
+from .statistics import Statistics
 from .upkeep import Upkeep
 from .watched import Watched
 
@@ -61,6 +62,8 @@ def is_made(url_or_path: Path | str) -> bool:
     StoreError
         If a server cannot be asked.
     """
+    if isinstance(url_or_path, Path) or "://" not in url_or_path:
+        return Path(url_or_path).exists()
     database = connect(url_or_path)
     try:
         return database.is_made()
@@ -68,7 +71,7 @@ def is_made(url_or_path: Path | str) -> bool:
         database.engine.dispose()
 
 
-class Store(Runs, Outbox, Watched, Upkeep):
+class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     """An open store; close it, or use it in ``with``.
 
     Every method is one transaction and raises StoreError if the database or a file cannot be read or written.

@@ -1,0 +1,166 @@
+"""Checks of what the monitor stands on: settings, store, disk, clock, mail server, the site's folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from .channels import mail_server
+from .config import Settings, effective_settings
+from .config_reading import CONFIG_NAME
+from .delivery.smtp import try_login
+from .errors import DeliveryError, MonitorError
+from .health import Check, Checker
+from .store import is_made, peek
+
+_LITTLE_BYTES = 500_000_000
+_TOO_LITTLE_BYTES = 50_000_000
+_CLOCK_SECONDS = 5
+
+
+def check_settings(settings: Settings, at: datetime) -> list[Check]:
+    """The settings are valid, or nothing here would run; secrets in the file are for its owner."""
+    del at
+    path = settings.home / CONFIG_NAME
+    effective = effective_settings(settings)
+    changed = sum(one.origin != "default" for one in effective)
+    secrets = [one.name for one in effective if one.secret and one.origin == CONFIG_NAME]
+    if secrets and path.stat().st_mode & 0o077:
+        message = f"{str(path)!r} holds {', '.join(secrets)}, and others may read it"
+        return [Check("settings", "warning", message, f"chmod 600 {path}")]
+    return [Check("settings", "ok", f"valid, {changed} are not the default (`brainalign config check`)")]
+
+
+def check_store(settings: Settings, at: datetime) -> list[Check]:
+    """The store can be read and written; looking neither makes one nor migrates one."""
+    del at
+    address = settings.store_address
+    try:
+        if not is_made(address):
+            return [Check("store", "ok", "there is none yet; the first run makes it")]
+        found = peek(address)
+    except MonitorError as failure:
+        return [_failed("store", failure)]
+    if isinstance(address, Path) and not (os.access(address, os.W_OK) and os.access(address.parent, os.W_OK)):
+        message = f"{str(address)!r} or its folder may not be written by this user"
+        return [Check("store", "problem", message, "give this user the right to write there")]
+    words = f"{found.snapshots} snapshots, schema {found.revision}"
+    if not found.is_current:
+        return [Check("store", "ok", f"{words}; the next run brings it to this release's")]
+    return [Check("store", "ok", words)]
+
+
+def check_disk(settings: Settings, at: datetime) -> list[Check]:
+    """The disk of the home folder has room for a while."""
+    del at
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as cause:
+        return [
+            Check(
+                "disk",
+                "problem",
+                f"cannot ask how full {str(folder)!r} is: {cause.strerror}",
+                "check the disk",
+            )
+        ]
+    words = f"{free / 1e9:.1f} GB free at {str(folder)!r}"
+    if free < _LITTLE_BYTES:
+        state = "problem" if free < _TOO_LITTLE_BYTES else "warning"
+        step = "free space, or `brainalign store prune` old snapshots"
+        return [Check("disk", "problem" if state == "problem" else "warning", words, step)]
+    return [Check("disk", "ok", words)]
+
+
+def check_clock(settings: Settings, at: datetime) -> list[Check]:
+    """The clock is not behind what was stored already, and the system keeps it right, if it says so."""
+    try:
+        newest = peek(settings.store_address).last_pull if is_made(settings.store_address) else None
+    except MonitorError:  # said by the check of the store
+        newest = None
+    if newest is not None and at < newest - timedelta(seconds=_CLOCK_SECONDS):
+        message = f"it shows {at:%Y-%m-%d %H:%M:%S} UTC, earlier than the last pull of {newest:%Y-%m-%d %H:%M:%S} UTC"
+        return [Check("clock", "problem", message, "set the clock, and keep it right by NTP")]
+    synchronised = _synchronised()
+    if synchronised is False:
+        message = f"it shows {at:%Y-%m-%d %H:%M} UTC, and the system says that it is not synchronised"
+        return [Check("clock", "warning", message, "switch NTP on: `timedatectl set-ntp true`")]
+    how = "synchronised" if synchronised else "nothing here says whether it is synchronised"
+    return [Check("clock", "ok", f"{at:%Y-%m-%d %H:%M} UTC, {how}")]
+
+
+def _synchronised() -> bool | None:
+    """What systemd says of the clock; None where it is not asked or does not know."""
+    program = shutil.which("timedatectl")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 -- a fixed command of the system
+            [program, "show", "--property=NTPSynchronized", "--value"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_CLOCK_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return {b"yes": True, b"no": False}.get(done.stdout.strip())
+
+
+def check_mail(settings: Settings, at: datetime) -> list[Check]:
+    """The mail server answers and takes the login; nothing is sent."""
+    del at
+    server = mail_server(settings)
+    if server is None:
+        if settings.recipients:
+            step = "set mail.host, or remove the recipients"
+            return [Check("mail server", "warning", "there are recipients, but no mail server", step)]
+        return [Check("mail server", "ok", "none is configured")]
+    try:
+        try_login(server)
+    except DeliveryError as failure:
+        return [_failed("mail server", failure)]
+    how = f"login as {server.user!r}" if server.user else "without a login"
+    return [Check("mail server", "ok", f"{server.host}:{server.port} answers, {how}")]
+
+
+def check_site(settings: Settings, at: datetime) -> list[Check]:
+    """The site's folder can be written."""
+    del at
+    if settings.site.folder is None:
+        return [Check("site folder", "ok", "none is configured")]
+    folder = settings.home / settings.site.folder.expanduser()
+    there = folder
+    # A new site is swapped in, so that the folder above it is written too.
+    for place in (folder, folder.parent):
+        there = place
+        while not there.exists():
+            there = there.parent
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            message = f"{str(there)!r} may not be written by this user"
+            return [
+                Check("site folder", "problem", message, f"give this user the right to write {str(folder)!r}")
+            ]
+    return [Check("site folder", "ok", f"{str(folder)!r} can be written")]
+
+
+def _failed(name: str, failure: MonitorError) -> Check:
+    message, _, step = str(failure).rpartition("; ")
+    return Check(name, "problem", message or step, step if message else "")
+
+
+CHECKERS: Iterable[Checker] = (
+    check_settings,
+    check_store,
+    check_disk,
+    check_clock,
+    check_mail,
+    check_site,
+)

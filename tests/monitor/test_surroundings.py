@@ -1,0 +1,121 @@
+"""``brainalign doctor`` on what the monitor stands on, with a real mail server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import namedtuple
+
+import pytest
+
+from brainalign_monitor import health, surroundings
+from brainalign_monitor.health import Check
+from brainalign_plugin.linking import LinkState, LinkStatus
+from tests.commands import brainalign, stored_state
+from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host, make_certificates
+
+
+@pytest.fixture(autouse=True)
+def _without_brainscore(monkeypatch):
+    monkeypatch.setattr(
+        health, "link_status", lambda _: LinkStatus(LinkState.ABSENT, None, None, False, "absent")
+    )
+    monkeypatch.setattr(health, "_probe", lambda _: ({"place": "x", "unified": None, "wrong": ""}, ""))
+
+
+def examined(home, code=0, **settings):
+    found = brainalign("doctor", "--json", home=home, **settings)
+    assert (found.code, found.err) == (code, "")
+    return {check["name"]: Check(**check) for check in found.json["checks"]}
+
+
+def test_a_new_home_is_in_order_and_stays_empty(tmp_path):
+    home = tmp_path / "home"
+    checks = examined(home)
+    names = ["settings", "store", "disk", "clock", "mail server", "site folder"]
+    assert list(checks)[:6] == names
+    assert {checks[name].state for name in names} <= {"ok", "warning"}
+    assert checks["store"].message.startswith("there is none yet")
+    assert not home.exists()
+
+
+def test_a_store_is_looked_at_and_not_touched(stored):
+    before = stored_state(stored)
+    assert examined(stored)["store"].message == "1 snapshots, schema 0002"
+    assert stored_state(stored) == before
+    (stored / "brainalign.sqlite").write_bytes(
+        b"not a database, and long enough to look like a damaged one" * 20
+    )
+    check = examined(stored, code=8)["store"]
+    assert (check.state, "is not a database" in check.message) == ("problem", True)
+
+
+def test_a_server_that_does_not_answer(tmp_path):
+    check = examined(tmp_path, code=8, store="postgresql://me:canary@127.0.0.1:1/x")["store"]
+    assert (check.state, "cannot be reached" in check.message) == ("problem", True)
+    assert "canary" not in check.message
+
+
+def test_secrets_that_others_may_read(tmp_path):
+    path = tmp_path / "brainalign.toml"
+    path.write_text('source = "https://me:canary@host"\n')
+    path.chmod(0o644)
+    check = examined(tmp_path)["settings"]
+    assert (check.state, check.next_step) == ("warning", f"chmod 600 {path}")
+    path.chmod(0o600)
+    assert examined(tmp_path)["settings"].state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("free", "state", "code"), [(10**7, "problem", 8), (10**8, "warning", 0), (10**10, "ok", 0)]
+)
+def test_a_disk_that_fills(tmp_path, monkeypatch, free, state, code):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**11, 0, free))
+    assert examined(tmp_path, code=code)["disk"].state == state
+
+
+def test_a_clock_that_was_set_back(stored, monkeypatch):
+    from datetime import UTC, datetime
+
+    from brainalign_monitor import cli_doctor
+
+    monkeypatch.setattr(cli_doctor, "now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    check = examined(stored, code=8)["clock"]
+    assert (check.state, "earlier than the last pull" in check.message) == ("problem", True)
+
+
+@pytest.mark.parametrize(("says", "state"), [("yes", "ok"), ("no", "warning"), ("", "ok")])
+def test_what_the_system_says_of_its_clock(tmp_path, monkeypatch, says, state):
+    program = tmp_path / "timedatectl"
+    program.write_text(f"#!/bin/sh\necho {says}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(surroundings.shutil, "which", lambda _: str(program))
+    assert examined(tmp_path / "home")["clock"].state == state
+
+
+def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch):
+    assert examined(tmp_path)["site folder"].message == "none is configured"
+    assert examined(tmp_path, site__folder=tmp_path / "a/b/site")["site folder"].state == "ok"
+    (tmp_path / "file").write_text("")
+    assert examined(tmp_path, code=8, site__folder=tmp_path / "file")["site folder"].state == "problem"
+    real = os.access  # root may write everything, so the refusal of the system is played
+    monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path) and real(path, mode))
+    (tmp_path / "locked").mkdir()
+    assert examined(tmp_path, code=8, site__folder=tmp_path / "locked/x")["site folder"].state == "problem"
+
+
+def test_the_mail_server_is_asked_and_nothing_is_sent(tmp_path):
+    certificates = make_certificates(tmp_path)
+    given = {"mail__user": USER, "mail__password": PASSWORD, "mail__certificates": certificates.trusted}
+    with mail_host(certificates) as host:
+        given |= {"mail__host": "localhost", "mail__port": host.port, "mail__sender": "m@lab.test"}
+        check = examined(tmp_path, **given)["mail server"]
+        assert check.message == f"localhost:{host.port} answers, login as 'monitor'"
+        assert "AUTH" in host.steps
+        assert "MAIL" not in host.steps
+        check = examined(tmp_path, code=8, **given | {"mail__password": "another"})["mail server"]
+        assert "refused the login of 'monitor'" in check.message
+        assert "another" not in check.message
+    check = examined(tmp_path, code=8, **given)["mail server"]
+    assert check.state == "problem"
