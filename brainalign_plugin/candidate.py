@@ -8,7 +8,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ HIGHEST_SCORE = 2.0
 _FAILED = frozenset({"x", "failed", "nan"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHOWN = 80
+_LOOKED_UP = 50
 _LARGEST = 10_000_000
 
 
@@ -242,6 +243,20 @@ def _version(given: Any, where: str) -> int | None:
     if number != int(number) or number < 0:
         raise CandidateError(f"{where} has the version {given!r}; a version is a whole number")
     return int(number)
+
+
+def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
+    """For each unknown name of a benchmark the known one that was probably meant; None if none is near.
+
+    Case and a version at the end (``_v2``) do not count. Looked up for the first 50 only, because it takes long.
+    """
+    by_lower = {name.lower(): name for name in known}
+    found: dict[str, str | None] = {}
+    for number, name in enumerate(unknown):
+        plain = re.sub(r"_v\d+$", "", name[:200].lower())
+        near = difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.8) if number < _LOOKED_UP else []
+        found[name] = by_lower[near[0]] if near else None
+    return found
 
 
 def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:

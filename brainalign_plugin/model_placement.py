@@ -12,7 +12,7 @@ import numpy as np
 from .aggregation import get_scheme
 from .arrays import FloatArray
 from .board import Model
-from .candidate import Cell
+from .candidate import Cell, nearest_names
 from .errors import BoardError, CandidateError, ConvergenceError
 from .frozen_schemes import FrozenScheme, constituent_board, constituents, freeze_scheme, placeable_schemes
 from .official import CellState
@@ -24,7 +24,6 @@ from .placement import (
     candidate_row,
     check_enough,
     check_parameters,
-    nearest_names,
     of_versions,
     place_frozen,
     placement_json,

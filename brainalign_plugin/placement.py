@@ -6,10 +6,8 @@ changes nothing for anybody else, and two models that are placed one after the o
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +17,7 @@ from .aggregation import CONVENTIONS, Convention, Scheme
 from .analysis.measurement import measured_leaves
 from .analysis.resampling import blocks, draw_counts, strata
 from .arrays import FloatArray, StateArray
-from .candidate import Cell
+from .candidate import Cell, nearest_names
 from .errors import CandidateError, InputError
 from .frozen_schemes import FrozenScheme, constituents, freeze_scheme
 from .official import CellState
@@ -29,7 +27,6 @@ from .scales import rounded
 MIN_CONSTITUENTS = 0.5
 RESAMPLES = 1000
 LEVEL = 0.95
-_LOOKED_UP = 50
 NEVER = Cell(math.nan, state=CellState.NEVER)
 
 
@@ -294,20 +291,6 @@ def of_versions(
             others[leaf] = (cell.version, wanted)
             del kept[leaf]
     return kept, others
-
-
-def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
-    """For each unknown name of a benchmark the known one that was probably meant; None if none is near.
-
-    Case and a version at the end (``_v2``) do not count. Looked up for the first 50 only, because it takes long.
-    """
-    by_lower = {name.lower(): name for name in known}
-    found: dict[str, str | None] = {}
-    for number, name in enumerate(unknown):
-        plain = re.sub(r"_v\d+$", "", name[:200].lower())
-        near = difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.8) if number < _LOOKED_UP else []
-        found[name] = by_lower[near[0]] if near else None
-    return found
 
 
 def _some(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from brainalign_plugin.candidate import Cell, cells_of_model
+from brainalign_plugin.candidate import Cell, cells_of_model, nearest_names
 from brainalign_plugin.errors import CandidateError, InputError, ReferenceBoardError, SchemeError
 from brainalign_plugin.frozen_schemes import placeable_schemes
 from brainalign_plugin.model_placement import (
@@ -20,7 +20,7 @@ from brainalign_plugin.model_placement import (
     place_model,
 )
 from brainalign_plugin.official import CellState
-from brainalign_plugin.placement import nearest_names, place
+from brainalign_plugin.placement import place
 from brainalign_plugin.references import freeze
 from tests.boards import day, snapshot_of, tree_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -126,9 +127,7 @@ def test_loading_needs_no_pip(linked, tmp_path):
     try:
         linked.python_runs(f"{code} b.load_benchmark('Needy-x')").succeeded()
     finally:
-        for path in sorted((linked.package / "benchmarks/needy").rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        (linked.package / "benchmarks/needy").rmdir()
+        shutil.rmtree(linked.package / "benchmarks/needy")
     assert "requirements.txt" in (tmp_path / "called").read_text(), (
         "the made-up pip would not have been noticed"
     )
@@ -223,9 +222,7 @@ def test_the_unified_package_knows_them_too(linked, scores_file, tmp_path):
         assert doctored(linked)["unified brainscore"] == ("ok", "")
         assert share == expected("HIER").share
     finally:
-        for path in sorted(package.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        package.rmdir()
+        shutil.rmtree(package)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import UTC, date, datetime
 
 import pytest
@@ -52,9 +53,7 @@ def reader(environment, tmp_path):
     (environment.package / "models/alexnet").rename(environment.folder / "alexnet")
     folder = environment.add_plugin("models", "alexnet", ALEXNET)
     yield environment
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder)
     (environment.folder / "alexnet").rename(environment.package / "models/alexnet")
 
 

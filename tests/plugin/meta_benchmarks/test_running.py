@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import textwrap
@@ -384,9 +385,7 @@ def test_a_run_that_was_killed_resumes_without_repeating(linked, tmp_path):
         assert f"brainalign: 2/4 {LEAVES[1]}: 0.3500" in said
         done = linked.python_runs(code, variables={"COUNTED_LOG": str(log)}, **how).succeeded()
     finally:
-        for path in sorted(folder.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        folder.rmdir()
+        shutil.rmtree(folder)
     assert log.read_text().split() == [*LEAVES[:3], *LEAVES[2:]]
     assert "brainalign: 2 of 4 benchmarks were scored before" in done.err
     share, statistic, components = json.loads(done.out)
