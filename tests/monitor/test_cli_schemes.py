@@ -13,7 +13,7 @@ import pytest
 from brainalign_plugin.aggregation import scheme_names
 from brainalign_plugin.snapshot_file import snapshot_bytes
 from tests.boards import small_tree, snapshot_of, tree_of
-from tests.commands import brainalign
+from tests.commands import brainalign, documented_table
 from tests.monitor.sources.samples import body_of, document
 
 TREE = small_tree()
@@ -425,3 +425,41 @@ def test_the_real_board(run, payload):
     assert frozen["iia"]["rate"] == frozen["affine"] == frozen["monotone"] == 0
     assert frozen["hierarchy"]
     assert frozen["clone"] > 0
+
+
+def documented(heading):
+    return [row[0].strip("`") for row in documented_table(heading)]
+
+
+def below(name, record):
+    return {f"{name}.{key}" for key in record}
+
+
+def test_every_field_is_documented(run, gappy, ids):
+    record = run("rank", gappy, "--scheme", "HIER,KEMENY", "--board", "full", "--json", *FEW).succeeded().json
+    pair = f"{ids[2]},{ids[3]}"
+    cleaned = run("rank", gappy, "--scheme", "HIER,FLAT", "--versus", pair, "--json", *FEW).succeeded().json
+    schemes, comparison = record["schemes"], cleaned["comparison"]
+    found = {"schema", "schemes.HIER.problem", "comparison.pareto_front", "comparison.kendall_w"}
+    found |= {"comparison.always_top_ten", *below("comparison.pairs", comparison["pairs"][0])}
+    found |= below("comparison.models.<model id>", next(iter(comparison["models"].values())))
+    for part in ("board", "reference", "resampling"):
+        found |= below(part, record[part])
+    found |= below("schemes.HIER", cleaned["schemes"]["HIER"])
+    found |= below("schemes.KEMENY", set(schemes["KEMENY"]) - set(schemes["HIER"]))
+    assert sorted(documented("## `rank --json`")) == sorted(found)
+    assert set(record) == {"schema", "board", "reference", "resampling", "schemes", "comparison"}
+    assert set(comparison) == {"kendall_w", "pairs", "models", "pareto_front", "always_top_ten"}
+    assert schemes["HIER"]["convention"] == "zero"
+
+    record = run("audit", gappy, "--scheme", "HIER,KEMENY", "--json").succeeded().json
+    one = record["schemes"]["HIER"]
+    found = {"schema", "schemes.HIER.problem", "convention_problems", "convention_rules"}
+    found |= below("conventions", record["conventions"][0]) | below("schemes.HIER.iia", one["iia"])
+    found |= below("schemes.HIER.influence.<benchmark>", next(iter(one["influence"].values())))
+    found |= below("schemes.HIER", set(one) - {"iia", "influence"})
+    found |= below("schemes.KEMENY", set(record["schemes"]["KEMENY"]) - set(one))
+    assert sorted(documented("## `audit --json`")) == sorted(found)
+    assert set(record) == {
+        "schema", "board", "reference", "schemes", "conventions", "convention_problems", "convention_rules",
+    }  # fmt: skip
