@@ -20,6 +20,7 @@ from .channels import letterhead, subscribers
 from .delivery import Alert, Digest, DigestPeriod, Picture, Subscriber, compose_digest
 from .history.cache import Cache
 from .history.periods import midnight
+from .history.series import Chronicle
 from .messages import Message
 from .progress import Stage, silent
 from .retrospect import HistoryOptions, history, history_boards
@@ -146,18 +147,14 @@ def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
 
 def _pictures(settings: Settings, record: History, analysis: Analysis) -> tuple[Picture, ...]:
     # Altair takes a second to import.
-    from .report.history_charts import history_chart, history_charts, history_tables
-    from .report.pictures import chart_png, scatter_png
+    from .report.pictures import history_png, scatter_png
 
     templates = settings.templates_folder
-    found = []
-    for chart in history_charts(record.series, (_PICTURED,)):
-        tables = history_tables(record.series, (), (chart,))
-        png = chart_png(history_chart(_PICTURED), tables, _WIDTH, templates)
-        found.append(
-            Picture(chart.id, f"{chart.title[:1].upper()}{chart.title[1:]}", chart.description, png, _WIDTH)
-        )
-    if (drawn := scatter_png(analysis, _WIDTH, templates)) is not None:
-        figure, png = drawn
-        found.append(Picture(figure.id, figure.title, figure.description, png, _WIDTH))
-    return tuple(found)
+    drawn = (
+        history_png(Chronicle(record, (), (), None), _PICTURED, _WIDTH, templates),
+        scatter_png(analysis, _WIDTH, templates),
+    )
+    return tuple(
+        Picture(figure.id, figure.title, figure.description, png, _WIDTH)
+        for figure, png in filter(None, drawn)
+    )

@@ -10,6 +10,7 @@ from brainalign_plugin.analysis import Analysis, analysis_json
 
 from . import pipeline
 from .changelog import BoardChange, active_alerts, board_changes, cause_in_words, figures_at
+from .chronicle import chronicle
 from .delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from .delivery.pages import (
     ArchivedBoard,
@@ -32,7 +33,7 @@ from .history.figures import FIGURES
 from .history.known_events import event_json, known_events
 from .history.series import FULL
 from .progress import Stage, silent
-from .report.history_charts import history_charts, history_page
+from .report.history_page import history_page
 from .report.render import embedded_json
 from .report.sharing import chart_assets, share_assets
 from .retrospect import HistoryOptions, history, history_boards, history_json
@@ -139,8 +140,8 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
         for info in reversed(observed)
     ]
     rows = _rows(record)
-    events = known_events(settings.domain, settings.home)
-    charts = history_charts(record.series)
+    past = chronicle(store, settings.domain, settings.home, settings.max_missing, newest.as_of_time, stage)
+    section, charts = (None, None) if past is None else history_page(past)
     with stage("analysing"):
         analysis = pipeline.analyse_snapshot(settings, store.snapshot(newest.id))
     return SiteView(
@@ -157,12 +158,10 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
         entries=tuple(entries.values()),
         news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
         boards=boards,
-        rows=rows,
-        events=tuple((_when(event), event.text) for event in events),
-        charts=charts,
-        chart_data=embedded_json(history_page(record.series, events, charts)),
+        history=section,
+        chart_data="" if charts is None else embedded_json(charts),
         chart_assets=chart_assets(settings.templates_folder),
-        data=_data(record, analysis, rows, boards, events),
+        data=_data(record, analysis, rows, boards, known_events(settings.domain, settings.home)),
         templates=settings.templates_folder,
     )
 
@@ -210,10 +209,6 @@ def _rows(record: History) -> list[FigureRow]:
             )
         )
     return found[::-1]
-
-
-def _when(event: KnownEvent) -> str:
-    return event.first.isoformat() if event.first == event.last else f"{event.first} to {event.last}"
 
 
 def _data(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..history.figures import FIGURES
 from ..templating import asset, render
@@ -21,17 +21,6 @@ from .wording import change_text, day_text, figure_label, figure_text, interval_
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NEWEST_NEWS = 3
-
-
-class Chart(Protocol):
-    """A chart's place on the page of the history."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def description(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +83,8 @@ class SiteView:
         Those of them that were observed: what the feed says.
     boards : sequence of ArchivedBoard
         The newest first.
-    rows : sequence of FigureRow
-        The newest first.
-    events : sequence of (str, str)
-        Known structural breaks: when, and what happened.
-    charts : sequence of Chart
+    history : object or None
+        The report's section on the past of the newest board; None if there is no other board.
     chart_data : str
         JSON that is fit to stand in an element, for the script that draws them.
     chart_assets : mapping of str to bytes
@@ -121,9 +107,7 @@ class SiteView:
     entries: Sequence[FeedEntry]
     news: Sequence[FeedEntry]
     boards: Sequence[ArchivedBoard]
-    rows: Sequence[FigureRow]
-    events: Sequence[tuple[str, str]]
-    charts: Sequence[Chart]
+    history: object | None
     chart_data: str
     chart_assets: Mapping[str, bytes]
     data: Sequence[DataFile]
@@ -148,8 +132,8 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         },
         "history": {
             "scripts": [name for name in assets if name.endswith(".js")],
-            "labels": [figure_label(name) for name in FIGURES],
-            "rows": [_history_row(row) for row in view.rows],
+            # What the report's own template asks for.
+            "view": {"history": view.history},
         },
         "archive": {},
     }
@@ -225,14 +209,6 @@ def archive_csv(boards: Iterable[ArchivedBoard]) -> bytes:
             for b in boards
         ),
     )
-
-
-def _history_row(row: FigureRow) -> dict[str, Any]:
-    return {
-        "as_of": f"{row.as_of:%Y-%m-%d}",
-        "origin": row.origin,
-        "cells": [figure_text(name, row.values.get(name)) for name in FIGURES],
-    }
 
 
 def _shown(figure: HeadlineFigure) -> dict[str, str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from ..history.figures import COUNTS, FIGURES
+from ..history.figures import COUNTS, FIGURES, SHARES
 from ..logs import printable
 from .records import Digest, DigestPeriod, HeadlineFigure
 
 UNKNOWN = "–"
-_PER_CENT = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behavior"})
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -30,7 +29,7 @@ def figure_text(name: str, value: float | None) -> str:
         return UNKNOWN
     if name in COUNTS:
         text = f"{value:,.0f}"
-    elif name in _PER_CENT:
+    elif name in SHARES:
         text = f"{100 * value:.1f} %"
     else:
         text = f"{value:.3f}"
@@ -52,7 +51,7 @@ def change_text(figure: HeadlineFigure) -> str:
     text = figure_text(figure.name, abs(delta)).removesuffix(" %")
     if not text.strip("0.,"):
         return ""
-    unit = " points" if figure.name in _PER_CENT else ""
+    unit = " points" if figure.name in SHARES else ""
     return f"{'+' if delta > 0 else _MINUS}{text}{unit}"
 
 

@@ -33,6 +33,8 @@ FIGURES: Mapping[str, str] = {
 
 # Known exactly: models drawn again are as many, so a count has no interval of its own.
 COUNTS = frozenset({"models", "benchmarks"})
+# Shown in per cent.
+SHARES = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behavior"})
 
 
 def cleaned(board: Board, max_missing: float) -> Board:

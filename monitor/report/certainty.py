@@ -15,14 +15,13 @@ from brainalign_plugin.analysis.measurement import (
     reliabilities,
 )
 
-from ..history.figures import COUNTS, FIGURES, headline_figures
+from ..history.figures import COUNTS, FIGURES, SHARES, headline_figures
 from ..history.intervals import CONFIDENCE, figure_intervals
 from .records import CertaintySection, Column, Table
 from .wording import UNKNOWN, count, number, percent, plural, visible
 
 RESAMPLES = 1000
 SEED = 0
-_PER_CENT = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behavior"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +108,7 @@ def shown_interval(found: Certainty, name: str) -> str:
 
 
 def _figure(name: str, value: float | None) -> str:
-    return percent(value) if name in _PER_CENT else number(value)
+    return percent(value) if name in SHARES else number(value)
 
 
 def _error_text(found: Certainty) -> str:

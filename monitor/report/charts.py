@@ -8,7 +8,6 @@ follows light, dark and print as the text does. The page's script sets its size,
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import altair as alt
@@ -26,7 +25,8 @@ from .chart_base import (
     chart_spec,
     of_table,
 )
-from .history_multiples import small_chart
+from .history_multiples import Tables, small_chart
+from .history_records import HistorySection
 from .records import ChartData, Figure, ReportView
 from .scheme_charts import interval_chart, rank_chart, scheme_heatmap
 
@@ -52,13 +52,18 @@ def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
             (view.schemes.intervals.chart, interval_chart),
             (view.schemes.agreement.heatmap, scheme_heatmap),
         ]
-    if view.history is not None:
-        builders += [
-            (chart, partial(small_chart, name=chart.id.removeprefix("history-")))
-            for group in view.history.groups
-            for chart in group.charts
-        ]
-    return {figure.id: build(view.charts) for figure, build in builders if not figure.missing}
+    specs = {figure.id: build(view.charts) for figure, build in builders if not figure.missing}
+    return specs | ({} if view.history is None else history_specs(view.history, view.charts.tables))
+
+
+def history_specs(section: HistorySection, tables: Tables) -> dict[str, ChartSpec]:
+    """Specifications of the charts of a board's past, by the id of their figure."""
+    return {
+        chart.id: small_chart(tables, chart.id.removeprefix("history-"))
+        for group in section.groups
+        for chart in group.charts
+        if not chart.missing
+    }
 
 
 def _leaf(field: str, name: str) -> str:
@@ -293,4 +298,4 @@ def _weights(data: ChartData) -> ChartSpec:
     return chart_spec(chart, "rows", 1040, ("leaves",))
 
 
-__all__ = ["CONFIG", "RANK_STEPS", "RHO_STEPS", "ChartSpec", "chart_specs", "scatter_chart"]
+__all__ = ["CONFIG", "RANK_STEPS", "RHO_STEPS", "ChartSpec", "chart_specs", "history_specs", "scatter_chart"]

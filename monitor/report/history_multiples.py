@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,18 +10,29 @@ import altair as alt
 
 from ..history.figures import COUNTS
 from .chart_base import ACCENT, INK, LINE, NARROW, SOFT, ChartSpec, chart_spec, of_table
-from .records import ChartData
+from .records import CellValue
 
 HEIGHT = 132
+Tables = Mapping[str, Mapping[str, tuple[CellValue, ...]]]
 _DAY = 24 * 3600 * 1000
 _NULL_OF = {"r2_behavior": "null_r2_behavior"}
 _PANELS = (("full", INK), ("common", ACCENT))
 
 
-def small_chart(data: ChartData, name: str) -> ChartSpec:
-    """A figure over time: bands are intervals, hollow points reconstructed boards, letters breaks."""
+def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
+    """A figure over time: bands are intervals, hollow points reconstructed boards, letters breaks.
+
+    Parameters
+    ----------
+    tables : mapping
+        As `history_tables` makes them.
+    name : str
+        Of the figure.
+    height : int
+        In pixels.
+    """
     table = f"history_{name}"
-    x, scale, axis = _time(data), alt.Scale(zero=False, nice=True), _value_axis(name)
+    x, scale, axis = _time(tables), alt.Scale(zero=False, nice=True), _value_axis(name)
     y = alt.Y("value:Q", scale=scale, axis=axis)
     points = of_table(table)
     tooltip = [
@@ -33,8 +45,8 @@ def small_chart(data: ChartData, name: str) -> ChartSpec:
         alt.Tooltip("size:N", title="models × benchmarks"),
         alt.Tooltip("cause:N", title="since the board before"),
     ]
-    layers: list[alt.Chart] = _breaks(x) if data.tables["history_breaks"]["at"] else []
-    rows = set(zip(data.tables[table]["panel"], data.tables[table]["origin"], strict=True))
+    layers: list[alt.Chart] = _breaks(x) if tables["history_breaks"]["at"] else []
+    rows = set(zip(tables[table]["panel"], tables[table]["origin"], strict=True))
     for panel, color in _PANELS:
         # Vega warns of a mark without data: a figure may exist on one panel alone.
         origins = {origin for some, origin in rows if some == panel}
@@ -54,23 +66,23 @@ def small_chart(data: ChartData, name: str) -> ChartSpec:
                 .mark_point(filled=True, fill=fill, stroke=color, strokeWidth=1.2, size=size, opacity=1)
                 .encode(x=x, y=y)
             )
-    tables = [table, "history_breaks"]
-    if name in _NULL_OF and data.tables[f"history_{_NULL_OF[name]}"]["at"]:
-        tables.append(f"history_{_NULL_OF[name]}")
+    read = [table, "history_breaks"]
+    if name in _NULL_OF and tables[f"history_{_NULL_OF[name]}"]["at"]:
+        read.append(f"history_{_NULL_OF[name]}")
         layers.append(
-            of_table(tables[-1])
+            of_table(read[-1])
             .transform_filter("datum.panel === 'full'")
             .mark_line(color=SOFT, strokeWidth=1.2, strokeDash=[2, 3])
             .encode(x=x, y=y)
         )
     layers.append(points.mark_circle(size=140, opacity=0).encode(x=x, y=y, tooltip=tooltip))
-    chart = alt.layer(*layers).properties(height=HEIGHT).add_params(NARROW)
-    return chart_spec(chart, "rows", 560, tuple(tables))
+    chart = alt.layer(*layers).properties(height=height).add_params(NARROW)
+    return chart_spec(chart, "rows", 560, tuple(read))
 
 
-def _time(data: ChartData) -> alt.X:
+def _time(tables: Tables) -> alt.X:
     """An axis of moments in milliseconds, which every browser has to show in UTC."""
-    at = [int(str(moment)) for moment in data.tables["history_models"]["at"]]
+    at = [int(str(moment)) for moment in tables["history_models"]["at"]]
     first, last = min(at), max(at)
     # Room for half a point at either end, and a domain at all if there is one moment.
     room = max((last - first) * 0.015, _DAY)

@@ -10,10 +10,13 @@ from typing import Any
 from brainalign_plugin.analysis import Analysis
 
 from ..errors import ReportError
+from ..history.series import Chronicle
 from ..templating import asset
 from .chart_base import CONFIG, ChartSpec
 from .chart_data import chart_data
 from .charts import scatter_chart
+from .history_multiples import small_chart
+from .history_section import history_section, history_tables
 from .records import CellValue, Figure
 from .sections import parts_section
 
@@ -21,6 +24,8 @@ _VARIABLE = re.compile(r"(--[\w-]+):\s*([^;}]+)")
 _USE = re.compile(r"var\((--[\w-]+)\)")
 # Twice as fine as the mail shows it, for screens that are.
 _SCALE = 2
+# Of a figure over time.
+_HEIGHT = 220
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 
@@ -73,6 +78,19 @@ def scatter_png(analysis: Analysis, width: int, templates: Path | None = None) -
         return None
     data = chart_data(analysis)
     return figure, chart_png(scatter_chart(data), data.tables, width, templates)
+
+
+def history_png(
+    past: Chronicle, name: str, width: int, templates: Path | None = None
+) -> tuple[Figure, bytes] | None:
+    """A headline figure over time, with its title and what it shows; None if it has no value on any board."""
+    figures = {chart.id: chart for group in history_section(past).groups for chart in group.charts}
+    figure = figures[f"history-{name}"]
+    if figure.missing:
+        return None
+    # Without letters of breaks, which only the page explains.
+    tables = {**history_tables(past), "history_breaks": {"at": (), "letter": ()}}
+    return figure, chart_png(small_chart(tables, name, _HEIGHT), tables, width, templates)
 
 
 def _rows(columns: Mapping[str, tuple[CellValue, ...]]) -> list[dict[str, CellValue]]:

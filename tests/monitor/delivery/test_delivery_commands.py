@@ -119,7 +119,7 @@ def test_a_digest_says_what_was_seen_in_its_week(told):
     assert any("restated" in line for line in digest.changelog)
     assert any("restated" in line for line in digest.causes)
     assert [(alert.rule, alert.fired) for alert in digest.alerts] == [("agreement fell", True)]
-    assert [picture.name for picture in digest.pictures] == ["mean-rho", "scatter"]
+    assert [picture.name for picture in digest.pictures] == ["history-mean_rho", "scatter"]
 
 
 def test_the_next_digest_has_the_figures_of_before(told):

@@ -343,10 +343,10 @@ def test_the_history_draws_and_tells_each_point(browser, served):
         ".map((chart) => chart.querySelectorAll('g.mark-symbol path').length)"
     )
     points = browser.execute_script(drawn)
-    assert len(points) == 7
+    assert len(points) == 12
     assert min(points) >= 3
     ticks = browser.execute_script(
-        "return [...document.querySelectorAll('#chart-models text')].map((t) => t.textContent)"
+        "return [...document.querySelectorAll('#chart-history-models text')].map((t) => t.textContent)"
     )
     assert not [tick for tick in ticks if "e+" in tick]
 
@@ -359,12 +359,10 @@ def test_known_breaks_in_the_span_are_drawn(browser, home, tmp_path):
         brainalign("publish", "--output", tmp_path, home=home).succeeded()
     finally:
         (home / "known_events.toml").unlink()
-    assert "2024-11-22: Ceilings were &lt;b&gt;mended&lt;/b&gt;." in text_of(
-        tmp_path / "current/history.html"
-    )
+    assert "known: Ceilings were &lt;b&gt;mended&lt;/b&gt;." in text_of(tmp_path / "current/history.html")
     with serving(tmp_path / "current") as address:
         assert opened(browser, f"{address}history.html") == []
-        drawn = "return document.querySelectorAll('#chart-mean-rho g.mark-rule line').length"
+        drawn = "return document.querySelectorAll('#chart-history-mean_rho g.mark-rule line').length"
         assert browser.execute_script(drawn) >= 1
 
 
