@@ -16,6 +16,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -87,10 +88,7 @@ def benchmarks_folder() -> Path | None:
     LinkError
         If there is a package of that name without such a folder.
     """
-    try:
-        spec = find_spec(PACKAGE)
-    except (ImportError, ValueError) as cause:
-        raise LinkError(f"{PACKAGE} cannot be found ({cause}); reinstall {DISTRIBUTION}") from cause
+    spec = _spec()
     if spec is None:
         return None
     if _leftover() is not None:
@@ -265,9 +263,16 @@ def _is_ours(place: Path) -> bool:
     return made_by == "brainalign link" and all(_found(place).values())
 
 
+def _spec() -> ModuleSpec | None:
+    try:
+        return find_spec(PACKAGE)
+    except (ImportError, ValueError) as cause:
+        raise LinkError(f"{PACKAGE} cannot be found ({cause}); reinstall {DISTRIBUTION}") from cause
+
+
 def _leftover() -> Path | None:
     """Folder of benchmarks that holds nothing but our link, because Brain-Score was uninstalled around it."""
-    spec = find_spec(PACKAGE)
+    spec = _spec()
     if spec is None or spec.origin is not None:
         return None
     places = (Path(place) / "benchmarks" for place in spec.submodule_search_locations or ())

@@ -279,6 +279,16 @@ def test_without_brainscore(monkeypatch, record):
         link(record)
 
 
+def test_a_package_that_cannot_be_found(monkeypatch, record):
+    # What python makes of a module that somebody put into sys.modules by hand.
+    monkeypatch.setitem(sys.modules, PACKAGE, type(sys)(PACKAGE))
+    monkeypatch.setattr(linking, "PACKAGE", PACKAGE)
+    assert link_status(record).next_step == "reinstall brainscore-vision"
+    for change in (link, unlink):
+        with pytest.raises(LinkError, match="cannot be found"):
+            change(record)
+
+
 def test_a_package_without_benchmarks(monkeypatch, tmp_path, record):
     (tmp_path / "namespace_of_this_test").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
