@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .delivery import HeadlineFigure
 from .history.cache import Cache
-from .history.changelog import changes_in_words
+from .history.changelog import WORDS_VERSION, changes_in_words
 from .history.changes import compare
 from .history.figures import FIGURES
 from .history.series import FULL, Change, Point
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .retrospect import History
     from .store import Finding, SnapshotInfo, Store
 
-# Rises when the words of a changelog change.
-_WORDS_VERSION = 1
 # Kinds of findings.
 FIRED, ENDED = "alert fired", "alert ended"
 
@@ -107,7 +105,7 @@ class _Reader:
 
 
 def _words(reader: _Reader, cache: Cache, earlier: SnapshotInfo, later: SnapshotInfo) -> tuple[str, ...]:
-    key = cache.key("changelog", earlier.digest, later.digest, _WORDS_VERSION)
+    key = cache.key("changelog", earlier.digest, later.digest, WORDS_VERSION)
     known: list[str] | None = cache.get(key)
     if known is None:
         after = reader(later.id)

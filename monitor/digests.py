@@ -18,6 +18,7 @@ from .changelog import (
 )
 from .channels import letterhead, subscribers
 from .delivery import Alert, Digest, DigestPeriod, Picture, Subscriber, compose_digest
+from .delivery.wording import figure_label
 from .history.cache import Cache
 from .history.periods import midnight
 from .history.series import Chronicle
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 # As wide as the mail shows a picture.
 _WIDTH = 584
 _PICTURED = "mean_rho"
+_HOW_TO_READ = (
+    "Black: the whole board of its time. Pink: only the models and benchmarks that were there throughout the last two "
+    "years; where the black line moves alone, the sample changed and not the scores. Bands are 95 % intervals, hollow "
+    "points reconstructed boards."
+)
 
 
 def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
@@ -150,11 +156,14 @@ def _pictures(settings: Settings, record: History, analysis: Analysis) -> tuple[
     from .report.pictures import history_png, scatter_png
 
     templates = settings.templates_folder
-    drawn = (
-        history_png(Chronicle(record, (), (), None), _PICTURED, _WIDTH, templates),
-        scatter_png(analysis, _WIDTH, templates),
-    )
-    return tuple(
-        Picture(figure.id, figure.title, figure.description, png, _WIDTH)
-        for figure, png in filter(None, drawn)
-    )
+    found = []
+    past = history_png(Chronicle(record, (), (), None), _PICTURED, _WIDTH, templates)
+    if past is not None:
+        figure, png = past
+        title = f"{figure_label(_PICTURED)[:1].upper()}{figure_label(_PICTURED)[1:]}"
+        found.append(Picture(figure.id, title, figure.description, png, _WIDTH, _HOW_TO_READ))
+    scatter = scatter_png(analysis, _WIDTH, templates)
+    if scatter is not None:
+        figure, png = scatter
+        found.append(Picture(figure.id, figure.title, figure.description, png, _WIDTH))
+    return tuple(found)

@@ -66,13 +66,14 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure of a mail: a PNG, and what it shows in words."""
+    """A figure of a mail: a PNG, what it shows in words for who does not see it, and how to read it for who does."""
 
     name: str
     title: str
     description: str
     png: bytes
     width: int
+    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from .changes import CellValue, Changes, snapshot_cells
 
 SCHEMA = 1
 
+# Rises when `changes_in_words` says the same otherwise: its words are cached.
+WORDS_VERSION = 2
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:

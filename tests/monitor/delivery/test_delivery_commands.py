@@ -17,7 +17,7 @@ from brainalign_monitor.delivery import DigestPeriod
 from brainalign_monitor.digests import digest_messages, digest_of, period_before
 from brainalign_monitor.messages import Channel, Kind
 from brainalign_monitor.store import MessageState
-from tests.commands import brainalign
+from tests.commands import brainalign, documented_table
 from tests.monitor.delivery.conftest import AT, told_home
 from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host
 from tests.monitor.delivery.test_delivery_mail import Tags
@@ -240,6 +240,9 @@ def test_deliver_sends_what_waits_and_a_dry_run_nothing(mailing, host):
     assert host.taken == []
     done = brainalign("deliver", "--digest", "weekly", "--json", home=mailing).succeeded().json
     assert (done["sent"], done["failed"], done["waiting"]) == (1, 0, [])
+    assert [row[0].strip("`").removesuffix("[]") for row in documented_table("## `deliver --json`")] == list(
+        done
+    )
     assert [to for to, _ in host.taken] == ["one@lab.test"]
     again = brainalign("deliver", "--digest", "weekly", home=mailing).succeeded().out
     assert again == "0 sent, 0 to be tried again, 0 given up, 0 waiting\n"
@@ -259,6 +262,8 @@ def test_what_is_not_delivered_waits(mailing, host):
     (waiting,) = listed["waiting"]
     assert (waiting["recipient"], waiting["attempts"], waiting["kind"]) == ("one@lab.test", 1, "digest")
     assert "451 later" in waiting["last_error"]
+    fields = documented_table("## `deliver --json`")[-1][2]
+    assert all(f"`{name}`" in fields for name in waiting)
     assert "tried 1 times" in brainalign("deliver", "--dry-run", home=mailing).succeeded().out
 
 
