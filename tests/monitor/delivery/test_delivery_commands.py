@@ -285,3 +285,54 @@ def test_a_run_with_a_broken_template_fails_and_keeps_the_site(stored, tmp_path)
     ended = brainalign("run", "--source", board, **settings, templates=tmp_path / "own")
     assert (ended.code, "site_index.html.j2' is broken in line 1" in ended.err) == (3, True)
     assert (tmp_path / "site/current/index.html").is_file()
+
+
+def test_secrets_are_found_nowhere_however_delivery_fails(home, host, tmp_path):
+    canary = "canary-5b0e"
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name, secret in {
+        "mail": f"{canary}-mail",
+        "key": f"{canary}-key",
+        "hook": f"http://user:{canary}-password@127.0.0.1:9/{canary}-path?token={canary}",
+        "chat": f"json://user:{canary}-password@127.0.0.1:9/{canary}-path",
+    }.items():
+        (secrets / name).write_text(secret)
+    (home / "brainalign.toml").write_text(
+        f"""
+        [mail]
+        host = "127.0.0.1"
+        port = {host.port}
+        user = "monitor"
+        password_file = "{secrets}/mail"
+        sender = "monitor@lab.test"
+        [recipients.reader]
+        address = "reader@lab.test"
+        operator = true
+        [webhooks.lab]
+        url_file = "{secrets}/hook"
+        secret_file = "{secrets}/key"
+        operator = true
+        [notify.chat]
+        url_file = "{secrets}/chat"
+        operator = true
+        """
+    )
+    said = ""
+    for arguments in (
+        ("--log-json", "deliver", "--digest", "weekly"),
+        ("-v", "deliver", "--digest", "monthly"),
+        ("deliver", "--dry-run", "--json"),
+        ("-v", "mail", "test", "me@lab.test"),
+        ("-v", "publish", "--output", tmp_path / "site"),
+        ("config", "show"),
+    ):
+        ended = brainalign(*arguments, home=home)
+        said += ended.out + ended.err
+    assert "3 messages were not delivered" in said
+    for way in ("mail server", "webhook 'lab' at 127.0.0.1", "notification 'chat'"):
+        assert way in said, way
+    assert canary not in said
+    for path in (*home.rglob("*"), *(tmp_path / "site").rglob("*")):
+        if path.is_file():
+            assert canary.encode() not in path.read_bytes(), path

@@ -119,6 +119,29 @@ def test_a_full_disk_leaves_the_old_site(tmp_path, monkeypatch, fails):
     assert served(tmp_path) == {"index.html": b"<p>two"}
 
 
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from brainalign_monitor.delivery.site import publish_site
+from brainalign_monitor.errors import OutputError
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    publish_site(Path(sys.argv[1]), [("small", b"x"), ("large", b"x" * 100_000)])
+except OutputError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_limit_of_the_system_leaves_the_old_site(tmp_path):
+    publish_site(tmp_path, FILES)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "File too large; the site stays as it was" in done.stderr) == (1, True)
+    assert served(tmp_path) == dict(FILES)
+    assert len(versions(tmp_path)) == 1
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"cannot publish to .*file/site"):
