@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def chronicle(
-    store: Store, domain: str, home: Path, max_missing: float, until: datetime, stage: Stage = silent
+    store: Store, domain: str, home: Path, options: HistoryOptions, stage: Stage = silent
 ) -> Chronicle | None:
     """Tell the past of the board of a moment; None if the store holds no other board until then.
 
@@ -29,12 +28,10 @@ def chronicle(
     ----------
     home : Path
         The home folder: of the cache, and of the user's own known events.
-    max_missing : float
-        Threshold of the cleaning.
-    until : datetime
-        The moment of the board: what came later is not told.
+    options : HistoryOptions
+        With ``until``, the moment of the board: what came later is not told.
     """
-    options, cache = HistoryOptions(max_missing, until=until), Cache(home / "cache")
+    cache = Cache(home / "cache")
     boards = history_boards(store, domain, options)
     if len(boards) < 2:
         return None

@@ -29,12 +29,14 @@ from .cli_options import (
     Domain,
     Given,
     Home,
+    Known,
     MaxMissing,
     help_without_command,
     now,
     print_json,
     settings_from,
     stage,
+    utc,
 )
 from .cli_place import place
 from .cli_reference import reference_app
@@ -128,6 +130,7 @@ def fetch(
 def analyze(
     snapshot: Given,
     as_of: AsOf = None,
+    known: Known = None,
     home: Home = None,
     domain: Domain = None,
     max_missing: MaxMissing = None,
@@ -139,7 +142,7 @@ def analyze(
     from . import console, pipeline
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    found = pipeline.find_snapshot(settings, snapshot, now())
+    found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
     with stage("analysing"):
         analysis = pipeline.analyse_snapshot(
             settings, found.snapshot, None if as_of is None else as_of.date()
@@ -159,6 +162,7 @@ def report(
         Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
     ] = Path("brainalign-report.html"),
     as_of: AsOf = None,
+    known: Known = None,
     home: Home = None,
     domain: Domain = None,
     max_missing: MaxMissing = None,
@@ -167,13 +171,13 @@ def report(
     from . import console, pipeline
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    found = pipeline.find_snapshot(settings, snapshot, now())
+    found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
     day = None if as_of is None else as_of.date()
-    command = pipeline.report_command(settings, snapshot, output, day)
+    command = pipeline.report_command(settings, snapshot, output, day, utc(known))
     past = None
     if found.info is not None:
         with pipeline.open_existing(settings, snapshot) as store:
-            past = pipeline.tell_past(settings, store, found, stage, day)
+            past = pipeline.tell_past(settings, store, found, stage, day, utc(known))
     pipeline.write_snapshot_report(settings, found, output, now, command, stage, day, past)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         console.report(output)

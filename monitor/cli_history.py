@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .cli_alerts import alerts_app
-from .cli_options import AsJson, Domain, Given, Home, MaxMissing, print_json, settings_from, stage
+from .cli_options import AsJson, Domain, Given, Home, Known, MaxMissing, print_json, settings_from, stage, utc
 from .history.periods import Period
 
 if TYPE_CHECKING:
@@ -70,14 +70,6 @@ def backfill(
     )
 
 
-Known = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"],
-        help="As known on: only what had been seen before this day (UTC).",
-        metavar="DATE",
-    ),
-]
 Window = Annotated[
     int, typer.Option(help="Months of the common panel, back from the newest board.", min=1, metavar="MONTHS")
 ]
@@ -101,7 +93,7 @@ def history(
 
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    found = history_of(settings, retrospect.HistoryOptions(settings.max_missing, every, window, _utc(known)))
+    found = history_of(settings, retrospect.HistoryOptions(settings.max_missing, every, window, utc(known)))
     events = known_events(found.domain, settings.home)
     if as_json:
         known_record = {"known_events": [event_json(event) for event in events]}
@@ -132,7 +124,7 @@ def drift(
 
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    options = HistoryOptions(settings.max_missing, every, known=_utc(known))
+    options = HistoryOptions(settings.max_missing, every, known=utc(known))
     with pipeline.open_existing(settings, "latest") as store:
         cache = Cache(settings.home / "cache")
         found = watching.drift(store, settings.domain, cache, options, min_overlap, stage)
@@ -155,7 +147,7 @@ def eras(
 
     settings = settings_from(home=home, domain=domain)
     with pipeline.open_existing(settings, "latest") as store:
-        found = watching.eras_of_history(store, settings.domain, HistoryOptions(known=_utc(known)), top)
+        found = watching.eras_of_history(store, settings.domain, HistoryOptions(known=utc(known)), top)
     if as_json:
         print_json(watching.eras_json(found))
     else:
@@ -179,10 +171,6 @@ def history_of(settings: Settings, options: HistoryOptions) -> History:
 
     with pipeline.open_existing(settings, "latest") as store:
         return retrospect.history(store, settings.domain, Cache(settings.home / "cache"), options, stage)
-
-
-def _utc(day: datetime | None) -> datetime | None:
-    return None if day is None else day.replace(tzinfo=UTC)
 
 
 def diff(

@@ -48,6 +48,14 @@ AsOf = Annotated[
         metavar="DATE",
     ),
 ]
+Known = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="As known on: only what had been seen before this day (UTC), YYYY-MM-DD.",
+        metavar="DATE",
+    ),
+]
 Given = Annotated[
     str,
     typer.Argument(
@@ -87,6 +95,11 @@ def help_without_command(context: typer.Context) -> None:
 def now() -> datetime:
     """The clock of the commands."""
     return datetime.now(UTC)
+
+
+def utc(day: datetime | None) -> datetime | None:
+    """A day of the command line in UTC."""
+    return None if day is None else day.replace(tzinfo=UTC)
 
 
 def settings_from(**options: Any) -> Settings:

@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
-from .cli_options import AsJson, Domain, Home, Stored, command_group, print_json, settings_from
+from .cli_options import AsJson, Domain, Home, Known, Stored, command_group, print_json, settings_from, utc
 
 snapshots_app = command_group("Look at the stored snapshots.")
 
 
 @snapshots_app.command("list")
-def list_snapshots(home: Home = None, domain: Domain = None, as_json: AsJson = False) -> None:
+def list_snapshots(
+    known: Known = None, home: Home = None, domain: Domain = None, as_json: AsJson = False
+) -> None:
     """List them by the date that they describe."""
     from . import console, pipeline
 
-    infos = pipeline.list_snapshots(settings_from(home=home, domain=domain), domain)
+    infos = pipeline.list_snapshots(settings_from(home=home, domain=domain), domain, utc(known))
     if as_json:
         print_json([console.info_json(info) for info in infos])
     else:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from brainalign_plugin import __version__
+from brainalign_plugin.errors import InputError
 
 from .config import changed_settings
 from .errors import PayloadError, SourceError, StoreError
@@ -106,12 +107,14 @@ def open_existing(settings: Settings, wanted: str) -> Store:
     return open_home(settings)
 
 
-def list_snapshots(settings: Settings, domain: str | None) -> tuple[SnapshotInfo, ...]:
-    """Stored snapshots, of a domain if one is named; none if there is no store."""
+def list_snapshots(
+    settings: Settings, domain: str | None, known: datetime | None = None
+) -> tuple[SnapshotInfo, ...]:
+    """Stored snapshots, of a domain if one is named, seen before a moment if one is; none if there is no store."""
     if not has_store(settings):
         return ()
     with open_home(settings) as store:
-        return store.snapshots(domain)
+        return tuple(info for info in store.snapshots(domain) if known is None or info.seen_at < known)
 
 
 def fetch(
@@ -314,10 +317,17 @@ def report_path(settings: Settings, info: SnapshotInfo) -> Path:
     return settings.reports / info.domain / f"{name}.html"
 
 
-def report_command(settings: Settings, wanted: str, output: Path, as_of: date | None = None) -> str:
+def report_command(
+    settings: Settings,
+    wanted: str,
+    output: Path,
+    as_of: date | None = None,
+    known: datetime | None = None,
+) -> str:
     """The command line that makes a report again, wherever its thresholds came from."""
     words = ["brainalign", "report", wanted]
     words += [] if as_of is None else ["--as-of", as_of.isoformat()]
+    words += [] if known is None else ["--known", known.date().isoformat()]
     for name, value in changed_settings(settings, ("home", "domain")).items():
         words += [f"--{name}", str(value)]
     return thresholds_prefix(settings) + shlex.join([*words, "--output", output.name])
@@ -332,8 +342,13 @@ def _thresholds(settings: Settings) -> dict[str, Any]:
     return changed_settings(settings, ("max_missing", "min_overlap"))
 
 
-def find_snapshot(settings: Settings, wanted: str, now: datetime) -> Found:
+def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetime | None = None) -> Found:
     """Read a snapshot from a file of that name if there is one, else from the store by number, hash or ``latest``.
+
+    Parameters
+    ----------
+    known : datetime, optional
+        Look only among the stored snapshots that had been seen before this moment.
 
     Raises
     ------
@@ -341,25 +356,38 @@ def find_snapshot(settings: Settings, wanted: str, now: datetime) -> Found:
         If it is a file that cannot be read or is refused.
     StoreError
         If there is neither such a file nor such a snapshot.
+    InputError
+        If a file is to be one that had been seen.
     """
     if _exists(wanted) or "/" in wanted or wanted.endswith((".json", ".gz")):
+        if known is not None:
+            raise InputError(
+                f"nobody noted when the file {wanted!r} was seen; --known is for snapshots in the store"
+            )
         pulled = pull_path(wanted, settings.domain, received_at=now, max_bytes=settings.max_body_bytes)
         return Found(pulled.snapshot, pulled.set_aside)
     with open_existing(settings, wanted) as store:
-        info = store.find(wanted, settings.domain)
+        info = store.find(wanted, settings.domain, known)
         return Found(store.snapshot(info.id), store.set_aside(info.id), info)
 
 
 def tell_past(
-    settings: Settings, store: Store, found: Found, stage: Stage = silent, as_of: date | None = None
+    settings: Settings,
+    store: Store,
+    found: Found,
+    stage: Stage = silent,
+    as_of: date | None = None,
+    known: datetime | None = None,
 ) -> Chronicle | None:
     """What a report says of the boards before one; None for a file, and if the store holds no other until then."""
     if found.info is None:
         return None
     from .chronicle import chronicle
+    from .history.series import HistoryOptions
 
     until = found.info.as_of_time if as_of is None else midnight(as_of)
-    return chronicle(store, found.info.domain, settings.home, settings.max_missing, until, stage)
+    options = HistoryOptions(settings.max_missing, known=known, until=until)
+    return chronicle(store, found.info.domain, settings.home, options, stage)
 
 
 def write_snapshot_report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from ..errors import StoreError
 from .records import SnapshotInfo
@@ -12,7 +13,9 @@ _SHORTEST_PREFIX = 4
 _NAMED = 5
 
 
-def find(infos: Sequence[SnapshotInfo], wanted: str, domain: str | None = None) -> SnapshotInfo:
+def find(
+    infos: Sequence[SnapshotInfo], wanted: str, domain: str | None = None, known: datetime | None = None
+) -> SnapshotInfo:
     """Find a snapshot by its number, by the first digits of its hash, or as ``latest``.
 
     Parameters
@@ -22,6 +25,8 @@ def find(infos: Sequence[SnapshotInfo], wanted: str, domain: str | None = None) 
     wanted : str
     domain : str or None
         Whose ``latest`` is meant; None is the latest of all. A number or a hash finds its snapshot in any domain.
+    known : datetime, optional
+        Only those that had been seen before this moment.
 
     Raises
     ------
@@ -32,6 +37,12 @@ def find(infos: Sequence[SnapshotInfo], wanted: str, domain: str | None = None) 
         raise StoreError(
             f"there is no snapshot {wanted!r}: the store is empty; `brainalign fetch` pulls the first"
         )
+    if known is not None:
+        infos = [info for info in infos if info.seen_at < known]
+        if not infos:
+            raise StoreError(
+                f"no snapshot had been seen before {known:%Y-%m-%d %H:%M} UTC; choose a later day"
+            )
     observed = [info for info in infos if not info.reconstructed]
     text = wanted.strip().lower()
     if text == "latest":

@@ -248,7 +248,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         with self._database.reading() as connection:
             return _info(connection, snapshot_id)
 
-    def find(self, wanted: str, domain: str | None = None) -> SnapshotInfo:
+    def find(self, wanted: str, domain: str | None = None, known: datetime | None = None) -> SnapshotInfo:
         """Find a snapshot by its number, by the first digits of its hash (at least four), or as ``latest``.
 
         A hash means the observed snapshot, not the boards that were reconstructed from it; those have numbers.
@@ -258,13 +258,15 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         wanted : str
         domain : str or None
             Whose ``latest`` is meant; None is the latest of all. A number or a hash is found in any domain.
+        known : datetime, optional
+            Only those that had been seen before this moment.
 
         Raises
         ------
         StoreError
             If none or more than one fits; the message names the nearest.
         """
-        return find(self.snapshots(), wanted, domain)
+        return find(self.snapshots(), wanted, domain, known)
 
     def snapshot(self, snapshot_id: int) -> Snapshot:
         """Rebuild a snapshot, equal to the one that was added.

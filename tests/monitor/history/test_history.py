@@ -20,7 +20,7 @@ from brainalign_plugin.cleaning import clean
 from tests.boards import board_of, board_of_matrix
 from tests.commands import brainalign
 from tests.conftest import ROOT
-from tests.monitor.history.conftest import observe
+from tests.monitor.history.conftest import OBSERVED, observe
 
 CAUSES = {"new_benchmarks", "new_models", "restated", "cleaning", "analysis"}
 MONTHS = [f"2021-{month:02d}-01" for month in range(7, 13)]
@@ -103,6 +103,36 @@ def test_as_known_on_a_day(shared_past):
     ended = brainalign("history", "--known", "2021-01-01", home=shared_past)
     assert ended.code == 6
     assert "known on 2021-01-01" in ended.problem
+
+
+def test_as_of_one_day_as_known_on_another(shared_past, tmp_path):
+    """Scores of a leaf were changed in place between the two boards that were seen: only the second knows."""
+
+    def mean(*arguments):
+        return brainalign("analyze", "latest", "--json", *arguments, home=shared_past).succeeded().json
+
+    # The same day of the past, before and after the restatement was seen.
+    then, now = (mean("--as-of", "2021-12-01", "--known", day) for day in ("2022-02-01", "2022-04-01"))
+    assert then["snapshot"]["as_of"] == now["snapshot"]["as_of"] == "2021-12-01T00:00:00+00:00"
+    assert then["cleaning"] == now["cleaning"]
+    assert then["agreement"]["mean"] != now["agreement"]["mean"]
+    with open_store(shared_past / "brainalign.sqlite", shared_past / "bodies") as store:
+        (first,) = [i for i in store.snapshots("vision") if i.as_of_time.date() == OBSERVED[0]]
+        board = clean(store.snapshot(first.id).as_of(date(2021, 12, 1)).board()).board
+    assert then["agreement"]["mean"] == headline_figures(board)["mean_rho"]
+    assert mean("--known", "2022-02-01")["snapshot"]["as_of"][:10] == "2022-01-20"
+    listed = brainalign("snapshots", "list", "--json", "--known", "2022-02-01", home=shared_past).json
+    assert {info["as_of"][:10] for info in listed} == {*MONTHS, "2022-01-01", "2022-01-20"}
+    out = tmp_path / "report.html"
+    brainalign("report", "latest", "--known", "2022-02-01", "-o", out, home=shared_past).succeeded()
+    assert "to 20 January 2022" in out.read_text()
+    assert "brainalign report latest --known 2022-02-01" in out.read_text()
+    too_early = brainalign("analyze", "latest", "--known", "2022-01-01", home=shared_past)
+    assert too_early.code == 6
+    assert "no snapshot had been seen before 2022-01-01" in too_early.problem
+    file = brainalign("analyze", out, "--known", "2022-02-01", home=shared_past)
+    assert file.code == 8
+    assert "--known is for snapshots in the store" in file.problem
 
 
 def test_nothing_is_computed_twice(past, monkeypatch):

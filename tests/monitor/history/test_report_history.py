@@ -11,7 +11,7 @@ import pytest
 
 from brainalign_monitor.chronicle import chronicle
 from brainalign_monitor.history.periods import midnight
-from brainalign_monitor.history.series import Chronicle
+from brainalign_monitor.history.series import Chronicle, HistoryOptions
 from brainalign_monitor.report import build_view, render_report, write_report
 from brainalign_monitor.report.history_section import LABELS, NAMES, history_section, history_tables
 from brainalign_monitor.simulator import (
@@ -46,7 +46,7 @@ def home(shared_past: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def past(home: Path) -> Chronicle:
     with open_store(home / "brainalign.sqlite", home / "bodies") as store:
-        told = chronicle(store, "vision", home, 0.5, until=midnight(date(2022, 3, 15)))
+        told = chronicle(store, "vision", home, HistoryOptions(until=midnight(date(2022, 3, 15))))
     assert told is not None
     return told
 
@@ -215,7 +215,7 @@ def test_hostile_names_in_the_past_run_nothing(browser, tmp_path):
             # Every model is new on the later board, and so named as somebody who moved a figure.
             some = snapshot if day == 8 else replace(snapshot, **_without(snapshot, 12))
             store.add(some, body, seen_at=WHEN)
-        told = chronicle(store, "vision", home, 0.5, until=midnight(date(2021, 3, 8)))
+        told = chronicle(store, "vision", home, HistoryOptions(until=midnight(date(2021, 3, 8))))
     assert told is not None
     assert told.changes is not None
     view = build_view(analyse(told.changes.later), past=told, generated_at=WHEN, version="0", command="x")
