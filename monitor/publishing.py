@@ -140,7 +140,8 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
         for info in reversed(observed)
     ]
     rows = _rows(record)
-    past = chronicle(store, settings.domain, settings.home, settings.max_missing, newest.as_of_time, stage)
+    options = HistoryOptions(settings.max_missing, until=newest.as_of_time)
+    past = chronicle(store, settings.domain, settings.home, options, stage)
     section, charts = (None, None) if past is None else history_page(past)
     with stage("analysing"):
         analysis = pipeline.analyse_snapshot(settings, store.snapshot(newest.id))
