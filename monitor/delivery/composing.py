@@ -11,16 +11,16 @@ from typing import Any
 from ..messages import Channel, Kind, Message, message_id
 from ..templating import render
 from .mail import Content, inlined, mail_bytes
-from .records import Alert, Digest, HeadlineFigure, Letterhead, OperatorNote, Picture, Subscriber
+from .records import Alert, Digest, Letterhead, OperatorNote, Picture, Subscriber
 from .wording import (
     change_text,
     day_text,
     figure_label,
     figure_text,
-    interval_text,
     one_line,
     period_name,
     period_text,
+    shown_figure,
 )
 
 SCHEMA = 1
@@ -48,7 +48,7 @@ def compose_digest(
     values = {
         "digest": digest,
         "period": period_text(digest),
-        "figures": [_shown(figure) for figure in digest.figures],
+        "figures": [shown_figure(figure) for figure in digest.figures],
         "changelog": _cut(digest.changelog),
         "causes": _cut(digest.causes),
         "alerts": [one_line(alert.words) for alert in digest.alerts[:MOST_ALERTS]],
@@ -88,7 +88,7 @@ def compose_alert(
         "alert": alert,
         "rule": one_line(alert.rule, 80),
         "words": one_line(alert.words),
-        "figure": None if alert.figure is None else _shown(alert.figure),
+        "figure": None if alert.figure is None else shown_figure(alert.figure),
     }
     occasion = f"alert {alert.domain} {alert.rule} {state} {alert.board}"
     lines = [one_line(alert.words), f"Board of {day_text(alert.as_of)}."]
@@ -188,17 +188,6 @@ def _digest_lines(digest: Digest) -> list[str]:
     ]
     alerts = [one_line(alert.words) for alert in digest.alerts]
     return [*_cut(alerts), *moved, *_cut(digest.changelog)] or ["Nothing new."]
-
-
-def _shown(figure: HeadlineFigure) -> dict[str, str]:
-    return {
-        "label": figure_label(figure.name),
-        "now": figure_text(figure.name, figure.now),
-        "interval": interval_text(figure.name, figure.now_interval),
-        "before": figure_text(figure.name, figure.before),
-        "before_interval": interval_text(figure.name, figure.before_interval),
-        "change": change_text(figure),
-    }
 
 
 def _cut(lines: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from ..history.figures import FIGURES
 from ..templating import asset, render
 from .feed import FeedEntry, atom_feed
 from .records import HeadlineFigure
-from .wording import change_text, day_text, figure_label, figure_text, interval_text, one_line
+from .wording import day_text, one_line, shown_figure
 
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -127,7 +127,7 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
     }
     pages: dict[str, dict[str, Any]] = {
         "index": {
-            "figures": [_shown(figure) for figure in view.figures],
+            "figures": [shown_figure(figure) for figure in view.figures],
             "newest": view.news[:_NEWEST_NEWS],
         },
         "history": {
@@ -209,17 +209,6 @@ def archive_csv(boards: Iterable[ArchivedBoard]) -> bytes:
             for b in boards
         ),
     )
-
-
-def _shown(figure: HeadlineFigure) -> dict[str, str]:
-    return {
-        "name": figure.name,
-        "label": figure_label(figure.name),
-        "now": figure_text(figure.name, figure.now),
-        "interval": interval_text(figure.name, figure.now_interval),
-        "before": figure_text(figure.name, figure.before),
-        "change": change_text(figure),
-    }
 
 
 def told(lines: Iterable[str]) -> tuple[str, ...]:

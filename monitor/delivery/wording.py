@@ -55,6 +55,19 @@ def change_text(figure: HeadlineFigure) -> str:
     return f"{'+' if delta > 0 else _MINUS}{text}{unit}"
 
 
+def shown_figure(figure: HeadlineFigure) -> dict[str, str]:
+    """A headline figure as the templates show it."""
+    return {
+        "name": figure.name,
+        "label": figure_label(figure.name),
+        "now": figure_text(figure.name, figure.now),
+        "interval": interval_text(figure.name, figure.now_interval),
+        "before": figure_text(figure.name, figure.before),
+        "before_interval": interval_text(figure.name, figure.before_interval),
+        "change": change_text(figure),
+    }
+
+
 def day_text(day: date | datetime) -> str:
     """A day, such as 1 January 2024."""
     return f"{day.day} {day:%B} {day.year}"
