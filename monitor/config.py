@@ -347,7 +347,10 @@ def _shown(value: Any) -> Any:
         return [_shown(one) for one in value]
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    return value if isinstance(value, bool | int | float | None) else str(value)
+    if isinstance(value, bool | int | float | None):
+        return value
+    # A plain address may hold a password too, of a site behind a login.
+    return masked_address(str(value)) if "://" in str(value) else str(value)
 
 
 def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
