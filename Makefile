@@ -81,7 +81,7 @@ test-base: $(BASE) ## pytest with the newest numpy and pandas
 	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest
 
 .PHONY: causes
-causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes)
+causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes of CPU)
 	.venv/bin/python -m tests.monitor.history.planted 200
 
 .PHONY: clean
