@@ -9,8 +9,6 @@ import typer
 from .cli_options import AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .config import Effective, Settings
 
 config_app = command_group("What is configured, and where it came from.")
@@ -40,6 +38,7 @@ def init(home: Home = None) -> None:
 def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
     """Validate all settings and alert rules, and say which are not the default."""
     from .alert_rules import load_rules
+    from .config import exposed_secrets
     from .config_reading import CONFIG_NAME
     from .logs import printable
 
@@ -51,8 +50,9 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
     for line in _lines([one for one in effective if one.origin != "default"]):
         typer.echo(line)
     typer.echo(f"{len(rules)} alert rules: {printable(', '.join(rule.name for rule in rules))}")
-    for problem in _open_secrets(path, effective):
-        typer.echo(f"brainalign: {problem}", err=True)
+    if exposed := exposed_secrets(settings.home, effective):
+        problem = f"{str(path)!r} holds {', '.join(exposed)} and others may read it; chmod 600 it"
+        typer.echo(f"brainalign: {printable(problem)}", err=True)
 
 
 @config_app.command("show")
@@ -90,13 +90,3 @@ def _lines(settings: list[Effective] | tuple[Effective, ...]) -> list[str]:
         printable(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}").rstrip()
         for name, value, origin in rows
     ]
-
-
-def _open_secrets(path: Path, effective: tuple[Effective, ...]) -> list[str]:
-    """What is wrong with who may read the file."""
-    from .config_reading import CONFIG_NAME
-
-    secrets = [one.name for one in effective if one.secret and one.origin == CONFIG_NAME]
-    if not secrets or not path.stat().st_mode & 0o077:
-        return []
-    return [f"{str(path)!r} holds {', '.join(secrets)} and others may read it; chmod 600 it"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -296,6 +296,12 @@ def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, .
         Effective(".".join(path), _shown(value), origin(path), isinstance(value, SecretStr))
         for path, value in _leaves(settings, ())
     )
+
+
+def exposed_secrets(home: Path, effective: Iterable[Effective]) -> tuple[str, ...]:
+    """Names of the secrets that are in the file of the home folder while others may read it."""
+    names = tuple(one.name for one in effective if one.secret and one.origin == CONFIG_NAME)
+    return names if names and (home / CONFIG_NAME).stat().st_mode & 0o077 else ()
 
 
 def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from .channels import mail_server
-from .config import Settings, effective_settings
+from .config import Settings, effective_settings, exposed_secrets
 from .config_reading import CONFIG_NAME
 from .delivery.smtp import try_login
 from .errors import DeliveryError, MonitorError
@@ -25,12 +25,11 @@ _CLOCK_SECONDS = 5
 def check_settings(settings: Settings, at: datetime) -> list[Check]:
     """The settings are valid, or nothing here would run; secrets in the file are for its owner."""
     del at
-    path = settings.home / CONFIG_NAME
     effective = effective_settings(settings)
     changed = sum(one.origin != "default" for one in effective)
-    secrets = [one.name for one in effective if one.secret and one.origin == CONFIG_NAME]
-    if secrets and path.stat().st_mode & 0o077:
-        message = f"{str(path)!r} holds {', '.join(secrets)}, and others may read it"
+    if exposed := exposed_secrets(settings.home, effective):
+        path = settings.home / CONFIG_NAME
+        message = f"{str(path)!r} holds {', '.join(exposed)}, and others may read it"
         return [Check("settings", "warning", message, f"chmod 600 {path}")]
     return [Check("settings", "ok", f"valid, {changed} are not the default (`brainalign config check`)")]
 

@@ -261,6 +261,43 @@ def test_rows_that_contradict_each_other_leave_no_store(sqlite: Backend, tmp_pat
     assert not target.exists()
 
 
+@pytest.mark.parametrize("to", ["sqlite", "postgres"])
+def test_the_backup_of_an_earlier_release_is_brought_to_this_one(
+    both: dict[str, Backend], to: str, tmp_path: Path
+) -> None:
+    """As the first schema had it: fewer tables, and no kind of error in the log of pulls."""
+    with both["sqlite"].open() as store:
+        filled(store)
+        path = backed_up(store, tmp_path / "backup")
+        before = {i.id: store.snapshot(i.id) for i in store.snapshots()}
+    first = {"chain", "snapshot", "set_aside", "model", "benchmark", "benchmark_entry", "cell", "pull"}
+    manifest = verify_backup(path)
+    manifest["schema"] = "0001"
+    entries = {}
+
+    def earlier(name: str, data: bytes) -> bytes | None:
+        table = name.removeprefix("tables/").removesuffix(".jsonl")
+        if name == "manifest.json":
+            return json.dumps(manifest | {"entries": entries}).encode()
+        if name.startswith("tables/") and table not in first:
+            return None
+        if table == "pull":
+            lines = [json.loads(line) for line in data.splitlines()]
+            gone = lines[0].index("error")
+            data = b"".join(json.dumps(x[:gone] + x[gone + 1 :]).encode() + b"\n" for x in lines)
+        entries[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        return data
+
+    path.write_bytes(repacked(path, earlier))
+    target, home = both[to].fresh(), tmp_path / "new"
+    restore_backup(path, target, home=home, bodies=home / "b", references=home / "r")
+    with open_store(target, home / "b") as restored:
+        assert restored.check() == []
+        assert {i.id: restored.snapshot(i.id) for i in restored.snapshots()} == before
+        assert restored.runs() == ()
+        assert restored.pulls()[0].error is None
+
+
 def test_a_backup_that_cannot_be_written_leaves_the_old_one(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
