@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from .arrays import FloatArray, StateArray, frozen
+from .arrays import BoolArray, FloatArray, StateArray, frozen
 from .errors import BoardError
+from .official import CellState
 from .tree import BenchmarkTree, node_means
 
 
@@ -89,6 +90,12 @@ class Board:
     def complete(self) -> bool:
         """Whether no score is missing."""
         return not bool(np.isnan(self.scores).any())
+
+    @cached_property
+    def scored_leaves(self) -> BoolArray:
+        """Whether any model has a score on a leaf, whatever a rule has filled its missing cells with; shape (m,)."""
+        scored: BoolArray = (self.states == CellState.SCORED).any(axis=0)
+        return scored
 
     def take(self, rows: Sequence[int] | None = None, columns: Sequence[int] | None = None) -> Board:
         """Select rows and columns by position; the tree is pruned to the kept leaves."""

@@ -172,8 +172,7 @@ class Reference:
                 f"the reference {self.name!r} is of the domain {self.domain!r} and the board of {board.domain!r}; "
                 "`brainalign reference list` shows the others"
             )
-        scored = ~np.isnan(board.scores).all(axis=0)
-        needed = [leaf for leaf, some in zip(board.leaves, scored.tolist(), strict=True) if some]
+        needed = [leaf for leaf, some in zip(board.leaves, board.scored_leaves.tolist(), strict=True) if some]
         absent = [leaf for leaf in needed if leaf not in self.norms]
         if absent:
             raise ReferenceBoardError(f"the reference {self.name!r} lacks {_some(absent)}; {self._remedy}")

@@ -116,12 +116,15 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
 
 
 def _complete(scheme: str, board: Board) -> FloatArray:
-    if not board.complete:
+    missing = np.isnan(board.scores)
+    # Nobody has a score there: no rule fills that, and it says as little as a constant leaf.
+    empty = missing.all(axis=0)
+    if (missing & ~empty).any():
         raise BoardError(
-            f"{scheme} needs complete scores, and {int(np.isnan(board.scores).sum())} cells are missing; "
+            f"{scheme} needs complete scores, and {int((missing & ~empty).sum())} cells are missing; "
             f"clean the board, or fill them by one of the rules {', '.join(_FILLED)}"
         )
-    return board.scores
+    return np.where(empty, 0.0, board.scores)
 
 
 def _by_id(leaves: tuple[str, ...]) -> IntArray:

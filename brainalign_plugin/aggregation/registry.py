@@ -83,13 +83,13 @@ class Scale:
         return self.function if self.by_leaf is None else self.by_leaf(leaf)
 
     def of(self, board: Board) -> FloatArray:
-        """Scale a board's scores, shape (n, m). A leaf without any score stays so and needs no norms."""
+        """Scale a board's scores, shape (n, m). A leaf that nobody has a score on is left out and needs no norms."""
         if self.by_leaf is None:
             return self.function(board.scores)
         if self.check is not None:
             self.check(board)
         scaled = np.full(board.scores.shape, np.nan)
-        for j in np.flatnonzero(~np.isnan(board.scores).all(axis=0)):
+        for j in np.flatnonzero(board.scored_leaves):
             scaled[:, j] = self.by_leaf(board.leaves[j])(board.scores[:, j])
         return scaled
 
@@ -317,7 +317,10 @@ def fill_missing(board: Board, convention: Convention) -> Board:
 
 
 def filled(scores: FloatArray, states: StateArray, convention: Convention) -> FloatArray:
-    """Apply a rule for FAILED and NEVER to columns of scores, each by itself. Shapes (n, m), NaN where missing."""
+    """Apply a rule for FAILED and NEVER to columns of scores, each by itself. Shapes (n, m), NaN where missing.
+
+    A column without any score has neither a lowest one nor a mean: where those would be needed, it stays empty.
+    """
     values = np.array(scores)
     missing = np.isnan(values)
     if convention == "zero":
@@ -329,7 +332,7 @@ def filled(scores: FloatArray, states: StateArray, convention: Convention) -> Fl
         known = np.where(empty, 0.0, values)
         # Just below the lowest, so that on ordinal scales a missing score also ranks below every score.
         fill = np.nanmin(known, axis=0) - 1e-6 if convention == "worst" else np.nanmean(known, axis=0)
-        values = np.where(missing, fill, values)
+        values = np.where(missing & ~empty, fill, values)
     return values
 
 

@@ -29,7 +29,8 @@ class ComparedBoard:
     ----------
     kind : str
     board : Board
-        ``cleaned``: complete. ``full``: every benchmark that has a score and every model that has one.
+        ``cleaned``: complete. ``full``: every model that has a score, and the whole tree: benchmarks that nobody
+        has a score on yet count in Brain-Score's own aggregate too.
     left_out : tuple of Model
         Models of the snapshot that are not on it.
     """
@@ -84,10 +85,7 @@ def compared_board(
     if kind == "cleaned":
         board = clean(whole, max_missing).board
     else:
-        scored = ~np.isnan(whole.scores)
-        board = whole.take(
-            np.flatnonzero(scored.any(axis=1)).tolist(), np.flatnonzero(scored.any(axis=0)).tolist()
-        )
+        board = whole.take(rows=np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist())
     if len(board.models) < 2 or not board.leaves:
         other = ", another --max-missing, or --board full" if kind == "cleaned" else ""
         raise BoardError(

@@ -125,8 +125,10 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
     Raises
     ------
     InputError
-        If they do not rank the same models.
+        If there are none, or they do not rank the same models.
     """
+    if not rankings:
+        raise InputError("no ranking was given to compare; rank the board under one scheme or more")
     for ranking in rankings:
         if ranking.ids != board.ids:
             raise InputError(
@@ -157,7 +159,7 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
         front = tuple(i for i, lost in zip(board.ids, beaten, strict=True) if not lost)
     return SchemeComparison(
         pairs=pairs,
-        concordance=kendall_w(np.array([ranking.scores for ranking in rankings])) if rankings else None,
+        concordance=kendall_w(np.array([ranking.scores for ranking in rankings])),
         models=tuple(contested),
         pareto_front=front,
         always_top=tuple(

@@ -115,7 +115,11 @@ class Resampled:
         leaves = len(self.board.leaves)
         counts = np.ones((block.size, leaves))
         if self.kind != "measurement":
-            counts = draw_counts(strata(self.board.tree, self.board.leaves), leaves, block.size, rng)
+            # A benchmark that nobody has a score on is there, but cannot stand in for one that was measured.
+            scored = self.board.scored_leaves
+            groups = [columns[scored[columns]] for columns in strata(self.board.tree, self.board.leaves)]
+            counts = draw_counts(tuple(c for c in groups if c.size), leaves, block.size, rng)
+            counts[:, ~scored] = 1
         if self.kind == "benchmarks" or self.measured is None:
             return ready(counts)
         return perturbed_scores(self.scheme, self.board, self.convention, self.measured, counts, rng)

@@ -38,7 +38,7 @@ def filled(board, convention):
     columns = []
     for j in range(len(board.leaves)):
         column = [None if math.isnan(x) else x for x in board.scores[:, j].tolist()]
-        known = [x for x in column if x is not None] or [0.0]
+        known = [x for x in column if x is not None]
         for i, x in enumerate(column):
             if x is None:
                 failed = board.states[i, j] == FAILED
@@ -46,8 +46,8 @@ def filled(board, convention):
                     "zero": 0.0,
                     "attempted": 0.0 if failed else None,
                     "skip": None,
-                    "worst": min(known) - 1e-6,
-                    "mean": sum(known) / len(known),
+                    "worst": min(known) - 1e-6 if known else None,
+                    "mean": sum(known) / len(known) if known else None,
                 }[convention]
         columns.append(column)
     return columns

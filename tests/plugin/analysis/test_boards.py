@@ -1,0 +1,86 @@
+"""The boards that schemes are compared on: the full one is the leaderboard's own."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from brainalign_monitor.sources import parse_payload
+from brainalign_plugin.aggregation import get_scheme
+from brainalign_plugin.aggregation.registry import fill_missing
+from brainalign_plugin.analysis.boards import compared_board
+from brainalign_plugin.analysis.ranking import rank_schemes
+from brainalign_plugin.analysis.uncertainty import Resampled, rank_uncertainty
+from brainalign_plugin.errors import BoardError, InputError
+from brainalign_plugin.references import given_board
+from tests.boards import board_of, day, small_tree, snapshot_of, snapshots
+
+
+@pytest.fixture(scope="module")
+def payloads(shared_site):
+    return {
+        path.name: parse_payload(path.read_bytes(), path.name, day(0)).snapshot
+        for path in sorted(shared_site.glob("compare-data-*.json.gz"))
+    }
+
+
+def test_hier_on_the_full_board_is_the_published_aggregate(payloads):
+    """Recomputed by the site's rules, with the benchmarks that nobody had a score on at the time."""
+    empty = 0
+    for name, snapshot in payloads.items():
+        full = compared_board(snapshot, "full").board
+        empty += int((~full.scored_leaves).sum())
+        scores = get_scheme("HIER").scores(fill_missing(full, "zero"))
+        official = dict(zip(snapshot.board().ids, snapshot.official().at(snapshot.root), strict=True))
+        np.testing.assert_allclose(scores, [official[i] for i in full.ids], atol=1e-12, err_msg=name)
+    assert empty > 40
+
+
+@settings(max_examples=60)
+@given(snapshots())
+def test_hier_on_any_full_board_is_the_official_aggregate(snapshot):
+    try:
+        full = compared_board(snapshot, "full").board
+    except BoardError:
+        return
+    official = dict(zip(snapshot.board().ids, snapshot.official().at(snapshot.root), strict=True))
+    scores = get_scheme("HIER").scores(fill_missing(full, "zero"))
+    np.testing.assert_allclose(scores, [official[i] for i in full.ids], atol=1e-12)
+
+
+def test_all_schemes_cope_with_benchmarks_that_nobody_has_a_score_on(payloads):
+    snapshot = payloads["compare-data-2022-07-01.json.gz"]
+    compared, reference = compared_board(snapshot, "full"), given_board(snapshot)
+    assert not compared.board.scored_leaves.all()
+    dear = ("KEMENY", "BT", "PL", "FACTOR1", "SCHULZE")
+    from brainalign_plugin.aggregation import scheme_names
+
+    for one in rank_schemes(compared, reference, [n for n in scheme_names() if n not in dear]):
+        assert one.ranking is not None, one.problem
+        assert np.isfinite(one.ranking.scores).all(), one.scheme.name
+
+
+def test_only_measured_benchmarks_are_drawn_again():
+    # The last leaf has no score. Were it drawn for its sibling, models would be left without one.
+    board = board_of([[0.1, 0.2, 0.3, 0.4, 0.5, ""], [0.5, 0.4, 0.3, 0.2, 0.1, ""]])
+    for name in ("HIER", "FLAT", "HIER_RANK", "GEOMETRIC"):
+        found = rank_uncertainty(Resampled(get_scheme(name), board), 200)
+        assert found.failed == 0
+        assert found.counts.sum(axis=1).tolist() == [200, 200]
+    alone = board_of([["", "", "", 0.4, "", ""], ["", "", "", 0.2, "", ""]])
+    found = rank_uncertainty(Resampled(get_scheme("FLAT"), alone), 100)
+    # One measured benchmark is always drawn.
+    assert found.first.tolist() == [1.0, 0.0]
+
+
+def test_boards_that_cannot_be_compared_are_named():
+    tree = small_tree()
+    one_model = snapshot_of(tree, [[0.5] * len(tree.leaves())])
+    for kind in ("cleaned", "full"):
+        with pytest.raises(BoardError, match=rf"the {kind} board has 1 models on \d benchmarks, too few"):
+            compared_board(one_model, kind)
+    with pytest.raises(InputError, match=re.escape("the board is 'clean'; known are cleaned and full")):
+        compared_board(one_model, "clean")
