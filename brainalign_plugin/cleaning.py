@@ -95,6 +95,11 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     max_missing : float
         In [0, 1].
 
+    Returns
+    -------
+    Cleaning
+        The complete board, and what it lost and why.
+
     Raises
     ------
     InputError

@@ -325,7 +325,16 @@ def _correlation(one: FloatArray, other: FloatArray) -> float:
 
 
 def model_placement_json(placed: ModelPlacement) -> dict[str, Any]:
-    """A model's placement as plain values; unknown is None."""
+    """A model's placement as plain values; unknown is None.
+
+    Parameters
+    ----------
+    placed : ModelPlacement
+
+    Returns
+    -------
+    dict
+    """
     reference, board = placed.reference, placed.reference.board
     return {
         "schema": SCHEMA,

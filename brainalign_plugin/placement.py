@@ -162,6 +162,10 @@ def place(
     level : float
         Of the intervals, in (0, 1).
 
+    Returns
+    -------
+    Placement
+
     Raises
     ------
     CandidateError
@@ -357,7 +361,16 @@ def _uncertainty(
 
 
 def placement_json(placed: Placement) -> dict[str, Any]:
-    """A placement as plain values; unknown is None."""
+    """A placement as plain values; unknown is None.
+
+    Parameters
+    ----------
+    placed : Placement
+
+    Returns
+    -------
+    dict
+    """
     known = placed.uncertainty
     return {
         "scheme": placed.scheme,

@@ -72,6 +72,14 @@ def _reference(parsed: dict[str, Any], origin: str) -> Reference:
 def read_reference(path: Path | str) -> Reference:
     """Read a reference file.
 
+    Parameters
+    ----------
+    path : Path or str
+
+    Returns
+    -------
+    Reference
+
     Raises
     ------
     ReferenceBoardError
@@ -104,8 +112,14 @@ def write_reference(path: Path | str, reference: Reference, replace_existing: bo
     ----------
     path : Path or str
         Missing folders are made.
+    reference : Reference
     replace_existing : bool
         Whether a file of that name may be replaced.
+
+    Returns
+    -------
+    Path
+        Of the file.
 
     Raises
     ------
@@ -168,6 +182,17 @@ def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[Re
 
 def find_reference(folder: Path | str, wanted: str) -> Reference:
     """Read a reference by its name in a folder, or by the path of its file.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where references are looked for by name.
+    wanted : str
+        A name, or a path: whatever holds a ``/`` or ends like a reference file.
+
+    Returns
+    -------
+    Reference
 
     Raises
     ------

@@ -172,7 +172,8 @@ class Reference:
                 f"the reference {self.name!r} is of the domain {self.domain!r} and the board of {board.domain!r}; "
                 "`brainalign reference list` shows the others"
             )
-        needed = [leaf for leaf, some in zip(board.leaves, board.scored_leaves.tolist(), strict=True) if some]
+        scored = ~np.isnan(board.scores).all(axis=0)
+        needed = [leaf for leaf, some in zip(board.leaves, scored.tolist(), strict=True) if some]
         absent = [leaf for leaf in needed if leaf not in self.norms]
         if absent:
             raise ReferenceBoardError(f"the reference {self.name!r} lacks {_some(absent)}; {self._remedy}")
@@ -268,6 +269,11 @@ def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
         Also the name of its file: 1 to 64 letters, digits, ``_`` and ``-``.
     at : datetime
         Now, with time zone.
+
+    Returns
+    -------
+    Reference
+        With the norms of every leaf under the ranked aggregate, over all its SCORED cells.
 
     Raises
     ------

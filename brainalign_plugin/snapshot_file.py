@@ -33,7 +33,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def snapshot_bytes(snapshot: Snapshot) -> bytes:
-    """Serialise a snapshot; equal snapshots give equal bytes."""
+    """Serialise a snapshot; equal snapshots give equal bytes.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+
+    Returns
+    -------
+    bytes
+        Gzipped JSON.
+    """
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -57,7 +67,18 @@ def content_digest(snapshot: Snapshot) -> str:
 
 
 def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
-    """Read what `snapshot_bytes` wrote; ``origin`` is what error messages call it.
+    """Read what `snapshot_bytes` wrote.
+
+    Parameters
+    ----------
+    data : bytes
+        Gzipped or plain.
+    origin : str
+        What error messages call it.
+
+    Returns
+    -------
+    Snapshot
 
     Raises
     ------
@@ -89,6 +110,14 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
 
 def read_snapshot(path: Path | str) -> Snapshot:
     """Read a snapshot file.
+
+    Parameters
+    ----------
+    path : Path or str
+
+    Returns
+    -------
+    Snapshot
 
     Raises
     ------

@@ -28,7 +28,19 @@ class BenchmarkVersion:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A node of the tree: a leaf is a benchmark that is run, every other node is a group."""
+    """A node of the tree: a leaf is a benchmark that is run, every other node is a group.
+
+    Attributes
+    ----------
+    type_id : str
+        Its key.
+    parent : str or None
+        Type id of the group that it is in; None for a root.
+    is_leaf, is_engineering : bool
+    label, display_domain : str
+        What the site shows.
+    versions : tuple of BenchmarkVersion
+    """
 
     type_id: str
     parent: str | None

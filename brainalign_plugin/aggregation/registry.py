@@ -83,13 +83,13 @@ class Scale:
         return self.function if self.by_leaf is None else self.by_leaf(leaf)
 
     def of(self, board: Board) -> FloatArray:
-        """Scale a board's scores, shape (n, m). A leaf that nobody has a score on is left out and needs no norms."""
+        """Scale a board's scores, shape (n, m). A leaf without any score stays so and needs no norms."""
         if self.by_leaf is None:
             return self.function(board.scores)
         if self.check is not None:
             self.check(board)
         scaled = np.full(board.scores.shape, np.nan)
-        for j in np.flatnonzero(board.scored_leaves):
+        for j in np.flatnonzero(~np.isnan(board.scores).all(axis=0)):
             scaled[:, j] = self.by_leaf(board.leaves[j])(board.scores[:, j])
         return scaled
 
@@ -250,6 +250,15 @@ _REFUSED: list[SchemeError] = []
 def register(scheme: Scheme) -> Scheme:
     """Add a scheme under its name; adding the same object again changes nothing.
 
+    Parameters
+    ----------
+    scheme : Scheme
+
+    Returns
+    -------
+    Scheme
+        The same, so that a definition can be registered where it is made.
+
     Raises
     ------
     SchemeError
@@ -279,7 +288,13 @@ def _known() -> dict[str, Scheme]:
 
 
 def scheme_names() -> tuple[str, ...]:
-    """Names of all registered schemes, in the order of registration."""
+    """Names of all registered schemes, those of other distributions too.
+
+    Returns
+    -------
+    tuple of str
+        In the order of registration.
+    """
     return tuple(_known())
 
 
@@ -291,6 +306,14 @@ def refused_schemes() -> tuple[SchemeError, ...]:
 
 def get_scheme(name: str) -> Scheme:
     """Look a scheme up by name, whatever its case.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Scheme
 
     Raises
     ------
@@ -350,6 +373,11 @@ def rank_models(
         Rule for missing cells; the scheme's own if None. Without effect on a complete board.
     reference : Reference, optional
         Frozen reference board, for the schemes that need one.
+
+    Returns
+    -------
+    Ranking
+        Of all ``n`` models.
 
     Raises
     ------

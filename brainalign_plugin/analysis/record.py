@@ -94,6 +94,11 @@ def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20)
     min_overlap : int
         Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
 
+    Returns
+    -------
+    Analysis
+        Dimensions, significance, main effects and reliabilities are computed when they are first asked for.
+
     Raises
     ------
     InputError
@@ -118,7 +123,17 @@ def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20)
 
 
 def analysis_json(analysis: Analysis) -> dict[str, Any]:
-    """The record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None."""
+    """The record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    dict
+        As docs/commands.md describes it, field by field.
+    """
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
     neural, behavior = snapshot.parts
     considered = cleaning.considered

@@ -1,0 +1,78 @@
+"""The public names say what they take, give and raise."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import re
+
+import pytest
+
+import brainalign_plugin
+
+NAMES = [name for name in brainalign_plugin.__all__ if name != "__version__"]
+
+
+def members():
+    """Every public name, and the public methods of the classes among them."""
+    for name in NAMES:
+        thing = getattr(brainalign_plugin, name)
+        yield name, thing
+        if inspect.isclass(thing):
+            for method, function in vars(thing).items():
+                if not method.startswith("_") and inspect.isfunction(function):
+                    yield f"{name}.{method}", function
+
+
+MEMBERS = dict(members())
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_public_name_is_described(name):
+    text = inspect.getdoc(MEMBERS[name]) or ""
+    assert len(text.splitlines()[0]) > 15
+    assert text[0].isupper()
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if dataclasses.is_dataclass(MEMBERS[n])])
+def test_a_record_names_its_attributes(name):
+    text = inspect.getdoc(MEMBERS[name])
+    shown = [f.name for f in dataclasses.fields(MEMBERS[name]) if not f.name.startswith("_")]
+    if len(shown) > 4:
+        assert "Attributes\n----------" in text
+    described = set(re.findall(r"[A-Za-z_]\w*", text))
+    if "Attributes" in text:
+        assert set(shown) <= described
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if inspect.isfunction(MEMBERS[n])])
+def test_a_function_says_what_it_takes_and_what_it_raises(name):
+    function = MEMBERS[name]
+    text = inspect.getdoc(function)
+    parameters = list(inspect.signature(function).parameters)
+    if parameters:
+        assert "Parameters\n----------" in text
+        section = text.split("Parameters\n----------", 1)[1].split("\n\n", 1)[0]
+        assert all(re.search(rf"\b{p}\b", section) for p in parameters), parameters
+    if inspect.signature(function).return_annotation not in (None, "None"):
+        assert "Returns\n-------" in text
+    if "raise " in inspect.getsource(function):
+        assert "Raises\n------" in text
+
+
+def test_arrays_have_shapes():
+    for name in ("Board", "Snapshot", "OfficialBoard", "Ranking"):
+        assert "shape (" in inspect.getdoc(MEMBERS[name])
+
+
+def test_every_name_is_what_it_says():
+    for name in NAMES:
+        thing = getattr(brainalign_plugin, name)
+        assert thing.__name__ == name
+        assert inspect.isfunction(thing) or inspect.isclass(thing)
+        if inspect.isclass(thing) and not dataclasses.is_dataclass(thing):
+            assert issubclass(thing, enum.Enum)
+    with pytest.raises(AttributeError, match="has no attribute 'no_such_name'"):
+        brainalign_plugin.no_such_name  # noqa: B018 -- looked up for its error
+    assert dir(brainalign_plugin) == sorted(brainalign_plugin.__all__)
