@@ -47,7 +47,9 @@ class ComparedBoard:
     @property
     def notes(self) -> tuple[str, ...]:
         """Why a comparison on this board says little: a single benchmark, constant ones, nothing but ties."""
-        leaves, scores = self.board.leaves, rounded(self.board.scores)
+        scored = self.board.scored_leaves
+        leaves = [leaf for leaf, some in zip(self.board.leaves, scored.tolist(), strict=True) if some]
+        scores = rounded(self.board.scores[:, scored])
         found = []
         if len(leaves) == 1:
             found.append(

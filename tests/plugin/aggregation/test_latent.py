@@ -364,7 +364,7 @@ def test_dsep_is_the_mean_of_two_flat_means(scores, convention):
     assume((~np.isnan(scores)).any(axis=1).all())
     found = rank_models(board_of_matrix(scores), "DSEP", convention).scores
     known = [column[~np.isnan(column)] for column in scores.T]
-    fill = {"skip": [np.nan] * 6, "zero": [0.0] * 6, "mean": [c.mean() if c.size else 0.0 for c in known]}
+    fill = {"skip": [np.nan] * 6, "zero": [0.0] * 6, "mean": [c.mean() if c.size else np.nan for c in known]}
     filled = np.where(np.isnan(scores), fill[convention], scores)
     for row, score in zip(filled, found, strict=True):
         parts = [part[~np.isnan(part)] for part in (row[NEURAL], row[BEHAVIOURAL])]
