@@ -84,6 +84,10 @@ test-base: $(BASE) ## pytest with the newest numpy and pandas
 causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes of CPU)
 	.venv/bin/python -m tests.monitor.history.planted 200
 
+.PHONY: soak
+soak: $(SETUP) ## a monitor is killed, starved and kept running for 2,000 runs; writes docs/faults.md (fifteen minutes)
+	.venv/bin/python -m tests.monitor.faults.soak
+
 .PHONY: clean
 clean: ## remove what checks and builds leave behind, but not the environments
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -88,7 +88,8 @@ def alert_record(news: AlertNews, info: SnapshotInfo) -> Alert:
         fired=news.fired,
         words=news.words if news.attribution is None else f"{news.words}; {news.attribution}",
         as_of=news.as_of,
-        board=info.digest,
+        # With its moment: a board may come to say again what it said before, and that is news again.
+        board=f"{info.digest} {info.as_of_time.isoformat()}",
         figure=HeadlineFigure(news.figure, seen.value, (seen.low, seen.high)) if seen and level else None,
         simulated=info.simulated,
     )

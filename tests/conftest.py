@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -66,6 +67,10 @@ def _no_oracles() -> str | None:
     return f"{', '.join(absent)} not installed: make setup" if absent else None
 
 
+def _no_faketime() -> str | None:
+    return None if FAKETIME.exists() else f"{FAKETIME} is not there: apt install faketime"
+
+
 # Each answers what is missing, or None if nothing is.
 REASONS: dict[str, Callable[[], str | None]] = {
     "brainscore": _no_brainscore,
@@ -73,6 +78,7 @@ REASONS: dict[str, Callable[[], str | None]] = {
     "browser": _no_browser,
     "postgres": _no_postgres,
     "oracles": _no_oracles,
+    "faketime": _no_faketime,
 }
 
 

@@ -46,6 +46,14 @@ def with_plain_reports() -> None:
     pipeline.write_snapshot_report = write_plain_report
 
 
+def alone_with_plain_reports() -> None:
+    """The same, and on the loopback without proxies and the certificates that a client reads for each request."""
+    with_plain_reports()
+    os.environ["SSL_CERT_DIR"] = os.devnull
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+
+
 def killing(at: str, leaving: bool) -> Stage:
     """Stages of which one ends the process by SIGKILL, as it begins or ends for the first time."""
 

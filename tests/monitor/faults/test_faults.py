@@ -1,0 +1,52 @@
+"""A quick share of what ``make soak`` does in full: real processes that are killed, starved and confused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.monitor.faults import daemons, scenarios, soak
+from tests.monitor.faults.harness import Row
+
+
+def nothing_lost(row: Row, tries: int) -> None:
+    assert (row.lost, row.tries) == (0, tries), row.found
+
+
+def test_sigkill_at_stages_spread_over_a_run(tmp_path):
+    nothing_lost(scenarios.killed_at_every_stage(tmp_path / "one", 7), 7)
+
+
+def test_sigkill_at_random_moments(tmp_path):
+    nothing_lost(scenarios.killed_at_any_moment(tmp_path / "one", 2), 2)
+
+
+def test_a_disk_that_is_full(tmp_path):
+    row = scenarios.full_disk(tmp_path / "one", 3)
+    nothing_lost(row, 3)
+    assert row.found.startswith("3 runs failed")
+
+
+def test_folders_that_are_read_only(tmp_path):
+    row = scenarios.read_only(tmp_path / "one", 2)
+    nothing_lost(row, 2)
+    assert row.found.startswith("2 runs failed")
+
+
+def test_two_daemons_on_one_store(tmp_path):
+    row = daemons.two_daemons(tmp_path / "one", 1)
+    assert row.lost == 0, row.found
+    assert row.tries > 5
+
+
+@pytest.mark.needs("faketime")
+def test_a_clock_that_is_set_a_year_forward(tmp_path):
+    nothing_lost(daemons.clock_that_is_set(tmp_path / "one", soak.STEPS[1:2]), 1)
+
+
+@pytest.mark.needs("faketime")
+def test_a_night_in_which_an_hour_is_skipped(tmp_path):
+    nothing_lost(daemons.both_nights(tmp_path / "one", daemons.NIGHTS[:1]), 1)
+
+
+def test_many_runs_by_the_schedule_need_no_more_memory_and_files(tmp_path):
+    nothing_lost(soak.scheduled_runs(tmp_path / "one", 100, news_every=25), 100)
