@@ -87,8 +87,10 @@ class Service:
         finally:
             self._stop.set()
             self._scheduler.remove_all_jobs()
-            threading.Thread(target=self._give_up_waiting, daemon=True).start()
+            finished = threading.Event()
+            threading.Thread(target=_give_up_waiting, args=(finished,), daemon=True).start()
             self._scheduler.shutdown(wait=True)
+            finished.set()
         log.info("stopped")
 
     def stop(self) -> None:
@@ -145,8 +147,9 @@ class Service:
 
         return stage
 
-    def _give_up_waiting(self) -> None:
-        time.sleep(_STOP_SECONDS)
+
+def _give_up_waiting(finished: threading.Event) -> None:
+    if not finished.wait(_STOP_SECONDS):
         log.warning("stopped in the middle of a stage; whoever starts next begins it again")
         os._exit(0)
 

@@ -50,3 +50,13 @@ def test_a_night_in_which_an_hour_is_skipped(tmp_path):
 
 def test_many_runs_by_the_schedule_need_no_more_memory_and_files(tmp_path):
     nothing_lost(soak.scheduled_runs(tmp_path / "one", 100, news_every=25), 100)
+
+
+def test_the_table_in_the_docs_is_of_all_faults_and_of_nothing_lost():
+    lines = [line.split(" | ") for line in soak.PAGE.read_text().splitlines() if line.startswith("| ")][1:]
+    assert len(lines) == len(soak.FULL)
+    assert {line[2] for line in lines} == {"0"}
+    tries = {line[0].strip("| "): int(line[1].replace(",", "")) for line in lines}
+    assert sum(count for fault, count in tries.items() if fault.startswith("SIGKILL")) >= 200
+    assert max(tries.values()) == 2000
+    assert soak.PAGE.read_text().startswith(soak.PREFACE)
