@@ -208,12 +208,14 @@ class ChartData:
 
 @dataclass(frozen=True, slots=True)
 class AgreementSection:
-    """Which benchmarks rank models alike."""
+    """Which benchmarks rank models alike; the texts are empty where there is no answer."""
 
     heatmap: Figure
     blocks: Table
     papers: Table
     pairs: tuple[Table, ...]
+    related: str
+    dimensions: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from brainalign_plugin.analysis.spread import Spread
 from brainalign_plugin.tree import paper
 
 from .chart_data import PART_NAMES, part_positions
+from .dimensions import dimensions_text, related_text
 from .figures import figures, where_spread_comes_from
 from .records import (
     AgreementSection,
@@ -41,7 +42,14 @@ def agreement_section(analysis: Analysis) -> AgreementSection:
         "the pairs are negative.",
         missing,
     )
-    return AgreementSection(heatmap, _blocks(analysis), _papers(analysis), _pair_tables(analysis))
+    return AgreementSection(
+        heatmap,
+        _blocks(analysis),
+        _papers(analysis),
+        _pair_tables(analysis),
+        related_text(analysis),
+        dimensions_text(analysis),
+    )
 
 
 def _summary_cells(complete: PairSummary, pairwise: PairSummary) -> tuple[str, ...]:
