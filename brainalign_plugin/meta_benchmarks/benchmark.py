@@ -40,7 +40,7 @@ OWN_BIBTEX = """@software{brainalign2026,
   title={BrainAlign: aggregations of Brain-Score's benchmarks on frozen reference boards},
   author={{BrainAlign contributors}},
   year={2026},
-  url={https://pypi.org/project/brainalign/}
+  url={https://www.brain-score.org}
 }"""
 # The database of Brain-Score keeps this much of a comment.
 _LONGEST_COMMENT = 1000
