@@ -71,6 +71,26 @@ def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
     return limited
 
 
+def in_tables(tree: BenchmarkTree, states: StateArray) -> BoolArray:
+    """Whether each node has a row in the site's tables, and so counts among the children of its parent.
+
+    A leaf without an instance has none: it lists no version, and no model is SCORED or FAILED on it.
+
+    Parameters
+    ----------
+    tree : BenchmarkTree
+        With ``k`` nodes.
+    states : ndarray, shape (n, k)
+
+    Returns
+    -------
+    ndarray of bool, shape (k,)
+    """
+    listed = np.array([not node.is_leaf or bool(node.versions) for node in tree.nodes], dtype=bool)
+    present: BoolArray = listed | (states != CellState.NEVER).any(axis=0)
+    return present
+
+
 def score_text(value: float, state: CellState) -> str:
     """Text of one cell as the site prints it."""
     if state is CellState.NEVER:
@@ -123,10 +143,7 @@ def official_board(
         Whether the groups' columns were published at all.
     """
     values = np.where(states == CellState.SCORED, capped(tree, scores), 0.0)
-    for i, node in enumerate(tree.nodes):
-        # A leaf without an instance has no row in the site's tables, so it is not counted among its siblings.
-        if node.is_leaf and not node.versions and not (states[:, i] != CellState.NEVER).any():
-            values[:, i] = np.nan
+    values[:, ~in_tables(tree, states)] = np.nan
     means = node_means(tree, values)
     known: StateArray = np.array(states, dtype=np.int8)
     for i in tree.bottom_up:

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -176,12 +176,15 @@ class Reference:
         needed = [leaf for leaf, some in zip(board.leaves, scored.tolist(), strict=True) if some]
         absent = [leaf for leaf in needed if leaf not in self.norms]
         if absent:
-            raise ReferenceBoardError(f"the reference {self.name!r} lacks {_some(absent)}; {self._remedy}")
+            raise ReferenceBoardError(
+                f"the reference {self.name!r} lacks {_some(absent)}; {self._remedy}{_or_without(absent, board)}"
+            )
         sparse = [leaf for leaf in needed if not self.norms[leaf].usable]
         if sparse:
+            counts = _some([f"{leaf!r} ({self.norms[leaf].count})" for leaf in sparse], str)
             raise ReferenceBoardError(
-                f"the reference {self.name!r} has {self.norms[sparse[0]].count} scores on {_some(sparse)}, and norms "
-                f"need at least {MIN_SCORES}; {self._remedy}"
+                f"the reference {self.name!r} has too few scores on {counts}, because norms need at least "
+                f"{MIN_SCORES}; {self._remedy}{_or_without(sparse, board)}"
             )
 
     @property
@@ -331,9 +334,16 @@ def check_name(name: str) -> None:
         )
 
 
-def _some(names: list[str] | tuple[str, ...]) -> str:
+def _some(names: Sequence[str], shown: Callable[[str], str] = repr) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(map(repr, names[:3]))}{more}"
+    return f"{', '.join(map(shown, names[:3]))}{more}"
+
+
+def _or_without(leaves: Collection[str], board: Board) -> str:
+    scored = {leaf for leaf, some in zip(board.leaves, board.scored_leaves.tolist(), strict=True) if some}
+    if not scored.isdisjoint(leaves):
+        return ""
+    return "; or leave out what no model has a score on: `--missing skip`"
 
 
 def document(reference: Reference) -> bytes:

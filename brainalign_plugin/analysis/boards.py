@@ -15,6 +15,7 @@ from ..arrays import FloatArray, IntArray
 from ..board import Board, Model
 from ..cleaning import clean
 from ..errors import BoardError, InputError, SchemeError
+from ..official import in_tables
 from ..scales import competition_ranks, rounded
 from ..snapshot import Snapshot
 
@@ -29,8 +30,9 @@ class ComparedBoard:
     ----------
     kind : str
     board : Board
-        ``cleaned``: complete. ``full``: every model that has a score, and the whole tree: benchmarks that nobody
-        has a score on yet count in Brain-Score's own aggregate too.
+        ``cleaned``: complete. ``full``: every model that has a score, and every benchmark that has a row in the
+        site's tables: one that nobody has a score on yet counts in Brain-Score's own aggregate too, one without an
+        instance does not. On it HIER is that aggregate.
     left_out : tuple of Model
         Models of the snapshot that are not on it.
     """
@@ -87,7 +89,10 @@ def compared_board(
     if kind == "cleaned":
         board = clean(whole, max_missing).board
     else:
-        board = whole.take(rows=np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist())
+        rows = np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist()
+        counted = in_tables(snapshot.tree, snapshot.states)
+        columns = [j for j, leaf in enumerate(whole.leaves) if counted[snapshot.tree.index[leaf]]]
+        board = whole.take(rows, columns)
     if len(board.models) < 2 or not board.leaves:
         other = ", another --max-missing, or --board full" if kind == "cleaned" else ""
         raise BoardError(

@@ -240,7 +240,7 @@ def test_a_benchmark_with_too_few_scores_is_named():
     reference = small_reference(rows=rows)
     with pytest.raises(
         ReferenceBoardError,
-        match=f"'base' has 1 scores on '{LEAVES[1]}', and norms need at least 2; .*`brainalign",
+        match=rf"'base' has too few scores on '{LEAVES[1]}' \(1\), because norms need at least 2; .*`brainalign",
     ):
         reference.check(board_of([[0.5] * 6]))
     reference.check(board_of([[0.5, "", 0.5, 0.5, 0.5, 0.5]]))

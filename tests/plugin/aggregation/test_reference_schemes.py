@@ -245,8 +245,14 @@ def test_a_leaf_that_nobody_has_run_needs_no_norms_unless_it_counts(name):
     scores[:, 1] = np.nan
     board = board_of_matrix(scores)
     rank_models(board, name, reference=reference_of(scores))
-    with pytest.raises(ReferenceBoardError, match="'base' has 0 scores on 'Marques2020-size'"):
+    found = r"'base' has too few scores on 'Marques2020-size' \(0\), .*`brainalign .*; or leave out .*`--missing skip`"
+    with pytest.raises(ReferenceBoardError, match=found):
         rank_models(board, name, "zero", reference_of(scores))
+    # A single score has no norms either, but then it is one to lose.
+    scores[0, 1] = 0.5
+    with pytest.raises(ReferenceBoardError, match=r"'Marques2020-size' \(1\)") as refused:
+        rank_models(board_of_matrix(scores), name, "zero", reference_of(scores))
+    assert "--missing" not in str(refused.value)
 
 
 def test_a_constant_leaf_of_the_reference_has_no_z():
@@ -271,7 +277,9 @@ def test_on_its_own_cells_a_frozen_board_ranks_as_the_board_does(real_snapshots,
 def test_norms_of_another_year_rank_the_real_board(real_snapshots):
     old = freeze(real_snapshots["2023-07-01"], "vision-2023", day(0))
     board = real_snapshots["2024-01-01"].board()
-    with pytest.raises(ReferenceBoardError, match="'vision-2023' has 0 scores on 'Igustibagus2024-ridge'"):
+    with pytest.raises(
+        ReferenceBoardError, match="'vision-2023' has too few scores on 'Igustibagus2024-ridge'"
+    ):
         rank_models(board, "REF_ZMEAN", reference=old)
     rest = board.take(columns=[j for j, leaf in enumerate(board.leaves) if leaf != "Igustibagus2024-ridge"])
     ranking = rank_models(rest, "HIER_REF_NORMAL", reference=old)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
 
 from brainalign_monitor.sources import parse_payload
 from brainalign_plugin.aggregation import get_scheme
@@ -15,7 +16,7 @@ from brainalign_plugin.analysis.ranking import rank_schemes
 from brainalign_plugin.analysis.uncertainty import Resampled, rank_uncertainty
 from brainalign_plugin.errors import BoardError, InputError
 from brainalign_plugin.references import given_board
-from tests.boards import board_of, day, small_tree, snapshot_of
+from tests.boards import board_of, day, small_tree, snapshot_of, snapshots, tree_of
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,28 @@ def test_hier_on_the_full_board_is_the_published_aggregate(payloads):
         official = dict(zip(snapshot.board().ids, snapshot.official().at(snapshot.root), strict=True))
         np.testing.assert_allclose(scores, [official[i] for i in full.ids], atol=1e-12, err_msg=name)
     assert empty > 40
+
+
+@settings(max_examples=60)
+@given(snapshots())
+def test_hier_on_any_full_board_is_the_official_aggregate(snapshot):
+    """Whatever the tree: empty groups, benchmarks without an instance, benchmarks that all models failed."""
+    try:
+        full = compared_board(snapshot, "full").board
+    except BoardError:
+        assume(False)
+    official = dict(zip((m.id for m in snapshot.models), snapshot.official().at(snapshot.root), strict=True))
+    scores = get_scheme("HIER").scores(fill_missing(full, "zero"))
+    np.testing.assert_allclose(scores, [official[i] for i in full.ids], atol=1e-12)
+
+
+def test_a_benchmark_without_an_instance_is_not_on_the_full_board():
+    tree = tree_of({"average_vision": {"a": None, "never": None, "group": {"none": ()}, "failed": ()}})
+    snapshot = snapshot_of(tree, [[0.8, "", "", ""], [0.4, "", "", ""], ["", "", "", "X"]])
+    full = compared_board(snapshot, "full").board
+    # Of the model without a score a failure remains: somebody ran that benchmark, so it has a row.
+    assert full.leaves == ("a", "never", "failed")
+    assert get_scheme("HIER").scores(fill_missing(full, "zero")).tolist() == pytest.approx([0.8 / 3, 0.4 / 3])
 
 
 def test_all_schemes_cope_with_benchmarks_that_nobody_has_a_score_on(payloads):
