@@ -13,17 +13,19 @@ from tests.bench.boards import simulated
 
 @pytest.fixture(scope="module")
 def small():
-    # So few that peers come back that try every order of the models.
-    return simulated(7, 10)
+    # Models enough that no peer takes their scores for grades.
+    return simulated(12, 10)
 
 
 @pytest.mark.parametrize("task", bench.TASKS, ids=str)
 def test_every_task_runs(task, small):
-    task.ours(small)
+    # So few that peers come back that try every order of the models.
+    board = small.take(rows=range(7)) if "Kemeny" in task.name else small
+    task.ours(board)
     for _, run in task.peers:
         # Peers come with an extra of their own.
         with contextlib.suppress(ImportError):
-            run(small)
+            run(board)
 
 
 def test_the_table(small, monkeypatch, capsys):

@@ -7,8 +7,11 @@ own with a time limit, so that a peer that does not come back costs no more than
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
+import os
 import resource
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,52 +42,47 @@ class Task:
         return f"{self.name}, {self.board}"
 
 
+COPELAND = (("pref_voting", peers.pref_voting_copeland), ("corankco", peers.corankco_copeland))
+KEMENY = (("pref_voting", peers.pref_voting_kemeny), ("corankco", peers.corankco_kemeny))
+IIA = (
+    ("recomputed", peers.recomputed_iia),
+    ("pref_voting", peers.pref_voting_iia),
+    ("pymcdm", peers.pymcdm_iia),
+    ("benchbench", peers.benchbench_iia),
+)
+BOOTSTRAP = (
+    ("numpy loop", peers.mean_bootstrap),
+    ("honestboard", peers.honestboard_bootstrap),
+    ("rliable", peers.rliable_bootstrap),
+)
+BRADLEY_TERRY = (("choix", peers.choix_bradley_terry), ("bencheval", peers.bencheval_bradley_terry))
+PARALLEL_ANALYSIS = (("numpy loop", peers.parallel_analysis), ("horns", peers.horns_parallel_analysis))
+
 TASKS = (
-    Task("Copeland", "real 83 × 51", ours.copeland, (("pref_voting", peers.pref_voting_copeland),)),
-    Task("Copeland", "1,420 × 52", ours.copeland, (("pref_voting", peers.pref_voting_copeland),)),
-    Task(
-        "Copeland", "1,420 × 52, 10 % missing", ours.copeland, (("pref_voting", peers.pref_voting_copeland),)
-    ),
-    Task("Kemeny, proven", "real 83 × 51", ours.kemeny, (("pref_voting", peers.pref_voting_kemeny),)),
+    Task("Copeland", "real 83 × 51", ours.copeland, COPELAND),
+    Task("Copeland", "1,420 × 52", ours.copeland, COPELAND),
+    Task("Copeland", "1,420 × 52, 10 % missing", ours.copeland, COPELAND),
+    Task("Kemeny, proven", "real 83 × 51", ours.kemeny, KEMENY),
     Task("Kemeny, proven", "real 135 × 50", ours.kemeny),
     Task("Kemeny, bounded", "real 281 × 53 full", ours.kemeny, repeats=1),
-    Task(
-        "IIA, all closed forms",
-        "real 83 × 51",
-        ours.iia,
-        (("recomputed", peers.recomputed_iia), ("pref_voting", peers.pref_voting_iia)),
-    ),
-    Task(
-        "IIA, all closed forms",
-        "1,420 × 52",
-        ours.iia,
-        (("recomputed", peers.recomputed_iia), ("pref_voting", peers.pref_voting_iia)),
-    ),
+    Task("IIA, all closed forms", "real 83 × 51", ours.iia, IIA),
+    Task("IIA, all closed forms", "1,420 × 52", ours.iia, IIA),
     Task("10,000 rank bootstraps, flat and tree", "1,420 × 52", ours.bootstraps),
-    Task(
-        "1,000 rank bootstraps of the mean",
-        "1,420 × 52",
-        ours.mean_bootstrap,
-        (("numpy loop", peers.mean_bootstrap),),
-    ),
+    Task("1,000 rank bootstraps of the mean", "real 83 × 51", ours.mean_bootstrap, BOOTSTRAP),
+    Task("1,000 rank bootstraps of the mean", "1,420 × 52", ours.mean_bootstrap, BOOTSTRAP),
     Task("Plackett-Luce", "real 83 × 51", ours.plackett_luce, (("choix", peers.choix_plackett_luce),)),
     Task("Plackett-Luce", "1,420 × 52", ours.plackett_luce, (("choix", peers.choix_plackett_luce),)),
     Task("Plackett-Luce", "1,420 × 52, 10 % missing", ours.plackett_luce),
-    Task("Bradley-Terry", "real 83 × 51", ours.bradley_terry, (("choix", peers.choix_bradley_terry),)),
-    Task("Bradley-Terry", "1,420 × 52", ours.bradley_terry, (("choix", peers.choix_bradley_terry),)),
-    Task("Bradley-Terry", "1,420 × 52, 10 % missing", ours.bradley_terry),
+    Task("Bradley-Terry", "real 83 × 51", ours.bradley_terry, BRADLEY_TERRY),
+    Task("Bradley-Terry", "1,420 × 52", ours.bradley_terry, BRADLEY_TERRY),
     Task(
-        "Parallel analysis, 1,000",
-        "real 83 × 51",
-        ours.parallel_analysis,
-        (("numpy loop", peers.parallel_analysis),),
+        "Bradley-Terry",
+        "1,420 × 52, 10 % missing",
+        ours.bradley_terry,
+        (("bencheval", peers.bencheval_bradley_terry),),
     ),
-    Task(
-        "Parallel analysis, 1,000",
-        "1,420 × 52",
-        ours.parallel_analysis,
-        (("numpy loop", peers.parallel_analysis),),
-    ),
+    Task("Parallel analysis, 1,000", "real 83 × 51", ours.parallel_analysis, PARALLEL_ANALYSIS),
+    Task("Parallel analysis, 1,000", "1,420 × 52", ours.parallel_analysis, PARALLEL_ANALYSIS),
     Task(
         "Rank correlations, pairwise complete",
         "real 281 × 53 full",
@@ -106,6 +104,8 @@ Result = tuple[float, float, str]
 
 
 def _measured(run: Callable[[Board], object], board: Board, repeats: int, answer: Connection) -> None:
+    # A group of its own, because some peers start a solver, which is to end with them.
+    os.setpgid(0, 0)
     try:
         for _ in range(repeats):
             start = time.perf_counter()
@@ -135,6 +135,8 @@ def measure(run: Callable[[Board], object], board: Board, repeats: int, limit: f
     except EOFError:
         return FAILED
     finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.kill()
         process.join()
     return median(seconds for seconds, _, _ in found), found[-1][1], found[-1][2]

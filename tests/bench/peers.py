@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import numpy as np
 from scipy import stats
 
@@ -37,6 +40,33 @@ def pref_voting_kemeny(board: Board) -> object:
     return kemeny_young(_profile(board))
 
 
+def _buckets(board: Board):
+    from corankco.dataset import Dataset
+
+    ranks = stats.rankdata(-board.scores, method="dense", axis=0, nan_policy="omit")
+    return Dataset.from_raw_list(
+        [[set(np.flatnonzero(c == r).tolist()) for r in np.unique(c[~np.isnan(c)])] for c in ranks.T]
+    )
+
+
+def corankco_copeland(board: Board) -> object:
+    from corankco.algorithms.copeland.copeland import CopelandMethod
+    from corankco.scoringscheme import ScoringScheme
+
+    # Of its measures the one under which a benchmark that lacks one of two models says nothing about the pair.
+    measure = ScoringScheme.get_induced_measure_scoring_scheme()
+    return CopelandMethod().compute_consensus_rankings(_buckets(board), measure)
+
+
+def corankco_kemeny(board: Board) -> object:
+    # Its choice of a solver takes cplex, whether that is installed or not.
+    from corankco.algorithms.exact.exactalgorithmpulp import ExactAlgorithmPulp
+    from corankco.scoringscheme import ScoringScheme
+
+    measure = ScoringScheme.get_induced_measure_scoring_scheme()
+    return ExactAlgorithmPulp().compute_consensus_rankings(_buckets(board), measure)
+
+
 def recomputed_iia(board: Board) -> str:
     """Our schemes, aggregated again without each model."""
     models = len(board.models)
@@ -62,6 +92,32 @@ def pref_voting_iia(board: Board) -> str:
     return "Copeland's winner alone"
 
 
+def pymcdm_iia(board: Board) -> str:
+    """Ranks of one scheme without each model."""
+    from pymcdm.correlations import spearman
+    from pymcdm.helpers import leave_one_out_rr
+    from pymcdm.methods import WSM
+    from pymcdm.normalizations import minmax_normalization
+
+    leaves = len(board.leaves)
+    leave_one_out_rr(
+        WSM(minmax_normalization), board.scores, np.full(leaves, 1 / leaves), np.ones(leaves), spearman
+    )
+    return "MINMAX alone"
+
+
+def benchbench_iia(board: Board) -> str:
+    """A stochastic search for models whose removal makes a fifth change places by win rate, one step a model."""
+    from benchbench.measures.ordinal import get_sensitivity
+
+    table = board.frame()
+    fifth = np.arange(max(2, len(table) // 5))
+    # It prints a line a step.
+    with contextlib.redirect_stdout(io.StringIO()):
+        get_sensitivity(table, list(table.columns), fifth, num_step=len(table))
+    return "WIN_RATE alone, sampled"
+
+
 def mean_bootstrap(board: Board) -> object:
     rng = np.random.default_rng(0)
     leaves = len(board.leaves)
@@ -69,6 +125,23 @@ def mean_bootstrap(board: Board) -> object:
         stats.rankdata(-board.scores[:, rng.integers(0, leaves, leaves)].mean(axis=1), method="min")
         for _ in range(1_000)
     ]
+
+
+def honestboard_bootstrap(board: Board) -> object:
+    import honestboard
+
+    names = [str(model) for model in board.ids]
+    return honestboard.Board(names, board.scores).rank_summary(B=1_000)
+
+
+def rliable_bootstrap(board: Board) -> object:
+    from rliable.library import get_interval_estimates
+
+    def ranks(runs: np.ndarray) -> np.ndarray:
+        return stats.rankdata(-runs.mean(axis=(0, 1)), method="min")
+
+    # One run of every task; the models lie along a third axis, so that all have the same tasks in a resample.
+    return get_interval_estimates({"all": board.scores.T[None]}, ranks, task_bootstrap=True, reps=1_000)
 
 
 def _rankings(board: Board) -> list[list[int]]:
@@ -91,6 +164,23 @@ def choix_bradley_terry(board: Board) -> object:
         for other in ranking[place + 1 :]
     ]
     return choix.ilsr_pairwise(len(board.models), pairs, alpha=1e-6)
+
+
+def bencheval_bradley_terry(board: Board) -> object:
+    from bencheval.evaluator import BenchmarkEvaluator
+
+    table = board.frame().rename_axis("method").melt(ignore_index=False, var_name="task", value_name="score")
+    results = table.dropna().reset_index().assign(metric_error=lambda found: 1 - found["score"])
+    return BenchmarkEvaluator(columns_to_agg_extra=None).compute_elo(
+        results, BOOTSTRAP_ROUNDS=1, include_quantiles=False, round_decimals=None
+    )
+
+
+def horns_parallel_analysis(board: Board) -> object:
+    import horns
+
+    # The first run compiles it, for close to a minute.
+    return horns.parallel_analysis(np.array(board.scores), 1_000, randomisation_method="shuffle")
 
 
 def parallel_analysis(board: Board) -> object:
