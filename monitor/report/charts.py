@@ -201,13 +201,19 @@ def scatter_chart(data: ChartData) -> ChartSpec:
             ],
         )
     )
-    layers = [lines, below, left, *_spread_bars(scale), points]
+    layers = [lines, below, left, *_spread_bars(data, scale), points]
     return chart_spec(alt.layer(*layers).add_params(NARROW), "square", 640, ("models", "parts", "averages"))
 
 
-def _spread_bars(scale: alt.Scale) -> list[alt.Chart]:
+def _spread_bars(data: ChartData, scale: alt.Scale) -> list[alt.Chart]:
     """Mean ± sd of both parts along the upper and the right edge, where equal scales make them comparable."""
     parts = of_table("parts")
+    # The upper one is named on its side with more room, so that no edge cuts its label off.
+    middle = sum(data.score_domain) / 2
+    rows = zip(*(data.tables["parts"][name] for name in ("part", "from", "to")), strict=True)
+    right_half = any(part == "Neural" and (low + high) / 2 > middle for part, low, high in rows)
+    place: dict[str, Any] = {"align": "right", "dx": -8} if right_half else {"align": "left", "dx": 8}
+    end = "from" if right_half else "to"
     neural = parts.transform_filter("datum.part === 'Neural'")
     behavior = parts.transform_filter("datum.part === 'Behavioural'")
     right = {"expr": "width - 8"}
@@ -215,8 +221,8 @@ def _spread_bars(scale: alt.Scale) -> list[alt.Chart]:
         neural.mark_rule(size=5, color=NEURAL).encode(
             x=alt.X("from:Q", scale=scale), x2="to:Q", y=alt.value(8)
         ),
-        neural.mark_text(align="left", baseline="middle", dx=8, color=NEURAL).encode(
-            x=alt.X("to:Q", scale=scale), y=alt.value(8), text="text:N"
+        neural.mark_text(baseline="middle", color=NEURAL, **place).encode(
+            x=alt.X(f"{end}:Q", scale=scale), y=alt.value(8), text="text:N"
         ),
         behavior.mark_rule(size=5, color=BEHAVIOR).encode(
             y=alt.Y("from:Q", scale=scale), y2="to:Q", x=alt.value(right)

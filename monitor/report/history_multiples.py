@@ -108,9 +108,10 @@ def _ticks(first: int, last: int, years: bool) -> list[float]:
 
 
 def _value_axis(name: str) -> alt.Axis:
-    return alt.Axis(
-        title=None, tickCount=4, format="d" if name in COUNTS else "~g", domain=False, ticks=False
-    )
+    # Between two models there is nothing to count.
+    whole = {"labelExpr": "datum.value % 1 ? '' : datum.label"} if name in COUNTS else {}
+    settings: dict[str, Any] = {"format": "d" if name in COUNTS else "~g"} | whole
+    return alt.Axis(title=None, tickCount=4, domain=False, ticks=False, **settings)
 
 
 def _breaks(x: alt.X) -> list[alt.Chart]:
