@@ -34,7 +34,7 @@ class Lab(BaseSettings):
 
 
 def read(home):
-    check_environment(Lab, frozenset({"BRAINALIGN_HOME"}))
+    check_environment(Lab, frozenset({"BRAINALIGN_HOME", "BRAINALIGN_REQUIRE", "BRAINALIGN_SHARED"}))
     return HomeFile(Lab, home)(), Environment(Lab, home)()
 
 

@@ -64,13 +64,13 @@ def test_status_says_what_fails(tmp_path):
             assert brainalign("run", home=tmp_path, base_url=site.url).code == 5
     told = brainalign("status", "--json", home=tmp_path).succeeded().json
     (alarm,) = told["alarms"]
-    assert (alarm["name"], alarm["failures"], alarm["told"]) == ("pulling vision", 3, True)
+    assert (alarm["name"], alarm["failures"], alarm["told"]) == ("watching vision", 3, True)
     assert told["pulls"]["last"]["error"] == "NotJsonError"
     assert told["pulls"]["last_success"]["outcome"] == "stored"
     assert not told["healthy"]
     ended = brainalign("status", "--check", home=tmp_path)
     assert ended.code == 8
-    assert "look after: pulling vision: " in ended.out
+    assert "look after: watching vision: " in ended.out
 
 
 def test_status_is_unhealthy_when_nothing_runs_any_more(stored):
