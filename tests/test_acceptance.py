@@ -34,7 +34,7 @@ PROMISES = {
         "monitor/test_cli_watch.py::test_an_eighth_pull_of_the_same_body_adds_nothing",
     ],
     "analyze of the largest payload takes less than 3 s and 400 MB, start-up included": [
-        "test_acceptance.py::test_the_largest_payload_is_analysed_in_three_seconds_and_400_megabytes",
+        "test_acceptance.py::test_the_largest_payload_is_analysed_within_seconds_and_400_megabytes",
     ],
     "make demo leaves a report that can be looked at": [
         "test_readme.py::test_make_demo_leaves_a_report",
@@ -110,7 +110,7 @@ print(code, used.ru_utime + used.ru_stime, peak, file=sys.stderr)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc: this system has none")
-def test_the_largest_payload_is_analysed_in_three_seconds_and_400_megabytes(shared_site):
+def test_the_largest_payload_is_analysed_within_seconds_and_400_megabytes(shared_site):
     seconds, kilobytes = [], []
     # The better of two: what else a machine does at the same time slows down also what is counted here.
     for _ in range(2):
