@@ -312,6 +312,8 @@ def test_an_interrupted_command_ends_without_a_traceback(tmp_path, silent_addres
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has it ignored, which a child inherits.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- nothing else runs in it yet
     )
     deadline = time.monotonic() + 60
     while not (tmp_path / "brainalign.sqlite").exists() and time.monotonic() < deadline:

@@ -412,8 +412,10 @@ def test_a_stall_in_the_body_is_tried_again(server):
 
 def test_no_thread_or_socket_is_left_behind(server):
     server.answers = [reply(503), reply(503), reply(body=BODY)]
+    before = set(threading.enumerate())
     ask(server)
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if isinstance(thread, threading.Timer)]
 
 
 # --- torn, too large, something else -------------------------------------------------------------------------
