@@ -86,6 +86,7 @@ class Service:
             self._watch_the_clock()
         finally:
             self._stop.set()
+            log.info("stopping", after="the stage that is being done; a second signal ends it at once")
             self._scheduler.remove_all_jobs()
             finished = threading.Event()
             threading.Thread(target=_give_up_waiting, args=(finished,), daemon=True).start()

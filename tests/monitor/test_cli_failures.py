@@ -6,9 +6,9 @@ import gzip
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -305,22 +305,23 @@ def test_a_reader_that_leaves_early_gets_no_error_message(stored):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
-def test_an_interrupted_command_ends_without_a_traceback(tmp_path, silent_address):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "brainalign_monitor", "-v", "fetch"],
-        env=environment(home=tmp_path, base_url=silent_address),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Whoever runs the tests in the background has it ignored, which a child inherits.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- nothing else runs in it yet
-    )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "brainalign.sqlite").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)  # it waits for the server now
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+def test_an_interrupted_command_ends_without_a_traceback(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(120)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "brainalign_monitor", "-v", "fetch"],
+            env=environment(home=tmp_path, base_url=f"http://127.0.0.1:{silent.getsockname()[1]}"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Whoever runs the tests in the background has it ignored, which a child inherits.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- nothing else runs in it yet
+        )
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(3) == b"GET", "it waits for the answer now"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, "", "")
 
 

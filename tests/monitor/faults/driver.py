@@ -68,26 +68,29 @@ def killing(at: str, leaving: bool) -> Stage:
     return stage
 
 
-def pausing(at: str) -> Stage:
-    """Stages of which one lasts until somebody ends it."""
+def pausing(at: str, until: Path) -> Stage:
+    """Stages of which one says that it has begun, and lasts until a file is there."""
 
     @contextmanager
     def stage(text: str) -> Iterator[None]:
         if text.startswith(at):
-            time.sleep(600)
+            print(f"paused at {text}", file=sys.stderr, flush=True)
+            while not until.exists():
+                time.sleep(0.05)
         yield
 
     return stage
 
 
 def main() -> None:
-    """Serve with plain reports; ``BRAINALIGN_DRIVER_PAUSE`` names a stage that does not end."""
+    """Serve with plain reports; at the stage that ``BRAINALIGN_DRIVER_PAUSE`` names until ``go-on`` is in the home."""
     pause = os.environ.pop("BRAINALIGN_DRIVER_PAUSE", None)
     with_plain_reports()
     configure_logs(verbose=True, as_json=False)
     settings = load_settings()
+    stage = pausing(pause, settings.home / "go-on") if pause else lambda _: nullcontext()
     with pipeline.open_home(settings) as store:
-        serve(monitor_of(settings, store, now, pausing(pause) if pause else lambda _: nullcontext()))
+        serve(monitor_of(settings, store, now, stage))
 
 
 if __name__ == "__main__":

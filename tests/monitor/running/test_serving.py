@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,11 +46,19 @@ def runs(home: Path) -> list[tuple[str, str]]:
     return found
 
 
-def wait_for(home: Path, count: int, state: str = "finished", seconds: float = 60) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
-    while sum(found == state for found, _ in runs(home)) < count:
-        assert time.monotonic() < deadline, runs(home)
+    while not true():
+        assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def wait_for(home: Path, count: int, state: str = "finished") -> None:
+    wait_until(lambda: sum(found == state for found, _ in runs(home)) >= count)
+
+
+def wait_to_read(log: Path, words: str) -> None:
+    wait_until(lambda: words in log.read_text())
 
 
 def test_it_works_by_its_schedule_and_stops_with_code_0(tmp_path):
@@ -58,7 +66,7 @@ def test_it_works_by_its_schedule_and_stops_with_code_0(tmp_path):
     with serving(home, log, source=payload(tmp_path, 1), schedule__pull="every 1s") as process:
         wait_for(home, 3)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0
     assert {state for state, _ in runs(home)} <= {"finished", "lost", "missed"}
     assert "serving" in log.read_text()
     assert "stopped" in log.read_text()
@@ -67,29 +75,34 @@ def test_it_works_by_its_schedule_and_stops_with_code_0(tmp_path):
 
 def test_a_stop_ends_the_run_between_two_stages_and_the_next_start_takes_it_up(tmp_path):
     home, log = tmp_path / "home", tmp_path / "log"
-    settings = {"source": payload(tmp_path, 1), "schedule__pull": "every 1d"}
-    with serving(home, log, **settings, schedule__timezone="UTC") as process:
-        wait_for(home, 1, "claimed")
+    settings = {"source": payload(tmp_path, 1), "schedule__pull": "every 1d", "schedule__timezone": "UTC"}
+    with serving(home, log, **settings, driver_pause="storing") as process:
+        wait_to_read(log, "paused at storing")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-    assert runs(home) in ([("lost", "stopped before it was done")], [("finished", "")])
+        wait_to_read(log, "] stopping")
+        assert runs(home) == [("claimed", "")]
+        (home / "go-on").touch()
+        assert process.wait(90) == 0
+    assert runs(home) == [("lost", "stopped before it was done")]
+    assert "stopped between two stages" in log.read_text()
     with serving(home, log, **settings) as process:
+        wait_to_read(log, "] serving")
         wait_for(home, 1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0
+    assert runs(home) == [("finished", "")], "the same slot"
 
 
 def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(tmp_path):
     home, log = tmp_path / "home", tmp_path / "log"
     settings = {"source": payload(tmp_path, 1), "schedule__pull": "every 1d"}
     with serving(home, log, **settings, driver_pause="watching") as process:
-        wait_for(home, 1, "claimed")
-        time.sleep(0.5)
+        wait_to_read(log, "paused at watching")
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        wait_to_read(log, "] stopping")
         assert process.poll() is None, "it is in the middle of a stage"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 128 + signal.SIGTERM
+        assert process.wait(30) == 128 + signal.SIGTERM
     assert runs(home) == [("claimed", "")]
     with serving(home, log, **settings) as process:
         wait_for(home, 1)
