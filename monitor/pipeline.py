@@ -423,6 +423,7 @@ def write_snapshot_report(
         study = study_schemes(analysis)
     with stage("writing the report"):
         # Altair takes a second to import; only a report needs it.
+        from .history.cache import Cache
         from .report import agreement_certainty, build_view, render_report, write_report
 
         view = build_view(
@@ -436,7 +437,9 @@ def write_snapshot_report(
             command=command,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
-        return write_report(path, render_report(view, settings.templates_folder))
+        return write_report(
+            path, render_report(view, settings.templates_folder, Cache(settings.home / "cache"))
+        )
 
 
 def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:

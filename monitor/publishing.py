@@ -161,7 +161,7 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
         boards=boards,
         history=section,
         chart_data="" if charts is None else embedded_json(charts),
-        chart_assets=chart_assets(settings.templates_folder),
+        chart_assets=chart_assets(settings.templates_folder, cache),
         data=_data(record, analysis, rows, boards, known_events(settings.domain, settings.home)),
         templates=settings.templates_folder,
     )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from joblib import Parallel, delayed
+
 from ..aggregation import Scheme, get_scheme, scheme_names
 from ..arrays import FloatArray
 from ..board import Board
@@ -145,15 +147,15 @@ def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling
 
 
 def _rank_sets(schemes: list[RankedScheme], board: Board, used: Resampling) -> dict[str, RankSets]:
-    found: dict[str, RankSets] = {}
     models = len(board.models)
-    for one in schemes:
-        if one.uncertainty is None or models > (RANK_SET_MODELS if not found else FEW_MODELS):
-            continue
-        sets = scheme_rank_sets(one.scheme, board, used.resamples, used.seed, used.level)
-        if sets is not None:
-            found[one.scheme.name] = sets
-    return found
+    most = 0 if models > RANK_SET_MODELS else 1 if models > FEW_MODELS else len(schemes)
+    means = [one.scheme for one in schemes if one.uncertainty is not None and one.scheme.weights is not None]
+    # Large matrices: threads share them, and none waits for another.
+    sets = Parallel(n_jobs=2, prefer="threads")(
+        delayed(scheme_rank_sets)(scheme, board, used.resamples, used.seed, used.level)
+        for scheme in means[:most]
+    )
+    return {scheme.name: found for scheme, found in zip(means, sets, strict=False) if found is not None}
 
 
 def _audit(one: RankedScheme, reference: Reference, board: Board, base: FloatArray) -> SchemeAudit:

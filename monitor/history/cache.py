@@ -52,5 +52,8 @@ class Cache:
         )
 
 
+NOTHING_KEPT = Cache()
+
+
 def _path(folder: Path, key: str) -> Path:
     return folder / key[:2] / f"{key}.json"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
+from brainalign_plugin.arrays import BoolArray
 from brainalign_plugin.board import Model
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.official import CellState
@@ -117,42 +120,34 @@ def _scored_leaves(snapshot: Snapshot) -> list[str]:
 CellKey = tuple[int, str, int]
 
 
-def snapshot_cells(snapshot: Snapshot) -> dict[CellKey, CellValue]:
+# A run compares the same two boards more than once.
+@lru_cache(maxsize=4)
+def snapshot_cells(snapshot: Snapshot) -> Mapping[CellKey, CellValue]:
     """All cells that say anything, by model, type and version."""
-    found: dict[CellKey, CellValue] = {}
-    times = snapshot.scored_at.astype(np.int64)
-    unknown = np.isnat(snapshot.scored_at)
-    told = (snapshot.states != CellState.NEVER) | ~unknown | ~np.isnan(snapshot.errors)
-    for i, j in np.argwhere(told).tolist():
-        node = snapshot.tree.nodes[j]
-        found[snapshot.models[i].id, node.type_id, node.version] = _value(
-            int(snapshot.states[i, j]),
-            float(snapshot.scores[i, j]),
-            float(snapshot.errors[i, j]),
-            None if unknown[i, j] else int(times[i, j]),
-        )
+    models = [model.id for model in snapshot.models]
+    types = [node.type_id for node in snapshot.tree.nodes]
+    counted = [node.version for node in snapshot.tree.nodes]
+    told = (snapshot.states != CellState.NEVER) | ~np.isnat(snapshot.scored_at) | ~np.isnan(snapshot.errors)
+    places = np.argwhere(told).tolist()
+    keys = [(models[i], types[j], counted[j]) for i, j in places]
+    found = dict(zip(keys, _values(snapshot, told), strict=True))
     old = snapshot.superseded
-    old_times, old_unknown = old.scored_at.astype(np.int64), np.isnat(old.scored_at)
-    for c in range(len(old)):
-        key = (
-            snapshot.models[int(old.row[c])].id,
-            snapshot.tree.nodes[int(old.column[c])].type_id,
-            int(old.version[c]),
-        )
-        found[key] = _value(
-            int(old.states[c]),
-            float(old.scores[c]),
-            float(old.errors[c]),
-            None if old_unknown[c] else int(old_times[c]),
-        )
-    return found
+    places = zip(old.row.tolist(), old.column.tolist(), old.version.tolist(), strict=True)
+    keys = [(models[i], types[j], version) for i, j, version in places]
+    return found | dict(zip(keys, _values(old, slice(None)), strict=True))
 
 
-def _value(state: int, score: float, error: float, scored_at: int | None) -> CellValue:
-    known = CellState(state)
-    return CellValue(
-        known, score if known is CellState.SCORED else None, None if np.isnan(error) else error, scored_at
-    )
+def _values(cells: Snapshot | SupersededCells, at: BoolArray | slice) -> Iterator[CellValue]:
+    times = cells.scored_at[at]
+    told = (cells.states[at], cells.scores[at], cells.errors[at], times.astype(np.int64), np.isnat(times))
+    for number, score, error, time, unknown in zip(*(values.tolist() for values in told), strict=True):
+        state = CellState(number)
+        yield CellValue(
+            state,
+            score if state is CellState.SCORED else None,
+            None if math.isnan(error) else error,
+            None if unknown else time,
+        )
 
 
 def check_one_domain(earlier: Snapshot, later: Snapshot) -> None:
@@ -212,7 +207,7 @@ def apply_changes(earlier: Snapshot, changes: Changes) -> Snapshot:
     Models and benchmarks stand in the later snapshot's order; it, its source and its moment are taken from the changes.
     """
     later = changes.later
-    cells = snapshot_cells(earlier)
+    cells = dict(snapshot_cells(earlier))
     for change in changes.cells:
         key = (change.model, change.benchmark, change.version)
         if change.after is None:

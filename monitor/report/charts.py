@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import altair as alt
-
 from .chart_base import (
     BEHAVIOR,
     CONFIG,
@@ -29,6 +27,7 @@ from .history_multiples import Tables, small_chart
 from .history_records import HistorySection
 from .records import ChartData, Figure, ReportView
 from .scheme_charts import interval_chart, rank_chart, scheme_heatmap
+from .vega import alt
 
 # Odd, so that the middle colour stands for "about zero".
 RHO_STEPS = 21

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import altair as alt
-
 from ..history.figures import COUNTS
 from .chart_base import ACCENT, INK, LINE, NARROW, SOFT, ChartSpec, chart_spec, of_table
 from .records import CellValue
+from .vega import alt
 
 HEIGHT = 132
 Tables = Mapping[str, Mapping[str, tuple[CellValue, ...]]]

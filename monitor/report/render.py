@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import functools
 import hashlib
 import json
 import re
@@ -16,6 +15,7 @@ from markupsafe import Markup
 
 from ..errors import ReportError
 from ..files import write_atomically
+from ..history.cache import NOTHING_KEPT, Cache
 from ..templating import asset, render
 from .records import ReportView
 
@@ -23,7 +23,7 @@ from .records import ReportView
 _ENDS_ELEMENT = re.compile(r"<!--|</?(script|style)", re.IGNORECASE)
 
 
-def render_report(view: ReportView, templates: Path | None = None) -> str:
+def render_report(view: ReportView, templates: Path | None = None, cache: Cache = NOTHING_KEPT) -> str:
     """Render a report as one HTML document that needs no network.
 
     Scripts and styles are inline and named by hash in the page's Content Security Policy, so that nothing else runs or
@@ -34,6 +34,8 @@ def render_report(view: ReportView, templates: Path | None = None) -> str:
     view : ReportView
     templates : Path, optional
         Folder of the user's own templates.
+    cache : Cache, optional
+        Where the Vega runtime is kept.
 
     Raises
     ------
@@ -44,6 +46,7 @@ def render_report(view: ReportView, templates: Path | None = None) -> str:
     """
     # Altair takes a second to import, and only a page with charts needs it.
     from .charts import CONFIG, RHO_STEPS, chart_specs
+    from .vega import vega_runtime
 
     specs = chart_specs(view)
     page = {
@@ -53,7 +56,7 @@ def render_report(view: ReportView, templates: Path | None = None) -> str:
     }
     style = _inline(asset("report.css", templates))
     scripts = tuple(
-        _inline(text) for text in ((vega_runtime(),) if specs else ()) + (asset("report.js", templates),)
+        _inline(text) for text in ((vega_runtime(cache),) if specs else ()) + (asset("report.js", templates),)
     )
     return render(
         "report.html.j2",
@@ -82,23 +85,6 @@ def embedded_json(value: Any) -> Markup:
     """JSON for a ``<script type="application/json">``: no character of it can end the element or start a comment."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 -- just escaped
-
-
-@functools.cache
-def vega_runtime() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, of the version that Altair writes for where vl-convert has it."""
-    import altair as alt
-    import vl_convert
-
-    wanted = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    try:
-        versions = (wanted,) if wanted in vl_convert.get_vegalite_versions() else ()
-        runtime: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", *versions)
-    except ValueError as cause:
-        raise ReportError(
-            f"vl-convert gave no Vega runtime ({cause}); reinstall vl-convert-python"
-        ) from cause
-    return runtime
 
 
 def _inline(text: str) -> Markup:

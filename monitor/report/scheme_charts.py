@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import altair as alt
-
 from .chart_base import ACCENT, FAINT, INK, LABEL_SIZE, LINE, NARROW, SOFT, ChartSpec, chart_spec, of_table
 from .records import ChartData
 from .scheme_data import INTERVAL_MODELS, NAMED_MODELS, lowest_agreement, rank_height
+from .vega import alt
 
 INTERVAL_STEP = 17
 # Colours of the scale of correlations from its middle on.

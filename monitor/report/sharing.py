@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..history.cache import NOTHING_KEPT, Cache
 from ..templating import asset
-from .render import vega_runtime
+from .vega import vega_runtime
 
 # Nothing but what lies beside the page.
 POLICY = (
@@ -59,11 +60,11 @@ def share_assets(html: str, assets: str, head: str = "", top: str = "") -> Share
     return SharedPage(page, found)
 
 
-def chart_assets(templates: Path | None = None) -> dict[str, bytes]:
+def chart_assets(templates: Path | None = None, cache: Cache = NOTHING_KEPT) -> dict[str, bytes]:
     """Files of a page that draws charts as a report does: its style sheet, the Vega runtime, its script."""
     texts = (
         ("style", asset("report.css", templates)),
-        ("script", vega_runtime()),
+        ("script", vega_runtime(cache)),
         ("script", asset("report.js", templates)),
     )
     return {_named(kind, text): text.encode() for kind, text in texts}

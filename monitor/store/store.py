@@ -29,6 +29,9 @@ from .statistics import Statistics
 from .upkeep import Upkeep
 from .watched import Watched
 
+# Rebuilt snapshots that a store keeps at hand: one run reads the newest two again and again.
+_SNAPSHOTS_KEPT = 4
+
 
 def open_store(url_or_path: Path | str, bodies: Path) -> Store:
     """Open a store, making it if there is none, and bring its schema to this release.
@@ -78,9 +81,10 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     Times are arguments: the store has no clock.
     """
 
-    def __init__(self, database: AnyDatabase, bodies: Path) -> None:
+    def __init__(self, database: AnyDatabase, bodies: Path, read: dict[Any, Snapshot] | None = None) -> None:
         self._database = database
         self._bodies = bodies
+        self._read: dict[Any, Snapshot] = {} if read is None else read
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +105,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         Reading in it sees what was written in it. The database is locked for other writers meanwhile.
         """
         with self._database.transaction() as opened:
-            yield Store(opened, self._bodies)
+            yield Store(opened, self._bodies, self._read)
 
     def exclusive(self, owner: str) -> AbstractContextManager[None]:
         """Hold the store's lock, which one process at a time has; its death frees it.
@@ -277,7 +281,15 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             If there is no such snapshot, or the store is damaged.
         """
         with self._database.reading() as connection:
-            return read_snapshot(connection, _info(connection, snapshot_id))
+            info = _info(connection, snapshot_id)
+            # A number may be given again after a rollback; all of this together names one board.
+            key = (info.id, info.digest, info.sha256, info.source, info.as_of_time)
+            found = self._read.get(key)
+            if found is None:
+                found = self._read[key] = read_snapshot(connection, info)
+                for oldest in list(self._read)[:-_SNAPSHOTS_KEPT]:
+                    self._read.pop(oldest, None)
+            return found
 
     def model_ids(self, snapshot_id: int) -> frozenset[int]:
         """Ids of the models on a snapshot's board."""
