@@ -200,6 +200,19 @@ def test_a_transaction_that_fails_leaves_nothing(
     assert len(store.messages()) == 1
 
 
+def test_a_number_that_was_rolled_back_is_not_taken_for_the_board_that_has_it_now(store: Store) -> None:
+    def add_and_fail() -> None:
+        with store.transaction() as inside:
+            number = inside.add(BOARD, BODY, NOW).id
+            assert inside.snapshot(number) == BOARD
+            raise ZeroDivisionError
+
+    other = snapshot_of(small_tree(), [[0.25, 0.25, "X", 0.75, "", 0.125, 0.5]])
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail()
+    assert store.snapshot(store.add(other, snapshot_bytes(other), NOW).id) == other
+
+
 def test_moments_have_a_zone(store: Store) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
     for refused in (

@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.errors import ReportError
+from brainalign_monitor.history.cache import Cache
 from brainalign_monitor.report import render_report, write_report
 from brainalign_monitor.report.certainty import agreement_certainty
-from brainalign_monitor.report.render import _inline, embedded_json, vega_runtime
+from brainalign_monitor.report.render import _inline, embedded_json
+from brainalign_monitor.report.vega import vega_runtime
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.templating import templates
 from brainalign_plugin.aggregation import Ranking, scheme_names
@@ -184,6 +186,18 @@ def test_the_policy_names_exactly_the_scripts_and_styles_of_the_page(html):
 def test_the_runtime_is_in_the_page_once(html):
     assert html.count(vega_runtime()) == 1
     assert len(html.encode()) < len(vega_runtime().encode()) + 260_000
+
+
+def test_the_runtime_is_kept_and_a_damaged_one_is_made_again(tmp_path):
+    cache = Cache(tmp_path)
+    assert vega_runtime(cache) == vega_runtime()
+    (kept,) = tmp_path.rglob("*.json")
+    assert len(kept.read_bytes()) > 500_000
+    document = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**document, "value": "from the cache"}))
+    assert vega_runtime(cache) == "from the cache"
+    kept.write_text("half a fi")
+    assert vega_runtime(cache) == vega_runtime()
 
 
 def test_a_page_without_charts_carries_no_runtime():
