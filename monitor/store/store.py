@@ -338,6 +338,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         list of str
             One sentence a problem; empty if there is none.
         """
+        self._read.clear()  # what is at hand says nothing of what is on the disk
         return problems(self._database, self.snapshots(), self.snapshot, self.body)
 
 
