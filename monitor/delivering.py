@@ -115,7 +115,7 @@ def drain(
     """Send what is due; to be called by who holds the store's lock, so that nobody else sends the same.
 
     A message is marked as sent after it was: a process that dies between the two sends it again, under the same
-    Message-ID.
+    Message-ID. A store that cannot be written to sends nothing: it would not know of it, and send it at every look.
 
     Parameters
     ----------
@@ -135,6 +135,7 @@ def drain(
                 store.postpone(queued.message.id, clock() + BACK_OFF[0])
                 done.postponed += 1
                 continue
+            store.postpone(queued.message.id, clock())
             try:
                 with stage(f"sending to {queued.message.recipient}"):
                     send(queued.message)

@@ -64,8 +64,7 @@ def publish(settings: Settings, store: Store, folder: Path, stage: Stage = silen
         If it cannot be written; the old site stays served.
     """
     view = site_view(settings, store, stage)
-    with stage("publishing"):
-        return publish_site(folder, _files(settings, view, store))
+    return publish_site(folder, _files(settings, view, store), stage)
 
 
 def _files(settings: Settings, view: SiteView, store: Store) -> Iterator[tuple[str, bytes]]:

@@ -143,6 +143,16 @@ def shared_site() -> Path:
 
 
 @pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Address of a PostgreSQL server: the one that BRAINALIGN_TEST_POSTGRES names, or one started for this run."""
+    require("postgres")
+    from tests.postgres import running_server
+
+    with running_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Path:
     """The browser's executable."""
     require("browser")

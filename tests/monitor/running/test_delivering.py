@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +18,7 @@ from brainalign_monitor.delivering import (
     drain,
 )
 from brainalign_monitor.delivery import Letterhead, Subscriber
-from brainalign_monitor.errors import DeliveryError
+from brainalign_monitor.errors import DeliveryError, StoreError
 from brainalign_monitor.messages import Channel, Kind, Message, message_id
 from brainalign_monitor.store import MessageState, Store
 
@@ -64,6 +65,19 @@ def deliver(store: Store, post: Post, operators: tuple[Subscriber, ...] = OPERAT
 
 def refusal(permanent: bool = False, retry_after: float | None = None) -> DeliveryError:
     return DeliveryError("the other side said no", permanent=permanent, retry_after=retry_after)
+
+
+def test_a_store_that_cannot_be_written_to_sends_nothing(store, post, settings):
+    store.enqueue([letter("reader@lab.example")])
+    with sqlite3.connect(settings.home / "brainalign.sqlite") as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON message BEGIN SELECT RAISE(FAIL, 'no room'); END"
+        )
+    database.close()
+    for _ in range(3):
+        with pytest.raises(StoreError, match="no room"):
+            deliver(store, post)
+    assert post.sent == [], "it would have been sent every time"
 
 
 def test_all_is_sent_in_order_and_once(store, post):

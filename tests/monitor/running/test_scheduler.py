@@ -220,7 +220,7 @@ def test_the_site_is_published_by_the_run_and_again_if_that_was_stopped(schedule
     monitor = replace(scheduled, settings=settings)
 
     def stop(text: str) -> AbstractContextManager[object]:
-        if text == "publishing":
+        if text == "swapping the site in":
             raise Stopped
         return nullcontext()
 

@@ -14,7 +14,6 @@ from brainalign_plugin.official import CellState
 from brainalign_plugin.reference_file import reference_path, write_reference
 from brainalign_plugin.snapshot_file import snapshot_bytes
 from tests.commands import documented_table
-from tests.contracts.conftest import postgres_server  # noqa: F401 -- a fixture
 from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
 
 pytestmark = pytest.mark.needs("brainscore")
@@ -183,7 +182,7 @@ def test_of_several_rows_the_wanted_version_and_the_number_count(gathered, tmp_p
 
 
 @pytest.mark.needs("postgres")
-def test_a_postgresql_database(gathered, postgres_server):  # noqa: F811
+def test_a_postgresql_database(gathered, postgres_server):
     from peewee import PostgresqlDatabase
     from sqlalchemy import create_engine, make_url, text
     from sqlalchemy.exc import DBAPIError
