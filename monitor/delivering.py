@@ -23,7 +23,7 @@ from .delivery import (
 from .errors import DeliveryError, TemplateError
 from .history.alerts import On
 from .messages import Channel, Kind, Message
-from .progress import Stage, silent
+from .progress import NOTING, SENDING, Stage, silent
 
 if TYPE_CHECKING:
     from .alerting import AlertNews
@@ -137,7 +137,7 @@ def drain(
                 continue
             store.postpone(queued.message.id, clock())
             try:
-                with stage(f"sending to {queued.message.recipient}"):
+                with stage(f"{SENDING} {queued.message.recipient}"):
                     send(queued.message)
             except DeliveryError as failure:
                 given_up = _note_failure(store, queued, failure, clock(), alarms)
@@ -148,7 +148,7 @@ def drain(
                     in_a_row[channel] += 1
                     failing[channel] = str(failure)
                 continue
-            with stage("noting what was sent"):
+            with stage(NOTING):
                 store.mark_sent(queued.message.id, clock())
             in_a_row[channel] = 0
             working.add(channel)

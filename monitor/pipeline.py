@@ -18,7 +18,7 @@ from brainalign_plugin.errors import InputError
 from .config import changed_settings
 from .errors import PayloadError, SourceError, StoreError
 from .history.periods import midnight
-from .progress import Stage, silent
+from .progress import FETCHING, Stage, silent
 from .sources import check_not_shrunken, files_of, is_live, payload_url, pull, pull_path, shown_source
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def fetch(
     name = shown_source(payload_url(where, settings.domain) if web else where)
     started = clock()
     try:
-        with stage(f"fetching {name}"):
+        with stage(f"{FETCHING} {name}"):
             pulled = pull(
                 where,
                 domain=settings.domain,

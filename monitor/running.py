@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 PULL = "pull"
 FOLLOWING = "following the alert rules"
+STOPPED = "stopped before it was done"
 
 T = TypeVar("T")
 
@@ -175,7 +176,7 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
         try:
             result = work(run)
         except Stopped:
-            _end(store, run, monitor.clock(), RunState.LOST, None, "stopped before it was done")
+            _end(store, run, monitor.clock(), RunState.LOST, None, STOPPED)
             raise
         except Exception as failure:
             _end(store, run, monitor.clock(), RunState.FAILED, type(failure).__name__, str(failure))
@@ -187,6 +188,19 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
         if job == PULL and heartbeat is not None:
             beat(heartbeat.get_secret_value())
         return result
+
+
+def leave_claimed(monitor: Monitor) -> None:
+    """Note that what this process is doing was stopped, because it is about to end in the middle of it."""
+    mine = socket.gethostname(), os.getpid()
+    try:
+        claimed = monitor.store.claimed_slots()
+    except StoreError as cause:
+        log.error("the end of a run could not be noted", error=str(cause))
+        return
+    for run in claimed:
+        if (run.host, run.pid) == mine:
+            _end(monitor.store, run, monitor.clock(), RunState.LOST, None, STOPPED)
 
 
 def _tell_age(monitor: Monitor) -> None:

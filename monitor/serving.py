@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -22,8 +22,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 from brainalign_plugin.errors import BrainAlignError
 
 from .endpoints import served
-from .progress import Stage
-from .running import Monitor, Stopped
+from .progress import FETCHING, NOTING, SENDING, Stage
+from .running import Monitor, Stopped, leave_claimed
 from .scheduler import Job, jobs_of, tend
 from .slots import Schedule
 from .standing import standing
@@ -34,8 +34,10 @@ LOOK_SECONDS = 60.0
 _WATCH_SECONDS = 5.0
 # A step of the clock that is worth a line: small ones are the daily work of NTP.
 _STEP_SECONDS = 5.0
-# Less than systemd gives a service before it kills it.
+# How long a stop waits for the stage that is being done: less than systemd gives a service before it kills it. One that
+# waits for others, such as a site that drips or a mail server that stalls, is not waited for.
 _STOP_SECONDS = 60.0
+_STOP_SECONDS_FOR_OTHERS = 5.0
 
 log = structlog.get_logger("brainalign")
 # It warns of every wake-up that comes while the last one is at work: that is what the next look is for.
@@ -64,6 +66,8 @@ class Service:
 
     def __init__(self, monitor: Monitor) -> None:
         self._stop = threading.Event()
+        self._asked = False
+        self._waits_for_others = False
         self.monitor = replace(monitor, stage=self._between(monitor.stage), name="brainalign serve")
         self.jobs = jobs_of(self.monitor)
         schedule = monitor.settings.schedule
@@ -89,7 +93,7 @@ class Service:
             log.info("stopping", after="the stage that is being done; a second signal ends it at once")
             self._scheduler.remove_all_jobs()
             finished = threading.Event()
-            threading.Thread(target=_give_up_waiting, args=(finished,), daemon=True).start()
+            threading.Thread(target=self._give_up_waiting, args=(finished,), daemon=True).start()
             self._scheduler.shutdown(wait=True)
             finished.set()
         log.info("stopped")
@@ -98,10 +102,13 @@ class Service:
         """Stop after the stage that is being done; what was begun is done by whoever starts next."""
         self._stop.set()
 
-    @property
-    def stopping(self) -> bool:
-        """Whether it was asked to stop."""
-        return self._stop.is_set()
+    def handle(self, number: int, _: FrameType | None) -> None:
+        """Stop at the first signal, end the process at the second."""
+        if self._asked:
+            os._exit(128 + number)
+        self._asked = True
+        # A thread of its own may take locks that the interrupted one holds at this moment.
+        threading.Thread(target=self.stop, daemon=True).start()
 
     def _set_wake_ups(self) -> None:
         self._scheduler.remove_all_jobs()
@@ -141,30 +148,39 @@ class Service:
             offset = now
 
     def _between(self, shown: Stage) -> Stage:
-        def stage(text: str) -> AbstractContextManager[object]:
-            if self._stop.is_set():
+        @contextmanager
+        def stage(text: str) -> Iterator[None]:
+            if self._stop.is_set() and text != NOTING:
                 raise Stopped
-            return shown(text)
+            with shown(text):
+                self._waits_for_others = text.startswith((FETCHING, SENDING))
+                try:
+                    yield
+                finally:
+                    self._waits_for_others = False
 
         return stage
 
+    def _give_up_waiting(self, finished: threading.Event) -> None:
+        began = time.monotonic()
+        while not finished.wait(0.1):
+            waited = time.monotonic() - began
+            if self._waits_for_others and waited > _STOP_SECONDS_FOR_OTHERS:
+                leave_claimed(self.monitor)
+                _leave("stopped without waiting for others any longer")
+            if waited > _STOP_SECONDS:
+                _leave("stopped in the middle of a stage")
 
-def _give_up_waiting(finished: threading.Event) -> None:
-    if not finished.wait(_STOP_SECONDS):
-        log.warning("stopped in the middle of a stage; whoever starts next begins it again")
-        os._exit(0)
+
+def _leave(words: str) -> None:
+    log.warning(words, then="whoever starts next begins it again")
+    os._exit(0)
 
 
 @contextmanager
 def stopped_by_signals(service: Service) -> Iterator[None]:
     """SIGTERM and SIGINT stop the service, a second one ends the process at once."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if service.stopping:
-            os._exit(128 + number)
-        service.stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, service.handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

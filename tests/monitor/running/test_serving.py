@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from tests.commands import brainalign, environment
 from tests.conftest import ROOT
 from tests.monitor.running.conftest import payload
+from tests.monitor.sources.conftest import Server, dripping, reply
 
 
 @contextmanager
@@ -107,6 +109,48 @@ def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(tmp_path):
     with serving(home, log, **settings) as process:
         wait_for(home, 1)
     assert "run lost" in log.read_text()
+
+
+STALLS = {
+    "a drip of the body": dripping(reply(headers={"Content-Length": "100000"}), b" "),
+    "a pause that is asked for": reply(503, headers={"Retry-After": "200"}),
+}
+
+
+@pytest.mark.parametrize("answer", STALLS.values(), ids=STALLS)
+def test_a_site_that_stalls_holds_up_no_stop(tmp_path, answer):
+    home, log = tmp_path / "home", tmp_path / "log"
+    settings = {"schedule__pull": "every 1d", "schedule__timezone": "UTC"}
+    server = Server()
+    server.answers = [answer]
+    with serving(home, log, base_url=server.url, **settings) as process:
+        wait_until(lambda: len(server.requests) == 1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(50) == 0
+    server.close()
+    assert "stopped without waiting for others" in log.read_text()
+    # As after a stop between two stages, so that the next start takes it up.
+    assert runs(home) == [("lost", "stopped before it was done")]
+
+
+def test_a_mail_server_that_stalls_holds_up_no_stop(tmp_path):
+    home, log = tmp_path / "home", tmp_path / "log"
+    home.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as stalled:
+        port = stalled.getsockname()[1]
+        (home / "brainalign.toml").write_text(
+            f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nsender = "m@lab.example"\n'
+            '[recipients.operator]\naddress = "operator@lab.example"\noperator = true\n'
+            "[operator]\nafter_failures = 1\n"
+        )
+        stalled.settimeout(120)
+        with serving(home, log, source=tmp_path / "nothing", schedule__pull="every 1d") as process:
+            connection, _ = stalled.accept()
+            with connection:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(50) == 0
+    assert "stopped without waiting for others" in log.read_text()
+    assert brainalign("status", "--json", home=home).json["messages"]["pending"] == 1
 
 
 @pytest.mark.parametrize(
