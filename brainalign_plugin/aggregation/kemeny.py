@@ -1,12 +1,12 @@
 """Kemeny-Young: the ranking that agrees with the benchmarks on the most pairs, with a proof of how good it is.
 
-The majority graph falls into strongly connected components, which a best ranking lists one after the other. Within one,
-some majorities have to be reversed: see `linear_ordering`.
+Best rankings need not be unique: a vote of less than any majority decides between them. The majority graph then falls
+into strongly connected components, which the ranking lists one after the other. Within one, some majorities have to be
+reversed: see `linear_ordering`.
 """
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from time import monotonic
 
@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import InputError
-from .linear_ordering import improved, linear_order, reversed_weight
+from .linear_ordering import linear_order, reversed_weight
 from .registry import Claims, Scheme, register
 from .scaling import RANK_SCALE
 from .votes import CONVENTIONS, pairwise_wins, unless_unscored
@@ -61,8 +61,8 @@ class KemenyResult:
 def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
     """Rank models so that the pairwise agreements with the benchmarks are as many as can be.
 
-    Of several best rankings the same one is always returned: where neighbours have as many wins as losses against
-    each other, the one with the larger sum of margins comes first, then the one with the smaller row.
+    Of several best rankings the one is returned that puts the fewest pairs against the order of their sums of margins,
+    which is that of the mean ranks on a complete board: see `tie_broken`.
 
     Parameters
     ----------
@@ -89,18 +89,20 @@ def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
     stop_at = monotonic() + time_limit
     models = len(wins)
     margins = wins.astype(np.int64) - wins.T
-    groups, alike = _groups(margins)
+    groups, alike = groups_of(margins)
     size = np.bincount(alike, minlength=len(groups))
     weights = margins[np.ix_(groups, groups)] * np.outer(size, size)
+    broken, unit = tie_broken(weights)
 
     order: list[int] = []
     cost_bound = 0
-    for members in _components(weights):
-        inside = weights[np.ix_(members, members)]
-        best, proven = linear_order(inside, stop_at)
+    for members in _components(broken):
+        best, proven = linear_order(broken[np.ix_(members, members)], stop_at)
         order.extend(members[best].tolist())
-        cost_bound += proven
-    ranked = _neighbours_sorted(weights, np.array(order, dtype=np.int64))
+        # What breaks ties may account for half a unit of it, and agreements are whole.
+        pairs = len(members) * (len(members) - 1) // 2
+        cost_bound += max(0, -((pairs - proven) // unit))
+    ranked = np.array(order, dtype=np.int64)
 
     place = np.empty(len(groups), dtype=np.int64)
     place[ranked] = np.cumsum(size[ranked]) - size[ranked]
@@ -111,6 +113,29 @@ def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
         objective=most - reversed_weight(weights, ranked),
         bound=most - cost_bound,
     )
+
+
+def tie_broken(weights: IntArray) -> tuple[IntArray, int]:
+    """Margins between groups, and within them what decides between orders that reverse as much.
+
+    Parameters
+    ----------
+    weights : ndarray of int, shape (n, n)
+        Antisymmetric; the groups are numbered as `groups_of` does.
+
+    Returns
+    -------
+    broken : ndarray of int, shape (n, n)
+        ``unit`` times the weights, plus 1 where the row's number is the smaller and minus 1 where it is the larger. No
+        two groups tie, and the order that reverses least of it reverses least of the weights and, of all orders that do,
+        puts the fewest pairs against their numbers.
+    unit : int
+        More than all these ones together.
+    """
+    number = np.arange(len(weights))
+    unit = len(weights) * (len(weights) - 1) + 1
+    broken: IntArray = weights * unit + np.sign(number - number[:, None])
+    return broken, unit
 
 
 def _check(wins: IntArray, time_limit: float) -> None:
@@ -126,7 +151,7 @@ def _check(wins: IntArray, time_limit: float) -> None:
         raise InputError(f"the time limit is {time_limit} seconds; give 0 or more")
 
 
-def _groups(margins: IntArray) -> tuple[IntArray, IntArray]:
+def groups_of(margins: IntArray) -> tuple[IntArray, IntArray]:
     """Models with equal margins against all: a representative of each group, and each model's group.
 
     To rank such models side by side costs nothing. The groups are ordered by what does not depend on the order of the
@@ -141,42 +166,14 @@ def _groups(margins: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _components(weights: IntArray) -> list[IntArray]:
-    """Strongly connected components of the majority graph, none beaten by a later one."""
+    """Strongly connected components of a majority graph without ties, each beating all that come later."""
     beats = weights > 0
-    count, label = connected_components(beats.astype(np.int8), directed=True, connection="strong")
-    members = [np.flatnonzero(label == c) for c in range(count)]
-    later = np.zeros((count, count), dtype=np.bool_)
-    winners, losers = np.nonzero(beats)
-    later[label[winners], label[losers]] = True
-    np.fill_diagonal(later, False)
-    waits_for = later.sum(axis=0)
-    ready = [(int(members[c][0]), c) for c in np.flatnonzero(waits_for == 0).tolist()]
-    heapq.heapify(ready)
-    ordered = []
-    while ready:
-        _, component = heapq.heappop(ready)
-        ordered.append(members[component])
-        for after in np.flatnonzero(later[component]).tolist():
-            waits_for[after] -= 1
-            if waits_for[after] == 0:
-                heapq.heappush(ready, (int(members[after][0]), after))
-    return ordered
-
-
-def _neighbours_sorted(weights: IntArray, order: IntArray) -> IntArray:
-    """Put neighbours between whom there is no majority in the order of their numbers; never worse than ``order``."""
-    while True:
-        ranked = order.tolist()
-        for end in range(1, len(ranked)):
-            at = end
-            while at and ranked[at] < ranked[at - 1] and weights[ranked[at], ranked[at - 1]] == 0:
-                ranked[at - 1], ranked[at] = ranked[at], ranked[at - 1]
-                at -= 1
-        order = np.array(ranked, dtype=np.int64)
-        better = improved(weights, order)
-        if reversed_weight(weights, better) == reversed_weight(weights, order):
-            return order
-        order = better
+    _, label = connected_components(beats.astype(np.int8), directed=True, connection="strong")
+    beaten = beats.sum(axis=1)
+    # Whoever is in an earlier component beats all of the later ones, so that components do not mix in this order.
+    order = np.argsort(-beaten, kind="stable")
+    first = np.flatnonzero(np.diff(label[order])) + 1
+    return [np.sort(members) for members in np.split(order, first)]
 
 
 def kemeny_result(board: Board, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
