@@ -28,6 +28,8 @@ FEWEST_PAIRS = 5
 MOST_NAMES = 12
 # Below this number of schemes the pairs of models that are most fragile are listed as well.
 FEW_SCHEMES = 3
+# Properties that the table calls otherwise.
+_IN_TABLE = {"removal": "IIA", "influence": "benchmarks left out"}
 
 
 @contextmanager
@@ -274,6 +276,7 @@ def audit(
             printable(spoiler),
         )
     console.print(table)
+    _left_out(found, len(board.models))
     for one in found:
         if one.violated:
             console.print(
@@ -290,6 +293,20 @@ def audit(
             _fragile(one, names)
     _influences(found, names)
     _moves(conventions, names_of_all)
+
+
+def _left_out(found: Sequence[SchemeAudit], models: int) -> None:
+    """What was not measured because it takes long, schemes with the same gaps together."""
+    schemes: dict[tuple[str, ...], list[str]] = {}
+    for one in found:
+        if one.left_out:
+            schemes.setdefault(one.left_out, []).append(one.scheme.name)
+    for properties, names in schemes.items():
+        called = [_IN_TABLE.get(name, name) for name in properties]
+        out().print(
+            f"{', '.join(names)}: {', '.join(called)} not measured, because it takes long on {models} models; "
+            "--thorough measures it"
+        )
 
 
 def _fragile(one: SchemeAudit, names: Mapping[int, str]) -> None:

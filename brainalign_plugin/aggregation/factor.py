@@ -11,19 +11,19 @@ from ..errors import ConvergenceError
 
 # Bound of a uniqueness from below, as in the factor analysis of R: a leaf is never taken for the factor itself.
 MIN_UNIQUENESS = 0.005
-_LOW = float(np.log(MIN_UNIQUENESS))
+LOWEST = float(np.log(MIN_UNIQUENESS))
 _MOST_STEPS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class OneFactor:
-    """Maximum likelihood estimate of a one-factor model of ``m`` standardised leaves.
+    """Maximum likelihood estimates of one-factor models of ``m`` standardised leaves.
 
     Attributes
     ----------
-    loadings : ndarray, shape (m,)
+    loadings : ndarray, shape (..., m)
         Correlation of each leaf with the factor, up to a common sign.
-    uniquenesses : ndarray, shape (m,)
+    uniquenesses : ndarray, shape (..., m)
         Share of each leaf's variance that the factor does not explain, at least `MIN_UNIQUENESS`.
     """
 
@@ -32,9 +32,9 @@ class OneFactor:
 
     @property
     def score_weights(self) -> FloatArray:
-        """Weights of the leaves in the regression estimate of the factor (Thomson 1951), shape (m,)."""
+        """Weights of the leaves in the regression estimate of the factor (Thomson 1951), shape (..., m)."""
         precise = self.loadings / self.uniquenesses
-        weights: FloatArray = precise / (1 + precise @ self.loadings)
+        weights: FloatArray = precise / (1 + (precise * self.loadings).sum(axis=-1, keepdims=True))
         return weights
 
 
@@ -72,8 +72,14 @@ def one_factor(correlations: FloatArray) -> OneFactor:
             f"the one-factor model of {len(correlations)} benchmarks has not converged (slope {at.slope:.1e} after at "
             f"most {_MOST_STEPS} steps); use PC1, or leave out benchmarks that are copies of each other"
         )
-    unique = np.exp(at.log_unique)
-    return OneFactor(np.sqrt(unique * max(at.values[-1] - 1, 0.0)) * at.vectors[:, -1], unique)
+    return OneFactor(loadings_at(at.log_unique, at.values, at.vectors), np.exp(at.log_unique))
+
+
+def loadings_at(log_unique: FloatArray, values: FloatArray, vectors: FloatArray) -> FloatArray:
+    """Loadings (..., m) that are best for given uniquenesses, from the spectrum."""
+    beyond = np.maximum(values[..., -1:] - 1, 0.0)
+    loadings: FloatArray = np.sqrt(np.exp(log_unique) * beyond) * vectors[..., :, -1]
+    return loadings
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,17 +99,23 @@ class _Place:
     @property
     def slope(self) -> float:
         """Largest step that the gradient asks for inside the bounds; 0 at an optimum."""
-        inside = np.clip(self.log_unique - self.gradient, _LOW, 0.0)
+        inside = np.clip(self.log_unique - self.gradient, LOWEST, 0.0)
         return float(np.abs(self.log_unique - inside).max())
 
 
 def _look(correlations: FloatArray, log_unique: FloatArray) -> _Place:
-    scale = np.exp(-0.5 * log_unique)
-    values, vectors = np.linalg.eigh(scale[:, None] * correlations * scale)
-    top, inverse = values[-1], scale**2
-    loss = float(log_unique.sum() + np.log(top) + inverse.sum() - top)
-    gradient = 1 - inverse + (top - 1) * vectors[:, -1] ** 2
+    values, vectors, gradient = spectrum(correlations, log_unique)
+    top = values[-1]
+    loss = float(log_unique.sum() + np.log(top) + np.exp(-log_unique).sum() - top)
     return _Place(log_unique, values, vectors, loss, gradient)
+
+
+def spectrum(correlations: FloatArray, log_unique: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Eigenvalues and eigenvectors of the rescaled correlations (..., m, m), and the gradient of the loss (..., m)."""
+    scale = np.exp(-0.5 * log_unique)
+    values, vectors = np.linalg.eigh(scale[..., :, None] * correlations * scale[..., None, :])
+    gradient: FloatArray = 1 - scale**2 + (values[..., -1:] - 1) * vectors[..., :, -1] ** 2
+    return values, vectors, gradient
 
 
 def _lower(correlations: FloatArray, at: _Place) -> _Place | None:
@@ -111,7 +123,7 @@ def _lower(correlations: FloatArray, at: _Place) -> _Place | None:
     step, share = _step(at), 1.0
     while share > 1e-12:
         # Clipped, because a full step may lead out of the bounds.
-        found = _look(correlations, np.clip(at.log_unique - share * step, _LOW, 0.0))
+        found = _look(correlations, np.clip(at.log_unique - share * step, LOWEST, 0.0))
         fall = at.gradient @ (at.log_unique - found.log_unique)
         if found.loss <= at.loss - 1e-4 * fall + 1e-13 * abs(at.loss):
             return found
@@ -124,9 +136,9 @@ def _step(at: _Place) -> FloatArray:
 
     Source: Bertsekas (1982), SIAM Journal on Control and Optimization 20, 221-246.
     """
-    to_low = (at.gradient > 0) & (at.log_unique <= _LOW + 1e-3)
+    to_low = (at.gradient > 0) & (at.log_unique <= LOWEST + 1e-3)
     to_one = (at.gradient < 0) & (at.log_unique >= -1e-3)
-    step = np.where(to_low, at.log_unique - _LOW, np.where(to_one, at.log_unique, 0.0))
+    step = np.where(to_low, at.log_unique - LOWEST, np.where(to_one, at.log_unique, 0.0))
     free = np.flatnonzero(~(to_low | to_one))
     if free.size:
         curvature, axes = np.linalg.eigh(_hessian(at)[np.ix_(free, free)])
@@ -136,10 +148,17 @@ def _step(at: _Place) -> FloatArray:
 
 
 def _hessian(at: _Place) -> FloatArray:
-    top, lead, rest = at.values[-1], at.vectors[:, -1], at.vectors[:, :-1]
+    return curvature(at.log_unique, at.values, at.vectors)
+
+
+def curvature(log_unique: FloatArray, values: FloatArray, vectors: FloatArray) -> FloatArray:
+    """Second derivatives of the loss, shape (..., m, m), at places as `_Place` has them."""
+    top, lead, rest = values[..., -1:, None], vectors[..., :, -1], vectors[..., :, :-1]
+    others = values[..., None, :-1]
     # Where the largest eigenvalue is shared, how its vector turns is undefined; a small gap stands for none.
-    gaps = np.maximum(top - at.values[:-1], 1e-9 * top)
-    turns = (rest * ((top + at.values[:-1]) / gaps)) @ rest.T
-    hessian: FloatArray = np.diag(np.exp(-at.log_unique))
-    hessian -= top * np.outer(lead**2, lead**2) + (top - 1) * np.outer(lead, lead) * turns
+    gaps = np.maximum(top - others, 1e-9 * top)
+    turns = (rest * ((top + others) / gaps)) @ np.swapaxes(rest, -2, -1)
+    outer = lead[..., :, None] * lead[..., None, :]
+    hessian: FloatArray = np.exp(-log_unique)[..., None] * np.eye(log_unique.shape[-1])
+    hessian -= top * outer**2 + (top - 1) * outer * turns
     return hessian

@@ -1,6 +1,6 @@
 """Kemeny-Young: the ranking that agrees with the benchmarks on the most pairs, with a proof of how good it is.
 
-Best rankings need not be unique: a vote of less than any majority decides between them. The majority graph then falls
+Best rankings need not be unique: for each pair a vote that is less than any majority decides. The majority graph falls
 into strongly connected components, which the ranking lists one after the other. Within one, some majorities have to be
 reversed: see `linear_ordering`.
 """
@@ -91,17 +91,17 @@ def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
     margins = wins.astype(np.int64) - wins.T
     groups, alike = groups_of(margins)
     size = np.bincount(alike, minlength=len(groups))
-    weights = margins[np.ix_(groups, groups)] * np.outer(size, size)
-    broken, unit = tie_broken(weights)
+    between = margins[np.ix_(groups, groups)]
+    broken, unit = tie_broken(between, np.arange(len(groups)), models)
+    weights, broken = between * np.outer(size, size), broken * np.outer(size, size)
 
     order: list[int] = []
     cost_bound = 0
     for members in _components(broken):
         best, proven = linear_order(broken[np.ix_(members, members)], stop_at)
         order.extend(members[best].tolist())
-        # What breaks ties may account for half a unit of it, and agreements are whole.
-        pairs = len(members) * (len(members) - 1) // 2
-        cost_bound += max(0, -((pairs - proven) // unit))
+        # What breaks ties may account for almost half a unit of it, and agreements are whole.
+        cost_bound += max(0, -((unit // 2 - proven) // unit))
     ranked = np.array(order, dtype=np.int64)
 
     place = np.empty(len(groups), dtype=np.int64)
@@ -115,26 +115,28 @@ def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
     )
 
 
-def tie_broken(weights: IntArray) -> tuple[IntArray, int]:
-    """Margins between groups, and within them what decides between orders that reverse as much.
+def tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArray, int]:
+    """Margins, and within them what decides between orders that reverse as much: each pair has a little of a vote.
 
     Parameters
     ----------
-    weights : ndarray of int, shape (n, n)
-        Antisymmetric; the groups are numbered as `groups_of` does.
+    margins : ndarray of int, shape (n, n)
+        Antisymmetric.
+    number : ndarray of int, shape (n,)
+        Whoever has the smaller number gets that vote.
+    models : int
+        How many there are, each row standing for one or more.
 
     Returns
     -------
     broken : ndarray of int, shape (n, n)
-        ``unit`` times the weights, plus 1 where the row's number is the smaller and minus 1 where it is the larger. No
-        two groups tie, and the order that reverses least of it reverses least of the weights and, of all orders that do,
-        puts the fewest pairs against their numbers.
+        ``unit`` times the margins, and 1 or -1 for the numbers. The order that reverses least of it reverses least of
+        the margins and, of all orders that do, puts the fewest pairs against their numbers.
     unit : int
-        More than all these ones together.
+        More than all the little votes, and what they are turned, together.
     """
-    number = np.arange(len(weights))
-    unit = len(weights) * (len(weights) - 1) + 1
-    broken: IntArray = weights * unit + np.sign(number - number[:, None])
+    unit = models * (models - 1) + 1
+    broken: IntArray = margins * unit + np.sign(number - number[:, None])
     return broken, unit
 
 
@@ -201,7 +203,7 @@ KEMENY = register(
         scale=RANK_SCALE,
         combination=(
             "n - place in the ranking that maximises the pairwise agreements: the sum over pairs ranked i before j of "
-            "the benchmarks on which i is above j"
+            "the benchmarks on which i is above j; of several the one with the fewest pairs against the order of total margins"
         ),
         source="Kemeny (1959), Daedalus 88, 577-591; Young, Levenglick (1978), SIAM J. Appl. Math. 35, 285-300",
         conventions=CONVENTIONS,

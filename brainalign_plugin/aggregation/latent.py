@@ -75,13 +75,28 @@ def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
     ----------
     Ledoit, Wolf (2004), Journal of Multivariate Analysis 88, 365-411.
     """
-    n, m = centred.shape
-    sample = centred.T @ centred / n
-    target = np.trace(sample) / m * np.eye(m)
-    distance = float(((sample - target) ** 2).sum())
-    noise = float(((centred**2).sum(axis=1) ** 2).sum() / n - (sample**2).sum()) / n
-    shrinkage = min(max(noise, 0.0), distance) / distance if distance > 0 else 0.0
-    return (1 - shrinkage) * sample + shrinkage * target, shrinkage
+    sample = centred.T @ centred / len(centred)
+    covariance, shrinkage = shrunk(sample, (centred**2).sum(axis=1))
+    return covariance, float(shrinkage)
+
+
+def shrunk(sample: FloatArray, squares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Covariances shrunk as `ledoit_wolf` does, and by how much.
+
+    Parameters
+    ----------
+    sample : ndarray, shape (..., m, m)
+        Covariances with divisor n.
+    squares : ndarray, shape (..., n)
+        Sum of the squares of each model's centred scores.
+    """
+    n, m = squares.shape[-1], sample.shape[-1]
+    target = (np.trace(sample, axis1=-2, axis2=-1) / m)[..., None, None] * np.eye(m)
+    distance = ((sample - target) ** 2).sum(axis=(-2, -1))
+    noise = ((squares**2).sum(axis=-1) / n - (sample**2).sum(axis=(-2, -1))) / n
+    shrinkage = np.clip(noise, 0.0, distance) / np.where(distance > 0, distance, 1.0)
+    share = shrinkage[..., None, None]
+    return (1 - share) * sample + share * target, shrinkage
 
 
 def least_variance_weights(covariance: FloatArray) -> FloatArray:
@@ -102,9 +117,8 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
         If the least-squares solver gives up.
     """
     m = len(covariance)
-    ridge = _SAME * np.trace(covariance) / m
     # Least w'Sw/2 - 1'w over w >= 0 has the same direction, and in terms of S = A'A it is non-negative least squares.
-    root = linalg.cholesky(covariance + ridge * np.eye(m))
+    root = linalg.cholesky(ridged(covariance))
     try:
         weights, _ = optimize.nnls(root, linalg.solve_triangular(root, np.ones(m), trans="T"))
     except RuntimeError as cause:
@@ -113,6 +127,14 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
         ) from cause
     shares: FloatArray = weights / weights.sum()
     return shares
+
+
+def ridged(covariance: FloatArray) -> FloatArray:
+    """Covariances (..., m, m) with a ridge of 1e-9 of the mean variance."""
+    m = covariance.shape[-1]
+    ridge = _SAME * np.trace(covariance, axis1=-2, axis2=-1) / m
+    firm: FloatArray = covariance + ridge[..., None, None] * np.eye(m)
+    return firm
 
 
 def _complete(scheme: str, board: Board) -> FloatArray:
@@ -171,7 +193,8 @@ def _gls(board: Board) -> FloatArray:
     return weighted
 
 
-def _columns_by_part(scheme: str, board: Board) -> list[list[int]]:
+def columns_by_part(scheme: str, board: Board) -> list[list[int]]:
+    """Columns of the neural and of the behavioural leaves, for a scheme that needs both."""
     columns = [[j for j, part in enumerate(board.leaf_parts) if part == name] for name in board.parts]
     for name, found in zip(board.parts, columns, strict=True):
         if not found:
@@ -183,15 +206,15 @@ def _columns_by_part(scheme: str, board: Board) -> list[list[int]]:
 
 
 def _dsep(board: Board) -> FloatArray:
-    parts = [row_means(board.scores[:, columns]) for columns in _columns_by_part("DSEP", board)]
+    parts = [row_means(board.scores[:, columns]) for columns in columns_by_part("DSEP", board)]
     return row_means(np.column_stack(parts))
 
 
-def _part_components(scheme: str, board: Board, standardised: bool) -> FloatArray:
+def part_components(scheme: str, board: Board, standardised: bool) -> FloatArray:
     """First component of the neural and of the behavioural leaves, shape (n, 2)."""
     scores = _complete(scheme, board)
     components = []
-    for columns in _columns_by_part(scheme, board):
+    for columns in columns_by_part(scheme, board):
         z = z_scores(scores[:, columns])
         centred = z if standardised else scores[:, columns] - scores[:, columns].mean(axis=0)
         order = _by_id(tuple(board.leaves[j] for j in columns))
@@ -200,11 +223,11 @@ def _part_components(scheme: str, board: Board, standardised: bool) -> FloatArra
 
 
 def _dsp_pca(board: Board) -> FloatArray:
-    return row_means(_part_components("DSP_PCA", board, standardised=False))
+    return row_means(part_components("DSP_PCA", board, standardised=False))
 
 
 def _dsp_pca_std(board: Board) -> FloatArray:
-    return row_means(z_scores(_part_components("DSP_PCA_Std", board, standardised=True)))
+    return row_means(z_scores(part_components("DSP_PCA_Std", board, standardised=True)))
 
 
 _STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"

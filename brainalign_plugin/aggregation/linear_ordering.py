@@ -85,6 +85,76 @@ def linear_order(weights: IntArray, stop_at: float) -> tuple[IntArray, int]:
     return order, min(proven, cost)
 
 
+@dataclass(frozen=True, eq=False)
+class Multipliers:
+    """Multipliers of the linear program: with them no order is needed to bound what any order reverses.
+
+    Attributes
+    ----------
+    pull : ndarray, shape (n, n)
+        Above the diagonal, what the cuts add to the cost of putting the row's model first.
+    offset : float
+    """
+
+    pull: FloatArray
+    offset: float
+
+    def shortfall(self, weights: IntArray, order: IntArray) -> FloatArray:
+        """How much less than the order any order may reverse at most, for each of ``k`` (k, n, n) weights; (k,)."""
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        one, other = np.triu_indices(len(order), 1)
+        pull, margin = self.pull[one, other], weights[:, one, other]
+        kept = np.where(place[one] < place[other], np.minimum(margin, pull), np.minimum(pull - margin, 0.0))
+        lacking: FloatArray = self.offset - kept.sum(axis=1)
+        return lacking
+
+
+def proven_order(
+    weights: IntArray, order: IntArray, cuts: IntArray
+) -> tuple[IntArray, Multipliers | None, IntArray]:
+    """Improve an order that is good already until multipliers prove that none reverses less.
+
+    Parameters
+    ----------
+    weights : ndarray of int, shape (n, n)
+        As of `linear_order`.
+    order : ndarray of int, shape (n,)
+    cuts : ndarray of int, shape (k, 3)
+        Cycles to begin with, as were of use for similar weights.
+
+    Returns
+    -------
+    order : ndarray of int, shape (n,)
+    multipliers : Multipliers or None
+        None if the linear program proves no order to be the best, because its optimum is fractional.
+    cuts : ndarray of int, shape (k, 3)
+        Cycles that were of use.
+    """
+    cost, last = reversed_weight(weights, order), -1.0
+    settled, above = np.zeros(weights.shape, dtype=np.int8), _majorities(weights, order)
+    if cost == 0:
+        return order, Multipliers(np.zeros(weights.shape), 0.0), cuts
+    while True:
+        if len(cuts):
+            start = _majorities(weights, order)
+            relaxed = _relax(weights, cuts, settled, start, integral=False, seconds=np.inf)
+            if relaxed is None:
+                return order, None, cuts
+            above = relaxed.above
+            candidate = improved(weights, np.argsort(-above.sum(axis=1), kind="stable"))
+            if reversed_weight(weights, candidate) < cost:
+                order, cost = candidate, reversed_weight(weights, candidate)
+            if relaxed.cost > cost - 1 + _WHOLE:
+                return order, relaxed.multipliers, cuts
+            if relaxed.cost > last + _TOLERANCE:
+                cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
+        found = _violated_cycles(weights, above, order)
+        if not len(found):
+            return order, None, cuts
+        cuts = np.concatenate((cuts, found))
+
+
 def reversed_weight(weights: IntArray, order: IntArray) -> int:
     """Weight of the majorities that an order reverses: the pairwise agreements that it gives up."""
     backward = np.tril(weights[np.ix_(order, order)], -1)
@@ -98,19 +168,26 @@ def improved(weights: IntArray, order: IntArray) -> IntArray:
     by standing above those in between, the better one gains by standing above them and it.
     """
     ranked = np.array(order)
-    moved = True
-    while moved:
-        moved = False
-        for model in order:
-            at = int(np.flatnonzero(ranked == model)[0])
-            others = np.delete(ranked, at)
+    while True:
+        # All moves at once: most often none is left, and nothing that comes before the first one can be moved.
+        along = np.cumsum(weights[np.ix_(ranked, ranked)], axis=1)
+        helped = ranked[np.minimum(along.min(axis=1), 0) < np.diagonal(along)]
+        if not len(helped):
+            return ranked
+        for model in order[int(np.flatnonzero(np.isin(order, helped))[0]) :]:
+            at = int(np.argmax(ranked == model))
             # With p others before it, its agreements fall short of standing first by the margins over those p.
-            lost = np.concatenate(([0], np.cumsum(weights[model, others])))
+            # It is among them with nothing, so that a place beyond its own is one further on.
+            lost = np.concatenate(([0], np.cumsum(weights[model, ranked])))
             best = int(np.argmin(lost))
-            if lost[best] < lost[at]:
-                ranked = np.insert(others, best, model)
-                moved = True
-    return ranked
+            if lost[best] == lost[at]:
+                continue
+            if best < at:
+                ranked[best + 1 : at + 1] = ranked[best:at].copy()
+                ranked[best] = model
+            else:
+                ranked[at : best - 1] = ranked[at + 1 : best].copy()
+                ranked[best - 1] = model
 
 
 def _majorities(weights: IntArray, order: IntArray) -> FloatArray:
@@ -180,6 +257,8 @@ class _Relaxation:
         No order that keeps the settled pairs costs less; inf if there is none.
     slack : ndarray, shape (k,)
         Of each cut.
+    multipliers : Multipliers
+        Zero where the program was one of whole numbers.
     first, second, reduced : ndarray, shape (p,)
         The pairs in the program, and what putting the first above the second adds to the bound.
     """
@@ -187,6 +266,7 @@ class _Relaxation:
     above: FloatArray
     cost: float
     slack: FloatArray
+    multipliers: Multipliers
     first: IntArray
     second: IntArray
     reduced: FloatArray
@@ -227,23 +307,26 @@ def _relax(
     }
     solved: Any = linprog(**program, method="highs")
     if solved.status == 2:
-        return _Relaxation(start, np.inf, np.zeros(len(cuts)), first, second, np.zeros(len(names)))
+        nothing = Multipliers(np.zeros(weights.shape), 0.0)
+        return _Relaxation(start, np.inf, np.zeros(len(cuts)), nothing, first, second, np.zeros(len(names)))
     if solved.x is None or (not integral and solved.status != 0):
         return None
-    reduced = np.zeros(len(names))
+    pull, offset, reduced = np.zeros(weights.shape), 0.0, np.zeros(len(names))
     if integral:
         placed, cost = np.rint(solved.x), float(solved.mip_dual_bound)
     else:
         placed = solved.x
         # Any multipliers prove a bound, however roughly they solve the dual.
         multipliers = np.maximum(-solved.ineqlin.marginals, 0.0)
-        reduced = matrix.T @ multipliers - margin
+        pull[first, second], offset = matrix.T @ multipliers, float(multipliers @ most)
+        reduced = pull[first, second] - margin
         cheapest = np.where(reduced > 0, reduced * least_above, reduced * most_above)
-        cost = float(cheapest.sum() - multipliers @ most)
+        cost = float(cheapest.sum() - offset)
     above = np.array(start)
     above[first, second], above[second, first] = placed, 1.0 - placed
     cost += float(np.maximum(margin, 0.0).sum())
-    return _Relaxation(above, cost, np.asarray(solved.slack), first, second, reduced)
+    slack = np.asarray(solved.slack)
+    return _Relaxation(above, cost, slack, Multipliers(pull, offset), first, second, reduced)
 
 
 def _settle(settled: npt.NDArray[np.int8], weights: IntArray, relaxed: _Relaxation, cost: int) -> None:

@@ -73,11 +73,16 @@ WIN_RATE = register(
 )
 
 
+def borda_points(scores: FloatArray) -> FloatArray:
+    """Borda's points on each benchmark, n minus the rank from the top among the scored. Shape (n, m) in and out."""
+    scored = (~np.isnan(scores)).sum(axis=0)
+    points: FloatArray = len(scores) - (scored + 1 - ranks_from_bottom(scores))
+    return points
+
+
 def _borda(board: Board) -> FloatArray:
-    ranks = ranks_from_bottom(board.scores)
-    scored = (~np.isnan(ranks)).sum(axis=0)
-    # Points are n minus the rank from the top among the scored; who is missing gets none.
-    points = len(board.models) - (scored + 1 - ranks)
+    points = borda_points(board.scores)
+    # Who is missing gets none.
     total: FloatArray = np.where(np.isnan(points), 0.0, points).sum(axis=1)
     return total
 

@@ -7,7 +7,6 @@ others on every benchmark that they share: otherwise the worths of that set woul
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,11 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import FloatArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
-from ..scales import ranks_from_bottom, rounded
+from ..scales import ranks_from_bottom
+from .picks import picks_of, ranked
 from .registry import Claims, Scheme, register
 from .scaling import RANK_SCALE
 from .votes import CONVENTIONS, pairwise_compared
@@ -27,7 +27,7 @@ from .votes import CONVENTIONS, pairwise_compared
 # Newton's method needs about ten; a likelihood that is still uphill after a hundred has lost its way.
 _MAX_ITERATIONS = 100
 # Largest gradient left, relative to the largest number of comparisons (or benchmarks) of a model.
-_TOLERANCE = 1e-11
+TOLERANCE = 1e-11
 
 Evaluate = Callable[[FloatArray], tuple[float, FloatArray]]
 Step = Callable[[FloatArray, FloatArray], FloatArray]
@@ -64,7 +64,7 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
     Am. Math. Mon. 64(8), 28-33.
     """
     _refuse_infinite_worths("BT", scores, names)
-    won, met = _totals(scores)
+    won, met = totals(scores)
     compared = pairwise_compared(scores).astype(np.float64)
     np.fill_diagonal(compared, 0.0)
 
@@ -75,12 +75,7 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         return loss, (compared / together).sum(axis=1) * worth - won
 
     def step(log_worth: FloatArray, gradient: FloatArray) -> FloatArray:
-        worth = np.exp(log_worth - log_worth.max())
-        together = worth[:, None] + worth
-        hessian = -compared * np.outer(worth, worth) / together**2
-        np.fill_diagonal(hessian, -hessian.sum(axis=1))
-        # All worths may be multiplied alike: the mean of the logarithms is held by a spring of its own.
-        hessian += np.trace(hessian) / len(won) ** 2
+        hessian = bradley_terry_hessian(compared, log_worth)
         factor: Any = cho_factor(hessian, overwrite_a=True, check_finite=False)
         return -np.asarray(cho_solve(factor, gradient))
 
@@ -89,6 +84,17 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
     _, alike = np.unique(np.column_stack((~np.isnan(scores), won)), axis=0, return_inverse=True)
     means = np.bincount(alike.reshape(-1), log_worth) / np.bincount(alike.reshape(-1))
     return _centred(means[alike.reshape(-1)])
+
+
+def bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> FloatArray:
+    """Second derivatives of the negative log likelihood, from the numbers of comparisons. Shapes (n, n) and (n,)."""
+    worth = np.exp(log_worth - log_worth.max())
+    together = worth[:, None] + worth
+    hessian: FloatArray = -compared * np.outer(worth, worth) / together**2
+    np.fill_diagonal(hessian, -hessian.sum(axis=1))
+    # All worths may be multiplied alike: the mean of the logarithms is held by a spring of its own.
+    hessian += np.trace(hessian) / len(log_worth) ** 2
+    return hessian
 
 
 def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
@@ -124,7 +130,7 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
     (1977), The efficiency of Cox's likelihood function for censored data, J. Am. Stat. Assoc. 72, 557-565.
     """
     _refuse_infinite_worths("PL", scores, names)
-    picks = _picks(scores)
+    picks = picks_of(scores)
 
     def evaluate(log_worth: FloatArray) -> tuple[float, FloatArray]:
         worth, left = picks.left(log_worth)
@@ -150,91 +156,11 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         direction, _ = cg(hessian, -gradient, rtol=max(exact, 1e-6), atol=0.0, maxiter=len(worth), M=scale)
         return np.asarray(direction)
 
-    won, met = _totals(scores)
+    won, met = totals(scores)
     return _centred(_minimum("PL", evaluate, step, _start(won, met), float(picks.count.max(initial=1.0))))
 
 
-@dataclass(frozen=True, eq=False)
-class _Picks:
-    """The rankings of ``m`` benchmarks as a sequence of picks, one row a benchmark, flattened.
-
-    Attributes
-    ----------
-    model : ndarray of int, shape (m, n)
-        Best first, those without a score last.
-    scored : ndarray of bool, shape (m, n)
-    first, after : ndarray of int, shape (m, n)
-        Where the group of models that tie begins, and where the next begins, as positions in m rows of n + 1.
-    gone : ndarray, shape (m, n)
-        Share of the group's worth that earlier picks of the group have taken.
-    count : ndarray, shape (n,)
-        Number of picks of each model.
-    """
-
-    model: IntArray
-    scored: BoolArray
-    first: IntArray
-    after: IntArray
-    gone: FloatArray
-    count: FloatArray
-
-    def sums(self, values: FloatArray) -> FloatArray:
-        """Sum of the values of the models left at each pick; 1 at what is not a pick."""
-        ordered = np.where(self.scored, values[self.model], 0.0)
-        tails = np.zeros((ordered.shape[0], ordered.shape[1] + 1))
-        tails[:, :-1] = np.cumsum(ordered[:, ::-1], axis=1)[:, ::-1]
-        flat = tails.ravel()
-        summed: FloatArray = flat[self.first] * (1.0 - self.gone) + flat[self.after] * self.gone
-        summed[~self.scored] = 1.0
-        return summed
-
-    def left(self, log_worth: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Worths, and what is left of them at each pick."""
-        worth = np.exp(log_worth - log_worth.max())
-        return worth, self.sums(worth)
-
-    def expected(self, worth: FloatArray, rates: FloatArray) -> FloatArray:
-        """Sum over the picks at which a model is left of its worth times the rate, shape (n,)."""
-        rows, models = self.model.shape
-        known = np.where(self.scored, rates, 0.0)
-        size = rows * (models + 1)
-        steps = np.bincount(self.first.ravel(), ((1.0 - self.gone) * known).ravel(), size)
-        steps += np.bincount(self.after.ravel(), (self.gone * known).ravel(), size)
-        total = np.cumsum(steps.reshape(rows, models + 1)[:, :-1], axis=1)
-        total = np.where(self.scored, total, 0.0)
-        summed: FloatArray = np.bincount(self.model.ravel(), total.ravel(), models) * worth
-        return summed
-
-
-def _ranked(scores: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Models of each benchmark, best first and missing ones last, and their scores; each of shape (m, n)."""
-    values = rounded(scores.T)
-    model = np.argsort(-values, axis=1, kind="stable")
-    return model, np.take_along_axis(values, model, axis=1)
-
-
-def _picks(scores: FloatArray) -> _Picks:
-    model, ordered = _ranked(scores)
-    benchmarks, models = ordered.shape
-    position = np.arange(models)
-    new = np.ones(ordered.shape, dtype=np.bool_)
-    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    first = np.maximum.accumulate(np.where(new, position, 0), axis=1)
-    ends = np.full(ordered.shape, models)
-    ends[:, :-1] = np.where(new[:, 1:], position[1:], models)
-    after = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
-    row = np.arange(benchmarks)[:, None] * (models + 1)
-    return _Picks(
-        model=model,
-        scored=~np.isnan(ordered),
-        first=first + row,
-        after=after + row,
-        gone=(position - first) / (after - first),
-        count=(~np.isnan(scores)).sum(axis=1).astype(np.float64),
-    )
-
-
-def _totals(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+def totals(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Comparisons won (a tie is half a win) and comparisons, over all benchmarks and opponents. Shape (n,) each."""
     won = np.nansum(ranks_from_bottom(scores) - 1.0, axis=1)
     present = ~np.isnan(scores)
@@ -276,7 +202,7 @@ def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale
     loss, gradient = evaluate(point)
     for iteration in range(_MAX_ITERATIONS):
         steepest = float(np.abs(gradient).max())
-        if steepest <= _TOLERANCE * scale:
+        if steepest <= TOLERANCE * scale:
             return point
         direction = step(point, gradient)
         slope = float(gradient @ direction)
@@ -296,14 +222,14 @@ def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale
 def _not_converged(name: str, iterations: int, steepest: float, scale: float) -> ConvergenceError:
     return ConvergenceError(
         f"{name} stopped after {iterations} iterations with a gradient of {steepest:.3g}, not below "
-        f"{_TOLERANCE * scale:.3g}: a few comparisons hold the models together; drop models with few scores, or choose "
+        f"{TOLERANCE * scale:.3g}: a few comparisons hold the models together; drop models with few scores, or choose "
         "another scheme"
     )
 
 
 def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str] | None) -> None:
     """Raise unless every model can be reached from every other by wins and ties."""
-    model, ordered = _ranked(scores)
+    model, ordered = ranked(scores)
     both = ~np.isnan(ordered[:, 1:])
     upper, lower = model[:, :-1][both], model[:, 1:][both]
     tie = (ordered[:, 1:] == ordered[:, :-1])[both]

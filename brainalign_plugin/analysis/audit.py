@@ -19,13 +19,12 @@ from ..aggregation import (
     scheme_names,
 )
 from ..aggregation.kemeny import KEMENY, KemenyResult
-from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
 from ..board import Board
 from ..errors import ConvergenceError, InputError
 from ..references import Reference
 from ..scales import competition_ranks
 from .boards import ComparedBoard, aggregated_with_bound
-from .monotonicity import in_one_go, monotonicity_violations
+from .monotonicity import has_short_way, in_one_go, monotonicity_violations
 from .ranking import SCHEMA, board_json, reference_json
 from .removal import closed_form
 from .stability import (
@@ -48,10 +47,12 @@ COMPLETE = "complete"
 RULES = {str(name): text for name, text in CONVENTIONS.items()} | {
     COMPLETE: "only the benchmarks and models of the cleaned board, which are ranked among themselves",
 }
-# How many models a board may have for what aggregates it again and again: see `_affordable`.
-MANY_MODELS, FEW_MODELS = 300, 100
-# Dear to resample thousands of times, yet quick to aggregate once a model.
-_QUICK = (COPELAND, SIMPSON, SCHULZE)
+# How many models a board may have for what aggregates it again and again, or looks for an optimum again and again, or
+# does something that is not known for each cell: see `too_dear`.
+MANY_MODELS, OPTIMUM_MODELS, UNKNOWN_MODELS = 300, 150, 100
+
+# What a property is called in the record, if not by its own name.
+_IN_JSON = {"removal": "iia"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,8 @@ class SchemeAudit:
     influence : tuple of BenchmarkInfluence
         Each benchmark left out.
     kemeny : KemenyResult or None
+    left_out : tuple of str
+        Properties that were not measured because it takes long.
     problem : str
         Why something could not be measured; empty otherwise.
     """
@@ -85,6 +88,7 @@ class SchemeAudit:
     hierarchy: bool | None = None
     influence: tuple[BenchmarkInfluence, ...] = ()
     kemeny: KemenyResult | None = None
+    left_out: tuple[str, ...] = ()
     problem: str = ""
 
     @property
@@ -147,7 +151,7 @@ def audit_schemes(
     names : sequence of str
         All registered schemes if empty. A single scheme that cannot be used raises; of several, each says so.
     thorough : bool
-        Measure what is left out by default because it takes long: see `_affordable`.
+        Measure what is left out by default because it takes long: see `too_dear`.
     jobs : int
         Processes.
     progress : callable
@@ -177,41 +181,44 @@ def _audit(subject: Subject, board: Board, thorough: bool, jobs: int) -> SchemeA
         "monotone": lambda: scale_rate(subject, board, squared, jobs, base),
         "clone": lambda: clone_rate(subject, board, jobs),
         "pareto": lambda: pareto_violations(scheme, board, rule, base),
-        "monotonicity": lambda: monotonicity_violations(scheme, board, rule, jobs),
+        "monotonicity": lambda: monotonicity_violations(scheme, board, rule, jobs, base),
         "hierarchy": lambda: respects_hierarchy(subject, board),
         "influence": lambda: benchmark_influence(scheme, board, rule),
     }
     measured: dict[str, Any] = {}
     problems: list[str] = []
-    for name in measures if thorough else _affordable(scheme, board):
+    left_out = () if thorough else too_dear(scheme, board)
+    for name, measure in measures.items():
+        if name in left_out:
+            continue
         try:
-            measured[name] = measures[name]()
+            measured[name] = measure()
         except (InputError, ConvergenceError) as error:
             problems.append(f"{name}: {error}")
-    return SchemeAudit(scheme, **measured, kemeny=kemeny, problem="; ".join(problems))
+    return SchemeAudit(scheme, **measured, kemeny=kemeny, left_out=left_out, problem="; ".join(problems))
 
 
-def _affordable(scheme: Scheme, board: Board) -> tuple[str, ...]:
-    """Properties that are measured without asking twice.
+def too_dear(scheme: Scheme, board: Board) -> tuple[str, ...]:
+    """Properties that are not measured unless it is asked for.
 
-    Always: Pareto, removals in closed form, rescaling under a scheme that sees the order only. What aggregates the
-    board again for each model or leaf is measured on up to 300 models, or up to 100 if once takes long; what does so
-    for each cell on up to 100, unless once takes long.
+    Always measured: Pareto, removals in closed form, rescaling under a scheme that sees the order only. What aggregates
+    the board again for each model, leaf or cell is measured on up to 300 models, on up to 150 if an optimum is looked
+    for each time. Of a scheme without a short way, what does so for each cell only on up to 100, and not if once takes
+    long.
     """
     models = len(board.models)
-    slow = scheme.costly and scheme not in _QUICK
-    again = models <= (FEW_MODELS if slow else MANY_MODELS)
+    again = models <= (OPTIMUM_MODELS if scheme.combine is KEMENY.combine else MANY_MODELS)
+    for_cells = again if has_short_way(scheme) else models <= UNKNOWN_MODELS and not scheme.costly
     affordable = {
         "removal": again or (board.complete and closed_form(scheme) is not None),
         "affine": again or not scheme.costly or sees_order_only(scheme),
         "monotone": again or not scheme.costly or sees_order_only(scheme),
         "clone": again or not scheme.costly,
-        "pareto": True,
-        "monotonicity": in_one_go(scheme) or (models <= FEW_MODELS and not slow),
+        "monotonicity": for_cells or in_one_go(scheme),
         "hierarchy": again or not scheme.costly,
         "influence": again or not scheme.costly,
     }
-    return tuple(name for name, measured in affordable.items() if measured)
+    return tuple(name for name, measured in affordable.items() if not measured)
 
 
 def convention_moves(
@@ -241,6 +248,7 @@ def convention_moves(
         template = get_scheme(name)
         slow = template.combine is KEMENY.combine or (template.costly and len(full.models) > MANY_MODELS)
         if slow and not thorough:
+            problems.append(f"{template.name}: {_long(full)}")
             continue
         scheme = template.bind(reference) if template.bind is not None else template
         try:
@@ -262,6 +270,10 @@ def convention_moves(
             moves.append(_move(base, other, scheme.conventions[0], rule))
     moves.sort(key=lambda move: -move.mean_shift)
     return ConventionMoves(tuple(moves), tuple(problems))
+
+
+def _long(board: Board) -> str:
+    return f"not measured, because it takes long on {len(board.models)} models; brainalign audit --thorough measures it"
 
 
 def _move(base: Ranking, other: Ranking, own: str, rule: str) -> ConventionMove:
@@ -286,14 +298,14 @@ def audit_json(
         "schema": SCHEMA,
         "board": board_json(compared),
         "reference": reference_json(reference),
-        "schemes": {one.scheme.name: _audit_scheme_json(one) for one in found},
+        "schemes": {one.scheme.name: _audit_scheme_json(one, compared.board) for one in found},
         "conventions": None if conventions is None else [asdict(move) for move in conventions.moves],
         "convention_problems": [] if conventions is None else list(conventions.problems),
         "convention_rules": RULES,
     }
 
 
-def _audit_scheme_json(one: SchemeAudit) -> dict[str, Any]:
+def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
     removal = one.removal
     record: dict[str, Any] = {
         "iia": {
@@ -320,6 +332,8 @@ def _audit_scheme_json(one: SchemeAudit) -> dict[str, Any]:
     }
     if one.kemeny is not None:
         record["objective"], record["bound"] = one.kemeny.objective, one.kemeny.bound
+    if one.left_out:
+        record["not_measured"] = {_IN_JSON.get(name, name): _long(board) for name in one.left_out}
     if one.problem:
         record["problem"] = one.problem
     return record

@@ -21,10 +21,8 @@ from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..scales import ranks_from_bottom, rounded
 from .boards import aggregated, rule_for
-from .structure import has_fixed_scale, leaf_weights
+from .structure import LOCAL_RULES, has_fixed_scale, leaf_weights
 
-# Rules for missing cells under which a cell is filled whatever the other models have.
-LOCAL_RULES = ("zero", "attempted", "skip")
 # Removals that are worked on at once: what a core keeps in its cache.
 _BLOCK = 64
 

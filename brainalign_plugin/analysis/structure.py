@@ -21,6 +21,8 @@ from ..arrays import FloatArray, StateArray
 from ..board import Board
 from ..scales import ranks_from_bottom
 
+# Rules for missing cells under which a cell is filled whatever the other models have.
+LOCAL_RULES = ("zero", "attempted", "skip")
 _OWN_CELLS_ONLY = frozenset(scheme.combine for scheme in (GEOMETRIC, DSEP))
 _ORDER_ONLY = frozenset(
     scheme.combine for scheme in (MEDIAN_RANK, BORDA, COPELAND, SIMPSON, SCHULZE, KEMENY, BT, PL)

@@ -16,7 +16,7 @@ from ..arrays import FloatArray
 from ..board import Board
 from ..errors import ConvergenceError, InputError
 from ..references import Reference, given_board
-from .audit import FEW_MODELS, ConventionMoves, SchemeAudit, convention_moves
+from .audit import ConventionMoves, SchemeAudit, convention_moves
 from .boards import ComparedBoard, compared_board
 from .comparison import SchemeComparison, compare_schemes
 from .monotonicity import in_one_go, monotonicity_violations
@@ -37,9 +37,9 @@ from .stability import (
 )
 from .structure import sees_order_only
 
-# How many models a board may have for a report to fit or to optimise on it once, and to aggregate it once a model; and
-# for rank sets, which compare all pairs of models in every resample.
-REPORT_MODELS, RANK_SET_MODELS = 200, 400
+# How many models a board may have for a report to fit or to optimise on it once, and to aggregate it once a model; to
+# do that with a fit; and for rank sets, which compare all pairs of models in every resample.
+REPORT_MODELS, FIT_MODELS, RANK_SET_MODELS = 200, 100, 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling
 
 def _rank_sets(schemes: list[RankedScheme], board: Board, used: Resampling) -> dict[str, RankSets]:
     models = len(board.models)
-    most = 0 if models > RANK_SET_MODELS else 1 if models > FEW_MODELS else len(schemes)
+    most = 0 if models > RANK_SET_MODELS else 1 if models > FIT_MODELS else len(schemes)
     means = [one.scheme for one in schemes if one.uncertainty is not None and one.scheme.weights is not None]
     # Large matrices: threads share them, and none waits for another.
     sets = Parallel(n_jobs=2, prefer="threads")(
@@ -188,7 +188,7 @@ def _quick(one: RankedScheme, models: int) -> tuple[str, ...]:
     """
     scheme = one.scheme
     slow = _slow(scheme)
-    again = models <= (FEW_MODELS if slow else REPORT_MODELS)
+    again = models <= (FIT_MODELS if slow else REPORT_MODELS)
     in_short = closed_form(scheme) is not None
     quick = {
         "removal": in_short or (again and one.kemeny is None),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from brainalign_plugin.aggregation import Claims, Scale, Scheme, get_scheme
 from brainalign_plugin.aggregation.registry import fill_missing
 from brainalign_plugin.analysis.boards import compared_board
-from brainalign_plugin.analysis.monotonicity import monotonicity_violations, raised
+from brainalign_plugin.analysis.monotonicity import monotonicity_violations
+from brainalign_plugin.analysis.raising.cells import raised
 from brainalign_plugin.analysis.stability import (
     Subject,
     audit_removal,
@@ -35,7 +36,7 @@ from brainalign_plugin.tree import BenchmarkTree
 from tests.boards import board_of, board_of_matrix, tree_of
 from tests.schemes import SCHEMES, complete_boards, incomplete_boards, reference_of
 
-# Too slow for every cell of every drawn board; their loops are the same code as PC1's and SCHULZE's.
+# Too slow for every cell of every drawn board: see test_raising.
 SLOW = {"FACTOR1", "KEMENY", "BT", "PL"}
 QUICK = [name for name in SCHEMES if name not in SLOW]
 EITHER_BOARD = complete_boards((1, 6)) | incomplete_boards((2, 6))

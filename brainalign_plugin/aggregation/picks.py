@@ -1,0 +1,100 @@
+"""Rankings as a sequence of picks, best first: what a Plackett-Luce likelihood is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..scales import rounded
+
+
+@dataclass(frozen=True, eq=False)
+class Picks:
+    """The rankings of ``m`` benchmarks as a sequence of picks, one row a benchmark, flattened.
+
+    Attributes
+    ----------
+    model : ndarray of int, shape (m, n)
+        Best first, those without a score last.
+    scored : ndarray of bool, shape (m, n)
+    first, after : ndarray of int, shape (m, n)
+        Where the group of models that tie begins, and where the next begins, as positions in m rows of n + 1.
+    gone : ndarray, shape (m, n)
+        Share of the group's worth that earlier picks of the group have taken.
+    count : ndarray, shape (n,)
+        Number of picks of each model.
+    """
+
+    model: IntArray
+    scored: BoolArray
+    first: IntArray
+    after: IntArray
+    gone: FloatArray
+    count: FloatArray
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Sum of the values of the models left at each pick; 1 at what is not a pick."""
+        ordered = np.where(self.scored, values[self.model], 0.0)
+        tails = np.zeros((ordered.shape[0], ordered.shape[1] + 1))
+        tails[:, :-1] = np.cumsum(ordered[:, ::-1], axis=1)[:, ::-1]
+        flat = tails.ravel()
+        summed: FloatArray = flat[self.first] * (1.0 - self.gone) + flat[self.after] * self.gone
+        summed[~self.scored] = 1.0
+        return summed
+
+    def left(self, log_worth: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Worths, and what is left of them at each pick."""
+        worth = np.exp(log_worth - log_worth.max())
+        return worth, self.sums(worth)
+
+    def expected(self, worth: FloatArray, rates: FloatArray) -> FloatArray:
+        """Sum over the picks at which a model is left of its worth times the rate, shape (n,)."""
+        rows, models = self.model.shape
+        known = np.where(self.scored, rates, 0.0)
+        size = rows * (models + 1)
+        steps = np.bincount(self.first.ravel(), ((1.0 - self.gone) * known).ravel(), size)
+        steps += np.bincount(self.after.ravel(), (self.gone * known).ravel(), size)
+        total = np.cumsum(steps.reshape(rows, models + 1)[:, :-1], axis=1)
+        total = np.where(self.scored, total, 0.0)
+        summed: FloatArray = np.bincount(self.model.ravel(), total.ravel(), models) * worth
+        return summed
+
+    def hessian(self, log_worth: FloatArray) -> FloatArray:
+        """Second derivatives of the negative log likelihood, shape (n, n); the worths are held by a spring."""
+        worth, left = self.left(log_worth)
+        expected = self.expected(worth, 1.0 / left)
+        # How likely each model is to be picked, at every pick.
+        likely = np.array([self.sums(column)[self.scored] / left[self.scored] for column in np.diag(worth)])
+        curved: FloatArray = np.diag(expected) - likely @ likely.T + expected.mean() / len(worth)
+        return curved
+
+
+def ranked(scores: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Models of each benchmark, best first and missing ones last, and their scores; each of shape (m, n)."""
+    values = rounded(scores.T)
+    model = np.argsort(-values, axis=1, kind="stable")
+    return model, np.take_along_axis(values, model, axis=1)
+
+
+def picks_of(scores: FloatArray) -> Picks:
+    """The rankings that scores of shape (n, m) give, NaN where missing."""
+    model, ordered = ranked(scores)
+    benchmarks, models = ordered.shape
+    position = np.arange(models)
+    new = np.ones(ordered.shape, dtype=np.bool_)
+    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    first = np.maximum.accumulate(np.where(new, position, 0), axis=1)
+    ends = np.full(ordered.shape, models)
+    ends[:, :-1] = np.where(new[:, 1:], position[1:], models)
+    after = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+    row = np.arange(benchmarks)[:, None] * (models + 1)
+    return Picks(
+        model=model,
+        scored=~np.isnan(ordered),
+        first=first + row,
+        after=after + row,
+        gone=(position - first) / (after - first),
+        count=(~np.isnan(scores)).sum(axis=1).astype(np.float64),
+    )

@@ -1,0 +1,107 @@
+"""The short ways to what raised cells change, against every board aggregated from the beginning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from brainalign_plugin.aggregation import get_scheme
+from brainalign_plugin.analysis import monotonicity
+from brainalign_plugin.analysis.boards import aggregated, ranks_of_all
+from brainalign_plugin.analysis.monotonicity import monotonicity_violations
+from brainalign_plugin.analysis.raising import cells, kemeny
+from brainalign_plugin.errors import BoardError, ConvergenceError
+from tests.boards import board_of_matrix, tree_of
+
+SHORT = [
+    "SCHULZE",
+    "KEMENY",
+    "BT",
+    "PL",
+    "PC1",
+    "FACTOR1",
+    "DSP_PCA",
+    "DSP_PCA_Std",
+    "GLS",
+    "BORDA",
+    "MEDIAN_RANK",
+]
+
+
+def tree_of_leaves(leaves):
+    half = leaves // 2
+    return tree_of(
+        {
+            "average_vision": {
+                "neural_vision": {f"Paper{2000 + j}-pls": None for j in range(half)},
+                "behavior_vision": {f"Paper{2000 + j}-i2n": None for j in range(half, leaves)},
+            }
+        }
+    )
+
+
+def drawn_board(seed, models, leaves, digits=3, missing=0.0):
+    """Leaves with something in common, coarse enough for a raised score to overtake others."""
+    random = np.random.default_rng(seed)
+    common = random.random((models, 1)) * random.choice([0.1, 0.3])
+    scores = np.round(0.2 + common + 0.15 * random.random((models, leaves)), digits)
+    gaps = random.random(scores.shape) < missing
+    gaps[:, gaps.all(axis=0)] = False
+    gaps[gaps.all(axis=1)] = False
+    return board_of_matrix(np.where(gaps, np.nan, scores), tree_of_leaves(leaves))
+
+
+def falls_one_by_one(name, board):
+    """Number of cells whose raising lowers their model, or None where the scheme cannot be used on a variant."""
+    scheme = get_scheme(name)
+    before, falls = ranks_of_all(aggregated(scheme, board)), 0
+    for i, j in zip(*np.nonzero(~np.isnan(board.scores)), strict=True):
+        scores = np.array(board.scores)
+        scores[i, j] = min(scores[i, j] + 0.01, 1.0)
+        try:
+            after = ranks_of_all(aggregated(scheme, replace(board, scores=scores)))
+        except (BoardError, ConvergenceError):
+            return None
+        falls += after[i] > before[i]
+    return falls
+
+
+@pytest.fixture
+def from_cold(monkeypatch):
+    """What was aggregated from cold: a list of one entry a board."""
+    found, whole, ranked = [], cells.falls_from_cold, kemeny.kemeny
+
+    def spied(case, i, columns):
+        found.extend(columns.tolist())
+        return whole(case, i, columns)
+
+    def spied_ranking(*arguments):
+        found.append(None)
+        return ranked(*arguments)
+
+    for module in (cells, monotonicity):
+        monkeypatch.setattr(module, "falls_from_cold", spied)
+    monkeypatch.setattr(kemeny, "kemeny", spied_ranking)
+    return found
+
+
+@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    ("models", "leaves", "digits", "missing"),
+    [(9, 7, 2, 0.0), (14, 9, 3, 0.0), (6, 10, 2, 0.0), (9, 8, 2, 0.25)],
+)
+def test_the_short_way_counts_what_all_boards_say(name, models, leaves, digits, missing):
+    measured = 0
+    for seed in range(4):
+        board = drawn_board(seed, models, leaves, digits, missing)
+        try:
+            expected = falls_one_by_one(name, board)
+            found = monotonicity_violations(get_scheme(name), board)
+        except (BoardError, ConvergenceError):
+            continue
+        if expected is not None:
+            measured += 1
+            assert found == expected, seed
+    assert measured
