@@ -203,7 +203,8 @@ KEMENY = register(
         scale=RANK_SCALE,
         combination=(
             "n - place in the ranking that maximises the pairwise agreements: the sum over pairs ranked i before j of "
-            "the benchmarks on which i is above j; of several the one with the fewest pairs against the order of total margins"
+            "the benchmarks on which i is above j; of several the one with the fewest pairs against the order of total "
+            "margins"
         ),
         source="Kemeny (1959), Daedalus 88, 577-591; Young, Levenglick (1978), SIAM J. Appl. Math. 35, 285-300",
         conventions=CONVENTIONS,

@@ -105,3 +105,29 @@ def test_the_short_way_counts_what_all_boards_say(name, models, leaves, digits, 
             measured += 1
             assert found == expected, seed
     assert measured
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_most_cells_need_no_board_of_their_own(name, from_cold):
+    board = drawn_board(3, 14, 9)
+    monotonicity_violations(get_scheme(name), board)
+    assert len(from_cold) < board.scores.size / 3
+
+
+def test_a_scheme_that_nobody_knows_is_aggregated_for_each_cell(from_cold):
+    board = drawn_board(3, 5, 4)
+    stranger = replace(get_scheme("PC1"), combine=lambda board: board.scores.max(axis=1))
+    assert monotonicity_violations(stranger, board) == 0
+    assert len(from_cold) == board.scores.size
+    assert not monotonicity.has_short_way(stranger)
+
+
+def test_models_that_cannot_be_told_apart_are_no_exception():
+    """Two models with the same scores share a place under KEMENY, until one of them is raised."""
+    board = drawn_board(5, 7, 6, 2)
+    scores = np.array(board.scores)
+    scores[3] = scores[1]
+    scores[6] = scores[2]
+    board = replace(board, scores=scores)
+    for name in ("KEMENY", "SCHULZE", "BT", "PL"):
+        assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board), name
