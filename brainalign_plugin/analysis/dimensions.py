@@ -138,8 +138,9 @@ def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: i
     found = []
     for start in range(0, permutations, at_once):
         size = min(at_once, permutations - start)
-        shuffled = rng.permuted(np.broadcast_to(z, (size, *z.shape)), axis=1)
-        found.append(np.linalg.eigvalsh(_correlations(shuffled))[:, ::-1])
+        # A leaf lies in a row of its own, and each board by itself: only so is the product left to BLAS.
+        shuffled = rng.permuted(np.tile(z.T, (size, 1, 1)), axis=2)
+        found.append(np.linalg.eigvalsh(_correlations(np.swapaxes(shuffled, 1, 2)))[:, ::-1])
     thresholds: FloatArray = np.percentile(np.concatenate(found), PERCENTILE, axis=0)
     return thresholds
 
