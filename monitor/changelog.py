@@ -12,7 +12,7 @@ from .delivery import HeadlineFigure
 from .history.cache import Cache
 from .history.changelog import WORDS_VERSION, changes_in_words
 from .history.changes import compare
-from .history.figures import FIGURES
+from .history.figures import COUNTS, FIGURES
 from .history.series import FULL, Change, Point
 from .watching import distinct_versions
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # Kinds of findings.
 FIRED, ENDED = "alert fired", "alert ended"
+
+# Of headline figures by their names.
+Intervals = Mapping[str, tuple[float, float] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,24 @@ def _words(reader: _Reader, cache: Cache, earlier: SnapshotInfo, later: Snapshot
     return tuple(known)
 
 
-def figures_at(told: History, now: SnapshotInfo, before: SnapshotInfo | None) -> tuple[HeadlineFigure, ...]:
-    """The headline figures of two boards of a history, on the whole board after cleaning."""
+def figures_at(
+    told: History, now: SnapshotInfo, before: SnapshotInfo | None, intervals: Intervals | None = None
+) -> tuple[HeadlineFigure, ...]:
+    """The headline figures of two boards of a history, on the whole board after cleaning.
+
+    Parameters
+    ----------
+    intervals : mapping of str to (float, float) or None, optional
+        Of the figures now, from more resamples than the history takes: those that the report of that board shows.
+    """
     found = []
     for name in FIGURES:
         points = {point.snapshot: point for point in told.series[name] if point.panel == FULL}
-        after, earlier = points[now.id], None if before is None else points[before.id]
-        found.append(HeadlineFigure(name, *_seen(after), *_seen(earlier)))
+        value, interval = _seen(points[now.id])
+        if intervals is not None and name not in COUNTS:
+            interval = intervals[name]
+        earlier = None if before is None else points[before.id]
+        found.append(HeadlineFigure(name, value, interval, *_seen(earlier)))
     return tuple(found)
 
 

@@ -24,6 +24,7 @@ from .history.periods import midnight
 from .history.series import Chronicle
 from .messages import Message
 from .progress import Stage, silent
+from .report.certainty import agreement_certainty
 from .retrospect import HistoryOptions, history, history_boards
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def digest_of(
         as_of=newest.as_of_time,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(record, newest, before),
+        figures=figures_at(record, newest, before, agreement_certainty(analysis).intervals),
         changelog=[f"{_of(change, changes)}{line}" for change in changes for line in change.changelog],
         causes=[
             f"{_of(change, changes)}{cause_in_words(one)}" for change in changes for one in change.causes

@@ -33,6 +33,7 @@ from .history.figures import FIGURES
 from .history.known_events import event_json, known_events
 from .history.series import FULL
 from .progress import Stage, silent
+from .report.certainty import agreement_certainty
 from .report.history_page import history_page
 from .report.render import embedded_json
 from .report.sharing import chart_assets, share_assets
@@ -152,7 +153,7 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
         seen_at=newest.seen_at,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(record, newest, before),
+        figures=figures_at(record, newest, before, agreement_certainty(analysis).intervals),
         before=None if before is None else before.as_of_time,
         active=told(one.words for one in active_alerts(store, settings.domain)),
         entries=tuple(entries.values()),

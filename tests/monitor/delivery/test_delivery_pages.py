@@ -21,10 +21,13 @@ import pytest
 
 from brainalign_monitor import pipeline, publishing
 from brainalign_monitor.delivery.pages import csv_bytes
+from brainalign_monitor.delivery.wording import interval_text
 from brainalign_monitor.errors import TemplateError
 from brainalign_monitor.report import render_report
+from brainalign_monitor.report.certainty import agreement_certainty
 from brainalign_monitor.report.sharing import share_assets
 from brainalign_monitor.simulator import HOSTILE_NAMES
+from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from tests.commands import brainalign
 from tests.monitor.delivery.conftest import SEEN, told_home
@@ -184,6 +187,15 @@ def test_data_say_what_the_pages_show(site):
     assert [row["sha256"][0] for row in archive] == ["c", "b", "a"]
     assert (site / archive[0]["report"]).is_file()
     assert archive[1]["report"] == ""
+
+
+def test_the_first_page_has_the_intervals_of_the_report(site, home):
+    with open_store(home / "brainalign.sqlite", home / "bodies") as store:
+        analysis = analyse(store.snapshot(store.latest("vision").id))
+    intervals = agreement_certainty(analysis).intervals
+    page = text_of(site / "index.html")
+    for name in ("mean_rho", "r2_behavior", "sd_neural"):
+        assert interval_text(name, intervals[name]) in page
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx"])
