@@ -11,24 +11,36 @@ import pytest
 
 from brainalign_plugin import read_snapshot
 from tests.commands import brainalign, brainalign_process, documented_table, stored_state
-from tests.monitor.conftest import DATES
+from tests.monitor.conftest import DATES, reports_in
 from tests.monitor.sources.samples import body_of, document
 
 
-def test_seven_payloads_are_seven_snapshots_with_a_report_each(watched):
-    for number, (day, ended) in enumerate(zip(DATES, watched.runs, strict=True), start=1):
+def test_seven_payloads_are_seven_snapshots(watched):
+    for number, (day, ended) in enumerate(zip(DATES, watched.pulls, strict=True), start=1):
         ended.succeeded()
-        first, second, *_ = ended.out.splitlines()
-        assert first.startswith(f"stored snapshot {number}: vision as of {day}, ")
-        report = Path(second.removeprefix("report: "))
-        assert report.read_text().startswith("<!doctype html>")
-        assert report.parent == watched.home / "reports/vision"
-        assert watched.reports[number - 1][number - 1 :] == [report], "one more than before"
-        assert report.name.startswith(day)
+        assert ended.out.startswith(f"stored snapshot {number}: vision as of {day}, ")
+    (report,) = reports_in(watched.home)
+    assert watched.pulls[-1].out.splitlines()[1] == f"report: {report}"
+    assert report.read_text().startswith("<!doctype html>")
+    assert report.name.startswith(DATES[-1])
     assert [path for path, _ in watched.site.visits[:7]] == ["/vision/compare/data/"] * 7
     listed = brainalign("snapshots", "list", "--json", home=watched.home).succeeded().json
     assert [info["as_of"][:10] for info in listed] == list(DATES)
     assert [info["models"] for info in listed] == [144, 160, 220, 255, 271, 279, 281]
+
+
+def test_a_run_with_news_writes_one_more_report(stored, tmp_path):
+    (first,) = reports_in(stored)
+    before = first.read_bytes()
+    board = document(5) | {"datetime_range": {"min": None, "max": "2024-02-01T00:00:00+00:00"}}
+    (tmp_path / "board.json").write_bytes(body_of(board))
+    ended = brainalign("run", "--source", tmp_path / "board.json", home=stored).succeeded()
+    assert ended.out.startswith("stored snapshot 2: vision as of 2024-02-01, ")
+    report = Path(ended.out.splitlines()[1].removeprefix("report: "))
+    assert reports_in(stored) == [first, report]
+    assert report.parent == stored / "reports/vision"
+    assert report.read_text().startswith("<!doctype html>")
+    assert first.read_bytes() == before
 
 
 def test_an_eighth_pull_of_the_same_body_adds_nothing(watched):
