@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import tarfile
 
-from tests.commands import brainalign, stored_state
+import pytest
+
+from tests.commands import brainalign, environment, stored_state
+from tests.conftest import ROOT
 from tests.monitor.sources.samples import body_of, document
 
 
@@ -46,6 +52,35 @@ def test_a_backup_is_restored_into_a_new_home_without_secrets(stored, tmp_path):
     assert brainalign("alerts", "list", home=new).succeeded().out.count("mean_rho") == 1
     ended = brainalign("store", "restore", path, home=new)
     assert (ended.code, "overwrites nothing" in ended.problem) == (6, True)
+
+
+KILLED = """
+import os, pathlib, signal, sys, tarfile
+from brainalign_monitor import cli
+step, path = sys.argv[1:]
+real = tarfile.TarFile.addfile
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+def addfile(self, info, *more):
+    if info.name.startswith(step): die()
+    real(self, info, *more)
+tarfile.TarFile.addfile = addfile
+if step == "the end": pathlib.Path.replace = die
+sys.exit(cli.main(["store", "backup", path]))
+"""
+
+
+@pytest.mark.parametrize("step", ["tables/run", "bodies/", "the end"])
+def test_a_backup_that_is_killed_leaves_the_one_before(stored, tmp_path, step):
+    path = tmp_path / "backup.tar.gz"
+    brainalign("store", "backup", path, home=stored).succeeded()
+    before = path.read_bytes()
+    brainalign("run", "--source", tmp_path / "nothing", home=stored)
+    command = [sys.executable, "-c", KILLED, step, str(path)]
+    done = subprocess.run(command, env=environment(home=stored), cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    brainalign("store", "restore", path, home=tmp_path / "new").succeeded()
 
 
 def test_without_a_store_there_is_nothing_to_back_up(tmp_path):
