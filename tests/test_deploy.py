@@ -186,6 +186,16 @@ def test_the_workflow_may_do_no_more_than_it_needs():
         assert all("${{" not in step.get("run", "") for step in job["steps"])
 
 
+# The first major release of each that runs on Node 24: GitHub has taken Node 20 away.
+ON_NODE_24 = {"actions/setup-python": 6, "actions/upload-pages-artifact": 5, "actions/deploy-pages": 5}
+
+
+def test_the_workflow_uses_actions_that_github_still_runs():
+    used = [one["uses"] for job in workflow()["jobs"].values() for one in job["steps"] if "uses" in one]
+    for name, release in (one.split("@v") for one in used):
+        assert int(release) >= ON_NODE_24[name], name
+
+
 def step(name: str) -> dict[str, Any]:
     (found,) = [one for one in workflow()["jobs"]["watch"]["steps"] if one["name"] == name]
     return found  # type: ignore[no-any-return]
