@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 from tests.commands import environment
 from tests.conftest import FAKETIME, ROOT
-from tests.monitor.faults.harness import Patient, Row, patient
+from tests.monitor.faults import served
+from tests.monitor.faults.harness import Patient, Row, patient, where
 
 
-def two_daemons(folder: Path, seconds: float) -> Row:
-    """Two `serve` on one store with a slot every second; the older one is killed again and again, and another begun."""
-    with patient(folder) as one, ExitStack() as stack:
+def two_daemons(folder: Path, slots: int, kills: int, store: str = "", publishes: bool = True) -> Row:
+    """Two `serve` on one store with a slot every second; the older one is killed again and again, and another begun.
+
+    Parameters
+    ----------
+    slots : int
+        How many are to be finished at least, spread evenly between the kills.
+    """
+    with patient(folder, store, publishes=publishes) as one, ExitStack() as stack:
         one.next_board()
         log = folder / "serve.log"
         variables = environment(
@@ -36,17 +43,15 @@ def two_daemons(folder: Path, seconds: float) -> Row:
             return process
 
         first, second = start(), start()
-        kills = 0
         try:
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                time.sleep(4)
-                one.next_board()
-                first.kill()
-                first.wait()
-                kills += 1
-                first, second = second, start()
-            time.sleep(4)
+            for number in range(kills + 1):
+                enough = slots * (number + 1) // (kills + 1)
+                _until(lambda enough=enough: _finished(one) >= enough)
+                if number < kills:
+                    one.next_board()
+                    first.kill()
+                    first.wait()
+                    first, second = second, start()
             for process in (first, second):
                 process.send_signal(signal.SIGTERM)
             codes = [process.wait(70) for process in (first, second)]
@@ -64,7 +69,7 @@ def _account(one: Patient, kills: int, codes: Sequence[int]) -> Row:
     visits = len((one.folder / "visits").read_text().splitlines())
     # The last one may have been stopped, for the next start.
     undone = sum(row[1] != "finished" for row in runs[:-1])
-    damage = one.damage()
+    damage = one.damage() + (served.torn(one.site) if one.publishes else [])
     lost = gaps + undone + len(damage) + (list(codes) != [0, 0]) + max(0, visits - attempts)
     processes = len({row[3] for row in runs})
     found = (
@@ -72,7 +77,7 @@ def _account(one: Patient, kills: int, codes: Sequence[int]) -> Row:
         f"{attempts - len(slots)} slots begun again"
     )
     return Row(
-        "two daemons on one store, one of them killed again and again: slots",
+        f"two daemons on one store, one of them killed again and again: slots{where(one.store)}",
         len(slots),
         lost,
         found if not lost else f"{gaps=} {undone=} {codes=} {visits=} {attempts=} {damage=}",
@@ -81,13 +86,13 @@ def _account(one: Patient, kills: int, codes: Sequence[int]) -> Row:
 
 def clock_that_is_set(folder: Path, steps: Sequence[tuple[str, str]]) -> Row:
     """A daemon whose clock is set while it runs, each step (words, moment) followed by slots at the new time."""
-    with patient(folder) as one:
+    with patient(folder, publishes=False) as one:
         one.next_board()
         clock = folder / "clock"
         clock.write_text("@2026-06-01 12:00:00\n")
         stuck = []
         with _daemon(
-            folder / "serve.log", _faked(clock, home=one.home, schedule__pull="every 2s")
+            folder / "serve.log", _faked(clock, home=one.home, schedule__pull="every 5s")
         ) as process:
             try:
                 _until(lambda: _finished(one, "2026-06-01") >= 2)
@@ -125,7 +130,7 @@ def both_nights(folder: Path, nights: Sequence[tuple[str, str, str, int]] = NIGH
     """A daemon lives through 02:30 of both nights in Berlin: due once in each, though it comes never or twice."""
     wrong = []
     for number, (words, begin, moment, expected) in enumerate(nights):
-        with patient(folder / str(number)) as one:
+        with patient(folder / str(number), publishes=False) as one:
             one.next_board()
             clock = one.folder / "clock"
             # The first pull of all is at once, and that of the last slot before.
@@ -176,11 +181,9 @@ def _begun(log: Path) -> int:
 
 def _finished(one: Patient, day: str = "") -> int:
     """Slots that were finished, of one day if it is named."""
-    try:
-        rows = one.rows("SELECT date(slot / 1000000, 'unixepoch') FROM run WHERE state = 'finished'")
-    except sqlite3.OperationalError:
-        return 0  # the store is not made yet
-    return sum(row[0] == day or not day for row in rows)
+    rows = one.rows("SELECT slot / 1000000 FROM run WHERE state = 'finished'")
+    days = (str(datetime.fromtimestamp(int(str(row[0])), UTC).date()) for row in rows)
+    return sum(found == day or not day for found in days)
 
 
 def _until(true: Callable[[], bool], seconds: float = 90) -> bool:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from brainalign_monitor import pipeline
+from brainalign_monitor import pipeline, publishing
 from brainalign_monitor.config import load_settings
 from brainalign_monitor.files import write_atomically
 from brainalign_monitor.logs import configure_logs
@@ -42,28 +42,81 @@ def write_plain_report(
 
 
 def with_plain_reports() -> None:
-    """Reports of one line from now on, in this process."""
+    """Reports of one line and a site without charts from now on, in this process."""
     pipeline.write_snapshot_report = write_plain_report
+    publishing.history_page = lambda _: (None, None)
 
 
-def alone_with_plain_reports() -> None:
-    """The same, and on the loopback without proxies and the certificates that a client reads for each request."""
-    with_plain_reports()
+def alone() -> None:
+    """On the loopback from now on, without proxies and the certificates that a client reads for each request."""
     os.environ["SSL_CERT_DIR"] = os.devnull
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
 
 
-def killing(at: str, leaving: bool) -> Stage:
-    """Stages of which one ends the process by SIGKILL, as it begins or ends for the first time."""
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killing(at: str, time_of_it: int, leaving: bool) -> Stage:
+    """Stages of which one ends the process by SIGKILL, as it begins or ends for the first, second, ... time."""
+    left = time_of_it
 
     @contextmanager
     def stage(text: str) -> Iterator[None]:
-        if text == at and not leaving:
-            os.kill(os.getpid(), signal.SIGKILL)
+        nonlocal left
+        left -= text == at
+        due = text == at and left == 0
+        if due and not leaving:
+            die()
         yield
-        if text == at and leaving:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if due and leaving:
+            die()
+
+    return stage
+
+
+def killed_by_the_mail_server(order: Path, at: str) -> Stage:
+    """Stages of a process that the mail server is to kill at an SMTP command; see `world`."""
+
+    @contextmanager
+    def stage(text: str) -> Iterator[None]:
+        if text.startswith("sending to"):
+            order.write_text(f"{os.getpid()} {at}")
+        yield
+
+    return stage
+
+
+# What makes a change on disk durable or seen.
+CALLS = ("fsync", "link", "rename", "replace", "rmdir", "symlink", "unlink")
+
+
+def at_every_call(seen: Callable[[int], None]) -> None:
+    """From now on, in this process, tell the number of each of `CALLS` before it is done."""
+    number = 0
+
+    def told(call: Callable[..., Any]) -> Callable[..., Any]:
+        def first_told(*given: Any, **named: Any) -> Any:
+            nonlocal number
+            number += 1
+            seen(number)
+            return call(*given, **named)
+
+        return first_told
+
+    for name in CALLS:
+        setattr(os, name, told(getattr(os, name)))
+
+
+def at_stage(at: str, hurt: Callable[[], None]) -> Stage:
+    """Stages of which one is hurt as it begins."""
+
+    @contextmanager
+    def stage(text: str) -> Iterator[None]:
+        if text == at:
+            hurt()
+        yield
 
     return stage
 

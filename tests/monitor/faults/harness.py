@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -18,17 +17,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from brainalign_monitor.config import Settings, load_settings
+from brainalign_monitor.errors import BusyError, exit_code
 from brainalign_monitor.pipeline import open_home
+from brainalign_monitor.report.vega import vega_runtime
 from brainalign_monitor.running import monitor_of, run_once
+from brainalign_plugin.errors import BrainAlignError
 from tests.conftest import ROOT
-from tests.monitor.faults.driver import Stage, alone_with_plain_reports, now
+from tests.monitor.faults.driver import Stage, alone, now, with_plain_reports
 from tests.monitor.sources.samples import body_of, document
+from tests.postgres import with_driver
 
 READER, OPERATOR = "reader@lab.example", "operator@lab.example"
 # The alert fires on a board with fewer models than the one before, and ends on one with as many or more.
 SETTINGS = f"""
-base_url = "http://127.0.0.1:SITE"
+base_url = "http://127.0.0.1:PORT"
+STORE
+PUBLISHES
 
 [mail]
 host = "127.0.0.1"
@@ -76,10 +83,26 @@ class Row:
 
 @dataclass
 class Patient:
-    """A monitor in a home folder, and the world that it sees."""
+    """A monitor in a home folder, and the world that it sees.
+
+    Attributes
+    ----------
+    folder : Path
+    ports : dict
+        Of the world: ``site``, ``mail``.
+    store : str
+        Address of a PostgreSQL database; empty for SQLite in the home folder.
+    plain : bool
+        Whether reports are of one line, and the site without charts.
+    publishes : bool
+        Whether it has a site.
+    """
 
     folder: Path
     ports: dict[str, int]
+    store: str = ""
+    plain: bool = True
+    publishes: bool = True
     boards: int = 0
     settings: Settings = field(init=False)
 
@@ -87,13 +110,24 @@ class Patient:
     def home(self) -> Path:
         return self.folder / "home"
 
+    @property
+    def site(self) -> Path:
+        return self.home / "site"
+
+    @property
+    def errors(self) -> str:
+        """The end of what its runs said."""
+        return (self.folder / "errors").read_text()[-3000:]
+
     def __post_init__(self) -> None:
         self.home.mkdir()
         self.write_settings()
 
     def write_settings(self) -> None:
         """The file of the home folder."""
-        text = SETTINGS.replace("SITE", str(self.ports["site"])).replace("MAIL", str(self.ports["mail"]))
+        text = SETTINGS.replace("PORT", str(self.ports["site"]), 1).replace("MAIL", str(self.ports["mail"]))
+        text = text.replace("STORE", f'store = "{self.store}"' if self.store else "")
+        text = text.replace("PUBLISHES", '[site]\nfolder = "site"' if self.publishes else "")
         (self.home / "brainalign.toml").write_text(text)
         self.settings = load_settings(home=self.home)
 
@@ -109,21 +143,43 @@ class Patient:
         """One run in a process of its own; its wait status."""
         return in_child(lambda: self._run(stage, hurt), self.folder / "errors")
 
-    def start(self, stage: Stage = lambda _: nullcontext()) -> int:
+    def start(self) -> int:
         """The same, not waited for; its process id."""
-        return _fork(lambda: self._run(stage, lambda: None), self.folder / "errors")
+        return _fork(lambda: self._run(lambda _: nullcontext(), lambda: None), self.folder / "errors")
+
+    def complete(self) -> None:
+        """A run that has to complete what the one before had begun."""
+        deadline = time.monotonic() + 30
+        while status := self.run():
+            # A server notices the death of its client, and the end of its lock, a moment later.
+            waiting = bool(self.store) and os.waitstatus_to_exitcode(status) == BusyError.exit_code
+            if not waiting or time.monotonic() > deadline:
+                raise AssertionError(f"the next run failed: {self.errors}")
+            time.sleep(0.05)
 
     def _run(self, stage: Stage, hurt: Callable[[], None]) -> None:
-        alone_with_plain_reports()
+        alone()
+        if self.plain:
+            with_plain_reports()
         hurt()
         with open_home(self.settings) as store:
             run_once(monitor_of(self.settings, store, now, stage))
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        with sqlite3.connect(f"file:{self.home / 'brainalign.sqlite'}?mode=ro", uri=True) as database:
-            found = database.execute(query).fetchall()
-        database.close()
-        return found
+        """Rows of the store, read past it; none if it is not made yet."""
+        address: str | sa.URL = f"sqlite:///file:{self.home / 'brainalign.sqlite'}?mode=ro&uri=true"
+        if self.store:
+            address = with_driver(self.store)
+        try:
+            with sa.create_engine(address, poolclass=sa.NullPool).connect() as database:
+                return [tuple(row) for row in database.exec_driver_sql(query)]
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+            return []
+
+    def count(self, table: str) -> int:
+        """How many rows there are of a table, or of some by ``WHERE``."""
+        found = self.rows(f"SELECT count(*) FROM {table}")
+        return int(str(found[0][0])) if found else 0
 
     def mails(self) -> Counter[str]:
         """How often each mail was taken, by its Message-ID."""
@@ -138,18 +194,28 @@ class Patient:
 
 
 @contextmanager
-def patient(folder: Path) -> Iterator[Patient]:
-    """A monitor with its world."""
+def patient(
+    folder: Path, store: str = "", *, plain: bool = True, publishes: bool = True
+) -> Iterator[Patient]:
+    """A monitor with its world; see `Patient`."""
+    if publishes:
+        # Once here and not in every child: it takes seconds.
+        vega_runtime()
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.monitor.faults.world", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as world:
         assert world.stdout is not None
         assert world.stdin is not None
         try:
-            yield Patient(folder, json.loads(world.stdout.readline()))
+            yield Patient(folder, json.loads(world.stdout.readline()), store, plain, publishes)
         finally:
             world.stdin.close()
             world.wait(10)
+
+
+def where(store: str) -> str:
+    """What a line of the table says of a store."""
+    return " (PostgreSQL)" if store else ""
 
 
 def _fork(work: Callable[[], None], errors: Path) -> int:
@@ -164,6 +230,9 @@ def _fork(work: Callable[[], None], errors: Path) -> int:
         os.dup2(stream, 2)
         work()
         code = 0
+    except BrainAlignError as failure:
+        traceback.print_exc()
+        code = exit_code(failure)
     except BaseException:  # noqa: BLE001 (whatever it is, this process must not go on as the test that it was)
         traceback.print_exc()
     finally:
@@ -187,8 +256,8 @@ def in_child(work: Callable[[], None], errors: Path, seconds: float = 120) -> in
         time.sleep(0.01)
 
 
-def stages_of_a_run(one: Patient) -> list[str]:
-    """The names of all stages of a run with news, in order, as the run itself says them."""
+def stages_of_a_run(one: Patient) -> list[tuple[str, int]]:
+    """All stages of a run with news in order, as the run itself says them: the name, and for which time it comes."""
     seen = one.folder / "stages"
 
     def noted(text: str) -> nullcontext[None]:
@@ -197,10 +266,15 @@ def stages_of_a_run(one: Patient) -> list[str]:
         return nullcontext()
 
     one.next_board()
-    assert one.run() == 0, (one.folder / "errors").read_text()
+    one.complete()
     one.next_board()
-    assert one.run(noted) == 0
-    return list(dict.fromkeys(seen.read_text().splitlines()))
+    assert one.run(noted) == 0, one.errors
+    times: Counter[str] = Counter()
+    found = []
+    for name in seen.read_text().splitlines():
+        times[name] += 1
+        found.append((name, times[name]))
+    return found
 
 
 def limit_file_size(most: int) -> Callable[[], None]:

@@ -6,9 +6,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,9 +19,10 @@ from brainalign_monitor.pipeline import open_home
 from brainalign_monitor.running import monitor_of
 from brainalign_monitor.scheduler import jobs_of, tend
 from tests.conftest import ROOT
-from tests.monitor.faults import daemons, scenarios
-from tests.monitor.faults.driver import alone_with_plain_reports
+from tests.monitor.faults import daemons, scenarios, served
+from tests.monitor.faults.driver import alone, with_plain_reports
 from tests.monitor.faults.harness import Patient, Row, in_child, patient
+from tests.postgres import new_database, running_server
 
 PAGE = ROOT / "docs" / "faults.md"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,19 +56,20 @@ def scheduled_runs(folder: Path, runs: int, news_every: int = 20) -> Row:
         uses = [Use(*map(int, line.split())) for line in (folder / "use").read_text().splitlines()]
         settled, end = uses[len(uses) // 4], uses[-1]
         grown = (end.memory - settled.memory) / 1e6
-        damage = one.damage()
-        boards = one.rows(scenarios.SNAPSHOTS)[0][0]
+        boards = one.count("snapshot")
+        damage = one.damage() + served.torn(one.site) + served.unfinished(one.site, boards)
         lost = abs(runs - int(str(done))) + (grown > 25) + max(0, end.files - settled.files) + len(damage)
         lost += sum(count == 0 for count in one.mails().values())
         found = (
-            f"{boards} boards, {sum(one.mails().values())} mails; from a quarter of the way on {grown:+.1f} MB of "
-            f"{end.memory / 1e6:.0f} MB, {end.files - settled.files:+d} open files of {end.files}"
+            f"{boards} boards in store and site, {sum(one.mails().values())} mails; from a quarter of the way on "
+            f"{grown:+.1f} MB of {end.memory / 1e6:.0f} MB, {end.files - settled.files:+d} open files of {end.files}"
         )
         return Row("runs by the schedule in one process", runs, lost, found)
 
 
 def _live(one: Patient, runs: int, news_every: int) -> None:
-    alone_with_plain_reports()
+    alone()
+    with_plain_reports()
     moment = START
 
     def clock() -> datetime:
@@ -92,9 +94,12 @@ def _live(one: Patient, runs: int, news_every: int) -> None:
 PREFACE = """\
 # What was done to it, and what was lost
 
-Written by `make soak`: real processes, a real mail server and a site on the loopback, a small board that changes.
-Reports are of one line in these runs; everything else is what users run. *Lost* counts boards, messages and slots that
-were missing afterwards, damage to the store, and runs that did not complete what the one before had begun.
+Written by `make soak`: real processes, a real mail server, a real PostgreSQL, a leaderboard on the loopback, a small
+board that changes, a site that is published. Where a line does not say otherwise the store is SQLite, reports are of
+one line and the site has no charts; everything else is what users run. *Lost* counts boards, messages and slots that
+were missing afterwards, mails that came more often than at-least-once allows, damage to the store, a site that was torn
+(a link that leads nowhere, a page that is not of the version) or neither the old nor the new one, and runs that did not
+complete what the one before had begun.
 [running.md](running.md) says why nothing should be.
 
 | what was done | tries | lost | what was found |
@@ -108,35 +113,56 @@ def page(rows: list[Row]) -> str:
     return PREFACE + "".join(lines)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A line of the table: what is done, with which arguments, and whether in a PostgreSQL database."""
+
+    done: Callable[..., Row | None]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    postgres: bool = False
+
+
 # The longest first.
-FULL: tuple[tuple[Callable[..., Row | None], tuple[Any, ...]], ...] = (
-    (scheduled_runs, (2000,)),
-    (scenarios.killed_at_every_stage, (160,)),
-    (daemons.both_nights, ()),
-    (daemons.two_daemons, (60.0,)),
-    (scenarios.killed_at_any_moment, (40,)),
-    (daemons.clock_that_is_set, (STEPS,)),
-    (scenarios.full_disk, (24,)),
-    (scenarios.full_file_system, (16,)),
-    (scenarios.read_only, (10,)),
-    (scenarios.bad_responses, ()),
+FULL = (
+    Part(scheduled_runs, {"runs": 2000}),
+    Part(scenarios.killed_at_every_stage, {"tries": 50, "plain": False}),
+    Part(scenarios.killed_at_every_stage, {"tries": 50}),
+    Part(scenarios.killed_at_every_stage, {"tries": 50}, postgres=True),
+    Part(scenarios.killed_at_every_call),
+    Part(scenarios.killed_at_any_moment, {"tries": 25}),
+    Part(scenarios.killed_at_any_moment, {"tries": 25}, postgres=True),
+    Part(daemons.two_daemons, {"slots": 100, "kills": 10}),
+    Part(daemons.two_daemons, {"slots": 100, "kills": 10}, postgres=True),
+    Part(daemons.both_nights),
+    Part(daemons.clock_that_is_set, {"steps": STEPS}),
+    Part(scenarios.full_disk, {"tries": 24}),
+    Part(scenarios.full_file_system, {"tries": 16}),
+    Part(scenarios.read_only, {"tries": 12}),
+    Part(scenarios.bad_responses),
 )
 
 
 def main(folder: Path) -> int:
     """Do everything, print each line as it comes, write the page; the exit code says whether anything was lost."""
     began = time.monotonic()
-    rows: dict[str, Row | None] = {}
+    rows: dict[int, Row | None] = {}
     # Processes that start from nothing: what is done in them forks, and a fork of a process with threads may hang.
     # Twice as many as there are cores on a small machine: most of them wait most of the time.
-    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
-        done = {pool.submit(one, folder / one.__name__, *given): one.__name__ for one, given in FULL}
+    with running_server() as server, ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        done = {}
+        for number, part in enumerate(FULL):
+            given = {**part.given, **({"store": new_database(server)} if part.postgres else {})}
+            done[pool.submit(part.done, folder / str(number), **given)] = number
         for future in as_completed(done):
             row = future.result()
             rows[done[future]] = row
-            said = "not possible here" if row is None else f"{row.tries} tries, {row.lost} lost; {row.found}"
-            print(f"{time.monotonic() - began:6.0f} s  {done[future]}: {said}", flush=True)
-    ordered = [found for one, _ in FULL if (found := rows[one.__name__]) is not None]
+            said = (
+                "not possible here"
+                if row is None
+                else f"{row.fault}: {row.tries} tries, {row.lost} lost; {row.found}"
+            )
+            print(f"{time.monotonic() - began:6.0f} s  {said}", flush=True)
+    ordered = [found for _, found in sorted(rows.items()) if found is not None]
     PAGE.write_text(page(ordered), encoding="utf-8")
     return sum(row.lost for row in ordered) > 0
 

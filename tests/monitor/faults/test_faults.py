@@ -6,6 +6,7 @@ import pytest
 
 from tests.monitor.faults import daemons, scenarios, soak
 from tests.monitor.faults.harness import Row
+from tests.postgres import drop_database, new_database
 
 
 def nothing_lost(row: Row, tries: int) -> None:
@@ -13,29 +14,41 @@ def nothing_lost(row: Row, tries: int) -> None:
 
 
 def test_sigkill_at_stages_spread_over_a_run(tmp_path):
-    nothing_lost(scenarios.killed_at_every_stage(tmp_path / "one", 7), 7)
+    nothing_lost(scenarios.killed_at_every_stage(tmp_path / "one", 5), 5)
+
+
+def test_sigkill_at_stages_with_a_store_in_postgresql(tmp_path, postgres_server):
+    store = new_database(postgres_server)
+    nothing_lost(scenarios.killed_at_every_stage(tmp_path / "one", 3, store), 3)
+    drop_database(postgres_server, store)
+
+
+def test_sigkill_before_changes_of_files_spread_over_a_run(tmp_path):
+    nothing_lost(scenarios.killed_at_every_call(tmp_path / "one", 3), 3)
 
 
 def test_sigkill_at_random_moments(tmp_path):
-    nothing_lost(scenarios.killed_at_any_moment(tmp_path / "one", 2), 2)
+    nothing_lost(scenarios.killed_at_any_moment(tmp_path / "one", 1), 1)
 
 
 def test_a_disk_that_is_full(tmp_path):
-    row = scenarios.full_disk(tmp_path / "one", 3)
-    nothing_lost(row, 3)
-    assert row.found.startswith("3 runs failed")
-
-
-def test_folders_that_are_read_only(tmp_path):
-    row = scenarios.read_only(tmp_path / "one", 2)
+    row = scenarios.full_disk(tmp_path / "one", 2)
     nothing_lost(row, 2)
     assert row.found.startswith("2 runs failed")
 
 
-def test_two_daemons_on_one_store(tmp_path):
-    row = daemons.two_daemons(tmp_path / "one", 1)
+def test_folders_that_are_read_only(tmp_path):
+    row = scenarios.read_only(tmp_path / "one", 3)
+    nothing_lost(row, 3)
+    assert row.found.startswith("3 runs failed")
+
+
+def test_two_daemons_on_one_store(tmp_path, postgres_server):
+    store = new_database(postgres_server)
+    row = daemons.two_daemons(tmp_path / "one", 6, 1, store, publishes=False)
     assert row.lost == 0, row.found
-    assert row.tries > 5
+    assert row.tries >= 6
+    drop_database(postgres_server, store)
 
 
 @pytest.mark.needs("faketime")
@@ -49,7 +62,7 @@ def test_a_night_in_which_an_hour_is_skipped(tmp_path):
 
 
 def test_many_runs_by_the_schedule_need_no_more_memory_and_files(tmp_path):
-    nothing_lost(soak.scheduled_runs(tmp_path / "one", 100, news_every=25), 100)
+    nothing_lost(soak.scheduled_runs(tmp_path / "one", 60, news_every=15), 60)
 
 
 def test_the_table_in_the_docs_is_of_all_faults_and_of_nothing_lost():

@@ -1,13 +1,17 @@
 """What lies around a monitor, in a process of its own: a leaderboard's site and a mail server on the loopback.
 
 ``python -m tests.monitor.faults.world FOLDER`` serves ``FOLDER/board.json`` and writes a line of ``FOLDER/mails`` for
-every mail that it took, a line of ``FOLDER/visits`` for every request. It ends with its standard input.
+every mail that it took, a line of ``FOLDER/visits`` for every request. Where ``FOLDER/kill`` holds a process id and an
+SMTP command (``RCPT``, or ``DATA``: the mail is taken and nobody told), that process is killed at it, once. It ends
+with its standard input.
 """
 
 from __future__ import annotations
 
 import email
 import json
+import os
+import signal
 import socket
 import sys
 from email.policy import default
@@ -38,9 +42,21 @@ class _Mailbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def _kill(self, at: str) -> None:
+        order = self._folder / "kill"
+        if order.exists() and order.read_text().endswith(at):
+            os.kill(int(order.read_text().split()[0]), signal.SIGKILL)
+            order.unlink()
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, to: str, _: Any) -> str:  # noqa: N802 (the library's name)
+        self._kill("RCPT")
+        envelope.rcpt_tos.append(to)
+        return "250 ok"
+
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 (the library's name)
         mail = email.message_from_bytes(envelope.content, policy=default)
         _note(self._folder / "mails", f"{mail['Message-ID']}\t{mail['To']}\t{mail['Subject']}")
+        self._kill("DATA")
         return "250 taken"
 
 
