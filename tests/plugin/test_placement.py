@@ -18,10 +18,10 @@ from brainalign_plugin.analysis.resampling import blocks, draw_counts, repeated,
 from brainalign_plugin.board import Board
 from brainalign_plugin.candidate import Cell, cells_of_model
 from brainalign_plugin.errors import BoardError, CandidateError, InputError, ReferenceBoardError, SchemeError
+from brainalign_plugin.frozen_parts import median
 from brainalign_plugin.frozen_schemes import (
     constituent_board,
     freeze_scheme,
-    median,
     placeable_schemes,
 )
 from brainalign_plugin.official import CellState
