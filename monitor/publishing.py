@@ -26,9 +26,10 @@ from .delivery.pages import (
     told,
 )
 from .delivery.site import Published, publish_site
-from .delivery.wording import change_text, day_text, figure_text
+from .delivery.wording import change_text, day_text
 from .errors import OutputError
 from .history.cache import Cache
+from .history.figure_words import figure_text
 from .history.figures import FIGURES
 from .history.known_events import event_json, known_events
 from .history.series import FULL

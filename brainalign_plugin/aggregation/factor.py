@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, FloatArray
 from ..errors import ConvergenceError
 
 # Bound of a uniqueness from below, as in the factor analysis of R: a leaf is never taken for the factor itself.
 MIN_UNIQUENESS = 0.005
 LOWEST = float(np.log(MIN_UNIQUENESS))
+START = float(np.log(0.5))
 _MOST_STEPS = 500
 
 
@@ -61,7 +62,7 @@ def one_factor(correlations: FloatArray) -> OneFactor:
     ----------
     Jöreskog (1967), Psychometrika 32, 443-482; Lawley, Maxwell (1971), Factor Analysis as a Statistical Method.
     """
-    at = _look(correlations, np.full(len(correlations), np.log(0.5)))
+    at = _look(correlations, np.full(len(correlations), START))
     for _ in range(_MOST_STEPS):
         better = _lower(correlations, at)
         if better is None or (better.slope >= at.slope and at.slope <= 1e-8):
@@ -105,9 +106,14 @@ class _Place:
 
 def _look(correlations: FloatArray, log_unique: FloatArray) -> _Place:
     values, vectors, gradient = spectrum(correlations, log_unique)
-    top = values[-1]
-    loss = float(log_unique.sum() + np.log(top) + np.exp(-log_unique).sum() - top)
-    return _Place(log_unique, values, vectors, loss, gradient)
+    return _Place(log_unique, values, vectors, float(loss_at(log_unique, values)), gradient)
+
+
+def loss_at(log_unique: FloatArray, values: FloatArray) -> FloatArray:
+    """Log det + trace of the model's fit, up to a constant, from the eigenvalues; shape (...)."""
+    top = values[..., -1]
+    loss: FloatArray = log_unique.sum(axis=-1) + np.log(top) + np.exp(-log_unique).sum(axis=-1) - top
+    return loss
 
 
 def spectrum(correlations: FloatArray, log_unique: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -125,7 +131,7 @@ def _lower(correlations: FloatArray, at: _Place) -> _Place | None:
         # Clipped, because a full step may lead out of the bounds.
         found = _look(correlations, np.clip(at.log_unique - share * step, LOWEST, 0.0))
         fall = at.gradient @ (at.log_unique - found.log_unique)
-        if found.loss <= at.loss - 1e-4 * fall + 1e-13 * abs(at.loss):
+        if falls_enough(np.asarray(found.loss), np.asarray(at.loss), fall):
             return found
         share /= 2
     return None
@@ -136,15 +142,26 @@ def _step(at: _Place) -> FloatArray:
 
     Source: Bertsekas (1982), SIAM Journal on Control and Optimization 20, 221-246.
     """
-    to_low = (at.gradient > 0) & (at.log_unique <= LOWEST + 1e-3)
-    to_one = (at.gradient < 0) & (at.log_unique >= -1e-3)
-    step = np.where(to_low, at.log_unique - LOWEST, np.where(to_one, at.log_unique, 0.0))
-    free = np.flatnonzero(~(to_low | to_one))
+    to_bound, step = steps_to_bounds(at.log_unique, at.gradient)
+    free = np.flatnonzero(~to_bound)
     if free.size:
         curvature, axes = np.linalg.eigh(_hessian(at)[np.ix_(free, free)])
         # A direction that curves down is followed downhill all the same.
         step[free] = axes @ ((axes.T @ at.gradient[free]) / np.maximum(np.abs(curvature), 1e-6))
     return step
+
+
+def steps_to_bounds(log_unique: FloatArray, gradient: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Which uniquenesses the gradient leads to a bound that is near, and the step there; 0 for the others."""
+    to_low = (gradient > 0) & (log_unique <= LOWEST + 1e-3)
+    to_one = (gradient < 0) & (log_unique >= -1e-3)
+    return to_low | to_one, np.where(to_low, log_unique - LOWEST, np.where(to_one, log_unique, 0.0))
+
+
+def falls_enough(loss: FloatArray, before: FloatArray, fall: FloatArray) -> BoolArray:
+    """Whether a step is taken: it lowers the loss by something of what the gradient promises, rounding aside."""
+    enough: BoolArray = loss <= before - 1e-4 * fall + 1e-13 * np.abs(before)
+    return enough
 
 
 def _hessian(at: _Place) -> FloatArray:

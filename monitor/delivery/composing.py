@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..history.figure_words import figure_text
 from ..messages import Channel, Kind, Message, message_id
 from ..templating import render
 from .mail import Content, inlined, mail_bytes
@@ -16,7 +17,6 @@ from .wording import (
     change_text,
     day_text,
     figure_label,
-    figure_text,
     one_line,
     period_name,
     period_text,

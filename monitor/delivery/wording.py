@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from ..history.figures import COUNTS, FIGURES, SHARES
+from ..history.figure_words import difference_text, figure_text
+from ..history.figures import FIGURES
 from ..logs import printable
 from .records import Digest, DigestPeriod, HeadlineFigure
-
-UNKNOWN = "–"
-_MINUS = "\N{MINUS SIGN}"
 
 
 def one_line(text: str, limit: int = 400) -> str:
@@ -23,19 +21,6 @@ def figure_label(name: str) -> str:
     return FIGURES.get(name, name)
 
 
-def figure_text(name: str, value: float | None) -> str:
-    """A headline figure: a count, a percentage or a number with three decimals."""
-    if value is None:
-        return UNKNOWN
-    if name in COUNTS:
-        text = f"{value:,.0f}"
-    elif name in SHARES:
-        text = f"{100 * value:.1f} %"
-    else:
-        text = f"{value:.3f}"
-    return text.replace("-", _MINUS)
-
-
 def interval_text(name: str, interval: tuple[float, float] | None) -> str:
     """An interval of a headline figure; empty if there is none, or if it has no width."""
     if interval is None or interval[0] == interval[1]:
@@ -47,12 +32,7 @@ def change_text(figure: HeadlineFigure) -> str:
     """By how much a figure changed; empty if that is not known or nothing."""
     if figure.now is None or figure.before is None:
         return ""
-    delta = figure.now - figure.before
-    text = figure_text(figure.name, abs(delta)).removesuffix(" %")
-    if not text.strip("0.,"):
-        return ""
-    unit = " points" if figure.name in SHARES else ""
-    return f"{'+' if delta > 0 else _MINUS}{text}{unit}"
+    return difference_text(figure.name, figure.now - figure.before)
 
 
 def shown_figure(figure: HeadlineFigure) -> dict[str, str]:

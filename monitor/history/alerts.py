@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from brainalign_plugin.errors import InputError
 
-from .figures import FIGURES
+from .figure_words import MINUS, difference_text, figure_text
+from .figures import FIGURES, SHARES
 
 
 class On(StrEnum):
@@ -238,9 +239,26 @@ def event_in_words(event: AlertEvent) -> str:
     """One sentence: which rule, what it saw, and the bound."""
     rule, seen = event.rule, event.seen
     what = FIGURES[rule.figure] if rule.on is On.LEVEL else f"change of {FIGURES[rule.figure]}"
-    bound = rule.bound if event.fired else rule.back_at
+    bound = _bound_text(rule, rule.bound if event.fired else rule.back_at)
     state = f"fired: {what} is {rule.condition.value}" if event.fired else f"ended: {what} is back at"
-    return f"{rule.name} {state} {bound:g} ({seen.value:.4g} [{seen.low:.4g}, {seen.high:.4g}])"
+    value, low, high = (_seen_text(rule, number) for number in (seen.value, seen.low, seen.high))
+    # A count is known exactly.
+    interval = "" if low == high else f" [{low}, {high}]"
+    return f"{rule.name} {state} {bound} ({value}{interval})"
+
+
+def _seen_text(rule: Rule, value: float) -> str:
+    if rule.on is On.LEVEL:
+        return figure_text(rule.figure, value)
+    return difference_text(rule.figure, value) or figure_text(rule.figure, 0.0)
+
+
+def _bound_text(rule: Rule, bound: float) -> str:
+    """A bound with as many digits as it was given, in the unit of what is seen."""
+    if rule.figure not in SHARES:
+        return f"{bound:g}".replace("-", MINUS)
+    unit = "%" if rule.on is On.LEVEL else "points"
+    return f"{100 * bound:g} {unit}".replace("-", MINUS)
 
 
 DEFAULT_RULES = (

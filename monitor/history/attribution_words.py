@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from brainalign_plugin.board import Model
 
 from .attribution import CLEANING, NEW_BENCHMARKS, NEW_MODELS, RESTATED, Actors, Attribution
+from .figure_words import MINUS
+from .figures import COUNTS
 
 _NOTHING = 1e-12
 _NAMED = 5
@@ -18,10 +20,13 @@ def attribution_in_words(found: Attribution, figure: str, most: int = 3) -> str:
     before, after, parts = found.earlier[figure], found.later[figure], found.parts[figure]
     if before is None or after is None:
         return f"{figure} does not exist on both boards"
-    stayed = abs(after - before) <= _NOTHING
-    change = (
-        f"{figure} stayed at {after:.4g}" if stayed else f"{figure} went from {before:.4g} to {after:.4g}"
-    )
+    old, new = _number(figure, before), _number(figure, after)
+    if abs(after - before) <= _NOTHING:
+        change = f"{figure} stayed at {new}"
+    elif old == new:
+        change = f"{figure} hardly moved from {new}"
+    else:
+        change = f"{figure} went from {old} to {new}"
     if parts is None:
         return f"{change}; {UNSPLIT}"
     causes = causes_in_words(found, figure, most)
@@ -29,10 +34,21 @@ def attribution_in_words(found: Attribution, figure: str, most: int = 3) -> str:
 
 
 def causes_in_words(found: Attribution, figure: str, most: int = 3) -> str:
-    """The parts of a change with who is behind them, the largest first; empty if there is none."""
+    """The parts of a change with who is behind them, the largest first; empty if none shows at three decimals."""
     parts = found.parts[figure] or {}
-    causes = sorted((item for item in parts.items() if abs(item[1]) > _NOTHING), key=lambda c: -abs(c[1]))
-    return ", ".join(f"{part:+.4g} by {_who(found.actors, cause, most)}" for cause, part in causes)
+    nothing = _number(figure, 0.0)
+    shown = [item for item in parts.items() if _number(figure, abs(item[1])) != nothing]
+    causes = sorted(shown, key=lambda cause: -abs(cause[1]))
+    return ", ".join(
+        f"{'+' if part > 0 else ''}{_number(figure, part)} by {_who(found.actors, cause, most)}"
+        for cause, part in causes
+    )
+
+
+def _number(figure: str, value: float) -> str:
+    """A figure or a part of its change, rounded as in the tables; a part of a count need not be whole."""
+    text = f"{value:,.1f}".removesuffix(".0") if figure in COUNTS else f"{value:.3f}"
+    return text.replace("-", MINUS)
 
 
 def main_actors(found: Attribution) -> dict[str, tuple[str, ...]]:

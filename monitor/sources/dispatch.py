@@ -10,7 +10,7 @@ from urllib.request import url2pathname
 
 from brainalign_plugin.errors import InputError
 
-from ..errors import SourceError
+from ..errors import ConfigError, SourceError
 from .document import MAX_BODY_BYTES, shown
 from .files import pull_file
 from .payload import Pull
@@ -117,7 +117,13 @@ def files_of(source: str) -> tuple[str, ...]:
     ------
     SourceError
         If the folder cannot be read or holds no file that may be one of ours.
+    ConfigError
+        If the source is empty, which a path would take for the current folder.
     """
+    if not source.strip():
+        raise ConfigError(
+            f"the setting source is {source!r}; give an address, a file or a folder, or leave it out"
+        )
     if _SCHEME.match(source):
         return (source,)
     folder = Path(source)

@@ -176,7 +176,7 @@ def failure(code: int, said: str, *arguments: str, **settings: str) -> Any:
         failure(4, "cannot read 'nowhere.json'", "run", "--source", "nowhere.json"),
         failure(4, "cannot read 'nowhere.json'", "analyze", "nowhere.json"),
         failure(4, "is a folder", "analyze", "/"),
-        failure(4, "the folder '' holds no payload", "run", "--source", ""),
+        failure(3, "the setting source is ''", "run", "--source", ""),
         failure(5, "is not JSON", "analyze", "README.md"),
         failure(6, "there is no snapshot '99'", "analyze", "99"),
         failure(6, "there is no snapshot 'abcdef'", "report", "abcdef"),

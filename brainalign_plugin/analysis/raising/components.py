@@ -13,7 +13,17 @@ from functools import partial
 
 import numpy as np
 
-from ...aggregation.factor import LOWEST, OneFactor, curvature, loadings_at, one_factor, spectrum
+from ...aggregation.factor import (
+    LOWEST,
+    START,
+    OneFactor,
+    curvature,
+    falls_enough,
+    loadings_at,
+    loss_at,
+    spectrum,
+    steps_to_bounds,
+)
 from ...aggregation.latent import (
     DSP_PCA,
     DSP_PCA_STD,
@@ -34,10 +44,10 @@ from .cells import Case, falls_as_estimated
 
 # Share of what decides below which nothing counts as decided.
 _THREAD = 1e-5
-# Newton steps to a factor of the same kind: from a hundredth two gain all digits.
-_MOST_STEPS = 8
-# Further away than this (of logarithms) the search from cold might have ended elsewhere.
-_FAR = 0.3
+# Steps of a search for a factor, at most: half a dozen lead near an optimum, from where a few more gain all digits.
+_MOST_STEPS, _MOST_HALVINGS = 10, 12
+# Slope from which Newton steps go straight to an optimum, and how far (of logarithms) that may be.
+_NEAR, _FAR = 0.05, 0.2
 
 # Scores (n, v), and whether they are known (v,).
 Estimate = tuple[FloatArray, BoolArray]
@@ -186,16 +196,13 @@ def _factor1(case: Case) -> Iterator[Callable[[FloatArray], Estimate]]:
     z = _standardised(case)
     varied = np.flatnonzero((z != 0).any(axis=0))
     inside, freedom = z[:, varied], len(z) - 1
-    correlations = inside.T @ inside / freedom
-    np.fill_diagonal(correlations, 1.0)
-    start = np.log(one_factor(correlations).uniquenesses)
     diagonal = np.arange(len(varied))
 
     def estimate(at: int, columns: FloatArray) -> Estimate:
         leaf = _Leaf(inside, at, z_scores(columns))
         variants = leaf.products() / freedom
         variants[:, diagonal, diagonal] = 1.0
-        log_unique, known = _same_optimum(variants, start)
+        log_unique, known = _optimum_near(variants, *_searched(variants))
         values, vectors, _ = spectrum(variants, log_unique)
         weights = OneFactor(loadings_at(log_unique, values, vectors), np.exp(log_unique)).score_weights
         scores, like = leaf.weighted(weights), leaf.mean()
@@ -206,28 +213,87 @@ def _factor1(case: Case) -> Iterator[Callable[[FloatArray], Estimate]]:
     yield from _where_varied(estimate, z.shape[1], varied)
 
 
-def _same_optimum(correlations: FloatArray, start: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Log uniquenesses (v, m) at the optimum next to ``start`` (m,), and where it is one inside the bounds."""
-    at = np.tile(start, (len(correlations), 1))
-    arrived = np.zeros(len(at), dtype=np.bool_)
+def _searched(correlations: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """The first steps of `one_factor` from its start, of all variants at once, until an optimum is near.
+
+    Which of several optima a search leads to is decided there, so that nothing may be cut short.
+
+    Returns
+    -------
+    log_unique : ndarray, shape (v, m)
+    followed : ndarray of bool, shape (v,)
+        False where the search gets stuck, or comes near no optimum.
+    """
+    at = np.full(correlations.shape[:2], START)
+    followed, near = np.ones(len(at), dtype=np.bool_), np.zeros(len(at), dtype=np.bool_)
+    values, vectors, gradient = spectrum(correlations, at)
+    for _ in range(_MOST_STEPS):
+        near = np.abs(at - np.clip(at - gradient, LOWEST, 0.0)).max(axis=1) <= _NEAR
+        going = np.flatnonzero(followed & ~near)
+        if not going.size:
+            break
+        here, slope = at[going], gradient[going]
+        bound, step = steps_to_bounds(here, slope)
+        free = ~bound
+        bent = curvature(here, values[going], vectors[going]) * (free[:, :, None] & free[:, None])
+        bent += bound[:, :, None] * np.eye(at.shape[1])
+        step = _downhill(bent, np.where(free, slope, step))
+        before, trying = loss_at(here, values[going]), np.arange(len(going))
+        for halvings in range(_MOST_HALVINGS):
+            there = np.clip(here[trying] - 0.5**halvings * step[trying], LOWEST, 0.0)
+            looked = spectrum(correlations[going[trying]], there)
+            fall = (slope[trying] * (here[trying] - there)).sum(axis=1)
+            taken = falls_enough(loss_at(there, looked[0]), before[trying], fall)
+            rows = going[trying[taken]]
+            at[rows], values[rows], vectors[rows], gradient[rows] = there[taken], *(x[taken] for x in looked)
+            trying = trying[~taken]
+            if not trying.size:
+                break
+        followed[going[trying]] = False
+    return at, followed & near
+
+
+def _downhill(curvatures: FloatArray, gradients: FloatArray) -> FloatArray:
+    """Newton steps (v, m) to subtract; a direction that curves down is followed downhill all the same."""
+    if _bends_upwards(curvatures):
+        steps: FloatArray = np.linalg.solve(curvatures, gradients[..., None])[..., 0]
+        return steps
+    bends, axes = np.linalg.eigh(curvatures)
+    along = (np.swapaxes(axes, 1, 2) @ gradients[..., None])[..., 0] / np.maximum(np.abs(bends), 1e-6)
+    turned: FloatArray = (axes @ along[..., None])[..., 0]
+    return turned
+
+
+def _bends_upwards(curvatures: FloatArray) -> bool:
+    """Whether all of these (v, m, m) are positive definite, so that a step with them leads downhill."""
+    try:
+        np.linalg.cholesky(curvatures)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _optimum_near(
+    correlations: FloatArray, start: FloatArray, followed: BoolArray
+) -> tuple[FloatArray, BoolArray]:
+    """Log uniquenesses (v, m) at the optimum next to ``start``, and where it is one inside the bounds."""
+    at, known = start.copy(), followed.copy()
+    arrived = ~followed
     for _ in range(_MOST_STEPS):
         going = np.flatnonzero(~arrived)
         if not going.size:
             break
         values, vectors, gradient = spectrum(correlations[going], at[going])
         bent = curvature(at[going], values, vectors)
-        try:
-            # Only where it bends upwards in every direction is it a minimum that the step leads to.
-            np.linalg.cholesky(bent)
-        except np.linalg.LinAlgError:
-            return at, np.zeros(len(at), dtype=np.bool_)
+        if not _bends_upwards(bent):
+            known[going] = False
+            break
         step = np.linalg.solve(bent, gradient[..., None])[..., 0]
         at[going] -= step
-        arrived[going] = np.abs(step).max(axis=1) < 1e-10
-        if np.abs(at - start).max() > _FAR:
-            break
-    inside = (at < 0).all(axis=1) & (at > LOWEST).all(axis=1) & (np.abs(at - start).max(axis=1) <= _FAR)
-    return at, arrived & inside
+        known[going] &= np.abs(at[going] - start[going]).max(axis=1) <= _FAR
+        arrived[going] = (np.abs(step).max(axis=1) < 1e-10) | ~known[going]
+    known &= arrived & (at < 0).all(axis=1) & (at > LOWEST).all(axis=1)
+    return np.where(known[:, None], at, start), known
 
 
 def _where_varied(

@@ -37,7 +37,7 @@ ALERT = Alert(
     domain="vision",
     rule="complete cases fell",
     fired=True,
-    words="complete cases fell fired: change of models is below -20 (-52 [-52, -52])",
+    words="complete cases fell fired: change of models is below −20 (−52)",
     as_of=datetime(2024, 1, 1, tzinfo=UTC),
     board="0123abcd",
     figure=HeadlineFigure("models", 83.0, (83.0, 83.0), 135.0, (135.0, 135.0)),

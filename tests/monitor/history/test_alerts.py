@@ -210,5 +210,5 @@ def test_a_failed_test_of_a_rule_ends_the_command(tmp_path):
 def test_events_are_told_with_what_was_seen():
     _, (event,) = follow(ABOVE, enumerate([OUT, OUT]))
     assert event_in_words(event) == (
-        "high fired: mean rank correlation of all pairs of benchmarks is above 0.5 (0.6 [0.51, 0.7])"
+        "high fired: mean rank correlation of all pairs of benchmarks is above 0.5 (0.600 [0.510, 0.700])"
     )

@@ -169,7 +169,7 @@ def test_the_loss_of_complete_cases_on_the_real_board_is_put_down_to_one_benchma
     assert parts[cause] == pytest.approx(-53)
     assert found.actors.new_benchmarks + found.actors.flipped == ("Igustibagus2024-ridge",)
     words = attribution_in_words(found, "models")
-    assert words.startswith("models went from 135 to 83: -53 by")
+    assert words.startswith("models went from 135 to 83: −53 by")
     assert "Igustibagus2024-ridge" in words
 
 

@@ -131,3 +131,25 @@ def test_models_that_cannot_be_told_apart_are_no_exception():
     board = replace(board, scores=scores)
     for name in ("KEMENY", "SCHULZE", "BT", "PL"):
         assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board), name
+
+
+def test_a_ranking_in_which_a_model_falls():
+    """Kemeny is no promise: a vote for the model breaks a circle elsewhere."""
+    scores = [
+        [0.97, 0.0, 0.05, 0.04, 0.42, 0.85],
+        [0.57, 0.22, 0.02, 0.01, 0.28, 0.76],
+        [0.41, 0.46, 0.33, 0.53, 0.38, 0.55],
+        [1.0, 0.3, 0.0, 0.05, 0.06, 0.99],
+        [0.64, 0.22, 0.46, 0.45, 0.33, 0.47],
+    ]
+    board = board_of_matrix(scores, tree_of_leaves(6))
+    assert monotonicity_violations(get_scheme("KEMENY"), board) == falls_one_by_one("KEMENY", board) == 1
+
+
+@pytest.mark.parametrize(("seed", "models", "leaves", "digits"), [(100, 12, 11, 2), (101, 7, 12, 3)])
+def test_of_several_optima_of_a_factor_the_one_is_taken_that_the_search_from_cold_leads_to(
+    seed, models, leaves, digits
+):
+    """A raised score may send the search to another optimum than the one next to where it ended before."""
+    board = drawn_board(seed, models, leaves, digits)
+    assert monotonicity_violations(get_scheme("FACTOR1"), board) == falls_one_by_one("FACTOR1", board)

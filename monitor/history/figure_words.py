@@ -1,0 +1,30 @@
+"""Headline figures as sentences, messages and the site show them."""
+
+from __future__ import annotations
+
+from .figures import COUNTS, SHARES
+
+UNKNOWN = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """A headline figure: a count, a percentage or a number with three decimals."""
+    if value is None:
+        return UNKNOWN
+    if name in COUNTS:
+        text = f"{value:,.0f}"
+    elif name in SHARES:
+        text = f"{100 * value:.1f} %"
+    else:
+        text = f"{value:.3f}"
+    return text.replace("-", MINUS)
+
+
+def difference_text(name: str, difference: float) -> str:
+    """By how much a figure changed, with its sign; empty if that rounds to nothing."""
+    text = figure_text(name, abs(difference)).removesuffix(" %")
+    if not text.strip("0.,"):
+        return ""
+    unit = " points" if name in SHARES else ""
+    return f"{'+' if difference > 0 else MINUS}{text}{unit}"
