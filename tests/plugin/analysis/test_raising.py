@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from brainalign_monitor import console_schemes
 from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.analysis import monotonicity
-from brainalign_plugin.analysis.boards import aggregated, ranks_of_all
+from brainalign_plugin.analysis import audit, monotonicity
+from brainalign_plugin.analysis.boards import ComparedBoard, aggregated, ranks_of_all
 from brainalign_plugin.analysis.monotonicity import monotonicity_violations
 from brainalign_plugin.analysis.raising import cells, kemeny
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from tests.boards import board_of_matrix, tree_of
+from tests.schemes import reference_of
 
 SHORT = [
     "SCHULZE",
@@ -153,3 +155,23 @@ def test_of_several_optima_of_a_factor_the_one_is_taken_that_the_search_from_col
     """A raised score may send the search to another optimum than the one next to where it ended before."""
     board = drawn_board(seed, models, leaves, digits)
     assert monotonicity_violations(get_scheme("FACTOR1"), board) == falls_one_by_one("FACTOR1", board)
+
+
+def test_what_is_too_dear_is_named(monkeypatch, capsys):
+    board = drawn_board(3, 5, 4)
+    compared = ComparedBoard("cleaned", board, ())
+    monkeypatch.setattr(audit, "OPTIMUM_MODELS", 4)
+    reference = reference_of(board)
+    found = audit.audit_schemes(compared, reference, ["KEMENY", "PL"])
+    dear = ("removal", "clone", "monotonicity", "hierarchy", "influence")
+    assert [one.left_out for one in found] == [dear, ()]
+    record = audit.audit_json(compared, reference, found)["schemes"]
+    assert list(record["KEMENY"]["not_measured"]) == ["iia", *dear[1:]]
+    assert "not_measured" not in record["PL"]
+    console_schemes.audit(compared, reference, found, audit.ConventionMoves((), ()))
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        "KEMENY: IIA, clone, monotonicity, hierarchy, benchmarks left out not measured, because it takes long"
+        in told
+    )
+    assert audit.audit_schemes(compared, reference, ["KEMENY"], thorough=True)[0].left_out == ()
