@@ -229,5 +229,5 @@ def serving(searched: Searched, given: dict[str, object]) -> None:
     else:
         raise AssertionError(process.communicate())
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=90)
     searched.said += [out, err]

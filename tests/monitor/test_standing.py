@@ -228,7 +228,7 @@ def test_serve_answers_while_it_works_and_stops_when_asked(tmp_path):
             assert samples(asked(port, "/metrics")[2])[("brainalign_healthy",)] == 1
         finally:
             process.send_signal(signal.SIGTERM)
-            said = process.communicate(timeout=60)[1]
+            said = process.communicate(timeout=90)[1]
     assert process.returncode == 0, said
 
 

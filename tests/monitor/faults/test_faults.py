@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import pytest
 
-from tests.monitor.faults import daemons, scenarios, soak
+from brainalign_monitor.delivery.site import publish_site
+from tests.monitor.faults import daemons, scenarios, served, soak
 from tests.monitor.faults.harness import Row
 from tests.postgres import drop_database, new_database
 
 
 def nothing_lost(row: Row, tries: int) -> None:
     assert (row.lost, row.tries) == (0, tries), row.found
+
+
+def test_a_torn_site_is_seen(tmp_path):
+    page = b'<a href="reports/latest.html">report</a>'
+    whole = {name: page if name == "index.html" else b"<feed/>" for name in served.EXPECTED}
+    publish_site(tmp_path, whole.items())
+    assert served.torn(tmp_path) == []
+    publish_site(tmp_path, {**whole, "index.html": b'<img src="gone.png">'}.items())
+    assert served.torn(tmp_path) == ["index.html links to gone.png"]
+    publish_site(tmp_path, whole.items())
+    (tmp_path / "current" / "feed.xml").write_bytes(b"<feed>")
+    with pytest.raises(ET.ParseError):
+        served.torn(tmp_path)
+    (tmp_path / "current" / "feed.xml").unlink()
+    problems = served.torn(tmp_path)
+    assert problems[0] == "feed.xml is missing"
+    assert "the content is not that of" in problems[1]
 
 
 def test_sigkill_at_stages_spread_over_a_run(tmp_path):
