@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -92,21 +93,20 @@ def killed_by_the_mail_server(order: Path, at: str) -> Stage:
 CALLS = ("fsync", "link", "rename", "replace", "rmdir", "symlink", "unlink")
 
 
-def at_every_call(seen: Callable[[int], None]) -> None:
-    """From now on, in this process, tell the number of each of `CALLS` before it is done."""
-    number = 0
+def at_every_call(seen: Callable[[str, int], None]) -> None:
+    """From now on, in this process, tell each of `CALLS` before it is done: its name, and for which time it comes."""
+    times: Counter[str] = Counter()
 
-    def told(call: Callable[..., Any]) -> Callable[..., Any]:
+    def told(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def first_told(*given: Any, **named: Any) -> Any:
-            nonlocal number
-            number += 1
-            seen(number)
+            times[name] += 1
+            seen(name, times[name])
             return call(*given, **named)
 
         return first_told
 
     for name in CALLS:
-        setattr(os, name, told(getattr(os, name)))
+        setattr(os, name, told(name, getattr(os, name)))
 
 
 def at_stage(at: str, hurt: Callable[[], None]) -> Stage:
