@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +17,10 @@ from .errors import MonitorError, OutputError
 
 # What file systems answer that cannot flush a folder: some of the network, some shared with a virtual machine.
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
+
+# Bytes in the name of a temporary file, and the seconds after which nobody can still be writing to it.
+_TOKEN, _OLD = 8, 24 * 3600
+_TEMPORARY = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 
 
 def write_atomically(path: Path, data: bytes, error: type[MonitorError] = OutputError) -> Path:
@@ -52,7 +58,7 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         # A name of fixed length: that of the target may be as long as a name can be.
-        temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+        temporary = target.parent / f".{secrets.token_hex(_TOKEN)}.tmp"
         try:
             # Unlike tempfile's, readable for others as far as the umask allows: reports are made to be read.
             with temporary.open("x+b") as stream:
@@ -68,6 +74,23 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator
         raise error(
             f"cannot write {str(path)!r}: {reason}; check the path, the folder's permissions and free space"
         ) from cause
+
+
+def remove_leftovers(folder: Path, now: datetime) -> int:
+    """Remove what `atomic_file` left in a folder and below it when it was killed, a day ago or longer.
+
+    Returns
+    -------
+    int
+        How many files; one that cannot be removed stays, and harms nobody.
+    """
+    removed = 0
+    for path in folder.rglob(".*.tmp"):
+        with suppress(OSError):
+            if _TEMPORARY.fullmatch(path.name) and path.lstat().st_mtime < now.timestamp() - _OLD:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _is_special(path: Path) -> bool:

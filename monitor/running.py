@@ -22,6 +22,7 @@ from .config_reading import CONFIG_NAME
 from .delivering import Drained, Outgoing, drain
 from .digests import digest_messages
 from .errors import StoreError
+from .files import remove_leftovers
 from .heartbeat import beat
 from .history.cache import Cache
 from .history.changelog import changes_in_words
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 PULL = "pull"
 FOLLOWING = "following the alert rules"
 STOPPED = "stopped before it was done"
+# Folders of the home that files are written to.
+_WRITTEN = ("bodies", "cache", "references", "reports")
 
 T = TypeVar("T")
 
@@ -131,6 +134,8 @@ class Done:
 def at_work(monitor: Monitor) -> Iterator[None]:
     """Hold the store's lock; slots whose processes died meanwhile are marked as lost, and that is said.
 
+    What a run that was killed left half written is removed.
+
     Raises
     ------
     BusyError
@@ -145,6 +150,8 @@ def at_work(monitor: Monitor) -> Iterator[None]:
             )
             log.error("run lost", job=lost.job, slot=str(lost.slot), attempt=lost.attempt, pid=lost.pid)
             monitor.alarms.failed(monitor.store, alarm_name(monitor.settings, lost.job), problem, now)
+        for name in _WRITTEN:
+            remove_leftovers(monitor.settings.home / name, now)
         yield
 
 

@@ -157,10 +157,18 @@ def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
 
 
 def _check_empty(database: Database) -> None:
-    if database.is_made():
+    if database.is_made() and not _holds_nothing(database):
         raise StoreError(
             f"{database.name} is there already, and a restore overwrites nothing; name another home, or move it away"
         )
+
+
+def _holds_nothing(database: Database) -> bool:
+    """Whether it is a file without a table: what a restore leaves that was killed before it could commit."""
+    if not database.is_sqlite:
+        return False
+    with database.reading() as connection:
+        return not sa.inspect(connection).get_table_names()
 
 
 def _check_files(path: Path, references: Path) -> None:

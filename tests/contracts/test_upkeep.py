@@ -6,6 +6,9 @@ import gzip
 import hashlib
 import io
 import json
+import signal
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Callable
@@ -152,6 +155,34 @@ def test_a_backup_is_of_one_moment_while_others_write(backend: Backend, tmp_path
         with open_store(target, home / "b") as restored:
             assert restored.check() == []
             assert len(restored.snapshots()) >= 5
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from brainalign_monitor.store import restore_backup, restoring
+load = restoring.load_table
+def load_and_die(connection, name, lines):
+    load(connection, name, lines)
+    if name == "snapshot":
+        os.kill(os.getpid(), signal.SIGKILL)
+restoring.load_table = load_and_die
+path, url, home = sys.argv[1:]
+restore_backup(Path(path), url, home=Path(home), bodies=Path(home, "b"), references=Path(home, "r"))
+"""
+
+
+def test_a_restore_that_was_killed_can_be_done_again(backend: Backend, tmp_path: Path) -> None:
+    with backend.open(backend.fresh()) as store:
+        filled(store)
+        path = backed_up(store, tmp_path / "backup")
+        before = {info.id: store.snapshot(info.id) for info in store.snapshots()}
+    url, home = backend.fresh(), tmp_path / "home"
+    died = subprocess.run([sys.executable, "-c", KILLED, str(path), url, str(home)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    restore_backup(path, url, home=home, bodies=home / "b", references=home / "r")
+    with backend.open(url) as store:
+        assert {info.id: store.snapshot(info.id) for info in store.snapshots()} == before
 
 
 def test_a_restore_overwrites_nothing(backend: Backend, tmp_path: Path) -> None:

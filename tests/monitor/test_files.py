@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from brainalign_monitor.errors import OutputError, ReportError, StoreError
-from brainalign_monitor.files import write_atomically
+from brainalign_monitor.files import remove_leftovers, write_atomically
 
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path):
@@ -35,6 +38,31 @@ def test_the_target_is_replaced_and_never_half_written(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", looking)
     write_atomically(path, b"new")
     assert seen == [b"old" * 1000, b"new"], "synced before it is put in place, and the folder after it"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from brainalign_monitor.files import atomic_file
+with atomic_file(Path(sys.argv[1])) as stream:
+    stream.write(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_leaves_is_removed_once_nobody_can_be_writing_it(tmp_path):
+    assert (
+        subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a/file")], check=False).returncode == -9
+    )
+    (left,) = (tmp_path / "a").iterdir()
+    others = [tmp_path / "a" / name for name in (".mine.tmp", f"{left.name}.html", left.name[1:])]
+    for other in others:
+        other.write_text("of somebody else")
+    written = datetime.fromtimestamp(left.stat().st_mtime, UTC)
+    assert remove_leftovers(tmp_path, written + timedelta(hours=23)) == 0
+    assert remove_leftovers(tmp_path, written + timedelta(hours=25)) == 1
+    assert sorted((tmp_path / "a").iterdir()) == sorted(others)
+    assert remove_leftovers(tmp_path / "nowhere", written) == 0
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])

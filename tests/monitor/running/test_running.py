@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -119,6 +120,15 @@ def test_a_slot_that_was_lost_is_said_and_counts_as_a_failure(monitor, store, ma
         "BrainAlign: watching vision failed 3 times in a row",
         "BrainAlign: watching vision works again",
     ]
+
+
+def test_what_a_killed_run_left_half_written_goes(monitor, settings, tmp_path):
+    left = settings.home / "cache" / f".{'0' * 16}.tmp"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_text("half")
+    os.utime(left, (0, (NOW - timedelta(days=2)).timestamp()))
+    run(monitor, payload(tmp_path, 1))
+    assert not left.exists()
 
 
 def test_results_go_to_readers_and_failures_once_to_the_operator(monitor, store, mailbox, tmp_path):
