@@ -132,8 +132,10 @@ def snapshot_cells(snapshot: Snapshot) -> Mapping[CellKey, CellValue]:
     keys = [(models[i], types[j], counted[j]) for i, j in places]
     found = dict(zip(keys, _values(snapshot, told), strict=True))
     old = snapshot.superseded
-    places = zip(old.row.tolist(), old.column.tolist(), old.version.tolist(), strict=True)
-    keys = [(models[i], types[j], version) for i, j, version in places]
+    keys = [
+        (models[i], types[j], version)
+        for i, j, version in zip(old.row.tolist(), old.column.tolist(), old.version.tolist(), strict=True)
+    ]
     return found | dict(zip(keys, _values(old, slice(None)), strict=True))
 
 
