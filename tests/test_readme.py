@@ -12,7 +12,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -189,6 +189,11 @@ def test_pip_accepts_what_it_is_told(checkout, command):
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make: not on the PATH")
 
 
+def below_no_make(variables: Mapping[str, str]) -> dict[str, str]:
+    """Without the flags of a make above: they are inherited, and its messages end up among those of the one below."""
+    return {name: value for name, value in variables.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
 def planned(folder: Path, target: str) -> list[str]:
     """What ``make`` would do."""
     done = subprocess.run(
@@ -201,8 +206,7 @@ def planned(folder: Path, target: str) -> list[str]:
             f"PYTHON_BASE={sys.executable}",
         ],
         cwd=folder,
-        # Below another make its flags would be inherited, and its messages end up among the commands.
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        env=below_no_make(os.environ),
         capture_output=True,
         text=True,
         check=True,
@@ -248,7 +252,7 @@ def test_make_demo_leaves_a_report(checkout, reader):
         ["make", "demo"],
         cwd=checkout,
         # Nobody answers there: the demonstration needs no network.
-        env=reader.variables | {"BRAINALIGN_BASE_URL": "http://127.0.0.1:9"},
+        env=below_no_make(reader.variables) | {"BRAINALIGN_BASE_URL": "http://127.0.0.1:9"},
         capture_output=True,
         text=True,
         check=False,
