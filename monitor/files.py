@@ -85,11 +85,12 @@ def remove_leftovers(folder: Path, now: datetime) -> int:
         How many files; one that cannot be removed stays, and harms nobody.
     """
     removed = 0
-    for path in folder.rglob(".*.tmp"):
-        with suppress(OSError):
-            if _TEMPORARY.fullmatch(path.name) and path.lstat().st_mtime < now.timestamp() - _OLD:
-                path.unlink()
-                removed += 1
+    with suppress(OSError):  # a folder that goes away meanwhile ends the search, not the run
+        for path in folder.rglob(".*.tmp"):
+            with suppress(OSError):
+                if _TEMPORARY.fullmatch(path.name) and path.lstat().st_mtime < now.timestamp() - _OLD:
+                    path.unlink()
+                    removed += 1
     return removed
 
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,6 +64,15 @@ def test_what_a_killed_process_leaves_is_removed_once_nobody_can_be_writing_it(t
     assert remove_leftovers(tmp_path, written + timedelta(hours=25)) == 1
     assert sorted((tmp_path / "a").iterdir()) == sorted(others)
     assert remove_leftovers(tmp_path / "nowhere", written) == 0
+
+
+def test_a_folder_that_goes_away_while_it_is_searched_fails_no_run(tmp_path, monkeypatch):
+    def vanishing(folder: Path, pattern: str) -> Iterator[Path]:
+        yield folder / f".{'0' * 16}.tmp"
+        raise FileNotFoundError(errno.ENOENT, "gone", pattern)
+
+    monkeypatch.setattr(Path, "rglob", vanishing)
+    assert remove_leftovers(tmp_path, datetime(2100, 1, 1, tzinfo=UTC)) == 0
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
