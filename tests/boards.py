@@ -184,6 +184,17 @@ def halves(leaves: int) -> BenchmarkTree:
     return tree_of({"average_vision": {part: below for part, below in parts.items() if below}})
 
 
+def drawn_board(seed: int, models: int, leaves: int, digits: int = 3, missing: float = 0.0) -> Board:
+    """Leaves with something in common, coarse enough for a raised score to overtake others."""
+    random = np.random.default_rng(seed)
+    common = random.random((models, 1)) * random.choice([0.1, 0.3])
+    scores = np.round(0.2 + common + 0.15 * random.random((models, leaves)), digits)
+    gaps = random.random(scores.shape) < missing
+    gaps[:, gaps.all(axis=0)] = False
+    gaps[gaps.all(axis=1)] = False
+    return board_of_matrix(np.where(gaps, np.nan, scores), halves(leaves))
+
+
 def reordered(snapshot: Snapshot, order: Sequence[int]) -> Snapshot:
     """The same snapshot with its models in another order."""
     old = snapshot.superseded

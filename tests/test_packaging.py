@@ -112,6 +112,7 @@ def test_a_forgotten_folder_is_noticed(tmp_path):
         "brainalign_monitor.unlisted is a folder with __init__.py, but not in setup.cfg",
         "brainalign_plugin.analysis is in setup.cfg, but not a folder with __init__.py",
         "brainalign_plugin.analysis.raising is in setup.cfg, but not a folder with __init__.py",
+        "brainalign_plugin.analysis.removing is in setup.cfg, but not a folder with __init__.py",
         "monitor/bare holds code, but no __init__.py",
     ]
 

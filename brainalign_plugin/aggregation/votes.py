@@ -6,7 +6,7 @@ the two has no score says nothing about the pair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -137,15 +137,26 @@ def widest_paths(margins: IntArray) -> IntArray:
     ndarray of int, shape (n, n)
         0 on the diagonal.
     """
-    # The narrowest type that holds the margins: the n passes over the matrix cost as much as it is large.
-    width = np.min_scalar_type(-int(np.abs(margins).max(initial=0)) - 1)
-    strength = np.maximum(margins, 0).astype(width)
-    through = np.empty_like(strength)
-    for middle in range(len(strength)):
-        np.minimum(strength[:, middle, None], strength[middle], out=through)
-        np.maximum(strength, through, out=strength)
+    strength = direct_paths(margins)
+    widen(strength, range(len(strength)))
     np.fill_diagonal(strength, 0)
     return strength.astype(np.int64)
+
+
+def direct_paths(margins: IntArray) -> IntArray:
+    """Strength of the path from each model to each other through nobody, shape (n, n)."""
+    # The narrowest type that holds the margins: the n passes over the matrix cost as much as it is large.
+    width = np.min_scalar_type(-int(np.abs(margins).max(initial=0)) - 1)
+    strength: IntArray = np.maximum(margins, 0).astype(width)
+    return strength
+
+
+def widen(strength: IntArray, middles: Iterable[int]) -> None:
+    """Admit further models as stations of the strongest paths, shape (n, n); in place."""
+    through = np.empty_like(strength)
+    for middle in middles:
+        np.minimum(strength[:, middle, None], strength[middle], out=through)
+        np.maximum(strength, through, out=strength)
 
 
 def schulze_scores(wins: IntArray) -> FloatArray:

@@ -80,10 +80,18 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         return -np.asarray(cho_solve(factor, gradient))
 
     log_worth = _minimum("BT", evaluate, step, _start(won, met), float(met.max(initial=1.0)))
-    # Models with the same total on the same benchmarks have the same worth: not a digit of rounding between them.
-    _, alike = np.unique(np.column_stack((~np.isnan(scores), won)), axis=0, return_inverse=True)
+    return _centred(levelled(np.column_stack((~np.isnan(scores), won)), log_worth))
+
+
+def levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
+    """The logarithms of the worths (n,), the same ones for models with the same row of ``totals_on``, shape (n, c).
+
+    Models with the same total on the same benchmarks have the same worth: not a digit of rounding between them.
+    """
+    _, alike = np.unique(totals_on, axis=0, return_inverse=True)
     means = np.bincount(alike.reshape(-1), log_worth) / np.bincount(alike.reshape(-1))
-    return _centred(means[alike.reshape(-1)])
+    level: FloatArray = means[alike.reshape(-1)]
+    return level
 
 
 def bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> FloatArray:

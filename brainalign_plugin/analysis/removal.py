@@ -2,7 +2,8 @@
 
 A scheme that is a weighted mean of scaled leaves changes only through the leaves' scales. Removing model k changes a
 z-score through the leaf's mean and standard deviation, a rank by the comparison with k alone, and a score on a fixed
-scale not at all. Everything else is aggregated again on the smaller board.
+scale not at all. `removing` has a short way for fits and paths. Everything else is aggregated again on the smaller
+board.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from scipy import special, stats
 from ..aggregation import Convention, Scale, Scheme
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
 from ..aggregation.scaling import MIN_MAX, NORMAL_SCORE, RANK_SCALE, ROBUST_Z, Z
-from ..aggregation.votes import COPELAND, SIMPSON, pairwise_wins
+from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON, pairwise_wins
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
+from ..errors import BoardError, ConvergenceError
 from ..scales import ranks_from_bottom, rounded
-from .boards import aggregated, rule_for
+from .boards import aggregated, resolved_board, rule_for
+from .removing.cases import Estimate
+from .removing.votes import schulze_without_each
+from .removing.worths import OF_WORTHS, worths_without_each
 from .structure import LOCAL_RULES, has_fixed_scale, leaf_weights
 
 # Removals that are worked on at once: what a core keeps in its cache.
@@ -28,7 +33,11 @@ _BLOCK = 64
 
 
 def scores_without_each(
-    scheme: Scheme, board: Board, convention: Convention | None = None, jobs: int = 1
+    scheme: Scheme,
+    board: Board,
+    convention: Convention | None = None,
+    jobs: int = 1,
+    base: FloatArray | None = None,
 ) -> FloatArray:
     """Scores of a board's models after each model has been removed.
 
@@ -44,7 +53,9 @@ def scores_without_each(
     convention : str, optional
         Rule for missing cells; the scheme's own if None.
     jobs : int
-        Processes for schemes without a closed form.
+        Processes for boards that are aggregated again.
+    base : ndarray, shape (n,), optional
+        Scores on the board, if they are known already.
 
     Returns
     -------
@@ -57,10 +68,32 @@ def scores_without_each(
     closed = closed_form(scheme)
     if closed is not None and board.complete:
         return closed(board)
-    rows = Parallel(n_jobs=jobs)(
-        delayed(_scores_without)(scheme, board, rule, k) for k in range(len(board.models))
-    )
-    return np.array(rows).reshape(len(board.models), len(board.models))
+    scores, known = _in_short(scheme, board, rule, base)
+    cold = np.flatnonzero(~known)
+    rows = Parallel(n_jobs=jobs)(delayed(_scores_without)(scheme, board, rule, k) for k in cold.tolist())
+    scores[cold] = np.array(rows).reshape(len(cold), len(board.models))
+    return scores
+
+
+def _in_short(scheme: Scheme, board: Board, rule: Convention, base: FloatArray | None) -> Estimate:
+    """Scores after each removal, and where they are known without aggregating the smaller board."""
+    n = len(board.models)
+    # Where a removal moves what fills another model's cell, the whole board says too little of the smaller one.
+    others_stay = board.complete or rule in LOCAL_RULES
+    if others_stay and scheme.combine is SCHULZE.combine:
+        return schulze_without_each(resolved_board(scheme, board, rule)), np.ones(n, dtype=np.bool_)
+    if others_stay and scheme.combine in OF_WORTHS:
+        try:
+            worths = aggregated(scheme, board, rule) if base is None else base
+        except (BoardError, ConvergenceError):
+            # A smaller board may have worths all the same.
+            return _nothing(n)
+        return worths_without_each(scheme.combine, resolved_board(scheme, board, rule).scores, worths)
+    return _nothing(n)
+
+
+def _nothing(models: int) -> Estimate:
+    return np.zeros((models, models)), np.zeros(models, dtype=np.bool_)
 
 
 def _scores_without(scheme: Scheme, board: Board, rule: Convention, k: int) -> FloatArray:

@@ -151,7 +151,8 @@ def audit_removal(
     if n < 3:
         return RemovalAudit(None, None, 0, np.zeros(n, dtype=np.int64), ())
     known = aggregated(scheme, board, convention) if base is None else base
-    found = order_changes(known, scores_without_each(scheme, board, convention, jobs), removed=np.arange(n))
+    rows = scores_without_each(scheme, board, convention, jobs, known)
+    found = order_changes(known, rows, removed=np.arange(n))
     most = int(found.per_alteration.max())
     worst = min(board.ids[i] for i in np.flatnonzero(found.per_alteration == most))
     total = n * (n - 1) * (n - 2) // 2

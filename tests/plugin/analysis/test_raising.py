@@ -14,7 +14,7 @@ from brainalign_plugin.analysis.boards import ComparedBoard, aggregated, ranks_o
 from brainalign_plugin.analysis.monotonicity import monotonicity_violations
 from brainalign_plugin.analysis.raising import cells, kemeny
 from brainalign_plugin.errors import BoardError, ConvergenceError
-from tests.boards import board_of_matrix, tree_of
+from tests.boards import board_of_matrix, drawn_board, halves
 from tests.schemes import reference_of
 
 SHORT = [
@@ -30,29 +30,6 @@ SHORT = [
     "BORDA",
     "MEDIAN_RANK",
 ]
-
-
-def tree_of_leaves(leaves):
-    half = leaves // 2
-    return tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {f"Paper{2000 + j}-pls": None for j in range(half)},
-                "behavior_vision": {f"Paper{2000 + j}-i2n": None for j in range(half, leaves)},
-            }
-        }
-    )
-
-
-def drawn_board(seed, models, leaves, digits=3, missing=0.0):
-    """Leaves with something in common, coarse enough for a raised score to overtake others."""
-    random = np.random.default_rng(seed)
-    common = random.random((models, 1)) * random.choice([0.1, 0.3])
-    scores = np.round(0.2 + common + 0.15 * random.random((models, leaves)), digits)
-    gaps = random.random(scores.shape) < missing
-    gaps[:, gaps.all(axis=0)] = False
-    gaps[gaps.all(axis=1)] = False
-    return board_of_matrix(np.where(gaps, np.nan, scores), tree_of_leaves(leaves))
 
 
 def falls_one_by_one(name, board):
@@ -144,7 +121,7 @@ def test_a_ranking_in_which_a_model_falls():
         [1.0, 0.3, 0.0, 0.05, 0.06, 0.99],
         [0.64, 0.22, 0.46, 0.45, 0.33, 0.47],
     ]
-    board = board_of_matrix(scores, tree_of_leaves(6))
+    board = board_of_matrix(scores, halves(6))
     assert monotonicity_violations(get_scheme("KEMENY"), board) == falls_one_by_one("KEMENY", board) == 1
 
 

@@ -1,0 +1,1 @@
+"""Short ways to what a removed model changes, a file a kind of scheme: see `removal`."""
