@@ -19,9 +19,12 @@ models apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
+from scipy.linalg.blas import dgemm
 
 from ..aggregation import Scheme
 from ..arrays import BoolArray, FloatArray, IntArray
@@ -33,11 +36,10 @@ from .structure import leaf_weights
 # A standard error of a resample counts as at least this share (squared) of the observed one: two models that differ on
 # a single benchmark would otherwise differ by nothing in every resample without it, with no error at all.
 _LEAST_VARIANCE = 0.1
-# Pairs of models that are compared at once, and how many of the largest differences of a resample are kept for the
-# later steps where there are more pairs.
-_PAIRS, _KEPT = 8192, 1024
 # Cells of pairs and resamples that are worked on at once: what a core keeps in its cache.
 _CELLS = 100_000
+# A share that is as good as none, and can be divided by.
+_NO_SHARE = 2.0**-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,105 +99,137 @@ def rank_sets(
     models, leaves = contributions.shape
     if leaves < 2:
         raise BoardError(f"rank sets need at least two benchmarks; this board has {leaves}")
-    drawn = _drawn(leaves, resamples, seed)
-    ones, others = np.triu_indices(models, 1)
-    observed = np.zeros(len(ones))
-    largest, pairs = np.empty((resamples, 0)), np.empty((resamples, 0), dtype=np.int64)
-    for start in range(0, len(ones), _PAIRS):
-        here = slice(start, start + _PAIRS)
-        observed[here], resampled = _studentised(
-            contributions[ones[here]] - contributions[others[here]], drawn
-        )
-        # One row of names serves all resamples, as long as nothing is left out.
-        names = np.arange(start, start + resampled.shape[1])[None, :]
-        if len(ones) > _PAIRS:
-            names = np.broadcast_to(names, resampled.shape)
-            resampled, names = _most(np.hstack([largest, resampled]), np.hstack([pairs, names]))
-        largest, pairs = resampled, names
-    # No pair that was not kept differs by more than the least of those that were.
-    least = np.abs(largest).min(axis=1) if largest.shape[1] < len(ones) else np.zeros(resamples)
-    rejected = np.zeros(len(ones), dtype=bool)
+    order = np.argsort(-contributions.mean(axis=1), kind="stable")
+    observed, against, far = _compared(contributions[order], _drawn(leaves, resamples, seed), level)
+    rejected = np.zeros((models, models), dtype=bool)
     while True:
-        maxima = np.maximum(_open_maxima(largest, ~rejected[pairs]), least)
-        critical = float(np.quantile(maxima, level, method="higher"))
-        found = rejected | (np.abs(observed) > critical)
+        maxima = against.copy()
+        still_open = ~rejected[far.upper, far.lower]
+        np.maximum.at(maxima, far.resample[still_open], far.value[still_open])
+        critical = _quantile(maxima, level)
+        found = rejected | (observed > critical)
         done = not stepwise or bool((found == rejected).all())
         rejected = found
         if done:
             break
     differ = np.zeros((models, models), dtype=bool)
-    above, below = np.where(observed > 0, [ones, others], [others, ones])[:, rejected]
-    differ[above, below] = True
+    differ[np.ix_(order, order)] = rejected
     return RankSets(level, 1 + differ.sum(axis=0), models - differ.sum(axis=1), differ, critical)
 
 
+@lru_cache(maxsize=1)
 def _drawn(leaves: int, resamples: int, seed: int) -> FloatArray:
-    """How often each benchmark is drawn in each resample, shape (resamples, m)."""
+    """How often each benchmark is drawn in each resample, shape (resamples, m); all schemes of a board share it."""
     whole = (np.arange(leaves),)
-    return np.concatenate(
+    drawn = np.concatenate(
         [
             draw_counts(whole, leaves, block.size, np.random.default_rng(block.seed))
             for block in blocks(resamples, seed)
         ]
     )
+    drawn.setflags(write=False)
+    return drawn
 
 
-def _studentised(differences: FloatArray, drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Differences of ``p`` pairs of models in standard errors, as observed and in resamples, in which none is above.
+def _quantile(values: FloatArray, level: float) -> float:
+    """The quantile of which at most 1 - ``level`` of the values are above, itself one of the values."""
+    at = math.ceil((len(values) - 1) * level)
+    return float(np.partition(values, at)[at])
+
+
+@dataclass(frozen=True, eq=False)
+class _Far:
+    """Differences of pairs of models in resamples, in standard errors, that are large enough to matter; shape (f,)."""
+
+    upper: IntArray
+    lower: IntArray
+    resample: IntArray
+    value: FloatArray
+
+
+def _compared(
+    contributions: FloatArray, drawn: FloatArray, level: float
+) -> tuple[FloatArray, FloatArray, _Far]:
+    """Differences of all pairs of models in standard errors, as observed and in resamples, in which none is above.
 
     Parameters
     ----------
-    differences : ndarray, shape (p, m)
+    contributions : ndarray, shape (n, m)
+        The model with the largest mean first.
     drawn : ndarray, shape (resamples, m)
 
     Returns
     -------
+    observed : ndarray, shape (n, n)
+        Of the pairs (i, k) with i before k; 0 elsewhere.
+    against : ndarray, shape (resamples,)
+        Largest difference in the direction that was not observed, at least 0. That the later model of a pair is above
+        the earlier one is open in every step, so that no critical value is below the ``level`` quantile of these;
+        what is below that quantile moves none, and may be too small here.
+    far : _Far
+        The differences in the observed direction that are above that quantile.
+    """
+    models, leaves = contributions.shape
+    resamples = len(drawn)
+    # What all models have in common cancels out sooner or later; sooner keeps more digits.
+    centred = contributions - contributions.mean(axis=0)
+    means = (centred - centred.mean(axis=1, keepdims=True)) @ drawn.T / leaves
+    draws = np.asfortranarray(drawn)
+    at_once = max(1, min(_CELLS // resamples, models))
+    mean, bound = np.empty((at_once, resamples)), np.empty((at_once, resamples))
+    observed, against, floor = np.zeros((models, models)), np.zeros(resamples), 0.0
+    far = [_Far(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
+    for upper, start in ((i, k) for i in range(models) for k in range(i + 1, models, at_once)):
+        rivals = slice(start, start + at_once)
+        observed[upper, rivals], squares, least = _as_observed(contributions[upper] - contributions[rivals])
+        squared, share_of_squares = mean[: len(squares)], bound[: len(squares)]
+        np.subtract(means[upper], means[rivals], out=squared)
+        np.square(squared, out=squared)
+        # A mean is above the floor in standard errors only if its square is above this share of the squares' sum.
+        share = max(floor**2 * (leaves - 1) / (leaves - 1 + floor**2) * (1 - 1e-12), _NO_SHARE)
+        # scipy's matrix product is built for the processors of today, that of numpy 1.26 takes four times as long.
+        dgemm(share, draws, squares.T, c=share_of_squares.T, overwrite_c=True)
+        (large,) = np.nonzero((squared > share_of_squares).ravel())
+        pair, resample = np.divmod(large, resamples)
+        lower = start + pair
+        difference = means[upper, resample] - means[lower, resample]
+        own = _own_variance(share_of_squares.ravel()[large] / share, difference, leaves)
+        value = difference / np.sqrt(np.maximum(own, least[pair]))
+        np.maximum.at(against, resample, -value)
+        floor = _quantile(against, level)
+        kept = value > floor
+        far.append(_Far(np.full(kept.sum(), upper), lower[kept], resample[kept], value[kept]))
+    return (
+        observed,
+        against,
+        _Far(*(np.concatenate([getattr(one, f.name) for one in far]) for f in fields(_Far))),
+    )
+
+
+def _as_observed(differences: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Differences of pairs of models, shape (p, m), in standard errors; and what resamples of them are measured by.
+
+    Returns
+    -------
     observed : ndarray, shape (p,)
-    resampled : ndarray, shape (resamples, p)
-        Positive in the direction of the observed one.
+    squares : ndarray, shape (p, m)
+        What a draw of each benchmark adds to the variance of the mean.
+    least : ndarray, shape (p,)
+        What a resample's variance counts as at least. Infinite for two models with equal contributions everywhere: they
+        differ by exactly nothing, and are never told apart.
     """
     leaves = differences.shape[1]
     mean = differences.mean(axis=1)
-    centred = np.where(mean < 0, -1.0, 1.0)[:, None] * (differences - mean[:, None])
-    variance = (centred**2).sum(axis=1) / (leaves * (leaves - 1))
-    # Two models with equal contributions everywhere differ by exactly nothing, and are never told apart.
+    squares = (differences - mean[:, None]) ** 2 / (leaves * (leaves - 1))
+    variance = squares.sum(axis=1)
     known = variance > 1e-18
-    means = np.where(known, centred.T, 0.0) / leaves
-    squares = means**2 * (leaves / (leaves - 1))
-    least = np.where(known, _LEAST_VARIANCE * variance, 1.0)
-    found = np.empty((len(drawn), len(mean)))
-    at_once = max(1, _CELLS // max(len(mean), 1))
-    for start in range(0, len(drawn), at_once):
-        counts = drawn[start : start + at_once]
-        again = counts @ means
-        own = _own_variance(counts @ squares, again, leaves)
-        np.sqrt(np.maximum(own, least, out=own), out=own)
-        np.divide(again, own, out=found[start : start + at_once])
-    return np.where(known, mean / np.sqrt(np.where(known, variance, 1.0)), 0.0), found
+    observed = np.where(known, mean / np.sqrt(np.where(known, variance, 1.0)), 0.0)
+    return observed, squares, np.where(known, _LEAST_VARIANCE * variance, np.inf)
 
 
 def _own_variance(squares: FloatArray, mean: FloatArray, leaves: int) -> FloatArray:
     """Variance of the mean of the differences that a resample has drawn: of their squares' sum less their mean's."""
     return squares - mean**2 / (leaves - 1)
-
-
-def _most(values: FloatArray, pairs: IntArray) -> tuple[FloatArray, IntArray]:
-    """The `_KEPT` values of each row that are furthest from 0, in any order, and the pairs that they are of."""
-    beyond = values.shape[1] - _KEPT
-    if beyond <= 0:
-        return values, pairs
-    top = np.argpartition(np.abs(values), beyond, axis=1)[:, beyond:]
-    return np.take_along_axis(values, top, axis=1), np.take_along_axis(pairs, top, axis=1)
-
-
-def _open_maxima(resampled: FloatArray, still_open: BoolArray) -> FloatArray:
-    """Largest difference in each resample over the hypotheses that are not rejected, at least 0. Shape (resamples,).
-
-    Of a rejected pair it is still open whether the lower model is above the upper one.
-    """
-    against: FloatArray = -resampled.min(axis=1, initial=0.0)
-    maxima: FloatArray = np.maximum(resampled.max(axis=1, where=still_open, initial=0.0), against)
-    return maxima
 
 
 def scheme_rank_sets(

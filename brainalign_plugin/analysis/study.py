@@ -150,12 +150,16 @@ def _rank_sets(schemes: list[RankedScheme], board: Board, used: Resampling) -> d
     models = len(board.models)
     most = 0 if models > RANK_SET_MODELS else 1 if models > FIT_MODELS else len(schemes)
     means = [one.scheme for one in schemes if one.uncertainty is not None and one.scheme.weights is not None]
+    # On a complete board, all that tells weighted means apart; a rule for missing cells does not.
+    distinct = {(scheme.scale, scheme.weights): scheme for scheme in means[:most]}
     # Large matrices: threads share them, and none waits for another.
     sets = Parallel(n_jobs=2, prefer="threads")(
         delayed(scheme_rank_sets)(scheme, board, used.resamples, used.seed, used.level)
-        for scheme in means[:most]
+        for scheme in distinct.values()
     )
-    return {scheme.name: found for scheme, found in zip(means, sets, strict=False) if found is not None}
+    of_mean = dict(zip(distinct, sets, strict=True))
+    found = {scheme.name: of_mean[scheme.scale, scheme.weights] for scheme in means[:most]}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _audit(one: RankedScheme, reference: Reference, board: Board, base: FloatArray) -> SchemeAudit:

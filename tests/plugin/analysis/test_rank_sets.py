@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,6 +46,7 @@ def by_the_book(contributions, resamples, seed, level):
             values.append((mean_again - mean) / max(error_again, np.sqrt(0.1) * error))
         bootstrapped[i, k] = np.array(values)
     open_pairs, above = list(pairs), set()
+    critical = 0.0
     while open_pairs:
         largest = np.sort(np.max([bootstrapped[pair] for pair in open_pairs], axis=0))
         critical = largest[int(np.ceil(level * (resamples - 1)))]
@@ -54,7 +57,7 @@ def by_the_book(contributions, resamples, seed, level):
         open_pairs = [pair for pair in open_pairs if pair not in found]
     low = [1 + sum((k, i) in above for k in range(n)) for i in range(n)]
     high = [n - sum((i, k) in above for k in range(n)) for i in range(n)]
-    return low, high
+    return low, high, critical
 
 
 @settings(max_examples=25)
@@ -62,8 +65,34 @@ def by_the_book(contributions, resamples, seed, level):
 def test_the_sets_are_those_of_a_loop_over_pairs(scores, spread):
     contributions = np.round(scores, 3) + spread * np.arange(len(scores))[:, None]
     found = rank_sets(contributions, 40, seed=2, level=0.9)
-    low, high = by_the_book(contributions, 40, 2, 0.9)
+    low, high, critical = by_the_book(contributions, 40, 2, 0.9)
     assert (found.low.tolist(), found.high.tolist()) == (low, high)
+    assert found.critical == pytest.approx(critical, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5, 0.95, 0.999])
+@pytest.mark.parametrize("cells", [1, 700, 100_000])
+def test_the_size_of_the_blocks_changes_nothing(monkeypatch, cells, level):
+    """What is below the floor that is known so far is passed over, be the floor of few pairs or of many."""
+    rng = np.random.default_rng(4)
+    contributions = np.linspace(0, 3, 9)[:, None] + rng.exponential(size=(9, 14)) * np.arange(1, 10)[:, None]
+    contributions[7], contributions[3] = contributions[2], contributions[2] + 0.25
+    low, high, critical = by_the_book(contributions, 150, 5, level)
+    monkeypatch.setattr(module, "_CELLS", cells)
+    found = rank_sets(contributions, 150, 5, level)
+    assert (found.low.tolist(), found.high.tolist()) == (low, high)
+    assert found.critical == pytest.approx(critical, rel=1e-12)
+
+
+def test_a_large_number_on_all_models_takes_no_digits_away():
+    rng = np.random.default_rng(6)
+    contributions = np.linspace(0, 2, 6)[:, None] + rng.normal(size=(6, 20))
+    found, shifted = (
+        rank_sets(contributions, 200),
+        rank_sets(contributions + 2.0**20 * rng.integers(9, size=20), 200),
+    )
+    assert shifted.differ.tolist() == found.differ.tolist()
+    assert shifted.critical == pytest.approx(found.critical, rel=1e-8)
 
 
 def test_later_steps_find_more_and_never_less():
@@ -78,30 +107,29 @@ def test_later_steps_find_more_and_never_less():
     assert (steps.high <= single.high).all()
 
 
-def test_few_kept_differences_never_find_more(monkeypatch):
-    """Where a resample keeps no open pair, the smallest that it kept stands for the rest: never too small."""
-    rng = np.random.default_rng(4)
-    contributions = np.linspace(0, 2, 8)[:, None] + rng.normal(size=(8, 40))
-    exact = rank_sets(contributions, 200)
-    monkeypatch.setattr(module, "_PAIRS", 10)
-    for kept in (5, 20, 40):
-        monkeypatch.setattr(module, "_KEPT", kept)
-        found = rank_sets(contributions, 200)
-        assert found.critical >= exact.critical
-        assert (exact.differ | ~found.differ).all()
-    assert found.differ.tolist() == exact.differ.tolist()
-
-
-def covered(means, draw, boards, resamples=250, level=0.95):
+def covered(means, draw, boards, resamples=250, level=0.95, sets=rank_sets):
     """Share of boards on which all sets hold every rank that the truth allows; ties share ranks."""
     best = 1 + (means > means[:, None]).sum(axis=1)
     worst = len(means) - (means < means[:, None]).sum(axis=1)
     hits = 0
     for seed in range(boards):
         rng = np.random.default_rng(seed)
-        found = rank_sets(means[:, None] + draw(rng), resamples, seed, level)
+        found = sets(means[:, None] + draw(rng), resamples, seed, level)
         hits += bool(((found.low <= best) & (worst <= found.high)).all())
     return hits / boards
+
+
+def sets_of_observed_errors(contributions, resamples, seed, level):
+    """One step, with the standard errors of the board in all resamples."""
+    n, m = contributions.shape
+    differences = contributions[:, None] - contributions
+    mean = differences.mean(axis=2)
+    error = differences.std(axis=2) / np.sqrt(m - 1)
+    np.fill_diagonal(error, 1.0)
+    drawn = np.random.default_rng(seed).multinomial(m, np.full(m, 1 / m), size=resamples)
+    again = (np.tensordot(drawn, differences, (1, 2)) / m - mean) / error
+    above = mean / error > np.quantile(again.max(axis=(1, 2)), level)
+    return SimpleNamespace(low=1 + above.sum(axis=0), high=n - above.sum(axis=1))
 
 
 SHAPE = (12, 40)
@@ -128,11 +156,11 @@ def test_spread_and_tied_models_are_covered():
         assert covered(means, NOISE["normal"], boards=100) > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 100)
 
 
-def test_the_observed_errors_alone_would_cover_too_seldom(monkeypatch):
+def test_the_observed_errors_alone_would_cover_too_seldom():
     """Why each resample has its own: this is what the simulation above is able to notice."""
-    monkeypatch.setattr(module, "_own_variance", lambda squares, *_: np.zeros(squares.shape))
-    monkeypatch.setattr(module, "_LEAST_VARIANCE", 1.0)
-    share = covered(np.zeros(12), lambda rng: rng.normal(size=(12, 12)), boards=100)
+    share = covered(
+        np.zeros(12), lambda rng: rng.normal(size=(12, 12)), boards=100, sets=sets_of_observed_errors
+    )
     assert share < 0.85
 
 
