@@ -34,8 +34,9 @@ PROMISES = {
         "monitor/test_cli_watch.py::test_a_run_with_news_writes_one_more_report",
         "monitor/test_cli_watch.py::test_an_eighth_pull_of_the_same_body_adds_nothing",
     ],
-    "analyze of the largest payload takes less than 3 s and 400 MB, start-up included": [
-        "test_acceptance.py::test_the_largest_payload_is_analysed_within_seconds_and_400_megabytes",
+    # That it takes less than 3 s is measured by tests.bench.history, because a test must not depend on the machine.
+    "analyze of the largest payload takes less than 400 MB, start-up included": [
+        "test_acceptance.py::test_the_largest_payload_is_analysed_within_400_megabytes",
     ],
     "make demo leaves a report that can be looked at": [
         "test_readme.py::test_make_demo_leaves_a_report",
@@ -99,38 +100,29 @@ def test_the_official_rank_of_every_model_of_all_seven_payloads(shared_site):
 
 
 MEASURED = """
-import re, resource, sys
+import re, sys
 from pathlib import Path
 from brainalign_monitor.cli import main
 code = main(["analyze", sys.argv[1], "--json"])
-used = resource.getrusage(resource.RUSAGE_SELF)
 # Not the resident size that getrusage knows: that begins with what the parent process had.
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
-print(code, used.ru_utime + used.ru_stime, peak, file=sys.stderr)
+print(code, peak, file=sys.stderr)
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc: this system has none")
-def test_the_largest_payload_is_analysed_within_seconds_and_400_megabytes(shared_site):
-    seconds, kilobytes = [], []
-    # The better of two: what else a machine does at the same time slows down also what is counted here.
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", MEASURED, str(shared_site / LARGEST)],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        code, used, peak = done.stderr.split()
-        assert code == "0"
-        assert json.loads(done.stdout)["snapshot"]["models"] == 281
-        seconds.append(float(used))
-        kilobytes.append(int(peak))
-    assert min(seconds) < 10, (
-        "of computing time, three on an idle machine and several times that on a busy one"
+def test_the_largest_payload_is_analysed_within_400_megabytes(shared_site):
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(shared_site / LARGEST)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert 50_000 < max(kilobytes) < 400_000
+    code, peak = done.stderr.split()
+    assert code == "0"
+    assert json.loads(done.stdout)["snapshot"]["models"] == 281
+    assert 50_000 < int(peak) < 400_000
 
 
 def test_the_report_of_the_largest_payload_opens_in_a_browser_without_a_word(browser, shared_site, tmp_path):

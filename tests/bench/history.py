@@ -1,14 +1,16 @@
-"""What a history costs: ``python -m tests.bench.history`` prints CPU seconds and sizes.
+"""What commands cost: ``python -m tests.bench.history`` prints seconds of computing, seconds that passed, and sizes.
 
 The largest real payload, or a simulated one of its size, is stored, the boards of its past are reconstructed month by
-month, analysed and attributed; then the same for a store to which one more board comes. Every command runs in a process
-of its own, as a user runs it; CPU time, because other work on the machine does not change it much.
+month, analysed and attributed; then the same for a store to which one more board comes, and a run with one more board,
+its report included. Every command runs in a process of its own, as a user runs it. Other work on the machine changes
+the time that passes more than the time that is computed; the first line says how fast the machine is.
 """
 
 from __future__ import annotations
 
 import resource
 import tempfile
+import time
 from datetime import date
 from pathlib import Path
 
@@ -37,12 +39,20 @@ def cpu() -> float:
 
 
 def measured(name: str, *arguments: object, home: Path) -> float:
-    """CPU seconds of a command."""
-    before = cpu()
+    """CPU seconds of a command; also what passes is printed."""
+    before, began = cpu(), time.perf_counter()
     brainalign_process(*arguments, home=home).succeeded()
-    spent = cpu() - before
-    print(f"{name:58} {spent:6.1f} s")
+    spent, passed = cpu() - before, time.perf_counter() - began
+    print(f"{name:58} {spent:6.1f} s {passed:6.1f} s")
     return spent
+
+
+def speed() -> float:
+    """Seconds for twenty million additions, one after the other."""
+    began, total = time.process_time(), 0
+    for i in range(20_000_000):
+        total += i
+    return time.process_time() - began
 
 
 def size(home: Path, *names: str) -> float:
@@ -53,7 +63,10 @@ def size(home: Path, *names: str) -> float:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
+        print(f"{'20 million additions on this machine':58} {speed():6.1f} s")
+        print(f"{'':58} {'CPU':>8} {'passed':>8}")
         first, last = payloads(Path(folder))
+        measured("analyze, the largest payload", "analyze", last, "--json", home=Path(folder) / "none")
         whole, grown = Path(folder) / "whole", Path(folder) / "grown"
         measured("fetch", "fetch", last, home=whole)
         spent = measured("backfill, 41 monthly boards", "backfill", home=whole)
@@ -70,6 +83,9 @@ def main() -> None:
         measured("one more board: fetch", "fetch", last, home=grown)
         measured("one more board: history", "history", home=grown)
         measured("one more board: its report, all of it", "report", "-o", grown / "r.html", home=grown)
+        watched = Path(folder) / "watched"
+        measured("run, the first board", "run", "--source", first, home=watched)
+        measured("run, one more board: all of it", "run", "--source", last, home=watched)
 
 
 if __name__ == "__main__":
