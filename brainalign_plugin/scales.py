@@ -7,7 +7,7 @@ keeps the orientation (higher is better). Values that agree to nine decimals are
 from __future__ import annotations
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from .arrays import BoolArray, FloatArray, IntArray
 
@@ -23,8 +23,19 @@ def ranks_from_bottom(scores: FloatArray) -> FloatArray:
     """Average rank within each column, 1 is the lowest score. Shape (n, m) in and out."""
     if scores.size == 0:
         return np.array(scores, dtype=np.float64)
-    ranks: FloatArray = stats.rankdata(rounded(scores), axis=0, nan_policy="omit")
-    return np.where(np.isnan(scores), np.nan, ranks)
+    # Column after column, each in ascending order; NaN comes last in each, and is equal to nothing.
+    values = np.ascontiguousarray(rounded(scores).T)
+    columns, n = values.shape
+    order = (np.argsort(values, axis=1) + n * np.arange(columns)[:, None]).ravel()
+    ordered = values.ravel()[order]
+    begins = np.ones(order.size + 1, dtype=bool)
+    begins[1:-1] = ordered[1:] != ordered[:-1]
+    begins[::n] = True
+    start = np.flatnonzero(begins)
+    tied = np.diff(start)
+    ranks = np.empty(order.size)
+    ranks[order] = np.repeat(start[:-1] % n + (1 + tied) / 2, tied)
+    return np.where(np.isnan(scores), np.nan, ranks.reshape(columns, n).T)
 
 
 def z_scores(scores: FloatArray) -> FloatArray:
@@ -59,7 +70,7 @@ def robust_z_scores(scores: FloatArray) -> FloatArray:
     if scores.size == 0:
         return np.array(scores, dtype=np.float64)
     centred = scores - _nanmedian(scores)
-    mad = _nanmedian(np.abs(centred)) / stats.norm.ppf(0.75)
+    mad = _nanmedian(np.abs(centred)) / special.ndtri(0.75)
     flat = rounded(mad) == 0
     z: FloatArray = np.where(flat, centred * 0.0, centred / np.where(flat, 1.0, mad))
     return z
@@ -107,5 +118,6 @@ def competition_ranks(scores: FloatArray) -> IntArray:
     scores : ndarray, shape (n,)
         Without NaN.
     """
-    ranks: IntArray = stats.rankdata(-rounded(scores), method="min").astype(np.int64)
+    descending = -rounded(scores)
+    ranks: IntArray = 1 + np.searchsorted(np.sort(descending), descending).astype(np.int64)
     return ranks

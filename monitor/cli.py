@@ -178,7 +178,7 @@ def report(
     if found.info is not None:
         with pipeline.open_existing(settings, snapshot) as store:
             past = pipeline.tell_past(settings, store, found, stage, day, utc(known))
-    pipeline.write_snapshot_report(settings, found, output, now, command, stage, day, past)
+    pipeline.write_snapshot_report(settings, found, output, now, command, stage, as_of=day, past=past)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         console.report(output)
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import structlog
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 
+from .beside import Beside
 from .config import changed_settings
 from .errors import PayloadError, SourceError, StoreError
 from .history.periods import midnight
@@ -23,6 +25,7 @@ from .sources import check_not_shrunken, files_of, is_live, payload_url, pull, p
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
+    from brainalign_plugin.analysis.study import SchemeStudy
     from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from .store.records import UnreadCell
 
 Clock = Callable[[], datetime]
+
+Study = Callable[["Analysis"], "SchemeStudy | None"]
 
 # Work inside the transaction in which a snapshot is stored.
 Also = Callable[["Store", "Stored", datetime], None]
@@ -126,6 +131,7 @@ def fetch(
     *,
     accept_shrunken: bool = False,
     also: Also | None = None,
+    ahead: Callable[[Snapshot], None] | None = None,
 ) -> Fetched:
     """Pull one snapshot and store it in one transaction.
 
@@ -140,6 +146,8 @@ def fetch(
         Store a board even if it lost more than a third of its models: somebody looked, and they are gone.
     also : callable, optional
         What has to be committed with the snapshot; given the store in the transaction, what was stored, and when.
+    ahead : callable, optional
+        Given a snapshot that is new before anything else is done with it, as it will be read from the store.
 
     Raises
     ------
@@ -172,6 +180,8 @@ def fetch(
         raise
     with stage("storing"), store.transaction() as inside:
         stored = inside.add(pulled.snapshot, pulled.body, seen_at=started, set_aside=pulled.set_aside)
+        if ahead is not None and stored.new:
+            ahead(inside.snapshot(stored.id))
         if also is not None:
             also(inside, stored, started)
     log.info(
@@ -192,10 +202,11 @@ def fetch_all(
     *,
     accept_shrunken: bool = False,
     also: Also | None = None,
+    ahead: Callable[[Snapshot], None] | None = None,
 ) -> tuple[Fetched, ...]:
     """Pull one snapshot, or each file of a folder, in whatever order their boards are; see `fetch`.
 
-    A file that fails does not keep the others out.
+    A file that fails does not keep the others out. Of several nothing is done ahead.
 
     Raises
     ------
@@ -203,11 +214,16 @@ def fetch_all(
         The first failure, after all files were tried.
     """
     found, failures = [], []
-    for one in files_of(_where(settings, source)):
+    files = files_of(_where(settings, source))
+    fetch_one = partial(
+        fetch,
+        accept_shrunken=accept_shrunken,
+        also=also,
+        ahead=ahead if len(files) == 1 else None,
+    )
+    for one in files:
         try:
-            found.append(
-                fetch(settings, store, one, clock, stage, accept_shrunken=accept_shrunken, also=also)
-            )
+            found.append(fetch_one(settings, store, one, clock, stage))
         except SourceError as failure:
             failures.append(failure)
     if failures:
@@ -276,6 +292,7 @@ def run(
     stage: Stage = silent,
     command: str | None = None,
     also: Also | None = None,
+    beside: Beside | None = None,
 ) -> RunResult:
     """Fetch, store, analyse and report; without news the report of the snapshot stays as it is.
 
@@ -289,9 +306,16 @@ def run(
         The command line that makes the report again, printed in it; `report_command` by default.
     also : callable, optional
         What has to be committed with the snapshot.
+    beside : Beside, optional
+        A process that studies the schemes meanwhile; without it they are studied here.
     """
+    work = Beside() if beside is None else beside
+
+    def ahead(new: Snapshot) -> None:
+        work.begin(new, max_missing=settings.max_missing, min_overlap=settings.min_overlap)
+
     fetched = max(
-        fetch_all(settings, store, source, clock, stage, also=also),
+        fetch_all(settings, store, source, clock, stage, also=also, ahead=ahead),
         key=lambda one: one.pull.snapshot.as_of_time,
     )
     info = store.info(fetched.stored.id)
@@ -304,7 +328,7 @@ def run(
         wanted = str(info.id) if info.reconstructed else info.sha256[:12]
         again = command or report_command(settings, wanted, path)
         past = tell_past(settings, store, found, stage)
-        write_snapshot_report(settings, found, path, clock, again, stage, past=past)
+        write_snapshot_report(settings, found, path, clock, again, stage, past=past, study=work.study)
         log.info("reported", path=str(path))
     return RunResult(fetched, path, wrote)
 
@@ -390,15 +414,17 @@ def tell_past(
     return chronicle(store, found.info.domain, settings.home, options, stage)
 
 
-def write_snapshot_report(
+def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report is made of
     settings: Settings,
     found: Found,
     path: Path,
     clock: Clock,
     command: str,
     stage: Stage = silent,
+    *,
     as_of: date | None = None,
     past: Chronicle | None = None,
+    study: Study | None = None,
 ) -> Path:
     """Analyse a snapshot and write its report.
 
@@ -414,22 +440,26 @@ def write_snapshot_report(
         Report on the board as it stood before this day.
     past : Chronicle, optional
         The boards before it (`tell_past`); without it the report has no section on them.
+    study : callable, optional
+        Gives the study of the schemes on the analysed board; by default it is made here.
     """
     with stage("analysing"):
         analysis = analyse_snapshot(settings, found.snapshot, as_of)
-    with stage("comparing the schemes of aggregation"):
-        from brainalign_plugin.analysis.study import study_schemes
-
-        study = study_schemes(analysis)
-    with stage("writing the report"):
         # Altair takes a second to import; only a report needs it.
         from .history.cache import Cache
-        from .report import agreement_certainty, build_view, render_report, write_report
+        from .report import agreement_certainty, build_view, prepare, render_report, write_report
 
+        # All that the page needs but the study, which may be made beside.
+        certainty = agreement_certainty(analysis)
+        analysis.complete()
+        prepare(settings.templates_folder)
+    with stage("comparing the schemes of aggregation"):
+        schemes = (Beside().study if study is None else study)(analysis)
+    with stage("writing the report"):
         view = build_view(
             analysis,
-            study=study,
-            certainty=agreement_certainty(analysis),
+            study=schemes,
+            certainty=certainty,
             past=past,
             set_aside=found.set_aside,
             generated_at=clock(),

@@ -18,9 +18,9 @@ from . import channels, pipeline
 from .alarms import Alarms
 from .alert_rules import load_rules
 from .alerting import AlertNews, evaluate_alerts, news_json
+from .beside import Beside
 from .config_reading import CONFIG_NAME
 from .delivering import Drained, Outgoing, drain
-from .digests import digest_messages
 from .errors import StoreError
 from .files import remove_leftovers
 from .heartbeat import beat
@@ -29,7 +29,6 @@ from .history.changelog import changes_in_words
 from .history.changes import compare
 from .operator_alarm import age_alarm, stale_problem
 from .progress import Stage, silent
-from .publishing import publish
 from .retrospect import HistoryOptions
 from .store import Finding, RunRecord, RunState
 
@@ -72,6 +71,8 @@ class Monitor:
         Shows, or interrupts, what is being done.
     name : str
         What others are told of who is at work.
+    beside : Beside
+        Who studies the schemes.
     """
 
     settings: Settings
@@ -81,6 +82,7 @@ class Monitor:
     clock: pipeline.Clock
     stage: Stage = silent
     name: str = "brainalign run"
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def alarms(self) -> Alarms:
@@ -266,12 +268,15 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
             pass
 
     settings, store, stage = monitor.settings, monitor.store, monitor.stage
-    result = pipeline.run(settings, store, source, monitor.clock, stage, also=also)
+    result = pipeline.run(settings, store, source, monitor.clock, stage, also=also, beside=monitor.beside)
     for one in news:
         log.info("alert fired" if one.fired else "alert ended", rule=one.rule, words=one.words)
     if source is None:  # what somebody names, such as a file of the past, may be as old as it is
         _tell_age(monitor)
     if settings.site_folder is not None:
+        # Altair comes with it, which takes long to load.
+        from .publishing import publish
+
         # Every time: the last run may have been stopped before it, and an unchanged page is not rewritten.
         publish(settings, store, settings.site_folder, stage)
     return Done(result, news, len(queued))
@@ -333,6 +338,8 @@ def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
     int
         Messages that were queued; none if nobody wants it, or it was queued before.
     """
+    from .digests import digest_messages
+
     settings, store = monitor.settings, monitor.store
     made = digest_messages(settings, store, period, run.slot, monitor.clock(), monitor.stage)
     with store.transaction() as inside:

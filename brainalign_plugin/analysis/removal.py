@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 from joblib import Parallel, delayed
-from scipy import special, stats
+from scipy import special
 
 from ..aggregation import Convention, Scale, Scheme
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
@@ -178,7 +178,7 @@ def _robust_z(scores: FloatArray, weights: FloatArray) -> FloatArray:
         for value in np.unique(median[:, j]):
             rows = median[:, j] == value
             mad[rows, j] = medians_without(np.abs(placed[:, j] - value))[rows]
-    mad /= stats.norm.ppf(0.75)
+    mad /= special.ndtri(0.75)
     flat = rounded(mad) == 0
     scaled = np.where(flat, 0.0, weights / np.where(flat, 1.0, mad))
     result: FloatArray = scaled @ placed.T - (scaled * median).sum(axis=1, keepdims=True)

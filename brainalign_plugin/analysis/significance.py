@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
@@ -107,6 +107,9 @@ def significance(found: Agreement, level: float = LEVEL) -> Significance:
     ----------
     Benjamini, Hochberg (1995), J. R. Stat. Soc. B 57, 289-300; Benjamini, Yekutieli (2001), Ann. Stat. 29, 1165-1188.
     """
+    # All of scipy.stats takes longer to load than the rest of an analysis, and is needed here alone.
+    from scipy import stats
+
     if not 0 < level < 1:
         raise InputError(f"the false discovery rate is {level}; give a number between 0 and 1, such as 0.05")
     m = len(found.leaves)

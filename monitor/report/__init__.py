@@ -2,7 +2,7 @@
 
 from .certainty import agreement_certainty
 from .records import ReportView
-from .render import render_report, write_report
+from .render import prepare, render_report, write_report
 from .view import build_view
 
-__all__ = ["ReportView", "agreement_certainty", "build_view", "render_report", "write_report"]
+__all__ = ["ReportView", "agreement_certainty", "build_view", "prepare", "render_report", "write_report"]

@@ -16,9 +16,10 @@ from markupsafe import Markup
 from ..errors import ReportError
 from ..files import write_atomically
 from ..history.cache import NOTHING_KEPT, Cache
-from ..templating import asset, render
+from ..templating import asset, compile_ahead, render
 from .records import ReportView
 
+_PAGE = "report.html.j2"
 # What would end, or hide the end of, an inline element: HTML does not look at quotes inside scripts and styles.
 _ENDS_ELEMENT = re.compile(r"<!--|</?(script|style)", re.IGNORECASE)
 
@@ -59,7 +60,7 @@ def render_report(view: ReportView, templates: Path | None = None, cache: Cache 
         _inline(text) for text in ((vega_runtime(cache),) if specs else ()) + (asset("report.js", templates),)
     )
     return render(
-        "report.html.j2",
+        _PAGE,
         templates,
         view=view,
         policy=_policy(style, scripts),
@@ -68,6 +69,13 @@ def render_report(view: ReportView, templates: Path | None = None, cache: Cache 
         page=embedded_json(page),
         rho_steps=RHO_STEPS,
     )
+
+
+def prepare(templates: Path | None = None) -> None:
+    """Load what rendering needs: Altair takes a second, and the templates are compiled."""
+    from . import charts  # noqa: F401
+
+    compile_ahead("report", templates)
 
 
 def write_report(path: Path, html: str) -> Path:
