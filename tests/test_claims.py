@@ -18,15 +18,13 @@ from brainalign_plugin.analysis.boards import compared_board, ranks_of_all
 from brainalign_plugin.analysis.monotonicity import monotonicity_violations
 from brainalign_plugin.analysis.orders import order_changes
 from brainalign_plugin.analysis.stability import (
-    Subject,
     audit_removal,
     clone_rate,
-    halved,
     pareto_violations,
     respects_hierarchy,
     scale_rate,
-    squared,
 )
+from brainalign_plugin.analysis.subject import Subject, halved, squared
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.references import given_board
 from tests.boards import board_of, day, tree_of

@@ -30,17 +30,15 @@ from .removal import closed_form
 from .stability import (
     BenchmarkInfluence,
     RemovalAudit,
-    Subject,
     audit_removal,
     benchmark_influence,
     clone_rate,
-    halved,
     pareto_violations,
     respects_hierarchy,
     scale_rate,
-    squared,
 )
 from .structure import sees_order_only
+from .subject import Subject, halved, squared
 
 # The rule that needs no other: only complete cases.
 COMPLETE = "complete"

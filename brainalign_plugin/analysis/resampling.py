@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..aggregation import Convention, Scheme
+from ..aggregation.latent import DSEP, columns_by_part
 from ..aggregation.means import GEOMETRIC
-from ..aggregation.registry import filled
+from ..aggregation.registry import filled, row_means
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError, InputError
@@ -89,6 +90,27 @@ def resampled_scores(scheme: Scheme, board: Board) -> Resampler:
     return _of_means(scheme, board, scheme.scale.of(board))
 
 
+def repeated_scores(scheme: Scheme, board: Board) -> Resampler | None:
+    """As `resampled_scores`, from any counts: however many draws a group has in all, it weighs what it weighed.
+
+    Returns
+    -------
+    callable or None
+        None where a board has to be made for each row of counts.
+    """
+    if scheme.combine is GEOMETRIC.combine:
+        return _geometric(board)
+    if scheme.combine is DSEP.combine:
+        return _separate_means(board)
+    if scheme.weights is None:
+        return None
+    scaled = scheme.scale.of(board)
+    if scheme.weights == "flat":
+        return _flat_means(scaled)
+    roots = board.tree.roots
+    return _tree_means(board, scaled) if len(roots) == 1 and not board.tree[roots[0]].is_leaf else None
+
+
 def _one_by_one(scheme: Scheme, boards: Iterable[Board], models: int) -> FloatArray:
     rows = []
     for board in boards:
@@ -104,10 +126,25 @@ def _of_means(scheme: Scheme, board: Board, scaled: FloatArray) -> Resampler:
         weighted = (scaled * leaf_weights(scheme, board)).T.copy()
         return lambda counts: counts @ weighted
     if scheme.weights == "flat":
-        present = (~np.isnan(scaled)).astype(np.float64).T
-        filled = np.nan_to_num(scaled, nan=0.0).T
-        return lambda counts: _ratio(counts @ filled, counts @ present)
+        return _flat_means(scaled)
     return _tree_means(board, scaled)
+
+
+def _flat_means(scaled: FloatArray) -> Resampler:
+    present = (~np.isnan(scaled)).astype(np.float64).T
+    filled = np.nan_to_num(scaled, nan=0.0).T
+    return lambda counts: _ratio(counts @ filled, counts @ present)
+
+
+def _separate_means(board: Board) -> Resampler:
+    columns = columns_by_part(DSEP.name, board)
+    means = [_flat_means(board.scores[:, inside]) for inside in columns]
+
+    def scores(counts: FloatArray) -> FloatArray:
+        parts = [mean(counts[:, inside]) for mean, inside in zip(means, columns, strict=True)]
+        return row_means(np.stack(parts, axis=-1).reshape(-1, len(parts))).reshape(parts[0].shape)
+
+    return scores
 
 
 def perturbed_scores(

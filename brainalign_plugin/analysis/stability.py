@@ -6,78 +6,20 @@ alternatives, robustness to a non-linear scale, a hierarchy that is respected; a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ..aggregation import Convention, Scheme
-from ..aggregation.registry import filled
-from ..aggregation.scaling import NONE
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError
-from ..references import Reference
 from ..scales import TIE_DECIMALS, rounded
-from .boards import aggregated, ranks_of_all, resolved_board, rule_for
+from .altering import cloned_each, rescaled_each, with_copies
+from .boards import aggregated, ranks_of_all, resolved_board
 from .orders import order_changes, sign_change_share
 from .removal import scores_without_each
-from .structure import same_order, sees_order_only
-
-Rescale = Callable[[FloatArray], FloatArray]
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A scheme under audit, with the reference that it is bound to if it needs one and its rule for missing cells.
-
-    What an audit does to a board it does to the reference alike, so that norms and scores stay on one scale. Missing
-    cells are dealt with after the board has been changed: a rule may look at what was changed.
-    """
-
-    template: Scheme
-    reference: Reference | None = None
-    convention: Convention | None = None
-
-    @property
-    def scheme(self) -> Scheme:
-        """The scheme as it is."""
-        return self._bound(self.reference)
-
-    def scores(self, board: Board) -> FloatArray:
-        """Scores on a board, shape (n,)."""
-        return aggregated(self.scheme, board, self.convention)
-
-    def rescaled_scores(self, board: Board, leaf: str, rescale: Rescale) -> FloatArray:
-        """Scores after one leaf has been put on another scale, shape (n,)."""
-        return aggregated(
-            self.rescaled_scheme(leaf, rescale), rescaled(board, leaf, rescale), self.convention
-        )
-
-    def rescaled_scheme(self, leaf: str, rescale: Rescale) -> Scheme:
-        """The scheme after one leaf of its reference has been put on another scale."""
-        return self._bound(None if self.reference is None else self.reference.transformed(leaf, rescale))
-
-    def unscaled(self, board: Board) -> tuple[Subject, Board]:
-        """A weighted mean without its scale, and the board on that scale: what is left is the mean."""
-        scheme, resolved = self.scheme, resolved_board(self.scheme, board, self.convention)
-        plain = Subject(replace(scheme, scale=NONE, conventions=("skip",)))
-        return plain, replace(resolved, scores=scheme.scale.of(resolved))
-
-    def cloned_scores(self, board: Board, leaves: Sequence[str]) -> FloatArray:
-        """Scores after a copy of each given leaf has been added as its sibling, shape (n,)."""
-        reference = self.reference
-        taken = set(board.tree.index) | (set() if reference is None else set(reference.board.tree.index))
-        copies = {leaf: _free_name(leaf, taken) for leaf in leaves}
-        for leaf, copy in copies.items():
-            reference = None if reference is None else reference.with_clone(leaf, copy)
-        return aggregated(self._bound(reference), with_clones(board, copies), self.convention)
-
-    def _bound(self, reference: Reference | None) -> Scheme:
-        if self.template.bind is None or reference is None:
-            return self.template
-        return self.template.bind(reference)
+from .subject import Rescale, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,23 +107,6 @@ def audit_removal(
     )
 
 
-def halved(scores: FloatArray) -> FloatArray:
-    """The affine rescaling that audits use: x/2."""
-    return scores / 2
-
-
-def squared(scores: FloatArray) -> FloatArray:
-    """The strictly increasing rescaling (on [0, 1]) that audits use: x²."""
-    return scores**2
-
-
-def rescaled(board: Board, leaf: str, rescale: Rescale) -> Board:
-    """Board on which one leaf is on another scale."""
-    j, scores = board.leaves.index(leaf), np.array(board.scores)
-    scores[:, j] = rescale(scores[:, j])
-    return replace(board, scores=scores)
-
-
 def scale_rate(
     subject: Subject, board: Board, rescale: Rescale, jobs: int = 1, base: FloatArray | None = None
 ) -> float:
@@ -189,67 +114,13 @@ def scale_rate(
 
     ``base`` are the scores on the board, shape (n,), if they are known already.
     """
-    known, scheme = subject.scores(board) if base is None else base, subject.scheme
-    rule = rule_for(scheme, subject.convention)
-    ordinal = sees_order_only(scheme)
-    unscaled = subject.unscaled(board) if scheme.weights is not None else None
-
-    def altered(leaf: str) -> FloatArray:
-        column = board.leaves.index(leaf)
-        old, states = board.scores[:, column], board.states[:, column]
-        new = rescale(old)
-        if ordinal and same_order(old, new, states, rule):
-            return known
-        if unscaled is None:
-            return subject.rescaled_scores(board, leaf, rescale)
-        # A weighted mean puts each leaf on its scale by itself: the others stay where they are.
-        scale = subject.rescaled_scheme(leaf, rescale).scale.for_leaf(leaf)
-        plain, placed = unscaled
-        scaled = np.array(placed.scores)
-        scaled[:, column] = scale(filled(new[:, None], states[:, None], rule))[:, 0]
-        return plain.scores(replace(placed, scores=scaled))
-
-    return _mean_share(known, altered, board.leaves, jobs)
+    known = subject.scores(board) if base is None else base
+    return float(sign_change_share(known, rescaled_each(subject, board, rescale, known, jobs)).mean())
 
 
 def clone_rate(subject: Subject, board: Board, jobs: int = 1) -> float:
     """Share of pairs whose order changes when a copy of one leaf is added as its sibling, averaged over the leaves."""
-    if subject.scheme.weights is not None:
-        # A copy comes to where its original is, so that only the weights are another matter.
-        subject, board = subject.unscaled(board)
-    return _mean_share(
-        subject.scores(board), lambda leaf: subject.cloned_scores(board, [leaf]), board.leaves, jobs
-    )
-
-
-def _mean_share(
-    base: FloatArray, altered: Callable[[str], FloatArray], leaves: Sequence[str], jobs: int
-) -> float:
-    rows = Parallel(n_jobs=jobs)(delayed(altered)(leaf) for leaf in leaves)
-    return float(sign_change_share(base, np.array(rows)).mean())
-
-
-def _free_name(leaf: str, taken: Collection[str]) -> str:
-    """Type id for the copy of a leaf."""
-    name = f"{leaf}#copy"
-    while name in taken:
-        name += "#copy"
-    return name
-
-
-def with_clones(board: Board, copies: Mapping[str, str]) -> Board:
-    """Add a copy of each given leaf as its sibling, under the type id that it is mapped to."""
-    columns = [board.leaves.index(leaf) for leaf in copies]
-    nodes = [replace(board.tree[leaf], type_id=copy) for leaf, copy in copies.items()]
-    return Board(
-        domain=board.domain,
-        models=board.models,
-        tree=type(board.tree)((*board.tree.nodes, *nodes)),
-        leaves=(*board.leaves, *(node.type_id for node in nodes)),
-        scores=np.column_stack([board.scores, board.scores[:, columns]]),
-        states=np.column_stack([board.states, board.states[:, columns]]),
-        errors=np.column_stack([board.errors, board.errors[:, columns]]),
-    )
+    return float(sign_change_share(subject.scores(board), cloned_each(subject, board, jobs)).mean())
 
 
 def dominance(scores: FloatArray) -> BoolArray:
@@ -288,21 +159,18 @@ def respects_hierarchy(subject: Subject, board: Board) -> bool:
     groups are siblings, doubling the leaves shifts weight inside their common parent. On a board of a single such
     group there is no other weight, and the answer is yes for every scheme.
     """
-    if subject.scheme.weights is not None:
-        subject, board = subject.unscaled(board)
-    base = subject.scores(board)
     tree = board.tree
     groups = [
         tree.children(node.type_id)
         for node in tree.nodes
         if not node.is_leaf and all(tree[child].is_leaf for child in tree.children(node.type_id))
     ]
+    copied = [leaves for leaves in groups if len(leaves) < len(board.leaves)]
+    base = subject.scores(board)
+    at_once = with_copies(subject, board, copied)
+    doubled = (subject.cloned_scores(board, leaves) for leaves in copied) if at_once is None else at_once
     return all(
-        np.allclose(
-            subject.cloned_scores(board, leaves), base, rtol=0, atol=10.0**-TIE_DECIMALS, equal_nan=True
-        )
-        for leaves in groups
-        if len(leaves) < len(board.leaves)
+        np.allclose(scores, base, rtol=0, atol=10.0**-TIE_DECIMALS, equal_nan=True) for scores in doubled
     )
 
 

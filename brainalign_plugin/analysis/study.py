@@ -25,17 +25,9 @@ from .ranking import RankedScheme, Resampling, bound_scheme, rank_schemes
 from .record import Analysis
 from .removal import closed_form
 from .resampling import vectorised
-from .stability import (
-    Subject,
-    audit_removal,
-    clone_rate,
-    halved,
-    pareto_violations,
-    respects_hierarchy,
-    scale_rate,
-    squared,
-)
+from .stability import audit_removal, clone_rate, pareto_violations, respects_hierarchy, scale_rate
 from .structure import sees_order_only
+from .subject import Subject, halved, squared
 
 # How many models a board may have for a report to fit or to optimise on it once, and to aggregate it once a model; to
 # do that with a fit; and for rank sets, which compare all pairs of models in every resample.

@@ -179,12 +179,15 @@ def _gls(case: Case) -> Iterator[Callable[[FloatArray], Estimate]]:
     def estimate(at: int, columns: FloatArray) -> Estimate:
         leaf = _Leaf(inside, at, z_scores(columns))
         squares = (inside**2).sum(axis=1)[:, None] - inside[:, at, None] ** 2 + leaf.raised**2
+        varies = (leaf.raised != 0).any(axis=0)
         firm = ridged(shrunk(leaf.products() / n, squares.T)[0])
+        # A leaf that has become constant is not known, and where it is the only one leaves nothing to be solved.
+        firm[~varies] = np.eye(inside.shape[1])
         found = np.linalg.solve(firm[:, used[:, None], used], np.ones((len(firm), len(used), 1)))[..., 0]
         # Still the least variance: no weight has to be held at zero, and none that is would rise.
         known = found.min(axis=1) > _THREAD * found.max(axis=1)
         slack = (firm[:, held[:, None], used] @ found[..., None])[..., 0] - 1
-        known &= (slack > _THREAD).all(axis=1) & (leaf.raised != 0).any(axis=0)
+        known &= (slack > _THREAD).all(axis=1) & varies
         weights = np.zeros((len(firm), inside.shape[1]))
         weights[:, used] = found / found.sum(axis=1, keepdims=True)
         return leaf.weighted(weights), known

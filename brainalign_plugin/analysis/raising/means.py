@@ -64,11 +64,11 @@ def falls_of_medians(case: Case, jobs: int) -> int:  # noqa: ARG001 one signatur
     for j in range(len(case.board.leaves)):
         models, columns = case.variants(j)
         others = np.sort(np.delete(ranks, j, axis=1), axis=1)
-        falls += falls_of(case, models, _medians_with(others, ranks_from_bottom(columns)))
+        falls += falls_of(case, models, medians_with(others, ranks_from_bottom(columns)))
     return falls
 
 
-def _medians_with(others: FloatArray, added: FloatArray) -> FloatArray:
+def medians_with(others: FloatArray, added: FloatArray) -> FloatArray:
     """Median of each row of ``others`` (n, m), ascending and NaN last, with each number of ``added`` (n, v)."""
     there = (~np.isnan(others)).sum(axis=1)
     fenced = np.column_stack([np.full(len(others), -np.inf), np.nan_to_num(others, nan=np.inf)])

@@ -152,3 +152,9 @@ def test_what_is_too_dear_is_named(monkeypatch, capsys):
         in told
     )
     assert audit.audit_schemes(compared, reference, ["KEMENY"], thorough=True)[0].left_out == ()
+
+
+@pytest.mark.parametrize("name", ["GLS", "PC1"])
+def test_the_only_leaf_becomes_constant(name):
+    board = board_of_matrix([[0.99], [1.0]], halves(1))
+    assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board) == 0

@@ -16,19 +16,16 @@ from brainalign_plugin.analysis.boards import compared_board
 from brainalign_plugin.analysis.monotonicity import monotonicity_violations
 from brainalign_plugin.analysis.raising.cells import raised
 from brainalign_plugin.analysis.stability import (
-    Subject,
     audit_removal,
     benchmark_influence,
     clone_rate,
     dominance,
-    halved,
     pareto_violations,
     respects_hierarchy,
     scale_rate,
-    squared,
-    with_clones,
 )
 from brainalign_plugin.analysis.structure import cell_weights, leaf_weights
+from brainalign_plugin.analysis.subject import Subject, halved, squared, with_clones
 from brainalign_plugin.board import Board
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.references import given_board
