@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from ..aggregation import Ranking
 from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import InputError
 from ..scales import ranks_from_bottom
+from .agreement import spearman_matrix
 from .stability import dominance
 
 TOP = 10
@@ -83,18 +83,58 @@ def quartiles(ranks: IntArray) -> IntArray:
     return np.minimum(((ranks - 1) * 4) // max(len(ranks), 1), 3).astype(np.int64)
 
 
-def cohen_kappa(one: IntArray, other: IntArray) -> float | None:
-    """Cohen's kappa of two labellings, shape (n,) each; None if both agree by necessity.
+def cohen_kappas(labels: IntArray) -> FloatArray:
+    """Cohen's kappa of all pairs of labellings.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (k, n)
+        Whole numbers from 0.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+        NaN where both agree by necessity.
 
     Source: Cohen (1960), Educ. Psychol. Meas. 20, 37-46.
     """
-    if len(one) == 0:
-        return None
-    labels = np.union1d(one, other)
-    expected = float(sum((one == label).mean() * (other == label).mean() for label in labels))
-    if expected >= 1:
-        return None
-    return float(((one == other).mean() - expected) / (1 - expected))
+    k, n = labels.shape
+    if n == 0:
+        return np.full((k, k), np.nan)
+    agreed, expected = np.zeros((k, k)), np.zeros((k, k))
+    for label in range(int(labels.max()) + 1):
+        has = (labels == label).astype(np.float64)
+        agreed += has @ has.T
+        expected += np.outer(has.mean(axis=1), has.mean(axis=1))
+    by_chance = np.where(expected < 1, expected, np.nan)
+    kappas: FloatArray = (agreed / n - by_chance) / (1 - by_chance)
+    return kappas
+
+
+def kendall_tau_b(places: FloatArray) -> FloatArray:
+    """Kendall's tau-b of all pairs of rankings: agreeing less disagreeing pairs of models, corrected for ties.
+
+    Parameters
+    ----------
+    places : ndarray, shape (k, n)
+        Ranks; equal numbers tie.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+        NaN for a ranking in which all tie.
+
+    Source: Kendall (1945), Biometrika 33, 239-251.
+    """
+    k, n = places.shape
+    balance = np.zeros((k, k))
+    for i in range(n - 1):
+        above = np.sign(places[:, i, None] - places[:, i + 1 :])
+        balance += above @ above.T
+    # The balance of a ranking with itself is its number of pairs that do not tie.
+    untied = np.sqrt(np.where(balance.diagonal() > 0, balance.diagonal(), np.nan))
+    tau: FloatArray = np.clip(balance / untied[:, None] / untied, -1.0, 1.0)
+    return tau
 
 
 def kendall_w(rankings: FloatArray) -> float | None:
@@ -134,12 +174,9 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
             raise InputError(
                 f"{ranking.scheme} ranks other models than the board has; rank the same board under all schemes"
             )
-    places = [ranks_from_bottom(ranking.scores[:, None])[:, 0] for ranking in rankings]
-    pairs = tuple(
-        _pair(rankings[i], rankings[j], places[i], places[j])
-        for i, j in itertools.combinations(range(len(rankings)), 2)
-    )
     ranks = np.array([ranking.ranks for ranking in rankings]).reshape(len(rankings), len(board.models))
+    scores = np.array([ranking.scores for ranking in rankings]).reshape(ranks.shape)
+    pairs = _pairs([ranking.scheme for ranking in rankings], scores, ranks)
     contested = []
     for i, model in enumerate(board.ids):
         best, worst = int(ranks[:, i].argmin()), int(ranks[:, i].argmax())
@@ -159,7 +196,7 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
         front = tuple(i for i, lost in zip(board.ids, beaten, strict=True) if not lost)
     return SchemeComparison(
         pairs=pairs,
-        concordance=kendall_w(np.array([ranking.scores for ranking in rankings])),
+        concordance=kendall_w(scores),
         models=tuple(contested),
         pareto_front=front,
         always_top=tuple(
@@ -187,18 +224,26 @@ def comparison_json(found: SchemeComparison) -> dict[str, Any]:
     }
 
 
-def _pair(one: Ranking, other: Ranking, a: FloatArray, b: FloatArray) -> SchemePair:
-    """Compare two rankings of which the average ranks are ``a`` and ``b``."""
-    varied = len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0
-    top_a, top_b = (
-        set(np.flatnonzero(one.ranks <= TOP).tolist()),
-        set(np.flatnonzero(other.ranks <= TOP).tolist()),
+def _pairs(schemes: list[str], scores: FloatArray, ranks: IntArray) -> tuple[SchemePair, ...]:
+    """Compare all pairs of ``k`` schemes, whose scores and ranks are of the shape (k, n)."""
+    spearman = spearman_matrix(scores.T)
+    tau_b = kendall_tau_b(ranks_from_bottom(scores.T).T)
+    kappa = cohen_kappas(np.array([quartiles(of_scheme) for of_scheme in ranks]))
+    top = (ranks <= TOP).astype(np.int64)
+    shared = top @ top.T
+    sizes = shared.diagonal()
+    return tuple(
+        SchemePair(
+            one=schemes[i],
+            other=schemes[j],
+            spearman=_known(spearman[i, j]),
+            tau_b=_known(tau_b[i, j]),
+            kappa=_known(kappa[i, j]),
+            top_overlap=int(shared[i, j]) / max(int(sizes[i]), int(sizes[j]), 1),
+        )
+        for i, j in itertools.combinations(range(len(schemes)), 2)
     )
-    return SchemePair(
-        one=one.scheme,
-        other=other.scheme,
-        spearman=float(np.corrcoef(a, b)[0, 1]) if varied else None,
-        tau_b=float(stats.kendalltau(a, b, variant="b").statistic) if varied else None,
-        kappa=cohen_kappa(quartiles(one.ranks), quartiles(other.ranks)),
-        top_overlap=len(top_a & top_b) / max(len(top_a), len(top_b), 1),
-    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

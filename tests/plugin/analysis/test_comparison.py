@@ -15,8 +15,9 @@ from brainalign_plugin.aggregation import rank_models
 from brainalign_plugin.aggregation.registry import Ranking
 from brainalign_plugin.analysis.comparison import (
     TOP,
-    cohen_kappa,
+    cohen_kappas,
     compare_schemes,
+    kendall_tau_b,
     kendall_w,
     quartiles,
 )
@@ -74,8 +75,8 @@ def test_kappa_agrees_with_scikit_learn(scores):
     from sklearn.metrics import cohen_kappa_score
 
     one, other = (quartiles(competition_ranks(np.array(s))) for s in scores)
-    found = cohen_kappa(one, other)
-    if found is None:
+    found = cohen_kappas(np.array([one, other]))[0, 1]
+    if np.isnan(found):
         assert (one == other).all()
         assert len(set(one.tolist())) == 1
     else:
@@ -87,10 +88,19 @@ def test_kappa_by_hand():
     one, other = np.array([0, 0, 1, 1, 2, 2, 3, 3]), np.array([0, 0, 1, 1, 2, 2, 3, 0])
     other[3] = 1
     expected = 16 / 64
-    assert cohen_kappa(one, other) == pytest.approx((7 / 8 - expected) / (1 - expected))
-    assert cohen_kappa(one, one) == 1
-    assert cohen_kappa(np.zeros(3, int), np.zeros(3, int)) is None
-    assert cohen_kappa(np.zeros(0, int), np.zeros(0, int)) is None
+    kappa = (7 / 8 - expected) / (1 - expected)
+    np.testing.assert_allclose(cohen_kappas(np.array([one, other])), [[1, kappa], [kappa, 1]])
+    assert np.isnan(cohen_kappas(np.zeros((2, 3), int))).all()
+    assert np.isnan(cohen_kappas(np.zeros((2, 0), int))).all()
+
+
+@given(columns(models=(2, 14), count=(1, 5)))
+def test_all_pairs_have_the_tau_of_scipy(scores):
+    places = np.round(scores, 9)
+    found = kendall_tau_b(places)
+    for i, j in itertools.product(range(len(places)), repeat=2):
+        expected = stats.kendalltau(places[i], places[j], variant="b").statistic
+        assert found[i, j] == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
 def test_quartiles():
