@@ -143,11 +143,11 @@ def _heatmap(data: ChartData) -> ChartSpec:
         )
     )
     strip = of_table("leaves").mark_rect().encode(color=_part_color())
-    left = strip.encode(y=alt.Y("at:O", scale=scale), x=alt.value(-7), x2=alt.value(-3))
+    left = strip.encode(y=alt.Y("at:O", scale=scale), x=alt.XValue(-7), x2=alt.X2Value(-3))
     below = strip.encode(
         x=alt.X("at:O", scale=scale),
-        y=alt.value({"expr": "height + 3"}),
-        y2=alt.value({"expr": "height + 7"}),
+        y=alt.YValue({"expr": "height + 3"}),
+        y2=alt.Y2Value({"expr": "height + 7"}),
     )
     return chart_spec(
         alt.layer(cells, left, below).add_params(NARROW, LABEL_SIZE),
@@ -169,11 +169,13 @@ def scatter_chart(data: ChartData) -> ChartSpec:
     lines = (
         of_table("averages")
         .mark_rule(color=LINE, strokeDash=[2, 4])
-        .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale), x2="x2:Q", y2="y2:Q")
+        .encode(
+            x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q")
+        )
     )
     rug = of_table("models").mark_tick(thickness=1, size=7, opacity=0.7)
-    below = rug.encode(x=x, y=alt.value({"expr": "height - 4"}), color=alt.value(NEURAL))
-    left = rug.encode(y=y, x=alt.value(4), color=alt.value(BEHAVIOR))
+    below = rug.encode(x=x, y=alt.YValue({"expr": "height - 4"}), color=alt.ColorValue(NEURAL))
+    left = rug.encode(y=y, x=alt.XValue(4), color=alt.ColorValue(BEHAVIOR))
     points = (
         of_table("models")
         .mark_circle(size=70, opacity=0.92, stroke="var(--paper)", strokeWidth=0.8)
@@ -218,16 +220,16 @@ def _spread_bars(data: ChartData, scale: alt.Scale) -> list[alt.Chart]:
     right = {"expr": "width - 8"}
     return [
         neural.mark_rule(size=5, color=NEURAL).encode(
-            x=alt.X("from:Q", scale=scale), x2="to:Q", y=alt.value(8)
+            x=alt.X("from:Q", scale=scale), x2=alt.X2("to:Q"), y=alt.YValue(8)
         ),
         neural.mark_text(baseline="middle", color=NEURAL, **place).encode(
-            x=alt.X(f"{end}:Q", scale=scale), y=alt.value(8), text="text:N"
+            x=alt.X(f"{end}:Q", scale=scale), y=alt.YValue(8), text=alt.Text("text:N")
         ),
         behavior.mark_rule(size=5, color=BEHAVIOR).encode(
-            y=alt.Y("from:Q", scale=scale), y2="to:Q", x=alt.value(right)
+            y=alt.Y("from:Q", scale=scale), y2=alt.Y2("to:Q"), x=alt.XValue(right)
         ),
         behavior.mark_text(align="right", baseline="top", dy=6, dx=4, color=BEHAVIOR).encode(
-            y=alt.Y("from:Q", scale=scale), x=alt.value(right), text="text:N"
+            y=alt.Y("from:Q", scale=scale), x=alt.XValue(right), text=alt.Text("text:N")
         ),
     ]
 
@@ -252,8 +254,8 @@ def _spread(data: ChartData) -> ChartSpec:
         .mark_bar(opacity=0, size=14)
         .encode(
             y=y,
-            x=alt.value(0),
-            x2=alt.value({"expr": "width"}),
+            x=alt.XValue(0),
+            x2=alt.X2Value({"expr": "width"}),
             tooltip=[
                 *_BENCHMARK_TOOLTIP,
                 *(
@@ -267,8 +269,10 @@ def _spread(data: ChartData) -> ChartSpec:
         )
     )  # fmt: skip
     layers = [
-        rows.mark_rule(opacity=0.55).encode(x=alt.X("low:Q", scale=score, axis=axis), x2="high:Q"),
-        rows.mark_bar(size=7, opacity=0.55).encode(x=alt.X("q1:Q", scale=score, axis=axis), x2="q3:Q"),
+        rows.mark_rule(opacity=0.55).encode(x=alt.X("low:Q", scale=score, axis=axis), x2=alt.X2("high:Q")),
+        rows.mark_bar(size=7, opacity=0.55).encode(
+            x=alt.X("q1:Q", scale=score, axis=axis), x2=alt.X2("q3:Q")
+        ),
         rows.mark_tick(thickness=2, size=11, opacity=1).encode(x=alt.X("median:Q", scale=score, axis=axis)),
         hover,
     ]
@@ -289,14 +293,14 @@ def _weights(data: ChartData) -> ChartSpec:
     layers = [
         of_table("leaves").mark_rule(color=SOFT).encode(x=alt.XDatum(0, axis=axis)),
         rows.mark_rule(opacity=0.7).encode(
-            x=alt.X("nominal:Q", axis=axis), x2="effective:Q", color=_part_color()
+            x=alt.X("nominal:Q", axis=axis), x2=alt.X2("effective:Q"), color=_part_color()
         ),
         rows.mark_point(size=34, filled=True, fill="var(--paper)", strokeWidth=1.4, opacity=1).encode(
             x=alt.X("nominal:Q", axis=axis), stroke=alt.Stroke(**_by_part("datum.part", SOFT))
         ),
         rows.mark_circle(size=42, opacity=1).encode(x=alt.X("effective:Q", axis=axis), color=_part_color()),
         rows.mark_bar(opacity=0, size=14).encode(
-            x=alt.value(0), x2=alt.value({"expr": "width"}), tooltip=tooltip
+            x=alt.XValue(0), x2=alt.X2Value({"expr": "width"}), tooltip=tooltip
         ),
     ]
     chart = alt.layer(*layers).properties(height=ROW * len(data.weight_order)).add_params(NARROW)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +17,36 @@ HEIGHT = 132
 Tables = Mapping[str, Mapping[str, tuple[CellValue, ...]]]
 _DAY = 24 * 3600 * 1000
 _NULL_OF = {"r2_behavior": "null_r2_behavior"}
+# Stands for the table of the figure that is drawn.
+_FIGURE = "history_*"
 _PANELS = (("full", INK), ("common", ACCENT))
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """All that small charts differ in but the figure that they show.
+
+    Attributes
+    ----------
+    whole : bool
+        Numbers are counts, which have no interval.
+    marks : frozenset of (str, str)
+        Panels, and origins of boards, that there are points of.
+    breaks : bool
+    null : str
+        The table of a figure that is drawn beside; empty if there is none.
+    first, last : int
+        Of the axis of time, in milliseconds.
+    height : int
+    """
+
+    whole: bool
+    marks: frozenset[tuple[str, str]]
+    breaks: bool
+    null: str
+    first: int
+    last: int
+    height: int
 
 
 def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
@@ -31,12 +62,45 @@ def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
         In pixels.
     """
     table = f"history_{name}"
-    x, scale, axis = _time(tables), alt.Scale(zero=False, nice=True), _value_axis(name)
+    null = f"history_{_NULL_OF[name]}" if name in _NULL_OF else ""
+    at = [int(str(moment)) for moment in tables["history_models"]["at"]]
+    marks = zip(tables[table]["panel"], tables[table]["origin"], strict=True)
+    outline = _Outline(
+        whole=name in COUNTS,
+        marks=frozenset((str(panel), str(origin)) for panel, origin in marks),
+        breaks=bool(tables["history_breaks"]["at"]),
+        null=null if null and tables[null]["at"] else "",
+        first=min(at),
+        last=max(at),
+        height=height,
+    )
+    drawn = _drawn(outline)
+    read = tuple(table if one == _FIGURE else one for one in drawn.tables)
+    return replace(drawn, spec=_of_table_named(drawn.spec, table), tables=read)
+
+
+def _of_table_named(spec: Any, table: str) -> Any:
+    """The specification with the name of a table for `_FIGURE`."""
+    if isinstance(spec, dict):
+        return {key: _of_table_named(value, table) for key, value in spec.items()}
+    if isinstance(spec, list):
+        return [_of_table_named(one, table) for one in spec]
+    return table if spec == _FIGURE else spec
+
+
+# Altair copies what it is given again and again: it takes as long as to draw all the page's other charts together.
+@functools.lru_cache(maxsize=64)
+def _drawn(outline: _Outline) -> ChartSpec:
+    x, scale, axis = (
+        _time(outline.first, outline.last),
+        alt.Scale(zero=False, nice=True),
+        _value_axis(outline.whole),
+    )
     y = alt.Y("value:Q", scale=scale, axis=axis)
-    points = of_table(table)
+    points = of_table(_FIGURE)
     tooltip = [
         alt.Tooltip("when:N", title="board of"),
-        alt.Tooltip("value:Q", title="value", format=",d" if name in COUNTS else ".3f"),
+        alt.Tooltip("value:Q", title="value", format=",d" if outline.whole else ".3f"),
         alt.Tooltip("low:Q", title="from", format=".3f"),
         alt.Tooltip("high:Q", title="to", format=".3f"),
         alt.Tooltip("panel:N", title="panel"),
@@ -44,17 +108,16 @@ def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
         alt.Tooltip("size:N", title="models × benchmarks"),
         alt.Tooltip("cause:N", title="since the board before"),
     ]
-    layers: list[alt.Chart] = _breaks(x) if tables["history_breaks"]["at"] else []
-    rows = set(zip(tables[table]["panel"], tables[table]["origin"], strict=True))
+    layers: list[alt.Chart] = _breaks(x) if outline.breaks else []
     for panel, color in _PANELS:
         # Vega warns of a mark without data: a figure may exist on one panel alone.
-        origins = {origin for some, origin in rows if some == panel}
+        origins = {origin for some, origin in outline.marks if some == panel}
         if not origins:
             continue
         of_panel = points.transform_filter(f"datum.panel === '{panel}'")
-        if name not in COUNTS:
+        if not outline.whole:
             band = of_panel.mark_area(color=color, opacity=0.13)
-            layers.append(band.encode(x=x, y=alt.Y("low:Q", scale=scale, axis=axis), y2="high:Q"))
+            layers.append(band.encode(x=x, y=alt.Y("low:Q", scale=scale, axis=axis), y2=alt.Y2("high:Q")))
         dash: Any = [5, 3] if panel == "common" else [1, 0]
         layers.append(of_panel.mark_line(color=color, strokeWidth=1.6, strokeDash=dash).encode(x=x, y=y))
         for origin, fill, size in (("reconstructed", "var(--paper)", 14), ("observed", color, 34)):
@@ -65,24 +128,22 @@ def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
                 .mark_point(filled=True, fill=fill, stroke=color, strokeWidth=1.2, size=size, opacity=1)
                 .encode(x=x, y=y)
             )
-    read = [table, "history_breaks"]
-    if name in _NULL_OF and tables[f"history_{_NULL_OF[name]}"]["at"]:
-        read.append(f"history_{_NULL_OF[name]}")
+    read = [_FIGURE, "history_breaks"]
+    if outline.null:
+        read.append(outline.null)
         layers.append(
-            of_table(read[-1])
+            of_table(outline.null)
             .transform_filter("datum.panel === 'full'")
             .mark_line(color=SOFT, strokeWidth=1.2, strokeDash=[2, 3])
             .encode(x=x, y=y)
         )
     layers.append(points.mark_circle(size=140, opacity=0).encode(x=x, y=y, tooltip=tooltip))
-    chart = alt.layer(*layers).properties(height=height).add_params(NARROW)
+    chart = alt.layer(*layers).properties(height=outline.height).add_params(NARROW)
     return chart_spec(chart, "rows", 560, tuple(read))
 
 
-def _time(tables: Tables) -> alt.X:
+def _time(first: int, last: int) -> alt.X:
     """An axis of moments in milliseconds, which every browser has to show in UTC."""
-    at = [int(str(moment)) for moment in tables["history_models"]["at"]]
-    first, last = min(at), max(at)
     # Room for half a point at either end, and a domain at all if there is one moment.
     room = max((last - first) * 0.015, _DAY)
     years = last - first > 2 * 366 * _DAY
@@ -106,10 +167,11 @@ def _ticks(first: int, last: int, years: bool) -> list[float]:
     return [moment.timestamp() * 1000 for moment in found if start <= moment <= end]
 
 
-def _value_axis(name: str) -> alt.Axis:
+def _value_axis(whole: bool) -> alt.Axis:
     # Between two models there is nothing to count.
-    whole = {"labelExpr": "datum.value % 1 ? '' : datum.label"} if name in COUNTS else {}
-    settings: dict[str, Any] = {"format": "d" if name in COUNTS else "~g"} | whole
+    settings: dict[str, Any] = (
+        {"format": "d", "labelExpr": "datum.value % 1 ? '' : datum.label"} if whole else {"format": "~g"}
+    )
     return alt.Axis(title=None, tickCount=4, domain=False, ticks=False, **settings)
 
 
@@ -118,5 +180,5 @@ def _breaks(x: alt.X) -> list[alt.Chart]:
     text: dict[str, Any] = {"align": "center", "baseline": "bottom", "dy": -2, "fontSize": 9.5, "color": SOFT}
     return [
         table.mark_rule(color=LINE, strokeWidth=1, strokeDash=[2, 2]).encode(x=x),
-        table.mark_text(**text).encode(x=x, y=alt.value(0), text="letter:N"),
+        table.mark_text(**text).encode(x=x, y=alt.YValue(0), text=alt.Text("letter:N")),
     ]

@@ -42,7 +42,7 @@ def rank_chart(data: ChartData) -> ChartSpec:
         )
     )
     lit: Any = {"or": [{"param": "hovered", "empty": False}, _MATCHES]}
-    line = {"x": x, "y": y, "detail": "id:N", "order": alt.Order("slot:Q")}
+    line = {"x": x, "y": y, "detail": alt.Detail("id:N"), "order": alt.Order("slot:Q")}
     named = "isValid(datum.label)"
     tooltip = [
         alt.Tooltip("name:N", title="model"),
@@ -93,7 +93,7 @@ def _scheme_axis(data: ChartData) -> alt.X:
 
 def _scheme_names(x: alt.X) -> alt.Chart:
     text = of_table("schemes").mark_text(angle=270, align="left", baseline="middle", fontSize=10.5, color=INK)
-    names: alt.Chart = text.encode(x=x, y=alt.value(-8), text="name:N")
+    names: alt.Chart = text.encode(x=x, y=alt.YValue(-8), text=alt.Text("name:N"))
     return names
 
 
@@ -118,7 +118,7 @@ def _rank_labels(data: ChartData, named: str) -> list[alt.Chart]:
         "fontSize": 11,
         "limit": {"expr": "narrow ? 130 : 210"},
     }
-    at_the_edge = alt.value({"expr": "width"})
+    at_the_edge = alt.XValue({"expr": "width"})
     last = f"s{len(data.schemes) - 1}"
     best = of_table("models").transform_filter(f"length(wanted) === 0 && {named}")
     found = (
@@ -132,11 +132,11 @@ def _rank_labels(data: ChartData, named: str) -> list[alt.Chart]:
         best.mark_text(**style).encode(
             x=at_the_edge,
             y=alt.Y("label_at:Q", scale=_rank_scale(data)),
-            text="label:N",
+            text=alt.Text("label:N"),
             color=alt.Color(condition=[stays], value=SOFT),
         ),
         found.mark_text(**style, color=ACCENT).encode(
-            x=at_the_edge, y=alt.Y(f"{last}:Q", scale=_rank_scale(data)), text="name:N"
+            x=at_the_edge, y=alt.Y(f"{last}:Q", scale=_rank_scale(data)), text=alt.Text("name:N")
         ),
     ]
 
@@ -148,10 +148,10 @@ def _family_marks(data: ChartData) -> list[alt.Chart]:
     below = of_table("families")
     return [
         below.mark_rule(color=LINE, strokeWidth=2).encode(
-            x=x, x2="to:Q", y=alt.value({"expr": "height + 9"})
+            x=x, x2=alt.X2("to:Q"), y=alt.YValue({"expr": "height + 9"})
         ),
         below.mark_text(align="left", baseline="top", dy=5, fontSize=10.5, color=SOFT).encode(
-            x=x, y=alt.value({"expr": "height + 9"}), text="name:N"
+            x=x, y=alt.YValue({"expr": "height + 9"}), text=alt.Text("name:N")
         ),
     ]
 
@@ -181,7 +181,7 @@ def interval_chart(data: ChartData) -> ChartSpec:
     y = alt.Y("row:Q", scale=alt.Scale(domain=[count + 0.5, 0.5], nice=False, zero=False), axis=None)
 
     def between(low: str, high: str) -> dict[str, Any]:
-        return {"x": alt.X(f"{low}:Q", scale=scale, axis=axis), "x2": f"{high}:Q", "y": y}
+        return {"x": alt.X(f"{low}:Q", scale=scale, axis=axis), "x2": alt.X2(f"{high}:Q"), "y": y}
 
     tooltip = [
         alt.Tooltip("name:N", title="model"),
@@ -203,11 +203,11 @@ def interval_chart(data: ChartData) -> ChartSpec:
             x=alt.X("rank:Q", scale=scale, axis=axis), y=y, color=lit
         ),
         rows.mark_text(**text, dx=-10, limit={"expr": "narrow ? 112 : 290"}).encode(
-            x=alt.value(0), y=y, text="name:N", color=lit
+            x=alt.XValue(0), y=y, text=alt.Text("name:N"), color=lit
         ),
         *_share_columns(rows, y, text),
         rows.mark_bar(opacity=0, size=INTERVAL_STEP - 2).encode(
-            x=alt.value(0), x2=alt.value({"expr": "width"}), y=y, tooltip=tooltip
+            x=alt.XValue(0), x2=alt.X2Value({"expr": "width"}), y=y, tooltip=tooltip
         ),
     ]
     chart = alt.layer(*layers).properties(height=INTERVAL_STEP * count).add_params(NARROW, WANTED, SHOWN)
@@ -223,10 +223,10 @@ def _share_columns(rows: alt.Chart, y: alt.Y, text: dict[str, Any]) -> list[alt.
         ("top_ten", "top ten", "narrow ? 46 : 96", "1"),
     ):
         style: dict[str, Any] = {**text, "color": SOFT, "opacity": {"expr": opacity}}
-        x = alt.value({"expr": f"width + ({place})"})
+        x = alt.XValue({"expr": f"width + ({place})"})
         found += [
             rows.mark_text(**style).encode(x=x, y=y, text=alt.Text(f"{field}:Q", format=".0%")),
-            once.mark_text(**style).encode(x=x, y=alt.value(-10), text=alt.value(title)),
+            once.mark_text(**style).encode(x=x, y=alt.YValue(-10), text=alt.TextValue(title)),
         ]
     return found
 
