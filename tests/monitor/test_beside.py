@@ -30,7 +30,13 @@ from tests.commands import brainalign, environment
 
 THRESHOLDS: dict[str, Any] = {"max_missing": 0.5, "min_overlap": 3}
 
-pytestmark = pytest.mark.usefixtures("_two_cores")
+pytestmark = pytest.mark.usefixtures("_log_lines", "_two_cores")
+
+
+@pytest.fixture
+def _log_lines():
+    """All log lines: a command that ran before may have turned some off."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture
