@@ -13,6 +13,8 @@ from ..errors import ConvergenceError
 MIN_UNIQUENESS = 0.005
 LOWEST = float(np.log(MIN_UNIQUENESS))
 START = float(np.log(0.5))
+# What of a loss may be rounding, as a share of it.
+ROUNDING = 1e-13
 _MOST_STEPS = 500
 
 
@@ -65,7 +67,7 @@ def one_factor(correlations: FloatArray) -> OneFactor:
     at = _look(correlations, np.full(len(correlations), START))
     for _ in range(_MOST_STEPS):
         better = _lower(correlations, at)
-        if better is None or (better.slope >= at.slope and at.slope <= 1e-8):
+        if better is None or has_ended(np.asarray(at.slope), np.asarray(better.slope)):
             break
         at = better
     if not at.slope <= 1e-6:
@@ -73,13 +75,16 @@ def one_factor(correlations: FloatArray) -> OneFactor:
             f"the one-factor model of {len(correlations)} benchmarks has not converged (slope {at.slope:.1e} after at "
             f"most {_MOST_STEPS} steps); use PC1, or leave out benchmarks that are copies of each other"
         )
-    return OneFactor(loadings_at(at.log_unique, at.values, at.vectors), np.exp(at.log_unique))
+    return OneFactor(loadings_at(at.log_unique, at.top, at.lead), np.exp(at.log_unique))
 
 
-def loadings_at(log_unique: FloatArray, values: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Loadings (..., m) that are best for given uniquenesses, from the spectrum."""
-    beyond = np.maximum(values[..., -1:] - 1, 0.0)
-    loadings: FloatArray = np.sqrt(np.exp(log_unique) * beyond) * vectors[..., :, -1]
+def loadings_at(log_unique: FloatArray, top: FloatArray, lead: FloatArray) -> FloatArray:
+    """Loadings (..., m) that are best for given uniquenesses.
+
+    Here and below ``top`` (...) is the largest eigenvalue of the rescaled correlations, ``lead`` (..., m) its vector.
+    """
+    beyond = np.maximum(top - 1, 0.0)[..., None]
+    loadings: FloatArray = np.sqrt(np.exp(log_unique) * beyond) * lead
     return loadings
 
 
@@ -98,30 +103,58 @@ class _Place:
     gradient: FloatArray
 
     @property
+    def top(self) -> FloatArray:
+        """Largest eigenvalue, shape ()."""
+        return np.asarray(self.values[-1])
+
+    @property
+    def lead(self) -> FloatArray:
+        """Its vector, shape (m,)."""
+        return self.vectors[:, -1]
+
+    @property
     def slope(self) -> float:
-        """Largest step that the gradient asks for inside the bounds; 0 at an optimum."""
-        inside = np.clip(self.log_unique - self.gradient, LOWEST, 0.0)
-        return float(np.abs(self.log_unique - inside).max())
+        """As by `slope_at`."""
+        return float(slope_at(self.log_unique, self.gradient))
 
 
 def _look(correlations: FloatArray, log_unique: FloatArray) -> _Place:
-    values, vectors, gradient = spectrum(correlations, log_unique)
-    return _Place(log_unique, values, vectors, float(loss_at(log_unique, values)), gradient)
+    values, vectors = np.linalg.eigh(rescaled(correlations, log_unique))
+    loss, gradient = loss_at(log_unique, values[-1]), gradient_at(log_unique, values[-1], vectors[:, -1])
+    return _Place(log_unique, values, vectors, float(loss), gradient)
 
 
-def loss_at(log_unique: FloatArray, values: FloatArray) -> FloatArray:
-    """Log det + trace of the model's fit, up to a constant, from the eigenvalues; shape (...)."""
-    top = values[..., -1]
+def rescaled(correlations: FloatArray, log_unique: FloatArray) -> FloatArray:
+    """Correlations (..., m, m) divided by the roots of the uniquenesses."""
+    scale = np.exp(-0.5 * log_unique)
+    divided: FloatArray = scale[..., :, None] * correlations * scale[..., None, :]
+    return divided
+
+
+def loss_at(log_unique: FloatArray, top: FloatArray) -> FloatArray:
+    """Log det + trace of the model's fit, up to a constant; shape (...)."""
     loss: FloatArray = log_unique.sum(axis=-1) + np.log(top) + np.exp(-log_unique).sum(axis=-1) - top
     return loss
 
 
-def spectrum(correlations: FloatArray, log_unique: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Eigenvalues and eigenvectors of the rescaled correlations (..., m, m), and the gradient of the loss (..., m)."""
+def gradient_at(log_unique: FloatArray, top: FloatArray, lead: FloatArray) -> FloatArray:
+    """Gradient of the loss, shape (..., m)."""
     scale = np.exp(-0.5 * log_unique)
-    values, vectors = np.linalg.eigh(scale[..., :, None] * correlations * scale[..., None, :])
-    gradient: FloatArray = 1 - scale**2 + (values[..., -1:] - 1) * vectors[..., :, -1] ** 2
-    return values, vectors, gradient
+    gradient: FloatArray = 1 - scale**2 + (np.asarray(top)[..., None] - 1) * lead**2
+    return gradient
+
+
+def slope_at(log_unique: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Largest step that the gradient asks for inside the bounds, shape (...); 0 at an optimum."""
+    inside = np.clip(log_unique - gradient, LOWEST, 0.0)
+    slope: FloatArray = np.abs(log_unique - inside).max(axis=-1)
+    return slope
+
+
+def has_ended(slope: FloatArray, next_slope: FloatArray) -> BoolArray:
+    """Whether a search stays where it is: at an optimum, from where the next step brings it no nearer."""
+    ended: BoolArray = (next_slope >= slope) & (slope <= 1e-8)
+    return ended
 
 
 def _lower(correlations: FloatArray, at: _Place) -> _Place | None:
@@ -160,22 +193,24 @@ def steps_to_bounds(log_unique: FloatArray, gradient: FloatArray) -> tuple[BoolA
 
 def falls_enough(loss: FloatArray, before: FloatArray, fall: FloatArray) -> BoolArray:
     """Whether a step is taken: it lowers the loss by something of what the gradient promises, rounding aside."""
-    enough: BoolArray = loss <= before - 1e-4 * fall + 1e-13 * np.abs(before)
+    enough: BoolArray = loss <= before - 1e-4 * fall + ROUNDING * np.abs(before)
     return enough
 
 
 def _hessian(at: _Place) -> FloatArray:
-    return curvature(at.log_unique, at.values, at.vectors)
-
-
-def curvature(log_unique: FloatArray, values: FloatArray, vectors: FloatArray) -> FloatArray:
-    """Second derivatives of the loss, shape (..., m, m), at places as `_Place` has them."""
-    top, lead, rest = values[..., -1:, None], vectors[..., :, -1], vectors[..., :, :-1]
-    others = values[..., None, :-1]
+    others, rest = at.values[:-1], at.vectors[:, :-1]
     # Where the largest eigenvalue is shared, how its vector turns is undefined; a small gap stands for none.
-    gaps = np.maximum(top - others, 1e-9 * top)
-    turns = (rest * ((top + others) / gaps)) @ np.swapaxes(rest, -2, -1)
-    outer = lead[..., :, None] * lead[..., None, :]
+    gaps = np.maximum(at.top - others, 1e-9 * at.top)
+    turns = (rest * ((at.top + others) / gaps)) @ rest.T
+    return curvature(at.log_unique, at.top, at.lead, turns)
+
+
+def curvature(log_unique: FloatArray, top: FloatArray, lead: FloatArray, turns: FloatArray) -> FloatArray:
+    """Second derivatives of the loss, shape (..., m, m).
+
+    ``turns`` (..., m, m) is the sum over the other eigenvectors, each by (top + other) / (top - other).
+    """
+    outer, height = lead[..., :, None] * lead[..., None, :], top[..., None, None]
     hessian: FloatArray = np.exp(-log_unique)[..., None] * np.eye(log_unique.shape[-1])
-    hessian -= top * outer**2 + (top - 1) * outer * turns
+    hessian -= height * outer**2 + (height - 1) * outer * turns
     return hessian

@@ -24,7 +24,8 @@ from .scaling import NONE, Z
 
 # Relative gap under which two eigenvalues are the same, and correlation under which a sign is arbitrary.
 _SAME = 1e-9
-_FILLED: tuple[Convention, ...] = ("mean", "zero", "worst")
+# Rules that leave no cell missing, but where nobody has a score.
+FILLED: tuple[Convention, ...] = ("mean", "zero", "worst")
 
 
 def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> FloatArray:
@@ -144,7 +145,7 @@ def _complete(scheme: str, board: Board) -> FloatArray:
     if (missing & ~empty).any():
         raise BoardError(
             f"{scheme} needs complete scores, and {int((missing & ~empty).sum())} cells are missing; "
-            f"clean the board, or fill them by one of the rules {', '.join(_FILLED)}"
+            f"clean the board, or fill them by one of the rules {', '.join(FILLED)}"
         )
     return np.where(empty, 0.0, board.scores)
 
@@ -241,7 +242,7 @@ PC1 = register(
         scale=Z,
         combination="first principal component of the correlation matrix: z-scores projected on its unit vector",
         source="Pearson (1901), Phil. Mag. 2, 559-572; Hotelling (1933), J. Educ. Psychol. 24, 417-441",
-        conventions=_FILLED,
+        conventions=FILLED,
         claims=Claims(affine=True),
         combine=_pc1,
     )
@@ -257,7 +258,7 @@ FACTOR1 = register(
             "l'U⁻¹z / (1 + l'U⁻¹l) with loadings l and uniquenesses U"
         ),
         source="Jöreskog (1967), Psychometrika 32, 443-482; Thomson (1951), The Factorial Analysis of Human Ability",
-        conventions=_FILLED,
+        conventions=FILLED,
         claims=Claims(affine=True),
         combine=_factor1,
         costly=True,
@@ -287,7 +288,7 @@ DSP_PCA = register(
             "vectors), so that the part with the larger spread and more benchmarks weighs more"
         ),
         source=_STRUCTURE,
-        conventions=_FILLED,
+        conventions=FILLED,
         combine=_dsp_pca,
     )
 )
@@ -302,7 +303,7 @@ DSP_PCA_STD = register(
             "both parts weigh the same whatever their number of benchmarks"
         ),
         source=_STRUCTURE,
-        conventions=_FILLED,
+        conventions=FILLED,
         claims=Claims(affine=True),
         combine=_dsp_pca_std,
     )
@@ -318,7 +319,7 @@ GLS = register(
             "and Wolf: S⁻¹1 / (1'S⁻¹1) where no weight is held at 0"
         ),
         source="Aitken (1936), Proc. R. Soc. Edinburgh 55, 42-48; Ledoit, Wolf (2004), J. Multivar. Anal. 88, 365-411",
-        conventions=_FILLED,
+        conventions=FILLED,
         claims=Claims(affine=True, pareto=True),
         combine=_gls,
     )

@@ -2,8 +2,8 @@
 
 A scheme that is a weighted mean of scaled leaves changes only through the leaves' scales. Removing model k changes a
 z-score through the leaf's mean and standard deviation, a rank by the comparison with k alone, and a score on a fixed
-scale not at all. `removing` has a short way for fits and paths. Everything else is aggregated again on the smaller
-board.
+scale not at all. For fits, components and paths `removing` has a short way. Everything else is aggregated again on
+the smaller board.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..errors import BoardError, ConvergenceError
 from ..scales import ranks_from_bottom, rounded
 from .boards import aggregated, resolved_board, rule_for
 from .removing.cases import Estimate
+from .removing.components import OF_COMPONENTS, components_without_each
 from .removing.votes import schulze_without_each
 from .removing.worths import OF_WORTHS, worths_without_each
 from .structure import LOCAL_RULES, has_fixed_scale, leaf_weights
@@ -72,12 +73,15 @@ def scores_without_each(
     cold = np.flatnonzero(~known)
     rows = Parallel(n_jobs=jobs)(delayed(_scores_without)(scheme, board, rule, k) for k in cold.tolist())
     scores[cold] = np.array(rows).reshape(len(cold), len(board.models))
+    np.fill_diagonal(scores, 0.0)
     return scores
 
 
 def _in_short(scheme: Scheme, board: Board, rule: Convention, base: FloatArray | None) -> Estimate:
     """Scores after each removal, and where they are known without aggregating the smaller board."""
     n = len(board.models)
+    if scheme.combine in OF_COMPONENTS:
+        return components_without_each(scheme.combine, board, rule)
     # Where a removal moves what fills another model's cell, the whole board says too little of the smaller one.
     others_stay = board.complete or rule in LOCAL_RULES
     if others_stay and scheme.combine is SCHULZE.combine:

@@ -20,6 +20,8 @@ from ..arrays import BoolArray, FloatArray, IntArray
 _MOST_STEPS = 40
 # Where the next step would be shorter than this (of a logarithm of a worth), the search has arrived.
 _SHORT = 1e-11
+# Fits from cold stop at a slope, which may be that far from the maximum where little holds a model.
+CLOSE = 1e-7
 # Numbers that are worked on at once: what a core keeps in its cache.
 BLOCK_CELLS = 1 << 15
 

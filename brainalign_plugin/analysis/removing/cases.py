@@ -8,18 +8,22 @@ from ...arrays import BoolArray, FloatArray
 
 # Scores (v, n) after some removals, NaN for the removed model itself, and whether they are known (v,).
 Estimate = tuple[FloatArray, BoolArray]
-# Estimates are good to many more digits; where two scores are nearer than this, only the board itself tells them apart.
-CLOSE = 1e-7
 
 
-def in_order(scores: FloatArray, ties: bool = False) -> BoolArray:
+def in_order(scores: FloatArray, close: float, ties: bool = False) -> BoolArray:
     """Whether no two scores of a row (v, n) are so near that rounding decides. Shape (v,).
 
-    With ``ties`` two that are the same tie for certain.
+    Parameters
+    ----------
+    scores : ndarray, shape (v, n)
+    close : float
+        How near that is, in units of their size: much more than estimates and what is aggregated from cold differ by.
+    ties : bool
+        Whether two that are the same tie for certain.
     """
     gaps = np.diff(np.sort(scores, axis=1), axis=1)
-    close = CLOSE * np.fmax(np.nanmax(np.abs(scores), axis=1, initial=0.0), 1.0)
-    near = gaps <= close[:, None]
+    size = np.sqrt(np.nansum(np.square(scores), axis=1) / max(scores.shape[1] - 1, 1))
+    near = gaps <= (close * np.maximum(size, 1.0))[:, None]
     if ties:
         near &= gaps > 0
     sure: BoolArray = ~near.any(axis=1)

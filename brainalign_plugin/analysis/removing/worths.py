@@ -20,6 +20,7 @@ from ...arrays import BoolArray, FloatArray, IntArray
 from ...board import Board
 from ..worth_fits import (
     BLOCK_CELLS,
+    CLOSE,
     Gradient,
     bradley_terry_gradient,
     fitted,
@@ -61,7 +62,7 @@ def worths_without_each(
         worths[np.arange(len(gone)), gone] = np.nan
         scores[gone] = model.placed(gone, worths)
     scores -= np.nanmean(np.where(known[:, None], scores, 0.0), axis=1, keepdims=True)
-    return scores, known & in_order(scores, ties=model.ties)
+    return scores, known & in_order(scores, CLOSE, ties=model.ties)
 
 
 def _hang_together_without_each(at_least: BoolArray) -> BoolArray:

@@ -222,10 +222,12 @@ def test_ranks_are_those_of_the_scales():
     assert ranks_from_bottom(np.array([[0.1], [0.5], [0.1]]))[:, 0].tolist() == [1.5, 3.0, 1.5]
 
 
-@pytest.mark.parametrize("name", ["PC1", "GLS", "SCHULZE"])
+@pytest.mark.parametrize("name", ["PC1", "GLS", "KEMENY"])
 def test_two_processes_give_the_same_numbers(name):
-    rng = np.random.default_rng(3)
-    board = board_of(rng.uniform(size=(9, 6)).round(3).tolist())
+    """Two models that nothing tells apart leave no removal but theirs to the short way."""
+    scores = np.random.default_rng(3).uniform(size=(9, 6)).round(3)
+    scores[4] = scores[2]
+    board = board_of(scores.tolist())
     scheme = get_scheme(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # joblib's own about leaked resources in short-lived processes

@@ -19,7 +19,7 @@ from brainalign_plugin.errors import BoardError, ConvergenceError
 from tests.boards import board_of_matrix, drawn_board, halves
 from tests.schemes import complete_boards, incomplete_boards
 
-SHORT = ["BT", "PL", "SCHULZE"]
+SHORT = ["BT", "PL", "SCHULZE", "PC1", "FACTOR1", "DSP_PCA", "DSP_PCA_Std", "GLS"]
 
 
 def one_by_one(scheme, board, rule=None):
@@ -74,14 +74,14 @@ def from_cold(monkeypatch):
     return found
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(board=complete_boards(models=(3, 7)))
 def test_small_boards_with_ties_and_constant_leaves(board):
     for name in SHORT:
         assert_as_one_by_one(name, board)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(board=incomplete_boards(models=(3, 7)), choice=st.integers(0, 4))
 def test_small_boards_with_missing_cells_under_every_rule(board, choice):
     for name in SHORT:
