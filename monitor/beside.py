@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 # What both processes have, so that it is named and not sent: schemes hold functions, and boards are large.
 _SCHEME, _REFERENCE, _BOARD = "scheme", "reference", "board"
-# Threads of the libraries of linear algebra: the run needs the other core, and they wait for each other by counting.
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
 log = structlog.get_logger("brainalign")
 
 
@@ -107,7 +104,6 @@ def _started() -> subprocess.Popen[bytes] | None:
             [sys.executable, "-P", "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_ONE_THREAD | os.environ,
             # Who stops a command at the terminal stops the command, and that stops the process.
             start_new_session=True,
         )
