@@ -107,9 +107,6 @@ def significance(found: Agreement, level: float = LEVEL) -> Significance:
     ----------
     Benjamini, Hochberg (1995), J. R. Stat. Soc. B 57, 289-300; Benjamini, Yekutieli (2001), Ann. Stat. 29, 1165-1188.
     """
-    # All of scipy.stats takes longer to load than the rest of an analysis, and is needed here alone.
-    from scipy import stats
-
     if not 0 < level < 1:
         raise InputError(f"the false discovery rate is {level}; give a number between 0 and 1, such as 0.05")
     m = len(found.leaves)
@@ -118,8 +115,7 @@ def significance(found: Agreement, level: float = LEVEL) -> Significance:
     above = np.triu(np.ones((m, m), dtype=bool), k=1)
     known = above & ~np.isnan(p)
     hochberg, yekutieli = (
-        _symmetric(known, stats.false_discovery_control(p[known], method=method) <= level)
-        for method in ("bh", "by")
+        _symmetric(known, false_discovery_rates(p[known], dependent) <= level) for dependent in (False, True)
     )
     return Significance(
         level=level,
@@ -133,6 +129,30 @@ def significance(found: Agreement, level: float = LEVEL) -> Significance:
         surely_positive=int((above & yekutieli & (found.rho > 0)).sum()),
         surely_negative=int((above & yekutieli & (found.rho < 0)).sum()),
     )
+
+
+def false_discovery_rates(p: FloatArray, dependent: bool) -> FloatArray:
+    """The least false discovery rate at which each of several tests is a discovery.
+
+    Parameters
+    ----------
+    p : ndarray, shape (k,)
+        In [0, 1].
+    dependent : bool
+        Hold the rate however the tests depend on each other (Benjamini, Yekutieli), not only if they are independent or
+        positively dependent (Benjamini, Hochberg).
+
+    Returns
+    -------
+    ndarray, shape (k,)
+    """
+    k = np.arange(1, len(p) + 1)
+    order = np.argsort(p)
+    scaled = p[order] * (len(p) / k) * ((1 / k).sum() if dependent else 1.0)
+    rates = np.empty(len(p))
+    # No test needs a higher rate than one that is less sure.
+    rates[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    return np.minimum(rates, 1.0)
 
 
 def _symmetric(where: BoolArray, values: BoolArray) -> BoolArray:

@@ -8,6 +8,7 @@ science?*, J. R. Stat. Soc. A 176, 609-634.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import linalg
@@ -162,10 +163,7 @@ def _smoothed(x: FloatArray, y: FloatArray, weights: FloatArray, within: float) 
     if len(x) < 3:
         return y
     root = np.sqrt(weights)
-    # In these coordinates every spline is the data times 1 / (1 + smoothness · roughness); a straight line has none.
-    roughness, axes = linalg.eigh(_curvature(x) / np.outer(root, root))
-    roughness = np.maximum(roughness, 0.0)
-    roughness[:2] = 0.0
+    roughness, axes = _spline_axes(tuple(x.tolist()), tuple(weights.tolist()))
     coordinates = axes.T @ (root * y)
     smoothness = np.geomspace(1e-2 / roughness[-1], 1e4 / roughness[2], 200)
     kept = 1 / (1 + smoothness[:, None] * roughness)
@@ -174,6 +172,24 @@ def _smoothed(x: FloatArray, y: FloatArray, weights: FloatArray, within: float) 
     criterion = np.where(left > 0, residual / np.maximum(left, 1.0) ** 2, np.inf)
     smoothed: FloatArray = axes @ (kept[int(np.argmin(criterion))] * coordinates) / root
     return smoothed
+
+
+# Leaves without ties have the same knots.
+@lru_cache(maxsize=16)
+def _spline_axes(x: tuple[float, ...], weights: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
+    """Coordinates in which every spline is the data times 1 / (1 + smoothness · roughness).
+
+    Returns
+    -------
+    roughness : ndarray, shape (g,)
+        Of each coordinate, ascending; a straight line has none.
+    axes : ndarray, shape (g, g)
+    """
+    root = np.sqrt(np.array(weights))
+    roughness, axes = linalg.eigh(_curvature(np.array(x)) / np.outer(root, root))
+    roughness = np.maximum(roughness, 0.0)
+    roughness[:2] = 0.0
+    return roughness, axes
 
 
 def _curvature(x: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from brainalign_plugin.board import Model
@@ -64,6 +65,8 @@ class ScoreChange:
         return "touched" if old == new else "restated"
 
 
+# A run and its report tell of the same two boards.
+@lru_cache(maxsize=2)
 def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
     """Everything that counts on leaves and differs, by model and leaf.
 

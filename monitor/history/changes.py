@@ -160,6 +160,7 @@ def check_one_domain(earlier: Snapshot, later: Snapshot) -> None:
         )
 
 
+@lru_cache(maxsize=2)
 def compare(earlier: Snapshot, later: Snapshot) -> Changes:
     """Find all changes between two snapshots of one domain.
 

@@ -12,6 +12,7 @@ from brainalign_plugin.analysis.agreement import agreement, pairwise_agreement
 from brainalign_plugin.analysis.significance import (
     FEWEST_MODELS,
     correlation_p_values,
+    false_discovery_rates,
     significance,
 )
 from brainalign_plugin.errors import InputError
@@ -133,3 +134,11 @@ def test_too_few_models_are_not_tested():
     assert (found.tested, found.untested, found.positive) == (0, 1, 0)
     with pytest.raises(InputError, match="the false discovery rate is 0"):
         significance(agreement(few), level=0)
+
+
+@given(st.lists(st.sampled_from([0.0, 1e-300, 1e-5, 0.01, 0.04, 0.5, 1.0]) | st.floats(0, 1), max_size=40))
+def test_false_discovery_rates_are_those_of_scipy(p):
+    for dependent, method in ((False, "bh"), (True, "by")):
+        expected = stats.false_discovery_control(p, method=method) if p else []
+        found = false_discovery_rates(np.array(p), dependent)
+        np.testing.assert_allclose(found, expected, rtol=1e-14, atol=0)
