@@ -6,7 +6,7 @@ it changes. What is not known here aggregates a board for each leaf.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -28,7 +28,7 @@ from ..board import Board
 from ..scales import ranks_from_bottom, rounded
 from .boards import resolved_board, rule_for
 from .raising.cells import Case
-from .raising.components import OF_COMPONENTS
+from .raising.components import OF_COMPONENTS, OF_DOUBLED_COMPONENTS, Variants
 from .raising.means import medians_with
 from .resampling import repeated_scores
 from .structure import cell_weights, sees_order_only
@@ -72,13 +72,23 @@ def rescaled_each(
     if subject.scheme.weights is not None:
         known = _means_rescaled(subject, resolved, rescale, columns, leaves, found)
     elif subject.scheme.combine in OF_COMPONENTS:
-        known = _components_rescaled(Case(subject.scheme, board, rule, base), columns, found)
+        estimate = OF_COMPONENTS[subject.scheme.combine](Case(subject.scheme, board, rule, base))
+        known = _as_estimated(estimate, columns, found)
     else:
         known = leaves[:0]
-    rest = np.setdiff1d(leaves, known)
-    rows = Parallel(n_jobs=jobs)(
-        delayed(subject.rescaled_scores)(board, board.leaves[j], rescale) for j in rest
+    return _completed(
+        found,
+        np.setdiff1d(leaves, known),
+        lambda j: subject.rescaled_scores(board, board.leaves[j], rescale),
+        jobs,
     )
+
+
+def _completed(
+    found: FloatArray, rest: IntArray, of_leaf: Callable[[int], FloatArray], jobs: int
+) -> FloatArray:
+    """Scores (m, n) with the rows of what is left, each from a board of its own."""
+    rows = Parallel(n_jobs=jobs)(delayed(of_leaf)(j) for j in rest.tolist())
     for j, row in zip(rest, rows, strict=True):
         found[j] = row
     return found
@@ -116,15 +126,13 @@ def _means_rescaled(
     return known
 
 
-def _components_rescaled(case: Case, columns: FloatArray, found: FloatArray) -> IntArray:
+def _as_estimated(estimate: Variants, columns: FloatArray, found: FloatArray) -> IntArray:
     """The same under a scheme of components, where these are told apart."""
-    known = []
-    for j, estimate in enumerate(OF_COMPONENTS[case.scheme.combine](case)):
-        scores, sure = estimate(np.nan_to_num(columns[:, j, None]))
-        if sure[0]:
-            found[j] = scores[:, 0]
-            known.append(j)
-    return np.array(known, dtype=np.int64)
+    leaves = np.arange(len(found))
+    scores, sure = estimate(leaves, np.nan_to_num(columns))
+    found[sure] = scores.T[sure]
+    known: IntArray = leaves[sure]
+    return known
 
 
 def cloned_each(subject: Subject, board: Board, jobs: int = 1) -> FloatArray:
@@ -145,9 +153,13 @@ def cloned_each(subject: Subject, board: Board, jobs: int = 1) -> FloatArray:
     at_once = with_copies(subject, board, [[leaf] for leaf in board.leaves])
     if at_once is not None:
         return at_once
-    return np.array(
-        Parallel(n_jobs=jobs)(delayed(subject.cloned_scores)(board, [leaf]) for leaf in board.leaves)
-    )
+    leaves, found = np.arange(len(board.leaves)), np.empty(values.T.shape)
+    if combine in OF_DOUBLED_COMPONENTS:
+        case = Case(
+            subject.scheme, board, rule_for(subject.scheme, subject.convention), subject.scores(board)
+        )
+        leaves = np.setdiff1d(leaves, _as_estimated(OF_DOUBLED_COMPONENTS[combine](case), values, found))
+    return _completed(found, leaves, lambda j: subject.cloned_scores(board, [board.leaves[j]]), jobs)
 
 
 def with_copies(subject: Subject, board: Board, copied: Sequence[Sequence[str]]) -> FloatArray | None:

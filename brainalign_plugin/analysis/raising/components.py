@@ -1,4 +1,4 @@
-"""Raised cells under the latent schemes: weights of the leaves, found again from what one raised leaf changes.
+"""Raised cells under the latent schemes: weights of the leaves, found again from what one changed leaf changes.
 
 It changes one row and one column of the leaves' covariance. Eigenvectors and weights of all variants of a leaf are
 found at once; what hangs by a thread is left to the scheme itself.
@@ -6,7 +6,7 @@ found at once; what hangs by a thread is left to the scheme itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -33,78 +33,86 @@ from .cells import Case, falls_as_estimated
 
 # Scores (n, v), and whether they are known (v,).
 Estimate = tuple[FloatArray, BoolArray]
+# From the column (v,) that is another in each of ``v`` variants and its scores there (n, v), missing ones dealt with.
+Variants = Callable[[IntArray, FloatArray], Estimate]
 
 
 def falls_of_components(case: Case, jobs: int) -> int:  # noqa: ARG001 one signature for all ways
     """Number of cells whose raising lowers their model, on a board that the scheme can be used on."""
-    estimates = OF_COMPONENTS[case.scheme.combine](case)
+    estimate = OF_COMPONENTS[case.scheme.combine](case)
     falls = 0
-    for j, estimate in enumerate(estimates):
+    for j in range(len(case.board.leaves)):
         models, columns = case.variants(j)
-        scores, known = estimate(columns)
+        scores, known = estimate(np.full(len(models), j), columns)
         falls += falls_as_estimated(case, j, models, scores, known)
     return falls
 
 
 @dataclass(frozen=True, eq=False)
-class _Leaf:
-    """One leaf of several (n, m) in ``v`` variants.
+class _Leaves:
+    """Leaves of which one is another in each of ``v`` variants.
 
     Attributes
     ----------
     scores : ndarray, shape (n, m)
         Centred, standardised or not.
-    at : int
-        Column of the leaf.
-    raised : ndarray, shape (n, v)
-        The leaf in each variant, centred likewise.
+    at : ndarray of int, shape (v,)
+        Column of the leaf that is another.
+    other : ndarray, shape (n, v)
+        That leaf in each variant, centred likewise.
+    copies : int
+        How often it is there. To a component, copies are one leaf that is longer by the root of their number.
     """
 
     scores: FloatArray
-    at: int
-    raised: FloatArray
+    at: IntArray
+    other: FloatArray
+    copies: int = 1
 
     def products(self) -> FloatArray:
         """Products of the leaves, shape (v, m, m)."""
-        found = np.tile(self.scores.T @ self.scores, (self.raised.shape[1], 1, 1))
-        across = self.scores.T @ self.raised
-        found[:, self.at], found[:, :, self.at] = across.T, across.T
-        found[:, self.at, self.at] = (self.raised**2).sum(axis=0)
+        found = np.tile(self.scores.T @ self.scores, (len(self.at), 1, 1))
+        variant = np.arange(len(self.at))
+        across = np.sqrt(self.copies) * (self.scores.T @ self.other).T
+        found[variant, self.at], found[variant, :, self.at] = across, across
+        found[variant, self.at, self.at] = self.copies * (self.other**2).sum(axis=0)
         return found
 
     def weighted(self, weights: FloatArray) -> FloatArray:
         """Sum of the leaves under the weights (v, m), shape (n, v)."""
-        moved = self.raised - self.scores[:, self.at, None]
-        total: FloatArray = self.scores @ weights.T + moved * weights[:, self.at]
+        moved = np.sqrt(self.copies) * self.other - self.scores[:, self.at]
+        total: FloatArray = self.scores @ weights.T + moved * weights[np.arange(len(self.at)), self.at]
         return total
 
     def mean(self) -> FloatArray:
         """Flat mean of the leaves, shape (n, v)."""
-        moved = self.raised - self.scores[:, self.at, None]
-        mean: FloatArray = (self.scores.sum(axis=1)[:, None] + moved) / self.scores.shape[1]
+        moved = self.copies * self.other - self.scores[:, self.at]
+        mean: FloatArray = (self.scores.sum(axis=1)[:, None] + moved) / (
+            self.scores.shape[1] - 1 + self.copies
+        )
         return mean
 
     def along(self, values: FloatArray) -> FloatArray:
         """Products of the leaves with values (n, v), shape (v, m)."""
         found: FloatArray = (self.scores.T @ values).T
-        found[:, self.at] = (self.raised * values).sum(axis=0)
+        found[np.arange(len(self.at)), self.at] = np.sqrt(self.copies) * (self.other * values).sum(axis=0)
         return found
 
 
-def _first_component(leaf: _Leaf, like: FloatArray) -> Estimate:
+def _first_component(leaves: _Leaves, like: FloatArray) -> Estimate:
     """As `first_component`: projections on the eigenvector that correlates with ``like`` (n, v)."""
-    weights, known = first_components(leaf.products(), leaf.along(like), len(like))
-    return leaf.weighted(weights), known
+    weights, known = first_components(leaves.products(), leaves.along(like), len(like))
+    return leaves.weighted(weights), known
 
 
-def _pc1(case: Case) -> Iterator[Callable[[FloatArray], Estimate]]:
+def _pc1(case: Case, copies: int = 1) -> Variants:
     z = _standardised(case)
 
-    def estimate(j: int, columns: FloatArray) -> Estimate:
-        leaf = _Leaf(z, j, z_scores(columns))
-        return _first_component(leaf, leaf.mean())
+    def estimate(at: IntArray, columns: FloatArray) -> Estimate:
+        leaves = _Leaves(z, at, z_scores(columns), copies)
+        return _first_component(leaves, leaves.mean())
 
-    yield from (partial(estimate, j) for j in range(z.shape[1]))
+    return estimate
 
 
 def _standardised(case: Case) -> FloatArray:
@@ -116,26 +124,28 @@ def _without_gaps(case: Case) -> FloatArray:
     return np.nan_to_num(case.values)
 
 
-def _of_parts(case: Case, standardised: bool) -> Iterator[Callable[[FloatArray], Estimate]]:
+def _of_parts(case: Case, standardised: bool, copies: int = 1) -> Variants:
     name, values = case.scheme.name, _without_gaps(case)
     parts = columns_by_part(name, case.board)
     base = part_components(name, replace(case.board, scores=values), standardised)
     placed = z_scores if standardised else _centred
     scaled = z_scores if standardised else np.asarray
-    for j in range(values.shape[1]):
-        part = next((p for p, columns in enumerate(parts) if j in columns), None)
 
-        def estimate(columns: FloatArray, j: int = j, part: int | None = part) -> Estimate:
-            if part is None:
-                return np.repeat(case.base[:, None], columns.shape[1], axis=1), np.ones(
-                    columns.shape[1], bool
-                )
-            inside, at = values[:, parts[part]], parts[part].index(j)
-            like = _Leaf(z_scores(inside), at, z_scores(columns)).mean()
-            component, known = _first_component(_Leaf(placed(inside), at, placed(columns)), like)
-            return (scaled(component) + scaled(base[:, 1 - part])[:, None]) / 2, known
+    def estimate(at: IntArray, columns: FloatArray) -> Estimate:
+        # A leaf of neither part changes nothing.
+        scores, known = np.tile(case.base[:, None], len(at)), np.ones(len(at), dtype=np.bool_)
+        for part, inside in enumerate(parts):
+            (here,) = np.nonzero(np.isin(at, inside))
+            if not here.size:
+                continue
+            place, own = np.searchsorted(inside, at[here]), values[:, inside]
+            like = _Leaves(z_scores(own), place, z_scores(columns[:, here]), copies).mean()
+            leaves = _Leaves(placed(own), place, placed(columns[:, here]), copies)
+            component, known[here] = _first_component(leaves, like)
+            scores[:, here] = (scaled(component) + scaled(base[:, 1 - part])[:, None]) / 2
+        return scores, known
 
-        yield estimate
+    return estimate
 
 
 def _centred(scores: FloatArray) -> FloatArray:
@@ -143,64 +153,71 @@ def _centred(scores: FloatArray) -> FloatArray:
     return centred
 
 
-def _gls(case: Case) -> Iterator[Callable[[FloatArray], Estimate]]:
+def _gls(case: Case) -> Variants:
     z = _standardised(case)
     varied = np.flatnonzero((z != 0).any(axis=0))
     inside, n = z[:, varied], len(z)
     if not varied.size:
-        yield from [_unknown] * z.shape[1]
-        return
+        return _unknown
     counts = least_variance_weights(ledoit_wolf(inside)[0]) > 0
 
-    def estimate(at: int, columns: FloatArray) -> Estimate:
-        leaf = _Leaf(inside, at, z_scores(columns))
-        squares = (inside**2).sum(axis=1)[:, None] - inside[:, at, None] ** 2 + leaf.raised**2
-        varies = (leaf.raised != 0).any(axis=0)
-        covariances = shrunk(leaf.products() / n, squares.T)[0]
+    def estimate(at: IntArray, columns: FloatArray) -> Estimate:
+        leaves = _Leaves(inside, at, z_scores(columns))
+        squares = (inside**2).sum(axis=1)[:, None] - inside[:, at] ** 2 + leaves.other**2
+        varies = (leaves.other != 0).any(axis=0)
+        covariances = shrunk(leaves.products() / n, squares.T)[0]
         # A leaf that has become constant is not known, and where it is the only one leaves nothing to be solved.
         covariances[~varies] = np.eye(inside.shape[1])
         weights, known = least_variances(covariances, counts)
-        return leaf.weighted(weights), known & varies
+        return leaves.weighted(weights), known & varies
 
-    yield from _where_varied(estimate, z.shape[1], varied)
+    return _where_varied(estimate, varied)
 
 
-def _factor1(case: Case) -> Iterator[Callable[[FloatArray], Estimate]]:
+def _factor1(case: Case) -> Variants:
     z = _standardised(case)
     varied = np.flatnonzero((z != 0).any(axis=0))
     inside, freedom = z[:, varied], len(z) - 1
     diagonal = np.arange(len(varied))
 
-    def estimate(at: int, columns: FloatArray) -> Estimate:
-        leaf = _Leaf(inside, at, z_scores(columns))
-        variants = leaf.products() / freedom
+    def estimate(at: IntArray, columns: FloatArray) -> Estimate:
+        leaves = _Leaves(inside, at, z_scores(columns))
+        variants = leaves.products() / freedom
         variants[:, diagonal, diagonal] = 1.0
         models, known = one_factors(variants)
-        scores, sure = turned(leaf.weighted(models.score_weights), leaf.mean())
-        return scores, known & sure & (leaf.raised != 0).any(axis=0)
+        scores, sure = turned(leaves.weighted(models.score_weights), leaves.mean())
+        return scores, known & sure & (leaves.other != 0).any(axis=0)
 
-    yield from _where_varied(estimate, z.shape[1], varied)
-
-
-def _where_varied(
-    estimate: Callable[[int, FloatArray], Estimate], leaves: int, varied: IntArray
-) -> Iterator[Callable[[FloatArray], Estimate]]:
-    """An estimate of each leaf; of a constant one nothing is known, because it may vary once it is raised."""
-    place = {leaf: at for at, leaf in enumerate(varied.tolist())}
-    for j in range(leaves):
-        yield partial(estimate, place[j]) if j in place else _unknown
+    return _where_varied(estimate, varied)
 
 
-def _unknown(columns: FloatArray) -> Estimate:
-    return np.zeros(columns.shape), np.zeros(columns.shape[1], dtype=np.bool_)
+def _where_varied(estimate: Variants, varied: IntArray) -> Variants:
+    """An estimate among the leaves that vary; of a constant one nothing is known, because it may vary once changed."""
+
+    def of_all(at: IntArray, columns: FloatArray) -> Estimate:
+        scores, known = _unknown(at, columns)
+        (here,) = np.nonzero(np.isin(at, varied))
+        if here.size:
+            scores[:, here], known[here] = estimate(np.searchsorted(varied, at[here]), columns[:, here])
+        return scores, known
+
+    return of_all
 
 
-OF_COMPONENTS: dict[
-    Callable[[Board], FloatArray] | None, Callable[[Case], Iterator[Callable[[FloatArray], Estimate]]]
-] = {
+def _unknown(at: IntArray, columns: FloatArray) -> Estimate:
+    return np.zeros(columns.shape), np.zeros(len(at), dtype=np.bool_)
+
+
+OF_COMPONENTS: dict[Callable[[Board], FloatArray] | None, Callable[[Case], Variants]] = {
     PC1.combine: _pc1,
-    DSP_PCA.combine: lambda case: _of_parts(case, standardised=False),
-    DSP_PCA_STD.combine: lambda case: _of_parts(case, standardised=True),
+    DSP_PCA.combine: partial(_of_parts, standardised=False),
+    DSP_PCA_STD.combine: partial(_of_parts, standardised=True),
     GLS.combine: _gls,
     FACTOR1.combine: _factor1,
+}
+# The same with a leaf that is there twice.
+OF_DOUBLED_COMPONENTS: dict[Callable[[Board], FloatArray] | None, Callable[[Case], Variants]] = {
+    PC1.combine: partial(_pc1, copies=2),
+    DSP_PCA.combine: partial(_of_parts, standardised=False, copies=2),
+    DSP_PCA_STD.combine: partial(_of_parts, standardised=True, copies=2),
 }
