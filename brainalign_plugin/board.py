@@ -84,7 +84,8 @@ class Board:
     @cached_property
     def leaf_parts(self) -> tuple[str | None, ...]:
         """For each leaf the part (neural or behavioural node) that it lies under, None if neither."""
-        return tuple(next((p for p in self.parts if p in self.tree.path(leaf)), None) for leaf in self.leaves)
+        paths = [self.tree.path(leaf) for leaf in self.leaves]
+        return tuple(next((part for part in self.parts if part in path), None) for path in paths)
 
     @property
     def complete(self) -> bool:

@@ -77,7 +77,11 @@ def robust_z_scores(scores: FloatArray) -> FloatArray:
 
 
 def _nanmedian(scores: FloatArray) -> FloatArray:
-    empty = np.isnan(scores).all(axis=0)
+    missing = np.isnan(scores)
+    if not missing.any():
+        whole: FloatArray = np.median(scores, axis=0)
+        return whole
+    empty = missing.all(axis=0)
     median: FloatArray = np.nanmedian(np.where(empty, 0.0, scores), axis=0)
     return median
 

@@ -148,10 +148,16 @@ class BenchmarkTree:
 
     def path(self, type_id: str) -> tuple[str, ...]:
         """Type ids from the root down to the node itself."""
-        found = [self[type_id].type_id]
-        while (parent := self[found[-1]].parent) is not None:
-            found.append(parent)
-        return tuple(reversed(found))
+        known = self._paths.get(type_id)
+        if known is None:
+            parent = self[type_id].parent
+            known = self._paths[type_id] = (*(() if parent is None else self.path(parent)), type_id)
+        return known
+
+    @cached_property
+    def _paths(self) -> dict[str, tuple[str, ...]]:
+        """The paths that were asked for."""
+        return {}
 
     def pruned(self, leaves: Collection[str], root: str | None = None) -> BenchmarkTree:
         """Keep the given leaves and their ancestors, up to ``root`` if one is given.

@@ -60,10 +60,10 @@ def monotonicity_violations(
 def _way(case: Case) -> Way:
     """The shortest way that holds on the board under the rule."""
     scheme, rule = case.scheme, case.rule
-    if scheme.weights is not None:
-        return falls_of_means
     if has_fixed_scale(scheme) and (case.board.complete or rule in LOCAL_RULES):
         return falls_of_own_cells
+    if scheme.weights is not None:
+        return falls_of_means
     # The mean of a leaf moves with the raised score, and with it every cell that it fills.
     others_stay = case.board.complete or rule != "mean"
     if scheme.combine in _WHERE_OTHERS_STAY and not (others_stay and not np.isnan(case.base).any()):

@@ -11,9 +11,9 @@ from joblib import Parallel, delayed
 from ...aggregation.ranks import BORDA, MEDIAN_RANK, borda_points
 from ...arrays import FloatArray
 from ...board import Board
-from ...scales import ranks_from_bottom
+from ...scales import ranks_from_bottom, rounded
 from ..structure import cell_weights
-from .cells import Case, can_rise, falls_of
+from .cells import Case, can_rise, falls_of, raised
 
 
 def falls_of_means(case: Case, jobs: int) -> int:
@@ -38,14 +38,28 @@ def falls_of_means(case: Case, jobs: int) -> int:
 
 
 def falls_of_own_cells(case: Case, jobs: int) -> int:  # noqa: ARG001 one signature for all ways
-    """The same where a model's score is a function of its own cells: a whole leaf is raised at once."""
-    falls = 0
-    for j, column in enumerate(case.board.scores.T):
-        models = np.flatnonzero(can_rise(column))
-        scores = np.repeat(case.base[:, None], len(models), axis=1)
-        scores[models, np.arange(len(models))] = case.after(models, j)[models]
-        falls += falls_of(case, models, scores)
-    return falls
+    """The same where a model's score is a function of its own cells: all models are raised at once."""
+    after = np.where(np.isnan(case.base), -np.inf, case.base)
+    own = rounded(_with_own_cell_raised(case, after))
+    before = rounded(after)
+    # Of the others, whose scores stay.
+    above = len(before) - np.searchsorted(np.sort(before), own, side="right") - (before[:, None] > own)
+    fallen = 1 + above > case.before[:, None]
+    return int((fallen & can_rise(case.board.scores)).sum())
+
+
+def _with_own_cell_raised(case: Case, base: FloatArray) -> FloatArray:
+    """Score of each model after its cell on each leaf is raised, shape (n, m)."""
+    scheme, rises = case.scheme, can_rise(case.board.scores)
+    if scheme.weights is None:
+        leaves = range(len(case.board.leaves))
+        return np.column_stack([case.after(np.flatnonzero(rises[:, j]), j) for j in leaves])
+    resolved = replace(case.board, scores=case.values)
+    scaled = scheme.scale.of(resolved)
+    higher = replace(resolved, scores=np.where(rises, raised(case.board.scores), case.values))
+    moved = cell_weights(scheme, resolved, scaled) * (scheme.scale.of(higher) - scaled)
+    scores: FloatArray = base[:, None] + np.where(rises, moved, 0.0)
+    return scores
 
 
 def falls_of_points(case: Case, jobs: int) -> int:  # noqa: ARG001 one signature for all ways
