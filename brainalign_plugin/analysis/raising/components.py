@@ -43,6 +43,8 @@ def falls_of_components(case: Case, jobs: int) -> int:  # noqa: ARG001 one signa
     falls = 0
     for j in range(len(case.board.leaves)):
         models, columns = case.variants(j)
+        if not models.size:
+            continue
         scores, known = estimate(np.full(len(models), j), columns)
         falls += falls_as_estimated(case, j, models, scores, known)
     return falls

@@ -158,3 +158,12 @@ def test_what_is_too_dear_is_named(monkeypatch, capsys):
 def test_the_only_leaf_becomes_constant(name):
     board = board_of_matrix([[0.99], [1.0]], halves(1))
     assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board) == 0
+
+
+@pytest.mark.parametrize("name", ["PC1", "FACTOR1", "DSP_PCA", "DSP_PCA_Std", "GLS"])
+def test_a_leaf_on_which_nobody_can_rise(name):
+    board = drawn_board(2, 6, 5)
+    scores = np.array(board.scores)
+    scores[:, 1] = 1.0
+    board = replace(board, scores=scores)
+    assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board)
