@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from .process import set_up
+
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
     from brainalign_plugin.analysis.study import SchemeStudy
@@ -159,6 +161,7 @@ class _Receiver(pickle.Unpickler):
 
 def main() -> None:
     """Study the board that comes on the standard input."""
+    set_up()
     from brainalign_plugin.analysis import analyse
     from brainalign_plugin.analysis.study import study_schemes
 

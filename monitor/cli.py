@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +44,7 @@ from .cli_serve import run, serve
 from .cli_snapshots import snapshots_app
 from .cli_status import status
 from .cli_store import store_app
+from .process import set_up
 
 if TYPE_CHECKING:
     from brainalign_plugin.errors import BrainAlignError
@@ -68,9 +68,6 @@ app = typer.Typer(
 # typer names one of click's errors only, and releases of typer differ in whose click they use.
 _UsageError: Any = typer.BadParameter.__base__
 _STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-# Read when numpy is loaded. Matrices of a board are small: several threads spend most of their time waiting for each
-# other, and add up in an order that depends on the machine. `--jobs` shares work out all the same.
-_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def _print_version(wanted: bool) -> None:
@@ -228,8 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
-    for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
+    set_up()
     from brainalign_plugin.errors import BrainAlignError
 
     for stream in (sys.stdout, sys.stderr):
