@@ -12,7 +12,7 @@ leaf's mean, the usual one for components. Only DSEP, a mean of means, can leave
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import linalg
 
 from ..arrays import FloatArray, IntArray
 from ..board import Board
@@ -117,6 +117,9 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
     ConvergenceError
         If the least-squares solver gives up.
     """
+    # Takes as long to load as most of an analysis, which needs no such weights.
+    from scipy import optimize
+
     m = len(covariance)
     # Least w'Sw/2 - 1'w over w >= 0 has the same direction, and in terms of S = A'A it is non-negative least squares.
     root = linalg.cholesky(ridged(covariance))

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.optimize import linprog
 
 from ..arrays import FloatArray, IntArray
 
@@ -305,6 +304,9 @@ def _relax(
         "integrality": 1 if integral else None,
         "options": {"time_limit": max(seconds, 0.0)} | ({"mip_rel_gap": 0.0} if integral else {}),
     }
+    # Takes as long to load as most of an analysis, which needs no optimum.
+    from scipy.optimize import linprog
+
     solved: Any = linprog(**program, method="highs")
     if solved.status == 2:
         nothing = Multipliers(np.zeros(weights.shape), 0.0)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 
-from brainalign_plugin.aggregation import Claims, factor, get_scheme, latent, rank_models, scheme_names
+from brainalign_plugin.aggregation import Claims, factor, get_scheme, rank_models, scheme_names
 from brainalign_plugin.aggregation.factor import MIN_UNIQUENESS, one_factor
 from brainalign_plugin.aggregation.latent import first_component, least_variance_weights, ledoit_wolf
 from brainalign_plugin.cleaning import clean
@@ -351,7 +352,7 @@ def test_weights_that_are_not_found_are_an_error(monkeypatch):
     def gives_up(*_):
         raise RuntimeError("Maximum number of iterations reached.")
 
-    monkeypatch.setattr(latent.optimize, "nnls", gives_up)
+    monkeypatch.setattr(optimize, "nnls", gives_up)
     with pytest.raises(ConvergenceError, match=r"weights of 3 benchmarks have not converged .Maximum number"):
         least_variance_weights(np.eye(3))
 
