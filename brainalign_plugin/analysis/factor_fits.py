@@ -31,18 +31,19 @@ from .latent_fits import leading, lowered, positive_definite
 _MOST_STEPS, _MOST_HALVINGS = 40, 12
 # Slope at which what further steps would change is rounding.
 _FLAT = 2e-12
+# Curvature below which such a slope may be far from the optimum.
+_LEAST_BEND = 0.005
 
 
 @dataclass(frozen=True, eq=False)
 class _Places:
     """The likelihoods of ``v`` models of ``m`` leaves, each at one choice of the log uniquenesses.
 
-    `top` (v,) and `lead` (v, m) are the largest eigenvalue and its vector of `matrices`, the correlations divided by
-    the roots of the uniquenesses; `apart` says where there is one such.
+    `top` (v,) and `lead` (v, m) are the largest eigenvalue and its vector of the correlations divided by the roots of
+    the uniquenesses; `apart` says where there is one such.
     """
 
     log_unique: FloatArray
-    matrices: FloatArray
     top: FloatArray
     lead: FloatArray
     apart: BoolArray
@@ -62,24 +63,14 @@ class _Places:
         """Shape (v,)."""
         return slope_at(self.log_unique, self.gradient)
 
-    @property
-    def curvature(self) -> FloatArray:
-        """Second derivatives, shape (v, m, m)."""
-        # The sum over the other eigenvectors, each by (top + other) / (top - other), without finding them.
-        turns = 2 * self.top[:, None, None] * np.linalg.inv(lowered(self.matrices, self.top, self.lead))
-        turns -= self.lead[:, :, None] * self.lead[:, None] + np.eye(self.lead.shape[1])
-        return curvature(self.log_unique, self.top, self.lead, turns)
-
     def take(self, rows: IntArray | BoolArray) -> _Places:
         """Some of the models."""
-        return _Places(
-            self.log_unique[rows], self.matrices[rows], self.top[rows], self.lead[rows], self.apart[rows]
-        )
+        return _Places(self.log_unique[rows], self.top[rows], self.lead[rows], self.apart[rows])
 
     def move(self, rows: IntArray, there: _Places) -> None:
         """Move some of the models to other places."""
-        self.log_unique[rows], self.matrices[rows] = there.log_unique, there.matrices
-        self.top[rows], self.lead[rows], self.apart[rows] = there.top, there.lead, there.apart
+        self.log_unique[rows], self.apart[rows] = there.log_unique, there.apart
+        self.top[rows], self.lead[rows] = there.top, there.lead
 
 
 def one_factors(correlations: FloatArray) -> tuple[OneFactor, BoolArray]:
@@ -101,12 +92,40 @@ def one_factors(correlations: FloatArray) -> tuple[OneFactor, BoolArray]:
     # Where rounding is more of the loss than a search allows for, it decides which steps are taken.
     rounding = 8 * np.spacing(np.exp(-at.log_unique).sum(axis=1) + at.top)
     known &= rounding < ROUNDING * np.abs(at.loss)
+    sure = np.flatnonzero(known)
+    known[sure] = _is_bent(_some(correlations, sure), at.take(sure))
     return OneFactor(loadings_at(at.log_unique, at.top, at.lead), np.exp(at.log_unique)), known
 
 
+def _some(matrices: FloatArray, rows: IntArray) -> FloatArray:
+    # Not copied where all are meant.
+    return matrices if len(rows) == len(matrices) else matrices[rows]
+
+
 def _looked(correlations: FloatArray, log_unique: FloatArray, near: FloatArray | None = None) -> _Places:
-    matrices = rescaled(correlations, log_unique)
-    return _Places(log_unique, matrices, *leading(matrices, near))
+    return _Places(log_unique, *leading(rescaled(correlations, log_unique), near))
+
+
+def _curvature(correlations: FloatArray, at: _Places, bound: BoolArray) -> FloatArray:
+    """Second derivatives among the leaves that are not at a bound, shape (v, m, m); 1 for one that is."""
+    # The sum over the other eigenvectors, each by (top + other) / (top - other), without finding them.
+    turns = np.linalg.inv(lowered(rescaled(correlations, at.log_unique), at.top, at.lead))
+    turns *= 2 * at.top[:, None, None]
+    turns -= at.lead[:, :, None] * at.lead[:, None]
+    diagonal = np.arange(bound.shape[1])
+    turns[:, diagonal, diagonal] -= 1.0
+    bent = curvature(at.log_unique, at.top, at.lead, turns)
+    if bound.any():
+        bent[bound] = 0.0
+        bent.swapaxes(1, 2)[bound] = 0.0
+        bent[:, diagonal, diagonal] += bound
+    return bent
+
+
+def _is_bent(correlations: FloatArray, at: _Places) -> BoolArray:
+    """Whether the loss rises to all sides so much that a slope that is left says little: shape (v,)."""
+    bound, _ = steps_to_bounds(at.log_unique, at.gradient)
+    return positive_definite(_curvature(correlations, at, bound) - _LEAST_BEND * np.eye(bound.shape[1]))
 
 
 def _searched(correlations: FloatArray) -> tuple[_Places, BoolArray]:
@@ -122,7 +141,7 @@ def _searched(correlations: FloatArray) -> tuple[_Places, BoolArray]:
         if not going.size:
             break
         here = at.take(going)
-        better, found = _lower(correlations[going], here)
+        better, found = _lower(_some(correlations, going), here)
         followed[going] = found & better.apart
         ended[going] = found & has_ended(here.slope, better.slope)
         further = followed[going] & ~ended[going]
@@ -134,7 +153,7 @@ def _lower(correlations: FloatArray, at: _Places) -> tuple[_Places, BoolArray]:
     """The next places, where the losses are less (rounding aside), and where there is one."""
     gradient, before = at.gradient, at.loss
     bound, to_bounds = steps_to_bounds(at.log_unique, gradient)
-    step = _downhill(_where_free(at.curvature, bound), np.where(bound, to_bounds, gradient))
+    step = _downhill(_curvature(correlations, at, bound), np.where(bound, to_bounds, gradient))
     better, found = at.take(np.arange(len(step))), np.zeros(len(step), dtype=np.bool_)
     for halvings in range(_MOST_HALVINGS):
         trying = np.flatnonzero(~found)
@@ -142,7 +161,7 @@ def _lower(correlations: FloatArray, at: _Places) -> tuple[_Places, BoolArray]:
             break
         origin = at.log_unique[trying]
         place = np.clip(origin - 0.5**halvings * step[trying], LOWEST, 0.0)
-        there = _looked(correlations[trying], place, at.lead[trying])
+        there = _looked(_some(correlations, trying), place, at.lead[trying])
         fall = (gradient[trying] * (origin - place)).sum(axis=1)
         taken = falls_enough(there.loss, before[trying], fall)
         better.move(trying[taken], there.take(taken))
@@ -150,18 +169,12 @@ def _lower(correlations: FloatArray, at: _Places) -> tuple[_Places, BoolArray]:
     return better, found
 
 
-def _where_free(curvatures: FloatArray, bound: BoolArray) -> FloatArray:
-    """Curvatures (v, m, m) among the leaves that are not at a bound; a bound one goes by its own."""
-    free = ~bound
-    bent: FloatArray = curvatures * (free[:, :, None] & free[:, None])
-    return bent + bound[:, :, None] * np.eye(bound.shape[1])
-
-
 def _downhill(curvatures: FloatArray, gradients: FloatArray) -> FloatArray:
     """Newton steps (v, m) to subtract; a direction that curves down is followed downhill all the same."""
-    steps, upwards = np.empty_like(gradients), positive_definite(curvatures)
-    steps[upwards] = np.linalg.solve(curvatures[upwards], gradients[upwards][..., None])[..., 0]
-    bends, axes = np.linalg.eigh(curvatures[~upwards])
-    along = (np.swapaxes(axes, 1, 2) @ gradients[~upwards][..., None])[..., 0]
-    steps[~upwards] = (axes @ (along / np.maximum(np.abs(bends), 1e-6))[..., None])[..., 0]
+    upwards = positive_definite(curvatures)
+    steps, up, down = np.empty_like(gradients), np.flatnonzero(upwards), np.flatnonzero(~upwards)
+    steps[up] = np.linalg.solve(_some(curvatures, up), gradients[up][..., None])[..., 0]
+    bends, axes = np.linalg.eigh(curvatures[down])
+    along = (np.swapaxes(axes, 1, 2) @ gradients[down][..., None])[..., 0] / np.maximum(np.abs(bends), 1e-6)
+    steps[down] = (axes @ along[..., None])[..., 0]
     return steps

@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from statistics import median
 
@@ -45,7 +46,7 @@ class Task:
 COPELAND = (("pref_voting", peers.pref_voting_copeland), ("corankco", peers.corankco_copeland))
 KEMENY = (("pref_voting", peers.pref_voting_kemeny), ("corankco", peers.corankco_kemeny))
 IIA = (
-    ("recomputed", peers.recomputed_iia),
+    ("recomputed", partial(peers.recomputed_iia, ours.closed_forms)),
     ("pref_voting", peers.pref_voting_iia),
     ("pymcdm", peers.pymcdm_iia),
     ("benchbench", peers.benchbench_iia),
@@ -65,8 +66,14 @@ TASKS = (
     Task("Kemeny, proven", "real 83 × 51", ours.kemeny, KEMENY),
     Task("Kemeny, proven", "real 135 × 50", ours.kemeny),
     Task("Kemeny, bounded", "real 281 × 53 full", ours.kemeny, repeats=1),
-    Task("IIA, all closed forms", "real 83 × 51", ours.iia, IIA),
-    Task("IIA, all closed forms", "1,420 × 52", ours.iia, IIA),
+    Task("IIA, all closed forms", "real 83 × 51", partial(ours.iia, ours.closed_forms), IIA),
+    Task("IIA, all closed forms", "1,420 × 52", partial(ours.iia, ours.closed_forms), IIA),
+    Task(
+        "IIA, from the whole board",
+        "real 83 × 51",
+        partial(ours.iia, ours.short_ways),
+        (("recomputed", partial(peers.recomputed_iia, ours.short_ways)),),
+    ),
     Task("10,000 rank bootstraps, flat and tree", "1,420 × 52", ours.bootstraps),
     Task("1,000 rank bootstraps of the mean", "real 83 × 51", ours.mean_bootstrap, BOOTSTRAP),
     Task("1,000 rank bootstraps of the mean", "1,420 × 52", ours.mean_bootstrap, BOOTSTRAP),

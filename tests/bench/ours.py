@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from brainalign_plugin.aggregation import get_scheme, scheme_names
 from brainalign_plugin.aggregation.kemeny import kemeny_result
+from brainalign_plugin.aggregation.votes import SCHULZE
 from brainalign_plugin.analysis.agreement import pairwise_spearman
 from brainalign_plugin.analysis.dimensions import parallel_thresholds
 from brainalign_plugin.analysis.removal import closed_form
+from brainalign_plugin.analysis.removing.components import OF_COMPONENTS
+from brainalign_plugin.analysis.removing.worths import OF_WORTHS
 from brainalign_plugin.analysis.resampling import vectorised
 from brainalign_plugin.analysis.stability import audit_removal
 from brainalign_plugin.analysis.uncertainty import Resampled, rank_uncertainty
@@ -30,11 +35,16 @@ def closed_forms() -> list[str]:
     ]
 
 
-def iia(board: Board) -> str:
-    names = closed_forms()
-    for name in names:
+def short_ways() -> list[str]:
+    """Schemes without a closed form that are audited for independence from what the whole board says."""
+    known = (*OF_COMPONENTS, *OF_WORTHS, SCHULZE.combine)
+    return [n for n in scheme_names() if get_scheme(n).combine in known]
+
+
+def iia(names: Callable[[], list[str]], board: Board) -> str:
+    for name in names():
         audit_removal(get_scheme(name), board)
-    return f"{len(names)} schemes"
+    return f"{len(names())} schemes"
 
 
 def flat_and_tree() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
@@ -11,8 +12,6 @@ from scipy import stats
 from brainalign_plugin.aggregation import get_scheme
 from brainalign_plugin.analysis.orders import order_changes
 from brainalign_plugin.board import Board
-
-from . import ours
 
 
 def _profile(board: Board):
@@ -67,17 +66,17 @@ def corankco_kemeny(board: Board) -> object:
     return ExactAlgorithmPulp().compute_consensus_rankings(_buckets(board), measure)
 
 
-def recomputed_iia(board: Board) -> str:
+def recomputed_iia(names: Callable[[], list[str]], board: Board) -> str:
     """Our schemes, aggregated again without each model."""
     models = len(board.models)
-    for name in ours.closed_forms():
+    for name in names():
         scheme = get_scheme(name)
         altered = np.zeros((models, models))
         for k in range(models):
             others = [i for i in range(models) if i != k]
             altered[k, others] = scheme.scores(board.take(rows=others))
         order_changes(scheme.scores(board), altered, removed=np.arange(models))
-    return f"{len(ours.closed_forms())} schemes"
+    return f"{len(names())} schemes"
 
 
 def pref_voting_iia(board: Board) -> str:

@@ -42,6 +42,10 @@ def outcome(measure):
     return found
 
 
+# A search for a factor may stop at a slope of 1e-8, which is a little way from the optimum.
+CLOSE = dict.fromkeys(SHORT, 1e-9) | {"FACTOR1": 1e-8}
+
+
 def assert_as_one_by_one(name, board, rule=None):
     """The same scores and changes of order, or the same error. Gives whether there are scores."""
     scheme = get_scheme(name)
@@ -50,7 +54,7 @@ def assert_as_one_by_one(name, board, rule=None):
     if isinstance(expected, tuple):
         assert found == expected, name
         return False
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9, err_msg=name)
+    np.testing.assert_allclose(found, expected, rtol=CLOSE[name], atol=CLOSE[name], err_msg=name)
     try:
         base = aggregated(scheme, board, rule)
     except BoardError:
