@@ -31,7 +31,7 @@ from .raising.cells import Case
 from .raising.components import OF_COMPONENTS, OF_DOUBLED_COMPONENTS, Variants
 from .raising.means import medians_with
 from .resampling import repeated_scores
-from .structure import cell_weights, sees_order_only
+from .structure import cell_weights, is_mean, sees_order_only
 from .subject import Rescale, Subject
 
 _OF_WINS = {
@@ -69,7 +69,7 @@ def rescaled_each(
         before, after = ranks_from_bottom(resolved.scores), ranks_from_bottom(columns)
         leaves = np.flatnonzero(~((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0))
     found = np.tile(base, (len(board.leaves), 1))
-    if subject.scheme.weights is not None:
+    if is_mean(subject.scheme):
         known = _means_rescaled(subject, resolved, rescale, columns, leaves, found)
     elif subject.scheme.combine in OF_COMPONENTS:
         estimate = OF_COMPONENTS[subject.scheme.combine](Case(subject.scheme, board, rule, base))
@@ -102,7 +102,7 @@ def _means_rescaled(
     leaves: IntArray,
     found: FloatArray,
 ) -> IntArray:
-    """Put the scores (m, n) under a weighted mean into ``found``, which has the base; the leaves for which that is so.
+    """Put the scores (m, n) under a mean into ``found``, which has the base; the leaves for which that is so.
 
     Not for leaves where other cells are left out than before, nor where a scale is infinite.
     """

@@ -179,8 +179,11 @@ def _compared(
     mean, bound = np.empty((at_once, resamples)), np.empty((at_once, resamples))
     observed, against, floor = np.zeros((models, models)), np.zeros(resamples), 0.0
     far = [_Far(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
-    for upper, start in ((i, k) for i in range(models) for k in range(i + 1, models, at_once)):
-        rivals = slice(start, start + at_once)
+    # All differences are large as long as there is no floor, so that the first pairs are few.
+    few = max(1, at_once // 10)
+    steps = [at_once if upper else few for upper in range(models)]
+    for upper, start in ((i, k) for i in range(models) for k in range(i + 1, models, steps[i])):
+        rivals = slice(start, start + steps[upper])
         observed[upper, rivals], squares, least = _as_observed(contributions[upper] - contributions[rivals])
         squared, share_of_squares = mean[: len(squares)], bound[: len(squares)]
         np.subtract(means[upper], means[rivals], out=squared)

@@ -10,14 +10,14 @@ import numpy as np
 
 from ..aggregation import Convention, Scheme
 from ..aggregation.kemeny import KEMENY
-from ..aggregation.latent import DSEP
+from ..aggregation.latent import DSEP, columns_by_part
 from ..aggregation.means import GEOMETRIC
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, WIN_RATE
 from ..aggregation.registry import filled
 from ..aggregation.scaling import LOGIT_SCALE, NONE, NORMAL_SCORE, RANK_SCALE
 from ..aggregation.votes import COPELAND, SCHULZE, SIMPSON
 from ..aggregation.worth import BT, PL
-from ..arrays import FloatArray, StateArray
+from ..arrays import BoolArray, FloatArray, StateArray
 from ..board import Board
 from ..scales import ranks_from_bottom
 
@@ -57,8 +57,13 @@ def leaf_weights(scheme: Scheme, board: Board) -> FloatArray:
     return np.full(len(board.leaves), 1 / len(board.leaves))
 
 
+def is_mean(scheme: Scheme) -> bool:
+    """Whether the scores are sums of scaled cells, each under its `cell_weights`."""
+    return scheme.weights is not None or scheme.combine is DSEP.combine
+
+
 def cell_weights(scheme: Scheme, board: Board, scaled: FloatArray) -> FloatArray:
-    """Weight of each cell in its model's score under a weighted mean that leaves cells out.
+    """Weight of each cell in its model's score under a mean (see `is_mean`) that leaves cells out.
 
     Parameters
     ----------
@@ -71,9 +76,14 @@ def cell_weights(scheme: Scheme, board: Board, scaled: FloatArray) -> FloatArray
         0 for a cell that is left out; the others of a model sum to one.
     """
     present = ~np.isnan(scaled)
-    if scheme.weights != "tree":
-        shares: FloatArray = present / np.maximum(present.sum(axis=1, keepdims=True), 1)
+    if scheme.combine is DSEP.combine:
+        halves = np.zeros(present.shape)
+        for inside in columns_by_part(scheme.name, board):
+            halves[:, inside] = _even(present[:, inside])
+        shares: FloatArray = halves / np.maximum(halves.sum(axis=1, keepdims=True), 1)
         return shares
+    if scheme.weights != "tree":
+        return _even(present)
     tree = board.tree
     there = np.zeros((len(scaled), len(tree.nodes)), dtype=bool)
     there[:, [tree.index[leaf] for leaf in board.leaves]] = present
@@ -89,3 +99,9 @@ def cell_weights(scheme: Scheme, board: Board, scaled: FloatArray) -> FloatArray
             weights[:, below] = np.where(there[:, below], share[:, None], 0.0)
     cells: FloatArray = weights[:, [tree.index[leaf] for leaf in board.leaves]]
     return cells
+
+
+def _even(present: BoolArray) -> FloatArray:
+    """The same share for each cell of a row that is there; shape (n, m)."""
+    shares: FloatArray = present / np.maximum(present.sum(axis=1, keepdims=True), 1)
+    return shares

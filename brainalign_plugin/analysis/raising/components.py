@@ -176,6 +176,31 @@ def _gls(case: Case) -> Variants:
     return _where_varied(estimate, varied)
 
 
+def _gls_with_a_copy(case: Case) -> Variants:
+    z = _standardised(case)
+    varied = np.flatnonzero((z != 0).any(axis=0))
+    inside, n, m = z[:, varied], len(z), len(varied)
+    if not varied.size:
+        return _unknown
+    counts = np.zeros(m + 1, dtype=np.bool_)
+    counts[:m] = least_variance_weights(ledoit_wolf(inside)[0]) > 0
+
+    def estimate(at: IntArray, columns: FloatArray) -> Estimate:
+        copies = z_scores(columns)
+        products = np.zeros((len(at), m + 1, m + 1))
+        products[:, :m, :m] = inside.T @ inside
+        products[:, m, :m] = products[:, :m, m] = (inside.T @ copies).T
+        products[:, m, m] = (copies**2).sum(axis=0)
+        squares = (inside**2).sum(axis=1)[:, None] + copies**2
+        # Shrinking counts a copy as a leaf of its own, which a component does not.
+        weights, known = least_variances(shrunk(products / n, squares.T)[0], counts)
+        of_copies: FloatArray = copies * weights[:, m]
+        scores: FloatArray = inside @ weights[:, :m].T + of_copies
+        return scores, known
+
+    return _where_varied(estimate, varied)
+
+
 def _factor1(case: Case) -> Variants:
     z = _standardised(case)
     varied = np.flatnonzero((z != 0).any(axis=0))
@@ -222,4 +247,5 @@ OF_DOUBLED_COMPONENTS: dict[Callable[[Board], FloatArray] | None, Callable[[Case
     PC1.combine: partial(_pc1, copies=2),
     DSP_PCA.combine: partial(_of_parts, standardised=False, copies=2),
     DSP_PCA_STD.combine: partial(_of_parts, standardised=True, copies=2),
+    GLS.combine: _gls_with_a_copy,
 }

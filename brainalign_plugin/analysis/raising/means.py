@@ -12,7 +12,7 @@ from ...aggregation.ranks import BORDA, MEDIAN_RANK, borda_points
 from ...arrays import FloatArray
 from ...board import Board
 from ...scales import ranks_from_bottom, rounded
-from ..structure import cell_weights
+from ..structure import cell_weights, is_mean
 from .cells import Case, can_rise, falls_of, raised
 
 
@@ -51,7 +51,7 @@ def falls_of_own_cells(case: Case, jobs: int) -> int:  # noqa: ARG001 one signat
 def _with_own_cell_raised(case: Case, base: FloatArray) -> FloatArray:
     """Score of each model after its cell on each leaf is raised, shape (n, m)."""
     scheme, rises = case.scheme, can_rise(case.board.scores)
-    if scheme.weights is None:
+    if not is_mean(scheme):
         leaves = range(len(case.board.leaves))
         return np.column_stack([case.after(np.flatnonzero(rises[:, j]), j) for j in leaves])
     resolved = replace(case.board, scores=case.values)
