@@ -28,3 +28,8 @@ def in_order(scores: FloatArray, close: float, ties: bool = False) -> BoolArray:
         near &= gaps > 0
     sure: BoolArray = ~near.any(axis=1)
     return sure
+
+
+def any_alike(values: FloatArray) -> bool:
+    """Whether two models have the same scores (n, m): whoever else is removed, they tie but for rounding."""
+    return len(np.unique(np.nan_to_num(values, nan=-np.inf), axis=0)) < len(values)

@@ -28,7 +28,7 @@ from ...board import Board
 from ...scales import z_scores
 from ..factor_fits import one_factors
 from ..latent_fits import first_components, least_variances, turned
-from .cases import Estimate, in_order
+from .cases import Estimate, any_alike, in_order
 
 # From the scores of v smaller boards, shape (n - 1, v, m), to those under the scheme (n - 1, v), and whether they are
 # known (v,).
@@ -54,7 +54,7 @@ def components_without_each(
     """
     n, m = board.scores.shape
     scores, known = np.full((n, n), np.nan), np.zeros(n, dtype=np.bool_)
-    if n < 3 or not (board.complete or rule in FILLED):
+    if n < 3 or not (board.complete or rule in FILLED) or any_alike(board.scores):
         return scores, known
     estimate = OF_COMPONENTS[combine](board)
     block = max(1, _BLOCK_CELLS // (max(n, m) * m))

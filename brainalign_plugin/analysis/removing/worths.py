@@ -28,7 +28,7 @@ from ..worth_fits import (
     plackett_luce_gradient,
     side_by_side,
 )
-from .cases import Estimate, in_order
+from .cases import Estimate, any_alike, in_order
 
 
 def worths_without_each(
@@ -51,8 +51,10 @@ def worths_without_each(
         return scores, known
     wins = pairwise_wins(values)
     compared = pairwise_compared(values)
-    finite = np.flatnonzero(_hang_together_without_each(compared - wins.T > 0))
+    finite = np.flatnonzero(hang_together_without_each(compared - wins.T > 0))
     model = OF_WORTHS[combine](values, base, wins, compared)
+    if not model.ties and any_alike(values):
+        return scores, known
     factor: Any = cho_factor(model.curvature)
     block = max(1, BLOCK_CELLS // model.cells)
     for first in range(0, len(finite), block):
@@ -65,7 +67,7 @@ def worths_without_each(
     return scores, known & in_order(scores, CLOSE, ties=model.ties)
 
 
-def _hang_together_without_each(at_least: BoolArray) -> BoolArray:
+def hang_together_without_each(at_least: BoolArray) -> BoolArray:
     """Whether everybody else can be reached from everybody else by wins and ties, without each model. Shape (n,).
 
     ``at_least[i, j]``: on some benchmark that has both i is above j or ties with it.

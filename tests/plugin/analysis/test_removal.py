@@ -130,7 +130,9 @@ def test_missing_cells_are_dealt_with_after_the_removal(board, choice):
         except (BoardError, ConvergenceError):
             continue
         found = own_places_out(scores_without_each(scheme, board, rule))
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9, err_msg=f"{name} {rule}")
+        # Fits from cold stop a little way from the optimum.
+        close = 1e-8 if name in ("BT", "PL", "FACTOR1") else 1e-9
+        np.testing.assert_allclose(found, expected, rtol=close, atol=close, err_msg=f"{name} {rule}")
 
 
 def test_a_mean_that_fills_a_cell_moves_with_the_models():
@@ -224,7 +226,7 @@ def test_ranks_are_those_of_the_scales():
 
 @pytest.mark.parametrize("name", ["PC1", "GLS", "KEMENY"])
 def test_two_processes_give_the_same_numbers(name):
-    """Two models that nothing tells apart leave no removal but theirs to the short way."""
+    """Two models that nothing tells apart leave everything to aggregating again."""
     scores = np.random.default_rng(3).uniform(size=(9, 6)).round(3)
     scores[4] = scores[2]
     board = board_of(scores.tolist())
