@@ -118,16 +118,14 @@ def _means_rescaled(
             new[:, k] = subject.rescaled_scheme(leaf, rescale).scale.for_leaf(leaf)(columns[:, j])
     there = ~np.isnan(old)
     usable = ((there == ~np.isnan(new)) & ~np.isinf(new)).all(axis=0)
-    moved = np.where(
-        there, weights * (np.where(there & usable, new, 0.0) - np.where(there & usable, old, 0.0)), 0.0
-    )
+    moved = np.where(there & usable, weights * (new - old), 0.0)
     found[leaves] += moved.T
     known: IntArray = leaves[usable]
     return known
 
 
 def _as_estimated(estimate: Variants, columns: FloatArray, found: FloatArray) -> IntArray:
-    """The same under a scheme of components, where these are told apart."""
+    """Put the scores (m, n) under a scheme of components into ``found`` where they are sure; the leaves of these."""
     leaves = np.arange(len(found))
     scores, sure = estimate(leaves, np.nan_to_num(columns))
     found[sure] = scores.T[sure]
