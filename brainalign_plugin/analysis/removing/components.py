@@ -33,6 +33,7 @@ from .cases import Estimate, any_alike, in_order
 # From the scores of v smaller boards, shape (n - 1, v, m), to those under the scheme (n - 1, v), and whether they are
 # known (v,).
 Estimator = Callable[[FloatArray], Estimate]
+# Where two scores are nearer than this (of their size), it is left to the scheme which is above.
 _CLOSE = 1e-8
 # Numbers that are worked on at once.
 _BLOCK_CELLS = 1 << 19
