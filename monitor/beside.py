@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,21 +57,26 @@ class Beside:
     def study(self, analysis: Analysis) -> SchemeStudy | None:
         """Study the schemes on an analysed board: wait for the process if it was given that board, else do it here."""
         from brainalign_plugin.aggregation import scheme_names
-        from brainalign_plugin.analysis.study import study_schemes
+        from brainalign_plugin.analysis.study import study_conventions, study_schemes
 
+        conventions = None
         if self._process is not None and self._answer is not None and self._snapshot is analysis.snapshot:
+            # A fair share of the work.
+            conventions = study_conventions(analysis)
             written, _ = self._answer.result()
             if self._process.returncode == 0:
                 study: SchemeStudy | None = _Receiver(written, analysis).load()
                 # A scheme that was registered by this program alone is unknown there.
-                if study is None or tuple(one.scheme.name for one in study.schemes) == tuple(scheme_names()):
-                    return study
+                if study is None:
+                    return None
+                if tuple(one.scheme.name for one in study.schemes) == tuple(scheme_names()):
+                    return replace(study, conventions=conventions)
             else:
                 log.warning(
                     "the process that studies the schemes failed; they are studied again in this one",
                     code=self._process.returncode,
                 )
-        return study_schemes(analysis)
+        return study_schemes(analysis, conventions=conventions)
 
     def end(self) -> None:
         """Stop the process, whatever it is doing."""
@@ -163,7 +168,7 @@ def main() -> None:
     """Study the board that comes on the standard input."""
     set_up()
     from brainalign_plugin.analysis import analyse
-    from brainalign_plugin.analysis.study import study_schemes
+    from brainalign_plugin.analysis.study import NO_MOVES, study_schemes
 
     # What a library or a scheme prints must not get into the answer.
     answer = os.fdopen(os.dup(1), "wb")
@@ -172,7 +177,9 @@ def main() -> None:
     if not given:
         return
     snapshot, max_missing, min_overlap = pickle.loads(given)  # noqa: S301  the run wrote it
-    study = study_schemes(analyse(snapshot, max_missing=max_missing, min_overlap=min_overlap))
+    analysis = analyse(snapshot, max_missing=max_missing, min_overlap=min_overlap)
+    # The run finds what rules for missing cells move.
+    study = study_schemes(analysis, conventions=NO_MOVES)
     written = io.BytesIO()
     _Sender(written, study).dump(study)
     try:

@@ -449,17 +449,10 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
         from .history.cache import Cache
         from .report import agreement_certainty, build_view, prepare, render_report, write_report
 
-        # All that the page needs but the study, which may be made beside.
-        certainty = agreement_certainty(analysis)
-        analysis.complete()
-        prepare(settings.templates_folder)
-    with stage("comparing the schemes of aggregation"):
-        schemes = (Beside().study if study is None else study)(analysis)
-    with stage("writing the report"):
-        view = build_view(
+        shown = partial(
+            build_view,
             analysis,
-            study=schemes,
-            certainty=certainty,
+            certainty=agreement_certainty(analysis),
             past=past,
             set_aside=found.set_aside,
             generated_at=clock(),
@@ -467,9 +460,14 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
             command=command,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
-        return write_report(
-            path, render_report(view, settings.templates_folder, Cache(settings.home / "cache"))
-        )
+        # All that can be done before the study, which may be made beside.
+        drawn = prepare(shown(), settings.templates_folder)
+    with stage("comparing the schemes of aggregation"):
+        schemes = (Beside().study if study is None else study)(analysis)
+    with stage("writing the report"):
+        cache = Cache(settings.home / "cache")
+        html = render_report(shown(study=schemes), settings.templates_folder, cache, drawn)
+        return write_report(path, html)
 
 
 def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:

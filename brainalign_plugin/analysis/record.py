@@ -82,12 +82,6 @@ class Analysis:
         """Agreement corrected for errors of measurement."""
         return attenuation(self.agreement, self.reliabilities)
 
-    def complete(self) -> None:
-        """Compute all of it now, for a use that is to follow at once."""
-        for name, attribute in vars(type(self)).items():
-            if isinstance(attribute, cached_property):
-                getattr(self, name)
-
 
 def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20) -> Analysis:
     """Clean a snapshot and compute agreement, spread, explained variance and the ranks under the basic schemes.

@@ -7,7 +7,7 @@ follows light, dark and print as the text does. The page's script sets its size,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .chart_base import (
@@ -33,26 +33,44 @@ from .vega import alt
 RHO_STEPS = 21
 RANK_STEPS = 7
 ROW = 15
+Builders = list[tuple[Figure, Callable[[ChartData], ChartSpec]]]
 # The longest label of a leaf in multiples of its font size.
 LEAF_LABEL = 22.5
 
 
-def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
-    """Specifications of all charts that the view has data for, by the id of their figure."""
-    builders: list[tuple[Figure, Callable[[ChartData], ChartSpec]]] = [
+def chart_specs(view: ReportView, drawn: Mapping[str, ChartSpec] | None = None) -> dict[str, ChartSpec]:
+    """Specifications of all charts that the view has data for, by the id of their figure.
+
+    Parameters
+    ----------
+    view : ReportView
+    drawn : mapping, optional
+        What `charts_without_schemes` made of the same view before the schemes were studied.
+    """
+    of_schemes: Builders = [(view.ranks.chart, rank_chart)]
+    if view.schemes is not None:
+        of_schemes += [
+            (view.schemes.intervals.chart, interval_chart),
+            (view.schemes.agreement.heatmap, scheme_heatmap),
+        ]
+    others = charts_without_schemes(view) if drawn is None else drawn
+    return {**others, **_built(of_schemes, view.charts)}
+
+
+def charts_without_schemes(view: ReportView) -> dict[str, ChartSpec]:
+    """Those of the charts that do not depend on a study of the schemes."""
+    builders: Builders = [
         (view.agreement.heatmap, _heatmap),
         (view.parts.scatter, scatter_chart),
         (view.spread.chart, _spread),
         (view.weights.chart, _weights),
-        (view.ranks.chart, rank_chart),
     ]
-    if view.schemes is not None:
-        builders += [
-            (view.schemes.intervals.chart, interval_chart),
-            (view.schemes.agreement.heatmap, scheme_heatmap),
-        ]
-    specs = {figure.id: build(view.charts) for figure, build in builders if not figure.missing}
-    return specs | ({} if view.history is None else history_specs(view.history, view.charts.tables))
+    past = {} if view.history is None else history_specs(view.history, view.charts.tables)
+    return _built(builders, view.charts) | past
+
+
+def _built(builders: Builders, data: ChartData) -> dict[str, ChartSpec]:
+    return {figure.id: build(data) for figure, build in builders if not figure.missing}
 
 
 def history_specs(section: HistorySection, tables: Tables) -> dict[str, ChartSpec]:

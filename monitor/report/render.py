@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -19,12 +19,20 @@ from ..history.cache import NOTHING_KEPT, Cache
 from ..templating import asset, compile_ahead, render
 from .records import ReportView
 
+if TYPE_CHECKING:
+    from .chart_base import ChartSpec
+
 _PAGE = "report.html.j2"
 # What would end, or hide the end of, an inline element: HTML does not look at quotes inside scripts and styles.
 _ENDS_ELEMENT = re.compile(r"<!--|</?(script|style)", re.IGNORECASE)
 
 
-def render_report(view: ReportView, templates: Path | None = None, cache: Cache = NOTHING_KEPT) -> str:
+def render_report(
+    view: ReportView,
+    templates: Path | None = None,
+    cache: Cache = NOTHING_KEPT,
+    drawn: Mapping[str, ChartSpec] | None = None,
+) -> str:
     """Render a report as one HTML document that needs no network.
 
     Scripts and styles are inline and named by hash in the page's Content Security Policy, so that nothing else runs or
@@ -37,6 +45,8 @@ def render_report(view: ReportView, templates: Path | None = None, cache: Cache 
         Folder of the user's own templates.
     cache : Cache, optional
         Where the Vega runtime is kept.
+    drawn : mapping, optional
+        What `prepare` has drawn of the same view.
 
     Raises
     ------
@@ -49,7 +59,7 @@ def render_report(view: ReportView, templates: Path | None = None, cache: Cache 
     from .charts import CONFIG, RHO_STEPS, chart_specs
     from .vega import vega_runtime
 
-    specs = chart_specs(view)
+    specs = chart_specs(view, drawn)
     page = {
         "config": CONFIG,
         "tables": view.charts.tables,
@@ -71,11 +81,23 @@ def render_report(view: ReportView, templates: Path | None = None, cache: Cache 
     )
 
 
-def prepare(templates: Path | None = None) -> None:
-    """Load what rendering needs: Altair takes a second, and the templates are compiled."""
-    from . import charts  # noqa: F401
+def prepare(view: ReportView, templates: Path | None = None) -> Mapping[str, ChartSpec]:
+    """Do what can be done of a report before its schemes are studied: compile templates, draw the other charts.
+
+    Parameters
+    ----------
+    view : ReportView
+        Without the study.
+
+    Returns
+    -------
+    mapping
+        The charts, for `render_report`.
+    """
+    from .charts import charts_without_schemes
 
     compile_ahead("report", templates)
+    return charts_without_schemes(view)
 
 
 def write_report(path: Path, html: str) -> Path:

@@ -46,9 +46,9 @@ def _two_cores(monkeypatch):
 
 
 def random_snapshot(models: int, seed: int) -> Snapshot:
-    return snapshot_of(
-        halves(6), np.random.default_rng(seed).uniform(0.1, 0.9, (models, 6)).round(3).tolist()
-    )
+    """Random scores, and one more model without all of them."""
+    scores = np.random.default_rng(seed).uniform(0.1, 0.9, (models, 6)).round(3).tolist()
+    return snapshot_of(halves(6), [*scores, [0.4, "", 0.5, "X", 0.6, 0.3]])
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +86,13 @@ def test_it_studies_as_this_process_does(snapshot, monkeypatch):
     expected = study_schemes(analyse(snapshot, **THRESHOLDS))
     analysis = analyse(snapshot, **THRESHOLDS)
     monkeypatch.setattr(
-        "brainalign_plugin.analysis.study.study_schemes", lambda _: pytest.fail("studied here")
+        "brainalign_plugin.analysis.study.study_schemes", lambda *_, **__: pytest.fail("studied here")
     )
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
         found = work.study(analysis)
     assert len(found.schemes) >= 31
+    assert found.conventions.moves
     assert differences(found, expected) == []
     # What this process has is taken from it: short ways know a scheme by its functions.
     assert found.board is analysis.cleaning.board
@@ -168,7 +169,7 @@ def test_one_core_has_no_room_for_a_process(snapshot, monkeypatch):
 FAILING = """
 import brainalign_plugin.analysis.study as study
 from brainalign_monitor.beside import main
-def failing(analysis):
+def failing(analysis, **more):
     raise RuntimeError("a scheme of somebody's is broken")
 study.study_schemes = failing
 main()
@@ -176,7 +177,7 @@ main()
 
 
 def test_what_fails_there_is_tried_here_and_raises_here(snapshot, monkeypatch):
-    def failing(_):
+    def failing(*_, **__):
         raise InputError("nothing can be studied")
 
     monkeypatch.setattr("brainalign_plugin.analysis.study.study_schemes", failing)
@@ -198,9 +199,9 @@ NOISY = """
 import sys
 import brainalign_plugin.analysis.study as study
 quiet = study.study_schemes
-def noisy(analysis):
+def noisy(analysis, **more):
     print("a scheme prints")
-    return quiet(analysis)
+    return quiet(analysis, **more)
 study.study_schemes = noisy
 from brainalign_monitor.beside import main
 main()

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict, replace
 from itertools import pairwise
 
 import altair as alt
 import pytest
 
-from brainalign_monitor.report.charts import RANK_STEPS, RHO_STEPS, chart_specs
+from brainalign_monitor.report.charts import RANK_STEPS, RHO_STEPS, chart_specs, charts_without_schemes
 from brainalign_plugin.analysis import analyse
 from tests.boards import small_tree, snapshot_of, tree_of
 from tests.conftest import ROOT
@@ -28,6 +29,17 @@ def test_every_specification_is_valid_vega_lite(whole):
     assert set(specs) == ALL
     for chart in specs.values():
         alt.Chart.from_dict(dict(chart.spec))
+
+
+def test_charts_drawn_before_the_study_are_those_drawn_after_it(whole):
+    early = charts_without_schemes(replace(whole, schemes=None))
+    assert set(early) == {"heatmap", "scatter", "spread", "weights"}
+    one, other = chart_specs(whole, early), chart_specs(whole)
+    assert {name: asdict(spec) for name, spec in one.items()} == {
+        name: asdict(spec) for name, spec in other.items()
+    }
+    marked = {**early, "scatter": replace(early["scatter"], most=7)}
+    assert chart_specs(whole, marked)["scatter"].most == 7
 
 
 def test_a_specification_names_tables_that_the_page_has_and_holds_no_data(whole):
