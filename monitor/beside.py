@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,26 +57,29 @@ class Beside:
     def study(self, analysis: Analysis) -> SchemeStudy | None:
         """Study the schemes on an analysed board: wait for the process if it was given that board, else do it here."""
         from brainalign_plugin.aggregation import scheme_names
-        from brainalign_plugin.analysis.study import study_conventions, study_schemes
+        from brainalign_plugin.analysis.study import study_schemes
 
-        conventions = None
-        if self._process is not None and self._answer is not None and self._snapshot is analysis.snapshot:
-            # A fair share of the work.
-            conventions = study_conventions(analysis)
+        if self._process is not None and self._answer is not None and self._is_of(analysis.snapshot):
             written, _ = self._answer.result()
             if self._process.returncode == 0:
                 study: SchemeStudy | None = _Receiver(written, analysis).load()
                 # A scheme that was registered by this program alone is unknown there.
-                if study is None:
-                    return None
-                if tuple(one.scheme.name for one in study.schemes) == tuple(scheme_names()):
-                    return replace(study, conventions=conventions)
+                if study is None or tuple(one.scheme.name for one in study.schemes) == tuple(scheme_names()):
+                    return study
             else:
                 log.warning(
                     "the process that studies the schemes failed; they are studied again in this one",
                     code=self._process.returncode,
                 )
-        return study_schemes(analysis, conventions=conventions)
+        return study_schemes(analysis)
+
+    def _is_of(self, snapshot: Snapshot) -> bool:
+        """Whether the process was given this snapshot: what the store rebuilds equals what it was handed."""
+        one, given = snapshot, self._snapshot
+        return given is not None and (
+            (one.domain, one.sha256, one.as_of_time, one.reconstructed, len(one.models))
+            == (given.domain, given.sha256, given.as_of_time, given.reconstructed, len(given.models))
+        )
 
     def end(self) -> None:
         """Stop the process, whatever it is doing."""
@@ -168,7 +171,7 @@ def main() -> None:
     """Study the board that comes on the standard input."""
     set_up()
     from brainalign_plugin.analysis import analyse
-    from brainalign_plugin.analysis.study import NO_MOVES, study_schemes
+    from brainalign_plugin.analysis.study import study_schemes
 
     # What a library or a scheme prints must not get into the answer.
     answer = os.fdopen(os.dup(1), "wb")
@@ -177,9 +180,7 @@ def main() -> None:
     if not given:
         return
     snapshot, max_missing, min_overlap = pickle.loads(given)  # noqa: S301  the run wrote it
-    analysis = analyse(snapshot, max_missing=max_missing, min_overlap=min_overlap)
-    # The run finds what rules for missing cells move.
-    study = study_schemes(analysis, conventions=NO_MOVES)
+    study = study_schemes(analyse(snapshot, max_missing=max_missing, min_overlap=min_overlap))
     written = io.BytesIO()
     _Sender(written, study).dump(study)
     try:

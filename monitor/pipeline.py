@@ -147,7 +147,7 @@ def fetch(
     also : callable, optional
         What has to be committed with the snapshot; given the store in the transaction, what was stored, and when.
     ahead : callable, optional
-        Given a snapshot that is new before anything else is done with it, as it will be read from the store.
+        Given a snapshot whose body the store does not hold, before anything else is done with it.
 
     Raises
     ------
@@ -178,10 +178,10 @@ def fetch(
     except SourceError as failure:
         _record_failure(store, failure, name, settings.domain, started)
         raise
+    if ahead is not None and pulled.snapshot.sha256 not in {one.sha256 for one in store.snapshots()}:
+        ahead(pulled.snapshot)
     with stage("storing"), store.transaction() as inside:
         stored = inside.add(pulled.snapshot, pulled.body, seen_at=started, set_aside=pulled.set_aside)
-        if ahead is not None and stored.new:
-            ahead(inside.snapshot(stored.id))
         if also is not None:
             also(inside, stored, started)
     log.info(

@@ -32,7 +32,6 @@ from .subject import Subject, halved, squared
 # How many models a board may have for a report to fit or to optimise on it once, and to aggregate it once a model; to
 # do that with a fit; and for rank sets, which compare all pairs of models in every resample.
 REPORT_MODELS, FIT_MODELS, RANK_SET_MODELS = 200, 100, 400
-NO_MOVES = ConventionMoves((), ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +73,6 @@ def study_schemes(
     analysis: Analysis,
     resampling: Resampling | None = None,
     progress: Callable[[str], None] = lambda _: None,
-    conventions: ConventionMoves | None = None,
 ) -> SchemeStudy | None:
     """Rank, resample, audit and compare all registered schemes on the cleaned board of an analysis.
 
@@ -84,8 +82,6 @@ def study_schemes(
         Level, number and seed of the resamples of benchmarks; by default 95 %, 1,000 and 0.
     progress : callable
         Called with the name of each scheme before it is worked on.
-    conventions : ConventionMoves, optional
-        What `study_conventions` finds, if it is known already, or is found meanwhile to be put in.
 
     Returns
     -------
@@ -93,7 +89,7 @@ def study_schemes(
         None if cleaning left fewer than two models, or no benchmark.
     """
     board = analysis.cleaning.board
-    if not _can_be_compared(board):
+    if len(board.models) < 2 or not board.leaves:
         return None
     compared = ComparedBoard("cleaned", board, ())
     reference = given_board(analysis.snapshot)
@@ -105,6 +101,7 @@ def study_schemes(
         schemes.append(one)
         if one.ranking is not None:
             audits.append(_audit(one, reference, board, one.ranking.scores))
+    full = compared_board(analysis.snapshot, "full").board
     return SchemeStudy(
         board=board,
         reference=reference,
@@ -113,21 +110,8 @@ def study_schemes(
         rank_sets=_rank_sets(schemes, board, used),
         audits=tuple(audits),
         comparison=compare_schemes(board, [one.ranking for one in schemes if one.ranking is not None]),
-        conventions=study_conventions(analysis) if conventions is None else conventions,
+        conventions=convention_moves(full, reference, cleaned=board),
     )
-
-
-def study_conventions(analysis: Analysis) -> ConventionMoves:
-    """What rules for missing cells move on the full board of an analysis; nothing if no schemes can be compared."""
-    board = analysis.cleaning.board
-    if not _can_be_compared(board):
-        return NO_MOVES
-    full = compared_board(analysis.snapshot, "full").board
-    return convention_moves(full, given_board(analysis.snapshot), cleaned=board)
-
-
-def _can_be_compared(board: Board) -> bool:
-    return len(board.models) >= 2 and bool(board.leaves)
 
 
 def _slow(scheme: Scheme) -> bool:

@@ -86,7 +86,7 @@ def test_it_studies_as_this_process_does(snapshot, monkeypatch):
     expected = study_schemes(analyse(snapshot, **THRESHOLDS))
     analysis = analyse(snapshot, **THRESHOLDS)
     monkeypatch.setattr(
-        "brainalign_plugin.analysis.study.study_schemes", lambda *_, **__: pytest.fail("studied here")
+        "brainalign_plugin.analysis.study.study_schemes", lambda _: pytest.fail("studied here")
     )
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
@@ -169,7 +169,7 @@ def test_one_core_has_no_room_for_a_process(snapshot, monkeypatch):
 FAILING = """
 import brainalign_plugin.analysis.study as study
 from brainalign_monitor.beside import main
-def failing(analysis, **more):
+def failing(analysis):
     raise RuntimeError("a scheme of somebody's is broken")
 study.study_schemes = failing
 main()
@@ -177,7 +177,7 @@ main()
 
 
 def test_what_fails_there_is_tried_here_and_raises_here(snapshot, monkeypatch):
-    def failing(*_, **__):
+    def failing(_):
         raise InputError("nothing can be studied")
 
     monkeypatch.setattr("brainalign_plugin.analysis.study.study_schemes", failing)
@@ -199,9 +199,9 @@ NOISY = """
 import sys
 import brainalign_plugin.analysis.study as study
 quiet = study.study_schemes
-def noisy(analysis, **more):
+def noisy(analysis):
     print("a scheme prints")
-    return quiet(analysis, **more)
+    return quiet(analysis)
 study.study_schemes = noisy
 from brainalign_monitor.beside import main
 main()
