@@ -1,8 +1,8 @@
-"""The schemes of a new board studied by a process beside the run, which meanwhile stores the board and tells its past.
+"""A new board studied by a process beside the run, which meanwhile stores the board and tells its past.
 
 The study takes as long as all the rest of a run. ``python -m brainalign_monitor.beside`` is that process: it is started
 before the board is pulled, so that its libraries are loaded when the board comes; it reads one board from its standard
-input, writes the study to its standard output, and ends. A run that stops, or is killed, closes both.
+input, writes what it finds to its standard output, and ends. A run that stops, or is killed, closes both.
 """
 
 from __future__ import annotations
@@ -29,9 +29,28 @@ if TYPE_CHECKING:
     from brainalign_plugin.references import Reference
     from brainalign_plugin.snapshot import Snapshot
 
+    from .report.certainty import Certainty
+
 # What both processes have, so that it is named and not sent: schemes hold functions, and boards are large.
 _SCHEME, _REFERENCE, _BOARD = "scheme", "reference", "board"
 log = structlog.get_logger("brainalign")
+
+
+@dataclass(frozen=True, eq=False)
+class Studied:
+    """What takes long of a report: how sure its figures are, and how its schemes fare (see `study_schemes`)."""
+
+    certainty: Certainty
+    schemes: SchemeStudy | None
+
+
+def studied(analysis: Analysis) -> Studied:
+    """Study an analysed board in this process."""
+    from brainalign_plugin.analysis.study import study_schemes
+
+    from .report.certainty import agreement_certainty
+
+    return Studied(agreement_certainty(analysis), study_schemes(analysis))
 
 
 @dataclass(eq=False)
@@ -54,24 +73,33 @@ class Beside:
         self._snapshot = snapshot
         self._answer = self._thread.submit(self._process.communicate, given)
 
-    def study(self, analysis: Analysis) -> SchemeStudy | None:
-        """Study the schemes on an analysed board: wait for the process if it was given that board, else do it here."""
-        from brainalign_plugin.aggregation import scheme_names
-        from brainalign_plugin.analysis.study import study_schemes
-
+    def study(self, analysis: Analysis) -> Studied:
+        """Study an analysed board: wait for the process if it was given that board, else do it here."""
         if self._process is not None and self._answer is not None and self._is_of(analysis.snapshot):
             written, _ = self._answer.result()
-            if self._process.returncode == 0:
-                study: SchemeStudy | None = _Receiver(written, analysis).load()
-                # A scheme that was registered by this program alone is unknown there.
-                if study is None or tuple(one.scheme.name for one in study.schemes) == tuple(scheme_names()):
-                    return study
-            else:
-                log.warning(
-                    "the process that studies the schemes failed; they are studied again in this one",
-                    code=self._process.returncode,
-                )
-        return study_schemes(analysis)
+            found = self._received(written, analysis)
+            if found is not None:
+                return found
+        return studied(analysis)
+
+    def _received(self, written: bytes, analysis: Analysis) -> Studied | None:
+        """What the process found; None if it failed, or does not know a scheme of this program alone."""
+        from brainalign_plugin.aggregation import scheme_names
+
+        code = None if self._process is None else self._process.returncode
+        try:
+            if code != 0:
+                raise RuntimeError(f"exit code {code}")
+            found: Studied = _Receiver(written, analysis).load()
+        except Exception as failure:  # noqa: BLE001 -- whatever it is, there is another way
+            # Also an answer that cannot be read, such as that of another version which was just installed.
+            log.warning(
+                "the process that studies the board failed; it is studied again in this one",
+                error=f"{type(failure).__name__}: {failure}",
+            )
+            return None
+        known = found.schemes is None or found.schemes.names == scheme_names()
+        return found if known else None
 
     def _is_of(self, snapshot: Snapshot) -> bool:
         """Whether the process was given this snapshot: what the store rebuilds equals what it was handed."""
@@ -119,7 +147,7 @@ def _started() -> subprocess.Popen[bytes] | None:
         )
     except OSError as failure:
         log.warning(
-            "no process can be started to study the schemes; they are studied in this one", error=str(failure)
+            "no process can be started to study the board; it is studied in this one", error=str(failure)
         )
         return None
 
@@ -127,9 +155,9 @@ def _started() -> subprocess.Popen[bytes] | None:
 class _Sender(pickle.Pickler):
     """Writes a study without what the receiver has."""
 
-    def __init__(self, file: io.BytesIO, study: SchemeStudy | None) -> None:
+    def __init__(self, file: io.BytesIO, found: Studied) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self._study = study
+        self._study = found.schemes
 
     def persistent_id(self, obj: Any) -> tuple[str, str] | None:
         """As the library asks for it."""
@@ -171,7 +199,9 @@ def main() -> None:
     """Study the board that comes on the standard input."""
     set_up()
     from brainalign_plugin.analysis import analyse
-    from brainalign_plugin.analysis.study import study_schemes
+
+    # With it come all libraries that are needed, while the board is on its way.
+    from . import report  # noqa: F401
 
     # What a library or a scheme prints must not get into the answer.
     answer = os.fdopen(os.dup(1), "wb")
@@ -180,9 +210,9 @@ def main() -> None:
     if not given:
         return
     snapshot, max_missing, min_overlap = pickle.loads(given)  # noqa: S301  the run wrote it
-    study = study_schemes(analyse(snapshot, max_missing=max_missing, min_overlap=min_overlap))
+    found = studied(analyse(snapshot, max_missing=max_missing, min_overlap=min_overlap))
     written = io.BytesIO()
-    _Sender(written, study).dump(study)
+    _Sender(written, found).dump(found)
     try:
         answer.write(written.getbuffer())
         answer.close()
@@ -191,4 +221,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Under its own name, by which the run knows what it is sent.
+    from .beside import main as main_of_module
+
+    main_of_module()

@@ -16,7 +16,7 @@ import structlog
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 
-from .beside import Beside
+from .beside import Beside, Studied, studied
 from .config import changed_settings
 from .errors import PayloadError, SourceError, StoreError
 from .history.periods import midnight
@@ -25,7 +25,6 @@ from .sources import check_not_shrunken, files_of, is_live, payload_url, pull, p
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
-    from brainalign_plugin.analysis.study import SchemeStudy
     from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 
-Study = Callable[["Analysis"], "SchemeStudy | None"]
+Study = Callable[["Analysis"], Studied]
 
 # Work inside the transaction in which a snapshot is stored.
 Also = Callable[["Store", "Stored", datetime], None]
@@ -424,7 +423,7 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
     *,
     as_of: date | None = None,
     past: Chronicle | None = None,
-    study: Study | None = None,
+    study: Study = studied,
 ) -> Path:
     """Analyse a snapshot and write its report.
 
@@ -441,18 +440,17 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
     past : Chronicle, optional
         The boards before it (`tell_past`); without it the report has no section on them.
     study : callable, optional
-        Gives the study of the schemes on the analysed board; by default it is made here.
+        Gives what takes long; by default it is done here.
     """
     with stage("analysing"):
         analysis = analyse_snapshot(settings, found.snapshot, as_of)
         # Altair takes a second to import; only a report needs it.
         from .history.cache import Cache
-        from .report import agreement_certainty, build_view, prepare, render_report, write_report
+        from .report import build_view, prepare, render_report, write_report
 
         shown = partial(
             build_view,
             analysis,
-            certainty=agreement_certainty(analysis),
             past=past,
             set_aside=found.set_aside,
             generated_at=clock(),
@@ -460,14 +458,14 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
             command=command,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
-        # All that can be done before the study, which may be made beside.
+        # All that can be done before what takes long, which may be done beside.
         drawn = prepare(shown(), settings.templates_folder)
     with stage("comparing the schemes of aggregation"):
-        schemes = (Beside().study if study is None else study)(analysis)
+        found_out = study(analysis)
     with stage("writing the report"):
         cache = Cache(settings.home / "cache")
-        html = render_report(shown(study=schemes), settings.templates_folder, cache, drawn)
-        return write_report(path, html)
+        view = shown(study=found_out.schemes, certainty=found_out.certainty)
+        return write_report(path, render_report(view, settings.templates_folder, cache, drawn))
 
 
 def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:

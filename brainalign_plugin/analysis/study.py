@@ -68,6 +68,11 @@ class SchemeStudy:
     comparison: SchemeComparison
     conventions: ConventionMoves
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the schemes."""
+        return tuple(one.scheme.name for one in self.schemes)
+
 
 def study_schemes(
     analysis: Analysis,

@@ -19,7 +19,7 @@ import pytest
 import structlog
 
 from brainalign_monitor import beside as module
-from brainalign_monitor.beside import Beside, beside
+from brainalign_monitor.beside import Beside, beside, studied
 from brainalign_plugin.aggregation import Scheme, get_scheme, registry
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.analysis.study import study_schemes
@@ -83,7 +83,7 @@ def parts_of(record: Any) -> Mapping[Any, Any]:
 
 
 def test_it_studies_as_this_process_does(snapshot, monkeypatch):
-    expected = study_schemes(analyse(snapshot, **THRESHOLDS))
+    expected = studied(analyse(snapshot, **THRESHOLDS))
     analysis = analyse(snapshot, **THRESHOLDS)
     monkeypatch.setattr(
         "brainalign_plugin.analysis.study.study_schemes", lambda _: pytest.fail("studied here")
@@ -91,14 +91,14 @@ def test_it_studies_as_this_process_does(snapshot, monkeypatch):
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
         found = work.study(analysis)
-    assert len(found.schemes) >= 31
-    assert found.conventions.moves
+    assert len(found.schemes.schemes) >= 31
+    assert found.schemes.conventions.moves
     assert differences(found, expected) == []
     # What this process has is taken from it: short ways know a scheme by its functions.
-    assert found.board is analysis.cleaning.board
+    assert found.schemes.board is analysis.cleaning.board
     assert all(
         one.scheme is get_scheme(one.scheme.name)
-        for one in found.schemes
+        for one in found.schemes.schemes
         if get_scheme(one.scheme.name).bind is None
     )
 
@@ -113,7 +113,7 @@ def test_a_board_on_which_nothing_can_be_compared():
     lonely = random_snapshot(1, 5)
     with beside() as work:
         work.begin(lonely, **THRESHOLDS)
-        assert work.study(analyse(lonely, **THRESHOLDS)) is None
+        assert work.study(analyse(lonely, **THRESHOLDS)).schemes is None
 
 
 def test_another_board_than_the_one_it_was_given_is_studied_here(snapshot):
@@ -122,7 +122,7 @@ def test_another_board_than_the_one_it_was_given_is_studied_here(snapshot):
         work.begin(snapshot, **THRESHOLDS)
         work.begin(other, **THRESHOLDS)
         found = work.study(analyse(other, **THRESHOLDS))
-    assert len(found.board.models) == 5
+    assert len(found.schemes.board.models) == 5
 
 
 def test_a_scheme_of_this_program_alone_is_not_left_out(snapshot, monkeypatch):
@@ -130,7 +130,7 @@ def test_a_scheme_of_this_program_alone_is_not_left_out(snapshot, monkeypatch):
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
         found = work.study(analyse(snapshot, **THRESHOLDS))
-    assert "MINE" in [one.scheme.name for one in found.schemes]
+    assert "MINE" in [one.scheme.name for one in found.schemes.schemes]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -143,18 +143,30 @@ def test_a_process_that_is_killed_is_told_of_and_replaced(snapshot, when):
         work.begin(snapshot, **THRESHOLDS)
         work._process.kill()
         found = work.study(analysis)
-    assert differences(found, study_schemes(analysis)) == []
+    assert differences(found, studied(analysis)) == []
     (line,) = logs
     assert line["log_level"] == "warning"
     assert "studied again in this one" in line["event"]
-    assert line["code"] == -signal.SIGKILL
+    assert line["error"] == f"RuntimeError: exit code {-signal.SIGKILL}"
+
+
+def test_an_answer_that_cannot_be_read_is_told_of_and_replaced(snapshot):
+    analysis = analyse(snapshot, **THRESHOLDS)
+    work = Beside(process_of("import sys; sys.stdin.buffer.read(); print('nonsense')"))
+    with structlog.testing.capture_logs() as logs:
+        work.begin(snapshot, **THRESHOLDS)
+        found = work.study(analysis)
+        work.end()
+    assert differences(found, studied(analysis)) == []
+    (line,) = logs
+    assert line["error"].startswith("UnpicklingError")
 
 
 def test_where_no_process_can_be_started_it_is_done_here(snapshot, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with structlog.testing.capture_logs() as logs, beside() as work:
         work.begin(snapshot, **THRESHOLDS)
-        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes) >= 31
+        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes.schemes) >= 31
     assert ["no process can be started" in line["event"] for line in logs] == [True]
 
 
@@ -163,7 +175,7 @@ def test_one_core_has_no_room_for_a_process(snapshot, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
-        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes) >= 31
+        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes.schemes) >= 31
 
 
 FAILING = """
@@ -212,7 +224,7 @@ def test_what_a_scheme_prints_does_not_get_into_the_answer(snapshot):
     work = Beside(process_of(NOISY))
     work.begin(snapshot, **THRESHOLDS)
     analysis = analyse(snapshot, **THRESHOLDS)
-    assert differences(work.study(analysis), study_schemes(analysis)) == []
+    assert differences(work.study(analysis), studied(analysis)) == []
     _, said = work._answer.result()
     work.end()
     assert b"a scheme prints" in said
