@@ -49,7 +49,7 @@ def stored(tmp_path: Path, _stored_once: Path) -> Path:
 
 @dataclass(frozen=True)
 class Watched:
-    """A site that served the seven real payloads in turn: six were fetched, with the seventh there was a run."""
+    """A site that served the seven real payloads in turn, and what the run with each of them said."""
 
     home: Path
     site: LocalSite
@@ -72,7 +72,5 @@ def watched(shared_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for number, body in enumerate(bodies):
             # Every other one as a server sends it that packs what it serves.
             site.serve(body, encoding="gzip" if number % 2 else None)
-            # A report of a real board takes most of the time of a run, and one of them shows what there is to be seen.
-            command = "fetch" if number < len(bodies) - 1 else "run"
-            pulls.append(brainalign(command, home=home, base_url=site.url))
+            pulls.append(brainalign("run", home=home, base_url=site.url))
         yield Watched(home, site, bodies, tuple(pulls))

@@ -19,10 +19,11 @@ def test_seven_payloads_are_seven_snapshots(watched):
     for number, (day, ended) in enumerate(zip(DATES, watched.pulls, strict=True), start=1):
         ended.succeeded()
         assert ended.out.startswith(f"stored snapshot {number}: vision as of {day}, ")
-    (report,) = reports_in(watched.home)
-    assert watched.pulls[-1].out.splitlines()[1] == f"report: {report}"
-    assert report.read_text().startswith("<!doctype html>")
-    assert report.name.startswith(DATES[-1])
+    reports = reports_in(watched.home)
+    for day, report, ended in zip(DATES, reports, watched.pulls, strict=True):
+        assert ended.out.splitlines()[1] == f"report: {report}"
+        assert report.name.startswith(day)
+        assert report.read_text().startswith("<!doctype html>")
     assert [path for path, _ in watched.site.visits[:7]] == ["/vision/compare/data/"] * 7
     listed = brainalign("snapshots", "list", "--json", home=watched.home).succeeded().json
     assert [info["as_of"][:10] for info in listed] == list(DATES)
