@@ -136,12 +136,12 @@ def analyze(
     """Analyse one snapshot: agreement, spread, ranks."""
     from brainalign_plugin.analysis import analysis_json
 
-    from . import console, pipeline
+    from . import console, pipeline, reporting
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
     with stage("analysing"):
-        analysis = pipeline.analyse_snapshot(
+        analysis = reporting.analyse_snapshot(
             settings, found.snapshot, None if as_of is None else as_of.date()
         )
     for line in console.set_aside_lines(found.set_aside):
@@ -165,17 +165,17 @@ def report(
     max_missing: MaxMissing = None,
 ) -> None:
     """Write the HTML report of one snapshot."""
-    from . import console, pipeline
+    from . import console, pipeline, reporting
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
     day = None if as_of is None else as_of.date()
-    command = pipeline.report_command(settings, snapshot, output, day, utc(known))
+    command = reporting.report_command(settings, snapshot, output, day, utc(known))
     past = None
     if found.info is not None:
         with pipeline.open_existing(settings, snapshot) as store:
-            past = pipeline.tell_past(settings, store, found, stage, day, utc(known))
-    pipeline.write_snapshot_report(settings, found, output, now, command, stage, as_of=day, past=past)
+            past = reporting.tell_past(settings, store, found, stage, day, utc(known))
+    reporting.write_snapshot_report(settings, found, output, now, command, stage, as_of=day, past=past)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         console.report(output)
 

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import pipeline
+from . import pipeline, reporting
 from .errors import OutputError, ReportError, StoreError
 from .files import write_atomically
 from .progress import Stage, silent
@@ -62,7 +62,7 @@ def run_demo(
     home = settings.home / "demo" / f"seed-{seed}"
     own = settings.model_copy(update={"home": home, "store": None, "domain": "vision"})
     command = shlex.join(["brainalign", "demo", "--seed", str(seed), "--output", output.name])
-    command = pipeline.thresholds_prefix(settings) + command
+    command = reporting.thresholds_prefix(settings) + command
     _clear(home)
     with stage("simulating a leaderboard"):
         life = simulate(seed)

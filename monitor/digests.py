@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from . import pipeline
+from . import reporting
 from .changelog import (
     FIRED,
     BoardChange,
@@ -106,7 +106,7 @@ def digest_of(
     # What was reconstructed in the period was not news of the period.
     changes = tuple(change for change in changes if not change.later.reconstructed)
     with stage("analysing"):
-        analysis = pipeline.analyse_snapshot(settings, store.snapshot(newest.id))
+        analysis = reporting.analyse_snapshot(settings, store.snapshot(newest.id))
     return Digest(
         domain=settings.domain,
         period=period,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.analysis import Analysis, analysis_json
 
-from . import pipeline
+from . import reporting
 from .changelog import BoardChange, active_alerts, board_changes, cause_in_words, figures_at
 from .chronicle import chronicle
 from .delivery.feed import MOST_ENTRIES, FeedEntry, Topic
@@ -77,7 +77,7 @@ def _files(settings: Settings, view: SiteView, store: Store) -> Iterator[tuple[s
     head, top = report_frame(view.templates)
     # Oldest first, so that the last one is the newest.
     for info in _observed(settings, store):
-        path = pipeline.report_path(settings, info)
+        path = reporting.report_path(settings, info)
         if not path.is_file():
             continue
         page = share_assets(_read(path), "../assets/", head, top)
@@ -125,7 +125,7 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
     reports = {
         info.id: _report_page(path)
         for info in observed
-        if (path := pipeline.report_path(settings, info)).is_file()
+        if (path := reporting.report_path(settings, info)).is_file()
     }
     entries = {change.later.id: _entry(record, change, reports) for change in changes}
     boards = [
@@ -145,7 +145,7 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
     past = chronicle(store, settings.domain, settings.home, options, stage)
     section, charts = (None, None) if past is None else history_page(past)
     with stage("analysing"):
-        analysis = pipeline.analyse_snapshot(settings, store.snapshot(newest.id))
+        analysis = reporting.analyse_snapshot(settings, store.snapshot(newest.id))
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,

@@ -327,9 +327,9 @@ def test_an_interrupted_command_ends_without_a_traceback(tmp_path):
 
 def test_an_unexpected_error_shows_where_it_arose(tmp_path, small):
     script = (
-        "import sys; from brainalign_monitor import cli, pipeline\n"
+        "import sys; from brainalign_monitor import cli, reporting\n"
         "def broken(*_): raise RuntimeError('a bug')\n"
-        "pipeline.analyse_snapshot = broken\n"
+        "reporting.analyse_snapshot = broken\n"
         f"sys.exit(cli.main(['analyze', {str(small)!r}]))"
     )
     done = subprocess.run(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor import pipeline
+from brainalign_monitor import pipeline, reporting
 from brainalign_monitor.config import Settings, load_settings
 from brainalign_monitor.errors import ReportError, ShrunkenBoardError, StoreError, UnreachableError
 from brainalign_monitor.store import Outcome
@@ -184,7 +184,7 @@ def test_a_run_stopped_before_its_report_is_finished_by_the_next(settings, tmp_p
 
     source = payload(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "write_snapshot_report", stopped)
+        patch.setattr(reporting, "write_snapshot_report", stopped)
         with pytest.raises(ReportError):
             run(settings, source)
     result = run(settings, source)
@@ -253,8 +253,8 @@ def test_a_report_as_of_a_day_is_that_of_the_reconstructed_board(settings, tmp_p
     found = pipeline.find_snapshot(settings, str(source), NOW)
     day = date(2023, 12, 1)
     board = replace(found, snapshot=found.snapshot.as_of(day))
-    one = pipeline.write_snapshot_report(settings, found, tmp_path / "1.html", lambda: NOW, "c", as_of=day)
-    two = pipeline.write_snapshot_report(settings, board, tmp_path / "2.html", lambda: NOW, "c")
+    one = reporting.write_snapshot_report(settings, found, tmp_path / "1.html", lambda: NOW, "c", as_of=day)
+    two = reporting.write_snapshot_report(settings, board, tmp_path / "2.html", lambda: NOW, "c")
     assert one.read_bytes() == two.read_bytes()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor import pipeline
+from brainalign_monitor import pipeline, reporting
 from brainalign_monitor.config import Settings, load_settings
 from brainalign_monitor.delivery import (
     Alert,
@@ -92,7 +92,7 @@ def told_home(home: Path, names: list[str] | None = None, report: str | None = N
         standing = {"rules": {"few models": {"standing": {"active": True}}}}
         store.put_alert_state("vision", standing, SEEN[2])
         if report is not None:
-            path = pipeline.report_path(settings, store.info(3))
+            path = reporting.report_path(settings, store.info(3))
             path.parent.mkdir(parents=True)
             path.write_text(report, encoding="utf-8")
     return settings

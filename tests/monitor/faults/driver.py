@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from brainalign_monitor import pipeline, publishing
+from brainalign_monitor import pipeline, publishing, reporting
 from brainalign_monitor.config import load_settings
 from brainalign_monitor.files import write_atomically
 from brainalign_monitor.logs import configure_logs
@@ -44,7 +44,7 @@ def write_plain_report(
 
 def with_plain_reports() -> None:
     """Reports of one line and a site without charts from now on, in this process."""
-    pipeline.write_snapshot_report = write_plain_report
+    reporting.write_snapshot_report = write_plain_report
     publishing.history_page = lambda _: (None, None)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from brainalign_monitor import pipeline
+from brainalign_monitor import reporting
 from brainalign_monitor.config import Settings, load_settings
 from brainalign_monitor.delivering import Outgoing
 from brainalign_monitor.delivery import Letterhead, Subscriber
@@ -57,7 +57,7 @@ def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
         with stage("writing the report"):
             return write_atomically(path, command.encode())
 
-    monkeypatch.setattr(pipeline, "write_snapshot_report", write)
+    monkeypatch.setattr(reporting, "write_snapshot_report", write)
 
 
 class Mailbox:
