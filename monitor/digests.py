@@ -153,7 +153,6 @@ def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
 
 
 def _pictures(settings: Settings, record: History, analysis: Analysis) -> tuple[Picture, ...]:
-    # Altair takes a second to import.
     from .report.pictures import history_png, scatter_png
 
     templates = settings.templates_folder

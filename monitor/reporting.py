@@ -122,9 +122,9 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
     """
     with stage("analysing"):
         analysis = analyse_snapshot(settings, found.snapshot, as_of)
-        # Altair takes a second to import; only a report needs it.
         from .history.cache import Cache
-        from .report import build_view, prepare, render_report, write_report
+        from .report import build_view, render_report, write_report
+        from .templating import compile_ahead
 
         shown = partial(
             build_view,
@@ -136,14 +136,15 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
             command=command,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
-        # All that can be done before what takes long, which may be done beside.
-        drawn = prepare(shown(), settings.templates_folder)
+        # Before what takes long, which may be done beside. The analysis keeps what a view asks of it.
+        shown()
+        compile_ahead("report", settings.templates_folder)
     with stage("comparing the schemes of aggregation"):
         found_out = study(analysis)
     with stage("writing the report"):
         cache = Cache(settings.home / "cache")
         view = shown(study=found_out.schemes, certainty=found_out.certainty)
-        return write_report(path, render_report(view, settings.templates_folder, cache, drawn))
+        return write_report(path, render_report(view, settings.templates_folder, cache))
 
 
 def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:

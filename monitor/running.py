@@ -274,7 +274,6 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
     if source is None:  # what somebody names, such as a file of the past, may be as old as it is
         _tell_age(monitor)
     if settings.site_folder is not None:
-        # Altair comes with it, which takes long to load.
         from .publishing import publish
 
         # Every time: the last run may have been stopped before it, and an unchanged page is not rewritten.

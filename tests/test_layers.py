@@ -166,7 +166,7 @@ HEAVY = {
     "sqlalchemy",
     "jinja2",
     "pydantic",
-    "altair",
+    "vl_convert",
     "matplotlib",
     "sklearn",
     "brainalign_monitor",

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .vega import alt
+from .vega_lite import Spec
 
 # How the page's script sizes a chart: square with a step a row; square; as wide as the page with its own height.
 Layout = Literal["cells", "square", "rows"]
 
-NARROW = alt.param(name="narrow", value=False)
-LABEL_SIZE = alt.param(name="labelSize", value=10.5)
+NARROW: Spec = {"name": "narrow", "value": False}
+LABEL_SIZE: Spec = {"name": "labelSize", "value": 10.5}
 INK, SOFT, LINE, FAINT = "var(--ink)", "var(--ink-soft)", "var(--line)", "var(--rule)"
 NEURAL, BEHAVIOR, ACCENT = "var(--neural)", "var(--behavior)", "var(--accent)"
 
@@ -63,18 +63,3 @@ CONFIG: Mapping[str, Any] = {
     },
     "text": {"fontSize": 11, "color": INK},
 }
-
-
-def chart_spec(
-    chart: alt.TopLevelMixin, layout: Layout, most: int, tables: tuple[str, ...], **more: Any
-) -> ChartSpec:
-    """Take the specification out of an Altair chart; ``more`` are the other attributes of `ChartSpec`."""
-    spec = chart.to_dict(validate=False)
-    # What a theme adds, Altair's own or one that the user has enabled; the page sets one configuration for all charts.
-    added = ("config", "usermeta", "$schema")
-    return ChartSpec({k: v for k, v in spec.items() if k not in added}, tables, layout, most, **more)
-
-
-def of_table(name: str) -> alt.Chart:
-    """Begin a chart of one of the page's tables."""
-    return alt.Chart(alt.NamedData(name))

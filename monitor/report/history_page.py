@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from ..history.series import Chronicle
@@ -16,5 +15,5 @@ def history_page(past: Chronicle) -> tuple[HistorySection, dict[str, Any]]:
     """The records of the section, and what the page's script reads to draw its charts (`embedded_json`)."""
     section, tables = history_section(past), history_tables(past)
     specs = history_specs(section, tables)
-    charts = [{"id": name, **dataclasses.asdict(spec)} for name, spec in specs.items()]
+    charts = [{"id": name, **vars(spec)} for name, spec in specs.items()]
     return section, {"config": CONFIG, "tables": tables, "charts": charts}

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from ..errors import ReportError
 from ..files import write_atomically
 from ..history.cache import NOTHING_KEPT, Cache
-from ..templating import asset, compile_ahead, render
+from ..templating import asset, render
+from .charts import CONFIG, RHO_STEPS, chart_specs
 from .records import ReportView
-
-if TYPE_CHECKING:
-    from .chart_base import ChartSpec
+from .vega import vega_runtime
 
 _PAGE = "report.html.j2"
 # What would end, or hide the end of, an inline element: HTML does not look at quotes inside scripts and styles.
@@ -31,7 +29,6 @@ def render_report(
     view: ReportView,
     templates: Path | None = None,
     cache: Cache = NOTHING_KEPT,
-    drawn: Mapping[str, ChartSpec] | None = None,
 ) -> str:
     """Render a report as one HTML document that needs no network.
 
@@ -45,8 +42,6 @@ def render_report(
         Folder of the user's own templates.
     cache : Cache, optional
         Where the Vega runtime is kept.
-    drawn : mapping, optional
-        What `prepare` has drawn of the same view.
 
     Raises
     ------
@@ -55,15 +50,11 @@ def render_report(
     TemplateError
         If a template of the user's is broken.
     """
-    # Altair takes a second to import, and only a page with charts needs it.
-    from .charts import CONFIG, RHO_STEPS, chart_specs
-    from .vega import vega_runtime
-
-    specs = chart_specs(view, drawn)
+    specs = chart_specs(view)
     page = {
         "config": CONFIG,
         "tables": view.charts.tables,
-        "charts": [{"id": name, **dataclasses.asdict(spec)} for name, spec in specs.items()],
+        "charts": [{"id": name, **vars(spec)} for name, spec in specs.items()],
     }
     style = _inline(asset("report.css", templates))
     scripts = tuple(
@@ -79,25 +70,6 @@ def render_report(
         page=embedded_json(page),
         rho_steps=RHO_STEPS,
     )
-
-
-def prepare(view: ReportView, templates: Path | None = None) -> Mapping[str, ChartSpec]:
-    """Do what can be done of a report before its schemes are studied: compile templates, draw the other charts.
-
-    Parameters
-    ----------
-    view : ReportView
-        Without the study.
-
-    Returns
-    -------
-    mapping
-        The charts, for `render_report`.
-    """
-    from .charts import charts_without_schemes
-
-    compile_ahead("report", templates)
-    return charts_without_schemes(view)
 
 
 def write_report(path: Path, html: str) -> Path:

@@ -46,7 +46,7 @@ def test_help_answers(command):
 
 
 HEAVY = (
-    *("numpy", "pandas", "scipy", "altair", "vl_convert", "sqlalchemy", "alembic", "httpx", "rich", "jinja2"),
+    *("numpy", "pandas", "scipy", "vl_convert", "sqlalchemy", "alembic", "httpx", "rich", "jinja2"),
     *("stamina", "structlog", "joblib", "platformdirs", "pydantic_settings", "brainscore_vision", "torch"),
 )
 

@@ -13,6 +13,7 @@ from brainalign_monitor.chronicle import chronicle
 from brainalign_monitor.history.periods import midnight
 from brainalign_monitor.history.series import Chronicle, HistoryOptions
 from brainalign_monitor.report import build_view, render_report, write_report
+from brainalign_monitor.report.charts import history_specs
 from brainalign_monitor.report.history_section import LABELS, NAMES, history_section, history_tables
 from brainalign_monitor.simulator import (
     NewModels,
@@ -28,6 +29,7 @@ from brainalign_plugin.analysis import analyse
 from tests.commands import brainalign
 from tests.monitor.history.planted import DENSE
 from tests.monitor.report.test_report_browser import DRAWN, marks, open_page, point_at
+from tests.monitor.report.vega_lite_schema import faults
 
 LABELLED = [name for group in LABELS.values() for name in group]
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -74,6 +76,12 @@ def test_boards_panels_and_origins_are_told(past):
     ]
     assert [row[1] for row in section.full.rows[:3]] == ["observed", "reconstructed", "observed"]
     assert len({row[2] for row in section.common.rows}) == 1, "the common panel is fixed"
+
+
+def test_every_chart_of_the_past_is_valid_vega_lite(past):
+    specs = history_specs(history_section(past), history_tables(past))
+    assert "history-r2_behavior" in specs
+    assert {name: faults(chart) for name, chart in specs.items()} == {name: [] for name in specs}
 
 
 def test_every_figure_of_the_history_is_in_the_charts_as_it_is_in_the_record(past, home):

@@ -7,8 +7,9 @@ import struct
 import pytest
 
 from brainalign_monitor.errors import ReportError
-from brainalign_monitor.report.chart_base import ChartSpec, chart_spec, of_table
+from brainalign_monitor.report.chart_base import ChartSpec
 from brainalign_monitor.report.pictures import chart_png, scatter_png
+from brainalign_monitor.report.vega_lite import field, layer, mark
 from brainalign_plugin.analysis import analyse
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves
 
@@ -21,8 +22,8 @@ def size(png: bytes) -> tuple[int, int]:
 
 
 def bars(color: str = "var(--neural)"):
-    chart = of_table("t").mark_bar(color=color).encode(x="x:Q", y="c:N").properties(height=80)
-    return chart_spec(chart, "rows", 500, ("t",))
+    chart = layer("t", mark("bar", color=color), x=field("x:Q"), y=field("c:N"))
+    return ChartSpec({**chart, "height": 80}, ("t",), "rows", 500)
 
 
 def test_the_scatter_is_twice_as_fine_as_it_is_shown(drawn):

@@ -1,0 +1,67 @@
+"""The few shapes that specifications of Vega-Lite are made of, as plain dictionaries.
+
+Tests check every specification of a report against Vega-Lite's own schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+# That the specifications are written for.
+VERSION = "6.4"
+Spec = dict[str, Any]
+_TYPES = {"N": "nominal", "O": "ordinal", "Q": "quantitative"}
+
+
+def field(shorthand: str, **settings: Any) -> Spec:
+    """A channel that shows a field, named with the letter of its type: ``rho:Q``; an end of a range has no type."""
+    name, _, kind = shorthand.partition(":")
+    return {"field": name, **({"type": _TYPES[kind]} if kind else {}), **settings}
+
+
+def value(constant: Any) -> Spec:
+    """A channel that is the same for all rows; of positions in pixels."""
+    return {"value": constant}
+
+
+def expr(expression: str) -> Spec:
+    """A value that Vega computes when it draws, from sizes and parameters."""
+    return {"expr": expression}
+
+
+def mark(kind: str, **style: Any) -> Spec:
+    """What is drawn for a row."""
+    return {"type": kind, **style}
+
+
+def layer(table: str, mark: Spec, transform: Iterable[Spec] = (), **channels: Spec | Sequence[Spec]) -> Spec:
+    """Marks for the rows of one of the page's tables, after the transforms."""
+    steps = list(transform)
+    return {
+        "data": {"name": table},
+        **({"transform": steps} if steps else {}),
+        "mark": mark,
+        "encoding": channels,
+    }
+
+
+def filtered(predicate: str | Spec) -> Spec:
+    """Keep the rows for which an expression, or a predicate with parameters, is true."""
+    return {"filter": predicate}
+
+
+def calculated(name: str, expression: str) -> Spec:
+    """Add a field."""
+    return {"calculate": expression, "as": name}
+
+
+def numbered(*order: Mapping[str, str]) -> Spec:
+    """Add the field ``row``: the position of a row in this order, from 1 on."""
+    return {"window": [{"op": "row_number", "as": "row"}], "sort": [dict(one) for one in order]}
+
+
+def looked_up(key: str, table: str, of: str, fields: Sequence[str], names: Sequence[str] = ()) -> Spec:
+    """Add fields of the row in another table whose field `of` is the field `key` here; under `names` if given."""
+    found: Spec = {"lookup": key, "from": {"data": {"name": table}, "key": of, "fields": list(fields)}}
+    return found | ({"as": list(names)} if names else {})
