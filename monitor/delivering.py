@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from .alarms import Alarms
-from .delivery import (
-    Alert,
-    HeadlineFigure,
-    Letterhead,
-    OperatorNote,
-    Subscriber,
-    compose_alert,
-    compose_operator,
-)
+from .delivery import Alert, HeadlineFigure, Letterhead, OperatorNote, Subscriber
 from .errors import DeliveryError, TemplateError
 from .history.alerts import On
 from .messages import Channel, Kind, Message
@@ -61,6 +53,11 @@ class Outgoing:
 
     def alert_messages(self, news: Sequence[AlertNews], store: Store, at: datetime) -> list[Message]:
         """What is told of alerts that fired or ended, for each subscriber who wants it."""
+        if not news:
+            return []
+        # Templates and figures come with it, and most runs have nothing to tell.
+        from .delivery.composing import compose_alert
+
         found = []
         for one in news:
             info = store.info(one.snapshot)
@@ -70,6 +67,8 @@ class Outgoing:
 
     def operator_messages(self, note: OperatorNote, at: datetime) -> list[Message]:
         """What the operators are told; by a template of the package's if their own is broken."""
+        from .delivery.composing import compose_operator
+
         try:
             return compose_operator(note, self.subscribers, self.letterhead, at)
         except TemplateError as failure:

@@ -17,7 +17,8 @@ from .changelog import (
     told_alerts,
 )
 from .channels import letterhead, subscribers
-from .delivery import Alert, Digest, DigestPeriod, Picture, Subscriber, compose_digest
+from .delivery import Alert, Digest, DigestPeriod, Picture, Subscriber
+from .delivery.composing import compose_digest
 from .delivery.wording import figure_label
 from .history.cache import Cache
 from .history.periods import midnight

@@ -14,7 +14,8 @@ from brainalign_plugin.errors import InputError
 
 from .changelog import last_alert
 from .channels import letterhead
-from .delivery import DigestPeriod, OperatorNote, Subscriber, compose_alert, compose_digest, compose_operator
+from .delivery import DigestPeriod, OperatorNote, Subscriber
+from .delivery.composing import compose_alert, compose_digest, compose_operator
 from .digests import alert_of, digest_of
 from .errors import StoreError
 from .messages import Channel, Message

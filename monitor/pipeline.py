@@ -18,7 +18,7 @@ from .beside import Beside
 from .errors import PayloadError, SourceError, StoreError
 from .progress import FETCHING, Stage, silent
 from .reporting import Found
-from .sources import check_not_shrunken, files_of, is_live, payload_url, pull, pull_path, shown_source
+from .sources import check_not_shrunken, files_of, is_live, pull, pull_path, shown_source
 
 if TYPE_CHECKING:
     from brainalign_plugin.snapshot import Snapshot
@@ -140,9 +140,8 @@ def fetch(
         If the store cannot be written.
     """
     where = _where(settings, source)
-    web = where.lower().startswith(("http://", "https://"))
     # An address may hold a password, which has no place in logs and in the store.
-    name = shown_source(payload_url(where, settings.domain) if web else where)
+    name = shown_source(_address(where, settings.domain))
     started = clock()
     try:
         with stage(f"{FETCHING} {name}"):
@@ -222,6 +221,16 @@ def _where(settings: Settings, source: str | None) -> str:
     if source is not None:
         return source
     return settings.base_url if settings.source is None else settings.source.get_secret_value()
+
+
+def _address(where: str, domain: str) -> str:
+    """Where a site's payload is; other sources are what they are called."""
+    if not where.lower().startswith(("http://", "https://")):
+        return where
+    # Here, because the HTTP client takes a while to load.
+    from .sources import payload_url
+
+    return payload_url(where, domain)
 
 
 def _models_before(store: Store, snapshot: Snapshot, live: bool) -> frozenset[int] | None:

@@ -1,4 +1,7 @@
-"""A run that survives what happens to it: one at a time, committed whole, and what is left of it done by the next."""
+"""A run that survives what happens to it: one at a time, committed whole, and what is left of it done by the next.
+
+What a run needs only once it has the board is loaded then, while the process beside it studies the board.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,17 @@ from brainalign_plugin.errors import BrainAlignError
 from . import channels, pipeline
 from .alarms import Alarms
 from .alert_rules import load_rules
-from .alerting import AlertNews, evaluate_alerts, news_json
 from .beside import Beside
 from .config_reading import CONFIG_NAME
 from .delivering import Drained, Outgoing, drain
 from .errors import StoreError
 from .files import remove_leftovers
-from .heartbeat import beat
-from .history.cache import Cache
-from .history.changelog import changes_in_words
-from .history.changes import compare
 from .operator_alarm import age_alarm, stale_problem
 from .progress import Stage, silent
-from .retrospect import HistoryOptions
 from .store import Finding, RunRecord, RunState
 
 if TYPE_CHECKING:
+    from .alerting import AlertNews
     from .config import Settings
     from .delivery import DigestPeriod
     from .history.alerts import Rule
@@ -195,6 +193,8 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
         monitor.alarms.succeeded(store, name, monitor.clock())
         heartbeat = monitor.settings.health.heartbeat_url
         if job == PULL and heartbeat is not None:
+            from .heartbeat import beat
+
             beat(heartbeat.get_secret_value())
         return result
 
@@ -285,6 +285,10 @@ def _follow_alerts(
     monitor: Monitor, inside: Store, info: SnapshotInfo, at: datetime
 ) -> tuple[Sequence[AlertNews], Sequence[Message]]:
     """What the rules say of the boards since the last time, and the messages that tell it."""
+    from .alerting import evaluate_alerts
+    from .history.cache import Cache
+    from .retrospect import HistoryOptions
+
     settings, alarms = monitor.settings, monitor.alarms
     cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
     state = inside.alert_state(info.domain)
@@ -306,6 +310,8 @@ def _follow_alerts(
 
 
 def _finding(news: AlertNews, at: datetime) -> Finding:
+    from .alerting import news_json
+
     kind = "alert fired" if news.fired else "alert ended"
     return Finding(news.snapshot, kind, news.rule, at, news.words, news_json(news))
 
@@ -321,6 +327,9 @@ def _changes(inside: Store, info: SnapshotInfo, stored: Stored, at: datetime) ->
     ]
     if not before or before[-1].as_of_time > info.as_of_time or before[-1].digest == info.digest:
         return []
+    from .history.changelog import changes_in_words
+    from .history.changes import compare
+
     changes = compare(inside.snapshot(before[-1].id), inside.snapshot(info.id))
     lines = changes_in_words(changes)
     if not lines:

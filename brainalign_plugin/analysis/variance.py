@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import linalg
 
 from ..arrays import FloatArray
 from ..board import Board
@@ -185,6 +184,8 @@ def _spline_axes(x: tuple[float, ...], weights: tuple[float, ...]) -> tuple[Floa
         Of each coordinate, ascending; a straight line has none.
     axes : ndarray, shape (g, g)
     """
+    from scipy import linalg
+
     root = np.sqrt(np.array(weights))
     roughness, axes = linalg.eigh(_curvature(np.array(x)) / np.outer(root, root))
     roughness = np.maximum(roughness, 0.0)
@@ -194,6 +195,8 @@ def _spline_axes(x: tuple[float, ...], weights: tuple[float, ...]) -> tuple[Floa
 
 def _curvature(x: FloatArray) -> FloatArray:
     """Integrated squared second derivative of the natural cubic spline through given values, as a form (g, g)."""
+    from scipy import linalg
+
     steps = np.diff(x)
     inner = len(x) - 2
     turn, mass = np.zeros((len(x), inner)), np.zeros((inner, inner))

@@ -1,6 +1,5 @@
 """What goes out to readers and operators: mail, webhooks, notifications, the published site."""
 
-from .composing import compose_alert, compose_digest, compose_operator
 from .records import (
     Alert,
     Digest,
@@ -21,7 +20,4 @@ __all__ = [
     "OperatorNote",
     "Picture",
     "Subscriber",
-    "compose_alert",
-    "compose_digest",
-    "compose_operator",
 ]

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
-import httpx
-
 from brainalign_plugin import __version__
 
 from ..deadline import Cut
@@ -86,6 +84,8 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
 
 def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> tuple[int, float | None]:
     """The status, and the seconds that the server asks to wait."""
+    import httpx
+
     with Cut(webhook.deadline) as cut:
         try:
             with (

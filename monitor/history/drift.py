@@ -8,7 +8,6 @@ from enum import StrEnum
 from math import pi
 
 import numpy as np
-from scipy import special
 
 from brainalign_plugin.board import Board
 
@@ -131,7 +130,9 @@ def _p_value(
     error = float(np.nanstd(drawn, ddof=1))
     if error == 0:
         return 1.0 if delta == 0 else 0.0
-    return float(2 * special.ndtr(-abs(delta) / error))
+    from scipy.special import ndtr
+
+    return float(2 * ndtr(-abs(delta) / error))
 
 
 def spent(test: int, alpha: float = ALPHA, figures: int = len(TESTED)) -> float:

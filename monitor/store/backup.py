@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from ..errors import StoreError
 from ..files import atomic_file
@@ -145,6 +144,9 @@ def _counters(connection: sa.Connection) -> dict[str, int]:
         rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all()
         known = {str(name): int(last) for name, last in rows}
         return {table.name: known[table.name] for table in numbered if table.name in known}
+    # The dialect takes a tenth of a second to load, and most stores are files.
+    from sqlalchemy.dialects import postgresql
+
     counters = {}
     for table in numbered:
         sequence = sa.cast(sa.func.pg_get_serial_sequence(table.name, "id"), postgresql.REGCLASS)

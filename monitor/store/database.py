@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,15 @@ def connect(url_or_path: Path | str) -> Database:
             f"the store cannot be kept in {backend!r}; give a path for SQLite, or postgresql://user@host/database"
         )
     return _postgres(url.set(drivername="postgresql+psycopg"))
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> int | str | None:
+    """Insert a row unless there is one with one of its keys; the new row's ``id``, or None."""
+    # The dialect of PostgreSQL takes a tenth of a second to load, and most stores are files.
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    insert = dialect.insert(table).values(row).on_conflict_do_nothing().returning(table.c.id)
+    new: int | str | None = connection.execute(insert).scalar()
+    return new
 
 
 def _sqlite(path: Path) -> Database:

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..messages import Channel, Kind, Message
 from . import schema
-from .database import AnyDatabase
+from .database import AnyDatabase, insert_new
 from .records import MessageState, Queued
 from .schema import check_zone
 
@@ -30,7 +29,6 @@ class Outbox:
         tuple of Message
             Those that are new; a message is known by its id, and what is known is queued or was sent.
         """
-        dialect = sqlite if self._database.is_sqlite else postgresql
         new = []
         with self._database.writing() as connection:
             for message in messages:
@@ -47,8 +45,7 @@ class Outbox:
                     "attempts": 0,
                     "next_try_at": message.created_at,
                 }
-                insert = dialect.insert(_t).values(row).on_conflict_do_nothing().returning(_t.c.id)
-                if connection.execute(insert).scalar() is not None:
+                if insert_new(connection, _t, row) is not None:
                     new.append(message)
         return tuple(new)
 

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import StoreError
 from . import schema
-from .database import AnyDatabase
+from .database import AnyDatabase, insert_new
 from .records import RunRecord, RunState
 from .schema import check_zone
 
@@ -58,8 +57,6 @@ class Runs:
             "message": "",
         }
         new = {"job": job, "slot": slot, "attempt": 1, **mine}
-        dialect = sqlite if self._database.is_sqlite else postgresql
-        insert = dialect.insert(_t).values(new).on_conflict_do_nothing().returning(_t.c.id)
         again = (
             sa.update(_t)
             .where(
@@ -72,7 +69,7 @@ class Runs:
             .returning(_t.c.id)
         )
         with self._database.writing() as connection:
-            claimed = connection.execute(insert).scalar()
+            claimed = insert_new(connection, _t, new)
             if claimed is None:
                 claimed = connection.execute(again).scalar()
             return None if claimed is None else _runs(connection, _t.c.id == claimed)[0]
@@ -174,10 +171,8 @@ class Runs:
             "ended_at": at,
             "message": message,
         }
-        dialect = sqlite if self._database.is_sqlite else postgresql
         with self._database.writing() as connection:
-            insert = dialect.insert(_t).values(row).on_conflict_do_nothing().returning(_t.c.id)
-            return connection.execute(insert).scalar() is not None
+            return insert_new(connection, _t, row) is not None
 
     def runs(self, job: str | None = None, limit: int = 100) -> tuple[RunRecord, ...]:
         """Return the last runs, the newest slot first; of one job if it is named."""

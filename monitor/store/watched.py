@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from . import schema
-from .database import AnyDatabase
+from .database import AnyDatabase, insert_new
 from .records import Alarm, Finding
 from .schema import check_zone
 
@@ -46,8 +45,6 @@ class Watched:
         tuple of Finding
             Those that are new; there is one of a kind about a subject in a snapshot.
         """
-        dialect = sqlite if self._database.is_sqlite else postgresql
-        t = schema.finding
         new = []
         with self._database.writing() as connection:
             for finding in findings:
@@ -60,8 +57,7 @@ class Watched:
                     "words": finding.words,
                     "data": json.dumps(dict(finding.data), allow_nan=False),
                 }
-                insert = dialect.insert(t).values(row).on_conflict_do_nothing().returning(t.c.id)
-                if connection.execute(insert).scalar() is not None:
+                if insert_new(connection, schema.finding, row) is not None:
                     new.append(finding)
         return tuple(new)
 

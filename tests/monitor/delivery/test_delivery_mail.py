@@ -18,10 +18,8 @@ from brainalign_monitor.delivery import (
     Letterhead,
     OperatorNote,
     Subscriber,
-    compose_alert,
-    compose_digest,
-    compose_operator,
 )
+from brainalign_monitor.delivery.composing import compose_alert, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
 from brainalign_monitor.errors import TemplateError
 from brainalign_monitor.messages import Channel, Kind, Message

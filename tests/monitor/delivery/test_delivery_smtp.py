@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from brainalign_monitor.delivery import Subscriber, compose_alert
+from brainalign_monitor.delivery import Subscriber
+from brainalign_monitor.delivery.composing import compose_alert
 from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.smtp import MailServer, Security, send_mail
 from brainalign_monitor.errors import DeliveryError

@@ -16,8 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from brainalign_monitor.delivery import Subscriber, compose_alert, compose_digest, compose_operator
+from brainalign_monitor.delivery import Subscriber
 from brainalign_monitor.delivery import notify as notify_module
+from brainalign_monitor.delivery.composing import compose_alert, compose_digest, compose_operator
 from brainalign_monitor.delivery.notify import Notification, send_notification
 from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook
