@@ -155,6 +155,13 @@ class Boards:
         self._store = store
         self._read: dict[str, Board] = {}
 
+    def all(self, infos: Sequence[SnapshotInfo]) -> list[Board]:
+        """The uncleaned boards of several snapshots, read at once."""
+        missing = {info.digest: info for info in infos if info.digest not in self._read}
+        snapshots = self._store.snapshots_whole([info.id for info in missing.values()]) if missing else ()
+        self._read.update(zip(missing, (snapshot.board() for snapshot in snapshots), strict=True))
+        return [self._read[info.digest] for info in infos]
+
     def __call__(self, info: SnapshotInfo) -> Board:
         """The uncleaned board of a snapshot."""
         if info.digest not in self._read:
@@ -275,7 +282,7 @@ def _common_records(
     )
     known: list[dict[str, Any]] | None = cache.get(key)
     if known is None:
-        uncleaned = [boards(info) for info in window]
+        uncleaned = boards.all(window)
         panels = common_panel(uncleaned, [cleaned(board, options.max_missing).leaves for board in uncleaned])
         # Most boards of a panel are the same: nothing was restated since the last one.
         done: dict[tuple[Any, ...], dict[str, Any]] = {}

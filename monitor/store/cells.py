@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -71,10 +71,42 @@ def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, Ce
     return rows
 
 
+@dataclass(frozen=True, eq=False)
+class CellColumns:
+    """Rows of cells, column by column: arrays of shape (r,)."""
+
+    model: IntArray
+    benchmark: IntArray
+    version: IntArray
+    states: StateArray
+    scores: FloatArray
+    errors: FloatArray
+    scored_at: TimeArray
+
+    def take(self, which: BoolArray) -> CellColumns:
+        """Some of the rows."""
+        return CellColumns(*(getattr(self, one.name)[which] for one in fields(self)))
+
+
+def cell_columns(columns: Sequence[Sequence[Any]]) -> CellColumns:
+    """Columns as a database gives them: model id, benchmark's number, version, state, score, error, time."""
+    model, benchmark, version = (np.array(column, dtype=np.int64) for column in columns[:3])
+    times = [_NAT if time is None else time for time in columns[6]]
+    return CellColumns(
+        model,
+        benchmark,
+        version,
+        np.array(columns[3], dtype=np.int8),
+        np.array(columns[4], dtype=np.float64),
+        np.array(columns[5], dtype=np.float64),
+        np.array(times, dtype=np.int64).view("datetime64[us]"),
+    )
+
+
 def cell_arrays(
-    rows: Iterable[Sequence[Any]],
-    row_of: Mapping[int, int],
-    column_of: Mapping[int, int],
+    found: CellColumns,
+    models: Sequence[int],
+    benchmarks: Sequence[int],
     in_force: Sequence[int],
     superseded_order: Sequence[int] | None,
 ) -> CellArrays:
@@ -82,29 +114,26 @@ def cell_arrays(
 
     Parameters
     ----------
-    rows : iterable of sequences
-        Model id, benchmark's number, version, state, score, error, time.
-    row_of, column_of : mapping
-        Position of each model id, and of each of the store's benchmark numbers.
+    found : CellColumns
+    models : sequence of int, length n
+        Ids in the order of the snapshot.
+    benchmarks : sequence of int, length k
+        The store's number of each tree node.
     in_force : sequence of int, length k
         Each node's latest version.
     superseded_order : sequence of int or None
         As `superseded_order` gave it.
+
+    Raises
+    ------
+    KeyError
+        If a cell is of a model or benchmark that the snapshot does not have.
     """
-    columns = tuple(zip(*rows, strict=True)) or ((),) * 7
-    row = np.array([row_of[model] for model in columns[0]], dtype=np.int64)
-    column = np.array([column_of[number] for number in columns[1]], dtype=np.int64)
-    version = np.array(columns[2], dtype=np.int64)
-    cells: _Columns = (
-        np.array(columns[3], dtype=np.int8),
-        np.array(columns[4], dtype=np.float64),
-        np.array(columns[5], dtype=np.float64),
-        np.array([_NAT if time is None else time for time in columns[6]], dtype=np.int64).view(
-            "datetime64[us]"
-        ),
-    )
+    row, column = _positions(found.model, models), _positions(found.benchmark, benchmarks)
+    version = found.version
+    cells: _Columns = (found.states, found.scores, found.errors, found.scored_at)
     now = version == np.array(in_force, dtype=np.int64)[column]
-    shape = (len(row_of), len(column_of))
+    shape = (len(models), len(benchmarks))
     full: _Columns = (
         np.full(shape, CellState.NEVER, dtype=np.int8),
         np.full(shape, np.nan),
@@ -124,6 +153,21 @@ def superseded_order(cells: SupersededCells) -> list[int] | None:
     """Order of the older cells relative to that by model, benchmark and version; None if it is that."""
     order = np.argsort(_by_key(cells), kind="stable")
     return None if bool((order == np.arange(len(cells))).all()) else [int(i) for i in order]
+
+
+def _positions(wanted: IntArray, known: Sequence[int]) -> IntArray:
+    """Position of each wanted number among the known ones."""
+    numbers = np.array(known, dtype=np.int64)
+    order = np.argsort(numbers)
+    where = np.searchsorted(numbers, wanted, sorter=order)
+    strange = np.ones(len(wanted), dtype=bool)
+    within = where < len(numbers)
+    found: IntArray = np.zeros(len(wanted), dtype=np.int64)
+    found[within] = order[where[within]]
+    strange[within] = numbers[found[within]] != wanted[within]
+    if strange.any():
+        raise KeyError(int(wanted[strange][0]))
+    return found
 
 
 def _by_key(cells: SupersededCells) -> IntArray:

@@ -1,17 +1,21 @@
-"""Rows that hold for an interval of snapshots: written only where something changed, read as of one snapshot."""
+"""Rows that hold for an interval of snapshots: written only where something changed, read as of some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
+
+from brainalign_plugin.arrays import BoolArray, IntArray
 
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
 
 _INTERVAL = ("chain_id", "from_seq", "to_seq")
+_OPEN = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,50 @@ def write_changes(
     return Change(len(begun), len(ended))
 
 
-def rows_at(connection: sa.Connection, table: sa.Table, chain: int, seq: int) -> Sequence[sa.Row[Any]]:
-    """Rows that hold for one snapshot of a chain: the table's columns without the interval."""
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows that hold somewhere between two snapshots of a chain.
+
+    Attributes
+    ----------
+    columns : sequence of sequences, each of length r
+        Those of the table without the interval.
+    begins, ends : ndarray of int, shape (r,)
+        First snapshot for which a row holds, and the first for which it does so no more.
+    """
+
+    columns: Sequence[Sequence[Any]]
+    begins: IntArray
+    ends: IntArray
+
+    def hold(self, seq: int) -> BoolArray:
+        """Which rows hold for one snapshot, shape (r,)."""
+        holds: BoolArray = (self.begins <= seq) & (seq < self.ends)
+        return holds
+
+    def at(self, seq: int) -> Iterator[Sequence[Any]]:
+        """The rows that hold for one snapshot."""
+        return (tuple(column[i] for column in self.columns) for i in np.flatnonzero(self.hold(seq)).tolist())
+
+
+def rows_between(connection: sa.Connection, table: sa.Table, chain: int, first: int, last: int) -> Rows:
+    """Rows that hold for any of the snapshots ``first`` to ``last`` of a chain, each read once."""
     keys, values = _columns(table)
-    holds = sa.or_(table.c.to_seq.is_(None), table.c.to_seq > seq)
-    return connection.execute(
-        sa.select(*keys, *values).where(table.c.chain_id == chain, table.c.from_seq <= seq, holds)
+    t = table.c
+    # What is read of a single snapshot holds for it, and nobody asks how long.
+    interval = [t.from_seq, t.to_seq] if first < last else []
+    found = connection.execute(
+        sa.select(*keys, *values, *interval).where(
+            t.chain_id == chain, t.from_seq <= last, sa.or_(t.to_seq.is_(None), t.to_seq > first)
+        )
     ).all()
+    columns = list(zip(*found, strict=True)) if found else [()] * (len(keys) + len(values) + len(interval))
+    if not interval:
+        count = len(found)
+        return Rows(columns, np.full(count, first), np.full(count, first + 1))
+    *columns, begins, ends = columns
+    closed = [_OPEN if end is None else end for end in ends]
+    return Rows(columns, np.array(begins, dtype=np.int64), np.array(closed, dtype=np.int64))
 
 
 def _columns(table: sa.Table) -> tuple[list[sa.Column[Any]], list[sa.Column[Any]]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,8 +20,8 @@ from brainalign_plugin.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 
 from ..errors import StoreError
 from . import schema
-from .cells import cell_arrays, cell_rows, superseded_order
-from .intervals import Change, rows_at, write_changes
+from .cells import CellColumns, cell_arrays, cell_columns, cell_rows, superseded_order
+from .intervals import Change, Rows, rows_between, write_changes
 from .records import SnapshotInfo
 from .schema import micros, moment
 
@@ -74,56 +76,85 @@ def write_snapshot(
     return number, changed
 
 
-def read_snapshot(connection: sa.Connection, info: SnapshotInfo) -> Snapshot:
-    """Rebuild a stored snapshot.
+def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> Iterator[Snapshot]:
+    """Rebuild stored snapshots, in the order given; what several of them share is read once.
 
     Raises
     ------
     StoreError
-        If its rows contradict each other.
+        If the rows of one contradict each other.
     """
     t = schema.snapshot
-    chain, seq, layout = connection.execute(
-        sa.select(t.c.chain_id, t.c.seq, t.c.layout).where(t.c.id == info.id)
-    ).one()
+    columns = sa.select(t.c.id, t.c.chain_id, t.c.seq, t.c.layout)
+    # One at a time, or PostgreSQL would be asked for a list of any length.
+    rows = [connection.execute(columns.where(t.c.id == info.id)).one() for info in infos]
     b = schema.benchmark
     names: dict[int, str] = {row.id: row.type_id for row in connection.execute(sa.select(b))}
-    entries = {row[0]: tuple(row)[1:] for row in rows_at(connection, schema.benchmark_entry, chain, seq)}
-    models = {row[0]: tuple(row)[1:] for row in rows_at(connection, schema.model, chain, seq)}
-    cells = rows_at(connection, schema.cell, chain, seq)
-    try:
-        order = json.loads(zlib.decompress(layout))
-        nodes = tuple(_node(number, entries[number], names) for number in order["benchmarks"])
-        arrays = cell_arrays(
-            cells,
-            row_of={model: i for i, model in enumerate(order["models"])},
-            column_of={number: j for j, number in enumerate(order["benchmarks"])},
-            in_force=[node.version for node in nodes],
-            superseded_order=order["superseded"],
-        )
-        return Snapshot(
-            domain=info.domain,
-            as_of_time=info.as_of_time,
-            source=info.source,
-            sha256=info.sha256,
-            models=tuple(
-                Model(model, models[model][0], models[model][1], rank)
-                for model, rank in zip(order["models"], order["ranks"], strict=True)
-            ),
-            tree=BenchmarkTree(nodes),
-            states=arrays.states,
-            scores=arrays.scores,
-            errors=arrays.errors,
-            scored_at=arrays.scored_at,
-            superseded=arrays.superseded,
-            reconstructed=info.reconstructed,
-            simulated=info.simulated,
-        )
-    except (KeyError, IndexError, TypeError, ValueError, zlib.error, SnapshotError) as cause:
-        raise StoreError(
-            f"snapshot {info.id} cannot be rebuilt ({type(cause).__name__}: {cause}): the store is damaged; put a "
-            f"backup in its place, or read the body {info.body_sha256} into a new store"
-        ) from cause
+    chains = {}
+    for chain in dict.fromkeys(row.chain_id for row in rows):
+        members = [row.seq for row in rows if row.chain_id == chain]
+        chains[chain] = _chain_rows(connection, chain, min(members), max(members))
+    for info, row in zip(infos, rows, strict=True):
+        try:
+            yield _snapshot(info, chains[row.chain_id], row.seq, row.layout, names)
+        except (KeyError, IndexError, TypeError, ValueError, zlib.error, SnapshotError) as cause:
+            raise StoreError(
+                f"snapshot {info.id} cannot be rebuilt ({type(cause).__name__}: {cause}): the store is damaged; put a "
+                f"backup in its place, or read the body {info.body_sha256} into a new store"
+            ) from cause
+
+
+@dataclass(frozen=True, eq=False)
+class _ChainRows:
+    """What there is of some snapshots of a chain."""
+
+    benchmarks: Rows
+    models: Rows
+    cells: Rows
+
+    @cached_property
+    def columns(self) -> CellColumns:
+        """The cells, column by column; a damaged store may hold what is none."""
+        return cell_columns(self.cells.columns)
+
+
+def _chain_rows(connection: sa.Connection, chain: int, first: int, last: int) -> _ChainRows:
+    tables = (schema.benchmark_entry, schema.model, schema.cell)
+    return _ChainRows(*(rows_between(connection, table, chain, first, last) for table in tables))
+
+
+def _snapshot(
+    info: SnapshotInfo, chain: _ChainRows, seq: int, layout: bytes, names: Mapping[int, str]
+) -> Snapshot:
+    entries = {row[0]: row[1:] for row in chain.benchmarks.at(seq)}
+    models = {row[0]: row[1:] for row in chain.models.at(seq)}
+    order = json.loads(zlib.decompress(layout))
+    nodes = tuple(_node(number, entries[number], names) for number in order["benchmarks"])
+    arrays = cell_arrays(
+        chain.columns.take(chain.cells.hold(seq)),
+        order["models"],
+        order["benchmarks"],
+        in_force=[node.version for node in nodes],
+        superseded_order=order["superseded"],
+    )
+    return Snapshot(
+        domain=info.domain,
+        as_of_time=info.as_of_time,
+        source=info.source,
+        sha256=info.sha256,
+        models=tuple(
+            Model(model, models[model][0], models[model][1], rank)
+            for model, rank in zip(order["models"], order["ranks"], strict=True)
+        ),
+        tree=BenchmarkTree(nodes),
+        states=arrays.states,
+        scores=arrays.scores,
+        errors=arrays.errors,
+        scored_at=arrays.scored_at,
+        superseded=arrays.superseded,
+        reconstructed=info.reconstructed,
+        simulated=info.simulated,
+    )
 
 
 def _benchmark_numbers(connection: sa.Connection, type_ids: Sequence[str]) -> dict[str, int]:
