@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from ..arrays import FloatArray, IntArray
 
@@ -293,6 +292,10 @@ def _relax(
     margin = weights[first, second].astype(np.float64)
     row = np.repeat(np.arange(len(cuts)), 3)
     sign = np.where(upward, 1.0, -1.0)
+    # Takes as long to load as most of an analysis, which needs no optimum.
+    from scipy import sparse
+    from scipy.optimize import linprog
+
     matrix = sparse.csr_array((sign.ravel(), (row, column.reshape(-1))), shape=(len(cuts), len(names)))
     most = 2.0 - (~upward).sum(axis=1)
     least_above, most_above = settled[first, second] > 0, settled[first, second] >= 0
@@ -304,9 +307,6 @@ def _relax(
         "integrality": 1 if integral else None,
         "options": {"time_limit": max(seconds, 0.0)} | ({"mip_rel_gap": 0.0} if integral else {}),
     }
-    # Takes as long to load as most of an analysis, which needs no optimum.
-    from scipy.optimize import linprog
-
     solved: Any = linprog(**program, method="highs")
     if solved.status == 2:
         nothing = Multipliers(np.zeros(weights.shape), 0.0)

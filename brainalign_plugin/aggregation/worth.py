@@ -10,12 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import LinearOperator, cg
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
 from ..scales import ranks_from_bottom
@@ -150,22 +147,43 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         expected = picks.expected(worth, 1.0 / left)
 
         def curve(direction: FloatArray) -> FloatArray:
-            change = picks.sums(worth * direction.ravel()) / left**2
+            change = picks.sums(worth * direction) / left**2
             # The same spring as above.
             spring = float(expected.mean() * direction.mean())
-            curved: FloatArray = expected * direction.ravel() - picks.expected(worth, change) + spring
+            curved: FloatArray = expected * direction - picks.expected(worth, change) + spring
             return curved
 
-        shape = (len(worth), len(worth))
-        hessian = LinearOperator(shape, matvec=curve, dtype=np.float64)
-        scale = LinearOperator(shape, matvec=lambda v: v.ravel() / expected, dtype=np.float64)
         # The nearer the maximum, the more exactly the step is worth computing.
         exact = min(0.1, float(np.abs(gradient).max() / picks.count.max()))
-        direction, _ = cg(hessian, -gradient, rtol=max(exact, 1e-6), atol=0.0, maxiter=len(worth), M=scale)
-        return np.asarray(direction)
+        return _conjugate_gradients(curve, -gradient, expected, max(exact, 1e-6))
 
     won, met = totals(scores)
     return _centred(_minimum("PL", evaluate, step, _start(won, met), float(picks.count.max(initial=1.0))))
+
+
+def _conjugate_gradients(
+    curve: Callable[[FloatArray], FloatArray], target: FloatArray, scale: FloatArray, tolerance: float
+) -> FloatArray:
+    """Direction that a positive definite map curves into the target, shape (n,), but for a share of its length.
+
+    The map is nearly the multiplication by ``scale``, shape (n,), by whose inverse it is preconditioned.
+
+    Source: Hestenes, Stiefel (1952), J. Res. Natl. Bur. Stand. 49, 409-436.
+    """
+    found, rest = np.zeros(len(target)), target.copy()
+    along, height = np.zeros(len(target)), 1.0
+    short = tolerance * float(np.linalg.norm(target))
+    for _ in range(len(target)):
+        if np.linalg.norm(rest) < short:
+            break
+        eased = rest / scale
+        before, height = height, float(rest @ eased)
+        along = eased + (height / before) * along
+        curved = curve(along)
+        length = height / float(along @ curved)
+        found += length * along
+        rest -= length * curved
+    return found
 
 
 def totals(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -242,6 +260,12 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     upper, lower = model[:, :-1][both], model[:, 1:][both]
     tie = (ordered[:, 1:] == ordered[:, :-1])[both]
     winner, loser = np.concatenate((upper, lower[tie])), np.concatenate((lower, upper[tie]))
+    if _reached(winner, loser, len(scores)) and _reached(loser, winner, len(scores)):
+        return
+    # Takes as long to load as a board takes to analyse, and most boards hold together.
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
     graph = sparse.csr_array((np.ones(len(winner)), (winner, loser)), shape=(len(scores), len(scores)))
     count, label = connected_components(graph, directed=True, connection="strong")
     if count <= 1:
@@ -265,6 +289,16 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
         f"{len(scores) - len(members)} models on any benchmark; drop such models, or choose another scheme or rule for "
         "missing cells"
     )
+
+
+def _reached(here: IntArray, there: IntArray, models: int) -> bool:
+    """Whether steps from each model ``here`` to that ``there`` lead from the first model to every other."""
+    reached = np.arange(models) == 0
+    before, count = 0, 1
+    while before < count < models:
+        reached[there[reached[here]]] = True
+        before, count = count, int(reached.sum())
+    return count >= models
 
 
 def _of_scored(fit: Callable[[FloatArray, Sequence[str]], FloatArray]) -> Callable[[Board], FloatArray]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ..aggregation.ranks import BORDA, MEDIAN_RANK, borda_points
 from ..aggregation.registry import filled
@@ -31,6 +30,7 @@ from .raising.cells import Case
 from .raising.components import OF_COMPONENTS, OF_DOUBLED_COMPONENTS, Variants
 from .raising.means import medians_with
 from .resampling import repeated_scores
+from .sharing import each
 from .structure import cell_weights, is_mean, sees_order_only
 from .subject import Rescale, Subject
 
@@ -88,7 +88,7 @@ def _completed(
     found: FloatArray, rest: IntArray, of_leaf: Callable[[int], FloatArray], jobs: int
 ) -> FloatArray:
     """Scores (m, n) with the rows of what is left, each from a board of its own."""
-    rows = Parallel(n_jobs=jobs)(delayed(of_leaf)(j) for j in rest.tolist())
+    rows = each(of_leaf, rest.tolist(), jobs)
     for j, row in zip(rest, rows, strict=True):
         found[j] = row
     return found
@@ -144,9 +144,7 @@ def cloned_each(subject: Subject, board: Board, jobs: int = 1) -> FloatArray:
         return medians_with(np.sort(ranks, axis=1), ranks).T
     if combine in _OF_WINS:
         wins, of_wins = pairwise_wins(values), _OF_WINS[combine]
-        rows = Parallel(n_jobs=jobs)(
-            delayed(of_wins)(wins + (column[:, None] > column)) for column in rounded(values).T
-        )
+        rows = each(lambda column: of_wins(wins + (column[:, None] > column)), rounded(values).T, jobs)
         return np.array([unless_unscored(board, row) for row in rows])
     at_once = with_copies(subject, board, [[leaf] for leaf in board.leaves])
     if at_once is not None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 
 from ..arrays import FloatArray, IntArray
 
@@ -23,6 +21,10 @@ def clustered_order(rho: FloatArray) -> IntArray:
     """
     if len(rho) < 3:
         return np.arange(len(rho))
+    # Takes as long to load as a board takes to analyse.
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
+
     distance = 1 - np.nan_to_num(rho, nan=0.0)
     np.fill_diagonal(distance, 0.0)
     condensed = squareform(np.maximum((distance + distance.T) / 2, 0.0), checks=False)

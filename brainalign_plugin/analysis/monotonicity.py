@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ..aggregation import Convention, Scheme
 from ..aggregation.kemeny import KEMENY
@@ -23,6 +22,7 @@ from .raising.kemeny import falls_under_kemeny
 from .raising.means import OF_RANKS, falls_of_means, falls_of_own_cells
 from .raising.votes import OF_VOTES, falls_under_votes
 from .raising.worths import OF_WORTHS, falls_under_worths
+from .sharing import each
 from .structure import LOCAL_RULES, has_fixed_scale
 
 Combine = Callable[[Board], FloatArray] | None
@@ -84,11 +84,10 @@ def in_one_go(scheme: Scheme) -> bool:
 
 
 def _falls_from_cold(case: Case, jobs: int) -> int:
-    counts: list[int] = Parallel(n_jobs=jobs)(
-        delayed(falls_from_cold)(case, i, np.flatnonzero(can_rise(row)))
-        for i, row in enumerate(case.board.scores)
-    )
-    return sum(counts)
+    def falls_of(i: int) -> int:
+        return falls_from_cold(case, i, np.flatnonzero(can_rise(case.board.scores[i])))
+
+    return sum(each(falls_of, range(len(case.board.models)), jobs))
 
 
 _WHERE_OTHERS_STAY: dict[Combine, Way] = {

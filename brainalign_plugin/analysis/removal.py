@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy import special
 
 from ..aggregation import Convention, Scale, Scheme
@@ -27,6 +26,7 @@ from .removing.cases import Estimate
 from .removing.components import OF_COMPONENTS, components_without_each
 from .removing.votes import schulze_without_each
 from .removing.worths import OF_WORTHS, worths_without_each
+from .sharing import each
 from .structure import LOCAL_RULES, has_fixed_scale, leaf_weights
 
 # Removals that are worked on at once: what a core keeps in its cache.
@@ -71,8 +71,8 @@ def scores_without_each(
         return closed(board)
     scores, known = _in_short(scheme, board, rule, base)
     cold = np.flatnonzero(~known)
-    rows = Parallel(n_jobs=jobs)(delayed(_scores_without)(scheme, board, rule, k) for k in cold.tolist())
-    scores[cold] = np.array(rows).reshape(len(cold), len(board.models))
+    rows = each(lambda k: _scores_without(scheme, board, rule, k), cold.tolist(), jobs)
+    scores[cold] = np.array(list(rows)).reshape(len(cold), len(board.models))
     np.fill_diagonal(scores, 0.0)
     return scores
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from joblib import Parallel, delayed
-
 from ..aggregation import Scheme, get_scheme, scheme_names
 from ..arrays import FloatArray
 from ..board import Board
@@ -149,12 +147,10 @@ def _rank_sets(schemes: list[RankedScheme], board: Board, used: Resampling) -> d
     means = [one.scheme for one in schemes if one.uncertainty is not None and one.scheme.weights is not None]
     # On a complete board, all that tells weighted means apart; a rule for missing cells does not.
     distinct = {(scheme.scale, scheme.weights): scheme for scheme in means[:most]}
-    # Large matrices: threads share them, and none waits for another.
-    sets = Parallel(n_jobs=2, prefer="threads")(
-        delayed(scheme_rank_sets)(scheme, board, used.resamples, used.seed, used.level)
-        for scheme in distinct.values()
-    )
-    of_mean = dict(zip(distinct, sets, strict=True))
+    of_mean = {
+        key: scheme_rank_sets(scheme, board, used.resamples, used.seed, used.level)
+        for key, scheme in distinct.items()
+    }
     found = {scheme.name: of_mean[scheme.scale, scheme.weights] for scheme in means[:most]}
     return {name: one for name, one in found.items() if one is not None}
 

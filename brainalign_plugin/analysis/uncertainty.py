@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ..aggregation import Convention, Scheme
 from ..arrays import BoolArray, FloatArray, IntArray
@@ -30,6 +29,7 @@ from .resampling import (
     tie_keys,
     vectorised,
 )
+from .sharing import each
 
 Kind = Literal["benchmarks", "measurement", "both"]
 # Share of resamples in which a scheme may be unusable before its intervals say nothing.
@@ -156,11 +156,9 @@ def rank_uncertainty(
         return rank_counts(scores), len(scores)
 
     # A matrix product and a sort leave the interpreter free; what aggregates row by row does not.
-    prefer = "threads" if vectorised(what.scheme) else "processes"
+    prefer: Literal["threads", "processes"] = "threads" if vectorised(what.scheme) else "processes"
     counts, used = np.zeros((n, n), dtype=np.int64), 0
-    for part, size in Parallel(n_jobs=jobs, prefer=prefer, return_as="generator")(
-        delayed(count)(block) for block in blocks(resamples, seed)
-    ):
+    for part, size in each(count, blocks(resamples, seed), jobs, prefer):
         counts += part
         used += size
     failed = resamples - used

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ...aggregation.kemeny import groups_of, kemeny, tie_broken
 from ...aggregation.linear_ordering import Multipliers, proven_order
 from ...aggregation.votes import pairwise_wins
 from ...arrays import BoolArray, IntArray
+from ..sharing import each
 from .cells import Case, changed_margins
 
 # Multipliers prove a bound but for their rounding.
@@ -42,10 +42,11 @@ def falls_under_kemeny(case: Case, jobs: int) -> int:
     weights, _ = _weights(margins, 0)
     _, multipliers, cuts = proven_order(weights, ranking.order, np.empty((0, 3), dtype=np.int64))
     known = _Known(margins, places, cuts, multipliers)
-    counts: list[int] = Parallel(n_jobs=jobs)(
-        delayed(_falls_of)(known, changed_margins(case, i), i) for i in range(len(wins))
-    )
-    return sum(counts)
+
+    def falls_of(i: int) -> int:
+        return _falls_of(known, changed_margins(case, i), i)
+
+    return sum(each(falls_of, range(len(wins)), jobs))
 
 
 def _falls_of(known: _Known, changes: IntArray, i: int) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from ...aggregation.ranks import BORDA, MEDIAN_RANK, borda_points
 from ...arrays import FloatArray
 from ...board import Board
 from ...scales import ranks_from_bottom, rounded
+from ..sharing import each
 from ..structure import cell_weights, is_mean
 from .cells import Case, can_rise, falls_of, raised
 
@@ -31,10 +31,7 @@ def falls_of_means(case: Case, jobs: int) -> int:
         moved = np.where(counts[:, None], weights[:, j, None] * placed, 0.0)
         return falls_of(case, models, rest[:, None] + moved)
 
-    counts: list[int] = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(falls_on)(j) for j in range(len(case.board.leaves))
-    )
-    return sum(counts)
+    return sum(each(falls_on, range(len(case.board.leaves)), jobs, prefer="threads"))
 
 
 def falls_of_own_cells(case: Case, jobs: int) -> int:  # noqa: ARG001 one signature for all ways

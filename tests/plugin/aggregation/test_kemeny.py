@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse.csgraph import connected_components
 
 from brainalign_plugin.aggregation import kemeny as kemeny_module
 from brainalign_plugin.aggregation import linear_ordering, rank_models
-from brainalign_plugin.aggregation.kemeny import kemeny, kemeny_result
+from brainalign_plugin.aggregation.kemeny import _components, kemeny, kemeny_result
 from brainalign_plugin.aggregation.linear_ordering import improved, reversed_weight
 from brainalign_plugin.aggregation.votes import pairwise_wins
 from brainalign_plugin.cleaning import clean
@@ -351,3 +352,22 @@ def test_the_real_full_board_has_a_small_proven_gap(real_snapshots):
     result = kemeny_result(board, time_limit=1.0)
     assert len(result.order) == 281
     assert 0 <= result.gap < 0.02
+
+
+def test_components_of_a_majority_graph_are_those_of_scipy():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        models = int(rng.integers(1, 12))
+        # Mostly in the order of a hidden ranking, so that there are few components, or many.
+        above = np.triu(rng.random((models, models)) < rng.choice([0.5, 0.8, 0.95, 1.0]), k=1)
+        weights = np.triu(np.where(above, 3, -3), k=1)
+        shuffled = rng.permutation(models)
+        weights = (weights - weights.T)[np.ix_(shuffled, shuffled)]
+        found = _components(weights)
+        _, label = connected_components(weights > 0, directed=True, connection="strong")
+        assert {tuple(members.tolist()) for members in found} == {
+            tuple(np.flatnonzero(label == one).tolist()) for one in np.unique(label)
+        }
+        for i, members in enumerate(found):
+            for later in found[i + 1 :]:
+                assert (weights[np.ix_(members, later)] > 0).all()

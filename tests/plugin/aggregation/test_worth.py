@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from scipy.optimize import minimize
+from scipy.sparse.csgraph import breadth_first_order
 
 from brainalign_plugin.aggregation import get_scheme, rank_models, worth
-from brainalign_plugin.aggregation.worth import bradley_terry, plackett_luce
+from brainalign_plugin.aggregation.worth import _reached, bradley_terry, plackett_luce
 from brainalign_plugin.cleaning import clean
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.scales import competition_ranks
@@ -278,3 +279,14 @@ def test_the_real_boards(real_snapshots, name, date):
         assert ranking.scores.mean() == pytest.approx(0, abs=1e-12)
         by_wins = rank_models(board, "WIN_RATE")
         assert np.corrcoef(ranking.ranks, by_wins.ranks)[0, 1] > 0.9
+
+
+def test_who_is_reached_is_what_scipy_reaches():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        models = int(rng.integers(1, 9))
+        here, there = rng.integers(0, models, (2, int(rng.integers(0, 3 * models))))
+        graph = np.zeros((models, models))
+        graph[here, there] = 1
+        reached = breadth_first_order(graph, 0, return_predecessors=False)
+        assert _reached(here, there, models) == (len(reached) == models)

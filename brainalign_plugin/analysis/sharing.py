@@ -1,0 +1,34 @@
+"""Work that several processes or threads may share, and that one does without loading what shares it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def each(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int = 1,
+    prefer: Literal["processes", "threads"] = "processes",
+) -> Iterator[Result]:
+    """Results of a function, in the order of the items.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes or threads. With one the work is done here, unless joblib was told to send it elsewhere.
+    """
+    if jobs == 1 and "joblib" not in sys.modules:
+        return map(function, items)
+    # Takes as long to load as a board takes to analyse.
+    from joblib import Parallel, delayed
+
+    shared: Iterator[Result] = Parallel(n_jobs=jobs, prefer=prefer, return_as="generator")(
+        delayed(function)(item) for item in items
+    )
+    return shared
