@@ -31,7 +31,8 @@ def test_every_specification_of_a_real_report_is_valid_vega_lite(real, real_stud
     specs = chart_specs(view_of(real, study=real_study))
     assert set(specs) == ALL
     assert {name: faults(chart) for name, chart in specs.items()} == {name: [] for name in ALL}
-    assert f"v{VERSION}." in alt.SCHEMA_URL, "the schema is of the version that the charts are written for"
+    major = VERSION.partition(".")[0]
+    assert alt.SCHEMA_VERSION.startswith(f"v{major}."), "of the version that the charts are written for"
 
 
 def objects(value, path=()):
