@@ -198,9 +198,11 @@ class _Receiver(pickle.Unpickler):
 def main() -> None:
     """Study the board that comes on the standard input."""
     set_up()
+    # With it come all libraries that are needed, while the board is on its way.
+    from scipy import optimize  # noqa: F401
+
     from brainalign_plugin.analysis import analyse
 
-    # With it come all libraries that are needed, while the board is on its way.
     from . import report  # noqa: F401
 
     # What a library or a scheme prints must not get into the answer.

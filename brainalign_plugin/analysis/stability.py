@@ -130,11 +130,10 @@ def dominance(scores: FloatArray) -> BoolArray:
     """
     values = rounded(scores)
     n = len(values)
-    at_least, better = np.ones((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
+    at_least = np.ones((n, n), dtype=bool)
     for column in values.T:
         at_least &= column[:, None] >= column
-        better |= column[:, None] > column
-    dominates: BoolArray = at_least & better
+    dominates: BoolArray = at_least & ~at_least.T
     return dominates
 
 

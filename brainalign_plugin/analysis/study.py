@@ -105,6 +105,7 @@ def study_schemes(
         if one.ranking is not None:
             audits.append(_audit(one, reference, board, one.ranking.scores))
     full = compared_board(analysis.snapshot, "full").board
+    ranked = {one.scheme.name: one.ranking for one in schemes if one.ranking is not None}
     return SchemeStudy(
         board=board,
         reference=reference,
@@ -112,8 +113,8 @@ def study_schemes(
         schemes=tuple(schemes),
         rank_sets=_rank_sets(schemes, board, used),
         audits=tuple(audits),
-        comparison=compare_schemes(board, [one.ranking for one in schemes if one.ranking is not None]),
-        conventions=convention_moves(full, reference, cleaned=board),
+        comparison=compare_schemes(board, list(ranked.values())),
+        conventions=convention_moves(full, reference, cleaned=board, ranked=ranked),
     )
 
 

@@ -19,7 +19,7 @@ from brainalign_monitor.history.intervals import (
 )
 from brainalign_monitor.sources import pull_file
 from brainalign_plugin.board import Board
-from tests.boards import board_of_matrix, boards
+from tests.boards import board_of_matrix, boards, tree_of
 
 
 def one_by_one(board: Board, counts: np.ndarray) -> list[dict[str, float | None]]:
@@ -79,3 +79,25 @@ def test_intervals_narrow_with_more_models_and_counts_have_no_width():
         assert low < values["sd_behavior"] < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
+
+
+@pytest.mark.parametrize("models", [255, 256])
+def test_ranks_are_exact_in_either_precision(models):
+    # Two leaves of one order apart from ties, and one of the opposite order: the largest sums that there can be.
+    rng = np.random.default_rng(0)
+    even = np.linspace(0, 1, models)
+    scores = np.column_stack([even, np.floor(even * 9) / 9, 1 - even, rng.random(models)])
+    tree = tree_of(
+        {
+            "average_vision": {
+                "neural_vision": {"A2020-x": None, "B2021-x": None},
+                "behavior_vision": {"C2022-x": None, "D2023-x": None},
+            }
+        }
+    )
+    counts = draw_counts(models, 4, 0)
+    # All draws on the two ends.
+    counts[0] = 0
+    counts[0, [0, -1]] = models // 2, models - models // 2
+    assert_same(board_of_matrix(scores, tree), counts)
+    assert resampled_figures(board_of_matrix(scores, tree), counts)["neural_rho"][0] == 1.0
