@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arrays import BoolArray
 from .board import Board
 from .errors import InputError
 from .official import CellState
@@ -126,9 +127,7 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
         considered=board,
         max_missing=max_missing,
         dropped_benchmarks=tuple(_dropped_benchmark(board, int(j)) for j in np.flatnonzero(~keep_column)),
-        dropped_models=tuple(
-            _dropped_model(board, int(i), keep_column.tolist()) for i in np.flatnonzero(~keep_row)
-        ),
+        dropped_models=tuple(_dropped_model(board, int(i), keep_column) for i in np.flatnonzero(~keep_row)),
         constant=tuple(leaf for leaf, same in zip(cleaned.leaves, constant, strict=True) if same),
     )
 
@@ -140,12 +139,10 @@ def _dropped_benchmark(board: Board, column: int) -> DroppedBenchmark:
     return DroppedBenchmark(board.leaves[column], failed, never, len(board.models))
 
 
-def _dropped_model(board: Board, row: int, keep_column: list[bool]) -> DroppedModel:
-    by_state: dict[CellState, list[str]] = {CellState.FAILED: [], CellState.NEVER: []}
-    for leaf, state, kept in zip(board.leaves, board.states[row].tolist(), keep_column, strict=True):
-        if kept and state != CellState.SCORED:
-            by_state[CellState(state)].append(leaf)
-    model = board.models[row]
-    return DroppedModel(
-        model.id, model.name, tuple(by_state[CellState.FAILED]), tuple(by_state[CellState.NEVER])
+def _dropped_model(board: Board, row: int, keep_column: BoolArray) -> DroppedModel:
+    failed, never = (
+        tuple(board.leaves[j] for j in np.flatnonzero((board.states[row] == state) & keep_column).tolist())
+        for state in (CellState.FAILED, CellState.NEVER)
     )
+    model = board.models[row]
+    return DroppedModel(model.id, model.name, failed, never)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from brainalign_plugin.board import Model
 from brainalign_plugin.official import CellState
@@ -20,8 +20,7 @@ SCHEMA = 1
 WORDS_VERSION = 2
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(NamedTuple):
     """What counts for a model on a leaf: the value of the version in force; None is NEVER run."""
 
     version: int
