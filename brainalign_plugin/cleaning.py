@@ -110,17 +110,13 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     ----------
     arXiv 2407.07530, methods: benchmarks with more than 50 % missing scores, then models with any missing score.
     """
-    if not 0 <= max_missing <= 1:
-        raise InputError(f"max_missing is {max_missing}; it is a share, so give a number between 0 and 1")
-    missing = np.isnan(board.scores)
-    # A quotient, not a product: 0.29 * 100 < 29, but 29 / 100 is 0.29.
-    keep_column = missing.sum(axis=0) / max(len(board.models), 1) <= max_missing
-    columns = np.flatnonzero(keep_column)
-    keep_row = ~missing[:, columns].any(axis=1)
-    cleaned = board.take(np.flatnonzero(keep_row).tolist(), columns.tolist())
+    keep_row, keep_column = _kept(board, max_missing)
+    cleaned = _cut(board, keep_row, keep_column)
     rounded = np.round(cleaned.scores, 9)
     constant = (
-        (rounded == rounded[:1]).all(axis=0) if len(cleaned.models) else np.zeros(len(columns), dtype=bool)
+        (rounded == rounded[:1]).all(axis=0)
+        if len(cleaned.models)
+        else np.zeros(len(cleaned.leaves), dtype=bool)
     )
     return Cleaning(
         board=cleaned,
@@ -130,6 +126,32 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
         dropped_models=tuple(_dropped_model(board, int(i), keep_column) for i in np.flatnonzero(~keep_row)),
         constant=tuple(leaf for leaf, same in zip(cleaned.leaves, constant, strict=True) if same),
     )
+
+
+def complete_board(board: Board, max_missing: float = 0.5) -> Board:
+    """The board of `clean`, for who does not ask what it lost.
+
+    Raises
+    ------
+    InputError
+        If ``max_missing`` is not in [0, 1].
+    """
+    return _cut(board, *_kept(board, max_missing))
+
+
+def _kept(board: Board, max_missing: float) -> tuple[BoolArray, BoolArray]:
+    """Which models and which leaves are kept."""
+    if not 0 <= max_missing <= 1:
+        raise InputError(f"max_missing is {max_missing}; it is a share, so give a number between 0 and 1")
+    missing = np.isnan(board.scores)
+    # A quotient, not a product: 0.29 * 100 < 29, but 29 / 100 is 0.29.
+    keep_column: BoolArray = missing.sum(axis=0) / max(len(board.models), 1) <= max_missing
+    keep_row: BoolArray = ~missing[:, keep_column].any(axis=1)
+    return keep_row, keep_column
+
+
+def _cut(board: Board, keep_row: BoolArray, keep_column: BoolArray) -> Board:
+    return board.take(np.flatnonzero(keep_row).tolist(), np.flatnonzero(keep_column).tolist())
 
 
 def _dropped_benchmark(board: Board, column: int) -> DroppedBenchmark:

@@ -10,7 +10,7 @@ from brainalign_plugin.analysis.agreement import agreement
 from brainalign_plugin.analysis.spread import spread
 from brainalign_plugin.analysis.variance import explained_variance
 from brainalign_plugin.board import Board
-from brainalign_plugin.cleaning import clean
+from brainalign_plugin.cleaning import complete_board
 
 # Rises when a figure's definition changes: cached figures of an older version are computed again.
 ANALYSIS_VERSION = 1
@@ -40,11 +40,11 @@ SHARES = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behav
 def cleaned(board: Board, max_missing: float) -> Board:
     """Cleaned board on which histories are built.
 
-    As `clean` makes it, but leaves without any score are left out first: a benchmark arrives with its first score.
-    That makes a difference only if ``max_missing`` is 1 or the board has no model.
+    As `brainalign_plugin.cleaning.clean` makes it, but leaves without any score are left out first: a benchmark arrives
+    with its first score. That makes a difference only if ``max_missing`` is 1 or the board has no model.
     """
     scored = np.flatnonzero((~np.isnan(board.scores)).any(axis=0))
-    return clean(board.take(columns=scored.tolist()), max_missing).board
+    return complete_board(board.take(columns=scored.tolist()), max_missing)
 
 
 def headline_figures(board: Board) -> dict[str, float | None]:
