@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from .tree import Benchmark, BenchmarkTree, BenchmarkVersion
 FORMAT = "brainalign-snapshot"
 VERSION = 1
 SUFFIX = ".snapshot.json.gz"
-_LETTERS = {CellState.NEVER: "N", CellState.FAILED: "F", CellState.SCORED: "S"}
+_LETTERS: Mapping[int, str] = {CellState.NEVER: "N", CellState.FAILED: "F", CellState.SCORED: "S"}
 _STATES = {letter: state for state, letter in _LETTERS.items()}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -152,7 +153,7 @@ def _content(
         "simulated": snapshot.simulated,
         "models": [_model_row(snapshot.models[i]) for i in rows],
         "benchmarks": [_benchmark_row(node) for node in snapshot.tree.nodes],
-        "states": ["".join(_LETTERS[CellState(s)] for s in snapshot.states[i].tolist()) for i in rows],
+        "states": ["".join(_LETTERS[s] for s in snapshot.states[i].tolist()) for i in rows],
         "scores": [_numbers(snapshot.scores[i]) for i in rows],
         "errors": [_numbers(snapshot.errors[i]) for i in rows],
         "scored_at": [_times(snapshot.scored_at[i]) for i in rows],
@@ -160,7 +161,7 @@ def _content(
             "model": [snapshot.models[i].id for i in old.row.tolist()],
             "benchmark": old.column.tolist(),
             "version": old.version.tolist(),
-            "states": "".join(_LETTERS[CellState(s)] for s in old.states.tolist()),
+            "states": "".join(_LETTERS[s] for s in old.states.tolist()),
             "scores": _numbers(old.scores),
             "errors": _numbers(old.errors),
             "scored_at": _times(old.scored_at),
