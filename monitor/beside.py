@@ -29,28 +29,16 @@ if TYPE_CHECKING:
     from brainalign_plugin.references import Reference
     from brainalign_plugin.snapshot import Snapshot
 
-    from .report.certainty import Certainty
-
 # What both processes have, so that it is named and not sent: schemes hold functions, and boards are large.
 _SCHEME, _REFERENCE, _BOARD = "scheme", "reference", "board"
 log = structlog.get_logger("brainalign")
 
 
-@dataclass(frozen=True, eq=False)
-class Studied:
-    """What takes long of a report: how sure its figures are, and how its schemes fare (see `study_schemes`)."""
-
-    certainty: Certainty
-    schemes: SchemeStudy | None
-
-
-def studied(analysis: Analysis) -> Studied:
-    """Study an analysed board in this process."""
+def studied(analysis: Analysis) -> SchemeStudy | None:
+    """Study the schemes on an analysed board in this process; see `study_schemes`."""
     from brainalign_plugin.analysis.study import study_schemes
 
-    from .report.certainty import agreement_certainty
-
-    return Studied(agreement_certainty(analysis), study_schemes(analysis))
+    return study_schemes(analysis)
 
 
 @dataclass(eq=False)
@@ -73,33 +61,32 @@ class Beside:
         self._snapshot = snapshot
         self._answer = self._thread.submit(self._process.communicate, given)
 
-    def study(self, analysis: Analysis) -> Studied:
+    def study(self, analysis: Analysis) -> SchemeStudy | None:
         """Study an analysed board: wait for the process if it was given that board, else do it here."""
         if self._process is not None and self._answer is not None and self._is_of(analysis.snapshot):
             written, _ = self._answer.result()
-            found = self._received(written, analysis)
-            if found is not None:
+            known, found = self._received(written, analysis)
+            if known:
                 return found
         return studied(analysis)
 
-    def _received(self, written: bytes, analysis: Analysis) -> Studied | None:
-        """What the process found; None if it failed, or does not know a scheme of this program alone."""
+    def _received(self, written: bytes, analysis: Analysis) -> tuple[bool, SchemeStudy | None]:
+        """What the process found, unless it failed, or does not know a scheme of this program alone."""
         from brainalign_plugin.aggregation import scheme_names
 
         code = None if self._process is None else self._process.returncode
         try:
             if code != 0:
                 raise RuntimeError(f"exit code {code}")
-            found: Studied = _Receiver(written, analysis).load()
+            found: SchemeStudy | None = _Receiver(written, analysis).load()
         except Exception as failure:  # noqa: BLE001 -- whatever it is, there is another way
             # Also an answer that cannot be read, such as that of another version which was just installed.
             log.warning(
                 "the process that studies the board failed; it is studied again in this one",
                 error=f"{type(failure).__name__}: {failure}",
             )
-            return None
-        known = found.schemes is None or found.schemes.names == scheme_names()
-        return found if known else None
+            return False, None
+        return found is None or found.names == scheme_names(), found
 
     def _is_of(self, snapshot: Snapshot) -> bool:
         """Whether the process was given this snapshot: what the store rebuilds equals what it was handed."""
@@ -155,9 +142,9 @@ def _started() -> subprocess.Popen[bytes] | None:
 class _Sender(pickle.Pickler):
     """Writes a study without what the receiver has."""
 
-    def __init__(self, file: io.BytesIO, found: Studied) -> None:
+    def __init__(self, file: io.BytesIO, found: SchemeStudy | None) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self._study = found.schemes
+        self._study = found
 
     def persistent_id(self, obj: Any) -> tuple[str, str] | None:
         """As the library asks for it."""
@@ -201,9 +188,7 @@ def main() -> None:
     # With it come all libraries that are needed, while the board is on its way.
     from scipy import optimize  # noqa: F401
 
-    from brainalign_plugin.analysis import analyse
-
-    from . import report  # noqa: F401
+    from brainalign_plugin.analysis import analyse, study  # noqa: F401
 
     # What a library or a scheme prints must not get into the answer.
     answer = os.fdopen(os.dup(1), "wb")

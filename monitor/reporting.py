@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin import __version__
 
-from .beside import Studied, studied
+from .beside import studied
 from .config import changed_settings
 from .history.periods import midnight
 from .progress import Stage, silent
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
+    from brainalign_plugin.analysis.study import SchemeStudy
     from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .store import SnapshotInfo, Store
     from .store.records import UnreadCell
 
-Study = Callable[["Analysis"], Studied]
+Study = Callable[["Analysis"], "SchemeStudy | None"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,18 +119,20 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
     past : Chronicle, optional
         The boards before it (`tell_past`); without it the report has no section on them.
     study : callable, optional
-        Gives what takes long; by default it is done here.
+        Studies the schemes, which takes long; by default it is done here.
     """
     with stage("analysing"):
         analysis = analyse_snapshot(settings, found.snapshot, as_of)
         from .history.cache import Cache
         from .report import build_view, render_report, write_report
+        from .report.certainty import agreement_certainty
         from .templating import compile_ahead
 
         shown = partial(
             build_view,
             analysis,
             past=past,
+            certainty=agreement_certainty(analysis),
             set_aside=found.set_aside,
             generated_at=clock(),
             version=__version__,
@@ -140,10 +143,10 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
         shown()
         compile_ahead("report", settings.templates_folder)
     with stage("comparing the schemes of aggregation"):
-        found_out = study(analysis)
+        schemes = study(analysis)
     with stage("writing the report"):
         cache = Cache(settings.home / "cache")
-        view = shown(study=found_out.schemes, certainty=found_out.certainty)
+        view = shown(study=schemes)
         return write_report(path, render_report(view, settings.templates_folder, cache))
 
 

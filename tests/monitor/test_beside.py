@@ -91,14 +91,14 @@ def test_it_studies_as_this_process_does(snapshot, monkeypatch):
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
         found = work.study(analysis)
-    assert len(found.schemes.schemes) >= 31
-    assert found.schemes.conventions.moves
+    assert len(found.schemes) >= 31
+    assert found.conventions.moves
     assert differences(found, expected) == []
     # What this process has is taken from it: short ways know a scheme by its functions.
-    assert found.schemes.board is analysis.cleaning.board
+    assert found.board is analysis.cleaning.board
     assert all(
         one.scheme is get_scheme(one.scheme.name)
-        for one in found.schemes.schemes
+        for one in found.schemes
         if get_scheme(one.scheme.name).bind is None
     )
 
@@ -113,7 +113,7 @@ def test_a_board_on_which_nothing_can_be_compared():
     lonely = random_snapshot(1, 5)
     with beside() as work:
         work.begin(lonely, **THRESHOLDS)
-        assert work.study(analyse(lonely, **THRESHOLDS)).schemes is None
+        assert work.study(analyse(lonely, **THRESHOLDS)) is None
 
 
 def test_another_board_than_the_one_it_was_given_is_studied_here(snapshot):
@@ -122,7 +122,7 @@ def test_another_board_than_the_one_it_was_given_is_studied_here(snapshot):
         work.begin(snapshot, **THRESHOLDS)
         work.begin(other, **THRESHOLDS)
         found = work.study(analyse(other, **THRESHOLDS))
-    assert len(found.schemes.board.models) == 5
+    assert len(found.board.models) == 5
 
 
 def test_a_scheme_of_this_program_alone_is_not_left_out(snapshot, monkeypatch):
@@ -130,7 +130,7 @@ def test_a_scheme_of_this_program_alone_is_not_left_out(snapshot, monkeypatch):
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
         found = work.study(analyse(snapshot, **THRESHOLDS))
-    assert "MINE" in [one.scheme.name for one in found.schemes.schemes]
+    assert "MINE" in [one.scheme.name for one in found.schemes]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -166,7 +166,7 @@ def test_where_no_process_can_be_started_it_is_done_here(snapshot, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with structlog.testing.capture_logs() as logs, beside() as work:
         work.begin(snapshot, **THRESHOLDS)
-        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes.schemes) >= 31
+        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes) >= 31
     assert ["no process can be started" in line["event"] for line in logs] == [True]
 
 
@@ -175,7 +175,7 @@ def test_one_core_has_no_room_for_a_process(snapshot, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
     with beside() as work:
         work.begin(snapshot, **THRESHOLDS)
-        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes.schemes) >= 31
+        assert len(work.study(analyse(snapshot, **THRESHOLDS)).schemes) >= 31
 
 
 FAILING = """
