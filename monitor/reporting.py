@@ -123,6 +123,8 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
     """
     with stage("analysing"):
         analysis = analyse_snapshot(settings, found.snapshot, as_of)
+        from brainalign_plugin.analysis.study import moves_of_conventions
+
         from .history.cache import Cache
         from .report import build_view, render_report, write_report
         from .report.certainty import agreement_certainty
@@ -133,6 +135,7 @@ def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report 
             analysis,
             past=past,
             certainty=agreement_certainty(analysis),
+            conventions=moves_of_conventions(analysis),
             set_aside=found.set_aside,
             generated_at=clock(),
             version=__version__,

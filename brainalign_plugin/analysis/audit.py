@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -225,7 +225,6 @@ def convention_moves(
     names: Sequence[str] = (),
     cleaned: Board | None = None,
     thorough: bool = False,
-    ranked: Mapping[str, Ranking] | None = None,
 ) -> ConventionMoves:
     """Which rule for missing cells moves whom: each scheme's own rule against the others that it supports.
 
@@ -238,10 +237,7 @@ def convention_moves(
         they and their benchmarks are all there is.
     thorough : bool
         Also KEMENY, and on more than 300 models what is costly.
-    ranked : mapping of str to Ranking, optional
-        The complete cases under schemes, by name, where that is known already.
     """
-    known = {} if ranked is None else ranked
     moves: list[ConventionMove] = []
     problems: list[str] = []
     if full.complete:
@@ -265,10 +261,7 @@ def convention_moves(
             others.append((COMPLETE, cleaned, None))
         for rule, board, convention in others:
             try:
-                if rule == COMPLETE and scheme.name in known:
-                    other = known[scheme.name]
-                else:
-                    other = rank_models(board, scheme, convention)
+                other = rank_models(board, scheme, convention)
             except (InputError, ConvergenceError) as error:
                 problems.append(f"{scheme.name} under {rule}: {error}")
                 continue

@@ -53,8 +53,6 @@ class SchemeStudy:
         Of the schemes that rank the board; what takes long is not measured.
     comparison : SchemeComparison
         Of the schemes that rank the board.
-    conventions : ConventionMoves
-        What rules for missing cells move on the full board.
     """
 
     board: Board
@@ -64,7 +62,6 @@ class SchemeStudy:
     rank_sets: dict[str, RankSets]
     audits: tuple[SchemeAudit, ...]
     comparison: SchemeComparison
-    conventions: ConventionMoves
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,8 +101,7 @@ def study_schemes(
         schemes.append(one)
         if one.ranking is not None:
             audits.append(_audit(one, reference, board, one.ranking.scores))
-    full = compared_board(analysis.snapshot, "full").board
-    ranked = {one.scheme.name: one.ranking for one in schemes if one.ranking is not None}
+    rankings = [one.ranking for one in schemes if one.ranking is not None]
     return SchemeStudy(
         board=board,
         reference=reference,
@@ -113,9 +109,14 @@ def study_schemes(
         schemes=tuple(schemes),
         rank_sets=_rank_sets(schemes, board, used),
         audits=tuple(audits),
-        comparison=compare_schemes(board, list(ranked.values())),
-        conventions=convention_moves(full, reference, cleaned=board, ranked=ranked),
+        comparison=compare_schemes(board, rankings),
     )
+
+
+def moves_of_conventions(analysis: Analysis) -> ConventionMoves:
+    """What rules for missing cells move on the full board of an analysis."""
+    full = compared_board(analysis.snapshot, "full").board
+    return convention_moves(full, given_board(analysis.snapshot), cleaned=analysis.cleaning.board)
 
 
 def _slow(scheme: Scheme) -> bool:

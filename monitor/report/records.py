@@ -317,7 +317,7 @@ class SchemeSections:
     intervals: IntervalSection
     properties: PropertySection
     agreement: SchemeAgreementSection
-    missing: MissingSection
+    missing: MissingSection | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brainalign_plugin.aggregation import Claims
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.audit import RULES, SchemeAudit
+from brainalign_plugin.analysis.audit import RULES, ConventionMoves, SchemeAudit
 from brainalign_plugin.analysis.comparison import SchemePair
 from brainalign_plugin.analysis.study import SchemeStudy
 
@@ -35,14 +35,16 @@ NAMES_SHOWN = 12
 POSTERS_THREE = ("iia", "monotone", "hierarchy")
 
 
-def scheme_sections(analysis: Analysis, study: SchemeStudy) -> SchemeSections:
+def scheme_sections(
+    analysis: Analysis, study: SchemeStudy, conventions: ConventionMoves | None = None
+) -> SchemeSections:
     """Everything that a study of the schemes adds to the page."""
     return SchemeSections(
         headline=_headline(study),
         intervals=interval_section(analysis, study),
         properties=_properties(analysis, study),
         agreement=_agreement(analysis, study),
-        missing=_missing(analysis, study),
+        missing=None if conventions is None else _missing(analysis, conventions),
     )
 
 
@@ -255,9 +257,9 @@ def _pair_table(pairs: list[SchemePair]) -> Table:
     return Table("scheme-pairs", "Schemes that agree least", columns, rows)
 
 
-def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
+def _missing(analysis: Analysis, conventions: ConventionMoves) -> MissingSection:
     names = model_names(analysis.snapshot.models)
-    largest = study.conventions.largest
+    largest = conventions.largest
     rows = tuple(
         (
             scheme_name(move.scheme),
@@ -285,8 +287,8 @@ def _missing(analysis: Analysis, study: SchemeStudy) -> MissingSection:
         if largest
         else "The full board has no missing cells, so that no rule for them decides anything."
     )
-    if study.conventions.problems:
-        text += f" Not compared: {visible('; '.join(study.conventions.problems), 2000)}."
+    if conventions.problems:
+        text += f" Not compared: {visible('; '.join(conventions.problems), 2000)}."
     return MissingSection(
         text, Table("missing-rules", "The other rule that moves most, for each scheme", columns, rows)
     )

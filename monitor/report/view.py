@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.analysis.audit import ConventionMoves
 from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.official import CellState
 
@@ -28,6 +29,7 @@ def build_view(  # noqa: PLR0913 -- by keyword alone, one for each thing that a 
     analysis: Analysis,
     *,
     study: SchemeStudy | None = None,
+    conventions: ConventionMoves | None = None,
     certainty: Certainty | None = None,
     past: Chronicle | None = None,
     set_aside: Sequence[SetAsideCell] = (),
@@ -43,6 +45,8 @@ def build_view(  # noqa: PLR0913 -- by keyword alone, one for each thing that a 
     analysis : Analysis
     study : SchemeStudy, optional
         All schemes on the cleaned board; without it the page ranks under the schemes of the analysis alone.
+    conventions : ConventionMoves, optional
+        What rules for missing cells move; said with the schemes.
     certainty : Certainty, optional
         How sure the figures of agreement are; without it the page does not say.
     past : Chronicle, optional
@@ -77,7 +81,7 @@ def build_view(  # noqa: PLR0913 -- by keyword alone, one for each thing that a 
         weights=weight_section(analysis),
         ranks=rank_section(analysis, study),
         certainty=None if certainty is None else certainty_section(certainty),
-        schemes=None if study is None else scheme_sections(analysis, study),
+        schemes=None if study is None else scheme_sections(analysis, study, conventions),
         history=None if past is None else history_section(past),
         cleaning=cleaning_section(analysis, set_aside),
         reproduction=reproduction(analysis, study, certainty, generated_at, version, command, software or {}),

@@ -15,7 +15,7 @@ from brainalign_monitor.report.certainty import Certainty, agreement_certainty
 from brainalign_monitor.sources import parse_payload
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.analysis.ranking import Resampling
-from brainalign_plugin.analysis.study import SchemeStudy, study_schemes
+from brainalign_plugin.analysis.study import SchemeStudy, moves_of_conventions, study_schemes
 from brainalign_plugin.board import Model
 from brainalign_plugin.snapshot import Snapshot
 from tests.boards import snapshot_of, tree_of
@@ -25,6 +25,8 @@ WHEN = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 
 def view_of(analysis: Analysis, **changes: Any) -> ReportView:
     settings: dict[str, Any] = {"generated_at": WHEN, "version": "0.1.0", "command": "brainalign report x"}
+    if changes.get("study") is not None:
+        settings["conventions"] = moves_of_conventions(analysis)
     return build_view(analysis, **(settings | changes))
 
 

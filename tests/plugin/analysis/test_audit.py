@@ -1,39 +1,43 @@
-"""What rules for missing cells move, measured with and without what is known already."""
+"""What rules for missing cells move, against two rankings compared by pandas."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from brainalign_plugin.aggregation import rank_models
-from brainalign_plugin.analysis.audit import COMPLETE, convention_moves
+from brainalign_plugin.analysis.audit import COMPLETE
 from brainalign_plugin.analysis.boards import compared_board
 from brainalign_plugin.analysis.record import analyse
-from brainalign_plugin.analysis.study import study_schemes
-from brainalign_plugin.cleaning import clean
-from brainalign_plugin.errors import BoardError
+from brainalign_plugin.analysis.study import moves_of_conventions
 from brainalign_plugin.references import given_board
 from tests.boards import Cell, small_tree, snapshot_of
 
 
-def test_rankings_that_are_known_need_not_be_made_again():
+def test_a_move_is_that_between_two_rankings():
     rng = np.random.default_rng(0)
+    seen = set()
     for digits in (1, 2, 1, 2):
         rows: list[list[Cell]] = np.round(rng.random((12, 7)), digits).tolist()
         rows[int(rng.integers(12))][int(rng.integers(6))] = "X"
         rows[int(rng.integers(12))][int(rng.integers(6))] = ""
-        snapshot = snapshot_of(small_tree(), rows)
-        full, cleaned = compared_board(snapshot, "full").board, clean(snapshot.board()).board
-        names = ("HIER", "RANK", "COPELAND", "PC1", "PL", "REF_NORMAL")
-        reference = given_board(snapshot)
-        plain = convention_moves(full, reference, names, cleaned)
-        assert any(move.other == COMPLETE for move in plain.moves)
-        ranked = {}
-        for name in names:
-            try:
-                ranked[name] = rank_models(cleaned, name, reference=reference)
-            except BoardError:
-                continue
-        assert convention_moves(full, reference, names, cleaned, ranked=ranked) == plain
-        study = study_schemes(analyse(snapshot))
-        assert study is not None
-        assert study.conventions == convention_moves(full, reference, cleaned=cleaned)
+        analysis = analyse(snapshot_of(small_tree(), rows))
+        full, reference = compared_board(analysis.snapshot, "full").board, given_board(analysis.snapshot)
+        for move in moves_of_conventions(analysis).moves:
+            base = rank_models(full, move.scheme, reference=reference)
+            board, rule = (analysis.cleaning.board, None) if move.other == COMPLETE else (full, move.other)
+            other = rank_models(board, move.scheme, rule, reference=reference)
+            scores = pd.Series(np.round(base.scores, 9), index=list(base.ids)).loc[list(other.ids)]
+            before = scores.rank(ascending=False, method="min")
+            after = pd.Series(other.ranks, index=list(other.ids))
+            shift = (after - before).abs()
+            assert move.mean_shift == shift.mean()
+            assert move.model == min(shift.index[shift == shift.max()])
+            assert (move.rank, move.other_rank) == (before[move.model], after[move.model])
+            seen.add((move.scheme, move.other))
+    assert {scheme for scheme, other in seen if other == COMPLETE} > {
+        "HIER",
+        "RANK",
+        "COPELAND",
+        "REF_NORMAL",
+    }
