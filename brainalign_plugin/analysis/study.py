@@ -89,7 +89,7 @@ def study_schemes(
         None if cleaning left fewer than two models, or no benchmark.
     """
     board = analysis.cleaning.board
-    if len(board.models) < 2 or not board.leaves:
+    if not _can_be_compared(board):
         return None
     compared = ComparedBoard("cleaned", board, ())
     reference = given_board(analysis.snapshot)
@@ -113,10 +113,16 @@ def study_schemes(
     )
 
 
-def moves_of_conventions(analysis: Analysis) -> ConventionMoves:
-    """What rules for missing cells move on the full board of an analysis."""
+def moves_of_conventions(analysis: Analysis) -> ConventionMoves | None:
+    """What rules for missing cells move on the full board of an analysis; None where `study_schemes` has no answer."""
+    if not _can_be_compared(analysis.cleaning.board):
+        return None
     full = compared_board(analysis.snapshot, "full").board
     return convention_moves(full, given_board(analysis.snapshot), cleaned=analysis.cleaning.board)
+
+
+def _can_be_compared(board: Board) -> bool:
+    return len(board.models) > 1 and len(board.leaves) > 0
 
 
 def _slow(scheme: Scheme) -> bool:

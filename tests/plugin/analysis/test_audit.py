@@ -23,7 +23,9 @@ def test_a_move_is_that_between_two_rankings():
         rows[int(rng.integers(12))][int(rng.integers(6))] = ""
         analysis = analyse(snapshot_of(small_tree(), rows))
         full, reference = compared_board(analysis.snapshot, "full").board, given_board(analysis.snapshot)
-        for move in moves_of_conventions(analysis).moves:
+        found = moves_of_conventions(analysis)
+        assert found is not None
+        for move in found.moves:
             base = rank_models(full, move.scheme, reference=reference)
             board, rule = (analysis.cleaning.board, None) if move.other == COMPLETE else (full, move.other)
             other = rank_models(board, move.scheme, rule, reference=reference)
@@ -41,3 +43,7 @@ def test_a_move_is_that_between_two_rankings():
         "COPELAND",
         "REF_NORMAL",
     }
+
+
+def test_one_model_is_moved_by_nothing():
+    assert moves_of_conventions(analyse(snapshot_of(small_tree(), [[0.5] * 7]))) is None
