@@ -16,7 +16,6 @@ from brainalign_plugin.errors import InputError
 from . import reporting
 from .beside import Beside
 from .errors import PayloadError, SourceError, StoreError
-from .history.cache import Cache
 from .progress import FETCHING, Stage, silent
 from .reporting import Found
 from .sources import check_not_shrunken, files_of, is_live, pull, pull_path, shown_source
@@ -305,11 +304,7 @@ def run(
     work = Beside() if beside is None else beside
 
     def ahead(new: Snapshot) -> None:
-        work.begin(new, max_missing=settings.max_missing, min_overlap=settings.min_overlap)
-        # Here, because charts take a while to load.
-        from .report.vega import bundle_ahead
-
-        bundle_ahead(Cache(settings.home / "cache"))
+        reporting.begin(settings, new, work)
 
     fetched = max(
         fetch_all(settings, store, source, clock, stage, also=also, ahead=ahead),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin import __version__
 
-from .beside import studied
+from .beside import Beside, studied
 from .config import changed_settings
 from .history.periods import midnight
 from .progress import Stage, silent
@@ -92,6 +92,21 @@ def tell_past(
     return chronicle(store, found.info.domain, settings.home, options, stage)
 
 
+def begin(settings: Settings, board: Snapshot, beside: Beside) -> None:
+    """Begin what takes longest of a report on a board: the process studies it, a thread bundles what draws charts."""
+    beside.begin(board, max_missing=settings.max_missing, min_overlap=settings.min_overlap)
+    # Here, because a report takes a while to load.
+    from .history.cache import Cache
+    from .report.vega import bundle_ahead
+
+    bundle_ahead(Cache(settings.home / "cache"))
+
+
+def board_of(snapshot: Snapshot, as_of: date | None) -> Snapshot:
+    """What is reported on: a snapshot, or the board as it stood before a day."""
+    return snapshot if as_of is None else snapshot.as_of(as_of)
+
+
 def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report is made of
     settings: Settings,
     found: Found,
@@ -157,5 +172,5 @@ def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None 
     """Analyse a snapshot, or the board as it stood at an earlier date, with the configured thresholds."""
     from brainalign_plugin.analysis import analyse
 
-    board = snapshot if as_of is None else snapshot.as_of(as_of)
+    board = board_of(snapshot, as_of)
     return analyse(board, max_missing=settings.max_missing, min_overlap=settings.min_overlap)

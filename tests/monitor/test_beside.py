@@ -277,3 +277,18 @@ def test_a_run_with_it_writes_the_report_of_a_run_without(small, tmp_path, monke
     together = report_of("first-home")
     monkeypatch.setattr(module, "_cores", lambda: 1)
     assert together.replace(b"first-home", b"other-home") == report_of("other-home")
+
+
+@pytest.mark.parametrize("as_of", [(), ("--as-of", "2023-06-01")])
+def test_a_report_with_it_is_that_without(small, tmp_path, monkeypatch, as_of):
+    def report() -> bytes:
+        path = tmp_path / "report.html"
+        brainalign("report", small, "-o", path, *as_of, home=tmp_path / "home").succeeded()
+        return path.read_bytes()
+
+    monkeypatch.setattr("brainalign_monitor.cli.now", lambda: datetime(2024, 3, 1, tzinfo=UTC))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "studied", lambda _: pytest.fail("studied here"))
+        together = report()
+    monkeypatch.setattr(module, "_cores", lambda: 1)
+    assert together == report()

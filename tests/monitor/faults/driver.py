@@ -45,6 +45,7 @@ def write_plain_report(
 def with_plain_reports() -> None:
     """Reports of one line and a site without charts from now on, in this process."""
     reporting.write_snapshot_report = write_plain_report
+    reporting.begin = lambda *_: None
     publishing.history_page = lambda _: (None, None)
 
 

@@ -58,6 +58,7 @@ def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
             return write_atomically(path, command.encode())
 
     monkeypatch.setattr(reporting, "write_snapshot_report", write)
+    monkeypatch.setattr(reporting, "begin", lambda *_: None)
 
 
 class Mailbox:

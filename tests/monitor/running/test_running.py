@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from brainalign_monitor import running
+from brainalign_monitor import alerting, running
 from brainalign_monitor.config import load_settings
 from brainalign_monitor.delivery import Letterhead
 from brainalign_monitor.errors import BusyError, NotJsonError, StoreError
@@ -171,7 +171,7 @@ def test_rules_that_cannot_be_followed_do_not_keep_a_board_from_being_stored(
         raise ZeroDivisionError("no figures today")
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "evaluate_alerts", broken)
+        patch.setattr(alerting, "evaluate_alerts", broken)
         done = run(monitor, payload(tmp_path, 2, models=7))
     assert done.result.fetched.stored.new
     assert store.alert_state("vision") == stood
