@@ -19,6 +19,7 @@ from . import schema
 from .checking import problems
 from .database import AnyDatabase, connect
 from .finding import find
+from .infos import read_info, read_infos, read_set_aside, write_set_aside
 from .locking import exclusive
 from .outbox import Outbox
 from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
@@ -175,7 +176,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
                 stored = Stored(number, True, change.added, change.closed)
             else:
                 stored = Stored(known, False, 0, 0)
-            _write_set_aside(connection, stored.id, set_aside)
+            write_set_aside(connection, stored.id, set_aside)
             if not snapshot.reconstructed:
                 outcome = Outcome.STORED if stored.new else Outcome.UNCHANGED
                 connection.execute(
@@ -231,12 +232,12 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     def snapshots(self, domain: str | None = None) -> tuple[SnapshotInfo, ...]:
         """All snapshots (of a domain, if one is named), reconstructed ones too, by the moment that they describe."""
         with self._database.reading() as connection:
-            return _infos(connection, *([] if domain is None else [schema.chain.c.domain == domain]))
+            return read_infos(connection, *([] if domain is None else [schema.chain.c.domain == domain]))
 
     def latest(self, domain: str) -> SnapshotInfo | None:
         """The newest observed snapshot of a domain, by the moment that it describes; None if there is none."""
         with self._database.reading() as connection:
-            observed = _infos(
+            observed = read_infos(
                 connection, schema.chain.c.domain == domain, schema.chain.c.reconstructed.is_(False)
             )
         return observed[-1] if observed else None
@@ -250,7 +251,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             If there is no such snapshot.
         """
         with self._database.reading() as connection:
-            return _info(connection, snapshot_id)
+            return read_info(connection, snapshot_id)
 
     def find(self, wanted: str, domain: str | None = None, known: datetime | None = None) -> SnapshotInfo:
         """Find a snapshot by its number, by the first digits of its hash (at least four), or as ``latest``.
@@ -281,7 +282,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             If there is no such snapshot, or the store is damaged.
         """
         with self._database.reading() as connection:
-            info = _info(connection, snapshot_id)
+            info = read_info(connection, snapshot_id)
             # A number may be given again after a rollback; all of this together names one board.
             key = (info.id, info.digest, info.sha256, info.source, info.as_of_time)
             found = self._read.get(key)
@@ -301,7 +302,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             If one of them is not there, or the store is damaged.
         """
         with self._database.reading() as connection:
-            yield from read_snapshots(connection, [_info(connection, number) for number in snapshot_ids])
+            yield from read_snapshots(connection, [read_info(connection, number) for number in snapshot_ids])
 
     def model_ids(self, snapshot_id: int) -> frozenset[int]:
         """Ids of the models on a snapshot's board."""
@@ -312,15 +313,15 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             sa.or_(m.c.to_seq.is_(None), m.c.to_seq > s.c.seq),
         )
         with self._database.reading() as connection:
-            _info(connection, snapshot_id)
+            read_info(connection, snapshot_id)
             ids = sa.select(m.c.model_id).select_from(s.join(m, holds)).where(s.c.id == snapshot_id)
             return frozenset(connection.execute(ids).scalars())
 
     def set_aside(self, snapshot_id: int) -> tuple[SetAside, ...]:
         """Cells that could not be read, of all bodies that brought this snapshot."""
         with self._database.reading() as connection:
-            _info(connection, snapshot_id)
-            return tuple(_set_aside(connection, snapshot_id))
+            read_info(connection, snapshot_id)
+            return tuple(read_set_aside(connection, snapshot_id))
 
     def body(self, sha256: str) -> bytes:
         """Return a body as it was received (`SnapshotInfo.body_sha256`).
@@ -388,59 +389,3 @@ def _same_again(
         sa.select(t.c.id).where(t.c.chain_id == chain, again).order_by(t.c.id.desc()).limit(1)
     ).scalar()
     return found
-
-
-def _write_set_aside(connection: sa.Connection, snapshot_id: int, cells: Sequence[UnreadCell]) -> None:
-    known = _set_aside(connection, snapshot_id)
-    records = (SetAside(cell.model_id, cell.model, cell.benchmark, cell.value, cell.reason) for cell in cells)
-    fresh = [record for record in dict.fromkeys(records) if record not in set(known)]
-    rows = [
-        {
-            "snapshot_id": snapshot_id,
-            "position": len(known) + i,
-            "model_id": record.model_id,
-            "model": record.model,
-            "benchmark": record.benchmark,
-            "value": record.value,
-            "reason": record.reason,
-        }
-        for i, record in enumerate(fresh)
-    ]
-    if rows:
-        connection.execute(sa.insert(schema.set_aside), rows)
-
-
-def _set_aside(connection: sa.Connection, snapshot_id: int) -> list[SetAside]:
-    t = schema.set_aside
-    rows = connection.execute(
-        sa.select(t.c.model_id, t.c.model, t.c.benchmark, t.c.value, t.c.reason)
-        .where(t.c.snapshot_id == snapshot_id)
-        .order_by(t.c.position)
-    )
-    return [SetAside(*row) for row in rows]
-
-
-def _infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[SnapshotInfo, ...]:
-    s, c = schema.snapshot, schema.chain
-    columns = [column for column in s.columns if column.name not in {"chain_id", "seq", "layout"}]
-    rows = connection.execute(
-        sa.select(*columns, c.c.domain, c.c.reconstructed, c.c.simulated)
-        .join_from(s, c)
-        .where(*conditions)
-        .order_by(s.c.as_of_time, s.c.id)
-    ).mappings()
-    return tuple(_as_info(row) for row in rows)
-
-
-def _as_info(row: sa.RowMapping) -> SnapshotInfo:
-    plain: dict[str, Any] = dict(row)
-    states = {state.upper(): plain.pop(state) for state in ("scored", "failed", "never")}
-    return SnapshotInfo(**plain, states=states)
-
-
-def _info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
-    found = _infos(connection, schema.snapshot.c.id == snapshot_id)
-    if not found:
-        # Says what there is.
-        return find(_infos(connection), str(snapshot_id))
-    return found[0]

@@ -1,0 +1,78 @@
+"""What the store knows of its snapshots beside their boards: when, from where, how much, and what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from . import schema
+from .finding import find
+from .records import SetAside, SnapshotInfo, UnreadCell
+
+
+def write_set_aside(connection: sa.Connection, snapshot_id: int, cells: Sequence[UnreadCell]) -> None:
+    """Note cells that could not be read, those that are not noted yet."""
+    known = read_set_aside(connection, snapshot_id)
+    records = (SetAside(cell.model_id, cell.model, cell.benchmark, cell.value, cell.reason) for cell in cells)
+    fresh = [record for record in dict.fromkeys(records) if record not in set(known)]
+    rows = [
+        {
+            "snapshot_id": snapshot_id,
+            "position": len(known) + i,
+            "model_id": record.model_id,
+            "model": record.model,
+            "benchmark": record.benchmark,
+            "value": record.value,
+            "reason": record.reason,
+        }
+        for i, record in enumerate(fresh)
+    ]
+    if rows:
+        connection.execute(sa.insert(schema.set_aside), rows)
+
+
+def read_set_aside(connection: sa.Connection, snapshot_id: int) -> list[SetAside]:
+    """Cells that could not be read, in the order in which they came."""
+    t = schema.set_aside
+    rows = connection.execute(
+        sa.select(t.c.model_id, t.c.model, t.c.benchmark, t.c.value, t.c.reason)
+        .where(t.c.snapshot_id == snapshot_id)
+        .order_by(t.c.position)
+    )
+    return [SetAside(*row) for row in rows]
+
+
+def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[SnapshotInfo, ...]:
+    """Snapshots that meet the conditions, in the order of the moments that they describe."""
+    s, c = schema.snapshot, schema.chain
+    columns = [column for column in s.columns if column.name not in {"chain_id", "seq", "layout"}]
+    rows = connection.execute(
+        sa.select(*columns, c.c.domain, c.c.reconstructed, c.c.simulated)
+        .join_from(s, c)
+        .where(*conditions)
+        .order_by(s.c.as_of_time, s.c.id)
+    ).mappings()
+    return tuple(_as_info(row) for row in rows)
+
+
+def _as_info(row: sa.RowMapping) -> SnapshotInfo:
+    plain: dict[str, Any] = dict(row)
+    states = {state.upper(): plain.pop(state) for state in ("scored", "failed", "never")}
+    return SnapshotInfo(**plain, states=states)
+
+
+def read_info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
+    """One snapshot.
+
+    Raises
+    ------
+    StoreError
+        If there is none of this number.
+    """
+    found = read_infos(connection, schema.snapshot.c.id == snapshot_id)
+    if not found:
+        # Says what there is.
+        return find(read_infos(connection), str(snapshot_id))
+    return found[0]
