@@ -233,6 +233,8 @@ def again(command: str) -> Path:
 
 def test_the_command_of_a_report_of_a_file_makes_it_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # The command names no home folder, and that of who runs the tests is theirs.
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     source = payload(tmp_path, 6)
     brainalign("report", source, "--as-of", "2023-12-01", "-o", "first report.html").succeeded()
     (command,) = commands_in(tmp_path / "first report.html")
