@@ -173,7 +173,7 @@ def audit(
     """Measure the properties of aggregation schemes on a snapshot, beside what each scheme claims."""
     from brainalign_plugin.analysis.audit import audit_json, audit_schemes, convention_moves
     from brainalign_plugin.analysis.boards import compared_board
-    from brainalign_plugin.cleaning import clean
+    from brainalign_plugin.cleaning import complete_board
 
     from . import console_schemes
 
@@ -184,7 +184,7 @@ def audit(
         found = audit_schemes(compared, frozen, names, thorough, jobs, advance)
         advance("rules for missing cells")
         full = compared_board(given, "full").board
-        cleaned = clean(given.board(), settings.max_missing).board
+        cleaned = complete_board(given.board(), settings.max_missing)
         moves = convention_moves(full, frozen, names, cleaned, thorough)
     if as_json:
         print_json(audit_json(compared, frozen, found, moves))

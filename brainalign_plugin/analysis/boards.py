@@ -13,7 +13,7 @@ from ..aggregation.registry import fill_missing
 from ..aggregation.votes import unless_unscored
 from ..arrays import FloatArray, IntArray
 from ..board import Board, Model
-from ..cleaning import clean
+from ..cleaning import complete_board
 from ..errors import BoardError, InputError, SchemeError
 from ..official import in_tables
 from ..scales import competition_ranks, rounded
@@ -87,7 +87,7 @@ def compared_board(
         raise InputError(f"the board is {kind!r}; known are {' and '.join(get_args(BoardKind))}")
     whole = snapshot.board()
     if kind == "cleaned":
-        board = clean(whole, max_missing).board
+        board = complete_board(whole, max_missing)
     else:
         rows = np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist()
         counted = in_tables(snapshot.tree, snapshot.states)

@@ -151,17 +151,20 @@ def _family_marks(data: ChartData) -> list[Spec]:
     ]
 
 
+_INTERVAL_TOOLTIP = (
+    field("name:N", title="model"),
+    field("id:N", title="id"),
+    field("rank:Q", title="rank"),
+    field("interval:N", title="interval"),
+    field("set:N", title="rank set"),
+    field("first:Q", title="is first in", format=".1%"),
+    field("top_ten:Q", title="in the top ten in", format=".1%"),
+)
+
+
 def interval_chart(data: ChartData) -> ChartSpec:
     """Ranks with their intervals under the chosen scheme: the best models, below those that are looked for."""
-    rows = [
-        filtered("datum.scheme === shown"),
-        looked_up("model", "models", "at", ["name", "id"]),
-        calculated("hit", _MATCHES),
-        numbered({"field": "hit", "order": "descending"}, {"field": "rank"}, {"field": "model"}),
-        filtered(f"datum.row <= {INTERVAL_MODELS}"),
-        calculated("interval", "datum.low + '–' + datum.high"),
-        calculated("set", "isValid(datum.set_low) ? datum.set_low + '–' + datum.set_high : '—'"),
-    ]
+    rows = _shown_intervals()
     count, last = min(data.models, INTERVAL_MODELS), max(data.models, 2)
     axis = {
         "title": "rank", "orient": "top", "values": _even_ticks(last), "format": "d", "gridColor": FAINT,
@@ -169,15 +172,6 @@ def interval_chart(data: ChartData) -> ChartSpec:
     }  # fmt: skip
     of_ranks: Spec = {"scale": {"domain": [1, last], "nice": False, "zero": False}, "axis": axis}
     y = field("row:Q", scale={"domain": [count + 0.5, 0.5], "nice": False, "zero": False}, axis=None)
-    tooltip = [
-        field("name:N", title="model"),
-        field("id:N", title="id"),
-        field("rank:Q", title="rank"),
-        field("interval:N", title="interval"),
-        field("set:N", title="rank set"),
-        field("first:Q", title="is first in", format=".1%"),
-        field("top_ten:Q", title="in the top ten in", format=".1%"),
-    ]
     lit = {"condition": [{"test": "datum.hit", "value": ACCENT}], "value": INK}
     layers = [
         layer(
@@ -221,11 +215,24 @@ def interval_chart(data: ChartData) -> ChartSpec:
             x=value(0),
             x2=value(expr("width")),
             y=y,
-            tooltip=tooltip,
+            tooltip=list(_INTERVAL_TOOLTIP),
         ),
     ]
     spec = {"layer": layers, "height": INTERVAL_STEP * count, "params": [NARROW, WANTED, SHOWN]}
     return ChartSpec(spec, ("intervals", "models"), "rows", 1040)
+
+
+def _shown_intervals() -> list[Spec]:
+    """Rows of the chosen scheme in the order in which they are drawn, with what is said of each."""
+    return [
+        filtered("datum.scheme === shown"),
+        looked_up("model", "models", "at", ["name", "id"]),
+        calculated("hit", _MATCHES),
+        numbered({"field": "hit", "order": "descending"}, {"field": "rank"}, {"field": "model"}),
+        filtered(f"datum.row <= {INTERVAL_MODELS}"),
+        calculated("interval", "datum.low + '–' + datum.high"),
+        calculated("set", "isValid(datum.set_low) ? datum.set_low + '–' + datum.set_high : '—'"),
+    ]
 
 
 def _number(**style: object) -> Spec:

@@ -99,6 +99,10 @@ def test_a_reconstructed_history_comes_back_exactly(backend: Backend, real: Real
         assert store.add(replace(latest.snapshot, as_of_time=NOW), b"{}", NOW).rows_added == 0
         assert [store.snapshot(number) for number in numbers] == boards
         assert store.snapshot(observed.id) == latest.snapshot
+        # All at once, of two chains and in whatever order.
+        mixed = [numbers[4], observed.id, numbers[0], numbers[2]]
+        assert list(store.snapshots_whole(mixed)) == [boards[4], latest.snapshot, boards[0], boards[2]]
+        assert list(store.snapshots_whole([])) == []
         assert not store.latest("vision").reconstructed
         assert [info.reconstructed for info in store.snapshots("vision")] == [True] * 6 + [False] * 2
         assert [pull.snapshot_id for pull in store.pulls()] == [observed.id + 7, observed.id]
@@ -126,6 +130,7 @@ def test_any_life_comes_back_exactly_in_any_order(backend: Backend) -> None:
         for i, board in enumerate(boards):
             assert store.snapshot(numbers[i]) == board
             assert store.model_ids(numbers[i]) == board.rows.keys()
+        assert list(store.snapshots_whole([numbers[i] for i in order])) == [boards[i] for i in order]
         assert [info.id for info in store.snapshots()] == [numbers[i] for i in range(len(boards))]
         assert store.check() == []
 
