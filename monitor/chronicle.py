@@ -10,7 +10,7 @@ from .history.cache import Cache
 from .history.changes import compare
 from .history.drift import Verdict
 from .history.known_events import known_events
-from .history.series import Chronicle, HistoryOptions, Restated
+from .history.series import Chronicle, History, HistoryOptions, Restated
 from .progress import Stage, silent
 from .retrospect import history, history_boards
 from .watching import drift
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def chronicle(
-    store: Store, domain: str, home: Path, options: HistoryOptions, stage: Stage = silent
+    store: Store,
+    domain: str,
+    home: Path,
+    options: HistoryOptions,
+    stage: Stage = silent,
+    told: History | None = None,
 ) -> Chronicle | None:
     """Tell the past of the board of a moment; None if the store holds no other board until then.
 
@@ -30,12 +35,15 @@ def chronicle(
         The home folder: of the cache, and of the user's own known events.
     options : HistoryOptions
         With ``until``, the moment of the board: what came later is not told.
+    told : History, optional
+        The history of these boards, if it was computed before.
     """
     cache = Cache(home / "cache")
     boards = history_boards(store, domain, options)
     if len(boards) < 2:
         return None
-    told = history(store, domain, cache, options, stage)
+    if told is None:
+        told = history(store, domain, cache, options, stage)
     found = drift(store, domain, cache, options, stage=stage)
     restated = [
         Restated(

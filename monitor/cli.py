@@ -165,23 +165,18 @@ def report(
     max_missing: MaxMissing = None,
 ) -> None:
     """Write the HTML report of one snapshot."""
-    from .beside import beside
+    from . import console, pipeline, reporting
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     day = None if as_of is None else as_of.date()
-    with beside() as work:
-        from . import console, pipeline, reporting
-
-        found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
-        reporting.begin(settings, reporting.board_of(found.snapshot, day), work)
-        command = reporting.report_command(settings, snapshot, output, day, utc(known))
-        past = None
-        if found.info is not None:
-            with pipeline.open_existing(settings, snapshot) as store:
-                past = reporting.tell_past(settings, store, found, stage, day, utc(known))
-        reporting.write_snapshot_report(
-            settings, found, output, now, command, stage, as_of=day, past=past, study=work.study
-        )
+    found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
+    command = reporting.report_command(settings, snapshot, output, day, utc(known))
+    past = None
+    if found.info is not None:
+        with pipeline.open_existing(settings, snapshot) as store:
+            past = reporting.tell_past(settings, store, found, stage, day, utc(known))
+    results = reporting.Results(settings, found, past, day)
+    reporting.write_snapshot_report(results, output, now, command, stage)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         console.report(output)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,17 +26,13 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Fetch, store, follow the alerts, report, deliver: the command for cron."""
-    from .beside import beside
+    from . import console, pipeline
+    from .running import monitor_of, run_once
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    # First of all, so that both processes load their libraries at once.
-    with beside() as work:
-        from . import console, pipeline
-        from .running import monitor_of, run_once
-
-        with pipeline.open_home(settings) as store:
-            done = run_once(replace(monitor_of(settings, store, now, stage), beside=work), source)
-            info = store.info(done.result.fetched.stored.id)
+    with pipeline.open_home(settings) as store:
+        done = run_once(monitor_of(settings, store, now, stage), source)
+        info = store.info(done.result.fetched.stored.id)
     if as_json:
         print_json(_run_json(done, info))
         return

@@ -14,10 +14,9 @@ import structlog
 from brainalign_plugin.errors import InputError
 
 from . import reporting
-from .beside import Beside
 from .errors import PayloadError, SourceError, StoreError
 from .progress import FETCHING, Stage, silent
-from .reporting import Found
+from .reporting import Found, Results
 from .sources import check_not_shrunken, files_of, is_live, pull, pull_path, shown_source
 
 if TYPE_CHECKING:
@@ -46,11 +45,16 @@ class Fetched:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """Outcome of one run: the report of the snapshot that was fetched, and whether this run wrote it."""
+    """Outcome of one run: the report of the snapshot that was fetched, and the results if this run wrote it."""
 
     fetched: Fetched
     report: Path
-    wrote_report: bool
+    results: Results | None = None
+
+    @property
+    def wrote_report(self) -> bool:
+        """Whether this run wrote the report."""
+        return self.results is not None
 
 
 def open_home(settings: Settings) -> Store:
@@ -114,7 +118,6 @@ def fetch(
     *,
     accept_shrunken: bool = False,
     also: Also | None = None,
-    ahead: Callable[[Snapshot], None] | None = None,
 ) -> Fetched:
     """Pull one snapshot and store it in one transaction.
 
@@ -129,8 +132,6 @@ def fetch(
         Store a board even if it lost more than a third of its models: somebody looked, and they are gone.
     also : callable, optional
         What has to be committed with the snapshot; given the store in the transaction, what was stored, and when.
-    ahead : callable, optional
-        Given a snapshot whose body the store does not hold, before anything else is done with it.
 
     Raises
     ------
@@ -160,8 +161,6 @@ def fetch(
     except SourceError as failure:
         _record_failure(store, failure, name, settings.domain, started)
         raise
-    if ahead is not None and pulled.snapshot.sha256 not in {one.sha256 for one in store.snapshots()}:
-        ahead(pulled.snapshot)
     with stage("storing"), store.transaction() as inside:
         stored = inside.add(pulled.snapshot, pulled.body, seen_at=started, set_aside=pulled.set_aside)
         if also is not None:
@@ -184,11 +183,10 @@ def fetch_all(
     *,
     accept_shrunken: bool = False,
     also: Also | None = None,
-    ahead: Callable[[Snapshot], None] | None = None,
 ) -> tuple[Fetched, ...]:
     """Pull one snapshot, or each file of a folder, in whatever order their boards are; see `fetch`.
 
-    A file that fails does not keep the others out. Of several nothing is done ahead.
+    A file that fails does not keep the others out.
 
     Raises
     ------
@@ -197,12 +195,7 @@ def fetch_all(
     """
     found, failures = [], []
     files = files_of(_where(settings, source))
-    fetch_one = partial(
-        fetch,
-        accept_shrunken=accept_shrunken,
-        also=also,
-        ahead=ahead if len(files) == 1 else None,
-    )
+    fetch_one = partial(fetch, accept_shrunken=accept_shrunken, also=also)
     for one in files:
         try:
             found.append(fetch_one(settings, store, one, clock, stage))
@@ -284,7 +277,6 @@ def run(
     stage: Stage = silent,
     command: str | None = None,
     also: Also | None = None,
-    beside: Beside | None = None,
 ) -> RunResult:
     """Fetch, store, analyse and report; without news the report of the snapshot stays as it is.
 
@@ -298,33 +290,24 @@ def run(
         The command line that makes the report again, printed in it; `report_command` by default.
     also : callable, optional
         What has to be committed with the snapshot.
-    beside : Beside, optional
-        A process that studies the schemes meanwhile; without it they are studied here.
     """
-    work = Beside() if beside is None else beside
-
-    def ahead(new: Snapshot) -> None:
-        reporting.begin(settings, new, work)
-
     fetched = max(
-        fetch_all(settings, store, source, clock, stage, also=also, ahead=ahead),
+        fetch_all(settings, store, source, clock, stage, also=also),
         key=lambda one: one.pull.snapshot.as_of_time,
     )
     info = store.info(fetched.stored.id)
     path = reporting.report_path(settings, info)
     # Not only with news: the last run may have been stopped between storing and reporting.
-    wrote = fetched.stored.new or not path.exists()
-    if wrote:
-        found = Found(store.snapshot(info.id), store.set_aside(info.id), info)
-        # A hash finds the snapshot in every store that holds it, a reconstructed board has a number only.
-        wanted = str(info.id) if info.reconstructed else info.sha256[:12]
-        again = command or reporting.report_command(settings, wanted, path)
-        past = reporting.tell_past(settings, store, found, stage)
-        reporting.write_snapshot_report(
-            settings, found, path, clock, again, stage, past=past, study=work.study
-        )
-        log.info("reported", path=str(path))
-    return RunResult(fetched, path, wrote)
+    if path.exists() and not fetched.stored.new:
+        return RunResult(fetched, path)
+    found = Found(store.snapshot(info.id), store.set_aside(info.id), info)
+    # A hash finds the snapshot in every store that holds it, a reconstructed board has a number only.
+    wanted = str(info.id) if info.reconstructed else info.sha256[:12]
+    again = command or reporting.report_command(settings, wanted, path)
+    results = Results(settings, found, reporting.tell_past(settings, store, found, stage))
+    reporting.write_snapshot_report(results, path, clock, again, stage)
+    log.info("reported", path=str(path))
+    return RunResult(fetched, path, results)
 
 
 def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetime | None = None) -> Found:

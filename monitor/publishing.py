@@ -34,7 +34,6 @@ from .history.figures import FIGURES
 from .history.known_events import event_json, known_events
 from .history.series import FULL
 from .progress import Stage, silent
-from .report.certainty import agreement_certainty
 from .report.history_page import history_page
 from .report.render import embedded_json
 from .report.sharing import chart_assets, share_assets
@@ -48,13 +47,21 @@ if TYPE_CHECKING:
     from .store import SnapshotInfo, Store
 
 
-def publish(settings: Settings, store: Store, folder: Path, stage: Stage = silent) -> Published:
+def publish(
+    settings: Settings,
+    store: Store,
+    folder: Path,
+    stage: Stage = silent,
+    results: reporting.Results | None = None,
+) -> Published:
     """Publish the site of the configured domain; the same store and settings give the same bytes.
 
     Parameters
     ----------
     folder : Path
         See `publish_site`.
+    results : Results, optional
+        Of the board that was reported on: what the site shows of that board is not computed again.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def publish(settings: Settings, store: Store, folder: Path, stage: Stage = silen
     OutputError
         If it cannot be written; the old site stays served.
     """
-    view = site_view(settings, store, stage)
+    view = site_view(settings, store, stage, results)
     return publish_site(folder, _files(settings, view, store), stage)
 
 
@@ -112,11 +119,21 @@ def _observed(settings: Settings, store: Store) -> list[SnapshotInfo]:
     return [info for info in infos if info.simulated == infos[-1].simulated]
 
 
-def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteView:
-    """Gather what the site says."""
+def site_view(
+    settings: Settings, store: Store, stage: Stage = silent, results: reporting.Results | None = None
+) -> SiteView:
+    """Gather the contents of the site; ``results`` are used if they are those of the newest board."""
     cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
-    record = history(store, settings.domain, cache, options, stage)
     infos = history_boards(store, settings.domain, options)
+    if results is None or results.found.info is None or results.found.info.id != infos[-1].id:
+        found = reporting.Found(store.snapshot(infos[-1].id), store.set_aside(infos[-1].id), infos[-1])
+        record = history(store, settings.domain, cache, options, stage)
+        past = chronicle(store, settings.domain, settings.home, options, stage, record)
+        results = reporting.Results(settings, found, past)
+    elif results.past is None:
+        record = history(store, settings.domain, cache, options, stage)
+    else:
+        record = results.past.history
     versions = distinct_versions(infos)
     newest, before = infos[-1], versions[-2] if len(versions) > 1 else None
     with stage("comparing boards"):
@@ -141,11 +158,9 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
         for info in reversed(observed)
     ]
     rows = _rows(record)
-    options = HistoryOptions(settings.max_missing, until=newest.as_of_time)
-    past = chronicle(store, settings.domain, settings.home, options, stage)
-    section, charts = (None, None) if past is None else history_page(past)
+    section, charts = (None, None) if results.past is None else history_page(results.past)
     with stage("analysing"):
-        analysis = reporting.analyse_snapshot(settings, store.snapshot(newest.id))
+        analysis, certainty = results.analysis, results.certainty
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
@@ -154,7 +169,7 @@ def site_view(settings: Settings, store: Store, stage: Stage = silent) -> SiteVi
         seen_at=newest.seen_at,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(record, newest, before, agreement_certainty(analysis).intervals),
+        figures=figures_at(record, newest, before, certainty.intervals),
         before=None if before is None else before.as_of_time,
         active=told(one.words for one in active_alerts(store, settings.domain)),
         entries=tuple(entries.values()),

@@ -6,14 +6,13 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin import __version__
 
-from .beside import Beside, studied
 from .config import changed_settings
 from .history.periods import midnight
 from .progress import Stage, silent
@@ -25,10 +24,9 @@ if TYPE_CHECKING:
 
     from .config import Settings
     from .history.series import Chronicle
+    from .report.certainty import Certainty
     from .store import SnapshotInfo, Store
     from .store.records import UnreadCell
-
-Study = Callable[["Analysis"], "SchemeStudy | None"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +36,47 @@ class Found:
     snapshot: Snapshot
     set_aside: Sequence[UnreadCell]
     info: SnapshotInfo | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Results on one board, each computed when it is first needed and then shared by report and site.
+
+    Attributes
+    ----------
+    settings : Settings
+        With the thresholds of the analysis.
+    found : Found
+        The snapshot, and its cells that could not be read.
+    past : Chronicle, optional
+        The boards before it (`tell_past`).
+    as_of : date, optional
+        The results are those of the board as it stood before this day.
+    """
+
+    settings: Settings
+    found: Found
+    past: Chronicle | None = None
+    as_of: date | None = None
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The analysis with the configured thresholds."""
+        return analyse_snapshot(self.settings, self.found.snapshot, self.as_of)
+
+    @cached_property
+    def certainty(self) -> Certainty:
+        """Intervals of the headline figures, and reliabilities."""
+        from .report.certainty import agreement_certainty
+
+        return agreement_certainty(self.analysis)
+
+    @cached_property
+    def study(self) -> SchemeStudy | None:
+        """All schemes on the cleaned board; None if nothing can be compared."""
+        from brainalign_plugin.analysis.study import study_schemes
+
+        return study_schemes(self.analysis)
 
 
 def report_path(settings: Settings, info: SnapshotInfo) -> Path:
@@ -92,79 +131,45 @@ def tell_past(
     return chronicle(store, found.info.domain, settings.home, options, stage)
 
 
-def begin(settings: Settings, board: Snapshot, beside: Beside) -> None:
-    """Begin what takes longest of a report on a board: the process studies it, a thread bundles what draws charts."""
-    beside.begin(board, max_missing=settings.max_missing, min_overlap=settings.min_overlap)
-    # Here, because a report takes a while to load.
-    from .history.cache import Cache
-    from .report.vega import bundle_ahead
-
-    bundle_ahead(Cache(settings.home / "cache"))
-
-
-def board_of(snapshot: Snapshot, as_of: date | None) -> Snapshot:
-    """What is reported on: a snapshot, or the board as it stood before a day."""
-    return snapshot if as_of is None else snapshot.as_of(as_of)
-
-
-def write_snapshot_report(  # noqa: PLR0913 -- one for each thing that a report is made of
-    settings: Settings,
-    found: Found,
-    path: Path,
-    clock: Callable[[], datetime],
-    command: str,
-    stage: Stage = silent,
-    *,
-    as_of: date | None = None,
-    past: Chronicle | None = None,
-    study: Study = studied,
+def write_snapshot_report(
+    results: Results, path: Path, clock: Callable[[], datetime], command: str, stage: Stage = silent
 ) -> Path:
-    """Analyse a snapshot and write its report.
+    """Write the report of a snapshot.
 
     Parameters
     ----------
-    found : Found
-        The snapshot, and the cells that could not be read, to be shown.
+    results : Results
+        Of the snapshot; without its past the report has no section on it.
     path : Path
         The HTML file to write.
     command : str
         The command line that makes this report again, printed in it.
-    as_of : date, optional
-        Report on the board as it stood before this day.
-    past : Chronicle, optional
-        The boards before it (`tell_past`); without it the report has no section on them.
-    study : callable, optional
-        Studies the schemes, which takes long; by default it is done here.
     """
+    settings = results.settings
     with stage("analysing"):
-        analysis = analyse_snapshot(settings, found.snapshot, as_of)
+        analysis, certainty = results.analysis, results.certainty
         from brainalign_plugin.analysis.study import moves_of_conventions
 
+        conventions = moves_of_conventions(analysis)
+    with stage("comparing the schemes of aggregation"):
+        study = results.study
+    with stage("writing the report"):
         from .history.cache import Cache
         from .report import build_view, render_report, write_report
-        from .report.certainty import agreement_certainty
-        from .templating import compile_ahead
 
-        shown = partial(
-            build_view,
+        view = build_view(
             analysis,
-            past=past,
-            certainty=agreement_certainty(analysis),
-            conventions=moves_of_conventions(analysis),
-            set_aside=found.set_aside,
+            study=study,
+            past=results.past,
+            certainty=certainty,
+            conventions=conventions,
+            set_aside=results.found.set_aside,
             generated_at=clock(),
             version=__version__,
             command=command,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
-        # Before what takes long, which may be done beside. The analysis keeps what a view asks of it.
-        shown()
-        compile_ahead("report", settings.templates_folder)
-    with stage("comparing the schemes of aggregation"):
-        schemes = study(analysis)
-    with stage("writing the report"):
         cache = Cache(settings.home / "cache")
-        view = shown(study=schemes)
         return write_report(path, render_report(view, settings.templates_folder, cache))
 
 
@@ -172,5 +177,5 @@ def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None 
     """Analyse a snapshot, or the board as it stood at an earlier date, with the configured thresholds."""
     from brainalign_plugin.analysis import analyse
 
-    board = board_of(snapshot, as_of)
+    board = snapshot if as_of is None else snapshot.as_of(as_of)
     return analyse(board, max_missing=settings.max_missing, min_overlap=settings.min_overlap)

@@ -1,6 +1,6 @@
 """A run that survives what happens to it: one at a time, committed whole, and what is left of it done by the next.
 
-What a run needs only once it has the board is loaded then, while the process beside it studies the board.
+What a run needs only once it has the board is loaded then: most runs have no news.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from brainalign_plugin.errors import BrainAlignError
 from . import channels, pipeline
 from .alarms import Alarms
 from .alert_rules import load_rules
-from .beside import Beside
 from .config_reading import CONFIG_NAME
 from .delivering import Drained, Outgoing, drain
 from .errors import StoreError
@@ -69,8 +68,6 @@ class Monitor:
         Shows, or interrupts, what is being done.
     name : str
         What others are told of who is at work.
-    beside : Beside
-        Who studies the schemes.
     """
 
     settings: Settings
@@ -80,7 +77,6 @@ class Monitor:
     clock: pipeline.Clock
     stage: Stage = silent
     name: str = "brainalign run"
-    beside: Beside = field(default_factory=Beside)
 
     @property
     def alarms(self) -> Alarms:
@@ -268,7 +264,7 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
             pass
 
     settings, store, stage = monitor.settings, monitor.store, monitor.stage
-    result = pipeline.run(settings, store, source, monitor.clock, stage, also=also, beside=monitor.beside)
+    result = pipeline.run(settings, store, source, monitor.clock, stage, also=also)
     for one in news:
         log.info("alert fired" if one.fired else "alert ended", rule=one.rule, words=one.words)
     if source is None:  # what somebody names, such as a file of the past, may be as old as it is
@@ -277,7 +273,7 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
         from .publishing import publish
 
         # Every time: the last run may have been stopped before it, and an unchanged page is not rewritten.
-        publish(settings, store, settings.site_folder, stage)
+        publish(settings, store, settings.site_folder, stage, result.results)
     return Done(result, news, len(queued))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,22 +71,6 @@ def render(name: str, folder: Path | None = None, /, **values: Any) -> str:
         if place is None:
             raise
         raise TemplateError(_broken(*place, cause)) from cause
-
-
-def compile_ahead(prefix: str, folder: Path | None = None) -> None:
-    """Compile all templates whose name begins so, which takes longer than to render them.
-
-    Raises
-    ------
-    TemplateError
-        If there is no such folder.
-    """
-    environment = templates(folder)
-    for name in environment.list_templates(["j2"]):
-        if name.startswith(prefix):
-            # Whoever renders one that is broken is told.
-            with suppress(jinja2.TemplateError, UnicodeDecodeError):
-                environment.get_template(name)
 
 
 def asset(name: str, folder: Path | None = None) -> str:

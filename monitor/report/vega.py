@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import functools
-import threading
-from contextlib import suppress
 from importlib.metadata import version
 
 from ..errors import ReportError
 from ..history.cache import NOTHING_KEPT, Cache
 from .vega_lite import VERSION
-
-_BUNDLING = threading.Lock()
 
 
 def vega_runtime(cache: Cache = NOTHING_KEPT) -> str:
@@ -27,30 +23,13 @@ def vega_runtime(cache: Cache = NOTHING_KEPT) -> str:
     ReportError
         If it cannot be had from vl-convert.
     """
-    key = _key(cache)
+    key = cache.key("vega runtime", version("vl-convert-python"), VERSION)
     kept = cache.get(key)
     if isinstance(kept, str):
         return kept
-    with _BUNDLING:
-        runtime = _bundled()
+    runtime = _bundled()
     cache.put(key, runtime)
     return runtime
-
-
-def bundle_ahead(cache: Cache) -> None:
-    """Begin to bundle in a thread, unless the result is kept: `vega_runtime` waits for what is left of it."""
-    if not isinstance(cache.get(_key(cache)), str):
-        threading.Thread(target=_bundle_quietly, name="vega runtime").start()
-
-
-def _bundle_quietly() -> None:
-    # Whatever is wrong is raised to who asks for the runtime.
-    with suppress(Exception), _BUNDLING:
-        _bundled()
-
-
-def _key(cache: Cache) -> str:
-    return cache.key("vega runtime", version("vl-convert-python"), VERSION)
 
 
 @functools.cache

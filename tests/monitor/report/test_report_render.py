@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -23,7 +22,7 @@ from brainalign_monitor.history.cache import Cache
 from brainalign_monitor.report import render_report, vega, write_report
 from brainalign_monitor.report.certainty import agreement_certainty
 from brainalign_monitor.report.render import _inline, embedded_json
-from brainalign_monitor.report.vega import bundle_ahead, vega_runtime
+from brainalign_monitor.report.vega import vega_runtime
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.templating import templates
 from brainalign_plugin.aggregation import Ranking, scheme_names
@@ -201,33 +200,12 @@ def test_the_runtime_is_kept_and_a_damaged_one_is_made_again(tmp_path):
     assert vega_runtime(cache) == vega_runtime()
 
 
-def _of_this_name(name: str) -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if one.name == name]
-
-
-def test_what_was_bundled_ahead_is_not_bundled_again(tmp_path, monkeypatch):
-    vega._bundled.cache_clear()
-    bundle_ahead(Cache(tmp_path))
-    for thread in _of_this_name("vega runtime"):
-        thread.join()
-    monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_: pytest.fail("bundled again"))
-    assert "vegaEmbed" in vega_runtime(Cache(tmp_path))
-    # What is kept is not even looked for by a thread.
-    vega._bundled.cache_clear()
-    bundle_ahead(Cache(tmp_path))
-    assert _of_this_name("vega runtime") == []
-
-
-def test_a_runtime_that_cannot_be_bundled_ahead_is_missed_where_it_is_needed(tmp_path, monkeypatch, capfd):
+def test_a_runtime_that_cannot_be_bundled_is_an_error(tmp_path, monkeypatch):
     def broken(*_: str) -> str:
         raise ValueError("no such version")
 
     vega._bundled.cache_clear()
     monkeypatch.setattr("vl_convert.javascript_bundle", broken)
-    bundle_ahead(Cache(tmp_path))
-    for thread in _of_this_name("vega runtime"):
-        thread.join()
-    assert capfd.readouterr().err == ""
     with pytest.raises(ReportError, match="no such version"):
         vega_runtime(Cache(tmp_path))
 

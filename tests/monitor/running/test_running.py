@@ -7,17 +7,21 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from brainalign_monitor import alerting, running
 from brainalign_monitor.config import load_settings
+from brainalign_monitor.config_sections import SiteSettings
 from brainalign_monitor.delivery import Letterhead
 from brainalign_monitor.errors import BusyError, NotJsonError, StoreError
 from brainalign_monitor.messages import Kind
 from brainalign_monitor.pipeline import open_home
 from brainalign_monitor.running import Done, Monitor, Stopped, run_once
 from brainalign_monitor.store import MessageState, RunState, Store, open_store
+from brainalign_plugin import analysis
+from brainalign_plugin.analysis import Analysis
 from tests.commands import brainalign
 from tests.monitor.running.conftest import NOW, payload
 
@@ -48,6 +52,34 @@ def test_a_run_is_noted_and_what_fired_is_told_once(monitor, store, mailbox, tmp
     assert "2 models went" in store.findings()[0].words
     assert {record.state for record in store.runs("pull")} == {RunState.FINISHED}
     assert len(store.runs()) == 4
+
+
+def test_a_run_computes_what_report_and_site_share_once(settings, store, tmp_path, monkeypatch):
+    own = settings.model_copy(update={"site": SiteSettings(folder=tmp_path / "site")})
+    stages: list[str] = []
+    analysed: list[object] = []
+    analyse = analysis.analyse
+
+    def counted(*given: Any, **options: Any) -> Analysis:
+        analysed.append(given)
+        return analyse(*given, **options)
+
+    def stage(text: str) -> AbstractContextManager[object]:
+        stages.append(text)
+        return nullcontext()
+
+    monkeypatch.setattr(analysis, "analyse", counted)
+    for day in (1, 2):
+        analysed.clear()
+        stages.clear()
+        run(
+            running.monitor_of(own, store, lambda: NOW + timedelta(days=day), stage),
+            payload(tmp_path, day, day + 5),
+        )
+        assert len(analysed) == 1
+    assert stages.count("analysing the history") == 1
+    assert "comparing the schemes of aggregation" in stages
+    assert (tmp_path / "site" / "current" / "reports" / "latest.html").is_file()
 
 
 STAGES = ("fetching", "storing", "watching", "composing", "committing")
