@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from .cli_doctor import doctor
 from .cli_history import add_commands as add_history_commands
 from .cli_link import link, unlink
 from .cli_options import (
+    HOME,
     LOG_LINES,
     AsJson,
     AsOf,
@@ -44,7 +47,7 @@ from .cli_serve import run, serve
 from .cli_snapshots import snapshots_app
 from .cli_status import status
 from .cli_store import store_app
-from .process import set_up
+from .process import open_standard_streams, set_up
 
 if TYPE_CHECKING:
     from brainalign_plugin.errors import BrainAlignError
@@ -83,6 +86,7 @@ def _global(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
+    home: Home = None,
     _version: Annotated[
         bool,
         typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
@@ -90,6 +94,7 @@ def _global(
 ) -> None:
     help_without_command(context)
     LOG_LINES.set("json" if log_json else "text" if verbose else "none")
+    HOME.set(home)
 
 
 app.command()(run)
@@ -226,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code.
     """
+    open_standard_streams()
     set_up()
     from brainalign_plugin.errors import BrainAlignError
 
@@ -235,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=arguments, prog_name="brainalign", standalone_mode=False)
+        sys.stdout.flush()
     except BrainAlignError as error:
         return _failed(error)
     except _UsageError as error:
@@ -242,6 +249,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"{error.format_message().rstrip('.')}; see `{path} --help`", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    except (BrokenPipeError, SystemExit) as error:
+        # typer makes an exit of it.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # The reader has seen enough (`| head`): end as SIGPIPE ends a program, in silence.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE
     except OSError as error:
         # Files have names; what has none and is full is where the output goes.
         if error.filename is not None or error.errno not in _STREAM_ERRORS:

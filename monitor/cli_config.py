@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .cli_options import AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from
+from .cli_options import HOME, AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from
 
 if TYPE_CHECKING:
     from .config import Effective, Settings
@@ -71,8 +71,9 @@ def show(
 def _effective(**options: Any) -> tuple[Settings, tuple[Effective, ...]]:
     from .config import effective_settings
 
-    settings = settings_from(**options)
-    return settings, effective_settings(settings, **options)
+    given = {**options, "home": options["home"] or HOME.get()}
+    settings = settings_from(**given)
+    return settings, effective_settings(settings, **given)
 
 
 def _lines(settings: list[Effective] | tuple[Effective, ...]) -> list[str]:

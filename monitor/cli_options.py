@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
     from .config import Settings
 
+# The environment is read with the other settings, so that an option before a command's name wins over it.
 Home = Annotated[
     Path | None,
-    typer.Option(
-        "--home", help="Folder of all state.", envvar="BRAINALIGN_HOME", show_envvar=True, metavar="DIR"
-    ),
+    typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR"),
 ]
 Domain = Annotated[
     str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")
@@ -76,6 +75,7 @@ Stored = Annotated[
 # What the options before a command's name ask for: none, text or json. Kept until the command runs, because setting
 # up the logs takes longer than printing its help.
 LOG_LINES: ContextVar[Literal["none", "text", "json"]] = ContextVar("log_lines", default="none")
+HOME: ContextVar[Path | None] = ContextVar("home", default=None)
 
 
 def command_group(text: str) -> typer.Typer:
@@ -109,6 +109,8 @@ def settings_from(**options: Any) -> Settings:
 
     configure_logs(verbose=LOG_LINES.get() != "none", as_json=LOG_LINES.get() == "json")
 
+    if options.get("home") is None:
+        options["home"] = HOME.get()
     return load_settings(**options)
 
 

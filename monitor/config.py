@@ -283,8 +283,6 @@ def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, .
     )
 
     def origin(path: Keys) -> str:
-        if path == ("home",) and os.environ.get(variable(path)) == str(options.get("home")):
-            return variable(path)  # the commands' option reads it by itself
         for layer, values in layers:
             if _within(values, path):
                 return (

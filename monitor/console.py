@@ -27,12 +27,20 @@ TOP_MODELS = 15
 # More lines than this hide the others; `snapshots show` prints all of a stored snapshot.
 TOP_SET_ASIDE = 20
 _LONGEST_NAME = 80
+# Columns of a terminal from which a list of snapshots has room for their sources.
+_WIDE = 110
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a reader that went away (``| head``) to `main`."""
+        raise BrokenPipeError
 
 
 def out() -> Console:
     """The console for results: names in brackets or colons are no markup, and a file gets whole lines."""
     terminal = sys.stdout.isatty()
-    return Console(
+    return _Console(
         width=None if terminal else 10_000, highlight=False, markup=False, emoji=False, soft_wrap=not terminal
     )
 
@@ -124,23 +132,29 @@ def snapshot_list(infos: Sequence[SnapshotInfo]) -> None:
     if not infos:
         to.print("no snapshots yet; `brainalign fetch` pulls the first")
         return
-    table = Table("id", "domain", "as of", "seen", "models", "benchmarks", "sha256", "source")
+    # Eighty columns hold all but the source, which `snapshots show` prints.
+    wide = to.width >= _WIDE
+    columns = ("id", "domain", "as of", "kind", "seen", "models", "benchmarks", "sha256")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in (*columns, *(("source",) if wide else ())):
+        table.add_column(column, no_wrap=True)
     for info in infos:
         table.add_row(
             str(info.id),
             info.domain,
-            f"{info.as_of_time:%Y-%m-%d}" + _marks(info),
-            f"{info.seen_at:%Y-%m-%d %H:%M}",
+            f"{info.as_of_time:%Y-%m-%d}",
+            _kind(info),
+            f"{info.seen_at:%Y-%m-%d}",
             str(info.models),
             str(info.benchmarks),
             info.sha256[:12],
-            printable(info.source),
+            *((printable(info.source),) if wide else ()),
         )
     to.print(table)
 
 
-def _marks(info: SnapshotInfo) -> str:
-    return (" reconstructed" if info.reconstructed else "") + (" simulated" if info.simulated else "")
+def _kind(info: SnapshotInfo) -> str:
+    return "reconstructed" if info.reconstructed else "simulated" if info.simulated else "observed"
 
 
 def snapshot_details(info: SnapshotInfo, aside: Sequence[UnreadCell]) -> None:

@@ -92,9 +92,10 @@ def open_existing(settings: Settings, wanted: str) -> Store:
     """
     if not has_store(settings):
         where = repr(str(settings.home)) if settings.store is None else str(settings.store)
+        # A default that nobody typed is not looked for by name.
+        sought = "" if wanted == "latest" else f"there is no snapshot or file {wanted!r}: "
         raise StoreError(
-            f"there is no snapshot or file {wanted!r}: {where} holds no store; `brainalign fetch` pulls "
-            "the first snapshot, --home names another folder"
+            f"{sought}{where} holds no store; `brainalign fetch` pulls the first snapshot, --home names another folder"
         )
     return open_home(settings)
 

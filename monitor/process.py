@@ -1,4 +1,4 @@
-"""How a process of ours is set up before it loads anything: threads of linear algebra, and collection of garbage."""
+"""Set a process up before it loads anything: standard streams, threads of linear algebra, collection of garbage."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import atexit
 import functools
 import gc
 import os
+import sys
 
 # Read when numpy is loaded. Matrices of a board are small: several threads spend most of their time waiting for each
 # other, and add up in an order that depends on the machine. `--jobs` shares work out all the same.
@@ -23,3 +24,20 @@ def set_up() -> None:
     gc.set_threshold(*_GARBAGE)
     # At the end all memory is given back at once: no need to look through it once more, which takes half a second.
     atexit.register(gc.freeze)
+
+
+def open_standard_streams() -> None:
+    """Open the null device in place of standard streams that are closed (``2>&-`` in a crontab).
+
+    Otherwise the next file that is opened takes the number of the closed stream, and messages are written into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115

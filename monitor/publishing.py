@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.analysis import Analysis, analysis_json
+from brainalign_plugin.errors import InputError
 
 from . import reporting
 from .changelog import BoardChange, active_alerts, board_changes, cause_in_words, figures_at
@@ -259,12 +260,22 @@ def _data(
 
 
 def _models(analysis: Analysis) -> tuple[list[str], list[list[Any]]]:
+    """Return the header and a row a model: official score and rank, and its rank under every registered scheme."""
+    from brainalign_plugin.analysis.boards import compared_board
+    from brainalign_plugin.analysis.ranking import rank_schemes
+    from brainalign_plugin.references import given_board
+
     record = analysis_json(analysis)
-    schemes = list(record["schemes"])
+    try:
+        board = compared_board(analysis.snapshot, max_missing=analysis.cleaning.max_missing)
+        ranked = rank_schemes(board, given_board(analysis.snapshot))
+    except InputError:  # too small a board for any scheme
+        ranked = ()
+    ranks = {one.scheme.name: {} if one.ranking is None else one.ranking.by_id() for one in ranked}
     rows = []
     for model in analysis.snapshot.models:
         official = record["official"][str(model.id)]
-        ranks = [record["schemes"][name].get(str(model.id)) for name in schemes]
-        rows.append([model.id, model.name, official["score"], official["rank"], *ranks])
+        own = [by_id.get(model.id) for by_id in ranks.values()]
+        rows.append([model.id, model.name, official["score"], official["rank"], *own])
     rows.sort(key=lambda row: (row[3] is None, row[3], row[0]))
-    return ["id", "name", "official_score", "official_rank", *schemes], rows
+    return ["id", "name", "official_score", "official_rank", *ranks], rows

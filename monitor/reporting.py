@@ -98,7 +98,7 @@ def report_command(
     words = ["brainalign", "report", wanted]
     words += [] if as_of is None else ["--as-of", as_of.isoformat()]
     words += [] if known is None else ["--known", known.date().isoformat()]
-    for name, value in changed_settings(settings, ("home", "domain")).items():
+    for name, value in changed_settings(settings, ("domain",)).items():
         words += [f"--{name}", str(value)]
     return thresholds_prefix(settings) + shlex.join([*words, "--output", output.name])
 

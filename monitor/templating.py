@@ -10,6 +10,8 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
+from brainalign_plugin.citations import POSTER
+
 from .errors import TemplateError
 
 _PACKAGE = "brainalign_monitor.templates"
@@ -40,7 +42,7 @@ def templates(folder: Path | None = None) -> jinja2.Environment:
                 f"the folder of templates {str(folder)!r} is not there; make it, or remove the setting templates"
             )
         loaders.insert(0, jinja2.FileSystemLoader(folder, encoding="utf-8"))
-    return SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=jinja2.ChoiceLoader([*loaders, jinja2.PrefixLoader({"brainalign": package})]),
         autoescape=jinja2.select_autoescape(("html", "html.j2", "xml", "xml.j2"), default=False),
         undefined=jinja2.StrictUndefined,
@@ -48,6 +50,8 @@ def templates(folder: Path | None = None) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["poster"] = POSTER
+    return environment
 
 
 def render(name: str, folder: Path | None = None, /, **values: Any) -> str:

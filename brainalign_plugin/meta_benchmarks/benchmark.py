@@ -12,6 +12,7 @@ from brainscore_core.metrics import Score
 
 from brainalign_plugin.aggregation import get_scheme
 from brainalign_plugin.candidate import find_model
+from brainalign_plugin.citations import BRAINALIGN, POSTER
 from brainalign_plugin.errors import CandidateError
 from brainalign_plugin.placement import Placement, check_enough, place, placement_json
 from brainalign_plugin.reference_file import choose_reference
@@ -26,22 +27,6 @@ PARENT = "meta_vision"
 # Rises when a score changes for the same cells and the same reference.
 VERSION = 1
 POSTER_SCHEMES = ("FLAT", "ZMEAN", "RANK")
-POSTER_BIBTEX = """@misc{ahlert2024aligned,
-  title={How Aligned are Different Alignment Metrics?},
-  author={Ahlert, Jannis and Klein, Thomas and Wichmann, Felix A. and Geirhos, Robert},
-  year={2024},
-  eprint={2407.07530},
-  archivePrefix={arXiv},
-  note={Re-Align workshop at ICLR 2024},
-  doi={10.48550/arXiv.2407.07530},
-  url={https://arxiv.org/abs/2407.07530}
-}"""
-OWN_BIBTEX = """@software{brainalign2026,
-  title={BrainAlign: aggregations of Brain-Score's benchmarks on frozen reference boards},
-  author={{BrainAlign contributors}},
-  year={2026},
-  url={https://www.brain-score.org}
-}"""
 # The database of Brain-Score keeps this much of a comment.
 _LONGEST_COMMENT = 1000
 
@@ -90,7 +75,7 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
             ceiling=_ceiling(),
             version=VERSION,
             parent=PARENT,
-            bibtex=POSTER_BIBTEX if poster else OWN_BIBTEX,
+            bibtex=POSTER.bibtex if poster else BRAINALIGN.bibtex,
         )
         self._settings = settings
         self._say = say

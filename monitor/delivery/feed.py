@@ -63,7 +63,8 @@ def atom_feed(
     updated : datetime
         Of the newest entry, or of what is known if there is none.
     """
-    feed = uuid.uuid5(uuid.NAMESPACE_URL, f"{address or 'brainalign:'}{domain}")
+    # Without the address: readers know an entry by its id, wherever the site moves to.
+    feed = uuid.uuid5(uuid.NAMESPACE_URL, f"brainalign:{domain}")
     newest = sorted(entries, key=lambda entry: (entry.updated, entry.as_of, entry.key), reverse=True)
     shown = [
         {

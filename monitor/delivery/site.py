@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import itertools
 import os
 import secrets
 import shutil
@@ -25,6 +26,8 @@ from ..progress import Stage, silent
 
 CURRENT = "current"
 _VERSIONS, _LOCK, _BUILDING = "versions", ".lock", ".building-"
+# A web server reads the site under a user of its own.
+_FILE, _FOLDER = 0o644, 0o755
 # File systems without hard links, or with no more of them.
 _CANNOT_LINK = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.EACCES})
 
@@ -69,7 +72,7 @@ def publish_site(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage 
         If it cannot be written; the old site stays served.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
         with _alone(folder):
             return _publish(folder, files, stage)
     except OSError as cause:
@@ -96,7 +99,7 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> 
     current, versions = folder / CURRENT, folder / _VERSIONS
     if current.exists() and not current.is_symlink():
         raise OutputError(f"{str(current)!r} is not ours: it is no link; move it away, or publish elsewhere")
-    versions.mkdir(exist_ok=True)
+    _make_folder(versions)
     old = _version_of(current)
     _remove_leftovers(versions, old)
     building = versions / f"{_BUILDING}{secrets.token_hex(8)}"
@@ -105,12 +108,14 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> 
         with stage("writing the site"):
             content, names, written = _write(building, versions / old if old else None, files)
         if content == old:
+            _open_to_readers(versions / old)
             return Published(current, False, 0, len(names), 0)
         gone = _names(versions / old) - names if old else set()
         target = versions / content
         if not target.exists():  # else it is one that was current before
             with stage("flushing the site to disk"):
                 _sync_tree(building)
+            _open_to_readers(building)
             building.rename(target)
             sync_folder(versions)
     finally:
@@ -122,6 +127,13 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> 
     with stage("swapping the site in"):
         _swap(folder, f"{_VERSIONS}/{content}")
     return Published(current, True, written, len(names) - written, len(gone))
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, that a web server may enter, whatever the umask."""
+    for missing in [folder, *itertools.takewhile(lambda above: not above.exists(), folder.parents)][::-1]:
+        missing.mkdir(exist_ok=True)
+        missing.chmod(_FOLDER)
 
 
 def _version_of(current: Path) -> str | None:
@@ -164,6 +176,14 @@ def _link_same(old: Path, target: Path, data: bytes) -> bool:
             raise
         shutil.copy2(old, target)
     return True
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Give a version of the site the permissions that a web server needs, whatever the umask was."""
+    for above, _, names in os.walk(folder):
+        Path(above).chmod(_FOLDER)
+        for name in names:
+            Path(above, name).chmod(_FILE)
 
 
 def _sync_tree(folder: Path) -> None:

@@ -12,7 +12,7 @@ from brainalign_plugin.analysis.study import SchemeStudy
 from .certainty import Certainty
 from .records import CleaningSection, Column, Fact, Reproduction, SetAsideCell, Table
 from .scheme_data import scheme_name
-from .wording import count, day, listed, percent, plural, small, visible
+from .wording import count, day, listed, percent, plural, public_source, small, visible
 
 # The site prints three decimals, so that a recomputed mean may be off by one in the third.
 ROUNDING = 0.001
@@ -166,7 +166,7 @@ def reproduction(
     """Identity of the data, the parameters, the software and the words."""
     snapshot = analysis.snapshot
     facts = [
-        Fact("Source", visible(snapshot.source)),
+        Fact("Source", visible(public_source(snapshot.source))),
         Fact("SHA-256 of the body", visible(snapshot.sha256)),
         Fact(
             "As of",

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from datetime import UTC, datetime
+from pathlib import PurePath
 
 UNKNOWN = "—"
 _MINUS = "\N{MINUS SIGN}"
@@ -39,6 +40,16 @@ def visible(text: str, limit: int = 300) -> str:
     if len(shown) > limit:
         shown = shown[: limit - 1] + "…"
     return shown or "(no name)"
+
+
+def public_source(source: str) -> str:
+    """Return a source as strangers may read it: an address without credentials and query, a path's last name."""
+    scheme, sign, rest = source.partition("://")
+    if not sign:
+        return PurePath(source).name or source
+    if scheme not in ("http", "https"):
+        return f"a {scheme.partition('+')[0]} database"
+    return f"{scheme}://{rest.partition('?')[0].partition('#')[0].rpartition('@')[2]}"
 
 
 def shortened(text: str, limit: int) -> str:

@@ -85,12 +85,12 @@ def test_no_command_is_wrong_usage_and_shows_help(command):
     assert ended.err.startswith("Usage:")
 
 
-def on_a_terminal(*arguments: object, **settings: object) -> tuple[int, str]:
+def on_a_terminal(*arguments: object, columns: int = 120, **settings: object) -> tuple[int, str]:
     """Exit code of a command whose three streams are a terminal, and what the terminal was sent."""
     ours, its = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "brainalign_monitor", *map(str, arguments)],
-        env=environment(**settings) | {"TERM": "xterm", "COLUMNS": "120"},
+        env=environment(**settings) | {"TERM": "xterm", "COLUMNS": str(columns)},
         stdin=its,
         stdout=its,
         stderr=its,
@@ -223,3 +223,62 @@ def test_the_module_is_the_command(stored):
     if script.exists():
         done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
         assert done.stdout == brainalign("--version").out
+
+
+def shell(line: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which `brainalign` is the command."""
+    line = f'brainalign() {{ "{sys.executable}" -m brainalign_monitor "$@"; }}\n{line}'
+    return subprocess.run(
+        ["bash", "-c", line],
+        check=False,
+        env=environment(**settings),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_stops_no_work(tmp_path, closed):
+    body = tmp_path / "board.json"
+    body.write_bytes(body_of(document()))
+    home = tmp_path / "home"
+    assert shell(f"brainalign run {closed}", home=home, source=body).returncode == 0
+    listed = brainalign("snapshots", "list", home=home).succeeded().out
+    assert "observed" in listed
+    assert len(list((home / "reports").rglob("*.html"))) == 1
+    # The failure is not lost either: its code is there.
+    assert shell(f"brainalign fetch /no/such/file {closed}", home=home).returncode == 4
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(stored):
+    done = shell("brainalign rank latest --scheme HIER,RANK | head -1; echo ${PIPESTATUS[0]}", home=stored)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] in ("0", "141")
+    # A reader that reads nothing at all.
+    done = shell("brainalign snapshots list --json | true; echo ${PIPESTATUS[0]}", home=stored)
+    assert (done.stderr, done.stdout.strip() in ("0", "141")) == ("", True)
+
+
+def test_eighty_columns_show_the_day_and_the_hash(stored):
+    _, sent = on_a_terminal("snapshots", "list", columns=80, home=stored)
+    info = brainalign("snapshots", "list", "--json", home=stored).json[0]
+    (line,) = [line for line in sent.splitlines() if info["sha256"][:12] in line]
+    assert info["as_of"][:10] in line
+
+
+def test_the_home_may_stand_before_the_command(stored, tmp_path):
+    before = brainalign("--home", stored, "snapshots", "list").succeeded()
+    assert before.out == brainalign("snapshots", "list", "--home", stored).succeeded().out
+    # The nearest one counts, and each wins over the environment.
+    assert before.out == brainalign("--home", tmp_path, "snapshots", "list", "--home", stored).out
+    assert before.out == brainalign("--home", stored, "snapshots", "list", home=tmp_path).out
+
+
+def test_an_empty_home_asks_for_nothing_that_was_not_typed(tmp_path):
+    for command in ("report", "eras", "snapshots show", "reference freeze base"):
+        problem = brainalign(*command.split(), home=tmp_path).problem
+        assert "latest" not in problem
+        assert "`brainalign fetch` pulls the first" in problem
+    assert "'typed'" in brainalign("analyze", "typed", home=tmp_path).problem

@@ -28,6 +28,7 @@ from brainalign_monitor.report.certainty import agreement_certainty
 from brainalign_monitor.report.sharing import share_assets
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.store import open_store
+from brainalign_plugin.aggregation import scheme_names
 from brainalign_plugin.analysis import analyse
 from tests.commands import brainalign
 from tests.monitor.delivery.conftest import SEEN, told_home
@@ -183,10 +184,22 @@ def test_data_say_what_the_pages_show(site):
     for row in models:
         assert int(row["official_rank"]) == latest["official"][row["id"]]["rank"]
         assert int(row["RANK"]) == latest["schemes"]["RANK"][row["id"]]
+    assert set(scheme_names()) <= set(models[0])
+    assert all(row["KEMENY"] and row["REF_ZMEAN"] for row in models if row["HIER"])
     archive = list(csv.DictReader(io.StringIO(text_of(site / "data/archive.csv"))))
     assert [row["sha256"][0] for row in archive] == ["c", "b", "a"]
     assert (site / archive[0]["report"]).is_file()
     assert archive[1]["report"] == ""
+
+
+def test_ids_of_the_feed_do_not_depend_on_the_address(site, home, tmp_path):
+    brainalign("publish", "--output", tmp_path, home=home, site__address="https://moved.test").succeeded()
+    there, here = (
+        feedparser.parse((root / "feed.xml").read_bytes()) for root in (site, tmp_path / "current")
+    )
+    assert there.feed.id == here.feed.id
+    assert [entry.id for entry in there.entries] == [entry.id for entry in here.entries]
+    assert there.entries[0].link != here.entries[0].link
 
 
 def test_the_first_page_has_the_intervals_of_the_report(site, home):

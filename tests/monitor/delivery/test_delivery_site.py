@@ -39,6 +39,26 @@ def test_files_are_served_from_current(tmp_path):
     assert served(tmp_path / "a/site") == dict(FILES)
 
 
+def modes(folder: Path) -> dict[str, str]:
+    found = [folder, folder / "versions", *(folder / "versions").rglob("*")]
+    return {oct(path.stat().st_mode & 0o777): "folder" if path.is_dir() else "file" for path in found}
+
+
+def test_a_web_server_can_read_the_site_whatever_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        publish_site(tmp_path / "www" / "site", FILES)
+        assert modes(tmp_path / "www/site") == {"0o755": "folder", "0o644": "file"}
+        assert (tmp_path / "www").stat().st_mode & 0o777 == 0o755
+        # A site that an earlier run made unreadable is mended, also by one that has no news.
+        for path in (tmp_path / "www/site/current").resolve().rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        publish_site(tmp_path / "www" / "site", FILES)
+        assert modes(tmp_path / "www/site") == {"0o755": "folder", "0o644": "file"}
+    finally:
+        os.umask(before)
+
+
 def test_nothing_new_changes_nothing(tmp_path):
     publish_site(tmp_path, FILES)
     before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")}

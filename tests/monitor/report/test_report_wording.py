@@ -26,6 +26,22 @@ def test_shown_text_is_one_line_that_utf8_and_a_tooltip_can_hold(text):
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("/home/me/boards/compare-data.json.gz", "compare-data.json.gz"),
+        ("https://me:secret@lab.test/x/?token=abc#d", "https://lab.test/x/"),
+        (
+            "https://www.brain-score.org/vision/compare/data/",
+            "https://www.brain-score.org/vision/compare/data/",
+        ),
+        ("postgresql+psycopg://u:p@10.0.0.1/db", "a postgresql database"),
+    ],
+)
+def test_a_published_source_names_no_local_path_and_no_secret(source, shown):
+    assert wording.public_source(source) == shown
+
+
 def test_ordinary_text_of_any_script_is_shown_as_it_is():
     for name in ("resnet-50_v1.5 (robust)", "שלום", "模型-1", "naïve·café", "<b>&amp;</b>"):
         assert wording.visible(name) == name
