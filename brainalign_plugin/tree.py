@@ -208,6 +208,11 @@ def paper(type_id: str) -> str:
     return match.group() if match else type_id
 
 
+def names_paper(type_id: str) -> bool:
+    """Return whether an identifier names a paper."""
+    return _PAPER.search(type_id) is not None
+
+
 def node_means(tree: BenchmarkTree, values: FloatArray) -> FloatArray:
     """Recursive means: every group becomes the mean of its children that are not NaN.
 

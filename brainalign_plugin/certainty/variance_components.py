@@ -1,0 +1,252 @@
+"""Reliability of an average of benchmarks, should other papers have measured the same parts of the tree.
+
+Strata of the tree are fixed, papers are random: generalizability theory (Cronbach, Gleser, Nanda, Rajaratnam 1972;
+Brennan 2001, *Generalizability Theory*). Defined for every scheme that is a weighted mean of scaled leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..aggregation import Scheme, get_scheme, scheme_names
+from ..aggregation.units import not_estimable, paper_variances, units_of
+from ..arrays import BoolArray, FloatArray
+from ..board import Board
+from ..scales import rounded
+from .linear import LinearForm, is_linear, linear_form
+from .posterior import LEVEL, Posterior, Tiers, tiers
+
+COMPONENTS = ("model", "model_stratum", "model_paper", "model_leaf")
+
+
+@dataclass(frozen=True, slots=True)
+class NotEstimable:
+    """A statement that a board does not allow, and why."""
+
+    scheme: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """A part of the tree: its weight in the average, the papers that measured it, the variance between them.
+
+    Attributes
+    ----------
+    name : str
+        Type id of its node.
+    weight : float
+    papers : tuple of str
+    paper_variance : float
+        Of one paper's mean; for a stratum with one paper the pooled share of its variance.
+    """
+
+    name: str
+    weight: float
+    papers: tuple[str, ...]
+    paper_variance: float
+
+
+@dataclass(frozen=True, eq=False)
+class Certainty:
+    """How far an average of ``n`` models is that of all papers that could have measured the same strata.
+
+    Attributes
+    ----------
+    scheme : str
+    ids : tuple of int, length n
+    scores : ndarray, shape (n,)
+        The aggregate.
+    strata : tuple of Stratum
+    pooled_share : float
+        Share of a unit's variance that is its paper's, mean over the strata with several papers.
+    error_variance : float
+        Of the aggregate: what other papers in the same strata would change.
+    variance : float
+        Of the aggregate over the models (n - 1).
+    """
+
+    scheme: str
+    ids: tuple[int, ...]
+    scores: FloatArray
+    strata: tuple[Stratum, ...]
+    pooled_share: float
+    error_variance: float
+    variance: float
+
+    @property
+    def reliability(self) -> float:
+        """Share of the aggregate's variance that is not the papers', in [0, 1]."""
+        return max(0.0, 1 - self.error_variance / self.variance)
+
+    @property
+    def standard_error(self) -> float:
+        """Square root of the error variance."""
+        return float(np.sqrt(self.error_variance))
+
+    @property
+    def told_apart_from(self) -> float:
+        """Smallest difference of two aggregates with a probability of 0.975 of the same sign; infinite at R = 0."""
+        from scipy.special import ndtri
+
+        if self.reliability == 0:
+            return float("inf")
+        quantile = float(ndtri((1 + LEVEL) / 2))
+        return quantile * float(np.sqrt(2 * self.error_variance / self.reliability))
+
+    @property
+    def told_apart_share(self) -> float:
+        """Share of all pairs of models that are told apart."""
+        n = len(self.scores)
+        ordered = np.sort(self.scores)
+        apart = np.searchsorted(ordered, ordered - self.told_apart_from, side="right")
+        if self.told_apart_from == 0:
+            apart = np.searchsorted(rounded(ordered), rounded(ordered), side="left")
+        return float(apart.sum()) / (n * (n - 1) / 2)
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """Distribution of each model's aggregate over all papers that could have measured the strata."""
+        r, centre = self.reliability, float(self.scores.mean())
+        spread = np.sqrt(r * (1 - r) * self.variance)
+        return Posterior(centre + r * (self.scores - centre), np.full(len(self.scores), spread))
+
+    @cached_property
+    def tiers(self) -> Tiers:
+        """The models in order, a new tier where its best is told apart from the next."""
+        return tiers(self.scores, self.told_apart_from)
+
+
+def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> Certainty | NotEstimable:
+    """Estimate the reliability of a scheme's ranking of a complete board.
+
+    Parameters
+    ----------
+    scheme : str or Scheme
+    board : Board
+        The cleaned one.
+    reference : Reference, optional
+        For schemes with frozen norms.
+
+    Returns
+    -------
+    Certainty or NotEstimable
+        The latter says why: no weighted mean, too few models, no stratum with two papers, nothing that varies.
+
+    Raises
+    ------
+    BoardError
+        If the board has missing cells or no leaf.
+
+    References
+    ----------
+    Brennan (2001), Generalizability Theory.
+    """
+    name = scheme if isinstance(scheme, str) else scheme.name
+    form = linear_form(scheme, board, reference)
+    if form is None:
+        return NotEstimable(
+            name, f"{name} is no weighted mean of scaled benchmarks; leave one paper out instead"
+        )
+    if len(board.models) < 2:
+        return NotEstimable(
+            form.scheme, f"the board has {len(board.models)} models; a variance needs at least 2"
+        )
+    units = units_of(board.tree, board.leaves, form.weights)
+    variances = paper_variances(units.means(form.scaled), units)
+    scores = form.scores
+    if variances.pooled is None:
+        return NotEstimable(form.scheme, not_estimable(units))
+    if np.ptp(rounded(scores)) == 0:
+        return NotEstimable(form.scheme, f"all {len(scores)} models have the same {form.scheme}")
+    spread = np.bincount(units.stratum, units.shares**2, minlength=len(units.strata))
+    strata = tuple(
+        Stratum(stratum, float(units.weights[r]), units.papers(r), float(variances.values[r]))
+        for r, stratum in enumerate(units.strata)
+    )
+    error = float((units.weights**2 * variances.values * spread).sum())
+    return Certainty(
+        form.scheme, board.ids, scores, strata, variances.pooled, error, float(scores.var(ddof=1))
+    )
+
+
+def certainties(
+    board: Board, schemes: Iterable[str] | None = None, reference: Any = None
+) -> dict[str, Certainty | NotEstimable]:
+    """Estimate the reliability of every scheme that is a weighted mean of scaled leaves, in the order of registration.
+
+    Parameters
+    ----------
+    board : Board
+        Complete.
+    schemes : iterable of str, optional
+        Names; all registered ones if None. Those that are no weighted mean are left out.
+    reference : Reference, optional
+        For schemes with frozen norms, which are left out without one.
+    """
+    found = {}
+    for name in scheme_names() if schemes is None else schemes:
+        scheme = get_scheme(name)
+        if scheme.bind is not None:
+            if reference is None:
+                continue
+            scheme = scheme.bind(reference)
+        if is_linear(scheme):
+            found[scheme.name] = certainty_of(scheme, board)
+    return found
+
+
+def component_table(form: LinearForm, board: Board) -> dict[str, float | None]:
+    """Split the variance of one leaf into model, model × stratum, model × paper and model × leaf, in per cent.
+
+    What two leaves share on average (covariance over the product of standard deviations, pairs by the product of their
+    weights) is the models' own where the strata differ; what two papers in one stratum share beyond that is the
+    stratum's, what two leaves of one paper share beyond that is the paper's, and the rest is the leaf's own. Below
+    zero counts as 0, and the parts are scaled to 100.
+
+    Parameters
+    ----------
+    form : LinearForm
+    board : Board
+        That it was taken from.
+
+    Returns
+    -------
+    dict of str to float or None
+        By the names in `COMPONENTS`; None where no pair of leaves shows a part. A part that cannot be seen is counted
+        with the next smaller one.
+    """
+    units = units_of(board.tree, board.leaves, form.weights)
+    used = np.flatnonzero(units.within.any(axis=1))
+    unit = np.argmax(units.within[used] > 0, axis=1)
+    stratum = units.stratum[unit]
+    scaled, weights = form.scaled[:, used], form.weights[used]
+    if len(scaled) < 2:
+        return dict.fromkeys(COMPONENTS)
+    centred = scaled - scaled.mean(axis=0)
+    covariance = centred.T @ centred / (len(centred) - 1)
+    sd = np.sqrt(np.diag(covariance))
+    together = np.outer(weights, weights)
+    same_unit = unit[:, None] == unit
+    same_stratum = stratum[:, None] == stratum
+    off = ~np.eye(len(used), dtype=bool)
+
+    def shared(pairs: BoolArray) -> float | None:
+        possible = float((together * np.outer(sd, sd))[pairs].sum())
+        return float((together * covariance)[pairs].sum()) / possible if possible > 0 else None
+
+    levels = (shared(~same_stratum), shared(same_stratum & ~same_unit), shared(same_unit & off), 1.0)
+    below, parts = 0.0, []
+    for level in levels:
+        parts.append(None if level is None else max(level - below, 0.0))
+        below = below if level is None else max(level, below)
+    total = sum(part for part in parts if part is not None)
+    return {
+        name: None if part is None else 100 * part / total
+        for name, part in zip(COMPONENTS, parts, strict=True)
+    }
