@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import product, takewhile
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-if TYPE_CHECKING:
-    from apscheduler.triggers.base import BaseTrigger
 
 # What was missed longer ago is not made up for: a monthly report is, if the monitor was away for a month.
 LOOK_BACK = timedelta(days=62)
@@ -20,9 +19,13 @@ _MOST_SLOTS = 1000
 _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _INTERVAL = re.compile(r"every ([1-9][0-9]{0,5}) ?(s|m|h|d|seconds?|minutes?|hours?|days?)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _CATCH_UP = re.compile(r"skip|latest|all\(max ([1-9][0-9]{0,2})\)")
 _NEVER = timedelta(days=366 * 9)
+_DAY = timedelta(days=1)
+# Offsets of one zone differ by less: so far may slots of one day reach into those of another.
+_LARGEST_STEP = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
@@ -33,46 +36,30 @@ class Schedule:
     ----------
     text : str
         As it was written.
-    trigger : BaseTrigger
-        Without jitter: it gives the slots, not the moments at which they are done.
-    once_in_a_repeated_hour : bool
-        Whether a slot in the hour that a clock goes through twice is left out the second time.
+    after : callable
+        Slots after a moment, in order and in UTC.
     interval : timedelta or None
         From slot to slot, if that is always the same.
     """
 
     text: str
-    trigger: BaseTrigger
-    once_in_a_repeated_hour: bool
+    after: Callable[[datetime], Iterator[datetime]]
     interval: timedelta | None = None
 
     def next_slot(self, after: datetime) -> datetime | None:
-        """The first slot after a moment, in UTC; None if there is none."""
-        begin = after.astimezone(UTC)
-        while True:
-            found = self.trigger.get_next_fire_time(None, begin + timedelta(microseconds=1))
-            if found is None:
-                return None
-            slot: datetime = found.astimezone(UTC)
-            # In the zone again: a wall-clock time that was skipped in spring is only then one that there was.
-            if not (self.once_in_a_repeated_hour and slot.astimezone(found.tzinfo).fold):
-                return slot
-            begin = slot
+        """Return the first slot after a moment, in UTC; None if there is none."""
+        return next(self.after(after), None)
 
     def slots(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """Slots after a moment, up to and including another."""
-        slot = self.next_slot(after)
-        while slot is not None and slot <= until:
-            yield slot
-            slot = self.next_slot(slot)
+        """Return the slots after a moment, up to and including another."""
+        return takewhile(lambda slot: slot <= until, self.after(after))
 
 
 def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
     """Read a cron line (``minute hour day month weekday``) or an interval (``every 6h``).
 
-    Weekdays are those of cron: 0 and 7 are Sunday. In a night in which clocks are set back, a cron line with given
-    hours is due once, one for every hour in every hour that passes; in one in which they are set forward, a time that
-    is skipped is due when it would have been.
+    Weekdays are those of cron: 0 and 7 are Sunday. A time that a zone skips is due at the moment at which it would have
+    been; one that comes twice is due the first time, and both times if the line begins its hours with a star.
 
     Parameters
     ----------
@@ -85,40 +72,85 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
     ValueError
         If it cannot be read, or never comes.
     """
-    # The library takes a while to load, and only who has a schedule needs it.
-    from apscheduler.triggers.cron import CronTrigger
-    from apscheduler.triggers.interval import IntervalTrigger
-
     if found := _INTERVAL.fullmatch(text):
-        length = {_UNITS[found[2][0]]: int(found[1])}
-        trigger = IntervalTrigger(start_date=_ORIGIN, timezone=UTC, **length)
-        return Schedule(text, trigger, False, timedelta(**length))
+        length = timedelta(**{_UNITS[found[2][0]]: int(found[1])})
+        return Schedule(text, lambda after: _every(length, after), length)
     fields = text.split()
     if len(fields) != 5:
         raise ValueError(
             "neither five fields of cron (minute hour day month weekday) nor an interval (every 6h)"
         )
-    minute, hour, day, month, weekday = fields
+    _, hour, day, _, weekday = fields
     if not day.startswith("*") and not weekday.startswith("*"):
-        # To cron that is either of them, to this library both: it would be due at other times than expected.
+        # To cron that is either of them, to other programs both: it would be due at other times than expected.
         raise ValueError("both a day of the month and a weekday; leave one of them a star")
-    try:
-        cron = CronTrigger(
-            minute=minute,
-            hour=hour,
-            day=day,
-            month=month.lower(),
-            day_of_week=_weekdays(weekday.lower()),
-            timezone=read_zone(zone),
-        )
-    except ValueError as cause:
-        raise ValueError(f"not a line of cron: {cause}") from cause
-    schedule = Schedule(text, cron, not hour.startswith("*"))
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-    first = schedule.next_slot(start)
-    if first is None or first > start + _NEVER:
+    line = _read_line(fields, read_zone(zone), twice=hour.startswith("*"))
+    schedule = Schedule(text, line.after)
+    if schedule.next_slot(datetime(2024, 1, 1, tzinfo=UTC)) is None:
         raise ValueError("it never comes")
     return schedule
+
+
+def _every(length: timedelta, after: datetime) -> Iterator[datetime]:
+    slot = _ORIGIN + (after - _ORIGIN) // length * length
+    with suppress(OverflowError):
+        while True:
+            slot += length
+            yield slot
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of cron: the days on which it is due, the times on each, and whether a repeated time is due twice."""
+
+    times: tuple[time, ...]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    zone: ZoneInfo
+    twice: bool
+
+    def after(self, moment: datetime) -> Iterator[datetime]:
+        """Yield slots after a moment, in UTC, until there is none for nine years."""
+        day, waiting = moment.astimezone(self.zone).date() - 2 * _DAY, set[datetime]()
+        last = day + _NEVER
+        with suppress(OverflowError):
+            while day < last or waiting:
+                waiting |= {slot for slot in self._slots(day) if slot > moment}
+                day += _DAY
+                # No later day has a slot before this.
+                settled = _in_utc(day, time(), self.zone) - _LARGEST_STEP
+                for slot in sorted(slot for slot in waiting if slot < settled):
+                    waiting.remove(slot)
+                    last = day + _NEVER
+                    yield slot
+
+    def _slots(self, day: date) -> Iterator[datetime]:
+        if not (day.day in self.days and day.month in self.months and day.isoweekday() % 7 in self.weekdays):
+            return
+        for at in self.times:
+            # Of a time that is skipped this is when it would have been, of a repeated one the first.
+            first = _in_utc(day, at, self.zone)
+            yield first
+            if self.twice and (second := _in_utc(day, at.replace(fold=1), self.zone)) > first:
+                yield second
+
+
+def _in_utc(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at, zone).astimezone(UTC)
+
+
+def _read_line(fields: list[str], zone: ZoneInfo, *, twice: bool) -> _Line:
+    minute, hour, day, month, weekday = (field.lower() for field in fields)
+    minutes, hours = _values("minute", minute, 0, 59), _values("hour", hour, 0, 23)
+    return _Line(
+        times=tuple(time(*found) for found in product(sorted(hours), sorted(minutes))),
+        days=_values("day", day, 1, 31),
+        months=_values("month", month, 1, 12, dict(zip(_MONTHS, range(1, 13), strict=True))),
+        weekdays=_values("weekday", weekday, 0, 6, dict(zip(_WEEKDAYS, range(7), strict=True))),
+        zone=zone,
+        twice=twice,
+    )
 
 
 def read_zone(name: str) -> ZoneInfo:
@@ -134,32 +166,38 @@ def read_zone(name: str) -> ZoneInfo:
         raise ValueError("not a time zone such as UTC or Europe/Berlin") from cause
 
 
-def _weekdays(field: str) -> str:
-    """A weekday field of cron in names: the library counts from Monday, cron from Sunday, and names are the same."""
+def _values(
+    unit: str, field: str, least: int, most: int, names: dict[str, int] | None = None
+) -> frozenset[int]:
+    """Return the numbers that a field of cron means: stars, numbers, names, ranges and steps, divided by commas."""
+    named, week = names or {}, unit == "weekday"
 
     def number(word: str) -> int:
-        if word in _WEEKDAYS:
-            return _WEEKDAYS.index(word)
-        if not re.fullmatch("[0-7]", word):
-            raise ValueError(f"{word!r} is no weekday: 0 (Sunday) to 6, or sun to sat")
-        return int(word)
+        found = named.get(word, int(word) if re.fullmatch("[0-9]{1,2}", word) else -1)
+        if not least <= found <= most + week:  # 7 is Sunday too
+            spelled = (
+                f", or {min(named, key=named.__getitem__)} to {max(named, key=named.__getitem__)}"
+                if named
+                else ""
+            )
+            sunday = " (Sunday)" if week else ""
+            raise ValueError(f"{word!r} is no {unit}: {least}{sunday} to {most}{spelled}")
+        return found
 
-    if field == "*":
-        return field
-    days: set[int] = set()
+    values: set[int] = set()
     for part in field.split(","):
-        span, _, step = part.partition("/")
-        if step and not re.fullmatch("[1-7]", step):
+        span, slash, step = part.partition("/")
+        if slash and not (re.fullmatch("[1-9][0-9]?", step) and int(step) <= most - least + 1):
             raise ValueError(f"{part!r} has no step that there is")
-        first, dash, last = ("0", "-", "6") if span == "*" else span.partition("-")
-        begin = number(first)
-        end = number(last) if dash else 6 if step else begin
-        if end < begin and end == 0:
+        begin, dash, last = (str(least), "-", str(most)) if span == "*" else span.partition("-")
+        first = number(begin)
+        end = number(last) if dash else most if step else first
+        if week and end == 0 < first:
             end = 7  # fri-sun
-        if end < begin:
+        if end < first:
             raise ValueError(f"{part!r} ends before it begins")
-        days |= {day % 7 for day in range(begin, end + 1, int(step or 1))}
-    return ",".join(_WEEKDAYS[day] for day in sorted(days))
+        values |= {value % 7 if week else value for value in range(first, end + 1, int(step or 1))}
+    return frozenset(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.slots import CatchUp, due_slots, parse_catch_up, parse_schedule
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # A Wednesday.
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
 SPRING, AUTUMN = datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)
@@ -55,7 +56,8 @@ def test_weekdays_are_those_of_cron(field, days):
         ("* * * *", "neither five fields"),
         ("every 0h", "neither five fields"),
         ("every 5 fortnights", "neither five fields"),
-        ("61 * * * *", "not a line of cron"),
+        ("61 * * * *", "'61' is no minute: 0 to 59"),
+        ("0 0 * foo *", "'foo' is no month: 1 to 12, or jan to dec"),
         ("0 0 * * 8", "'8' is no weekday"),
         ("0 0 * * 5-2", "ends before it begins"),
         ("0 0 * * */9", "has no step"),
@@ -92,6 +94,104 @@ def test_a_zone_that_is_none_is_refused():
 def test_the_nights_in_which_clocks_change(text, spring, autumn):
     for night, expected in ((SPRING, spring), (AUTUMN, autumn)):
         assert clock(slots(text, night, 3 * HOUR, "Europe/Berlin")) == expected
+
+
+# The documented rule, minute by minute, without anything that knows of folds.
+
+ZONES = {
+    2026: (
+        *(
+            "Europe/Berlin",
+            "Europe/London",
+            "Europe/Dublin",
+            "America/New_York",
+            "America/Havana",
+            "America/Santiago",
+        ),
+        *("America/Asuncion", "America/Sao_Paulo", "America/Nuuk", "America/Scoresbysund", "Atlantic/Azores"),
+        *(
+            "Asia/Beirut",
+            "Asia/Gaza",
+            "Asia/Jerusalem",
+            "Africa/Cairo",
+            "Africa/Casablanca",
+            "Africa/El_Aaiun",
+        ),
+        *(
+            "Australia/Lord_Howe",
+            "Australia/Sydney",
+            "Pacific/Auckland",
+            "Pacific/Chatham",
+            "Pacific/Norfolk",
+        ),
+        *("Antarctica/Troll", "Asia/Kathmandu", "UTC"),
+    ),
+    2011: ("Pacific/Apia", "Europe/Moscow", "America/Sao_Paulo", "Asia/Damascus"),
+    2018: ("Asia/Pyongyang", "America/Sao_Paulo", "Africa/Sao_Tome"),
+}
+LINES = (
+    *(f"{minute} {hour} * * *" for hour in range(24) for minute in (0, 30, 59)),
+    *(
+        "* * * * *",
+        "*/20 * * * *",
+        "15 */2 * * *",
+        "0 * * * *",
+        "*/7 0-3 * * *",
+        "0,45 23,0 * * *",
+        "5 0-22/2 * * *",
+    ),
+    *(f"{at} * * {day}" for at in ("0 0", "30 0", "30 23", "10 *", "0 2,3") for day in range(7)),
+    *(f"0 0 {day} * *" for day in ("1", "28-31", "*/2", "29,30,31")),
+)
+
+
+def matching(field: str, least: int, most: int) -> list[int]:
+    found = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = f"{least}-{most}".partition("-") if span == "*" else span.partition("-")
+        found.update(range(int(first), int(last or first) + 1)[:: int(step or 1)])
+    return sorted(found)
+
+
+def walls_of(passing: Sequence[datetime], zone: ZoneInfo) -> dict[datetime, list[datetime]]:
+    """What a clock on the wall shows in minutes that pass, and when; a time that is skipped when it would have been."""
+    seen: dict[datetime, list[datetime]] = {}
+    for moment in passing:
+        seen.setdefault(moment.astimezone(zone).replace(tzinfo=None), []).append(moment)
+    for earlier, later in pairwise(sorted(seen)):
+        for late in range(1, (later - earlier) // MINUTE):
+            seen[earlier + late * MINUTE] = [seen[earlier][0] + late * MINUTE]
+    return seen
+
+
+def by_the_rule(line: str, walls: dict[datetime, list[datetime]]) -> list[datetime]:
+    minute, hour, day, _, weekday = line.split()
+    found: set[datetime] = set()
+    for date in sorted({wall.date() for wall in walls}):
+        if date.day in matching(day, 1, 31) and date.isoweekday() % 7 in matching(weekday, 0, 6):
+            for at in product(matching(hour, 0, 23), matching(minute, 0, 59)):
+                moments = walls.get(datetime.combine(date, time(*at)), [])
+                found.update(moments if hour.startswith("*") else moments[:1])
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("year", "name"), [(year, name) for year, names in ZONES.items() for name in names])
+def test_every_line_follows_the_documented_rule_whenever_a_clock_is_set(year, name):
+    zone = ZoneInfo(name)
+    hours = [datetime(year, 1, 1, tzinfo=UTC) + number * HOUR for number in range(366 * 24)]
+    changes = [
+        later
+        for earlier, later in pairwise(hours)
+        if earlier.astimezone(zone).utcoffset() != later.astimezone(zone).utcoffset()
+    ]
+    for change in changes or [hours[2000]]:
+        begin = change.replace(hour=0) - 2 * DAY
+        walls = walls_of([begin + number * MINUTE for number in range(4 * 24 * 60)], zone)
+        first, last = change - DAY - HOUR, change + DAY
+        for line in LINES:
+            expected = [slot for slot in by_the_rule(line, walls) if first < slot <= last]
+            assert list(parse_schedule(line, name).slots(first, last)) == expected, (line, change)
 
 
 @given(
