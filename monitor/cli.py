@@ -26,10 +26,15 @@ from .cli_link import link, unlink
 from .cli_options import (
     HOME,
     LOG_LINES,
+    LOOK,
+    MODELS,
+    OPERATE,
+    WATCH,
     AsJson,
     AsOf,
     Domain,
     Given,
+    GroupedCommands,
     Home,
     Known,
     MaxMissing,
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
 # Plain help: rich would take longer to load than everything else that help needs.
 app = typer.Typer(
     name="brainalign",
+    cls=GroupedCommands,
     help="Watch how far Brain-Score's benchmarks agree, and what an aggregate of them hides.",
     epilog=(
         "Exit codes: 0 success, with or without news; 2 wrong usage; 3 configuration; 4 source not readable; 5 payload "
@@ -97,11 +103,11 @@ def _global(
     HOME.set(home)
 
 
-app.command()(run)
-app.command()(serve)
+app.command(rich_help_panel=WATCH)(run)
+app.command(rich_help_panel=WATCH)(serve)
 
 
-@app.command()
+@app.command(rich_help_panel=WATCH)
 def fetch(
     source: Annotated[
         str | None,
@@ -117,7 +123,7 @@ def fetch(
     home: Home = None,
     domain: Domain = None,
 ) -> None:
-    """Pull into the store, without a report."""
+    """Pull the leaderboard into the store, without a report."""
     from . import console, pipeline
 
     settings = settings_from(home=home, domain=domain)
@@ -128,7 +134,7 @@ def fetch(
             console.fetched(fetched, store.info(fetched.stored.id))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def analyze(
     snapshot: Given,
     as_of: AsOf = None,
@@ -157,7 +163,7 @@ def analyze(
         console.analysis(analysis)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def report(
     snapshot: Given = "latest",
     output: Annotated[
@@ -186,7 +192,7 @@ def report(
         console.report(output)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
@@ -196,7 +202,7 @@ def demo(
     ] = 1,
     home: Home = None,
 ) -> None:
-    """Simulate a leaderboard's life and report on it."""
+    """Simulate a leaderboard and report on it, without a network."""
     from . import console
     from .demo import run_demo
 
@@ -205,17 +211,17 @@ def demo(
 
 add_history_commands(app)
 add_delivery_commands(app)
-app.command()(rank)
-app.command()(audit)
-app.command()(place)
-app.command()(link)
-app.command()(unlink)
-app.command()(doctor)
-app.command()(status)
-app.add_typer(config_app, name="config")
-app.add_typer(store_app, name="store")
-app.add_typer(snapshots_app, name="snapshots")
-app.add_typer(reference_app, name="reference")
+app.command(rich_help_panel=MODELS)(rank)
+app.command(rich_help_panel=MODELS)(audit)
+app.command(rich_help_panel=MODELS)(place)
+app.command(rich_help_panel=MODELS)(link)
+app.command(rich_help_panel=MODELS)(unlink)
+app.command(rich_help_panel=OPERATE)(doctor)
+app.command(rich_help_panel=LOOK)(status)
+app.add_typer(config_app, name="config", rich_help_panel=OPERATE)
+app.add_typer(store_app, name="store", rich_help_panel=OPERATE)
+app.add_typer(snapshots_app, name="snapshots", rich_help_panel=LOOK)
+app.add_typer(reference_app, name="reference", rich_help_panel=MODELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from .config import Settings
     from .history.alerts import Rule
 
-alerts_app = command_group("Rules that say when a figure leaves its bounds.")
+alerts_app = command_group("List, test and backtest the alert rules.")
 
 
 @alerts_app.command("list")
 def list_rules(home: Home = None, as_json: AsJson = False) -> None:
-    """List the rules: those of the configuration, or else the default ones."""
+    """List the configured rules, or the default ones."""
     from dataclasses import asdict
 
     from . import console
@@ -55,7 +55,7 @@ def run_tests(home: Home = None) -> None:
 def backtest_rules(
     home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
 ) -> None:
-    """Say when the rules would have fired and ended over the stored history."""
+    """Show when the rules would have fired over the history."""
     from . import alerting, console, pipeline
     from .history.cache import Cache
     from .retrospect import HistoryOptions

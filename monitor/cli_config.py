@@ -11,12 +11,15 @@ from .cli_options import HOME, AsJson, Domain, Home, MaxMissing, command_group, 
 if TYPE_CHECKING:
     from .config import Effective, Settings
 
-config_app = command_group("What is configured, and where it came from.")
+config_app = command_group("Show and check the settings.")
 
 
 @config_app.command("init")
 def init(home: Home = None) -> None:
-    """Write an annotated brainalign.toml into the home folder; a file that is there stays."""
+    """Write an annotated brainalign.toml into the home folder.
+
+    A file that is there stays.
+    """
     from importlib.resources import files
 
     from .config import load_home
@@ -36,7 +39,7 @@ def init(home: Home = None) -> None:
 
 @config_app.command("check")
 def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
-    """Validate all settings and alert rules, and say which are not the default."""
+    """Validate settings and rules, and list what is not default."""
     from .alert_rules import load_rules
     from .config import exposed_secrets
     from .config_reading import CONFIG_NAME
@@ -59,7 +62,7 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
 def show(
     home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
 ) -> None:
-    """Print every setting in force with where it came from; secrets are masked."""
+    """Print every setting in force and its origin; secrets masked."""
     _, effective = _effective(home=home, domain=domain, max_missing=max_missing)
     if as_json:
         print_json({"settings": [{"name": e.name, "value": e.value, "origin": e.origin} for e in effective]})

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from .cli_options import (
+    OPERATE,
+    WATCH,
     AsJson,
     Domain,
     Home,
@@ -38,7 +40,10 @@ def publish(
     domain: Domain = None,
     max_missing: MaxMissing = None,
 ) -> None:
-    """Publish the site: latest report, history, archive, feed, data; serve the folder ``current`` in it."""
+    """Publish the site: report, history, archive, feed, data.
+
+    A web server serves the folder ``current`` in it.
+    """
     from . import console_delivery, pipeline, publishing
     from .errors import ConfigError
 
@@ -112,7 +117,7 @@ def deliver(
         )
 
 
-mail_app = command_group("Look at mails before anybody gets them.")
+mail_app = command_group("Preview and test mails.")
 
 
 class Previewed(StrEnum):
@@ -133,7 +138,10 @@ def mail_preview(
     home: Home = None,
     domain: Domain = None,
 ) -> None:
-    """Write a mail as its recipients would get it: the digest of the last week or month, or the last alert."""
+    """Write a mail as its recipients would get it.
+
+    It is the digest of the last week or month, or the last alert.
+    """
     from . import console_delivery, pipeline
     from .files import write_atomically
     from .mail_preview import preview, preview_bytes
@@ -150,7 +158,7 @@ def mail_test(
     address: Annotated[str, typer.Argument(help="Who gets it.", metavar="ADDRESS")],
     home: Home = None,
 ) -> None:
-    """Send a mail to an address right away, to see that the settings work."""
+    """Send a test mail to an address right away."""
     from . import channels, console_delivery
     from .config_sections import is_mail_address
     from .errors import ConfigError
@@ -169,6 +177,6 @@ def mail_test(
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands on the command line."""
-    app.command()(publish)
-    app.command()(deliver)
-    app.add_typer(mail_app, name="mail")
+    app.command(rich_help_panel=WATCH)(publish)
+    app.command(rich_help_panel=WATCH)(deliver)
+    app.add_typer(mail_app, name="mail", rich_help_panel=OPERATE)

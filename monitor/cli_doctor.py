@@ -10,7 +10,10 @@ from .cli_options import AsJson, Home, now, print_json, settings_from, stage
 
 
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
-    """Check that everything is in order, and say what to do where it is not. Exit code 8 if there is a problem."""
+    """Check the installation, settings and service.
+
+    Each problem is printed with its next step. Exit code 8 if there is a problem.
+    """
     from .health import CHECKERS, examine
     from .surroundings import CHECKERS as SURROUNDINGS
 

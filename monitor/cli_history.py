@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .cli_alerts import alerts_app
-from .cli_options import AsJson, Domain, Given, Home, Known, MaxMissing, print_json, settings_from, stage, utc
+from .cli_options import (
+    COMPARE,
+    WATCH,
+    AsJson,
+    Domain,
+    Given,
+    Home,
+    Known,
+    MaxMissing,
+    print_json,
+    settings_from,
+    stage,
+    utc,
+)
 from .history.periods import Period
 
 if TYPE_CHECKING:
@@ -40,7 +53,10 @@ def backfill(
     domain: Domain = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reconstruct the boards of the past from the newest snapshot, one for each period, and store them."""
+    """Reconstruct past boards from the newest snapshot.
+
+    One board a period is stored, marked as reconstructed.
+    """
     from . import console, pipeline, retrospect
 
     settings = settings_from(home=home, domain=domain)
@@ -87,7 +103,7 @@ def history(
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the headline figures over time, and what each of their changes is due to."""
+    """Show the figures over time, and the causes of each change."""
     from . import console_history, retrospect
     from .history.known_events import event_json, known_events
 
@@ -117,7 +133,10 @@ def drift(
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether figures changed on the models and benchmarks that boards share: changed, unchanged, insufficient."""
+    """Test whether figures changed on what boards share.
+
+    Verdicts: changed, unchanged, insufficient.
+    """
     from . import console_history, pipeline, watching
     from .history.cache import Cache
     from .retrospect import HistoryOptions
@@ -141,7 +160,7 @@ def eras(
     domain: Domain = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where today's top models stood in earlier years, and where the top models of those years stand today."""
+    """Show the top models of each year, then and today."""
     from . import console_history, pipeline, watching
     from .retrospect import HistoryOptions
 
@@ -188,7 +207,10 @@ def diff(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what changed between two snapshots, and what moved each headline figure or a model's rank."""
+    """Show what changed between two snapshots, and why.
+
+    Covers each headline figure, or with --model one model's rank.
+    """
     from . import console, pipeline
     from .history.attribution import attribute
     from .history.attribution_words import attribution_in_words, main_actors
@@ -265,9 +287,9 @@ def attribution_json(found: Attribution) -> dict[str, Any]:
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands on the command line."""
-    app.command()(diff)
-    app.command()(backfill)
-    app.command()(history)
-    app.command()(drift)
-    app.command()(eras)
-    app.add_typer(alerts_app, name="alerts")
+    app.command(rich_help_panel=COMPARE)(diff)
+    app.command(rich_help_panel=WATCH)(backfill)
+    app.command(rich_help_panel=COMPARE)(history)
+    app.command(rich_help_panel=COMPARE)(drift)
+    app.command(rich_help_panel=COMPARE)(eras)
+    app.add_typer(alerts_app, name="alerts", rich_help_panel=COMPARE)

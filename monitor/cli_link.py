@@ -17,7 +17,10 @@ Check = Annotated[
 
 
 def link(check: Check = False, home: Home = None, as_json: AsJson = False) -> None:
-    """Make Brain-Score find the meta-benchmarks, by a folder of links among its benchmarks."""
+    """Make an installed Brain-Score find the meta-benchmarks.
+
+    Links among its benchmarks lead to them.
+    """
     from brainalign_plugin import linking
 
     record = settings_from(home=home).link_record
@@ -28,7 +31,7 @@ def link(check: Check = False, home: Home = None, as_json: AsJson = False) -> No
 
 
 def unlink(home: Home = None, as_json: AsJson = False) -> None:
-    """Take the link away again."""
+    """Remove the link into Brain-Score."""
     from brainalign_plugin import linking
 
     _say(linking.unlink(settings_from(home=home).link_record), as_json)

@@ -75,7 +75,32 @@ Stored = Annotated[
 # What the options before a command's name ask for: none, text or json. Kept until the command runs, because setting
 # up the logs takes longer than printing its help.
 LOG_LINES: ContextVar[Literal["none", "text", "json"]] = ContextVar("log_lines", default="none")
+# Headings of the list of commands.
+WATCH, LOOK, COMPARE, MODELS, OPERATE = (
+    "Watch a leaderboard",
+    "Look at one board",
+    "Compare boards over time",
+    "Rank and place models",
+    "Operate the monitor",
+)
 HOME: ContextVar[Path | None] = ContextVar("home", default=None)
+
+
+class GroupedCommands(typer.core.TyperGroup):
+    """A group of commands that lists them under headings."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a list of commands for each heading, all in one column."""
+        commands = {name: self.commands[name] for name in self.list_commands(ctx)}
+        wide = max(map(len, commands))
+        for heading in (WATCH, LOOK, COMPARE, MODELS, OPERATE):
+            rows = [
+                (f"{name:<{wide}}", command.get_short_help_str(formatter.width))
+                for name, command in commands.items()
+                if command.rich_help_panel == heading
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
 def command_group(text: str) -> typer.Typer:

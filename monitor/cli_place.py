@@ -55,7 +55,7 @@ def place(
     domain: Domain = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say where a model would stand that is on no leaderboard, on a frozen reference board."""
+    """Rank a model of your own on a frozen reference board."""
     from brainalign_plugin.candidate import find_model, read_scores
     from brainalign_plugin.errors import CandidateError
     from brainalign_plugin.model_placement import model_placement_json, place_model

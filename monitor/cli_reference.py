@@ -12,7 +12,7 @@ from .cli_options import AsJson, AsOf, Given, Home, command_group, now, print_js
 if TYPE_CHECKING:
     from brainalign_plugin.references import Reference
 
-reference_app = command_group("Freeze boards whose norms the REF_ schemes use.")
+reference_app = command_group("Freeze and show the boards that give REF_ schemes their norms.")
 
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what has this name already.")]
 Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
@@ -89,7 +89,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
 
 @reference_app.command("show")
 def show_reference(name: Wanted, home: Home = None, as_json: AsJson = False) -> None:
-    """Show a reference: what was frozen, and its norms on each benchmark."""
+    """Show a reference and its norms on each benchmark."""
     from rich.table import Table
 
     from brainalign_plugin.reference_file import find_reference
@@ -121,7 +121,7 @@ def export_reference(
     replace: Replace = False,
     home: Home = None,
 ) -> None:
-    """Write a reference to a file: others can use it by its path, or put it among theirs."""
+    """Write a reference to a file that others can use."""
     from brainalign_plugin.reference_file import find_reference, write_reference
 
     reference = find_reference(settings_from(home=home).references, name)

@@ -122,7 +122,7 @@ def rank(
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")] = False,
 ) -> None:
-    """Rank the models of a snapshot under aggregation schemes, with intervals and what each scheme claims."""
+    """Rank the models under aggregation schemes, with intervals."""
     from brainalign_plugin.analysis.comparison import compare_schemes
     from brainalign_plugin.analysis.ranking import Resampling, rank_schemes, ranking_json
     from brainalign_plugin.analysis.study import RANK_SET_MODELS
@@ -170,7 +170,10 @@ def audit(
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the properties of aggregation schemes on a snapshot, beside what each scheme claims."""
+    """Measure properties of aggregation schemes on a snapshot.
+
+    Each is printed next to what the scheme claims.
+    """
     from brainalign_plugin.analysis.audit import audit_json, audit_schemes, convention_moves
     from brainalign_plugin.analysis.boards import compared_board
     from brainalign_plugin.cleaning import complete_board

@@ -25,7 +25,7 @@ def run(
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch, store, follow the alerts, report, deliver: the command for cron."""
+    """Fetch, store, check alerts, report and deliver, once (for cron)."""
     from . import console, pipeline
     from .running import monitor_of, run_once
 
@@ -77,7 +77,7 @@ def _messages_line(done: Done) -> str:
 
 
 def serve(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
-    """Stay and do everything by the schedule of the settings, until SIGTERM."""
+    """Run everything by the configured schedule until SIGTERM."""
     from . import pipeline
     from .running import monitor_of
     from .serving import serve as serve_until_stopped

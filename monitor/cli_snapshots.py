@@ -9,14 +9,14 @@ import typer
 
 from .cli_options import AsJson, Domain, Home, Known, Stored, command_group, print_json, settings_from, utc
 
-snapshots_app = command_group("Look at the stored snapshots.")
+snapshots_app = command_group("List, show and export stored snapshots.")
 
 
 @snapshots_app.command("list")
 def list_snapshots(
     known: Known = None, home: Home = None, domain: Domain = None, as_json: AsJson = False
 ) -> None:
-    """List them by the date that they describe."""
+    """List the snapshots by the date that they describe."""
     from . import console, pipeline
 
     infos = pipeline.list_snapshots(settings_from(home=home, domain=domain), domain, utc(known))
@@ -30,7 +30,7 @@ def list_snapshots(
 def show_snapshot(
     snapshot: Stored = "latest", home: Home = None, domain: Domain = None, as_json: AsJson = False
 ) -> None:
-    """Show what is in one and where it came from."""
+    """Show one snapshot and its source."""
     from . import console, pipeline
 
     settings = settings_from(home=home, domain=domain)
@@ -53,7 +53,7 @@ def export_snapshot(
     home: Home = None,
     domain: Domain = None,
 ) -> None:
-    """Write one to a file, for Python and the plugin."""
+    """Write one snapshot to a file, for Python."""
     from brainalign_plugin.snapshot_file import snapshot_bytes
 
     from . import console, pipeline

@@ -17,7 +17,7 @@ Check = Annotated[
 
 
 def status(check: Check = False, home: Home = None, domain: Domain = None, as_json: AsJson = False) -> None:
-    """Say how things stand: last success, last news, jobs, outbox, what fails."""
+    """Show last success, last news, jobs, outbox and failures."""
     from . import pipeline
     from .logs import printable
     from .standing import standing, standing_json

@@ -12,7 +12,7 @@ from .cli_options import AsJson, Home, command_group, now, print_json, settings_
 if TYPE_CHECKING:
     from .config import Settings
 
-store_app = command_group("Look after the store.")
+store_app = command_group("Check, back up, restore and prune the store.")
 
 BackupFile = Annotated[Path, typer.Argument(help="The backup.", metavar="FILE")]
 _EXIT_DAMAGED = 6
@@ -20,7 +20,7 @@ _EXIT_DAMAGED = 6
 
 @store_app.command("check")
 def check(home: Home = None, as_json: AsJson = False) -> None:
-    """Look for damage: the database, each snapshot against its digest, each body against its hash."""
+    """Check the database, digests of snapshots, hashes of bodies."""
     from . import pipeline
     from .logs import printable
 
@@ -44,7 +44,7 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
 
 @store_app.command("backup")
 def backup(output: BackupFile, home: Home = None) -> None:
-    """Write everything into one file: scores, log, bodies, references, settings without secrets.
+    """Write everything into one file; settings without secrets.
 
     Others may write meanwhile; the backup is of one moment.
     """
@@ -73,7 +73,7 @@ def backup(output: BackupFile, home: Home = None) -> None:
 
 @store_app.command("restore")
 def restore(backup: BackupFile, home: Home = None) -> None:
-    """Verify a backup and restore it into the home folder and the configured database; nothing is overwritten."""
+    """Verify and restore a backup; nothing is overwritten."""
     from .logs import printable
     from .store import open_store, restore_backup
 
@@ -121,7 +121,7 @@ def prune(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete old snapshots by a policy, and bodies that nothing names any more."""
+    """Delete old snapshots by a policy, and unused bodies."""
     from . import pipeline
     from .logs import printable
     from .store import Policy, prunable

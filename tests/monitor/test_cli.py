@@ -45,6 +45,18 @@ def test_help_answers(command):
     assert "\x1b" not in ended.out
 
 
+@pytest.mark.parametrize(
+    "group", [(), *{command[:-1] for command in COMMANDS if len(command) > 1}], ids=" ".join
+)
+def test_no_command_is_described_in_half_a_sentence(group):
+    """At 80 columns, which is what `brainalign` takes where there is no terminal."""
+    listed = brainalign(*group, "--help").succeeded().out
+    lines = [line for line in listed.splitlines() if not line.startswith("Usage:")]
+    assert not any("..." in line or "…" in line or len(line) > 80 for line in lines)
+    own = {command[len(group)] for command in COMMANDS if command[: len(group)] == group}
+    assert own <= {line.split()[0] for line in lines if line.startswith("  ")}
+
+
 HEAVY = (
     *("numpy", "pandas", "scipy", "vl_convert", "sqlalchemy", "alembic", "httpx", "rich", "jinja2"),
     *("stamina", "structlog", "joblib", "platformdirs", "pydantic_settings", "brainscore_vision", "torch"),
