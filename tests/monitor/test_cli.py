@@ -48,8 +48,8 @@ def test_help_answers(command):
 @pytest.mark.parametrize(
     "group", [(), *{command[:-1] for command in COMMANDS if len(command) > 1}], ids=" ".join
 )
-def test_no_command_is_described_in_half_a_sentence(group):
-    """At 80 columns, which is what `brainalign` takes where there is no terminal."""
+def test_no_command_is_described_in_half_a_sentence(group, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     listed = brainalign(*group, "--help").succeeded().out
     lines = [line for line in listed.splitlines() if not line.startswith("Usage:")]
     assert not any("..." in line or "…" in line or len(line) > 80 for line in lines)
