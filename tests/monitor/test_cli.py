@@ -48,11 +48,10 @@ def test_help_answers(command):
 @pytest.mark.parametrize(
     "group", [(), *{command[:-1] for command in COMMANDS if len(command) > 1}], ids=" ".join
 )
-def test_no_command_is_described_in_half_a_sentence(group, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    listed = brainalign(*group, "--help").succeeded().out
+def test_no_command_is_described_in_half_a_sentence(group):
+    listed = brainalign_process(*group, "--help", variables={"COLUMNS": "80"}).succeeded().out
     lines = [line for line in listed.splitlines() if not line.startswith("Usage:")]
-    assert not any("..." in line or "…" in line or len(line) > 80 for line in lines)
+    assert [line for line in lines if "..." in line or "…" in line or len(line) > 80] == []
     own = {command[len(group)] for command in COMMANDS if command[: len(group)] == group}
     assert own <= {line.split()[0] for line in lines if line.startswith("  ")}
 
