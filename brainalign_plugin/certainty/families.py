@@ -1,0 +1,197 @@
+"""Near-copies and families of models: who has one vote in common with whom.
+
+Models that share weights or an architecture agree on every benchmark, so that counting them one by one makes intervals
+too narrow.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..board import Board
+from ..errors import InputError
+from ..scales import rounded
+
+MIN_COMMON = 10
+EQUAL = 0.0005
+EQUAL_SHARE = 0.5
+FARTHEST = 0.01
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True, eq=False)
+class Families:
+    """The families of ``n`` models.
+
+    Attributes
+    ----------
+    ids : tuple of int, length n
+    labels : ndarray of int, shape (n,)
+        Family of each model, numbered from 0 in the order of their first member.
+    near_copies : tuple of tuple of int
+        Ids of the models of each group of near-copies, largest group first.
+    """
+
+    ids: tuple[int, ...]
+    labels: IntArray
+    near_copies: tuple[tuple[int, ...], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of families."""
+        return int(self.labels.max(initial=-1)) + 1
+
+    @property
+    def copy_labels(self) -> IntArray:
+        """Group of near-copies of each model, a group of its own for a model without any; shape (n,)."""
+        return _labels(len(self.ids), [[self.ids.index(i) for i in group] for group in self.near_copies])
+
+    def members(self, family: int) -> tuple[int, ...]:
+        """Return the ids of a family's models."""
+        return tuple(self.ids[i] for i in np.flatnonzero(self.labels == family))
+
+
+def near_copies(scores: FloatArray) -> tuple[tuple[int, ...], ...]:
+    """Find groups of models that are the same but for rounding and small changes.
+
+    Two models are near-copies if they have at least 10 cells in common, agree to three decimals (difference below
+    0.0005) on at least half of these and differ by more than 0.01 on none. Groups are connected.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        NaN where missing.
+
+    Returns
+    -------
+    tuple of tuple of int
+        Positions, ascending; groups of at least two, the largest first.
+    """
+    first, second = np.triu_indices(len(scores), k=1)
+    common, equal = np.zeros(len(first), dtype=np.int64), np.zeros(len(first), dtype=np.int64)
+    # Leaf by leaf, the most complete first: pairs that differ anywhere are dropped at once.
+    for j in np.argsort(np.isnan(scores).sum(axis=0), kind="stable"):
+        distance = rounded(np.abs(scores[first, j] - scores[second, j]))
+        near = ~(distance > FARTHEST)
+        first, second, common, equal = first[near], second[near], common[near], equal[near]
+        common += ~np.isnan(distance[near])
+        equal += distance[near] < EQUAL
+    copies = (common >= MIN_COMMON) & (equal >= EQUAL_SHARE * common)
+    pairs = zip(first[copies].tolist(), second[copies].tolist(), strict=True)
+    labels = _labels(len(scores), pairs)
+    groups = [tuple(np.flatnonzero(labels == g).tolist()) for g in np.flatnonzero(np.bincount(labels) > 1)]
+    return tuple(sorted(groups, key=lambda group: (-len(group), group)))
+
+
+def name_run(name: str) -> str:
+    """Return the run of letters that a model's name begins with, lower case; empty if it begins with none."""
+    found = _LETTERS.match(name.lower())
+    return found.group() if found else ""
+
+
+def families(board: Board, named: Mapping[int, Iterable[str]] | None = None) -> Families:
+    """Group the models of a board into families.
+
+    A family is a group of near-copies, joined with all models whose names begin with the same run of letters, and with
+    all for which a source names the same family.
+
+    Parameters
+    ----------
+    board : Board
+        Near-copies are found by its scores; cells may be missing.
+    named : mapping of int to iterable of str, optional
+        Families of each model id by metadata and by the user's table (see `read_families`); sources that use one word
+        for different things prefix it.
+
+    Returns
+    -------
+    Families
+    """
+    copies = near_copies(board.scores)
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, model in enumerate(board.models):
+        if run := name_run(model.name):
+            groups.setdefault(("name", run), []).append(i)
+        for family in (named or {}).get(model.id, ()):
+            groups.setdefault(("named", family.strip().lower()), []).append(i)
+    return Families(
+        board.ids,
+        _labels(len(board.models), [*copies, *groups.values()]),
+        tuple(tuple(board.ids[i] for i in group) for group in copies),
+    )
+
+
+def read_families(path: Path, board: Board) -> dict[int, tuple[str, ...]]:
+    """Read the user's table of families: a CSV file with the columns ``model`` (an id or a name) and ``family``.
+
+    Parameters
+    ----------
+    path : Path
+    board : Board
+        Whose models are looked up; a name stands for all models of that name.
+
+    Returns
+    -------
+    dict of int to tuple of str
+        By model id, for `families`; a model that the board lacks is passed over.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, lacks a column, or a line names no model or no family.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as cause:
+        raise InputError(
+            f"the table of families {path} cannot be read ({cause}); give a UTF-8 CSV file: model,family"
+        ) from cause
+    rows = csv.DictReader(text.splitlines())
+    columns = [name.strip().lower() for name in rows.fieldnames or ()]
+    if "model" not in columns or "family" not in columns:
+        raise InputError(
+            f"the table of families {path} has the columns {', '.join(columns) or 'none'}; its first line must be "
+            "model,family"
+        )
+    rows.fieldnames = columns
+    by_name: dict[str, list[int]] = {}
+    for model in board.models:
+        by_name.setdefault(model.name, []).append(model.id)
+        by_name.setdefault(str(model.id), []).append(model.id)
+    found: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        name, family = ((row[column] or "").strip() for column in ("model", "family"))
+        if not name or not family:
+            raise InputError(
+                f"line {rows.line_num} of the table of families {path} reads {name!r}, {family!r}; give a model and a "
+                "family"
+            )
+        for model_id in by_name.get(name, ()):
+            found[model_id] = (*found.get(model_id, ()), family)
+    return found
+
+
+def _labels(count: int, groups: Iterable[Sequence[int]]) -> IntArray:
+    """Number connected groups of positions in the order of their first member, shape (count,)."""
+    parent = list(range(count))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for group in groups:
+        for other in group[1:]:
+            one, two = root(group[0]), root(other)
+            parent[max(one, two)] = min(one, two)
+    roots = [root(i) for i in range(count)]
+    number = {r: k for k, r in enumerate(dict.fromkeys(roots))}
+    return np.array([number[r] for r in roots], dtype=np.int64)

@@ -1,0 +1,209 @@
+"""Headline figures of a complete board when models count more than once, or not at all.
+
+A resample is described by how often each model counts. Ranks among the counted models follow from one sort of each
+column and cumulative sums of the counts, correlations from weighted products, so that thousands of resamples are
+computed at once, to the same numbers as on boards made of the counted rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..board import Board
+from ..scales import rounded
+from ..tree import paper
+
+FIGURES = (
+    "mean_rho",
+    "negative_share",
+    "paper_balanced_rho",
+    "neural_rho",
+    "behavior_rho",
+    "cross_rho",
+    "r2_behavior",
+    "r2_neural",
+    "null_r2_behavior",
+    "sd_behavior",
+    "sd_neural",
+)
+# Numbers held at once by one block of resamples.
+_BLOCK = 4_000_000
+_VARIES = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Headline:
+    """Headline figures under ``r`` sets of counts, by the names in `FIGURES`.
+
+    Attributes
+    ----------
+    values : dict of str to ndarray, shape (r,)
+        NaN where a figure does not exist.
+    """
+
+    values: dict[str, FloatArray]
+
+    def first(self) -> dict[str, float | None]:
+        """Return the figures under the first set of counts; None where one does not exist."""
+        return {name: None if np.isnan(found[0]) else float(found[0]) for name, found in self.values.items()}
+
+
+def headline(board: Board, counts: IntArray | None = None) -> Headline:
+    """Compute the headline figures of a complete board.
+
+    Parameters
+    ----------
+    board : Board
+        Complete, ``n`` models.
+    counts : ndarray of int, shape (r, n), optional
+        How often each model counts; once each if None.
+
+    Returns
+    -------
+    Headline
+    """
+    times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
+    size = max(1, _BLOCK // max(1, board.scores.size))
+    blocks = [_block(board, times[i : i + size]) for i in range(0, max(len(times), 1), size)]
+    return Headline({name: np.concatenate([block[name] for block in blocks]) for name in FIGURES})
+
+
+def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
+    """Return twice the average rank of each model among the counted ones, less the mean, in each column and resample.
+
+    Whole numbers, so that products are exact and no sign of a correlation is a matter of rounding.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        Complete.
+    counts : ndarray of int, shape (r, n)
+
+    Returns
+    -------
+    ndarray, shape (r, m, n)
+    """
+    resamples, models = counts.shape
+    total = counts.sum(axis=1)
+    # Sums of few enough products are whole numbers that single precision holds, in half the time.
+    precision = np.float32 if int(total.max(initial=0)) ** 3 < 2**24 else np.float64
+    times = np.ascontiguousarray(counts.T)
+    ranks = np.empty((scores.shape[1], models, resamples), dtype=precision)
+    up_to = np.zeros((models + 1, resamples), dtype=np.int64)
+    for j, column in enumerate(rounded(scores).T):
+        order = np.argsort(column)
+        np.cumsum(times[order], axis=0, out=up_to[1:])
+        # Average rank of the counted models at a level: all those below, and the middle of its own.
+        below, through = (np.searchsorted(column[order], column, side) for side in ("left", "right"))
+        ranks[j] = up_to[below] + up_to[through] - total
+    return np.ascontiguousarray(ranks.transpose(2, 0, 1))
+
+
+def rank_correlations(scores: FloatArray, counts: IntArray) -> FloatArray:
+    """Return Spearman's rho of all pairs of columns in each resample.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        Complete.
+    counts : ndarray of int, shape (r, n)
+
+    Returns
+    -------
+    ndarray, shape (r, m (m - 1) / 2)
+        In the order of ``numpy.triu_indices``; NaN where it does not exist.
+    """
+    first, second = np.triu_indices(scores.shape[1], k=1)
+    if len(scores) < 2 or not len(first):
+        return np.full((len(counts), len(first)), np.nan)
+    ranks = weighted_ranks(scores, counts)
+    products = (ranks * counts[:, None].astype(ranks.dtype)) @ ranks.transpose(0, 2, 1)
+    squares = np.einsum("rii->ri", products).astype(np.float64)
+    norms = np.sqrt(squares[:, first] * squares[:, second])
+    norms[norms == 0] = np.nan
+    rho: FloatArray = np.clip(products[:, first, second] / norms, -1.0, 1.0)
+    return rho
+
+
+def known_mean(values: FloatArray) -> FloatArray:
+    """Return the mean of each row over what is known; NaN where nothing is. Shapes (r, k) to (r,)."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=1)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    mean: FloatArray = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return mean
+
+
+def _block(board: Board, counts: IntArray) -> dict[str, FloatArray]:
+    rho = rank_correlations(board.scores, counts)
+    first, second = np.triu_indices(len(board.leaves), k=1)
+    part_of = np.array(
+        [board.parts.index(p) if p in board.parts else -1 for p in board.leaf_parts], dtype=np.int64
+    )
+    low, high = np.minimum(part_of[first], part_of[second]), np.maximum(part_of[first], part_of[second])
+    found = {
+        "mean_rho": known_mean(rho),
+        "negative_share": known_mean(np.where(np.isnan(rho), np.nan, rho < 0)),
+        "paper_balanced_rho": _paper_balanced(board, rho, first, second),
+        "neural_rho": known_mean(rho[:, (low == 0) & (high == 0)]),
+        "behavior_rho": known_mean(rho[:, (low == 1) & (high == 1)]),
+        "cross_rho": known_mean(rho[:, (low == 0) & (high == 1)]),
+    }
+    return found | _part_figures(board, counts)
+
+
+def _paper_balanced(board: Board, rho: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+    papers = list(dict.fromkeys(map(paper, board.leaves)))
+    number = np.array([papers.index(paper(leaf)) for leaf in board.leaves], dtype=np.int64)
+    one, other = np.minimum(number[first], number[second]), np.maximum(number[first], number[second])
+    pair = np.where(one == other, -1, one * len(papers) + other)
+    means = [known_mean(rho[:, pair == p]) for p in np.unique(pair[pair >= 0])]
+    return known_mean(np.stack(means, axis=1) if means else np.empty((len(rho), 0)))
+
+
+def _part_figures(board: Board, counts: IntArray) -> dict[str, FloatArray]:
+    unknown = np.full(len(counts), np.nan)
+    names = ("r2_behavior", "r2_neural", "null_r2_behavior", "sd_behavior", "sd_neural")
+    found = dict.fromkeys(names, unknown)
+    scores = board.part_scores() if board.models else {}
+    parts = dict(zip(("neural", "behavior"), board.parts, strict=True))
+    squares, varies = {}, {}
+    for name, part in parts.items():
+        if part in scores:
+            varies[name] = _varies(scores[part], counts)
+            squares[name] = np.where(varies[name], _products(scores[part], scores[part], counts), 0.0)
+            freedom = counts.sum(axis=1) - 1
+            found[f"sd_{name}"] = np.where(
+                freedom > 0, np.sqrt(squares[name] / np.maximum(freedom, 1)), np.nan
+            )
+    if "average" not in scores:
+        return found
+    average = scores["average"]
+    whole = _products(average, average, counts)
+    for name, part in parts.items():
+        both = varies[name] & _varies(average, counts)
+        possible = np.where(both, squares[name] * whole, 1.0)
+        r2 = np.minimum(_products(scores[part], average, counts) ** 2 / possible, 1.0)
+        found[f"r2_{name}"] = np.where(both, r2, np.nan)
+    total = squares["neural"] + squares["behavior"]
+    found["null_r2_behavior"] = np.where(
+        total > 0, squares["behavior"] / np.where(total > 0, total, 1.0), np.nan
+    )
+    return found
+
+
+def _products(one: FloatArray, other: FloatArray, counts: IntArray) -> FloatArray:
+    """Return the sum over the counted models of the products of deviations from the mean, shape (r,)."""
+    total = np.maximum(counts.sum(axis=1), 1)
+    first, second = (x[None, :] - (counts @ x / total)[:, None] for x in (one, other))
+    return np.asarray((counts * first * second).sum(axis=1))
+
+
+def _varies(values: FloatArray, counts: IntArray) -> BoolArray:
+    low = np.min(np.broadcast_to(values, counts.shape), axis=1, where=counts > 0, initial=np.inf)
+    high = np.max(np.broadcast_to(values, counts.shape), axis=1, where=counts > 0, initial=-np.inf)
+    varies: BoolArray = high - low >= _VARIES
+    return varies
