@@ -25,6 +25,8 @@ from .cli_options import (
 from .history.periods import Period
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
@@ -213,7 +215,7 @@ def diff(
     """
     from . import console, pipeline
     from .history.attribution import attribute
-    from .history.attribution_words import attribution_in_words, main_actors
+    from .history.attribution_words import attribution_in_words
     from .history.changelog import changes_in_words, changes_json
     from .history.changes import compare
 
@@ -229,8 +231,7 @@ def diff(
     changes = compare(before, after)
     found = attribute(before.board(), after.board(), settings.max_missing)
     if as_json:
-        actors = {cause: list(who) for cause, who in main_actors(found).items()}
-        print_json(changes_json(changes) | {"figures": attribution_json(found), "actors": actors})
+        print_json(changes_json(changes) | {"figures": attribution_json(found)})
         return
     to = console.out()
     to.print(f"{before.domain}: {before.as_of_time:%Y-%m-%d} to {after.as_of_time:%Y-%m-%d}")
@@ -248,16 +249,16 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
     check_one_domain(before, after)
     move = attribute_rank(before.board(), after.board(), model, scheme)
     if as_json:
-        record = attribution_json(move.found)["rank"] | {"words": rank_move_in_words(move)}
         print_json(
             {
-                "schema": 1,
+                "schema": 2,
                 "model": {"id": move.model.id, "name": move.model.name},
                 "scheme": move.scheme,
-                **record,
+                **change_record(move.before, move.after, move.parts),
+                "words": rank_move_in_words(move),
                 "never_ran": list(move.never_ran),
                 "own_cells": list(move.own_cells),
-                "new_above": [{"id": new.id, "name": new.name} for new in move.new_above],
+                "new_above": [{"id": new.id, "name": new.name} for new in move.above],
             }
         )
         return
@@ -265,24 +266,29 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
 
 
 def attribution_json(found: Attribution) -> dict[str, Any]:
-    """The change of each figure, its parts and the words for them; unknown is None.
+    """Return the change of each figure with its parts and the words for them; unknown is None."""
+    from .history.attribution_words import attribution_in_words, reasons_of
 
-    Both boards are analysed by today's version, so that no part is due to another one.
-    """
-    from .history.attribution_words import attribution_in_words
+    return {
+        figure: change_record(found.earlier[figure], after, found.parts[figure])
+        | {"reasons": reasons_of(found, figure), "words": attribution_in_words(found, figure)}
+        for figure, after in found.later.items()
+    }
+
+
+def change_record(
+    before: float | None, after: float | None, parts: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """Return a change with its parts: both boards are analysed by today's version, so none is due to another one."""
+    from .history.attribution import STEPS
     from .history.series import ANALYSIS
 
-    record: dict[str, Any] = {}
-    for figure, after in found.later.items():
-        before, parts = found.earlier[figure], found.parts[figure]
-        record[figure] = {
-            "from": before,
-            "to": after,
-            "delta": None if before is None or after is None else after - before,
-            "attribution": None if parts is None else {**parts, ANALYSIS: 0.0},
-            "words": attribution_in_words(found, figure),
-        }
-    return record
+    return {
+        "from": before,
+        "to": after,
+        "delta": None if before is None or after is None else after - before,
+        "attribution": {**{step: None if parts is None else parts[step] for step in STEPS}, ANALYSIS: 0.0},
+    }
 
 
 def add_commands(app: typer.Typer) -> None:

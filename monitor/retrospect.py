@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("brainalign")
 
 # Rises when an attribution is kept or told otherwise, so that what was kept before is computed again.
-_TOLD = 2
+_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,8 +344,7 @@ def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
             for name, points in found.series.items()
             if figure in (None, name)
         },
-        "changes": [change_json(change) for change in changes if change.attribution is not None],
-        "unsplit": [change_json(change) for change in changes if change.attribution is None],
+        "changes": [change_json(change) for change in changes],
     }
 
 

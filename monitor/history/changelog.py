@@ -11,10 +11,10 @@ from brainalign_plugin.board import Model
 from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot import Snapshot
 
-from .attribution_words import counted, listed
 from .changes import CellValue, Changes, snapshot_cells
+from .reasons import counted, listed
 
-SCHEMA = 1
+SCHEMA = 2
 
 # Rises when `changes_in_words` says the same otherwise: its words are cached.
 WORDS_VERSION = 2

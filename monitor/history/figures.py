@@ -47,6 +47,13 @@ def cleaned(board: Board, max_missing: float) -> Board:
     return complete_board(board.take(columns=scored.tolist()), max_missing)
 
 
+def canonical(board: Board) -> Board:
+    """Return the board with models by id and leaves by name: its figures do not depend on the order in a payload."""
+    rows = sorted(range(len(board.models)), key=lambda i: board.ids[i])
+    columns = sorted(range(len(board.leaves)), key=lambda j: board.leaves[j])
+    return board.take(rows=rows, columns=columns)
+
+
 def headline_figures(board: Board) -> dict[str, float | None]:
     """Compute all headline figures of a complete board; None where one does not exist.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -12,8 +13,15 @@ from brainalign_plugin.board import Board, Model
 from brainalign_plugin.errors import BoardError, InputError
 from brainalign_plugin.official import CellState
 
-from .attribution import NEW_BENCHMARKS, NEW_MODELS, RESTATED, Attribution, attribute_uncleaned
-from .attribution_words import listed
+from .attribution import (
+    BENCHMARKS_ADDED,
+    BENCHMARKS_DROPPED,
+    MODELS_JOINED,
+    MODELS_LEFT,
+    boards_between,
+    split,
+)
+from .reasons import counted, listed, model_text
 
 RANK = "rank"
 
@@ -27,30 +35,42 @@ class RankMove:
     model : Model
         As on the later board.
     scheme : str
-    found : Attribution
-        Of the one figure ``rank``; a positive part is places lost.
+    before, after : float or None
+        Its ranks; None where it has none.
+    parts : mapping of str to float, or None
+        Places of each step of the path between the boards, lost if positive; None if a board between has no such rank.
+    left, joined : tuple of Model
+        Models that one board has alone, by id.
+    dropped, added : tuple of str
+        Benchmarks that one board has alone.
     never_ran : tuple of str
         New benchmarks on which the model was never run.
     own_cells : tuple of str
         Benchmarks on which the model's own score was filled in, restated or removed.
-    new_above : tuple of Model
+    above : tuple of Model
         New models that rank above it, the best first.
     """
 
     model: Model
     scheme: str
-    found: Attribution
+    before: float | None
+    after: float | None
+    parts: Mapping[str, float] | None
+    left: tuple[Model, ...]
+    joined: tuple[Model, ...]
+    dropped: tuple[str, ...]
+    added: tuple[str, ...]
     never_ran: tuple[str, ...]
     own_cells: tuple[str, ...]
-    new_above: tuple[Model, ...]
+    above: tuple[Model, ...]
 
 
 def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER") -> RankMove:
-    """Split the move of one model's rank between two uncleaned boards into its causes.
+    """Split the move of one model's rank between two uncleaned boards along the path between them.
 
-    All models are ranked on all leaves that anybody has a score on, missing scores being treated by the scheme's own
-    rule (HIER: as 0, as Brain-Score does), so that what a model never ran counts. Ranks are those of full precision,
-    not the site's two decimals.
+    All models are ranked on all leaves that any of them has a score on, missing scores being treated by the scheme's
+    own rule (HIER: as 0, as Brain-Score does), so that a benchmark that a model never ran counts. Ranks are those of
+    full precision, not the site's two decimals.
 
     Parameters
     ----------
@@ -69,100 +89,122 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
         If there is no such scheme, or it needs a reference board.
     """
     used = get_scheme(scheme)
-    ranks: dict[int, int] = {}
-
-    def evaluate(board: Board) -> dict[str, float | None]:
-        # The last board that is evaluated is the later one.
-        ranks.clear()
-        try:
-            ranks.update(rank_models(board, used).by_id())
-        except BoardError:
-            return {RANK: None}
-        return {RANK: float(ranks[model]) if model in ranks else None}
-
     for name, board in (("earlier", earlier), ("later", later)):
         if model not in board.ids:
             raise InputError(
                 f"model {model} is not on the {name} board, so it has no rank there; "
                 "`brainalign diff` names the models that came and went"
             )
-    found = attribute_uncleaned(earlier, later, evaluate)
+
+    def ranks(board: Board) -> dict[int, int]:
+        try:
+            return rank_models(_scored(board), used).by_id()
+        except BoardError:
+            return {}
+
+    def rank(board: Board) -> dict[str, float | None]:
+        found = ranks(board).get(model)
+        return {RANK: None if found is None else float(found)}
+
+    first, last = _scored(earlier), _scored(later)
+    figures, parts = split(boards_between(first, last), rank)
+    now = ranks(last)
+    joined = _alone(last, first)
+    above = sorted(
+        (new for new in joined if now.get(new.id, inf) < now.get(model, inf)),
+        key=lambda new: (now[new.id], new.id),
+    )
+    added = tuple(leaf for leaf in last.leaves if leaf not in first.leaves)
     row = later.ids.index(model)
     states = dict(zip(later.leaves, later.states[row].tolist(), strict=True))
     return RankMove(
         model=later.models[row],
         scheme=used.name,
-        found=found,
-        never_ran=tuple(leaf for leaf in found.actors.new_benchmarks if states[leaf] == int(CellState.NEVER)),
-        own_cells=_own_changes(earlier, later, model, found),
-        new_above=tuple(
-            sorted(
-                (new for new in found.actors.new_models if ranks.get(new.id, inf) < ranks.get(model, inf)),
-                key=lambda new: (ranks[new.id], new.id),
-            )
-        ),
+        before=figures[0][RANK],
+        after=figures[-1][RANK],
+        parts=parts[RANK],
+        left=_alone(first, last),
+        joined=joined,
+        dropped=tuple(leaf for leaf in first.leaves if leaf not in last.leaves),
+        added=added,
+        never_ran=tuple(leaf for leaf in added if states[leaf] == int(CellState.NEVER)),
+        own_cells=_own_changes(earlier, later, model, frozenset(first.leaves) & frozenset(last.leaves)),
+        above=tuple(above),
     )
 
 
-def _own_changes(earlier: Board, later: Board, model: int, found: Attribution) -> tuple[str, ...]:
-    before = dict(zip(earlier.leaves, earlier.scores[earlier.ids.index(model)].tolist(), strict=True))
-    after = dict(zip(later.leaves, later.scores[later.ids.index(model)].tolist(), strict=True))
-    changed = [
+def _scored(board: Board) -> Board:
+    """Return the models and the leaves that have any score."""
+    some = ~np.isnan(board.scores)
+    return board.take(np.flatnonzero(some.any(axis=1)).tolist(), np.flatnonzero(some.any(axis=0)).tolist())
+
+
+def _alone(one: Board, other: Board) -> tuple[Model, ...]:
+    there = frozenset(other.ids)
+    return tuple(sorted((m for m in one.models if m.id not in there), key=lambda m: m.id))
+
+
+def _own_changes(earlier: Board, later: Board, model: int, leaves: frozenset[str]) -> tuple[str, ...]:
+    before, after = (
+        dict(zip(board.leaves, board.scores[board.ids.index(model)].tolist(), strict=True))
+        for board in (earlier, later)
+    )
+    return tuple(
         leaf
-        for leaf, _ in found.actors.restated_benchmarks
+        for leaf in sorted(leaves)
         if not (before[leaf] == after[leaf] or (np.isnan(before[leaf]) and np.isnan(after[leaf])))
-    ]
-    return tuple(changed)
+    )
 
 
 _NOTHING = 1e-9
 
 
 def rank_move_in_words(move: RankMove, most: int = 3) -> str:
-    """Say how far a model rose or fell and why, the largest cause first."""
-    found = move.found
-    before, after, parts = found.earlier[RANK], found.later[RANK], found.parts[RANK]
-    who = f"{move.model.name} ({move.model.id})"
-    if before is None or after is None or parts is None:
+    """Return a sentence: how far a model rose or fell and why, the largest cause first."""
+    before, after = move.before, move.after
+    who = model_text(move.model)
+    if before is None or after is None:
         return f"{who} has no rank under {move.scheme} on one of the boards"
     if before == after:
         moved = f"{who} stayed at rank {after:.0f} under {move.scheme}"
     else:
         word = "fell" if after > before else "rose"
-        places = f"{abs(after - before):.0f} {'place' if abs(after - before) == 1 else 'places'}"
+        places = counted(round(abs(after - before)), "place")
         moved = f"{who} {word} {places} under {move.scheme}, from {before:.0f} to {after:.0f}"
-    causes = sorted(((c, p) for c, p in parts.items() if abs(p) > _NOTHING), key=lambda cause: -abs(cause[1]))
+    if move.parts is None:
+        return f"{moved}; the move cannot be split, because a board between gives it no rank"
+    causes = sorted(
+        ((c, p) for c, p in move.parts.items() if abs(p) > _NOTHING), key=lambda cause: -abs(cause[1])
+    )
     if not causes:
         return moved
-    # Places in the direction of the move are told without a sign; what worked against it is named as such.
+    # Places in the direction of the move carry no sign; a cause against it is named as such.
     sign = 1 if after >= before else -1
     told = ", ".join(
-        f"{_number(abs(part))} {'by' if part * sign > 0 else 'back by'} {_why(move, cause, most)}"
+        f"{abs(part):.0f} {'by' if part * sign > 0 else 'back by'} {_why(move, cause, most)}"
         for cause, part in causes
     )
     return f"{moved}: {told}"
 
 
-def _number(places: float) -> str:
-    return f"{places:.4g}" if abs(places - round(places)) > _NOTHING else f"{round(places)}"
-
-
 def _why(move: RankMove, cause: str, most: int) -> str:
-    actors = move.found.actors
-    if cause == NEW_BENCHMARKS:
-        new = actors.new_benchmarks
-        if move.never_ran and len(move.never_ran) == len(new):
-            what = "a benchmark that it never ran" if len(new) == 1 else f"{len(new)} benchmarks it never ran"
+    if cause == BENCHMARKS_ADDED:
+        many = len(move.added)
+        if move.never_ran and len(move.never_ran) == many:
+            what = "a benchmark that it never ran" if many == 1 else f"{many} benchmarks it never ran"
         else:
-            what = "a new benchmark" if len(new) == 1 else f"{len(new)} new benchmarks"
+            what = "a new benchmark" if many == 1 else f"{many} new benchmarks"
             if move.never_ran:
                 what += f", {len(move.never_ran)} of which it never ran"
-        return f"{what} ({listed(move.never_ran or new, most)})"
-    if cause == NEW_MODELS:
-        count = len(actors.new_models)
-        what = "a new model" if count == 1 else f"{count} new models"
-        above = [f"{new.name} ({new.id})" for new in move.new_above]
+        return f"{what} ({listed(move.never_ran or move.added, most)})"
+    if cause == BENCHMARKS_DROPPED:
+        return f"{counted(len(move.dropped), 'benchmark')} that went ({listed(move.dropped, most)})"
+    if cause == MODELS_LEFT:
+        return f"{counted(len(move.left), 'model')} that went ({listed([model_text(m) for m in move.left], most)})"
+    if cause == MODELS_JOINED:
+        what = "a new model" if len(move.joined) == 1 else f"{len(move.joined)} new models"
+        above = [model_text(new) for new in move.above]
         return f"{what}, above it now {listed(above, most)}" if above else what
-    if cause == RESTATED and move.own_cells:
+    if move.own_cells:
         return f"scores filled in, restated or removed, its own on {listed(move.own_cells, most)}"
     return "scores of others filled in, restated or removed"

@@ -11,15 +11,15 @@ import numpy as np
 
 from brainalign_plugin.board import Board
 
-from .attribution import PLAYERS, Attribution
-from .attribution_words import UNSPLIT, attribution_in_words, causes_in_words, main_actors
+from .attribution import STEPS, Attribution
+from .attribution_words import attribution_in_words, causes_in_words, reasons_of
 from .changes import Changes
-from .figures import ANALYSIS_VERSION, FIGURES, headline_figures
+from .figures import ANALYSIS_VERSION, FIGURES, canonical, headline_figures
 from .intervals import RESAMPLES, figure_intervals
 from .known_events import KnownEvent
 from .periods import Period
 
-SCHEMA = 1
+SCHEMA = 2
 ANALYSIS = "analysis"
 FULL, COMMON = "full", "common"
 _NOTHING = 1e-12
@@ -73,10 +73,11 @@ class Change:
     earlier, later : datetime
     before, after : float
         ``before`` is what was said at the time: if the analysis has changed since, by its older version.
-    attribution : mapping of str to (float), or None
-        Parts of the five causes, which sum to the change; None if it cannot be split.
-    actors : mapping of str to tuple of str
-        The main ones of each cause, by name.
+    attribution : mapping of str to (float or None)
+        Parts of the five steps of the path, which sum with that of the analysis to the change. Those of the path are
+        None if it cannot be split.
+    reasons : tuple of str
+        Reasons of the steps that moved it, by name and count.
     words : str
         One sentence: the figure, from where to where it went, and why.
     causes : str
@@ -88,8 +89,8 @@ class Change:
     later: datetime
     before: float
     after: float
-    attribution: Mapping[str, float] | None
-    actors: Mapping[str, tuple[str, ...]]
+    attribution: Mapping[str, float | None]
+    reasons: tuple[str, ...]
     words: str
     causes: str
 
@@ -192,13 +193,6 @@ class Chronicle:
     changes: Changes | None
 
 
-def canonical(board: Board) -> Board:
-    """The board with models by id and leaves by name: its figures do not depend on the order in a payload."""
-    rows = sorted(range(len(board.models)), key=lambda i: board.ids[i])
-    columns = sorted(range(len(board.leaves)), key=lambda j: board.leaves[j])
-    return board.take(rows=rows, columns=columns)
-
-
 def panel_figures(board: Board, resamples: int, seed: int) -> dict[str, Figure]:
     """Headline figures of a complete board with their intervals."""
     ordered = canonical(board)
@@ -238,17 +232,14 @@ def _cut(board: Board, leaves: list[str]) -> Board:
 
 
 def attribution_record(found: Attribution) -> dict[str, Any]:
-    """What is kept of an attribution: its numbers, the main actors, and the words."""
+    """Return an attribution as it is kept: its numbers, and the words for them."""
     return {
         "earlier": dict(found.earlier),
         "later": dict(found.later),
         "parts": {name: None if parts is None else dict(parts) for name, parts in found.parts.items()},
-        "actors": {cause: list(who) for cause, who in main_actors(found).items()},
+        "reasons": {name: reasons_of(found, name) for name in found.parts},
         "words": {name: attribution_in_words(found, name) for name in found.later},
-        "causes": {
-            name: UNSPLIT if parts is None else causes_in_words(found, name)
-            for name, parts in found.parts.items()
-        },
+        "causes": {name: causes_in_words(found, name) for name in found.parts},
     }
 
 
@@ -269,7 +260,6 @@ def changes_between(
         not today's; what they differ from today's by is the part of ``analysis``.
     """
     found = []
-    actors = {cause: tuple(who) for cause, who in record["actors"].items()}
     for name in FIGURES:
         now, after, parts = (record[side].get(name) for side in ("earlier", "later", "parts"))
         before = now if said is None else said.get(name)
@@ -278,12 +268,13 @@ def changes_between(
         own = now - before
         if abs(own) <= _NOTHING and abs(after - before) <= _NOTHING and not any((parts or {}).values()):
             continue
-        split = None if parts is None else {**{cause: parts[cause] for cause in PLAYERS}, ANALYSIS: own}
-        words, causes = record["words"][name], record["causes"][name]
+        split = {**{step: None if parts is None else parts[step] for step in STEPS}, ANALYSIS: own}
+        words, causes, reasons = (record[what][name] for what in ("words", "causes", "reasons"))
         if abs(own) > _NOTHING:
             ours = f"it was {before:.4g} by the analysis of the time, {own:+.4g} is due to today's"
             words, causes = f"{words}; {ours}", f"{causes}; {ours}" if causes else ours
-        found.append(Change(name, *moments, before, after, split, actors, words, causes))
+            reasons = [*reasons, ours]
+        found.append(Change(name, *moments, before, after, split, tuple(reasons), words, causes))
     return found
 
 
@@ -308,10 +299,10 @@ def change_json(change: Change) -> dict[str, Any]:
         "from": change.earlier.isoformat(),
         "to": change.later.isoformat(),
         "delta": change.delta,
-        "attribution": None if change.attribution is None else dict(change.attribution),
+        "attribution": dict(change.attribution),
+        "reasons": list(change.reasons),
         "before": change.before,
         "after": change.after,
-        "actors": {cause: list(who) for cause, who in change.actors.items()},
         "words": change.words,
     }
 

@@ -212,9 +212,9 @@ def _by_step(past: Chronicle) -> dict[Moments, list[Change]]:
 
 
 def _sample_changed(benchmarks: Change | None) -> bool:
-    if benchmarks is None or benchmarks.attribution is None:
-        return False
-    return any(abs(part) > _NOTHING for part in benchmarks.attribution.values())
+    return benchmarks is not None and any(
+        abs(part or 0.0) > _NOTHING for part in benchmarks.attribution.values()
+    )
 
 
 def _sample_text(by: Mapping[str, Change]) -> str:
@@ -298,14 +298,10 @@ def _typeset(causes: str) -> str:
 
 
 def _main_cause(change: Change | None) -> str:
-    if change is None or not change.attribution:
+    if change is None:
         return ""
-    cause = max(change.attribution, key=lambda name: abs((change.attribution or {})[name]))
-    who = change.actors.get(cause, ())
-    what = cause.replace("_", " ")
-    return visible(
-        f"{_signed(change.figure, change.delta)}, mostly {what}" + (f": {who[0]}" if who else ""), 90
-    )
+    why = f": {change.reasons[0]}" if change.reasons else ""
+    return visible(f"{_signed(change.figure, change.delta)}{why}", 120)
 
 
 # --- since the board before -----------------------------------------------------------------------------------------

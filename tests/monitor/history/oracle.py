@@ -1,21 +1,21 @@
 """The attribution a second time, from the published documents alone: nothing of the two packages is used here.
 
-A board is a table of models × leaves; every board between two real ones is put together from scratch, cleaned, and its
-figures computed with SciPy. Written from the definition, for comparison; slow and plain.
+A board is a table of models × leaves; every board of the path is cut from the two cleaned ones, and its figures are
+computed with SciPy. Written from the definition, for comparison; slow and plain.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-CAUSES = ("new_benchmarks", "new_models", "restated", "cleaning")
+STEPS = ("models_left", "benchmarks_dropped", "restated", "benchmarks_added", "models_joined")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,55 +63,24 @@ def _root(node: str, parents: dict[str, str | None]) -> str:
 
 
 def attribution(earlier: Published, later: Published) -> dict[str, dict[str, float] | None]:
-    """Parts of the change of each figure: the mean step over all orders of the causes."""
-    some = [frozenset(s) for size in range(5) for s in combinations(CAUSES, size)]
-    value = {s: figures(*between(earlier, later, s)) for s in some}
-    parts: dict[str, dict[str, float] | None] = {}
-    for name in value[frozenset()]:
-        numbers = {s: v[name] for s, v in value.items()}
-        if any(np.isnan(number) for number in numbers.values()):
-            parts[name] = None
-            continue
-        steps = {cause: [] for cause in CAUSES}
-        for order in permutations(CAUSES):
-            for place, cause in enumerate(order):
-                there = numbers[frozenset(order[: place + 1])]
-                steps[cause].append(there - numbers[frozenset(order[:place])])
-        parts[name] = {cause: float(np.mean(taken)) for cause, taken in steps.items()}
-    return parts
-
-
-def between(
-    earlier: Published, later: Published, causes: frozenset[str]
-) -> tuple[pd.DataFrame, dict[str, str | None]]:
-    """The complete cases of the board that has the changes of some causes, and its tree."""
-    old_leaves = earlier.scored
-    models = [
-        model
-        for model in {*earlier.scores.index, *later.scores.index}
-        if (model in earlier.scores.index and (model in later.scores.index or "restated" not in causes))
-        or (model not in earlier.scores.index and "new_models" in causes)
+    """Parts of the change of each figure: the differences along the path of six boards."""
+    first, last = (side.scores[sorted(side.kept())].dropna() for side in (earlier, later))
+    models = [model for model in first.index if model in last.index]
+    leaves = [leaf for leaf in first.columns if leaf in last.columns]
+    path = [
+        figures(first, earlier.parents),
+        figures(first.loc[models], earlier.parents),
+        figures(first.loc[models, leaves], earlier.parents),
+        figures(last.loc[models, leaves], later.parents),
+        figures(last.loc[models], later.parents),
+        figures(last, later.parents),
     ]
-    decided = later.kept() if "cleaning" in causes else earlier.kept()
-    leaves = []
-    for leaf in {*earlier.scores.columns, *later.scores.columns}:
-        if leaf not in old_leaves:
-            keep = "new_benchmarks" in causes and leaf in later.kept()
-        elif leaf not in later.scores.columns:
-            keep = "restated" not in causes and leaf in earlier.kept()
-        else:
-            keep = leaf in decided
-        leaves += [leaf] * keep
-    board = pd.DataFrame(np.nan, index=sorted(models), columns=sorted(leaves))
-    for model in board.index:
-        for leaf in board.columns:
-            fresh = model not in earlier.scores.index or leaf not in old_leaves
-            gone = model not in later.scores.index or leaf not in later.scores.columns
-            side = later if (fresh or "restated" in causes) and not gone else earlier
-            if model in side.scores.index and leaf in side.scores.columns:
-                board.at[model, leaf] = side.scores.at[model, leaf]
-    first, second = (earlier, later) if "restated" not in causes else (later, earlier)
-    return board.dropna(), {**second.parents, **first.parents}
+    return {
+        name: None
+        if any(np.isnan(board[name]) for board in path)
+        else {step: path[k + 1][name] - path[k][name] for k, step in enumerate(STEPS)}
+        for name in path[0]
+    }
 
 
 def figures(board: pd.DataFrame, parents: dict[str, str | None]) -> dict[str, float]:

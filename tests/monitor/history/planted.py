@@ -37,15 +37,19 @@ _NOVELTY = Paper("Novella2021", "behavior", ("Novella2021/Novella2021-consistenc
 # Few models were ever run on it, so that the cleaning drops it until it is filled.
 _SPARSE = Paper("Lacuna2020", "behavior", ("Lacuna2020/Lacuna2020-accuracy",), first_run=0.3, rerun=0.3)
 
-# Each cause, the event that plants it, and a figure that it should move more than anything else does.
+# Each step of the path, an event that plants it, and a figure that it should move more than any other step does.
 PLANTED: dict[str, tuple[Event, str]] = {
-    "new_benchmarks": (NewBenchmark(_NOVELTY), "models"),
-    "new_models": (NewModels(DURING, 20, ability=2.0), "sd_behavior"),
+    "models_left": (NewBenchmark(_NOVELTY), "models"),
+    "benchmarks_dropped": (
+        Restatement(DURING, DENSE[:12], coverage=0.3),
+        "benchmarks",
+    ),
     "restated": (
         Restatement(DURING, DENSE[:12], scale=0.8, noise=0.2, new_version=False),
         "mean_rho",
     ),
-    "cleaning": (Backfill(DURING, "Lacuna2020-accuracy", scored=0.7), "models"),
+    "benchmarks_added": (Backfill(DURING, "Lacuna2020-accuracy", scored=0.95), "benchmarks"),
+    "models_joined": (NewModels(DURING, 20, ability=2.0), "sd_behavior"),
 }
 # What happens on a board in any week.
 _EVERYDAY: tuple[Event, ...] = (

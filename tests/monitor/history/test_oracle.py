@@ -29,7 +29,7 @@ from brainalign_monitor.simulator import (
     simulate,
 )
 from tests.commands import brainalign
-from tests.monitor.history.oracle import attribution, figures, published
+from tests.monitor.history.oracle import STEPS, attribution, figures, published
 
 # Two papers hold 39 of the 51 leaves; a few of each are enough here, and fast.
 _PAPERS = tuple(replace(paper, leaves=paper.leaves[:4]) for paper in DEFAULT_PAPERS)
@@ -49,7 +49,7 @@ EVENTS = (
     Backfill(date(2022, 3, 12), "Lacuna2020-accuracy", scored=0.8),
     Restatement(date(2022, 4, 10), (_LEAVES[1], _LEAVES[5]), noise=0.2, coverage=0.9),
     RemovedBenchmark(date(2022, 5, 10), _LEAVES[2]),
-    # Run again on few models, so that the cleaning drops it and the boards between have no complete case.
+    # Run again on few models, so that the cleaning drops it.
     Restatement(date(2022, 6, 10), (_LEAVES[0],), noise=0.1, coverage=0.2),
 )
 
@@ -74,11 +74,9 @@ def documents() -> list[dict[str, Any]]:
 def compared(attribution_of: dict[str, Any], expected: dict[str, Any]) -> None:
     assert attribution_of.keys() == expected.keys()
     for figure, parts in expected.items():
-        found = attribution_of[figure]
-        if parts is None:
-            assert found is None, figure
-            continue
-        assert {cause: found[cause] for cause in parts} == pytest.approx(parts, abs=1e-9), figure
+        found = dict(attribution_of[figure])
+        assert found.pop("analysis") == 0
+        assert found == (dict.fromkeys(STEPS) if parts is None else pytest.approx(parts, abs=1e-9)), figure
 
 
 def test_diff_on_simulated_boards(documents, tmp_path):
@@ -99,21 +97,23 @@ def test_diff_on_simulated_boards(documents, tmp_path):
                 told = record[name][side]
                 assert np.isnan(value) if told is None else told == pytest.approx(value, abs=1e-9), name
         causes |= {c for parts in expected.values() if parts for c, part in parts.items() if abs(part) > 1e-9}
-    assert causes == {"new_benchmarks", "new_models", "restated", "cleaning"}
+    assert causes == set(STEPS)
 
 
 def check_history(home: Path, said: list[Any]) -> None:
     record = brainalign("history", "--json", home=home).succeeded().json
     moments = [point["as_of"] for point in record["series"]["models"] if point["panel"] == "full"]
     assert len(moments) == len(said)
-    changes = {(c["figure"], c["from"], c["to"]): c for c in (*record["changes"], *record["unsplit"])}
+    assert record["schema"] == 2
+    changes = {(c["figure"], c["from"], c["to"]): c for c in record["changes"]}
     for (one, other), (start, end) in zip(pairwise(said), pairwise(moments), strict=True):
         for figure, parts in attribution(one, other).items():
             change = changes.pop((figure, start, end), None)
             if change is None:
                 assert parts is None or parts == pytest.approx(dict.fromkeys(parts, 0.0), abs=1e-9)
             elif parts is None:
-                assert change["attribution"] is None
+                assert change["attribution"] == {**dict.fromkeys(STEPS), "analysis": 0.0}
+                assert "cannot be split" in change["reasons"][0]
             else:
                 assert change["attribution"] == pytest.approx({**parts, "analysis": 0.0}, abs=1e-9)
                 assert sum(change["attribution"].values()) == pytest.approx(change["delta"], abs=1e-9)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainalign_monitor.history.attribution import STEPS
 from brainalign_monitor.history.rank_moves import attribute_rank, rank_move_in_words
 from brainalign_plugin.aggregation import rank_models
 from brainalign_plugin.board import Board, Model
@@ -37,9 +38,8 @@ def test_a_fall_is_split_into_what_was_never_run_and_who_came():
     earlier = board_of([[0.6 - 0.01 * i] * 4 + ["", ""] for i in range(8)], small_tree())
     later = lowered(earlier)
     move = attribute_rank(earlier, later, earlier.models[0].id)
-    assert (move.found.earlier["rank"], move.found.later["rank"]) == (1, 13)
-    parts = move.found.parts["rank"]
-    assert parts == pytest.approx({"new_benchmarks": 7, "new_models": 5, "restated": 0, "cleaning": 0})
+    assert (move.before, move.after) == (1, 13)
+    assert move.parts == dict(zip(STEPS, (0, 0, 0, 7, 5), strict=True))
     assert set(move.never_ran) == set(later.leaves[-2:])
     words = rank_move_in_words(move)
     assert "fell 12 places under HIER, from 1 to 13: 7 by 2 benchmarks it never ran (" in words
@@ -67,9 +67,7 @@ def test_places_sum_to_the_move(pair, scheme):
     earlier, later = pair
     for model in sorted(set(earlier.ids) & set(later.ids))[:2]:
         move = attribute_rank(earlier, later, model, scheme)
-        before, after, parts = (
-            side["rank"] for side in (move.found.earlier, move.found.later, move.found.parts)
-        )
+        before, after, parts = move.before, move.after, move.parts
         for board, rank in ((earlier, before), (later, after)):
             some = ~np.isnan(board.scores)
             if not some[board.ids.index(model)].any():
@@ -81,7 +79,6 @@ def test_places_sum_to_the_move(pair, scheme):
             )
             assert rank == rank_models(scored, scheme).by_id()[model]
         if parts is not None:
-            assert parts["cleaning"] == 0
             assert sum(parts.values()) == pytest.approx(after - before, abs=1e-9)
         assert str(model) in rank_move_in_words(move)
 
