@@ -110,6 +110,8 @@ class Settings(BaseSettings):
         Largest share of missing scores with which a benchmark is kept.
     min_overlap : int
         Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+    keep_messages_days : float
+        How long the text of a message is kept after it was sent or given up.
     schedule : ScheduleSettings
     operator : Operator
     health : Health
@@ -143,6 +145,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000
     max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     min_overlap: Annotated[int, Field(ge=2)] = 20
+    keep_messages_days: Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)] = 30.0
     schedule: ScheduleSettings = ScheduleSettings()
     operator: Operator = Operator()
     health: Health = Health()

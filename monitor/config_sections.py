@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -40,10 +42,27 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
+
+def _host(text: str) -> str:
+    with suppress(ValueError):
+        ipaddress.ip_address(text)
+        return text
+    try:
+        labels = text.removesuffix(".").encode("idna").decode("ascii").split(".")
+    except UnicodeError:
+        labels = [""]
+    if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("not the name or the address of a host, such as mail.lab.example or 192.0.2.1")
+    return text
+
+
 def _web_address(text: str) -> str:
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        _host(parts.hostname or "")
+        usable = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
@@ -75,12 +94,19 @@ def _filled(secret: Any) -> Any:
     return secret
 
 
+def _usable(secret: SecretAddress) -> SecretAddress:
+    if re.match("https?://", secret.get_secret_value(), re.IGNORECASE):
+        _web_address(secret.get_secret_value())
+    return secret
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 StoreAddress = Annotated[SecretAddress, AfterValidator(_filled)]
-SourceAddress = StoreAddress
+SourceAddress = Annotated[StoreAddress, AfterValidator(_usable)]
 DomainName = Annotated[str, AfterValidator(_word)]
 Comment = Annotated[str, AfterValidator(_comment)]
+Host = Annotated[str, AfterValidator(_host)]
 Seconds = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 # Of a named table, [section.NAME]: what an environment variable can spell, in which two underscores divide.
@@ -104,7 +130,7 @@ class Health(Section):
         A leaderboard whose newest score is older is stale.
     """
 
-    address: str = "127.0.0.1"
+    address: Host = "127.0.0.1"
     port: Port | None = None
     heartbeat_url: SecretWebAddress | None = None
     late_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
@@ -248,7 +274,7 @@ class MailSettings(Section):
         Longest wait for a connection and each answer.
     """
 
-    host: Annotated[str, Field(pattern=r"^[!-~]{1,253}$")] | None = None
+    host: Host | None = None
     port: Port | None = None
     security: Literal["starttls", "tls", "none"] = "starttls"
     user: str = ""

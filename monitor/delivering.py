@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +14,7 @@ import structlog
 
 from .alarms import Alarms
 from .delivery import Alert, HeadlineFigure, Letterhead, OperatorNote, Subscriber
-from .errors import DeliveryError, TemplateError
+from .errors import DeliveryError
 from .history.alerts import On
 from .messages import Channel, Kind, Message
 from .progress import NOTING, SENDING, Stage, silent
@@ -31,6 +33,8 @@ HORIZON = timedelta(days=2)
 # would hold up everything else for as long as it has recipients.
 FAILURES_IN_A_ROW = 3
 BATCH = 100
+# No message takes as long to send: what is claimed for longer is due again.
+LONGEST_SENDING = timedelta(minutes=15)
 
 log = structlog.get_logger("brainalign")
 
@@ -66,14 +70,15 @@ class Outgoing:
         return found
 
     def operator_messages(self, note: OperatorNote, at: datetime) -> list[Message]:
-        """What the operators are told; by a template of the package's if their own is broken."""
+        """Compose what the operators are told; by a template of the package's if their own is broken."""
         from .delivery.composing import compose_operator
 
-        try:
-            return compose_operator(note, self.subscribers, self.letterhead, at)
-        except TemplateError as failure:
-            log.exception("the operators' own template cannot be used", error=str(failure))
-            return compose_operator(note, self.subscribers, replace(self.letterhead, templates=None), at)
+        for letterhead in (self.letterhead, replace(self.letterhead, templates=None)):
+            try:
+                return compose_operator(note, self.subscribers, letterhead, at)
+            except Exception:
+                log.exception("a note to the operators cannot be composed", subject=note.subject)
+        return []
 
 
 def alert_record(news: AlertNews, info: SnapshotInfo) -> Alert:
@@ -111,10 +116,12 @@ def drain(
     alarms: Alarms,
     stage: Stage = silent,
 ) -> Drained:
-    """Send what is due; to be called by who holds the store's lock, so that nobody else sends the same.
+    """Send what is due; to be called by who holds the store's lock.
 
-    A message is marked as sent after it was: a process that dies between the two sends it again, under the same
-    Message-ID. A store that cannot be written to sends nothing: it would not know of it, and send it at every look.
+    A message is claimed before it is sent, so that a process that has lost the lock without noticing sends no message a
+    second time, and a store that cannot be written to sends nothing. It is marked as sent after it was: if the process
+    dies between the two it is sent again, under the same Message-ID. Whatever goes wrong with one message, the others
+    are sent.
 
     Parameters
     ----------
@@ -127,6 +134,8 @@ def drain(
     failing: dict[Channel, str] = {}
     working: set[Channel] = set()
     in_a_row: Counter[Channel] = Counter()
+    me = f"{os.getpid()} {socket.gethostname()}"
+    store.release_messages(_has_ended, clock())
     while batch := store.due_messages(clock(), BATCH, HORIZON):
         for queued in batch:
             channel = queued.message.channel
@@ -134,10 +143,11 @@ def drain(
                 store.postpone(queued.message.id, clock() + BACK_OFF[0])
                 done.postponed += 1
                 continue
-            store.postpone(queued.message.id, clock())
             try:
                 with stage(f"{SENDING} {queued.message.recipient}"):
-                    send(queued.message)
+                    if not store.claim_message(queued, me, clock() + LONGEST_SENDING):
+                        continue
+                    _try(send, queued.message)
             except DeliveryError as failure:
                 given_up = _note_failure(store, queued, failure, clock(), alarms)
                 done.given_up += given_up
@@ -158,6 +168,33 @@ def drain(
     for channel in failing.keys() - working:
         alarms.failed(store, f"delivery by {channel.value}", failing[channel], clock())
     return done
+
+
+def _has_ended(claimed_by: str) -> bool:
+    """Return whether a claim is that of a process of this machine that is gone, or of this one, which is not at it."""
+    pid, _, host = claimed_by.partition(" ")
+    if host != socket.gethostname():
+        return False
+    if int(pid) == os.getpid():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # of another user
+        return False
+    return False
+
+
+def _try(send: Callable[[Message], None], message: Message) -> None:
+    try:
+        send(message)
+    except DeliveryError:
+        raise
+    except Exception as failure:
+        # A fault of ours, or of a library, with one message is no reason to send none.
+        log.exception("a message could not be sent", message=message.id)
+        raise DeliveryError(f"{type(failure).__name__}: {failure}", permanent=False) from failure
 
 
 def _note_failure(store: Store, queued: Queued, failure: DeliveryError, at: datetime, alarms: Alarms) -> bool:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -25,7 +25,7 @@ from .delivering import Drained, Outgoing, drain
 from .errors import StoreError
 from .files import remove_leftovers
 from .operator_alarm import age_alarm, stale_problem
-from .progress import Stage, silent
+from .progress import NOTING, Stage, silent
 from .store import Finding, RunRecord, RunState
 
 if TYPE_CHECKING:
@@ -102,7 +102,21 @@ def monitor_of(
     outgoing = Outgoing(
         channels.subscribers(settings), channels.letterhead(settings), channels.sender(settings, clock)
     )
-    return Monitor(settings, store, rules, outgoing, clock, stage, name)
+    return Monitor(settings, store, rules, outgoing, clock, _under_lock(store, stage), name)
+
+
+def _under_lock(store: Store, shown: Stage) -> Stage:
+    """Stages of which none begins after the lock was lost."""
+
+    @contextmanager
+    def stage(text: str) -> Iterator[None]:
+        # What was sent is noted whoever has the lock by now.
+        if text != NOTING:
+            store.check_lock()
+        with shown(text):
+            yield
+
+    return stage
 
 
 @dataclass(eq=False)
@@ -383,4 +397,7 @@ def run_once(monitor: Monitor, source: str | None = None) -> Done:
 
 def send_due(monitor: Monitor) -> Drained:
     """Send what is due; to be called by who holds the lock."""
-    return drain(monitor.store, monitor.outgoing.send, monitor.clock, monitor.alarms, monitor.stage)
+    store, clock = monitor.store, monitor.clock
+    done = drain(store, monitor.outgoing.send, clock, monitor.alarms, monitor.stage)
+    store.forget_bodies(clock() - timedelta(days=monitor.settings.keep_messages_days))
+    return done

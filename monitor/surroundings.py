@@ -47,7 +47,7 @@ def check_store(settings: Settings, at: datetime) -> list[Check]:
     if isinstance(address, Path) and not (os.access(address, os.W_OK) and os.access(address.parent, os.W_OK)):
         message = f"{str(address)!r} or its folder may not be written by this user"
         return [Check("store", "problem", message, "give this user the right to write there")]
-    words = f"{found.snapshots} snapshots, schema {found.revision}"
+    words = f"{found.snapshots} snapshot{'s' * (found.snapshots != 1)}, schema {found.revision}"
     if not found.is_current:
         return [Check("store", "ok", f"{words}; the next run brings it to this release's")]
     return [Check("store", "ok", words)]

@@ -19,6 +19,13 @@ from .schema import REVISION, REVISION_TABLE, metadata
 
 # How long to wait for another process that writes; adding a snapshot takes a second.
 LOCK_SECONDS = 30
+# A server that is gone is noticed after a minute or so: libpq would wait for hours.
+_KEEP_ALIVE = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
 # Any number, the same for all who write: the first bytes of "brainalign" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"brainali", "big")
 _WRITES = "brainalign_writes"
@@ -245,7 +252,12 @@ def _sqlite(path: Path) -> Database:
 
 def _postgres(url: sa.URL) -> Database:
     try:
-        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = sa.create_engine(
+            url,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={name: value for name, value in _KEEP_ALIVE.items() if name not in url.query},
+        )
     except ModuleNotFoundError as cause:
         raise StoreError(
             "a store in PostgreSQL needs the driver psycopg; install it with `pip install 'brainalign[postgres]'`"

@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,11 +19,19 @@ from .failures import translated
 
 # Any number, the same for all, another than that of a writing transaction: "brainrun" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"brainrun", "big")
+# The session of the lock is silent for as long as a run works: the server asks after so many seconds whether we live,
+# which also keeps open what is between us.
+_KEEP_ALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 
 
 @contextmanager
-def exclusive(database: AnyDatabase, owner: str) -> Iterator[None]:
+def exclusive(database: AnyDatabase, owner: str) -> Iterator[Callable[[], None]]:
     """Hold the lock of a store, or say at once who has it.
+
+    Yields
+    ------
+    callable
+        Raises StoreError if the lock has been lost, with the session of a PostgreSQL server.
 
     Raises
     ------
@@ -34,12 +42,12 @@ def exclusive(database: AnyDatabase, owner: str) -> Iterator[None]:
     """
     who = f"{owner} (process {os.getpid()} on {socket.gethostname()})"
     held = _file_lock(database, who) if database.is_sqlite else _advisory_lock(database, who)
-    with held:
-        yield
+    with held as check:
+        yield check
 
 
 @contextmanager
-def _file_lock(database: AnyDatabase, who: str) -> Iterator[None]:
+def _file_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
     path = Path(f"{database.engine.url.database}.lock")
     try:
         # Never removed: a process that waits for a file which another removes would hold a lock that nobody sees.
@@ -58,7 +66,7 @@ def _file_lock(database: AnyDatabase, who: str) -> Iterator[None]:
                 ) from cause
             raise _busy(database, os.pread(descriptor, 300, 0).decode(errors="replace").strip()) from cause
         _write_name(descriptor, who)
-        yield
+        yield lambda: None
     finally:
         os.close(descriptor)
 
@@ -74,12 +82,13 @@ def _write_name(descriptor: int, who: str) -> None:
 
 
 @contextmanager
-def _advisory_lock(database: AnyDatabase, who: str) -> Iterator[None]:
+def _advisory_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
     # A connection of its own, because the lock is that of the session, and outside a transaction, which would keep the
     # database from tidying up for as long as it is held.
     with translated(database.name), database.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(sa.select(sa.func.set_config("application_name", who, False)))
+        for name, value in {"application_name": who, **_KEEP_ALIVE}.items():
+            connection.execute(sa.select(sa.func.set_config(name, value, False)))
         if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_ADVISORY_LOCK))).scalar_one():
             holder = connection.execute(
                 sa.text(
@@ -92,9 +101,19 @@ def _advisory_lock(database: AnyDatabase, who: str) -> Iterator[None]:
             ).scalar()
             raise _busy(database, holder or "")
         try:
-            yield
+            yield lambda: _check(database, connection)
         finally:
             _unlock(connection)
+
+
+def _check(database: AnyDatabase, connection: sa.Connection) -> None:
+    try:
+        connection.execute(sa.select(1))
+    except sqlalchemy.exc.SQLAlchemyError as cause:
+        raise StoreError(
+            f"the lock of the store {database.name} was lost, because the session that held it has ended; check that "
+            "the server and the way to it stay up, and run this again"
+        ) from cause
 
 
 def _unlock(connection: sa.Connection) -> None:

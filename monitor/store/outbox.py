@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,7 +14,9 @@ from .database import AnyDatabase, insert_new
 from .records import MessageState, Queued
 from .schema import check_zone
 
-_t = schema.message
+_t, _shared = schema.message, schema.shared_body
+# Behind it the mails of an occasion are the same for all recipients.
+_END_OF_HEADERS = b"\r\n\r\n"
 
 
 class Outbox:
@@ -33,13 +36,15 @@ class Outbox:
         with self._database.writing() as connection:
             for message in messages:
                 check_zone("created_at", message.created_at)
+                own, mark, shared = message.body.partition(_END_OF_HEADERS)
                 row = {
                     "id": message.id,
                     "channel": message.channel.value,
                     "kind": message.kind.value,
                     "recipient": message.recipient,
                     "subject": message.subject,
-                    "body": message.body,
+                    "body": own + mark,
+                    "shared_body_id": hashlib.sha256(shared).hexdigest() if shared else None,
                     "created_at": message.created_at,
                     "state": MessageState.PENDING.value,
                     "attempts": 0,
@@ -47,6 +52,8 @@ class Outbox:
                 }
                 if insert_new(connection, _t, row) is not None:
                     new.append(message)
+                    if shared:
+                        insert_new(connection, _shared, {"id": row["shared_body_id"], "body": shared})
         return tuple(new)
 
     def due_messages(
@@ -71,8 +78,67 @@ class Outbox:
         check_zone("at", at)
         self._settle(message_id, {"state": MessageState.SENT.value, "settled_at": at, "next_try_at": None})
 
+    def claim_message(self, queued: Queued, by: str, until: datetime) -> bool:
+        """Take a message upon oneself before it is sent: one of all who try at once gets it.
+
+        Parameters
+        ----------
+        queued : Queued
+            As `due_messages` gave it.
+        by : str
+            Who claims it.
+        until : datetime
+            When it is due again if nothing more is heard of it.
+
+        Returns
+        -------
+        bool
+            False if it has changed meanwhile: another has claimed it, or it is sent.
+        """
+        check_zone("until", until)
+        seen = (
+            _t.c.id == queued.message.id,
+            _t.c.state == queued.state.value,
+            _t.c.attempts == queued.attempts,
+            _t.c.next_try_at == queued.next_try_at,
+            _t.c.claimed_by.is_not_distinct_from(queued.claimed_by),
+        )
+        claimed = sa.update(_t).where(*seen).values(claimed_by=by, next_try_at=until).returning(_t.c.id)
+        with self._database.writing() as connection:
+            return connection.execute(claimed).scalar() is not None
+
+    def release_messages(self, ended: Callable[[str], bool], at: datetime) -> None:
+        """Make due what was claimed by who cannot be sending it any more.
+
+        Parameters
+        ----------
+        ended : callable
+            Says so of who claimed.
+        at : datetime
+        """
+        check_zone("at", at)
+        with self._database.reading() as connection:
+            claimed = set(connection.execute(sa.select(_t.c.claimed_by).distinct()).scalars()) - {None}
+        over = [by for by in claimed if ended(by)]
+        if over:
+            values = {"claimed_by": None, "next_try_at": at}
+            with self._database.writing() as connection:
+                connection.execute(sa.update(_t).where(_t.c.claimed_by.in_(over)).values(values))
+
+    def forget_bodies(self, before: datetime) -> None:
+        """Remove the bodies of messages that were sent or given up before a moment; that they were made stays known."""
+        check_zone("before", before)
+        old = (_t.c.settled_at < before, sa.or_(_t.c.body != b"", _t.c.shared_body_id.is_not(None)))
+        with self._database.reading() as connection:
+            if connection.execute(sa.select(_t.c.id).where(*old).limit(1)).scalar() is None:
+                return
+        needed = sa.select(_t.c.shared_body_id).where(_t.c.shared_body_id.is_not(None))
+        with self._database.writing() as connection:
+            connection.execute(sa.update(_t).where(*old).values(body=b"", shared_body_id=None))
+            connection.execute(sa.delete(_shared).where(_shared.c.id.not_in(needed)))
+
     def postpone(self, message_id: str, next_try_at: datetime) -> None:
-        """Leave a message for later without a try; for now, as a try of whether the store can be written to."""
+        """Leave a message for later without a try."""
         check_zone("next_try_at", next_try_at)
         self._settle(message_id, {"next_try_at": next_try_at})
 
@@ -116,13 +182,16 @@ class Outbox:
         # What was sent or given up stays so.
         which = (_t.c.id == message_id, _t.c.state == MessageState.PENDING.value)
         with self._database.writing() as connection:
-            connection.execute(sa.update(_t).where(*which).values(values))
+            connection.execute(sa.update(_t).where(*which).values({**values, "claimed_by": None}))
 
 
 def _messages(
     connection: sa.Connection, *conditions: sa.ColumnElement[bool], limit: int
 ) -> tuple[Queued, ...]:
-    query = sa.select(_t).where(*conditions).order_by(_t.c.created_at, _t.c.id).limit(limit)
+    query = sa.select(_t, _shared.c.body.label("shared")).outerjoin(
+        _shared, _shared.c.id == _t.c.shared_body_id
+    )
+    query = query.where(*conditions).order_by(_t.c.created_at, _t.c.id).limit(limit)
     return tuple(_queued(row) for row in connection.execute(query).mappings())
 
 
@@ -133,7 +202,7 @@ def _queued(row: sa.RowMapping) -> Queued:
         kind=Kind(row["kind"]),
         recipient=row["recipient"],
         subject=row["subject"],
-        body=row["body"],
+        body=row["body"] + (row["shared"] or b""),
         created_at=row["created_at"],
     )
     return Queued(
@@ -143,4 +212,5 @@ def _queued(row: sa.RowMapping) -> Queued:
         row["next_try_at"],
         row["settled_at"],
         row["last_error"],
+        row["claimed_by"],
     )

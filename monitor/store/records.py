@@ -212,6 +212,8 @@ class Queued:
     settled_at : datetime or None
         When that was.
     last_error : str
+    claimed_by : str or None
+        Who is sending it.
     """
 
     message: Message
@@ -220,6 +222,7 @@ class Queued:
     next_try_at: datetime | None
     settled_at: datetime | None
     last_error: str
+    claimed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

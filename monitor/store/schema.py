@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator
 from ..errors import StoreError
 
 # The newest revision in migrations/versions, and the table in which a database says which one it has.
-REVISION = "0002"
+REVISION = "0003"
 REVISION_TABLE = "brainalign_schema"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -233,6 +233,7 @@ message = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("recipient", AnyText, nullable=False),
     sa.Column("subject", AnyText, nullable=False),
+    # What this message has for itself; empty once it is removed.
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -241,8 +242,20 @@ message = sa.Table(
     sa.Column("next_try_at", Moment),
     sa.Column("settled_at", Moment),
     sa.Column("last_error", AnyText, nullable=False, default=""),
+    # Of the part that follows on its own; null if there is none.
+    sa.Column("shared_body_id", sa.Text),
+    # Who is sending it; null if nobody is.
+    sa.Column("claimed_by", AnyText),
     sa.CheckConstraint("state IN ('pending', 'sent', 'given_up')", name="state"),
     sa.Index(None, "state", "next_try_at"),
+)
+
+shared_body = sa.Table(
+    "shared_body",
+    metadata,
+    # Its sha256 in hexadecimal.
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
 )
 
 alert_state = sa.Table(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +86,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         self._database = database
         self._bodies = bodies
         self._read: dict[Any, Snapshot] = {} if read is None else read
+        self._check_lock: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +109,8 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         with self._database.transaction() as opened:
             yield Store(opened, self._bodies, self._read)
 
-    def exclusive(self, owner: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def exclusive(self, owner: str) -> Iterator[None]:
         """Hold the store's lock, which one process at a time has; its death frees it.
 
         Unlike a transaction it keeps nobody from reading or writing: it is for work that must not be done twice at
@@ -125,7 +127,22 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             If another has it; the message names that one.
         StoreError
         """
-        return exclusive(self._database, owner)
+        with exclusive(self._database, owner) as check:
+            self._check_lock = check
+            try:
+                yield
+            finally:
+                self._check_lock = lambda: None
+
+    def check_lock(self) -> None:
+        """Make sure that the lock which this process holds has not been lost; nothing if it holds none.
+
+        Raises
+        ------
+        StoreError
+            If the session that held it has ended: another process may be at work.
+        """
+        self._check_lock()
 
     def add(
         self, snapshot: Snapshot, body: bytes, seen_at: datetime, set_aside: Sequence[UnreadCell] = ()

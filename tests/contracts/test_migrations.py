@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from brainalign_monitor.errors import StoreError
+from brainalign_monitor.messages import Channel, Kind, Message
 from brainalign_monitor.store import Outcome
 from brainalign_monitor.store.database import connect
 from brainalign_monitor.store.migrations import alembic_config, downgrade, upgrade
@@ -78,6 +79,9 @@ def test_a_store_of_every_release_is_brought_up_and_back_with_its_data(
     with backend.open(url) as store:
         number = store.add(BOARD, BODY, NOW).id
         store.log_failure(NOW, "here", "vision", refused=True, message="no", error="NotJsonError")
+        to = "a@lab.example"
+        mail = Message("1@brainalign", Channel.MAIL, Kind.ALERT, to, "News", b"To: a\r\n\r\n\x00\xff", NOW)
+        store.enqueue([mail])
         for _ in range(2):
             with store._database.writing() as connection:
                 downgrade(connection, released)
@@ -86,7 +90,8 @@ def test_a_store_of_every_release_is_brought_up_and_back_with_its_data(
         assert store.snapshot(number) == BOARD
         refused, stored = store.pulls()
         assert (refused.message, refused.outcome, stored.snapshot_id) == ("no", Outcome.REFUSED, number)
-        assert refused.error is None, "an older release did not know it"
+        assert (refused.error is None) == (released < "0002"), "a release before that did not know it"
+        assert [one.message for one in store.messages()] == ([mail] if released >= "0002" else [])
         assert store.check() == []
         assert store.claim_slot("pull", NOW, NOW, "here", 1) is not None
 

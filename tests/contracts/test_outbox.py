@@ -106,6 +106,62 @@ def test_a_next_try_of_a_clock_that_ran_ahead_is_due(store: Store) -> None:
     assert store.due_messages(NOW, horizon=400 * DAY) == ()
 
 
+def mail(to: str, body: bytes) -> Message:
+    name = message_id(Channel.MAIL, Kind.DIGEST, to, "weekly")
+    return Message(
+        name, Channel.MAIL, Kind.DIGEST, to, "News", b"To: %s\r\n\r\n%s" % (to.encode(), body), NOW
+    )
+
+
+def test_what_the_mails_of_an_occasion_share_is_stored_once_and_removed_in_time(backend: Backend) -> None:
+    url = backend.fresh()
+    with backend.open(url) as store:
+        many = [mail(f"reader{number}@example.org", b"\x00\xff" * 50_000) for number in range(20)]
+        other = mail("other@example.org", b"another text\r\n\r\nof two parts")
+        assert len(store.enqueue([*many, other])) == 21
+        assert [one.message for one in store.messages()] == sorted([*many, other], key=lambda one: one.id)
+
+        def stored() -> int:
+            sizes = "SELECT coalesce(sum(length(body)), 0) FROM"
+            return sum(
+                int(str(backend.execute(url, f"{sizes} {t}")[0][0])) for t in ("message", "shared_body")
+            )
+
+        assert stored() < 102_000
+        for message in many[1:]:
+            store.mark_sent(message.id, NOW + HOUR)
+        store.mark_failed(other.id, NOW + HOUR, "550 no such user", None)
+        store.forget_bodies(NOW + HOUR)
+        assert stored() > 100_000, "not yet"
+        store.forget_bodies(NOW + DAY)
+        assert [one.message for one in store.due_messages(NOW)] == [many[0]], "what waits keeps its body"
+        store.mark_sent(many[0].id, NOW + HOUR)
+        store.forget_bodies(NOW + DAY)
+        assert stored() == 0
+        assert store.enqueue([*many, other]) == (), "that they were sent stays known"
+
+
+def test_one_of_all_who_try_to_send_a_message_gets_it(backend: Backend) -> None:
+    url = backend.fresh()
+    with backend.open(url) as store, backend.open(url) as other:
+        store.enqueue([letter()])
+        (mine,), (theirs,) = store.due_messages(NOW), other.due_messages(NOW)
+        assert store.claim_message(mine, "1 here", NOW + HOUR)
+        assert not other.claim_message(theirs, "2 there", NOW + HOUR)
+        assert not other.claim_message(mine, "2 there", NOW + HOUR)
+        assert other.due_messages(NOW) == ()
+        other.release_messages(lambda by: by == "2 there", NOW)
+        assert other.due_messages(NOW) == (), "who has it is at it"
+        (late,) = other.due_messages(NOW + HOUR)
+        assert late.claimed_by == "1 here"
+        assert other.claim_message(late, "2 there", NOW + 2 * HOUR)
+        other.release_messages(lambda by: by == "2 there", NOW)
+        (again,) = store.due_messages(NOW)
+        assert (again.claimed_by, again.attempts) == (None, 0)
+        store.mark_sent(again.message.id, NOW)
+        assert not store.claim_message(again, "1 here", NOW + HOUR)
+
+
 # What is remembered of watching
 
 

@@ -33,6 +33,7 @@ OTHER = {
     "max_body_bytes": (5000, "5000"),
     "max_missing": (0.25, "0.25"),
     "min_overlap": (3, "3"),
+    "keep_messages_days": (7.5, "7.5"),
     "schedule.timezone": ("Europe/Berlin", '"Europe/Berlin"'),
     "schedule.pull": ("17 6 * * *", '"17 6 * * *"'),
     "schedule.weekly": ("never", '"never"'),
@@ -360,6 +361,51 @@ def test_a_wrong_value_is_refused(home, name, toml, said):
     message = refusal()
     assert said in message
     assert message.endswith("correct it in brainalign.toml")
+
+
+BAD_HOSTS = (
+    "smtp..example.org",
+    ".",
+    "a b",
+    "-x.test",
+    f"{'a' * 64}.test",
+    "mail.test:25",
+    "[::1",
+    "ho\\u0000st",
+    "",
+)
+
+
+@pytest.mark.parametrize("host", BAD_HOSTS)
+def test_a_host_that_is_none_is_refused_when_settings_are_read(home, host):
+    mail = '[mail]\nsender = "a@x.test"\n'
+    for text in (f'{mail}host = "{host}"\n', f'[health]\naddress = "{host}"\n'):
+        write(home, text)
+        assert "not the name or the address of a host" in refusal()
+    address = f"https://{host.replace(':25', ':x')}/"
+    for text in (
+        f'base_url = "{address}"\n',
+        f'source = "{address}"\n',
+        f'[health]\nheartbeat_url = "{address}"\n',
+        f'[webhooks.a]\nurl = "{address}"\n',
+        f'[site]\naddress = "{address}"\n',
+    ):
+        write(home, text)
+        assert "not an address" in refusal()
+
+
+def test_hosts_that_there_may_be_are_taken(home):
+    for host in (
+        "localhost",
+        "mail.lab.example.",
+        "192.0.2.1",
+        "::1",
+        "fe80::1%eth0",
+        "xn--bcher-kva.example",
+        "a_b.x",
+    ):
+        write(home, f'[mail]\nsender = "a@x.test"\nhost = "{host}"\n')
+        assert load_settings(home=home).mail.host == host
 
 
 def test_a_refusal_says_where_the_value_came_from(home, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 
 from brainalign_monitor import health, surroundings
 from brainalign_monitor.health import Check
+from brainalign_monitor.store.schema import REVISION
 from brainalign_plugin.linking import LinkState, LinkStatus
 from tests.commands import brainalign, stored_state
 from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host, make_certificates
@@ -41,7 +42,7 @@ def test_a_new_home_is_in_order_and_stays_empty(tmp_path):
 
 def test_a_store_is_looked_at_and_not_touched(stored):
     before = stored_state(stored)
-    assert examined(stored)["store"].message == "1 snapshots, schema 0002"
+    assert examined(stored)["store"].message == f"1 snapshot, schema {REVISION}"
     assert stored_state(stored) == before
     (stored / "brainalign.sqlite").write_bytes(
         b"not a database, and long enough to look like a damaged one" * 20

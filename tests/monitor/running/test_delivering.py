@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +16,7 @@ from brainalign_monitor.delivering import (
     BACK_OFF,
     FAILURES_IN_A_ROW,
     HORIZON,
+    LONGEST_SENDING,
     LONGEST_WAIT,
     Drained,
     Outgoing,
@@ -176,6 +181,49 @@ def test_a_channel_that_fails_again_and_again_is_told_by_another_and_so_is_its_r
         "BrainAlign: delivery by mail failed 3 times in a row",
         "BrainAlign: delivery by mail works again",
     ]
+
+
+def test_an_error_that_nobody_expected_holds_up_no_other_message(store, post, capsys):
+    store.enqueue(
+        [letter("a@lab.example"), letter("b@lab.example", after=1), letter("hook", Channel.WEBHOOK)]
+    )
+    sent: list[str] = []
+
+    def send(message: Message) -> None:
+        if message.recipient == "a@lab.example":
+            raise UnicodeError("label empty or too long")
+        sent.append(message.recipient)
+
+    alarms = Alarms(3, Outgoing(OPERATORS, Letterhead("monitor@lab.example"), send).operator_messages)
+    post.now = NOW + MINUTE
+    assert drain(store, send, post.clock, alarms) == Drained(sent=2, failed=1)
+    for pause in BACK_OFF:
+        post.now += pause
+        done = drain(store, send, post.clock, alarms)
+    assert done.given_up == 1
+    assert sent[:2] == ["hook", "b@lab.example"]
+    told = [one.message.subject for one in store.messages() if one.message.recipient == "pager"]
+    assert "BrainAlign: a message was given up" in told
+    (queued,) = store.messages(MessageState.GIVEN_UP)
+    assert queued.last_error == "UnicodeError: label empty or too long"
+    assert "a message could not be sent" in capsys.readouterr().out
+
+
+def test_what_a_process_that_is_gone_had_claimed_is_sent_and_what_one_that_lives_has_is_not(store, post):
+    messages = [letter(f"{i}@lab.example", after=i) for i in range(4)]
+    store.enqueue(messages)
+    post.now = NOW + MINUTE
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    here = socket.gethostname()
+    claimants = [f"{os.getppid()} {here}", f"{gone.pid} {here}", "1 elsewhere"]
+    for queued, by in zip(store.due_messages(post.now), claimants, strict=False):
+        assert store.claim_message(queued, by, post.now + LONGEST_SENDING)
+    deliver(store, post)
+    assert sorted(post.sent) == ["1@lab.example", "3@lab.example"]
+    post.now += LONGEST_SENDING
+    deliver(store, post)
+    assert sorted(post.sent) == [message.recipient for message in messages]
 
 
 def test_what_was_sent_but_not_noted_is_sent_again_under_the_same_id(store, post):
