@@ -9,6 +9,7 @@
     │   ├── SchemeError        an unknown or malformed aggregation scheme
     │   ├── ReferenceBoardError  a reference board that is absent or does not fit
     │   ├── CandidateError     the scores of one model are absent, ambiguous or unusable
+    │   ├── PlotError          a chart cannot be drawn in the format that was asked for
     │   └── LinkError          Brain-Score's plugins cannot be reached, or are not ours to change
     └── ConvergenceError       an iterative fit did not converge
 
@@ -45,6 +46,10 @@ class ReferenceBoardError(InputError):
 
 class CandidateError(InputError):
     """The scores of one model, or the setting that should name them, cannot be used."""
+
+
+class PlotError(InputError):
+    """A chart cannot be drawn: an unknown format, or a library that is not installed."""
 
 
 class LinkError(InputError):

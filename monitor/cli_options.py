@@ -97,7 +97,7 @@ class GroupedCommands(typer.core.TyperGroup):
             rows = [
                 (f"{name:<{wide}}", command.get_short_help_str(formatter.width))
                 for name, command in commands.items()
-                if command.rich_help_panel == heading
+                if getattr(command, "rich_help_panel", None) == heading
             ]
             with formatter.section(heading):
                 formatter.write_dl(rows)

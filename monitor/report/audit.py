@@ -8,11 +8,12 @@ from datetime import datetime
 from brainalign_plugin.aggregation import CONVENTIONS, get_scheme
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.text import visible
 
 from .certainty import Certainty
 from .records import CleaningSection, Column, Fact, Reproduction, SetAsideCell, Table
 from .scheme_data import scheme_name
-from .wording import count, day, listed, percent, plural, public_source, small, visible
+from .wording import count, day, listed, percent, plural, public_source, small
 
 # The site prints three decimals, so that a recomputed mean may be off by one in the third.
 ROUNDING = 0.001

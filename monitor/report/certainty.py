@@ -14,11 +14,12 @@ from brainalign_plugin.analysis.measurement import (
     attenuation,
     reliabilities,
 )
+from brainalign_plugin.text import visible
 
 from ..history.figures import COUNTS, FIGURES, SHARES, headline_figures
 from ..history.intervals import CONFIDENCE, figure_intervals
 from .records import CertaintySection, Column, Table
-from .wording import UNKNOWN, count, number, percent, plural, visible
+from .wording import UNKNOWN, count, number, percent, plural
 
 RESAMPLES = 1000
 SEED = 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .vega_lite import Spec
+from brainalign_plugin.plot.vega_lite import Spec
 
 # How the page's script sizes a chart: square with a step a row; square; as wide as the page with its own height.
 Layout = Literal["cells", "square", "rows"]

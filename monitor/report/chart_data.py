@@ -12,8 +12,9 @@ from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.clusters import clustered_order
 from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.board import Model
+from brainalign_plugin.plot.labels import leaf_labels
+from brainalign_plugin.text import visible
 
-from .labels import leaf_labels
 from .records import CellValue, ChartData
 from .scheme_data import (
     Columns,
@@ -24,7 +25,6 @@ from .scheme_data import (
     scheme_tables,
     shown_schemes,
 )
-from .wording import visible
 
 PART_NAMES = ("Neural", "Behavioural", "Other")
 _DIGITS = 4

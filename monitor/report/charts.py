@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from brainalign_plugin.plot.vega_lite import Spec, expr, field, filtered, layer, looked_up, mark, value
+
 from .chart_base import BEHAVIOR, CONFIG, INK, LABEL_SIZE, LINE, NARROW, NEURAL, SOFT, ChartSpec
 from .history_multiples import Tables, small_chart
 from .history_records import HistorySection
 from .records import ChartData, Figure, ReportView
 from .scheme_charts import interval_chart, rank_chart, scheme_heatmap
-from .vega_lite import Spec, expr, field, filtered, layer, looked_up, mark, value
 
 # Odd, so that the middle colour stands for "about zero".
 RHO_STEPS = 21

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.text import visible
 from brainalign_plugin.tree import paper
 
 from .figures import ARXIV, WORKSHOP, Figures, figures
 from .records import Comparison, ComparisonGroup
-from .wording import UNKNOWN, count, listed, number, percent, plural, visible
+from .wording import UNKNOWN, count, listed, number, percent, plural
 
 
 def comparison_size(analysis: Analysis) -> Comparison:

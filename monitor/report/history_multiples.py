@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from brainalign_plugin.plot.vega_lite import Spec, field, filtered, layer, mark, value
+
 from ..history.figures import COUNTS
 from .chart_base import ACCENT, INK, LINE, NARROW, SOFT, ChartSpec
 from .records import CellValue
-from .vega_lite import Spec, field, filtered, layer, mark, value
 
 HEIGHT = 132
 Tables = Mapping[str, Mapping[str, tuple[CellValue, ...]]]

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
+from brainalign_plugin.text import visible
+
 from ..history.changelog import changes_in_words
 from ..history.figures import COUNTS
 from ..history.series import COMMON, FULL, Change, Chronicle, Point
 from .history_records import Break, ChartGroup, HistorySection, SincePrevious, Step
 from .records import CellValue, Column, Figure, Table
-from .wording import UNKNOWN, count, day, listed, number, plural, visible
+from .wording import UNKNOWN, count, day, listed, number, plural
 
 Columns = Mapping[str, tuple[CellValue, ...]]
 

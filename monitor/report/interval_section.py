@@ -5,11 +5,12 @@ from __future__ import annotations
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.resampling import strata
 from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.text import visible
 
 from .chart_data import model_names
 from .records import Column, Figure, IntervalSection, Table
 from .scheme_data import INTERVAL_MODELS, TOP, interval_schemes, scheme_name
-from .wording import UNKNOWN, count, percent, plural, visible
+from .wording import UNKNOWN, count, percent, plural
 
 
 def interval_section(analysis: Analysis, study: SchemeStudy) -> IntervalSection:

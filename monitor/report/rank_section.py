@@ -9,10 +9,11 @@ import numpy as np
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.agreement import spearman_matrix
 from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.text import visible
 
 from .records import Column, Figure, RankSection, Table
 from .scheme_data import NAMED_MODELS, TOP, ShownScheme, scheme_name, shown_schemes
-from .wording import UNKNOWN, count, listed, number, plural, visible
+from .wording import UNKNOWN, count, listed, number, plural
 
 CONTESTED_SHOWN = 12
 SCHEMES_LISTED = 3

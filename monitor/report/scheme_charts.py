@@ -6,10 +6,22 @@ found, and ``shown``, the position of a scheme.
 
 from __future__ import annotations
 
+from brainalign_plugin.plot.vega_lite import (
+    Spec,
+    calculated,
+    expr,
+    field,
+    filtered,
+    layer,
+    looked_up,
+    mark,
+    numbered,
+    value,
+)
+
 from .chart_base import ACCENT, FAINT, INK, LABEL_SIZE, LINE, NARROW, SOFT, ChartSpec
 from .records import ChartData
 from .scheme_data import INTERVAL_MODELS, NAMED_MODELS, lowest_agreement, rank_height
-from .vega_lite import Spec, calculated, expr, field, filtered, layer, looked_up, mark, numbered, value
 
 INTERVAL_STEP = 17
 # Colours of the scale of correlations from its middle on.

@@ -13,9 +13,9 @@ from brainalign_plugin.aggregation import get_scheme
 from brainalign_plugin.aggregation.registry import Family
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.text import shortened, visible
 
 from .records import CellValue
-from .wording import shortened, visible
 
 TOP = 10
 NAMED_MODELS = 12

@@ -7,6 +7,7 @@ from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.audit import RULES, ConventionMoves, SchemeAudit
 from brainalign_plugin.analysis.comparison import SchemePair
 from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.text import visible
 
 from .chart_data import model_names
 from .interval_section import interval_section
@@ -27,7 +28,7 @@ from .scheme_data import (
     scheme_pairs,
     shown_schemes,
 )
-from .wording import UNKNOWN, count, listed, number, percent, plural, visible
+from .wording import UNKNOWN, count, listed, number, percent, plural
 
 PAIRS_SHOWN = 8
 NAMES_SHOWN = 12

@@ -9,6 +9,7 @@ import numpy as np
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.agreement import PairSummary, spearman_matrix
 from brainalign_plugin.analysis.spread import Spread
+from brainalign_plugin.text import visible
 from brainalign_plugin.tree import paper
 
 from .chart_data import PART_NAMES, part_positions
@@ -23,7 +24,7 @@ from .records import (
     Table,
     WeightSection,
 )
-from .wording import count, known, number, percent, plural, times, visible
+from .wording import count, known, number, percent, plural, times
 
 PAIRS_SHOWN = 8
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from importlib.metadata import version
 
+from brainalign_plugin.plot.vega_lite import VERSION
+
 from ..errors import ReportError
 from ..history.cache import NOTHING_KEPT, Cache
-from .vega_lite import VERSION
 
 
 def vega_runtime(cache: Cache = NOTHING_KEPT) -> str:

@@ -10,6 +10,7 @@ from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.audit import ConventionMoves
 from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.official import CellState
+from brainalign_plugin.text import visible
 
 from ..history.series import Chronicle
 from .audit import cleaning_section, reproduction
@@ -22,7 +23,7 @@ from .rank_section import rank_section
 from .records import Header, ReportView, SetAsideCell, Share
 from .scheme_sections import scheme_sections
 from .sections import agreement_section, parts_section, spread_section, weight_section
-from .wording import count, day, percent, plural, visible
+from .wording import count, day, percent, plural
 
 
 def build_view(  # noqa: PLR0913 -- by keyword alone, one for each thing that a page shows

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from datetime import UTC, datetime
 from pathlib import PurePath
 
@@ -15,31 +13,6 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-# Marks that turn the direction of all that follows; <bdi> isolates them in HTML, but a tooltip, a title attribute and
-# an aria-label are plain text, where they would turn our own words around.
-_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_SPACES = re.compile(r"\s+")
-
-
-def visible(text: str, limit: int = 300) -> str:
-    """Foreign text (a model's name, a benchmark's id) made fit to be shown, on one line.
-
-    White space becomes single spaces; control characters, direction marks and lone surrogates, which no file can hold,
-    become U+FFFD. Escaping is left to the template.
-
-    Parameters
-    ----------
-    text : str
-    limit : int
-        Longest result in characters; what exceeds it ends in an ellipsis.
-    """
-    line = _SPACES.sub(" ", text).strip()
-    shown = "".join(
-        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _DIRECTION else c for c in line
-    )
-    if len(shown) > limit:
-        shown = shown[: limit - 1] + "…"
-    return shown or "(no name)"
 
 
 def public_source(source: str) -> str:
@@ -50,14 +23,6 @@ def public_source(source: str) -> str:
     if scheme not in ("http", "https"):
         return f"a {scheme.partition('+')[0]} database"
     return f"{scheme}://{rest.partition('?')[0].partition('#')[0].rpartition('@')[2]}"
-
-
-def shortened(text: str, limit: int) -> str:
-    """The beginning and the end of a text that is longer than ``limit`` characters, around an ellipsis."""
-    if len(text) <= limit:
-        return text
-    tail = (limit - 1) * 3 // 5
-    return f"{text[: limit - 1 - tail]}…{text[-tail:]}"
 
 
 def known(value: float | None) -> float | None:

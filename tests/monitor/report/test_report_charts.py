@@ -10,8 +10,8 @@ import altair as alt
 import pytest
 
 from brainalign_monitor.report.charts import RANK_STEPS, RHO_STEPS, chart_specs
-from brainalign_monitor.report.vega_lite import VERSION
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.plot.vega_lite import VERSION
 from tests.boards import small_tree, snapshot_of, tree_of
 from tests.conftest import ROOT
 from tests.monitor.report.conftest import drawn_snapshot, view_of, whole_view

@@ -9,8 +9,8 @@ import pytest
 from brainalign_monitor.errors import ReportError
 from brainalign_monitor.report.chart_base import ChartSpec
 from brainalign_monitor.report.pictures import chart_png, scatter_png
-from brainalign_monitor.report.vega_lite import field, layer, mark
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.plot.vega_lite import field, layer, mark
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves
 
 TABLE = {"t": {"x": (1, 2, 3), "c": ("var(--paper)", "b", "https://127.0.0.1:9/x")}}

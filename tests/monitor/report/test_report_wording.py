@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainalign_monitor.report import wording
-from brainalign_monitor.report.labels import BRIEF_LIMIT, LABEL_LIMIT, leaf_labels
+from brainalign_plugin.plot.labels import BRIEF_LIMIT, LABEL_LIMIT, leaf_labels
+from brainalign_plugin.text import shortened, visible
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=400)
 
 
 @given(ANYTHING)
 def test_shown_text_is_one_line_that_utf8_and_a_tooltip_can_hold(text):
-    shown = wording.visible(text)
+    shown = visible(text)
     assert shown.encode("utf-8").decode("utf-8") == shown
     assert 0 < len(shown) <= 300
     assert not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in shown)
@@ -44,7 +45,7 @@ def test_a_published_source_names_no_local_path_and_no_secret(source, shown):
 
 def test_ordinary_text_of_any_script_is_shown_as_it_is():
     for name in ("resnet-50_v1.5 (robust)", "שלום", "模型-1", "naïve·café", "<b>&amp;</b>"):
-        assert wording.visible(name) == name
+        assert visible(name) == name
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_ordinary_text_of_any_script_is_shown_as_it_is():
     ],
 )
 def test_what_cannot_be_shown_is_marked(text, shown):
-    assert wording.visible(text) == shown
+    assert visible(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_days_are_in_utc_and_without_a_locale():
 
 @given(st.text(max_size=200), st.integers(4, 60))
 def test_shortened_text_keeps_both_ends(text, limit):
-    short = wording.shortened(text, limit)
+    short = shortened(text, limit)
     assert len(short) <= limit
     if len(text) > limit:
         head, tail = short.split("…", 1) if text.count("…") == 0 else (short[:1], short[-1:])

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
 
-from brainalign_plugin.tree import paper
-
-from .wording import shortened, visible
+from ..text import shortened, visible
+from ..tree import paper
 
 LABEL_LIMIT = 40
 BRIEF_LIMIT = 24

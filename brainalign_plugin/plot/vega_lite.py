@@ -11,7 +11,7 @@ from typing import Any
 # That the specifications are written for.
 VERSION = "6.4"
 Spec = dict[str, Any]
-_TYPES = {"N": "nominal", "O": "ordinal", "Q": "quantitative"}
+_TYPES = {"N": "nominal", "O": "ordinal", "Q": "quantitative", "T": "temporal"}
 
 
 def field(shorthand: str, **settings: Any) -> Spec:

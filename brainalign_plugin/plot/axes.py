@@ -1,0 +1,58 @@
+"""Parameters, axes and colours that the charts share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..arrays import FloatArray
+from .chart import CellValue
+from .theme import BEHAVIOR, NEURAL, SOFT
+from .vega_lite import Spec, expr
+
+NARROW: Spec = {"name": "narrow", "value": False}
+LABEL_SIZE: Spec = {"name": "labelSize", "value": 10.5}
+# Ids of the models that a reader follows on every chart of a page.
+FOLLOWED: Spec = {"name": "followed", "value": []}
+IS_FOLLOWED = "indexof(followed, datum.id) >= 0"
+_DIGITS = 4
+
+
+def cells(values: Sequence[float | None] | FloatArray, digits: int = _DIGITS) -> list[CellValue]:
+    """Round to what a chart can show; what is not finite becomes None."""
+    return [None if v is None or not math.isfinite(v) else round(float(v), digits) + 0.0 for v in values]
+
+
+def part_colour(parts: Sequence[str], name: str = "datum.part") -> Spec:
+    """Return the colour of a mark by its part: the first neural, the second behavioural, others soft."""
+    colours = dict(zip(parts, (NEURAL, BEHAVIOR), strict=False))
+    return {
+        "condition": [{"test": f"{name} === {part!r}", "value": colour} for part, colour in colours.items()],
+        "value": SOFT,
+    }
+
+
+def label_axis(table: str, **settings: Any) -> Spec:
+    """Return an axis of positions that reads its labels from a table when it is drawn."""
+    return {
+        "title": None,
+        "labelExpr": f"data('{table}')[datum.value] ? data('{table}')[datum.value].label : ''",
+        "labelLimit": expr("narrow ? 130 : 250"),
+        "labelOverlap": False,
+        "labelPadding": 6,
+        "ticks": False,
+        "domain": False,
+        "grid": False,
+        **settings,
+    }
+
+
+def row_scale(count: int) -> Spec:
+    """Return the scale of ``count`` rows."""
+    return {"domain": list(range(count)), "paddingInner": 0.2, "paddingOuter": 0.1}
+
+
+def two_parts(parts: Sequence[str]) -> list[str]:
+    """Return the first two distinct names of parts."""
+    return [part for part in dict.fromkeys(parts) if part][:2]

@@ -1,0 +1,83 @@
+"""Charts of figures over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .axes import NARROW, cells
+from .chart import CellValue, Chart, Table
+from .theme import ACCENT, BEHAVIOR, INK, LINE, NEURAL, RULE, SOFT
+from .vega_lite import Spec, field, filtered, layer, mark
+
+
+def over_time(
+    times: Sequence[str],
+    curves: Mapping[str, Sequence[float | None]],
+    *,
+    title: str,
+    alt: str,
+    axis: str,
+    low: Mapping[str, Sequence[float | None]] | None = None,
+    high: Mapping[str, Sequence[float | None]] | None = None,
+    notes: Mapping[str, str] | None = None,
+    form: str = ".2f",
+    height: int = 220,
+    reverse: bool = False,
+) -> Chart:
+    """Draw figures over time, with their intervals.
+
+    Parameters
+    ----------
+    times : sequence of str, length t
+        Moments as ISO dates.
+    curves : dict of str to sequence of float, each of length t
+        By the name that the legend shows.
+    low, high : dict of str to sequence of float, optional
+        Ends of the intervals of a curve, shown as a band.
+    notes : dict of str to str, optional
+        Words for days that need an explanation, shown as lines across.
+    """
+    points: dict[str, list[CellValue]] = {"time": [], "curve": [], "value": [], "low": [], "high": []}
+    nothing: list[float | None] = [None] * len(times)
+    for name, values in curves.items():
+        ends = [nothing if side is None else side.get(name, nothing) for side in (low, high)]
+        for time, *own in zip(times, values, *ends, strict=True):
+            points["time"].append(time)
+            points["curve"].append(name)
+            for column, cell in zip(("value", "low", "high"), cells(own), strict=True):
+                points[column].append(cell)
+    colours = {"domain": list(curves), "range": [INK, NEURAL, BEHAVIOR, ACCENT, SOFT, LINE][: len(curves)]}
+    legend = None if len(curves) == 1 else {"title": None, "orient": "top", "symbolType": "stroke"}
+    x = field("time:T", axis={"title": None, "grid": False, "labelOverlap": "greedy"})
+    up: Spec = {
+        "scale": {"zero": False, "nice": True, "reverse": reverse},
+        "axis": {"title": axis, "format": form, "tickCount": 5, "gridColor": RULE},
+    }
+    colour = field("curve:N", scale=colours, legend=legend)
+    tooltip = [
+        field("time:T", title="board of", format="%Y-%m-%d"),
+        field("curve:N", title=" "),
+        field("value:Q", title=axis, format=form),
+        field("low:Q", title="from", format=form),
+        field("high:Q", title="to", format=form),
+    ]
+    known = filtered("isValid(datum.value)")
+    y = field("value:Q", **up)
+    marked: Table = {"time": list(notes or {}), "note": list((notes or {}).values())}
+    layers = [
+        layer("points", mark("area", opacity=0.18), [filtered("isValid(datum.low)")],
+              x=x, y=field("low:Q", **up), y2=field("high"), color=colour),
+        layer("points", mark("line", strokeWidth=2), [known], x=x, y=y, color=colour),
+        layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tooltip),
+    ]  # fmt: skip
+    if notes:
+        layers.append(
+            layer(
+                "notes",
+                mark("rule", strokeDash=[2, 3], color=SOFT),
+                x=x,
+                tooltip=[field("note:N", title=" ")],
+            )
+        )
+    spec = {"layer": layers, "height": height, "params": [NARROW]}
+    return Chart(title, alt, spec, {"points": points, **({"notes": marked} if notes else {})}, most=760)

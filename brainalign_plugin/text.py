@@ -1,0 +1,66 @@
+"""Foreign text (names of models, ids of benchmarks) made fit to be shown."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+# Marks that turn the direction of all text that follows, also outside an element of a page.
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SPACES = re.compile(r"\s+")
+NO_NAME = "(no name)"
+
+
+def visible(text: str, limit: int = 300) -> str:
+    r"""Return a foreign text on one line without characters that drive a terminal or turn the direction.
+
+    White space becomes single spaces; control characters, direction marks and lone surrogates, which no file can hold,
+    become U+FFFD. Escaping for HTML is left to the template.
+
+    Parameters
+    ----------
+    text : str
+    limit : int
+        Longest result in characters; a longer one ends in an ellipsis.
+
+    Examples
+    --------
+    >>> visible("a\\nname\\x1b[0m")
+    'a name\ufffd[0m'
+    """
+    line = _SPACES.sub(" ", text).strip()
+    shown = "".join(
+        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _DIRECTION else c for c in line
+    )
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    return shown or NO_NAME
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return the beginning and the end of a text longer than ``limit`` characters, around an ellipsis.
+
+    Examples
+    --------
+    >>> shortened("resnext101_32x8d_wsl", 12)
+    'resne…8d_wsl'
+    """
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) * 3 // 5
+    return f"{text[: limit - 1 - tail]}…{text[-tail:]}"
+
+
+def distinct_names(names: Sequence[str], ids: Sequence[object], limit: int = 120) -> list[str]:
+    """Return names fit to be shown; those that occur more than once carry their id.
+
+    Examples
+    --------
+    >>> distinct_names(["alexnet", "alexnet", "vgg"], [1, 2, 3])
+    ['alexnet · id 1', 'alexnet · id 2', 'vgg']
+    """
+    shown = [visible(name, limit) for name in names]
+    repeats = Counter(shown)
+    return [f"{name} · id {i}" if repeats[name] > 1 else name for name, i in zip(shown, ids, strict=True)]
