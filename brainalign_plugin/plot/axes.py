@@ -25,8 +25,10 @@ def cells(values: Sequence[float | None] | FloatArray, digits: int = _DIGITS) ->
 
 
 def part_colour(parts: Sequence[str], name: str = "datum.part") -> Spec:
-    """Return the colour of a mark by its part: the first neural, the second behavioural, others soft."""
-    colours = dict(zip(parts, (NEURAL, BEHAVIOR), strict=False))
+    """Return the colour of a mark by its part: neural, behavioural, or soft for any further part."""
+    rest = iter((NEURAL, BEHAVIOR))
+    named = {part: NEURAL if "neural" in part else BEHAVIOR if "behav" in part else None for part in parts}
+    colours = {part: colour or next(rest, SOFT) for part, colour in named.items()}
     return {
         "condition": [{"test": f"{name} === {part!r}", "value": colour} for part, colour in colours.items()],
         "value": SOFT,
