@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +14,7 @@ import pandas as pd
 from .arrays import BoolArray, FloatArray, StateArray, frozen
 from .errors import BoardError
 from .official import CellState
+from .tabular import parse_frame
 from .tree import BenchmarkTree, node_means
 
 
@@ -70,6 +72,74 @@ class Board:
                 f"model {self.models[row].id} has the score {self.scores[row, column]} on {self.leaves[column]!r}; "
                 "scores are finite, or NaN where missing"
             )
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, groups: Mapping[str, str] | None = None, *, domain: str = "table"
+    ) -> Board:
+        """Make a board of a table: a row a model, a column a benchmark; see `tabular.parse_frame`.
+
+        Models are numbered from 1; missing scores are NEVER run.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> Board.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, .4]}, index=["x", "y"]))
+        <Board table: 2 models × 2 benchmarks, 0 % missing>
+        """
+        table = parse_frame(frame, groups, domain)
+        columns = [table.leaves.index(leaf) for leaf in table.tree.leaves()]
+        scores = table.scores[:, columns]
+        return cls(
+            domain=domain,
+            models=tuple(Model(number, name) for number, name in enumerate(table.models, 1)),
+            tree=table.tree,
+            leaves=table.tree.leaves(),
+            scores=scores,
+            states=np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED).astype(np.int8),
+            errors=np.full(scores.shape, np.nan),
+        )
+
+    def __repr__(self) -> str:
+        missing = float(np.isnan(self.scores).mean()) if self.scores.size else 0.0
+        return (
+            f"<Board {self.domain}: {len(self.models)} models × {len(self.leaves)} benchmarks, "
+            f"{missing:.0%} missing>".replace("%", " %")
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the table that notebooks show."""
+        return f"<p>{html.escape(repr(self))}</p>{self.to_frame(names=True)._repr_html_()}"
+
+    def to_frame(self, *, names: bool = False, states: bool = False) -> pd.DataFrame:
+        """Return the scores as a table.
+
+        Parameters
+        ----------
+        names : bool
+            Index the rows by name and id instead of the id alone: names repeat.
+        states : bool
+            Return SCORED, FAILED or NEVER instead of the scores.
+
+        Returns
+        -------
+        DataFrame, shape (n, m)
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> board = Board.from_frame(pd.DataFrame({"a": [.1, None]}, index=["x", "y"]).assign(b=.5))
+        >>> board.to_frame(states=True)["a"].tolist()
+        ['SCORED', 'NEVER']
+        """
+        index: pd.Index = pd.Index(self.ids, name="id")
+        if names:
+            shown = [model.name for model in self.models]
+            index = pd.MultiIndex.from_arrays([shown, self.ids], names=["model", "id"])
+        if not states:
+            return pd.DataFrame(self.scores, index=index, columns=list(self.leaves))
+        words = np.array([state.name for state in sorted(CellState)], dtype=object)
+        return pd.DataFrame(words[self.states], index=index, columns=list(self.leaves))
 
     @property
     def parts(self) -> tuple[str, str]:
@@ -143,7 +213,3 @@ class Board:
         if len(found) == len(self.parts):
             found["average"] = np.mean(list(found.values()), axis=0)
         return found
-
-    def frame(self) -> pd.DataFrame:
-        """Scores as a table: one row a model (indexed by id), one column a leaf."""
-        return pd.DataFrame(self.scores, index=pd.Index(self.ids, name="model"), columns=list(self.leaves))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,11 @@ from .arrays import FloatArray, IntArray, StateArray, TimeArray, frozen
 from .board import Board, Model
 from .errors import SnapshotError
 from .official import CellState, OfficialBoard, capped, official_board
+from .tabular import parse_frame
 from .tree import Benchmark, BenchmarkTree, BenchmarkVersion
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_TIME = np.datetime64("NaT", "us")
 
@@ -141,6 +146,53 @@ class Snapshot:
         _check_superseded(self.superseded, self.models, self.tree)
         if self.root not in self.tree:
             raise SnapshotError(f"the tree has no node {self.root!r}; is {self.domain!r} the right domain?")
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        groups: Mapping[str, str] | None = None,
+        *,
+        domain: str = "table",
+        as_of: datetime | None = None,
+        source: str = "a table",
+    ) -> Snapshot:
+        """Make a snapshot of a table: a row a model, a column a benchmark; see `tabular.parse_frame`.
+
+        Parameters
+        ----------
+        as_of : datetime, optional
+            Moment that the table describes; the beginning of 1970 if unknown.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> snapshot = Snapshot.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, None]}, index=["x", "y"]))
+        >>> [model.name for model in snapshot.models]
+        ['x', 'y']
+        """
+        table = parse_frame(frame, groups, domain)
+        shape = (len(table.models), len(table.tree.nodes))
+        scores = np.full(shape, np.nan)
+        scores[:, [table.tree.index[leaf] for leaf in table.leaves]] = table.scores
+        content = repr((table.models, table.tree)).encode() + table.scores.tobytes()
+        return cls(
+            domain=domain,
+            as_of_time=as_of or datetime(1970, 1, 1, tzinfo=UTC),
+            source=source,
+            sha256=hashlib.sha256(content).hexdigest(),
+            models=tuple(Model(number, name) for number, name in enumerate(table.models, 1)),
+            tree=table.tree,
+            states=np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED),
+            scores=scores,
+            errors=np.full(shape, np.nan),
+            scored_at=np.full(shape, NO_TIME),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.domain} {self.as_of_time:%Y-%m-%d}: {self.board()!r}>".replace(
+            f"<Board {self.domain}: ", ""
+        ).replace(">>", ">")
 
     def _cell_name(self, row: int, column: int) -> str:
         return f"model {self.models[row].id} on {self.tree.nodes[column].type_id!r}"

@@ -109,7 +109,7 @@ def benchbench_iia(board: Board) -> str:
     """A stochastic search for models whose removal makes a fifth change places by win rate, one step a model."""
     from benchbench.measures.ordinal import get_sensitivity
 
-    table = board.frame()
+    table = board.to_frame()
     fifth = np.arange(max(2, len(table) // 5))
     # It prints a line a step.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -168,7 +168,9 @@ def choix_bradley_terry(board: Board) -> object:
 def bencheval_bradley_terry(board: Board) -> object:
     from bencheval.evaluator import BenchmarkEvaluator
 
-    table = board.frame().rename_axis("method").melt(ignore_index=False, var_name="task", value_name="score")
+    table = (
+        board.to_frame().rename_axis("method").melt(ignore_index=False, var_name="task", value_name="score")
+    )
     results = table.dropna().reset_index().assign(metric_error=lambda found: 1 - found["score"])
     return BenchmarkEvaluator(columns_to_agg_extra=None).compute_elo(
         results, BOOTSTRAP_ROUNDS=1, include_quantiles=False, round_decimals=None

@@ -91,7 +91,7 @@ def test_complete_is_without_any_missing_score():
 
 def test_the_frame_is_labelled_by_id_because_names_repeat():
     board = board_of([[0.1, 0.2, 0.3, 0.4, 0.5, "X"], [0.5] * 6])
-    frame = board.frame()
+    frame = board.to_frame()
     assert frame.index.tolist() == list(board.ids)
     assert frame.columns.tolist() == list(board.leaves)
     np.testing.assert_array_equal(frame.to_numpy(), board.scores)

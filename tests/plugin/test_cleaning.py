@@ -21,7 +21,7 @@ PAIR = {"average_vision": {"neural_vision": {"a": None}, "behavior_vision": {"b"
 
 
 def by_pandas(board, max_missing):
-    frame = board.frame()
+    frame = board.to_frame()
     kept = frame.drop(columns=frame.columns[frame.isna().mean() > max_missing]) if len(frame) else frame
     return kept.dropna()
 

@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def as_published(board: Board) -> Published:
     """What the second computation takes."""
     parents = {node.type_id: node.parent for node in board.tree.nodes}
-    return Published(board.frame(), parents)
+    return Published(board.to_frame(), parents)
 
 
 @given(board_pairs(), st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]))

@@ -58,7 +58,7 @@ def test_changes_are_empty_only_between_equal_boards(pair):
     earlier, later = pair
     if compare(earlier, later).empty:
         assert {m.id: m for m in earlier.models} == {m.id: m for m in later.models}
-        assert earlier.board().frame().sort_index().equals(later.board().frame().sort_index())
+        assert earlier.board().to_frame().sort_index().equals(later.board().to_frame().sort_index())
 
 
 ROWS = [[0.5, 0.4, 0.3, 0.2, 0.1, 0.6, 0.7], [0.1, "X", "", 0.2, 0.1, 0.6, 0.7]]
