@@ -109,7 +109,9 @@ class Board:
 
     def _repr_html_(self) -> str:
         """Return the table that notebooks show."""
-        return f"<p>{html.escape(repr(self))}</p>{self.to_frame(names=True)._repr_html_()}"
+        return (
+            f"<p>{html.escape(repr(self))}</p>{self.to_frame(names=True).to_html(max_rows=20, max_cols=12)}"
+        )
 
     def to_frame(self, *, names: bool = False, states: bool = False) -> pd.DataFrame:
         """Return the scores as a table.

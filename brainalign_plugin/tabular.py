@@ -158,8 +158,8 @@ def _paths(groups: Mapping[str, str], benchmarks: list[str], domain: str) -> dic
 
 def _tree(paths: Mapping[str, tuple[str, ...]], domain: str) -> BenchmarkTree:
     root = f"average_{domain}"
-    nodes = {(): Benchmark(root, None, is_leaf=False)}
-    taken = {root: ()}
+    nodes: dict[tuple[str, ...], Benchmark] = {(): Benchmark(root, None, is_leaf=False)}
+    taken = {root}
     for name, path in paths.items():
         for depth in range(1, len(path) + 1):
             place = path[:depth]
@@ -167,7 +167,7 @@ def _tree(paths: Mapping[str, tuple[str, ...]], domain: str) -> BenchmarkTree:
                 continue
             # Two groups of one name in different places are told apart by the way to them.
             own = place[-1] if place[-1] not in taken and place[-1] not in paths else "/".join(place)
-            taken[own] = place
+            taken.add(own)
             nodes[place] = Benchmark(own, nodes[place[:-1]].type_id, is_leaf=False)
         nodes[(*path, name, "")] = Benchmark(name, nodes[path].type_id, is_leaf=True)
     return BenchmarkTree(tuple(nodes.values()))
