@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +14,24 @@ from typing import Any
 import numpy as np
 
 from .board import Model
-from .errors import CandidateError
+from .csv_table import Row, Table, decimal_point, read_table
+from .decoding import decode
+from .errors import CandidateError, TextError
 from .official import CellState
 from .snapshot import Snapshot
 
 COLUMNS = ("benchmark", "score", "error", "version")
 # Scores are ceiled: a little above 1 is possible, a percentage is not.
 HIGHEST_SCORE = 2.0
+# As the site writes them; no identifier of Brain-Score holds ``_v``.
+_VERSIONED = re.compile(r"(.+)_v([0-9]{1,6})")
 _FAILED = frozenset({"x", "failed", "nan"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHOWN = 80
 _LOOKED_UP = 50
 _LARGEST = 10_000_000
+# Of an identifier; the longest on the board has 63.
+_LONGEST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,10 @@ class Cell:
 def read_scores(path: Path | str) -> dict[str, Cell]:
     """Read a scores file: what one model scored on each benchmark.
 
-    CSV has the columns ``benchmark`` and ``score``, and may have ``error`` and ``version``. JSON is an object from
-    benchmark to score or to an object with these fields, or a list of such objects. A score is a number, ``X`` for
-    FAILED, or empty (null) for NEVER.
+    CSV has the columns ``benchmark`` and ``score``, and may have ``error`` and ``version``; separators, decimal commas
+    and encodings are those of `read_table` and `decode`. JSON is an object from benchmark to score or to an object with
+    these fields, or a list of such objects. A version may end the name of its benchmark (``_v2``). A score is a number,
+    ``X`` for FAILED, or empty (null) for NEVER.
 
     Parameters
     ----------
@@ -98,41 +103,37 @@ def read_scores(path: Path | str) -> dict[str, Cell]:
         raise CandidateError(
             f"the scores file {name} is larger than {_LARGEST // 1_000_000} MB; give one line a benchmark"
         )
+    is_json = str(path).lower().endswith(".json")
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as cause:
-        raise CandidateError(
-            f"the scores file {name} is not UTF-8 ({cause.reason}); save it as UTF-8"
-        ) from cause
-    if "\0" in text:
-        raise CandidateError(f"the scores file {name} holds NUL bytes; save it as UTF-8 text")
-    rows = _json_rows(text, name) if str(path).lower().endswith(".json") else _csv_rows(text, name)
-    return _cells(rows, name)
+        text = decode(data, ansi=not is_json)
+        if "\0" in text:
+            raise TextError("binary data: it holds NUL bytes")
+    except TextError as cause:
+        raise CandidateError(f"the scores file {name} is {cause}; save it as UTF-8 text") from cause
+    return _cells(_json_rows(text, name) if is_json else _csv_rows(text, name), name)
 
 
-def _csv_rows(text: str, name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        header = [column.strip().lower() for column in next(reader, [])]
-        _check_columns(header, name)
-        rows = []
-        for row in reader:
-            if not any(field.strip() for field in row):
-                continue
-            if len(row) != len(header):
-                raise CandidateError(
-                    f"line {reader.line_num} of {name} has {len(row)} fields and the header {len(header)}; write "
-                    "decimals with a point, and quote fields that hold commas"
-                )
-            rows.append((f"line {reader.line_num} of {name}", dict(zip(header, row, strict=True))))
-    except csv.Error as cause:
-        raise CandidateError(f"line {reader.line_num} of {name} is not CSV: {cause}") from cause
-    return rows
+        table = read_table(text) if text.strip() else Table((), Row(1, ()), ())
+    except ValueError as cause:
+        raise CandidateError(f"{name} is not CSV: {cause}") from cause
+    header = [field.text.strip().lower() for field in table.header.fields]
+    _check_columns(header, name)
+    for row in table.rows:
+        where = f"line {row.line} of {name}"
+        if len(row.fields) != len(header):
+            raise CandidateError(
+                f"{where} has {len(row.fields)} fields and the header {len(header)}; write decimals with a point, and "
+                "quote fields that hold commas"
+            )
+        yield (
+            where,
+            dict(zip(header, (decimal_point(field.text.strip()) for field in row.fields), strict=True)),
+        )
 
 
 def _check_columns(header: list[str], name: str) -> None:
-    if len(header) == 1 and re.search("[;\t]", header[0]):
-        raise CandidateError(f"the columns of {name} are not separated by commas; save it as CSV with commas")
     for column in header:
         if column not in COLUMNS or header.count(column) > 1:
             problem = "occurs twice" if column in COLUMNS else "is not known"
@@ -186,10 +187,9 @@ def _cells(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> dict[str
     found: dict[str, Cell] = {}
     seen: dict[str, str] = {}
     for where, row in rows:
-        benchmark = row["benchmark"]
-        if not isinstance(benchmark, str) or not benchmark.strip():
-            raise CandidateError(f"{where} names the benchmark {benchmark!r}; give its identifier")
-        benchmark = benchmark.strip()
+        benchmark, version = _identifier(row, where)
+        if version is not None:
+            row = {**row, "version": version}  # noqa: PLW2901 (the version is part of the row, wherever it stood)
         if benchmark in seen:
             raise CandidateError(
                 f"{where} gives {benchmark[:_SHOWN]!r} again, after {seen[benchmark]}; keep one score a benchmark"
@@ -199,6 +199,26 @@ def _cells(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> dict[str
         if cell is not None:
             found[benchmark] = cell
     return found
+
+
+def _identifier(row: Mapping[str, Any], where: str) -> tuple[str, int | None]:
+    """Return the benchmark of a row, and the version that its name ends with."""
+    benchmark = row["benchmark"]
+    if not isinstance(benchmark, str) or not benchmark.strip():
+        raise CandidateError(f"{where} names the benchmark {benchmark!r}; give its identifier")
+    if len(benchmark) > _LONGEST:
+        raise CandidateError(
+            f"{where} names a benchmark with {len(benchmark)} characters; give its identifier"
+        )
+    named = _VERSIONED.fullmatch(benchmark.strip())
+    if named is None:
+        return benchmark.strip(), None
+    version = int(named[2])
+    if _version(row.get("version"), where) not in (None, version):
+        raise CandidateError(
+            f"{where} names version {version} of {named[1][:_SHOWN]!r} and gives {row['version']!r}; keep one of them"
+        )
+    return named[1], version
 
 
 def _cell(row: Mapping[str, Any], where: str, origin: str) -> Cell | None:

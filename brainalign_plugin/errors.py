@@ -8,6 +8,7 @@
     │   ├── BoardError         a board that the asked computation cannot use
     │   ├── SchemeError        an unknown or malformed aggregation scheme
     │   ├── ReferenceBoardError  a reference board that is absent or does not fit
+    │   ├── TextError          bytes that are no text that can be read
     │   ├── CandidateError     the scores of one model are absent, ambiguous or unusable
     │   ├── PlotError          a chart cannot be drawn in the format that was asked for
     │   └── LinkError          Brain-Score's plugins cannot be reached, or are not ours to change
@@ -50,6 +51,20 @@ class CandidateError(InputError):
 
 class PlotError(InputError):
     """A chart cannot be drawn: an unknown format, or a library that is not installed."""
+
+
+class TextError(InputError):
+    """Bytes are no text that can be read; the message is a noun that says what they are.
+
+    Attributes
+    ----------
+    torn : bool
+        Whether they end within a character, as after a broken transfer.
+    """
+
+    def __init__(self, message: str, *, torn: bool = False) -> None:
+        super().__init__(message)
+        self.torn = torn
 
 
 class LinkError(InputError):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from brainalign_plugin.decoding import decode
+
 from .errors import ConfigError
 from .history.alerts import DEFAULT_RULES, Rule
 
@@ -22,7 +24,7 @@ def load_rules(path: Path) -> tuple[Rule, ...]:
     if not path.is_file():
         return DEFAULT_RULES
     # The settings were read from this file before, so that it is there and valid TOML.
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    document = tomllib.loads(decode(path.read_bytes()))
     if "alerts" not in document:
         return DEFAULT_RULES
     try:

@@ -159,6 +159,8 @@ def _config_without_secrets(settings: Settings) -> bytes:
 
     import tomli_w
 
+    from brainalign_plugin.decoding import decode
+
     from .config import Settings as Model
     from .config_reading import CONFIG_NAME, is_secret, setting_fields
     from .store.backup import config_without
@@ -166,7 +168,7 @@ def _config_without_secrets(settings: Settings) -> bytes:
     path = settings.home / CONFIG_NAME
     if not path.is_file():
         return b""
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    document = tomllib.loads(decode(path.read_bytes()))
     secrets = [found for found, field in setting_fields(Model) if is_secret(field.annotation)]
     names = ", ".join(".".join(found) for found in secrets)
     head = f"# From a backup. Secrets were left out: give {names} again, where you use them.\n"

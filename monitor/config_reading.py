@@ -9,12 +9,16 @@ import re
 import tomllib
 import types
 from collections.abc import Iterator, Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, TomlConfigSettingsSource
+
+from brainalign_plugin.decoding import decode
+from brainalign_plugin.errors import TextError
 
 from .errors import ConfigError
 
@@ -140,14 +144,17 @@ class HomeFile(TomlConfigSettingsSource):
             raise ConfigError(
                 f"{str(path)!r} is not valid TOML: {cause}; correct it or move it away"
             ) from cause
-        except UnicodeDecodeError as cause:
-            raise ConfigError(f"{str(path)!r} is not UTF-8 ({cause.reason}); save it as UTF-8") from cause
+        except TextError as cause:
+            raise ConfigError(f"{str(path)!r} is {cause}; save it as UTF-8") from cause
         if "home" in self.toml_data:
             raise ConfigError(
                 f"{str(path)!r} sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME, and "
                 "remove the line"
             )
         self._home = home
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        return tomllib.loads(decode(file_path.read_bytes()))
 
     def __call__(self) -> dict[str, Any]:  # noqa: D102 (as above)
         # Rules are no settings: they have no variable, no option, and a reader of their own.
@@ -187,7 +194,7 @@ def _secret(named: Any, home: Path, setting: str) -> str:
         path = home / Path(named).expanduser()
         with path.open("rb") as file:
             data = file.read(_LARGEST_SECRET + 1)
-        text = data.decode("utf-8")
+        text = decode(data)
     except OSError as cause:
         raise ConfigError(
             f"the setting {setting} names {named!r}, which cannot be read: {cause.strerror}; check the path and who "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+
+from brainalign_plugin.csv_table import csv_text
 
 from .console import figure, out, printable
 
@@ -207,35 +208,26 @@ def _rank_cell(one: RankedScheme, rank: int, row: int) -> str:
 
 def ranking_csv(compared: ComparedBoard, reference: Reference, found: Sequence[RankedScheme]) -> None:
     """Print one line a model and scheme; the last column names the reference that a scheme's norms are from."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(
-        ["model_id", "model", "scheme", "convention", "score", "rank", "low", "high", "reference"]
-    )
+    header = ["model_id", "model", "scheme", "convention", "score", "rank", "low", "high", "reference"]
+    rows: list[list[object]] = []
     for one in found:
         if one.ranking is None:
             continue
         for i, model in enumerate(compared.board.models):
-            bounds = ["", ""]
-            if one.uncertainty is not None:
-                bounds = [str(one.uncertainty.low[i]), str(one.uncertainty.high[i])]
-            writer.writerow(
+            sure = one.uncertainty
+            rows.append(
                 [
                     model.id,
-                    _cell_text(model.name),
+                    model.name,
                     one.scheme.name,
                     one.ranking.convention,
-                    repr(float(one.ranking.scores[i])),
+                    float(one.ranking.scores[i]),
                     int(one.ranking.ranks[i]),
-                    *bounds,
-                    reference.name if one.scheme.family == "reference" else "",
+                    *((None, None) if sure is None else (sure.low[i], sure.high[i])),
+                    reference.name if one.scheme.family == "reference" else None,
                 ]
             )
-
-
-def _cell_text(name: str) -> str:
-    """A name that a spreadsheet will not take for a formula, on one line."""
-    text = str(printable(name))
-    return f"'{text}" if text[:1] in "=+-@\t" else text
+    sys.stdout.write(csv_text(header, rows))
 
 
 def audit(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from brainalign_plugin.csv_table import csv_text
+
 from ..history.figures import FIGURES
 from ..templating import asset, render
 from .feed import FeedEntry, atom_feed
 from .records import HeadlineFigure
 from .wording import day_text, one_line, shown_figure
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NEWEST_NEWS = 3
 
 
@@ -167,18 +165,8 @@ def report_frame(templates: Path | None = None) -> tuple[str, str]:
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """A CSV file; text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return out.getvalue().encode("utf-8", "replace")
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return "" if value is None else value
+    """Return a CSV file; see `csv_text`."""
+    return csv_text(header, rows).encode()
 
 
 def json_bytes(record: Any) -> bytes:

@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from brainalign_plugin.errors import InputError
+from brainalign_plugin.decoding import decode
+from brainalign_plugin.errors import InputError, TextError
 
 FILE_NAME = "known_events.toml"
 
@@ -37,8 +38,10 @@ def known_events(domain: str, home: Path) -> tuple[KnownEvent, ...]:
     path = home / FILE_NAME
     if path.is_file():
         try:
-            events += _read(path.read_text(encoding="utf-8"), repr(str(path)))
-        except (OSError, UnicodeDecodeError) as cause:
+            events += _read(decode(path.read_bytes()), repr(str(path)))
+        except TextError as cause:
+            raise InputError(f"{str(path)!r} is {cause}; save it as UTF-8") from cause
+        except OSError as cause:
             raise InputError(f"cannot read the known events in {str(path)!r}: {cause}") from cause
     return tuple(sorted((e for e in events if domain in e.domains), key=lambda e: (e.first, e.last, e.text)))
 

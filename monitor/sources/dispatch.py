@@ -131,7 +131,10 @@ def files_of(source: str) -> tuple[str, ...]:
         if not folder.is_dir():
             return (source,)
         found = sorted(
-            path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(_ENDINGS)
+            path
+            for path in folder.iterdir()
+            # What is hidden is no payload: macOS puts ._NAME beside each file that it copies.
+            if not path.name.startswith(".") and path.name.lower().endswith(_ENDINGS) and path.is_file()
         )
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)

@@ -5,11 +5,16 @@ Everything here holds for any body, before the first look at what it says.
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import re
 import reprlib
 import zlib
 from typing import Any, Final
+
+from brainalign_plugin.decoding import decode, described
+from brainalign_plugin.errors import TextError
 
 from ..errors import (
     BodyTooLargeError,
@@ -24,10 +29,12 @@ MAX_BODY_BYTES = 64_000_000
 GZIP_MAGIC = b"\x1f\x8b"
 # PostgreSQL refuses NUL, and UTF-8, so every file and database, half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_MAY_BE_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 # A literal or an escape that was cut off is reported where it begins, at most so far before the end.
 _LONGEST_TORN_TOKEN = 12
 _MOST_DIGITS = 400
+# Byte order marks, the zeros of UTF-16 and white space.
+_BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 
 
 class _Repeated:
@@ -46,7 +53,7 @@ def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
     Parameters
     ----------
     body : bytes
-        One gzip member.
+        One gzip member, or several one behind the other.
     source : str
         What messages call it.
     max_bytes : int
@@ -57,10 +64,13 @@ def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
     BodyTooLargeError, TruncatedPayloadError, NotJsonError
         It unpacks to more than the cap, ends too early, or is damaged.
     """
-    packed = zlib.decompressobj(wbits=31)
     try:
-        text = packed.decompress(body, max_bytes + 1)
-    except zlib.error as cause:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as members:
+            text = members.read(max_bytes + 1)
+    except EOFError as cause:
+        message = f"{source} is gzipped and ends too early; fetch it again"
+        raise TruncatedPayloadError(message, body) from cause
+    except (OSError, zlib.error) as cause:
         message = f"{source} looks gzipped but does not unpack ({cause}); fetch it again"
         raise NotJsonError(message, body) from cause
     if len(text) > max_bytes:
@@ -69,11 +79,6 @@ def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
             "raise the cap if that is right",
             body,
         )
-    if not packed.eof:
-        raise TruncatedPayloadError(f"{source} is gzipped and ends too early; fetch it again", body)
-    if packed.unused_data.strip(b"\0"):
-        extra = len(packed.unused_data)
-        raise NotJsonError(f"{source} has {extra} bytes behind its gzip data; pack it anew", body)
     return text
 
 
@@ -102,7 +107,7 @@ def json_document(text: bytes, source: str, body: bytes) -> Any:
     Parameters
     ----------
     text : bytes
-        Unpacked.
+        Unpacked; UTF-8, or UTF-16 with its byte order mark.
     source : str
         What messages call it.
     body : bytes
@@ -113,19 +118,29 @@ def json_document(text: bytes, source: str, body: bytes) -> Any:
     TruncatedPayloadError, NotJsonError, PayloadShapeError
         It ends too early, is not JSON, or is nested too deeply.
     """
-    pairs = _storable_object if _MAY_BE_UNSTORABLE.search(text) else _object
     try:
-        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=pairs, parse_int=_integer)
+        decoded = decode(text)
+        # An escape that cannot be stored is rare, and looking at every string for it slow.
+        pairs = _storable_object if _MAY_BE_UNSTORABLE.search(decoded) else _object
+        return json.loads(decoded, object_pairs_hook=pairs, parse_int=_integer)
     except RecursionError as cause:
         message = f"{source} is nested too deeply for a leaderboard; the body was kept for inspection"
         raise PayloadShapeError(message, body) from cause
     except ValueError as cause:
-        if text.lstrip()[:1] == b"{" and _is_torn(cause):
+        if text.lstrip(_BEFORE_TEXT)[:1] == b"{" and _is_torn(cause):
             message = f"{source} ends after {len(text)} bytes, in the middle; fetch it again"
             raise TruncatedPayloadError(message, body) from cause
-        begin = text[:40].decode("utf-8", "replace")
-        message = f"{source} is not JSON (it begins {begin!r}); is this the address of /compare/data/?"
-        raise NotJsonError(message, body) from cause
+        raise NotJsonError(f"{source} is {_misread(text, cause)}", body) from cause
+
+
+def _misread(text: bytes, cause: ValueError) -> str:
+    """What a body is that is not read, and what to do."""
+    if isinstance(cause, TextError):
+        return f"{cause}; save it as UTF-8"
+    what = described(text)
+    if what == "JSON":
+        return f"JSON with an error ({cause}); fetch it again"
+    return f"{what}, and no board; give the JSON of /compare/data/, an exported snapshot or the site's CSV export"
 
 
 def is_storable(text: str) -> bool:
@@ -151,10 +166,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _storable_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _object([(_storable(k), _storable(v) if isinstance(v, str) else v) for k, v in pairs])
+    return _object([(storable(k), storable(v) if isinstance(v, str) else v) for k, v in pairs])
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Return a text with U+FFFD for what no database can hold."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
@@ -165,8 +181,8 @@ def _integer(digits: str) -> int | float:
 
 def _is_torn(cause: ValueError) -> bool:
     """Whether the error is that the text ends: nothing is left where it arose, or a piece of one literal."""
-    if isinstance(cause, UnicodeDecodeError):
-        return cause.reason == "unexpected end of data"
+    if isinstance(cause, TextError):
+        return cause.torn
     if not isinstance(cause, json.JSONDecodeError) or cause.msg.startswith("Extra data"):
         return False
     rest = cause.doc[cause.pos :].rstrip()

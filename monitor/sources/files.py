@@ -6,8 +6,11 @@ import stat
 from datetime import datetime
 from pathlib import Path
 
+from brainalign_plugin.decoding import decode
+from brainalign_plugin.errors import TextError
+
 from ..errors import BodyTooLargeError, SourceError
-from .csv_export import is_csv_export, pull_csv
+from .csv_export import is_csv_export, members_of, pull_csv
 from .document import MAX_BODY_BYTES, shown, unpacked
 from .payload import Pull, parse_payload
 
@@ -45,6 +48,13 @@ def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
         message = f"cannot read {name!r} ({reason}); give a file, or an address that begins with https://"
         raise SourceError(message) from cause
-    if is_csv_export(text := unpacked(body, name, max_bytes)):
-        return pull_csv(text, body, name, received_at, max_bytes)
-    return parse_payload(body, name, received_at, max_bytes)
+    text, plugins = unpacked(body, name, max_bytes), b""
+    if is_zip := text.startswith(b"PK\x03\x04"):
+        text, plugins = members_of(text, body, name, max_bytes)
+    try:
+        board = decode(text, ansi=True)
+    except TextError:
+        board = ""  # named where JSON is read
+    if is_csv_export(board):
+        return pull_csv(board, plugins, body, name, received_at)
+    return parse_payload(text if is_zip else body, name, received_at, max_bytes)

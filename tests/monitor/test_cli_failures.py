@@ -36,7 +36,7 @@ REFUSED = {
     "empty": (b"", "is empty"),
     "no models": (body_of(document(0)), "lists no models"),
     "torn": (body_of(document(4))[:-700], "ends after"),
-    "a web page": (b"<!doctype html><title>Maintenance</title>", "is not JSON"),
+    "a web page": (b"<!doctype html><title>Maintenance</title>", "is an HTML page"),
     "another shape": (b'{"results": [1, 2, 3]}', "JSON of another shape"),
     "a third lost": (body_of(document(2)), "lost 2 of the 4 models"),
 }
@@ -177,7 +177,7 @@ def failure(code: int, said: str, *arguments: str, **settings: str) -> Any:
         failure(4, "cannot read 'nowhere.json'", "analyze", "nowhere.json"),
         failure(4, "is a folder", "analyze", "/"),
         failure(3, "the setting source is ''", "run", "--source", ""),
-        failure(5, "is not JSON", "analyze", "README.md"),
+        failure(5, "README.md is text that begins '# ", "analyze", "README.md"),
         failure(6, "there is no snapshot '99'", "analyze", "99"),
         failure(6, "there is no snapshot 'abcdef'", "report", "abcdef"),
         failure(6, "there is no snapshot 'the last'", "snapshots", "show", "the last"),

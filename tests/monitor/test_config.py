@@ -11,10 +11,12 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from brainalign_monitor.alert_rules import load_rules
 from brainalign_monitor.config import Settings, changed_settings, load_settings
 from brainalign_monitor.config_reading import CONFIG_NAME, is_secret, setting_fields, variable
 from brainalign_monitor.config_sections import is_mail_address
 from brainalign_monitor.errors import ConfigError
+from brainalign_monitor.history.known_events import known_events
 from tests.commands import brainalign, documented_table
 from tests.conftest import ROOT
 from tests.local_site import LocalSite, local_site
@@ -322,12 +324,27 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
             "sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME",
         ),
         ("max_missing =", "is not valid TOML: Invalid value"),
-        (b'contact = "\xff"', "is not UTF-8"),
+        (b'contact = "\xff"', "is text in an older encoding, perhaps Windows-1252; save it as UTF-8"),
+        ('contact = "x"'.encode("utf-16-le"), "is UTF-16 text without a byte order mark"),
     ],
 )
 def test_a_wrong_file_is_refused(home, text, said):
     write(home, text)
     assert said in refusal()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_with_a_byte_order_mark_are_read(home, encoding):
+    mail = '[mail]\nhost = "h"\nuser = "u"\nsender = "a@b.org"\npassword_file = "secret"\n'
+    rule = '[[alerts]]\nname = "low"\nfigure = "mean_rho"\non = "level"\ncondition = "below"\nbound = 0\n'
+    write(home, f'contact = "me"\r\n{mail}{rule}'.encode(encoding))
+    (home / "secret").write_bytes("s\u00e9same\r\n".encode(encoding))
+    (home / "known_events.toml").write_bytes('[[events]]\nfirst = 2022-02-10\ntext = "x"\n'.encode(encoding))
+    settings = load_settings()
+    assert settings.contact == "me"
+    assert settings.mail.password.get_secret_value() == "s\u00e9same"
+    assert [rule.name for rule in load_rules(home / "brainalign.toml")] == ["low"]
+    assert "x" in [event.text for event in known_events("vision", home)]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_every_attempt_is_noted(settings, tmp_path):
         closed = site.url
     fetch(settings, good, NOW)
     fetch(settings, good, NOW + timedelta(days=1))
-    with pytest.raises(Exception, match="is not JSON"):
+    with pytest.raises(Exception, match="is text that begins 'nonsense'"):
         fetch(settings, bad, NOW + timedelta(days=2))
     with pytest.raises(UnreachableError):
         fetch(settings, closed, NOW + timedelta(days=3))
@@ -133,7 +133,7 @@ def test_every_attempt_is_noted(settings, tmp_path):
     ], "an address that cannot be one is no attempt"
     assert [pull.at for pull in pulls] == [NOW + timedelta(days=day) for day in range(4)]
     assert [pull.source for pull in pulls[2:]] == [str(bad), f"{closed}/vision/compare/data/"]
-    assert "is not JSON" in pulls[2].message
+    assert "is text that begins 'nonsense'" in pulls[2].message
 
 
 def test_a_body_that_cannot_be_kept_names_both_failures(settings, tmp_path):
@@ -141,7 +141,9 @@ def test_a_body_that_cannot_be_kept_names_both_failures(settings, tmp_path):
     bad.write_bytes(b"nonsense")
     settings.home.mkdir()
     (settings.home / "refused").write_text("in the way")
-    with pytest.raises(StoreError, match=r"cannot write .*refused.*meant to be noted was: .*is not JSON"):
+    with pytest.raises(
+        StoreError, match=r"cannot write .*refused.*meant to be noted was: .*is text that begins"
+    ):
         fetch(settings, bad)
 
 

@@ -65,6 +65,27 @@ def test_what_spreadsheets_write(tmp_path):
     assert plain(found) == {"A, the first": (0.5, None), 'B "b"': (None, None)}
 
 
+AS_PEOPLE_SAVE_IT = [
+    "benchmark,score\nA-pls,0.5\n\u00e9,0.25\n",
+    "benchmark;score\r\nA-pls;0,5\r\n\u00e9;,25\r\n",
+    "benchmark\tscore\rA-pls\t0,5\r\u00e9\t0.25",
+    "sep=;\nbenchmark;score\nA-pls;0.5\n\u00e9;0.25\n",
+    '"# mine, of May",,\n,,\nbenchmark,score,\nA-pls,"0,5",\n\u00e9,0.25,\n,,\n',
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize("text", AS_PEOPLE_SAVE_IT)
+def test_scores_as_people_save_them(tmp_path, text, encoding):
+    found = read_scores(written(tmp_path, text.encode(encoding)))
+    assert plain(found) == {"A-pls": (0.5, None), "\u00e9": (0.25, None)}
+
+
+def test_a_version_may_end_the_name_of_its_benchmark(tmp_path):
+    found = read_scores(written(tmp_path, "benchmark,score,version\nA-pls_v2,.5,\nB-pls_v1,.4,1\n"))
+    assert {name: cell.version for name, cell in found.items()} == {"A-pls": 2, "B-pls": 1}
+
+
 def test_a_file_without_end_is_not_read_to_it():
     with pytest.raises(CandidateError, match="is larger than 10 MB"):
         read_scores("/dev/zero")
@@ -101,12 +122,22 @@ def test_not_a_number_is_failed_in_both(tmp_path):
             "benchmark,score\nA,0,5\n",
             "line 2 of .* has 3 fields and the header 2; write decimals with a point",
         ),
-        ("benchmark;score\nA;0,5\n", "are not separated by commas; save it as CSV with commas"),
-        ("benchmark\tscore\nA\t0.5\n", "are not separated by commas"),
-        ("benchmark,score\nA\0B,0.5\n", "holds NUL bytes; save it as UTF-8 text"),
-        ("benchmark,score\nA,0.5\n".encode("utf-16-le"), "holds NUL bytes"),
-        ("benchmark,score\nA,0.5\n".encode("utf-16"), "is not UTF-8"),
-        (b"benchmark,score\n" + b"A" * 200_000 + b",0.5\n", "is not CSV: field larger than field limit"),
+        ("benchmark,score\nA\0B,0.5\n", "is binary data: it holds NUL bytes; save it as UTF-8 text"),
+        (
+            "benchmark,score\nA,0.5\n".encode("utf-16-le"),
+            "is UTF-16 text without a byte order mark; save it as",
+        ),
+        (
+            "benchmark,score\nA,0.5\n".encode("utf-16-be"),
+            "is UTF-16 text without a byte order mark; save it as",
+        ),
+        ("benchmark,score\nA,0.5\n".encode("utf-16")[:-1], "is UTF-16 text that ends within a character"),
+        (b"benchmark,score\n" + b"A" * 200_000 + b",0.5\n", "names a benchmark with 200000 characters"),
+        (
+            "benchmark,score,version\nA_v2,0.5,1\n",
+            "line 2 of .* names version 2 of 'A' and gives '1'; keep one",
+        ),
+        ("benchmark,score\nA_v2,0.5\nA_v1,0.4\n", "line 3 of .* gives 'A' again"),
         ("benchmark,score\nA,inf\n", "has the score 'inf'"),
         ("benchmark,score\nA,1_0\n", "has the score '1_0'"),
         ("benchmark,score\nA,1e999\n", "has the score"),
@@ -115,7 +146,11 @@ def test_not_a_number_is_failed_in_both(tmp_path):
         ("benchmark,score,error\nA,0.5,x\n", "has the error 'x'; give a number, or empty"),
         ("benchmark,score,version\nA,0.5,1.5\n", r"has the version '1\.5'"),
         ('benchmark,score\n"A,0.5\n', "is not CSV"),
-        (b"benchmark,score\n\xff,0.5\n", "is not UTF-8"),
+        (
+            "benchmark,score\né,0.5\n".encode() + b"\xff,0.5\n",
+            "is UTF-8 text that has a damaged character at byte 23",
+        ),
+        (b"\x1f\x8b\x08\x00\xff\xfe", "is gzip data"),
     ],
 )
 def test_csv_that_cannot_be_used(tmp_path, text, message):

@@ -20,7 +20,6 @@ import feedparser
 import pytest
 
 from brainalign_monitor import pipeline, publishing
-from brainalign_monitor.delivery.pages import csv_bytes
 from brainalign_monitor.delivery.wording import interval_text
 from brainalign_monitor.errors import TemplateError
 from brainalign_monitor.report import render_report
@@ -209,12 +208,6 @@ def test_the_first_page_has_the_intervals_of_the_report(site, home):
     page = text_of(site / "index.html")
     for name in ("mean_rho", "r2_behavior", "sd_neural"):
         assert interval_text(name, intervals[name]) in page
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx"])
-def test_a_spreadsheet_takes_no_name_for_a_formula(name):
-    (_, row) = csv.reader(io.StringIO(csv_bytes(["a", "b"], [[name, -1.5]]).decode()))
-    assert row == [f"'{name}", "-1.5"]
 
 
 def test_alerts_that_are_active_are_on_the_first_page(site):

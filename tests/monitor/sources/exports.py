@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 
@@ -60,11 +61,11 @@ def plugins_csv(board: Snapshot) -> str:
 
 
 def zipped(**files: str | bytes) -> bytes:
-    """A zip; two underscores in a name are a dot."""
+    """Return a zip; two underscores before the ending of a name are a dot."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in files.items():
-            entry = zipfile.ZipInfo(name.replace("__", "."), (2024, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(re.sub("__(?=[a-z]+$)", ".", name), (2024, 1, 1, 0, 0, 0))
             archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
@@ -75,10 +76,11 @@ def new_export(board: Snapshot, decimals: int = 2, sidecar: bool = True) -> byte
 
 
 def old_export(board: Snapshot) -> bytes:
+    """Return the CSV of pandas: FAILED is X, NEVER nothing, and only what has commas is quoted."""
     columns = preorder(board)
     lines = [",".join(["model_name", "layers", *(board.tree.nodes[j].type_id for j in columns)])]
     lines += [
-        ",".join([f'"{model.name}"', '"{""IT"": ""layer4, x""}"', *fields(board, i, columns, 3)])
+        ",".join([model.name, '"{""IT"": ""layer4, x""}"', *(text_of(board, i, j, 3) for j in columns)])
         for i, model in enumerate(board.models)
     ]
     return "\r\n".join(lines).encode()

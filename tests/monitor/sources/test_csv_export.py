@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
 import io
+import re
 import struct
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,13 +18,14 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.errors import (
     BodyTooLargeError,
+    EmptyPayloadError,
     NotJsonError,
     PayloadError,
     PayloadShapeError,
     TruncatedPayloadError,
 )
-from brainalign_monitor.sources import parse_payload, pull_file
-from brainalign_monitor.sources.csv_text import Field, csv_rows
+from brainalign_monitor.sources import files_of, parse_payload, pull_file
+from brainalign_plugin.csv_table import Field, csv_rows
 from brainalign_plugin.official import CellState
 from tests.commands import brainalign
 from tests.monitor.sources.exports import (
@@ -111,7 +115,7 @@ def test_failed_and_never_are_told_apart_by_their_quotes(board, tmp_path):
 
 
 def test_models_of_one_name_without_ids_are_two_and_keep_their_ids(board, tmp_path):
-    text = old_export(board).replace(b'"model 2"', b'"model 1"')
+    text = old_export(board).replace(b"model 2", b"model 1")
     ids = [m.id for m in read(text, tmp_path).snapshot.models]
     assert len(set(ids)) == 5
     shorter = b"\r\n".join(text.split(b"\r\n")[:4])
@@ -190,6 +194,158 @@ def test_a_folder_is_imported_in_any_order_and_what_fails_keeps_nothing_out(boar
     assert "holds no payload" in brainalign("fetch", folder / "empty", home=home).problem
 
 
+def resaved(board, separator=",", point=".", quotes=csv.QUOTE_MINIMAL, end="\r\n"):
+    """The newer export as a spreadsheet saves it: nothing quoted, comments padded, zeros as it likes them."""
+    lines = new_csv(board, 3).splitlines()
+    rows = [[line] + [""] * (lines[2].count(",")) for line in lines[:2]]
+    rows += list(csv.reader(lines[2:]))
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, quoting=quotes, lineterminator=end)
+    for row in rows:
+        numbers = [re.sub(r"^\.(\d+?)0*$", rf"0{point}\1", field) for field in row[4:]]
+        writer.writerow([*row[:4], *numbers, ""])
+    return out.getvalue() + separator * 3 + end
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"separator": ";", "point": ",", "end": "\n"},
+        {"separator": "\t", "point": ",", "end": "\r"},
+        {"point": ",", "quotes": csv.QUOTE_ALL},
+        {"separator": ";"},
+    ],
+)
+def test_an_export_is_read_as_a_spreadsheet_saves_it(board, tmp_path, how, encoding):
+    text = resaved(board, **how).replace("model 3", "m\u00f6del 3")
+    found = read(text.encode(encoding), tmp_path)
+    failed = board.states == CellState.FAILED
+    # Saved again, FAILED and NEVER are one.
+    expected = replace(
+        board,
+        states=np.where(failed, np.int8(CellState.NEVER), board.states),
+        models=tuple(replace(m, name=m.name.replace("model 3", "m\u00f6del 3")) for m in board.models),
+    )
+    same_board(found.snapshot, expected, 3)
+    assert found.snapshot.as_of_time == board.as_of_time
+    assert found.set_aside == ()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda text: zipped(leaderboard__csv=text)])
+def test_an_export_is_read_whatever_is_above_its_header(board, tmp_path, pack):
+    text = "\ufeffsep=,\r\n\r\n" + new_csv(board)
+    same_board(read(pack(text.encode()), tmp_path).snapshot, board, 2)
+
+
+def test_what_macos_adds_to_a_zip_or_a_folder_is_no_board(board, tmp_path):
+    junk = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X"
+    files = {"x/leaderboard__csv": new_csv(board), "x/": b"", "x/.DS_Store": junk}
+    added = {
+        "__MACOSX/leaderboard__csv": junk,
+        "__MACOSX/x/._leaderboard__csv": junk,
+        "x/._leaderboard__csv": junk,
+    }
+    same_board(read(zipped(**files, **added), tmp_path).snapshot, board, 2)
+    folder = tmp_path / "folder"
+    (folder / "__MACOSX").mkdir(parents=True)
+    (folder / "b.zip").write_bytes(zipped(**files))
+    for name in ("._b.zip", "._a.json", ".DS_Store", ".hidden.csv"):
+        (folder / name).write_bytes(junk)
+    assert files_of(str(folder)) == (str(folder / "b.zip"),)
+
+
+def test_a_zip_of_the_json_is_read(board, tmp_path):
+    body = body_of(scored_document())
+    found = read(zipped(**{"data__json": body, "__MACOSX/._data__json": b"x"}), tmp_path)
+    assert found.snapshot.models == board.models
+    assert found.body == body
+
+
+@pytest.mark.parametrize("name", ["leaderboard.csv", "plugin-info.csv"])
+def test_a_damaged_member_of_a_zip_is_named(board, tmp_path, name):
+    data = bytearray(new_export(board))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        info = archive.getinfo(name)
+    data[info.header_offset + 30 + len(name) + info.compress_size // 2] ^= 0xFF
+    refused(bytes(data), tmp_path, TruncatedPayloadError, f"is a zip with a damaged member {name}")
+
+
+def test_groups_may_be_means_of_scores_above_one(board, tmp_path):
+    """Until 2026 the site capped no score."""
+    text = old_export(board).decode()
+    lines = [line.split(",") for line in text.split("\r\n")]
+    at = {name: i + 1 for i, name in enumerate(lines[0])}  # the layers of a model hold a comma
+    for row in lines[3:]:
+        row[at["Cid2022-i2n"]] = row[at["behavior_vision"]] = "1.4"
+        row[at["average_vision"]] = f"{(1.4 + float(row[at['neural_vision']])) / 2:.3f}"
+    found = read("\r\n".join(",".join(row) for row in lines).encode(), tmp_path).snapshot
+    assert found.tree["Cid2022-i2n"].parent == "behavior_vision"
+    assert found.scores[3, found.tree.index["Cid2022-i2n"]] == 1.4
+
+
+def test_engineering_that_failed_is_nothing_below_a_group_that_failed(tmp_path):
+    what = scored_document()
+    what["models"][4]["scores"]["ImageNet-top1"][0]["value"] = ""
+    what["models"][4]["scores"]["engineering_vision"][0]["value"] = "X"
+    board = board_of(what)
+    same_board(read(new_export(board), tmp_path).snapshot, board, 2)
+
+
+def test_an_export_without_the_average_gets_it(tmp_path):
+    what = scored_document()
+    board = board_of(what)
+    rows = list(csv.reader(new_csv(board, 3).removeprefix(COMMENTS).splitlines()))
+    gone = rows[0].index("average_vision")
+    lines = [new_csv(board, 3).splitlines()[2 + i].split(",") for i in range(len(rows))]
+    text = COMMENTS + "\n".join(",".join(f for i, f in enumerate(line) if i != gone) for line in lines)
+    found = read(text.encode(), tmp_path).snapshot
+    same_board(found, board, 2)
+    assert found.official().ranks == board.official().ranks
+
+
+@pytest.mark.needs("shared")
+@pytest.mark.parametrize(
+    ("name", "models", "decimals"),
+    [
+        ("csv_downloadable-vision.csv.gz", "names", 3),
+        ("leaderboard_export-vision.zip", "ids", 2),
+        ("real-2025-05-old_leaderboard.csv.gz", "ids", 2),
+    ],
+)
+def test_the_exports_of_2025_say_what_the_json_does(shared_site, name, models, decimals):
+    more = shared_site.parent / "more"
+    board = pull_file(more / "compare-data-2025-05-07.json.gz", RECEIVED_AT).snapshot
+    found = pull_file(more / name, RECEIVED_AT)
+    assert found.set_aside == ()
+    one, other = board.board(), found.snapshot.board()
+    assert {n.type_id: n.parent for n in found.snapshot.tree.nodes} == {
+        n.type_id: n.parent for n in board.tree.nodes
+    }
+    by_key = {(m.id if models == "ids" else m.name): i for i, m in enumerate(other.models)}
+    if models == "ids":
+        rows = [by_key[m.id] for m in one.models]
+        columns = [other.leaves.index(leaf) for leaf in one.leaves]
+        np.testing.assert_array_equal(other.states[np.ix_(rows, columns)], one.states)
+        apart = np.abs(other.scores[np.ix_(rows, columns)] - one.scores)
+        assert np.nanmax(apart) <= 10.0**-decimals
+    else:
+        assert sorted(other.states.ravel().tolist()) == sorted(one.states.ravel().tolist())
+
+
+@pytest.mark.needs("shared")
+def test_other_real_exports_are_read(shared_site):
+    more = shared_site.parent / "more"
+    new = pull_file(more / "real-2025-05-new_leaderboard.csv.gz", RECEIVED_AT).snapshot
+    assert (len(new.models), len(new.board().leaves)) == (455, 81)
+    language = pull_file(more / "leaderboard_export-language.zip", RECEIVED_AT).snapshot
+    json = pull_file(more / "compare-data-2025-05-07-language.json.gz", RECEIVED_AT).snapshot
+    assert language.domain == "language"
+    np.testing.assert_allclose(language.board().scores, json.board().scores, atol=0.0051)
+    np.testing.assert_array_equal(language.board().states, json.board().states)
+
+
 # --- what is refused -----------------------------------------------------------------------------------------
 
 
@@ -217,19 +373,28 @@ def lying_about_its_size():
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
-        (lambda _: zipped(other__csv="x"), PayloadShapeError, "a zip with 0 files leaderboard.csv"),
+        (lambda _: zipped(other__txt="x"), PayloadShapeError, r"a zip with 0 boards .*other\.txt"),
         (
             lambda _: zipped(leaderboard__csv="x", **{"a/leaderboard__csv": "y"}),
             PayloadShapeError,
-            "with 2 files",
+            "a zip with 2 boards",
         ),
-        (lambda b: new_export(b)[:-30], TruncatedPayloadError, "cannot be read"),
-        (lambda b: new_export(b)[:60], TruncatedPayloadError, "cannot be read"),
+        (lambda b: new_export(b)[:-30], TruncatedPayloadError, "a zip that is damaged or cut off"),
+        (lambda b: new_export(b)[:60], TruncatedPayloadError, "a zip that is damaged or cut off"),
         (lambda _: lying_about_its_size(), PayloadError, "."),
-        (lambda _: zipped(leaderboard__csv=b"Rank,Model\xff"), NotJsonError, "no CSV in UTF-8"),
-        (lambda _: zipped(leaderboard__csv=""), PayloadShapeError, "has no rows"),
+        (
+            lambda b: zipped(leaderboard__csv=new_csv(b).encode("utf-16-le")),
+            NotJsonError,
+            "is UTF-16 text without a byte order mark; save it as UTF-8",
+        ),
+        (
+            lambda b: zipped(leaderboard__csv=new_csv(b).replace("model 1", "é").encode() + b"\xff"),
+            NotJsonError,
+            "is UTF-8 text that has a damaged character at byte",
+        ),
+        (lambda _: zipped(leaderboard__csv=""), EmptyPayloadError, "is empty"),
         (lambda b: zipped(leaderboard__csv=new_csv(b) + '"x'), PayloadShapeError, "ends within quotes"),
-        (lambda b: zipped(leaderboard__csv=new_csv(b) + "\n1,2"), PayloadShapeError, "row 7 has 2 fields"),
+        (lambda b: zipped(leaderboard__csv=new_csv(b) + "\n1,2"), PayloadShapeError, "line 9 has 2 fields"),
         (lambda _: b"Rank,Model,Model ID,V1\n1,a,2,.5\n", PayloadShapeError, "no column average_"),
         (lambda _: b"model_name,layers," + b"x," * 3000 + b"y\n", PayloadShapeError, "3003 columns"),
         (
@@ -239,8 +404,8 @@ def lying_about_its_size():
         ),
         (
             lambda b: zipped(leaderboard__csv=new_csv(b).replace('"Model"', '"Modell"')),
-            PayloadShapeError,
-            "neither a column Model nor|cannot be told",
+            NotJsonError,
+            "is text that begins '# Generated on",
         ),
     ],
 )
@@ -255,7 +420,7 @@ def test_an_encrypted_zip_is_refused(board, tmp_path):
         start = archive.start_dir
     data[start + 8] |= 1
     data[6] |= 1
-    refused(bytes(data), tmp_path, TruncatedPayloadError, "cannot be read")
+    refused(bytes(data), tmp_path, PayloadShapeError, r"a zip with an encrypted member leaderboard\.csv")
 
 
 def test_a_filtered_export_has_no_tree(board, tmp_path):
@@ -300,7 +465,7 @@ def test_noise_in_an_export_is_read_or_refused(tmp_path_factory, noise, start, l
     ],
 )
 def test_quotes_are_seen(text, rows):
-    assert [list(row) for row in csv_rows(text)] == rows
+    assert [list(row.fields) for row in csv_rows(text)] == rows
 
 
 @given(st.lists(st.lists(st.tuples(st.text(max_size=8), st.booleans()), min_size=2, max_size=4), max_size=4))
@@ -315,4 +480,4 @@ def test_what_is_written_is_read(rows):
         fields = [written(*field) for field in row]
         lines.append(",".join(text for text, _ in fields))
         expected.append([Field(text, quoted) for (text, _), (_, quoted) in zip(row, fields, strict=True)])
-    assert [list(row) for row in csv_rows("\n".join(lines))] == expected
+    assert [list(row.fields) for row in csv_rows("\n".join(lines))] == expected

@@ -445,7 +445,7 @@ def test_a_tree_without_a_leaf_under_the_average_is_empty():
         b'{"name":"\xff\xfe"}',
         b'{"name":"\xed\xa0\x80"}',
         b'{"name":"a\nb"}',
-        "{}".encode("utf-16"),
+        "{}".encode("utf-16-le"),
         b"[" * 10_000,
         b"\x1f\x8b",
         b"\x1f\x8b\x08\x00 this is no gzip",
@@ -468,8 +468,50 @@ def test_gzip_with_a_damaged_middle_or_more_behind_it_is_refused():
         parse(bytes(damaged))
     wrong_sum = body[:-8] + b"\0" * 8
     refused(wrong_sum, NotJsonError, "does not unpack")
-    refused(body + body, NotJsonError, "behind its gzip data")
+    refused(body + b"more", NotJsonError, "does not unpack")
+    refused(body + body, NotJsonError, "JSON with an error .Extra data")
     assert parse(body + b"\0" * 512).set_aside == ()
+
+
+def test_gzip_of_several_members_is_read_and_its_last_one_may_not_be_cut():
+    whole = body_of(document())
+    first, second = gzip.compress(whole[:99]), gzip.compress(whole[99:])
+    assert parse(first + second).snapshot == replace(
+        parse(whole).snapshot, sha256=parse(first + second).snapshot.sha256
+    )
+    refused(first + second[:-9], TruncatedPayloadError, "ends too early")
+    with pytest.raises(BodyTooLargeError):
+        parse(first + second, max_bytes=100)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_payload_with_a_byte_order_mark_is_read(encoding):
+    body = json.dumps(document() | {"é": "ü"}, ensure_ascii=False).encode(encoding)
+    assert len(parse(body).snapshot.models) == len(document()["models"])
+    refused(body[: len(body) // 8 * 4], TruncatedPayloadError, "in the middle")
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("{}".encode("utf-16-le"), "UTF-16 text without a byte order mark; save it as UTF-8"),
+        ("{}  ".encode("utf-16-be"), "UTF-16 text without a byte order mark; save it as UTF-8"),
+        (
+            '{"name": "é"}'.encode("cp1252"),
+            "text in an older encoding, perhaps Windows-1252; save it as UTF-8",
+        ),
+        (b"\n<!-- x --> <HTML><title>Login", "an HTML page, and no board; give the JSON"),
+        (b"<?xml version='1.0'?>", "XML, and no board"),
+        (b"a,b\n1,2\n", "text that begins 'a,b', and no board"),
+        (b"%PDF-1.7\n%\xe2\xe3", "a PDF document; save it as UTF-8"),
+        (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "a resource file of macOS"),
+        (b"PK\x03\x04\x14\x00xl/workbook.xml", "an Excel workbook"),
+        (bytes(range(1, 9)), "binary data that begins with the bytes 01 02"),
+        (b'{"models": [1,, 2]}', "JSON with an error .Expecting value: line 1 column 15"),
+    ],
+)
+def test_what_is_not_read_is_named(body, what):
+    refused(body, NotJsonError, f"the site is {what}")
 
 
 WHOLE = body_of(document(2))

@@ -478,7 +478,7 @@ def test_a_torn_gzip_body_is_torn(server):
 @pytest.mark.parametrize(
     ("body", "headers", "error", "match"),
     [
-        (b"<!doctype html><title>Login</title>", {}, NotJsonError, "begins '<!doctype html>"),
+        (b"<!doctype html><title>Login</title>", {}, NotJsonError, "is an HTML page, and no board"),
         (b"", {}, EmptyPayloadError, "is empty"),
         (b" \n", {}, EmptyPayloadError, "is empty"),
         (b'{"error": "busy"}', {}, PayloadShapeError, "another shape"),

@@ -1,0 +1,194 @@
+"""CSV as people have it is read, and written so that no text in it breaks out of its cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+_SEPARATORS = ",;\t"
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+)")
+# A spreadsheet takes what begins so for a formula, also after the separator of another country.
+_FORMULA = re.compile("(^|;)(\\s*)(?=[=+\\-@\u2212])")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a row: its text, and whether it was quoted."""
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, and the number of its first line in the file."""
+
+    line: int
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV text: comment lines above the header, without what a spreadsheet added to them; header; rows."""
+
+    comments: tuple[str, ...]
+    header: Row
+    rows: tuple[Row, ...]
+
+
+def read_table(text: str) -> Table:
+    r"""Read a CSV text with a header.
+
+    The separator (comma, semicolon or tab) is the one that the header has most of. Lines above the header that begin
+    with ``#`` are comments; a line ``sep=;`` is obeyed. Rows and columns without any text are left out.
+
+    Parameters
+    ----------
+    text : str
+        Lines end with ``\n``, ``\r\n`` or ``\r``.
+
+    Raises
+    ------
+    ValueError
+        If there is no row, or the text ends within quotes.
+    """
+    head = _head(text)
+    rows = [
+        row
+        for row in csv_rows(text[head.at :], head.separator, head.line)
+        if any(field.text.strip() for field in row.fields)
+    ]
+    width = max(_width(row) for row in rows)
+    rows = [Row(row.line, row.fields[:width]) for row in rows]
+    return Table(tuple(head.comments), rows[0], tuple(rows[1:]))
+
+
+def titles_of(text: str) -> tuple[str, ...]:
+    """Return the header of a CSV text, read no further than it; nothing if there is none."""
+    try:
+        head = _head(text)
+        first = next(csv_rows(text[head.at :], head.separator), None)
+    except ValueError:
+        return ()
+    return tuple(title for field in first.fields if (title := field.text.strip())) if first else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Where the header of a text begins, and what stands above it."""
+
+    at: int
+    line: int
+    comments: list[str]
+    separator: str
+
+
+def _head(text: str) -> _Head:
+    at, line, separator = 0, 1, ""
+    comments: list[str] = []
+    while at < len(text):
+        end = _LINE_END.search(text, at)
+        content = text[at : end.start() if end else len(text)]
+        plain = content.strip(' ,;\t"')
+        if named := _SEPARATOR_LINE.fullmatch(content.strip(" ")):
+            separator = named[1]
+        elif plain.startswith("#"):
+            comments.append(plain)
+        elif plain:
+            unquoted = re.sub('"[^"]*"', "", content)
+            return _Head(at, line, comments, separator or max(_SEPARATORS, key=unquoted.count))
+        at, line = end.end() if end else len(text), line + 1
+    raise ValueError("it has no rows")
+
+
+def _width(row: Row) -> int:
+    """Return how many fields a row has up to its last one with a text."""
+    return max((i for i, field in enumerate(row.fields, 1) if field.text.strip()), default=0)
+
+
+def csv_rows(text: str, separator: str = ",", line: int = 1) -> Iterator[Row]:
+    r"""Rows of a CSV text; empty lines are left out.
+
+    A quote inside a quoted field is doubled, or, as by the site's own writer, not: one that is followed neither by a
+    separator nor by the end of the line is part of the text.
+
+    Parameters
+    ----------
+    text : str
+        Lines end with ``\n``, ``\r\n`` or ``\r``.
+    separator : str
+    line : int
+        Number of the first line.
+
+    Raises
+    ------
+    ValueError
+        If the text ends within quotes.
+    """
+    plain = re.compile(f"[^{re.escape(separator)}\r\n]*")
+    row: list[Field] = []
+    at, start, end = 0, 0, len(text)
+    while at < end:
+        if text[at] == '"':
+            field, at = _quoted(text, at, separator)
+        else:
+            found = plain.match(text, at)
+            field, at = Field(found[0] if found else ""), found.end() if found else at
+        row.append(field)
+        if at < end and text[at] == separator:
+            at += 1
+            if at == end or text[at] in "\r\n":
+                row.append(Field(""))
+        if at == end or text[at] in "\r\n":
+            at += 2 if text[at : at + 2] == "\r\n" else 1
+            if row != [Field("")]:
+                yield Row(line, tuple(row))
+            line += len(_LINE_END.findall(text, start, at))
+            row, start = [], at
+
+
+def _quoted(text: str, start: int, separator: str) -> tuple[Field, int]:
+    at, pieces = start + 1, []
+    while True:
+        quote = text.find('"', at)
+        if quote < 0:
+            raise ValueError("it ends within quotes")
+        pieces.append(text[at:quote])
+        following = text[quote + 1 : quote + 2]
+        if following in ("", separator, "\r", "\n"):
+            return Field("".join(pieces), quoted=True), quote + 1
+        pieces.append('"')
+        at = quote + (2 if following == '"' else 1)
+
+
+def decimal_point(text: str) -> str:
+    """Return a number with a decimal point where it had a decimal comma; other text as it is."""
+    return _DECIMAL_COMMA.sub(r"\1.\2", text) if _DECIMAL_COMMA.fullmatch(text) else text
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Write a CSV text with commas, one line a row whatever the text in it.
+
+    Line ends, control and direction characters in text become spaces or U+FFFD; text that a spreadsheet would take
+    for a formula gets an apostrophe before it. None is empty.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_harmless(value) if isinstance(value, str) else value for value in row] for row in rows)
+    return out.getvalue()
+
+
+def _harmless(text: str) -> str:
+    line = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+    # Full-width signs, which a spreadsheet reads as the plain ones, are looked at as these.
+    plain = "".join(c if len(wide := unicodedata.normalize("NFKC", c)) != 1 else wide for c in line)
+    for found in reversed(list(_FORMULA.finditer(plain))):
+        line = f"{line[: found.end()]}'{line[found.end() :]}"
+    return line
