@@ -17,12 +17,14 @@ class Period(StrEnum):
 
 
 class Seen(Protocol):
-    """A board that is known: the moment that it describes, when it was first seen, and whether it was observed."""
+    """A board that is known: the moments that it describes, when it was first seen, and whether it was observed."""
 
     @property
     def id(self) -> int: ...  # noqa: D102
     @property
     def as_of_time(self) -> datetime: ...  # noqa: D102
+    @property
+    def until_time(self) -> datetime: ...  # noqa: D102
     @property
     def seen_at(self) -> datetime: ...  # noqa: D102
     @property
@@ -62,10 +64,10 @@ def boards_of_history(
 ) -> tuple[AnySeen, ...]:
     """Choose the boards that a history is made of, by the moment that they describe.
 
-    All observed boards; and a reconstructed one for a period in which none was observed: what was seen goes before
-    what was worked out. Of several reconstructions of a moment the one from the earliest board counts: a score that was
-    restated later is a change of later, and does not rewrite what came before. Of several observations of a moment the
-    last one counts.
+    All observed boards; and a reconstructed one for a period in which none was observed or seen again: what was seen
+    goes before what was worked out. Of several reconstructions of a moment the one from the earliest board counts: a
+    score that was restated later is a change of later, and does not rewrite what came before. Of several observations
+    of a moment the last one counts.
 
     Parameters
     ----------
@@ -80,7 +82,10 @@ def boards_of_history(
         key=lambda board: (board.as_of_time, board.seen_at, board.id),
     )
     observed = {board.as_of_time: board for board in there if not board.reconstructed}
-    covered = {period_start(moment.date(), every) for moment in observed}
+    covered: set[date] = set()
+    for moment, board in observed.items():
+        until = board.until_time if known is None else min(board.until_time, known)
+        covered.update(period_starts(period_start(moment.date(), every), max(moment, until).date(), every))
     made_from = {board.body_sha256: board.as_of_time for board in there if not board.reconstructed}
     filling = {
         board.as_of_time: board

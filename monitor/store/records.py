@@ -89,6 +89,10 @@ class SnapshotInfo:
         Cells of these leaves that are SCORED, FAILED and NEVER.
     reconstructed, simulated : bool
         As in the snapshot.
+    seen_until : datetime or None
+        The last later moment for which the same content was seen; None if it was not seen again.
+    newest_score_at : datetime or None
+        When the newest score of a leaf was made; None if no score has a time.
     """
 
     id: int
@@ -104,6 +108,18 @@ class SnapshotInfo:
     states: Mapping[str, int]
     reconstructed: bool
     simulated: bool
+    seen_until: datetime | None = None
+    newest_score_at: datetime | None = None
+
+    @property
+    def until_time(self) -> datetime:
+        """The last moment for which this board was seen."""
+        return self.seen_until or self.as_of_time
+
+    @property
+    def dated(self) -> datetime:
+        """The moment from which the age of the board counts: that of its newest score, else its own."""
+        return self.newest_score_at or self.as_of_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +136,15 @@ class PullRecord:
     snapshot_id : int or None
         The snapshot that it brought or met again.
     body_sha256 : str or None
-        Hash of the body as received; None if nothing usable was.
+        Hash of the body as received, if it is kept: that of an unchanged board is not.
     set_aside : int
         How many cells could not be read.
     message : str
-        Why it was refused or failed; empty otherwise.
+        Why it was refused or failed, or notes on what was not believed of a board that was read.
     error : str or None
         Name of the error's class.
+    as_of_time : datetime or None
+        The moment that the board describes; None if nothing usable came.
     """
 
     id: int
@@ -139,6 +157,7 @@ class PullRecord:
     set_aside: int
     message: str
     error: str | None
+    as_of_time: datetime | None = None
 
 
 class RunState(StrEnum):

@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator
 from ..errors import StoreError
 
 # The newest revision in migrations/versions, and the table in which a database says which one it has.
-REVISION = "0003"
+REVISION = "0004"
 REVISION_TABLE = "brainalign_schema"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,6 +115,10 @@ snapshot = sa.Table(
     sa.Column("scored", sa.Integer, nullable=False),
     sa.Column("failed", sa.Integer, nullable=False),
     sa.Column("never", sa.Integer, nullable=False),
+    # The last later moment for which the same content was seen; null if there is none.
+    sa.Column("seen_until", Moment),
+    # Null if no score has a time.
+    sa.Column("newest_score_at", Moment),
     sa.Column("layout", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("chain_id", "seq"),
     # A number that was printed once must not come to mean another snapshot after the newest one is pruned.
@@ -186,6 +190,8 @@ pull = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="SET NULL")),
     sa.Column("body_sha256", sa.Text),
+    # The moment that the board describes; null if nothing usable came.
+    sa.Column("as_of_time", Moment),
     sa.Column("set_aside", sa.Integer, nullable=False, default=0),
     sa.Column("message", AnyText, nullable=False, default=""),
     # Name of the error's class; null if there was none, or if the pull is older than the column.

@@ -6,10 +6,11 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from brainalign_plugin.board import Model
@@ -19,6 +20,7 @@ from brainalign_plugin.snapshot import Snapshot
 from brainalign_plugin.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 
 from ..errors import StoreError
+from ..moments import AHEAD
 from . import schema
 from .cells import CellColumns, cell_arrays, cell_columns, cell_rows, superseded_order
 from .intervals import Change, Rows, rows_between, write_changes
@@ -68,12 +70,23 @@ def write_snapshot(
             scored=int((states == CellState.SCORED).sum()),
             failed=int((states == CellState.FAILED).sum()),
             never=int((states == CellState.NEVER).sum()),
+            newest_score_at=_newest_score(snapshot, row["seen_at"]),
             layout=_layout(snapshot, benchmarks),
             **row,
         )
         .returning(t.c.id)
     ).scalar_one()
     return number, changed
+
+
+def _newest_score(snapshot: Snapshot, seen_at: datetime) -> datetime | None:
+    """Return when the newest score of a leaf was made that can be believed; None if no score has a time."""
+    leaves = [node.is_leaf for node in snapshot.tree.nodes]
+    times = snapshot.scored_at[:, leaves][snapshot.states[:, leaves] == CellState.SCORED]
+    latest = np.datetime64((seen_at + AHEAD).astimezone(UTC).replace(tzinfo=None), "us")
+    # No time is later than nothing, so that unknown times drop out.
+    known = times[times <= latest]
+    return known.max().item().replace(tzinfo=UTC) if known.size else None
 
 
 def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> Iterator[Snapshot]:

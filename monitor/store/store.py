@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +26,7 @@ from .outbox import Outbox
 from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
 from .runs import Runs
 from .schema import check_zone
+from .sightings import rebuilt_again, seen_again, write_rest_of_split
 from .snapshots import read_snapshots, write_snapshot
 from .statistics import Statistics
 from .upkeep import Upkeep
@@ -145,19 +147,19 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         self._check_lock()
 
     def add(
-        self, snapshot: Snapshot, body: bytes, seen_at: datetime, set_aside: Sequence[UnreadCell] = ()
+        self,
+        snapshot: Snapshot,
+        body: bytes,
+        seen_at: datetime,
+        set_aside: Sequence[UnreadCell] = (),
+        note: str = "",
     ) -> Stored:
         """Store a snapshot, the body that it was read from, and the pull that brought it.
 
-        What counts as the same board again, and adds no snapshot:
-
-        - the same body (the site served what it had served before), and
-        - another body with the same content for the same moment (fields moved about, another export).
-
-        The same content for *another* moment is a snapshot: that the board still stood so a week later is a fact
-        which histories and reports show. It costs one row and no scores, and because only the snapshots' own moments
-        decide, not the order in which they come in, an archive can be imported in any order. `SnapshotInfo.digest`
-        tells which snapshots are equal in content.
+        A board is news if its content (models, tree, cells) differs from that of the boards next to it in time. Equal
+        content adds no snapshot and keeps no body: the snapshot notes until when it was seen. Only the boards' own
+        moments decide, not the order in which they come in, so that an archive can be imported in any order: a board
+        between two sightings of another splits them, and equal content of an earlier moment moves the beginning.
 
         A reconstructed board (`Snapshot.as_of`) carries the body and hash of the snapshot that it came from, so there
         it is the same again if the moment is the same too. It is kept in a chain of its own, apart from what was
@@ -172,6 +174,8 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             When, with time zone.
         set_aside : sequence of UnreadCell
             Cells of the body that could not be read.
+        note : str
+            Kept with the pull: what was not believed.
 
         Raises
         ------
@@ -180,19 +184,29 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         """
         check_zone("seen_at", seen_at)
         digest = content_digest(snapshot)
-        # The body first: a transaction never refers to a body that is not on disk. One too many does no harm.
-        body_sha256 = body_files.write_body(self._bodies, body)
+        body_sha256 = hashlib.sha256(body).hexdigest()
         with self._database.writing() as connection:
             chain = _chain(connection, snapshot)
-            known = _same_again(connection, chain, snapshot, body_sha256, digest)
+            if snapshot.reconstructed:
+                known = rebuilt_again(connection, chain, snapshot.as_of_time, digest, body_sha256)
+            else:
+                known = seen_again(connection, chain, snapshot.as_of_time, digest)
+            kept: str | None = None
             if known is None:
+                # The body first: a snapshot never refers to a body that is not on disk. One too many does no harm.
+                kept = body_files.write_body(self._bodies, body)
                 row = {"seen_at": seen_at, "body_sha256": body_sha256, "digest": digest}
                 number, change = write_snapshot(
                     connection, chain, _next_seq(connection, chain), snapshot, row
                 )
                 stored = Stored(number, True, change.added, change.closed)
+                if not snapshot.reconstructed:
+                    write_rest_of_split(connection, chain, stored.id)
             else:
                 stored = Stored(known, False, 0, 0)
+                if body_sha256 == read_info(connection, known).body_sha256:
+                    # A damaged or lost file is replaced.
+                    kept = body_files.write_body(self._bodies, body)
             write_set_aside(connection, stored.id, set_aside)
             if not snapshot.reconstructed:
                 outcome = Outcome.STORED if stored.new else Outcome.UNCHANGED
@@ -203,8 +217,10 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
                         domain=snapshot.domain,
                         outcome=outcome.value,
                         snapshot_id=stored.id,
-                        body_sha256=body_sha256,
+                        as_of_time=snapshot.as_of_time,
+                        body_sha256=kept,
                         set_aside=len(set_aside),
+                        message=note,
                     )
                 )
         return stored
@@ -391,18 +407,3 @@ def _next_seq(connection: sa.Connection, chain: int) -> int:
     t = schema.snapshot
     last = connection.execute(sa.select(sa.func.max(t.c.seq)).where(t.c.chain_id == chain)).scalar()
     return (last or 0) + 1
-
-
-def _same_again(
-    connection: sa.Connection, chain: int, snapshot: Snapshot, body_sha256: str, digest: str
-) -> int | None:
-    t = schema.snapshot
-    same_moment = t.c.as_of_time == snapshot.as_of_time
-    same_body = t.c.body_sha256 == body_sha256
-    if snapshot.reconstructed:
-        same_body = sa.and_(same_body, same_moment)
-    again = sa.or_(same_body, sa.and_(t.c.digest == digest, same_moment))
-    found: int | None = connection.execute(
-        sa.select(t.c.id).where(t.c.chain_id == chain, again).order_by(t.c.id.desc()).limit(1)
-    ).scalar()
-    return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -15,9 +17,9 @@ from brainalign_monitor.messages import Channel, Kind, Message
 from brainalign_monitor.store import Outcome
 from brainalign_monitor.store.database import connect
 from brainalign_monitor.store.migrations import alembic_config, downgrade, upgrade
-from brainalign_monitor.store.schema import REVISION, REVISION_TABLE, metadata
+from brainalign_monitor.store.schema import REVISION, REVISION_TABLE, metadata, micros
 from brainalign_plugin.snapshot_file import snapshot_bytes
-from tests.boards import small_tree, snapshot_of
+from tests.boards import SCORED, small_tree, snapshot_of
 from tests.contracts.conftest import Backend
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -94,6 +96,30 @@ def test_a_store_of_every_release_is_brought_up_and_back_with_its_data(
         assert [one.message for one in store.messages()] == ([mail] if released >= "0002" else [])
         assert store.check() == []
         assert store.claim_slot("pull", NOW, NOW, "here", 1) is not None
+
+
+def test_moments_of_the_future_are_corrected_when_a_store_is_brought_up(backend: Backend) -> None:
+    url = backend.fresh()
+    times = np.full(BOARD.scored_at.shape, np.datetime64("NaT", "us"))
+    row, column = np.argwhere(BOARD.states == SCORED)[0]
+    times[row, column] = np.datetime64("2025-06-01T00:00:00", "us")
+    board = replace(BOARD, scored_at=times)
+    with backend.open(url) as store:
+        first = store.add(board, BODY, NOW).id
+        wrong = store.add(replace(BOARD, as_of_time=NOW + timedelta(hours=23)), b"b", NOW).id
+        made = store.add(replace(board, as_of_time=NOW, reconstructed=True), BODY, NOW).id
+        with store._database.writing() as connection:
+            downgrade(connection, "0003")
+            later = micros(NOW + timedelta(days=30_000))
+            for number in (wrong, made):
+                connection.execute(sa.text(f"UPDATE snapshot SET as_of_time = {later} WHERE id = {number}"))
+    with backend.open(url) as store:
+        infos = store.snapshots()
+        assert [(info.id, info.as_of_time) for info in infos] == [(first, board.as_of_time), (wrong, NOW)]
+        assert infos[0].newest_score_at == datetime(2025, 6, 1, tzinfo=UTC)
+        assert infos[1].newest_score_at is None
+        assert [pull.as_of_time for pull in store.pulls()] == [NOW, board.as_of_time]
+        assert store.check() == []
 
 
 def test_opening_again_changes_nothing(backend: Backend) -> None:

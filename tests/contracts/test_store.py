@@ -23,7 +23,7 @@ from brainalign_plugin.board import Model
 from brainalign_plugin.snapshot import Snapshot, SupersededCells
 from brainalign_plugin.snapshot_file import content_digest, snapshot_bytes
 from brainalign_plugin.tree import BenchmarkTree
-from tests.boards import LAST_DAY, as_time, day, reordered, small_tree, snapshot_of, tree_of
+from tests.boards import LAST_DAY, SCORED, as_time, day, reordered, small_tree, snapshot_of, tree_of
 from tests.contracts.conftest import Backend
 from tests.contracts.lives import lives
 
@@ -96,7 +96,9 @@ def test_a_reconstructed_history_comes_back_exactly(backend: Backend, real: Real
         before = cells(backend, url)
         numbers = [store.add(board, latest.body, NOW).id for board in boards]
         # Apart from what was observed: its rows are still open, and it is still what is meant by the latest.
-        assert store.add(replace(latest.snapshot, as_of_time=NOW), b"{}", NOW).rows_added == 0
+        models = (replace(latest.snapshot.models[0], name="another"), *latest.snapshot.models[1:])
+        changed = replace(latest.snapshot, as_of_time=NOW, models=models)
+        assert store.add(changed, b"{}", NOW).rows_added == 0
         assert [store.snapshot(number) for number in numbers] == boards
         assert store.snapshot(observed.id) == latest.snapshot
         # All at once, of two chains and in whatever order.
@@ -125,13 +127,22 @@ def test_any_life_comes_back_exactly_in_any_order(backend: Backend) -> None:
         boards = data.draw(lives())
         order = data.draw(st.permutations(range(len(boards))))
         backend.clear(url)
-        numbers = {i: add(store, boards[i]) for i in order}
-        assert len(set(numbers.values())) == len(boards)
-        for i, board in enumerate(boards):
-            assert store.snapshot(numbers[i]) == board
-            assert store.model_ids(numbers[i]) == board.rows.keys()
-        assert list(store.snapshots_whole([numbers[i] for i in order])) == [boards[i] for i in order]
-        assert [info.id for info in store.snapshots()] == [numbers[i] for i in range(len(boards))]
+        for i in order:
+            add(store, boards[i])
+        infos = store.snapshots()
+        # What was last seen by a moment is what the store holds for it.
+        holding = [next(info for info in infos[::-1] if info.as_of_time <= b.as_of_time) for b in boards]
+        assert {info.id for info in holding} == {info.id for info in infos}
+        assert [info.digest for info in holding] == [content_digest(board) for board in boards]
+        for board, info in zip(boards, holding, strict=True):
+            assert info.as_of_time <= board.as_of_time <= info.until_time
+            assert store.model_ids(info.id) == board.rows.keys()
+        rebuilt = [replace(b, as_of_time=info.as_of_time) for b, info in zip(boards, holding, strict=True)]
+        found = list(store.snapshots_whole([info.id for info in holding]))
+        assert [content_digest(board) for board in found] == [content_digest(board) for board in rebuilt]
+        assert [info.id for info in infos] == sorted(
+            {i.id for i in infos}, key=lambda n: store.info(n).as_of_time
+        )
         assert store.check() == []
 
     with backend.open(url) as store:
@@ -151,9 +162,15 @@ def test_the_order_of_import_does_not_matter(backend: Backend) -> None:
                 add(store, board)
             # Moments that coincide are the hard case: the last board again, as another body.
             add(store, replace(boards[-1], source="another mirror"))
-            seen.append([(info.as_of_time, info.digest, info.states) for info in store.snapshots()])
+            seen.append(
+                [
+                    (i.as_of_time, i.seen_until, i.newest_score_at, i.digest, i.states)
+                    for i in store.snapshots()
+                ]
+            )
         assert seen[0] == seen[1]
-        assert len(seen[0]) == len(boards)
+        digests = [content_digest(board) for board in boards]
+        assert [one[3] for one in seen[0]] == [digest for digest, _ in itertools.groupby(digests)]
 
     with backend.open(url) as store:
         check()
@@ -204,7 +221,8 @@ def test_older_cells_come_back_in_the_order_of_the_source(store: Store) -> None:
             errors=np.array([np.nan, np.nan, 0.5, 0.25]),
             scored_at=np.array([as_time(day(1)), "NaT", "NaT", as_time(day(2))], dtype="datetime64[us]"),
         ).take(np.array(order))
-        board = snapshot_of(tree, [[0.5, 0.5], [0.25, "X"]], superseded=old, as_of_time=day(number))
+        scores = [[0.5, 0.5], [number / 100, "X"]]
+        board = snapshot_of(tree, scores, superseded=old, as_of_time=day(number))
         assert store.snapshot(add(store, board)) == board
 
 
@@ -223,10 +241,54 @@ def test_an_unchanged_board_adds_no_scores(backend: Backend) -> None:
                 reordered(small(), [2, 0, 1]), as_of_time=day(LAST_DAY + later), source=f"day {later}"
             )
             stored = store.add(board, body, NOW + timedelta(days=later))
-            assert (stored.new, stored.rows_added, stored.rows_closed) == (True, 0, 0)
-            assert store.snapshot(stored.id) == board
+            assert (stored.id, stored.new, stored.rows_added) == (first.id, False, 0)
         assert cells(backend, url) == rows
-        assert len({info.digest for info in store.snapshots()}) == 1
+        (info,) = store.snapshots()
+        assert (info.as_of_time, info.seen_until) == (day(LAST_DAY), day(LAST_DAY + 2))
+        assert store.body(info.body_sha256) == b"monday"
+        assert len(list(backend.folder.glob("bodies/*/*.json.gz"))) == 1
+        # A board that came back after another one is news again.
+        other = replace(small(0.75), as_of_time=day(LAST_DAY + 3))
+        assert store.add(other, b"thursday", NOW).new
+        assert store.add(replace(small(), as_of_time=day(LAST_DAY + 4)), b"monday", NOW).new
+        assert [info.seen_until for info in store.snapshots()] == [day(LAST_DAY + 2), None, None]
+
+
+def test_a_board_between_two_sightings_splits_them(store: Store) -> None:
+    for later in (0, 1, 4, 5, 6):
+        store.add(replace(small(), as_of_time=day(later)), b"a", NOW + timedelta(hours=later))
+    store.add(replace(small(0.75), as_of_time=day(2)), b"b", NOW + timedelta(hours=9))
+    infos = store.snapshots()
+    assert [(info.as_of_time, info.seen_until) for info in infos] == [
+        (day(0), day(1)),
+        (day(2), None),
+        (day(4), day(6)),
+    ]
+    assert infos[0].digest == infos[2].digest != infos[1].digest
+    assert infos[2].seen_at == NOW + timedelta(hours=4), "when it was first seen for its moment"
+    assert [pull.snapshot_id for pull in store.pulls()] == [infos[i].id for i in (1, 2, 2, 2, 0, 0)]
+    assert store.latest("vision") == infos[2]
+    # The same archive once more brings nothing.
+    for later, board in ((0, small()), (2, small(0.75)), (4, small()), (5, small())):
+        assert not store.add(replace(board, as_of_time=day(later)), b"c", NOW).new
+    assert store.snapshots() == infos
+    assert store.check() == []
+
+
+def test_the_newest_score_is_known_and_none_of_the_future(store: Store) -> None:
+    board = small()
+    times = np.array(board.scored_at)
+    scored = np.argwhere((board.states == SCORED) & [node.is_leaf for node in board.tree.nodes])
+    stamps = ["2024-01-05T12:00:00", "2024-02-01T00:00:00", "2099-01-01T00:00:00"]
+    times[:] = np.datetime64("NaT")
+    for (row, column), stamp in zip(scored, stamps, strict=False):
+        times[row, column] = np.datetime64(stamp, "us")
+    seen_at = datetime(2024, 1, 31, 12, tzinfo=UTC)
+    info = store.info(store.add(replace(board, scored_at=times), b"a", seen_at).id)
+    assert info.newest_score_at == info.dated == datetime(2024, 2, 1, tzinfo=UTC)
+    undated = replace(board, scored_at=np.full_like(times, "NaT"), as_of_time=day(LAST_DAY + 1))
+    info = store.info(store.add(undated, b"b", seen_at).id)
+    assert (info.newest_score_at, info.dated) == (None, undated.as_of_time)
 
 
 @pytest.mark.parametrize("again", [small(), reordered(replace(small(), source="a mirror"), [1, 2, 0])])
@@ -237,10 +299,10 @@ def test_the_same_board_again_is_no_snapshot(store: Store, again: Snapshot, body
     stored = store.add(again, body, later)
     assert (stored.id, stored.new, stored.rows_added, stored.rows_closed) == (first.id, False, 0, 0)
     assert store.snapshot(first.id) == small()
-    # That it was seen again, and in which body, is on record.
+    # That it was seen again is on record; a body that says the same is not kept.
     newest, oldest = store.pulls()
     assert (newest.outcome, newest.at, newest.snapshot_id) == (Outcome.UNCHANGED, later, first.id)
-    assert store.body(str(newest.body_sha256)) == body
+    assert newest.body_sha256 == (oldest.body_sha256 if body == b"as it was" else None)
     assert (oldest.outcome, oldest.at) == (Outcome.STORED, NOW)
 
 
@@ -443,7 +505,7 @@ def test_damage_is_found(backend: Backend) -> None:
 
 def test_a_damaged_or_lost_body_is_found(store: Store, backend: Backend) -> None:
     for i, body in enumerate((b"one", b"two")):
-        store.add(replace(small(), as_of_time=day(i)), body, NOW)
+        store.add(replace(small(0.5 + i / 10), as_of_time=day(i)), body, NOW)
     one, two = (store.info(info.id).body_sha256 for info in store.snapshots())
     folder = backend.folder / "bodies"
     (folder / one[:2] / f"{one}.json.gz").write_bytes(b"\x1f\x8b torn")
@@ -455,7 +517,7 @@ def test_a_damaged_or_lost_body_is_found(store: Store, backend: Backend) -> None
     assert len(store.check()) == 2
     # Receiving them again mends it.
     for i, body in enumerate((b"one", b"two")):
-        assert not store.add(replace(small(), as_of_time=day(i)), body, NOW).new
+        assert not store.add(replace(small(0.5 + i / 10), as_of_time=day(i)), body, NOW).new
     assert store.check() == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -42,11 +42,25 @@ class Known:
     seen_at: datetime
     reconstructed: bool
     body_sha256: str
+    until_time: datetime
 
 
-def known(number: int, day: str, seen: str, reconstructed: bool = False, body: str = "") -> Known:
-    as_of, seen_at = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (day, seen))
-    return Known(number, as_of, seen_at, reconstructed, body or str(number))
+def known(
+    number: int, day: str, seen: str, reconstructed: bool = False, body: str = "", until: str = ""
+) -> Known:
+    moments = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (day, seen, until or day))
+    as_of, seen_at, until_time = moments
+    return Known(number, as_of, seen_at, reconstructed, body or str(number), until_time)
+
+
+def test_no_board_is_reconstructed_for_a_period_in_which_one_was_seen_again():
+    boards = [
+        known(1, "2024-01-20", "2024-01-20", until="2024-03-02"),
+        *(known(i, f"2024-{i:02}-01", "2024-06-01", reconstructed=True) for i in (2, 3, 4)),
+    ]
+    assert [board.id for board in boards_of_history(boards)] == [1, 4]
+    as_known = boards_of_history([replace(boards[0]), boards[2]], known=midnight(date(2024, 6, 2)))
+    assert [board.id for board in as_known] == [1]
 
 
 def test_what_was_observed_goes_before_what_was_reconstructed():
