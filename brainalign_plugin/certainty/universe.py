@@ -1,0 +1,141 @@
+"""Universe scores of all models of a leaderboard, complete or not, with an interval of ranks each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..aggregation.registry import Scale
+from ..aggregation.scaling import NONE
+from ..aggregation.universe import BoardFit, UniverseScores, fit_board, fit_universe
+from ..arrays import FloatArray, IntArray
+from ..board import Board
+from ..errors import BoardError
+from ..scales import competition_ranks
+from .families import Families, families
+from .posterior import DRAWS, LEVEL, Posterior
+from .variance_components import NotEstimable
+
+# Groups of families that are left out in turn to see how uncertain the parameters are.
+GROUPS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Universe:
+    """Universe scores of ``n`` models, ranked where they have more than half of the weight.
+
+    Attributes
+    ----------
+    ids : tuple of int, length n
+    scored : UniverseScores
+        Scores, standard deviations given the parameters, weight and number of units, reliability.
+    ranks : ndarray of int, shape (n,)
+        Competition rank among the ranked models; 0 for the others.
+    low, high : ndarray of int, shape (n,)
+        Interval of the rank, widened for the estimated parameters; 0 for models without a rank.
+    first : ndarray, shape (n,)
+        Probability to be truly the first of the ranked models; 0 for models without a rank.
+    sd_widened : ndarray, shape (n,)
+        Standard deviations with what the parameters add.
+    level : float
+        Of the interval.
+    fit : BoardFit
+    """
+
+    ids: tuple[int, ...]
+    scored: UniverseScores
+    ranks: IntArray
+    low: IntArray
+    high: IntArray
+    first: FloatArray
+    sd_widened: FloatArray
+    level: float
+    fit: BoardFit = field(repr=False)
+
+
+def universe(
+    board: Board,
+    max_missing: float = 0.5,
+    grouped: Families | None = None,
+    scale: Scale = NONE,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Universe | NotEstimable:
+    """Score and rank all models of a board on the leaves that cleaning keeps.
+
+    Parameters
+    ----------
+    board : Board
+        All models of a snapshot on all leaves; cells may be missing.
+    max_missing : float
+        Largest share of missing scores with which a leaf is kept.
+    grouped : Families, optional
+        Of the models; found by scores and names if None.
+    scale : Scale
+        Of each leaf: the score itself, z or normal scores.
+    draws, seed : int
+        Of the intervals of ranks.
+
+    Returns
+    -------
+    Universe or NotEstimable
+        The latter with the reason, where no stratum has two papers or too few models are complete.
+    """
+    scaled = scale.of(board)
+    try:
+        fit = fit_board(scaled, board, max_missing)
+    except BoardError as reason:
+        return NotEstimable("UNIVERSE", str(reason))
+    means = fit.unit_means(scaled)
+    scored = fit.fit.scores(means)
+    used = families(board) if grouped is None else grouped
+    widened = np.sqrt(scored.sd**2 + _parameter_variance(fit, means, scored, used.labels))
+    n = len(board.models)
+    ranks, low, high = (np.zeros(n, dtype=np.int64) for _ in range(3))
+    first = np.zeros(n)
+    ranked = np.flatnonzero(scored.ranked)
+    if len(ranked):
+        posterior = Posterior(scored.scores[ranked], widened[ranked])
+        intervals = posterior.ranks(draws, seed)
+        ranks[ranked] = competition_ranks(scored.scores[ranked])
+        low[ranked], high[ranked] = intervals.low, intervals.high
+        first[ranked] = posterior.first()
+    return Universe(board.ids, scored, ranks, low, high, first, widened, LEVEL, fit)
+
+
+def _parameter_variance(
+    fit: BoardFit, means: FloatArray, scored: UniverseScores, labels: IntArray
+) -> FloatArray:
+    """Return the variance that estimated parameters add to each score, by leaving out groups of families in turn.
+
+    A shift that all models share changes no rank and is left out. Shape (n,).
+    """
+    group = _even_groups(labels)
+    number = int(group.max(initial=-1)) + 1
+    known = scored.units > 0
+    shifts = []
+    for g in range(number):
+        try:
+            without = fit_universe(means[group != g], fit.fit.units, fit.pooled)
+        except BoardError:
+            continue
+        shift = without.scores(means).scores - scored.scores
+        shifts.append(shift - shift[known].mean())
+    if len(shifts) < 2:
+        return np.zeros(len(means))
+    centred = np.array(shifts) - np.mean(shifts, axis=0)
+    variance: FloatArray = (len(shifts) - 1) / len(shifts) * (centred**2).sum(axis=0)
+    return variance
+
+
+def _even_groups(labels: IntArray) -> IntArray:
+    """Deal families, the largest first, to the group with the fewest models so far."""
+    sizes = np.bincount(labels) if len(labels) else np.zeros(0, dtype=np.int64)
+    group_of = np.zeros(len(sizes), dtype=np.int64)
+    filled = np.zeros(min(GROUPS, len(sizes)), dtype=np.int64)
+    for family in np.argsort(-sizes, kind="stable"):
+        group_of[family] = int(filled.argmin())
+        filled[group_of[family]] += sizes[family]
+    groups: IntArray = group_of[labels]
+    return groups
