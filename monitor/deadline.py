@@ -1,37 +1,35 @@
-"""A deadline that also reaches what blocks: connections are shut when it comes."""
+"""A deadline for what may block anywhere: work in a thread of its own, whose connections are shut when time is up."""
 
 from __future__ import annotations
 
+import contextvars
 import socket
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import httpx
+
+Result = TypeVar("Result")
+
+# What blocks in a connection ends by itself as soon as that is shut.
+_ENDING_SECONDS = 1.0
+
+
+class OverdueError(Exception):
+    """Time was up, and the work did not end by itself: a name or an address is still being tried."""
 
 
 class Cut:
-    """Ends the connections made within it when the time is up.
+    """The connections of some work; once it is over they are shut, and so is every further one."""
 
-    A server that sends a byte now and then never meets a read time-out, and httpx does not return before the last
-    header: so the socket is shut from another thread.
-    """
-
-    def __init__(self, seconds: float) -> None:
+    def __init__(self) -> None:
         self.over = False
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        with self._lock:
-            for connection in self._sockets:
-                connection.close()
-            self._sockets.clear()
 
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """Take note of a new connection; httpx calls it at every step of a request."""
@@ -44,11 +42,96 @@ class Cut:
         with self._lock:
             self._sockets.append(connection.dup())
         if self.over:
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Shut all connections."""
         with self._lock:
             self.over = True
             for connection in self._sockets:
                 with suppress(OSError):  # it has ended by itself
                     connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Forget all connections."""
+        with self._lock:
+            for connection in self._sockets:
+                connection.close()
+            self._sockets.clear()
+
+
+def within(seconds: float, work: Callable[[Cut], Result]) -> Result:
+    """Return what some work returns, or raise what it raises, as long as that takes no longer than allowed.
+
+    A server that sends a byte now and then never meets a read time-out, a host with many dead addresses meets one for
+    each, and the resolver has none: so the work is done in a thread of its own, which is left to end by itself where
+    shutting its connections does not end it.
+
+    Parameters
+    ----------
+    seconds : float
+    work : callable
+        Given the `Cut` that has to know of its connections.
+
+    Raises
+    ------
+    OverdueError
+    """
+    cut, future = Cut(), Future[Result]()
+
+    def do() -> None:
+        try:
+            future.set_result(work(cut))
+        except BaseException as failure:  # noqa: BLE001 -- raised where it is waited for
+            future.set_exception(failure)
+        finally:
+            cut.close()
+
+    threading.Thread(target=contextvars.copy_context().run, args=(do,), daemon=True).start()
+    try:
+        if not wait([future], seconds).done:
+            cut.end()
+            if not wait([future], _ENDING_SECONDS).done:
+                raise _overdue(seconds)
+    except KeyboardInterrupt:
+        cut.end()
+        raise
+    return future.result()
+
+
+def _overdue(seconds: float) -> OverdueError:
+    return OverdueError(f"not finished within {seconds:g} s")
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    deadline: float,
+    timeout: float,
+    headers: dict[str, str],
+    content: bytes | None = None,
+) -> httpx.Response:
+    """Make a request, and return its answer without the body, which may be endless; redirects are not followed.
+
+    Raises
+    ------
+    OverdueError
+    httpx.HTTPError, httpx.InvalidURL
+    """
+    import httpx
+
+    def work(cut: Cut) -> httpx.Response:
+        told = {"trace": cut.watch}
+        try:
+            with (
+                httpx.Client(timeout=min(timeout, deadline), follow_redirects=False) as client,
+                client.stream(method, url, content=content, headers=headers, extensions=told) as answer,
+            ):
+                return answer
+        except httpx.HTTPError as cause:
+            if cut.over:
+                raise _overdue(deadline) from cause
+            raise
+
+    return within(deadline, work)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,19 +24,23 @@ from .errors import ConfigError
 from .standing import Standing
 from .store.records import MessageState
 
-# A client that sends nothing is not waited for.
-_REQUEST_SECONDS = 10
+# Clients that are answered at a time, and the longest time for each, from its first byte to the last of the answer.
+_SLOTS = 8
+_REQUEST_SECONDS = 5.0
+# Who has not been answered by then makes room if others wait.
+_PATIENCE_SECONDS = 0.5
+_CACHED_SECONDS = 5.0
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 log = structlog.get_logger("brainalign")
 
 
 def health_json(found: Standing) -> dict[str, Any]:
-    """What ``/healthz`` says; in short, because anybody who reaches the port may read it."""
+    """Return what ``/healthz`` says: kinds of failure without addresses, because anybody who reaches it may read it."""
     success = found.last_success
     return {
         "healthy": found.healthy,
-        "problems": list(found.problems),
+        "problems": list(found.kinds),
         "last_success": None if success is None else success.at.isoformat(),
     }
 
@@ -131,7 +138,7 @@ def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[in
     port : int
         0 takes any that is free.
     look : callable
-        Says how things stand; called for every request, in a thread of its own.
+        Says how things stand; called once in five seconds at most, in a thread of its own.
 
     Yields
     ------
@@ -160,19 +167,97 @@ def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[in
         thread.join()
 
 
+class _Looks:
+    """How things stand, asked for once in five seconds however many want to know, and by one of them at a time."""
+
+    def __init__(self, look: Callable[[], Standing]) -> None:
+        self._look, self._lock = look, threading.Lock()
+        self._until, self._found = 0.0, Answer(None, "")
+
+    def __call__(self) -> Answer:
+        if not self._lock.acquire(timeout=_REQUEST_SECONDS):
+            return Answer(None, "the store does not answer")
+        try:
+            if time.monotonic() >= self._until:
+                self._found = self._ask()
+                self._until = time.monotonic() + _CACHED_SECONDS
+            return self._found
+        finally:
+            self._lock.release()
+
+    def _ask(self) -> Answer:
+        try:
+            return Answer(self._look(), "")
+        except BrainAlignError as failure:
+            # A store that cannot be read is what a health check is there to tell; where it is, is for the log.
+            kind = type(failure).__name__
+            log.error("cannot say how things stand", kind=kind, error=str(failure))
+        except Exception as failure:
+            kind = type(failure).__name__
+            log.exception("cannot say how things stand")
+        return Answer(None, f"the store cannot be read ({kind})")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How things stand; None, and the kind of failure, if nobody can say."""
+
+    standing: Standing | None
+    failure: str
+
+
 class _Server(ThreadingHTTPServer):
+    """A server that answers eight clients at a time, each within a deadline."""
+
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._slots = threading.BoundedSemaphore(_SLOTS)
+        # Since when, in the order in which they came.
+        self._open: dict[socket.socket, float] = {}
         super().__init__(address, handler)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        until = time.monotonic() + _REQUEST_SECONDS
+        while not self._slots.acquire(timeout=0.05):
+            # Who is slow makes room for who waits.
+            self._cut(_PATIENCE_SECONDS)
+            if time.monotonic() > until:
+                self.shutdown_request(request)
+                return
+        self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open.pop(request, None)
+            self._slots.release()
+
+    def service_actions(self) -> None:
+        self._cut(_REQUEST_SECONDS)
+
+    def _cut(self, seconds: float) -> None:
+        """End the connections that have been open for so long."""
+        for request, since in list(self._open.items()):
+            if time.monotonic() - since > seconds:
+                with suppress(OSError):  # it has ended by itself
+                    request.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that went away; the library would print a traceback.
+        # A client that went away, or was sent away, is nothing to tell; the library would print a traceback.
         del request, client_address
+        failure = sys.exception()
+        if not isinstance(failure, OSError):
+            log.error("a request could not be answered", exc_info=failure)
 
 
 def _handler(look: Callable[[], Standing]) -> type[BaseHTTPRequestHandler]:
+    looks = _Looks(look)
+
     class Handler(BaseHTTPRequestHandler):
         timeout = _REQUEST_SECONDS
         server_version, sys_version = "brainalign", ""
@@ -182,16 +267,13 @@ def _handler(look: Callable[[], Standing]) -> type[BaseHTTPRequestHandler]:
             if path not in ("/healthz", "/metrics"):
                 self._answer(404, "text/plain; charset=utf-8", b"there are /healthz and /metrics\n")
                 return
-            try:
-                found = look()
-                if path == "/metrics":
-                    self._answer(200, _METRICS_TYPE, metrics_text(found))
-                else:
-                    self._json(200 if found.healthy else 503, health_json(found))
-            except BrainAlignError as failure:
-                # A store that cannot be read is what a health check is there to tell.
-                log.error("cannot say how things stand", kind=type(failure).__name__, error=str(failure))
-                self._json(503, {"healthy": False, "problems": [str(failure)], "last_success": None})
+            found = looks()
+            if found.standing is None:
+                self._json(503, {"healthy": False, "problems": [found.failure], "last_success": None})
+            elif path == "/metrics":
+                self._answer(200, _METRICS_TYPE, metrics_text(found.standing))
+            else:
+                self._json(200 if found.standing.healthy else 503, health_json(found.standing))
 
         do_HEAD = do_GET  # noqa: N815 (the library's name)
 

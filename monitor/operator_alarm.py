@@ -58,18 +58,23 @@ def after_failure(
     raised_at = None if before is None else before.raised_at
     if raised_at is not None or failures < in_a_row:
         return Alarm(name, failures, since, at, raised_at, problem), None
-    times = "failed" if failures == 1 else f"failed {failures} times in a row"
+    failed = "failed" if failures == 1 else f"failed {times(failures)}"
     notice = Notice(
         occasion=f"{name} failing since {since.isoformat()}",
-        subject=f"{name} {times}",
+        subject=f"{name} {failed}",
         text=(
-            f"{name} {times}, first at {_minute(since)}. The last time it said:\n\n{problem}\n\n"
+            f"{name} {failed}, first at {_minute(since)}. The last time it said:\n\n{problem}\n\n"
             "There will be no further message about this until it succeeds again. `brainalign status` shows how things "
             "stand.\n"
         ),
         recovered=False,
     )
     return Alarm(name, failures, since, at, at, problem), notice
+
+
+def times(failures: int) -> str:
+    """Return how often something failed, in words."""
+    return "once" if failures == 1 else f"{failures} times in a row"
 
 
 def after_success(before: Alarm | None, at: datetime) -> Notice | None:
@@ -83,12 +88,12 @@ def after_success(before: Alarm | None, at: datetime) -> Notice | None:
     """
     if before is None or before.raised_at is None:
         return None
-    times = "1 failure" if before.failures == 1 else f"{before.failures} failures in a row"
+    failures = "1 failure" if before.failures == 1 else f"{before.failures} failures in a row"
     return Notice(
         occasion=f"{before.name} recovered, failing since {before.since.isoformat()}",
         subject=f"{before.name} works again",
         text=(
-            f"{before.name} succeeded at {_minute(at)}, after {times} since {_minute(before.since)}. The last one "
+            f"{before.name} succeeded at {_minute(at)}, after {failures} since {_minute(before.since)}. The last one "
             f"said:\n\n{before.message}\n"
         ),
         recovered=True,

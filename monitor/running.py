@@ -24,6 +24,7 @@ from .config_reading import CONFIG_NAME
 from .delivering import Drained, Outgoing, drain
 from .errors import StoreError
 from .files import remove_leftovers
+from .heartbeat import Heartbeat
 from .operator_alarm import age_alarm, stale_problem
 from .progress import NOTING, Stage, silent
 from .store import Finding, RunRecord, RunState
@@ -68,6 +69,8 @@ class Monitor:
         Shows, or interrupts, what is being done.
     name : str
         What others are told of who is at work.
+    heartbeat : Heartbeat
+        Who is called when a pull begins and ends.
     """
 
     settings: Settings
@@ -77,6 +80,7 @@ class Monitor:
     clock: pipeline.Clock
     stage: Stage = silent
     name: str = "brainalign run"
+    heartbeat: Heartbeat = field(default_factory=lambda: Heartbeat(None))
 
     @property
     def alarms(self) -> Alarms:
@@ -102,7 +106,10 @@ def monitor_of(
     outgoing = Outgoing(
         channels.subscribers(settings), channels.letterhead(settings), channels.sender(settings, clock)
     )
-    return Monitor(settings, store, rules, outgoing, clock, _under_lock(store, stage), name)
+    url = settings.health.heartbeat_url
+    heartbeat = Heartbeat(None if url is None else url.get_secret_value())
+    stage = _under_lock(store, stage)
+    return Monitor(settings, store, rules, outgoing, clock, stage, name, heartbeat=heartbeat)
 
 
 def _under_lock(store: Store, shown: Stage) -> Stage:
@@ -151,18 +158,21 @@ def at_work(monitor: Monitor) -> Iterator[None]:
     BusyError
         If another process is at work.
     """
-    with monitor.store.exclusive(monitor.name):
-        now = monitor.clock()
-        for lost in monitor.store.lose_claimed(now):
-            problem = (
-                f"the run of {lost.slot:%Y-%m-%d %H:%M:%S} UTC was lost: its process {lost.pid} on {lost.host} ended "
-                "before it was done"
-            )
-            log.error("run lost", job=lost.job, slot=str(lost.slot), attempt=lost.attempt, pid=lost.pid)
-            monitor.alarms.failed(monitor.store, alarm_name(monitor.settings, lost.job), problem, now)
-        for name in _WRITTEN:
-            remove_leftovers(monitor.settings.home / name, now)
-        yield
+    try:
+        with monitor.store.exclusive(monitor.name):
+            now = monitor.clock()
+            for lost in monitor.store.lose_claimed(now):
+                problem = (
+                    f"the run of {lost.slot:%Y-%m-%d %H:%M:%S} UTC was lost: its process {lost.pid} on {lost.host} "
+                    "ended before it was done"
+                )
+                log.error("run lost", job=lost.job, slot=str(lost.slot), attempt=lost.attempt, pid=lost.pid)
+                monitor.alarms.failed(monitor.store, alarm_name(monitor.settings, lost.job), problem, now)
+            for name in _WRITTEN:
+                remove_leftovers(monitor.settings.home / name, now)
+            yield
+    finally:
+        monitor.heartbeat.tell()
 
 
 def alarm_name(settings: Settings, job: str) -> str:
@@ -190,22 +200,23 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
     if run is None:
         return None
     with structlog.contextvars.bound_contextvars(job=job, slot=slot.isoformat()):
+        if job == PULL:
+            monitor.heartbeat.begin()
         try:
             result = work(run)
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             _end(store, run, monitor.clock(), RunState.LOST, None, STOPPED)
             raise
         except Exception as failure:
+            if job == PULL:
+                monitor.heartbeat.end(succeeded=False)
             _end(store, run, monitor.clock(), RunState.FAILED, type(failure).__name__, str(failure))
             _alarm(monitor, name, failure)
             raise
         store.end_slot(run, monitor.clock())
         monitor.alarms.succeeded(store, name, monitor.clock())
-        heartbeat = monitor.settings.health.heartbeat_url
-        if job == PULL and heartbeat is not None:
-            from .heartbeat import beat
-
-            beat(heartbeat.get_secret_value())
+        if job == PULL:
+            monitor.heartbeat.end(succeeded=True)
         return result
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .operator_alarm import age_alarm, stale_problem
+from .operator_alarm import age_alarm, stale_problem, times
 from .store.records import MessageState, Outcome
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Standing:
         What fails at present.
     problems : tuple of str
         Why it is unhealthy; empty if it is not.
+    kinds : tuple of str
+        The same without what errors said, which may name addresses.
     """
 
     at: datetime
@@ -59,6 +61,7 @@ class Standing:
     messages: Mapping[MessageState, int]
     alarms: tuple[Alarm, ...]
     problems: tuple[str, ...]
+    kinds: tuple[str, ...]
 
     @property
     def healthy(self) -> bool:
@@ -77,6 +80,8 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
     domain = settings.domain
     board, success = store.latest(domain), store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED)
     alarms = store.alarms()
+    last = store.last_pull(domain)
+    found_problems = tuple(_problems(settings, board, success, last, alarms, at))
     last_runs: dict[str, RunRecord] = {}
     for job in settings.schedule.schedules:
         found = store.runs(job, limit=1)
@@ -87,7 +92,7 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
         domain=domain,
         board=board,
         boards=len(store.snapshots()),
-        last_pull=store.last_pull(domain),
+        last_pull=last,
         last_success=success,
         last_news=store.last_pull(domain, Outcome.STORED),
         pulls=store.pull_counts(),
@@ -96,7 +101,8 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
         next_slots={job: schedule.next_slot(at) for job, schedule in settings.schedule.schedules.items()},
         messages=store.message_counts(),
         alarms=alarms,
-        problems=tuple(_problems(settings, board, success, alarms, at)),
+        problems=tuple(words for words, _ in found_problems),
+        kinds=tuple(kind for _, kind in found_problems),
     )
 
 
@@ -104,28 +110,30 @@ def _problems(
     settings: Settings,
     board: SnapshotInfo | None,
     success: PullRecord | None,
+    last: PullRecord | None,
     alarms: tuple[Alarm, ...],
     at: datetime,
-) -> list[str]:
-    found = []
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong, in words and as its kind alone."""
     late = timedelta(hours=settings.health.late_after_hours)
+    words = None
     if success is None:
-        found.append(f"no pull of {settings.domain} has succeeded yet: `brainalign run` makes the first")
+        words = f"no pull of {settings.domain} has succeeded yet: `brainalign run` makes the first"
     elif at - success.at > late:
-        found.append(
+        words = (
             f"the last successful pull of {settings.domain} was at {success.at:%Y-%m-%d %H:%M} UTC, more than "
             f"{settings.health.late_after_hours:g} hours ago: is anything running?"
         )
+    if words:
+        yield words, words
     if board is not None and (
         stale := stale_problem(settings.domain, board.as_of_time, at, settings.health.stale_after_days)
     ):
-        found.append(stale)
-    found += [
-        f"{alarm.name}: {alarm.message}"
-        for alarm in alarms
-        if alarm.raised_at is not None and alarm.name != age_alarm(settings.domain)
-    ]
-    return found
+        yield stale, stale
+    for alarm in alarms:
+        if alarm.raised_at is not None and alarm.name != age_alarm(settings.domain):
+            error = f" ({last.error})" if last and last.error and settings.domain in alarm.name else ""
+            yield f"{alarm.name}: {alarm.message}", f"{alarm.name} failed {times(alarm.failures)}{error}"
 
 
 def standing_json(found: Standing) -> dict[str, Any]:

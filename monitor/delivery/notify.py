@@ -7,6 +7,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 
+from ..deadline import OverdueError, within
 from ..errors import DeliveryError
 from ..messages import Message
 
@@ -21,6 +22,7 @@ class Notification:
     name: str
     url: str = field(repr=False)
     timeout: float = 30.0
+    deadline: float = 60.0
 
 
 def apprise_is_there() -> bool:
@@ -38,6 +40,18 @@ def send_notification(notification: Notification, message: Message) -> None:
     """
     if not apprise_is_there():
         raise DeliveryError(MISSING, permanent=False)
+    where = f"the service of the notification {notification.name!r}"
+    try:
+        within(notification.deadline, lambda _: _send(notification, message, where))
+    except DeliveryError:
+        raise
+    except OverdueError as cause:
+        raise DeliveryError(f"{where} did not take it: {cause}", permanent=False) from None
+    except Exception as cause:  # noqa: BLE001 -- it may name the whole address
+        raise DeliveryError(f"{where} did not take it: {type(cause).__name__}", permanent=False) from None
+
+
+def _send(notification: Notification, message: Message, where: str) -> None:
     import apprise
 
     asset = apprise.AppriseAsset(
@@ -63,4 +77,4 @@ def send_notification(notification: Notification, message: Message) -> None:
     if not sent:
         status = _STATUS.search(said)
         why = f"answered {status[1]}" if status else "could not be reached"
-        raise DeliveryError(f"the service of the notification {notification.name!r} {why}", permanent=False)
+        raise DeliveryError(f"{where} {why}", permanent=False)

@@ -6,14 +6,14 @@ import platform
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 
-from ..deadline import Cut
+from ..deadline import Cut, OverdueError, within
 from ..errors import DeliveryError
 from ..logs import printable
 from ..messages import Message
@@ -73,7 +73,8 @@ def send_mail(server: MailServer, message: Message) -> None:
         right in the settings (login, certificate, encryption).
     """
     sender = parseaddr(server.sender)[1]
-    with Cut(server.deadline) as cut, _translated(server, message.recipient, cut):
+
+    def send(cut: Cut) -> None:
         connection = _Connection(server, cut)
         try:
             _secure(connection, server)
@@ -85,6 +86,8 @@ def send_mail(server: MailServer, message: Message) -> None:
         with suppress(smtplib.SMTPException, OSError):
             connection.quit()
 
+    _bounded(server, message.recipient, send)
+
 
 def try_login(server: MailServer) -> None:
     """Connect and log in as for a mail, and leave without one.
@@ -94,12 +97,26 @@ def try_login(server: MailServer) -> None:
     DeliveryError
         As `send_mail` does.
     """
-    with Cut(server.deadline) as cut, _translated(server, "", cut):
+
+    def enter(cut: Cut) -> None:
         connection = _Connection(server, cut)
         try:
             _secure(connection, server)
         finally:
             connection.close()
+
+    _bounded(server, "", enter)
+
+
+def _bounded(server: MailServer, recipient: str, work: Callable[[Cut], None]) -> None:
+    def translated(cut: Cut) -> None:
+        with _translated(server, recipient, cut):
+            work(cut)
+
+    try:
+        within(server.deadline, translated)
+    except OverdueError as cause:
+        raise _too_late(server) from cause
 
 
 class _Connection(smtplib.SMTP):
@@ -156,10 +173,12 @@ def _translated(server: MailServer, recipient: str, cut: Cut) -> Iterator[None]:
         ) from None
     except (smtplib.SMTPException, OSError) as cause:
         if cut.over:
-            raise DeliveryError(
-                f"{_where(server)} did not finish within {server.deadline:g} s", permanent=False
-            ) from cause
+            raise _too_late(server) from cause
         raise _translate(server, recipient, cause) from cause
+
+
+def _too_late(server: MailServer) -> DeliveryError:
+    return DeliveryError(f"{_where(server)} did not finish within {server.deadline:g} s", permanent=False)
 
 
 def _translate(server: MailServer, recipient: str, cause: smtplib.SMTPException | OSError) -> DeliveryError:

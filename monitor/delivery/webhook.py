@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from brainalign_plugin import __version__
 
-from ..deadline import Cut
+from ..deadline import OverdueError, request
 from ..errors import DeliveryError
 from ..messages import Message
 
@@ -86,25 +86,24 @@ def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> tuple[int, 
     """The status, and the seconds that the server asks to wait."""
     import httpx
 
-    with Cut(webhook.deadline) as cut:
-        try:
-            with (
-                httpx.Client(timeout=webhook.timeout, follow_redirects=False) as client,
-                # What it answers beside the status is not read: it may be endless.
-                client.stream(
-                    "POST", webhook.url, content=body, headers=headers, extensions={"trace": cut.watch}
-                ) as answer,
-            ):
-                asked = answer.headers.get("Retry-After", "")
-                return answer.status_code, float(asked) if _SECONDS.fullmatch(asked) else None
-        except (httpx.HTTPError, httpx.InvalidURL) as cause:
-            why = type(cause).__name__
-            if isinstance(cause, httpx.TimeoutException):
-                why = f"no answer within {webhook.timeout:g} s"
-            if cut.over:
-                why = f"not finished within {webhook.deadline:g} s"
-            # The cause may name the whole address.
-            raise DeliveryError(f"{_where(webhook)} cannot be reached: {why}", permanent=False) from None
+    try:
+        answer = request(
+            "POST",
+            webhook.url,
+            deadline=webhook.deadline,
+            timeout=webhook.timeout,
+            headers=headers,
+            content=body,
+        )
+    except Exception as cause:  # noqa: BLE001 -- it may name the whole address
+        why = type(cause).__name__
+        if isinstance(cause, httpx.TimeoutException):
+            why = f"no answer within {webhook.timeout:g} s"
+        elif isinstance(cause, OverdueError):
+            why = str(cause)
+        raise DeliveryError(f"{_where(webhook)} cannot be reached: {why}", permanent=False) from None
+    asked = answer.headers.get("Retry-After", "")
+    return answer.status_code, float(asked) if _SECONDS.fullmatch(asked) else None
 
 
 def _where(webhook: Webhook) -> str:

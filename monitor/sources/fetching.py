@@ -20,7 +20,7 @@ import stamina
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 
-from ..deadline import Cut
+from ..deadline import Cut, OverdueError, within
 from ..errors import (
     BodyTooLargeError,
     DeadlineError,
@@ -149,11 +149,13 @@ def fetch_body(
     InputError
         If the address is not one of http or https with a host.
     """
-    address = checked_url(url)
+    address, name = checked_url(url), shown_url(url)
     started = clock()
     ends = started + limits.deadline
-    with _client(address, agent or user_agent(), transport) as client, Cut(limits.deadline) as cut:
-        errand = _Errand(client, cut, shown_url(url), limits, clock, ends)
+    client = _client(address, agent or user_agent(), transport)
+
+    def work(cut: Cut) -> bytes:
+        errand = _Errand(client, cut, name, limits, clock, ends)
 
         def pause(error: Exception) -> bool | float:
             return _pause(error, attempt.next_wait + limits.wait_jitter, ends - clock())
@@ -171,7 +173,13 @@ def fetch_body(
                 return _get(
                     errand, address.copy_with(userinfo=b""), f"try {attempt.num} of {limits.attempts}", now
                 )
-    raise AssertionError("stamina raises the last error")
+        raise AssertionError("stamina raises the last error")
+
+    try:
+        with client:
+            return within(limits.deadline, work)
+    except OverdueError as cause:
+        raise _too_late(name, limits, b"") from cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +238,7 @@ def _pause(error: Exception, backoff: float, remaining: float) -> bool | float:
 def _get(errand: _Errand, url: httpx.URL, which: str, now: datetime) -> bytes:
     for _ in range(_MOST_REDIRECTS + 1):
         if errand.remaining <= 0:
-            raise _too_late(errand, b"")
+            raise _too_late(errand.name, errand.limits, b"")
         timeout = httpx.Timeout(min(errand.limits.timeout, errand.remaining))
         with (
             _translated(errand, which),
@@ -261,11 +269,11 @@ def _body(errand: _Errand, response: httpx.Response, which: str) -> bytes:
             if len(received) > limit:
                 raise _too_large(errand, bytes(received[:_KEPT_BYTES]))
             if errand.remaining <= 0:
-                raise _too_late(errand, bytes(received))
+                raise _too_late(errand.name, errand.limits, bytes(received))
     body = bytes(received)
     # A body without a length ends with its connection, also when we have cut it.
     if errand.remaining <= 0:
-        raise _too_late(errand, body)
+        raise _too_late(errand.name, errand.limits, body)
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         return gunzip(body, errand.name, limit)
@@ -338,9 +346,9 @@ def _too_large(errand: _Errand, received: bytes) -> BodyTooLargeError:
     return BodyTooLargeError(message, received)
 
 
-def _too_late(errand: _Errand, received: bytes) -> DeadlineError:
+def _too_late(name: str, limits: FetchLimits, received: bytes) -> DeadlineError:
     return DeadlineError(
-        f"{errand.name} did not finish within {errand.limits.deadline:g} s, {len(received)} bytes had come; "
+        f"{name} did not finish within {limits.deadline:g} s, {len(received)} bytes had come; "
         "try again later, or raise the deadline",
         received,
     )
@@ -358,7 +366,7 @@ def _translated(errand: _Errand, which: str, received: bytearray | None = None) 
 def _named(errand: _Errand, which: str, cause: httpx.HTTPError, received: bytearray | None) -> SourceError:
     body, at, reason = bytes(received or b""), f"at {which}", shown(str(cause), 200) or type(cause).__name__
     if errand.remaining <= 0:
-        return _too_late(errand, body)
+        return _too_late(errand.name, errand.limits, body)
     if isinstance(cause, httpx.ReadTimeout):
         what = f"sent nothing for {errand.limits.timeout:g} s {at} ({len(body)} bytes had come)"
         return UnreachableError(f"{errand.name} {what}; try again later", body)

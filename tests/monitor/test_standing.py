@@ -17,10 +17,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from brainalign_monitor.config import load_settings
 from brainalign_monitor.endpoints import metrics_text, served
-from brainalign_monitor.errors import ConfigError, StoreError
+from brainalign_monitor.errors import BusyError, ConfigError, StoreError
 from brainalign_monitor.heartbeat import beat
 from brainalign_monitor.messages import Channel, Kind, Message
 from brainalign_monitor.pipeline import open_home
@@ -126,15 +127,65 @@ def test_the_health_check_answers(look):
         asked(port, "/healthz")
 
 
-def test_a_store_that_cannot_be_read_is_unhealthy(caplog):
+@pytest.mark.parametrize(
+    "failure", [StoreError("the store postgresql://me@db.lab/x is damaged"), KeyError("x")]
+)
+def test_a_store_that_cannot_be_read_is_unhealthy_and_is_not_named(failure):
     def broken():
-        raise StoreError("the store is damaged; put a backup in its place")
+        raise failure
 
-    with served("127.0.0.1", 0, broken) as port:
+    with capture_logs() as said, served("127.0.0.1", 0, broken) as port:
         for path in ("/healthz", "/metrics"):
             status, _, body = asked(port, path)
             assert status == 503
-            assert json.loads(body)["problems"] == ["the store is damaged; put a backup in its place"]
+            problem = f"the store cannot be read ({type(failure).__name__})"
+            assert json.loads(body)["problems"] == [problem]
+    assert [line["event"] for line in said] == ["cannot say how things stand"], "once for both"
+
+
+def test_the_health_check_names_kinds_of_failures_without_addresses(tmp_path):
+    given = {"home": tmp_path, "base_url": "http://127.0.0.1:1/private", "attempts": 1}
+    for _ in range(3):
+        assert brainalign("run", **given).code == 4
+    settings = load_settings(home=tmp_path)
+    with open_home(settings) as store:
+        look = lambda: standing(settings, store, datetime.now(UTC))  # noqa: E731
+        with served("127.0.0.1", 0, look) as port:
+            body = asked(port, "/healthz")[2]
+    assert "watching vision failed 3 times in a row (UnreachableError)" in json.loads(body)["problems"]
+    assert b"127.0.0.1" not in body
+
+
+def test_one_answer_serves_all_who_ask_within_five_seconds(look):
+    asks = []
+    with served("127.0.0.1", 0, lambda: asks.append(1) or look()) as port:
+        for path in ("/healthz", "/metrics") * 5:
+            assert asked(port, path)[0] == 200
+    assert len(asks) == 1
+
+
+def test_slow_clients_hold_eight_threads_and_no_longer_than_the_deadline(look):
+    def drip(client):
+        with contextlib.suppress(OSError):
+            while True:
+                client.sendall(b"G")
+                time.sleep(0.1)
+
+    with served("127.0.0.1", 0, look) as port, contextlib.ExitStack() as stack:
+        before = threading.active_count()
+        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(30)]
+        droppers = [threading.Thread(target=drip, args=(client,), daemon=True) for client in slow]
+        for thread in droppers:
+            thread.start()
+        time.sleep(0.3)
+        assert threading.active_count() - before - len(droppers) <= 8
+        began = time.monotonic()
+        assert asked(port, "/healthz")[0] == 200
+        assert time.monotonic() - began < 6
+        for thread in droppers:
+            thread.join(10)
+        assert not any(thread.is_alive() for thread in droppers)
+        assert threading.active_count() == before
 
 
 def test_many_ask_at_once_and_a_silent_client_blocks_nobody(look):
@@ -243,13 +294,14 @@ def test_serve_says_that_its_port_is_taken(tmp_path):
 
 
 @contextmanager
-def heartbeats(status=200):
+def heartbeats(status=200, seen=lambda _: None):
     """A service that takes heartbeats; yields its address and the paths that were called."""
     called = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             called.append(self.path)
+            seen(self.path)
             self.send_response(status)
             self.end_headers()
 
@@ -265,15 +317,23 @@ def heartbeats(status=200):
         server.server_close()
 
 
-def test_a_heartbeat_is_sent_after_every_success_and_after_no_failure(tmp_path):
+def test_a_heartbeat_tells_when_a_run_begins_and_how_it_ended(tmp_path):
     with local_site(recent()) as site, heartbeats() as (url, called):
         given = {"home": tmp_path, "base_url": site.url, "health__heartbeat_url": url}
         brainalign("run", **given).succeeded()
         brainalign("run", **given).succeeded()
-        assert called == ["/ping/canary-31"] * 2
+        success = ["/ping/canary-31/start", "/ping/canary-31"]
+        assert called == success * 2
         site.serve(b"<html>")
         assert brainalign("run", **given).code == 5
-        assert len(called) == 2
+        assert called[4:] == ["/ping/canary-31/start", "/ping/canary-31/fail"]
+
+
+def test_a_query_of_a_heartbeat_stays_at_its_end():
+    with heartbeats() as (url, called):
+        assert beat(f"{url}/?key=1", "fail")
+        assert beat(f"{url}?key=1")
+    assert called == ["/ping/canary-31/fail?key=1", "/ping/canary-31?key=1"]
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -291,7 +351,23 @@ def test_a_heartbeat_that_fails_changes_nothing_and_tells_no_secret(tmp_path, st
 
 
 def test_a_heartbeat_is_not_waited_for(silent_address):
-    assert not beat(silent_address, timeout=0.2)
+    assert not beat(silent_address, seconds=0.2)
+
+
+def test_the_lock_is_given_back_before_the_heartbeat_that_tells_how_a_run_ended(tmp_path):
+    free = []
+
+    def look(path):
+        with open_home(load_settings(home=tmp_path)) as store:
+            try:
+                with store.exclusive("a test"):
+                    free.append((path, True))
+            except BusyError:
+                free.append((path, False))
+
+    with local_site(recent()) as site, heartbeats(seen=look) as (url, _):
+        brainalign("run", home=tmp_path, base_url=site.url, health__heartbeat_url=url).succeeded()
+    assert free[-1] == ("/ping/canary-31", True)
 
 
 def test_the_operator_is_told_of_an_old_board_once_and_of_a_new_one(tmp_path):
