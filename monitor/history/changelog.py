@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 from brainalign_plugin.board import Model
 from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.tree import Benchmark
 
 from .changes import CellValue, Changes, snapshot_cells
+from .precision import tolerance
 from .reasons import counted, listed
 
 SCHEMA = 2
 
 # Rises when `changes_in_words` says the same otherwise: its words are cached.
-WORDS_VERSION = 2
+WORDS_VERSION = 3
 
 
 class InForce(NamedTuple):
@@ -40,6 +42,7 @@ class ScoreChange:
     benchmark: str
     before: InForce | None
     after: InForce | None
+    tolerance: float = 0.0
 
     @property
     def kind(self) -> str:
@@ -47,7 +50,7 @@ class ScoreChange:
 
         ``scored`` or ``failed`` (there was nothing before), ``removed`` (there is nothing any more), ``rerun`` (by
         another version of the benchmark), ``restated`` (by the same version), ``touched`` (another error or time, the
-        same score).
+        same score but for the decimals of the coarser source).
         """
         before = CellState.NEVER if self.before is None else self.before.state
         after = CellState.NEVER if self.after is None else self.after.state
@@ -55,13 +58,19 @@ class ScoreChange:
             return "removed" if before != CellState.NEVER else "touched"
         if before == CellState.NEVER:
             return "scored" if after == CellState.SCORED else "failed"
-        if self.before is None or self.after is None or self.before.version != self.after.version:
+        if self.before is None or self.after is None or self._other_version:
             return "rerun"
-        old, new = (
-            None if side.value is None else (side.state, side.value.score)
-            for side in (self.before, self.after)
-        )
-        return "touched" if old == new else "restated"
+        if before != after:
+            return "restated"
+        old, new = (side.value and side.value.score for side in (self.before, self.after))
+        same = old == new or (old is not None and new is not None and abs(old - new) <= self.tolerance)
+        return "touched" if same else "restated"
+
+    @property
+    def _other_version(self) -> bool:
+        """Whether both sources know the version, and it is another."""
+        versions = {side.version for side in (self.before, self.after) if side is not None}
+        return len(versions) == 2 and 0 not in versions
 
 
 # A run and its report tell of the same two boards.
@@ -72,8 +81,9 @@ def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
     Values of versions that no longer count are left out: a superseded score is published with more digits than before.
     """
     before, after = _in_force(changes.earlier), _in_force(changes.later)
+    limit = tolerance(changes.earlier.scores, changes.later.scores)
     return tuple(
-        ScoreChange(*key, before.get(key), after.get(key))
+        ScoreChange(*key, before.get(key), after.get(key), limit)
         for key in sorted(before.keys() | after.keys())
         if _said(before.get(key)) != _said(after.get(key))
     )
@@ -81,12 +91,19 @@ def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
 
 def _in_force(snapshot: Snapshot) -> dict[tuple[int, str], InForce]:
     cells = snapshot_cells(snapshot)
-    leaves = [(node.type_id, node.version) for node in snapshot.tree.nodes if node.is_leaf]
+    leaves = [(node, node.type_id, node.version) for node in snapshot.tree.nodes if node.is_leaf]
     return {
-        (model.id, leaf): InForce(version, cells.get((model.id, leaf, version)))
+        (model.id, leaf): InForce(version, _counted(cells.get((model.id, leaf, version)), node))
         for model in snapshot.models
-        for leaf, version in leaves
+        for node, leaf, version in leaves
     }
+
+
+def _counted(value: CellValue | None, node: Benchmark) -> CellValue | None:
+    # The site printed scores uncapped until 2026; what counts was capped ever since.
+    if value is None or value.score is None or node.is_engineering or 0 <= value.score <= 1:
+        return value
+    return value._replace(score=min(max(value.score, 0.0), 1.0))
 
 
 def _said(side: InForce | None) -> tuple[int, CellValue] | None:

@@ -17,6 +17,8 @@ from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot import Snapshot, SupersededCells
 from brainalign_plugin.tree import Benchmark
 
+from .precision import aligned
+
 
 class CellValue(NamedTuple):
     """What a cell says: state, score, error and time (microseconds since 1970 UTC); None where there is none."""
@@ -107,7 +109,11 @@ class Changes:
         return tuple(
             (c.after.type_id, c.before.version, c.after.version)
             for c in self.benchmarks_changed
-            if c.after.is_leaf and c.before.version != c.after.version
+            # An export without its sidecar knows no versions.
+            if c.after.is_leaf
+            and c.before.version != c.after.version
+            and c.before.version
+            and c.after.version
         )
 
 
@@ -192,7 +198,7 @@ def compare(earlier: Snapshot, later: Snapshot) -> Changes:
             BenchmarkChange(before_nodes[t], n) for t, n in after_nodes.items() if before_nodes.get(t, n) != n
         ),
         cells=tuple(CellChange(*key, before.get(key), after.get(key)) for key in changed),
-        rank_moves=_rank_moves(earlier, later),
+        rank_moves=_rank_moves(earlier, aligned(earlier, later)),
     )
 
 

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.board import Board, Model
 from brainalign_plugin.official import CellState
 from brainalign_plugin.tree import paper
 
+from .precision import tolerance
+
 # Names that a reason gives, and models up to which all of a group are named.
 _NAMED = 3
-_PUBLISHED, _COARSE = 3, 2
-_ROUNDING = 1e-9
 _LACK = {CellState.NEVER: "never run on", CellState.FAILED: "failed on"}
 
 
@@ -105,18 +104,18 @@ def restatements(before: Board, after: Board) -> tuple[Reason, ...]:
     exports two.
     """
     differs = np.abs(after.scores - before.scores)
-    tolerance = 0.5 * 10.0 ** -min(_decimals(before.scores), _decimals(after.scores)) + _ROUNDING
-    counts = dict(zip(before.leaves, (differs > tolerance).sum(axis=0).tolist(), strict=True))
+    limit = tolerance(before.scores, after.scores)
+    counts = dict(zip(before.leaves, (differs > limit).sum(axis=0).tolist(), strict=True))
     leaves = sorted((leaf for leaf, n in counts.items() if n), key=lambda leaf: (-counts[leaf], leaf))
     moved = [leaf for leaf in before.leaves if before.tree.path(leaf) != after.tree.path(leaf)]
-    rounded = int(((differs > 0) & (differs <= tolerance)).sum())
+    rounded = int(((differs > 0) & (differs <= limit)).sum())
     found = []
     if leaves:
         found.append(Reason(sum(counts.values()), "score", "restated", f"on {benchmarks_text(leaves)}"))
     if moved:
         found.append(Reason(len(moved), "benchmark", "moved in the tree", papers_text(moved)))
     if rounded and not leaves:
-        found.append(Reason(rounded, "score", "rounded otherwise", f"by at most {tolerance:.4f}"))
+        found.append(Reason(rounded, "score", "rounded otherwise", f"by less than {limit:.3f}"))
     return tuple(found)
 
 
@@ -149,11 +148,6 @@ def model_text(model: Model) -> str:
     """Return a model's name and id; the id alone where the name shows nothing."""
     shown = " ".join(model.name.split())
     return f"{shown} ({model.id})" if shown else f"model {model.id}"
-
-
-def _decimals(scores: FloatArray) -> int:
-    coarse = np.abs(np.round(scores, _COARSE) - scores) < _ROUNDING
-    return _COARSE if scores.size and coarse.all() else _PUBLISHED
 
 
 def _without(one: Board, other: Board) -> list[Model]:

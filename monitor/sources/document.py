@@ -140,7 +140,7 @@ def _misread(text: bytes, cause: ValueError) -> str:
     what = described(text)
     if what == "JSON":
         return f"JSON with an error ({cause}); fetch it again"
-    return f"{what}, and no board; give the JSON of /compare/data/, an exported snapshot or the site's CSV export"
+    return f"{what}, and no board; check that it is the JSON of /compare/data/, an exported snapshot or a CSV export"
 
 
 def is_storable(text: str) -> bool:

@@ -500,7 +500,7 @@ def test_a_payload_with_a_byte_order_mark_is_read(encoding):
             '{"name": "é"}'.encode("cp1252"),
             "text in an older encoding, perhaps Windows-1252; save it as UTF-8",
         ),
-        (b"\n<!-- x --> <HTML><title>Login", "an HTML page, and no board; give the JSON"),
+        (b"\n<!-- x --> <HTML><title>Login", "an HTML page, and no board; check that it is the JSON"),
         (b"<?xml version='1.0'?>", "XML, and no board"),
         (b"a,b\n1,2\n", "text that begins 'a,b', and no board"),
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF document; save it as UTF-8"),
