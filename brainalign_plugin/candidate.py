@@ -134,7 +134,7 @@ def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _check_columns(header: list[str], name: str) -> None:
-    for column in header:
+    for column in filter(None, header):  # pandas gives its index no title
         if column not in COLUMNS or header.count(column) > 1:
             problem = "occurs twice" if column in COLUMNS else "is not known"
             raise CandidateError(

@@ -158,7 +158,7 @@ def _quoted(text: str, start: int, separator: str) -> tuple[Field, int]:
     while True:
         quote = text.find('"', at)
         if quote < 0:
-            raise ValueError("it ends within quotes")
+            raise ValueError("it ends within quotes, torn or damaged")
         pieces.append(text[at:quote])
         following = text[quote + 1 : quote + 2]
         if following in ("", separator, "\r", "\n"):

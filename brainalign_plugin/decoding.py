@@ -77,7 +77,7 @@ def decode(data: bytes, *, ansi: bool = False) -> str:
         text = _ansi_text(data)
         if text is not None and ansi:
             return text
-        if magic := _magic(data):
+        if magic := binary_kind(data):
             raise TextError(magic) from cause
         # A transfer that broke off within the only letter beyond ASCII looks like Windows-1252.
         if text is None or cause.end == len(data):
@@ -87,7 +87,7 @@ def decode(data: bytes, *, ansi: bool = False) -> str:
 
 def described(data: bytes) -> str:
     """Say what some bytes are, as a noun for a message; never fails."""
-    if magic := _magic(data):
+    if magic := binary_kind(data):
         return magic
     try:
         text = decode(data, ansi=True)
@@ -103,8 +103,8 @@ def described(data: bytes) -> str:
     return f"text that begins {first[:_SHOWN]!r}"
 
 
-def _magic(data: bytes) -> str:
-    """What the first bytes of a file that is no text say, empty if nothing."""
+def binary_kind(data: bytes) -> str:
+    """Return what the first bytes say of a file that is no text, as a noun; empty if nothing."""
     if data.startswith(_ZIP):
         begin = data[:_LOOKED_AT]
         if b"[Content_Types].xml" in begin or b"xl/" in begin:

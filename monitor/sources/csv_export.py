@@ -43,8 +43,8 @@ _DATE_RANGE = re.compile(r"#\s*Date from \S+ to (\S+)")
 _NUMBER = re.compile(r"[+-]?(?=[0-9.])[0-9]*\.?([0-9]*)")
 _WHOLE = re.compile(r"([0-9]{1,18})([.,]0+)?")
 _DOMAIN = re.compile(r"(?:average|neural|behavior|engineering)_([a-z][a-z0-9_]*)")
-# Columns that are no benchmarks, in lower case.
-_OTHER = frozenset({"rank", "model", "model id", "model_id", "filtered score", "model_name", "layers"})
+# Columns that are no benchmarks, in lower case; pandas gives its index no title.
+_OTHER = frozenset({"", "rank", "model", "model id", "model_id", "filtered score", "model_name", "layers"})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import reprlib
 import zlib
 from typing import Any, Final
 
-from brainalign_plugin.decoding import decode, described
+from brainalign_plugin.decoding import binary_kind, decode, described
 from brainalign_plugin.errors import TextError
 
 from ..errors import (
@@ -33,6 +33,8 @@ _MAY_BE_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 # A literal or an escape that was cut off is reported where it begins, at most so far before the end.
 _LONGEST_TORN_TOKEN = 12
 _MOST_DIGITS = 400
+# A file that was gzipped again by a download is read; one that unpacks to itself comes to an end.
+_MOST_GZIPPED = 2
 # Byte order marks, the zeros of UTF-16 and white space.
 _BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 
@@ -89,7 +91,10 @@ def unpacked(body: bytes, source: str, max_bytes: int) -> bytes:
     ------
     EmptyPayloadError, BodyTooLargeError, TruncatedPayloadError, NotJsonError
     """
-    text = gunzip(body, source, max_bytes) if body.startswith(GZIP_MAGIC) else body
+    text = body
+    for _ in range(_MOST_GZIPPED):
+        if text.startswith(GZIP_MAGIC):
+            text = gunzip(text, source, max_bytes)
     if len(text) > max_bytes:
         message = f"{source} is larger than {max_bytes} bytes; raise the cap if that is right"
         raise BodyTooLargeError(message, body)
@@ -135,7 +140,7 @@ def json_document(text: bytes, source: str, body: bytes) -> Any:
 
 def _misread(text: bytes, cause: ValueError) -> str:
     """What a body is that is not read, and what to do."""
-    if isinstance(cause, TextError):
+    if isinstance(cause, TextError) and not binary_kind(text):
         return f"{cause}; save it as UTF-8"
     what = described(text)
     if what == "JSON":

@@ -81,6 +81,10 @@ def test_scores_as_people_save_them(tmp_path, text, encoding):
     assert plain(found) == {"A-pls": (0.5, None), "\u00e9": (0.25, None)}
 
 
+def test_the_index_that_pandas_writes_is_no_column(tmp_path):
+    assert plain(read_scores(written(tmp_path, ",benchmark,score\n0,A,.5\n1,B,\n"))) == {"A": (0.5, None)}
+
+
 def test_a_version_may_end_the_name_of_its_benchmark(tmp_path):
     found = read_scores(written(tmp_path, "benchmark,score,version\nA-pls_v2,.5,\nB-pls_v1,.4,1\n"))
     assert {name: cell.version for name, cell in found.items()} == {"A-pls": 2, "B-pls": 1}

@@ -482,6 +482,9 @@ def test_gzip_of_several_members_is_read_and_its_last_one_may_not_be_cut():
     refused(first + second[:-9], TruncatedPayloadError, "ends too early")
     with pytest.raises(BodyTooLargeError):
         parse(first + second, max_bytes=100)
+    assert parse(gzip.compress(first + second)).snapshot.models == parse(whole).snapshot.models
+    thrice = gzip.compress(gzip.compress(first + second))
+    refused(thrice, NotJsonError, "is gzip data, and no board")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
@@ -503,7 +506,7 @@ def test_a_payload_with_a_byte_order_mark_is_read(encoding):
         (b"\n<!-- x --> <HTML><title>Login", "an HTML page, and no board; check that it is the JSON"),
         (b"<?xml version='1.0'?>", "XML, and no board"),
         (b"a,b\n1,2\n", "text that begins 'a,b', and no board"),
-        (b"%PDF-1.7\n%\xe2\xe3", "a PDF document; save it as UTF-8"),
+        (b"%PDF-1.7\n%\xe2\xe3", "a PDF document, and no board"),
         (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "a resource file of macOS"),
         (b"PK\x03\x04\x14\x00xl/workbook.xml", "an Excel workbook"),
         (bytes(range(1, 9)), "binary data that begins with the bytes 01 02"),
