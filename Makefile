@@ -76,9 +76,13 @@ types: $(SETUP) $(BASE) ## mypy --strict, against the libraries of both worlds
 test-brainscore: $(SETUP) ## pytest beside brainscore-vision
 	.venv/bin/python -m pytest
 
+# What depends on numpy and pandas: the science, and one run of each family of commands. All else is tested once.
+BASE_TESTS := tests/plugin tests/test_packaging.py tests/test_claims.py tests/monitor/test_demo.py \
+	tests/monitor/test_pipeline.py tests/monitor/test_cli_schemes.py tests/monitor/test_cli_watch.py
+
 .PHONY: test-base
-test-base: $(BASE) ## pytest with the newest numpy and pandas
-	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest
+test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them
+	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(BASE_TESTS)
 
 .PHONY: causes
 causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes of CPU)
