@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -210,6 +210,24 @@ def news_json(news: AlertNews) -> dict[str, Any]:
         "words": news.words,
         "attribution": news.attribution,
     }
+
+
+def unseen(state: Mapping[str, Any], removed: SnapshotInfo, newest: SnapshotInfo | None) -> dict[str, Any]:
+    """Return where the rules stand once a board was removed: if it was the newest one seen, another is.
+
+    Parameters
+    ----------
+    state : mapping
+        `Evaluated.state`.
+    removed : SnapshotInfo
+    newest : SnapshotInfo or None
+        The newest board that is left.
+    """
+    seen = {"as_of": removed.as_of_time.isoformat(), "digest": removed.digest}
+    if state["seen"] != seen:
+        return dict(state)
+    left = datetime.min.replace(tzinfo=UTC) if newest is None else newest.as_of_time
+    return {**state, "seen": {"as_of": left.isoformat(), "digest": "" if newest is None else newest.digest}}
 
 
 _Seen = tuple[datetime, str]

@@ -87,7 +87,7 @@ def deliver(
 
     settings = settings_from(home=home, domain=domain)
     period = None if digest is None else DigestPeriod(digest.value)
-    with pipeline.open_existing(settings, "latest") as store:
+    with pipeline.open_existing(settings, "latest", to_write=not dry_run) as store:
         if dry_run:
             made = () if period is None else digest_messages(settings, store, period, now(), now(), stage)
             waiting = store.messages(MessageState.PENDING, limit=_MOST)

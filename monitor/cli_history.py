@@ -62,7 +62,10 @@ def backfill(
     from . import console, pipeline, retrospect
 
     settings = settings_from(home=home, domain=domain)
-    with pipeline.open_existing(settings, "latest") as store:
+    with (
+        pipeline.open_existing(settings, "latest", to_write=True) as store,
+        store.exclusive("brainalign backfill"),
+    ):
         done = retrospect.backfill(
             store,
             settings.domain,

@@ -117,6 +117,11 @@ def help_without_command(context: typer.Context) -> None:
         raise typer.Exit(2)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: 1 snapshot, 2 snapshots."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def now() -> datetime:
     """The clock of the commands."""
     return datetime.now(UTC)

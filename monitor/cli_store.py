@@ -1,4 +1,4 @@
-"""Commands for the store: ``brainalign store check``, ``backup``, ``restore`` and ``prune``."""
+"""Commands for the store: ``brainalign store check``, ``backup``, ``restore``, ``begin`` and ``prune``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli_options import AsJson, Home, command_group, now, print_json, settings_from, stage
+from .cli_options import AsJson, Home, command_group, counted, now, print_json, settings_from, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .config import Settings
+    from .store.pruning import Pruned
 
 store_app = command_group("Check, back up, restore and prune the store.")
 
@@ -34,9 +37,7 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
         for problem in problems:
             typer.echo(printable(problem), err=True)
         typer.echo(
-            f"{snapshots} snapshots, {len(problems)} problems"
-            if problems
-            else f"{snapshots} snapshots, no problem"
+            f"{counted(snapshots, 'snapshot')}, {counted(len(problems), 'problem') if problems else 'no problem'}"
         )
     if problems:
         raise typer.Exit(_EXIT_DAMAGED)
@@ -64,10 +65,9 @@ def backup(output: BackupFile, home: Home = None) -> None:
         )
     for sha256 in done.missing:
         typer.echo(f"brainalign: the body {sha256} is not there, and not in the backup", err=True)
+    held = counted(done.rows["snapshot"], "snapshot")
     typer.echo(
-        printable(
-            f"{done.path}: {done.rows['snapshot']} snapshots, {sum(done.rows.values())} rows, {done.files} files"
-        )
+        printable(f"{done.path}: {held}, {sum(done.rows.values())} rows, {counted(done.files, 'file')}")
     )
 
 
@@ -104,6 +104,25 @@ def restore(backup: BackupFile, home: Home = None) -> None:
         raise typer.Exit(_EXIT_DAMAGED)
 
 
+@store_app.command("begin")
+def begin(home: Home = None) -> None:
+    """Make a new store in the place of one that was lost; the bodies that it kept stay, and can be read in."""
+    from .logs import printable
+    from .store import begin_store
+
+    settings = settings_from(home=home)
+    with begin_store(settings.store_address, settings.bodies) as store:
+        where = settings.home if settings.store is None else settings.store
+        typer.echo(printable(f"{where} has a new store, {store.id}"))
+    kept = sum(1 for _ in settings.bodies.glob("*/*.json.gz"))
+    if kept:
+        typer.echo(
+            printable(
+                f"{counted(kept, 'body', 'bodies')} stay; `brainalign fetch {settings.bodies}` reads them in"
+            )
+        )
+
+
 @store_app.command("prune")
 def prune(
     keep_days: Annotated[
@@ -121,55 +140,81 @@ def prune(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete old snapshots by a policy, and unused bodies."""
+    """Delete old snapshots by a policy, and put unused bodies aside."""
     from . import pipeline
-    from .logs import printable
+    from .removing import remove_reports, reports_of
     from .store import Policy, prunable
 
     settings = settings_from(home=home)
-    with pipeline.open_existing(settings, "latest") as store, store.exclusive("brainalign store prune"):
-        with stage("pruning"):
-            done = store.prune(
-                prunable(store.snapshots(), Policy(keep_days, weekly_days), now()), dry_run=dry_run
-            )
-        left = len(store.snapshots()) - (len(done.snapshots) if dry_run else 0)
+    with (
+        pipeline.open_existing(settings, "latest", to_write=True) as store,
+        store.exclusive("brainalign store prune"),
+        stage("pruning"),
+    ):
+        infos, at = store.snapshots(), now()
+        done = store.prune(prunable(infos, Policy(keep_days, weekly_days), at), at, dry_run=dry_run)
+        left = [info for info in infos if info not in done.snapshots]
+        reports = reports_of(settings, done.snapshots, left)
+        if not dry_run:
+            remove_reports(reports)
+    if done.not_shrunk:
+        typer.echo(f"brainalign: the file is as large as before: {done.not_shrunk}", err=True)
     if as_json:
         print_json(
             {
                 "dry_run": dry_run,
                 "snapshots": [info.id for info in done.snapshots],
                 "rows": done.rows,
-                "bodies": [path.name.partition(".")[0] for path in done.bodies],
-                "freed_bytes": done.freed_bytes,
-                "left": left,
+                "reports": [str(path) for path in reports],
+                "bodies_aside": [path.name.partition(".")[0] for path in done.orphans.aside],
+                "bodies_removed": [path.name.partition(".")[0] for path in done.orphans.removed],
+                "freed_bytes": done.orphans.freed_bytes,
+                "left": len(left),
             }
         )
-        return
+    else:
+        _print_pruned(done, reports, len(left), dry_run)
+
+
+def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: bool) -> None:
+    from .logs import printable
+
     for info in done.snapshots:
         typer.echo(printable(f"{info.id}  {info.domain}  {info.as_of_time:%Y-%m-%d}  {info.sha256[:12]}"))
+    for path in reports:
+        typer.echo(printable(f"report {path}"))
+    found = done.orphans
     typer.echo(
-        f"{'would delete' if dry_run else 'deleted'} {len(done.snapshots)} snapshots, {done.rows} rows and "
-        f"{len(done.bodies)} bodies ({done.freed_bytes / 1e6:.1f} MB); {left} snapshots stay"
+        f"{'would delete' if dry_run else 'deleted'} {counted(len(done.snapshots), 'snapshot')}, "
+        f"{counted(done.rows, 'row')} and {counted(len(reports), 'report')}; {counted(left, 'snapshot')} stay"
     )
+    typer.echo(
+        f"{'would put' if dry_run else 'put'} {counted(len(found.aside), 'body', 'bodies')} aside for 30 days, "
+        f"{'would remove' if dry_run else 'removed'} {len(found.removed)} that had been there for longer "
+        f"({found.freed_bytes / 1e6:.1f} MB)"
+    )
+    if found.shared_with:
+        others = ", ".join(found.shared_with)
+        typer.echo(f"the bodies stay: other stores keep theirs in the same folder ({others})")
+    elif found.foreign:
+        typer.echo(f"{counted(found.foreign, 'body', 'bodies')} that this store never had stay")
 
 
 def _config_without_secrets(settings: Settings) -> bytes:
-    """The settings file without its secrets, with a line that names them."""
+    """The settings file without what is masked when it is shown, with a line that names what was left out."""
     import tomllib
 
     import tomli_w
 
     from brainalign_plugin.decoding import decode
 
-    from .config import Settings as Model
-    from .config_reading import CONFIG_NAME, is_secret, setting_fields
-    from .store.backup import config_without
+    from .config_reading import CONFIG_NAME
+    from .config_shared import without_secrets
 
     path = settings.home / CONFIG_NAME
     if not path.is_file():
         return b""
-    document = tomllib.loads(decode(path.read_bytes()))
-    secrets = [found for found, field in setting_fields(Model) if is_secret(field.annotation)]
-    names = ", ".join(".".join(found) for found in secrets)
-    head = f"# From a backup. Secrets were left out: give {names} again, where you use them.\n"
-    return (head + tomli_w.dumps(config_without(document, secrets))).encode()
+    document, left_out = without_secrets(tomllib.loads(decode(path.read_bytes())))
+    names = ", ".join(left_out)
+    head = f"# From a backup. Left out, to be given again: {names}.\n" if left_out else "# From a backup.\n"
+    return (head + tomli_w.dumps(document)).encode()

@@ -122,11 +122,11 @@ def digest_of(
             f"{_of(change, changes)}{cause_in_words(one)}" for change in changes for one in change.causes
         ],
         alerts=[
-            alert_of(one, store.info(one.snapshot_id))
+            alert_of(one, store.described(one.snapshot_id))
             for one in told_alerts(store, settings.domain, begin, end)
         ],
         active=[
-            alert_of(one, store.info(one.snapshot_id))
+            alert_of(one, store.described(one.snapshot_id))
             for one in active_alerts(store, settings.domain)
             if one.found_at < end
         ],

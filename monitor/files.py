@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import secrets
@@ -18,12 +19,17 @@ from .errors import MonitorError, OutputError
 # What file systems answer that cannot flush a folder: some of the network, some shared with a virtual machine.
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 
+# Of what nobody but its owner may read: the store, the bodies, backups.
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+
 # Bytes in the name of a temporary file, and the seconds after which nobody can still be writing to it.
 _TOKEN, _OLD = 8, 24 * 3600
 _TEMPORARY = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 
 
-def write_atomically(path: Path, data: bytes, error: type[MonitorError] = OutputError) -> Path:
+def write_atomically(
+    path: Path, data: bytes, error: type[MonitorError] = OutputError, *, private: bool = False
+) -> Path:
     """Write a file whole or not at all; see `atomic_file`.
 
     Returns
@@ -31,17 +37,20 @@ def write_atomically(path: Path, data: bytes, error: type[MonitorError] = Output
     Path
         ``path``.
     """
-    with atomic_file(path, error) as stream:
+    with atomic_file(path, error, private=private) as stream:
         stream.write(data)
     return path
 
 
 @contextmanager
-def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator[BinaryIO]:
+def atomic_file(
+    path: Path, error: type[MonitorError] = OutputError, *, private: bool = False
+) -> Iterator[BinaryIO]:
     """Give a temporary file in the target's folder; at the end it is flushed to disk and put in place.
 
     A symbolic link stays one: the file that it points to is replaced. What is neither a file nor a folder (a pipe,
-    ``/dev/stdout``) is written to directly, because replacing it would take it away from everybody.
+    ``/dev/stdout``) is written to directly, because replacing it would take it away from everybody. What root writes
+    belongs to the owner of the folder, so that one command with ``sudo`` takes nothing away from a service.
 
     Parameters
     ----------
@@ -49,6 +58,8 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator
         Missing folders are made.
     error : type
         What to raise if the file cannot be written; the target is then what it was.
+    private : bool
+        Only its owner may read the file and enter the folders that are made, whatever the umask is.
     """
     try:
         if _is_special(path):
@@ -56,15 +67,21 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator
                 yield stream
             return
         target = Path(os.path.realpath(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, private=private)
         # A name of fixed length: that of the target may be as long as a name can be.
         temporary = target.parent / f".{secrets.token_hex(_TOKEN)}.tmp"
         try:
-            # Unlike tempfile's, readable for others as far as the umask allows: reports are made to be read.
-            with temporary.open("x+b") as stream:
+            with _unnamed_file(target.parent) or temporary.open("x+b") as stream:
+                # Readable for others as far as the umask allows, if it is not private: reports are made to be read.
+                if private:
+                    os.fchmod(stream.fileno(), PRIVATE_FILE)
+                give_to_owner(stream.fileno(), target.parent)
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
+                if not os.fstat(stream.fileno()).st_nlink:
+                    # The folder's descriptor makes it follow the link in /proc to the file.
+                    os.link(_in_proc(stream), temporary, src_dir_fd=stream.fileno())
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -74,6 +91,55 @@ def atomic_file(path: Path, error: type[MonitorError] = OutputError) -> Iterator
         raise error(
             f"cannot write {str(path)!r}: {reason}; check the path, the folder's permissions and free space"
         ) from cause
+
+
+def _unnamed_file(folder: Path) -> BinaryIO | None:
+    """Open a file without a name, of which a kill leaves nothing; None where the system has none."""
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)
+    except (AttributeError, OSError):  # whatever is wrong, a file with a name is tried, and says it
+        return None
+    stream = os.fdopen(descriptor, "w+b")
+    if os.path.lexists(_in_proc(stream)):
+        return stream
+    stream.close()
+    return None
+
+
+def _in_proc(stream: BinaryIO) -> str:
+    return f"/proc/self/fd/{stream.fileno()}"
+
+
+def make_folder(folder: Path, *, private: bool = False) -> None:
+    """Make a folder and those above it; see `atomic_file` for who owns and who may enter them.
+
+    Raises
+    ------
+    OSError
+    """
+    missing = [folder, *itertools.takewhile(lambda above: not above.exists(), folder.parents)]
+    for one in reversed(missing):
+        try:
+            one.mkdir()
+        except FileExistsError:
+            if not one.is_dir():
+                raise
+            continue
+        if private:
+            one.chmod(PRIVATE_FOLDER)
+        give_to_owner(one, one.parent)
+
+
+def give_to_owner(made: Path | int, folder: Path) -> None:
+    """Give what root made in a folder, a path or a descriptor, to the owner of the folder.
+
+    Raises
+    ------
+    OSError
+    """
+    if os.geteuid() == 0 and (owner := folder.stat()).st_uid != 0:
+        with suppress(PermissionError):  # root of a container may not
+            os.chown(made, owner.st_uid, owner.st_gid)
 
 
 def remove_leftovers(folder: Path, now: datetime) -> int:

@@ -62,7 +62,7 @@ def _alert_preview(settings: Settings, store: Store, at: datetime) -> Message:
             "no alert has fired yet; `brainalign alerts backtest` says which would have, `brainalign mail preview "
             "weekly` shows another mail"
         )
-    alert = alert_of(finding, store.info(finding.snapshot_id))
+    alert = alert_of(finding, store.described(finding.snapshot_id))
     (message,) = compose_alert(alert, [Subscriber(Channel.MAIL, _READER)], letterhead(settings), at)
     return message
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .config import Settings
     from .sources import Pull
-    from .store import SnapshotInfo, Store, Stored
+    from .store import Removed, SnapshotInfo, Store, Stored
 
 Clock = Callable[[], datetime]
 
@@ -58,11 +59,32 @@ class RunResult:
 
 
 def open_home(settings: Settings) -> Store:
-    """Open the store in the state directory, making it if there is none."""
+    """Open the store in the state directory, making it if there is none.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be opened, or was lost: the home folder has what it kept.
+    """
     # SQLAlchemy takes a while to load, and a file is analysed without it.
     from .store import open_store
 
+    check_not_lost(settings)
     return open_store(settings.store_address, settings.bodies)
+
+
+def check_not_lost(settings: Settings) -> None:
+    """Refuse a home folder with bodies or reports and without a store: a new one would hide that it was lost.
+
+    Raises
+    ------
+    StoreError
+        It says what to do.
+    """
+    from .store import loss
+
+    if lost := loss(settings.store_address, settings.home, settings.bodies, settings.reports):
+        raise StoreError(lost)
 
 
 def _exists(path: Path | str) -> bool:
@@ -73,17 +95,25 @@ def _exists(path: Path | str) -> bool:
 
 
 def has_store(settings: Settings) -> bool:
-    """Whether there is a store already; looking makes none."""
+    """Whether there is a store already; looking makes none.
+
+    Raises
+    ------
+    StoreError
+        If it was lost, or a server cannot be asked.
+    """
     address = settings.store_address
-    if isinstance(address, Path):
-        return _exists(address)
+    if isinstance(address, Path) and not _exists(settings.home) and not _exists(address):
+        return False
     from .store import is_made
 
+    check_not_lost(settings)
     return is_made(address)
 
 
-def open_existing(settings: Settings, wanted: str) -> Store:
-    """Open the store to look for a snapshot; looking makes none.
+@contextmanager
+def open_existing(settings: Settings, wanted: str, *, to_write: bool = False) -> Iterator[Store]:
+    """Open the store that is there: to write, or as it is at this moment, in one transaction that changes nothing.
 
     Raises
     ------
@@ -97,17 +127,36 @@ def open_existing(settings: Settings, wanted: str) -> Store:
         raise StoreError(
             f"{sought}{where} holds no store; `brainalign fetch` pulls the first snapshot, --home names another folder"
         )
-    return open_home(settings)
+    if to_write:
+        with open_home(settings) as store:
+            yield store
+        return
+    from .store import open_to_read
+
+    with open_to_read(settings.store_address, settings.bodies) as store, store.one_moment() as moment:
+        yield moment
 
 
 def list_snapshots(
     settings: Settings, domain: str | None, known: datetime | None = None
-) -> tuple[SnapshotInfo, ...]:
-    """Stored snapshots, of a domain if one is named, seen before a moment if one is; none if there is no store."""
+) -> tuple[tuple[SnapshotInfo, ...], tuple[Removed, ...]]:
+    """Return the stored snapshots, of a domain and seen before a moment if one is named; none if there is no store.
+
+    Returns
+    -------
+    tuple of two tuples
+        The snapshots, and those that had been seen before the moment and were pruned since.
+    """
     if not has_store(settings):
-        return ()
-    with open_home(settings) as store:
-        return tuple(info for info in store.snapshots(domain) if known is None or info.seen_at < known)
+        return (), ()
+    with open_existing(settings, "latest") as store:
+        found, gone = store.snapshots(domain), store.removed(domain)
+    if known is None:
+        return found, ()
+    return (
+        tuple(info for info in found if info.seen_at < known),
+        tuple(one for one in gone if one.pruned and one.info.seen_at < known),
+    )
 
 
 def fetch(

@@ -81,10 +81,15 @@ class Results:
 
 def report_path(settings: Settings, info: SnapshotInfo) -> Path:
     """Where the report of a stored snapshot lies: named by what it shows, so that no two reports share a name."""
-    marks = ["reconstructed"] if info.reconstructed else []
-    marks += [f"{name}-{value}" for name, value in _thresholds(settings).items()]
-    name = "-".join([f"{info.as_of_time:%Y-%m-%d}", info.sha256[:12], *marks])
+    marks = [f"{name}-{value}" for name, value in _thresholds(settings).items()]
+    name = "-".join([report_name(info), *marks])
     return settings.reports / info.domain / f"{name}.html"
+
+
+def report_name(info: SnapshotInfo) -> str:
+    """Return the beginning of the names of all reports of a snapshot."""
+    marks = ["reconstructed"] if info.reconstructed else []
+    return "-".join([f"{info.as_of_time:%Y-%m-%d}", info.sha256[:12], *marks])
 
 
 def report_command(

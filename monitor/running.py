@@ -27,7 +27,7 @@ from .files import remove_leftovers
 from .heartbeat import Heartbeat
 from .operator_alarm import age_alarm, stale_problem
 from .progress import NOTING, Stage, silent
-from .store import Finding, RunRecord, RunState
+from .store import BOARD_CHANGED, Finding, RunRecord, RunState
 
 if TYPE_CHECKING:
     from .alerting import AlertNews
@@ -356,7 +356,7 @@ def _changes(inside: Store, info: SnapshotInfo, stored: Stored, at: datetime) ->
     if not lines:
         return []
     data = {"before": before[-1].id, "lines": list(lines)}
-    return [Finding(info.id, "board changed", info.domain, at, "; ".join(lines), data)]
+    return [Finding(info.id, BOARD_CHANGED, info.domain, at, "; ".join(lines), data)]
 
 
 def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:

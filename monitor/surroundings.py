@@ -15,7 +15,7 @@ from .config_reading import CONFIG_NAME
 from .delivery.smtp import try_login
 from .errors import DeliveryError, MonitorError
 from .health import Check, Checker
-from .store import is_made, peek
+from .store import is_made, loss, peek
 
 _LITTLE_BYTES = 500_000_000
 _TOO_LITTLE_BYTES = 50_000_000
@@ -39,6 +39,9 @@ def check_store(settings: Settings, at: datetime) -> list[Check]:
     del at
     address = settings.store_address
     try:
+        if lost := loss(address, settings.home, settings.bodies, settings.reports):
+            message, _, step = lost.partition(". ")
+            return [Check("store", "problem", message, step)]
         if not is_made(address):
             return [Check("store", "ok", "there is none yet; the first run makes it")]
         found = peek(address)

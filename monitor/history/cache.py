@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import OutputError
 from ..files import write_atomically
 
 
@@ -37,19 +39,13 @@ class Cache:
         return document["value"] if isinstance(document, dict) and document.get("key") == key else None
 
     def put(self, key: str, value: Any) -> None:
-        """Keep a value.
-
-        Raises
-        ------
-        OutputError
-            If the folder cannot be written.
-        """
+        """Keep a value, if the folder can be written: it is only what would have to be computed again."""
         if self.folder is None:
             return
         document = {"key": key, "value": value}
-        write_atomically(
-            _path(self.folder, key), json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
-        )
+        data = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+        with suppress(OutputError):
+            write_atomically(_path(self.folder, key), data)
 
 
 NOTHING_KEPT = Cache()

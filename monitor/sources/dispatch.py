@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -111,7 +112,9 @@ def is_live(source: str) -> bool:
 
 
 def files_of(source: str) -> tuple[str, ...]:
-    """The files of a folder in the order of their names, or the source itself if it is none.
+    """The files of a folder and of those below it in the order of their names, or the source itself if it is none.
+
+    Names that begin with a point are not looked at.
 
     Raises
     ------
@@ -131,10 +134,7 @@ def files_of(source: str) -> tuple[str, ...]:
         if not folder.is_dir():
             return (source,)
         found = sorted(
-            path
-            for path in folder.iterdir()
-            # What is hidden is no payload: macOS puts ._NAME beside each file that it copies.
-            if not path.name.startswith(".") and path.name.lower().endswith(_ENDINGS) and path.is_file()
+            path for path in _below(folder) if path.is_file() and path.name.lower().endswith(_ENDINGS)
         )
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
@@ -146,6 +146,15 @@ def files_of(source: str) -> tuple[str, ...]:
             f"the folder {shown(source, 300)!r} holds no payload: no file that ends in {', '.join(_ENDINGS)}"
         )
     return tuple(map(str, found))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        # What is hidden is no payload: macOS puts ._NAME beside each file that it copies.
+        if not path.name.startswith("."):
+            yield path
+            if path.is_dir() and not path.is_symlink():
+                yield from _below(path)
 
 
 def _is_sqlite(path: str) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from .making import loss
 from .pruning import Policy, prunable
 from .records import (
+    BOARD_CHANGED,
     Alarm,
     Finding,
     MessageState,
     Outcome,
     PullRecord,
     Queued,
+    Removed,
     RunRecord,
     RunState,
     SetAside,
@@ -19,9 +22,10 @@ from .records import (
 )
 from .restoring import restore_backup, verify_backup
 from .statistics import peek
-from .store import Store, is_made, open_store
+from .store import Store, begin_store, is_made, open_store, open_to_read
 
 __all__ = [
+    "BOARD_CHANGED",
     "Alarm",
     "Finding",
     "MessageState",
@@ -29,6 +33,7 @@ __all__ = [
     "Policy",
     "PullRecord",
     "Queued",
+    "Removed",
     "RunRecord",
     "RunState",
     "SetAside",
@@ -36,8 +41,11 @@ __all__ = [
     "Store",
     "Stored",
     "UnreadCell",
+    "begin_store",
     "is_made",
+    "loss",
     "open_store",
+    "open_to_read",
     "peek",
     "prunable",
     "restore_backup",

@@ -12,7 +12,7 @@ import io
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,7 +86,7 @@ def write_backup(
     entries: dict[str, dict[str, Any]] = {}
     rows: dict[str, int] = {}
     with (
-        atomic_file(path, StoreError) as stream,
+        atomic_file(path, StoreError, private=True) as stream,
         # Neither a name nor a time in the packing, so that the same state gives the same bytes.
         gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
@@ -143,7 +143,7 @@ def _counters(connection: sa.Connection) -> dict[str, int]:
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all()
         known = {str(name): int(last) for name, last in rows}
-        return {table.name: known[table.name] for table in numbered if table.name in known}
+        return {table.name: known[table.name] for table in numbered if known.get(table.name)}
     # The dialect takes a tenth of a second to load, and most stores are files.
     from sqlalchemy.dialects import postgresql
 
@@ -184,23 +184,3 @@ def _add(archive: tarfile.TarFile, name: str, data: IO[bytes]) -> dict[str, Any]
     info.size, info.mode = size, 0o600
     archive.addfile(info, data)
     return {"bytes": size, "sha256": digest.hexdigest()}
-
-
-def config_without(document: Mapping[str, Any], secret_paths: Iterable[tuple[str, ...]]) -> dict[str, Any]:
-    """A document of settings without the values at these paths; ``*`` in one stands for any key."""
-    kept: dict[str, Any] = dict(document)
-    for path in secret_paths:
-        first, *rest = path
-        for key in list(kept) if first == "*" else [first]:
-            if key not in kept:
-                continue
-            if not rest:
-                del kept[key]
-            elif isinstance(kept[key], Mapping):
-                kept[key] = config_without(kept[key], [tuple(rest)])
-            elif isinstance(kept[key], list) and rest[0] == "*":
-                inner = [tuple(rest[1:])]
-                kept[key] = [
-                    config_without(one, inner) if isinstance(one, Mapping) else one for one in kept[key]
-                ]
-    return kept

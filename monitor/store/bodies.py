@@ -7,21 +7,64 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import StoreError
-from ..files import write_atomically
+from ..files import make_folder, write_atomically
 
 REFUSED_KEPT = 50
 _GZIP_MAGIC = b"\x1f\x8b"
 _SUFFIX = ".json.gz"
+_OWNERS = ".stores"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def body_path(folder: Path, sha256: str) -> Path:
     """Where the body with this hash lies."""
     return folder / sha256[:2] / f"{sha256}{_SUFFIX}"
+
+
+def add_owner(folder: Path, store: str) -> None:
+    """Note that a store keeps bodies in a folder.
+
+    Raises
+    ------
+    StoreError
+    """
+    if store not in (known := owners(folder)):
+        write_owners(folder, known | {store})
+
+
+def owners(folder: Path) -> frozenset[str]:
+    """Names of the stores that keep bodies in a folder.
+
+    Raises
+    ------
+    StoreError
+    """
+    try:
+        return frozenset((folder / _OWNERS).read_text(encoding="utf-8").split())
+    except FileNotFoundError:
+        return frozenset()
+    except (OSError, UnicodeDecodeError) as cause:
+        raise StoreError(f"cannot read {str(folder / _OWNERS)!r}: {cause}; check its permissions") from cause
+
+
+def write_owners(folder: Path, stores: Iterable[str]) -> None:
+    """Write down which stores keep bodies in a folder.
+
+    Raises
+    ------
+    StoreError
+    """
+    try:
+        make_folder(folder.parent)
+    except OSError as cause:
+        raise StoreError(f"cannot make the folder {str(folder.parent)!r}: {cause.strerror}") from cause
+    text = "".join(f"{store}\n" for store in sorted(stores))
+    write_atomically(folder / _OWNERS, text.encode(), StoreError, private=True)
 
 
 def write_body(folder: Path, body: bytes) -> str:
@@ -39,16 +82,26 @@ def write_body(folder: Path, body: bytes) -> str:
     StoreError
     """
     sha256 = hashlib.sha256(body).hexdigest()
+    put_body(folder, sha256, _packed(body))
+    return sha256
+
+
+def put_body(folder: Path, sha256: str, packed: bytes) -> None:
+    """Keep a body as it is packed under its hash, on disk when this returns; a damaged file of that name is replaced.
+
+    Raises
+    ------
+    StoreError
+    """
     path = body_path(folder, sha256)
     try:
         if path.exists() and _body_in(path, sha256) is not None:
-            return sha256
+            return
     except OSError as cause:
         raise StoreError(
             f"cannot read the body {str(path)!r}: {cause.strerror}; check its permissions"
         ) from cause
-    write_atomically(path, _packed(body), StoreError)
-    return sha256
+    write_atomically(path, packed, StoreError, private=True)
 
 
 def read_body(folder: Path, sha256: str) -> bytes:
@@ -103,8 +156,9 @@ def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: dateti
         "sha256": sha256,
         "bytes": len(body),
     }
-    kept = write_atomically(folder / f"{name}.body.gz", _packed(body), StoreError)
-    write_atomically(folder / f"{name}.json", json.dumps(note, indent=2).encode() + b"\n", StoreError)
+    kept = write_atomically(folder / f"{name}.body.gz", _packed(body), StoreError, private=True)
+    noted = json.dumps(note, indent=2).encode() + b"\n"
+    write_atomically(folder / f"{name}.json", noted, StoreError, private=True)
     earlier = [path for path in sorted(folder.glob("*.body.gz")) if path != kept]
     again = [path for path in earlier if path.name.endswith(f"-{sha256[:16]}.body.gz")]
     others = [path for path in earlier if path not in again]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 
 from ..errors import StoreError
+from ..files import PRIVATE_FILE, give_to_owner, make_folder
 from .failures import is_busy, translated
+from .readonly import open_to_read, unchanged
 from .schema import REVISION, REVISION_TABLE, metadata
 
 # How long to wait for another process that writes; adding a snapshot takes a second.
@@ -26,6 +29,8 @@ _KEEP_ALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
+# How long a server may take for one statement that reads, where its own settings say nothing.
+READ_SECONDS = 120
 # Any number, the same for all who write: the first bytes of "brainalign" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"brainali", "big")
 _WRITES = "brainalign_writes"
@@ -37,6 +42,11 @@ class Database:
 
     engine: sa.Engine
     name: str
+
+    @property
+    def path(self) -> Path:
+        """The file of an SQLite database, whatever links lead to it."""
+        return Path(os.path.realpath(str(self.engine.url.database)))
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,7 +64,9 @@ class Database:
         with translated(self.name), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with connection.begin():
+            with connection.begin(), unchanged(connection, self.name):
+                if not self.is_sqlite:
+                    _limit_reading(connection)
                 yield connection
 
     @contextmanager
@@ -84,6 +96,69 @@ class Database:
         with self.writing() as connection:
             yield OpenTransaction(self, connection)
 
+    @contextmanager
+    def reading_only(self) -> Iterator[OpenTransaction]:
+        """Give one reading transaction for all that is read inside.
+
+        Raises
+        ------
+        StoreError
+        """
+        with self.reading() as connection:
+            yield OpenTransaction(self, connection)
+
+    def check_current(self) -> None:
+        """Refuse a database without a store, or with one of another release.
+
+        Raises
+        ------
+        StoreError
+        """
+        revision = self.made_revision()
+        if revision is None:
+            raise StoreError(f"{self.name} holds no store; `brainalign fetch` makes one")
+        if revision != REVISION:
+            raise StoreError(
+                f"the store {self.name} has the schema {revision!r} of an older release (this one reads {REVISION!r}); "
+                "the next `brainalign fetch` or `brainalign run` brings it up to date, looking changes nothing"
+            )
+
+    def made_revision(self) -> str | None:
+        """Revision of the schema; None if there is no store, not even a file. Looking makes none.
+
+        Raises
+        ------
+        StoreError
+            See `revision`.
+        """
+        if self.is_sqlite and _size(self.path) == 0:
+            return None
+        with self.reading() as connection:
+            return self.revision(connection)
+
+    def make_file(self) -> None:
+        """Make an empty file for its owner alone, if there is none; SQLite would ask the umask.
+
+        Raises
+        ------
+        StoreError
+        """
+        path = self.path
+        try:
+            make_folder(path.parent)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        except FileExistsError:
+            return
+        except OSError as cause:
+            raise StoreError(
+                f"cannot make the store {str(path)!r}: {cause.strerror}; check the path and its folder, or name another"
+            ) from cause
+        try:
+            os.fchmod(descriptor, PRIVATE_FILE)
+            give_to_owner(descriptor, path.parent)
+        finally:
+            os.close(descriptor)
+
     def prepare(self) -> None:
         """Bring the schema to this release's revision, and an SQLite file into WAL mode.
 
@@ -94,6 +169,8 @@ class Database:
         StoreError
             If the schema is of a newer release, or the database is that of another program.
         """
+        if self.is_sqlite:
+            self.make_file()
         with self.reading() as connection:
             revision = self.revision(connection)
         if revision != REVISION:
@@ -105,13 +182,6 @@ class Database:
                     upgrade(connection)
         if self.is_sqlite:
             self._use_wal()
-
-    def is_made(self) -> bool:
-        """Whether a store was ever opened here; of a file, whether it is there."""
-        if self.is_sqlite:
-            return Path(self.name).exists()
-        with self.reading() as connection:
-            return self.revision(connection) is not None
 
     def revision(self, connection: sa.Connection) -> str | None:
         """Revision of the schema; None if there is no store yet.
@@ -173,6 +243,11 @@ class OpenTransaction:
         return self.database.is_sqlite
 
     @property
+    def path(self) -> Path:
+        """The file of an SQLite database."""
+        return self.database.path
+
+    @property
     def engine(self) -> sa.Engine:
         """That of the database."""
         return self.database.engine
@@ -190,12 +265,20 @@ class OpenTransaction:
         """Give itself: what is written inside is committed with the rest."""
         yield self
 
+    reading_only = transaction
+
 
 AnyDatabase = Database | OpenTransaction
 
 
-def connect(url_or_path: Path | str) -> Database:
+def connect(url_or_path: Path | str, *, read_only: bool = False) -> Database:
     """Make the engine for a path, or for an address ``sqlite:///…`` or ``postgresql://…``; opens nothing yet.
+
+    Parameters
+    ----------
+    url_or_path : Path or str
+    read_only : bool
+        Change nothing, and need no right to.
 
     Raises
     ------
@@ -203,7 +286,7 @@ def connect(url_or_path: Path | str) -> Database:
         If the address cannot be used, or the driver for PostgreSQL is missing.
     """
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
-        return _sqlite(Path(url_or_path))
+        return _sqlite(Path(url_or_path), read_only)
     try:
         url = sa.make_url(url_or_path)
     except (sqlalchemy.exc.ArgumentError, ValueError) as cause:
@@ -215,7 +298,7 @@ def connect(url_or_path: Path | str) -> Database:
     if backend == "sqlite":
         if not url.database or url.database == ":memory:":
             raise StoreError(f"the store {url_or_path!r} names no file; give a path")
-        return _sqlite(Path(url.database))
+        return _sqlite(Path(url.database), read_only)
     if backend not in {"postgresql", "postgres"}:
         raise StoreError(
             f"the store cannot be kept in {backend!r}; give a path for SQLite, or postgresql://user@host/database"
@@ -232,22 +315,36 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any
     return new
 
 
-def _sqlite(path: Path) -> Database:
-    engine = sa.create_engine(
-        sa.URL.create("sqlite+pysqlite", database=str(path.absolute())),
-        connect_args={"timeout": LOCK_SECONDS},
-        # Foreign text and scores have no place in messages and logs.
-        hide_parameters=True,
-    )
-    sa.event.listen(engine, "connect", _set_up)
+def _sqlite(path: Path, read_only: bool) -> Database:
+    url = sa.URL.create("sqlite+pysqlite", database=str(path.absolute()))
+    # Foreign text and scores have no place in messages and logs.
+    if read_only:
+        real = Path(os.path.realpath(path))
+        engine = sa.create_engine(url, creator=lambda: open_to_read(real, LOCK_SECONDS), hide_parameters=True)
+    else:
+        engine = sa.create_engine(url, connect_args={"timeout": LOCK_SECONDS}, hide_parameters=True)
+        sa.event.listen(engine, "connect", _set_up)
     sa.event.listen(engine, "begin", _begin)
+    return Database(engine, str(path))
+
+
+def _size(path: Path) -> int:
+    """Size of a file; 0 if it is not there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
     except OSError as cause:
         raise StoreError(
-            f"cannot make the folder {str(path.parent)!r} of the store: {cause.strerror}; name another path"
+            f"cannot look at the store {str(path)!r}: {cause.strerror}; check the path and who may enter its folder"
         ) from cause
-    return Database(engine, str(path))
+
+
+def _limit_reading(connection: sa.Connection) -> None:
+    """Let no table lock and no statement hold a reader up for ever, where the server sets no limit of its own."""
+    for name, seconds in (("lock_timeout", LOCK_SECONDS), ("statement_timeout", READ_SECONDS)):
+        limit = sa.select(sa.func.set_config(name, f"{seconds}s", True))
+        connection.execute(limit.where(sa.func.current_setting(name) == "0"))
 
 
 def _postgres(url: sa.URL) -> Database:

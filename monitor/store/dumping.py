@@ -11,8 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from ..errors import StoreError
+from . import schema
+from .records import MessageState
 
 _BATCH = 5000
+# Columns of a message that say whom it went to and what it said.
+_OF_PEOPLE = frozenset({"recipient", "subject", "body", "shared_body_id", "last_error"})
+_PENDING = MessageState.PENDING.value
 
 
 def dump_table(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
@@ -25,16 +30,20 @@ def dump_table(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
     table : Table
     """
     yield _line([column.name for column in table.columns])
-    columns = [sa.type_coerce(column, _stored(column)).label(column.name) for column in table.columns]
-    rows = connection.execution_options(yield_per=_BATCH).execute(
-        sa.select(*columns).select_from(table).order_by(*table.primary_key.columns)
-    )
+    columns = [_shared(table, column).label(column.name) for column in table.columns]
+    query = sa.select(*columns).select_from(table).order_by(*table.primary_key.columns)
+    if table is schema.shared_body:
+        pending = sa.exists().where(
+            schema.message.c.shared_body_id == table.c.id, schema.message.c.state == _PENDING
+        )
+        query = query.where(pending)
+    rows = connection.execution_options(yield_per=_BATCH).execute(query)
     for row in rows:
         yield _line([_plain(value) for value in row])
 
 
 def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> int:
-    """Insert the rows of a dump into an empty table, as it is in the database at this moment.
+    """Replace the rows of a table, as it is in the database at this moment, by those of a dump.
 
     Parameters
     ----------
@@ -60,6 +69,8 @@ def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> 
         there = {column["name"]: column["type"] for column in sa.inspect(connection).get_columns(name)}
         if not isinstance(names, list) or set(names) != there.keys():
             raise ValueError(f"its columns are {names}, those of the store {sorted(there)}")
+        # What a migration wrote into a new store: its name is that of the backup.
+        connection.execute(sa.delete(sa.table(name)))
         table = sa.table(name, *(sa.column(column, there[column]) for column in names))
         count, batch = 0, []
         for line in feed:
@@ -74,6 +85,15 @@ def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> 
             f"the table {name!r} of the backup cannot be read: {cause}; nothing was restored"
         ) from cause
     return count + len(batch)
+
+
+def _shared(table: sa.Table, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return a column as it is stored; of a message that is settled neither whom it went to nor what it said."""
+    stored = sa.type_coerce(column, _stored(column))
+    if table.name != "message" or column.name not in _OF_PEOPLE:
+        return stored
+    empty = None if column.nullable else b"" if column.name == "body" else ""
+    return sa.case((table.c.state != _PENDING, sa.literal(empty, _stored(column))), else_=stored)
 
 
 def _stored(column: sa.Column[Any]) -> Any:

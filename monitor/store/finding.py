@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..errors import StoreError
-from .records import SnapshotInfo
+from .records import Removed, SnapshotInfo
 
 _SHORTEST_PREFIX = 4
 _NAMED = 5
 
 
 def find(
-    infos: Sequence[SnapshotInfo], wanted: str, domain: str | None = None, known: datetime | None = None
+    infos: Sequence[SnapshotInfo],
+    wanted: str,
+    domain: str | None = None,
+    known: datetime | None = None,
+    removed: Sequence[Removed] = (),
 ) -> SnapshotInfo:
     """Find a snapshot by its number, by the first digits of its hash, or as ``latest``.
 
@@ -27,29 +31,37 @@ def find(
         Whose ``latest`` is meant; None is the latest of all. A number or a hash finds its snapshot in any domain.
     known : datetime, optional
         Only those that had been seen before this moment.
+    removed : sequence of Removed
+        Those that are no longer there.
 
     Raises
     ------
     StoreError
-        If none or more than one fits; the message names the nearest.
+        If none or more than one fits, the message names the nearest; or if the one that was meant was pruned.
     """
+    text = wanted.strip().lower()
+    _check_not_removed(infos, text, wanted, removed)
     if not infos:
         raise StoreError(
             f"there is no snapshot {wanted!r}: the store is empty; `brainalign fetch` pulls the first"
         )
     if known is not None:
         infos = [info for info in infos if info.seen_at < known]
+        before = [one for one in removed if one.pruned and one.info.seen_at < known]
+        if not infos and before:
+            raise _gone(before[-1], f"latest known before {known:%Y-%m-%d}")
         if not infos:
             raise StoreError(
                 f"no snapshot had been seen before {known:%Y-%m-%d %H:%M} UTC; choose a later day"
             )
     observed = [info for info in infos if not info.reconstructed]
-    text = wanted.strip().lower()
     if text == "latest":
         candidates = [info for info in observed if domain in (None, info.domain)]
         if not candidates:
             what = "snapshot that was observed" if domain is None else f"observed snapshot of {domain!r}"
             raise StoreError(f"there is no {what}; stored are {_named(infos[::-1])}")
+        if known is not None:
+            _check_newest_known(candidates[-1], removed, domain, known)
         return candidates[-1]
     by_number = {str(info.id): info for info in infos}
     if text in by_number:
@@ -65,6 +77,45 @@ def find(
             f"{wanted!r} fits {len(fitting)} snapshots; choose one by its number: {_named(fitting)}"
         )
     raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
+
+
+def _check_not_removed(
+    infos: Sequence[SnapshotInfo], text: str, wanted: str, removed: Sequence[Removed]
+) -> None:
+    for one in removed:
+        by_hash = len(text) >= _SHORTEST_PREFIX and one.info.sha256.startswith(text)
+        if text == str(one.info.id) or (by_hash and not any(info.sha256.startswith(text) for info in infos)):
+            raise _gone(one, wanted)
+
+
+def _check_newest_known(
+    found: SnapshotInfo, removed: Sequence[Removed], domain: str | None, known: datetime
+) -> None:
+    """Refuse to answer with an older board where the newest that was known then has been pruned."""
+    newer = [
+        one
+        for one in removed
+        if one.pruned
+        and not one.info.reconstructed
+        and domain in (None, one.info.domain)
+        and one.info.seen_at < known
+        and one.info.as_of_time > found.as_of_time
+    ]
+    if newer:
+        raise _gone(newer[-1], f"latest known before {known:%Y-%m-%d}", found)
+
+
+def _gone(removed: Removed, wanted: str, other: SnapshotInfo | None = None) -> StoreError:
+    info, how = removed.info, "pruned" if removed.pruned else "removed"
+    step = (
+        "take another (`brainalign snapshots list`)"
+        if other is None
+        else f"the one before it is {_named([other])}"
+    )
+    return StoreError(
+        f"the snapshot {wanted!r} is {info.id} ({info.sha256[:12]}, as of {info.as_of_time:%Y-%m-%d}), which was {how} "
+        f"on {removed.at:%Y-%m-%d}; {step}"
+    )
 
 
 def _nearest(infos: Sequence[SnapshotInfo], text: str) -> str:

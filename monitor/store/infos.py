@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from . import schema
 from .finding import find
-from .records import SetAside, SnapshotInfo, UnreadCell
+from .records import Removed, SetAside, SnapshotInfo, UnreadCell
 
 
 def write_set_aside(connection: sa.Connection, snapshot_id: int, cells: Sequence[UnreadCell]) -> None:
@@ -54,10 +54,35 @@ def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -
         .where(*conditions)
         .order_by(s.c.as_of_time, s.c.id)
     ).mappings()
-    return tuple(_as_info(row) for row in rows)
+    return tuple(_as_info(dict(row)) for row in rows)
 
 
-def _as_info(row: sa.RowMapping) -> SnapshotInfo:
+def domain_of(connection: sa.Connection, snapshot_id: int) -> str:
+    """Domain of a snapshot.
+
+    Raises
+    ------
+    StoreError
+        If there is none of this number.
+    """
+    s, c = schema.snapshot, schema.chain
+    query = sa.select(c.c.domain).select_from(s.join(c)).where(s.c.id == snapshot_id)
+    found: str | None = connection.execute(query).scalar()
+    return read_info(connection, snapshot_id).domain if found is None else found
+
+
+def read_removed(connection: sa.Connection) -> tuple[Removed, ...]:
+    """Snapshots that were pruned or removed, in the order of the moments that they described."""
+    t = schema.removed_snapshot
+    found = []
+    for row in connection.execute(sa.select(t).order_by(t.c.as_of_time, t.c.id)).mappings():
+        plain = dict(row)
+        at, pruned = plain.pop("removed_at"), plain.pop("pruned")
+        found.append(Removed(_as_info(plain), at, pruned))
+    return tuple(found)
+
+
+def _as_info(row: Mapping[str, Any]) -> SnapshotInfo:
     plain: dict[str, Any] = dict(row)
     states = {state.upper(): plain.pop(state) for state in ("scored", "failed", "never")}
     return SnapshotInfo(**plain, states=states)

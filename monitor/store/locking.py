@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 
 from ..errors import BusyError, StoreError
+from ..files import PRIVATE_FILE, give_to_owner, make_folder
 from .database import AnyDatabase
 from .failures import translated
 
@@ -48,10 +49,11 @@ def exclusive(database: AnyDatabase, owner: str) -> Iterator[Callable[[], None]]
 
 @contextmanager
 def _file_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
-    path = Path(f"{database.engine.url.database}.lock")
+    # That of the file itself, by whatever links it was reached.
+    path = database.path.with_name(f"{database.path.name}.lock")
     try:
-        # Never removed: a process that waits for a file which another removes would hold a lock that nobody sees.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        make_folder(path.parent)
+        descriptor = _open_lock(path)
     except OSError as cause:
         raise StoreError(
             f"cannot open the lock {str(path)!r}: {cause.strerror}; make it and its folder writable for this user"
@@ -71,13 +73,25 @@ def _file_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
         os.close(descriptor)
 
 
+def _open_lock(path: Path) -> int:
+    # Never removed: a process that waits for a file which another removes would hold a lock that nobody sees.
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    except PermissionError:
+        # One that another user left, such as root: it can be locked by who may read it.
+        return os.open(path, os.O_RDONLY)
+    if os.fstat(descriptor).st_size == 0:
+        give_to_owner(descriptor, path.parent)
+    return descriptor
+
+
 def _write_name(descriptor: int, who: str) -> None:
-    # Only for the message to others: on a full disk the lock holds without it.
+    # Only for the message to others: on a full disk, or in the file of another user, the lock holds without it.
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, who.encode() + b"\n", 0)
     except OSError as cause:
-        if cause.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if cause.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EINVAL):
             raise StoreError(f"cannot write the name of who holds the lock: {cause.strerror}") from cause
 
 

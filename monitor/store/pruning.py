@@ -1,4 +1,7 @@
-"""Old snapshots go by a policy: all of the last days stay, then one a week, then one a month."""
+"""Old snapshots go by a policy: all of the last days stay, then one a week, then one a month.
+
+Ages are counted back from the newest moment that the boards themselves describe, so that a wrong clock deletes nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ import sqlalchemy as sa
 from ..errors import StoreError
 from . import schema
 from .database import AnyDatabase
+from .failures import translated
+from .orphans import Orphans, orphans
 from .records import SnapshotInfo
+from .schema import Moment, micros
 
 _INTERVALS = (schema.cell, schema.model, schema.benchmark_entry)
 
@@ -24,9 +30,9 @@ class Policy:
     Attributes
     ----------
     all_days : int
-        All snapshots of so many days before now.
+        All snapshots of so many days before the newest of their kind.
     weekly_days : int
-        The last of each week of so many days before now; of what is older, the last of each month.
+        The last of each week of so many days before it; of what is older, the last of each month.
     """
 
     all_days: int
@@ -42,39 +48,39 @@ class Pruned:
     snapshots : tuple of SnapshotInfo
     rows : int
         Scores, models and benchmarks that held for these snapshots alone.
-    bodies : tuple of Path
-        Files that no snapshot and no pull of one names.
-    freed_bytes : int
-        Their size.
+    orphans : Orphans
+        Bodies that nothing names any more.
+    not_shrunk : str
+        Why the file of the database is as large as before; empty if it is not, or nothing went.
     """
 
     snapshots: tuple[SnapshotInfo, ...]
     rows: int
-    bodies: tuple[Path, ...]
-    freed_bytes: int
+    orphans: Orphans
+    not_shrunk: str = ""
 
 
 def prunable(infos: Sequence[SnapshotInfo], policy: Policy, now: datetime) -> tuple[SnapshotInfo, ...]:
     """Snapshots that the policy lets go.
 
     Of every kind (domain, simulated or not) the newest stays, and so does the one that came in last, because the next
-    is told by its difference from it. Boards that somebody reconstructed stay.
+    is told by its difference from it. Reconstructed boards stay.
     """
     found: list[SnapshotInfo] = []
     observed = [info for info in infos if not info.reconstructed]
     for kind in sorted({(info.domain, info.simulated) for info in observed}):
         of_kind = [info for info in observed if (info.domain, info.simulated) == kind]
         of_kind.sort(key=lambda info: (info.as_of_time, info.id))
-        kept = {of_kind[-1].id, max(info.id for info in of_kind)}
-        last = {_period(info, policy, now): info.id for info in of_kind}
+        kept, newest = {of_kind[-1].id, max(info.id for info in of_kind)}, min(now, of_kind[-1].seen_until or of_kind[-1].as_of_time)
+        last = {_period(info, policy, newest): info.id for info in of_kind}
         found += [
-            info for info in of_kind if info.id not in kept and last[_period(info, policy, now)] != info.id
+            info for info in of_kind if info.id not in kept and last[_period(info, policy, newest)] != info.id
         ]
     return tuple(sorted(found, key=lambda info: info.id))
 
 
-def _period(info: SnapshotInfo, policy: Policy, now: datetime) -> tuple[int, ...]:
-    age = now - info.as_of_time
+def _period(info: SnapshotInfo, policy: Policy, newest: datetime) -> tuple[int, ...]:
+    age = newest - info.as_of_time
     if age <= timedelta(days=policy.all_days):
         return 0, info.id
     if age <= timedelta(days=policy.weekly_days):
@@ -82,11 +88,14 @@ def _period(info: SnapshotInfo, policy: Policy, now: datetime) -> tuple[int, ...
     return 2, info.as_of_time.year, info.as_of_time.month
 
 
-def prune(database: AnyDatabase, bodies: Path, which: Sequence[SnapshotInfo], *, dry_run: bool) -> Pruned:
-    """Delete snapshots, the rows that held for them alone, and the bodies that nothing names any more.
+def prune(
+    database: AnyDatabase, bodies: Path, which: Sequence[SnapshotInfo], now: datetime, *, dry_run: bool
+) -> Pruned:
+    """Delete snapshots and the rows that held for them alone; put the bodies aside that nothing names any more.
 
-    Rows whose interval still holds a snapshot stay as they are, so that every other snapshot is rebuilt exactly.
-    Nobody may be adding one meanwhile: hold the store's lock.
+    Rows whose interval still holds a snapshot stay as they are, so that every other snapshot is rebuilt exactly. What
+    was found in a deleted snapshot, and what is known of it without its scores, stays. Nobody may be adding a snapshot
+    meanwhile: hold the store's lock.
 
     Parameters
     ----------
@@ -97,36 +106,76 @@ def prune(database: AnyDatabase, bodies: Path, which: Sequence[SnapshotInfo], *,
     ------
     StoreError
     """
-    ids = [info.id for info in which]
     with database.writing() as connection:
         nested = connection.begin_nested()
-        if ids:
-            connection.execute(sa.delete(schema.snapshot).where(schema.snapshot.c.id.in_(ids)))
-        rows = sum(connection.execute(_orphaned(table)).rowcount for table in _INTERVALS) if ids else 0
-        # A pull that brought what is gone is still logged, but no longer names a body to keep.
-        named = {
-            *connection.execute(sa.select(schema.snapshot.c.body_sha256)).scalars(),
-            *connection.execute(
-                sa.select(schema.pull.c.body_sha256).where(schema.pull.c.snapshot_id.is_not(None))
-            ).scalars(),
+        rows = delete_snapshots(connection, which, now, pruned=True)
+        named = _named(connection)
+        own = {
+            *connection.execute(sa.select(schema.pull.c.body_sha256).distinct()).scalars(),
+            *connection.execute(sa.select(schema.removed_snapshot.c.body_sha256)).scalars(),
         }
+        store = str(connection.execute(sa.select(schema.identity.c.id)).scalar_one())
+        s = schema.snapshot.c
+        newest = sa.func.max(sa.func.coalesce(s.seen_until, s.as_of_time), type_=Moment)
+        last = connection.execute(sa.select(newest)).scalar()
+        if own - {None} and not named:
+            raise StoreError("the store names no body, and would lose all that it had; nothing was changed")
         if dry_run:
             nested.rollback()
         else:
             nested.commit()
-    try:
-        orphans = tuple(
-            path for path in sorted(bodies.glob("*/*.json.gz")) if path.name.partition(".")[0] not in named
-        )
-        freed = sum(path.stat().st_size for path in orphans)
-        if not dry_run:
-            for path in orphans:
-                path.unlink(missing_ok=True)
-    except OSError as cause:
-        raise StoreError(f"cannot remove the body {str(cause.filename)!r}: {cause.strerror}") from cause
-    if rows and not dry_run:
-        _shrink(database)
-    return Pruned(tuple(which), rows, orphans, freed)
+    found = orphans(bodies, named, own, store, min(now, last or now), dry_run=dry_run)
+    problem = "" if dry_run or not rows else _shrink(database)
+    return Pruned(tuple(which), rows, found, problem)
+
+
+def delete_snapshots(
+    connection: sa.Connection, which: Sequence[SnapshotInfo], at: datetime, *, pruned: bool
+) -> int:
+    """Delete snapshots in a writing transaction and remember what they were.
+
+    What the newest of a chain had ended holds again without it, as if it had never come.
+
+    Parameters
+    ----------
+    pruned : bool
+        They go by a policy, and not because they were no good.
+
+    Returns
+    -------
+    int
+        Rows of scores, models and benchmarks that held for these snapshots alone.
+    """
+    if not which:
+        return 0
+    s, c, gone = schema.snapshot, schema.chain, schema.removed_snapshot
+    ids = [info.id for info in which]
+    shared = [column.name for column in gone.columns if column.name in s.c]
+    of_chain = [column.name for column in gone.columns if column.name in c.c and column.name != "id"]
+    kept = sa.select(
+        *(s.c[name] for name in shared), *(c.c[name] for name in of_chain), micros(at), sa.literal(pruned)
+    ).select_from(s.join(c))
+    names = [*shared, *of_chain, "removed_at", "pruned"]
+    for number in ids:  # one at a time, or PostgreSQL would be asked for a list of any length
+        connection.execute(sa.insert(gone).from_select(names, kept.where(s.c.id == number)))
+        connection.execute(sa.delete(s).where(s.c.id == number))
+    rows = 0
+    last = sa.select(sa.func.max(s.c.seq)).where
+    for table in _INTERVALS:
+        rows += connection.execute(_orphaned(table)).rowcount
+        ended = table.c.to_seq > last(s.c.chain_id == table.c.chain_id).scalar_subquery()
+        connection.execute(sa.update(table).where(ended).values(to_seq=None))
+    return rows
+
+
+def _named(connection: sa.Connection) -> set[str]:
+    """Hashes of the bodies that a snapshot, or a pull of one, names."""
+    # A pull that brought what is gone is still logged, but no longer names a body to keep.
+    of_pulls = sa.select(schema.pull.c.body_sha256).where(schema.pull.c.snapshot_id.is_not(None))
+    return {
+        *connection.execute(sa.select(schema.snapshot.c.body_sha256)).scalars(),
+        *connection.execute(of_pulls).scalars(),
+    }
 
 
 def _orphaned(table: sa.Table) -> sa.Delete:
@@ -139,11 +188,16 @@ def _orphaned(table: sa.Table) -> sa.Delete:
     return sa.delete(table).where(~holds)
 
 
-def _shrink(database: AnyDatabase) -> None:
-    """Give the file's free pages back; PostgreSQL does that by itself."""
+def _shrink(database: AnyDatabase) -> str:
+    """Give the file's free pages back, and return why that failed; PostgreSQL does it by itself."""
     if not database.is_sqlite:
-        return
-    with database.engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        if driver is not None:
-            driver.execute("VACUUM")
+        return ""
+    try:
+        with translated(database.name), database.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if driver is not None:
+                driver.execute("VACUUM")
+    except StoreError as cause:
+        # All that was asked for is done: the next board takes the free pages.
+        return str(cause)
+    return ""

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 from ..messages import Message
 
+# A finding of this kind says how a board differs from the one before, `data` which one that is.
+BOARD_CHANGED = "board changed"
+
 
 class Outcome(StrEnum):
     """What became of one attempt to read a source."""
@@ -120,6 +123,15 @@ class SnapshotInfo:
     def dated(self) -> datetime:
         """The moment from which the age of the board counts: that of its newest score, else its own."""
         return self.newest_score_at or self.as_of_time
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A snapshot that is no longer there: what is known of it, when it went, and by a policy or by its number."""
+
+    info: SnapshotInfo
+    at: datetime
+    pruned: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tarfile
 import zlib
@@ -15,12 +16,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import StoreError
-from ..files import write_atomically
+from ..files import sync_folder, write_atomically
 from . import schema
 from .backup import CONFIG, FORMAT, MANIFEST, VERSION
-from .bodies import body_path
+from .bodies import put_body, write_owners
 from .database import Database, connect
 from .dumping import load_table
+from .locking import exclusive
+from .making import put_aside, remove_database
 
 _NAME = re.compile(
     rf"tables/[a-z_]{{1,40}}\.jsonl|bodies/[0-9a-f]{{2}}/[0-9a-f]{{64}}\.json\.gz|references/[^/\0]{{1,200}}|{CONFIG}"
@@ -30,7 +33,7 @@ _LARGEST_MANIFEST = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored: rows by table, files, and whether the settings were written."""
+    """What was restored: rows by table, files, and the settings unless others were there."""
 
     rows: Mapping[str, int]
     files: int
@@ -72,8 +75,9 @@ def restore_backup(
 ) -> Restored:
     """Restore a backup into a new store.
 
-    Nothing is written before all of it was verified. Rows come in one transaction; files that are there with the same
-    content stay.
+    Nothing is written before all of it was verified. The store's lock is held over all of it, and the store appears
+    whole, after everything else; a file that lies in its place without a store in it gets another name. Files that are
+    there with the same content stay. A restore that was killed can be done again.
 
     Parameters
     ----------
@@ -87,44 +91,79 @@ def restore_backup(
     ------
     StoreError
         If the backup is damaged, or something is there already.
+    BusyError
+        If another process is at work on the store.
     """
     manifest = verify_backup(path)
     database = connect(address)
-    rows: dict[str, int] = {}
     try:
-        _check_empty(database)
-        _check_files(path, references)
-        files, config = _restore_files(path, bodies, references)
-        try:
-            with database.writing() as connection:
-                _load(connection, path, manifest, rows)
-            database.prepare()
-        except BaseException:
-            if database.is_sqlite:  # a file without a store in it would be in the way of the next try
-                Path(database.name).unlink(missing_ok=True)
-            raise
+        with exclusive(database, "brainalign store restore"):
+            _check_empty(database)
+            _check_files(path, references)
+            # The store comes last: until then the same restore can be done again.
+            files, config = _restore_files(path, home, bodies, references)
+            rows = _restore_rows(database, path, manifest, bodies)
     finally:
         database.engine.dispose()
-    written = None
-    if config and not (home / CONFIG).exists():
-        written = write_atomically(home / CONFIG, config, StoreError)
-        written.chmod(0o600)
-    return Restored(rows, files, written)
+    return Restored(rows, files, config)
 
 
-def _restore_files(path: Path, bodies: Path, references: Path) -> tuple[int, bytes]:
-    """Write bodies and references, before any row that names one; return how many, and the settings."""
-    files, config = 0, b""
+def _restore_rows(
+    database: Database, path: Path, manifest: Mapping[str, Any], bodies: Path
+) -> dict[str, int]:
+    """Load all tables, into a file of its own that is linked into place, or in one transaction of a server."""
+    if not database.is_sqlite:
+        return _loaded(database, path, manifest, bodies)
+    target = database.path
+    # Only a restore makes a file of this name, and only while it holds the lock.
+    building = connect(target.with_name(f"{target.name}.restoring"))
+    try:
+        remove_database(building.path)
+        rows = _loaded(building, path, manifest, bodies)
+        building.engine.dispose()
+        put_aside(database)
+        os.link(building.path, target)
+        sync_folder(target.parent)
+    except OSError as cause:
+        raise StoreError(
+            f"cannot put the store {str(target)!r} in place: {cause.strerror}; check its folder and run this again"
+        ) from cause
+    finally:
+        building.engine.dispose()
+        remove_database(building.path)
+    return rows
+
+
+def _loaded(database: Database, path: Path, manifest: Mapping[str, Any], bodies: Path) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    if database.is_sqlite:
+        database.make_file()
+    with database.writing() as connection:
+        if database.revision(connection) is not None:
+            raise _there_already(database)
+        _load(connection, path, manifest, rows)
+    database.prepare()
+    with database.reading() as connection:
+        write_owners(bodies, connection.execute(sa.select(schema.identity.c.id)).scalars())
+    return rows
+
+
+def _restore_files(path: Path, home: Path, bodies: Path, references: Path) -> tuple[int, Path | None]:
+    """Write bodies, references and settings; return how many of the first two, and the settings if they are these."""
+    files, config = 0, None
     for name, data in _entries(path):
         if name.startswith("bodies/"):
             sha256 = name.rpartition("/")[2].removesuffix(".json.gz")
-            write_atomically(body_path(bodies, sha256), data, StoreError)
+            put_body(bodies, sha256, data)
             files += 1
         elif name.startswith("references/"):
             write_atomically(references / name.partition("/")[2], data, StoreError)
             files += 1
         elif name == CONFIG:
-            config = data
+            target = home / CONFIG
+            if not target.exists():
+                write_atomically(target, data, StoreError, private=True)
+            config = target if target.read_bytes() == data else None
     return files, config
 
 
@@ -157,18 +196,14 @@ def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
 
 
 def _check_empty(database: Database) -> None:
-    if database.is_made() and not _holds_nothing(database):
-        raise StoreError(
-            f"{database.name} is there already, and a restore overwrites nothing; name another home, or move it away"
-        )
+    if database.made_revision() is not None:
+        raise _there_already(database)
 
 
-def _holds_nothing(database: Database) -> bool:
-    """Whether it is a file without a table: what a restore leaves that was killed before it could commit."""
-    if not database.is_sqlite:
-        return False
-    with database.reading() as connection:
-        return not sa.inspect(connection).get_table_names()
+def _there_already(database: Database) -> StoreError:
+    return StoreError(
+        f"{database.name} is there already, and a restore overwrites nothing; name another home, or move it away"
+    )
 
 
 def _check_files(path: Path, references: Path) -> None:

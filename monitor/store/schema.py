@@ -22,7 +22,7 @@ from sqlalchemy.types import TypeDecorator
 from ..errors import StoreError
 
 # The newest revision in migrations/versions, and the table in which a database says which one it has.
-REVISION = "0004"
+REVISION = "0005"
 REVISION_TABLE = "brainalign_schema"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -124,6 +124,35 @@ snapshot = sa.Table(
     # A number that was printed once must not come to mean another snapshot after the newest one is pruned.
     sqlite_autoincrement=True,
 )
+
+# Snapshots that were pruned or removed: their numbers, and what alerts and findings of them say, are not forgotten.
+removed_snapshot = sa.Table(
+    "removed_snapshot",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("domain", AnyText, nullable=False),
+    sa.Column("reconstructed", sa.Boolean, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("as_of_time", Moment, nullable=False),
+    sa.Column("seen_at", Moment, nullable=False),
+    sa.Column("source", AnyText, nullable=False),
+    sa.Column("sha256", AnyText, nullable=False),
+    sa.Column("body_sha256", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("models", sa.Integer, nullable=False),
+    sa.Column("benchmarks", sa.Integer, nullable=False),
+    sa.Column("scored", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("never", sa.Integer, nullable=False),
+    sa.Column("seen_until", Moment),
+    sa.Column("newest_score_at", Moment),
+    sa.Column("removed_at", Moment, nullable=False),
+    # By a policy; otherwise by its number, because it was no good.
+    sa.Column("pruned", sa.Boolean, nullable=False),
+)
+
+# One row: the name of this store.
+identity = sa.Table("identity", metadata, sa.Column("id", sa.Text, primary_key=True))
 
 model = sa.Table(
     "model",
@@ -277,7 +306,9 @@ finding = sa.Table(
     "finding",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="CASCADE"), nullable=False),
+    # That of a stored or of a removed snapshot.
+    sa.Column("snapshot_id", sa.Integer, nullable=False),
+    sa.Column("domain", AnyText, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("subject", AnyText, nullable=False),
     sa.Column("found_at", Moment, nullable=False),

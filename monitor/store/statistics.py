@@ -51,7 +51,7 @@ def peek(url_or_path: Path | str) -> Peek:
     StoreError
         If it cannot be read, or is of a newer release.
     """
-    database = connect(url_or_path)
+    database = connect(url_or_path, read_only=True)
     try:
         with database.reading() as connection:
             revision = database.revision(connection)

@@ -15,13 +15,15 @@ import sqlalchemy as sa
 from brainalign_plugin.snapshot import Snapshot
 from brainalign_plugin.snapshot_file import content_digest
 
+from ..errors import StoreError
 from . import bodies as body_files
 from . import schema
 from .checking import problems
-from .database import AnyDatabase, connect
+from .database import AnyDatabase, Database, connect
 from .finding import find
-from .infos import read_info, read_infos, read_set_aside, write_set_aside
+from .infos import read_info, read_infos, read_removed, read_set_aside, write_set_aside
 from .locking import exclusive
+from .making import make_store, put_aside
 from .outbox import Outbox
 from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
 from .runs import Runs
@@ -50,10 +52,49 @@ def open_store(url_or_path: Path | str, bodies: Path) -> Store:
     ------
     StoreError
         If it cannot be opened, or is of a newer release.
+    BusyError
+        If there is none, and another process is making or restoring it.
     """
-    database = connect(url_or_path)
+    return _opened(connect(url_or_path), bodies, make_store)
+
+
+def open_to_read(url_or_path: Path | str, bodies: Path) -> Store:
+    """Open a store that is there to read it: nothing is changed, migrated or made, and no right to write is needed.
+
+    Raises
+    ------
+    StoreError
+        If there is none, it cannot be read, or is of another release.
+    """
+    return _opened(connect(url_or_path, read_only=True), bodies, Database.check_current)
+
+
+def begin_store(url_or_path: Path | str, bodies: Path) -> Store:
+    """Make a new store where one was lost; what is left of that, and bodies that it kept, stay.
+
+    Raises
+    ------
+    StoreError
+        If there is a store.
+    BusyError
+        If another process is at work on it.
+    """
+
+    def begin(database: Database) -> None:
+        with exclusive(database, "brainalign store begin"):
+            if database.made_revision() is not None:
+                raise StoreError(f"{database.name} is there already, with a store in it; nothing was changed")
+            put_aside(database)
+            database.prepare()
+
+    store = _opened(connect(url_or_path), bodies, begin)
+    body_files.write_owners(bodies, {store.id})
+    return store
+
+
+def _opened(database: Database, bodies: Path, check: Callable[[Database], None]) -> Store:
     try:
-        database.prepare()
+        check(database)
     except BaseException:
         database.engine.dispose()
         raise
@@ -66,13 +107,11 @@ def is_made(url_or_path: Path | str) -> bool:
     Raises
     ------
     StoreError
-        If a server cannot be asked.
+        If that cannot be found out.
     """
-    if isinstance(url_or_path, Path) or "://" not in url_or_path:
-        return Path(url_or_path).exists()
-    database = connect(url_or_path)
+    database = connect(url_or_path, read_only=True)
     try:
-        return database.is_made()
+        return database.made_revision() is not None
     finally:
         database.engine.dispose()
 
@@ -89,6 +128,12 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         self._bodies = bodies
         self._read: dict[Any, Snapshot] = {} if read is None else read
         self._check_lock: Callable[[], None] = lambda: None
+
+    @property
+    def id(self) -> str:
+        """Name that the store was given when it was made, and that its backups bear."""
+        with self._database.reading() as connection:
+            return _id(connection)
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +154,12 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         Reading in it sees what was written in it. The database is locked for other writers meanwhile.
         """
         with self._database.transaction() as opened:
+            yield Store(opened, self._bodies, self._read)
+
+    @contextmanager
+    def one_moment(self) -> Iterator[Store]:
+        """Give the store as it is at this moment, in one reading transaction, whatever others write meanwhile."""
+        with self._database.reading_only() as opened:
             yield Store(opened, self._bodies, self._read)
 
     @contextmanager
@@ -193,6 +244,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
                 known = seen_again(connection, chain, snapshot.as_of_time, digest)
             kept: str | None = None
             if known is None:
+                body_files.add_owner(self._bodies, _id(connection))
                 # The body first: a snapshot never refers to a body that is not on disk. One too many does no harm.
                 kept = body_files.write_body(self._bodies, body)
                 row = {"seen_at": seen_at, "body_sha256": body_sha256, "digest": digest}
@@ -286,6 +338,18 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         with self._database.reading() as connection:
             return read_info(connection, snapshot_id)
 
+    def described(self, snapshot_id: int) -> SnapshotInfo:
+        """What is known of a snapshot, also of one that was pruned or removed.
+
+        Raises
+        ------
+        StoreError
+            If there never was one of this number.
+        """
+        with self._database.reading() as connection:
+            gone = (one.info for one in read_removed(connection) if one.info.id == snapshot_id)
+            return next(gone, None) or read_info(connection, snapshot_id)
+
     def find(self, wanted: str, domain: str | None = None, known: datetime | None = None) -> SnapshotInfo:
         """Find a snapshot by its number, by the first digits of its hash (at least four), or as ``latest``.
 
@@ -304,7 +368,8 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         StoreError
             If none or more than one fits; the message names the nearest.
         """
-        return find(self.snapshots(), wanted, domain, known)
+        with self._database.reading() as connection:
+            return find(read_infos(connection), wanted, domain, known, read_removed(connection))
 
     def snapshot(self, snapshot_id: int) -> Snapshot:
         """Rebuild a snapshot, equal to the one that was added.
@@ -386,6 +451,10 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         """
         self._read.clear()  # what is at hand says nothing of what is on the disk
         return problems(self._database, self.snapshots(), self.snapshot, self.body)
+
+
+def _id(connection: sa.Connection) -> str:
+    return str(connection.execute(sa.select(schema.identity.c.id)).scalar_one())
 
 
 def _chain(connection: sa.Connection, snapshot: Snapshot) -> int:

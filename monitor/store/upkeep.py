@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from . import schema
 from .backup import BackedUp, write_backup
 from .database import AnyDatabase
-from .pruning import Pruned, prune
-from .records import SnapshotInfo
+from .infos import read_removed
+from .pruning import Pruned, delete_snapshots, prune
+from .records import BOARD_CHANGED, Removed, SnapshotInfo
 
 
 class Upkeep:
@@ -37,7 +42,7 @@ class Upkeep:
             software=software,
         )
 
-    def prune(self, which: Sequence[SnapshotInfo], *, dry_run: bool = False) -> Pruned:
+    def prune(self, which: Sequence[SnapshotInfo], now: datetime, *, dry_run: bool = False) -> Pruned:
         """Delete snapshots (`prunable`) and what only they needed; every other one is rebuilt exactly as before.
 
         Hold the store's lock (`Store.exclusive`), so that nobody adds a body meanwhile.
@@ -46,4 +51,26 @@ class Upkeep:
         ------
         StoreError
         """
-        return prune(self._database, self._bodies, which, dry_run=dry_run)
+        return prune(self._database, self._bodies, which, now, dry_run=dry_run)
+
+    def remove(self, which: Sequence[SnapshotInfo], now: datetime) -> None:
+        """Delete snapshots that are no good, and the changes that were found between them and others.
+
+        What was told of alerts stays. Hold the store's lock.
+
+        Raises
+        ------
+        StoreError
+        """
+        t, ids = schema.finding, {info.id for info in which}
+        with self._database.writing() as connection:
+            delete_snapshots(connection, which, now, pruned=False)
+            changes = sa.select(t.c.id, t.c.snapshot_id, t.c.data).where(t.c.kind == BOARD_CHANGED)
+            for number, snapshot_id, data in connection.execute(changes).all():
+                if ids & {snapshot_id, json.loads(data).get("before")}:
+                    connection.execute(sa.delete(t).where(t.c.id == number))
+
+    def removed(self, domain: str | None = None) -> tuple[Removed, ...]:
+        """Return the snapshots that were pruned or removed, by the moment that they described."""
+        with self._database.reading() as connection:
+            return tuple(one for one in read_removed(connection) if domain in (None, one.info.domain))

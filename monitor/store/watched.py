@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from . import schema
 from .database import AnyDatabase, insert_new
+from .infos import domain_of
 from .records import Alarm, Finding
 from .schema import check_zone
 
@@ -51,6 +52,7 @@ class Watched:
                 check_zone("found_at", finding.found_at)
                 row = {
                     "snapshot_id": finding.snapshot_id,
+                    "domain": domain_of(connection, finding.snapshot_id),
                     "kind": finding.kind,
                     "subject": finding.subject,
                     "found_at": finding.found_at,
@@ -65,14 +67,11 @@ class Watched:
         self, domain: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> tuple[Finding, ...]:
         """Findings from ``since`` to before ``until``, in the order in which they were made; None is no bound."""
-        t, s, c = schema.finding, schema.snapshot, schema.chain
-        query = (
-            sa.select(*(column for column in t.columns if column.name != "id"))
-            .select_from(t.join(s).join(c))
-            .order_by(t.c.found_at, t.c.id)
-        )
+        t = schema.finding
+        columns = (column for column in t.columns if column.name not in {"id", "domain"})
+        query = sa.select(*columns).order_by(t.c.found_at, t.c.id)
         if domain is not None:
-            query = query.where(c.c.domain == domain)
+            query = query.where(t.c.domain == domain)
         if since is not None:
             query = query.where(t.c.found_at >= since)
         if until is not None:

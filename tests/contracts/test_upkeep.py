@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +22,19 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.errors import StoreError
 from brainalign_monitor.messages import Channel, Kind, Message
-from brainalign_monitor.store import Policy, Store, open_store, prunable, restore_backup, verify_backup
+from brainalign_monitor.store import (
+    BOARD_CHANGED,
+    Finding,
+    Policy,
+    Store,
+    begin_store,
+    is_made,
+    loss,
+    open_store,
+    prunable,
+    restore_backup,
+    verify_backup,
+)
 from brainalign_monitor.store.schema import metadata
 from brainalign_plugin.snapshot_file import content_digest, snapshot_bytes
 from tests.contracts.conftest import Backend
@@ -391,18 +403,18 @@ def test_what_stays_is_rebuilt_exactly_and_the_next_board_fits_on(backend: Backe
         which = prunable(store.snapshots(), Policy(3, 14), NOW)
         before = {i.id: store.snapshot(i.id) for i in store.snapshots() if i not in which}
         state = rows(backend, url), sorted(tmp_path.rglob("*.json.gz"))
-        planned = store.prune(which, dry_run=True)
+        planned = store.prune(which, NOW, dry_run=True)
         assert (rows(backend, url), sorted(tmp_path.rglob("*.json.gz"))) == state, "a plan changes nothing"
-        done = store.prune(which)
-        assert (done.snapshots, done.rows, done.bodies) == (planned.snapshots, planned.rows, planned.bodies)
+        done = store.prune(which, NOW)
+        assert done == planned
         assert done.rows > 20
-        assert len(done.bodies) == len(which)
+        assert len(done.orphans.aside) == len(which)
         assert {i.id: store.snapshot(i.id) for i in store.snapshots()} == before
         assert store.check() == []
         assert any(info.reconstructed for info in store.snapshots())
         new = add(store, small(0.125, as_of_time=NOW + timedelta(days=1)), NOW)
         assert store.snapshot(new) == small(0.125, as_of_time=NOW + timedelta(days=1))
-        assert store.prune(prunable(store.snapshots(), Policy(10, 14), NOW)).rows == 0
+        assert store.prune(prunable(store.snapshots(), Policy(10, 14), NOW), NOW).rows == 0
 
 
 def test_the_board_that_came_in_last_stays_however_old_it_is(store: Store) -> None:
@@ -435,18 +447,171 @@ def test_no_choice_of_snapshots_breaks_the_others(
             if info.id not in newest.values() and not info.reconstructed and pick.draw(st.booleans())
         ]
         kept = {i.id: store.snapshot(i.id) for i in infos if i not in which}
-        store.prune(which)
+        store.prune(which, NOW)
         assert {i.id: store.snapshot(i.id) for i in store.snapshots()} == kept
         again = replace(life[0], as_of_time=datetime(2030, 1, 1, tzinfo=UTC))
         assert content_digest(store.snapshot(add(store, again))) == content_digest(again)
 
 
-def test_an_orphan_body_goes_and_a_named_one_stays(store: Store, tmp_path: Path) -> None:
-    filled(store)
-    orphan = tmp_path / "bodies/ab" / f"ab{'0' * 62}.json.gz"
-    orphan.parent.mkdir(exist_ok=True)
-    orphan.write_bytes(gzip.compress(b"x"))
-    done = store.prune(())
-    assert done.bodies == (orphan,)
-    assert not orphan.exists()
+def all_bodies(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*.json.gz")}
+
+
+def test_a_pruned_body_is_aside_for_thirty_days_of_boards(store: Store, tmp_path: Path) -> None:
+    daily(store, 40)
+    before = all_bodies(tmp_path)
+    which = prunable(store.snapshots(), Policy(3, 3), NOW)
+    done = store.prune(which, NOW)
+    assert all_bodies(tmp_path) == before, "nothing is deleted yet"
+    assert {path.name for path in (tmp_path / "pruned").rglob("*.gz")} == {p.name for p in done.orphans.aside}
+    late = NOW + timedelta(days=5000)
+    assert store.prune((), late).orphans.removed == (), "a clock alone removes nothing"
+    add(store, small(0.125, as_of_time=NOW + timedelta(days=31)), NOW)
+    again = store.prune((), late)
+    assert len(again.orphans.removed) == len(which)
+    assert all_bodies(tmp_path / "pruned") == set()
     assert store.check() == []
+
+
+def test_only_bodies_of_this_store_are_put_aside(backend: Backend, tmp_path: Path) -> None:
+    with backend.open() as lost:
+        daily(lost, 20)
+    before = all_bodies(tmp_path)
+    url = backend.fresh()
+    with begin_store(url, tmp_path / "bodies") as store:
+        add(store, small(0.125, as_of_time=NOW + timedelta(days=1)), NOW)
+        found = store.prune((), NOW).orphans
+        assert (found.aside, found.foreign, found.shared_with) == ((), 20, ())
+        assert all_bodies(tmp_path / "bodies") > before
+
+
+def test_bodies_that_another_store_keeps_too_stay(backend: Backend, tmp_path: Path) -> None:
+    with backend.open() as one, backend.open() as other:
+        daily(one, 20)
+        daily(other, 20)
+        done = one.prune(prunable(one.snapshots(), Policy(3, 3), NOW), NOW)
+        assert done.orphans.shared_with == (other.id,)
+        assert other.check() == one.check() == []
+
+
+def test_a_store_that_names_no_body_loses_none(store: Store, tmp_path: Path) -> None:
+    daily(store, 2)
+    store.remove(store.snapshots(), NOW)
+    with pytest.raises(StoreError, match="would lose all that it had"):
+        store.prune((), NOW)
+    assert len(all_bodies(tmp_path / "bodies")) == 2
+
+
+@pytest.mark.parametrize("years", [-50, 73])
+def test_a_wrong_clock_prunes_nothing(store: Store, years: int) -> None:
+    daily(store, 45)
+    wrong = NOW + timedelta(days=365 * years)
+    assert prunable(store.snapshots(), Policy(90, 730), wrong) == ()
+
+
+def test_what_was_found_and_is_active_stays_when_its_board_goes(store: Store) -> None:
+    daily(store, 40)
+    which = prunable(store.snapshots(), Policy(3, 3), NOW)
+    found = Finding(which[0].id, "alert fired", "rule", NOW, "it fired", {})
+    store.add_findings([found])
+    store.prune(which, NOW)
+    assert store.findings("vision") == (found,)
+    assert store.described(which[0].id) == which[0]
+    assert [one.info for one in store.removed("vision") if one.pruned] == list(which)
+
+
+def test_a_board_that_was_known_and_pruned_is_not_replaced_by_another(store: Store) -> None:
+    daily(store, 40)
+    which = prunable(store.snapshots(), Policy(3, 3), NOW)
+    gone = which[10]
+    known = gone.seen_at + timedelta(hours=1)
+    assert store.find("latest", "vision", known) == gone
+    store.prune(which, NOW)
+    with pytest.raises(StoreError, match=rf"is {gone.id} \(.*which was pruned on 20.*the one before it is"):
+        store.find("latest", "vision", known)
+    for wanted in (str(gone.id), gone.sha256[:12]):
+        if wanted != gone.sha256[:12] or all(info.sha256 != gone.sha256 for info in store.snapshots()):
+            with pytest.raises(StoreError, match="which was pruned on"):
+                store.find(wanted)
+
+
+@given(life=lives(), pick=st.data())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_board_that_was_removed_leaves_no_trace_in_the_others(
+    sqlite: Backend, tmp_path: Path, life: list, pick: st.DataObject
+) -> None:
+    with sqlite.open(sqlite.fresh()) as store:
+        for board in life:
+            add(store, board)
+        which = [info for info in store.snapshots() if pick.draw(st.booleans())]
+        kept = {info.id: store.snapshot(info.id) for info in store.snapshots() if info not in which}
+        store.remove(which, NOW)
+        assert {info.id: store.snapshot(info.id) for info in store.snapshots()} == kept
+        again = replace(life[0], as_of_time=datetime(2030, 1, 1, tzinfo=UTC))
+        number = add(store, again)
+        assert store.snapshot(number) == again
+        assert {one: store.snapshot(one) for one in kept} == kept
+        assert number not in {info.id for info in which}
+
+
+def test_changes_since_a_removed_board_go_and_alerts_that_were_told_stay(store: Store) -> None:
+    daily(store, 3)
+    first, bad, last = store.snapshots()
+    told = Finding(bad.id, "alert fired", "rule", NOW, "it fired", {})
+    changes = [
+        Finding(one.id, BOARD_CHANGED, "vision", NOW, "changed", {"before": before.id})
+        for before, one in ((first, bad), (bad, last))
+    ]
+    store.add_findings([*changes, told])
+    store.remove([bad], NOW)
+    assert store.findings() == (told,)
+
+
+@pytest.mark.parametrize("at", ["nothing", "empty", "log"])
+def test_a_store_that_was_lost_is_told_from_one_that_never_was(
+    sqlite: Backend, tmp_path: Path, at: str
+) -> None:
+    url = Path(sqlite.fresh())
+    places = {"home": tmp_path, "bodies": tmp_path / "bodies", "reports": tmp_path / "reports"}
+    assert loss(url, **places) == ""
+    with sqlite.open(str(url)) as store:
+        daily(store, 2)
+        assert loss(url, **places) == ""
+    url.unlink()
+    if at == "empty":
+        url.touch()
+    if at == "log":
+        shutil.rmtree(tmp_path / "bodies")
+        url.with_name(f"{url.name}-wal").write_bytes(b"frames")
+    assert "brainalign store begin" in loss(url, **places)
+    assert not is_made(url)
+    with begin_store(url, tmp_path / "bodies") as store:
+        assert store.snapshots() == ()
+    assert loss(url, **places) == ""
+    assert is_made(url)
+    if at == "log":
+        (log,) = tmp_path.glob("*.lost-*-wal")
+        assert log.read_bytes() == b"frames"
+    with pytest.raises(StoreError, match="with a store in it"):
+        begin_store(url, tmp_path / "bodies")
+
+
+def test_a_database_that_was_emptied_is_a_store_that_was_lost(postgres: Backend, tmp_path: Path) -> None:
+    with postgres.open() as store:
+        daily(store, 2)
+    lost = loss(postgres.fresh(), tmp_path, tmp_path / "bodies", tmp_path / "reports")
+    assert "brainalign store restore FILE" in lost
+
+
+def test_a_backup_says_neither_who_was_told_nor_what(backend: Backend, tmp_path: Path) -> None:
+    url, target = backend.fresh(), backend.fresh()
+    with backend.open(url) as store:
+        filled(store)
+        store.enqueue([Message("b@brainalign", Channel.MAIL, Kind.ALERT, "me@y.test", "sent", b"text", NOW)])
+        store.mark_sent("b@brainalign", NOW)
+        path = backed_up(store, tmp_path / "backup")
+    restore_backup(path, target, home=tmp_path / "h", bodies=tmp_path / "h/b", references=tmp_path / "h/r")
+    with open_store(target, tmp_path / "h/b") as restored:
+        messages = {one.message.id: one.message for one in restored.messages(limit=9)}
+    assert (messages["b@brainalign"].recipient, messages["b@brainalign"].body) == ("", b"")
+    assert messages["a@brainalign"].recipient == "x@y.test", "one that is due is sent all the same"

@@ -16,7 +16,7 @@ from tests.monitor.sources.samples import body_of, document
 
 
 def test_check_finds_damage(stored):
-    assert brainalign("store", "check", home=stored).succeeded().out == "1 snapshots, no problem\n"
+    assert brainalign("store", "check", home=stored).succeeded().out == "1 snapshot, no problem\n"
     body = next((stored / "bodies").rglob("*.json.gz"))
     body.write_bytes(b"x")
     ended = brainalign("store", "check", "--json", home=stored)
@@ -24,7 +24,7 @@ def test_check_finds_damage(stored):
     assert ended.json["snapshots"] == 1
     assert "is damaged" in ended.json["problems"][0]
     ended = brainalign("store", "check", home=stored)
-    assert (ended.code, "is damaged" in ended.err, ended.out) == (6, True, "1 snapshots, 1 problems\n")
+    assert (ended.code, "is damaged" in ended.err, ended.out) == (6, True, "1 snapshot, 1 problem\n")
 
 
 def test_a_backup_is_restored_into_a_new_home_without_secrets(stored, tmp_path):
@@ -34,7 +34,7 @@ def test_a_backup_is_restored_into_a_new_home_without_secrets(stored, tmp_path):
     )
     path = tmp_path / "backup.tar.gz"
     out = brainalign("store", "backup", path, home=stored).succeeded().out
-    assert out.startswith(f"{path}: 1 snapshots, ")
+    assert out.startswith(f"{path}: 1 snapshot, ")
     with tarfile.open(path) as archive:
         everything = b"".join(archive.extractfile(info).read() for info in archive)
     assert b"canary-7f" not in everything
@@ -91,18 +91,18 @@ def test_without_a_store_there_is_nothing_to_back_up(tmp_path):
 
 def test_prune_says_what_would_go_and_does_it(tmp_path):
     home = tmp_path / "home"
-    for month in range(1, 4):
+    for year, month in ((2020, 1), (2020, 2), (2020, 3), (2026, 1)):
         for day in (3, 20):
-            what = document(4) | {"datetime_range": {"max": f"2020-{month:02}-{day:02}T00:00:00+00:00"}}
+            what = document(4) | {"datetime_range": {"max": f"{year}-{month:02}-{day:02}T00:00:00+00:00"}}
             path = tmp_path / "board.json"
             path.write_bytes(body_of(what))
             brainalign("fetch", path, home=home).succeeded()
     before = stored_state(home)
     plan = brainalign("store", "prune", "--dry-run", "--json", home=home).succeeded().json
     assert stored_state(home) == before
-    assert (plan["snapshots"], plan["left"], len(plan["bodies"])) == ([1, 3, 5], 3, 3)
+    assert (plan["snapshots"], plan["left"], len(plan["bodies_aside"])) == ([1, 3, 5], 5, 3)
     text = brainalign("store", "prune", home=home).succeeded().out
     assert "deleted 3 snapshots" in text
-    assert [i["id"] for i in brainalign("snapshots", "list", "--json", home=home).json] == [2, 4, 6]
+    assert [i["id"] for i in brainalign("snapshots", "list", "--json", home=home).json] == [2, 4, 6, 7, 8]
     assert "no problem" in brainalign("store", "check", home=home).succeeded().out
     assert json.loads(brainalign("store", "prune", "--json", home=home).out)["snapshots"] == []

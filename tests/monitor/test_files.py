@@ -47,14 +47,24 @@ from pathlib import Path
 from brainalign_monitor.files import atomic_file
 with atomic_file(Path(sys.argv[1])) as stream:
     stream.write(b"half")
-    os.kill(os.getpid(), signal.SIGKILL)
+    if sys.argv[2] == "writing":
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+def kill_a_writer(path: Path, at: str) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path), at], check=False)
+    assert done.returncode == -9
+
+
+def test_a_writer_that_is_killed_leaves_nothing(tmp_path):
+    kill_a_writer(tmp_path / "a/file", "writing")
+    assert list((tmp_path / "a").iterdir()) == []
+
+
 def test_what_a_killed_process_leaves_is_removed_once_nobody_can_be_writing_it(tmp_path):
-    assert (
-        subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a/file")], check=False).returncode == -9
-    )
+    kill_a_writer(tmp_path / "a/file", "replacing")
     (left,) = (tmp_path / "a").iterdir()
     others = [tmp_path / "a" / name for name in (".mine.tmp", f"{left.name}.html", left.name[1:])]
     for other in others:
@@ -98,6 +108,26 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path, mask, mode):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o777])
+def test_what_is_private_is_so_whatever_the_umask(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_atomically(tmp_path / "a/b/file", b"", private=True)
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "a/b/file")]
+    assert modes == [0o700, 0o700, 0o600]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="gives files to another user")
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    write_atomically(home / "a/b/file", b"")
+    assert {path.stat().st_uid for path in home.rglob("*")} == {65534}
 
 
 def test_a_link_stays_a_link(tmp_path):

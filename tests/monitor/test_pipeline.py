@@ -60,7 +60,7 @@ def test_an_archive_is_read_in_any_order(settings, tmp_path):
     boards = {"2024-01-01": 9, "2022-01-01": 3, "2023-01-01": 6, "2021-01-01": 1}
     for day, models in boards.items():
         assert fetch(settings, payload(tmp_path, models, day)).stored.new
-    found = pipeline.list_snapshots(settings, None)
+    found, _ = pipeline.list_snapshots(settings, None)
     assert [info.models for info in found] == [1, 3, 6, 9]
 
 

@@ -1,0 +1,110 @@
+"""Make a store where there is none, one process at a time, and find out that one was lost."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from ..errors import BusyError, StoreError
+from ..files import sync_folder
+from .database import LOCK_SECONDS, Database, connect
+from .locking import exclusive
+
+_PAUSE = 0.1
+# SQLite's own files beside a database: one that belongs to another database would be read into a new one.
+_ENDINGS = ("", "-wal", "-shm", "-journal")
+
+
+def make_store(database: Database) -> None:
+    """Bring the schema to this release's; a store that is not there is made under its lock.
+
+    Raises
+    ------
+    BusyError
+        If another process holds the lock for longer than the making of a store takes.
+    StoreError
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while database.made_revision() is None:
+        try:
+            with exclusive(database, "the making of a store"):
+                return database.prepare()
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+    return database.prepare()
+
+
+def put_aside(database: Database) -> tuple[Path, ...]:
+    """Rename what lies in the place of a new SQLite file; to be called by who holds the lock.
+
+    Returns
+    -------
+    tuple of Path
+        The new names; empty files, too, are kept.
+
+    Raises
+    ------
+    StoreError
+    """
+    if not database.is_sqlite:
+        return ()
+    path, aside = database.path, []
+    mark = f"lost-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    try:
+        for ending in _ENDINGS:
+            found = path.with_name(path.name + ending)
+            if found.exists():
+                aside.append(found.rename(path.with_name(f"{path.name}.{mark}{ending}")))
+        if aside:
+            sync_folder(path.parent)
+    except OSError as cause:
+        raise StoreError(
+            f"cannot move {str(cause.filename)!r} aside: {cause.strerror}; do it by hand"
+        ) from cause
+    return tuple(aside)
+
+
+def remove_database(path: Path) -> None:
+    """Remove an SQLite file that this program alone makes, and SQLite's own files beside it.
+
+    Raises
+    ------
+    OSError
+    """
+    for ending in _ENDINGS:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> str:
+    """Say that a home folder has bodies, reports or a log of a database, and no store; empty if that is not so.
+
+    Raises
+    ------
+    StoreError
+        If a server cannot be asked.
+    """
+    # Looked for first: another process makes the store before it writes any of them.
+    kept = list(islice(bodies.glob("*/*.json.gz"), 1)) or list(islice(reports.rglob("*.html"), 1))
+    database = connect(url_or_path, read_only=True)
+    try:
+        if database.is_sqlite and not kept:
+            wal = database.path.with_name(f"{database.path.name}-wal")
+            kept = [wal] if wal.exists() and wal.stat().st_size else []
+        if not kept or database.made_revision() is not None:
+            return ""
+    except OSError as cause:
+        raise StoreError(
+            f"cannot look at {str(cause.filename)!r}: {cause.strerror}; check its permissions"
+        ) from cause
+    finally:
+        database.engine.dispose()
+    return (
+        f"{database.name} holds no store, but {str(home)!r} has files of one, such as {str(kept[0])!r}: it was "
+        "emptied, lost, or its volume is not mounted. Mount it; or `brainalign store restore FILE` brings a backup "
+        f"back; or `brainalign store begin` makes a new one, and `brainalign fetch {bodies}` "
+        "reads the kept bodies into it"
+    )
