@@ -93,9 +93,10 @@ def remove_snapshot(
     domain: Domain = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a bad board with its reports, its findings and the boards that were reconstructed from it.
+    """Remove a bad board and what depends on it.
 
-    What was told of alerts stays; its body stays until `brainalign store prune` puts it aside.
+    Its reports go, the changes since it, and the boards that were reconstructed from it. What was told of alerts stays;
+    its body stays until `brainalign store prune` puts it aside.
     """
     from contextlib import nullcontext
 

@@ -106,7 +106,10 @@ def restore(backup: BackupFile, home: Home = None) -> None:
 
 @store_app.command("begin")
 def begin(home: Home = None) -> None:
-    """Make a new store in the place of one that was lost; the bodies that it kept stay, and can be read in."""
+    """Make a new store in the place of a lost one.
+
+    The bodies that the lost one kept stay, and can be read in.
+    """
     from .logs import printable
     from .store import begin_store
 

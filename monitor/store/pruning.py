@@ -153,7 +153,10 @@ def delete_snapshots(
     shared = [column.name for column in gone.columns if column.name in s.c]
     of_chain = [column.name for column in gone.columns if column.name in c.c and column.name != "id"]
     kept = sa.select(
-        *(s.c[name] for name in shared), *(c.c[name] for name in of_chain), micros(at), sa.literal(pruned)
+        *(s.c[name] for name in shared),
+        *(c.c[name] for name in of_chain),
+        sa.literal(micros(at)),
+        sa.literal(pruned),
     ).select_from(s.join(c))
     names = [*shared, *of_chain, "removed_at", "pruned"]
     for number in ids:  # one at a time, or PostgreSQL would be asked for a list of any length
