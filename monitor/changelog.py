@@ -162,9 +162,17 @@ def last_alert(store: Store, domain: str) -> Finding | None:
     return found[-1] if found else None
 
 
-def active_alerts(store: Store, domain: str) -> tuple[Finding, ...]:
-    """The finding that each active alert fired with, by the rule's name."""
+def active_alerts(store: Store, domain: str, at: datetime | None = None) -> tuple[Finding, ...]:
+    """Return the finding that each active alert fired with, by the rule's name.
+
+    Parameters
+    ----------
+    at : datetime, optional
+        Those that were active at this moment; a rule that was removed since, without its alert having ended, is not.
+    """
     state: Mapping[str, Any] = store.alert_state(domain) or {}
     active = {name for name, entry in state.get("rules", {}).items() if entry["standing"]["active"]}
-    last = {one.subject: one for one in store.findings(domain) if one.kind == FIRED}
-    return tuple(last[name] for name in sorted(active & last.keys()))
+    if at is not None:
+        active |= {one.subject for one in told_alerts(store, domain, since=at)}
+    last = {one.subject: one for one in told_alerts(store, domain, until=at)}
+    return tuple(last[name] for name in sorted(active & last.keys()) if last[name].kind == FIRED)

@@ -127,8 +127,7 @@ def digest_of(
         ],
         active=[
             alert_of(one, store.described(one.snapshot_id))
-            for one in active_alerts(store, settings.domain)
-            if one.found_at < end
+            for one in active_alerts(store, settings.domain, end)
         ],
         pictures=_pictures(settings, record, analysis),
         simulated=newest.simulated,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 
 from ..history.figure_words import difference_text, figure_text
@@ -14,6 +15,17 @@ def one_line(text: str, limit: int = 400) -> str:
     """Foreign text on one line, without control and direction characters, cut to a length."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+# What chats take for a mention or a link: of all in a room, as Slack and Discord write it, of a person.
+_MENTION = re.compile(
+    r"(?<![\w.+-])[@\uff20](?=\S)|[@\uff20](?=everyone|here|channel|all|room)|<(?=\S)", re.IGNORECASE
+)
+
+
+def without_mentions(text: str) -> str:
+    """Return foreign text that looks the same in a chat and calls nobody: names of models may be anything."""
+    return _MENTION.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
 def figure_label(name: str) -> str:
