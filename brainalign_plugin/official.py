@@ -6,6 +6,7 @@ engineering benchmark, FAILED and NEVER count as zero in the mean over all child
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import IntEnum
@@ -14,6 +15,9 @@ import numpy as np
 
 from .arrays import BoolArray, FloatArray, StateArray
 from .tree import BenchmarkTree, node_means
+
+# Rounding alone explains this much; the digits that binary numbers do not hold are on top.
+_AGREEMENT = 0.001 + 1e-9
 
 
 class CellState(IntEnum):
@@ -35,20 +39,25 @@ class OfficialBoard:
     scores, states : ndarray, shape (n, k)
         Full-precision recomputed scores (NaN unless SCORED), and the state of each cell.
     ranks : tuple of (int or None), length n
-        Official rank by the two-decimal score at `root`; None for a model that was never run.
+        Official rank by the two-decimal score at `root`, the published one where it agrees with the recomputed one
+        within 0.001; None for a model that was never run.
+    rank_differences : int or None
+        How many published ranks are not those of `ranks`; None where no rank was published.
     root : str
         The node that is ranked, ``average_<domain>``.
     max_abs_diff : dict of str to (float or None)
         For each group the largest absolute difference from the published value, over the models for which both are
         numbers; None where nothing was published (a reconstructed board).
     state_mismatches : int
-        How many cells of groups are published in another state than recomputed.
+        How many cells of groups are published in another state than recomputed. An engineering group that is published
+        as FAILED over leaves published as NEVER is none: the site writes the failed ones of these so.
     """
 
     tree: BenchmarkTree
     scores: FloatArray
     states: StateArray
     ranks: tuple[int | None, ...]
+    rank_differences: int | None
     root: str
     max_abs_diff: dict[str, float | None]
     state_mismatches: int
@@ -71,26 +80,6 @@ def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
     return limited
 
 
-def in_tables(tree: BenchmarkTree, states: StateArray) -> BoolArray:
-    """Whether each node has a row in the site's tables, and so counts among the children of its parent.
-
-    A leaf without an instance has none: it lists no version, and no model is SCORED or FAILED on it.
-
-    Parameters
-    ----------
-    tree : BenchmarkTree
-        With ``k`` nodes.
-    states : ndarray, shape (n, k)
-
-    Returns
-    -------
-    ndarray of bool, shape (k,)
-    """
-    listed = np.array([not node.is_leaf or bool(node.versions) for node in tree.nodes], dtype=bool)
-    present: BoolArray = listed | (states != CellState.NEVER).any(axis=0)
-    return present
-
-
 def score_text(value: float, state: CellState) -> str:
     """Text of one cell as the site prints it."""
     if state is CellState.NEVER:
@@ -104,10 +93,10 @@ def score_text(value: float, state: CellState) -> str:
 
 
 def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, ...]:
-    """Rank by the site's rule.
+    """Return the ranks by the site's rule.
 
-    The three-decimal score is rounded half up to two decimals, ties share the better rank, FAILED comes last and
-    NEVER has no rank.
+    The score in three decimals is rounded half up to two, by its decimal digits, ties share the better rank, FAILED
+    comes last and NEVER has no rank.
 
     Parameters
     ----------
@@ -127,7 +116,12 @@ def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, 
 
 
 def official_board(
-    tree: BenchmarkTree, scores: FloatArray, states: StateArray, root: str, has_published: bool
+    tree: BenchmarkTree,
+    scores: FloatArray,
+    states: StateArray,
+    root: str,
+    has_published: bool,
+    published_ranks: Sequence[int | None] = (),
 ) -> OfficialBoard:
     """Recompute the official aggregate.
 
@@ -141,9 +135,10 @@ def official_board(
         Node to rank, ``average_<domain>``.
     has_published : bool
         Whether the groups' columns were published at all.
+    published_ranks : sequence of (int or None), optional
+        One for each model, to be compared with the recomputed ranks.
     """
     values = np.where(states == CellState.SCORED, capped(tree, scores), 0.0)
-    values[:, ~in_tables(tree, states)] = np.nan
     means = node_means(tree, values)
     known: StateArray = np.array(states, dtype=np.int8)
     for i in tree.bottom_up:
@@ -153,16 +148,27 @@ def official_board(
     means[known != CellState.SCORED] = np.nan
     column = tree.index[tree[root].type_id]
     groups = np.array([not node.is_leaf for node in tree.nodes], dtype=bool)
+    engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
+    published = groups & (states != CellState.NEVER).any(axis=0)
+    written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
+    # Leaves are published in three decimals, so that a mean of them may round to another cent than the site's own.
+    agree = np.abs(scores[:, column] - means[:, column]) <= _AGREEMENT
+    ranked = np.where(has_published & agree, scores[:, column], means[:, column])
+    ranks = official_ranks(ranked, known[:, column])
+    compared = [pair for pair in zip(published_ranks, ranks, strict=False) if pair[0] is not None]
     return OfficialBoard(
         tree=tree,
         scores=means,
         states=known,
-        ranks=official_ranks(means[:, column], known[:, column]),
+        ranks=ranks,
+        rank_differences=sum(one != other for one, other in compared) if compared else None,
         root=root,
         max_abs_diff=_differences(tree, means, scores, groups)
         if has_published
         else dict.fromkeys(_names(tree, groups)),
-        state_mismatches=int((known != states)[:, groups].sum()) if has_published else 0,
+        state_mismatches=int(((known != states) & ~written_as_never)[:, published].sum())
+        if has_published
+        else 0,
     )
 
 

@@ -227,11 +227,12 @@ class Snapshot:
         return hash((self.domain, self.as_of_time, self.sha256))
 
     def official(self) -> OfficialBoard:
-        """Recompute Brain-Score's aggregate and rank, and measure how far they are from the published ones."""
+        """Recompute Brain-Score's aggregate and rank, and compare them with the published ones."""
         groups = np.array([not node.is_leaf for node in self.tree.nodes], dtype=bool)
         # A database of results, unlike the site, has nothing to say of groups.
         published = not self.reconstructed and bool((self.states[:, groups] != CellState.NEVER).any())
-        return official_board(self.tree, self.scores, self.states, self.root, has_published=published)
+        ranks = [model.published_rank for model in self.models]
+        return official_board(self.tree, self.scores, self.states, self.root, published, ranks)
 
     def board(self, root: str | None = None) -> Board:
         """Return the leaves under ``root`` (the ranked aggregate if None), scores capped to [0, 1], as a `Board`."""
@@ -251,11 +252,12 @@ class Snapshot:
     def as_of(self, moment: date | datetime) -> Snapshot:
         """Reconstruct the board as it stood at an earlier moment, from the cells' own times.
 
-        A cell counts if it was scored strictly before 00:00 UTC of the date (or before the moment given). The tree
-        is that of this snapshot: what it looked like earlier is not published. Of a benchmark with several versions
-        the latest one that had opened by then counts; a version opens when its window does, or, without a window,
-        with its first SCORED cell. A model is on the board once it has a cell that is SCORED or FAILED. Nothing is
-        published for the groups of a reconstructed board.
+        A cell counts if it was scored strictly before 00:00 UTC of the date (or before the moment given). A model, and
+        a leaf, is on the board once it has a cell that is SCORED or FAILED, in whatever version; a group once it holds
+        such a leaf. Otherwise the tree is that of this snapshot: groups of earlier days are not published. Of a
+        benchmark with several versions the latest one that had opened by then counts; a version opens when its window
+        does, or, without a window, with its first SCORED cell. A leaf without a version is a group whose children are
+        not listed; its past is unknown, and it is left out. Nothing is published for the groups of such a board.
 
         Parameters
         ----------
@@ -275,7 +277,7 @@ class Snapshot:
             )
         limit = np.datetime64(until.replace(tzinfo=None), "us")
         states, scores, errors, scored_at = (np.array(getattr(self, name)) for name in _CELL_FIELDS)
-        leaf = np.array([node.is_leaf for node in self.tree.nodes], dtype=bool)
+        leaf = np.array([node.is_leaf and bool(node.versions) for node in self.tree.nodes], dtype=bool)
         _blank(states, scores, errors, scored_at, ~leaf[None, :] | ~(scored_at < limit))
         older = self.superseded.take((self.superseded.scored_at < limit) & leaf[self.superseded.column])
         nodes = list(self.tree.nodes)
@@ -294,21 +296,34 @@ class Snapshot:
                     array[older.row[now], column] = getattr(older, name)[now]
         in_force = np.array([node.version for node in nodes])
         older = older.take(np.flatnonzero(older.version < in_force[older.column]))
-        present = (states != CellState.NEVER).any(axis=1)
-        present[older.row[older.states != CellState.NEVER]] = True
-        kept = np.flatnonzero(present)
-        older = older.take(present[older.row])
+        has_cell = states != CellState.NEVER
+        ran = older.states != CellState.NEVER
+        has_cell[older.row[ran], older.column[ran]] = True
+        rows, columns = np.flatnonzero(has_cell.any(axis=1)), self._arrived(has_cell.any(axis=0))
+        older = older.take(np.isin(older.row, rows) & np.isin(older.column, columns))
+        board = np.ix_(rows, columns)
         return replace(
             self,
             as_of_time=until,
-            models=tuple(replace(self.models[i], published_rank=None) for i in kept),
-            tree=BenchmarkTree(tuple(nodes)),
-            states=states[kept],
-            scores=scores[kept],
-            errors=errors[kept],
-            scored_at=scored_at[kept],
-            superseded=replace(older, row=np.searchsorted(kept, older.row)),
+            models=tuple(replace(self.models[i], published_rank=None) for i in rows),
+            tree=BenchmarkTree(tuple(nodes[j] for j in columns)),
+            states=states[board],
+            scores=scores[board],
+            errors=errors[board],
+            scored_at=scored_at[board],
+            superseded=replace(
+                older, row=np.searchsorted(rows, older.row), column=np.searchsorted(columns, older.column)
+            ),
             reconstructed=True,
+        )
+
+    def _arrived(self, has_cell: npt.NDArray[np.bool_]) -> IntArray:
+        """Return the positions of the nodes with a cell, of the groups above them and of the root."""
+        names = {self.root}
+        for column in np.flatnonzero(has_cell):
+            names.update(self.tree.path(self.tree.nodes[column].type_id))
+        return np.array(
+            [j for j, node in enumerate(self.tree.nodes) if node.type_id in names], dtype=np.int64
         )
 
 
@@ -406,9 +421,9 @@ def _blank(
 def _opened(
     node: Benchmark, limit: np.datetime64, states: StateArray, scored_at: TimeArray, older: SupersededCells
 ) -> tuple[BenchmarkVersion, ...]:
-    """Versions of a leaf that had opened before ``limit``, and its first one even if it had not.
+    """Return the versions of a leaf that had opened before ``limit``, and its first one even if it had not.
 
-    The first version holds the benchmark's place in the tree, and going back in two steps has to find it again.
+    A leaf that only failed until then is there in its first version, and going back in two steps has to find it again.
     """
     opened = []
     for version in sorted(node.versions, key=lambda v: v.version):

@@ -13,6 +13,8 @@ import numpy as np
 from .arrays import FloatArray, IntArray
 from .errors import SnapshotError
 
+# The site's tree has five levels. Whatever walks a tree by recursion relies on this.
+MAX_LEVELS = 100
 _PAPER = re.compile(r"[A-Z][A-Za-z]+[0-9]{4}")
 
 
@@ -63,7 +65,7 @@ class BenchmarkTree:
     Raises
     ------
     SnapshotError
-        On a repeated identifier, a parent that is not there, a leaf with children or a cycle.
+        On a repeated identifier, a parent that is not there, a leaf with children, a cycle or more than 100 levels.
     """
 
     nodes: tuple[Benchmark, ...]
@@ -89,6 +91,14 @@ class BenchmarkTree:
             raise SnapshotError(
                 f"benchmark {self.nodes[looped[0]].type_id!r} is its own ancestor; the tree has a cycle"
             )
+        level: dict[str | None, int] = {None: 0}
+        for i in self.bottom_up[::-1].tolist():
+            node = self.nodes[i]
+            level[node.type_id] = level[node.parent] + 1
+            if level[node.type_id] > MAX_LEVELS:
+                raise SnapshotError(
+                    f"benchmark {node.type_id!r} lies more than {MAX_LEVELS} levels deep; a leaderboard has about five"
+                )
 
     @cached_property
     def index(self) -> dict[str, int]:

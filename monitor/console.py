@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brainalign_plugin.analysis import Analysis
+    from brainalign_plugin.rejected import Rejected
 
     from .demo import DemoResult
     from .health import Check
     from .pipeline import Fetched
     from .store import SnapshotInfo
-    from .store.records import UnreadCell
 
 TOP_MODELS = 15
 # More lines than this hide the others; `snapshots show` prints all of a stored snapshot.
@@ -84,22 +84,23 @@ def exported(path: Path) -> None:
     out().print(printable(f"snapshot: {path}"))
 
 
-def set_aside_line(cell: UnreadCell) -> Text:
-    """One cell that could not be read, in words."""
-    return printable(
-        f"set aside: model {cell.model_id} ({cell.model}) on {cell.benchmark}: {cell.value!r}, {cell.reason}"
-    )
+def set_aside_line(entry: Rejected) -> Text:
+    """Return in words what was not read as it stands."""
+    of = [] if entry.model_id is None else [f"model {entry.model_id} ({entry.model})"]
+    of += [entry.benchmark] if entry.benchmark else []
+    value = f"{entry.value!r}, " if entry.value else ""
+    return printable(f"note: {' on '.join(of) or 'the board'}: {value}{entry.reason}")
 
 
-def set_aside_lines(cells: Sequence[UnreadCell]) -> list[Text]:
-    """The first cells that could not be read, and how many more there are."""
+def set_aside_lines(cells: Sequence[Rejected]) -> list[Text]:
+    """Return the first entries of what was not read as it stands, and how many more there are."""
     lines = [set_aside_line(cell) for cell in cells[:TOP_SET_ASIDE]]
     more = len(cells) - len(lines)
-    return lines + ([Text(f"set aside: {more} more cells")] if more else [])
+    return lines + ([Text(f"note: {more} more like these")] if more else [])
 
 
-def set_aside_json(cell: UnreadCell) -> dict[str, Any]:
-    """One cell that could not be read."""
+def set_aside_json(cell: Rejected) -> dict[str, Any]:
+    """Return one cell or field that was not read as it stands."""
     return {
         "model_id": cell.model_id,
         "model": cell.model,
@@ -157,7 +158,7 @@ def _kind(info: SnapshotInfo) -> str:
     return "reconstructed" if info.reconstructed else "simulated" if info.simulated else "observed"
 
 
-def snapshot_details(info: SnapshotInfo, aside: Sequence[UnreadCell]) -> None:
+def snapshot_details(info: SnapshotInfo, aside: Sequence[Rejected]) -> None:
     """Show one stored snapshot."""
     to = out()
     table = Table(show_header=False)
@@ -230,6 +231,7 @@ def _headline(found: Analysis) -> Table:
         "largest difference from the published average",
         figure(found.official.max_abs_diff[found.snapshot.root]),
     )
+    table.add_row("models whose published rank differs", figure(found.official.rank_differences, "d"))
     return table
 
 

@@ -15,7 +15,6 @@ from ..arrays import FloatArray, IntArray
 from ..board import Board, Model
 from ..cleaning import complete_board
 from ..errors import BoardError, InputError, SchemeError
-from ..official import in_tables
 from ..scales import competition_ranks, rounded
 from ..snapshot import Snapshot
 
@@ -89,10 +88,7 @@ def compared_board(
     if kind == "cleaned":
         board = complete_board(whole, max_missing)
     else:
-        rows = np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist()
-        counted = in_tables(snapshot.tree, snapshot.states)
-        columns = [j for j, leaf in enumerate(whole.leaves) if counted[snapshot.tree.index[leaf]]]
-        board = whole.take(rows, columns)
+        board = whole.take(np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist())
     if len(board.models) < 2 or not board.leaves:
         other = ", another --max-missing, or --board full" if kind == "cleaned" else ""
         raise BoardError(

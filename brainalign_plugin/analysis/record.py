@@ -148,6 +148,7 @@ def analysis_json(analysis: Analysis) -> dict[str, Any]:
             "sha256": snapshot.sha256,
             "states": {state.name: int((considered.states == state).sum()) for state in reversed(CellState)},
             "official_max_abs_diff": analysis.official.max_abs_diff[snapshot.root],
+            "official_rank_differences": analysis.official.rank_differences,
         },
         "cleaning": {
             "max_missing": cleaning.max_missing,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Literal, TypeVar
 
 Item = TypeVar("Item")
@@ -31,21 +28,7 @@ def each(
     # Takes as long to load as a board takes to analyse.
     from joblib import Parallel, delayed
 
-    with _interrupted_alone():
-        shared: Iterator[Result] = Parallel(n_jobs=jobs, prefer=prefer, return_as="generator")(
-            delayed(function)(item) for item in items
-        )
+    shared: Iterator[Result] = Parallel(n_jobs=jobs, prefer=prefer, return_as="generator")(
+        delayed(function)(item) for item in items
+    )
     return shared
-
-
-@contextmanager
-def _interrupted_alone() -> Iterator[None]:
-    """Begin processes that Ctrl-C does not reach: it ends this one, which ends them, and they print no traceback."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)

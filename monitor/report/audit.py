@@ -8,10 +8,11 @@ from datetime import datetime
 from brainalign_plugin.aggregation import CONVENTIONS, get_scheme
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.rejected import Rejected
 from brainalign_plugin.text import visible
 
 from .certainty import Certainty
-from .records import CleaningSection, Column, Fact, Reproduction, SetAsideCell, Table
+from .records import CleaningSection, Column, Fact, Reproduction, Table
 from .scheme_data import scheme_name
 from .wording import count, day, listed, percent, plural, public_source, small
 
@@ -21,7 +22,7 @@ ROUNDING = 0.001
 COARSE_ROUNDING = 0.1
 
 
-def cleaning_section(analysis: Analysis, set_aside: Sequence[SetAsideCell]) -> CleaningSection:
+def cleaning_section(analysis: Analysis, set_aside: Sequence[Rejected]) -> CleaningSection:
     """What was dropped and why, and how far the recomputed aggregate is from the published one."""
     cleaning = analysis.cleaning
     board, considered = cleaning.board, cleaning.considered
@@ -112,6 +113,7 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
         f"value at {visible(official.root)} and {small(found[worst])} at any group ({visible(worst)}). "
         f"{plural(official.state_mismatches, 'group cell') if official.state_mismatches else 'No group cell'} "
         f"{'are' if official.state_mismatches > 1 else 'is'} in another state than published."
+        + _ranks_compared(analysis)
     )
     limits = {name: rounding(analysis, name) for name in found}
     if max(limits.values()) > ROUNDING:
@@ -124,8 +126,19 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
         text += f" At {listed(beyond[:3])}{' and others' if len(beyond) > 3 else ''} it is more than rounding explains:"
     elif official.state_mismatches:
         text += " States are not rounded:"
-    warns = bool(beyond) or official.state_mismatches > 0
+    elif official.rank_differences:
+        text += " Where the averages agree, equal rules give equal ranks:"
+    warns = bool(beyond) or official.state_mismatches > 0 or bool(official.rank_differences)
     return f"{text} our reading of the rules or the site’s figures are wrong." if warns else text, warns
+
+
+def _ranks_compared(analysis: Analysis) -> str:
+    differ = analysis.official.rank_differences
+    if differ is None:
+        return " No rank was published."
+    if differ == 0:
+        return " No published rank differs from the recomputed one."
+    return f" {plural(differ, 'published rank')} {'differs' if differ == 1 else 'differ'} from the recomputed one."
 
 
 def rounding(analysis: Analysis, group: str) -> float:

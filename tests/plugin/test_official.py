@@ -18,13 +18,11 @@ ABSENT = "no row"
 
 
 def slow_official(snapshot, row, type_id):
-    """One cell by the rules: a number, ``"X"``, ``""``, or ``ABSENT`` for a benchmark without an instance."""
+    """One cell by the rules: a number, ``"X"``, ``""``, or ``ABSENT`` for a group of nothing."""
     node = next(n for n in snapshot.tree.nodes if n.type_id == type_id)
     column = snapshot.tree.nodes.index(node)
     if node.is_leaf:
         state = snapshot.states[row, column]
-        if not node.versions and all(s == NEVER for s in snapshot.states[:, column]):
-            return ABSENT
         if state != SCORED:
             return "X" if state == FAILED else ""
         value = float(snapshot.scores[row, column])
@@ -98,19 +96,6 @@ def test_a_board_worked_out_by_hand():
     assert shown["average_vision"] == [".450", "X", ".125", ""]
     assert shown["engineering_vision"] == ["1.4", "-0.500", "X", ""]
     assert official.ranks == (1, 3, 2, None)
-
-
-def test_a_leaf_without_an_instance_is_not_counted_until_somebody_has_a_cell():
-    tree = tree_of({"average_vision": {"a": None, "b": ()}})
-    assert snapshot_of(tree, [[0.8, ""], [0.4, ""]]).official().at("average_vision").tolist() == [0.8, 0.4]
-    assert snapshot_of(tree, [[0.8, ""], [0.4, "X"]]).official().at("average_vision").tolist() == [0.4, 0.2]
-
-
-def test_a_group_of_leaves_without_an_instance_is_not_counted_either():
-    tree = tree_of({"average_vision": {"a": None, "g": {"b": (), "c": ()}, "empty": {}}})
-    official = snapshot_of(tree, [[0.8, "", ""]]).official()
-    assert official.at("average_vision").tolist() == [0.8]
-    assert official.text(0, "g") == official.text(0, "empty") == ""
 
 
 def test_only_engineering_is_uncapped():
