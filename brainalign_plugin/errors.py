@@ -5,6 +5,7 @@
     BrainAlignError
     ├── InputError (also a ValueError)
     │   ├── SnapshotError      a snapshot or a snapshot file contradicts itself
+    │   │   └── EmptyBoardError    it has the right shape and no score
     │   ├── BoardError         a board that the asked computation cannot use
     │   ├── SchemeError        an unknown or malformed aggregation scheme
     │   ├── ReferenceBoardError  a reference board that is absent or does not fit
@@ -31,6 +32,10 @@ class InputError(BrainAlignError, ValueError):
 
 class SnapshotError(InputError):
     """A snapshot, or the file that should hold one, contradicts itself."""
+
+
+class EmptyBoardError(SnapshotError):
+    """A source lists no model, no benchmark or no score."""
 
 
 class BoardError(InputError):

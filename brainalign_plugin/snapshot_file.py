@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import warnings
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,7 +22,9 @@ import numpy.typing as npt
 
 from .board import Model
 from .errors import SnapshotError
+from .json_text import parse_json
 from .official import CellState
+from .site_json import is_site_json, parse_site_json
 from .snapshot import Snapshot, SupersededCells
 from .tree import Benchmark, BenchmarkTree, BenchmarkVersion
 
@@ -68,7 +71,9 @@ def content_digest(snapshot: Snapshot) -> str:
 
 
 def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
-    """Read what `snapshot_bytes` wrote.
+    """Read what `snapshot_bytes` wrote, or what the site serves.
+
+    What a payload of the site holds that cannot be read is left out with a warning; `parse_site_json` returns it.
 
     Parameters
     ----------
@@ -87,11 +92,13 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
         If the data are not a snapshot file of a known version, or contradict themselves.
     """
     try:
-        document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        document = parse_json(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
         raise SnapshotError(
-            f"{origin} is not a snapshot file ({cause}); write one with `brainalign snapshots export`"
+            f"{origin} is not a snapshot file ({cause}); export one, or take the file that the site serves"
         ) from cause
+    if is_site_json(document):
+        return _site_snapshot(document, data, origin)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise SnapshotError(f'{origin} is JSON but not a snapshot file: it has no "format": "{FORMAT}"')
     if document.get("version") != VERSION:
@@ -110,7 +117,7 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
 
 
 def read_snapshot(path: Path | str) -> Snapshot:
-    """Read a snapshot file.
+    """Read a snapshot file, or a file that the site serves (`/<domain>/compare/data/`), gzipped or not.
 
     Parameters
     ----------
@@ -123,13 +130,28 @@ def read_snapshot(path: Path | str) -> Snapshot:
     Raises
     ------
     SnapshotError
-        If the file cannot be read or is not a snapshot file.
+        If the file cannot be read or is neither.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as cause:
         raise SnapshotError(f"cannot read the snapshot file {str(path)!r}: {cause.strerror}") from cause
     return snapshot_from_bytes(data, origin=repr(str(path)))
+
+
+def _site_snapshot(document: Any, data: bytes, origin: str) -> Snapshot:
+    try:
+        snapshot, rejected = parse_site_json(document, origin.strip("'"), hashlib.sha256(data).hexdigest())
+    except SnapshotError as cause:
+        raise type(cause)(f"{origin}: {cause}") from cause
+    if rejected:
+        first = rejected[0]
+        warnings.warn(
+            f"{origin} was not read whole: {len(rejected)} of its cells and fields, first {first.benchmark!r} of "
+            f"model {first.model_id} with {first.value!r}: {first.reason}",
+            stacklevel=3,
+        )
+    return snapshot
 
 
 def is_snapshot_document(data: bytes) -> bool:

@@ -182,13 +182,11 @@ def report(
     day = None if as_of is None else as_of.date()
     found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
     command = reporting.report_command(settings, snapshot, output, day, utc(known))
-    if found.info is None:
-        results = reporting.Results(settings, found, as_of=day)
-    else:
+    past = None
+    if found.info is not None:
         with pipeline.open_existing(settings, snapshot) as store:
-            timeline = reporting.timeline_of(settings, store, found.info, stage, day, utc(known))
-            results = reporting.Results(settings, found, timeline, day)
-            _ = results.past  # while the store is open
+            past = reporting.tell_past(settings, store, found, stage, day, utc(known))
+    results = reporting.Results(settings, found, past, day)
     reporting.write_snapshot_report(results, output, now, command, stage)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         console.report(output)

@@ -58,15 +58,13 @@ def backtest_rules(
     """Show when the rules would have fired over the history."""
     from . import alerting, console, pipeline
     from .history.cache import Cache
-    from .history.series import HistoryOptions
-    from .history.timeline import Timeline
+    from .retrospect import HistoryOptions
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     rules = _rules(settings)
     with pipeline.open_existing(settings, "latest") as store:
         cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
-        with stage("watching the figures"):
-            found = alerting.backtest(Timeline(store, settings.domain, options, cache), rules)
+        found = alerting.backtest(store, settings.domain, cache, rules, options, stage)
     if as_json:
         print_json([alerting.news_json(event) for event in found.events])
         return

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .alerting import active_alerts, unseen
+from .alerting import unseen
+from .changelog import active_alerts
 from .errors import OutputError
 from .reporting import report_name
 from .store import BOARD_CHANGED

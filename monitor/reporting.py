@@ -14,22 +14,19 @@ from typing import TYPE_CHECKING, Any
 from brainalign_plugin import __version__
 
 from .config import changed_settings
-from .history.known_events import known_events
 from .history.periods import midnight
-from .history.series import HistoryOptions
 from .progress import Stage, silent
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
     from brainalign_plugin.analysis.study import SchemeStudy
+    from brainalign_plugin.rejected import Rejected
     from brainalign_plugin.snapshot import Snapshot
 
     from .config import Settings
     from .history.series import Chronicle
-    from .history.timeline import Timeline
     from .report.certainty import Certainty
     from .store import SnapshotInfo, Store
-    from .store.records import UnreadCell
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +34,7 @@ class Found:
     """A snapshot, the cells that could not be read of it, and what the store knows of it if it came from there."""
 
     snapshot: Snapshot
-    set_aside: Sequence[UnreadCell]
+    set_aside: Sequence[Rejected]
     info: SnapshotInfo | None = None
 
 
@@ -51,28 +48,21 @@ class Results:
         With the thresholds of the analysis.
     found : Found
         The snapshot, and its cells that could not be read.
-    timeline : Timeline, optional
-        The boards until then (`timeline_of`); without it nothing is known of its past.
+    past : Chronicle, optional
+        The boards before it (`tell_past`).
     as_of : date, optional
         The results are those of the board as it stood before this day.
     """
 
     settings: Settings
     found: Found
-    timeline: Timeline | None = None
+    past: Chronicle | None = None
     as_of: date | None = None
 
     @cached_property
     def analysis(self) -> Analysis:
         """The analysis with the configured thresholds."""
         return analyse_snapshot(self.settings, self.found.snapshot, self.as_of)
-
-    @cached_property
-    def past(self) -> Chronicle | None:
-        """The past of the board; None if the store holds no other. The store must be open when it is first needed."""
-        if self.timeline is None:
-            return None
-        return self.timeline.chronicle(known_events(self.timeline.domain, self.settings.home))
 
     @cached_property
     def certainty(self) -> Certainty:
@@ -127,21 +117,23 @@ def _thresholds(settings: Settings) -> dict[str, Any]:
     return changed_settings(settings, ("max_missing", "min_overlap"))
 
 
-def timeline_of(
+def tell_past(
     settings: Settings,
     store: Store,
-    info: SnapshotInfo,
+    found: Found,
     stage: Stage = silent,
     as_of: date | None = None,
     known: datetime | None = None,
-) -> Timeline:
-    """Return the boards until the moment of a stored snapshot, or until a day before it, as known at a moment."""
-    from .history.cache import Cache
-    from .history.timeline import Timeline
+) -> Chronicle | None:
+    """What a report says of the boards before one; None for a file, and if the store holds no other until then."""
+    if found.info is None:
+        return None
+    from .chronicle import chronicle
+    from .history.series import HistoryOptions
 
-    until = info.as_of_time if as_of is None else midnight(as_of)
+    until = found.info.as_of_time if as_of is None else midnight(as_of)
     options = HistoryOptions(settings.max_missing, known=known, until=until)
-    return Timeline(store, info.domain, options, Cache(settings.home / "cache"), stage)
+    return chronicle(store, found.info.domain, settings.home, options, stage)
 
 
 def write_snapshot_report(
@@ -152,13 +144,13 @@ def write_snapshot_report(
     Parameters
     ----------
     results : Results
-        Of the snapshot; without a timeline the report has no section on its past.
+        Of the snapshot; without its past the report has no section on it.
     path : Path
         The HTML file to write.
     command : str
         The command line that makes this report again, printed in it.
     """
-    settings, past = results.settings, results.past
+    settings = results.settings
     with stage("analysing"):
         analysis, certainty = results.analysis, results.certainty
         from brainalign_plugin.analysis.study import moves_of_conventions
@@ -173,7 +165,7 @@ def write_snapshot_report(
         view = build_view(
             analysis,
             study=study,
-            past=past,
+            past=results.past,
             certainty=certainty,
             conventions=conventions,
             set_aside=results.found.set_aside,

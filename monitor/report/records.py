@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from .wording import UNKNOWN
 
@@ -18,21 +18,6 @@ if TYPE_CHECKING:
 CellValue = str | float | int | None
 ColumnKind = Literal["text", "number", "name", "code"]
 MarkKind = Literal["here", "beside", "arxiv", "workshop"]
-
-
-class SetAsideCell(Protocol):
-    """A cell of a payload that could not be read."""
-
-    @property
-    def model_id(self) -> int: ...  # noqa: D102
-    @property
-    def model(self) -> str: ...  # noqa: D102
-    @property
-    def benchmark(self) -> str: ...  # noqa: D102
-    @property
-    def value(self) -> str: ...  # noqa: D102
-    @property
-    def reason(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

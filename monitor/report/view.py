@@ -10,6 +10,7 @@ from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.audit import ConventionMoves
 from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.official import CellState
+from brainalign_plugin.rejected import Rejected
 from brainalign_plugin.text import visible
 
 from ..history.series import Chronicle
@@ -20,7 +21,7 @@ from .claims import claims
 from .comparison import comparison, comparison_size
 from .history_section import history_section, history_tables
 from .rank_section import rank_section
-from .records import Header, ReportView, SetAsideCell, Share
+from .records import Header, ReportView, Share
 from .scheme_sections import scheme_sections
 from .sections import agreement_section, parts_section, spread_section, weight_section
 from .wording import count, day, percent, plural
@@ -33,7 +34,7 @@ def build_view(  # noqa: PLR0913 -- by keyword alone, one for each thing that a 
     conventions: ConventionMoves | None = None,
     certainty: Certainty | None = None,
     past: Chronicle | None = None,
-    set_aside: Sequence[SetAsideCell] = (),
+    set_aside: Sequence[Rejected] = (),
     generated_at: datetime,
     version: str,
     command: str,
@@ -52,7 +53,7 @@ def build_view(  # noqa: PLR0913 -- by keyword alone, one for each thing that a 
         How sure the figures of agreement are; without it the page does not say.
     past : Chronicle, optional
         The boards before this one; without it the page has no section on them.
-    set_aside : sequence of SetAsideCell
+    set_aside : sequence of Rejected
         Cells of the payload that could not be read (``Pull.set_aside``).
     generated_at : datetime
         With time zone; printed in the page.

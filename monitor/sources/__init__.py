@@ -12,13 +12,12 @@ if TYPE_CHECKING:
     from .dispatch import files_of, is_live, pull, pull_path, shown_source
     from .fetching import FetchLimits, fetch_body, user_agent
     from .files import pull_file
-    from .payload import Pull, SetAside, check_not_shrunken, parse_payload
+    from .payload import Pull, check_not_shrunken, parse_payload
     from .website import payload_url, pull_website
 
 _HOME = {
     "FetchLimits": "fetching",
     "Pull": "payload",
-    "SetAside": "payload",
     "check_not_shrunken": "payload",
     "fetch_body": "fetching",
     "files_of": "dispatch",
@@ -36,7 +35,6 @@ _HOME = {
 __all__ = [
     "FetchLimits",
     "Pull",
-    "SetAside",
     "check_not_shrunken",
     "fetch_body",
     "files_of",

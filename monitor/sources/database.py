@@ -214,6 +214,7 @@ def _document(tables: _Tables, domain: str, name: str) -> dict[str, Any]:
         # Of two instances of a version the later one counts, as everywhere in that database.
         versions.setdefault(row.benchmark_type_id, {})[row.version or 0] = row.id
     cells = _cells(tables, nodes, versions)
+    _add_rows(cells, [row.id for row in tables.models], nodes, versions)
     times = [cell["timestamp"] for model in cells.values() for found in model.values() for cell in found]
     times += [stamp for row in tables.models if (stamp := _time(row.timestamp))]
     return {
@@ -318,6 +319,20 @@ def _cells(
         node, _version = leaf_of[instance]
         found.setdefault(model, {}).setdefault(node.identifier, []).append(cell)
     return found
+
+
+def _add_rows(
+    cells: dict[int, dict[str, list[dict[str, Any]]]],
+    models: Sequence[int],
+    nodes: Mapping[str, _Node],
+    versions: Mapping[str, Mapping[int, int]],
+) -> None:
+    """Add what the site writes for a leaf with an instance that no model was run on: NEVER, so that it has a row."""
+    ran = {identifier for of_model in cells.values() for identifier in of_model}
+    for identifier, known in versions.items():
+        if identifier in nodes and nodes[identifier].is_leaf and identifier not in ran:
+            for model in models:
+                cells.setdefault(model, {})[identifier] = [{"version": max(known), "value": ""}]
 
 
 def _value(row: Any, node: _Node, is_sqlite: bool) -> float | str:

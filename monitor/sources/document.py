@@ -8,13 +8,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import re
-import reprlib
 import zlib
-from typing import Any, Final
+from typing import Any
 
-from brainalign_plugin.decoding import binary_kind, decode, described
+from brainalign_plugin.decoding import binary_kind, described
 from brainalign_plugin.errors import TextError
+from brainalign_plugin.json_text import REPEATED, is_storable, parse_json, shown, storable
 
 from ..errors import (
     BodyTooLargeError,
@@ -27,26 +26,23 @@ from ..errors import (
 # Six times a board of 500 models on 150 benchmarks, and still parsed by a small server.
 MAX_BODY_BYTES = 64_000_000
 GZIP_MAGIC = b"\x1f\x8b"
-# PostgreSQL refuses NUL, and UTF-8, so every file and database, half of a surrogate pair.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MAY_BE_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 # A literal or an escape that was cut off is reported where it begins, at most so far before the end.
 _LONGEST_TORN_TOKEN = 12
-_MOST_DIGITS = 400
 # A file that was gzipped again by a download is read; one that unpacks to itself comes to an end.
 _MOST_GZIPPED = 2
 # Byte order marks, the zeros of UTF-16 and white space.
 _BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 
-
-class _Repeated:
-    """Stands for the value of a key that an object has twice, so that no reader takes it for a value."""
-
-    def __repr__(self) -> str:
-        return "a key that occurs twice"
-
-
-REPEATED: Final = _Repeated()
+__all__ = [
+    "MAX_BODY_BYTES",
+    "REPEATED",
+    "gunzip",
+    "is_storable",
+    "json_document",
+    "shown",
+    "storable",
+    "unpacked",
+]
 
 
 def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
@@ -106,8 +102,7 @@ def unpacked(body: bytes, source: str, max_bytes: int) -> bytes:
 def json_document(text: bytes, source: str, body: bytes) -> Any:
     """Parse JSON, telling a torn body from one that never was JSON.
 
-    A key that an object has twice gets the value `REPEATED`. NUL and halves of surrogate pairs in strings
-    become U+FFFD, every other character stays as it is. Integers of more than 400 digits become infinite.
+    See `parse_json` for keys that an object has twice, and for very long integers.
 
     Parameters
     ----------
@@ -124,10 +119,7 @@ def json_document(text: bytes, source: str, body: bytes) -> Any:
         It ends too early, is not JSON, or is nested too deeply.
     """
     try:
-        decoded = decode(text)
-        # An escape that cannot be stored is rare, and looking at every string for it slow.
-        pairs = _storable_object if _MAY_BE_UNSTORABLE.search(decoded) else _object
-        return json.loads(decoded, object_pairs_hook=pairs, parse_int=_integer)
+        return parse_json(text)
     except RecursionError as cause:
         message = f"{source} is nested too deeply for a leaderboard; the body was kept for inspection"
         raise PayloadShapeError(message, body) from cause
@@ -146,42 +138,6 @@ def _misread(text: bytes, cause: ValueError) -> str:
     if what == "JSON":
         return f"JSON with an error ({cause}); fetch it again"
     return f"{what}, and no board; check that it is the JSON of /compare/data/, an exported snapshot or a CSV export"
-
-
-def is_storable(text: str) -> bool:
-    """Whether a database and a UTF-8 file can hold the text."""
-    return _UNSTORABLE.search(text) is None
-
-
-def shown(value: Any, length: int = 80) -> str:
-    """Text of any JSON value for a message: short, whatever its size or depth, and always encodable."""
-    text = value[: length + 1] if isinstance(value, str) else reprlib.repr(value)
-    return _UNSTORABLE.sub("\ufffd", text if len(text) <= length else text[: length - 1] + "…")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                found[key] = REPEATED
-            seen.add(key)
-    return found
-
-
-def _storable_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _object([(storable(k), storable(v) if isinstance(v, str) else v) for k, v in pairs])
-
-
-def storable(text: str) -> str:
-    """Return a text with U+FFFD for what no database can hold."""
-    return _UNSTORABLE.sub("\ufffd", text)
-
-
-def _integer(digits: str) -> int | float:
-    # Python refuses to read very long integers, and with them would fall the whole body for one bad number.
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def _is_torn(cause: ValueError) -> bool:

@@ -7,13 +7,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from brainalign_plugin.errors import SnapshotError
+from brainalign_plugin.site_cells import MAX_VERSION
 from brainalign_plugin.snapshot import Snapshot
 from brainalign_plugin.snapshot_file import FORMAT, snapshot_from_bytes
 
 from ..errors import PayloadShapeError
 from .document import is_storable, shown
-from .shape import Count, Domain, Id, shape_message
 
+_Count = Annotated[int, Field(strict=True, ge=0, lt=MAX_VERSION)]
+_Id = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+_Domain = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 _Micros = Annotated[int, Field(strict=True)]
 _Flag = Annotated[bool, Field(strict=True)]
 
@@ -25,14 +28,14 @@ class _Node(BaseModel):
     is_engineering: _Flag
     label: str
     display_domain: str
-    versions: list[tuple[Count, str, _Micros | None, _Micros | None]]
+    versions: list[tuple[_Count, str, _Micros | None, _Micros | None]]
 
 
 class _Exported(BaseModel):
-    domain: Domain
+    domain: _Domain
     source: str
     sha256: str
-    models: Annotated[list[tuple[Id, str, _Micros | None, Count | None]], FailFast()]
+    models: Annotated[list[tuple[_Id, str, _Micros | None, _Count | None]], FailFast()]
     benchmarks: Annotated[list[_Node], FailFast()]
 
 
@@ -62,7 +65,7 @@ def exported_snapshot(document: Any, text: bytes, source: str, body: bytes) -> S
         _Exported.model_validate(document)
         snapshot = snapshot_from_bytes(text, origin=source)
     except ValidationError as cause:
-        raise PayloadShapeError(shape_message(source, cause), body) from cause
+        raise PayloadShapeError(_message(source, cause), body) from cause
     except SnapshotError as cause:
         # The file's own errors name it; those of the tree or the board in it do not.
         message = str(cause) if source in str(cause) else f"{source} contradicts itself: {cause}"
@@ -74,3 +77,14 @@ def exported_snapshot(document: Any, text: bytes, source: str, body: bytes) -> S
         if not is_storable(word):
             raise PayloadShapeError(f"{source} holds the text {shown(word)!r}, which cannot be stored", body)
     return snapshot
+
+
+def _message(source: str, cause: ValidationError) -> str:
+    """Say where a document has another shape, and what stands there."""
+    first = cause.errors(include_url=False)[0]
+    where = shown(".".join(str(part) for part in first["loc"])) or "the document"
+    more = f", and {cause.error_count() - 1} more" if cause.error_count() > 1 else ""
+    return (
+        f"{source} is JSON of another shape: {where} is {shown(first['input'], 60)!r} "
+        f"({first['msg']}{more}); the site may have changed, the body was kept for inspection"
+    )

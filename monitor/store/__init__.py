@@ -15,10 +15,8 @@ from .records import (
     Removed,
     RunRecord,
     RunState,
-    SetAside,
     SnapshotInfo,
     Stored,
-    UnreadCell,
 )
 from .restoring import restore_backup, verify_backup
 from .statistics import peek
@@ -36,11 +34,9 @@ __all__ = [
     "Removed",
     "RunRecord",
     "RunState",
-    "SetAside",
     "SnapshotInfo",
     "Store",
     "Stored",
-    "UnreadCell",
     "begin_store",
     "is_made",
     "loss",

@@ -7,21 +7,26 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from brainalign_plugin.rejected import Rejected
+
 from . import schema
 from .finding import find
-from .records import Removed, SetAside, SnapshotInfo, UnreadCell
+from .records import Removed, SnapshotInfo
+
+# In the column of model ids, which has no null: the entry is of no model.
+_NO_MODEL = -1
 
 
-def write_set_aside(connection: sa.Connection, snapshot_id: int, cells: Sequence[UnreadCell]) -> None:
-    """Note cells that could not be read, those that are not noted yet."""
+def write_set_aside(connection: sa.Connection, snapshot_id: int, entries: Sequence[Rejected]) -> None:
+    """Note what was not read as it stands, as far as it is not noted yet."""
     known = read_set_aside(connection, snapshot_id)
-    records = (SetAside(cell.model_id, cell.model, cell.benchmark, cell.value, cell.reason) for cell in cells)
-    fresh = [record for record in dict.fromkeys(records) if record not in set(known)]
+    noted = set(known)
+    fresh = [entry for entry in dict.fromkeys(entries) if entry not in noted]
     rows = [
         {
             "snapshot_id": snapshot_id,
             "position": len(known) + i,
-            "model_id": record.model_id,
+            "model_id": _NO_MODEL if record.model_id is None else record.model_id,
             "model": record.model,
             "benchmark": record.benchmark,
             "value": record.value,
@@ -33,15 +38,15 @@ def write_set_aside(connection: sa.Connection, snapshot_id: int, cells: Sequence
         connection.execute(sa.insert(schema.set_aside), rows)
 
 
-def read_set_aside(connection: sa.Connection, snapshot_id: int) -> list[SetAside]:
-    """Cells that could not be read, in the order in which they came."""
+def read_set_aside(connection: sa.Connection, snapshot_id: int) -> list[Rejected]:
+    """Return what was not read as it stands, in the order in which it came."""
     t = schema.set_aside
     rows = connection.execute(
         sa.select(t.c.model_id, t.c.model, t.c.benchmark, t.c.value, t.c.reason)
         .where(t.c.snapshot_id == snapshot_id)
         .order_by(t.c.position)
     )
-    return [SetAside(*row) for row in rows]
+    return [Rejected(None if number == _NO_MODEL else number, *rest) for number, *rest in rows]
 
 
 def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[SnapshotInfo, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from ..messages import Message
 
@@ -21,32 +21,6 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     REFUSED = "refused"
     FAILED = "failed"
-
-
-class UnreadCell(Protocol):
-    """A cell of a payload that could not be read, as a source describes it."""
-
-    @property
-    def model_id(self) -> int: ...  # noqa: D102
-    @property
-    def model(self) -> str: ...  # noqa: D102
-    @property
-    def benchmark(self) -> str: ...  # noqa: D102
-    @property
-    def value(self) -> str: ...  # noqa: D102
-    @property
-    def reason(self) -> str: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """A cell that could not be read when its snapshot was stored; it counts as NEVER run."""
-
-    model_id: int
-    model: str
-    benchmark: str
-    value: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

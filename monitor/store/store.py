@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from brainalign_plugin.rejected import Rejected
 from brainalign_plugin.snapshot import Snapshot
 from brainalign_plugin.snapshot_file import content_digest
 
@@ -25,7 +26,7 @@ from .infos import read_info, read_infos, read_removed, read_set_aside, write_se
 from .locking import exclusive
 from .making import make_store, put_aside
 from .outbox import Outbox
-from .records import Outcome, PullRecord, SetAside, SnapshotInfo, Stored, UnreadCell
+from .records import Outcome, PullRecord, SnapshotInfo, Stored
 from .runs import Runs
 from .schema import check_zone
 from .sightings import rebuilt_again, seen_again, write_rest_of_split
@@ -202,7 +203,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         snapshot: Snapshot,
         body: bytes,
         seen_at: datetime,
-        set_aside: Sequence[UnreadCell] = (),
+        set_aside: Sequence[Rejected] = (),
         note: str = "",
     ) -> Stored:
         """Store a snapshot, the body that it was read from, and the pull that brought it.
@@ -223,7 +224,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             As received.
         seen_at : datetime
             When, with time zone.
-        set_aside : sequence of UnreadCell
+        set_aside : sequence of Rejected
             Cells of the body that could not be read.
         note : str
             Kept with the pull: what was not believed.
@@ -415,7 +416,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             ids = sa.select(m.c.model_id).select_from(s.join(m, holds)).where(s.c.id == snapshot_id)
             return frozenset(connection.execute(ids).scalars())
 
-    def set_aside(self, snapshot_id: int) -> tuple[SetAside, ...]:
+    def set_aside(self, snapshot_id: int) -> tuple[Rejected, ...]:
         """Cells that could not be read, of all bodies that brought this snapshot."""
         with self._database.reading() as connection:
             read_info(connection, snapshot_id)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.errors import StoreError
 from brainalign_monitor.sources.payload import Pull, parse_payload
-from brainalign_monitor.store import Outcome, SetAside, Store
+from brainalign_monitor.store import Outcome, Store
 from brainalign_plugin.board import Model
+from brainalign_plugin.rejected import Rejected
 from brainalign_plugin.snapshot import Snapshot, SupersededCells
 from brainalign_plugin.snapshot_file import content_digest, snapshot_bytes
 from brainalign_plugin.tree import BenchmarkTree
@@ -379,27 +380,18 @@ def test_a_fact_of_a_snapshot_does_not_follow_its_successors(store: Store) -> No
 # Cells that were set aside, and the log of pulls
 
 
-@dataclass(frozen=True)
-class Unread:
-    model_id: int
-    model: str
-    benchmark: str
-    value: str
-    reason: str
-
-
-BAD = [Unread(1, "a\x00b", "V1\ud800", "'n/a'", "not a number"), Unread(2, "", "IT", "", "")]
+BAD = [Rejected(1, "a\x00b", "V1\ud800", "'n/a'", "not a number"), Rejected(None, "", "IT", "", "")]
 
 
 def test_cells_that_were_set_aside_are_kept_with_their_snapshot(store: Store) -> None:
     first = store.add(small(), b"one", NOW, BAD)
     second = store.add(replace(small(0.1), as_of_time=NOW), b"two", NOW)
-    assert store.set_aside(first.id) == tuple(SetAside(**vars(cell)) for cell in BAD)
+    assert store.set_aside(first.id) == tuple(BAD)
     assert store.set_aside(second.id) == ()
     # Another body of the same board: what it has besides is added, what it repeats is not.
-    third = Unread(3, "c", "V4", "?", "not a number")
+    third = Rejected(3, "c", "V4", "?", "not a number")
     assert not store.add(small(), b"three", NOW, [BAD[1], third, third]).new
-    assert [cell.model_id for cell in store.set_aside(first.id)] == [1, 2, 3]
+    assert [cell.model_id for cell in store.set_aside(first.id)] == [1, None, 3]
     assert [pull.set_aside for pull in store.pulls()] == [3, 0, 2]
 
 
