@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from brainalign_plugin import linking
 from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
@@ -43,8 +43,14 @@ class Check:
     next_step: str = ""
 
 
-# Given the settings and the moment of the check.
-Checker = Callable[[Settings, datetime], Iterable[Check]]
+class Checker(Protocol):
+    """Looks at something, given the settings and the moment of the check."""
+
+    __name__: str
+
+    def __call__(self, settings: Settings, at: datetime) -> Iterable[Check]:
+        """Say what was found."""
+
 
 # Loading Brain-Score takes seconds and may fail in any way, so another process does it. Its last line is for us.
 _PROBE = """
@@ -182,4 +188,12 @@ def examine(settings: Settings, at: datetime, checkers: Iterable[Checker] = CHEC
         Now, with time zone.
     checkers : iterable of callable
     """
-    return tuple(check for checker in checkers for check in checker(settings, at))
+    found: list[Check] = []
+    for checker in checkers:
+        try:
+            found += checker(settings, at)
+        except (OSError, BrainAlignError) as cause:
+            # One that cannot look, such as below a closed folder, keeps no other from looking.
+            name = checker.__name__.removeprefix("check_").replace("_", " ")
+            found.append(_failed(name, "problem", f"cannot be looked at: {cause}; check who may read it"))
+    return tuple(found)

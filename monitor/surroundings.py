@@ -1,4 +1,4 @@
-"""Checks of what the monitor stands on: settings, store, disk, clock, mail server, the site's folder."""
+"""Checks of what the monitor stands on: settings, source, store, disk, clock, mail, recipients, the site's folder."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from brainalign_plugin.errors import BrainAlignError
+
 from .channels import mail_server
 from .config import Settings, effective_settings, exposed_secrets
 from .config_reading import CONFIG_NAME
+from .deadline import request
 from .delivery.smtp import try_login
 from .errors import DeliveryError, MonitorError
 from .health import Check, Checker
-from .store import is_made, loss, peek
+from .sources import files_of, payload_url, shown_source, user_agent
+from .store import Outcome, is_made, loss, open_to_read, peek
 
 _LITTLE_BYTES = 500_000_000
 _TOO_LITTLE_BYTES = 50_000_000
 _CLOCK_SECONDS = 5
+_SOURCE_SECONDS = 10.0
 
 
 def check_settings(settings: Settings, at: datetime) -> list[Check]:
@@ -56,12 +61,81 @@ def check_store(settings: Settings, at: datetime) -> list[Check]:
     return [Check("store", "ok", words)]
 
 
+def _nearest(folder: Path) -> Path:
+    """Return a folder, or the one above it that this user can see: what is below a closed one is as if not there."""
+    while not os.path.exists(folder):  # noqa: PTH110 -- of a path it may not look at, Path.exists raises
+        folder = folder.parent
+    return folder
+
+
+def check_source(settings: Settings, at: datetime) -> list[Check]:
+    """Check that the source answers; of an address nothing but the beginning of the answer is read."""
+    del at
+    where = settings.base_url if settings.source is None else settings.source.get_secret_value()
+    name = shown_source(where)
+    if not where.lower().startswith(("http://", "https://")):
+        try:
+            files = files_of(where)
+        except BrainAlignError as failure:
+            return [_failed("source", failure)]
+        if "://" in where or all(os.access(one, os.R_OK) for one in files):
+            return [Check("source", "ok", name)]
+        return [
+            Check("source", "problem", f"{name!r} cannot be read", "correct the setting source, or the file")
+        ]
+    step = "check the network and the address; `brainalign fetch` tries it as a run does"
+    seconds = min(_SOURCE_SECONDS, settings.deadline_seconds)
+    try:
+        address, headers = payload_url(where, settings.domain), {"User-Agent": user_agent(settings.contact)}
+        answer = request("GET", address, deadline=seconds, timeout=seconds, headers=headers)
+    except Exception as cause:  # noqa: BLE001 -- it may name the whole address
+        return [Check("source", "warning", f"{name} does not answer ({type(cause).__name__})", step)]
+    if answer.status_code >= 400:
+        return [Check("source", "warning", f"{name} answers {answer.status_code}", step)]
+    return [Check("source", "ok", f"{name} answers")]
+
+
+def check_last_pull(settings: Settings, at: datetime) -> list[Check]:
+    """Check that the last pull did not fail."""
+    del at
+    try:
+        if not is_made(settings.store_address) or not peek(settings.store_address).is_current:
+            return [Check("last pull", "ok", "nothing is known of one")]
+        with open_to_read(settings.store_address, settings.bodies) as store:
+            last = store.last_pull(settings.domain)
+    except MonitorError:  # said by the check of the store
+        return []
+    if last is None:
+        return [Check("last pull", "ok", f"there was none of {settings.domain} yet")]
+    when = f"{last.at:%Y-%m-%d %H:%M} UTC"
+    if last.outcome in (Outcome.FAILED, Outcome.REFUSED):
+        message, _, step = last.message.rpartition("; ")
+        words = f"{last.outcome.value} at {when}: {message or step}"
+        return [Check("last pull", "problem", words, step if message else "`brainalign run` tries again")]
+    return [Check("last pull", "ok", f"{last.outcome.value} at {when}")]
+
+
+def check_recipients(settings: Settings, at: datetime) -> list[Check]:
+    """Check that the operator hears of failures, and that the site's operators can reach whoever runs this."""
+    del at
+    told = [*settings.recipients.values(), *settings.webhooks.values(), *settings.notify.values()]
+    operators = sum(one.operator for one in told)
+    words = f"{len(told)}, of which {operators} hear{'s' * (operators == 1)} of failures"
+    if not told:
+        words = "none, so nobody hears of alerts and failures"
+    found = [Check("recipients", "ok", words)]
+    if told and not operators:
+        found = [Check("recipients", "warning", words, "set operator = true for one of them")]
+    if settings.contact:
+        return [*found, Check("contact", "ok", settings.contact)]
+    step = "set contact to a mail address or a page, which goes into the User-Agent"
+    return [*found, Check("contact", "warning", "the site's operators cannot tell who asks", step)]
+
+
 def check_disk(settings: Settings, at: datetime) -> list[Check]:
     """The disk of the home folder has room for a while."""
     del at
-    folder = settings.home
-    while not folder.exists():
-        folder = folder.parent
+    folder = _nearest(settings.home)
     try:
         free = shutil.disk_usage(folder).free
     except OSError as cause:
@@ -142,9 +216,7 @@ def check_site(settings: Settings, at: datetime) -> list[Check]:
     there = folder
     # A new site is swapped in, so that the folder above it is written too.
     for place in (folder, folder.parent):
-        there = place
-        while not there.exists():
-            there = there.parent
+        there = _nearest(place)
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             message = f"{str(there)!r} may not be written by this user"
             return [
@@ -153,7 +225,7 @@ def check_site(settings: Settings, at: datetime) -> list[Check]:
     return [Check("site folder", "ok", f"{str(folder)!r} can be written")]
 
 
-def _failed(name: str, failure: MonitorError) -> Check:
+def _failed(name: str, failure: BrainAlignError) -> Check:
     message, _, step = str(failure).rpartition("; ")
     return Check(name, "problem", message or step, step if message else "")
 
@@ -161,8 +233,11 @@ def _failed(name: str, failure: MonitorError) -> Check:
 CHECKERS: Iterable[Checker] = (
     check_settings,
     check_store,
+    check_source,
+    check_last_pull,
     check_disk,
     check_clock,
     check_mail,
+    check_recipients,
     check_site,
 )

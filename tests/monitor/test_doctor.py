@@ -16,6 +16,8 @@ from brainalign_plugin.reference_file import reference_path, write_reference
 from brainalign_plugin.references import freeze
 from tests.boards import day, small_tree, snapshot_of
 from tests.commands import brainalign, documented_table
+from tests.local_site import local_site
+from tests.monitor.sources.samples import body_of, document
 
 LOADED = {"place": "/site/brainscore_vision", "unified": None, "wrong": ""}
 
@@ -38,8 +40,11 @@ def linked(monkeypatch, tmp_path):
     return state
 
 
+ASKED = {"base_url": "http://127.0.0.1:1", "contact": "me@lab.example"}
+
+
 def examined(home, *, code=0, **settings):
-    found = brainalign("doctor", "--json", home=home, **settings)
+    found = brainalign("doctor", "--json", home=home, **ASKED | settings)
     assert (found.code, found.err) == (code, "")
     assert found.json["ok"] is (code == 0)
     return {check["name"]: Check(**check) for check in found.json["checks"]}
@@ -55,12 +60,14 @@ def frozen(home, name):
 
 def test_everything_in_order(home, linked):
     reference = frozen(home, "base")
-    checks = examined(home)
+    with local_site(body_of(document(4))) as site:
+        given = ASKED | {"base_url": site.url}
+        checks = examined(home, **given)
+        shown = brainalign("doctor", home=home, **given).succeeded().out.splitlines()
     assert {check.state for check in checks.values()} == {"ok"}
     assert checks["brainscore_vision"].message == "version 2.4.2 in '/site/brainscore_vision'"
     assert checks["reference to place on"].message == reference.description
     assert checks["references"].message == "base"
-    shown = brainalign("doctor", home=home).succeeded().out.splitlines()
     assert any(line.startswith("✓ brainscore_vision ") for line in shown)
     assert shown[-1] == "everything is in order"
 
@@ -78,10 +85,11 @@ def test_states_of_the_link(home, linked, state, expected, code):
     frozen(home, "base")
     linked["status"] = replace(linked["status"], state=state, message="what is", next_step="what to do")
     assert examined(home, code=code)["link"] == Check("link", expected, "what is", "what to do")
-    found = brainalign("doctor", home=home)
+    found = brainalign("doctor", home=home, **ASKED)
     assert (found.code, found.err) == (code, "")
     assert "what is" in found.out
-    assert found.out.splitlines()[-1] == f"1 {expected}"
+    counted = {"warning": "2 warnings", "problem": "1 problem, 1 warning"}  # and no source answers
+    assert found.out.splitlines()[-1] == counted[expected]
 
 
 def test_without_brainscore(home, monkeypatch):
@@ -193,7 +201,7 @@ def test_references_that_cannot_be_read(home, linked):
 
 
 def test_every_field_is_documented(home, linked):
-    found = brainalign("doctor", "--json", home=home).json
+    found = brainalign("doctor", "--json", home=home, **ASKED).json
     paths = ["ok", *(f"checks.{field}" for field in found["checks"][0])]
     assert [row[0].strip("`") for row in documented_table("## `doctor --json`")] == paths
 
@@ -216,7 +224,7 @@ def test_the_clock_reaches_the_checks(home):
 
 
 def test_doctor_changes_nothing(home, linked):
-    brainalign("doctor", home=home)
+    brainalign("doctor", home=home, **ASKED)
     assert not home.exists()
 
 

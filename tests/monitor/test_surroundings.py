@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections import namedtuple
+from datetime import UTC, datetime
 
 import pytest
 
 from brainalign_monitor import health, surroundings
+from brainalign_monitor.config import load_settings
+from brainalign_monitor.config_sections import SiteSettings
 from brainalign_monitor.health import Check
 from brainalign_monitor.store.schema import REVISION
 from brainalign_plugin.linking import LinkState, LinkStatus
 from tests.commands import brainalign, stored_state
+from tests.local_site import local_site
 from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host, make_certificates
+from tests.monitor.faults.harness import in_child
+from tests.monitor.sources.samples import body_of, document
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +31,8 @@ def _without_brainscore(monkeypatch):
 
 
 def examined(home, code=0, **settings):
-    found = brainalign("doctor", "--json", home=home, **settings)
+    given = {"base_url": "http://127.0.0.1:1", "home": home} | settings
+    found = brainalign("doctor", "--json", **given)
     assert (found.code, found.err) == (code, "")
     return {check["name"]: Check(**check) for check in found.json["checks"]}
 
@@ -33,8 +40,18 @@ def examined(home, code=0, **settings):
 def test_a_new_home_is_in_order_and_stays_empty(tmp_path):
     home = tmp_path / "home"
     checks = examined(home)
-    names = ["settings", "store", "disk", "clock", "mail server", "site folder"]
-    assert list(checks)[:6] == names
+    names = [
+        "settings",
+        "store",
+        "source",
+        "last pull",
+        "disk",
+        "clock",
+        "mail server",
+        "recipients",
+        "contact",
+    ]
+    assert list(checks)[:10] == [*names, "site folder"]
     assert {checks[name].state for name in names} <= {"ok", "warning"}
     assert checks["store"].message.startswith("there is none yet")
     assert not home.exists()
@@ -49,6 +66,68 @@ def test_a_store_is_looked_at_and_not_touched(stored):
     )
     check = examined(stored, code=8)["store"]
     assert (check.state, "is not a database" in check.message) == ("problem", True)
+
+
+def test_the_source_and_the_last_pull_are_looked_at(tmp_path):
+    with local_site(body_of(document(4))) as site:
+        given = {"home": tmp_path / "home", "base_url": site.url, "attempts": 1}
+        assert examined(**given)["source"].state == "ok"
+        brainalign("fetch", **given).succeeded()
+        assert examined(**given)["last pull"].message.startswith("stored at ")
+        site.serve(b"<html>")
+        assert brainalign("fetch", **given).code == 5
+        check = examined(code=8, **given)["last pull"]
+        assert (check.state, check.message[:10]) == ("problem", "refused at")
+        assert "everything is in order" not in brainalign("doctor", **given).out
+    check = examined(code=8, **given)["source"]
+    assert (check.state, "does not answer (ConnectError)" in check.message) == ("warning", True)
+
+
+def test_a_source_that_is_no_site(tmp_path):
+    home = tmp_path / "home"
+    check = examined(home, code=8, source=tmp_path / "none.json")["source"]
+    assert (check.state, "none.json" in check.message) == ("problem", True)
+    (tmp_path / "board.json").write_bytes(body_of(document(4)))
+    assert examined(home, source=tmp_path / "board.json")["source"].state == "ok"
+    check = examined(home, source="https://me:canary@127.0.0.1:1/x?key=canary")["source"]
+    assert check.state == "warning"
+    assert "canary" not in check.message
+
+
+def test_who_hears_of_failures_and_whom_the_site_can_reach(tmp_path):
+    checks = examined(tmp_path, contact="https://lab.example", webhooks__lab__url="http://127.0.0.1:1/")
+    assert checks["contact"] == Check("contact", "ok", "https://lab.example")
+    assert checks["recipients"].state == "warning"
+    assert checks["recipients"].next_step == "set operator = true for one of them"
+    checks = examined(tmp_path, webhooks__lab__url="http://127.0.0.1:1/", webhooks__lab__operator="true")
+    assert checks["recipients"].message == "1, of which 1 hears of failures"
+    assert checks["contact"].state == "warning"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("inside", ["home", "site"])
+def test_what_lies_below_a_folder_that_one_may_not_enter(stored, tmp_path, inside):
+    closed, log = tmp_path / "closed", tmp_path / "log"
+    closed.mkdir(mode=0o700)
+    place = closed / "far" / inside
+    settings = load_settings(
+        home=place if inside == "home" else tmp_path / "new", base_url="http://127.0.0.1:1"
+    )
+    settings = settings.model_copy(update={"site": SiteSettings(folder=closed / "far" / "site")})
+    for folder in tmp_path.parents:
+        folder.chmod(folder.stat().st_mode | 0o055)
+
+    def look():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        for check in health.examine(settings, datetime.now(UTC), surroundings.CHECKERS):
+            os.write(1, f"{check.name} {check.state}\n".encode())
+
+    assert in_child(look, log) == 0, log.read_text()
+    found = dict(line.rsplit(" ", 1) for line in log.read_text().splitlines())
+    assert found["site folder"] == "problem"
+    assert {"settings", "store", "source", "disk", "clock", "mail server"} <= found.keys()
 
 
 def test_a_server_that_does_not_answer(tmp_path):
@@ -77,8 +156,6 @@ def test_a_disk_that_fills(tmp_path, monkeypatch, free, state, code):
 
 
 def test_a_clock_that_was_set_back(stored, monkeypatch):
-    from datetime import UTC, datetime
-
     from brainalign_monitor import cli_doctor
 
     monkeypatch.setattr(cli_doctor, "now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
