@@ -18,6 +18,8 @@ from .figures import Headline, headline
 
 RESAMPLES = 1000
 LEVEL = 0.95
+# With fewer families their resamples say nothing of other families, and an interval would be too narrow.
+MIN_FAMILIES = 8
 # Share of the resamples that must have a figure for it to have an interval.
 _KNOWN_SHARE = 0.9
 Method = Literal["percentile", "basic", "bias-corrected"]
@@ -43,7 +45,7 @@ class FamilyBootstrap:
     ----------
     figures : dict of str to float or None
     intervals : dict of str to Interval or None
-        None where a figure does not exist, or in over a tenth of the resamples.
+        None where a figure does not exist, or in over a tenth of the resamples; all None with fewer than 8 families.
     effective_n : dict of str to float or None
         Number of independent models that would leave a figure as uncertain as these families do.
     models, families : int
@@ -174,7 +176,7 @@ def family_bootstrap(
     independent = headline(board, draw_counts(np.arange(n, dtype=np.int64), resamples, seed))
     return FamilyBootstrap(
         figures,
-        _intervals(figures, clustered),
+        _intervals(figures, clustered) if families.count >= MIN_FAMILIES else dict.fromkeys(figures),
         {name: effective_n(n, independent.values[name], clustered.values[name]) for name in figures},
         n,
         families.count,

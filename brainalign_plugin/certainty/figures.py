@@ -51,21 +51,25 @@ class Headline:
         return {name: None if np.isnan(found[0]) else float(found[0]) for name, found in self.values.items()}
 
 
-def headline(board: Board, counts: IntArray | None = None) -> Headline:
+def headline(board: Board, counts: IntArray | None = None, rho: FloatArray | None = None) -> Headline:
     """Compute the headline figures of a complete board.
 
     Parameters
     ----------
     board : Board
-        Complete, ``n`` models.
+        Complete, ``n`` models on ``m`` leaves.
     counts : ndarray of int, shape (r, n), optional
         How often each model counts; once each if None.
+    rho : ndarray, shape (r, m (m - 1) / 2), optional
+        Rank correlations of its pairs of leaves, if they are known already.
 
     Returns
     -------
     Headline
     """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
+    if rho is not None:
+        return Headline(_figures(board, times, rho))
     size = max(1, _BLOCK // max(1, board.scores.size))
     blocks = [_block(board, times[i : i + size]) for i in range(0, max(len(times), 1), size)]
     return Headline({name: np.concatenate([block[name] for block in blocks]) for name in FIGURES})
@@ -138,7 +142,10 @@ def known_mean(values: FloatArray) -> FloatArray:
 
 
 def _block(board: Board, counts: IntArray) -> dict[str, FloatArray]:
-    rho = rank_correlations(board.scores, counts)
+    return _figures(board, counts, rank_correlations(board.scores, counts))
+
+
+def _figures(board: Board, counts: IntArray, rho: FloatArray) -> dict[str, FloatArray]:
     first, second = np.triu_indices(len(board.leaves), k=1)
     part_of = np.array(
         [board.parts.index(p) if p in board.parts else -1 for p in board.leaf_parts], dtype=np.int64

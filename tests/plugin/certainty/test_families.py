@@ -192,6 +192,8 @@ def test_families_widen_intervals_and_lower_the_effective_n():
     assert alone.effective_n["mean_rho"] == pytest.approx(80, rel=1e-9)
     wide, narrow = (f.intervals["mean_rho"] for f in (found, alone))
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+    few = family_bootstrap(board, families(named(board, *("abcdefg" * 12)[:80])), resamples=50, seed=1)
+    assert (few.families, few.intervals["mean_rho"]) == (7, None)
     assert effective_n(5, np.full(3, np.nan), np.ones(3)) is None
     assert effective_n(5, np.ones(3), np.ones(3)) is None
 

@@ -1,0 +1,187 @@
+"""Agreement among good models: of benchmarks, on the models that people choose between.
+
+The better half is chosen by the benchmarks of other papers: choosing it by an average that holds the two benchmarks
+would condition on their sum and push their correlation down.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..analysis.agreement import spearman_matrix
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..board import Board
+from ..tree import paper
+from .families import Families
+
+HALF = 0.5
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.25)
+MIN_MODELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class GoodAgreement:
+    """Agreement of benchmarks among the best models.
+
+    Attributes
+    ----------
+    share : float
+        Of the models that is kept.
+    models : int
+    mean, negative_share : float or None
+        Of Spearman's rho over pairs of leaves; None where no pair has one.
+    predicted_mean, predicted_negative_share : float or None
+        The same if nothing but the narrower range of a Gaussian copula had changed it.
+    pairs : int
+    """
+
+    share: float
+    models: int
+    mean: float | None
+    negative_share: float | None
+    predicted_mean: float | None
+    predicted_negative_share: float | None
+    pairs: int
+
+
+def good_agreement(board: Board, share: float = HALF) -> GoodAgreement:
+    """Compute the agreement among the best models.
+
+    Parameters
+    ----------
+    board : Board
+        Complete, ``n`` models.
+    share : float
+        Of the models that is kept for each pair of leaves: the best by the average of all leaves of other papers under
+        nominal weights, rounded up.
+
+    Returns
+    -------
+    GoodAgreement
+    """
+    return agreement_curve(board, (share,))[0]
+
+
+def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[GoodAgreement, ...]:
+    """Compute the agreement among the best models for several shares kept, see `good_agreement`."""
+    m, n = len(board.leaves), len(board.models)
+    first, second = np.triu_indices(m, k=1)
+    measured = np.full((len(shares), len(first)), np.nan)
+    predicted = np.full((len(shares), len(first)), np.nan)
+    kept = [max(int(np.ceil(round(share * n, 9))), 0) for share in shares]
+    if m and n >= MIN_MODELS:
+        weights = board.tree.nominal_weights(board.leaves, board.tree.roots[0])
+        whole = spearman_matrix(board.scores)
+        for pairs, others in _paper_pairs(board):
+            pair = pairs[first, second]
+            if not others.any() or not pair.any():
+                continue
+            chosen_by = board.scores[:, others] @ weights[others]
+            order = np.argsort(-np.round(chosen_by, 9), kind="stable")
+            with_choice = _spearman_with(chosen_by, board.scores)
+            for k, models in enumerate(kept):
+                if models < MIN_MODELS:
+                    continue
+                measured[k, pair] = spearman_matrix(board.scores[order[:models]])[first, second][pair]
+                narrow = _restricted(whole, with_choice, models / n)
+                predicted[k, pair] = narrow[first, second][pair]
+    return tuple(
+        GoodAgreement(share, models, *_summary(measured[k]), *_summary(predicted[k]), _known(measured[k]))
+        for k, (share, models) in enumerate(zip(shares, kept, strict=True))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyAgreement:
+    """Agreement within families of models against agreement between them.
+
+    Attributes
+    ----------
+    within : float or None
+        Mean rho over pairs of leaves of the ranks less their family's mean, over families with at least two models.
+    between : float or None
+        Mean rho over pairs of leaves of the families' mean scores, one vote a family.
+    families, models_within : int
+        Number of families, and of models in families with at least two.
+    """
+
+    within: float | None
+    between: float | None
+    families: int
+    models_within: int
+
+
+def family_agreement(board: Board, families: Families) -> FamilyAgreement:
+    """Compare agreement within families of models with agreement between them.
+
+    Parameters
+    ----------
+    board : Board
+        Complete.
+    families : Families
+        Of its models.
+    """
+    from ..scales import ranks_from_bottom
+
+    labels, sizes = families.labels, np.bincount(families.labels, minlength=families.count)
+    onto = (labels == np.arange(families.count)[:, None]) / np.maximum(sizes, 1)[:, None]
+    first, second = np.triu_indices(len(board.leaves), k=1)
+    between = _mean(spearman_matrix(onto @ board.scores)[first, second])
+    ranks = ranks_from_bottom(board.scores)
+    inside = sizes[labels] > 1
+    centred = (ranks - (onto @ ranks)[labels])[inside]
+    products = centred.T @ centred
+    squares = np.sqrt(np.outer(np.diag(products), np.diag(products)))
+    rho = np.where(squares > 1e-9, products / np.where(squares > 1e-9, squares, 1.0), np.nan)
+    return FamilyAgreement(_mean(rho[first, second]), between, families.count, int(inside.sum()))
+
+
+def _paper_pairs(board: Board) -> list[tuple[BoolArray, BoolArray]]:
+    """Return for each pair of papers the pairs of leaves (m, m) between them, and the leaves of other papers (m,)."""
+    papers = list(dict.fromkeys(map(paper, board.leaves)))
+    number: IntArray = np.array([papers.index(paper(leaf)) for leaf in board.leaves], dtype=np.int64)
+    found = []
+    for one, other in itertools.combinations_with_replacement(range(len(papers)), 2):
+        a, b = number == one, number == other
+        found.append((np.outer(a, b) | np.outer(b, a), ~(a | b)))
+    return found
+
+
+def _spearman_with(values: FloatArray, scores: FloatArray) -> FloatArray:
+    return spearman_matrix(np.column_stack([values, scores]))[0, 1:]
+
+
+def _restricted(rho: FloatArray, with_choice: FloatArray, share: float) -> FloatArray:
+    """Return the rho of a Gaussian copula after the models below a quantile of the choosing variable are gone.
+
+    Pearson's correction for selection (1903): correlations are those of normal scores, which Spearman's rho gives, and
+    the choosing variable's variance shrinks to that of a truncated normal. Shape (m, m).
+    """
+    from scipy.special import ndtri
+
+    normal, chosen = 2 * np.sin(np.pi * rho / 6), 2 * np.sin(np.pi * with_choice / 6)
+    lost = 0.0
+    if share < 1:
+        at = -float(ndtri(share))
+        hazard = float(np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi)) / share
+        lost = hazard * (hazard - at)
+    left = 1 - lost * chosen**2
+    narrow = (normal - lost * np.outer(chosen, chosen)) / np.sqrt(np.maximum(np.outer(left, left), 1e-12))
+    restricted: FloatArray = 6 / np.pi * np.arcsin(np.clip(narrow, -1, 1) / 2)
+    return restricted
+
+
+def _known(values: FloatArray) -> int:
+    return int((~np.isnan(values)).sum())
+
+
+def _mean(values: FloatArray) -> float | None:
+    return float(np.nanmean(values)) if _known(values) else None
+
+
+def _summary(values: FloatArray) -> tuple[float | None, float | None]:
+    known = values[~np.isnan(values)]
+    return (float(known.mean()), float((known < 0).mean())) if known.size else (None, None)

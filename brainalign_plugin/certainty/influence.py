@@ -1,0 +1,248 @@
+"""Influence: one paper, one benchmark or one model left out, and what becomes of figures, winner and ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..aggregation import Scheme, get_scheme
+from ..analysis.agreement import spearman_matrix
+from ..analysis.boards import aggregated, ranks_of_all
+from ..analysis.structure import has_fixed_scale
+from ..arrays import FloatArray, IntArray
+from ..board import Board
+from ..errors import BoardError, ConvergenceError
+from ..tree import paper
+from .figures import headline, rank_correlations
+
+SCHEME = "HIER"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One paper, benchmark or model left out of a board.
+
+    Attributes
+    ----------
+    name : str
+        The paper, the leaf's type id, or the model's id.
+    figures : dict of str to float or None
+        Headline figures of the rest.
+    changes : dict of str to float or None
+        What they differ by from those of the whole board.
+    winner : int or None
+        Id of the first model of the rest, the smallest id among equals; None where the scheme cannot rank the rest.
+    mean_shift : float or None
+        Mean number of places that a model moves.
+    rho : float or None
+        Spearman's correlation of the scheme's scores with those on the whole board.
+    """
+
+    name: str
+    figures: dict[str, float | None]
+    changes: dict[str, float | None]
+    winner: int | None
+    mean_shift: float | None
+    rho: float | None
+
+    @property
+    def size(self) -> float:
+        """How far the mean rank correlation moves; 0 where it is unknown."""
+        return abs(self.changes["mean_rho"] or 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """What single papers, benchmarks and models decide on a board of ``n`` models, the largest influence first.
+
+    Attributes
+    ----------
+    scheme : str
+    figures : dict of str to float or None
+        Of the whole board.
+    winner : int
+        Id of the first model.
+    papers, benchmarks, models : tuple of LeftOut
+        By the change in the mean rank correlation.
+    ids : tuple of int, length n
+    best, worst : ndarray of int, shape (n,)
+        Each model's range of ranks over the boards without one paper, the whole board included.
+    """
+
+    scheme: str
+    figures: dict[str, float | None]
+    winner: int
+    papers: tuple[LeftOut, ...]
+    benchmarks: tuple[LeftOut, ...]
+    models: tuple[LeftOut, ...]
+    ids: tuple[int, ...]
+    best: IntArray
+    worst: IntArray
+
+
+def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) -> Influence:
+    """Leave each paper, each benchmark and each model out in turn.
+
+    Parameters
+    ----------
+    board : Board
+        Complete, with at least one model.
+    scheme : str or Scheme
+        Whose winner and ranks are followed.
+    models : bool
+        False leaves the models in, which takes longest.
+
+    Returns
+    -------
+    Influence
+
+    Raises
+    ------
+    BoardError
+        If the scheme cannot rank the whole board.
+    """
+    used = get_scheme(scheme) if isinstance(scheme, str) else scheme
+    if not board.models or not board.leaves:
+        raise BoardError(
+            f"influence was asked on {len(board.models)} models and {len(board.leaves)} benchmarks; it needs one of "
+            "each: take another snapshot or a looser cleaning"
+        )
+    whole = _Whole.of(board, used)
+    papers, ranges = without_papers(whole)
+    singly = {leaf: [j] for j, leaf in enumerate(board.leaves)}
+    return Influence(
+        used.name,
+        whole.figures,
+        whole.winner,
+        _largest_first(papers),
+        _largest_first(whole.without(name, columns)[0] for name, columns in singly.items()),
+        _largest_first(_without_models(whole)) if models else (),
+        board.ids,
+        np.min(ranges, axis=0),
+        np.max(ranges, axis=0),
+    )
+
+
+def leave_one_paper_out(board: Board, scheme: str | Scheme = SCHEME) -> tuple[LeftOut, ...]:
+    """Leave each paper out in turn, in the order of the board.
+
+    Parameters
+    ----------
+    board : Board
+        Complete.
+    scheme : str or Scheme
+
+    Returns
+    -------
+    tuple of LeftOut
+
+    Raises
+    ------
+    BoardError
+        If the scheme cannot rank the whole board.
+    """
+    used = get_scheme(scheme) if isinstance(scheme, str) else scheme
+    return without_papers(_Whole.of(board, used))[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """The whole board: its figures, correlations of pairs of leaves, scores and ranks."""
+
+    board: Board
+    scheme: Scheme
+    figures: dict[str, float | None]
+    rho: FloatArray
+    scores: FloatArray
+    ranks: IntArray
+
+    @classmethod
+    def of(cls, board: Board, scheme: Scheme) -> _Whole:
+        once = np.ones((1, len(board.models)), dtype=np.int64)
+        rho = rank_correlations(board.scores, once)
+        scores = aggregated(scheme, board)
+        return cls(board, scheme, headline(board, once, rho).first(), rho, scores, ranks_of_all(scores))
+
+    @property
+    def winner(self) -> int:
+        """Id of the first model, the smallest among equals."""
+        return _winner(self.ranks, self.board.ids)
+
+    def changes(self, figures: dict[str, float | None]) -> dict[str, float | None]:
+        """Return what figures differ by from those of the whole board."""
+        found: dict[str, float | None] = {}
+        for name, value in figures.items():
+            before = self.figures[name]
+            found[name] = None if value is None or before is None else value - before
+        return found
+
+    def without(self, name: str, columns: Iterable[int]) -> tuple[LeftOut, IntArray]:
+        """Leave columns out, and return the ranks too: those of the whole board where the scheme gives none."""
+        dropped = np.zeros(len(self.board.leaves), dtype=bool)
+        dropped[list(columns)] = True
+        if dropped.all():
+            nothing = dict.fromkeys(self.figures)
+            return LeftOut(name, nothing, dict(nothing), None, None, None), self.ranks
+        rest = self.board.take(columns=np.flatnonzero(~dropped).tolist())
+        first, second = np.triu_indices(len(dropped), k=1)
+        figures = headline(rest, rho=self.rho[:, ~dropped[first] & ~dropped[second]]).first()
+        try:
+            scores = aggregated(self.scheme, rest)
+        except (BoardError, ConvergenceError):
+            return LeftOut(name, figures, self.changes(figures), None, None, None), self.ranks
+        ranks = ranks_of_all(scores)
+        rho = spearman_matrix(np.column_stack([self.scores, scores]))[0, 1]
+        left = LeftOut(
+            name,
+            figures,
+            self.changes(figures),
+            _winner(ranks, self.board.ids),
+            float(np.abs(ranks - self.ranks).mean()),
+            None if np.isnan(rho) else float(rho),
+        )
+        return left, ranks
+
+
+def without_papers(whole: _Whole) -> tuple[tuple[LeftOut, ...], IntArray]:
+    """Leave each paper out, and return the ranks on the whole board and on each of these, shape (papers + 1, n)."""
+    papers: dict[str, list[int]] = {}
+    for j, leaf in enumerate(whole.board.leaves):
+        papers.setdefault(paper(leaf), []).append(j)
+    found = [whole.without(name, columns) for name, columns in papers.items()]
+    return tuple(left for left, _ in found), np.array([whole.ranks, *(ranks for _, ranks in found)])
+
+
+def _without_models(whole: _Whole) -> tuple[LeftOut, ...]:
+    board, n = whole.board, len(whole.board.models)
+    counts = np.ones((n, n), dtype=np.int64) - np.eye(n, dtype=np.int64)
+    values = headline(board, counts).values
+    alone = has_fixed_scale(whole.scheme)
+    found = []
+    for i, model in enumerate(board.ids):
+        figures = {name: None if np.isnan(column[i]) else float(column[i]) for name, column in values.items()}
+        others = [k for k in range(n) if k != i]
+        scores: FloatArray | None = whole.scores[others]
+        if not alone and others:
+            try:
+                scores = aggregated(whole.scheme, board.take(rows=others))
+            except (BoardError, ConvergenceError):
+                scores = None
+        winner = shift = rho = None
+        if scores is not None and others:
+            ranks, before = ranks_of_all(scores), ranks_of_all(whole.scores[others])
+            winner = _winner(ranks, tuple(board.ids[k] for k in others))
+            shift = float(np.abs(ranks - before).mean())
+            between = spearman_matrix(np.column_stack([whole.scores[others], scores]))[0, 1]
+            rho = None if np.isnan(between) else float(between)
+        found.append(LeftOut(str(model), figures, whole.changes(figures), winner, shift, rho))
+    return tuple(found)
+
+
+def _winner(ranks: IntArray, ids: tuple[int, ...]) -> int:
+    return int(np.array(ids)[ranks == ranks.min()].min())
+
+
+def _largest_first(found: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
+    return tuple(sorted(found, key=lambda left: -left.size))

@@ -1,0 +1,265 @@
+"""Predictive validity: how well each scheme ranks models on a paper that it has not seen.
+
+Asks data for the answer to the closing question of Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530: which
+method is most appropriate?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..aggregation import get_scheme, scheme_names
+from ..aggregation.scaling import NONE, NORMAL_SCORE, Z
+from ..aggregation.universe import fit_board
+from ..analysis.agreement import spearman_matrix
+from ..analysis.boards import aggregated
+from ..arrays import FloatArray, IntArray
+from ..board import Board
+from ..errors import BoardError, ConvergenceError, InputError
+from ..scales import ranks_from_bottom
+from ..tree import paper
+from .bootstrap import MIN_FAMILIES, RESAMPLES, Interval, draw_counts, interval
+from .families import Families, families
+from .figures import known_mean, weighted_ranks
+
+Aggregate = Callable[[Board], FloatArray]
+_UNIVERSE = {"UNIVERSE": NONE, "Z_UNIVERSE": Z, "NORMAL_UNIVERSE": NORMAL_SCORE}
+# Searches for an optimum, which takes too long for this many models once a paper; asked for by name they are made.
+_SEARCHES, _SEARCHED_MODELS = frozenset({"KEMENY"}), 120
+# Numbers held at once by one block of resamples.
+_BLOCK = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class SchemeValidity:
+    """How well a scheme predicts unseen papers.
+
+    Attributes
+    ----------
+    scheme : str
+    mean : float or None
+        Of `papers`; None where no paper has a correlation.
+    papers : dict of str to float or None
+        Spearman's rho of the scheme, fitted without the paper, with the models' mean rank on the paper's leaves; None
+        where the scheme cannot be used without it.
+    interval : Interval or None
+        Of the mean, over families of models; the schemes as they were fitted on all models. None with fewer than 8
+        families.
+    """
+
+    scheme: str
+    mean: float | None
+    papers: dict[str, float | None]
+    interval: Interval | None
+
+
+@dataclass(frozen=True, eq=False)
+class Validity:
+    """Predictive validity of schemes on one board.
+
+    Attributes
+    ----------
+    papers : tuple of str
+    schemes : dict of str to SchemeValidity
+        The best mean first; schemes without any come last.
+    models, families : int
+    resamples, seed : int
+    """
+
+    papers: tuple[str, ...]
+    schemes: dict[str, SchemeValidity]
+    models: int
+    families: int
+    resamples: int
+    seed: int
+    _resampled: dict[str, FloatArray] = field(repr=False)
+
+    def difference(self, one: str, other: str) -> Interval | None:
+        """Return by how much one scheme predicts better than another, paired in each resample.
+
+        Parameters
+        ----------
+        one, other : str
+            Names of schemes.
+
+        Returns
+        -------
+        Interval or None
+            None where they have no means over the same papers, or with fewer than 8 families.
+
+        Raises
+        ------
+        InputError
+            If one of them was not compared.
+        """
+        for name in (one, other):
+            if name not in self.schemes:
+                raise InputError(f"the scheme {name!r} was not compared; known are {', '.join(self.schemes)}")
+        first, second = self.schemes[one], self.schemes[other]
+        if first.mean is None or second.mean is None or _missing(first) != _missing(second):
+            return None
+        if self.families < MIN_FAMILIES:
+            return None
+        return interval(first.mean - second.mean, self._resampled[one] - self._resampled[other])
+
+
+def validity(
+    board: Board,
+    schemes: Iterable[str] | None = None,
+    reference: Any = None,
+    grouped: Families | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Validity:
+    """Ask each scheme, fitted without a paper, to rank the models on that paper.
+
+    For each paper a scheme aggregates the board restricted to the leaves of all other papers; Spearman's correlation of
+    its scores with the mean within-leaf rank of the models on the paper's own leaves says how well it predicts, and a
+    scheme's figure is the mean over papers.
+
+    Parameters
+    ----------
+    board : Board
+        Complete: the cleaned one.
+    schemes : iterable of str, optional
+        Names; all registered ones if None, those with frozen norms only with a reference, KEMENY only up to 120 models.
+    reference : Reference, optional
+    grouped : Families, optional
+        Of the models; found by scores and names if None.
+    resamples, seed : int
+        Of the intervals over families.
+
+    Returns
+    -------
+    Validity
+
+    Raises
+    ------
+    BoardError
+        If the board has missing cells or fewer than three models.
+    InputError
+        If there is no resample.
+    SchemeError
+        If a scheme is unknown.
+    """
+    if not board.complete or len(board.models) < 3:
+        raise BoardError(
+            f"predictive validity was asked on {len(board.models)} models with {int(np.isnan(board.scores).sum())} "
+            "missing cells; it needs three complete models: `clean(board).board`"
+        )
+    columns: dict[str, list[int]] = {}
+    for j, leaf in enumerate(board.leaves):
+        columns.setdefault(paper(leaf), []).append(j)
+    targets = np.column_stack(
+        [ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()]
+    )
+    left_out = _SEARCHES if schemes is None and len(board.models) > _SEARCHED_MODELS else frozenset()
+    scores = {
+        name: _without_each_paper(aggregate, board, list(columns.values()))
+        for name, aggregate in aggregates(schemes, reference).items()
+        if name not in left_out
+    }
+    used = families(board) if grouped is None else grouped
+    counts = draw_counts(used.labels, resamples, seed)
+    found, resampled = {}, {}
+    for name, drawn in _resampled(targets, scores, counts).items():
+        rho = [_spearman(scores[name][:, k], targets[:, k]) for k in range(len(columns))]
+        known = [value for value in rho if value is not None]
+        mean = float(np.mean(known)) if known else None
+        resampled[name] = drawn
+        sure = interval(mean, drawn) if used.count >= MIN_FAMILIES else None
+        found[name] = SchemeValidity(name, mean, dict(zip(columns, rho, strict=True)), sure)
+    best_first = sorted(
+        found.values(), key=lambda one: -np.inf if one.mean is None else one.mean, reverse=True
+    )
+    return Validity(
+        tuple(columns),
+        {one.scheme: one for one in best_first},
+        len(board.models),
+        used.count,
+        resamples,
+        seed,
+        resampled,
+    )
+
+
+def aggregates(schemes: Iterable[str] | None = None, reference: Any = None) -> Mapping[str, Aggregate]:
+    """Return what makes scores of a complete board, by the name of the scheme."""
+    found: dict[str, Aggregate] = {}
+    for name in (*scheme_names(), *_UNIVERSE) if schemes is None else schemes:
+        if name in _UNIVERSE:
+            found[name] = _universe_scores(name)
+            continue
+        scheme = get_scheme(name)
+        if scheme.bind is not None:
+            if reference is None and schemes is None:
+                continue
+            scheme = scheme.bind(reference)
+        found[scheme.name] = lambda board, scheme=scheme: aggregated(scheme, board)  # type: ignore[misc]
+    return found
+
+
+def _universe_scores(name: str) -> Aggregate:
+    def scores(board: Board) -> FloatArray:
+        scaled = _UNIVERSE[name].of(board)
+        return fit_board(scaled, board).scores(scaled).scores
+
+    return scores
+
+
+def _without_each_paper(aggregate: Aggregate, board: Board, columns: list[list[int]]) -> FloatArray:
+    """Return the scores without each paper, shape (n, papers); NaN where they cannot be had."""
+    found = np.full((len(board.models), len(columns)), np.nan)
+    for k, own in enumerate(columns):
+        rest = [j for j in range(len(board.leaves)) if j not in set(own)]
+        if not rest:
+            continue
+        try:
+            found[:, k] = aggregate(board.take(columns=rest))
+        except (BoardError, ConvergenceError):
+            continue
+    return found
+
+
+def _spearman(scores: FloatArray, target: FloatArray) -> float | None:
+    if np.isnan(scores).any():
+        return None
+    rho = spearman_matrix(np.column_stack([scores, target]))[0, 1]
+    return None if np.isnan(rho) else float(rho)
+
+
+def _resampled(
+    targets: FloatArray, scores: Mapping[str, FloatArray], counts: IntArray
+) -> dict[str, FloatArray]:
+    """Return each scheme's mean over papers in each resample, shape (r,); NaN where no paper has a correlation."""
+    size = max(1, _BLOCK // max(1, targets.size))
+    found: dict[str, list[FloatArray]] = {name: [] for name in scores}
+    for start in range(0, len(counts), size):
+        drawn = counts[start : start + size]
+        aims = weighted_ranks(targets, drawn)
+        for name, columns in scores.items():
+            usable = np.flatnonzero(~np.isnan(columns).any(axis=0))
+            found[name].append(
+                _correlations(weighted_ranks(columns[:, usable], drawn), aims[:, usable], drawn)
+            )
+    return {name: np.concatenate(blocks) for name, blocks in found.items()}
+
+
+def _correlations(ranks: FloatArray, aims: FloatArray, counts: IntArray) -> FloatArray:
+    """Return the mean over columns of weighted correlations; shapes (r, k, n), (r, k, n), (r, n) to (r,)."""
+    times = counts[:, None].astype(ranks.dtype)
+    weighted = ranks * times
+    products = (weighted * aims).sum(axis=2, dtype=np.float64)
+    squares = (weighted * ranks).sum(axis=2, dtype=np.float64) * (aims * times * aims).sum(
+        axis=2, dtype=np.float64
+    )
+    varies = squares > 0
+    return known_mean(np.where(varies, products / np.sqrt(np.where(varies, squares, 1.0)), np.nan))
+
+
+def _missing(one: SchemeValidity) -> set[str]:
+    return {name for name, rho in one.papers.items() if rho is None}
