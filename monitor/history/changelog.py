@@ -13,7 +13,7 @@ from brainalign_plugin.snapshot import Snapshot
 from brainalign_plugin.tree import Benchmark
 
 from .changes import CellValue, Changes, snapshot_cells
-from .precision import tolerance
+from .precision import leaf_scores, tolerance
 from .reasons import counted, listed
 
 SCHEMA = 2
@@ -81,7 +81,7 @@ def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
     Values of versions that no longer count are left out: a superseded score is published with more digits than before.
     """
     before, after = _in_force(changes.earlier), _in_force(changes.later)
-    limit = tolerance(changes.earlier.scores, changes.later.scores)
+    limit = tolerance(leaf_scores(changes.earlier), leaf_scores(changes.later))
     return tuple(
         ScoreChange(*key, before.get(key), after.get(key), limit)
         for key in sorted(before.keys() | after.keys())

@@ -26,9 +26,14 @@ def tolerance(before: FloatArray, after: FloatArray) -> float:
     return units[1] - _ROUNDING if units[0] < units[1] else _ROUNDING
 
 
+def leaf_scores(snapshot: Snapshot) -> FloatArray:
+    """Return the columns of the leaves; groups may have other decimals."""
+    return snapshot.scores[:, [node.is_leaf for node in snapshot.tree.nodes]]
+
+
 def aligned(earlier: Snapshot, later: Snapshot) -> Snapshot:
     """Return the later snapshot with the scores of the earlier one where they differ by the precision of a source."""
-    limit = tolerance(earlier.scores, later.scores)
+    limit = tolerance(leaf_scores(earlier), leaf_scores(later))
     if limit <= _ROUNDING:
         return later
     rows = [i for i, model in enumerate(later.models) if model.id in earlier.rows]

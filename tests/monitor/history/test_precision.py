@@ -78,11 +78,19 @@ def test_the_coarser_of_two_precisions_counts(before, after, expected):
 
 
 @pytest.mark.needs("shared")
-@pytest.mark.parametrize("name", ["leaderboard_export-vision.zip", "real-2025-05-old_leaderboard.csv.gz"])
-def test_a_real_board_from_json_and_csv_is_the_same(shared_site, name):
+@pytest.mark.parametrize(
+    ("name", "export"),
+    [
+        ("", "leaderboard_export-vision.zip"),
+        ("", "real-2025-05-old_leaderboard.csv.gz"),
+        ("-language", "leaderboard_export-language.zip"),
+    ],
+)
+def test_a_real_board_from_json_and_csv_is_the_same(shared_site, name, export):
     more = shared_site.parent / "more"
     json, csv = (
-        pull_file(more / one, RECEIVED_AT).snapshot for one in ("compare-data-2025-05-07.json.gz", name)
+        pull_file(more / one, RECEIVED_AT).snapshot
+        for one in (f"compare-data-2025-05-07{name}.json.gz", export)
     )
     leaves = set(json.board().leaves)
     for changes in (compare(json, csv), compare(csv, json)):
