@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import StoreError
 from .history.alerts import AlertEvent, Observation, On, Rule, Standing, event_in_words, follow
-from .history.cache import Cache
-from .history.figures import ANALYSIS_VERSION, COUNTS
-from .progress import Stage, silent
-from .retrospect import Boards, HistoryOptions, attribution_of, full_record, history_boards
-from .watching import differences, distinct_versions
+from .history.figures import COUNTS
+from .history.timeline import Timeline
 
 if TYPE_CHECKING:
-    from .store import SnapshotInfo, Store
+    from .store import Finding, SnapshotInfo, Store
 
 STATE_SCHEMA = 1
+
+# Kinds of findings.
+FIRED, ENDED = "alert fired", "alert ended"
 
 
 class Reason(StrEnum):
@@ -93,20 +93,10 @@ class Evaluated:
     news: tuple[AlertNews, ...]
 
 
-def evaluate_alerts(
-    store: Store,
-    domain: str,
-    cache: Cache,
-    rules: Sequence[Rule],
-    state: Mapping[str, Any] | None,
-    options: HistoryOptions | None = None,
-    stage: Stage = silent,
-) -> Evaluated:
+def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[str, Any] | None) -> Evaluated:
     """Follow the rules over the data versions that came since the last time.
 
-    The store is only read, within whatever transaction it is bound to; the analysis of each new board is computed once
-    and kept in the cache. A board that is older than the newest one seen is part of no news: what was told is not
-    taken back.
+    A board that is older than the newest one seen is part of no news: an alert that was sent is not taken back.
 
     A rule that was not there the last time, or says something else now, is followed over the whole history without a
     word; then what differs is told: that it is active (as of the board on which it fired), or that it is no longer.
@@ -118,34 +108,31 @@ def evaluate_alerts(
         With distinct names.
     state : mapping or None
         `Evaluated.state` of the last time; None is the first time.
-    options : HistoryOptions, optional
 
     Raises
     ------
     StoreError
-        If the store holds no board of the domain, or the state is not one.
+        If the state is not one.
     """
-    used = options or HistoryOptions()
-    known, last = _read_state(state, domain)
-    watch = _Watch(store, domain, cache, used)
-    newest = watch.versions[-1]
+    known, last = _read_state(state, timeline.domain)
+    watch = _Watch(timeline)
+    newest = timeline.versions[-1]
     news: list[AlertNews] = []
     now: dict[str, Any] = {}
-    with stage("watching the figures"):
-        for rule in rules:
-            entry = known.pop(rule.name, None)
-            was = Standing() if entry is None else Standing(**entry["standing"])
-            if entry is not None and entry["rule"] == _definition(rule):
-                standing, events = follow(rule, watch.observed(rule, last), was)
-                news += [watch.told(event, Reason.DATA) for event in events]
-            else:
-                reason = Reason.ADDED if entry is None else Reason.CHANGED
-                standing, events = follow(rule, watch.observed(rule))
-                if standing.active and not was.active:
-                    news.append(watch.told(events[-1], reason))
-                elif was.active and not standing.active:
-                    news.append(_ended_with_rule(rule.name, _definition(rule), reason, newest))
-            now[rule.name] = {"rule": _definition(rule), "standing": asdict(standing)}
+    for rule in rules:
+        entry = known.pop(rule.name, None)
+        was = Standing() if entry is None else Standing(**entry["standing"])
+        if entry is not None and entry["rule"] == _definition(rule):
+            standing, events = follow(rule, watch.observed(rule, last), was)
+            news += [watch.told(event, Reason.DATA) for event in events]
+        else:
+            reason = Reason.ADDED if entry is None else Reason.CHANGED
+            standing, events = follow(rule, watch.observed(rule))
+            if standing.active and not was.active:
+                news.append(watch.told(events[-1], reason))
+            elif was.active and not standing.active:
+                news.append(_ended_with_rule(rule.name, _definition(rule), reason, newest))
+        now[rule.name] = {"rule": _definition(rule), "standing": asdict(standing)}
     news += [
         _ended_with_rule(name, entry["rule"], Reason.REMOVED, newest)
         for name, entry in known.items()
@@ -154,7 +141,7 @@ def evaluate_alerts(
     if last is None or newest.as_of_time >= last[0]:
         last = (newest.as_of_time, newest.digest)
     seen = {"as_of": last[0].isoformat(), "digest": last[1]}
-    told = {"schema": STATE_SCHEMA, "domain": domain, "seen": seen, "rules": now}
+    told = {"schema": STATE_SCHEMA, "domain": timeline.domain, "seen": seen, "rules": now}
     return Evaluated(told, tuple(sorted(news, key=lambda item: item.as_of)))
 
 
@@ -166,29 +153,13 @@ class Backtest:
     events: tuple[AlertNews, ...]
 
 
-def backtest(
-    store: Store,
-    domain: str,
-    cache: Cache,
-    rules: Sequence[Rule],
-    options: HistoryOptions | None = None,
-    stage: Stage = silent,
-) -> Backtest:
-    """Follow the rules over the distinct data versions of the stored history, in order of time.
-
-    Raises
-    ------
-    StoreError
-        If the store holds no board of the domain.
-    """
-    watch = _Watch(store, domain, cache, options or HistoryOptions())
-    with stage("watching the figures"):
-        events = [
-            watch.told(event, Reason.DATA)
-            for rule in rules
-            for event in follow(rule, watch.observed(rule))[1]
-        ]
-    return Backtest(watch.versions, tuple(sorted(events, key=lambda event: event.as_of)))
+def backtest(timeline: Timeline, rules: Sequence[Rule]) -> Backtest:
+    """Follow the rules over the distinct data versions of a timeline, in order of time."""
+    watch = _Watch(timeline)
+    events = [
+        watch.told(event, Reason.DATA) for rule in rules for event in follow(rule, watch.observed(rule))[1]
+    ]
+    return Backtest(timeline.versions, tuple(sorted(events, key=lambda event: event.as_of)))
 
 
 def news_json(news: AlertNews) -> dict[str, Any]:
@@ -234,26 +205,22 @@ _Seen = tuple[datetime, str]
 
 
 class _Watch:
-    """What rules see of the boards of a history; each board is analysed at most once."""
+    """Observations of the boards of a timeline, as rules take them."""
 
-    def __init__(self, store: Store, domain: str, cache: Cache, options: HistoryOptions) -> None:
-        self.versions = distinct_versions(history_boards(store, domain, options))
-        self._cache, self._options = cache, options
-        self._boards = Boards(store)
-        self._before = dict(zip((v.id for v in self.versions[1:]), self.versions, strict=False))
-        # Where a rule stood can refer to a board that an observed one has replaced since.
-        self._infos = {info.id: info for info in store.snapshots(domain)}
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._before = dict(zip((v.id for v in timeline.versions[1:]), timeline.versions, strict=False))
 
     def observed(self, rule: Rule, last: _Seen | None = None) -> Iterator[tuple[int, Observation | None]]:
         """What a rule sees of each data version, or of those after the last one that was seen."""
         see = self._level if rule.on is On.LEVEL else self._change
-        for info in self.versions:
+        for info in self._timeline.versions:
             # A moment that was observed once more, with another board, is a new version of it.
             if last is None or (info.as_of_time, info.digest != last[1]) > (last[0], False):
                 yield info.id, see(rule.figure, info)
 
     def _level(self, figure: str, info: SnapshotInfo) -> Observation | None:
-        record = full_record(self._cache, self._boards, info, self._options)[str(ANALYSIS_VERSION)]
+        record = self._timeline.figures(info)
         found = record["figures"][figure]
         if found["value"] is None or found["interval"] is None:
             return None
@@ -270,7 +237,7 @@ class _Watch:
                 return None
             delta = now.value - was.value
             return Observation(delta, delta, delta, models=max(was.models, now.models))
-        found = differences(self._cache, self._boards, (before, info), self._options)[figure]
+        found = self._timeline.differences((before, info))[figure]
         if found.delta is None or found.interval is None:
             return None
         low, high = found.interval
@@ -278,14 +245,15 @@ class _Watch:
 
     def told(self, event: AlertEvent, reason: Reason) -> AlertNews:
         """An event with what it is due to."""
-        rule, info = event.rule, self._infos[event.at]
+        # Where a rule stood can refer to a board that an observed one has replaced since.
+        rule, known = event.rule, self._timeline.known
+        info = known[event.at]
         before = self._before.get(info.id)
-        if rule.on is On.LEVEL and event.before in self._infos:
-            before = self._infos[event.before]
+        if rule.on is On.LEVEL and event.before is not None:
+            before = known.get(event.before, before)
         attribution = None
         if before is not None:
-            record = attribution_of(self._cache, self._boards, (before, info), self._options)
-            attribution = record["words"][rule.figure]
+            attribution = self._timeline.attribution((before, info))["words"][rule.figure]
         return AlertNews(
             rule=rule.name,
             figure=rule.figure,
@@ -338,3 +306,32 @@ def _read_state(state: Mapping[str, Any] | None, domain: str) -> tuple[dict[str,
         )
     seen = state["seen"]
     return dict(state["rules"]), (datetime.fromisoformat(seen["as_of"]), seen["digest"])
+
+
+def told_alerts(
+    store: Store, domain: str, since: datetime | None = None, until: datetime | None = None
+) -> tuple[Finding, ...]:
+    """Alerts that fired or ended from one moment to before another, in this order."""
+    return tuple(one for one in store.findings(domain, since, until) if one.kind in (FIRED, ENDED))
+
+
+def last_alert(store: Store, domain: str) -> Finding | None:
+    """The last alert that fired or ended; None if none ever did."""
+    found = told_alerts(store, domain)
+    return found[-1] if found else None
+
+
+def active_alerts(store: Store, domain: str, at: datetime | None = None) -> tuple[Finding, ...]:
+    """Return the finding that each active alert fired with, by the rule's name.
+
+    Parameters
+    ----------
+    at : datetime, optional
+        Those that were active at this moment; a rule that was removed since, without its alert having ended, is not.
+    """
+    state: Mapping[str, Any] = store.alert_state(domain) or {}
+    active = {name for name, entry in state.get("rules", {}).items() if entry["standing"]["active"]}
+    if at is not None:
+        active |= {one.subject for one in told_alerts(store, domain, since=at)}
+    last = {one.subject: one for one in told_alerts(store, domain, until=at)}
+    return tuple(last[name] for name in sorted(active & last.keys()) if last[name].kind == FIRED)

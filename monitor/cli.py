@@ -182,11 +182,13 @@ def report(
     day = None if as_of is None else as_of.date()
     found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
     command = reporting.report_command(settings, snapshot, output, day, utc(known))
-    past = None
-    if found.info is not None:
+    if found.info is None:
+        results = reporting.Results(settings, found, as_of=day)
+    else:
         with pipeline.open_existing(settings, snapshot) as store:
-            past = reporting.tell_past(settings, store, found, stage, day, utc(known))
-    results = reporting.Results(settings, found, past, day)
+            timeline = reporting.timeline_of(settings, store, found.info, stage, day, utc(known))
+            results = reporting.Results(settings, found, timeline, day)
+            _ = results.past  # while the store is open
     reporting.write_snapshot_report(results, output, now, command, stage)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         console.report(output)

@@ -58,13 +58,15 @@ def backtest_rules(
     """Show when the rules would have fired over the history."""
     from . import alerting, console, pipeline
     from .history.cache import Cache
-    from .retrospect import HistoryOptions
+    from .history.series import HistoryOptions
+    from .history.timeline import Timeline
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     rules = _rules(settings)
     with pipeline.open_existing(settings, "latest") as store:
         cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
-        found = alerting.backtest(store, settings.domain, cache, rules, options, stage)
+        with stage("watching the figures"):
+            found = alerting.backtest(Timeline(store, settings.domain, options, cache), rules)
     if as_json:
         print_json([alerting.news_json(event) for event in found.events])
         return

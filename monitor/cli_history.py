@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from .config import Settings
     from .history.attribution import Attribution
-    from .retrospect import History, HistoryOptions
+    from .history.series import HistoryOptions
+    from .history.timeline import Timeline
+    from .store import Store
 
 
 Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
@@ -59,14 +61,15 @@ def backfill(
 
     One board a period is stored, marked as reconstructed.
     """
-    from . import console, pipeline, retrospect
+    from . import backfill as backfilling
+    from . import console, pipeline
 
     settings = settings_from(home=home, domain=domain)
     with (
         pipeline.open_existing(settings, "latest", to_write=True) as store,
         store.exclusive("brainalign backfill"),
     ):
-        done = retrospect.backfill(
+        done = backfilling.backfill(
             store,
             settings.domain,
             every,
@@ -109,16 +112,19 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show the figures over time, and the causes of each change."""
-    from . import console_history, retrospect
+    from . import console_history, pipeline
     from .history.known_events import event_json, known_events
+    from .history.series import HistoryOptions, history_json
 
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    found = history_of(settings, retrospect.HistoryOptions(settings.max_missing, every, window, utc(known)))
+    with pipeline.open_existing(settings, "latest") as store:
+        options = HistoryOptions(settings.max_missing, every, window, utc(known))
+        found = timeline_of(settings, store, options).history
     events = known_events(found.domain, settings.home)
     if as_json:
         known_record = {"known_events": [event_json(event) for event in events]}
-        print_json(retrospect.history_json(found, figure) | known_record)
+        print_json(history_json(found, figure) | known_record)
     else:
         console_history.history(found, figure)
         console_history.known_events(events)
@@ -142,18 +148,17 @@ def drift(
 
     Verdicts: changed, unchanged, insufficient.
     """
-    from . import console_history, pipeline, watching
-    from .history.cache import Cache
-    from .retrospect import HistoryOptions
+    from . import console_history, pipeline
+    from .history.drift import drift_json
+    from .history.series import HistoryOptions
 
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     options = HistoryOptions(settings.max_missing, every, known=utc(known))
     with pipeline.open_existing(settings, "latest") as store:
-        cache = Cache(settings.home / "cache")
-        found = watching.drift(store, settings.domain, cache, options, min_overlap, stage)
+        found = timeline_of(settings, store, options).drift(min_overlap)
     if as_json:
-        print_json(watching.drift_json(found, figure))
+        print_json(drift_json(found, figure))
     else:
         console_history.drift(found, figure)
 
@@ -166,14 +171,15 @@ def eras(
     as_json: AsJson = False,
 ) -> None:
     """Show the top models of each year, then and today."""
-    from . import console_history, pipeline, watching
-    from .retrospect import HistoryOptions
+    from . import console_history, pipeline
+    from .history.eras import eras_json
+    from .history.series import HistoryOptions
 
     settings = settings_from(home=home, domain=domain)
     with pipeline.open_existing(settings, "latest") as store:
-        found = watching.eras_of_history(store, settings.domain, HistoryOptions(known=utc(known)), top)
+        found = timeline_of(settings, store, HistoryOptions(known=utc(known))).eras(top)
     if as_json:
-        print_json(watching.eras_json(found))
+        print_json(eras_json(found))
     else:
         console_history.eras(found)
 
@@ -188,13 +194,12 @@ def check_figure(name: str | None) -> None:
         )
 
 
-def history_of(settings: Settings, options: HistoryOptions) -> History:
-    """The history of the domain, from the store of the home folder."""
-    from . import pipeline, retrospect
+def timeline_of(settings: Settings, store: Store, options: HistoryOptions) -> Timeline:
+    """Return the timeline of the domain, with the cache of the home folder."""
     from .history.cache import Cache
+    from .history.timeline import Timeline
 
-    with pipeline.open_existing(settings, "latest") as store:
-        return retrospect.history(store, settings.domain, Cache(settings.home / "cache"), options, stage)
+    return Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
 
 
 def diff(

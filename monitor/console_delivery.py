@@ -34,7 +34,7 @@ def previewed(message: Message, path: Path) -> None:
 
 def tested(host: str, port: int, message: Message) -> None:
     """That the mail server took a mail."""
-    _print(f"{host}:{port} took the mail to {message.recipient} (Message-ID {message.id})")
+    _print(f"{host}:{port} took the mail to {message.recipient} (message {message.id})")
 
 
 def waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> None:

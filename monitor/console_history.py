@@ -12,11 +12,10 @@ from .history.figures import COUNTS, FIGURES
 from .history.series import FULL
 
 if TYPE_CHECKING:
+    from .history.drift import Drift
     from .history.eras import Era
     from .history.known_events import KnownEvent
-    from .history.series import Point
-    from .retrospect import History
-    from .watching import Drift
+    from .history.series import History, Point
 
 
 def history(found: History, figure: str | None) -> None:
@@ -51,10 +50,10 @@ def drift(found: Drift, figure: str | None) -> None:
     counted = ", ".join(
         f"{sum(step.verdict is verdict for step in steps)} {verdict.value}" for verdict in Verdict
     )
-    to.print(f"{len(found.boards)} boards, {len(steps)} verdicts on what boards share: {counted}")
+    to.print(f"{len(found.moments)} boards, {len(steps)} verdicts on what boards share: {counted}")
     for step in steps:
         if step.verdict is Verdict.CHANGED:
-            before, after = (found.boards[i].as_of_time for i in (step.earlier, step.later))
+            before, after = (found.moments[i] for i in (step.earlier, step.later))
             low, high = step.difference.interval or (0.0, 0.0)
             to.print(
                 console.printable(

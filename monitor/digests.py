@@ -7,32 +7,24 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import reporting
-from .changelog import (
-    FIRED,
-    BoardChange,
-    active_alerts,
-    board_changes,
-    cause_in_words,
-    figures_at,
-    told_alerts,
-)
+from .alerting import FIRED, active_alerts, told_alerts
 from .channels import letterhead, subscribers
 from .delivery import Alert, Digest, DigestPeriod, Picture, Subscriber
 from .delivery.composing import compose_digest
-from .delivery.wording import figure_label
+from .delivery.wording import figure_label, figures_at
+from .errors import NoBoardError
 from .history.cache import Cache
 from .history.periods import midnight
-from .history.series import Chronicle
+from .history.series import Chronicle, History, HistoryOptions
+from .history.timeline import BoardChange, Timeline
 from .messages import Message
 from .progress import Stage, silent
 from .report.certainty import agreement_certainty
-from .retrospect import HistoryOptions, history, history_boards
 
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
 
     from .config import Settings
-    from .retrospect import History
     from .store import Finding, SnapshotInfo, Store
 
 # As wide as the mail shows a picture.
@@ -95,17 +87,14 @@ def digest_of(
     first, last = period_before(slot, period)
     begin, end = midnight(first), midnight(last + timedelta(days=1))
     options = HistoryOptions(settings.max_missing, known=end)
-    if not any(info.seen_at < end for info in store.snapshots(settings.domain)):
+    try:
+        timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
+    except NoBoardError:
         return None
-    cache = Cache(settings.home / "cache")
-    infos = history_boards(store, settings.domain, options)
-    record = history(store, settings.domain, cache, options, stage)
-    newest = infos[-1]
-    before = next((info for info in reversed(infos) if info.seen_at < begin), None)
-    with stage("comparing boards"):
-        changes = board_changes(store, cache, record, infos, since=begin)
-    # What was reconstructed in the period was not news of the period.
-    changes = tuple(change for change in changes if not change.later.reconstructed)
+    newest = timeline.boards[-1]
+    before = next((info.id for info in reversed(timeline.boards) if info.seen_at < begin), None)
+    # A board that was reconstructed in the period is no news of the period.
+    changes = [one for one in timeline.board_changes(since=begin) if not one.later.reconstructed]
     with stage("analysing"):
         analysis = reporting.analyse_snapshot(settings, store.snapshot(newest.id))
     return Digest(
@@ -116,21 +105,18 @@ def digest_of(
         as_of=newest.as_of_time,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(record, newest, before, agreement_certainty(analysis).intervals),
+        figures=figures_at(timeline.history, newest.id, before, agreement_certainty(analysis).intervals),
         changelog=[f"{_of(change, changes)}{line}" for change in changes for line in change.changelog],
-        causes=[
-            f"{_of(change, changes)}{cause_in_words(one)}" for change in changes for one in change.causes
-        ],
+        causes=[f"{_of(change, changes)}{one.sentence}" for change in changes for one in change.causes],
         alerts=[
             alert_of(one, store.described(one.snapshot_id))
             for one in told_alerts(store, settings.domain, begin, end)
         ],
         active=[
             alert_of(one, store.described(one.snapshot_id))
-            for one in active_alerts(store, settings.domain)
-            if one.found_at < end
+            for one in active_alerts(store, settings.domain, end)
         ],
-        pictures=_pictures(settings, record, analysis),
+        pictures=_pictures(settings, timeline.history, analysis),
         simulated=newest.simulated,
     )
 

@@ -22,6 +22,7 @@
     │   │       ├── PayloadShapeError       5   JSON of another shape
     │   │       └── ShrunkenBoardError      5   lost more than a third of its models
     │   ├── StoreError                      6   the store could not be read or written
+    │   │   └── NoBoardError                6   it holds no board of a domain
     │   ├── BusyError                      10   another process is at work on the store
     │   ├── OutputError                     7   a file that was asked for could not be written
     │   │   └── ReportError                 7   the report could not be made or written
@@ -145,6 +146,10 @@ class StoreError(MonitorError):
     """The store could not be read or written."""
 
     exit_code = 6
+
+
+class NoBoardError(StoreError):
+    """The store holds no board of a domain, or none that had been seen by a moment."""
 
 
 class BusyError(MonitorError):

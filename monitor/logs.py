@@ -39,4 +39,7 @@ def printable(text: str) -> str:
 
 
 def _harmless(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
+    found = {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
+    if isinstance(trace := event.get("exception"), str):
+        found["exception"] = "\n".join(map(printable, trace.splitlines()))
+    return found

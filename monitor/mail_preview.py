@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.errors import InputError
 
-from .changelog import last_alert
+from .alerting import last_alert
 from .channels import letterhead
 from .delivery import DigestPeriod, OperatorNote, Subscriber
 from .delivery.composing import compose_alert, compose_digest, compose_operator

@@ -64,7 +64,7 @@ def message_id(channel: Channel, kind: Kind, recipient: str, occasion: str) -> s
     Returns
     -------
     str
-        Of the form ``<hex>@brainalign``, to be put in angle brackets as Message-ID of a mail.
+        Of the form ``<hex>@brainalign``; the Message-ID of a mail has the same digits and the sender's domain.
     """
     told = "\n".join((channel.value, kind.value, recipient, occasion))
     return f"{hashlib.sha256(told.encode()).hexdigest()[:32]}@brainalign"

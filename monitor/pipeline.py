@@ -354,7 +354,7 @@ def run(
     # A hash finds the snapshot in every store that holds it, a reconstructed board has a number only.
     wanted = str(info.id) if info.reconstructed else info.sha256[:12]
     again = command or reporting.report_command(settings, wanted, path)
-    results = Results(settings, found, reporting.tell_past(settings, store, found, stage))
+    results = Results(settings, found, reporting.timeline_of(settings, store, info, stage))
     reporting.write_snapshot_report(results, path, clock, again, stage)
     log.info("reported", path=str(path))
     return RunResult(fetched, path, results)

@@ -10,8 +10,7 @@ from brainalign_plugin.analysis import Analysis, analysis_json
 from brainalign_plugin.errors import InputError
 
 from . import reporting
-from .changelog import BoardChange, active_alerts, board_changes, cause_in_words, figures_at
-from .chronicle import chronicle
+from .alerting import active_alerts, told_alerts
 from .delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from .delivery.pages import (
     ArchivedBoard,
@@ -27,24 +26,22 @@ from .delivery.pages import (
     told,
 )
 from .delivery.site import Published, publish_site
-from .delivery.wording import change_text, day_text
+from .delivery.wording import change_text, day_text, figures_at
 from .errors import OutputError
 from .history.cache import Cache
 from .history.figure_words import figure_text
 from .history.figures import FIGURES
 from .history.known_events import event_json, known_events
-from .history.series import FULL
+from .history.series import FULL, History, HistoryOptions, history_json
+from .history.timeline import BoardChange, Timeline
 from .progress import Stage, silent
 from .report.history_page import history_page
 from .report.render import embedded_json
 from .report.sharing import chart_assets, share_assets
-from .retrospect import HistoryOptions, history, history_boards, history_json
-from .watching import distinct_versions
 
 if TYPE_CHECKING:
     from .config import Settings
     from .history.known_events import KnownEvent
-    from .retrospect import History
     from .store import SnapshotInfo, Store
 
 
@@ -73,18 +70,22 @@ def publish(
     OutputError
         If it cannot be written; the old site stays served.
     """
-    view = site_view(settings, store, stage, results)
-    return publish_site(folder, _files(settings, view, store), stage)
+    options = HistoryOptions(settings.max_missing)
+    timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
+    view = site_view(settings, store, timeline, stage, results)
+    return publish_site(folder, _files(settings, view, timeline.observed), stage)
 
 
-def _files(settings: Settings, view: SiteView, store: Store) -> Iterator[tuple[str, bytes]]:
+def _files(
+    settings: Settings, view: SiteView, observed: Sequence[SnapshotInfo]
+) -> Iterator[tuple[str, bytes]]:
     shared = dict(site_files(view))
     yield from shared.items()
     seen = set(shared)
     newest = ""
     head, top = report_frame(view.templates)
     # Oldest first, so that the last one is the newest.
-    for info in _observed(settings, store):
+    for info in observed:
         path = reporting.report_path(settings, info)
         if not path.is_file():
             continue
@@ -114,38 +115,36 @@ def _report_page(path: Path) -> str:
     return f"reports/{path.name}"
 
 
-def _observed(settings: Settings, store: Store) -> list[SnapshotInfo]:
-    """The observed boards, the oldest first, real or simulated like the newest of all."""
-    infos = [info for info in store.snapshots(settings.domain) if not info.reconstructed]
-    return [info for info in infos if info.simulated == infos[-1].simulated]
-
-
 def site_view(
-    settings: Settings, store: Store, stage: Stage = silent, results: reporting.Results | None = None
+    settings: Settings,
+    store: Store,
+    timeline: Timeline,
+    stage: Stage = silent,
+    results: reporting.Results | None = None,
 ) -> SiteView:
-    """Gather the contents of the site; ``results`` are used if they are those of the newest board."""
-    cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
-    infos = history_boards(store, settings.domain, options)
-    if results is None or results.found.info is None or results.found.info.id != infos[-1].id:
-        found = reporting.Found(store.snapshot(infos[-1].id), store.set_aside(infos[-1].id), infos[-1])
-        record = history(store, settings.domain, cache, options, stage)
-        past = chronicle(store, settings.domain, settings.home, options, stage, record)
-        results = reporting.Results(settings, found, past)
-    elif results.past is None:
-        record = history(store, settings.domain, cache, options, stage)
+    """Gather the contents of the site; ``results`` are used if they are of the same boards."""
+    newest = timeline.boards[-1]
+    if results is None or results.timeline is None or results.timeline.boards != timeline.boards:
+        found = reporting.Found(store.snapshot(newest.id), store.set_aside(newest.id), newest)
+        results = reporting.Results(settings, found, timeline)
     else:
-        record = results.past.history
-    versions = distinct_versions(infos)
-    newest, before = infos[-1], versions[-2] if len(versions) > 1 else None
-    with stage("comparing boards"):
-        changes = board_changes(store, cache, record, infos, most=MOST_ENTRIES)
-    observed = _observed(settings, store)
+        timeline = results.timeline
+    record = timeline.history
+    before = timeline.versions[-2] if len(timeline.versions) > 1 else None
+    changes = timeline.board_changes(most=MOST_ENTRIES)
+    observed = timeline.observed
     reports = {
         info.id: _report_page(path)
         for info in observed
         if (path := reporting.report_path(settings, info)).is_file()
     }
-    entries = {change.later.id: _entry(record, change, reports) for change in changes}
+    alerts: dict[int, list[str]] = {}
+    for one in told_alerts(store, settings.domain):
+        alerts.setdefault(one.snapshot_id, []).append(one.words)
+    entries = {
+        change.later.id: _entry(record, change, alerts.get(change.later.id, []), reports)
+        for change in changes
+    }
     boards = [
         ArchivedBoard(
             info.as_of_time,
@@ -170,7 +169,7 @@ def site_view(
         seen_at=newest.seen_at,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(record, newest, before, certainty.intervals),
+        figures=figures_at(record, newest.id, None if before is None else before.id, certainty.intervals),
         before=None if before is None else before.as_of_time,
         active=told(one.words for one in active_alerts(store, settings.domain)),
         entries=tuple(entries.values()),
@@ -178,19 +177,19 @@ def site_view(
         boards=boards,
         history=section,
         chart_data="" if charts is None else embedded_json(charts),
-        chart_assets=chart_assets(settings.templates_folder, cache),
+        chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
         data=_data(record, analysis, rows, boards, known_events(settings.domain, settings.home)),
         templates=settings.templates_folder,
     )
 
 
-def _entry(record: History, change: BoardChange, reports: dict[int, str]) -> FeedEntry:
+def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports: dict[int, str]) -> FeedEntry:
     topics = [
-        Topic("Alerts", told(one.words for one in change.alerts)),
+        Topic("Alerts", told(alerts)),
         Topic("On the board", told(change.changelog)),
-        Topic("What moved the figures", told(map(cause_in_words, change.causes))),
+        Topic("What moved the figures", told(one.sentence for one in change.causes)),
     ]
-    figures = {figure.name: figure for figure in figures_at(record, change.later, change.earlier)}
+    figures = {figure.name: figure for figure in figures_at(record, change.later.id, change.earlier.id)}
     moved = [
         f"{words} {figure_text(name, figures[name].now)} ({change_text(figures[name])})"
         for name, words in (("mean_rho", "mean correlation"), ("models", "complete models"))

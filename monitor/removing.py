@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .alerting import unseen
-from .changelog import active_alerts
+from .alerting import active_alerts, unseen
 from .errors import OutputError
 from .reporting import report_name
 from .store import BOARD_CHANGED

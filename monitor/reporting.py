@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from brainalign_plugin import __version__
 
 from .config import changed_settings
+from .history.known_events import known_events
 from .history.periods import midnight
+from .history.series import HistoryOptions
 from .progress import Stage, silent
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from .config import Settings
     from .history.series import Chronicle
+    from .history.timeline import Timeline
     from .report.certainty import Certainty
     from .store import SnapshotInfo, Store
 
@@ -48,21 +51,28 @@ class Results:
         With the thresholds of the analysis.
     found : Found
         The snapshot, and its cells that could not be read.
-    past : Chronicle, optional
-        The boards before it (`tell_past`).
+    timeline : Timeline, optional
+        The boards until then (`timeline_of`); without it nothing is known of its past.
     as_of : date, optional
         The results are those of the board as it stood before this day.
     """
 
     settings: Settings
     found: Found
-    past: Chronicle | None = None
+    timeline: Timeline | None = None
     as_of: date | None = None
 
     @cached_property
     def analysis(self) -> Analysis:
         """The analysis with the configured thresholds."""
         return analyse_snapshot(self.settings, self.found.snapshot, self.as_of)
+
+    @cached_property
+    def past(self) -> Chronicle | None:
+        """The past of the board; None if the store holds no other. The store must be open when it is first needed."""
+        if self.timeline is None:
+            return None
+        return self.timeline.chronicle(known_events(self.timeline.domain, self.settings.home))
 
     @cached_property
     def certainty(self) -> Certainty:
@@ -117,23 +127,21 @@ def _thresholds(settings: Settings) -> dict[str, Any]:
     return changed_settings(settings, ("max_missing", "min_overlap"))
 
 
-def tell_past(
+def timeline_of(
     settings: Settings,
     store: Store,
-    found: Found,
+    info: SnapshotInfo,
     stage: Stage = silent,
     as_of: date | None = None,
     known: datetime | None = None,
-) -> Chronicle | None:
-    """What a report says of the boards before one; None for a file, and if the store holds no other until then."""
-    if found.info is None:
-        return None
-    from .chronicle import chronicle
-    from .history.series import HistoryOptions
+) -> Timeline:
+    """Return the boards until the moment of a stored snapshot, or until a day before it, as known at a moment."""
+    from .history.cache import Cache
+    from .history.timeline import Timeline
 
-    until = found.info.as_of_time if as_of is None else midnight(as_of)
+    until = info.as_of_time if as_of is None else midnight(as_of)
     options = HistoryOptions(settings.max_missing, known=known, until=until)
-    return chronicle(store, found.info.domain, settings.home, options, stage)
+    return Timeline(store, info.domain, options, Cache(settings.home / "cache"), stage)
 
 
 def write_snapshot_report(
@@ -144,13 +152,13 @@ def write_snapshot_report(
     Parameters
     ----------
     results : Results
-        Of the snapshot; without its past the report has no section on it.
+        Of the snapshot; without a timeline the report has no section on its past.
     path : Path
         The HTML file to write.
     command : str
         The command line that makes this report again, printed in it.
     """
-    settings = results.settings
+    settings, past = results.settings, results.past
     with stage("analysing"):
         analysis, certainty = results.analysis, results.certainty
         from brainalign_plugin.analysis.study import moves_of_conventions
@@ -165,7 +173,7 @@ def write_snapshot_report(
         view = build_view(
             analysis,
             study=study,
-            past=results.past,
+            past=past,
             certainty=certainty,
             conventions=conventions,
             set_aside=results.found.set_aside,

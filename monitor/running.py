@@ -308,13 +308,16 @@ def _follow_alerts(
     """What the rules say of the boards since the last time, and the messages that tell it."""
     from .alerting import evaluate_alerts
     from .history.cache import Cache
-    from .retrospect import HistoryOptions
+    from .history.series import HistoryOptions
+    from .history.timeline import Timeline
 
     settings, alarms = monitor.settings, monitor.alarms
     cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
     state = inside.alert_state(info.domain)
     try:
-        found = evaluate_alerts(inside, info.domain, cache, monitor.rules, state, options, monitor.stage)
+        with monitor.stage("watching the figures"):
+            timeline = Timeline(inside, info.domain, options, cache)
+            found = evaluate_alerts(timeline, monitor.rules, state)
         with monitor.stage("composing"):
             messages = monitor.outgoing.alert_messages(found.news, inside, at)
     except StoreError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from .wording import (
     period_name,
     period_text,
     shown_figure,
+    without_mentions,
 )
 
 SCHEMA = 1
@@ -130,6 +131,8 @@ def _messages(
     channels = {one.channel for one in wanting}
     # Rendered once: subscribers get the same, and a list of them may be long.
     content = _content(news, letterhead) if Channel.MAIL in channels else None
+    lines = [without_mentions(line) for line in news.lines]
+    quiet = replace(news, subject=without_mentions(news.subject), lines=lines)
     found = []
     for one in wanting:
         name = message_id(one.channel, news.kind, one.name, news.occasion)
@@ -139,11 +142,12 @@ def _messages(
             body = _webhook_body(news, letterhead, name, at)
         else:
             body = (
-                render("notify.txt.j2", letterhead.templates, news=news, link=letterhead.link)
+                render("notify.txt.j2", letterhead.templates, news=quiet, link=letterhead.link)
                 .strip()
                 .encode()
             )
-        found.append(Message(name, one.channel, news.kind, one.name, news.subject, body, at))
+        subject = quiet.subject if one.channel is Channel.NOTIFY else news.subject
+        found.append(Message(name, one.channel, news.kind, one.name, subject, body, at))
     return found
 
 

@@ -62,7 +62,7 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
     to : str
         Address of the recipient.
     name : str
-        Message-ID without angle brackets.
+        That of the message; the Message-ID has the sender's domain in place of ours.
     at : datetime
         With time zone.
     """
@@ -71,7 +71,8 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
     mail["To"] = Address(addr_spec=to)
     mail["Subject"] = content.subject
     mail["Date"] = format_datetime(at.astimezone(UTC))
-    mail["Message-ID"] = f"<{name}>"
+    domain = parseaddr(letterhead.sender)[1].rpartition("@")[2]
+    mail["Message-ID"] = f"<{name.partition('@')[0]}@{domain}>"
     mail["List-Unsubscribe"] = f"<{letterhead.unsubscribe or _ask_sender(letterhead)}>"
     # Keeps out-of-office replies away (RFC 3834).
     mail["Auto-Submitted"] = "auto-generated"
@@ -88,7 +89,7 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
             filename=f"{picture.name}.png",
             disposition="inline",
         )
-    _set_boundaries(mail, name)
+    _set_boundaries(mail, content)
     return mail.as_bytes()
 
 
@@ -96,7 +97,9 @@ def _ask_sender(letterhead: Letterhead) -> str:
     return f"mailto:{parseaddr(letterhead.sender)[1]}?subject=unsubscribe"
 
 
-def _set_boundaries(mail: EmailMessage, name: str) -> None:
+def _set_boundaries(mail: EmailMessage, content: Content) -> None:
+    # By what all recipients get, so that all below the headers is the same for them.
+    name = f"{content.text}{content.html}"
     multiparts = [part for part in mail.walk() if part.is_multipart()]
     for number, part in enumerate(multiparts):
         # An equals sign before an underscore occurs neither in quoted-printable nor in base64, so in no part.

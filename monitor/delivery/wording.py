@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from ..history.figure_words import difference_text, figure_text
-from ..history.figures import FIGURES
+from ..history.figures import COUNTS, FIGURES
+from ..history.series import FULL, History, Point
 from ..logs import printable
 from .records import Digest, DigestPeriod, HeadlineFigure
+
+Interval = tuple[float, float] | None
 
 
 def one_line(text: str, limit: int = 400) -> str:
     """Foreign text on one line, without control and direction characters, cut to a length."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+# What chats take for a mention or a link: of all in a room, as Slack and Discord write it, of a person.
+_MENTION = re.compile(
+    r"(?<![\w.+-])[@\uff20](?=\S)|[@\uff20](?=everyone|here|channel|all|room)|<(?=\S)", re.IGNORECASE
+)
+
+
+def without_mentions(text: str) -> str:
+    """Return foreign text that looks the same in a chat and calls nobody: names of models may be anything."""
+    return _MENTION.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 
 def figure_label(name: str) -> str:
@@ -46,6 +62,33 @@ def shown_figure(figure: HeadlineFigure) -> dict[str, str]:
         "before_interval": interval_text(figure.name, figure.before_interval),
         "change": change_text(figure),
     }
+
+
+def figures_at(
+    history: History, now: int, before: int | None, intervals: Mapping[str, Interval] | None = None
+) -> tuple[HeadlineFigure, ...]:
+    """Return the headline figures of two boards of a history, on the whole board after cleaning.
+
+    Parameters
+    ----------
+    now, before : int
+        Numbers of their snapshots.
+    intervals : mapping of str to (float, float) or None, optional
+        Of the figures now, from more resamples than the history takes: those that the report of that board shows.
+    """
+    found = []
+    for name in FIGURES:
+        points = {point.snapshot: point for point in history.series[name] if point.panel == FULL}
+        value, interval = _seen(points[now])
+        if intervals is not None and name not in COUNTS:
+            interval = intervals[name]
+        earlier = None if before is None else points.get(before)
+        found.append(HeadlineFigure(name, value, interval, *_seen(earlier)))
+    return tuple(found)
+
+
+def _seen(point: Point | None) -> tuple[float | None, Interval]:
+    return (None, None) if point is None else (point.value, point.interval)
 
 
 def day_text(day: date | datetime) -> str:

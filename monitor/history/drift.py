@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from math import pi
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +80,25 @@ class Step:
     difference: Difference
     alpha: float
     verdict: Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """Verdicts over a history, and the reasons of the changes among them.
+
+    Attributes
+    ----------
+    moments : tuple of datetime
+        Those of the boards of distinct content that follow each other.
+    steps : tuple of Step
+        Positions in them refer to `moments`.
+    words : mapping of (str, int, int) to str
+        By figure and positions: the attribution of each change.
+    """
+
+    moments: tuple[datetime, ...]
+    steps: tuple[Step, ...]
+    words: Mapping[tuple[str, int, int], str]
 
 
 def paired_differences(
@@ -158,7 +179,8 @@ def verdicts(
     """Go through a series and decide for each figure at each board whether it changed since its last change.
 
     A board is compared with the one at which the figure changed last (at first, with the first one), so that a slow
-    drift adds up. Where the shared cells are equal, or there are too few models, no test is made and no level spent.
+    drift adds up. If it shares too few models with that one, it is compared with the board just before, which takes its
+    place. Where the shared cells are equal, or there are too few models, no test is made and no level spent.
 
     Parameters
     ----------
@@ -178,6 +200,12 @@ def verdicts(
         for name in TESTED:
             earlier = reference[name]
             found = difference(earlier, later)[name]
+            if found.models < min_overlap and earlier < later - 1:
+                # A small early board would be the reference for ever: the board just before takes its place.
+                nearer = difference(later - 1, later)[name]
+                if nearer.models >= min_overlap:
+                    earlier, found = later - 1, nearer
+                    reference[name] = earlier
             level = 0.0
             if found.p is None or found.models < min_overlap:
                 verdict = Verdict.INSUFFICIENT
@@ -191,3 +219,27 @@ def verdicts(
             if verdict is Verdict.CHANGED:
                 reference[name] = later
     return steps
+
+
+def drift_json(found: Drift, figure: str | None = None) -> dict[str, Any]:
+    """Return the record that ``brainalign drift --json`` prints."""
+    return {
+        "schema": 1,
+        "verdicts": [
+            {
+                "figure": step.figure,
+                "from": found.moments[step.earlier].isoformat(),
+                "to": found.moments[step.later].isoformat(),
+                "delta": step.difference.delta,
+                "interval": None if step.difference.interval is None else list(step.difference.interval),
+                "p": step.difference.p,
+                "alpha": step.alpha,
+                "models": step.difference.models,
+                "benchmarks": step.difference.benchmarks,
+                "verdict": step.verdict.value,
+                "words": found.words.get((step.figure, step.earlier, step.later)),
+            }
+            for step in found.steps
+            if figure in (None, step.figure)
+        ],
+    }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
 
 from brainalign_plugin.snapshot import Snapshot
 
@@ -50,3 +52,14 @@ def eras(earlier: Snapshot, today: Snapshot, top: int = TOP) -> tuple[Era, ...]:
 def _ranks(snapshot: Snapshot) -> dict[int, int]:
     ranks: Sequence[int | None] = snapshot.official().ranks
     return {model.id: rank for model, rank in zip(snapshot.models, ranks, strict=True) if rank is not None}
+
+
+def eras_json(found: Mapping[date, Sequence[Era]]) -> dict[str, Any]:
+    """Return the record that ``brainalign eras --json`` prints."""
+    return {
+        "schema": 1,
+        "eras": [
+            {"as_of": day.isoformat(), "models": [asdict(era) for era in models]}
+            for day, models in found.items()
+        ],
+    }

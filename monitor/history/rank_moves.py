@@ -21,7 +21,8 @@ from .attribution import (
     boards_between,
     split,
 )
-from .reasons import counted, listed, model_text
+from .precision import tolerance
+from .reasons import ROUNDED, counted, listed, model_text, restatements
 
 RANK = "rank"
 
@@ -49,6 +50,8 @@ class RankMove:
         Benchmarks on which the model's own score was filled in, restated or removed.
     above : tuple of Model
         New models that rank above it, the best first.
+    rounded : bool
+        Whether scores that both boards have differ by the decimals of their sources alone.
     """
 
     model: Model
@@ -63,6 +66,7 @@ class RankMove:
     never_ran: tuple[str, ...]
     own_cells: tuple[str, ...]
     above: tuple[Model, ...]
+    rounded: bool = False
 
 
 def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER") -> RankMove:
@@ -107,7 +111,8 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
         return {RANK: None if found is None else float(found)}
 
     first, last = _scored(earlier), _scored(later)
-    figures, parts = split(boards_between(first, last), rank)
+    path = boards_between(first, last)
+    figures, parts = split(path, rank)
     now = ranks(last)
     joined = _alone(last, first)
     above = sorted(
@@ -130,7 +135,14 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
         never_ran=tuple(leaf for leaf in added if states[leaf] == int(CellState.NEVER)),
         own_cells=_own_changes(earlier, later, model, frozenset(first.leaves) & frozenset(last.leaves)),
         above=tuple(above),
+        rounded=_only_rounded(path[2], path[3]),
     )
+
+
+def _only_rounded(before: Board, after: Board) -> bool:
+    """Return whether boards of the same models and leaves differ by the decimals of their sources alone."""
+    alike = np.array_equal(np.isnan(before.scores), np.isnan(after.scores))
+    return alike and [reason.verb for reason in restatements(before, after)] == [ROUNDED]
 
 
 def _scored(board: Board) -> Board:
@@ -149,10 +161,13 @@ def _own_changes(earlier: Board, later: Board, model: int, leaves: frozenset[str
         dict(zip(board.leaves, board.scores[board.ids.index(model)].tolist(), strict=True))
         for board in (earlier, later)
     )
+    limit = tolerance(earlier.scores, later.scores)
     return tuple(
         leaf
         for leaf in sorted(leaves)
-        if not (before[leaf] == after[leaf] or (np.isnan(before[leaf]) and np.isnan(after[leaf])))
+        if not (
+            abs(before[leaf] - after[leaf]) <= limit or (np.isnan(before[leaf]) and np.isnan(after[leaf]))
+        )
     )
 
 
@@ -205,6 +220,7 @@ def _why(move: RankMove, cause: str, most: int) -> str:
         what = "a new model" if len(move.joined) == 1 else f"{len(move.joined)} new models"
         above = [model_text(new) for new in move.above]
         return f"{what}, above it now {listed(above, most)}" if above else what
-    if move.own_cells:
-        return f"scores filled in, restated or removed, its own on {listed(move.own_cells, most)}"
-    return "scores of others filled in, restated or removed"
+    if move.rounded:
+        return "scores that one of the boards has with fewer decimals"
+    own = f", its own on {listed(move.own_cells, most)}" if move.own_cells else ""
+    return f"scores{'' if own else ' of others'} filled in, restated or removed{own}"

@@ -14,6 +14,7 @@ from brainalign_plugin.tree import paper
 
 from .precision import tolerance
 
+ROUNDED = "rounded otherwise"
 # Names that a reason gives, and models up to which all of a group are named.
 _NAMED = 3
 _LACK = {CellState.NEVER: "never run on", CellState.FAILED: "failed on"}
@@ -115,7 +116,7 @@ def restatements(before: Board, after: Board) -> tuple[Reason, ...]:
     if moved:
         found.append(Reason(len(moved), "benchmark", "moved in the tree", papers_text(moved)))
     if rounded and not leaves:
-        found.append(Reason(rounded, "score", "rounded otherwise", f"by less than {limit:.3f}"))
+        found.append(Reason(rounded, "score", ROUNDED, f"by less than {limit:.3f}"))
     return tuple(found)
 
 

@@ -99,6 +99,13 @@ class Change:
         """The change."""
         return self.after - self.before
 
+    @property
+    def sentence(self) -> str:
+        """The words, with the figure's name in words."""
+        name = FIGURES[self.figure]
+        words = self.words.removeprefix(f"{self.figure} ")
+        return f"{name[:1].upper()}{name[1:]} {words}" if words != self.words else words
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
@@ -243,6 +250,20 @@ def attribution_record(found: Attribution) -> dict[str, Any]:
     }
 
 
+def unsplit_record(earlier: Mapping[str, Any], later: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """Return the record of an attribution that failed for a reason, from the figures' records of the two boards."""
+    why = f"the change cannot be split ({reason})"
+    before, after = ({name: f["value"] for name, f in side["figures"].items()} for side in (earlier, later))
+    return {
+        "earlier": before,
+        "later": after,
+        "parts": dict.fromkeys(after),
+        "reasons": {name: [why] for name in after},
+        "words": {name: f"{name} went from {before[name]} to {now}: {why}" for name, now in after.items()},
+        "causes": dict.fromkeys(after, why),
+    }
+
+
 def changes_between(
     record: Mapping[str, Any],
     moments: tuple[datetime, datetime],
@@ -317,4 +338,26 @@ def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any
             name: {"value": f.value, "interval": None if f.interval is None else list(f.interval)}
             for name, f in figures.items()
         },
+    }
+
+
+def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
+    """Return the record that ``brainalign history --json`` prints, of one figure if one is named."""
+    options = found.options
+    changes = [change for change in found.changes if figure in (None, change.figure)]
+    return {
+        "schema": SCHEMA,
+        "domain": found.domain,
+        "known": None if options.known is None else options.known.isoformat(),
+        "window_months": options.window_months,
+        "max_missing": options.max_missing,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "analysis_version": ANALYSIS_VERSION,
+        "series": {
+            name: [point_json(point) for point in points]
+            for name, points in found.series.items()
+            if figure in (None, name)
+        },
+        "changes": [change_json(change) for change in changes],
     }

@@ -135,7 +135,9 @@ def test_the_next_digest_has_the_figures_of_before(told):
 
 
 def test_a_digest_that_is_made_late_says_the_same(told):
-    assert digest_at(told, MONDAY) == digest_at(told, datetime(2024, 11, 30, 12, tzinfo=UTC))
+    late = digest_at(told, MONDAY)
+    assert late == digest_at(told, datetime(2024, 11, 30, 12, tzinfo=UTC))
+    assert [alert.rule for alert in late.active] == ["agreement fell"], "it has ended since"
 
 
 def test_a_quiet_week_says_so_and_an_unseen_one_nothing(told):

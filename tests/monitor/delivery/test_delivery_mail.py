@@ -50,6 +50,13 @@ def one_digest(**changes: object) -> Message:
     return message
 
 
+def test_below_the_headers_a_mail_is_the_same_for_all_recipients():
+    readers = [replace(READER, name=f"reader{number}@lab.example") for number in range(3)]
+    mails = [one.body.partition(b"\r\n\r\n") for one in compose_digest(digest(), readers, LETTERHEAD, AT)]
+    assert len({head for head, _, _ in mails}) == 3
+    assert len({rest for _, _, rest in mails}) == 1
+
+
 class Tags(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -77,7 +84,9 @@ def test_headers_are_those_of_a_polite_list():
     mail = parsed(message)
     assert mail["From"] == "BrainAlign <monitor@lab.example>"
     assert mail["To"] == "reader@lab.example"
-    assert mail["Message-ID"] == f"<{message.id}>"
+    assert mail["Message-ID"] == f"<{message.id.removesuffix('@brainalign')}@lab.example>", (
+        "that of the sender"
+    )
     assert mail["Date"].datetime == AT
     assert mail["Subject"] == message.subject
     assert message.subject.startswith("Brain-Score vision, week 48 of 2026: 1 alert, 3 figures moved")

@@ -76,7 +76,7 @@ def test_a_mail_arrives_over_an_encrypted_connection_with_a_login(certificates, 
     server = server_of(host, security, user=USER, password=PASSWORD, certificates=certificates.trusted)
     send_mail(server, MESSAGE)
     assert [to for to, _ in host.taken] == ["reader@lab.example"]
-    assert host.mails[0]["Message-ID"] == f"<{MESSAGE.id}>"
+    assert host.mails[0]["Message-ID"].startswith(f"<{MESSAGE.id.partition('@')[0]}@")
     assert host.taken[0][1] == MESSAGE.body, "as it was composed, byte for byte"
     assert host.steps[-1] == "QUIT"
 
@@ -185,7 +185,9 @@ def test_a_connection_that_is_dropped_may_come_back(certificates, starttls, step
     starttls.answers.clear()
     send_mail(server, MESSAGE)
     names = {mail["Message-ID"] for mail in starttls.mails}
-    assert names == {f"<{MESSAGE.id}>"}, "a reader can tell that it is the same"
+    assert {name.partition("@")[0] for name in names} == {f"<{MESSAGE.id.partition('@')[0]}"}, (
+        "a reader can tell that it is the same"
+    )
     # Dropped after the mail was there: it comes a second time, rather than not at all.
     assert len(starttls.taken) == (2 if step == "DATA" else 1)
 

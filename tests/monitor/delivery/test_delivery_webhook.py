@@ -244,6 +244,39 @@ def test_a_notification_arrives_through_apprise(receiver):
     assert record["message"].endswith("https://lab.example/brainalign/")
 
 
+MENTIONS = (
+    "@everyone",
+    "x@here",
+    "@room",
+    "@channel",
+    "<!channel>",
+    "<@U123>",
+    "<@&42>",
+    "\uff20everyone",
+    "@reader",
+)
+
+
+@pytest.mark.parametrize("mention", MENTIONS)
+def test_a_name_that_is_a_mention_calls_nobody_in_a_chat(receiver, mention):
+    alert = replace(ALERT, rule=mention, words=f"{mention} fell to 0.1 < 0.2 <{mention}")
+    (message,) = compose_alert(alert, [Subscriber(Channel.NOTIFY, "chat")], LETTERHEAD, AT)
+    make_send(None, [], [service(receiver)], now)(message)
+    record = json.loads(receiver.posts[0][2])
+    for text in (record["title"], record["message"]):
+        assert mention not in text
+        assert mention in text.replace("\u200b", ""), "it looks the same"
+    (hook,) = compose_alert(alert, [Subscriber(Channel.WEBHOOK, "lab")], LETTERHEAD, AT)
+    assert mention in json.loads(hook.body)["subject"], "a program gets the name as it is"
+    (note,) = compose_operator(
+        replace(NOTE, words="to reader@lab.example"),
+        [Subscriber(Channel.NOTIFY, "chat", operator=True)],
+        LETTERHEAD,
+        AT,
+    )
+    assert b"reader@lab.example" in note.body, "an address can be copied"
+
+
 def test_a_service_that_refuses_is_told_without_its_tokens(receiver, capfd, caplog):
     receiver.status = 403
     with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as caught:

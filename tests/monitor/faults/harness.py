@@ -182,10 +182,10 @@ class Patient:
         return int(str(found[0][0])) if found else 0
 
     def mails(self) -> Counter[str]:
-        """How often each mail was taken, by its Message-ID."""
+        """How often each mail was taken, by its message's id, of which the Message-ID has the digits."""
         path = self.folder / "mails"
         lines = path.read_text().splitlines() if path.exists() else []
-        return Counter(line.split("\t")[0].strip("<>") for line in lines)
+        return Counter(f"{line.strip('<').partition('@')[0]}@brainalign" for line in lines)
 
     def damage(self) -> list[str]:
         """What is wrong with the store."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor import retrospect
 from brainalign_monitor.alerting import Evaluated, Reason, backtest, evaluate_alerts, news_json
 from brainalign_monitor.errors import StoreError
+from brainalign_monitor.history import timeline
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Condition, On, Rule
 from brainalign_monitor.history.cache import Cache
 from brainalign_monitor.history.periods import boards_of_history
+from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.store import Store, open_store
 
 # On the simulated past of `shared_past`: the first is beyond from the second board on, the others move with it.
@@ -30,7 +31,7 @@ class Growing:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.snapshot = store.snapshot
+        self.snapshot, self.snapshots_whole = store.snapshot, store.snapshots_whole
         self._all = boards_of_history(store.snapshots("vision"))
         self.many = len(self._all)
         self.come = self.many
@@ -55,7 +56,7 @@ def cache(shared_past: Path, tmp_path: Path) -> Cache:
 
 
 def evaluated(store, cache, rules, state) -> Evaluated:
-    found = evaluate_alerts(store, "vision", cache, rules, state)
+    found = evaluate_alerts(Timeline(store, "vision", cache=cache), rules, state)
     # As it is kept: what JSON cannot hold would not come back.
     return Evaluated(json.loads(json.dumps(found.state, allow_nan=False)), found.news)
 
@@ -68,7 +69,7 @@ def test_boards_that_come_one_by_one_are_told_as_the_backtest_tells_them(growing
         state = found.state
         news += found.news
         assert evaluated(growing, cache, RULES, state).news == (), "once"
-    whole = backtest(growing, "vision", cache, RULES).events
+    whole = backtest(Timeline(growing, "vision", cache=cache), RULES).events
     assert {(n.rule, n.fired) for n in news} == {
         ("rho is low", True),
         ("agreement moved", True),
@@ -95,8 +96,8 @@ def test_a_new_board_costs_one_analysis_and_what_is_not_new_nothing(growing, cac
     state = evaluated(growing, cache, levels, None).state
     analysed, attributed, read = [], [], []
     for name, calls in (("panel_figures", analysed), ("attribute", attributed)):
-        real = getattr(retrospect, name)
-        monkeypatch.setattr(retrospect, name, lambda *a, real=real, calls=calls: calls.append(1) or real(*a))
+        real = getattr(timeline, name)
+        monkeypatch.setattr(timeline, name, lambda *a, real=real, calls=calls: calls.append(1) or real(*a))
     monkeypatch.setattr(
         growing, "snapshot", lambda number: read.append(number) or growing._store.snapshot(number)
     )
@@ -109,7 +110,11 @@ def test_a_new_board_costs_one_analysis_and_what_is_not_new_nothing(growing, cac
 
 
 def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
-    fired = next(e for e in backtest(growing, "vision", cache, RULES).events if e.rule == "agreement moved")
+    fired = next(
+        e
+        for e in backtest(Timeline(growing, "vision", cache=cache), RULES).events
+        if e.rule == "agreement moved"
+    )
     record = news_json(fired)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert (record["event"], record["reason"], record["figure"]) == ("fired", "data", "mean_rho")
@@ -118,7 +123,9 @@ def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
     assert low <= record["value"] <= high < 0
     assert record["words"].startswith("agreement moved fired: change of mean rank correlation")
     assert "restated" in record["attribution"]
-    many = next(e for e in backtest(growing, "vision", cache, RULES).events if e.rule == "many models")
+    many = next(
+        e for e in backtest(Timeline(growing, "vision", cache=cache), RULES).events if e.rule == "many models"
+    )
     assert many.attribution is not None, "since the board before the first, or the one before it fired"
 
 
@@ -159,4 +166,4 @@ def test_a_state_of_something_else_is_refused(growing, cache):
     state = evaluated(growing, cache, DEFAULT_RULES, None).state
     for wrong in ({"schema": 2}, {"domain": "language"}):
         with pytest.raises(StoreError, match="where the alerts stood"):
-            evaluate_alerts(growing, "vision", cache, DEFAULT_RULES, state | wrong)
+            evaluate_alerts(Timeline(growing, "vision", cache=cache), DEFAULT_RULES, state | wrong)

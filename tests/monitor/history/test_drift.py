@@ -79,6 +79,20 @@ def test_too_few_shared_models_are_insufficient():
     assert {step.verdict for step in sequence(boards, min_overlap=19)} != {Verdict.INSUFFICIENT}
 
 
+def test_a_small_first_board_is_not_the_reference_for_ever():
+    scores = drawn(60, 3)
+    boards = [board_of_matrix(scores[:many]) for many in (5, 10, 40, 60)]
+    steps = [step for step in sequence(boards) if step.figure == "mean_rho"]
+    assert [(step.earlier, step.verdict) for step in steps] == [
+        (0, Verdict.INSUFFICIENT),
+        (0, Verdict.INSUFFICIENT),
+        (2, Verdict.UNCHANGED),
+    ]
+    # One sparse board between two good ones takes nobody's place.
+    steps = [step for step in sequence([boards[2], boards[0], boards[3]]) if step.figure == "mean_rho"]
+    assert [(step.earlier, step.later) for step in steps] == [(0, 1), (0, 2)]
+
+
 def test_a_slow_drift_adds_up():
     values = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainalign_monitor import retrospect
-from brainalign_monitor.history import series
+from brainalign_monitor.history import series, timeline
 from brainalign_monitor.history.cache import Cache
 from brainalign_monitor.history.figures import COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.series import common_panel, panel_figures
@@ -145,8 +144,8 @@ def test_nothing_is_computed_twice(past, monkeypatch):
     assert len(computed) >= len(DAYS)
     computed.clear()
     attributed: list[object] = []
-    attribute = retrospect.attribute
-    monkeypatch.setattr(retrospect, "attribute", lambda *a: attributed.append(a) or attribute(*a))
+    attribute = timeline.attribute
+    monkeypatch.setattr(timeline, "attribute", lambda *a: attributed.append(a) or attribute(*a))
     assert brainalign("history", "--json", home=past).out == first.out
     assert (computed, attributed) == ([], [])
     # One more board costs one analysis, and one or two of the common panel, of which each content is analysed once.
@@ -154,6 +153,22 @@ def test_nothing_is_computed_twice(past, monkeypatch):
     brainalign("history", "--json", home=past).succeeded()
     assert 1 <= len(computed) <= 3
     assert len(attributed) == 1
+
+
+def test_boards_that_cannot_be_compared_are_left_out_with_the_reason(past, monkeypatch):
+    def broken(*_):
+        raise ValueError("no such thing")
+
+    for name in ("attribute", "paired_differences"):
+        monkeypatch.setattr(timeline, name, broken)
+    changes = brainalign("history", "--json", home=past).succeeded().json["changes"]
+    for change in changes:
+        assert change["attribution"] == {**dict.fromkeys(CAUSES), "analysis": 0}
+        assert change["reasons"] == ["the change cannot be split (ValueError: no such thing)"]
+    verdicts = brainalign("drift", "--json", home=past).succeeded().json["verdicts"]
+    assert {verdict["verdict"] for verdict in verdicts} == {"insufficient"}
+    brainalign("report", "latest", "-o", past / "r.html", home=past).succeeded()
+    brainalign("publish", "-o", past / "site", home=past).succeeded()
 
 
 def test_a_damaged_cache_is_made_again(past):
@@ -172,11 +187,11 @@ def test_an_older_analysis_is_a_cause_of_its_own(past, monkeypatch):
         "headline_figures",
         lambda board: {k: v + 0.125 if k == "mean_rho" else v for k, v in real(board).items()},
     )
-    for module in (series, retrospect):
+    for module in (series, timeline):
         monkeypatch.setattr(module, "ANALYSIS_VERSION", 2)
     observe(past, date(2022, 4, 10))
     # The attribution of today's version uses today's definition too.
-    monkeypatch.setattr(retrospect, "attribute", lambda *a: attribute_with(series.headline_figures, *a))
+    monkeypatch.setattr(timeline, "attribute", lambda *a: attribute_with(series.headline_figures, *a))
     changes = brainalign("history", "--json", "--figure", "mean_rho", home=past).succeeded().json["changes"]
     last = changes[-1]
     assert last["to"][:10] == "2022-04-10"

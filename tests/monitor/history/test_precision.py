@@ -12,6 +12,7 @@ from brainalign_monitor.history.changes import compare
 from brainalign_monitor.history.drift import paired_differences
 from brainalign_monitor.history.figures import cleaned
 from brainalign_monitor.history.precision import aligned, tolerance
+from brainalign_monitor.history.rank_moves import attribute_rank, rank_move_in_words
 from brainalign_monitor.sources import pull_file
 from brainalign_plugin.official import CellState
 from tests.monitor.sources.samples import RECEIVED_AT
@@ -19,9 +20,13 @@ from tests.monitor.sources.test_csv_export import board_of, scored_document
 
 
 def a_board():
-    """A board of 40 models with three decimals, none of which are two."""
+    """Return a board of 40 models with three decimals."""
     board = board_of(scored_document(40))
-    scores = np.round(np.random.default_rng(3).random(board.scores.shape), 2) + 0.003
+    rng = np.random.default_rng(3)
+    scores = (
+        np.round(rng.uniform(0.1, 0.3, board.scores.shape), 2)
+        + rng.integers(-4, 5, board.scores.shape) / 1000
+    )
     states = np.full(scores.shape, CellState.SCORED, dtype=np.int8)
     return replace(board, scores=np.where(states == CellState.SCORED, scores, np.nan), states=states)
 
@@ -37,6 +42,10 @@ def test_fewer_decimals_are_no_restatement(swap):
     assert changes.rank_moves == ()
     boards = [board.board() for board in pair]
     kept = tuple(cleaned(board, 0.5).leaves for board in boards)
+    told = {rank_move_in_words(attribute_rank(*boards, model.id)) for model in fine.models}
+    moved = [words for words in told if "stayed" not in words]
+    assert moved
+    assert all("by scores that one of the boards has with fewer decimals" in words for words in moved)
     assert {d.delta for d in paired_differences(*boards, kept, 10, 0).values()} <= {0.0, None}
 
 

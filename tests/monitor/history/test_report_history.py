@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.chronicle import chronicle
+from brainalign_monitor.history.known_events import known_events
 from brainalign_monitor.history.periods import midnight
 from brainalign_monitor.history.series import Chronicle, HistoryOptions
+from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.report import build_view, render_report, write_report
 from brainalign_monitor.report.charts import history_specs
 from brainalign_monitor.report.history_section import LABELS, NAMES, history_section, history_tables
@@ -48,7 +49,8 @@ def home(shared_past: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def past(home: Path) -> Chronicle:
     with open_store(home / "brainalign.sqlite", home / "bodies") as store:
-        told = chronicle(store, "vision", home, HistoryOptions(until=midnight(date(2022, 3, 15))))
+        options = HistoryOptions(until=midnight(date(2022, 3, 15)))
+        told = Timeline(store, "vision", options).chronicle(known_events("vision", home))
     assert told is not None
     return told
 
@@ -223,7 +225,7 @@ def test_hostile_names_in_the_past_run_nothing(browser, tmp_path):
             # Every model is new on the later board, and so named as somebody who moved a figure.
             some = snapshot if day == 8 else replace(snapshot, **_without(snapshot, 12))
             store.add(some, body, seen_at=WHEN)
-        told = chronicle(store, "vision", home, HistoryOptions(until=midnight(date(2021, 3, 8))))
+        told = Timeline(store, "vision", HistoryOptions(until=midnight(date(2021, 3, 8)))).chronicle()
     assert told is not None
     assert told.changes is not None
     view = build_view(analyse(told.changes.later), past=told, generated_at=WHEN, version="0", command="x")

@@ -183,7 +183,7 @@ def test_a_folder_is_imported_in_any_order_and_what_fails_keeps_nothing_out(boar
     assert len(list((home / "reports/vision").glob("*.html"))) == 1
     (folder / "d.json").write_bytes(b"<html>")
     (folder / "e.json").write_bytes(
-        body_of(document(5) | {"datetime_range": {"max": "2024-01-15T00:00:00Z"}})
+        body_of(document(6) | {"datetime_range": {"max": "2024-01-15T00:00:00Z"}})
     )
     ended = brainalign("fetch", folder, home=home)
     assert ended.code == 5
