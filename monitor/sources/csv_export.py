@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,7 @@ from brainalign_plugin.csv_table import Field, decimal_point, read_table, titles
 from brainalign_plugin.decoding import decode, described
 from brainalign_plugin.errors import TextError
 from brainalign_plugin.official import CellState
+from brainalign_plugin.rejected import Rejected
 
 from ..errors import BodyTooLargeError, NotJsonError, PayloadShapeError, TruncatedPayloadError
 from .csv_tree import column_parents
@@ -68,6 +69,13 @@ class _Table:
         quotes = all(cell.quoted for cell in cells if any(c.isdecimal() for c in cell.text))
         return "X" if quotes and self.column("model_name") is None else ""
 
+    @property
+    def ambiguous(self) -> int:
+        """How many cells may be FAILED or NEVER: the newer dialect told them apart by quotes, which are gone."""
+        if self.nothing or self.column("model_name") is not None:
+            return 0
+        return sum(not row[i].text.strip() for row in self.rows for i in self.benchmarks)
+
     def value(self, row: int, column: int) -> str:
         """A cell as the site's JSON writes it: FAILED is X, NEVER an empty text."""
         cell = self.rows[row][column]
@@ -107,11 +115,16 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
         One of its named kinds: it is refused whole.
     """
     try:
-        document = _document(_table(storable(leaderboard)), _leaf_ids(plugins))
+        table = _table(storable(leaderboard))
+        document = _document(table, _leaf_ids(plugins))
     except ValueError as cause:
         message = f"{source} is no CSV export of the leaderboard: {cause}; the body was kept for inspection"
         raise PayloadShapeError(message, body) from cause
-    return read_document(document, body, source, received_at)
+    pull = read_document(document, body, source, received_at)
+    if not (empty := table.ambiguous):
+        return pull
+    reason = f"{empty} empty cells count as never run: a spreadsheet saved the export again, and which failed is lost"
+    return replace(pull, set_aside=(Rejected(None, "", "", "", reason), *pull.set_aside))
 
 
 def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]:
