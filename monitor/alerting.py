@@ -115,6 +115,7 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
         If the state is not one.
     """
     known, last = _read_state(state, timeline.domain)
+    last = _placed(last, timeline.versions)
     watch = _Watch(timeline)
     newest = timeline.versions[-1]
     news: list[AlertNews] = []
@@ -268,6 +269,18 @@ class _Watch:
             words=event_in_words(event),
             attribution=attribution,
         )
+
+
+def _placed(last: _Seen | None, versions: Sequence[SnapshotInfo]) -> _Seen | None:
+    """Return the newest board that was seen, as the store has it now.
+
+    It may have another moment, if that was not believed; it may be gone, then the newest board is what was not seen.
+    """
+    if last is None or last[0] <= versions[-1].as_of_time:
+        return last
+    same = [info for info in versions if info.digest == last[1]]
+    before = same[-1:] or versions[-2:-1]
+    return (before[0].as_of_time, before[0].digest) if before else None
 
 
 def _definition(rule: Rule) -> dict[str, Any]:

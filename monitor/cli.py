@@ -117,7 +117,7 @@ def fetch(
         bool,
         typer.Option(
             "--accept-shrunken",
-            help="Store the board even if it lost more than a third of its models: you looked, and they are gone.",
+            help="Store the board even if more than a third of it is gone or has other names.",
         ),
     ] = False,
     home: Home = None,
@@ -155,7 +155,7 @@ def analyze(
         analysis = reporting.analyse_snapshot(
             settings, found.snapshot, None if as_of is None else as_of.date()
         )
-    for line in console.set_aside_lines(found.set_aside):
+    for line in (*console.note_lines(found.note), *console.set_aside_lines(found.set_aside)):
         typer.echo(line, err=True)
     if as_json:
         print_json(analysis_json(analysis))
@@ -181,6 +181,8 @@ def report(
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     day = None if as_of is None else as_of.date()
     found = pipeline.find_snapshot(settings, snapshot, now(), utc(known))
+    for line in console.note_lines(found.note):
+        typer.echo(line, err=True)
     command = reporting.report_command(settings, snapshot, output, day, utc(known))
     if found.info is None:
         results = reporting.Results(settings, found, as_of=day)

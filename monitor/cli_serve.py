@@ -56,6 +56,7 @@ def _run_json(done: Done, info: SnapshotInfo) -> dict[str, Any]:
         "as_of": info.as_of_time.isoformat(),
         "sha256": info.sha256,
         "set_aside": len(done.result.fetched.pull.set_aside),
+        "notes": list(done.result.fetched.notes),
         "report": str(done.result.report),
         "report_written": done.result.wrote_report,
         "alerts": [news_json(news) for news in done.news],

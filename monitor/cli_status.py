@@ -10,6 +10,7 @@ from .cli_options import AsJson, Domain, Home, now, print_json, settings_from
 
 if TYPE_CHECKING:
     from .standing import Standing
+    from .store.records import PullRecord
 
 Check = Annotated[
     bool, typer.Option("--check", help="Exit code 8 if something has to be looked after: for health checks.")
@@ -34,7 +35,15 @@ def status(check: Check = False, home: Home = None, domain: Domain = None, as_js
         raise typer.Exit(8)
 
 
+def _outcome(pull: PullRecord | None) -> str:
+    if pull is None:
+        return ""
+    return f" ({pull.outcome.value}{f'; {pull.message}' if pull.message else ''})"
+
+
 def _lines(found: Standing) -> list[str]:
+    from .console import moments_of
+
     def moment(record: object) -> str:
         at = getattr(record, "at", None)
         return "never" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
@@ -43,13 +52,13 @@ def _lines(found: Standing) -> list[str]:
     rows = [
         (
             "last pull",
-            moment(found.last_pull) + (f" ({found.last_pull.outcome.value})" if found.last_pull else ""),
+            moment(found.last_pull) + _outcome(found.last_pull),
         ),
         ("last success", moment(found.last_success)),
         ("last news", moment(found.last_news)),
         (
             "newest board",
-            "none" if board is None else f"{board.id}, as of {board.as_of_time:%Y-%m-%d %H:%M} UTC",
+            "none" if board is None else f"{board.id}, {moments_of(board)}",
         ),
         ("snapshots", str(found.boards)),
     ]

@@ -69,9 +69,23 @@ def fetched(result: Fetched, info: SnapshotInfo) -> None:
             f"{info.benchmarks} benchmarks, {stored.rows_added} rows added, {stored.rows_closed} closed"
         )
     else:
-        to.print(f"no news: this is snapshot {info.id}, {info.domain} as of {info.as_of_time:%Y-%m-%d}")
+        to.print(f"no news: this is snapshot {info.id}, {info.domain} {moments_of(info)}")
+    for line in note_lines(*result.notes):
+        to.print(line)
     for line in set_aside_lines(result.pull.set_aside):
         to.print(line)
+
+
+def note_lines(*notes: str) -> list[Text]:
+    """Return a line for each note that is not empty."""
+    return [printable(f"note: {note}") for note in notes if note]
+
+
+def moments_of(info: SnapshotInfo) -> str:
+    """Return in words which moments a board describes, and when its newest score was made."""
+    again = "" if info.seen_until is None else f", seen again until {info.seen_until:%Y-%m-%d %H:%M} UTC"
+    score = "" if info.newest_score_at is None else f", newest score of {info.newest_score_at:%Y-%m-%d}"
+    return f"as of {info.as_of_time:%Y-%m-%d %H:%M} UTC{again}{score}"
 
 
 def report(path: Path, written: bool = True) -> None:
@@ -117,6 +131,8 @@ def info_json(info: SnapshotInfo) -> dict[str, Any]:
         "domain": info.domain,
         "as_of": info.as_of_time.isoformat(),
         "seen_at": info.seen_at.isoformat(),
+        "seen_until": info.until_time.isoformat(),
+        "newest_score_at": None if info.newest_score_at is None else info.newest_score_at.isoformat(),
         "source": info.source,
         "sha256": info.sha256,
         "models": info.models,

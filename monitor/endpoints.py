@@ -87,6 +87,14 @@ class _Collector:
         if found.board is not None:
             newest.add_metric([found.domain], found.board.as_of_time.timestamp())
         yield newest
+        score = gauge(
+            "brainalign_newest_score_timestamp_seconds",
+            "When the newest score of the newest board was made; the board's moment if no score has a time.",
+            labels=["domain"],
+        )
+        if found.board is not None:
+            score.add_metric([found.domain], found.board.dated.timestamp())
+        yield score
         yield gauge("brainalign_snapshots", "Snapshots in the store.", found.boards)
         yield from self._counts()
 

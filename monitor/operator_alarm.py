@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .store.records import Alarm
+from .store.records import Alarm, SnapshotInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +105,23 @@ def age_alarm(domain: str) -> str:
     return f"the check that {domain} is up to date"
 
 
-def stale_problem(domain: str, as_of: datetime, now: datetime, stale_after_days: float) -> str | None:
-    """What is wrong with a leaderboard whose newest board is old; None if it is not.
+def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -> str | None:
+    """Return the problem with a leaderboard whose newest score is old; None if it is not.
 
-    The pulls may succeed all the while: an old page of a cache, or a site that nobody feeds any more.
+    The pulls may succeed all the while: an old page of a cache, or a site that shows no new scores any more. The moment
+    that a board states does not tell, because a site may state that of the request.
 
     Parameters
     ----------
-    as_of : datetime
-        The moment that the newest observed board describes.
+    board : SnapshotInfo
+        The newest observed board.
     """
-    age = now - as_of
+    age = now - board.dated
     if age <= timedelta(days=stale_after_days):
         return None
+    what = "board" if board.newest_score_at is None else "score"
     return (
-        f"the newest board of {domain} describes {as_of:%Y-%m-%d}, {age.days} days ago, more than the "
+        f"the newest {what} of {board.domain} is of {board.dated:%Y-%m-%d}, {age.days} days ago, more than the "
         f"{stale_after_days:g} of health.stale_after_days: does the site still show new scores, or is a cache on the "
         "way?"
     )

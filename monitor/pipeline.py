@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import structlog
 
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.snapshot_file import content_digest
 
 from . import reporting
 from .errors import PayloadError, SourceError, StoreError
+from .moments import AHEAD, believed_moment, is_believed
 from .progress import FETCHING, Stage, silent
 from .reporting import Found, Results
 from .sources import check_not_shrunken, files_of, is_live, pull, pull_path, shown_source
@@ -42,6 +46,7 @@ class Fetched:
 
     pull: Pull
     stored: Stored
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +184,7 @@ def fetch(
     source : str or None
         Address, file or folder; None is the configured site.
     accept_shrunken : bool
-        Store a board even if it lost more than a third of its models: somebody looked, and they are gone.
+        Store a board even if more than a third of it is gone, see `check_not_shrunken`.
     also : callable, optional
         What has to be committed with the snapshot; given the store in the transaction, what was stored, and when.
 
@@ -206,13 +211,14 @@ def fetch(
                 attempts=settings.attempts,
                 max_bytes=settings.max_body_bytes,
             )
+        pulled, notes = _believed(store, pulled, started, is_live(where))
         if not accept_shrunken:
-            check_not_shrunken(pulled, _models_before(store, pulled.snapshot, is_live(where)))
+            check_not_shrunken(pulled, _board_before(store, pulled.snapshot, is_live(where)))
     except SourceError as failure:
         _record_failure(store, failure, name, settings.domain, started)
         raise
     with stage("storing"), store.transaction() as inside:
-        stored = inside.add(pulled.snapshot, pulled.body, seen_at=started, set_aside=pulled.set_aside)
+        stored = inside.add(pulled.snapshot, pulled.body, started, pulled.set_aside, "; ".join(notes))
         if also is not None:
             also(inside, stored, started)
     log.info(
@@ -220,8 +226,9 @@ def fetch(
         snapshot=stored.id,
         set_aside=len(pulled.set_aside),
         source=name,
+        **({"notes": notes} if notes else {}),
     )
-    return Fetched(pulled, stored)
+    return Fetched(pulled, stored, notes)
 
 
 def fetch_all(
@@ -276,22 +283,56 @@ def _address(where: str, domain: str) -> str:
     return payload_url(where, domain)
 
 
-def _models_before(store: Store, snapshot: Snapshot, live: bool) -> frozenset[int] | None:
-    """Models of the last good board, None if there is none.
+def _believed(store: Store, pulled: Pull, now: datetime, live: bool) -> tuple[Pull, tuple[str, ...]]:
+    """Date a board by a moment that can be believed, with notes on what was not believed."""
+    snapshot, known = pulled.snapshot, _alike(store, pulled.snapshot)
+    newest = max((info.until_time for info in known), default=None)
+    body = hashlib.sha256(pulled.body).hexdigest()
+    again = None if live else next((info for info in known if info.body_sha256 == body), None)
+    if again is not None and (snapshot.as_of_time == now or not is_believed(snapshot.as_of_time, now)):
+        # A file that states no moment keeps the one at which it was first received.
+        moment, note = again.as_of_time, ""
+    else:
+        moment, note = believed_moment(snapshot.as_of_time, now, newest, live=live)
+    notes = (note, _late_scores(snapshot, now if newest is None else max(now, newest)))
+    redated = replace(pulled, snapshot=replace(snapshot, as_of_time=moment))
+    return redated, tuple(one for one in notes if one)
 
-    A site or a server does not go back in time, so that what it serves is compared with the newest board. An archive
-    may be read in any order: the board of a file is compared with the newest one that is not later.
+
+def _late_scores(snapshot: Snapshot, now: datetime) -> str:
+    """Return a note on times of scores that are not believed; empty if there are none."""
+    latest = np.datetime64((now + AHEAD).astimezone(UTC).replace(tzinfo=None), "us")
+    late = snapshot.scored_at[snapshot.scored_at > latest]
+    if not late.size:
+        return ""
+    times = "1 score has a time" if late.size == 1 else f"{late.size} scores have times"
+    return (
+        f"{times} more than a day after now, up to {str(late.max())[:16].replace('T', ' ')} UTC: the age of the board "
+        "does not follow from there"
+    )
+
+
+def _alike(store: Store, snapshot: Snapshot) -> list[SnapshotInfo]:
+    """Return the observed boards of a snapshot's kind: of its domain, real or simulated like it."""
+    return [
+        info
+        for info in store.snapshots(snapshot.domain)
+        if not info.reconstructed and info.simulated == snapshot.simulated
+    ]
+
+
+def _board_before(store: Store, snapshot: Snapshot, live: bool) -> Snapshot | None:
+    """Return the last good board; None if there is none, or it has the same content.
+
+    A site or a server does not go back in time, so that its board is compared with the newest one. An archive may be
+    read in any order: the board of a file is compared with the newest one that is not later.
     """
     if snapshot.reconstructed:
         return None
-    before = [
-        info
-        for info in store.snapshots(snapshot.domain)
-        if not info.reconstructed
-        and info.simulated == snapshot.simulated
-        and (live or info.as_of_time <= snapshot.as_of_time)
-    ]
-    return store.model_ids(before[-1].id) if before else None
+    before = [info for info in _alike(store, snapshot) if live or info.as_of_time <= snapshot.as_of_time]
+    if not before or before[-1].digest == content_digest(snapshot):
+        return None
+    return store.snapshot(before[-1].id)
 
 
 def _record_failure(store: Store, failure: SourceError, source: str, domain: str, at: datetime) -> None:
@@ -383,7 +424,9 @@ def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetim
                 f"nobody noted when the file {wanted!r} was seen; --known is for snapshots in the store"
             )
         pulled = pull_path(wanted, settings.domain, received_at=now, max_bytes=settings.max_body_bytes)
-        return Found(pulled.snapshot, pulled.set_aside)
+        moment, note = believed_moment(pulled.snapshot.as_of_time, now, None, live=False)
+        snapshot = replace(pulled.snapshot, as_of_time=moment)
+        return Found(snapshot, pulled.set_aside, note=note)
     with open_existing(settings, wanted) as store:
         info = store.find(wanted, settings.domain, known)
         return Found(store.snapshot(info.id), store.set_aside(info.id), info)

@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A snapshot, the cells that could not be read of it, and what the store knows of it if it came from there."""
+    """A snapshot, the cells that could not be read of it, and what the store knows of it if it came from there.
+
+    ``note`` says that the moment which a file states was not believed.
+    """
 
     snapshot: Snapshot
     set_aside: Sequence[Rejected]
     info: SnapshotInfo | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -239,7 +239,7 @@ def _tell_age(monitor: Monitor) -> None:
     board = monitor.store.latest(domain)
     stale = None
     if board is not None:
-        stale = stale_problem(domain, board.as_of_time, now, monitor.settings.health.stale_after_days)
+        stale = stale_problem(board, now, monitor.settings.health.stale_after_days)
     if stale is None:
         monitor.alarms.succeeded(monitor.store, name, now)
     else:

@@ -126,9 +126,7 @@ def _problems(
         )
     if words:
         yield words, words
-    if board is not None and (
-        stale := stale_problem(settings.domain, board.as_of_time, at, settings.health.stale_after_days)
-    ):
+    if board is not None and (stale := stale_problem(board, at, settings.health.stale_after_days)):
         yield stale, stale
     for alarm in alarms:
         if alarm.raised_at is not None and alarm.name != age_alarm(settings.domain):
@@ -150,7 +148,11 @@ def standing_json(found: Standing) -> dict[str, Any]:
             "snapshot": found.board.id,
             "as_of": found.board.as_of_time.isoformat(),
             "seen_at": found.board.seen_at.isoformat(),
-            "age_days": (found.at - found.board.as_of_time) / timedelta(days=1),
+            "seen_until": found.board.until_time.isoformat(),
+            "newest_score_at": None
+            if found.board.newest_score_at is None
+            else found.board.newest_score_at.isoformat(),
+            "age_days": (found.at - found.board.dated) / timedelta(days=1),
         },
         "snapshots": found.boards,
         "pulls": {

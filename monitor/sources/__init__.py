@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from .dispatch import files_of, is_live, pull, pull_path, shown_source
     from .fetching import FetchLimits, fetch_body, user_agent
     from .files import pull_file
-    from .payload import Pull, check_not_shrunken, parse_payload
+    from .payload import Pull, parse_payload
+    from .shrunken import check_not_shrunken
     from .website import payload_url, pull_website
 
 _HOME = {
     "FetchLimits": "fetching",
     "Pull": "payload",
-    "check_not_shrunken": "payload",
+    "check_not_shrunken": "shrunken",
     "fetch_body": "fetching",
     "files_of": "dispatch",
     "is_live": "dispatch",

@@ -26,6 +26,7 @@ import sqlalchemy.exc
 from brainalign_plugin.errors import InputError
 
 from ..errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
+from ..moments import is_believed
 from .document import MAX_BODY_BYTES, shown
 from .payload import Pull, parse_payload
 
@@ -86,7 +87,8 @@ def pull_database(
     domain : str
         ``vision`` or ``language``.
     received_at : datetime
-        As-of time of a board without any dated score; else the moment of its newest score counts.
+        As-of time of a board without any dated score; else the moment of its newest score counts, of those that are
+        at most a day later than this.
     timeout, deadline : float
         Seconds to wait for a connection, and for each query of a server.
     max_bytes : int
@@ -109,7 +111,7 @@ def pull_database(
             engine.dispose()
     except sqlalchemy.exc.SQLAlchemyError as cause:
         raise _translated(cause, name) from cause
-    document = _document(tables, domain, name)
+    document = _document(tables, domain, name, received_at)
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode("ascii")
     return parse_payload(body, name, received_at, max_bytes)
 
@@ -201,7 +203,7 @@ def _translated(cause: sqlalchemy.exc.SQLAlchemyError, name: str) -> SourceError
     return UnreachableError(f"the database {name} cannot be read ({said}); check address, login and network")
 
 
-def _document(tables: _Tables, domain: str, name: str) -> dict[str, Any]:
+def _document(tables: _Tables, domain: str, name: str, received_at: datetime) -> dict[str, Any]:
     """The payload that the site would serve of these tables, with full precision and without groups."""
     if len(tables.scores) > _MAX_ROWS:
         raise PayloadShapeError(f"{name} has more than {_MAX_ROWS} scores; is it Brain-Score's?", b"")
@@ -219,7 +221,9 @@ def _document(tables: _Tables, domain: str, name: str) -> dict[str, Any]:
     times += [stamp for row in tables.models if (stamp := _time(row.timestamp))]
     return {
         "domain": domain,
-        "datetime_range": {"max": max((time for time in times if time), default=None)},
+        "datetime_range": {
+            "max": max((time for time in times if time and _believed(time, received_at)), default=None)
+        },
         "benchmarks": [
             _benchmark(node, nodes, sorted(versions.get(node.identifier, {}))) for node in nodes.values()
         ],
@@ -349,6 +353,10 @@ def _value(row: Any, node: _Node, is_sqlite: bool) -> float | str:
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _believed(time: str, now: datetime) -> bool:
+    return is_believed(datetime.fromisoformat(time), now)
 
 
 def _time(value: Any) -> str | None:

@@ -13,7 +13,7 @@ from brainalign_plugin.rejected import Rejected
 from brainalign_plugin.site_json import parse_site_json
 from brainalign_plugin.snapshot import Snapshot
 
-from ..errors import EmptyPayloadError, PayloadShapeError, ShrunkenBoardError
+from ..errors import EmptyPayloadError, PayloadShapeError
 from .document import GZIP_MAGIC, MAX_BODY_BYTES, json_document, unpacked
 from .exported import exported_snapshot, is_exported
 
@@ -68,30 +68,6 @@ def read_document(document: Any, body: bytes, source: str, received_at: datetime
         raise EmptyPayloadError(f"{source}: {cause}; nothing was stored, try again later", body) from cause
     except SnapshotError as cause:
         raise PayloadShapeError(f"{source}: {cause}; the body was kept for inspection", body) from cause
-
-
-def check_not_shrunken(pull: Pull, previous_ids: frozenset[int] | None) -> None:
-    """Refuse a board that lost more than a third of its models since the last good one.
-
-    Parameters
-    ----------
-    pull : Pull
-    previous_ids : frozenset of int or None
-        Ids of the models on the last good board; None if there is none.
-
-    Raises
-    ------
-    ShrunkenBoardError
-    """
-    lost = (previous_ids or frozenset()) - pull.snapshot.rows.keys()
-    if previous_ids and 3 * len(lost) > len(previous_ids):
-        some = ", ".join(map(str, sorted(lost)[:5])) + (", …" if len(lost) > 5 else "")
-        raise ShrunkenBoardError(
-            f"{pull.snapshot.source} lost {len(lost)} of the {len(previous_ids)} models of the last good "
-            f"board, more than a third (ids {some}); nothing was stored: look at the body that was kept and try again "
-            "later, or store it with `brainalign fetch --accept-shrunken` if they are gone for good",
-            pull.body,
-        )
 
 
 def packed(body: bytes) -> bytes:

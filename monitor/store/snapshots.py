@@ -84,7 +84,7 @@ def _newest_score(snapshot: Snapshot, seen_at: datetime) -> datetime | None:
     leaves = [node.is_leaf for node in snapshot.tree.nodes]
     times = snapshot.scored_at[:, leaves][snapshot.states[:, leaves] == CellState.SCORED]
     latest = np.datetime64((seen_at + AHEAD).astimezone(UTC).replace(tzinfo=None), "us")
-    # No time is later than nothing, so that unknown times drop out.
+    # NaT is not before any time, so that unknown times drop out.
     known = times[times <= latest]
     return known.max().item().replace(tzinfo=UTC) if known.size else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,7 +31,7 @@ from tests.commands import (
 )
 from tests.conftest import ROOT
 from tests.local_site import local_site
-from tests.monitor.sources.samples import body_of, document
+from tests.monitor.sources.samples import TREE, body_of, document
 
 REFUSED = {
     "empty": (b"", "is empty"),
@@ -73,13 +74,55 @@ def test_a_real_board_that_lost_its_models_is_refused(watched, tmp_path):
     watched.site.serve(watched.bodies[-1][:-100_000])
     assert brainalign("run", home=watched.home, base_url=watched.site.url).code == 5
     assert stored_state(watched.home) == before
-    board = json.loads(watched.bodies[-1])
-    board["models"] = board["models"][:188]
-    assert json.dumps(board)
-    path = tmp_path / "third.json"
-    path.write_text(json.dumps(board))
-    fresh = tmp_path / "home"
-    brainalign("fetch", path, home=fresh).succeeded()
+    # Into a copy of the home, because others look at this one: a third, and no more.
+    home = tmp_path / "home"
+    shutil.copytree(watched.home, home)
+    board["models"] = json.loads(watched.bodies[-1])["models"]
+    rows = sorted(
+        board["models"], key=lambda model: -sum(bool(s[0]["value"]) for s in model["scores"].values())
+    )
+    board["models"] = rows[:188]
+    watched.site.serve(json.dumps(board).encode())
+    brainalign("fetch", home=home, base_url=watched.site.url).succeeded()
+
+
+@pytest.mark.parametrize("most", ["models", "scores", "leaves", "names"])
+def test_a_third_may_go_from_a_board_that_is_known(tmp_path, most):
+    """Fetched into a home that has the board before; the file after it has one more gone."""
+    board = document(9)
+    values = {name for name, (_, version) in TREE.items() if version is not None}
+    for model in board["models"]:
+        for name in values:
+            model["scores"][name][0]["value"] = ".5"
+    home, source = tmp_path / "home", tmp_path / "board.json"
+
+    def fetched(count: int, day: int) -> Ended:
+        changed = json.loads(json.dumps(board))
+        changed["datetime_range"] = {"max": f"2024-02-{day:02}T00:00:00+00:00"}
+        if most == "models":
+            changed["models"] = changed["models"][count:]
+        if most == "names":
+            for model in changed["models"][:count]:
+                model["name"] += " v2"
+        cells = [(m, name) for m in changed["models"] for name in sorted(values)]
+        order = cells[::4] + cells[1::4] + cells[2::4] + cells[3::4] if most == "scores" else []
+        for model, name in order[:count]:
+            model["scores"][name][0]["value"] = ""
+        for name in sorted(values)[:count] if most == "leaves" else []:
+            for model in changed["models"]:
+                model["scores"][name][0]["value"] = ""
+        source.write_text(json.dumps(changed))
+        return brainalign("fetch", source, home=home)
+
+    third = {"models": 3, "scores": 12, "leaves": 1, "names": 3}[most]
+    fetched(0, 1).succeeded()
+    before = stored_state(home)
+    refused = fetched(third + 1, 2)
+    assert refused.code == 5
+    assert "more than a third" in refused.problem
+    assert stored_state(home) == before
+    fetched(third, 3).succeeded()
+    assert len(brainalign("snapshots", "list", "--json", home=home).succeeded().json) == 2
 
 
 def closed_port() -> str:

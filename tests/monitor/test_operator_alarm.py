@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainalign_monitor.operator_alarm import Notice, after_failure, after_success, stale_problem
-from brainalign_monitor.store.records import Alarm
+from brainalign_monitor.store.records import Alarm, SnapshotInfo
 
 START = datetime(2026, 1, 1, 6, 17, tzinfo=UTC)
 
@@ -91,8 +91,19 @@ def test_a_clock_that_steps_back_tells_nothing_twice():
     assert later == replace(raised, failures=2, last_at=START - timedelta(days=400))
 
 
-def test_a_board_is_stale_by_the_moment_that_it_describes():
+def board(newest_score_at: datetime | None) -> SnapshotInfo:
+    hashes = ("here", "a" * 64, "a" * 64, "d" * 64)
+    later = START + timedelta(days=59)
+    kind = {"models": 2, "benchmarks": 3, "states": {}, "reconstructed": False, "simulated": False}
+    return SnapshotInfo(1, "vision", later, later, *hashes, **kind, newest_score_at=newest_score_at)
+
+
+def test_a_board_is_stale_by_its_newest_score():
     now = START + timedelta(days=60, hours=1)
-    assert stale_problem("vision", START, now - timedelta(hours=2), 60) is None
-    said = stale_problem("vision", START, now, 60)
-    assert "of vision describes 2026-01-01, 60 days ago" in said
+    assert stale_problem(board(START), now - timedelta(hours=2), 60) is None
+    said = stale_problem(board(START), now, 60)
+    assert "newest score of vision is of 2026-01-01, 60 days ago" in said
+    # Without a time of a score, by its own moment.
+    assert stale_problem(board(None), now, 60) is None
+    said = stale_problem(board(None), now + timedelta(days=60), 60)
+    assert "newest board of vision is of 2026-03-01, 61 days ago" in said

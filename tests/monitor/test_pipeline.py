@@ -53,6 +53,74 @@ def run(settings: Settings, source: object, at: datetime = NOW) -> pipeline.RunR
         return pipeline.run(settings, store, str(source), lambda: at)
 
 
+# What is news, and of which moment a board is.
+
+
+def test_a_board_that_states_the_moment_of_the_request_is_no_news(settings, tmp_path):
+    home = settings.home
+    with local_site() as site:
+        results = []
+        for hour in (0, 6, 12):
+            site.serve(
+                payload(tmp_path, day="2024-02-01").read_bytes().replace(b"T00:00:00", b"T%02d:00:00" % hour)
+            )
+            results.append(run(settings, site.url, NOW + timedelta(hours=hour)))
+    assert [result.fetched.stored.new for result in results] == [True, False, False]
+    assert [result.wrote_report for result in results] == [True, False, False]
+    (info,) = pipeline.list_snapshots(settings, None)
+    assert (info.as_of_time.hour, info.until_time.hour) == (0, 12)
+    assert len([*home.glob("bodies/*/*")]) == len([*home.glob("reports/*/*.html")]) == 1
+    with pipeline.open_home(settings) as store:
+        assert store.last_pull("vision", Outcome.STORED).at == NOW
+
+
+def test_a_board_of_the_future_is_dated_when_it_was_received(settings, tmp_path):
+    first = fetch(settings, payload(tmp_path, 4, "2099-01-01"))
+    assert first.pull.snapshot.as_of_time == NOW
+    (note,) = first.notes
+    assert "states the moment 2099-01-01" in note
+    # The same file once more is the same board, and what comes later is the newest.
+    (source,) = tmp_path.glob("*.json")
+    assert not fetch(settings, source, NOW + timedelta(days=1)).stored.new
+    later = fetch(settings, payload(tmp_path, 5, "2024-03-05"), NOW + timedelta(days=4))
+    with pipeline.open_home(settings) as store:
+        assert store.latest("vision").id == later.stored.id
+        assert store.pulls()[2].message == note
+    assert pipeline.find_snapshot(settings, str(source), NOW).note == note
+
+
+def test_what_a_clock_that_ran_ahead_dated_does_not_stay_the_newest(settings, tmp_path):
+    fetch(settings, payload(tmp_path, 4, None), NOW + timedelta(days=1000))
+    with local_site(payload(tmp_path, 5, "2024-02-29").read_bytes()) as site:
+        assert "check the clock" in fetch(settings, site.url).notes[0]
+        assert not fetch(settings, site.url).stored.new
+        site.serve(payload(tmp_path, 6, "2024-03-01").read_bytes())
+        fetch(settings, site.url)
+    fetch(settings, payload(tmp_path, 7, None))
+    with pipeline.open_home(settings) as store:
+        assert [info.models for info in store.snapshots()] == [4, 5, 6, 7]
+
+
+def test_times_of_scores_in_the_future_are_noted_and_do_not_make_a_board_young(settings, tmp_path):
+    source = payload(tmp_path)
+    text = source.read_text()
+    assert text.count("2023-06-30T17:49:51.178134") > 2
+    source.write_text(text.replace("2023-06-30T17:49:51.178134", "2098-01-01T00:00:00", 1))
+    (note,) = fetch(settings, source).notes
+    assert "1 score has a time more than a day after now, up to 2098-01-01 00:00 UTC" in note
+    assert pipeline.list_snapshots(settings, None)[0].newest_score_at.year == 2023
+
+
+def test_a_file_without_a_moment_keeps_the_one_at_which_it_was_first_received(settings, tmp_path):
+    files = [payload(tmp_path, 4, None), payload(tmp_path, 5, None)]
+    for day in range(3):
+        new = [
+            fetch(settings, file, NOW + timedelta(days=day, hours=i)).stored.new
+            for i, file in enumerate(files)
+        ]
+        assert new == [day == 0] * 2
+
+
 # What a board is compared with.
 
 

@@ -33,8 +33,10 @@ from tests.monitor.sources.samples import body_of, document
 
 
 def recent(models=4):
+    """A board whose newest score was made now; that its moment is now says nothing."""
     what = document(models)
     what["datetime_range"]["max"] = datetime.now(UTC).isoformat()
+    what["models"][0]["scores"]["Cid2022-i2n"][0]["timestamp"] = datetime.now(UTC).isoformat()
     return body_of(what)
 
 
@@ -80,7 +82,7 @@ def test_status_is_unhealthy_when_nothing_runs_any_more(stored):
     told = brainalign("status", "--json", home=stored, health__late_after_hours=0.0000001).json
     assert "the last successful pull of vision was at" in told["problems"][0]
     told = brainalign("status", "--json", home=stored, health__stale_after_days=30).json
-    assert "the newest board of vision describes 2024-01-01" in told["problems"][0]
+    assert "the newest score of vision is of 2023-06-30" in told["problems"][0]
     told = brainalign("status", "--json", home=stored, domain="language").json
     assert "no pull of language has succeeded yet" in told["problems"][0]
 
@@ -379,7 +381,10 @@ def test_the_operator_is_told_of_an_old_board_once_and_of_a_new_one(tmp_path):
 
     age = "the check that vision is up to date"
     month = {"health__stale_after_days": 30}
-    with local_site(body_of(document(4))) as site:
+    old = document(4)
+    # The moment of the request, as the site states it.
+    old["datetime_range"]["max"] = datetime.now(UTC).isoformat()
+    with local_site(body_of(old)) as site:
         assert told(site) == ("", [])
         said, alarms = told(site, **month)
         assert (f"{age} failed" in said, alarms) == (True, [age]), "on stderr, which cron mails"

@@ -22,12 +22,11 @@ from brainalign_monitor.errors import (
     NotJsonError,
     PayloadError,
     PayloadShapeError,
-    ShrunkenBoardError,
     TruncatedPayloadError,
     exit_code,
 )
 from brainalign_monitor.simulator import HOSTILE_NAMES
-from brainalign_monitor.sources import check_not_shrunken, parse_payload
+from brainalign_monitor.sources import parse_payload
 from brainalign_monitor.sources.payload import packed
 from brainalign_plugin.official import CellState
 from brainalign_plugin.snapshot_file import snapshot_bytes
@@ -1054,36 +1053,6 @@ def test_a_snapshot_file_with_anything_anywhere_is_read_or_refused(path, value):
         parse(what)
     except PayloadError as refusal:
         str(refusal).encode("utf-8")
-
-
-# --- shrunken boards -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("previous", "shrunken"),
-    [
-        (None, False),
-        ([], False),
-        ([1, 2, 3], False),
-        ([1, 2, 3, 4], False),
-        ([1, 2, 4], False),  # a third, not more
-        ([1, 2, 3, 4, 5], True),
-        ([1, 4, 5], True),
-        ([7], True),
-        (range(1, 300), True),
-    ],
-)
-def test_a_board_that_lost_more_than_a_third_is_refused(previous, shrunken):
-    pull = parse(document(3))
-    ids = None if previous is None else frozenset(previous)
-    if not shrunken:
-        check_not_shrunken(pull, ids)
-        return
-    lost = len(ids - {1, 2, 3})
-    with pytest.raises(ShrunkenBoardError, match=rf"lost {lost} of the {len(ids)} models") as caught:
-        check_not_shrunken(pull, ids)
-    assert caught.value.body == pull.body
-    assert len(str(caught.value)) < 400
 
 
 def test_the_tree_of_the_samples_is_that_of_the_site():
