@@ -166,6 +166,7 @@ def test_a_board_that_really_lost_its_models_can_be_accepted(stored):
         brainalign("fetch", "--accept-shrunken", home=stored, base_url=site.url).succeeded()
         later = document(2)
         later["datetime_range"]["max"] = "2024-02-01T00:00:00+00:00"
+        later["models"][0]["scores"]["Cid2022-i2n"][0]["value"] = ".987"
         site.serve(body_of(later))
         brainalign("fetch", home=stored, base_url=site.url).succeeded()
     listed = brainalign("snapshots", "list", "--json", home=stored).succeeded().json
