@@ -187,7 +187,8 @@ def test_a_locked_store_says_so(store: Store, path: Path) -> None:
         store.add(replace(small(), as_of_time=NOW), b"[]", NOW)
     assert len(store.snapshots()) == 1
     other.close()
-    assert store.add(replace(small(), as_of_time=NOW), b"[]", NOW).new
+    assert not store.add(replace(small(), as_of_time=NOW), b"[]", NOW).new
+    assert store.snapshots()[0].seen_until == NOW
 
 
 def test_a_damaged_file_says_so(store: Store, path: Path) -> None:
