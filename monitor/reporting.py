@@ -114,7 +114,8 @@ def report_command(
     known: datetime | None = None,
 ) -> str:
     """The command line that makes a report again, wherever its thresholds came from."""
-    words = ["brainalign", "report", wanted]
+    # The name of a file without its folder: a report is handed on, and a path tells where its writer keeps things.
+    words = ["brainalign", "report", Path(wanted).name]
     words += [] if as_of is None else ["--as-of", as_of.isoformat()]
     words += [] if known is None else ["--known", known.date().isoformat()]
     for name, value in changed_settings(settings, ("domain",)).items():
