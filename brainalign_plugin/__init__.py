@@ -5,14 +5,19 @@ Names are loaded on first use, so that ``import brainalign_plugin`` costs nothin
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .aggregation import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
-    from .analysis import Analysis, analyse, analysis_json
+    from .analysis import Analysis, analyse
     from .board import Board, Model
     from .candidate import Cell, read_scores
+    from .certainty.board_certainty import BoardCertainty, certainty
+    from .certainty.record import analysis_json
+    from .certainty.validity import Validity, validity
     from .cleaning import Cleaning, clean
     from .model_placement import ModelPlacement, model_placement_json, place_model
     from .official import CellState, OfficialBoard
@@ -34,7 +39,11 @@ _HOME = {
     "scheme_names": "aggregation",
     "Analysis": "analysis",
     "analyse": "analysis",
-    "analysis_json": "analysis",
+    "analysis_json": "certainty.record",
+    "BoardCertainty": "certainty.board_certainty",
+    "certainty": "certainty.board_certainty",
+    "Validity": "certainty.validity",
+    "validity": "certainty.validity",
     "Board": "board",
     "Model": "board",
     "Cell": "candidate",
@@ -67,6 +76,7 @@ __all__ = [
     "Benchmark",
     "BenchmarkTree",
     "Board",
+    "BoardCertainty",
     "Cell",
     "CellState",
     "Cleaning",
@@ -78,9 +88,11 @@ __all__ = [
     "Reference",
     "Scheme",
     "Snapshot",
+    "Validity",
     "__version__",
     "analyse",
     "analysis_json",
+    "certainty",
     "clean",
     "find_reference",
     "freeze",
@@ -97,8 +109,21 @@ __all__ = [
     "scheme_names",
     "snapshot_bytes",
     "snapshot_from_bytes",
+    "validity",
     "write_reference",
 ]
+
+
+class _Package(ModuleType):
+    """A package in which a public function may have the name of the folder that it is in."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Importing a folder would put it in the place of the function of its name.
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -143,9 +143,13 @@ def analyze(
     domain: Domain = None,
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="With --json: also how well each scheme ranks models on unseen papers."),
+    ] = False,
 ) -> None:
     """Analyse one snapshot: agreement, spread, ranks."""
-    from brainalign_plugin.analysis import analysis_json
+    from brainalign_plugin.certainty.record import analysis_json
 
     from . import console, pipeline, reporting
 
@@ -158,7 +162,9 @@ def analyze(
     for line in (*console.note_lines(found.note), *console.set_aside_lines(found.set_aside)):
         typer.echo(line, err=True)
     if as_json:
-        print_json(analysis_json(analysis))
+        with stage("asking how sure that is"):
+            record = analysis_json(analysis, full)
+        print_json(record)
     else:
         console.analysis(analysis)
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainalign_plugin.analysis import Analysis, analysis_json
+from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.analysis.record import analysis_fields
+from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.errors import InputError
 
 from . import reporting
@@ -264,7 +266,7 @@ def _models(analysis: Analysis) -> tuple[list[str], list[list[Any]]]:
     from brainalign_plugin.analysis.ranking import rank_schemes
     from brainalign_plugin.references import given_board
 
-    record = analysis_json(analysis)
+    record = analysis_fields(analysis)
     try:
         board = compared_board(analysis.snapshot, max_missing=analysis.cleaning.max_missing)
         ranked = rank_schemes(board, given_board(analysis.snapshot))

@@ -9,7 +9,8 @@ theory: Brennan (2001).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,7 +29,9 @@ RANKED_WEIGHT = 0.5
 # Unit means that differ by rounding are the same data, and get the same fit to the last digit.
 _DECIMALS = 11
 MAX_MISSING = 0.5
-_ITERATIONS = 2000
+_ITERATIONS, _HALVINGS = 500, 40
+# Largest derivative, a model, at which a fit has converged.
+_FLAT = 1e-7
 _VARIES = 1e-9
 
 
@@ -76,6 +79,8 @@ class UniverseFit:
         With at least one unit: what it was fitted on.
     negative_log_likelihood : float
         Without its constant.
+    inverse_curvature : ndarray
+        Of the search's parameters at its end, where a search of much the same models begins.
     """
 
     units: Units
@@ -84,6 +89,7 @@ class UniverseFit:
     paper_variances: FloatArray
     models: int
     negative_log_likelihood: float
+    inverse_curvature: FloatArray = field(repr=False)
 
     @cached_property
     def variance(self) -> float:
@@ -198,7 +204,9 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
     return BoardFit(kept, fit_universe(means, units, variances.pooled), variances.pooled)
 
 
-def fit_universe(means: FloatArray, units: Units, pooled: float) -> UniverseFit:
+def fit_universe(
+    means: FloatArray, units: Units, pooled: float, near: UniverseFit | None = None
+) -> UniverseFit:
     """Fit the universe score by maximum likelihood.
 
     Parameters
@@ -208,6 +216,8 @@ def fit_universe(means: FloatArray, units: Units, pooled: float) -> UniverseFit:
     units : Units
     pooled : float
         Share of the variance of a unit that is its paper's, held for a stratum with one unit (see `paper_variances`).
+    near : UniverseFit, optional
+        Of much the same models: where to start from.
 
     Returns
     -------
@@ -224,8 +234,7 @@ def fit_universe(means: FloatArray, units: Units, pooled: float) -> UniverseFit:
             f"a universe score is fitted on {len(kept)} models; it needs two models with a score in each of "
             f"{len(units.names)} units: take another snapshot or a stricter cleaning"
         )
-    problem = _Problem.of(np.round(kept, _DECIMALS), units, pooled)
-    return problem.fit()
+    return _Problem.of(np.round(kept, _DECIMALS), units, pooled).fit(near)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,29 +279,16 @@ class _Problem:
             bool(present.all()),
         )
 
-    def fit(self) -> UniverseFit:
+    def fit(self, near: UniverseFit | None = None) -> UniverseFit:
         """Minimise the negative log likelihood over means, a Cholesky factor and log variances."""
-        from scipy import optimize
-
-        start = self.start()
-        bounds: list[tuple[float | None, float | None]] = [(None, None)] * len(start)
-        for i in range(int((~self.alone).sum())):
-            bounds[len(start) - 1 - i] = (float(np.log(_LEAST)), 6.0)
-        found = optimize.minimize(
-            self.objective,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            options={
-                "maxiter": _ITERATIONS,
-                "maxfun": 4 * _ITERATIONS,
-                "maxcor": 30,
-                "ftol": 1e-13,
-                "gtol": 1e-7,
-            },
+        start = self.start() if near is None else self.from_fit(near)
+        guess = (
+            None if near is None or near.inverse_curvature.shape[0] != len(start) else near.inverse_curvature
         )
-        means, root, variances = self.unpack(found.x)
+        # A step too far is taken back, so that what overflows there does no harm.
+        with np.errstate(all="ignore"):
+            point, value, inverse = _minimised(self.objective, start, guess)
+        means, root, variances = self.unpack(point)
         cells = self.counts.sum(axis=0)
         scale = self.spread
         return UniverseFit(
@@ -301,7 +297,8 @@ class _Problem:
             np.outer(scale, scale) * (root @ root.T),
             variances * scale**2,
             len(self.values),
-            float(found.fun * len(self.values) + cells @ np.log(scale)),
+            float(value * len(self.values) + cells @ np.log(scale)),
+            inverse,
         )
 
     def start(self) -> FloatArray:
@@ -312,6 +309,18 @@ class _Problem:
         pieces = [root[np.tril_indices(r)], np.full(int((~self.alone).sum()), np.log(0.5))]
         return np.concatenate(pieces if self.fixed else [centre, *pieces])
 
+    def from_fit(self, near: UniverseFit) -> FloatArray:
+        """Return the parameters of another fit of the same units."""
+        r, scale = len(self.units.strata), self.spread
+        covariance = near.covariance / np.outer(scale, scale) + _LEAST * np.eye(r)
+        variances = (near.paper_variances / scale**2)[~self.alone]
+        pieces = [
+            np.linalg.cholesky(covariance)[np.tril_indices(r)],
+            np.log(np.maximum(variances, 2 * _LEAST) - _LEAST),
+        ]
+        means = near.means / scale[self.units.stratum]
+        return np.concatenate(pieces if self.fixed else [means, *pieces])
+
     def unpack(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return unit means, the Cholesky factor of the strata's covariance, and the variances between papers."""
         r, p = len(self.units.strata), 0 if self.fixed else len(self.units.names)
@@ -319,7 +328,7 @@ class _Problem:
         root = np.zeros((r, r))
         root[np.tril_indices(r)] = parameters[p : p + r * (r + 1) // 2]
         variances = self.odds * (root**2).sum(axis=1) + _LEAST
-        variances[~self.alone] = np.exp(parameters[p + r * (r + 1) // 2 :])
+        variances[~self.alone] = np.exp(parameters[p + r * (r + 1) // 2 :]) + _LEAST
         return means, root, variances
 
     def objective(self, parameters: FloatArray) -> tuple[float, FloatArray]:
@@ -357,7 +366,7 @@ class _Problem:
         )
         of_covariance[self.alone, self.alone] += self.odds * of_variances[self.alone]
         of_root = 2 * of_covariance @ root
-        pieces = [of_root[np.tril_indices(r)], (of_variances * variances)[~self.alone]]
+        pieces = [of_root[np.tril_indices(r)], (of_variances * (variances - _LEAST))[~self.alone]]
         if not self.fixed:
             of_means = -2 * np.where(
                 self.present,
@@ -366,6 +375,47 @@ class _Problem:
             ).sum(axis=0)
             pieces.insert(0, of_means)
         return float(value) / (2 * n), np.concatenate(pieces) / (2 * n)
+
+
+def _minimised(
+    objective: Callable[[FloatArray], tuple[float, FloatArray]],
+    start: FloatArray,
+    guess: FloatArray | None = None,
+) -> tuple[FloatArray, float, FloatArray]:
+    """Return where a function is least, its value and inverse curvature there, by BFGS with halved steps.
+
+    Nocedal, Wright (2006), *Numerical Optimization*, algorithms 3.1 and 6.1.
+    """
+    point, inverse = start, np.eye(len(start)) if guess is None else guess.copy()
+    value, gradient = objective(point)
+    for step_number in range(_ITERATIONS):
+        if np.abs(gradient).max(initial=0.0) < _FLAT:
+            break
+        direction = -inverse @ gradient
+        slope = float(direction @ gradient)
+        if slope >= 0:
+            inverse = np.eye(len(start))
+            direction, slope = -gradient, -float(gradient @ gradient)
+        blind = step_number == 0 and guess is None
+        length = min(1.0, 0.5 / float(np.abs(direction).max())) if blind else 1.0
+        for _ in range(_HALVINGS):
+            following, next_gradient = objective(point + length * direction)
+            if following <= value + 1e-4 * length * slope:
+                break
+            length /= 2
+        else:
+            # Rounding hides any further decrease.
+            break
+        moved, turned = length * direction, next_gradient - gradient
+        curvature = float(moved @ turned)
+        if curvature > 0:
+            if blind:
+                inverse *= curvature / float(turned @ turned)
+            onto = inverse @ turned
+            inverse += np.outer(moved, moved) * (1 + float(turned @ onto) / curvature) / curvature
+            inverse -= (np.outer(onto, moved) + np.outer(moved, onto)) / curvature
+        point, value, gradient = point + moved, following, next_gradient
+    return point, value, inverse
 
 
 def _membership(units: Units) -> FloatArray:

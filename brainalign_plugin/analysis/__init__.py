@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .record import Analysis, analyse, analysis_json
+    from .record import Analysis, analyse
 
-__all__ = ["Analysis", "analyse", "analysis_json"]
+__all__ = ["Analysis", "analyse"]
 
 
 def __getattr__(name: str) -> Any:

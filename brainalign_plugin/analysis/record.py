@@ -122,8 +122,8 @@ def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20)
     )
 
 
-def analysis_json(analysis: Analysis) -> dict[str, Any]:
-    """The record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
+def analysis_fields(analysis: Analysis) -> dict[str, Any]:
+    """Make the record of an analysis, without how sure it is: stable, versioned, unknown is None.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def linear_form(scheme: str | Scheme, board: Board, reference: Any = None) -> Li
     if not board.complete or not board.leaves:
         raise BoardError(
             f"the certainty of {used.name} was asked on {len(board.leaves)} benchmarks with "
-            f"{int(np.isnan(board.scores).sum())} missing cells; give it a cleaned board: `clean(board).board`"
+            f"{int(np.isnan(board.scores).sum())} missing cells; give it a cleaned board, of `clean`"
         )
     return LinearForm(used.name, used.scale.of(board), leaf_weights(used, board))
 

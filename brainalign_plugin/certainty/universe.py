@@ -117,7 +117,7 @@ def _parameter_variance(
     shifts = []
     for g in range(number):
         try:
-            without = fit_universe(means[group != g], fit.fit.units, fit.pooled)
+            without = fit_universe(means[group != g], fit.fit.units, fit.pooled, near=fit.fit)
         except BoardError:
             continue
         shift = without.scores(means).scores - scored.scores

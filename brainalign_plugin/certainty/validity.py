@@ -19,6 +19,7 @@ from ..analysis.agreement import spearman_matrix
 from ..analysis.boards import aggregated
 from ..arrays import FloatArray, IntArray
 from ..board import Board
+from ..cleaning import complete_board
 from ..errors import BoardError, ConvergenceError, InputError
 from ..scales import ranks_from_bottom
 from ..tree import paper
@@ -114,6 +115,7 @@ def validity(
     grouped: Families | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    max_missing: float = 0.5,
 ) -> Validity:
     """Ask each scheme, fitted without a paper, to rank the models on that paper.
 
@@ -124,14 +126,16 @@ def validity(
     Parameters
     ----------
     board : Board
-        Complete: the cleaned one.
+        It is cleaned first, which leaves a complete one as it is.
     schemes : iterable of str, optional
         Names; all registered ones if None, those with frozen norms only with a reference, KEMENY only up to 120 models.
     reference : Reference, optional
     grouped : Families, optional
-        Of the models; found by scores and names if None.
+        Of the models of the cleaned board; found by scores and names if None.
     resamples, seed : int
         Of the intervals over families.
+    max_missing : float
+        Largest share of missing scores with which a leaf is kept.
 
     Returns
     -------
@@ -140,16 +144,17 @@ def validity(
     Raises
     ------
     BoardError
-        If the board has missing cells or fewer than three models.
+        If the cleaned board has fewer than three models, or no benchmark.
     InputError
         If there is no resample.
     SchemeError
         If a scheme is unknown.
     """
-    if not board.complete or len(board.models) < 3:
+    board = complete_board(board, max_missing)
+    if len(board.models) < 3 or not board.leaves:
         raise BoardError(
-            f"predictive validity was asked on {len(board.models)} models with {int(np.isnan(board.scores).sum())} "
-            "missing cells; it needs three complete models: `clean(board).board`"
+            f"predictive validity was asked on {len(board.models)} complete models and {len(board.leaves)} benchmarks; "
+            "it needs three models: take another snapshot or another threshold of cleaning"
         )
     columns: dict[str, list[int]] = {}
     for j, leaf in enumerate(board.leaves):

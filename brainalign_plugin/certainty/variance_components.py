@@ -17,6 +17,7 @@ from ..aggregation import Scheme, get_scheme, scheme_names
 from ..aggregation.units import not_estimable, paper_variances, units_of
 from ..arrays import BoolArray, FloatArray
 from ..board import Board
+from ..errors import BoardError
 from ..scales import rounded
 from .linear import LinearForm, is_linear, linear_form
 from .posterior import LEVEL, Posterior, Tiers, tiers
@@ -141,7 +142,7 @@ def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> C
     Raises
     ------
     BoardError
-        If the board has missing cells or no leaf.
+        If the board has missing cells, or a scheme that separates the parts of the tree lacks one.
 
     References
     ----------
@@ -189,15 +190,19 @@ def certainties(
     reference : Reference, optional
         For schemes with frozen norms, which are left out without one.
     """
-    found = {}
+    found: dict[str, Certainty | NotEstimable] = {}
     for name in scheme_names() if schemes is None else schemes:
         scheme = get_scheme(name)
         if scheme.bind is not None:
             if reference is None:
                 continue
             scheme = scheme.bind(reference)
-        if is_linear(scheme):
+        if not is_linear(scheme):
+            continue
+        try:
             found[scheme.name] = certainty_of(scheme, board)
+        except BoardError as reason:
+            found[scheme.name] = NotEstimable(scheme.name, str(reason))
     return found
 
 

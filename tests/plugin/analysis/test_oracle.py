@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.sources import parse_payload
-from brainalign_plugin.analysis import analyse, analysis_json
+from brainalign_plugin import analysis_json
+from brainalign_plugin.analysis import analyse
 from brainalign_plugin.analysis.audit import audit_schemes
 from brainalign_plugin.analysis.boards import compared_board
 from brainalign_plugin.analysis.ranking import rank_schemes

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from brainalign_plugin import analysis_json
 from brainalign_plugin.aggregation import rank_models
-from brainalign_plugin.analysis import analyse, analysis_json
+from brainalign_plugin.analysis import analyse
 from brainalign_plugin.analysis.agreement import agreement, pairwise_agreement
 from brainalign_plugin.cleaning import clean
 from brainalign_plugin.errors import InputError
@@ -35,6 +36,7 @@ SHAPE = {
         "blocks",
         "within_paper",
         "significance",
+        "good_models",
     },
     "spread": set(PARTS),
     "explained_variance": {*PARTS, "null", "shapley"},
@@ -54,6 +56,21 @@ SHAPE = {
     "measurement": {"reliability", "attenuation"},
     "official": {},
     "schemes": set(SCHEMES),
+    "certainty": {
+        "schemes",
+        "strata",
+        "components",
+        "first",
+        "tiers",
+        "rank_intervals",
+        "leave_one_paper_out",
+        "near_copies",
+        "families",
+        "effective_n",
+        "intervals",
+        "universe",
+    },
+    "panels": {},
 }
 
 
@@ -76,12 +93,23 @@ def check_shape(record, snapshot):
     assert record["official"].keys() == {str(model.id) for model in snapshot.models}
     for entry in record["official"].values():
         assert set(entry) == {"score", "rank"}
+    certainty = record["certainty"]
+    assert certainty["universe"]["models"].keys() == record["official"].keys()
+    for entry in certainty["universe"]["models"].values():
+        assert set(entry) == {"score", "sd", "rank", "interval", "units"}
+        assert (entry["rank"] is None) == (entry["interval"] is None)
+    assert "HIER" in certainty["schemes"]
+    for entry in certainty["schemes"].values():
+        assert (entry["reliability"] is None) == (entry["reason"] is not None)
+    for panel in record["panels"]:
+        assert set(panel) == {"max_missing", "models", "benchmarks", "mean_rho", "negative_share"}
 
 
 @settings(max_examples=40)
 @given(snapshots())
 def test_any_snapshot_can_be_analysed(snapshot):
-    record = analysis_json(analyse(snapshot, min_overlap=2))
+    record = analysis_json(analyse(snapshot, min_overlap=2), full=True)
+    assert isinstance(record.pop("validity"), dict)
     text = json.dumps(record, allow_nan=False)
     check_shape(json.loads(text), snapshot)
     assert json.dumps(analysis_json(analyse(snapshot, min_overlap=2))) == text
@@ -167,6 +195,10 @@ def test_the_record_says_what_was_found():
             "untested": 10,
             "benjamini_hochberg": {"positive": 0, "negative": 0},
             "benjamini_yekutieli": {"positive": 0, "negative": 0},
+        },
+        "good_models": {
+            "models": 2,
+            **dict.fromkeys(("mean", "negative_share", "predicted_mean", "predicted_negative_share")),
         },
     }
     assert complete.all_pairs.mean != pairwise.all_pairs.mean

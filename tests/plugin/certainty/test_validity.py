@@ -102,9 +102,15 @@ def test_a_scheme_that_cannot_be_used_without_a_paper_says_nothing_of_it():
 
 def test_boards_without_an_answer():
     board = random_board(3)
-    scores = np.array(board.scores)
-    scores[0, 0] = np.nan
-    with pytest.raises(BoardError, match="1 missing"):
-        validity(board_of_matrix(scores, DEEP_TREE))
-    with pytest.raises(BoardError, match="2 models"):
+    with pytest.raises(BoardError, match="2 complete models"):
         validity(board.take(rows=[0, 1]))
+    with pytest.raises(BoardError, match="0 benchmarks"):
+        validity(board_of_matrix(np.full((4, 8), np.nan), DEEP_TREE))
+
+
+def test_a_board_with_gaps_is_cleaned_first(real_snapshot, real_board):
+    whole = validity(real_snapshot("2024-01-01").board(), ["HIER"], resamples=5)
+    assert (
+        whole.schemes["HIER"].papers
+        == validity(real_board("2024-01-01"), ["HIER"], resamples=5).schemes["HIER"].papers
+    )

@@ -1,0 +1,115 @@
+"""How sure a board is: reliability, tiers, influence of papers, families, intervals and universe scores at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..board import Board
+from ..cleaning import complete_board
+from .bootstrap import RESAMPLES, FamilyBootstrap, family_bootstrap
+from .families import Families, families
+from .influence import LeftOut, leave_one_paper_out
+from .linear import linear_form
+from .posterior import DRAWS, RankIntervals
+from .replicates import Replicates, rerun_reliability
+from .universe import Universe, universe
+from .variance_components import COMPONENTS, Certainty, NotEstimable, certainties, component_table
+
+SCHEME = "HIER"
+
+
+@dataclass(frozen=True, eq=False)
+class BoardCertainty:
+    """How sure the figures and ranks of a board are.
+
+    Attributes
+    ----------
+    board : Board
+        The cleaned board, ``n`` models.
+    schemes : dict of str to Certainty or NotEstimable
+        Reliability of each scheme that is a weighted mean of scaled leaves.
+    components : dict of str to float or None
+        Variance of a leaf of the official average: model, model × stratum, model × paper, model × leaf, in per cent.
+    ranks : RankIntervals or None
+        Of the official average; None where its reliability is not estimable.
+    first : dict of int to float
+        Probability of each model id to be truly the first under the official average; empty where not estimable.
+    tiers : tuple of tuple of int
+        Ids, best tier first; empty where not estimable.
+    papers : tuple of LeftOut
+        What the official average would be without each paper.
+    families : Families
+        Of the models of the cleaned board.
+    bootstrap : FamilyBootstrap
+        Headline figures with intervals over families, and effective numbers of models.
+    replicates : Replicates or NotEstimable
+        Rerun reliability.
+    universe : Universe or NotEstimable
+        Universe scores of all models, on the kept leaves.
+    """
+
+    board: Board
+    schemes: dict[str, Certainty | NotEstimable]
+    components: dict[str, float | None]
+    ranks: RankIntervals | None
+    first: dict[int, float]
+    tiers: tuple[tuple[int, ...], ...]
+    papers: tuple[LeftOut, ...]
+    families: Families
+    bootstrap: FamilyBootstrap
+    replicates: Replicates | NotEstimable
+    universe: Universe | NotEstimable
+
+
+def certainty(
+    board: Board, max_missing: float = 0.5, resamples: int = RESAMPLES, draws: int = DRAWS, seed: int = 0
+) -> BoardCertainty:
+    """Estimate how sure the figures and ranks of a board are.
+
+    Parameters
+    ----------
+    board : Board
+        All models of a snapshot; it is cleaned for all but the universe score, which ranks models with missing scores
+        too.
+    max_missing : float
+        Largest share of missing scores with which a leaf is kept.
+    resamples : int
+        Of families of models.
+    draws : int
+        Of true scores, for intervals of ranks.
+    seed : int
+        Of both.
+
+    Returns
+    -------
+    BoardCertainty
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+    cleaned = complete_board(board, max_missing)
+    usable = bool(cleaned.models and cleaned.leaves)
+    schemes = certainties(cleaned)
+    found = schemes[SCHEME]
+    official = None if isinstance(found, NotEstimable) else found
+    form = linear_form(SCHEME, cleaned) if usable else None
+    grouped = families(cleaned)
+    return BoardCertainty(
+        board=cleaned,
+        schemes=schemes,
+        components=dict.fromkeys(COMPONENTS) if form is None else component_table(form, cleaned),
+        ranks=None if official is None else official.posterior.ranks(draws, seed),
+        first={}
+        if official is None
+        else dict(zip(cleaned.ids, official.posterior.first().tolist(), strict=True)),
+        tiers=()
+        if official is None
+        else tuple(tuple(cleaned.ids[i] for i in tier) for tier in official.tiers.positions),
+        papers=leave_one_paper_out(cleaned, SCHEME) if usable else (),
+        families=grouped,
+        bootstrap=family_bootstrap(cleaned, grouped, resamples, seed),
+        replicates=rerun_reliability(cleaned, grouped),
+        universe=universe(board, max_missing, draws=draws, seed=seed),
+    )

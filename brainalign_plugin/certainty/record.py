@@ -1,0 +1,163 @@
+"""The JSON record of an analysis, with how sure it is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..analysis.record import Analysis, analysis_fields
+from ..errors import BoardError
+from .board_certainty import SCHEME, BoardCertainty, certainty
+from .good_models import good_agreement
+from .panels import panels
+from .universe import Universe
+from .validity import Validity, validity
+from .variance_components import Certainty, NotEstimable
+
+
+def analysis_json(analysis: Analysis, full: bool = False, seed: int = 0) -> dict[str, Any]:
+    """Make the record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    full : bool
+        With predictive validity, which takes longest.
+    seed : int
+        Of resamples and draws.
+
+    Returns
+    -------
+    dict
+        As docs/commands.md describes it, field by field.
+    """
+    record = analysis_fields(analysis)
+    cleaning = analysis.cleaning
+    found = certainty(cleaning.considered, cleaning.max_missing, seed=seed)
+    good = good_agreement(cleaning.board)
+    record["agreement"]["good_models"] = {
+        "models": good.models,
+        "mean": good.mean,
+        "negative_share": good.negative_share,
+        "predicted_mean": good.predicted_mean,
+        "predicted_negative_share": good.predicted_negative_share,
+    }
+    record["certainty"] = certainty_json(found, [model.id for model in analysis.snapshot.models])
+    record["panels"] = [
+        {
+            "max_missing": panel.max_missing,
+            "models": len(panel.ids),
+            "benchmarks": len(panel.leaves),
+            "mean_rho": panel.figures["mean_rho"],
+            "negative_share": panel.figures["negative_share"],
+        }
+        for panel in panels(cleaning.considered)
+    ]
+    if full:
+        try:
+            record["validity"] = validity_json(validity(cleaning.board, seed=seed))
+        except BoardError:  # too small a board
+            record["validity"] = {}
+    return record
+
+
+def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
+    """Make the record of a board's certainty.
+
+    Parameters
+    ----------
+    found : BoardCertainty
+    ids : list of int
+        All models of the snapshot.
+
+    Returns
+    -------
+    dict
+    """
+    official = found.schemes[SCHEME]
+    strata = official.strata if isinstance(official, Certainty) else ()
+    bootstrap = found.bootstrap
+    return {
+        "schemes": {name: _scheme_json(one) for name, one in found.schemes.items()},
+        "strata": {
+            stratum.name: {
+                "weight": stratum.weight,
+                "papers": len(stratum.papers),
+                "paper_variance": stratum.paper_variance,
+            }
+            for stratum in strata
+        },
+        "components": found.components,
+        "first": {str(model): probability for model, probability in found.first.items()},
+        "tiers": [list(tier) for tier in found.tiers],
+        "rank_intervals": {}
+        if found.ranks is None
+        else {
+            str(model): [low, high]
+            for model, low, high in zip(
+                found.board.ids, found.ranks.low.tolist(), found.ranks.high.tolist(), strict=True
+            )
+        },
+        "leave_one_paper_out": {
+            left.name: {"mean_shift": left.mean_shift, "rho": left.rho, "mean_rho": left.figures["mean_rho"]}
+            for left in found.papers
+        },
+        "near_copies": [list(group) for group in found.families.near_copies],
+        "families": found.families.count,
+        "effective_n": bootstrap.effective_n["mean_rho"],
+        "intervals": {
+            name: None if one is None else [one.low, one.high] for name, one in bootstrap.intervals.items()
+        },
+        "universe": _universe_json(found.universe, ids),
+    }
+
+
+def _scheme_json(found: Certainty | NotEstimable) -> dict[str, Any]:
+    names = ("reliability", "standard_error", "told_apart_from", "told_apart_share")
+    if isinstance(found, NotEstimable):
+        return {**dict.fromkeys(names), "reason": found.reason}
+    values = {name: getattr(found, name) for name in names}
+    return {**{name: x if math.isfinite(x) else None for name, x in values.items()}, "reason": None}
+
+
+def _universe_json(found: Universe | NotEstimable, ids: list[int]) -> dict[str, Any]:
+    unknown = {"score": None, "sd": None, "rank": None, "interval": None, "units": 0}
+    models: dict[str, dict[str, Any]] = {str(model): dict(unknown) for model in ids}
+    if isinstance(found, NotEstimable):
+        return {"reliability": None, "reason": found.reason, "models": models}
+    scored = found.scored
+    for i, model in enumerate(found.ids):
+        if np.isnan(scored.scores[i]):
+            continue
+        ranked = bool(found.ranks[i])
+        models[str(model)] = {
+            "score": float(scored.scores[i]),
+            "sd": float(scored.sd[i]),
+            "rank": int(found.ranks[i]) if ranked else None,
+            "interval": [int(found.low[i]), int(found.high[i])] if ranked else None,
+            "units": int(scored.units[i]),
+        }
+    return {"reliability": scored.reliability, "reason": None, "models": models}
+
+
+def validity_json(found: Validity) -> dict[str, Any]:
+    """Make the record of predictive validity, the best scheme first.
+
+    Parameters
+    ----------
+    found : Validity
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        name: {
+            "mean": one.mean,
+            "interval": None if one.interval is None else [one.interval.low, one.interval.high],
+            "papers": one.papers,
+        }
+        for name, one in found.schemes.items()
+    }
