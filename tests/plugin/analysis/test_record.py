@@ -23,7 +23,16 @@ PARTS = ("neural_vision", "behavior_vision")
 # Copied from the description of the format, so that a field cannot go or be renamed by itself.
 SHAPE = {
     "schema": {},
-    "snapshot": {"domain", "as_of", "models", "benchmarks", "sha256", "states", "official_max_abs_diff"},
+    "snapshot": {
+        "domain",
+        "as_of",
+        "models",
+        "benchmarks",
+        "sha256",
+        "states",
+        "official_max_abs_diff",
+        "official_rank_differences",
+    },
     "cleaning": {"max_missing", "dropped_benchmarks", "models", "benchmarks"},
     "agreement": {
         "method",
@@ -156,6 +165,7 @@ def test_the_record_says_what_was_found():
         "sha256": "ab" * 32,
         "states": {"SCORED": 21, "FAILED": 7, "NEVER": 8},
         "official_max_abs_diff": pytest.approx(0.0),
+        "official_rank_differences": None,
     }
     edge = "Geirhos2021edge-error_consistency"
     cleaned = clean(snapshot.board()).board
