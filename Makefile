@@ -92,6 +92,10 @@ causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histo
 soak: $(SETUP) ## a monitor is killed, starved and kept running for 2,000 runs; writes docs/faults.md (fifteen minutes)
 	.venv/bin/python -m tests.monitor.faults.soak
 
+.PHONY: lock
+lock: $(BASE) ## deploy/requirements.txt: versions and hashes of all that the monitor needs (Python 3.12)
+	.venv-base/bin/python deploy/lock.py
+
 .PHONY: clean
 clean: ## remove what checks and builds leave behind, but not the environments
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

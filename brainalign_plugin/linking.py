@@ -28,7 +28,7 @@ FOLDER = "brainalign"
 MARKER = ".brainalign-link.json"
 SOURCE = Path(__file__).absolute().parent / "meta_benchmarks"
 _NOT_LINKED = frozenset({"requirements.txt"})
-_INSTALL = "`pip install 'brainalign[brainscore]'`"
+_INSTALL = "`pip install 'brainscore-vision>=2.4'`"
 _OTHER_OWNER = "use a virtual environment that you may write to, or become the owner of this one"
 _UNFINISHED = ".brainalign-unfinished-"
 _REGISTRATION = re.compile(r"""benchmark_registry\[['"]([^'"\]]+)['"]\]""")

@@ -36,7 +36,7 @@ def computing_on(backend: str, scheduler: str | None = None) -> Iterator[None]:
     try:
         from distributed import Client
     except ImportError as cause:
-        raise InputError("Dask is not installed; `pip install 'brainalign[dask]'` brings it") from cause
+        raise InputError("Dask is not installed; `pip install 'distributed>=2024.5'` brings it") from cause
     import joblib
 
     try:

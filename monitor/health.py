@@ -90,7 +90,7 @@ def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
     loaded, problem = _probe(identifiers()[0] if status.ok else "")
     what = f"version {status.version or 'unknown'}"
     if loaded is None:
-        step = "reinstall it: `pip install --force-reinstall 'brainalign[brainscore]'`"
+        step = "reinstall it: `pip install --force-reinstall 'brainscore-vision>=2.4'`"
         return [
             Check("brainscore_vision", "problem", f"{what} cannot be used: {problem}", step),
             _link(status),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from brainalign_monitor.config import Settings
 from brainalign_monitor.config_reading import IN_FILE, is_secret, setting_fields, variable
@@ -43,7 +44,12 @@ def test_every_file_has_its_paragraph_and_names_only_settings_that_exist(path):
     text = (DEPLOY / path).read_text(encoding="utf-8")
     named = set(re.findall(r"\bBRAINALIGN_[A-Z_]+[A-Z]\b", text))
     # Of the repository on GitHub: what it calls its secrets and its package is its own.
-    named -= {"BRAINALIGN_MAIL_PASSWORD", "BRAINALIGN_HEARTBEAT_URL", "BRAINALIGN_PACKAGE"}
+    named -= {
+        "BRAINALIGN_MAIL_PASSWORD",
+        "BRAINALIGN_HEARTBEAT_URL",
+        "BRAINALIGN_REPOSITORY",
+        "BRAINALIGN_COMMIT",
+    }
     assert named <= known_variables()
 
 
@@ -121,7 +127,8 @@ def test_the_image_is_small_and_runs_as_nobody_special():
     found = instructions()
     stages = [argument for name, argument in found if name == "FROM"]
     assert len(stages) == 2, "what builds is not in what runs"
-    assert all(re.match(r"python:3\.1[12]-slim-\w+", stage) for stage in stages)
+    assert all(re.match(r"python:3\.1[12]-slim-\w+@sha256:[0-9a-f]{64}\b", stage) for stage in stages)
+    assert len({stage.split()[0] for stage in stages}) == 1
     installs = " ".join(argument for name, argument in found if name == "RUN")
     assert "torch" not in installs
     assert "brainscore" not in installs
@@ -191,9 +198,58 @@ ON_NODE_24 = {"actions/setup-python": 6, "actions/upload-pages-artifact": 5, "ac
 
 
 def test_the_workflow_uses_actions_that_github_still_runs():
-    used = [one["uses"] for job in workflow()["jobs"].values() for one in job["steps"] if "uses" in one]
-    for name, release in (one.split("@v") for one in used):
+    used = re.findall(
+        r"uses: (\S+)@([0-9a-f]{40}) # v(\d+)\.\d+\.\d+\n", WORKFLOW.read_text(encoding="utf-8")
+    )
+    assert len(used) == sum("uses" in one for job in workflow()["jobs"].values() for one in job["steps"])
+    for name, _, release in used:
         assert int(release) >= ON_NODE_24[name], name
+
+
+def test_the_token_is_in_the_step_that_pushes_alone():
+    steps = [one for job in workflow()["jobs"].values() for one in job["steps"]]
+    assert [one["name"] for one in steps if "github.token" in str(one)] == ["Keep the store"]
+    assert "brainalign " not in step("Keep the store")["run"].replace("config user.name brainalign", "")
+
+
+@pytest.mark.parametrize(("repository", "commit"), [("", ""), ("https://x", "main"), ("../x", "0" * 40)])
+def test_nothing_is_installed_but_a_commit_that_was_named(tmp_path, repository, commit):
+    done = subprocess.run(
+        ["bash", "-e", "-c", step("Install the monitor")["run"]],
+        env={"PATH": os.environ["PATH"], "REPOSITORY": repository, "COMMIT": commit},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "set the variables BRAINALIGN_REPOSITORY" in done.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_says_to_install_this_by_its_bare_name():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if not name.startswith("tests/") and (ROOT / name).is_file():
+            text = (ROOT / name).read_bytes().decode("utf-8", "replace")
+            assert not re.search(r"pip install[^\n]*[ '\"/]brainalign(\[|['\"`\s;]|==|$)", text), name
+
+
+def test_the_lock_file_has_all_that_is_asked_for_with_hashes():
+    text = (DEPLOY / "requirements.txt").read_text(encoding="utf-8").replace(" \\\n", " ")
+    locked = {}
+    for line in text.splitlines()[1:]:
+        found = re.fullmatch(r"([a-z0-9-]+)==(\S+)((?:\s+--hash=sha256:[0-9a-f]{64})+)", line)
+        assert found, line
+        locked[found[1]] = found[2]
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = settings["options.extras_require"]
+    for (
+        one
+    ) in f"{settings['options']['install_requires']}\n{extras['postgres']}\n{extras['notify']}".splitlines():
+        if one.strip() and not one.startswith("#"):
+            wanted = Requirement(one)
+            assert wanted.specifier.contains(locked[wanted.name.lower().replace("_", "-")]), one
 
 
 def step(name: str) -> dict[str, Any]:
@@ -223,15 +279,16 @@ def test_the_store_is_kept_from_run_to_run_and_the_site_is_there(tmp_path):
             "PATH": f"{bin_folder}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "TOKEN": "token",
+            "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
             "GITHUB_REPOSITORY": "lab/board",
             "BRAINALIGN_SITE__ADDRESS": "https://lab.github.io/board",
             "BRAINALIGN_MAIL__PASSWORD": "",
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"url.file://{hub}.insteadOf",
-            "GIT_CONFIG_VALUE_0": "https://x-access-token:token@github.com/lab/board.git",
         }
+        (tmp_path / "gitconfig").write_text(
+            f'[url "file://{hub}"]\n\tinsteadOf = https://github.com/lab/board.git\n'
+        )
         outcome = 0
-        for name in ("Fetch the store", "Run", "Keep the store"):
+        for name in ("Fetch the store", "Run", "Back the store up", "Keep the store"):
             # As GitHub runs a step: stopped at the first command that fails.
             done = subprocess.run(
                 ["bash", "-e", "-c", step(name)["run"]],
@@ -245,6 +302,7 @@ def test_the_store_is_kept_from_run_to_run_and_the_site_is_there(tmp_path):
                 outcome = done.returncode
             else:
                 assert done.returncode == 0, (name, done.stdout, done.stderr)
+        assert "token" not in (workspace / "store/.git/config").read_text()
         return workspace, outcome
 
     with local_site(body_of(document(4))) as site:

@@ -11,7 +11,7 @@ from ..deadline import OverdueError, within
 from ..errors import DeliveryError
 from ..messages import Message
 
-MISSING = "notifications need the extra [notify]; install it with: pip install 'brainalign[notify]'"
+MISSING = "notifications need apprise; install it with: pip install 'apprise>=2.3'"
 _STATUS = re.compile(r"error=(\d{3})\b")
 
 

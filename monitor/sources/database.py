@@ -152,7 +152,7 @@ def _engine(url: sa.URL, timeout: float) -> sa.Engine:
         return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments, hide_parameters=True)
     except ModuleNotFoundError as cause:
         raise SourceError(
-            "a source in PostgreSQL needs the driver psycopg; install it with `pip install 'brainalign[postgres]'`"
+            "a source in PostgreSQL needs the driver psycopg; install it with `pip install 'psycopg[binary]>=3.2'`"
         ) from cause
 
 

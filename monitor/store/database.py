@@ -357,7 +357,7 @@ def _postgres(url: sa.URL) -> Database:
         )
     except ModuleNotFoundError as cause:
         raise StoreError(
-            "a store in PostgreSQL needs the driver psycopg; install it with `pip install 'brainalign[postgres]'`"
+            "a store in PostgreSQL needs the driver psycopg; install it with `pip install 'psycopg[binary]>=3.2'`"
         ) from cause
     return Database(engine, url.set(drivername="postgresql").render_as_string(hide_password=True))
 

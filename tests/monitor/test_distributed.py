@@ -87,7 +87,7 @@ def test_a_cluster_that_cannot_be_used_is_named(snapshot, tmp_path, monkeypatch)
     assert "without --backend dask; add it" in refused("--dask-scheduler", address).problem
     monkeypatch.setitem(sys.modules, "distributed", None)
     problem = refused("--backend", "dask", "--dask-scheduler", address).problem
-    assert "pip install 'brainalign[dask]'" in problem
+    assert "pip install 'distributed>=2024.5'" in problem
 
 
 def test_a_scheduler_that_does_not_answer_is_named(snapshot, tmp_path):

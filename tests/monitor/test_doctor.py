@@ -96,7 +96,7 @@ def test_without_brainscore(home, monkeypatch):
     monkeypatch.setattr(linking, "PACKAGE", "no_such_package_here")
     check = examined(home)["brainscore_vision"]
     assert (check.state, check.message) == ("ok", "not installed; only the meta-benchmarks need it")
-    assert check.next_step == "`pip install 'brainalign[brainscore]'`"
+    assert check.next_step == "`pip install 'brainscore-vision>=2.4'`"
 
 
 def test_a_package_that_is_not_whole(home, monkeypatch, tmp_path):

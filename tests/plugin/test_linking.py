@@ -273,9 +273,9 @@ def test_without_brainscore(monkeypatch, record):
     monkeypatch.setattr(linking, "PACKAGE", "no_such_package_here")
     status = link_status(record)
     assert status.state is LinkState.NO_BRAINSCORE
-    assert "pip install 'brainalign[brainscore]'" in status.next_step
+    assert "pip install 'brainscore-vision>=2.4'" in status.next_step
     assert unlink(record).state is LinkState.NO_BRAINSCORE
-    with pytest.raises(LinkError, match=r"pip install 'brainalign\[brainscore\]'"):
+    with pytest.raises(LinkError, match=r"pip install 'brainscore-vision>=2\.4'"):
         link(record)
 
 

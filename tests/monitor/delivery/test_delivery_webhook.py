@@ -303,6 +303,6 @@ def test_an_address_that_apprise_does_not_know_is_told(capfd):
 
 def test_without_the_extra_the_command_that_installs_it_is_told(monkeypatch):
     monkeypatch.setattr(notify_module, "apprise_is_there", lambda: False)
-    with pytest.raises(DeliveryError, match=r"pip install 'brainalign\[notify\]'") as caught:
+    with pytest.raises(DeliveryError, match=r"pip install 'apprise>=2\.3'") as caught:
         send_notification(Notification("chat", "slack://x"), message_for(Channel.NOTIFY))
     assert not caught.value.permanent, "it goes out once it is installed"
