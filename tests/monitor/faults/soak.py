@@ -19,7 +19,7 @@ from brainalign_monitor.pipeline import open_home
 from brainalign_monitor.running import monitor_of
 from brainalign_monitor.scheduler import jobs_of, tend
 from tests.conftest import ROOT
-from tests.monitor.faults import daemons, scenarios, served
+from tests.monitor.faults import daemons, scenarios, served, stores
 from tests.monitor.faults.driver import alone, with_plain_reports
 from tests.monitor.faults.harness import Patient, Row, in_child, patient
 from tests.postgres import new_database, running_server
@@ -139,6 +139,21 @@ FULL = (
     Part(scenarios.full_file_system, {"tries": 16}),
     Part(scenarios.read_only, {"tries": 12}),
     Part(scenarios.bad_responses),
+    Part(stores.lost_stores),
+    Part(stores.restored_beside_another, {"tries": 24}),
+    Part(stores.restored_beside_another, {"tries": 24}, postgres=True),
+    Part(stores.killed_restores),
+    Part(stores.killed_backups, {"tries": 25}),
+    Part(stores.wrong_clocks),
+    Part(stores.wrong_clocks, postgres=True),
+    Part(stores.pruned_on_a_full_disk, {"tries": 6}),
+    Part(stores.two_at_once, {"tries": 24}),
+    Part(stores.two_at_once, {"tries": 24}, postgres=True),
+    Part(stores.one_lock),
+    Part(stores.read_without_rights),
+    Part(stores.other_releases),
+    Part(stores.other_releases, postgres=True),
+    Part(stores.shared_backups),
 )
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from brainalign_monitor.delivery.site import publish_site
-from tests.monitor.faults import daemons, scenarios, served, soak
+from tests.monitor.faults import daemons, scenarios, served, soak, stores
 from tests.monitor.faults.harness import Row
 from tests.postgres import drop_database, new_database
 
@@ -61,6 +61,49 @@ def test_folders_that_are_read_only(tmp_path):
     row = scenarios.read_only(tmp_path / "one", 3)
     nothing_lost(row, 3)
     assert row.found.startswith("3 runs failed")
+
+
+def test_a_store_that_was_lost(tmp_path):
+    nothing_lost(stores.lost_stores(tmp_path / "one"), 3)
+
+
+def test_restores_that_are_disturbed(tmp_path, postgres_server):
+    nothing_lost(stores.restored_beside_another(tmp_path / "one", 4), 4)
+    nothing_lost(stores.killed_restores(tmp_path / "two", 3), 3)
+    store = new_database(postgres_server)
+    nothing_lost(stores.restored_beside_another(tmp_path / "three", 2, store), 2)
+    drop_database(postgres_server, store)
+
+
+def test_backups_that_are_killed_or_given_away(tmp_path):
+    nothing_lost(stores.killed_backups(tmp_path / "one", 2), 2)
+    nothing_lost(stores.shared_backups(tmp_path / "two"), 4)
+
+
+def test_prune_by_a_wrong_clock_and_without_room(tmp_path, postgres_server):
+    nothing_lost(stores.wrong_clocks(tmp_path / "one"), 4)
+    store = new_database(postgres_server)
+    nothing_lost(stores.wrong_clocks(tmp_path / "two", store), 4)
+    drop_database(postgres_server, store)
+    row = stores.pruned_on_a_full_disk(tmp_path / "three", 1)
+    assert row is None or row.lost == 0, row
+
+
+def test_commands_beside_a_run_and_one_lock(tmp_path, postgres_server):
+    nothing_lost(stores.two_at_once(tmp_path / "one", 3), 3)
+    store = new_database(postgres_server)
+    nothing_lost(stores.two_at_once(tmp_path / "two", 2, store), 2)
+    drop_database(postgres_server, store)
+    assert stores.one_lock(tmp_path / "three").lost == 0
+
+
+def test_reading_changes_nothing_and_needs_no_right(tmp_path, postgres_server):
+    row = stores.read_without_rights(tmp_path / "one")
+    assert row.lost == 0, row.found
+    nothing_lost(stores.other_releases(tmp_path / "two"), 12)
+    store = new_database(postgres_server)
+    nothing_lost(stores.other_releases(tmp_path / "three", store), 12)
+    drop_database(postgres_server, store)
 
 
 def test_two_daemons_on_one_store(tmp_path, postgres_server):
