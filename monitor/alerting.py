@@ -7,29 +7,31 @@ document that JSON can hold. It changes nothing itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from .errors import StoreError
-from .history.alerts import AlertEvent, Observation, On, Rule, Standing, event_in_words, follow
+from .history.alerts import AlertEvent, Condition, Observation, On, Rule, Standing, event_in_words, follow
 from .history.figures import COUNTS
 from .history.timeline import Timeline
+from .kept_alerts import ENDED, FIRED, HELD
 
 if TYPE_CHECKING:
-    from .store import Finding, SnapshotInfo, Store
+    from .store import SnapshotInfo
 
 STATE_SCHEMA = 1
 
-# Kinds of findings.
-FIRED, ENDED = "alert fired", "alert ended"
-
 
 class Reason(StrEnum):
-    """Why an alert fired or ended: by the data, or because its rule came, changed or went."""
+    """Why an alert fired or ended: by the data, or because its rule came, changed or went.
+
+    FIRST is none of them: it was so on the first board that was followed.
+    """
 
     DATA = "data"
+    FIRST = "first board"
     ADDED = "rule added"
     CHANGED = "rule changed"
     REMOVED = "rule removed"
@@ -76,6 +78,11 @@ class AlertNews:
     words: str
     attribution: str | None
 
+    @property
+    def kind(self) -> str:
+        """Kind of the finding that is kept of it."""
+        return HELD if self.reason is Reason.FIRST else FIRED if self.fired else ENDED
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
@@ -97,6 +104,9 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
     """Follow the rules over the data versions that came since the last time.
 
     A board that is older than the newest one seen is part of no news: an alert that was sent is not taken back.
+
+    The first time nothing is an alarm: of the rules that hold then it is said that they hold (`Reason.FIRST`), also of
+    those that would fire only after more boards like it.
 
     A rule that was not there the last time, or says something else now, is followed over the whole history without a
     word; then what differs is told: that it is active (as of the board on which it fired), or that it is no longer.
@@ -128,8 +138,14 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
             news += [watch.told(event, Reason.DATA) for event in events]
         else:
             reason = Reason.ADDED if entry is None else Reason.CHANGED
-            standing, events = follow(rule, watch.observed(rule))
-            if standing.active and not was.active:
+            boards = list(watch.observed(rule))
+            standing, events = follow(rule, boards)
+            if state is None:
+                held = _held(rule, standing, events, boards)
+                if held is not None:
+                    standing = replace(standing, active=True, streak=0, since=held.at, before=boards[-1][0])
+                    news.append(watch.told(held, Reason.FIRST))
+            elif standing.active and not was.active:
                 news.append(watch.told(events[-1], reason))
             elif was.active and not standing.active:
                 news.append(_ended_with_rule(rule.name, _definition(rule), reason, newest))
@@ -168,7 +184,7 @@ def news_json(news: AlertNews) -> dict[str, Any]:
     seen = news.seen
     return {
         "rule": news.rule,
-        "event": "fired" if news.fired else "ended",
+        "event": news.kind.removeprefix("alert "),
         "reason": news.reason.value,
         "as_of": news.as_of.isoformat(),
         "snapshot": news.snapshot,
@@ -253,7 +269,7 @@ class _Watch:
         if rule.on is On.LEVEL and event.before is not None:
             before = known.get(event.before, before)
         attribution = None
-        if before is not None:
+        if before is not None and reason is not Reason.FIRST and self._moved_so(event, before, info):
             attribution = self._timeline.attribution((before, info))["words"][rule.figure]
         return AlertNews(
             rule=rule.name,
@@ -266,9 +282,26 @@ class _Watch:
             as_of=info.as_of_time,
             snapshot=info.id,
             seen=event.seen,
-            words=event_in_words(event),
+            words=event_in_words(event, first=reason is Reason.FIRST),
             attribution=attribution,
         )
+
+    def _moved_so(self, event: AlertEvent, before: SnapshotInfo, info: SnapshotInfo) -> bool:
+        """Return whether the figure moved in the direction of the event: else its causes would contradict it.
+
+        A figure may be beyond its bound only now because its interval became narrower, while its value came nearer; and
+        a difference on what two boards share may have another sign than that of the whole boards.
+        """
+        rule = event.rule
+        was, now = self._level(rule.figure, before), self._level(rule.figure, info)
+        if was is None or now is None:
+            return False
+        moved = now.value - was.value
+        if rule.on is On.CHANGE:
+            return moved * event.seen.value > 0
+        if rule.condition is Condition.OUTSIDE:
+            return (abs(now.value) > abs(was.value)) == event.fired
+        return moved != 0 and (moved > 0) == (event.fired == (rule.condition is Condition.ABOVE))
 
 
 def _placed(last: _Seen | None, versions: Sequence[SnapshotInfo]) -> _Seen | None:
@@ -281,6 +314,23 @@ def _placed(last: _Seen | None, versions: Sequence[SnapshotInfo]) -> _Seen | Non
     same = [info for info in versions if info.digest == last[1]]
     before = same[-1:] or versions[-2:-1]
     return (before[0].as_of_time, before[0].digest) if before else None
+
+
+def _held(
+    rule: Rule,
+    standing: Standing,
+    events: Sequence[AlertEvent],
+    seen: Sequence[tuple[int, Observation | None]],
+) -> AlertEvent | None:
+    """Return what a rule saw if it holds when it is followed for the first time; None if it does not."""
+    if standing.active:
+        return events[-1]
+    if not standing.streak:
+        return None
+    at, last = next(
+        (at, one) for at, one in reversed(seen) if one is not None and one.models >= rule.min_overlap
+    )
+    return AlertEvent(rule, True, at, last, None)
 
 
 def _definition(rule: Rule) -> dict[str, Any]:
@@ -319,32 +369,3 @@ def _read_state(state: Mapping[str, Any] | None, domain: str) -> tuple[dict[str,
         )
     seen = state["seen"]
     return dict(state["rules"]), (datetime.fromisoformat(seen["as_of"]), seen["digest"])
-
-
-def told_alerts(
-    store: Store, domain: str, since: datetime | None = None, until: datetime | None = None
-) -> tuple[Finding, ...]:
-    """Alerts that fired or ended from one moment to before another, in this order."""
-    return tuple(one for one in store.findings(domain, since, until) if one.kind in (FIRED, ENDED))
-
-
-def last_alert(store: Store, domain: str) -> Finding | None:
-    """The last alert that fired or ended; None if none ever did."""
-    found = told_alerts(store, domain)
-    return found[-1] if found else None
-
-
-def active_alerts(store: Store, domain: str, at: datetime | None = None) -> tuple[Finding, ...]:
-    """Return the finding that each active alert fired with, by the rule's name.
-
-    Parameters
-    ----------
-    at : datetime, optional
-        Those that were active at this moment; a rule that was removed since, without its alert having ended, is not.
-    """
-    state: Mapping[str, Any] = store.alert_state(domain) or {}
-    active = {name for name, entry in state.get("rules", {}).items() if entry["standing"]["active"]}
-    if at is not None:
-        active |= {one.subject for one in told_alerts(store, domain, since=at)}
-    last = {one.subject: one for one in told_alerts(store, domain, until=at)}
-    return tuple(last[name] for name in sorted(active & last.keys()) if last[name].kind == FIRED)

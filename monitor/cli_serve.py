@@ -27,6 +27,7 @@ def run(
 ) -> None:
     """Fetch, store, check alerts, report and deliver, once (for cron)."""
     from . import console, pipeline
+    from .kept_alerts import HELD
     from .running import monitor_of, run_once
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
@@ -39,7 +40,7 @@ def run(
     console.fetched(done.result.fetched, info)
     console.report(done.result.report, done.result.wrote_report)
     for news in done.news:
-        console.out().print(console.printable(f"alert: {news.words}"))
+        console.out().print(console.printable(f"{'note' if news.kind == HELD else 'alert'}: {news.words}"))
     if line := _messages_line(done):
         console.out().print(line)
 

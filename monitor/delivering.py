@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from .alarms import Alarms
-from .delivery import Alert, HeadlineFigure, Letterhead, OperatorNote, Subscriber
+from .delivery import Letterhead, OperatorNote, Subscriber
 from .errors import DeliveryError
-from .history.alerts import On
 from .messages import Channel, Kind, Message
 from .progress import NOTING, SENDING, Stage, silent
 
 if TYPE_CHECKING:
     from .alerting import AlertNews
-    from .store import Queued, SnapshotInfo, Store
+    from .store import Queued, Store
 
 # Pauses after the first failure, the second and so on: three days in all. After the last it is given up.
 BACK_OFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720, 1440, 1440))
@@ -56,17 +55,21 @@ class Outgoing:
     send: Callable[[Message], None]
 
     def alert_messages(self, news: Sequence[AlertNews], store: Store, at: datetime) -> list[Message]:
-        """What is told of alerts that fired or ended, for each subscriber who wants it."""
+        """Compose what is told of alerts that fired or ended, one message a board, for each subscriber who wants it."""
         if not news:
             return []
         # Templates and figures come with it, and most runs have nothing to tell.
-        from .delivery.composing import compose_alert
+        from .alerting import news_json
+        from .delivery.composing import compose_alerts
+        from .kept_alerts import HELD, alert_record
+
+        told = [one for one in news if one.kind != HELD]
 
         found = []
-        for one in news:
-            info = store.info(one.snapshot)
-            alert = alert_record(one, info)
-            found += compose_alert(alert, self.subscribers, self.letterhead, at)
+        for number in dict.fromkeys(one.snapshot for one in told):
+            info = store.info(number)
+            alerts = [alert_record(news_json(one), info) for one in told if one.snapshot == number]
+            found += compose_alerts(alerts, self.subscribers, self.letterhead, at)
         return found
 
     def operator_messages(self, note: OperatorNote, at: datetime) -> list[Message]:
@@ -79,24 +82,6 @@ class Outgoing:
             except Exception:
                 log.exception("a note to the operators cannot be composed", subject=note.subject)
         return []
-
-
-def alert_record(news: AlertNews, info: SnapshotInfo) -> Alert:
-    """An alert's news as the messages tell it."""
-    seen = news.seen
-    # A rule on changes saw a difference, which is not the figure.
-    level = seen is not None and news.on == On.LEVEL.value
-    return Alert(
-        domain=info.domain,
-        rule=news.rule,
-        fired=news.fired,
-        words=news.words if news.attribution is None else f"{news.words}; {news.attribution}",
-        as_of=news.as_of,
-        # With its moment: a board may come to say again what it said before, and that is news again.
-        board=f"{info.digest} {info.as_of_time.isoformat()}",
-        figure=HeadlineFigure(news.figure, seen.value, (seen.low, seen.high)) if seen and level else None,
-        simulated=info.simulated,
-    )
 
 
 @dataclass(slots=True)

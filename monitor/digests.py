@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from . import reporting
-from .alerting import FIRED, active_alerts, told_alerts
 from .channels import letterhead, subscribers
 from .delivery import Alert, Digest, DigestPeriod, Picture, Subscriber
 from .delivery.composing import compose_digest
@@ -17,6 +16,7 @@ from .history.cache import Cache
 from .history.periods import midnight
 from .history.series import Chronicle, History, HistoryOptions
 from .history.timeline import BoardChange, Timeline
+from .kept_alerts import ENDED, active_alerts, told_alerts
 from .messages import Message
 from .progress import Stage, silent
 from .report.certainty import agreement_certainty
@@ -131,7 +131,7 @@ def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
     return Alert(
         domain=info.domain,
         rule=finding.subject,
-        fired=finding.kind == FIRED,
+        fired=finding.kind != ENDED,
         words=finding.words,
         as_of=info.as_of_time,
         board=info.digest,

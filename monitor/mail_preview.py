@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.errors import InputError
 
-from .alerting import last_alert
-from .channels import letterhead
+from .channels import letterhead, subscribers
 from .delivery import DigestPeriod, OperatorNote, Subscriber
-from .delivery.composing import compose_alert, compose_digest, compose_operator
-from .digests import alert_of, digest_of
+from .delivery.composing import compose_alerts, compose_digest, compose_operator
+from .digests import digest_of
 from .errors import StoreError
+from .kept_alerts import alert_record, last_alerts
 from .messages import Channel, Message
 from .progress import Stage, silent
 
@@ -30,7 +31,7 @@ _ALERT = "alert"
 
 
 def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage = silent) -> Message:
-    """The mail that a reader would get now.
+    """Return the mail to the first recipient who wants it: as it was sent, or as it would be sent now.
 
     Parameters
     ----------
@@ -42,29 +43,48 @@ def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: St
     StoreError
         If there is nothing to tell yet.
     """
-    if kind == _ALERT:
-        return _alert_preview(settings, store, at)
+    made = (
+        _alert_preview(settings, store)
+        if kind == _ALERT
+        else _digest_preview(settings, store, kind, at, stage)
+    )
+    # Byte for byte: its Date is that of the moment at which it was made.
+    queued = store.message(made.id)
+    return queued.message if queued is not None and queued.message.body else made
+
+
+def _digest_preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage) -> Message:
     period = DigestPeriod(kind)
-    reader = Subscriber(Channel.MAIL, _READER, digest=period)
     # Of the period that is not over yet, if nothing had been seen before it: what will be sent at its end.
     for slot in (at, at + timedelta(days=7 if period is DigestPeriod.WEEKLY else 31)):
         digest = digest_of(settings, store, period, slot, stage)
         if digest is not None:
+            reader = _reader(
+                settings, lambda one: one.digest is period, Subscriber(Channel.MAIL, _READER, digest=period)
+            )
             (message,) = compose_digest(digest, [reader], letterhead(settings), at)
             return message
     raise StoreError("there is no board to tell of yet; `brainalign run` pulls one")
 
 
-def _alert_preview(settings: Settings, store: Store, at: datetime) -> Message:
-    finding = last_alert(store, settings.domain)
-    if finding is None:
+def _alert_preview(settings: Settings, store: Store) -> Message:
+    found = last_alerts(store, settings.domain)
+    if not found:
         raise StoreError(
             "no alert has fired yet; `brainalign alerts backtest` says which would have, `brainalign mail preview "
             "weekly` shows another mail"
         )
-    alert = alert_of(finding, store.described(finding.snapshot_id))
-    (message,) = compose_alert(alert, [Subscriber(Channel.MAIL, _READER)], letterhead(settings), at)
+    info = store.described(found[0].snapshot_id)
+    alerts = [alert_record(one.data, info) for one in found]
+    reader = _reader(settings, lambda one: one.alerts, Subscriber(Channel.MAIL, _READER))
+    (message,) = compose_alerts(alerts, [reader], letterhead(settings), found[0].found_at)
     return message
+
+
+def _reader(settings: Settings, wants: Callable[[Subscriber], bool], example: Subscriber) -> Subscriber:
+    """Return the first configured recipient who wants a mail, or the example if there is none."""
+    mails = (one for one in subscribers(settings) if one.channel is Channel.MAIL and wants(one))
+    return next(mails, example)
 
 
 def test_message(settings: Settings, address: str, at: datetime) -> Message:

@@ -12,7 +12,6 @@ from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.errors import InputError
 
 from . import reporting
-from .alerting import active_alerts, told_alerts
 from .delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from .delivery.pages import (
     ArchivedBoard,
@@ -36,6 +35,7 @@ from .history.figures import FIGURES
 from .history.known_events import event_json, known_events
 from .history.series import FULL, History, HistoryOptions, history_json
 from .history.timeline import BoardChange, Timeline
+from .kept_alerts import active_alerts, told_alerts
 from .progress import Stage, silent
 from .report.history_page import history_page
 from .report.render import embedded_json

@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .alerting import active_alerts, unseen
+from .alerting import unseen
 from .errors import OutputError
+from .kept_alerts import active_alerts
 from .reporting import report_name
 from .store import BOARD_CHANGED
 

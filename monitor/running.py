@@ -291,7 +291,7 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
     settings, store, stage = monitor.settings, monitor.store, monitor.stage
     result = pipeline.run(settings, store, source, monitor.clock, stage, also=also)
     for one in news:
-        log.info("alert fired" if one.fired else "alert ended", rule=one.rule, words=one.words)
+        log.info(one.kind, rule=one.rule, words=one.words)
     if source is None:  # what somebody names, such as a file of the past, may be as old as it is
         _tell_age(monitor)
     if settings.site_folder is not None:
@@ -336,8 +336,7 @@ def _follow_alerts(
 def _finding(news: AlertNews, at: datetime) -> Finding:
     from .alerting import news_json
 
-    kind = "alert fired" if news.fired else "alert ended"
-    return Finding(news.snapshot, kind, news.rule, at, news.words, news_json(news))
+    return Finding(news.snapshot, news.kind, news.rule, at, news.words, news_json(news))
 
 
 def _changes(inside: Store, info: SnapshotInfo, stored: Stored, at: datetime) -> list[Finding]:

@@ -24,7 +24,7 @@ from .wording import (
     without_mentions,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 # A mail is no archive: what exceeds these is counted, and is on the page.
 MOST_CHANGES, MOST_ALERTS = 8, 20
 
@@ -79,21 +79,41 @@ def compose_digest(
     return _messages(news, wanting, letterhead, at)
 
 
-def compose_alert(
-    alert: Alert, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
+def compose_alerts(
+    alerts: Sequence[Alert], subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
 ) -> list[Message]:
-    """That a rule fired or ended, for each subscriber who wants alerts."""
-    state = "fired" if alert.fired else "ended"
-    subject = _subject(f"Brain-Score {alert.domain}: {one_line(alert.rule, 80)} {state}", alert.simulated)
-    values = {
-        "alert": alert,
-        "rule": one_line(alert.rule, 80),
-        "words": one_line(alert.words),
-        "figure": None if alert.figure is None else shown_figure(alert.figure),
+    """Compose one message on all rules that fired or ended with a board, for each subscriber who wants alerts.
+
+    Parameters
+    ----------
+    alerts : sequence of Alert
+        At least one, all of one board.
+    at : datetime
+        With time zone: Date of the mails.
+    """
+    first = alerts[0]
+    states = [f"{one_line(alert.rule, 80)} {'fired' if alert.fired else 'ended'}" for alert in alerts]
+    counted = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
+    subject = _subject(f"Brain-Score {first.domain}: {counted}{', '.join(states)}", first.simulated)
+    shown = [
+        {
+            "rule": one_line(alert.rule, 80),
+            "fired": alert.fired,
+            "words": one_line(alert.words),
+            "figure": None if alert.figure is None else shown_figure(alert.figure),
+        }
+        for alert in alerts
+    ]
+    values = {"board": first, "alerts": shown}
+    record = {
+        "domain": first.domain,
+        "as_of": first.as_of.isoformat(),
+        "simulated": first.simulated,
+        "alerts": [_alert_record(alert) for alert in alerts],
     }
-    occasion = f"alert {alert.domain} {alert.rule} {state} {alert.board}"
-    lines = [one_line(alert.words), f"Board of {day_text(alert.as_of)}."]
-    news = _News(Kind.ALERT, "alert", occasion, subject, values, _alert_record(alert), lines)
+    occasion = f"alert {first.domain} {', '.join(states)} {first.board}"
+    lines = [*(one_line(alert.words) for alert in alerts), f"Board of {day_text(first.as_of)}."]
+    news = _News(Kind.ALERT, "alert", occasion, subject, values, record, lines)
     return _messages(news, [one for one in subscribers if one.alerts], letterhead, at)
 
 

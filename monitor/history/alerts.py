@@ -235,12 +235,19 @@ def _observation(rule: Rule, value: float | tuple[float, float, float] | str) ->
     return Observation(middle, low, high, rule.min_overlap)
 
 
-def event_in_words(event: AlertEvent) -> str:
-    """One sentence: which rule, what it saw, and the bound."""
+def event_in_words(event: AlertEvent, *, first: bool = False) -> str:
+    """Return one sentence: the rule, what it saw, and the bound.
+
+    Parameters
+    ----------
+    first : bool
+        It is so since the first board, so that nothing fired.
+    """
     rule, seen = event.rule, event.seen
     what = FIGURES[rule.figure] if rule.on is On.LEVEL else f"change of {FIGURES[rule.figure]}"
     bound = _bound_text(rule, rule.bound if event.fired else rule.back_at)
-    state = f"fired: {what} is {rule.condition.value}" if event.fired else f"ended: {what} is back at"
+    how = "holds since the first board" if first else "fired"
+    state = f"{how}: {what} is {rule.condition.value}" if event.fired else f"ended: {what} is back at"
     value, low, high = (_seen_text(rule, number) for number in (seen.value, seen.low, seen.high))
     # A count is known exactly.
     interval = "" if low == high else f" [{low}, {high}]"

@@ -165,6 +165,12 @@ class Outbox:
         with self._database.reading() as connection:
             return _messages(connection, *([] if state is None else [_t.c.state == state.value]), limit=limit)
 
+    def message(self, message_id: str) -> Queued | None:
+        """Return a message of the outbox; None if there is none of this id."""
+        with self._database.reading() as connection:
+            found = _messages(connection, _t.c.id == message_id, limit=1)
+        return found[0] if found else None
+
     def known_messages(self, ids: Iterable[str]) -> frozenset[str]:
         """Those of some ids that the outbox knows, whatever became of their messages."""
         with self._database.reading() as connection:

@@ -67,6 +67,12 @@ def digest(**changes: object) -> Digest:
     return Digest(**(settings | changes))  # type: ignore[arg-type]
 
 
+def finding(snapshot: int, event: str, rule: str, at: datetime, words: str) -> Finding:
+    data = {"event": event, "rule": rule, "figure": "mean_rho", "on": "level", "as_of": at.isoformat()}
+    data |= {"words": words, "attribution": None, "value": 0.25, "interval": [0.125, 0.375]}
+    return Finding(snapshot, f"alert {event}", rule, at, words, data)
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(Path(tmp_path_factory.mktemp("certificates")))
@@ -85,9 +91,9 @@ def told_home(home: Path, names: list[str] | None = None, report: str | None = N
     with pipeline.open_home(settings) as store:
         for number, snapshot in enumerate((first, second, third)):
             store.add(snapshot, b"%d" % number, seen_at=SEEN[number])
-        fired = Finding(2, "alert fired", "agreement fell", SEEN[1], "agreement fell fired: <b>low</b>", {})
-        ended = Finding(3, "alert ended", "agreement fell", SEEN[2], "agreement fell ended", {})
-        other = Finding(3, "alert fired", "few models", SEEN[2], "few models fired: 27", {})
+        fired = finding(2, "fired", "agreement fell", SEEN[1], "agreement fell fired: <b>low</b>")
+        ended = finding(3, "ended", "agreement fell", SEEN[2], "agreement fell ended")
+        other = finding(3, "fired", "few models", SEEN[2], "few models fired: 27")
         store.add_findings([fired, ended, other])
         standing = {"rules": {"few models": {"standing": {"active": True}}}}
         store.put_alert_state("vision", standing, SEEN[2])

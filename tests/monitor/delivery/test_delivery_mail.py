@@ -19,7 +19,7 @@ from brainalign_monitor.delivery import (
     OperatorNote,
     Subscriber,
 )
-from brainalign_monitor.delivery.composing import compose_alert, compose_digest, compose_operator
+from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
 from brainalign_monitor.errors import TemplateError
 from brainalign_monitor.messages import Channel, Kind, Message
@@ -127,7 +127,9 @@ def test_every_class_of_the_templates_has_a_style():
 
 def test_equal_records_give_equal_bytes():
     assert one_digest() == one_digest()
-    assert compose_alert(ALERT, [READER], LETTERHEAD, AT) == compose_alert(ALERT, [READER], LETTERHEAD, AT)
+    assert compose_alerts([ALERT], [READER], LETTERHEAD, AT) == compose_alerts(
+        [ALERT], [READER], LETTERHEAD, AT
+    )
     assert compose_operator(NOTE, [replace(READER, operator=True)], LETTERHEAD, AT)[0].kind is Kind.OPERATOR
 
 
@@ -135,9 +137,9 @@ def test_a_message_has_one_name_whenever_it_is_made():
     (later,) = compose_digest(digest(models=5), [READER], LETTERHEAD, AT + timedelta(hours=3))
     assert later.id == one_digest().id
     assert later.body != one_digest().body
-    ended = compose_alert(replace(ALERT, fired=False), [READER], LETTERHEAD, AT)[0]
-    other = compose_alert(replace(ALERT, board="beef"), [READER], LETTERHEAD, AT)[0]
-    assert len({later.id, ended.id, other.id, compose_alert(ALERT, [READER], LETTERHEAD, AT)[0].id}) == 4
+    ended = compose_alerts([replace(ALERT, fired=False)], [READER], LETTERHEAD, AT)[0]
+    other = compose_alerts([replace(ALERT, board="beef")], [READER], LETTERHEAD, AT)[0]
+    assert len({later.id, ended.id, other.id, compose_alerts([ALERT], [READER], LETTERHEAD, AT)[0].id}) == 4
 
 
 def test_subscribers_get_what_they_chose():
@@ -154,7 +156,7 @@ def test_subscribers_get_what_they_chose():
     assert to(compose_digest(digest(), people, LETTERHEAD, AT)) == {"weekly"}
     monthly = digest(period=DigestPeriod.MONTHLY)
     assert to(compose_digest(monthly, people, LETTERHEAD, AT)) == {"monthly"}
-    assert to(compose_alert(ALERT, people, LETTERHEAD, AT)) == {"monthly", "alerts"}
+    assert to(compose_alerts([ALERT], people, LETTERHEAD, AT)) == {"monthly", "alerts"}
     assert to(compose_operator(NOTE, people, LETTERHEAD, AT)) == {"ops"}
     assert compose_digest(digest(), [], LETTERHEAD, AT) == []
 
@@ -166,8 +168,11 @@ def test_no_name_breaks_out_of_its_place(name):
     hostile = replace(ALERT, rule=name, words=f"{name} fired")
     told = digest(changelog=(f"1 model came: {name}",), causes=(name,), alerts=(hostile,))
     (message,) = compose_digest(told, [READER], LETTERHEAD, AT)
-    (alert,) = compose_alert(hostile, [READER], LETTERHEAD, AT)
-    for made, calm in ((message, one_digest()), (alert, compose_alert(ALERT, [READER], LETTERHEAD, AT)[0])):
+    (alert,) = compose_alerts([hostile], [READER], LETTERHEAD, AT)
+    for made, calm in (
+        (message, one_digest()),
+        (alert, compose_alerts([ALERT], [READER], LETTERHEAD, AT)[0]),
+    ):
         mail = parsed(made)
         assert mail.keys() == parsed(calm).keys(), "no header more"
         assert not mail.defects

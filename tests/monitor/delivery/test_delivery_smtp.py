@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from brainalign_monitor.delivery import Subscriber
-from brainalign_monitor.delivery.composing import compose_alert
+from brainalign_monitor.delivery.composing import compose_alerts
 from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.smtp import MailServer, Security, send_mail
 from brainalign_monitor.errors import DeliveryError
@@ -23,7 +23,7 @@ from tests.monitor.delivery.mail_host import PASSWORD, USER, MailHost, mail_host
 
 def message_to(*addresses: str) -> list[Message]:
     people = [Subscriber(Channel.MAIL, address) for address in addresses]
-    return compose_alert(ALERT, people, LETTERHEAD, AT)
+    return compose_alerts([ALERT], people, LETTERHEAD, AT)
 
 
 (MESSAGE,) = message_to("reader@lab.example")

@@ -18,7 +18,7 @@ import pytest
 
 from brainalign_monitor.delivery import Subscriber
 from brainalign_monitor.delivery import notify as notify_module
-from brainalign_monitor.delivery.composing import compose_alert, compose_digest, compose_operator
+from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.notify import Notification, send_notification
 from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook
@@ -88,7 +88,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def message_for(channel: Channel, name: str = "lab") -> Message:
-    (message,) = compose_alert(ALERT, [Subscriber(channel, name)], LETTERHEAD, AT)
+    (message,) = compose_alerts([ALERT], [Subscriber(channel, name)], LETTERHEAD, AT)
     return message
 
 
@@ -120,11 +120,12 @@ def test_a_webhook_gets_signed_json(receiver):
         == "sha256=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
     )
     record = json.loads(body)
-    assert record["schema"] == 1
+    assert record["schema"] == 2
     assert record["kind"] == "alert"
     assert record["id"] == message.id
-    assert record["alert"]["state"] == "fired"
-    assert record["alert"]["figure"]["now"] == 83.0
+    (alert,) = record["alert"]["alerts"]
+    assert alert["state"] == "fired"
+    assert alert["figure"]["now"] == 83.0
 
 
 def test_without_a_secret_there_is_no_signature(receiver):
@@ -260,13 +261,13 @@ MENTIONS = (
 @pytest.mark.parametrize("mention", MENTIONS)
 def test_a_name_that_is_a_mention_calls_nobody_in_a_chat(receiver, mention):
     alert = replace(ALERT, rule=mention, words=f"{mention} fell to 0.1 < 0.2 <{mention}")
-    (message,) = compose_alert(alert, [Subscriber(Channel.NOTIFY, "chat")], LETTERHEAD, AT)
+    (message,) = compose_alerts([alert], [Subscriber(Channel.NOTIFY, "chat")], LETTERHEAD, AT)
     make_send(None, [], [service(receiver)], now)(message)
     record = json.loads(receiver.posts[0][2])
     for text in (record["title"], record["message"]):
         assert mention not in text
         assert mention in text.replace("\u200b", ""), "it looks the same"
-    (hook,) = compose_alert(alert, [Subscriber(Channel.WEBHOOK, "lab")], LETTERHEAD, AT)
+    (hook,) = compose_alerts([alert], [Subscriber(Channel.WEBHOOK, "lab")], LETTERHEAD, AT)
     assert mention in json.loads(hook.body)["subject"], "a program gets the name as it is"
     (note,) = compose_operator(
         replace(NOTE, words="to reader@lab.example"),

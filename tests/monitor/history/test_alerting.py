@@ -76,16 +76,22 @@ def test_boards_that_come_one_by_one_are_told_as_the_backtest_tells_them(growing
         ("agreement moved", False),
         ("many models", True),
     }
-    assert news == list(whole)
-    assert {n.reason for n in news} == {Reason.DATA}
+    # Boards like the first one make no alarm of what was so before.
+    first = [n for n in news if n.reason is Reason.FIRST]
+    assert {n.rule for n in first} == {"rho is low", "many models"} & {n.rule for n in first}
+    assert {n.reason for n in news} <= {Reason.FIRST, Reason.DATA}
+    so = {n.rule for n in first}
+    assert [n for n in news if n.rule not in so] == [n for n in whole if n.rule not in so]
 
 
 def test_the_first_time_tells_what_is_active_and_not_all_that_ever_was(growing, cache):
     found = evaluated(growing, cache, RULES, None)
     assert {(n.rule, n.fired, n.reason) for n in found.news} == {
-        ("rho is low", True, Reason.ADDED),
-        ("many models", True, Reason.ADDED),
+        ("rho is low", True, Reason.FIRST),
+        ("many models", True, Reason.FIRST),
     }
+    assert {n.kind for n in found.news} == {"alert held"}
+    assert all(n.attribution is None and "holds since the first board: " in n.words for n in found.news)
     assert {n.as_of.date().isoformat() for n in found.news} == {"2021-08-01", "2021-09-01"}
     assert [n.as_of for n in found.news] == sorted(n.as_of for n in found.news)
 

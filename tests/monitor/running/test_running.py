@@ -7,8 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from brainalign_monitor import alerting, running
@@ -16,6 +18,9 @@ from brainalign_monitor.config import load_settings
 from brainalign_monitor.config_sections import SiteSettings
 from brainalign_monitor.delivery import Letterhead
 from brainalign_monitor.errors import BusyError, NotJsonError, StoreError
+from brainalign_monitor.history.alerts import DEFAULT_RULES, Condition, On, Rule
+from brainalign_monitor.kept_alerts import active_alerts
+from brainalign_monitor.mail_preview import preview
 from brainalign_monitor.messages import Kind
 from brainalign_monitor.pipeline import open_home
 from brainalign_monitor.running import Done, Monitor, Stopped, run_once
@@ -24,6 +29,7 @@ from brainalign_plugin import analysis
 from brainalign_plugin.analysis import Analysis
 from tests.commands import brainalign
 from tests.monitor.running.conftest import NOW, payload
+from tests.monitor.sources.samples import LEAVES, body_of, document
 
 
 def run(monitor: Monitor, source: str) -> Done:
@@ -79,6 +85,54 @@ def test_a_run_computes_what_report_and_site_share_once(settings, store, tmp_pat
     assert stages.count("analysing the history") == 1
     assert "comparing the schemes of aggregation" in stages
     assert (tmp_path / "site" / "current" / "reports" / "latest.html").is_file()
+
+
+def board_of_noise(folder: Path, day: int, models: int) -> str:
+    """Benchmarks that do not agree: random scores."""
+    board = document(models) | {"datetime_range": {"max": f"2024-01-{day:02}T00:00:00+00:00"}}
+    values = np.random.default_rng(models).uniform(0.1, 0.9, (models, len(LEAVES)))
+    for model, row in zip(board["models"], values, strict=True):
+        for name, value in zip(LEAVES, row, strict=True):
+            model["scores"][name][0]["value"] = f"{value:.3f}"
+    path = folder / f"noise-{day}.json"
+    path.write_bytes(body_of(board))
+    return str(path)
+
+
+def test_what_is_so_on_the_first_board_alarms_nobody_and_one_board_is_one_mail(
+    monitor, settings, store, mailbox, tmp_path
+):
+    growth = Rule("it grew", "models", Condition.ABOVE, 5, on=On.CHANGE, versions=1, min_overlap=1)
+    fell = Rule("it fell", "models", Condition.BELOW, -5, on=On.CHANGE, versions=1, min_overlap=1)
+    low = next(rule for rule in DEFAULT_RULES if rule.figure == "mean_rho" and rule.on is On.LEVEL)
+    watched = replace(monitor, rules=(low, growth, fell, replace(growth, name="it grew again")))
+    first = run(watched, board_of_noise(tmp_path, 1, 60))
+    assert [(news.rule, news.kind) for news in first.news] == [(low.name, "alert held")]
+    assert "holds since the first board: mean rank correlation" in first.news[0].words
+    second = run(watched, board_of_noise(tmp_path, 2, 61))
+    assert (second.news, mailbox.letters) == ([], [])
+    assert [one.subject for one in active_alerts(store, "vision")] == [low.name]
+    # Two alerts of a board are one mail to the reader.
+    third = run(watched, board_of_noise(tmp_path, 3, 80))
+    assert [news.rule for news in third.news] == ["it grew", "it grew again"]
+    (letter,) = mailbox.letters
+    assert letter.subject == "Brain-Score vision: 2 alerts: it grew fired, it grew again fired"
+    run(watched, board_of_noise(tmp_path, 4, 70))
+    later = mailbox.letters[1]
+    assert later.subject.endswith("3 alerts: it grew ended, it fell fired, it grew again ended")
+    assert len(mailbox.letters) == 2
+    # A preview is what was sent, also when the outbox has forgotten it.
+    mailing = settings.model_copy(update=mail_to(later.recipient))
+    assert preview(mailing, store, "alert", NOW).body == later.body
+    store.forget_bodies(NOW + timedelta(days=900))
+    assert preview(mailing, store, "alert", NOW).body == later.body
+
+
+def mail_to(address: str) -> dict[str, Any]:
+    loaded = load_settings(
+        mail={"host": "localhost", "sender": "monitor@lab.example"}, recipients={"r": {"address": address}}
+    )
+    return {"mail": loaded.mail, "recipients": loaded.recipients}
 
 
 STAGES = ("fetching", "storing", "watching", "composing", "committing")
