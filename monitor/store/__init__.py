@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .making import loss
+from .opening import begin_store, is_made, open_store, open_to_read
 from .pruning import Policy, prunable
 from .records import (
     BOARD_CHANGED,
@@ -20,7 +21,7 @@ from .records import (
 )
 from .restoring import restore_backup, verify_backup
 from .statistics import peek
-from .store import Store, begin_store, is_made, open_store, open_to_read
+from .store import Store
 
 __all__ = [
     "BOARD_CHANGED",
