@@ -95,7 +95,12 @@ def backfill(
 
 
 Window = Annotated[
-    int, typer.Option(help="Months of the common panel, back from the newest board.", min=1, metavar="MONTHS")
+    int,
+    typer.Option(
+        help="Months over which the same benchmarks, and the same models, are followed, back from the newest board.",
+        min=1,
+        metavar="MONTHS",
+    ),
 ]
 
 
@@ -113,8 +118,9 @@ def history(
 ) -> None:
     """Show the figures over time, and the causes of each change."""
     from . import console_history, pipeline
+    from .history.history_json import history_json
     from .history.known_events import event_json, known_events
-    from .history.series import HistoryOptions, history_json
+    from .history.series import HistoryOptions
 
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)

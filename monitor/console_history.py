@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from . import console
 from .history.drift import Verdict
 from .history.figures import COUNTS, FIGURES
-from .history.series import FULL
+from .history.series import FULL, SAME_BENCHMARKS, SAME_MODELS
 
 if TYPE_CHECKING:
     from .history.drift import Drift
     from .history.eras import Era
     from .history.known_events import KnownEvent
-    from .history.series import History, Point
+    from .history.series import Figure, History, Point
 
 
 def history(found: History, figure: str | None) -> None:
@@ -28,13 +28,27 @@ def history(found: History, figure: str | None) -> None:
         f"{found.domain}: {len(full)} boards, {full[0].as_of:%Y-%m-%d} to {full[-1].as_of:%Y-%m-%d}, "
         f"{made} of them reconstructed"
     )
-    common = [point for point in points if point.panel != FULL]
+    held = found.options.window_months
+    for panel, words in (
+        (SAME_BENCHMARKS, "the same benchmarks, all models that have them"),
+        (SAME_MODELS, "the same models, all benchmarks that they have"),
+    ):
+        now = [point for point in points if point.panel == panel][-1]
+        to.print(
+            f"{panel}: {words}, over {held} months; now {now.models} models × {now.benchmarks} benchmarks"
+        )
+    shared = found.shared
     to.print(
-        f"common panel of {found.options.window_months} months: {common[-1].models} models × "
-        f"{common[-1].benchmarks} benchmarks on {len(common)} boards"
+        f"{shared.models} models × {shared.benchmarks} benchmarks are on the boards of {shared.first:%Y-%m-%d} and "
+        f"{shared.last:%Y-%m-%d}; only restated scores move a figure on them"
     )
     for name in FIGURES if figure is None else (figure,):
         _series(found.series[name], name, whole=figure is not None)
+        if delta := shared.deltas.get(name):
+            to.print(f"  moved by {delta:+.4f} by restated scores")
+        for cohort in found.cohorts if figure is not None or name == "mean_rho" else ():
+            one = cohort.figures[name]
+            to.print(f"  first scored in {cohort.year}: {_shown(one, name)} ({cohort.models} models)")
     for change in found.changes:
         last = change.later == full[-1].as_of
         if change.figure == figure or (figure is None and last):
@@ -90,12 +104,12 @@ def _series(points: Sequence[Point], name: str, whole: bool) -> None:
         for point in shown:
             mark = ", reconstructed" if point.origin == "reconstructed" else ""
             to.print(
-                f"  {point.as_of:%Y-%m-%d} {panel:6} {_value(point, name)} "
+                f"  {point.as_of:%Y-%m-%d} {panel:15} {_shown(point, name)} "
                 f"({point.models} × {point.benchmarks}{mark})"
             )
 
 
-def _value(point: Point, name: str) -> str:
+def _shown(point: Point | Figure, name: str) -> str:
     if point.value is None:
         return "none"
     if name in COUNTS:

@@ -14,8 +14,8 @@ from .delivery.wording import figure_label, figures_at
 from .errors import NoBoardError
 from .history.cache import Cache
 from .history.periods import midnight
-from .history.series import Chronicle, History, HistoryOptions
-from .history.timeline import BoardChange, Timeline
+from .history.series import BoardChange, Chronicle, History, HistoryOptions
+from .history.timeline import Timeline
 from .kept_alerts import ENDED, active_alerts, told_alerts
 from .messages import Message
 from .progress import Stage, silent
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 _WIDTH = 584
 _PICTURED = "mean_rho"
 _HOW_TO_READ = (
-    "Black: the whole board of its time. Pink: only the models and benchmarks that were there throughout the last two "
-    "years; where the black line moves alone, the sample changed and not the scores. Bands are 95 % intervals, hollow "
-    "points reconstructed boards."
+    "Black: the whole board of its time. Pink, dashed: the same benchmarks throughout the last two years, with all "
+    "models that have them. Blue, dotted: the same models, with all benchmarks that they have. Bands are 95 % "
+    "intervals over families of models, hollow points reconstructed boards."
 )
 
 

@@ -32,9 +32,10 @@ from .errors import OutputError
 from .history.cache import Cache
 from .history.figure_words import figure_text
 from .history.figures import FIGURES
+from .history.history_json import history_json
 from .history.known_events import event_json, known_events
-from .history.series import FULL, History, HistoryOptions, history_json
-from .history.timeline import BoardChange, Timeline
+from .history.series import FULL, BoardChange, History, HistoryOptions
+from .history.timeline import Timeline
 from .kept_alerts import active_alerts, told_alerts
 from .progress import Stage, silent
 from .report.history_page import history_page

@@ -176,6 +176,13 @@ def board_of_matrix(scores: npt.ArrayLike, tree: BenchmarkTree | None = None) ->
     return board_of(rows, tree)
 
 
+def unrelated(board: Board) -> Board:
+    """The board with names of which no two are of one family."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    names = [f"{letters[i // 26 % 26]}{letters[i % 26]}net" for i in range(len(board.models))]
+    return replace(board, models=tuple(Model(m.id, name) for m, name in zip(board.models, names, strict=True)))
+
+
 def halves(leaves: int) -> BenchmarkTree:
     """A tree of any number of leaves, each of a paper of its own: the first half neural, the others behavioural."""
     names = [f"Paper{2000 + j}-leaf" for j in range(leaves)]

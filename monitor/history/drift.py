@@ -14,9 +14,9 @@ import numpy as np
 from brainalign_plugin.board import Board
 
 from .figures import COUNTS, FIGURES, headline_figures
-from .intervals import draw_counts, percentile_interval, resampled_figures
+from .intervals import family_draws, figure_interval, resampled_figures
+from .panels import common_panel
 from .precision import tolerance
-from .series import common_panel
 
 ALPHA = 0.05
 MIN_OVERLAP = 20
@@ -39,7 +39,7 @@ class Difference:
     ----------
     before, after : float or None
     interval : (float, float) or None
-        95 %, of the difference, from the same draws of models on both boards.
+        95 %, of the difference, from the same draws of families of models on both boards.
     p : float or None
         Two-sided, of no difference, from the standard error of the resamples; 1 where the shared cells are equal.
     models, benchmarks : int
@@ -133,14 +133,17 @@ def paired_differences(
             )
             for name in TESTED
         }
-    counts = draw_counts(models, resamples, seed)
-    first, second = resampled_figures(one, counts), resampled_figures(other, counts)
+    counts = family_draws(one, resamples, seed)
+    unknown = np.full(1, np.nan)
+    first, second = (
+        ({}, {}) if counts is None else (resampled_figures(one, counts), resampled_figures(other, counts))
+    )
     found = {}
     for name in TESTED:
-        drawn = second[name] - first[name]
+        drawn = second[name] - first[name] if name in first else unknown
         was, now = before[name], after[name]
         delta = None if was is None or now is None else now - was
-        interval = percentile_interval(delta, drawn)
+        interval = figure_interval(name, delta, drawn)
         found[name] = Difference(was, now, interval, _p_value(delta, interval, drawn), models, benchmarks)
     return found
 

@@ -12,8 +12,8 @@ from brainalign_plugin.analysis.variance import explained_variance
 from brainalign_plugin.board import Board
 from brainalign_plugin.cleaning import complete_board
 
-# Rises when a figure's definition changes: cached figures of an older version are computed again.
-ANALYSIS_VERSION = 1
+# Rises when the definition of a figure or of its interval changes: cached ones of an older version are computed again.
+ANALYSIS_VERSION = 2
 
 FIGURES: Mapping[str, str] = {
     "models": "models on the cleaned board (complete cases)",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.board import Board
 
@@ -19,9 +17,12 @@ from .intervals import RESAMPLES, figure_intervals
 from .known_events import KnownEvent
 from .periods import Period
 
-SCHEMA = 2
 ANALYSIS = "analysis"
-FULL, COMMON = "full", "common"
+if TYPE_CHECKING:
+    from ..store import SnapshotInfo
+
+FULL, SAME_BENCHMARKS, SAME_MODELS = "full", "same_benchmarks", "same_models"
+PANELS = (FULL, SAME_BENCHMARKS, SAME_MODELS)
 _NOTHING = 1e-12
 
 
@@ -42,9 +43,11 @@ class Point:
     as_of : datetime
     value : float or None
     interval : (float, float) or None
-        95 %, from models drawn with replacement.
+        95 %, from families of models drawn with replacement.
     panel : str
-        ``full``: the cleaned board; ``common``: the models and benchmarks that are there throughout the window.
+        ``full``: the cleaned board; ``same_benchmarks``: the benchmarks that the cleaning keeps on every board of the
+        window, with all models that have them; ``same_models``: the models that are on every cleaned board of the
+        window, on all benchmarks that they have.
     models, benchmarks : int
         Of that panel.
     origin : str
@@ -108,6 +111,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class BoardChange:
+    """From one board to the next with another content.
+
+    Attributes
+    ----------
+    earlier, later : SnapshotInfo
+    changelog : tuple of str
+        Sentences: models, benchmarks and scores that came, went or changed.
+    causes : tuple of Change
+        The change of each headline figure, with its reasons.
+    """
+
+    earlier: SnapshotInfo
+    later: SnapshotInfo
+    changelog: tuple[str, ...]
+    causes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryOptions:
     """What a history is made with.
 
@@ -118,7 +140,7 @@ class HistoryOptions:
     every : Period
         Reconstructed boards stand for periods in which none was observed.
     window_months : int
-        Length of the window of the common panel, back from the newest board.
+        Length of the window of the two panels that hold something fixed, back from the newest board.
     known : datetime or None
         Only what had been seen before this moment; None is all.
     until : datetime or None
@@ -136,6 +158,42 @@ class HistoryOptions:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The models and benchmarks that the first and the last board of the window share: a check, and no curve.
+
+    Attributes
+    ----------
+    first, last : datetime
+    models, benchmarks : int
+    deltas : mapping of str to (float or None)
+        By how much each figure moved on them, which only restated scores can do.
+    """
+
+    first: datetime
+    last: datetime
+    models: int
+    benchmarks: int
+    deltas: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The models of a cleaned board that were first scored in one year.
+
+    Attributes
+    ----------
+    year : int
+    models, benchmarks : int
+    figures : mapping of str to Figure
+    """
+
+    year: int
+    models: int
+    benchmarks: int
+    figures: Mapping[str, Figure]
+
+
 @dataclass(frozen=True, eq=False)
 class History:
     """The series of all headline figures, and every change with its causes.
@@ -145,14 +203,19 @@ class History:
     domain : str
     options : HistoryOptions
     series : mapping of str to tuple of Point
-        By figure; the full panel first, then the common one.
+        By figure; the full panel first, then the same benchmarks, then the same models.
     changes : tuple of Change
+    shared : Shared
+    cohorts : tuple of Cohort
+        Of the newest cleaned board, by year.
     """
 
     domain: str
     options: HistoryOptions
     series: Mapping[str, tuple[Point, ...]]
     changes: tuple[Change, ...]
+    shared: Shared
+    cohorts: tuple[Cohort, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,36 +271,6 @@ def panel_figures(board: Board, resamples: int, seed: int) -> dict[str, Figure]:
     return {name: Figure(value, intervals[name]) for name, value in values.items()}
 
 
-def common_panel(boards: Sequence[Board], kept: Sequence[Sequence[str]]) -> list[Board]:
-    """Cut every board to the leaves that are kept on all of them and the models with a score on these on all of them.
-
-    Parameters
-    ----------
-    boards : sequence of Board
-        Uncleaned.
-    kept : sequence of sequences of str
-        Leaves that the cleaning of each board keeps.
-    """
-    if not boards:
-        return []
-    leaves = sorted(frozenset(kept[0]).intersection(*kept[1:]))
-    cut = [_cut(board, leaves) for board in boards]
-    complete = [
-        {
-            i
-            for i, whole in zip(board.ids, (~np.isnan(board.scores)).all(axis=1).tolist(), strict=True)
-            if whole
-        }
-        for board in cut
-    ]
-    models = sorted(frozenset(complete[0]).intersection(*complete[1:]))
-    return [board.take(rows=[board.ids.index(i) for i in models]) for board in cut]
-
-
-def _cut(board: Board, leaves: list[str]) -> Board:
-    return board.take(columns=[board.leaves.index(leaf) for leaf in leaves])
-
-
 def attribution_record(found: Attribution) -> dict[str, Any]:
     """Return an attribution as it is kept: its numbers, and the words for them."""
     return {
@@ -248,6 +281,15 @@ def attribution_record(found: Attribution) -> dict[str, Any]:
         "words": {name: attribution_in_words(found, name) for name in found.later},
         "causes": {name: causes_in_words(found, name) for name in found.parts},
     }
+
+
+def reported_before(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float | None] | None:
+    """Return the earlier board's figures by an older analysis, if the later board was never seen by that one."""
+    older = [int(version) for version in was if version not in now and int(version) < ANALYSIS_VERSION]
+    if not older:
+        return None
+    figures = was[str(max(older))]["figures"]
+    return {name: figure["value"] for name, figure in figures.items()}
 
 
 def unsplit_record(earlier: Mapping[str, Any], later: Mapping[str, Any], reason: str) -> dict[str, Any]:
@@ -299,32 +341,11 @@ def changes_between(
     return found
 
 
-def point_json(point: Point) -> dict[str, Any]:
-    """One entry of a series."""
+def figures_of(record: Mapping[str, Any]) -> dict[str, Figure]:
+    """Return the figures that a record keeps (`figures_record`)."""
     return {
-        "as_of": point.as_of.isoformat(),
-        "value": point.value,
-        "interval": None if point.interval is None else list(point.interval),
-        "panel": point.panel,
-        "models": point.models,
-        "benchmarks": point.benchmarks,
-        "origin": point.origin,
-        "snapshot": point.snapshot,
-    }
-
-
-def change_json(change: Change) -> dict[str, Any]:
-    """One entry of the changes."""
-    return {
-        "figure": change.figure,
-        "from": change.earlier.isoformat(),
-        "to": change.later.isoformat(),
-        "delta": change.delta,
-        "attribution": dict(change.attribution),
-        "reasons": list(change.reasons),
-        "before": change.before,
-        "after": change.after,
-        "words": change.words,
+        name: Figure(f["value"], None if f["interval"] is None else (f["interval"][0], f["interval"][1]))
+        for name, f in record["figures"].items()
     }
 
 
@@ -338,26 +359,4 @@ def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any
             name: {"value": f.value, "interval": None if f.interval is None else list(f.interval)}
             for name, f in figures.items()
         },
-    }
-
-
-def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
-    """Return the record that ``brainalign history --json`` prints, of one figure if one is named."""
-    options = found.options
-    changes = [change for change in found.changes if figure in (None, change.figure)]
-    return {
-        "schema": SCHEMA,
-        "domain": found.domain,
-        "known": None if options.known is None else options.known.isoformat(),
-        "window_months": options.window_months,
-        "max_missing": options.max_missing,
-        "resamples": options.resamples,
-        "seed": options.seed,
-        "analysis_version": ANALYSIS_VERSION,
-        "series": {
-            name: [point_json(point) for point in points]
-            for name, points in found.series.items()
-            if figure in (None, name)
-        },
-        "changes": [change_json(change) for change in changes],
     }

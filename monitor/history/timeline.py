@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -22,21 +22,28 @@ from .changes import compare
 from .drift import MIN_OVERLAP, TESTED, Difference, Drift, Verdict, paired_differences, verdicts
 from .eras import TOP, Era, eras
 from .figures import ANALYSIS_VERSION, FIGURES, cleaned
+from .panels import cohorts, first_years, in_all, with_benchmarks, with_models
 from .periods import boards_of_history
+from .reading import BoardReader
 from .series import (
-    COMMON,
     FULL,
+    SAME_BENCHMARKS,
+    SAME_MODELS,
+    BoardChange,
     Change,
     Chronicle,
+    Cohort,
     History,
     HistoryOptions,
     Point,
     Restated,
+    Shared,
     attribution_record,
     changes_between,
-    common_panel,
+    figures_of,
     figures_record,
     panel_figures,
+    reported_before,
     unsplit_record,
 )
 
@@ -54,25 +61,6 @@ _UNFIT = (InputError, BoardError, SnapshotError, ValueError, ArithmeticError, Lo
 # Rises when an attribution is kept or put into words otherwise, so that it is computed again.
 _ATTRIBUTION_VERSION = 4
 Pair = tuple["SnapshotInfo", "SnapshotInfo"]
-
-
-@dataclass(frozen=True, slots=True)
-class BoardChange:
-    """From one board to the next with another content.
-
-    Attributes
-    ----------
-    earlier, later : SnapshotInfo
-    changelog : tuple of str
-        Sentences: models, benchmarks and scores that came, went or changed.
-    causes : tuple of Change
-        The change of each headline figure, with its reasons.
-    """
-
-    earlier: SnapshotInfo
-    later: SnapshotInfo
-    changelog: tuple[str, ...]
-    causes: tuple[Change, ...]
 
 
 class Timeline:
@@ -116,9 +104,9 @@ class Timeline:
         stage: Stage = silent,
     ) -> None:
         self.domain, self.options = domain, options or HistoryOptions()
-        self._store, self._cache, self._stage = store, cache, stage
-        self._read: dict[str, Board] = {}
-        self._results: dict[str, Any] = {}
+        self._reader, self._stage = BoardReader(store, cache), stage
+        self._versions: dict[str, dict[str, Any]] = {}
+        self._computed: dict[tuple[Any, ...], dict[str, Any]] = {}
         until, known = self.options.until, self.options.known
         infos = [info for info in store.snapshots(domain) if until is None or info.as_of_time <= until]
         self.known: Mapping[int, SnapshotInfo] = {info.id: info for info in infos}
@@ -142,51 +130,33 @@ class Timeline:
         """All boards that were observed, the oldest first, real or simulated like the newest one."""
         return [info for info in self._alike if not info.reconstructed]
 
-    # --- boards and results, each once ---------------------------------------------------------------------------
+    # --- results, each once --------------------------------------------------------------------------------------
 
-    def _board(self, info: SnapshotInfo) -> Board:
-        if info.digest not in self._read:
-            self._read[info.digest] = self._store.snapshot(info.id).board()
-        return self._read[info.digest]
-
-    def _all_boards(self, infos: Sequence[SnapshotInfo]) -> list[Board]:
-        """Return the uncleaned boards of several snapshots, those that are missing read at once."""
-        missing = {info.digest: info for info in infos if info.digest not in self._read}
-        if len(missing) > 1:
-            snapshots = self._store.snapshots_whole([info.id for info in missing.values()])
-            self._read.update(zip(missing, (snapshot.board() for snapshot in snapshots), strict=True))
-        return [self._board(info) for info in infos]
-
-    def _once(self, compute: Callable[[], Any], *parts: Any) -> Any:
-        """Return a result that depends on the given parts alone: as it was kept, or computed and kept."""
-        key = self._cache.key(*parts)
-        if key not in self._results:
-            found = self._cache.get(key)
-            if found is None:
-                found = compute()
-                self._cache.put(key, found)
-            self._results[key] = found
-        return self._results[key]
+    def _record(self, board: Board) -> dict[str, Any]:
+        """Return the record of the figures of a complete board, computed once for each content."""
+        content = (board.scores.tobytes(), board.ids, board.tree.nodes)
+        if content not in self._computed:
+            figures = panel_figures(board, self.options.resamples, self.options.seed)
+            self._computed[content] = figures_record(board, figures)
+        return self._computed[content]
 
     def _versions_of(self, info: SnapshotInfo) -> dict[str, Any]:
         """Return the figures of a board by each version of the analysis that saw it."""
+        if info.digest not in self._versions:
+            self._versions[info.digest] = self._reader.cache.get(self._full_key(info)) or {}
+        return self._versions[info.digest]
+
+    def _full_key(self, info: SnapshotInfo) -> str:
         used = self.options
-        key = self._cache.key("full", info.digest, used.max_missing, used.resamples, used.seed)
-        if key not in self._results:
-            self._results[key] = self._cache.get(key) or {}
-        known: dict[str, Any] = self._results[key]
-        return known
+        return self._reader.cache.key("full", info.digest, used.max_missing, used.resamples, used.seed)
 
     def figures(self, info: SnapshotInfo) -> dict[str, Any]:
         """Return the record of the headline figures of a cleaned board (`figures_record`)."""
-        used, known = self.options, self._versions_of(info)
+        known = self._versions_of(info)
         if str(ANALYSIS_VERSION) not in known:
-            board = cleaned(self._board(info), used.max_missing)
-            known[str(ANALYSIS_VERSION)] = figures_record(
-                board, panel_figures(board, used.resamples, used.seed)
-            )
-            key = self._cache.key("full", info.digest, used.max_missing, used.resamples, used.seed)
-            self._cache.put(key, known)
+            board = cleaned(self._reader.board(info), self.options.max_missing)
+            known[str(ANALYSIS_VERSION)] = self._record(board)
+            self._reader.cache.put(self._full_key(info), known)
         record: dict[str, Any] = known[str(ANALYSIS_VERSION)]
         return record
 
@@ -194,13 +164,13 @@ class Timeline:
         """Return the record of the attribution between two boards (`attribution_record`)."""
 
         def compute() -> dict[str, Any]:
-            earlier, later = self._all_boards(pair)
+            earlier, later = self._reader.boards(pair)
             return attribution_record(attribute(earlier, later, self.options.max_missing))
 
         digests = [info.digest for info in pair]
         parts = ("attribution", _ATTRIBUTION_VERSION, digests, self.options.max_missing, ANALYSIS_VERSION)
         try:
-            record: dict[str, Any] = self._once(compute, *parts)
+            record: dict[str, Any] = self._reader.once(compute, *parts)
         except _UNFIT as failure:
             reason = _left_out("attribution", pair, failure)
             record = unsplit_record(self.figures(pair[0]), self.figures(pair[1]), reason)
@@ -211,7 +181,7 @@ class Timeline:
         used = self.options
 
         def compute() -> dict[str, Any]:
-            earlier, later = self._all_boards(pair)
+            earlier, later = self._reader.boards(pair)
             kept = (cleaned(earlier, used.max_missing).leaves, cleaned(later, used.max_missing).leaves)
             found = paired_differences(earlier, later, kept, used.resamples, used.seed)
             return {name: asdict(difference) for name, difference in found.items()}
@@ -219,7 +189,7 @@ class Timeline:
         digests = [info.digest for info in pair]
         parts = ("paired", digests, used.max_missing, used.resamples, used.seed, ANALYSIS_VERSION)
         try:
-            found = self._once(compute, *parts)
+            found = self._reader.once(compute, *parts)
         except _UNFIT as failure:
             _left_out("comparison", pair, failure)
             return dict.fromkeys(TESTED, Difference(None, None, None, None, 0, 0))
@@ -236,12 +206,14 @@ class Timeline:
     def history(self) -> History:
         """The headline figures over time, and every change of them with its reasons."""
         with self._stage("analysing the history"):
-            self._all_boards(
+            self._reader.boards(
                 [info for info in self.boards if str(ANALYSIS_VERSION) not in self._versions_of(info)]
             )
             full = [self.figures(info) for info in self.boards]
             window = self._window()
-            common = self._common_records(window)
+            panels = {FULL: (self.boards, full), **self._panels(window)}
+            shared = self.differences((window[0], window[-1]))
+            cohorts = self._cohorts()
         with self._stage("attributing the changes"):
             changes = [
                 change
@@ -250,17 +222,23 @@ class Timeline:
                 for change in changes_between(
                     self.attribution((earlier, later)),
                     (earlier.as_of_time, later.as_of_time),
-                    _reported(self._versions_of(earlier), self._versions_of(later)),
+                    reported_before(self._versions_of(earlier), self._versions_of(later)),
                 )
             ]
         series = {
-            name: (
-                *(_point(info, name, FULL, record) for info, record in zip(self.boards, full, strict=True)),
-                *(_point(info, name, COMMON, record) for info, record in zip(window, common, strict=True)),
+            name: tuple(
+                _point(info, name, panel, record)
+                for panel, (infos, records) in panels.items()
+                for info, record in zip(infos, records, strict=True)
             )
             for name in FIGURES
         }
-        return History(self.domain, self.options, series, tuple(changes))
+        some = next(iter(shared.values()))
+        check = Shared(
+            *(window[0].as_of_time, window[-1].as_of_time, some.models, some.benchmarks),
+            {name: difference.delta for name, difference in shared.items()},
+        )
+        return History(self.domain, self.options, series, tuple(changes), check, cohorts)
 
     def _window(self) -> list[SnapshotInfo]:
         last = self.boards[-1].as_of_time
@@ -269,26 +247,47 @@ class Timeline:
         start = last.replace(year=year, month=month + 1, day=min(last.day, 28))
         return [info for info in self.boards if info.as_of_time >= start]
 
-    def _common_records(self, window: Sequence[SnapshotInfo]) -> list[dict[str, Any]]:
+    def _panels(
+        self, window: Sequence[SnapshotInfo]
+    ) -> dict[str, tuple[Sequence[SnapshotInfo], list[dict[str, Any]]]]:
+        """Return the boards of the window and their figures, with the same benchmarks and with the same models."""
         used = self.options
+        samples = self._reader.each(window, self._sample, "sample", used.max_missing)
+        leaves, models = (in_all([one[what] for one in samples]) for what in ("benchmarks", "models"))
+        parts = (used.resamples, used.seed, ANALYSIS_VERSION)
+
+        def of_benchmarks(board: Board) -> dict[str, Any]:
+            return self._record(with_benchmarks(board, leaves))
+
+        def of_models(board: Board) -> dict[str, Any]:
+            return self._record(with_models(board, models))
+
+        return {
+            SAME_BENCHMARKS: (
+                window,
+                self._reader.each(window, of_benchmarks, SAME_BENCHMARKS, leaves, *parts),
+            ),
+            SAME_MODELS: (window, self._reader.each(window, of_models, SAME_MODELS, models, *parts)),
+        }
+
+    def _sample(self, board: Board) -> dict[str, Any]:
+        kept = cleaned(board, self.options.max_missing)
+        return {"models": list(kept.ids), "benchmarks": list(kept.leaves)}
+
+    def _cohorts(self) -> tuple[Cohort, ...]:
+        newest, used = self.boards[-1], self.options
 
         def compute() -> list[dict[str, Any]]:
-            uncleaned = self._all_boards(window)
-            panels = common_panel(uncleaned, [cleaned(board, used.max_missing).leaves for board in uncleaned])
-            # Most boards of a panel are the same: nothing was restated since the last one.
-            done: dict[tuple[Any, ...], dict[str, Any]] = {}
-            found = []
-            for panel in panels:
-                content = (panel.scores.tobytes(), panel.tree.nodes)
-                if content not in done:
-                    done[content] = figures_record(panel, panel_figures(panel, used.resamples, used.seed))
-                found.append(done[content])
-            return found
+            years = first_years(self._reader.store.snapshot(newest.id))
+            found = cohorts(cleaned(self._reader.board(newest), used.max_missing), years)
+            return [{"year": year, **self._record(board)} for year, board in found.items()]
 
-        digests = [info.digest for info in window]
-        parts = ("common", digests, used.max_missing, used.resamples, used.seed, ANALYSIS_VERSION)
-        records: list[dict[str, Any]] = self._once(compute, *parts)
-        return records
+        records = self._reader.once(
+            compute, "cohorts", newest.digest, used.max_missing, used.resamples, used.seed, ANALYSIS_VERSION
+        )
+        return tuple(
+            Cohort(one["year"], one["models"], one["benchmarks"], figures_of(one)) for one in records
+        )
 
     def drift(self, min_overlap: int = MIN_OVERLAP) -> Drift:
         """Decide for each figure at each version whether it changed on what the boards share."""
@@ -311,10 +310,11 @@ class Timeline:
     def eras(self, top: int = TOP) -> dict[date, tuple[Era, ...]]:
         """Compare the last board of every year before the newest one with the newest."""
         newest = self.boards[-1]
-        today = self._store.snapshot(newest.id)
+        today = self._reader.store.snapshot(newest.id)
         last = {i.as_of_time.year: i for i in self.boards if i.as_of_time.year < newest.as_of_time.year}
         return {
-            info.as_of_time.date(): eras(self._store.snapshot(info.id), today, top) for info in last.values()
+            info.as_of_time.date(): eras(self._reader.store.snapshot(info.id), today, top)
+            for info in last.values()
         }
 
     def board_changes(
@@ -347,10 +347,10 @@ class Timeline:
     def _changelog(self, pair: Pair) -> tuple[str, ...]:
         def compute() -> list[str]:
             # The later one first: it is at hand from the pair before.
-            later, earlier = (self._store.snapshot(info.id) for info in reversed(pair))
+            later, earlier = (self._reader.store.snapshot(info.id) for info in reversed(pair))
             return list(changes_in_words(compare(earlier, later)))
 
-        return tuple(self._once(compute, "changelog", *(info.digest for info in pair), WORDS_VERSION))
+        return tuple(self._reader.once(compute, "changelog", *(info.digest for info in pair), WORDS_VERSION))
 
     def chronicle(self, events: Sequence[KnownEvent] = ()) -> Chronicle | None:
         """Return what a report or a site says of the past of the newest board; None if there is no other board.
@@ -382,7 +382,7 @@ class Timeline:
             # The report names the boards on both sides of the change, of which the earlier may repeat an older one.
             after = self.versions[-1]
             before = self.boards[self.boards.index(after) - 1]
-            changes = compare(self._store.snapshot(before.id), self._store.snapshot(after.id))
+            changes = compare(self._reader.store.snapshot(before.id), self._reader.store.snapshot(after.id))
         return Chronicle(history, tuple(restated), tuple(events), changes)
 
 
@@ -391,15 +391,6 @@ def _left_out(what: str, pair: Pair, failure: Exception) -> str:
     reason = f"{type(failure).__name__}: {failure}"
     log.warning("left out", what=what, snapshots=[info.id for info in pair], reason=reason)
     return reason
-
-
-def _reported(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float | None] | None:
-    """Return the earlier board's figures by an older analysis, if the later board was never seen by that one."""
-    older = [int(version) for version in was if version not in now and int(version) < ANALYSIS_VERSION]
-    if not older:
-        return None
-    figures = was[str(max(older))]["figures"]
-    return {name: figure["value"] for name, figure in figures.items()}
 
 
 def _point(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any]) -> Point:

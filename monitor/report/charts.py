@@ -13,7 +13,7 @@ from typing import Any
 from brainalign_plugin.plot.vega_lite import Spec, expr, field, filtered, layer, looked_up, mark, value
 
 from .chart_base import BEHAVIOR, CONFIG, INK, LABEL_SIZE, LINE, NARROW, NEURAL, SOFT, ChartSpec
-from .history_multiples import Tables, small_chart
+from .history_multiples import Tables, cohort_chart, small_chart
 from .history_records import HistorySection
 from .records import ChartData, Figure, ReportView
 from .scheme_charts import interval_chart, rank_chart, scheme_heatmap
@@ -47,7 +47,8 @@ def chart_specs(view: ReportView) -> dict[str, ChartSpec]:
 
 def history_specs(section: HistorySection, tables: Tables) -> dict[str, ChartSpec]:
     """Specifications of the charts of a board's past, by the id of their figure."""
-    return {
+    cohorts = {} if section.cohorts.missing else {section.cohorts.id: cohort_chart()}
+    return cohorts | {
         chart.id: small_chart(tables, chart.id.removeprefix("history-"))
         for group in section.groups
         for chart in group.charts

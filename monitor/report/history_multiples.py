@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from brainalign_plugin.plot.vega_lite import Spec, field, filtered, layer, mark, value
 
 from ..history.figures import COUNTS
-from .chart_base import ACCENT, INK, LINE, NARROW, SOFT, ChartSpec
+from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS
+from .chart_base import ACCENT, INK, LINE, NARROW, NEURAL, SOFT, ChartSpec
 from .records import CellValue
 
 HEIGHT = 132
@@ -16,6 +17,8 @@ Tables = Mapping[str, Mapping[str, tuple[CellValue, ...]]]
 _DAY = 24 * 3600 * 1000
 _NULL_OF = {"r2_behavior": "null_r2_behavior"}
 _SCALE: Spec = {"zero": False, "nice": True}
+COLORS: Mapping[str, str] = {FULL: INK, SAME_BENCHMARKS: ACCENT, SAME_MODELS: NEURAL}
+DASHES: Mapping[str, list[int]] = {FULL: [1, 0], SAME_BENCHMARKS: [5, 3], SAME_MODELS: [2, 2]}
 
 
 def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
@@ -35,7 +38,7 @@ def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
     y = field("value:Q", scale=_SCALE, axis=_value_axis(whole))
     marks = set(zip(tables[table]["panel"], tables[table]["origin"], strict=True))
     layers = _breaks(x) if tables["history_breaks"]["at"] else []
-    for panel, color in (("full", INK), ("common", ACCENT)):
+    for panel, color in COLORS.items():
         # Vega warns of a mark without data: a figure may exist on one panel alone.
         origins = {origin for some, origin in marks if some == panel}
         if origins:
@@ -46,9 +49,28 @@ def small_chart(tables: Tables, name: str, height: int = HEIGHT) -> ChartSpec:
     if null and tables[null]["at"]:
         read.append(null)
         dotted = mark("line", color=SOFT, strokeWidth=1.2, strokeDash=[2, 3])
-        layers.append(layer(null, dotted, [filtered("datum.panel === 'full'")], x=x, y=y))
+        layers.append(layer(null, dotted, [filtered(f"datum.panel === '{FULL}'")], x=x, y=y))
     layers.append(layer(table, mark("circle", size=140, opacity=0), x=x, y=y, tooltip=_tooltip(whole)))
     return ChartSpec({"layer": layers, "height": height, "params": [NARROW]}, tuple(read), "rows", 560)
+
+
+def cohort_chart(height: int = HEIGHT) -> ChartSpec:
+    """A figure of the models first scored in each year, with its interval."""
+    table, x = "history_cohorts", field("year:O", axis={"title": None, "grid": False, "labelAngle": 0})
+    y, low = (field(f"{name}:Q", scale=_SCALE, axis=_value_axis(whole=False)) for name in ("value", "low"))
+    tooltip = [
+        field("year:N", title="first scored in"),
+        field("value:Q", title="value", format=".3f"),
+        field("low:Q", title="from", format=".3f"),
+        field("high:Q", title="to", format=".3f"),
+        field("size:N", title="models × benchmarks"),
+    ]
+    layers = [
+        layer(table, mark("rule", color=SOFT, strokeWidth=1.6), x=x, y=low, y2=field("high")),
+        layer(table, mark("point", filled=True, fill=INK, size=40, opacity=1), x=x, y=y),
+        layer(table, mark("circle", size=140, opacity=0), x=x, y=y, tooltip=tooltip),
+    ]
+    return ChartSpec({"layer": layers, "height": height, "params": [NARROW]}, (table,), "rows", 560)
 
 
 def _panel(
@@ -61,7 +83,7 @@ def _panel(
         low = field("low:Q", scale=_SCALE, axis=_value_axis(whole))
         band = mark("area", color=color, opacity=0.13)
         layers.append(layer(table, band, [of_panel], x=at["x"], y=low, y2=field("high")))
-    dash = [5, 3] if panel == "common" else [1, 0]
+    dash = DASHES[panel]
     layers.append(layer(table, mark("line", color=color, strokeWidth=1.6, strokeDash=dash), [of_panel], **at))
     for origin, fill, size in (("reconstructed", "var(--paper)", 14), ("observed", color, 34)):
         if origin in origins:
@@ -76,7 +98,7 @@ def _tooltip(whole: bool) -> list[Spec]:
         field("value:Q", title="value", format=",d" if whole else ".3f"),
         field("low:Q", title="from", format=".3f"),
         field("high:Q", title="to", format=".3f"),
-        field("panel:N", title="panel"),
+        field("held:N", title="panel"),
         field("origin:N", title="board"),
         field("size:N", title="models × benchmarks"),
         field("cause:N", title="since the board before"),

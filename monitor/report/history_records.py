@@ -66,5 +66,6 @@ class HistorySection:
     breaks: tuple[Break, ...]
     breaks_text: str
     steps: tuple[Step, ...]
-    full: Table
-    common: Table
+    cohorts: Figure
+    cohorts_table: Table
+    panel_tables: tuple[Table, ...]

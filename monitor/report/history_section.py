@@ -10,36 +10,26 @@ from itertools import groupby
 from brainalign_plugin.text import visible
 
 from ..history.changelog import changes_in_words
-from ..history.figures import COUNTS
-from ..history.series import COMMON, FULL, Change, Chronicle, Point
+from ..history.series import FULL, Change, Chronicle, Point
+from .history_panels import (
+    LABELS,
+    NAMES,
+    PANEL_NAMES,
+    Columns,
+    cohort_columns,
+    cohorts_figure,
+    cohorts_table,
+    figure_value,
+    panel_tables,
+    panels,
+    rounded,
+    short_day,
+    signed,
+)
 from .history_records import Break, ChartGroup, HistorySection, SincePrevious, Step
-from .records import CellValue, Column, Figure, Table
-from .wording import UNKNOWN, count, day, listed, number, plural
+from .records import Column, Figure, Table
+from .wording import count, day, listed, plural
 
-Columns = Mapping[str, tuple[CellValue, ...]]
-
-# What a figure is called on the page, in groups.
-LABELS: Mapping[str, Mapping[str, str]] = {
-    "The sample": {"models": "complete cases", "benchmarks": "benchmarks kept"},
-    "Agreement": {
-        "mean_rho": "mean ρ, all pairs",
-        "negative_share": "share of pairs with ρ < 0",
-        "paper_balanced_rho": "mean ρ, papers balanced",
-        "neural_rho": "mean ρ within neural",
-        "behavior_rho": "mean ρ within behavioural",
-        "cross_rho": "mean ρ neural – behavioural",
-    },
-    "What decides the average": {
-        "r2_behavior": "R² of behaviour",
-        "r2_neural": "R² of the neural part",
-        "sd_behavior": "sd of the behavioural part",
-        "sd_neural": "sd of the neural part",
-    },
-}
-NAMES: Mapping[str, str] = {
-    **{name: label for group in LABELS.values() for name, label in group.items()},
-    "null_r2_behavior": "R² of behaviour by spread alone",
-}
 RANKS_SHOWN = 10
 BREAKS_SHOWN = 12
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -52,12 +42,12 @@ Moments = tuple[datetime, datetime]
 def history_section(past: Chronicle) -> HistorySection:
     """Build the section from the history of the boards up to this one."""
     points = past.history.series["models"]
-    full, common = ([p for p in points if p.panel == panel] for panel in (FULL, COMMON))
+    full = [p for p in points if p.panel == FULL]
     letters = _letters(past)
     return HistorySection(
         headline=_headline(past),
         text=_text(full),
-        panels=_panels(past, common),
+        panels=panels(past),
         since=_since(past, full),
         groups=tuple(
             ChartGroup(group, tuple(_figure(past, name, label) for name, label in labels.items()))
@@ -66,10 +56,9 @@ def history_section(past: Chronicle) -> HistorySection:
         breaks=tuple(Break(letter, when, text) for letter, when, _, text in letters),
         breaks_text=_breaks_text(past, len(letters)),
         steps=_steps(past, {moment: letter for letter, _, moment, _ in letters}),
-        full=_boards_table(past, FULL, "history-full", "Every board: the cleaned board of its time"),
-        common=_boards_table(
-            past, COMMON, "history-common", "Every board of the window: the fixed common panel"
-        ),
+        cohorts=cohorts_figure(past.history.cohorts),
+        cohorts_table=cohorts_table(past.history.cohorts),
+        panel_tables=panel_tables(past),
     )
 
 
@@ -81,15 +70,17 @@ def history_tables(past: Chronicle) -> dict[str, Columns]:
         points = [p for p in past.history.series[name] if p.value is not None]
         tables[f"history_{name}"] = {
             "at": tuple(_millis(p.as_of) for p in points),
-            "when": tuple(_short_day(p.as_of) for p in points),
-            "value": tuple(_rounded(p.value) for p in points),
-            "low": tuple(None if p.interval is None else _rounded(p.interval[0]) for p in points),
-            "high": tuple(None if p.interval is None else _rounded(p.interval[1]) for p in points),
+            "when": tuple(short_day(p.as_of) for p in points),
+            "value": tuple(rounded(p.value) for p in points),
+            "low": tuple(None if p.interval is None else rounded(p.interval[0]) for p in points),
+            "high": tuple(None if p.interval is None else rounded(p.interval[1]) for p in points),
             "panel": tuple(p.panel for p in points),
+            "held": tuple(PANEL_NAMES[p.panel] for p in points),
             "origin": tuple(p.origin for p in points),
             "size": tuple(f"{p.models} × {p.benchmarks}" for p in points),
             "cause": tuple(_main_cause(why.get((name, p.as_of))) if p.panel == FULL else "" for p in points),
         }
+    tables["history_cohorts"] = cohort_columns(past.history.cohorts)
     letters = _letters(past)
     tables["history_breaks"] = {
         "at": tuple(_millis(moment) for _, _, moment, _ in letters),
@@ -100,15 +91,6 @@ def history_tables(past: Chronicle) -> dict[str, Columns]:
 
 def _millis(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4) + 0.0
-
-
-def _short_day(moment: datetime) -> str:
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%d}" if (utc.hour, utc.minute) == (0, 0) else f"{utc:%Y-%m-%d %H:%M}"
 
 
 def _text(full: Sequence[Point]) -> str:
@@ -135,40 +117,16 @@ def _headline(past: Chronicle) -> str:
     return f"Since the board of {day(earlier)}: {_summary(moved, why)}."
 
 
-def _panels(past: Chronicle, common: Sequence[Point]) -> str:
-    months = past.history.options.window_months
-    if not common or not common[-1].models:
-        return f"No model has a score on all common benchmarks throughout the last {months} months."
-    return (
-        f"Each figure is shown on the cleaned board of its time, and on the {plural(common[-1].models, 'model')} × "
-        f"{plural(common[-1].benchmarks, 'benchmark')} that were there on every board of the last {months} months. "
-        "Where only the first moves, the sample changed and not the scores. Intervals: 95 % of "
-        f"{count(past.history.options.resamples)} resamples of the models."
-    )
-
-
 def _figure(past: Chronicle, name: str, label: str) -> Figure:
     known = [p for p in past.history.series[name] if p.panel == FULL and p.value is not None]
     if not known:
         return Figure(f"history-{name}", label, "", "It exists on no board.")
-    first, last = known[0], known[-1]
+    first, last = ((figure_value(name, p.value), day(p.as_of)) for p in (known[0], known[-1]))
     return Figure(
         f"history-{name}",
         label,
-        f"{label} over time: {_value(name, first.value)} on {day(first.as_of)}, {_value(name, last.value)} on "
-        f"{day(last.as_of)}. Every value is in the table below.",
+        f"{label} over time: {first[0]} on {first[1]}, {last[0]} on {last[1]}. Every value is in the table below.",
     )
-
-
-def _value(name: str, value: float | None) -> str:
-    if value is None:
-        return UNKNOWN
-    return count(round(value)) if name in COUNTS else number(value, 3)
-
-
-def _signed(name: str, value: float) -> str:
-    text = count(round(value)) if name in COUNTS else number(value, 3)
-    return f"+{text}" if value > 0 else text.replace("-", "−")
 
 
 # --- breaks ---------------------------------------------------------------------------------------------------------
@@ -227,7 +185,7 @@ def _sample_text(by: Mapping[str, Change]) -> str:
 
 
 def _from_to(change: Change) -> str:
-    before, after = (_value(change.figure, v) for v in (change.before, change.after))
+    before, after = (figure_value(change.figure, v) for v in (change.before, change.after))
     return f"stayed at {after}" if before == after else f"{before} → {after}"
 
 
@@ -285,9 +243,9 @@ def _change_table(table_id: str, caption: str, changes: Sequence[Change]) -> Tab
     rows = tuple(
         (
             NAMES[c.figure],
-            _value(c.figure, c.before),
-            _value(c.figure, c.after),
-            _signed(c.figure, c.delta),
+            figure_value(c.figure, c.before),
+            figure_value(c.figure, c.after),
+            signed(c.figure, c.delta),
             _typeset(c.causes),
         )
         for c in changes
@@ -303,7 +261,7 @@ def _main_cause(change: Change | None) -> str:
     if change is None:
         return ""
     why = f": {change.reasons[0]}" if change.reasons else ""
-    return visible(f"{_signed(change.figure, change.delta)}{why}", 120)
+    return visible(f"{signed(change.figure, change.delta)}{why}", 120)
 
 
 # --- since the board before -----------------------------------------------------------------------------------------
@@ -341,36 +299,3 @@ def _since(past: Chronicle, full: Sequence[Point]) -> SincePrevious | None:
             ),
         ),
     )
-
-
-# --- every value ----------------------------------------------------------------------------------------------------
-
-
-def _boards_table(past: Chronicle, panel: str, table_id: str, caption: str) -> Table:
-    names = [name for name in NAMES if name not in COUNTS]
-    series = {
-        name: {p.as_of: p for p in past.history.series[name] if p.panel == panel}
-        for name in ("models", *names)
-    }
-    rows = tuple(
-        (
-            _short_day(moment),
-            point.origin,
-            f"{point.models} × {point.benchmarks}",
-            *(_with_interval(series[name][moment]) for name in names),
-        )
-        for moment, point in reversed(series["models"].items())
-    )
-    columns = (
-        Column("board of", "text"),
-        Column("origin", "text"),
-        Column("models × benchmarks"),
-        *(Column(NAMES[name]) for name in names),
-    )
-    return Table(table_id, caption, columns, rows)
-
-
-def _with_interval(point: Point) -> str:
-    if point.interval is None:
-        return number(point.value)
-    return f"{number(point.value)} [{number(point.interval[0])}, {number(point.interval[1])}]"

@@ -1,7 +1,8 @@
-"""``brainalign history``: series on both panels, changes with their causes, computed once."""
+"""``brainalign history``: series on three panels, changes with their causes, computed once."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from datetime import date
@@ -12,11 +13,12 @@ import pytest
 
 from brainalign_monitor.history import series, timeline
 from brainalign_monitor.history.cache import Cache
-from brainalign_monitor.history.figures import COUNTS, FIGURES, headline_figures
-from brainalign_monitor.history.series import common_panel, panel_figures
+from brainalign_monitor.history.figures import ANALYSIS_VERSION, COUNTS, FIGURES, headline_figures
+from brainalign_monitor.history.panels import common_panel
+from brainalign_monitor.history.series import PANELS, panel_figures
 from brainalign_monitor.store import open_store
 from brainalign_plugin.cleaning import clean
-from tests.boards import board_of, board_of_matrix
+from tests.boards import board_of, board_of_matrix, unrelated
 from tests.commands import brainalign
 from tests.conftest import ROOT
 from tests.monitor.history.conftest import OBSERVED, observe
@@ -41,10 +43,10 @@ def test_the_record_is_what_was_promised(shared_past):
             "reconstructed",
             "observed",
         ]
-        assert {point["panel"] for point in points} == {"full", "common"}
+        assert {point["panel"] for point in points} == set(PANELS)
         for point in points:
             assert point.keys() >= {"as_of", "value", "interval", "panel", "models", "benchmarks"}
-            assert (point["interval"] is None) == (point["value"] is None)
+            assert point["interval"] is None or point["value"] is not None
             low, high = point["interval"] or (0, 0)
             assert low <= high
     assert record["changes"]
@@ -78,20 +80,83 @@ def test_a_restatement_is_seen_between_what_was_observed(shared_past):
     assert "restated" in last[0]["words"]
 
 
-def test_both_panels_tell_a_restatement_from_new_models(shared_past):
-    points = brainalign("history", "--json", "--figure", "models", home=shared_past).json["series"]["models"]
-    common = [point for point in points if point["panel"] == "common"]
-    assert len({(point["models"], point["benchmarks"], point["value"]) for point in common}) == 1
-    rho = brainalign("history", "--json", "--figure", "mean_rho", home=shared_past).json["series"]["mean_rho"]
-    values = {point["as_of"][:10]: point["value"] for point in rho if point["panel"] == "common"}
-    assert values["2021-07-01"] == values["2022-01-20"]
-    assert abs(values["2022-03-15"] - values["2022-01-20"]) > 0.01
+def points_of(record, figure: str, panel: str) -> dict[str, dict]:
+    return {p["as_of"][:10]: p for p in record["series"][figure] if p["panel"] == panel}
 
 
-def test_the_window_bounds_the_common_panel(shared_past):
+def test_each_panel_holds_what_it_says(shared_past):
+    record = brainalign("history", "--json", home=shared_past).json
+    for panel, held, free in (
+        ("same_benchmarks", "benchmarks", "models"),
+        ("same_models", "models", "benchmarks"),
+    ):
+        points = points_of(record, "models", panel)
+        assert len({point[held] for point in points.values()}) == 1
+        assert len({point[free] for point in points.values()}) > 1
+        # Scores were restated in February, which every panel sees.
+        rho = points_of(record, "mean_rho", panel)
+        assert rho["2022-03-15"]["value"] != pytest.approx(rho["2022-01-20"]["value"], abs=1e-6)
+    with open_store(shared_past / "brainalign.sqlite", shared_past / "bodies") as store:
+        boards = {
+            day: store.snapshot(point["snapshot"]).board()
+            for day, point in points_of(record, "models", "full").items()
+        }
+    cleaned = {day: clean(board).board for day, board in boards.items()}
+    leaves = set.intersection(*(set(board.leaves) for board in cleaned.values()))
+    models = set.intersection(*(set(board.ids) for board in cleaned.values()))
+    for day, board in boards.items():
+        frame = board.frame()
+        had = frame[sorted(leaves)].dropna()
+        assert points_of(record, "models", "same_benchmarks")[day]["models"] == len(had)
+        some = frame.loc[sorted(models)].dropna(axis=1)
+        assert points_of(record, "models", "same_models")[day]["benchmarks"] == some.shape[1]
+
+
+def test_what_the_first_and_last_board_share_is_a_check(shared_past):
+    record = brainalign("history", "--json", home=shared_past).json
+    shared = record["shared"]
+    assert (shared["from"][:10], shared["to"][:10]) == ("2021-07-01", "2022-03-15")
+    assert abs(shared["deltas"]["mean_rho"]) > 0.01
+    told = brainalign("history", "--figure", "mean_rho", home=shared_past).out
+    assert f"  moved by {shared['deltas']['mean_rho']:+.4f} by restated scores" in told
+    short = brainalign("history", "--json", "--window", "1", home=shared_past).json["shared"]
+    assert set(short["deltas"].values()) <= {0.0, None}
+
+
+def test_cohorts_are_the_models_first_scored_in_a_year(shared_site, tmp_path):
+    path = shared_site / "compare-data-2024-01-01.json.gz"
+    brainalign("fetch", path, home=tmp_path).succeeded()
+    found = brainalign("history", "--json", home=tmp_path).json["cohorts"]
+    # Counted from the payload alone: the first time of any score of a model.
+    document = json.loads(gzip.decompress(path.read_bytes()))
+    first = {}
+    for model in document["models"]:
+        times = [
+            cell["timestamp"]
+            for cells in model["scores"].values()
+            for cell in cells
+            if cell["timestamp"] and cell["value"] not in ("", "X", None)
+        ]
+        if times:
+            first[model["id"]] = min(times)[:4]
+    with open_store(tmp_path / "brainalign.sqlite", tmp_path / "bodies") as store:
+        board = clean(store.snapshot(1).board()).board
+    years = [first[i] for i in board.ids]
+    expected = {year: years.count(year) for year in sorted(set(years)) if years.count(year) >= 20}
+    assert {str(one["year"]): one["models"] for one in found} == expected == {"2020": 32, "2022": 20}
+    rows = [k for k, year in enumerate(years) if year == "2020"]
+    assert found[0]["figures"]["mean_rho"]["value"] == pytest.approx(
+        headline_figures(board.take(rows=rows))["mean_rho"], abs=1e-12
+    )
+    low, high = found[0]["figures"]["mean_rho"]["interval"]
+    assert low < high
+
+
+def test_the_window_bounds_the_panels_that_hold_something(shared_past):
     record = brainalign("history", "--json", "--window", "3", home=shared_past).json
-    common = [point["as_of"][:10] for point in record["series"]["models"] if point["panel"] == "common"]
-    assert common == ["2022-01-20", "2022-02-01", "2022-03-15"]
+    days = ["2022-01-20", "2022-02-01", "2022-03-15"]
+    assert list(points_of(record, "models", "same_models")) == days
+    assert list(points_of(record, "models", "same_benchmarks")) == days
 
 
 def test_as_known_on_a_day(shared_past):
@@ -188,7 +253,7 @@ def test_an_older_analysis_is_a_cause_of_its_own(past, monkeypatch):
         lambda board: {k: v + 0.125 if k == "mean_rho" else v for k, v in real(board).items()},
     )
     for module in (series, timeline):
-        monkeypatch.setattr(module, "ANALYSIS_VERSION", 2)
+        monkeypatch.setattr(module, "ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
     observe(past, date(2022, 4, 10))
     # The attribution of today's version uses today's definition too.
     monkeypatch.setattr(timeline, "attribute", lambda *a: attribute_with(series.headline_figures, *a))
@@ -230,7 +295,7 @@ def test_the_order_of_import_does_not_matter(past, tmp_path):
 def test_text_for_people(shared_past):
     out = brainalign("history", home=shared_past).succeeded().out
     assert out.startswith("vision: 9 boards, 2021-07-01 to 2022-03-15, 7 of them reconstructed\n")
-    assert "common panel of 24 months: " in out
+    assert "same_benchmarks: the same benchmarks, all models that have them, over 24 months; now " in out
     one = brainalign("history", "--figure", "models", home=shared_past).succeeded().out
     assert one.count(" full ") == 9
     assert "models went from" in one
@@ -255,7 +320,7 @@ def test_an_unknown_figure_is_refused(shared_past):
 
 
 def test_figures_do_not_depend_on_the_order_of_models_and_leaves():
-    board = board_of_matrix(np.random.default_rng(3).random((12, 6)))
+    board = unrelated(board_of_matrix(np.random.default_rng(3).random((12, 6))))
     mixed = board.take(rows=[5, 3, 11, 0, 1, 2, 4, 10, 9, 8, 7, 6], columns=[4, 1, 0, 5, 3, 2])
     assert panel_figures(board, 50, 7) == panel_figures(mixed, 50, 7)
     assert panel_figures(board, 50, 7)["mean_rho"] != panel_figures(board, 50, 8)["mean_rho"]

@@ -1,103 +1,76 @@
-"""All resamples at once are what one resample after the other gives."""
+"""Intervals of the headline figures are drawn over families of models."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from brainalign_monitor.history import intervals
-from brainalign_monitor.history.figures import COUNTS, FIGURES, cleaned, headline_figures
+from brainalign_monitor.history.figures import COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.intervals import (
-    draw_counts,
+    MIN_FAMILIES,
+    family_draws,
     figure_intervals,
-    percentile_interval,
     resampled_figures,
 )
-from brainalign_monitor.sources import pull_file
-from brainalign_plugin.board import Board
-from tests.boards import board_of_matrix, boards, tree_of
+from brainalign_plugin.board import Board, Model
+from tests.boards import board_of_matrix
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def one_by_one(board: Board, counts: np.ndarray) -> list[dict[str, float | None]]:
-    return [headline_figures(board.take(rows=np.repeat(np.arange(len(row)), row).tolist())) for row in counts]
+def of_families(families: int, each: int, seed: int = 5) -> Board:
+    """Models of several families that resemble each other, named after them."""
+    random = np.random.default_rng(seed)
+    own = np.repeat(0.1 * random.normal(size=(families, 6)), each, axis=0)
+    board = board_of_matrix(np.clip(0.5 + own + 0.03 * random.normal(size=own.shape), 0, 1))
+    names = [f"{LETTERS[k // 26]}{LETTERS[k % 26]}net{i}" for k in range(families) for i in range(each)]
+    return replace(board, models=tuple(Model(i, name) for i, name in enumerate(names)))
 
 
-def assert_same(board: Board, counts: np.ndarray) -> None:
-    quick, slow = resampled_figures(board, counts), one_by_one(board, counts)
-    assert list(quick) == list(FIGURES)
-    for name, values in quick.items():
-        expected = [np.nan if figures[name] is None else figures[name] for figures in slow]
-        assert values == pytest.approx(np.array(expected, dtype=float), abs=1e-9, nan_ok=True), name
-    # Not a matter of rounding.
-    shares = [figures["negative_share"] for figures in slow]
-    assert [None if np.isnan(x) else x for x in quick["negative_share"]] == shares
+def test_the_figures_of_a_draw_are_those_of_the_drawn_rows():
+    board = of_families(6, 3)
+    counts = family_draws(board, 5, 1)
+    assert counts is not None
+    drawn = resampled_figures(board, counts)
+    assert set(drawn) == FIGURES.keys() - COUNTS
+    for k, row in enumerate(counts):
+        expected = headline_figures(board.take(rows=np.repeat(np.arange(len(row)), row).tolist()))
+        for name, values in drawn.items():
+            assert values[k] == pytest.approx(expected[name], abs=1e-9), name
 
 
-@given(boards(models=(0, 9), missing=False), st.integers(0, 5))
-@settings(max_examples=40)
-def test_resampled_figures_are_those_of_the_drawn_rows(board, seed):
-    assert_same(board, draw_counts(len(board.models), 6, seed))
+def test_families_come_with_all_their_members_and_the_same_seed_draws_the_same():
+    board = of_families(6, 3)
+    counts = family_draws(board, 50, 1)
+    assert counts is not None
+    assert (counts.reshape(50, 6, 3) == counts.reshape(50, 6, 3)[:, :, :1]).all()
+    assert (counts == family_draws(board, 50, 1)).all()
+    assert (counts != family_draws(board, 50, 2)).any()
 
 
-def test_also_on_the_real_board_and_in_blocks(shared_site, monkeypatch):
-    path = shared_site / "compare-data-2023-07-01.json.gz"
-    snapshot = pull_file(str(path), received_at=datetime(2026, 1, 1, tzinfo=UTC), max_bytes=10**9).snapshot
-    board = cleaned(snapshot.board(), 0.5)
-    monkeypatch.setattr(intervals, "_BLOCK", 3 * board.scores.size)
-    assert_same(board, draw_counts(len(board.models), 8, 3))
-
-
-def test_the_same_seed_draws_the_same():
-    assert (draw_counts(7, 5, 1) == draw_counts(7, 5, 1)).all()
-    assert (draw_counts(7, 5, 1) != draw_counts(7, 5, 2)).any()
-    assert (draw_counts(7, 5, 1).sum(axis=1) == 7).all()
-
-
-def test_intervals_hold_the_middle_of_the_resamples():
-    assert percentile_interval(0.5, np.arange(201) / 200) == pytest.approx((0.025, 0.975))
-    assert percentile_interval(None, np.arange(201.0)) is None
-    mostly_unknown = np.where(np.arange(100) < 20, np.nan, 1.0)
-    assert percentile_interval(1.0, mostly_unknown) is None
-
-
-def test_intervals_narrow_with_more_models_and_counts_have_no_width():
-    random = np.random.default_rng(5)
-    widths = []
-    for models in (20, 320):
-        board = board_of_matrix(np.clip(0.5 + 0.1 * random.normal(size=(models, 6)), 0, 1))
-        values = headline_figures(board)
-        found = figure_intervals(board, values)
-        assert found["models"] == (models, models)
-        for name in FIGURES.keys() - COUNTS:
-            low, high = found[name]
-            assert low < high
+def test_intervals_narrow_with_more_families_and_not_with_more_members():
+    widths = {}
+    for families, each in ((20, 1), (20, 8), (320, 1)):
+        board = of_families(families, each)
+        found = figure_intervals(board, headline_figures(board))
+        assert found["models"] == (families * each, families * each)
         low, high = found["sd_behavior"]
-        assert low < values["sd_behavior"] < high
-        widths.append(high - low)
-    assert widths[1] < widths[0] / 2
+        widths[families, each] = high - low
+    assert widths[320, 1] < widths[20, 1] / 2
+    assert widths[20, 8] > widths[320, 1] * 1.5, "160 models of 20 families are no 160 models"
 
 
-@pytest.mark.parametrize("models", [255, 256])
-def test_ranks_are_exact_in_either_precision(models):
-    # Two leaves of one order apart from ties, and one of the opposite order: the largest sums that there can be.
-    rng = np.random.default_rng(0)
-    even = np.linspace(0, 1, models)
-    scores = np.column_stack([even, np.floor(even * 9) / 9, 1 - even, rng.random(models)])
-    tree = tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {"A2020-x": None, "B2021-x": None},
-                "behavior_vision": {"C2022-x": None, "D2023-x": None},
-            }
-        }
-    )
-    counts = draw_counts(models, 4, 0)
-    # All draws on the two ends.
-    counts[0] = 0
-    counts[0, [0, -1]] = models // 2, models - models // 2
-    assert_same(board_of_matrix(scores, tree), counts)
-    assert resampled_figures(board_of_matrix(scores, tree), counts)["neural_rho"][0] == 1.0
+def test_a_few_families_say_nothing_of_others():
+    board = of_families(MIN_FAMILIES - 1, 10)
+    found = figure_intervals(board, headline_figures(board))
+    assert {name for name, interval in found.items() if interval is not None} == COUNTS
+    assert family_draws(board, 10, 0) is None
+
+
+def test_an_unknown_figure_has_no_interval():
+    board = of_families(8, 1).take(columns=[0])
+    values = headline_figures(board)
+    assert values["mean_rho"] is None
+    assert figure_intervals(board, values)["mean_rho"] is None

@@ -71,13 +71,15 @@ def page(past: Chronicle, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_boards_panels_and_origins_are_told(past):
     section = history_section(past)
     assert section.text.startswith("9 boards from 1 July 2021 to 15 March 2022, 7 of them reconstructed")
-    assert "were there on every board of the last 24 months" in section.panels
-    assert [row[0] for row in section.full.rows] == [
+    assert "over the last 24 months the " in section.panels
+    full, same_benchmarks, same_models = section.panel_tables
+    assert [row[0] for row in full.rows] == [
         *("2022-03-15", "2022-02-01", "2022-01-20"),
         *(f"2021-{month:02d}-01" for month in range(12, 6, -1)),
     ]
-    assert [row[1] for row in section.full.rows[:3]] == ["observed", "reconstructed", "observed"]
-    assert len({row[2] for row in section.common.rows}) == 1, "the common panel is fixed"
+    assert [row[1] for row in full.rows[:3]] == ["observed", "reconstructed", "observed"]
+    assert len({row[2].split(" × ")[1] for row in same_benchmarks.rows}) == 1
+    assert len({row[2].split(" × ")[0] for row in same_models.rows}) == 1
 
 
 def test_every_chart_of_the_past_is_valid_vega_lite(past):
@@ -207,7 +209,7 @@ def test_pointing_at_a_board_tells_its_value_and_what_moved_it(browser, page, pa
     tops = marks(browser, "history-mean_rho", "g.mark-symbol")[-1]
     told = {point_at(browser, mark) for mark in tops.find_elements("css selector", "path")[-4:]}
     points = [p for p in past.history.series["mean_rho"] if p.value is not None]
-    assert any(f"{points[-1].value:.3f}" in text and "common" in text for text in told), told
+    assert any(f"{points[-1].value:.3f}" in text and "same" in text for text in told), told
 
 
 @pytest.mark.needs("browser")

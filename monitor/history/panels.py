@@ -1,0 +1,80 @@
+"""Panels over time: what is held fixed while boards come, and cohorts of models by their first score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from brainalign_plugin.board import Board
+from brainalign_plugin.official import CellState
+from brainalign_plugin.snapshot import Snapshot
+
+# Fewest models of a cohort.
+COHORT = 20
+Key = TypeVar("Key", int, str)
+
+
+def with_benchmarks(board: Board, leaves: Sequence[str]) -> Board:
+    """Return the given leaves of a board, and all models with a score on all of them."""
+    cut = board.take(columns=[board.leaves.index(leaf) for leaf in leaves])
+    return cut.take(rows=np.flatnonzero(~np.isnan(cut.scores).any(axis=1)).tolist())
+
+
+def with_models(board: Board, models: Sequence[int]) -> Board:
+    """Return the given models of a board, and all leaves that all of them have a score on."""
+    cut = board.take(rows=[board.ids.index(model) for model in models])
+    scored = ~np.isnan(cut.scores).any(axis=0) & (len(models) > 0)
+    return cut.take(columns=np.flatnonzero(scored).tolist())
+
+
+def common_panel(boards: Sequence[Board], kept: Sequence[Sequence[str]]) -> list[Board]:
+    """Cut every board to the leaves that are kept on all of them and the models with a score on these on all of them.
+
+    Such a panel moves where scores are restated, and nowhere else.
+
+    Parameters
+    ----------
+    boards : sequence of Board
+        Uncleaned.
+    kept : sequence of sequences of str
+        Leaves that the cleaning of each board keeps.
+    """
+    if not boards:
+        return []
+    leaves = in_all(kept)
+    cut = [with_benchmarks(board, leaves) for board in boards]
+    models = in_all([board.ids for board in cut])
+    return [board.take(rows=[board.ids.index(model) for model in models]) for board in cut]
+
+
+def in_all(groups: Sequence[Sequence[Key]]) -> list[Key]:
+    """Return the members of all of some groups, sorted."""
+    return sorted(frozenset(groups[0]).intersection(*groups[1:])) if groups else []
+
+
+def first_years(snapshot: Snapshot) -> dict[int, int]:
+    """Return the year (UTC) of each model's first score, of whatever version; a model without any time is left out."""
+    old = snapshot.superseded
+    now, then = snapshot.states == CellState.SCORED, old.states == CellState.SCORED
+    rows = np.concatenate([np.nonzero(now)[0], old.row[then]])
+    times = np.concatenate([snapshot.scored_at[now], old.scored_at[then]])
+    known = ~np.isnat(times)
+    years = times[known].astype("datetime64[Y]").astype(np.int64) + 1970
+    first = np.full(len(snapshot.models), np.iinfo(np.int64).max)
+    np.minimum.at(first, rows[known], years)
+    return {
+        model.id: year
+        for model, year in zip(snapshot.models, first.tolist(), strict=True)
+        if year < np.iinfo(np.int64).max
+    }
+
+
+def cohorts(board: Board, years: Mapping[int, int]) -> dict[int, Board]:
+    """Return the models of a cleaned board that were first scored in each year, where they are at least 20."""
+    rows: dict[int, list[int]] = {}
+    for i, model in enumerate(board.ids):
+        if model in years:
+            rows.setdefault(years[model], []).append(i)
+    return {year: board.take(rows=some) for year, some in sorted(rows.items()) if len(some) >= COHORT}
