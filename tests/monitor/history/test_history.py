@@ -105,7 +105,7 @@ def test_each_panel_holds_what_it_says(shared_past):
     leaves = set.intersection(*(set(board.leaves) for board in cleaned.values()))
     models = set.intersection(*(set(board.ids) for board in cleaned.values()))
     for day, board in boards.items():
-        frame = board.frame()
+        frame = board.to_frame()
         had = frame[sorted(leaves)].dropna()
         assert points_of(record, "models", "same_benchmarks")[day]["models"] == len(had)
         some = frame.loc[sorted(models)].dropna(axis=1)
