@@ -180,7 +180,9 @@ def unrelated(board: Board) -> Board:
     """The board with names of which no two are of one family."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     names = [f"{letters[i // 26 % 26]}{letters[i % 26]}net" for i in range(len(board.models))]
-    return replace(board, models=tuple(Model(m.id, name) for m, name in zip(board.models, names, strict=True)))
+    return replace(
+        board, models=tuple(Model(m.id, name) for m, name in zip(board.models, names, strict=True))
+    )
 
 
 def halves(leaves: int) -> BenchmarkTree:

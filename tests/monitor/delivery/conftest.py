@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -81,6 +82,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def told_home(home: Path, names: list[str] | None = None, report: str | None = None) -> Settings:
     """A home folder whose store saw three boards in two weeks, with alerts; the last one has a report."""
     settings = load_settings(home=home)
+    # No two of one family, so that intervals over families exist.
+    names = names or [f"{letter}{letter}net" for letter in string.ascii_letters[:30]]
     leaves = [f"Author{2000 + i}.V1-pls" for i in range(5)] + [f"Author{2010 + i}.i2n" for i in range(4)]
     first = drawn_snapshot(30, leaves[:5], leaves[5:], names=names, as_of_time=MOMENTS[0], sha256="a" * 64)
     changed = first.scores.copy()

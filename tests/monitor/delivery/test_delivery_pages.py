@@ -22,6 +22,7 @@ import pytest
 from brainalign_monitor import pipeline, publishing
 from brainalign_monitor.delivery.wording import interval_text
 from brainalign_monitor.errors import TemplateError
+from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.report import render_report
 from brainalign_monitor.report.certainty import agreement_certainty
 from brainalign_monitor.report.sharing import share_assets
@@ -396,6 +397,7 @@ def test_no_name_breaks_out_of_its_place(browser, served):
 
 
 def test_news_are_those_that_were_seen(home):
-    with pipeline.open_home(_settings(home, home)) as store:
-        view = publishing.site_view(_settings(home, home).model_copy(update={"templates": None}), store)
+    settings = _settings(home, home).model_copy(update={"templates": None})
+    with pipeline.open_home(settings) as store:
+        view = publishing.site_view(settings, store, Timeline(store, "vision"))
     assert [entry.updated for entry in view.news] == SEEN[:0:-1]
