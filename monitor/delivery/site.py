@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import OutputError
-from ..files import sync_folder
+from ..files import give_to_owner, sync_folder
 from ..progress import Stage, silent
 
 CURRENT = "current"
@@ -86,6 +86,7 @@ def publish_site(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage 
 def _alone(folder: Path) -> Iterator[None]:
     # Released by the death of the process; the file itself stays.
     with (folder / _LOCK).open("ab") as lock:
+        give_to_owner(lock.fileno(), folder)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as cause:
@@ -134,6 +135,7 @@ def _make_folder(folder: Path) -> None:
     for missing in [folder, *itertools.takewhile(lambda above: not above.exists(), folder.parents)][::-1]:
         missing.mkdir(exist_ok=True)
         missing.chmod(_FOLDER)
+        give_to_owner(missing, missing.parent)
 
 
 def _version_of(current: Path) -> str | None:
@@ -182,8 +184,10 @@ def _open_to_readers(folder: Path) -> None:
     """Give a version of the site the permissions that a web server needs, whatever the umask was."""
     for above, _, names in os.walk(folder):
         Path(above).chmod(_FOLDER)
+        give_to_owner(Path(above), folder.parent)
         for name in names:
             Path(above, name).chmod(_FILE)
+            give_to_owner(Path(above, name), folder.parent)
 
 
 def _sync_tree(folder: Path) -> None:

@@ -22,6 +22,7 @@ from brainalign_monitor.cli import main
 from brainalign_monitor.store import Policy, open_store, prunable, restore_backup
 from brainalign_monitor.store.schema import REVISION, REVISION_TABLE
 from tests.commands import Ended, brainalign
+from tests.monitor.faults import served
 from tests.monitor.faults.driver import at_every_call, die, now
 from tests.monitor.faults.harness import Patient, Row, in_child, patient, where
 from tests.postgres import with_driver
@@ -443,7 +444,9 @@ def one_lock(folder: Path) -> Row:
     """A database file under two names, and a service after one command by root."""
     wrong: list[str] = []
     tries = 1
-    with fed(folder, 1) as one:
+    with patient(folder) as one:
+        one.next_board()
+        one.complete()
         other = folder / "other"
         other.mkdir()
         (other / "brainalign.sqlite").symlink_to(one.home / "brainalign.sqlite")
@@ -465,6 +468,7 @@ def one_lock(folder: Path) -> Row:
                 one.next_board()
                 if code := _in_child(one, "run", hurt=_become_nobody):
                     wrong.append(f"after root: {code}, {one.errors[-300:]}")
+                wrong += served.torn(one.site) + served.unfinished(one.site, one.boards)
                 owners = {path.stat().st_uid for path in one.home.rglob("*")}
                 if owners != {NOBODY}:
                     wrong.append(f"owned by {owners}")
