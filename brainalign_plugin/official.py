@@ -16,8 +16,8 @@ import numpy as np
 from .arrays import BoolArray, FloatArray, StateArray
 from .tree import BenchmarkTree, node_means
 
-# Rounding alone explains this much; the digits that binary numbers do not hold are on top.
-_AGREEMENT = 0.001 + 1e-9
+# Digits that binary numbers do not hold.
+_BINARY = 1e-9
 
 
 class CellState(IntEnum):
@@ -40,9 +40,12 @@ class OfficialBoard:
         Full-precision recomputed scores (NaN unless SCORED), and the state of each cell.
     ranks : tuple of (int or None), length n
         Official rank by the two-decimal score at `root`, the published one where it agrees with the recomputed one
-        within 0.001; None for a model that was never run.
+        within `rounding`; None for a model that was never run.
     rank_differences : int or None
         How many published ranks are not those of `ranks`; None where no rank was published.
+    rounding : float
+        How far rounding alone can take a published mean from the recomputed one: one unit in the last decimal of the
+        source, 0.001 for the site's JSON and 0.01 for its CSV export.
     root : str
         The node that is ranked, ``average_<domain>``.
     max_abs_diff : dict of str to (float or None)
@@ -58,6 +61,7 @@ class OfficialBoard:
     states: StateArray
     ranks: tuple[int | None, ...]
     rank_differences: int | None
+    rounding: float
     root: str
     max_abs_diff: dict[str, float | None]
     state_mismatches: int
@@ -152,7 +156,8 @@ def official_board(
     published = groups & (states != CellState.NEVER).any(axis=0)
     written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
     # Leaves are published in three decimals, so that a mean of them may round to another cent than the site's own.
-    agree = np.abs(scores[:, column] - means[:, column]) <= _AGREEMENT
+    rounding = _last_decimal(scores[:, ~groups & ~engineering])
+    agree = np.abs(scores[:, column] - means[:, column]) <= rounding + _BINARY
     ranked = np.where(has_published & agree, scores[:, column], means[:, column])
     ranks = official_ranks(ranked, known[:, column])
     compared = [pair for pair in zip(published_ranks, ranks, strict=False) if pair[0] is not None]
@@ -162,6 +167,7 @@ def official_board(
         states=known,
         ranks=ranks,
         rank_differences=sum(one != other for one, other in compared) if compared else None,
+        rounding=rounding,
         root=root,
         max_abs_diff=_differences(tree, means, scores, groups)
         if has_published
@@ -170,6 +176,12 @@ def official_board(
         if has_published
         else 0,
     )
+
+
+def _last_decimal(leaves: FloatArray) -> float:
+    """Return 0.01 if all scores of leaves are whole hundredths, else 0.001."""
+    known = leaves[~np.isnan(leaves)]
+    return 0.01 if known.size and bool((np.abs(known - known.round(2)) < _BINARY).all()) else 0.001
 
 
 def _names(tree: BenchmarkTree, groups: BoolArray) -> list[str]:

@@ -92,7 +92,9 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
         If the data are not a snapshot file of a known version, or contradict themselves.
     """
     try:
-        document = parse_json(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        # A snapshot keeps every name to the letter, also one that no other file can hold.
+        document = json.loads(text) if is_snapshot_document(text) else parse_json(text)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
         raise SnapshotError(
             f"{origin} is not a snapshot file ({cause}); export one, or take the file that the site serves"
@@ -143,7 +145,7 @@ def _site_snapshot(document: Any, data: bytes, origin: str) -> Snapshot:
     try:
         snapshot, rejected = parse_site_json(document, origin.strip("'"), hashlib.sha256(data).hexdigest())
     except SnapshotError as cause:
-        raise type(cause)(f"{origin}: {cause}") from cause
+        raise type(cause)(f"{origin} cannot be read as what the site serves: {cause}") from cause
     if rejected:
         first = rejected[0]
         warnings.warn(

@@ -16,8 +16,6 @@ from .records import CleaningSection, Column, Fact, Reproduction, Table
 from .scheme_data import scheme_name
 from .wording import count, day, listed, percent, plural, public_source, small
 
-# The site prints three decimals, so that a recomputed mean may be off by one in the third.
-ROUNDING = 0.001
 # From 1 on it prints one decimal: half of one at a group's own value, and as much at its children's.
 COARSE_ROUNDING = 0.1
 
@@ -70,7 +68,7 @@ def cleaning_section(analysis: Analysis, set_aside: Sequence[Rejected]) -> Clean
         constant=tuple(visible(leaf) for leaf in cleaning.constant),
         set_aside=Table(
             "set-aside",
-            "Cells that could not be read",
+            "Cells and fields that were not read as they stand",
             (
                 Column("model", "name"),
                 Column("id"),
@@ -80,10 +78,10 @@ def cleaning_section(analysis: Analysis, set_aside: Sequence[Rejected]) -> Clean
             ),
             tuple(
                 (
-                    visible(c.model),
-                    str(c.model_id),
-                    visible(c.benchmark),
-                    visible(c.value, 80),
+                    "" if c.model_id is None else visible(c.model),
+                    "" if c.model_id is None else str(c.model_id),
+                    visible(c.benchmark) if c.benchmark else "",
+                    visible(c.value, 80) if c.value else "",
                     visible(c.reason),
                 )
                 for c in set_aside
@@ -115,8 +113,10 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
         f"{'are' if official.state_mismatches > 1 else 'is'} in another state than published."
         + _ranks_compared(analysis)
     )
+    # Ranks are made of two decimals, which a source with no more of them does not determine.
+    wrong_ranks = bool(official.rank_differences) and official.rounding < 0.01
     limits = {name: rounding(analysis, name) for name in found}
-    if max(limits.values()) > ROUNDING:
+    if max(limits.values()) >= COARSE_ROUNDING:
         text += (
             f" Scores of 1 and more are published with one decimal, so that engineering groups which hold any may be "
             f"off by {COARSE_ROUNDING} for that alone."
@@ -126,9 +126,11 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
         text += f" At {listed(beyond[:3])}{' and others' if len(beyond) > 3 else ''} it is more than rounding explains:"
     elif official.state_mismatches:
         text += " States are not rounded:"
-    elif official.rank_differences:
+    elif wrong_ranks:
         text += " Where the averages agree, equal rules give equal ranks:"
-    warns = bool(beyond) or official.state_mismatches > 0 or bool(official.rank_differences)
+    elif official.rank_differences:
+        text += " Scores of two decimals explain other ranks."
+    warns = bool(beyond) or official.state_mismatches > 0 or wrong_ranks
     return f"{text} our reading of the rules or the site’s figures are wrong." if warns else text, warns
 
 
@@ -144,13 +146,14 @@ def _ranks_compared(analysis: Analysis) -> str:
 def rounding(analysis: Analysis, group: str) -> float:
     """How far rounding alone can take the published value of a group from the recomputed one.
 
-    Three decimals below 1, one decimal from 1 on, where only engineering scores lie, because all others are capped.
+    The decimals of the source below 1; one decimal from 1 on, where only engineering scores lie, because all others
+    are capped.
     """
     tree, scores = analysis.official.tree, analysis.snapshot.scores
     within = [
         i for i, node in enumerate(tree.nodes) if node.is_engineering and group in tree.path(node.type_id)
     ]
-    return COARSE_ROUNDING if bool((scores[:, within] >= 1).any()) else ROUNDING
+    return COARSE_ROUNDING if bool((scores[:, within] >= 1).any()) else analysis.official.rounding
 
 
 def _check_table(analysis: Analysis) -> Table:

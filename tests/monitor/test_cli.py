@@ -176,7 +176,7 @@ def test_names_cannot_drive_a_terminal(tmp_path):
     analysed = outputs[1].out
     assert "[bold red]markup[/] :skull:" in analysed, "a name is no markup"
     assert sum("lines" in line for line in analysed.splitlines()) == 1
-    assert "set aside: model 1" in outputs[1].err
+    assert "note: model 1" in outputs[1].err
 
 
 def test_a_message_cannot_drive_a_terminal(tmp_path):

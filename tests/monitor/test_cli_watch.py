@@ -139,7 +139,13 @@ def test_as_of_reconstructs_an_earlier_board(watched, shared_site):
     assert then["snapshot"]["official_max_abs_diff"] is None, "nothing is published for a reconstructed board"
     assert then["snapshot"]["as_of"] == "2022-07-01T00:00:00+00:00"
     observed = brainalign("analyze", "3", "--json", home=watched.home).json
-    assert figures(then)[1:] == figures(observed)[1:] == FIGURES["2022-07-01"][1:]
+    assert figures(then)[2:] == figures(observed)[2:] == FIGURES["2022-07-01"][2:]
+    dropped = set(observed["cleaning"]["dropped_benchmarks"])
+    # A benchmark that nobody had run by then was not on the board.
+    assert (
+        set(then["cleaning"]["dropped_benchmarks"]) == dropped - {"Igustibagus2024-ridge"} == {"Kar2019-ost"}
+    )
+    assert then["snapshot"]["benchmarks"] == observed["snapshot"]["benchmarks"] - 1
     text = brainalign("analyze", "latest", "--as-of", "2022-07-01", home=watched.home).succeeded().out
     assert "vision as of 2022-07-01" in text
     assert "reconstructed" in text
@@ -217,13 +223,13 @@ def test_cells_that_cannot_be_read_are_named_on_stderr(tmp_path):
     ended = brainalign("analyze", path, "--json")
     assert ended.code == 0
     assert ended.json["snapshot"]["states"] == {"SCORED": 11, "FAILED": 0, "NEVER": 1}
-    assert re.fullmatch(r"set aside: model 1 \(model 1\) on Cid2022-i2n: .*n/a.*\n", ended.err)
+    assert re.fullmatch(r"note: model 1 \(model 1\) on Cid2022-i2n: .*n/a.*\n", ended.err)
     # A run reports them among its results: it is a success.
     ended = brainalign("run", "--source", path, home=tmp_path / "home").succeeded()
-    assert "set aside: model 1 (model 1) on Cid2022-i2n" in ended.out
+    assert "note: model 1 (model 1) on Cid2022-i2n" in ended.out
     shown = brainalign("snapshots", "show", "--json", home=tmp_path / "home").json
     assert [(cell["model_id"], cell["benchmark"]) for cell in shown["set_aside"]] == [(1, "Cid2022-i2n")]
-    assert "set aside: model 1" in brainalign("snapshots", "show", home=tmp_path / "home").out
+    assert "note: model 1" in brainalign("snapshots", "show", home=tmp_path / "home").out
     assert brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["set_aside"] == 1
 
 
@@ -235,4 +241,4 @@ def test_many_bad_cells_do_not_hide_the_rest(tmp_path):
     path.write_bytes(body_of(board))
     lines = brainalign("analyze", path).err.splitlines()
     assert len(lines) == 21
-    assert lines[-1] == "set aside: 40 more cells"
+    assert lines[-1] == "note: 40 more like these"

@@ -244,3 +244,41 @@ def test_the_latest_real_board_agrees_with_the_rules(real_snapshots):
         for group in ("average_vision", "neural_vision", "behavior_vision", "V1", "engineering_vision"):
             expected = slow_official(snapshot, row, group)
             assert recomputed(official, row, group) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_rank_follows_the_published_root_where_rounding_explains_the_difference():
+    tree = tree_of({"average_vision": {"a": None, "b": None}})
+    rows = [[0.333, 0.336], [0.333, 0.337], [0.331, 0.336]]
+    published = {"average_vision": [0.335, 0.335, 0.339]}
+    board = snapshot_of(tree, rows, published=published)
+    board = replace(
+        board,
+        models=tuple(replace(m, published_rank=r) for m, r in zip(board.models, (1, 1, 3), strict=True)),
+    )
+    official = board.official()
+    # Recomputed 0.3345, 0.335 and 0.3335; the last one is too far from what was published.
+    assert official.ranks == (1, 1, 3)
+    assert official.rank_differences == 0
+    other = replace(board, models=(replace(board.models[0], published_rank=2), *board.models[1:]))
+    assert other.official().rank_differences == 1
+    silent = replace(board, models=tuple(replace(m, published_rank=None) for m in board.models))
+    assert silent.official().rank_differences is None
+
+
+def test_two_decimals_are_rounded_to_two_decimals():
+    tree = tree_of({"average_vision": {"a": None, "b": None}})
+    official = snapshot_of(
+        tree, [[0.33, 0.34], [0.3, 0.35]], published={"average_vision": [0.33, 0.33]}
+    ).official()
+    assert official.rounding == 0.01
+    assert official.ranks == (1, 1)
+    assert snapshot_of(tree, [[0.333, 0.34]]).official().rounding == 0.001
+
+
+def test_an_engineering_group_that_failed_over_blank_leaves_is_no_difference():
+    tree = small_tree()
+    rows = [[0.5] * 6 + [""], [0.5] * 6 + [1.4]]
+    published = {"engineering_vision": ["X", 1.4], "average_vision": [0.5, 0.5]}
+    assert snapshot_of(tree, rows, published=published).official().state_mismatches == 0
+    shown = {"engineering_vision": [0.3, "X"], "average_vision": ["X", 0.5]}
+    assert snapshot_of(tree, rows, published=shown).official().state_mismatches == 3

@@ -37,6 +37,7 @@ from tests.boards import (
     snapshots,
     tree_of,
 )
+from tests.monitor.sources.samples import body_of, document
 
 ARRAYS = ("states", "scores", "errors", "scored_at")
 ANY_MOMENT = st.datetimes(timezones=st.just(UTC))
@@ -382,3 +383,33 @@ def test_only_a_snapshot_document_looks_like_one():
     assert not is_snapshot_document(snapshot_bytes(one_leaf()))
     assert not is_snapshot_document(b'{"domain":"vision","benchmarks":[]}')
     assert not is_snapshot_document(b"")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_the_file_that_the_site_serves_is_read(tmp_path, pack):
+    path = tmp_path / "compare data.json"
+    path.write_bytes(pack(body_of(document())))
+    board = read_snapshot(path)
+    assert [model.name for model in board.models] == ["model 1", "model 2", "model 3"]
+    assert board.as_of_time == datetime(2024, 1, 1, tzinfo=UTC)
+    assert board.official().ranks == (3, 2, 1)
+    assert snapshot_from_bytes(snapshot_bytes(board)) == board
+
+
+def test_a_site_file_that_is_not_read_whole_says_so(tmp_path):
+    what = document()
+    what["models"][0]["rank"] = "first"
+    path = tmp_path / "compare-data.json"
+    path.write_bytes(body_of(what))
+    with pytest.warns(
+        UserWarning, match="1 of its cells and fields, first .* the rank is not a whole number"
+    ):
+        assert read_snapshot(path).models[0].published_rank is None
+    del what["datetime_range"]
+    what["models"][0]["rank"] = 1
+    path.write_bytes(body_of(what))
+    assert f"{read_snapshot(path).as_of_time:%Y-%m-%d %H:%M}" == "2023-06-30 17:49", "the newest score"
+    for change in ({"models": []}, {"domain": 7}, {"benchmarks": None}):
+        path.write_bytes(body_of(what | change))
+        with pytest.raises(SnapshotError, match=r"compare-data\.json"):
+            read_snapshot(path)
