@@ -77,6 +77,14 @@ def drift(found: Drift, figure: str | None) -> None:
                     f"on the whole boards: {found.words[step.figure, step.earlier, step.later]}"
                 )
             )
+    for step in steps:
+        # Restated scores are named whatever the test says; of a figure that did not change, at the last board.
+        last = step.later == len(found.moments) - 1
+        if last and step.verdict is not Verdict.CHANGED and step.difference.delta:
+            to.print(
+                f"{step.figure} moved by {step.difference.delta:+.4g} on the same {step.difference.models} models "
+                f"since {found.moments[step.earlier]:%Y-%m-%d}, by restated scores: {step.verdict.value} by the test"
+            )
 
 
 def known_events(events: Sequence[KnownEvent]) -> None:

@@ -54,7 +54,7 @@ def panels(past: Chronicle) -> str:
     shared = found.shared
     delta = shared.deltas[COHORT_FIGURE]
     moved = (
-        "" if delta is None else f", by which {NAMES[COHORT_FIGURE]} moved by {signed(COHORT_FIGURE, delta)}"
+        "" if delta is None else f", on which {NAMES[COHORT_FIGURE]} moved by {signed(COHORT_FIGURE, delta)}"
     )
     return (
         f"Three curves a figure: the cleaned board of its time; over the last {found.options.window_months} months the "

@@ -34,22 +34,26 @@ class Step:
         The letter is empty if the step is no break.
     summary : str
         The largest news.
+    reasons : tuple of str
+        By name and count.
     table : Table
-        Every figure that moved, and why.
+        Every figure that moved, and the part of each step of the path.
     """
 
     when: str
     letter: str
     summary: str
+    reasons: tuple[str, ...]
     table: Table
 
 
 @dataclass(frozen=True, slots=True)
 class SincePrevious:
-    """What changed since the board before: sentences, every figure that moved, and the official ranks."""
+    """Changes since the board before: sentences, every figure that moved and the reasons, and the official ranks."""
 
     text: str
     lines: tuple[str, ...]
+    reasons: tuple[str, ...]
     figures: Table
     ranks: Table
 

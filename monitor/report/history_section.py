@@ -9,8 +9,9 @@ from itertools import groupby
 
 from brainalign_plugin.text import visible
 
+from ..history.attribution import STEPS
 from ..history.changelog import changes_in_words
-from ..history.series import FULL, Change, Chronicle, Point
+from ..history.series import ANALYSIS, FULL, Change, Chronicle, Point
 from .history_panels import (
     LABELS,
     NAMES,
@@ -28,7 +29,7 @@ from .history_panels import (
 )
 from .history_records import Break, ChartGroup, HistorySection, SincePrevious, Step
 from .records import Column, Figure, Table
-from .wording import count, day, listed, plural
+from .wording import UNKNOWN, count, day, listed, plural
 
 RANKS_SHOWN = 10
 BREAKS_SHOWN = 12
@@ -216,6 +217,7 @@ def _steps(past: Chronicle, letters: Mapping[datetime, str]) -> tuple[Step, ...]
                 when=f"{day(earlier)} to {day(later)}",
                 letter=letters.get(later, ""),
                 summary=_summary(changes),
+                reasons=_reasons(changes),
                 table=_change_table(f"history-step-{number_}", "Figures that moved", changes),
             )
         )
@@ -232,13 +234,24 @@ def _summary(changes: Sequence[Change], why: str = "") -> str:
     return ", ".join([first + why, *others])
 
 
+def _reasons(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Return the reasons of all changes of a step, each once."""
+    return tuple(dict.fromkeys(visible(reason, 600) for change in changes for reason in change.reasons))
+
+
 def _change_table(table_id: str, caption: str, changes: Sequence[Change]) -> Table:
+    """Return every figure that moved, and the part of each step of the path that moved any."""
+    steps = [
+        step
+        for step in (*STEPS, ANALYSIS)
+        if any(abs(c.attribution[step] or 0.0) > _NOTHING for c in changes)
+    ]
     columns = (
         Column("figure", "text"),
         Column("before"),
         Column("after"),
         Column("change"),
-        Column("due to", "text"),
+        *(Column(step.replace("_", " ")) for step in steps),
     )
     rows = tuple(
         (
@@ -246,11 +259,16 @@ def _change_table(table_id: str, caption: str, changes: Sequence[Change]) -> Tab
             figure_value(c.figure, c.before),
             figure_value(c.figure, c.after),
             signed(c.figure, c.delta),
-            _typeset(c.causes),
+            *(_part(c, step) for step in steps),
         )
         for c in changes
     )
     return Table(table_id, caption, columns, rows)
+
+
+def _part(change: Change, step: str) -> str:
+    part = change.attribution[step]
+    return UNKNOWN if part is None else "0" if abs(part) <= _NOTHING else signed(change.figure, part)
 
 
 def _typeset(causes: str) -> str:
@@ -283,7 +301,8 @@ def _since(past: Chronicle, full: Sequence[Point]) -> SincePrevious | None:
     return SincePrevious(
         text=text,
         lines=tuple(visible(line, 600) for line in changes_in_words(changes)),
-        figures=_change_table("history-last-step", "Figures that moved since then, and why", last),
+        reasons=_reasons(last),
+        figures=_change_table("history-last-step", "Figures that moved since then, and by which step", last),
         ranks=Table(
             "history-ranks",
             f"Official ranks that moved furthest, of {plural(len(changes.rank_moves), 'model')} that moved",

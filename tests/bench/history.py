@@ -70,7 +70,7 @@ def main() -> None:
         whole, grown = Path(folder) / "whole", Path(folder) / "grown"
         measured("fetch", "fetch", last, home=whole)
         spent = measured("backfill, 41 monthly boards", "backfill", home=whole)
-        spent += measured("history: 200 resamples, common panel, attribution", "history", home=whole)
+        spent += measured("history: 200 resamples, three panels, attribution", "history", home=whole)
         print(f"{'all boards, analysed and attributed':58} {spent:6.1f} s")
         measured("history again: nothing is new", "history", home=whole)
         measured("drift", "drift", home=whole)

@@ -136,3 +136,15 @@ def test_drift_names_the_restatement_that_was_seen(shared_past):
     assert "changed between 2021-07-01 and 2022-02-01" in text
     few = brainalign("drift", "--json", "--min-overlap", "500", home=shared_past).succeeded().json
     assert {v["verdict"] for v in few["verdicts"]} == {"insufficient"}
+
+
+def test_restated_scores_are_named_whatever_the_test_says(shared_past):
+    record = brainalign("drift", "--json", home=shared_past).json["verdicts"]
+    last = [v for v in record if v["to"][:10] == "2022-03-15" and v["verdict"] != "changed" and v["delta"]]
+    assert last
+    text = brainalign("drift", home=shared_past).out
+    for verdict in last:
+        assert (
+            f"{verdict['figure']} moved by {verdict['delta']:+.4g} on the same {verdict['models']} models"
+            in text
+        )

@@ -15,6 +15,7 @@ from brainalign_monitor.history.series import Chronicle, HistoryOptions
 from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.report import build_view, render_report, write_report
 from brainalign_monitor.report.charts import history_specs
+from brainalign_monitor.report.history_panels import signed
 from brainalign_monitor.report.history_section import LABELS, NAMES, history_section, history_tables
 from brainalign_monitor.simulator import (
     NewModels,
@@ -115,8 +116,9 @@ def test_each_change_is_told_with_what_it_is_due_to(past):
         for c in past.history.changes
         if c.figure == "mean_rho" and (c.earlier.month, c.later.month) == (1, 2)
     )
-    assert rho[4] == change.causes.replace("-", "−", 1) or rho[4] == change.causes
-    assert "restated" in rho[4]
+    columns = [column.label for column in section.steps[1].table.columns]
+    assert rho[columns.index("restated")] == signed("mean_rho", change.attribution["restated"])
+    assert any("scores restated: on " in line for line in section.steps[1].reasons)
 
 
 def test_breaks_are_lettered_in_order_of_time(past):
