@@ -121,7 +121,7 @@ def begin(home: Home = None) -> None:
     if kept:
         typer.echo(
             printable(
-                f"{counted(kept, 'body', 'bodies')} stay; `brainalign fetch {settings.bodies}` reads them in"
+                f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads the boards in"
             )
         )
 
@@ -189,7 +189,7 @@ def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: boo
     found = done.orphans
     typer.echo(
         f"{'would delete' if dry_run else 'deleted'} {counted(len(done.snapshots), 'snapshot')}, "
-        f"{counted(done.rows, 'row')} and {counted(len(reports), 'report')}; {counted(left, 'snapshot')} stay"
+        f"{counted(done.rows, 'row')} and {counted(len(reports), 'report')}; {counted(left, 'snapshot')} left"
     )
     typer.echo(
         f"{'would put' if dry_run else 'put'} {counted(len(found.aside), 'body', 'bodies')} aside for 30 days, "
@@ -200,7 +200,7 @@ def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: boo
         others = ", ".join(found.shared_with)
         typer.echo(f"the bodies stay: other stores keep theirs in the same folder ({others})")
     elif found.foreign:
-        typer.echo(f"{counted(found.foreign, 'body', 'bodies')} that this store never had stay")
+        typer.echo(f"left in place: {counted(found.foreign, 'body', 'bodies')} that this store never had")
 
 
 def _config_without_secrets(settings: Settings) -> bytes:
