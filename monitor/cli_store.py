@@ -121,7 +121,7 @@ def begin(home: Home = None) -> None:
     if kept:
         typer.echo(
             printable(
-                f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads the boards in"
+                f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads them in"
             )
         )
 
