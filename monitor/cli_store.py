@@ -44,7 +44,14 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
 
 
 @store_app.command("backup")
-def backup(output: BackupFile, home: Home = None) -> None:
+def backup(
+    output: BackupFile,
+    home: Home = None,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Leave out messages that wait to be sent: anybody may read the file."),
+    ] = False,
+) -> None:
     """Write everything into one file; settings without secrets.
 
     Others may write meanwhile; the backup is of one moment.
@@ -62,6 +69,7 @@ def backup(output: BackupFile, home: Home = None) -> None:
             config=_config_without_secrets(settings),
             made_at=now(),
             software=__version__,
+            public=public,
         )
     for sha256 in done.missing:
         typer.echo(f"brainalign: the body {sha256} is not there, and not in the backup", err=True)

@@ -64,6 +64,7 @@ def write_backup(
     config: bytes,
     made_at: datetime,
     software: str,
+    public: bool = False,
 ) -> BackedUp:
     """Write a backup whole or not at all; a file of that name is replaced.
 
@@ -78,6 +79,8 @@ def write_backup(
     made_at : datetime
     software : str
         Version of this program.
+    public : bool
+        Leave out messages that wait to be sent, so that anybody may read the backup.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def write_backup(
             for table in schema.metadata.sorted_tables:
                 with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as lines:
                     rows[table.name] = -1  # the line with the names of the columns
-                    for line in dump_table(connection, table):
+                    for line in dump_table(connection, table, public=public):
                         lines.write(line)
                         rows[table.name] += 1
                     entries[f"tables/{table.name}.jsonl"] = _add(archive, f"tables/{table.name}.jsonl", lines)

@@ -20,7 +20,7 @@ _OF_PEOPLE = frozenset({"recipient", "subject", "body", "shared_body_id", "last_
 _PENDING = MessageState.PENDING.value
 
 
-def dump_table(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
+def dump_table(connection: sa.Connection, table: sa.Table, *, public: bool = False) -> Iterator[bytes]:
     """Rows as they are stored, a JSON array a line, in the order of the primary key; first the names of the columns.
 
     Parameters
@@ -28,6 +28,8 @@ def dump_table(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
     connection : Connection
         In a transaction.
     table : Table
+    public : bool
+        Leave out messages that wait to be sent, which name their recipients.
     """
     yield _line([column.name for column in table.columns])
     columns = [_shared(table, column).label(column.name) for column in table.columns]
@@ -36,7 +38,9 @@ def dump_table(connection: sa.Connection, table: sa.Table) -> Iterator[bytes]:
         pending = sa.exists().where(
             schema.message.c.shared_body_id == table.c.id, schema.message.c.state == _PENDING
         )
-        query = query.where(pending)
+        query = query.where(sa.false() if public else pending)
+    if table is schema.message and public:
+        query = query.where(table.c.state != _PENDING)
     rows = connection.execution_options(yield_per=_BATCH).execute(query)
     for row in rows:
         yield _line([_plain(value) for value in row])

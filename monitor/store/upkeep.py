@@ -24,7 +24,14 @@ class Upkeep:
     _bodies: Path
 
     def backup(
-        self, path: Path, *, references: Path, config: bytes, made_at: datetime, software: str
+        self,
+        path: Path,
+        *,
+        references: Path,
+        config: bytes,
+        made_at: datetime,
+        software: str,
+        public: bool = False,
     ) -> BackedUp:
         """Write everything into one file, as of one moment, whatever others write meanwhile; see `write_backup`.
 
@@ -40,6 +47,7 @@ class Upkeep:
             config=config,
             made_at=made_at,
             software=software,
+            public=public,
         )
 
     def prune(self, which: Sequence[SnapshotInfo], now: datetime, *, dry_run: bool = False) -> Pruned:

@@ -141,6 +141,20 @@ def test_a_number_that_was_given_out_does_not_come_back(backend: Backend, tmp_pa
         assert add(restored, small(0.9, as_of_time=NOW), NOW) == last + 1
 
 
+def test_a_public_backup_names_nobody_who_waits_for_a_message(backend: Backend, tmp_path: Path) -> None:
+    with backend.open() as store:
+        filled(store)
+        assert len(store.due_messages(NOW)) == 1
+        path = tmp_path / "public"
+        store.backup(path, references=tmp_path / "r", config=b"", made_at=NOW, software="1", public=True)
+    home, target = tmp_path / "new", backend.fresh()
+    restore_backup(path, target, home=home, bodies=home / "b", references=home / "r")
+    with open_store(target, home / "b") as restored:
+        assert restored.check() == []
+        assert restored.due_messages(NOW) == ()
+        assert restored.snapshots()
+
+
 def test_a_backup_is_of_one_moment_while_others_write(backend: Backend, tmp_path: Path) -> None:
     url = backend.fresh()
     with backend.open(url) as store, backend.open(url) as writer:
