@@ -360,3 +360,19 @@ def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any
             for name, f in figures.items()
         },
     }
+
+
+def point_of(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any]) -> Point:
+    """Return the point of a figure from the record of its board (`figures_record`)."""
+    figure = record["figures"][name]
+    interval = figure["interval"]
+    return Point(
+        as_of=info.as_of_time,
+        value=figure["value"],
+        interval=None if interval is None else (interval[0], interval[1]),
+        panel=panel,
+        models=record["models"],
+        benchmarks=record["benchmarks"],
+        origin="reconstructed" if info.reconstructed else "observed",
+        snapshot=info.id,
+    )

@@ -35,7 +35,6 @@ from .series import (
     Cohort,
     History,
     HistoryOptions,
-    Point,
     Restated,
     Shared,
     attribution_record,
@@ -43,6 +42,7 @@ from .series import (
     figures_of,
     figures_record,
     panel_figures,
+    point_of,
     reported_before,
     unsplit_record,
 )
@@ -227,7 +227,7 @@ class Timeline:
             ]
         series = {
             name: tuple(
-                _point(info, name, panel, record)
+                point_of(info, name, panel, record)
                 for panel, (infos, records) in panels.items()
                 for info, record in zip(infos, records, strict=True)
             )
@@ -391,18 +391,3 @@ def _left_out(what: str, pair: Pair, failure: Exception) -> str:
     reason = f"{type(failure).__name__}: {failure}"
     log.warning("left out", what=what, snapshots=[info.id for info in pair], reason=reason)
     return reason
-
-
-def _point(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any]) -> Point:
-    figure = record["figures"][name]
-    interval = figure["interval"]
-    return Point(
-        as_of=info.as_of_time,
-        value=figure["value"],
-        interval=None if interval is None else (interval[0], interval[1]),
-        panel=panel,
-        models=record["models"],
-        benchmarks=record["benchmarks"],
-        origin="reconstructed" if info.reconstructed else "observed",
-        snapshot=info.id,
-    )
