@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from .arrays import BoolArray, FloatArray, StateArray, frozen
 from .errors import BoardError
 from .official import CellState
 from .tabular import parse_frame
-from .tree import BenchmarkTree, node_means
+from .tree import Benchmark, BenchmarkTree, node_means
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +183,23 @@ class Board:
             scores=self.scores[np.ix_(r, c)],
             states=self.states[np.ix_(r, c)],
             errors=self.errors[np.ix_(r, c)],
+        )
+
+    def with_copies(self, copies: Mapping[str, Sequence[str]]) -> Board:
+        """Return the board on which each named leaf is followed by copies of it, siblings under the given type ids."""
+        nodes: list[Benchmark] = []
+        for node in self.tree.nodes:
+            nodes.append(node)
+            nodes.extend(replace(node, type_id=copy) for copy in copies.get(node.type_id, ()))
+        columns = [j for j, leaf in enumerate(self.leaves) for _ in range(1 + len(copies.get(leaf, ())))]
+        return Board(
+            domain=self.domain,
+            models=self.models,
+            tree=BenchmarkTree(tuple(nodes)),
+            leaves=tuple(name for leaf in self.leaves for name in (leaf, *copies.get(leaf, ()))),
+            scores=self.scores[:, columns],
+            states=self.states[:, columns],
+            errors=self.errors[:, columns],
         )
 
     def node_scores(self, missing_as: float | None = None) -> FloatArray:

@@ -1,16 +1,11 @@
 """Aggregation schemes on a frozen reference board, so that one model can be placed without moving anybody else.
 
-A scheme can place one model if its statistic is a function of the model's own cells as soon as the reference has fixed
-what a cell is worth: each benchmark's scale, its weight, and what a missing cell counts as. A score that equals a
-reference model's is scaled as that model's, so that placing a copy of a reference model gives its own statistic.
-
-- Fixed scales (the score itself, its log odds, the REF_ norms) are what they are.
-- z, robust z, min-max: mean and sd, median and deviation, lowest and highest of the reference's scores.
-- Rank: models of the reference below + half of those equal + 1/2; normal score, win rate and Borda's points from it.
-- Principal components, the factor and GLS: the weights that the reference's own correlations give.
+A scheme is fitted on the reference, and then scores the model's own cells: each benchmark's scale, its weight, and what
+a missing cell counts as are decided. A score that equals a reference model's is scaled as that model's, so that placing
+a copy of a reference model gives its own statistic.
 
 Schemes that let models meet in pairs or fit all of them together (Condorcet schemes, Kemeny-Young, Bradley-Terry,
-Plackett-Luce) have no such norms: whoever joins changes what the others get. They rank boards, and are refused here.
+Plackett-Luce) cannot be fitted: a model that joins changes what the others get. They rank boards, and are refused here.
 """
 
 from __future__ import annotations
@@ -20,13 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .aggregation import Convention, Scheme, get_scheme, scheme_names
-from .aggregation.registry import Columnwise, fill_missing
-from .aggregation.scaling import NONE
-from .analysis.resampling import resampled_scores, vectorised
+from .aggregation.base import Fitted
+from .aggregation.missing import fill_missing
 from .arrays import FloatArray, StateArray
 from .board import Board
 from .errors import ReferenceBoardError, SchemeError
-from .frozen_parts import Combine, frozen_parts, has_parts
 from .official import CellState
 from .references import Reference
 
@@ -45,6 +38,8 @@ class FrozenScheme:
         The scheme's own rule for FAILED and NEVER.
     board : Board
         The reference's models on its constituents; missing cells have been dealt with, NaN is left out.
+    fitted : Fitted
+        On all models of the reference; `scaled` are those of the board.
     scaled : ndarray, shape (n, m)
         The board's cells on the frozen scales.
     """
@@ -52,9 +47,8 @@ class FrozenScheme:
     scheme: Scheme
     convention: Convention
     board: Board
+    fitted: Fitted
     scaled: FloatArray
-    _columns: tuple[Columnwise, ...]
-    _combine: Combine
     _failed: FloatArray
     _never: FloatArray
 
@@ -74,8 +68,7 @@ class FrozenScheme:
 
     def scale(self, resolved: FloatArray) -> FloatArray:
         """A model's resolved cells on the frozen scales, shape (..., m) in and out."""
-        columns = [function(resolved[..., j]) for j, function in enumerate(self._columns)]
-        return np.stack(columns, axis=-1)
+        return self.fitted.scale(resolved)
 
     def statistics(self, scaled: FloatArray, counts: FloatArray) -> FloatArray:
         """Statistic of one model in each resample of the benchmarks.
@@ -92,23 +85,16 @@ class FrozenScheme:
         ndarray, shape (size,)
             NaN where nothing was left to aggregate.
         """
-        return self._combine(np.broadcast_to(scaled, counts.shape), counts)
+        return self.fitted.combination.scores(np.broadcast_to(scaled, counts.shape), counts)
 
     def population(self, counts: FloatArray) -> FloatArray:
         """Statistics of the reference's models in each resample, shape (size, n)."""
-        if vectorised(self.scheme):
-            plain = replace(self.scheme, scale=NONE) if self.scheme.weights else self.scheme
-            return resampled_scores(plain, replace(self.board, scores=self.scaled))(counts)
-        return np.column_stack([self.statistics(row[None, :], counts) for row in self.scaled])
+        return self.fitted.combination.resampled(self.scaled)(counts)
 
 
 def placeable_schemes() -> tuple[str, ...]:
     """Names of the registered schemes that can place one model, in the order of registration."""
-    return tuple(name for name in scheme_names() if _can_place(get_scheme(name)))
-
-
-def _can_place(scheme: Scheme) -> bool:
-    return scheme.bind is not None or has_parts(scheme)
+    return tuple(name for name in scheme_names() if get_scheme(name).fits)
 
 
 def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | None = None) -> FrozenScheme:
@@ -134,23 +120,22 @@ def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | N
         If the scheme cannot be used on this board, for example for want of a neural or a behavioural benchmark.
     """
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
-    if not _can_place(used):
+    if not used.fits:
         raise SchemeError(
             f"{used.name} cannot place one model on a frozen board, because it has no norms that could be frozen: what "
             f"a model gets depends on the others as a whole; schemes that can are {', '.join(placeable_schemes())}"
         )
-    used = used.bind(reference) if used.bind is not None else used
+    used = used.bind(reference)
     board = constituent_board(reference, leave_out)
     rule = used.conventions[0]
     filled, failed, never = _filled(board, rule)
-    columns, combine = frozen_parts(used, filled)
-    scaled = np.stack([column(filled.scores[:, j]) for j, column in enumerate(columns)], axis=-1)
-    frozen = FrozenScheme(used, rule, filled, scaled, columns, combine, failed, never)
-    # A model with nothing that the scheme aggregates has no statistic, so nobody can be above it.
-    known = np.flatnonzero(~np.isnan(frozen.population(np.ones((1, len(columns))))[0]))
+    fitted = used.fit(filled)
+    frozen = FrozenScheme(used, rule, filled, fitted, fitted.scaled, failed, never)
+    # A model with nothing that the scheme aggregates has no statistic, so none can be above it.
+    known = np.flatnonzero(~np.isnan(fitted.combination.scores(fitted.scaled)))
     if len(known) == len(filled.models):
         return frozen
-    return replace(frozen, board=filled.take(rows=known.tolist()), scaled=scaled[known])
+    return replace(frozen, board=filled.take(rows=known.tolist()), scaled=fitted.scaled[known])
 
 
 def constituents(reference: Reference) -> tuple[str, ...]:

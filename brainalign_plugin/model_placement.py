@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .aggregation import get_scheme
+from .aggregation.scaling import NORMAL_SCORE
 from .arrays import FloatArray
 from .board import Model
 from .candidate import Cell, nearest_names
@@ -240,7 +241,7 @@ def place_model(
         MissingScore(leaf, missing[leaf], guesses[leaf], ranks[leaf], _change(now, ranks[leaf]))
         for leaf in missing
     ]
-    normals = _normal_scores(reference, board.leaves, np.vstack([scores, board.scores]))
+    normals = NORMAL_SCORE.fit(reference.scores_on(board.leaves))(np.vstack([scores, board.scores]))
     known = set(board.leaves)
     return ModelPlacement(
         reference=reference,
@@ -283,14 +284,6 @@ def _bounds(
 def _change(now: Mapping[str, int], ranks: Mapping[str, tuple[int, int]]) -> float:
     largest = [max(abs(end - now[scheme]) for end in pair) for scheme, pair in ranks.items()]
     return float(np.median(largest)) if largest else math.nan
-
-
-def _normal_scores(reference: Reference, leaves: Sequence[str], scores: FloatArray) -> FloatArray:
-    """Scores, shape (rows, leaves), as normal scores of the reference."""
-    columns = [
-        reference.norms[leaf].normal_scores(column) for leaf, column in zip(leaves, scores.T, strict=True)
-    ]
-    return np.stack(columns, axis=-1)
 
 
 def _standings(

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
-from scipy import special
 
 from .arrays import FloatArray, frozen
 from .board import Board
@@ -25,7 +24,6 @@ from .errors import ReferenceBoardError
 from .scales import rounded
 from .snapshot import Snapshot
 from .snapshot_file import snapshot_bytes
-from .tree import BenchmarkTree
 
 FORMAT = "brainalign-reference"
 VERSION = 1
@@ -79,24 +77,6 @@ class LeafNorms:
     @cached_property
     def _rounded(self) -> FloatArray:
         return rounded(self.values)
-
-    def z(self, scores: FloatArray) -> FloatArray:
-        """(score - mean) / sd; 0 where the reference is constant. Any shape in and out, NaN stays NaN."""
-        distance = scores - self.mean
-        placed: FloatArray = distance * 0.0 if self.constant else distance / self.sd
-        return placed
-
-    def normal_scores(self, scores: FloatArray) -> FloatArray:
-        """Inverse normal of p = (number below + half the number equal + 0.5) / (n + 1).
-
-        Scores that agree to nine decimals are equal. Finite for every score; any shape in and out, NaN stays NaN.
-        """
-        values = rounded(scores)
-        below = np.searchsorted(self._rounded, values, side="left")
-        up_to = np.searchsorted(self._rounded, values, side="right")
-        p = ((below + up_to) / 2 + 0.5) / (self.count + 1)
-        quantiles: FloatArray = np.where(np.isnan(scores), np.nan, special.ndtri(p))
-        return quantiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +167,15 @@ class Reference:
                 f"{MIN_SCORES}; {self._remedy}{_or_without(sparse, board)}"
             )
 
+    def scores_on(self, leaves: Sequence[str]) -> FloatArray:
+        """Return the frozen scores on the given leaves, one column a leaf; NaN where the reference lacks it."""
+        column = {leaf: j for j, leaf in enumerate(self.board.leaves)}
+        scores = np.full((len(self.board.models), len(leaves)), np.nan)
+        for k, leaf in enumerate(leaves):
+            if leaf in column:
+                scores[:, k] = self.board.scores[:, column[leaf]]
+        return scores
+
     @property
     def _remedy(self) -> str:
         if self.is_given_board:
@@ -231,20 +220,10 @@ class Reference:
             raise ReferenceBoardError(
                 f"the reference {self.name!r} already has {clone!r}; choose another id for the copy"
             )
-        norms, board = self.norms_of(leaf), self.board
-        column = board.leaves.index(leaf)
-        tree = BenchmarkTree((*board.tree.nodes, replace(board.tree[leaf], type_id=clone)))
         return replace(
             self,
-            board=replace(
-                board,
-                tree=tree,
-                leaves=(*board.leaves, clone),
-                scores=np.column_stack([board.scores, board.scores[:, column]]),
-                states=np.column_stack([board.states, board.states[:, column]]),
-                errors=np.column_stack([board.errors, board.errors[:, column]]),
-            ),
-            norms={**self.norms, clone: norms},
+            board=self.board.with_copies({leaf: (clone,)}),
+            norms={**self.norms, clone: self.norms_of(leaf)},
             variant=f"{self.variant}; {clone} copied from {leaf}".removeprefix("; "),
         )
 

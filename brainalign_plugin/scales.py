@@ -7,11 +7,16 @@ loaded by who needs one: ranks need none, and are all that most figures are made
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from .arrays import BoolArray, FloatArray, IntArray
 
 TIE_DECIMALS = 9
+# Median absolute deviation of a standard normal variable.
+MAD_OF_NORMAL = 0.6744897501960817
 
 
 def rounded(values: FloatArray) -> FloatArray:
@@ -38,14 +43,39 @@ def ranks_from_bottom(scores: FloatArray) -> FloatArray:
     return np.where(np.isnan(scores), np.nan, ranks.reshape(columns, n).T)
 
 
+@dataclass(frozen=True, eq=False)
+class AffineNorms:
+    """Norms of columns, each of shape (m,): a score becomes (score - centre) / spread + offset.
+
+    The spread of a column that has none is infinite.
+    """
+
+    centre: FloatArray
+    spread: FloatArray
+    offset: FloatArray
+
+    def scaled(self, scores: FloatArray) -> FloatArray:
+        """Scale scores of shape (..., m); NaN stays NaN."""
+        placed: FloatArray = (scores - self.centre) / self.spread + self.offset
+        return placed
+
+
 def z_scores(scores: FloatArray) -> FloatArray:
     """Distance from the column's mean in units of its standard deviation (n - 1); a constant column becomes 0."""
-    centred = scores - _nanmean(scores)
-    constant = _constant(scores)
+    return z_norms(scores).scaled(scores)
+
+
+def z_norms(scores: FloatArray) -> AffineNorms:
+    """Mean and standard deviation (n - 1) of each column."""
+    mean = _nanmean(scores)
     count = np.maximum((~np.isnan(scores)).sum(axis=0) - 1, 1)
-    sd = np.sqrt(np.nansum(centred**2, axis=0) / count)
-    z: FloatArray = np.where(constant, centred * 0.0, centred / np.where(constant, 1.0, sd))
-    return z
+    sd = np.sqrt(np.nansum((scores - mean) ** 2, axis=0) / count)
+    return AffineNorms(mean, np.where(_constant(scores), np.inf, sd), np.zeros(scores.shape[1]))
+
+
+def centre_norms(scores: FloatArray) -> AffineNorms:
+    """Mean of each column, which keeps its own units."""
+    return AffineNorms(_nanmean(scores), np.ones(scores.shape[1]), np.zeros(scores.shape[1]))
 
 
 def _nanmean(scores: FloatArray) -> FloatArray:
@@ -55,61 +85,66 @@ def _nanmean(scores: FloatArray) -> FloatArray:
 
 
 def _constant(scores: FloatArray) -> BoolArray:
-    values = rounded(scores)
-    low = np.min(values, axis=0, where=~np.isnan(values), initial=np.inf)
-    high = np.max(values, axis=0, where=~np.isnan(values), initial=-np.inf)
+    low, high = _extremes(rounded(scores))
     flat: BoolArray = low >= high
     return flat
 
 
-def robust_z_scores(scores: FloatArray) -> FloatArray:
-    """Distance from the median in units of 1.4826 times the median absolute deviation.
+def _extremes(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    there = ~np.isnan(scores)
+    low: FloatArray = np.min(scores, axis=0, where=there, initial=np.inf)
+    high: FloatArray = np.max(scores, axis=0, where=there, initial=-np.inf)
+    return low, high
 
-    A column whose median absolute deviation is zero has no robust spread and becomes 0.
-    """
-    if scores.size == 0:
-        return np.array(scores, dtype=np.float64)
-    from scipy.special import ndtri
 
-    centred = scores - _nanmedian(scores)
-    mad = _nanmedian(np.abs(centred)) / ndtri(0.75)
-    flat = rounded(mad) == 0
-    z: FloatArray = np.where(flat, centred * 0.0, centred / np.where(flat, 1.0, mad))
-    return z
+def robust_norms(scores: FloatArray) -> AffineNorms:
+    """Median and 1.4826 times the median absolute deviation of each column."""
+    median = _nanmedian(scores)
+    mad = _nanmedian(np.abs(scores - median)) / MAD_OF_NORMAL
+    return AffineNorms(median, np.where(rounded(mad) == 0, np.inf, mad), np.zeros(scores.shape[1]))
 
 
 def _nanmedian(scores: FloatArray) -> FloatArray:
     missing = np.isnan(scores)
-    if not missing.any():
+    if not missing.any() and len(scores):
         whole: FloatArray = np.median(scores, axis=0)
         return whole
     empty = missing.all(axis=0)
+    if not len(scores):
+        return np.zeros(scores.shape[1])
     median: FloatArray = np.nanmedian(np.where(empty, 0.0, scores), axis=0)
     return median
 
 
-def min_max(scores: FloatArray) -> FloatArray:
-    """Position between the column's lowest (0) and highest score (1); a constant column becomes 0.5."""
-    low = np.min(scores, axis=0, where=~np.isnan(scores), initial=np.inf)
-    high = np.max(scores, axis=0, where=~np.isnan(scores), initial=-np.inf)
+def min_max_norms(scores: FloatArray) -> AffineNorms:
+    """Lowest score and range of each column."""
+    low, high = _extremes(scores)
     constant = _constant(scores)
-    span = np.where(constant, 1.0, high - low)
-    placed: FloatArray = np.where(
-        constant, scores * 0.0 + 0.5, (scores - np.where(constant, 0.0, low)) / span
+    return AffineNorms(
+        np.where(constant, 0.0, low),
+        np.where(constant, np.inf, high - np.where(constant, 0.0, low)),
+        np.where(constant, 0.5, 0.0),
     )
-    return placed
 
 
-def normal_scores(scores: FloatArray) -> FloatArray:
-    """Inverse normal of r / (n + 1), with r the average rank from the bottom among the n models scored.
+def ranks_among(scores: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """Return the function from rows (..., m) to their average ranks among the scores (n, m) of each column.
 
-    Source: van der Waerden (1952), *Order tests for the two-sample problem and their power*.
+    Scores below + half of those equal + 1/2: for a row that is among the scores, its average rank from the bottom.
     """
-    from scipy.special import ndtri
+    ordered = np.sort(rounded(scores), axis=0)
+    count = (~np.isnan(scores)).sum(axis=0).tolist()
 
-    count = (~np.isnan(scores)).sum(axis=0)
-    quantiles: FloatArray = ndtri(ranks_from_bottom(scores) / (count + 1))
-    return quantiles
+    def ranks(rows: FloatArray) -> FloatArray:
+        values = rounded(rows)
+        found = np.empty(values.shape)
+        for j, scored in enumerate(count):
+            column = ordered[:scored, j]
+            below = np.searchsorted(column, values[..., j], side="left")
+            found[..., j] = (below + np.searchsorted(column, values[..., j], side="right") + 1) / 2
+        return np.where(np.isnan(rows), np.nan, found)
+
+    return ranks
 
 
 def logits(scores: FloatArray, clip: float = 0.001) -> FloatArray:

@@ -90,13 +90,6 @@ def rank(
     costly_resamples: Annotated[
         int, typer.Option(min=0, help="Resamples for schemes too dear to resample often; none by default.")
     ] = 0,
-    rank_sets: Annotated[
-        bool | None,
-        typer.Option(
-            help="Simultaneous rank sets of the schemes that are means of benchmarks; by default on a complete board "
-            "of up to 400 models."
-        ),
-    ] = None,
     versus: Annotated[
         list[str] | None,
         typer.Option(
@@ -125,7 +118,6 @@ def rank(
     """Rank the models under aggregation schemes, with intervals."""
     from brainalign_plugin.analysis.comparison import compare_schemes
     from brainalign_plugin.analysis.ranking import Resampling, rank_schemes, ranking_json
-    from brainalign_plugin.analysis.study import RANK_SET_MODELS
     from brainalign_plugin.errors import InputError
 
     from . import console_schemes
@@ -135,9 +127,10 @@ def rank(
     _, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     rule: Convention | None = None if missing is None else missing.value
     pairs = tuple(_pair(compared, text) for text in versus or ())
-    sets = len(compared.board.models) <= RANK_SET_MODELS if rank_sets is None else rank_sets
+    # On a cluster the work is shared by all that it has, unless a number is given.
+    used_jobs = -1 if backend is Backend.DASK and jobs == 1 else jobs
     resampling = (
-        Resampling(interval, resamples, costly_resamples, seed, uncertainty.value, jobs, sets, pairs)
+        Resampling(interval, resamples, costly_resamples, seed, uncertainty.value, used_jobs, pairs)
         if resamples or costly_resamples
         else None
     )

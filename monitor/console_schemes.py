@@ -15,6 +15,7 @@ from .console import figure, out, printable
 
 if TYPE_CHECKING:
     from brainalign_plugin.aggregation import Ranking
+    from brainalign_plugin.aggregation.base import Optimum
     from brainalign_plugin.analysis.audit import ConventionMoves, SchemeAudit
     from brainalign_plugin.analysis.boards import ComparedBoard
     from brainalign_plugin.analysis.comparison import SchemeComparison
@@ -63,11 +64,7 @@ def ranking(
     for one in found:
         if one.problem:
             console.print(printable(f"{one.scheme.name}: {one.problem}"))
-        if one.kemeny is not None:
-            console.print(
-                f"KEMENY: {one.kemeny.objective:g} pairwise agreements, proven bound {one.kemeny.bound:g}"
-                + ("; optimal" if one.kemeny.optimal else f"; gap {one.kemeny.gap:.2%}")
-            )
+        _optimum(one.scheme.name, one.optimum)
     if usable:
         _best(compared, usable)
     rules = {one.scheme.name: ranks.convention for one, ranks in usable if ranks.convention != "complete"}
@@ -78,6 +75,17 @@ def ranking(
     _above(compared, found)
     if comparison is not None:
         _compared(compared, comparison, len(usable))
+
+
+def _optimum(scheme: str, found: Optimum | None) -> None:
+    if found is None:
+        return
+    gap = (found.bound - found.objective) / found.bound if found.bound else 0.0
+    out().print(
+        f"{scheme}: {found.objective:g} pairwise agreements, proven bound {found.bound:g}"
+        + (f"; gap {gap:.2%}" if gap else "; optimal")
+        + (f"; the proof was given up after {found.stopped}" if found.stopped else "")
+    )
 
 
 def _board(compared: ComparedBoard) -> None:
@@ -118,12 +126,11 @@ def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, ro
         "score",
         "rank",
         "interval",
-        "rank set",
         "is first",
         "in the top ten",
         title=f"best by {one.scheme.name}",
     )
-    found, sets = one.uncertainty, one.rank_sets
+    found = one.uncertainty
     for i in rows:
         table.add_row(
             printable(compared.board.models[i].name),
@@ -131,7 +138,6 @@ def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, ro
             f"{ranking.scores[i]:.4f}",
             str(ranking.ranks[i]),
             "–" if found is None else f"{found.low[i]}–{found.high[i]}",
-            "–" if sets is None else f"{sets.low[i]}–{sets.high[i]}",
             "–" if found is None else f"{found.first[i]:.1%}",
             "–" if found is None else f"{found.top_ten[i]:.1%}",
         )
@@ -263,7 +269,7 @@ def audit(
             _measured(figure(one.monotone, ".5f"), claims.monotone),
             _measured(figure(one.clone, ".5f"), claims.clone),
             _measured("–" if one.pareto is None else str(one.pareto), claims.pareto),
-            _measured("–" if one.monotonicity is None else str(one.monotonicity), claims.monotonicity),
+            _measured(_monotonicity(one), claims.monotonicity),
             _measured({True: "yes", False: "no", None: "–"}[one.hierarchy], claims.hierarchy),
             printable(spoiler),
         )
@@ -276,15 +282,22 @@ def audit(
             )
         if one.problem:
             console.print(printable(f"{one.scheme.name}: {one.problem}"))
-        if one.kemeny is not None:
-            console.print(
-                f"KEMENY: {one.kemeny.objective:g} pairwise agreements, proven bound {one.kemeny.bound:g}"
-            )
+        _optimum(one.scheme.name, one.optimum)
     if len(found) <= FEW_SCHEMES:
         for one in found:
             _fragile(one, names)
     _influences(found, names)
     _moves(conventions, names_of_all)
+
+
+def _monotonicity(one: SchemeAudit) -> str:
+    found = one.monotonicity
+    if found is None:
+        return "proven" if one.proven else "–"
+    if not found.sampled:
+        return str(found.violations)
+    low, high = found.interval
+    return f"{found.violations} of {found.tried} sampled ({low:.1%}–{high:.1%})"
 
 
 def _left_out(found: Sequence[SchemeAudit], models: int) -> None:

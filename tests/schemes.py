@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 # Importing the audit registers every scheme of this package.
 import brainalign_plugin.analysis.audit  # noqa: F401
 from brainalign_plugin.aggregation import Scheme, get_scheme, scheme_names
+from brainalign_plugin.analysis.altering import Case
+from brainalign_plugin.analysis.boards import aggregated
 from brainalign_plugin.board import Board
 from brainalign_plugin.references import LeafNorms, Reference
 from tests.boards import SCORED, boards, day, models_of, small_tree, snapshot_of
@@ -37,7 +39,30 @@ def reference_of(board: Board) -> Reference:
 def bound(name: str, board: Board) -> Scheme:
     """A registered scheme, on the norms of the given board if it needs norms."""
     scheme = get_scheme(name)
-    return scheme if scheme.bind is None else scheme.bind(reference_of(board))
+    return scheme.bind(reference_of(board)) if scheme.needs_norms else scheme
+
+
+def case_of(name: str, board: Board, choice: int = 0) -> Case:
+    """A registered scheme on a board, under one of its rules for missing cells."""
+    scheme = bound(name, board)
+    return Case(scheme, board, scheme.conventions[choice % len(scheme.conventions)])
+
+
+def rescaled_scores(case: Case, leaf: str, rescale) -> np.ndarray:
+    """Scores of a board on which one leaf is on another scale, and the reference likewise."""
+    norms, scores = case.scheme.norms, np.array(case.board.scores)
+    column = case.board.leaves.index(leaf)
+    scores[:, column] = rescale(scores[:, column])
+    scheme = replace(case.scheme, norms=None if norms is None else norms.transformed(leaf, rescale))
+    return aggregated(scheme, replace(case.board, scores=scores), case.rule)
+
+
+def cloned_scores(case: Case, leaves) -> np.ndarray:
+    """Scores of a board on which each given leaf has a copy beside it, and the reference likewise."""
+    norms, copies = case.scheme.norms, {leaf: (f"{leaf} again",) for leaf in leaves}
+    for leaf, (copy,) in copies.items():
+        norms = None if norms is None else norms.with_clone(leaf, copy)
+    return aggregated(replace(case.scheme, norms=norms), case.board.with_copies(copies), case.rule)
 
 
 def spaced(board: Board) -> Board:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.sources import parse_payload
 from brainalign_plugin.aggregation import Claims, get_scheme
-from brainalign_plugin.analysis.boards import compared_board, ranks_of_all
-from brainalign_plugin.analysis.monotonicity import monotonicity_violations
+from brainalign_plugin.analysis.altering import Case, halved, squared
+from brainalign_plugin.analysis.boards import aggregated, compared_board, ranks_of_all
+from brainalign_plugin.analysis.monotonicity import monotonicity
 from brainalign_plugin.analysis.orders import order_changes
 from brainalign_plugin.analysis.stability import (
     audit_removal,
@@ -24,11 +25,10 @@ from brainalign_plugin.analysis.stability import (
     respects_hierarchy,
     scale_rate,
 )
-from brainalign_plugin.analysis.subject import Subject, halved, squared
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.references import given_board
 from tests.boards import board_of, day, tree_of
-from tests.schemes import SCHEMES, complete_boards, reference_of
+from tests.schemes import SCHEMES, case_of, cloned_scores, complete_boards, rescaled_scores
 
 PROPERTIES = tuple(field.name for field in fields(Claims))
 CLAIMED = [(name, p) for name in SCHEMES for p in PROPERTIES if asdict(get_scheme(name).claims)[p]]
@@ -39,16 +39,11 @@ AFFINE = [lambda x: x / 2, lambda x: 0.3 * x + 0.6, lambda x: 0.9 * x + 0.05]
 MONOTONE = [lambda x: x**2, lambda x: x / (2 - x), lambda x: (x + x**2) / 2]
 
 
-def subject_on(name, board):
-    template = get_scheme(name)
-    return Subject(template, reference_of(board) if template.bind is not None else None)
-
-
 def usable(name, board):
     """The scheme on a board, and its scores; None where it cannot be used."""
-    subject = subject_on(name, board)
+    case = case_of(name, board)
     try:
-        return subject, subject.scores(board)
+        return case, case.base
     except (BoardError, ConvergenceError):
         return None
 
@@ -63,10 +58,10 @@ def test_a_model_that_goes_changes_nothing_between_others(board):
     for name, claimed in CLAIMED:
         if claimed != "iia" or (found := usable(name, board)) is None:
             continue
-        subject, before = found
+        case, before = found
         for k in range(len(board.models)):
             others = [i for i in range(len(board.models)) if i != k]
-            assert changes(before[others], subject.scores(board.take(rows=others))) == 0, (name, k)
+            assert changes(before[others], aggregated(case.scheme, board.take(rows=others))) == 0, (name, k)
 
 
 @settings(max_examples=60)
@@ -78,8 +73,8 @@ def test_another_scale_on_a_benchmark_changes_no_order(board, data):
         functions = {"affine": AFFINE, "monotone": MONOTONE}.get(claimed)
         if functions is None or (found := usable(name, board)) is None:
             continue
-        subject, before = found
-        after = subject.rescaled_scores(board, leaf, functions[which])
+        case, before = found
+        after = rescaled_scores(case, leaf, functions[which])
         assert changes(before, after) == 0, (name, claimed, leaf, which)
 
 
@@ -94,9 +89,9 @@ def test_a_score_that_rises_never_lowers_its_model(board, data):
     for name, claimed in CLAIMED:
         if claimed != "monotonicity" or (found := usable(name, board)) is None:
             continue
-        subject, before = found
+        case, before = found
         try:
-            after = subject.scores(replace(board, scores=scores))
+            after = aggregated(case.scheme, replace(board, scores=scores))
         except BoardError:
             # Who now wins everywhere has no finite worth.
             continue
@@ -116,7 +111,7 @@ def test_a_model_that_is_nowhere_worse_is_not_below(board, data):
     board = replace(board, scores=scores)
     for name, claimed in CLAIMED:
         if claimed == "pareto" and usable(name, board) is not None:
-            assert pareto_violations(subject_on(name, board).scheme, board) == 0, name
+            assert pareto_violations(case_of(name, board)) == 0, name
 
 
 @settings(max_examples=60)
@@ -124,7 +119,7 @@ def test_a_model_that_is_nowhere_worse_is_not_below(board, data):
 def test_a_doubled_group_keeps_its_weight(board):
     for name, claimed in CLAIMED:
         if claimed == "hierarchy" and usable(name, board) is not None:
-            assert respects_hierarchy(subject_on(name, board), board), name
+            assert respects_hierarchy(case_of(name, board)), name
 
 
 @settings(max_examples=60)
@@ -133,19 +128,17 @@ def test_a_copied_benchmark_changes_no_order(board, data):
     leaf = data.draw(st.sampled_from(board.leaves))
     for name, claimed in CLAIMED:
         if claimed == "clone" and (found := usable(name, board)) is not None:
-            subject, before = found
-            assert changes(before, subject.cloned_scores(board, [leaf])) == 0, name
+            case, before = found
+            assert changes(before, cloned_scores(case, [leaf])) == 0, name
 
 
 HOLDS = {
-    "iia": lambda subject, board: audit_removal(subject.scheme, board).rate == 0,
-    "affine": lambda subject, board: all(
-        scale_rate(subject, board, function) == 0 for function in (halved, AFFINE[1])
-    ),
-    "monotone": lambda subject, board: scale_rate(subject, board, squared) == 0,
-    "clone": lambda subject, board: clone_rate(subject, board) == 0,
-    "monotonicity": lambda subject, board: monotonicity_violations(subject.scheme, board) == 0,
-    "pareto": lambda subject, board: pareto_violations(subject.scheme, board) == 0,
+    "iia": lambda case: audit_removal(case).rate == 0,
+    "affine": lambda case: all(scale_rate(case, function) == 0 for function in (halved, AFFINE[1])),
+    "monotone": lambda case: scale_rate(case, squared) == 0,
+    "clone": lambda case: clone_rate(case) == 0,
+    "monotonicity": lambda case: monotonicity(case).violations == 0,
+    "pareto": lambda case: pareto_violations(case) == 0,
     "hierarchy": respects_hierarchy,
 }
 
@@ -159,13 +152,12 @@ def real_snapshot(shared_site):
 @pytest.mark.parametrize("name", SCHEMES)
 def test_claims_on_the_real_board(name, real_snapshot):
     board = compared_board(real_snapshot).board
-    template = get_scheme(name)
-    if template.combine is not None:
+    scheme = get_scheme(name).bind(given_board(real_snapshot))
+    if not scheme.linear:
         # Every raised cell of these is aggregated again.
         board = board.take(rows=range(0, 83, 6))
-    subject = Subject(template, given_board(real_snapshot) if template.bind is not None else None)
     for claim in (p for n, p in CLAIMED if n == name):
-        assert HOLDS[claim](subject, board), claim
+        assert HOLDS[claim](Case(scheme, board)), claim
 
 
 PARTS = tree_of(
@@ -282,7 +274,7 @@ def test_what_is_not_claimed_fails_somewhere(name, claim):
     refuted = False
     for board in COUNTEREXAMPLES:
         try:
-            refuted = not HOLDS[claim](subject_on(name, board), board)
+            refuted = not HOLDS[claim](case_of(name, board))
         except (BoardError, ConvergenceError):
             continue
         if refuted:

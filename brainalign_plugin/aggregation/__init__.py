@@ -1,13 +1,10 @@
 """Aggregation schemes: a board in, one score a model out. A file a family; all are in one registry."""
 
 from . import tree_means, means, ranks, votes, kemeny, worth, latent, reference, plugins  # noqa: F401, I001 -- importing a family registers its schemes, in this order
+from .base import Claims, Scale, Scheme
+from .missing import CONVENTIONS, Convention
 from .registry import (
-    CONVENTIONS,
-    Claims,
-    Convention,
     Ranking,
-    Scale,
-    Scheme,
     get_scheme,
     rank_models,
     refused_schemes,

@@ -8,19 +8,16 @@ reversed: see `linear_ordering`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
 
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..board import Board
 from ..errors import InputError
-from .linear_ordering import linear_order, reversed_weight
-from .registry import Claims, Scheme, register
+from .base import Claims, Scheme
+from .linear_ordering import ROUNDS, linear_order, reversed_weight
+from .registry import register
 from .scaling import RANK_SCALE
-from .votes import CONVENTIONS, pairwise_wins, unless_unscored
-
-KEMENY_SECONDS = 60.0
+from .votes import CONVENTIONS, matrices
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +36,15 @@ class KemenyResult:
         which the two tie agrees with neither order.
     bound : int
         No ranking has more agreements; proven.
+    stopped : str
+        Limit of work at which the proof was given up; empty if it was carried through.
     """
 
     order: IntArray
     scores: FloatArray
     objective: int
     bound: int
+    stopped: str = ""
 
     @property
     def optimal(self) -> bool:
@@ -57,25 +57,25 @@ class KemenyResult:
         return (self.bound - self.objective) / self.bound if self.bound else 0.0
 
 
-def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
+def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
     """Rank models so that the pairwise agreements with the benchmarks are as many as can be.
 
     Of several best rankings the one is returned that puts the fewest pairs against the order of their sums of margins,
-    which is that of the mean ranks on a complete board: see `tie_broken`.
+    which is that of the mean ranks on a complete board: see `_tie_broken`.
 
     Parameters
     ----------
     wins : ndarray of int, shape (n, n)
         ``wins[i, j]`` is the number of benchmarks on which i is above j, as from `pairwise_wins`.
-    time_limit : float
-        Seconds after which the proof is given up: the best ranking found is returned with the bound proven so far.
-        Only then does the result depend on the machine. The search for a good ranking is always carried through,
-        about two seconds for 1,400 models, and a linear program under way may overrun a little.
+    rounds : int
+        Linear programs after which the proof is given up for a component: the best ranking found is returned with the
+        bound proven so far. Other limits are in `linear_ordering`. All count work, so that the result is the same on
+        every machine.
 
     Raises
     ------
     InputError
-        If ``wins`` is not a square matrix of integers from 0, or the limit is negative.
+        If ``wins`` is not a square matrix of integers from 0, or the number of rounds is negative.
 
     References
     ----------
@@ -84,23 +84,23 @@ def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
     the Condorcet criterion and Kemeny orders. Linear program: Grötschel, Jünger, Reinelt (1984), A cutting plane
     algorithm for the linear ordering problem, Oper. Res. 32, 1195-1220.
     """
-    _check(wins, time_limit)
-    stop_at = monotonic() + time_limit
+    _check(wins, rounds)
     models = len(wins)
     margins = wins.astype(np.int64) - wins.T
-    groups, alike = groups_of(margins)
+    groups, alike = _groups_of(margins)
     size = np.bincount(alike, minlength=len(groups))
     between = margins[np.ix_(groups, groups)]
-    broken, unit = tie_broken(between, np.arange(len(groups)), models)
+    broken, unit = _tie_broken(between, np.arange(len(groups)), models)
     weights, broken = between * np.outer(size, size), broken * np.outer(size, size)
 
     order: list[int] = []
-    cost_bound = 0
+    cost_bound, stopped = 0, ""
     for members in _components(broken):
-        best, proven = linear_order(broken[np.ix_(members, members)], stop_at)
-        order.extend(members[best].tolist())
+        found = linear_order(broken[np.ix_(members, members)], rounds)
+        order.extend(members[found.order].tolist())
+        stopped = stopped or found.stopped
         # What breaks ties may account for almost half a unit of it, and agreements are whole.
-        cost_bound += max(0, -((unit // 2 - proven) // unit))
+        cost_bound += max(0, -((unit // 2 - found.proven) // unit))
     ranked = np.array(order, dtype=np.int64)
 
     place = np.empty(len(groups), dtype=np.int64)
@@ -111,10 +111,11 @@ def kemeny(wins: IntArray, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
         scores=(models - place[alike]).astype(np.float64),
         objective=most - reversed_weight(weights, ranked),
         bound=most - cost_bound,
+        stopped=stopped,
     )
 
 
-def tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArray, int]:
+def _tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArray, int]:
     """Margins, and within them what decides between orders that reverse as much: each pair has a little of a vote.
 
     Parameters
@@ -139,7 +140,7 @@ def tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArr
     return broken, unit
 
 
-def _check(wins: IntArray, time_limit: float) -> None:
+def _check(wins: IntArray, rounds: int) -> None:
     if wins.ndim != 2 or not len(wins) or wins.shape[0] != wins.shape[1]:
         raise InputError(
             f"wins has the shape {wins.shape}; give a square matrix of one model or more, as of pairwise_wins"
@@ -148,11 +149,11 @@ def _check(wins: IntArray, time_limit: float) -> None:
         raise InputError(
             "wins must hold numbers of benchmarks, integers from 0, as pairwise_wins returns them"
         )
-    if not time_limit >= 0:
-        raise InputError(f"the time limit is {time_limit} seconds; give 0 or more")
+    if rounds < 0:
+        raise InputError(f"the proof is given up after {rounds} rounds; give 0 or more")
 
 
-def groups_of(margins: IntArray) -> tuple[IntArray, IntArray]:
+def _groups_of(margins: IntArray) -> tuple[IntArray, IntArray]:
     """Models with equal margins against all: a representative of each group, and each model's group.
 
     To rank such models side by side costs nothing. The groups are ordered by what does not depend on the order of the
@@ -177,24 +178,6 @@ def _components(weights: IntArray) -> list[IntArray]:
     return [np.sort(members) for members in np.split(order, k[whole])]
 
 
-def kemeny_result(board: Board, time_limit: float = KEMENY_SECONDS) -> KemenyResult:
-    """Kemeny-Young ranking of a board, with its objective and the proven bound.
-
-    Parameters
-    ----------
-    board : Board
-        Missing cells dealt with (see `fill_missing`); a benchmark that lacks one of two models says nothing about
-        the pair.
-    time_limit : float
-        Seconds, see `kemeny`.
-    """
-    return kemeny(pairwise_wins(board.scores), time_limit)
-
-
-def _kemeny_scores(board: Board) -> FloatArray:
-    return unless_unscored(board, kemeny_result(board).scores)
-
-
 KEMENY = register(
     Scheme(
         name="KEMENY",
@@ -208,7 +191,8 @@ KEMENY = register(
         source="Kemeny (1959), Daedalus 88, 577-591; Young, Levenglick (1978), SIAM J. Appl. Math. 35, 285-300",
         conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, pareto=True),
-        combine=_kemeny_scores,
-        costly=True,
+        wins=kemeny,
+        effort="optimum",
+        memory=matrices(24),
     )
 )

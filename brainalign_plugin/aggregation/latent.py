@@ -11,16 +11,21 @@ leaf's mean, the usual one for components. Only DSEP, a mean of means, can leave
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import linalg
 
 from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
-from ..scales import z_scores
+from ..scales import z_norms, z_scores
+from .base import Claims, Scheme
+from .combining import columns_by_part
 from .factor import one_factor
-from .registry import Claims, Convention, Scale, Scheme, register, row_means
-from .scaling import NONE, Z
+from .missing import Convention
+from .registry import register
+from .scaling import CENTRED, NONE, Z
 
 # Relative gap under which two eigenvalues are the same, and correlation under which a sign is arbitrary.
 _SAME = 1e-9
@@ -76,28 +81,13 @@ def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
     ----------
     Ledoit, Wolf (2004), Journal of Multivariate Analysis 88, 365-411.
     """
-    sample = centred.T @ centred / len(centred)
-    covariance, shrinkage = shrunk(sample, (centred**2).sum(axis=1))
-    return covariance, float(shrinkage)
-
-
-def shrunk(sample: FloatArray, squares: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Covariances shrunk as `ledoit_wolf` does, and by how much.
-
-    Parameters
-    ----------
-    sample : ndarray, shape (..., m, m)
-        Covariances with divisor n.
-    squares : ndarray, shape (..., n)
-        Sum of the squares of each model's centred scores.
-    """
-    n, m = squares.shape[-1], sample.shape[-1]
-    target = (np.trace(sample, axis1=-2, axis2=-1) / m)[..., None, None] * np.eye(m)
-    distance = ((sample - target) ** 2).sum(axis=(-2, -1))
-    noise = ((squares**2).sum(axis=-1) / n - (sample**2).sum(axis=(-2, -1))) / n
-    shrinkage = np.clip(noise, 0.0, distance) / np.where(distance > 0, distance, 1.0)
-    share = shrinkage[..., None, None]
-    return (1 - share) * sample + share * target, shrinkage
+    n, m = centred.shape
+    sample = centred.T @ centred / n
+    target = np.trace(sample) / m * np.eye(m)
+    distance = ((sample - target) ** 2).sum()
+    noise = (((centred**2).sum(axis=1) ** 2).sum() / n - (sample**2).sum()) / n
+    shrinkage = float(np.clip(noise, 0.0, distance) / (distance if distance > 0 else 1.0))
+    return (1 - shrinkage) * sample + shrinkage * target, shrinkage
 
 
 def least_variance_weights(covariance: FloatArray) -> FloatArray:
@@ -122,7 +112,7 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
 
     m = len(covariance)
     # Least w'Sw/2 - 1'w over w >= 0 has the same direction, and in terms of S = A'A it is non-negative least squares.
-    root = linalg.cholesky(ridged(covariance))
+    root = linalg.cholesky(covariance + _SAME * np.trace(covariance) / m * np.eye(m))
     try:
         weights, _ = optimize.nnls(root, linalg.solve_triangular(root, np.ones(m), trans="T"))
     except RuntimeError as cause:
@@ -133,48 +123,39 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
     return shares
 
 
-def ridged(covariance: FloatArray) -> FloatArray:
-    """Covariances (..., m, m) with a ridge of 1e-9 of the mean variance."""
-    m = covariance.shape[-1]
-    ridge = _SAME * np.trace(covariance, axis1=-2, axis2=-1) / m
-    firm: FloatArray = covariance + ridge[..., None, None] * np.eye(m)
-    return firm
-
-
-def _complete(scheme: str, board: Board) -> FloatArray:
-    missing = np.isnan(board.scores)
-    # Nobody has a score there: no rule fills that, and it says as little as a constant leaf.
+def _filled(name: str, scaled: FloatArray) -> FloatArray:
+    missing = np.isnan(scaled)
+    # No model has a score there: no rule fills that, and it says as little as a constant leaf.
     empty = missing.all(axis=0)
     if (missing & ~empty).any():
         raise BoardError(
-            f"{scheme} needs complete scores, and {int((missing & ~empty).sum())} cells are missing; "
-            f"clean the board, or fill them by one of the rules {', '.join(FILLED)}"
+            f"{name} needs complete scores, and {int((missing & ~empty).sum())} cells are missing; clean the board, or "
+            f"fill them by one of the rules {', '.join(FILLED)}"
         )
-    return np.where(empty, 0.0, board.scores)
+    return np.where(empty, 0.0, scaled)
 
 
-def _by_id(leaves: tuple[str, ...]) -> IntArray:
+def _by_id(leaves: Sequence[str]) -> IntArray:
     return np.array(sorted(range(len(leaves)), key=leaves.__getitem__), dtype=np.int64)
 
 
-def _turned(scores: FloatArray, weights: FloatArray, z: FloatArray, order: IntArray) -> FloatArray:
-    """Scores with the sign of their correlation with the flat mean of z."""
-    like = z.mean(axis=1)
+def _turned(weights: FloatArray, z: FloatArray, order: IntArray) -> FloatArray:
+    """Weights with the sign under which the scores correlate with the flat mean of z."""
+    scores, like = z @ weights, z.mean(axis=1)
     along = float(scores @ like)
     if abs(along) <= _SAME * np.linalg.norm(scores) * np.sqrt(len(like)):
         along = next((weights[j] for j in order if abs(weights[j]) > _SAME), 1.0)
-    turned: FloatArray = scores if along >= 0 else -scores
+    turned: FloatArray = weights if along >= 0 else -weights
     return turned
 
 
-def _pc1(board: Board) -> FloatArray:
-    z = z_scores(_complete("PC1", board))
-    projected: FloatArray = z @ first_component(z, z.mean(axis=1), _by_id(board.leaves))
-    return projected
+def _pc1_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z = _filled("PC1", scaled)
+    return first_component(z, z.mean(axis=1), _by_id(board.leaves))
 
 
-def _factor1(board: Board) -> FloatArray:
-    z = z_scores(_complete("FACTOR1", board))
+def _factor1_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z = _filled("FACTOR1", scaled)
     varied = np.flatnonzero((z != 0).any(axis=0))
     if len(varied) < 3:
         raise BoardError(
@@ -184,58 +165,43 @@ def _factor1(board: Board) -> FloatArray:
     z = z[:, varied]
     correlations = z.T @ z / (len(z) - 1)
     np.fill_diagonal(correlations, 1.0)
-    weights = one_factor(correlations).score_weights
-    return _turned(z @ weights, weights, z, _by_id(tuple(board.leaves[j] for j in varied)))
+    weights = np.zeros(len(board.leaves))
+    order = _by_id([board.leaves[j] for j in varied])
+    weights[varied] = _turned(one_factor(correlations).score_weights, z, order)
+    return weights
 
 
-def _gls(board: Board) -> FloatArray:
-    z = z_scores(_complete("GLS", board))
-    varied = z[:, (z != 0).any(axis=0)]
-    if not varied.size:
-        return np.zeros(len(z))
-    weighted: FloatArray = varied @ least_variance_weights(ledoit_wolf(varied)[0])
-    return weighted
+def _gls_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z = _filled("GLS", scaled)
+    varied = (z != 0).any(axis=0)
+    weights = np.zeros(len(board.leaves))
+    if varied.any():
+        weights[varied] = least_variance_weights(ledoit_wolf(z[:, varied])[0])
+    return weights
 
 
-def columns_by_part(scheme: str, board: Board) -> list[list[int]]:
-    """Columns of the neural and of the behavioural leaves, for a scheme that needs both."""
-    columns = [[j for j, part in enumerate(board.leaf_parts) if part == name] for name in board.parts]
-    for name, found in zip(board.parts, columns, strict=True):
-        if not found:
-            raise BoardError(
-                f"{scheme} combines {' and '.join(board.parts)}, and none of the board's {len(board.leaves)} "
-                f"benchmarks is under {name!r}; use a scheme that does not separate them, FLAT or ZMEAN for example"
-            )
-    return columns
+def _dsp_pca_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    centred, weights = _filled("DSP_PCA", scaled), np.zeros(len(board.leaves))
+    for own in columns_by_part(board, "DSP_PCA"):
+        weights[own] = _part_component(centred[:, own], board, own) / 2
+    return weights
 
 
-def _dsep(board: Board) -> FloatArray:
-    parts = [row_means(board.scores[:, columns]) for columns in columns_by_part("DSEP", board)]
-    return row_means(np.column_stack(parts))
+def _dsp_pca_std_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z, weights = _filled("DSP_PCA_Std", scaled), np.zeros(len(board.leaves))
+    for own in columns_by_part(board, "DSP_PCA_Std"):
+        direction = _part_component(z[:, own], board, own)
+        spread = z_norms((z[:, own] @ direction)[:, None]).spread[0]
+        weights[own] = direction / (2 * spread)
+    return weights
 
 
-def part_components(scheme: str, board: Board, standardised: bool) -> FloatArray:
-    """First component of the neural and of the behavioural leaves, shape (n, 2)."""
-    scores = _complete(scheme, board)
-    components = []
-    for columns in columns_by_part(scheme, board):
-        z = z_scores(scores[:, columns])
-        centred = z if standardised else scores[:, columns] - scores[:, columns].mean(axis=0)
-        order = _by_id(tuple(board.leaves[j] for j in columns))
-        components.append(centred @ first_component(centred, z.mean(axis=1), order))
-    return np.column_stack(components)
-
-
-def _dsp_pca(board: Board) -> FloatArray:
-    return row_means(part_components("DSP_PCA", board, standardised=False))
-
-
-def _dsp_pca_std(board: Board) -> FloatArray:
-    return row_means(z_scores(part_components("DSP_PCA_Std", board, standardised=True)))
+def _part_component(centred: FloatArray, board: Board, own: IntArray) -> FloatArray:
+    like = z_scores(centred).mean(axis=1)
+    return first_component(centred, like, _by_id([board.leaves[j] for j in own]))
 
 
 _STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"
-_CENTRED = Scale("centred", "score - mean of the benchmark", lambda scores: scores - scores.mean(axis=0))
 _HALVES = "arithmetic mean of the neural and the behavioural"
 
 PC1 = register(
@@ -247,7 +213,7 @@ PC1 = register(
         source="Pearson (1901), Phil. Mag. 2, 559-572; Hotelling (1933), J. Educ. Psychol. 24, 417-441",
         conventions=FILLED,
         claims=Claims(affine=True),
-        combine=_pc1,
+        weights=_pc1_weights,
     )
 )
 
@@ -263,8 +229,8 @@ FACTOR1 = register(
         source="Jöreskog (1967), Psychometrika 32, 443-482; Thomson (1951), The Factorial Analysis of Human Ability",
         conventions=FILLED,
         claims=Claims(affine=True),
-        combine=_factor1,
-        costly=True,
+        weights=_factor1_weights,
+        effort="fit",
     )
 )
 
@@ -277,7 +243,7 @@ DSEP = register(
         source=_STRUCTURE,
         conventions=("skip", "zero", "attempted", "worst", "mean"),
         claims=Claims(iia=True, monotonicity=True, pareto=True),
-        combine=_dsep,
+        weights="parts",
     )
 )
 
@@ -285,14 +251,14 @@ DSP_PCA = register(
     Scheme(
         name="DSP_PCA",
         family="latent",
-        scale=_CENTRED,
+        scale=CENTRED,
         combination=(
             f"{_HALVES} first principal component of the covariance matrix, both in the units of the scores (unit "
             "vectors), so that the part with the larger spread and more benchmarks weighs more"
         ),
         source=_STRUCTURE,
         conventions=FILLED,
-        combine=_dsp_pca,
+        weights=_dsp_pca_weights,
     )
 )
 
@@ -308,7 +274,7 @@ DSP_PCA_STD = register(
         source=_STRUCTURE,
         conventions=FILLED,
         claims=Claims(affine=True),
-        combine=_dsp_pca_std,
+        weights=_dsp_pca_std_weights,
     )
 )
 
@@ -324,6 +290,6 @@ GLS = register(
         source="Aitken (1936), Proc. R. Soc. Edinburgh 55, 42-48; Ledoit, Wolf (2004), J. Multivar. Anal. 88, 365-411",
         conventions=FILLED,
         claims=Claims(affine=True, pareto=True),
-        combine=_gls,
+        weights=_gls_weights,
     )
 )

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -34,30 +33,52 @@ _CYCLES_THROUGH_PAIR = 2
 _MAX_CYCLES = 300_000
 
 
-def linear_order(weights: IntArray, stop_at: float) -> tuple[IntArray, int]:
+# Work after which a proof is given up: linear programs; over all of them steps of the simplex method, each times the
+# cuts that it works on; and nodes of the search for whole numbers. Counted, not timed, so that a ranking does not
+# depend on the machine or its load. About a minute on 300 models.
+ROUNDS, WORK, NODES = 200, 3_000_000_000, 2_000
+# What HiGHS can count to.
+_MOST_STEPS = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class LinearOrder:
+    """An order, and how good it is.
+
+    Attributes
+    ----------
+    order : ndarray of int, shape (n,)
+        Best first; no move of a single model makes it better.
+    proven : int
+        No order reverses less weight. It equals the weight that the order reverses unless the proof was given up.
+    stopped : str
+        Limit at which it was given up; empty if it was not.
+    """
+
+    order: IntArray
+    proven: int
+    stopped: str
+
+
+def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
     """Order models so that the weight of the reversed majorities is as small as can be.
 
     Parameters
     ----------
     weights : ndarray of int, shape (n, n)
         Antisymmetric: positive where the row's model has the majority against the column's.
-    stop_at : float
-        Reading of the monotonic clock at which the proof is given up.
-
-    Returns
-    -------
-    order : ndarray of int, shape (n,)
-        Best first; no move of a single model makes it better.
-    proven : int
-        No order reverses less weight. It equals ``reversed_weight(weights, order)`` unless the time ran out.
+    rounds : int
+        Linear programs after which the proof is given up.
     """
     order = improved(weights, np.argsort(-weights.sum(axis=1), kind="stable"))
     cost, proven = reversed_weight(weights, order), 0
     above = _majorities(weights, order)
     settled = np.zeros(weights.shape, dtype=np.int8)
     cuts = np.empty((0, 3), dtype=np.int64)
-    last, integral = -1.0, False
-    while proven < cost and monotonic() < stop_at:
+    last, integral, work = -1.0, False, WORK
+    for _ in range(rounds):
+        if proven >= cost:
+            return LinearOrder(order, cost, "")
         found = _violated_cycles(weights, above, order)
         if not len(found):
             if integral:
@@ -66,91 +87,27 @@ def linear_order(weights: IntArray, stop_at: float) -> tuple[IntArray, int]:
             integral, found = True, _open_cycles(settled)
         cuts = np.concatenate((cuts, found))
         start = _majorities(weights, order)
-        relaxed = _relax(weights, cuts, settled, start, integral, stop_at - monotonic())
+        relaxed = _relax(weights, cuts, settled, start, integral, max(work // len(cuts), 1))
         if relaxed is None:
-            break
+            limit = f"{NODES} nodes" if integral else "the limit of simplex steps"
+            return LinearOrder(order, min(proven, cost), limit)
+        work -= relaxed.steps * len(cuts)
         proven = int(max(proven, min(cost, np.ceil(relaxed.cost - _WHOLE))))
         above = relaxed.above
         candidate = improved(weights, np.argsort(-above.sum(axis=1), kind="stable"))
         if reversed_weight(weights, candidate) < cost:
             order, cost = candidate, reversed_weight(weights, candidate)
         if integral:
+            if relaxed.stopped:
+                break
             continue
         _settle(settled, weights, relaxed, cost)
         # Only while the bound rises may cuts be dropped, or the same ones come and go for ever.
         if relaxed.cost > last + _TOLERANCE:
             cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
-    return order, min(proven, cost)
-
-
-@dataclass(frozen=True, eq=False)
-class Multipliers:
-    """Multipliers of the linear program: with them no order is needed to bound what any order reverses.
-
-    Attributes
-    ----------
-    pull : ndarray, shape (n, n)
-        Above the diagonal, what the cuts add to the cost of putting the row's model first.
-    offset : float
-    """
-
-    pull: FloatArray
-    offset: float
-
-    def shortfall(self, weights: IntArray, order: IntArray) -> FloatArray:
-        """How much less than the order any order may reverse at most, for each of ``k`` (k, n, n) weights; (k,)."""
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.arange(len(order))
-        one, other = np.triu_indices(len(order), 1)
-        pull, margin = self.pull[one, other], weights[:, one, other]
-        kept = np.where(place[one] < place[other], np.minimum(margin, pull), np.minimum(pull - margin, 0.0))
-        lacking: FloatArray = self.offset - kept.sum(axis=1)
-        return lacking
-
-
-def proven_order(
-    weights: IntArray, order: IntArray, cuts: IntArray
-) -> tuple[IntArray, Multipliers | None, IntArray]:
-    """Improve an order that is good already until multipliers prove that none reverses less.
-
-    Parameters
-    ----------
-    weights : ndarray of int, shape (n, n)
-        As of `linear_order`.
-    order : ndarray of int, shape (n,)
-    cuts : ndarray of int, shape (k, 3)
-        Cycles to begin with, as were of use for similar weights.
-
-    Returns
-    -------
-    order : ndarray of int, shape (n,)
-    multipliers : Multipliers or None
-        None if the linear program proves no order to be the best, because its optimum is fractional.
-    cuts : ndarray of int, shape (k, 3)
-        Cycles that were of use.
-    """
-    cost, last = reversed_weight(weights, order), -1.0
-    settled, above = np.zeros(weights.shape, dtype=np.int8), _majorities(weights, order)
-    if cost == 0:
-        return order, Multipliers(np.zeros(weights.shape), 0.0), cuts
-    while True:
-        if len(cuts):
-            start = _majorities(weights, order)
-            relaxed = _relax(weights, cuts, settled, start, integral=False, seconds=np.inf)
-            if relaxed is None:
-                return order, None, cuts
-            above = relaxed.above
-            candidate = improved(weights, np.argsort(-above.sum(axis=1), kind="stable"))
-            if reversed_weight(weights, candidate) < cost:
-                order, cost = candidate, reversed_weight(weights, candidate)
-            if relaxed.cost > cost - 1 + _WHOLE:
-                return order, relaxed.multipliers, cuts
-            if relaxed.cost > last + _TOLERANCE:
-                cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
-        found = _violated_cycles(weights, above, order)
-        if not len(found):
-            return order, None, cuts
-        cuts = np.concatenate((cuts, found))
+    proven = min(proven, cost)
+    limit = f"{NODES} nodes" if integral else f"{rounds} {'round' if rounds == 1 else 'rounds'}"
+    return LinearOrder(order, proven, limit if proven < cost else "")
 
 
 def reversed_weight(weights: IntArray, order: IntArray) -> int:
@@ -166,12 +123,13 @@ def improved(weights: IntArray, order: IntArray) -> IntArray:
     by standing above those in between, the better one gains by standing above them and it.
     """
     ranked = np.array(order)
-    while True:
+    # Each pass lowers a cost in whole numbers; far fewer are needed.
+    for _ in range(len(order) ** 2 + 1):
         # All moves at once: most often none is left, and nothing that comes before the first one can be moved.
         along = np.cumsum(weights[np.ix_(ranked, ranked)], axis=1)
         helped = ranked[np.minimum(along.min(axis=1), 0) < np.diagonal(along)]
         if not len(helped):
-            return ranked
+            break
         for model in order[int(np.flatnonzero(np.isin(order, helped))[0]) :]:
             at = int(np.argmax(ranked == model))
             # With p others before it, its agreements fall short of standing first by the margins over those p.
@@ -186,6 +144,7 @@ def improved(weights: IntArray, order: IntArray) -> IntArray:
             else:
                 ranked[at : best - 1] = ranked[at + 1 : best].copy()
                 ranked[best - 1] = model
+    return ranked
 
 
 def _majorities(weights: IntArray, order: IntArray) -> FloatArray:
@@ -255,19 +214,22 @@ class _Relaxation:
         No order that keeps the settled pairs costs less; inf if there is none.
     slack : ndarray, shape (k,)
         Of each cut.
-    multipliers : Multipliers
-        Zero where the program was one of whole numbers.
     first, second, reduced : ndarray, shape (p,)
         The pairs in the program, and what putting the first above the second adds to the bound.
+    steps : int
+        Of the simplex method.
+    stopped : bool
+        Whether the search for whole numbers ended at its limit.
     """
 
     above: FloatArray
     cost: float
     slack: FloatArray
-    multipliers: Multipliers
     first: IntArray
     second: IntArray
     reduced: FloatArray
+    steps: int = 0
+    stopped: bool = False
 
 
 def _relax(
@@ -276,11 +238,11 @@ def _relax(
     settled: npt.NDArray[np.int8],
     start: FloatArray,
     integral: bool,
-    seconds: float,
+    steps: int,
 ) -> _Relaxation | None:
     """Solve the linear program over the pairs that a cut holds; the others keep what they have in ``start``.
 
-    None if the time was not enough.
+    None if the limit of work was reached without a solution.
     """
     models = len(weights)
     following = np.roll(cuts, -1, axis=1)
@@ -294,41 +256,46 @@ def _relax(
     sign = np.where(upward, 1.0, -1.0)
     # Takes as long to load as most of an analysis, which needs no optimum.
     from scipy import sparse
-    from scipy.optimize import linprog
+    from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
     matrix = sparse.csr_array((sign.ravel(), (row, column.reshape(-1))), shape=(len(cuts), len(names)))
     most = 2.0 - (~upward).sum(axis=1)
-    least_above, most_above = settled[first, second] > 0, settled[first, second] >= 0
-    program: dict[str, Any] = {
-        "c": -margin,
-        "A_ub": matrix,
-        "b_ub": most,
-        "bounds": np.stack((least_above, most_above), axis=1),
-        "integrality": 1 if integral else None,
-        "options": {"time_limit": max(seconds, 0.0)} | ({"mip_rel_gap": 0.0} if integral else {}),
-    }
-    solved: Any = linprog(**program, method="highs")
+    least_above = (settled[first, second] > 0).astype(np.float64)
+    most_above = (settled[first, second] >= 0).astype(np.float64)
+    solved: Any
+    if integral:
+        solved = milp(
+            -margin,
+            integrality=np.ones(len(names), dtype=np.int64),
+            bounds=Bounds(least_above, most_above),
+            constraints=LinearConstraint(matrix, -np.inf, most),
+            options={"node_limit": NODES, "mip_rel_gap": 0.0},
+        )
+    else:
+        program: dict[str, Any] = {"A_ub": matrix, "bounds": np.stack((least_above, most_above), axis=1)}
+        solved = linprog(
+            -margin, b_ub=most, method="highs-ds", options={"maxiter": min(steps, _MOST_STEPS)}, **program
+        )
+    nothing = np.zeros(len(names))
     if solved.status == 2:
-        nothing = Multipliers(np.zeros(weights.shape), 0.0)
-        return _Relaxation(start, np.inf, np.zeros(len(cuts)), nothing, first, second, np.zeros(len(names)))
+        return _Relaxation(start, np.inf, np.zeros(len(cuts)), first, second, nothing)
     if solved.x is None or (not integral and solved.status != 0):
         return None
-    pull, offset, reduced = np.zeros(weights.shape), 0.0, np.zeros(len(names))
     if integral:
-        placed, cost = np.rint(solved.x), float(solved.mip_dual_bound)
+        placed, cost, reduced = np.rint(solved.x), float(solved.mip_dual_bound), nothing
+        slack = most - matrix @ placed
     else:
-        placed = solved.x
+        placed, slack = solved.x, np.asarray(solved.slack)
         # Any multipliers prove a bound, however roughly they solve the dual.
         multipliers = np.maximum(-solved.ineqlin.marginals, 0.0)
-        pull[first, second], offset = matrix.T @ multipliers, float(multipliers @ most)
-        reduced = pull[first, second] - margin
+        reduced = matrix.T @ multipliers - margin
         cheapest = np.where(reduced > 0, reduced * least_above, reduced * most_above)
-        cost = float(cheapest.sum() - offset)
+        cost = float(cheapest.sum() - multipliers @ most)
     above = np.array(start)
     above[first, second], above[second, first] = placed, 1.0 - placed
     cost += float(np.maximum(margin, 0.0).sum())
-    slack = np.asarray(solved.slack)
-    return _Relaxation(above, cost, slack, Multipliers(pull, offset), first, second, reduced)
+    done = 0 if integral else int(solved.nit)
+    return _Relaxation(above, cost, slack, first, second, reduced, done, integral and solved.status != 0)
 
 
 def _settle(settled: npt.NDArray[np.int8], weights: IntArray, relaxed: _Relaxation, cost: int) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..board import Board
-from .registry import Claims, Scheme, register, row_means
+from .base import Claims, Scheme
+from .combining import RowFunction
+from .registry import register
 from .scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, ROBUST_Z, Z
 
 _POSTER = "Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530"
@@ -91,10 +93,16 @@ LOGIT = register(
 )
 
 
-def _geometric(board: Board) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        logs = np.log(np.maximum(board.scores, 0.0))
-    means: FloatArray = np.exp(row_means(logs))
+def _geometric_mean(_scaled: FloatArray, _board: Board) -> RowFunction:
+    def means(scores: FloatArray, counts: FloatArray) -> FloatArray:
+        counted = ~np.isnan(scores) * counts
+        positive = scores > 0
+        logs = np.log(np.where(positive, scores, 1.0))
+        with np.errstate(invalid="ignore"):
+            mean = np.exp((logs * counted).sum(axis=1) / counted.sum(axis=1))
+        zero = ((counted > 0) & ~positive).any(axis=1)
+        return np.where(zero, 0.0, mean)
+
     return means
 
 
@@ -107,6 +115,7 @@ GEOMETRIC = register(
         source=_HANDBOOK,
         conventions=("skip", "zero", "attempted", "worst", "mean"),
         claims=Claims(iia=True, monotonicity=True, pareto=True),
-        combine=_geometric,
+        rows=_geometric_mean,
+        own_cells=True,
     )
 )

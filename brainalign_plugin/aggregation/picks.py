@@ -61,15 +61,6 @@ class Picks:
         summed: FloatArray = np.bincount(self.model.ravel(), total.ravel(), models) * worth
         return summed
 
-    def hessian(self, log_worth: FloatArray) -> FloatArray:
-        """Second derivatives of the negative log likelihood, shape (n, n); the worths are held by a spring."""
-        worth, left = self.left(log_worth)
-        expected = self.expected(worth, 1.0 / left)
-        # How likely each model is to be picked, at every pick.
-        likely = np.array([self.sums(column)[self.scored] / left[self.scored] for column in np.diag(worth)])
-        curved: FloatArray = np.diag(expected) - likely @ likely.T + expected.mean() / len(worth)
-        return curved
-
 
 def ranked(scores: FloatArray) -> tuple[IntArray, FloatArray]:
     """Models of each benchmark, best first and missing ones last, and their scores; each of shape (m, n)."""

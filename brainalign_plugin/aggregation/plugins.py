@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from ..errors import SchemeError
-from .registry import Scheme, before_first_look_up, register
+from .base import Scheme
+from .registry import before_first_look_up, register
 
 GROUP = "brainalign.schemes"
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..board import Board
-from ..scales import ranks_from_bottom
-from .registry import Claims, Scale, Scheme, register
-from .scaling import RANK_SCALE
+from .base import Claims, Scheme
+from .combining import RowFunction
+from .registry import register
+from .scaling import BORDA_POINTS, RANK_SCALE, WIN_RATE_SCALE
 
 _ORDINAL = Claims(affine=True, monotone=True, monotonicity=True, pareto=True)
 
@@ -26,11 +27,24 @@ RANK = register(
 )
 
 
-def _median_rank(board: Board) -> FloatArray:
-    ranks = ranks_from_bottom(board.scores)
-    empty = np.isnan(ranks).all(axis=1, keepdims=True)
-    medians = np.nanmedian(np.where(empty, 0.0, ranks), axis=1)
-    return np.where(empty[:, 0], np.nan, medians)
+def _median(_scaled: FloatArray, _board: Board) -> RowFunction:
+    return medians
+
+
+def medians(scaled: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the median of each row's cells that are not NaN, each as often as it counts. Shapes (k, m) to (k,)."""
+    order = np.argsort(scaled, axis=1)
+    ordered = np.take_along_axis(scaled, order, axis=1)
+    drawn = np.take_along_axis(counts * ~np.isnan(scaled), order, axis=1).cumsum(axis=1)
+    count = drawn[:, -1:]
+    lower, upper = (
+        np.take_along_axis(
+            ordered, (drawn <= place).sum(axis=1, keepdims=True).clip(max=scaled.shape[1] - 1), axis=1
+        )
+        for place in (np.floor((count - 1) / 2), np.floor(count / 2))
+    )
+    middle: FloatArray = np.where(count > 0, (lower + upper) / 2, np.nan)[:, 0]
+    return middle
 
 
 MEDIAN_RANK = register(
@@ -42,28 +56,17 @@ MEDIAN_RANK = register(
         source="Balinski, Laraki (2010), Majority Judgment, on ranks",
         conventions=("worst", "skip", "zero", "attempted", "mean"),
         claims=_ORDINAL,
-        combine=_median_rank,
+        rows=_median,
+        own_cells=True,
     )
 )
-
-
-def win_rates(scores: FloatArray) -> FloatArray:
-    """Share of the other scored models that a model beats on each benchmark, a tie is half a win. Shape (n, m).
-
-    A benchmark with fewer than two scores decides nothing and is NaN.
-    """
-    count = (~np.isnan(scores)).sum(axis=0)
-    rates: FloatArray = np.where(
-        count > 1, (ranks_from_bottom(scores) - 1) / np.maximum(count - 1, 1), np.nan
-    )
-    return rates
 
 
 WIN_RATE = register(
     Scheme(
         name="WIN_RATE",
         family="ordinal",
-        scale=Scale("win rate", "share of the other scored models that are beaten, a tie is half", win_rates),
+        scale=WIN_RATE_SCALE,
         combination="arithmetic mean of the win rates over the benchmarks that scored the model",
         source="Liang et al. (2022), Holistic Evaluation of Language Models, arXiv 2211.09110",
         conventions=("skip", "worst", "zero", "attempted", "mean"),
@@ -73,29 +76,15 @@ WIN_RATE = register(
 )
 
 
-def borda_points(scores: FloatArray) -> FloatArray:
-    """Borda's points on each benchmark, n minus the rank from the top among the scored. Shape (n, m) in and out."""
-    scored = (~np.isnan(scores)).sum(axis=0)
-    points: FloatArray = len(scores) - (scored + 1 - ranks_from_bottom(scores))
-    return points
-
-
-def _borda(board: Board) -> FloatArray:
-    points = borda_points(board.scores)
-    # Who is missing gets none.
-    total: FloatArray = np.where(np.isnan(points), 0.0, points).sum(axis=1)
-    return total
-
-
 BORDA = register(
     Scheme(
         name="BORDA",
         family="ordinal",
-        scale=RANK_SCALE,
+        scale=BORDA_POINTS,
         combination="sum over benchmarks of n - rank from the top; a missing score earns no points",
         source="de Borda (1781); with missing entries: Colombo et al. (2022), arXiv 2202.03799, as MTEB ranks",
         conventions=("skip", "worst", "zero", "attempted", "mean"),
         claims=_ORDINAL,
-        combine=_borda,
+        weights="sum",
     )
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .registry import Claims, Convention, Scheme, register
+from .base import Claims, Scheme
+from .missing import Convention
+from .registry import register
 from .scaling import NONE, NORMAL_SCORE, RANK_SCALE, Z
 
 _SITE = "Brain-Score (Schrimpf et al. 2018, bioRxiv 407007; 2020, Neuron 108, 413-423)"

@@ -1,87 +1,21 @@
 """Condorcet schemes: every benchmark is a voter, and models meet in pairs.
 
-All rest on the matrix of pairwise wins: in how many benchmarks model i is above model j. A benchmark on which one of
-the two has no score says nothing about the pair.
+All rest on the matrix of pairwise wins, see `pairwise`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
-from ..board import Board
-from ..scales import rounded
-from .registry import Claims, Convention, Scheme, register
+from .base import Claims, Scheme
+from .missing import Convention
+from .registry import register
 from .scaling import RANK_SCALE
 
 CONVENTIONS: tuple[Convention, ...] = ("skip", "worst", "zero", "attempted", "mean")
-
-# Rows of the win matrix that are counted at once: what a core keeps in its cache.
-_BLOCK = 128
-
-
-def pairwise_wins(scores: FloatArray) -> IntArray:
-    """Count for every pair of models the benchmarks on which one is above the other.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Higher is better, NaN where missing; values that agree to nine decimals tie.
-
-    Returns
-    -------
-    ndarray of int, shape (n, n)
-        ``wins[i, j]`` is the number of columns in which both are present and i is above j.
-    """
-    models, benchmarks = scores.shape
-    wins = np.empty((models, models), dtype=np.int64)
-    if not scores.size:
-        wins[:] = 0
-        return wins
-    winner, loser = _order_codes(scores)
-    counter = np.min_scalar_type(benchmarks)
-    count = np.empty((min(_BLOCK, models), models), dtype=counter)
-    above = np.empty(count.shape, dtype=np.bool_)
-    for first in range(0, models, _BLOCK):
-        rows = slice(first, min(first + _BLOCK, models))
-        block, mask = count[: rows.stop - first], above[: rows.stop - first]
-        block[:] = 0
-        for column in range(benchmarks):
-            np.greater(winner[column, rows, None], loser[column], out=mask)
-            block += mask.view(np.uint8)
-        wins[rows] = block
-    return wins
-
-
-def _order_codes(scores: FloatArray) -> tuple[npt.NDArray[np.unsignedinteger[Any]], ...]:
-    """Dense ranks from 1 in each column, as winner and as loser, each of shape (m, n).
-
-    A missing score is below everything as a winner and above everything as a loser, so no comparison counts it.
-    """
-    values = rounded(scores)
-    order = np.argsort(values, axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=0)
-    code = np.min_scalar_type(len(scores) + 1)
-    steps = np.ones(scores.shape, dtype=code)
-    steps[1:] = ordered[1:] != ordered[:-1]
-    ranks = np.empty(scores.shape, dtype=code)
-    np.put_along_axis(ranks, order, np.cumsum(steps, axis=0, dtype=code), axis=0)
-    missing = np.isnan(scores)
-    highest = np.iinfo(code).max
-    # A benchmark's codes lie side by side, so that comparing them is a matter of a few instructions.
-    winner, loser = np.where(missing, 0, ranks).T, np.where(missing, highest, ranks).T
-    return winner.astype(code, order="C"), loser.astype(code, order="C")
-
-
-def pairwise_compared(scores: FloatArray) -> IntArray:
-    """Number of columns in which both models of a pair are present; on the diagonal a model's own. Shape (n, n)."""
-    present = (~np.isnan(scores)).astype(np.float32)
-    compared: IntArray = np.rint(present @ present.T).astype(np.int64)
-    return compared
 
 
 def copeland_scores(wins: IntArray) -> FloatArray:
@@ -125,7 +59,7 @@ def simpson_scores(wins: IntArray) -> FloatArray:
 
 
 def widest_paths(margins: IntArray) -> IntArray:
-    """Strength of the strongest path of majorities from each model to each other.
+    """Return the strength of the strongest path of majorities from each model to each other.
 
     A path is as strong as its smallest margin; where there is none its strength is 0.
 
@@ -139,26 +73,15 @@ def widest_paths(margins: IntArray) -> IntArray:
     ndarray of int, shape (n, n)
         0 on the diagonal.
     """
-    strength = direct_paths(margins)
-    widen(strength, range(len(strength)))
-    np.fill_diagonal(strength, 0)
-    return strength.astype(np.int64)
-
-
-def direct_paths(margins: IntArray) -> IntArray:
-    """Strength of the path from each model to each other through nobody, shape (n, n)."""
     # The narrowest type that holds the margins: the n passes over the matrix cost as much as it is large.
     width = np.min_scalar_type(-int(np.abs(margins).max(initial=0)) - 1)
     strength: IntArray = np.maximum(margins, 0).astype(width)
-    return strength
-
-
-def widen(strength: IntArray, middles: Iterable[int]) -> None:
-    """Admit further models as stations of the strongest paths, shape (n, n); in place."""
     through = np.empty_like(strength)
-    for middle in middles:
+    for middle in range(len(strength)):
         np.minimum(strength[:, middle, None], strength[middle], out=through)
         np.maximum(strength, through, out=strength)
+    np.fill_diagonal(strength, 0)
+    return strength.astype(np.int64)
 
 
 def schulze_scores(wins: IntArray) -> FloatArray:
@@ -180,18 +103,27 @@ def schulze_scores(wins: IntArray) -> FloatArray:
     return copeland_scores(widest_paths(wins - wins.T))
 
 
-def unless_unscored(board: Board, scores: FloatArray) -> FloatArray:
-    """The scores, NaN for a model that the board has no score of: it met nobody, which is not a tie with everybody."""
-    unscored = np.isnan(board.scores).all(axis=1)
-    known: FloatArray = np.where(unscored, np.nan, scores)
-    return known
+def _copeland_without_each(wins: IntArray) -> FloatArray:
+    points = 0.5 * (1 + np.sign(wins - wins.T))
+    np.fill_diagonal(points, 0.0)
+    left: FloatArray = points.sum(axis=1) - points.T
+    return left
 
 
-def _of_wins(function: Callable[[IntArray], FloatArray]) -> Callable[[Board], FloatArray]:
-    def combine(board: Board) -> FloatArray:
-        return unless_unscored(board, function(pairwise_wins(board.scores)))
+def _simpson_without_each(wins: IntArray) -> FloatArray:
+    n = len(wins)
+    if n < 3:
+        return np.zeros((n, n))
+    margins = (wins - wins.T).astype(np.float64)
+    np.fill_diagonal(margins, np.inf)
+    worst = np.argmin(margins, axis=1)
+    lowest = np.partition(margins, 1, axis=1)[:, :2]
+    return np.where(np.arange(n)[:, None] == worst, lowest[:, 1], lowest[:, 0])
 
-    return combine
+
+def matrices(count: int) -> Callable[[int, int], float]:
+    """Return the bytes of so many matrices of models by models, and of the scores, for `Scheme.memory`."""
+    return lambda n, m: 8.0 * count * n * n + 64.0 * n * m
 
 
 COPELAND = register(
@@ -203,8 +135,10 @@ COPELAND = register(
         source="Copeland (1951), A reasonable social welfare function, University of Michigan",
         conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
-        combine=_of_wins(copeland_scores),
-        costly=True,
+        wins=copeland_scores,
+        without_each=_copeland_without_each,
+        effort="pairs",
+        memory=matrices(4),
     )
 )
 
@@ -217,8 +151,10 @@ SIMPSON = register(
         source="Simpson (1969), Q. J. Econ. 83, 478-490; Kramer (1977), J. Econ. Theory 16, 310-334",
         conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
-        combine=_of_wins(simpson_scores),
-        costly=True,
+        wins=simpson_scores,
+        without_each=_simpson_without_each,
+        effort="pairs",
+        memory=matrices(4),
     )
 )
 
@@ -234,7 +170,8 @@ SCHULZE = register(
         source="Schulze (2011), Soc. Choice Welf. 36, 267-303",
         conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, pareto=True),
-        combine=_of_wins(schulze_scores),
-        costly=True,
+        wins=schulze_scores,
+        effort="pairs",
+        memory=matrices(4),
     )
 )

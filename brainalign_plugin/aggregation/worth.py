@@ -16,15 +16,17 @@ from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
 from ..scales import ranks_from_bottom
+from .base import Claims, Scheme
+from .pairwise import pairwise_compared
 from .picks import picks_of, ranked
-from .registry import Claims, Scheme, register
+from .registry import register
 from .scaling import RANK_SCALE
-from .votes import CONVENTIONS, pairwise_compared
+from .votes import CONVENTIONS, matrices
 
 # Newton's method needs about ten; a likelihood that is still uphill after a hundred has lost its way.
 _MAX_ITERATIONS = 100
 # Largest gradient left, relative to the largest number of comparisons (or benchmarks) of a model.
-TOLERANCE = 1e-11
+_TOLERANCE = 1e-11
 
 Evaluate = Callable[[FloatArray], tuple[float, FloatArray]]
 Step = Callable[[FloatArray, FloatArray], FloatArray]
@@ -72,15 +74,15 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         return loss, (compared / together).sum(axis=1) * worth - won
 
     def step(log_worth: FloatArray, gradient: FloatArray) -> FloatArray:
-        hessian = bradley_terry_hessian(compared, log_worth)
+        hessian = _bradley_terry_hessian(compared, log_worth)
         factor: Any = cho_factor(hessian, overwrite_a=True, check_finite=False)
         return -np.asarray(cho_solve(factor, gradient))
 
     log_worth = _minimum("BT", evaluate, step, _start(won, met), float(met.max(initial=1.0)))
-    return _centred(levelled(np.column_stack((~np.isnan(scores), won)), log_worth))
+    return _centred(_levelled(np.column_stack((~np.isnan(scores), won)), log_worth))
 
 
-def levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
+def _levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
     """The logarithms of the worths (n,), the same ones for models with the same row of ``totals_on``, shape (n, c).
 
     Models with the same total on the same benchmarks have the same worth: not a digit of rounding between them.
@@ -91,13 +93,13 @@ def levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
     return level
 
 
-def bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> FloatArray:
+def _bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> FloatArray:
     """Second derivatives of the negative log likelihood, from the numbers of comparisons. Shapes (n, n) and (n,)."""
     worth = np.exp(log_worth - log_worth.max())
     together = worth[:, None] + worth
     hessian: FloatArray = -compared * np.outer(worth, worth) / together**2
     np.fill_diagonal(hessian, -hessian.sum(axis=1))
-    # All worths may be multiplied alike: the mean of the logarithms is held by a spring of its own.
+    # All worths may be multiplied alike: the mean of the logarithms is held at its own value.
     hessian += np.trace(hessian) / len(log_worth) ** 2
     return hessian
 
@@ -142,6 +144,9 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         loss = float(np.log(left).sum() - picks.count @ np.log(worth))
         return loss, picks.expected(worth, 1.0 / left) - picks.count
 
+    # Takes as long to load as a board takes to analyse.
+    from scipy.sparse.linalg import LinearOperator, cg
+
     def step(log_worth: FloatArray, gradient: FloatArray) -> FloatArray:
         worth, left = picks.left(log_worth)
         expected = picks.expected(worth, 1.0 / left)
@@ -154,36 +159,20 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
             return curved
 
         # The nearer the maximum, the more exactly the step is worth computing.
-        exact = min(0.1, float(np.abs(gradient).max() / picks.count.max()))
-        return _conjugate_gradients(curve, -gradient, expected, max(exact, 1e-6))
+        exact = max(min(0.1, float(np.abs(gradient).max() / picks.count.max())), 1e-6)
+        n = len(gradient)
+        # The Hessian is nearly the diagonal of what is expected, by whose inverse it is preconditioned.
+        direction, _ = cg(
+            LinearOperator((n, n), matvec=curve, dtype=np.float64),
+            -gradient,
+            rtol=exact,
+            maxiter=n,
+            M=LinearOperator((n, n), matvec=lambda rest: rest / expected, dtype=np.float64),
+        )
+        return np.asarray(direction)
 
     won, met = totals(scores)
     return _centred(_minimum("PL", evaluate, step, _start(won, met), float(picks.count.max(initial=1.0))))
-
-
-def _conjugate_gradients(
-    curve: Callable[[FloatArray], FloatArray], target: FloatArray, scale: FloatArray, tolerance: float
-) -> FloatArray:
-    """Direction that a positive definite map curves into the target, shape (n,), but for a share of its length.
-
-    The map is nearly the multiplication by ``scale``, shape (n,), by whose inverse it is preconditioned.
-
-    Source: Hestenes, Stiefel (1952), J. Res. Natl. Bur. Stand. 49, 409-436.
-    """
-    found, rest = np.zeros(len(target)), target.copy()
-    along, height = np.zeros(len(target)), 1.0
-    short = tolerance * float(np.linalg.norm(target))
-    for _ in range(len(target)):
-        if np.linalg.norm(rest) < short:
-            break
-        eased = rest / scale
-        before, height = height, float(rest @ eased)
-        along = eased + (height / before) * along
-        curved = curve(along)
-        length = height / float(along @ curved)
-        found += length * along
-        rest -= length * curved
-    return found
 
 
 def totals(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -228,7 +217,7 @@ def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale
     loss, gradient = evaluate(point)
     for iteration in range(_MAX_ITERATIONS):
         steepest = float(np.abs(gradient).max())
-        if steepest <= TOLERANCE * scale:
+        if steepest <= _TOLERANCE * scale:
             return point
         direction = step(point, gradient)
         slope = float(gradient @ direction)
@@ -248,7 +237,7 @@ def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale
 def _not_converged(name: str, iterations: int, steepest: float, scale: float) -> ConvergenceError:
     return ConvergenceError(
         f"{name} stopped after {iterations} iterations with a gradient of {steepest:.3g}, not below "
-        f"{TOLERANCE * scale:.3g}: a few comparisons hold the models together; drop models with few scores, or choose "
+        f"{_TOLERANCE * scale:.3g}: a few comparisons hold the models together; drop models with few scores, or choose "
         "another scheme"
     )
 
@@ -301,12 +290,14 @@ def _reached(here: IntArray, there: IntArray, models: int) -> bool:
     return count >= models
 
 
-def _of_scored(fit: Callable[[FloatArray, Sequence[str]], FloatArray]) -> Callable[[Board], FloatArray]:
-    def combine(board: Board) -> FloatArray:
-        scored = np.flatnonzero(~np.isnan(board.scores).all(axis=1))
+def _of_scored(
+    fit: Callable[[FloatArray, Sequence[str]], FloatArray],
+) -> Callable[[FloatArray, Board], FloatArray]:
+    def combine(scaled: FloatArray, board: Board) -> FloatArray:
+        scored = np.flatnonzero(~np.isnan(scaled).all(axis=1))
         names = [f"model {board.models[i].id} ({board.models[i].name!r})" for i in scored.tolist()]
         worths = np.full(len(board.models), np.nan)
-        worths[scored] = fit(board.scores[scored], names)
+        worths[scored] = fit(scaled[scored], names)
         return worths
 
     return combine
@@ -325,7 +316,8 @@ BT = register(
         conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
         combine=_of_scored(bradley_terry),
-        costly=True,
+        effort="fit",
+        memory=matrices(6),
     )
 )
 
@@ -342,6 +334,7 @@ PL = register(
         conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, pareto=True),
         combine=_of_scored(plackett_luce),
-        costly=True,
+        effort="fit",
+        memory=lambda n, m: 200.0 * n * m,
     )
 )

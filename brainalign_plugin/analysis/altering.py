@@ -1,170 +1,169 @@
-"""Scores after one leaf has been put on another scale, or copied: of all leaves at once where the scheme allows it.
-
-A weighted mean, a count of wins or a component need not be found from the whole board again: only what the leaf adds to
-it changes. What is not known here aggregates a board for each leaf.
-"""
+"""Scores after one leaf has been changed or copied, by the scheme's own code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from ..aggregation.ranks import BORDA, MEDIAN_RANK, borda_points
-from ..aggregation.registry import filled
-from ..aggregation.votes import (
-    COPELAND,
-    SCHULZE,
-    SIMPSON,
-    copeland_scores,
-    pairwise_wins,
-    schulze_scores,
-    simpson_scores,
-    unless_unscored,
-)
-from ..arrays import FloatArray, IntArray
+from ..aggregation import Convention, Scheme
+from ..aggregation.missing import filled
+from ..aggregation.pairwise import pairwise_wins
+from ..aggregation.registry import rule_for
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..scales import ranks_from_bottom, rounded
-from .boards import resolved_board, rule_for
-from .raising.cells import Case
-from .raising.components import OF_COMPONENTS, OF_DOUBLED_COMPONENTS, Variants
-from .raising.means import medians_with
-from .resampling import repeated_scores
+from .boards import aggregated, ranks_of_all, resolved_board
 from .sharing import each
-from .structure import cell_weights, is_mean, sees_order_only
-from .subject import Rescale, Subject
 
-_OF_WINS = {
-    COPELAND.combine: copeland_scores,
-    SIMPSON.combine: simpson_scores,
-    SCHULZE.combine: schulze_scores,
-}
+Rescale = Callable[[FloatArray], FloatArray]
 
 
-def rescaled_each(
-    subject: Subject, board: Board, rescale: Rescale, base: FloatArray, jobs: int = 1
-) -> FloatArray:
-    """Scores after each of ``m`` leaves by itself has been put on another scale.
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A board under a scheme that is audited.
 
-    Parameters
+    Attributes
     ----------
+    scheme : Scheme
+        Bound to its reference if it needs one. An audit changes the reference as it changes the board, so that norms
+        and scores stay on one scale.
     board : Board
-        ``n`` models, as it is before missing cells are dealt with.
-    rescale : callable
-        From a leaf's scores to those on the other scale.
-    base : ndarray, shape (n,)
-        Scores on the board.
-    jobs : int
-        Processes, where the board is aggregated for each leaf.
-
-    Returns
-    -------
-    ndarray, shape (m, n)
+        ``n`` models on ``m`` leaves, as it is before missing cells are dealt with: a rule may look at what is changed.
+    convention : str, optional
+        Rule for missing cells; the scheme's own if None.
+    known : ndarray, shape (n,), optional
+        Scores on the board, if they are known already.
     """
-    rule = rule_for(subject.scheme, subject.convention)
-    resolved = resolved_board(subject.scheme, board, rule)
-    columns = filled(np.column_stack([rescale(column) for column in board.scores.T]), board.states, rule)
-    leaves = np.arange(len(board.leaves))
-    if sees_order_only(subject.scheme):
-        before, after = ranks_from_bottom(resolved.scores), ranks_from_bottom(columns)
-        leaves = np.flatnonzero(~((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0))
-    found = np.tile(base, (len(board.leaves), 1))
-    if is_mean(subject.scheme):
-        known = _means_rescaled(subject, resolved, rescale, columns, leaves, found)
-    elif subject.scheme.combine in OF_COMPONENTS:
-        estimate = OF_COMPONENTS[subject.scheme.combine](Case(subject.scheme, board, rule, base))
-        known = _as_estimated(estimate, columns, found)
-    else:
-        known = leaves[:0]
-    return _completed(
-        found,
-        np.setdiff1d(leaves, known),
-        lambda j: subject.rescaled_scores(board, board.leaves[j], rescale),
-        jobs,
-    )
+
+    scheme: Scheme
+    board: Board
+    convention: Convention | None = None
+    known: FloatArray | None = None
+
+    @cached_property
+    def rule(self) -> Convention:
+        """Rule for missing cells."""
+        return rule_for(self.scheme, self.convention)
+
+    @cached_property
+    def resolved(self) -> Board:
+        """Board with its missing cells dealt with."""
+        return resolved_board(self.scheme, self.board, self.rule)
+
+    @cached_property
+    def scaled(self) -> FloatArray:
+        """Scaled cells of the board, shape (n, m)."""
+        return self.scheme.fitted_scale(self.resolved)(self.resolved.scores)
+
+    @cached_property
+    def base(self) -> FloatArray:
+        """Scores on the board, shape (n,)."""
+        return self.scheme.combined(self.scaled, self.resolved)[0] if self.known is None else self.known
+
+    @cached_property
+    def before(self) -> IntArray:
+        """Ranks on the board, shape (n,)."""
+        return ranks_of_all(self.base)
+
+    @cached_property
+    def cell_weights(self) -> FloatArray | None:
+        """Weight of each cell, shape (n, m), where weights do not depend on the scores; else None."""
+        if not (self.scheme.linear and self.scheme.unfitted):
+            return None
+        return self.scheme.linear_combination(self.scaled, self.resolved).cell_weights(self.scaled)
+
+    def variants(self, j: int, columns: FloatArray, scheme: Scheme | None = None) -> Iterator[FloatArray]:
+        """Yield the scores (n,) with each variant of one leaf in its place.
+
+        Parameters
+        ----------
+        j : int
+            Column of the leaf.
+        columns : ndarray, shape (n, v)
+            Its scores in each variant, before missing ones are dealt with.
+        scheme : Scheme, optional
+            The scheme on the changed reference, if that was changed too.
+        """
+        used, leaf = self.scheme if scheme is None else scheme, self.board.leaves[j]
+        if not self.board.complete:
+            columns = filled(
+                columns, np.broadcast_to(self.board.states[:, j, None], columns.shape), self.rule
+            )
+        new, old, weights = used.scaled_variants(leaf, columns), self.scaled[:, j], self.cell_weights
+        there = ~np.isnan(old)
+        as_before = ((~np.isnan(new)) == there[:, None]).all(axis=0) & ~np.isinf(new).any(axis=0)
+        unmoved = self._unmoved(j, columns) if used.order_only else np.zeros(columns.shape[1], dtype=np.bool_)
+        for v in range(columns.shape[1]):
+            if unmoved[v]:
+                yield self.base
+            elif weights is not None and as_before[v]:
+                yield self.base + np.where(there, weights[:, j] * (new[:, v] - old), 0.0)
+            else:
+                scaled = self.scaled.copy()
+                scaled[:, j] = new[:, v]
+                yield used.combined(scaled, self.resolved)[0]
+
+    def _unmoved(self, j: int, columns: FloatArray) -> BoolArray:
+        """Mark the variants (v,) that order the models as the leaf does."""
+        before, after = ranks_from_bottom(self.resolved.scores[:, [j]]), ranks_from_bottom(columns)
+        unmoved: BoolArray = ((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0)
+        return unmoved
 
 
-def _completed(
-    found: FloatArray, rest: IntArray, of_leaf: Callable[[int], FloatArray], jobs: int
-) -> FloatArray:
-    """Scores (m, n) with the rows of what is left, each from a board of its own."""
-    rows = each(of_leaf, rest.tolist(), jobs)
-    for j, row in zip(rest, rows, strict=True):
-        found[j] = row
-    return found
+def halved(scores: FloatArray) -> FloatArray:
+    """Rescale by x/2, the affine rescaling of audits."""
+    return scores / 2
 
 
-def _means_rescaled(
-    subject: Subject,
-    board: Board,
-    rescale: Rescale,
-    columns: FloatArray,
-    leaves: IntArray,
-    found: FloatArray,
-) -> IntArray:
-    """Put the scores (m, n) under a mean into ``found``, which has the base; the leaves for which that is so.
-
-    Not for leaves where other cells are left out than before, nor where a scale is infinite.
-    """
-    scheme = subject.scheme
-    scaled = scheme.scale.of(board)
-    weights, old = cell_weights(scheme, board, scaled)[:, leaves], scaled[:, leaves]
-    if scheme.scale.by_leaf is None:
-        new = scheme.scale.function(columns[:, leaves])
-    else:
-        new = np.empty(old.shape)
-        for k, j in enumerate(leaves):
-            leaf = board.leaves[j]
-            new[:, k] = subject.rescaled_scheme(leaf, rescale).scale.for_leaf(leaf)(columns[:, j])
-    there = ~np.isnan(old)
-    usable = ((there == ~np.isnan(new)) & ~np.isinf(new)).all(axis=0)
-    moved = np.where(there & usable, weights * (new - old), 0.0)
-    found[leaves] += moved.T
-    known: IntArray = leaves[usable]
-    return known
+def squared(scores: FloatArray) -> FloatArray:
+    """Rescale by x², the strictly increasing rescaling (on [0, 1]) of audits."""
+    return scores**2
 
 
-def _as_estimated(estimate: Variants, columns: FloatArray, found: FloatArray) -> IntArray:
-    """Put the scores (m, n) under a scheme of components into ``found`` where they are sure; the leaves of these."""
-    leaves = np.arange(len(found))
-    scores, sure = estimate(leaves, np.nan_to_num(columns))
-    found[sure] = scores.T[sure]
-    known: IntArray = leaves[sure]
-    return known
+def rescaled_each(case: Case, rescale: Rescale) -> FloatArray:
+    """Return the scores after each of ``m`` leaves by itself has been put on another scale, shape (m, n)."""
+    rows: list[FloatArray] = []
+    for j, leaf in enumerate(case.board.leaves):
+        norms = case.scheme.norms
+        scheme = case.scheme if norms is None else case.scheme.bind(norms.transformed(leaf, rescale))
+        rows.extend(case.variants(j, rescale(case.board.scores[:, [j]]), scheme))
+    return np.array(rows)
 
 
-def cloned_each(subject: Subject, board: Board, jobs: int = 1) -> FloatArray:
-    """Scores after a copy of each of ``m`` leaves by itself has been added as its sibling, shape (m, n)."""
-    combine = subject.scheme.combine
-    values = resolved_board(subject.scheme, board, subject.convention).scores
-    if combine is BORDA.combine:
-        return subject.scores(board) + np.nan_to_num(borda_points(values)).T
-    if combine is MEDIAN_RANK.combine:
-        ranks = ranks_from_bottom(values)
-        return medians_with(np.sort(ranks, axis=1), ranks).T
-    if combine in _OF_WINS:
-        wins, of_wins = pairwise_wins(values), _OF_WINS[combine]
-        rows = each(lambda column: of_wins(wins + (column[:, None] > column)), rounded(values).T, jobs)
-        return np.array([unless_unscored(board, row) for row in rows])
-    at_once = with_copies(subject, board, [[leaf] for leaf in board.leaves])
-    if at_once is not None:
-        return at_once
-    leaves, found = np.arange(len(board.leaves)), np.empty(values.T.shape)
-    if combine in OF_DOUBLED_COMPONENTS:
-        case = Case(
-            subject.scheme, board, rule_for(subject.scheme, subject.convention), subject.scores(board)
-        )
-        leaves = np.setdiff1d(leaves, _as_estimated(OF_DOUBLED_COMPONENTS[combine](case), values, found))
-    return _completed(found, leaves, lambda j: subject.cloned_scores(board, [board.leaves[j]]), jobs)
+def cloned_each(case: Case, jobs: int = 1) -> FloatArray:
+    """Return the scores after a copy of each of ``m`` leaves by itself has been added as its sibling, shape (m, n)."""
+    scheme = case.scheme
+    if scheme.wins is not None and scheme.order_only:
+        wins, values = pairwise_wins(case.scaled), rounded(case.resolved.scores)
+        rows = each(lambda column: scheme.of_wins(wins + (column[:, None] > column))[0], values.T, jobs)
+        return np.where(np.isnan(case.scaled).all(axis=1), np.nan, list(rows))
+    return cloned(case, [[leaf] for leaf in case.board.leaves], jobs)
 
 
-def with_copies(subject: Subject, board: Board, copied: Sequence[Sequence[str]]) -> FloatArray | None:
-    """Scores after a copy of each leaf of a set has been added as its sibling, shape (number of sets, n).
+def cloned(case: Case, copied: Sequence[Sequence[str]], jobs: int = 1) -> FloatArray:
+    """Return the scores after a copy of each leaf of a set has been added as its sibling, shape (number of sets, n)."""
+    board, scheme = case.board, case.scheme
+    if not copied:
+        return np.empty((0, len(board.models)))
+    if scheme.unfitted:
+        again = [[1.0 + (leaf in leaves) for leaf in board.leaves] for leaves in copied]
+        return scheme.fitted_combination(case.scaled, case.resolved).resampled(case.scaled)(np.array(again))
+    return np.array(list(each(lambda leaves: _cloned(case, leaves), copied, jobs)))
 
-    None where each set needs a board of its own (see `Subject.cloned_scores`), or there is none.
-    """
-    of_repeated = repeated_scores(subject.scheme, resolved_board(subject.scheme, board, subject.convention))
-    if of_repeated is None or not copied:
-        return None
-    again = [[leaf in leaves for leaf in board.leaves] for leaves in copied]
-    return of_repeated(1.0 + np.array(again).reshape(len(copied), len(board.leaves)))
+
+def _cloned(case: Case, leaves: Sequence[str]) -> FloatArray:
+    norms = case.scheme.norms
+    taken = set(case.board.tree.index) | (set() if norms is None else set(norms.board.tree.index))
+    copies = {}
+    for leaf in leaves:
+        copies[leaf] = f"{leaf}#copy"
+        while copies[leaf] in taken:
+            copies[leaf] += "#copy"
+    for leaf, copy in copies.items():
+        norms = None if norms is None else norms.with_clone(leaf, copy)
+    scheme = replace(case.scheme, norms=norms)
+    board = case.board.with_copies({leaf: (copy,) for leaf, copy in copies.items()})
+    return aggregated(scheme, board, case.rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -18,15 +18,16 @@ from ..aggregation import (
     rank_models,
     scheme_names,
 )
-from ..aggregation.kemeny import KEMENY, KemenyResult
+from ..aggregation.base import Optimum
 from ..board import Board
 from ..errors import ConvergenceError, InputError
 from ..references import Reference
 from ..scales import competition_ranks
-from .boards import ComparedBoard, aggregated_with_bound
-from .monotonicity import has_short_way, in_one_go, monotonicity_violations
-from .ranking import SCHEMA, board_json, reference_json
-from .removal import closed_form
+from .altering import Case, halved, squared
+from .boards import ComparedBoard, resolved_board
+from .monotonicity import SAMPLE, Monotonicity, monotonicity
+from .ranking import SCHEMA, board_json, optimum_json, reference_json
+from .removal import has_closed_form
 from .stability import (
     BenchmarkInfluence,
     RemovalAudit,
@@ -37,17 +38,16 @@ from .stability import (
     respects_hierarchy,
     scale_rate,
 )
-from .structure import sees_order_only
-from .subject import Subject, halved, squared
 
 # The rule that needs no other: only complete cases.
 COMPLETE = "complete"
 RULES = {str(name): text for name, text in CONVENTIONS.items()} | {
     COMPLETE: "only the benchmarks and models of the cleaned board, which are ranked among themselves",
 }
-# How many models a board may have for what aggregates it again and again, or looks for an optimum again and again, or
-# does something that is not known for each cell: see `too_dear`.
-MANY_MODELS, OPTIMUM_MODELS, UNKNOWN_MODELS = 300, 150, 100
+# How many models a board may have for what aggregates it again and again, or looks for an optimum again and again; and
+# for every single cell to be raised where that aggregates the board again.
+MANY_MODELS, OPTIMUM_MODELS, CELL_MODELS = 300, 150, 100
+PROVEN = "claimed, by proof; brainalign audit --thorough measures it all the same"
 
 # What a property is called in the record, if not by its own name.
 _IN_JSON = {"removal": "iia"}
@@ -64,12 +64,14 @@ class SchemeAudit:
         Independence of irrelevant alternatives.
     affine, monotone, clone : float or None
         Share of pairs whose order changes, averaged over the leaves.
-    pareto, monotonicity : int or None
+    pareto : int or None
         Number of violations.
+    monotonicity : Monotonicity or None
+        Also None where it is claimed.
     hierarchy : bool or None
     influence : tuple of BenchmarkInfluence
         Each benchmark left out.
-    kemeny : KemenyResult or None
+    optimum : Optimum or None
     left_out : tuple of str
         Properties that were not measured because it takes long.
     problem : str
@@ -82,12 +84,17 @@ class SchemeAudit:
     monotone: float | None = None
     clone: float | None = None
     pareto: int | None = None
-    monotonicity: int | None = None
+    monotonicity: Monotonicity | None = None
     hierarchy: bool | None = None
     influence: tuple[BenchmarkInfluence, ...] = ()
-    kemeny: KemenyResult | None = None
+    optimum: Optimum | None = None
     left_out: tuple[str, ...] = ()
     problem: str = ""
+
+    @property
+    def proven(self) -> bool:
+        """Whether monotonicity is claimed, and for that reason not measured."""
+        return self.scheme.claims.monotonicity and self.monotonicity is None and not self.problem
 
     @property
     def violated(self) -> tuple[str, ...]:
@@ -99,7 +106,7 @@ class SchemeAudit:
             "monotone": bool(self.monotone),
             "clone": bool(self.clone),
             "pareto": bool(self.pareto),
-            "monotonicity": bool(self.monotonicity),
+            "monotonicity": self.monotonicity is not None and self.monotonicity.violations > 0,
             "hierarchy": self.hierarchy is False,
         }
         return tuple(f.name for f in fields(Claims) if getattr(self.scheme.claims, f.name) and broken[f.name])
@@ -142,7 +149,7 @@ def audit_schemes(
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[SchemeAudit, ...]:
-    """Measure the properties of several schemes on a board, exactly.
+    """Measure the properties of several schemes on a board, exactly but for what `Monotonicity` says it sampled.
 
     Parameters
     ----------
@@ -159,64 +166,91 @@ def audit_schemes(
     for name in names or scheme_names():
         template = get_scheme(name)
         progress(template.name)
-        subject = Subject(template, reference if template.bind is not None else None)
+        scheme = template.bind(reference)
         try:
-            found.append(_audit(subject, compared.board, thorough, jobs))
+            found.append(_audit(scheme, compared.board, thorough, jobs))
         except (InputError, ConvergenceError) as error:
             if len(names) == 1:
                 raise
             # Said once, not once a property.
-            found.append(SchemeAudit(subject.scheme, problem=str(error)))
+            found.append(SchemeAudit(scheme, problem=str(error)))
     return tuple(found)
 
 
-def _audit(subject: Subject, board: Board, thorough: bool, jobs: int) -> SchemeAudit:
-    scheme, rule = subject.scheme, subject.convention
-    base, kemeny = aggregated_with_bound(scheme, board, rule)
-    measures: dict[str, Callable[[], Any]] = {
-        "removal": lambda: audit_removal(scheme, board, rule, jobs, base),
-        "affine": lambda: scale_rate(subject, board, halved, jobs, base),
-        "monotone": lambda: scale_rate(subject, board, squared, jobs, base),
-        "clone": lambda: clone_rate(subject, board, jobs),
-        "pareto": lambda: pareto_violations(scheme, board, rule, base),
-        "monotonicity": lambda: monotonicity_violations(scheme, board, rule, jobs, base),
-        "hierarchy": lambda: respects_hierarchy(subject, board),
-        "influence": lambda: benchmark_influence(scheme, board, rule),
+def audit_case(scheme: Scheme, board: Board) -> tuple[Case, Optimum | None]:
+    """Score a board under a scheme once, for all that an audit compares with it."""
+    resolved = resolved_board(scheme, board)
+    scores, optimum = scheme.outcome(resolved)
+    return Case(scheme, board, known=scores), optimum
+
+
+def measures(case: Case, jobs: int = 1, exact: bool = False) -> dict[str, Callable[[], Any]]:
+    """Return what measures each property; ``exact`` tries every cell for monotonicity."""
+    sample = None if exact or _every_cell(case.scheme, case.board) else SAMPLE
+    return {
+        "removal": lambda: audit_removal(case, jobs),
+        "affine": lambda: scale_rate(case, halved),
+        "monotone": lambda: scale_rate(case, squared),
+        "clone": lambda: clone_rate(case, jobs),
+        "pareto": lambda: pareto_violations(case),
+        "monotonicity": lambda: monotonicity(case, jobs, sample),
+        "hierarchy": lambda: respects_hierarchy(case),
+        "influence": lambda: benchmark_influence(case),
     }
-    measured: dict[str, Any] = {}
-    problems: list[str] = []
+
+
+def _every_cell(scheme: Scheme, board: Board) -> bool:
+    """Tell whether every cell is raised, not a sample of them."""
+    if scheme.linear and scheme.unfitted:
+        return True
+    return scheme.effort in ("formula", "pairs") and len(board.models) <= CELL_MODELS
+
+
+def _audit(scheme: Scheme, board: Board, thorough: bool, jobs: int) -> SchemeAudit:
+    case, optimum = audit_case(scheme, board)
     left_out = () if thorough else too_dear(scheme, board)
-    for name, measure in measures.items():
-        if name in left_out:
+    proven = {"monotonicity"} if scheme.claims.monotonicity and not thorough else set()
+    return SchemeAudit(
+        scheme,
+        **measured(measures(case, jobs, exact=thorough), exclude={*left_out, *proven}),
+        optimum=optimum,
+        left_out=left_out,
+    )
+
+
+def measured(ways: Mapping[str, Callable[[], Any]], exclude: Collection[str]) -> dict[str, Any]:
+    """Measure what is not excluded; what cannot be measured is named in ``problem``."""
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, measure in ways.items():
+        if name in exclude:
             continue
         try:
-            measured[name] = measure()
+            found[name] = measure()
         except (InputError, ConvergenceError) as error:
             problems.append(f"{name}: {error}")
-    return SchemeAudit(scheme, **measured, kemeny=kemeny, left_out=left_out, problem="; ".join(problems))
+    return found | {"problem": "; ".join(problems)}
 
 
 def too_dear(scheme: Scheme, board: Board) -> tuple[str, ...]:
-    """Properties that are not measured unless it is asked for.
+    """Return the properties that are not measured unless it is asked for.
 
-    Always measured: Pareto, removals in closed form, rescaling under a scheme that sees the order only. What aggregates
-    the board again for each model, leaf or cell is measured on up to 300 models, on up to 150 if an optimum is looked
-    for each time. Of a scheme without a short way, what does so for each cell only on up to 100, and not if once takes
-    long.
+    Always measured: Pareto, removals in closed form, rescaling under a scheme that sees the order only, monotonicity of
+    a linear scheme with fixed weights. What aggregates the board again for each model or leaf is measured on up to 300
+    models, on up to 150 if an optimum is looked for each time.
     """
     models = len(board.models)
-    again = models <= (OPTIMUM_MODELS if scheme.combine is KEMENY.combine else MANY_MODELS)
-    for_cells = again if has_short_way(scheme) else models <= UNKNOWN_MODELS and not scheme.costly
+    again = models <= (OPTIMUM_MODELS if scheme.effort == "optimum" else MANY_MODELS)
     affordable = {
-        "removal": again or (board.complete and closed_form(scheme) is not None),
-        "affine": again or not scheme.costly or sees_order_only(scheme),
-        "monotone": again or not scheme.costly or sees_order_only(scheme),
+        "removal": again or (board.complete and has_closed_form(scheme)),
+        "affine": again or not scheme.costly or scheme.order_only,
+        "monotone": again or not scheme.costly or scheme.order_only,
         "clone": again or not scheme.costly,
-        "monotonicity": for_cells or in_one_go(scheme),
+        "monotonicity": again or (scheme.linear and scheme.unfitted) or scheme.claims.monotonicity,
         "hierarchy": again or not scheme.costly,
         "influence": again or not scheme.costly,
     }
-    return tuple(name for name, measured in affordable.items() if not measured)
+    return tuple(name for name, affords in affordable.items() if not affords)
 
 
 def convention_moves(
@@ -236,7 +270,7 @@ def convention_moves(
         Its complete cases, which are one more rule: ranks among these models are compared, on the full board and when
         they and their benchmarks are all there is.
     thorough : bool
-        Also KEMENY, and on more than 300 models what is costly.
+        Also what looks for an optimum, and on more than 300 models what is costly.
     """
     moves: list[ConventionMove] = []
     problems: list[str] = []
@@ -244,11 +278,11 @@ def convention_moves(
         return ConventionMoves((), ())
     for name in names or scheme_names():
         template = get_scheme(name)
-        slow = template.combine is KEMENY.combine or (template.costly and len(full.models) > MANY_MODELS)
+        slow = template.effort == "optimum" or (template.costly and len(full.models) > MANY_MODELS)
         if slow and not thorough:
             problems.append(f"{template.name}: {_long(full)}")
             continue
-        scheme = template.bind(reference) if template.bind is not None else template
+        scheme = template.bind(reference)
         try:
             base = rank_models(full, scheme)
         except (InputError, ConvergenceError) as error:
@@ -314,7 +348,7 @@ def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
         "monotone": one.monotone,
         "clone": one.clone,
         "pareto": one.pareto,
-        "monotonicity": one.monotonicity,
+        "monotonicity": _violations(one.monotonicity),
         "hierarchy": one.hierarchy,
         "claims": asdict(one.scheme.claims),
         "violated_claims": list(one.violated),
@@ -328,10 +362,20 @@ def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
             for item in one.influence
         },
     }
-    if one.kemeny is not None:
-        record["objective"], record["bound"] = one.kemeny.objective, one.kemeny.bound
-    if one.left_out:
-        record["not_measured"] = {_IN_JSON.get(name, name): _long(board) for name in one.left_out}
+    record |= optimum_json(one.optimum)
+    if one.monotonicity is not None and one.monotonicity.sampled:
+        record["monotonicity_sample"] = asdict(one.monotonicity) | {
+            "interval": list(one.monotonicity.interval)
+        }
+    not_measured = {_IN_JSON.get(name, name): _long(board) for name in one.left_out}
+    if one.proven:
+        not_measured["monotonicity"] = PROVEN
+    if not_measured:
+        record["not_measured"] = not_measured
     if one.problem:
         record["problem"] = one.problem
     return record
+
+
+def _violations(found: Monotonicity | None) -> int | None:
+    return None if found is None or found.sampled else found.violations

@@ -8,13 +8,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..aggregation import Convention, Scheme
-from ..aggregation.kemeny import KEMENY, KemenyResult, kemeny_result
-from ..aggregation.registry import fill_missing
-from ..aggregation.votes import unless_unscored
+from ..aggregation.missing import fill_missing
+from ..aggregation.registry import rule_for
 from ..arrays import FloatArray, IntArray
 from ..board import Board, Model
 from ..cleaning import complete_board
-from ..errors import BoardError, InputError, SchemeError
+from ..errors import BoardError, InputError
 from ..scales import competition_ranks, rounded
 from ..snapshot import Snapshot
 
@@ -103,22 +102,6 @@ def _many(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else f'{noun}s'}"
 
 
-def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention:
-    """The rule for missing cells that a scheme uses: its own if none is asked for.
-
-    Raises
-    ------
-    SchemeError
-        If the scheme does not support it.
-    """
-    rule = scheme.conventions[0] if convention is None else convention
-    if rule not in scheme.conventions:
-        raise SchemeError(
-            f"{scheme.name} does not support {rule!r} for missing cells; it has {', '.join(scheme.conventions)}"
-        )
-    return rule
-
-
 def resolved_board(scheme: Scheme, board: Board, convention: Convention | None = None) -> Board:
     """Board with its missing cells dealt with by the scheme's rule (or another that it supports)."""
     rule = rule_for(scheme, convention)
@@ -133,14 +116,3 @@ def aggregated(scheme: Scheme, board: Board, convention: Convention | None = Non
 def ranks_of_all(scores: FloatArray) -> IntArray:
     """Competition ranks (1, 2, 2, 4; highest score first); models without a score (NaN) share the last place."""
     return competition_ranks(np.where(np.isnan(scores), -np.inf, scores))
-
-
-def aggregated_with_bound(
-    scheme: Scheme, board: Board, convention: Convention | None = None
-) -> tuple[FloatArray, KemenyResult | None]:
-    """Scores as by `aggregated` and, for KEMENY, the optimisation that they are from: it is carried through once."""
-    if scheme.combine is not KEMENY.combine:
-        return aggregated(scheme, board, convention), None
-    resolved = resolved_board(scheme, board, convention)
-    result = kemeny_result(resolved)
-    return unless_unscored(resolved, result.scores), result

@@ -1,98 +1,100 @@
-"""Monotonicity, measured: how often a model falls because one of its scores has risen.
-
-Every SCORED cell is raised by itself, and it is found out whether its model falls; `raising` has a short way to that
-for each kind of scheme. A scheme that is not known there aggregates the board again for each cell.
-"""
+"""Monotonicity, measured: how often a model falls because one of its scores has risen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..aggregation import Convention, Scheme
-from ..aggregation.kemeny import KEMENY
-from ..aggregation.votes import COPELAND, SIMPSON
-from ..arrays import FloatArray
-from ..board import Board
-from .boards import aggregated, rule_for
-from .raising.cells import Case, can_rise, falls_from_cold
-from .raising.components import OF_COMPONENTS, falls_of_components
-from .raising.kemeny import falls_under_kemeny
-from .raising.means import OF_RANKS, falls_of_means, falls_of_own_cells
-from .raising.votes import OF_VOTES, falls_under_votes
-from .raising.worths import OF_WORTHS, falls_under_worths
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..scales import rounded
+from .altering import Case
 from .sharing import each
-from .structure import LOCAL_RULES, has_fixed_scale
 
-Combine = Callable[[Board], FloatArray] | None
-# From the board and a number of processes to the number of cells whose raising lowers their model.
-Way = Callable[[Case, int], int]
+STEP = 0.01
+SAMPLE = 200
+LEVEL = 0.95
 
 
-def monotonicity_violations(
-    scheme: Scheme,
-    board: Board,
-    convention: Convention | None = None,
-    jobs: int = 1,
-    base: FloatArray | None = None,
-) -> int:
-    """Cells whose raising by 0.01 (capped at 1) lowers the rank of their model.
+@dataclass(frozen=True, slots=True)
+class Monotonicity:
+    """Cells whose raising lowers the rank of their model.
+
+    Attributes
+    ----------
+    violations : int
+        Among those tried.
+    tried, cells : int
+        Cells that were raised, and that could be.
+    """
+
+    violations: int
+    tried: int
+    cells: int
+
+    @property
+    def sampled(self) -> bool:
+        """Whether not every cell was tried."""
+        return self.tried < self.cells
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Binomial interval of the share of violations, at 95 %; the share itself if every cell was tried.
+
+        Source: Clopper, Pearson (1934), Biometrika 26, 404-413.
+        """
+        from scipy.special import betaincinv
+
+        k, n, tail = self.violations, self.tried, (1 - LEVEL) / 2
+        if not self.sampled:
+            return (k / n, k / n) if n else (0.0, 0.0)
+        low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+        high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+        return low, high
+
+
+def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int = 0) -> Monotonicity:
+    """Raise cells by 0.01 (capped at 1), each by itself, and count those that lower the rank of their model.
 
     Parameters
     ----------
-    scheme : Scheme
-        Bound to its reference if it needs one.
-    board : Board
-        ``n`` models on ``m`` leaves; a missing cell cannot be raised, and is dealt with after the others were.
-    convention : str, optional
-        Rule for missing cells; the scheme's own if None.
+    case : Case
+        A missing cell cannot be raised, and is dealt with after the others were.
     jobs : int
         Processes.
-    base : ndarray, shape (n,), optional
-        Scores on the board, if they are known already.
+    sample : int, optional
+        How many cells to try, drawn without replacement; all if None.
+    seed : int
+        Of the draw.
     """
-    rule = rule_for(scheme, convention)
-    case = Case(scheme, board, rule, aggregated(scheme, board, rule) if base is None else base)
-    return _way(case)(case, jobs)
+    rows, columns = np.nonzero(can_rise(case.board.scores))
+    cells = len(rows)
+    if sample is not None and sample < cells:
+        drawn = np.sort(np.random.default_rng(seed).choice(cells, size=sample, replace=False))
+        rows, columns = rows[drawn], columns[drawn]
+    leaves = np.unique(columns)
+    falls = each(lambda j: _falls(case, int(j), rows[columns == j]), leaves, jobs)
+    return Monotonicity(sum(falls), len(rows), cells)
 
 
-def _way(case: Case) -> Way:
-    """The shortest way that holds on the board under the rule."""
-    scheme, rule = case.scheme, case.rule
-    if has_fixed_scale(scheme) and (case.board.complete or rule in LOCAL_RULES):
-        return falls_of_own_cells
-    if scheme.weights is not None:
-        return falls_of_means
-    # The mean of a leaf moves with the raised score, and with it every cell that it fills.
-    others_stay = case.board.complete or rule != "mean"
-    if scheme.combine in _WHERE_OTHERS_STAY and not (others_stay and not np.isnan(case.base).any()):
-        return _falls_from_cold
-    return (_WHERE_OTHERS_STAY | _ANYWHERE).get(scheme.combine, _falls_from_cold)
+def _falls(case: Case, j: int, models: IntArray) -> int:
+    """Count the models that fall when their score on one leaf is raised."""
+    column = case.board.scores[:, j]
+    columns = np.repeat(column[:, None], len(models), axis=1)
+    columns[models, np.arange(len(models))] = raised(column[models])
+    falls = 0
+    for model, scores in zip(models.tolist(), case.variants(j, columns), strict=True):
+        values = rounded(np.where(np.isnan(scores), -np.inf, scores))
+        falls += bool(1 + (values > values[model]).sum() > case.before[model])
+    return falls
 
 
-def has_short_way(scheme: Scheme) -> bool:
-    """Whether the board is not aggregated again for each raised cell."""
-    known = scheme.combine in _WHERE_OTHERS_STAY or scheme.combine in _ANYWHERE
-    return scheme.weights is not None or has_fixed_scale(scheme) or known
+def raised(scores: FloatArray, step: float = STEP) -> FloatArray:
+    """Raise scores by a step, capped at 1; nothing is lowered."""
+    return np.maximum(scores, np.minimum(scores + step, 1.0))
 
 
-def in_one_go(scheme: Scheme) -> bool:
-    """Whether that way is short on thousands of models too: without a fit, an optimum or paths of majorities."""
-    at_once = scheme.combine in (COPELAND.combine, SIMPSON.combine) or scheme.combine in OF_RANKS
-    return scheme.weights is not None or has_fixed_scale(scheme) or at_once
-
-
-def _falls_from_cold(case: Case, jobs: int) -> int:
-    def falls_of(i: int) -> int:
-        return falls_from_cold(case, i, np.flatnonzero(can_rise(case.board.scores[i])))
-
-    return sum(each(falls_of, range(len(case.board.models)), jobs))
-
-
-_WHERE_OTHERS_STAY: dict[Combine, Way] = {
-    KEMENY.combine: falls_under_kemeny,
-    **dict.fromkeys(OF_VOTES, falls_under_votes),
-    **dict.fromkeys(OF_WORTHS, falls_under_worths),
-}
-_ANYWHERE: dict[Combine, Way] = {**OF_RANKS, **dict.fromkeys(OF_COMPONENTS, falls_of_components)}
+def can_rise(scores: FloatArray) -> BoolArray:
+    """Mark the scores that the step raises."""
+    higher: BoolArray = raised(scores) > scores
+    return higher

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..aggregation import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
-from ..aggregation.kemeny import KemenyResult
+from ..aggregation.base import Optimum
 from ..arrays import IntArray
 from ..errors import ConvergenceError, InputError
 from ..references import Reference
-from .boards import ComparedBoard, aggregated_with_bound
+from .boards import ComparedBoard
 from .comparison import SchemeComparison, comparison_json
 from .measurement import measured_leaves
-from .rank_sets import RankSets, scheme_rank_sets
 from .uncertainty import Kind, RankUncertainty, Resampled, probability_above, rank_uncertainty
 
 SCHEMA = 1
@@ -27,7 +26,7 @@ class Resampling:
     Attributes
     ----------
     level : float
-        Of the intervals and of the rank sets.
+        Of the intervals.
     resamples, costly_resamples : int
         How often; of a scheme that is too dear to resample, the second.
     seed : int
@@ -35,8 +34,6 @@ class Resampling:
         ``benchmarks``, ``measurement`` or ``both``.
     jobs : int
         Processes; the numbers do not depend on it.
-    rank_sets : bool
-        Also simultaneous rank sets, for weighted means on a complete board; they draw benchmarks, whatever the kind.
     above : tuple of (int, int)
         Pairs of models (ids) of which the probability is wanted that the first is above the second.
     """
@@ -47,7 +44,6 @@ class Resampling:
     seed: int = 0
     kind: Kind = "benchmarks"
     jobs: int = 1
-    rank_sets: bool = False
     above: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -73,12 +69,8 @@ class RankedScheme:
         None if the scheme cannot be used on this board; then `problem` says why.
     uncertainty : RankUncertainty or None
         None if it was not asked for, or the scheme is too dear to resample.
-    rank_sets : RankSets or None
-        Simultaneous rank sets, if asked for and the scheme is a weighted mean.
     above : tuple of (int, int, float)
         For each pair of models (ids) asked for, the probability that the first is above the second.
-    kemeny : KemenyResult or None
-        Objective and proven bound, for KEMENY.
     problem : str
         Empty if there is none.
     """
@@ -86,16 +78,18 @@ class RankedScheme:
     scheme: Scheme
     ranking: Ranking | None
     uncertainty: RankUncertainty | None = None
-    rank_sets: RankSets | None = None
     above: tuple[tuple[int, int, float], ...] = ()
-    kemeny: KemenyResult | None = None
     problem: str = ""
+
+    @property
+    def optimum(self) -> Optimum | None:
+        """Objective and proven bound, for a scheme that is an optimisation."""
+        return None if self.ranking is None else self.ranking.optimum
 
 
 def bound_scheme(name: str, reference: Reference) -> Scheme:
     """Look up a scheme, bound to the reference if it needs one."""
-    scheme = get_scheme(name)
-    return scheme.bind(reference) if scheme.bind is not None else scheme
+    return get_scheme(name).bind(reference)
 
 
 def rank_schemes(
@@ -144,9 +138,7 @@ def _ranked(
     if board.complete and convention not in scheme.conventions:
         # There is nothing for a rule to do.
         convention = None
-    scores, kemeny = aggregated_with_bound(scheme, board, convention)
-    ranking = rank_models(board, replace(scheme, weights=None, combine=lambda _: scores), convention)
-    ranked = RankedScheme(scheme, ranking, kemeny=kemeny)
+    ranked = RankedScheme(scheme, rank_models(board, scheme, convention))
     resamples = 0 if resampling is None else resampling.times(scheme)
     if resampling is None or not resamples:
         return ranked
@@ -155,9 +147,6 @@ def _ranked(
         return replace(
             ranked,
             uncertainty=rank_uncertainty(what, resamples, resampling.seed, resampling.level, resampling.jobs),
-            rank_sets=scheme_rank_sets(scheme, board, resamples, resampling.seed, resampling.level)
-            if resampling.rank_sets
-            else None,
             above=tuple(
                 (one, other, probability_above(what, one, other, resamples, resampling.seed))
                 for one, other in resampling.above
@@ -219,7 +208,7 @@ def reference_json(reference: Reference) -> dict[str, Any]:
 
 
 def _scheme_json(one: RankedScheme) -> dict[str, Any]:
-    ranking, uncertainty, sets = one.ranking, one.uncertainty, one.rank_sets
+    ranking, uncertainty = one.ranking, one.uncertainty
     record: dict[str, Any] = {
         "claims": asdict(one.scheme.claims),
         "convention": None,
@@ -237,15 +226,20 @@ def _scheme_json(one: RankedScheme) -> dict[str, Any]:
             record["first"] = dict(zip(ids, uncertainty.first.tolist(), strict=True))
             record["top_ten"] = dict(zip(ids, uncertainty.top_ten.tolist(), strict=True))
             record["failed_resamples"] = uncertainty.failed
-        if sets is not None:
-            record["rank_sets"] = _bounds_json(ids, sets.low, sets.high)
     if one.above:
         record["above"] = [{"one": a, "other": b, "probability": p} for a, b, p in one.above]
-    if one.kemeny is not None:
-        record["objective"], record["bound"] = one.kemeny.objective, one.kemeny.bound
+    record |= optimum_json(one.optimum)
     if one.problem:
         record["problem"] = one.problem
     return record
+
+
+def optimum_json(optimum: Optimum | None) -> dict[str, Any]:
+    """What a record says of an optimisation; nothing if there was none."""
+    if optimum is None:
+        return {}
+    record: dict[str, Any] = {"objective": optimum.objective, "bound": optimum.bound}
+    return record | ({"stopped": optimum.stopped} if optimum.stopped else {})
 
 
 def _bounds_json(ids: Sequence[str], low: IntArray, high: IntArray) -> dict[str, list[int]]:

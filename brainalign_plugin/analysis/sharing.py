@@ -1,8 +1,7 @@
-"""Work that several processes or threads may share, and that one does without loading what shares it."""
+"""Work that several processes or threads may share."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, TypeVar
 
@@ -16,14 +15,14 @@ def each(
     jobs: int = 1,
     prefer: Literal["processes", "threads"] = "processes",
 ) -> Iterator[Result]:
-    """Results of a function, in the order of the items.
+    """Return the results of a function, in the order of the items.
 
     Parameters
     ----------
     jobs : int
-        Processes or threads. With one the work is done here, unless joblib was told to send it elsewhere.
+        Processes or threads; as many as joblib's backend has if -1. With one the work is done here.
     """
-    if jobs == 1 and "joblib" not in sys.modules:
+    if jobs == 1:
         return map(function, items)
     # Takes as long to load as a board takes to analyse.
     from joblib import Parallel, delayed

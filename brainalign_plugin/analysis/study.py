@@ -7,29 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from ..aggregation import Scheme, get_scheme, scheme_names
+from ..aggregation import Scheme, scheme_names
 from ..arrays import FloatArray
 from ..board import Board
 from ..errors import ConvergenceError, InputError
 from ..references import Reference, given_board
-from .audit import ConventionMoves, SchemeAudit, convention_moves
+from .altering import Case
+from .audit import ConventionMoves, SchemeAudit, convention_moves, measured, measures
 from .boards import ComparedBoard, compared_board
 from .comparison import SchemeComparison, compare_schemes
-from .monotonicity import in_one_go, monotonicity_violations
-from .rank_sets import RankSets, scheme_rank_sets
 from .ranking import RankedScheme, Resampling, bound_scheme, rank_schemes
 from .record import Analysis
-from .removal import closed_form
-from .resampling import vectorised
-from .stability import audit_removal, clone_rate, pareto_violations, respects_hierarchy, scale_rate
-from .structure import sees_order_only
-from .subject import Subject, halved, squared
+from .removal import has_closed_form
 
-# How many models a board may have for a report to fit or to optimise on it once, and to aggregate it once a model; to
-# do that with a fit; and for rank sets, which compare all pairs of models in every resample.
-REPORT_MODELS, FIT_MODELS, RANK_SET_MODELS = 200, 100, 400
+# How many models a board may have for a report to fit or to optimise on it, and to aggregate it once a model; and to do
+# that with a fit.
+REPORT_MODELS, FIT_MODELS = 200, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +40,6 @@ class SchemeStudy:
         How ranks were resampled.
     schemes : tuple of RankedScheme
         All registered schemes; those that are resampled all at once have intervals.
-    rank_sets : dict of str to RankSets
-        By scheme, where they exist: on more than a hundred models only of the first scheme that has them, on more
-        than 400 of none.
     audits : tuple of SchemeAudit
         Of the schemes that rank the board; what takes long is not measured.
     comparison : SchemeComparison
@@ -59,7 +50,6 @@ class SchemeStudy:
     reference: Reference
     resampling: Resampling
     schemes: tuple[RankedScheme, ...]
-    rank_sets: dict[str, RankSets]
     audits: tuple[SchemeAudit, ...]
     comparison: SchemeComparison
 
@@ -100,14 +90,13 @@ def study_schemes(
         one = _ranked(compared, reference, name, used)
         schemes.append(one)
         if one.ranking is not None:
-            audits.append(_audit(one, reference, board, one.ranking.scores))
+            audits.append(_audit(one, board, one.ranking.scores))
     rankings = [one.ranking for one in schemes if one.ranking is not None]
     return SchemeStudy(
         board=board,
         reference=reference,
         resampling=used,
         schemes=tuple(schemes),
-        rank_sets=_rank_sets(schemes, board, used),
         audits=tuple(audits),
         comparison=compare_schemes(board, rankings),
     )
@@ -125,15 +114,10 @@ def _can_be_compared(board: Board) -> bool:
     return len(board.models) > 1 and len(board.leaves) > 0
 
 
-def _slow(scheme: Scheme) -> bool:
-    """Whether the scheme is an optimisation or a fit, done anew for each change of the board."""
-    return scheme.costly and not in_one_go(scheme)
-
-
 def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling: Resampling) -> RankedScheme:
     scheme = bound_scheme(name, reference)
     models = len(compared.board.models)
-    if _slow(scheme) and models > REPORT_MODELS:
+    if scheme.effort in ("fit", "optimum") and models > REPORT_MODELS:
         return RankedScheme(
             scheme,
             None,
@@ -142,66 +126,37 @@ def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling
         )
     try:
         (found,) = rank_schemes(
-            compared, reference, [name], resampling=resampling if vectorised(scheme) else None
+            compared, reference, [name], resampling=resampling if scheme.unfitted else None
         )
     except (InputError, ConvergenceError) as error:
         return RankedScheme(scheme, None, problem=str(error))
     return found
 
 
-def _rank_sets(schemes: list[RankedScheme], board: Board, used: Resampling) -> dict[str, RankSets]:
-    models = len(board.models)
-    most = 0 if models > RANK_SET_MODELS else 1 if models > FIT_MODELS else len(schemes)
-    means = [one.scheme for one in schemes if one.uncertainty is not None and one.scheme.weights is not None]
-    # On a complete board, all that tells weighted means apart; a rule for missing cells does not.
-    distinct = {(scheme.scale, scheme.weights): scheme for scheme in means[:most]}
-    of_mean = {
-        key: scheme_rank_sets(scheme, board, used.resamples, used.seed, used.level)
-        for key, scheme in distinct.items()
-    }
-    found = {scheme.name: of_mean[scheme.scale, scheme.weights] for scheme in means[:most]}
-    return {name: one for name, one in found.items() if one is not None}
+def _audit(one: RankedScheme, board: Board, base: FloatArray) -> SchemeAudit:
+    case = Case(one.scheme, board, known=base)
+    ways = measures(case)
+    return SchemeAudit(
+        one.scheme,
+        **measured(ways, exclude=set(ways) - _quick(one.scheme, len(board.models))),
+        optimum=one.optimum,
+    )
 
 
-def _audit(one: RankedScheme, reference: Reference, board: Board, base: FloatArray) -> SchemeAudit:
-    template = get_scheme(one.scheme.name)
-    subject = Subject(template, reference if template.bind is not None else None)
-    scheme = one.scheme
-    measures: dict[str, Callable[[], Any]] = {
-        "removal": lambda: audit_removal(scheme, board, base=base),
-        "affine": lambda: scale_rate(subject, board, halved, base=base),
-        "monotone": lambda: scale_rate(subject, board, squared, base=base),
-        "clone": lambda: clone_rate(subject, board),
-        "pareto": lambda: pareto_violations(scheme, board, base=base),
-        "monotonicity": lambda: monotonicity_violations(scheme, board),
-        "hierarchy": lambda: respects_hierarchy(subject, board),
-    }
-    measured: dict[str, Any] = {}
-    problems: list[str] = []
-    for name in _quick(one, len(board.models)):
-        try:
-            measured[name] = measures[name]()
-        except (InputError, ConvergenceError) as error:
-            problems.append(f"{name}: {error}")
-    return SchemeAudit(scheme, **measured, kemeny=one.kemeny, problem="; ".join(problems))
+def _quick(scheme: Scheme, models: int) -> set[str]:
+    """Return the properties that take well under a second on a hundred models, by the scheme and the size.
 
-
-def _quick(one: RankedScheme, models: int) -> tuple[str, ...]:
-    """Properties that take well under a second on a hundred models; told by the scheme and the size, never by a clock.
-
-    Of an optimum that is proven anew for every removal none is measured that has no short way.
+    What fits or optimises anew for every change of the board is left to `brainalign audit`.
     """
-    scheme = one.scheme
-    slow = _slow(scheme)
-    again = models <= (FIT_MODELS if slow else REPORT_MODELS)
-    in_short = closed_form(scheme) is not None
+    again, fitted = models <= REPORT_MODELS, models <= FIT_MODELS
+    cheap = again and scheme.effort in ("formula", "pairs")
     quick = {
-        "removal": in_short or (again and one.kemeny is None),
-        "affine": sees_order_only(scheme) or (again and not slow),
-        "monotone": sees_order_only(scheme) or (again and not slow),
-        "clone": again and not slow,
+        "removal": has_closed_form(scheme) or cheap or (fitted and scheme.effort == "fit"),
+        "affine": scheme.order_only or (again and scheme.effort == "formula"),
+        "monotone": scheme.order_only or (again and scheme.effort == "formula"),
+        "clone": cheap,
         "pareto": True,
-        "monotonicity": again and in_one_go(scheme),
-        "hierarchy": again and one.kemeny is None,
+        "monotonicity": again and scheme.linear and scheme.unfitted and not scheme.claims.monotonicity,
+        "hierarchy": cheap or (fitted and scheme.effort == "fit"),
     }
-    return tuple(name for name, measured in quick.items() if measured)
+    return {name for name, affordable in quick.items() if affordable}

@@ -13,13 +13,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from ..aggregation import Convention, Scheme
+from ..aggregation.combining import Resampler
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError, InputError
 from .boards import resolved_board
 from .resampling import (
     Block,
-    Resampler,
     blocks,
     draw_counts,
     perturbed_scores,
@@ -27,7 +27,6 @@ from .resampling import (
     resampled_scores,
     strata,
     tie_keys,
-    vectorised,
 )
 from .sharing import each
 
@@ -156,7 +155,7 @@ def rank_uncertainty(
         return rank_counts(scores), len(scores)
 
     # A matrix product and a sort leave the interpreter free; what aggregates row by row does not.
-    prefer: Literal["threads", "processes"] = "threads" if vectorised(what.scheme) else "processes"
+    prefer: Literal["threads", "processes"] = "threads" if what.scheme.unfitted else "processes"
     counts, used = np.zeros((n, n), dtype=np.int64), 0
     for part, size in each(count, blocks(resamples, seed), jobs, prefer):
         counts += part

@@ -10,7 +10,6 @@ import numpy as np
 from ..aggregation import Scheme, get_scheme
 from ..analysis.agreement import spearman_matrix
 from ..analysis.boards import aggregated, ranks_of_all
-from ..analysis.structure import has_fixed_scale
 from ..arrays import FloatArray, IntArray
 from ..board import Board
 from ..errors import BoardError, ConvergenceError
@@ -218,7 +217,7 @@ def _without_models(whole: _Whole) -> tuple[LeftOut, ...]:
     board, n = whole.board, len(whole.board.models)
     counts = np.ones((n, n), dtype=np.int64) - np.eye(n, dtype=np.int64)
     values = headline(board, counts).values
-    alone = has_fixed_scale(whole.scheme)
+    alone = whole.scheme.independent
     found = []
     for i, model in enumerate(board.ids):
         figures = {name: None if np.isnan(column[i]) else float(column[i]) for name, column in values.items()}

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..aggregation import Scheme, get_scheme
-from ..aggregation.latent import DSEP, columns_by_part
-from ..aggregation.registry import tree_mean
 from ..arrays import FloatArray
 from ..board import Board
 from ..errors import BoardError
@@ -40,7 +38,7 @@ class LinearForm:
 
 def is_linear(scheme: Scheme) -> bool:
     """Return whether a scheme, bound to its reference if it needs one, is a weighted mean of scaled leaves."""
-    return scheme.weights is not None or scheme.combine is DSEP.combine
+    return scheme.weights in ("flat", "tree", "parts")
 
 
 def linear_form(scheme: str | Scheme, board: Board, reference: Any = None) -> LinearForm | None:
@@ -65,28 +63,14 @@ def linear_form(scheme: str | Scheme, board: Board, reference: Any = None) -> Li
         If the board has missing cells or no leaf.
     """
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
-    if used.bind is not None and reference is not None:
-        used = used.bind(reference)
-    if not is_linear(used):
+    used = used if reference is None else used.bind(reference)
+    if not is_linear(used) or (used.needs_norms and used.norms is None):
         return None
     if not board.complete or not board.leaves:
         raise BoardError(
             f"the certainty of {used.name} was asked on {len(board.leaves)} benchmarks with "
             f"{int(np.isnan(board.scores).sum())} missing cells; give it a cleaned board, of `clean`"
         )
-    return LinearForm(used.name, used.scale.of(board), leaf_weights(used, board))
-
-
-def leaf_weights(scheme: Scheme, board: Board) -> FloatArray:
-    """Return the weight of each leaf of a complete board under a weighted mean, shape (m,)."""
-    m = len(board.leaves)
-    if scheme.combine is DSEP.combine:
-        weights = np.zeros(m)
-        for columns in columns_by_part(scheme.name, board):
-            weights[columns] = 1 / (2 * len(columns))
-        return weights
-    if scheme.weights == "tree":
-        if len(board.tree.roots) != 1:
-            tree_mean(board)  # raises, naming the roots
-        return board.tree.nominal_weights(board.leaves, board.tree.roots[0])
-    return np.full(m, 1 / m)
+    scaled = used.fitted_scale(board)(board.scores)
+    weights = used.linear_combination(scaled, board).cell_weights(np.zeros((1, len(board.leaves))))[0]
+    return LinearForm(used.name, scaled, weights)

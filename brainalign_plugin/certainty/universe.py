@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..aggregation.registry import Scale
+from ..aggregation.base import Scale
 from ..aggregation.scaling import NONE
 from ..aggregation.universe import BoardFit, UniverseScores, fit_board, fit_universe
 from ..arrays import FloatArray, IntArray
@@ -82,7 +82,7 @@ def universe(
     Universe or NotEstimable
         The latter with the reason, where no stratum has two papers or too few models are complete.
     """
-    scaled = scale.of(board)
+    scaled = scale.of(board.scores)
     try:
         fit = fit_board(scaled, board, max_missing)
     except BoardError as reason:

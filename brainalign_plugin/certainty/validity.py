@@ -200,7 +200,7 @@ def aggregates(schemes: Iterable[str] | None = None, reference: Any = None) -> M
             found[name] = _universe_scores(name)
             continue
         scheme = get_scheme(name)
-        if scheme.bind is not None:
+        if scheme.needs_norms:
             if reference is None and schemes is None:
                 continue
             scheme = scheme.bind(reference)
@@ -210,7 +210,7 @@ def aggregates(schemes: Iterable[str] | None = None, reference: Any = None) -> M
 
 def _universe_scores(name: str) -> Aggregate:
     def scores(board: Board) -> FloatArray:
-        scaled = _UNIVERSE[name].of(board)
+        scaled = _UNIVERSE[name].of(board.scores)
         return fit_board(scaled, board).scores(scaled).scores
 
     return scores

@@ -193,7 +193,7 @@ def certainties(
     found: dict[str, Certainty | NotEstimable] = {}
     for name in scheme_names() if schemes is None else schemes:
         scheme = get_scheme(name)
-        if scheme.bind is not None:
+        if scheme.needs_norms:
             if reference is None:
                 continue
             scheme = scheme.bind(reference)

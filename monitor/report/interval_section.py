@@ -10,19 +10,19 @@ from brainalign_plugin.text import visible
 from .chart_data import model_names
 from .records import Column, Figure, IntervalSection, Table
 from .scheme_data import INTERVAL_MODELS, TOP, interval_schemes, scheme_name
-from .wording import UNKNOWN, count, percent, plural
+from .wording import count, percent, plural
 
 
 def interval_section(analysis: Analysis, study: SchemeStudy) -> IntervalSection:
-    """Chart, words and table of the intervals and rank sets."""
+    """Chart, words and table of the intervals."""
     resampled = interval_schemes(study)
     used = study.resampling
     level = percent(used.level, 0)
     chart = Figure(
         "intervals",
         f"How sure a rank is: {level} intervals over benchmarks",
-        f"Dot and range for each of the {INTERVAL_MODELS} best models: its rank, the {level} interval, the "
-        "simultaneous rank set, and how often it is first and in the top ten. The table below holds the numbers.",
+        f"Dot and range for each of the {INTERVAL_MODELS} best models: its rank, the {level} interval, and "
+        "how often it is first and in the top ten. The table below holds the numbers.",
         "" if resampled else "No scheme of this board has intervals.",
     )
     text = ""
@@ -48,18 +48,10 @@ def _tied_with_first(study: SchemeStudy, name: str) -> str:
         return ""
     models = len(study.board.models)
     able = int((found.low == 1).sum())
-    text = (
+    return (
         f"Under {scheme_name(name)}, {plural(able, 'model')} of {count(models)} {'has' if able == 1 else 'have'} the "
-        "first place inside the interval"
+        "first place inside the interval."
     )
-    sets = study.rank_sets.get(name)
-    if sets is not None:
-        jointly = int((sets.low == 1).sum())
-        text += (
-            f"; held to {percent(sets.level, 0)} for all models at once, {count(jointly)} may be first "
-            f"and {count(int(((sets.low == 1) & (sets.high == models)).sum()))} may have any rank at all"
-        )
-    return text + "."
 
 
 def _alone(study: SchemeStudy) -> str:
@@ -75,15 +67,13 @@ def _alone(study: SchemeStudy) -> str:
     return (
         f"An interval takes the tree as given: {plural(len(alone), 'benchmark')} {'is' if len(alone) == 1 else 'are'} "
         f"alone in a group and drawn every time, with {percent(float(weights[alone].sum()), 0)} of the weight in the "
-        f"tree ({visible(board.leaves[heaviest])} has {percent(float(weights[heaviest]), 0)}). The rank sets draw from "
-        "all benchmarks alike, so that where a few weigh much, little can be ruled out."
+        f"tree ({visible(board.leaves[heaviest])} has {percent(float(weights[heaviest]), 0)})."
     )
 
 
 def _interval_table(analysis: Analysis, study: SchemeStudy, name: str) -> Table:
     one = next(one for one in study.schemes if one.scheme.name == name)
     names = model_names(analysis.snapshot.models)
-    sets = study.rank_sets.get(name)
     rows = []
     if one.ranking is not None and one.uncertainty is not None:
         ranks, found, ids = one.ranking.ranks, one.uncertainty, one.ranking.ids
@@ -93,7 +83,6 @@ def _interval_table(analysis: Analysis, study: SchemeStudy, name: str) -> Table:
                 names[ids[i]],
                 str(ranks[i]),
                 _range(int(found.low[i]), int(found.high[i])),
-                UNKNOWN if sets is None else _range(int(sets.low[i]), int(sets.high[i])),
                 percent(float(found.first[i])),
                 percent(float(found.top_ten[i])),
             )
@@ -104,7 +93,6 @@ def _interval_table(analysis: Analysis, study: SchemeStudy, name: str) -> Table:
         Column("model", "name"),
         Column("rank"),
         Column(f"{level} interval"),
-        Column("rank set", hint=f"all models' ranks lie in their sets together with {level} probability"),
         Column("is first"),
         Column(f"in the top {TOP}"),
     )

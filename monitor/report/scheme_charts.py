@@ -168,7 +168,6 @@ _INTERVAL_TOOLTIP = (
     field("id:N", title="id"),
     field("rank:Q", title="rank"),
     field("interval:N", title="interval"),
-    field("set:N", title="rank set"),
     field("first:Q", title="is first in", format=".1%"),
     field("top_ten:Q", title="in the top ten in", format=".1%"),
 )
@@ -186,14 +185,6 @@ def interval_chart(data: ChartData) -> ChartSpec:
     y = field("row:Q", scale={"domain": [count + 0.5, 0.5], "nice": False, "zero": False}, axis=None)
     lit = {"condition": [{"test": "datum.hit", "value": ACCENT}], "value": INK}
     layers = [
-        layer(
-            "intervals",
-            mark("rule", color=LINE, strokeWidth=1.2),
-            [*rows, filtered("isValid(datum.set_low)")],
-            x=field("set_low:Q", **of_ranks),
-            x2=field("set_high"),
-            y=y,
-        ),
         layer(
             "intervals",
             mark("rule", color=SOFT, strokeWidth=6, opacity=0.5),
@@ -243,7 +234,6 @@ def _shown_intervals() -> list[Spec]:
         numbered({"field": "hit", "order": "descending"}, {"field": "rank"}, {"field": "model"}),
         filtered(f"datum.row <= {INTERVAL_MODELS}"),
         calculated("interval", "datum.low + '–' + datum.high"),
-        calculated("set", "isValid(datum.set_low) ? datum.set_low + '–' + datum.set_high : '—'"),
     ]
 
 

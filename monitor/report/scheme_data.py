@@ -10,7 +10,7 @@ from statistics import median
 from typing import get_args
 
 from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.aggregation.registry import Family
+from brainalign_plugin.aggregation.base import Family
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.analysis.study import SchemeStudy
 from brainalign_plugin.text import shortened, visible
@@ -154,21 +154,18 @@ def interval_table(study: SchemeStudy, ids: Sequence[int]) -> Columns:
     row = {i: k for k, i in enumerate(study.board.ids)}
     rows = [row[i] for i in ids]
     columns: dict[str, list[CellValue]] = {
-        name: []
-        for name in ("scheme", "model", "rank", "low", "high", "set_low", "set_high", "first", "top_ten")
+        name: [] for name in ("scheme", "model", "rank", "low", "high", "first", "top_ten")
     }
     resampled = [one for one in study.schemes if one.uncertainty is not None]
     for k, one in enumerate(resampled):
         if one.uncertainty is None or one.ranking is None:
             continue
-        found, sets = one.uncertainty, study.rank_sets.get(one.scheme.name)
+        found = one.uncertainty
         columns["scheme"] += [k] * len(rows)
         columns["model"] += range(len(rows))
         columns["rank"] += one.ranking.ranks[rows].tolist()
         columns["low"] += found.low[rows].tolist()
         columns["high"] += found.high[rows].tolist()
-        columns["set_low"] += [None] * len(rows) if sets is None else sets.low[rows].tolist()
-        columns["set_high"] += [None] * len(rows) if sets is None else sets.high[rows].tolist()
         columns["first"] += [round(share, 3) for share in found.first[rows].tolist()]
         columns["top_ten"] += [round(share, 3) for share in found.top_ten[rows].tolist()]
     return {name: tuple(values) for name, values in columns.items()}

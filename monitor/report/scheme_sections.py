@@ -140,7 +140,7 @@ def _property_table(analysis: Analysis, audits: list[SchemeAudit]) -> Table:
                 _measured({True: "yes", False: "no", None: UNKNOWN}[audit.hierarchy], claims.hierarchy),
                 _measured(_rate(audit.clone), claims.clone),
                 _measured(_violations(audit.pareto), claims.pareto),
-                _measured(_violations(audit.monotonicity), claims.monotonicity),
+                _measured(_monotonicity(audit), claims.monotonicity),
                 changed,
                 spoiler,
             )
@@ -176,21 +176,30 @@ def _violations(value: int | None) -> str:
     return UNKNOWN if value is None else count(value)
 
 
+def _monotonicity(audit: SchemeAudit) -> str:
+    """Return the number of violations, or the share that a sample allows for; by proof, none is looked for."""
+    found = audit.monotonicity
+    if found is None:
+        return "0" if audit.proven else UNKNOWN
+    if not found.sampled:
+        return count(found.violations)
+    low, high = found.interval
+    return f"{count(found.violations)} of {count(found.tried)} ({percent(low)}–{percent(high)})"
+
+
 def _notes(study: SchemeStudy) -> tuple[Fact, ...]:
     """What else there is to know of single schemes: proofs, and why one is not here."""
     notes = []
     for one in study.schemes:
-        if one.kemeny is not None:
-            found = one.kemeny
-            proof = (
-                "proven optimal"
-                if found.optimal
-                else f"at most {percent(found.gap, 2)} below the proven bound"
-            )
+        if one.optimum is not None:
+            found = one.optimum
+            gap = (found.bound - found.objective) / found.bound if found.bound else 0.0
+            proof = f"at most {percent(gap, 2)} below the proven bound" if gap else "proven optimal"
+            stopped = f"; the proof was given up after {found.stopped}" if found.stopped else ""
             notes.append(
                 Fact(
                     scheme_name(one.scheme.name),
-                    f"{count(found.objective)} pairwise agreements, {proof} ({count(found.bound)}).",
+                    f"{count(found.objective)} pairwise agreements, {proof} ({count(found.bound)}){stopped}.",
                 )
             )
         if one.problem:

@@ -68,12 +68,6 @@ TASKS = (
     Task("Kemeny, bounded", "real 281 × 53 full", ours.kemeny, repeats=1),
     Task("IIA, all closed forms", "real 83 × 51", partial(ours.iia, ours.closed_forms), IIA),
     Task("IIA, all closed forms", "1,420 × 52", partial(ours.iia, ours.closed_forms), IIA),
-    Task(
-        "IIA, from the whole board",
-        "real 83 × 51",
-        partial(ours.iia, ours.short_ways),
-        (("recomputed", partial(peers.recomputed_iia, ours.short_ways)),),
-    ),
     Task("10,000 rank bootstraps, flat and tree", "1,420 × 52", ours.bootstraps),
     Task("1,000 rank bootstraps of the mean", "real 83 × 51", ours.mean_bootstrap, BOOTSTRAP),
     Task("1,000 rank bootstraps of the mean", "1,420 × 52", ours.mean_bootstrap, BOOTSTRAP),

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from brainalign_plugin.aggregation import get_scheme, scheme_names
-from brainalign_plugin.aggregation.kemeny import kemeny_result
-from brainalign_plugin.aggregation.votes import SCHULZE
+from brainalign_plugin.aggregation.kemeny import kemeny as kemeny_ranking
+from brainalign_plugin.aggregation.pairwise import pairwise_wins
 from brainalign_plugin.analysis.agreement import pairwise_spearman
+from brainalign_plugin.analysis.altering import Case
 from brainalign_plugin.analysis.dimensions import parallel_thresholds
-from brainalign_plugin.analysis.removal import closed_form
-from brainalign_plugin.analysis.removing.components import OF_COMPONENTS
-from brainalign_plugin.analysis.removing.worths import OF_WORTHS
-from brainalign_plugin.analysis.resampling import vectorised
+from brainalign_plugin.analysis.removal import has_closed_form
 from brainalign_plugin.analysis.stability import audit_removal
 from brainalign_plugin.analysis.uncertainty import Resampled, rank_uncertainty
 from brainalign_plugin.board import Board
@@ -24,32 +22,24 @@ def copeland(board: Board) -> object:
 
 
 def kemeny(board: Board) -> str:
-    found = kemeny_result(board)
+    found = kemeny_ranking(pairwise_wins(board.scores))
     return "optimal" if found.optimal else f"gap {found.gap:.2%}"
 
 
 def closed_forms() -> list[str]:
     """Schemes that are audited for independence without aggregating again, those with frozen norms aside."""
-    return [
-        n for n in scheme_names() if get_scheme(n).bind is None and closed_form(get_scheme(n)) is not None
-    ]
-
-
-def short_ways() -> list[str]:
-    """Schemes without a closed form that are audited for independence from what the whole board says."""
-    known = (*OF_COMPONENTS, *OF_WORTHS, SCHULZE.combine)
-    return [n for n in scheme_names() if get_scheme(n).combine in known]
+    return [n for n in scheme_names() if not get_scheme(n).needs_norms and has_closed_form(get_scheme(n))]
 
 
 def iia(names: Callable[[], list[str]], board: Board) -> str:
     for name in names():
-        audit_removal(get_scheme(name), board)
+        audit_removal(Case(get_scheme(name), board))
     return f"{len(names())} schemes"
 
 
 def flat_and_tree() -> list[str]:
     """Schemes whose resamples are aggregated all at once."""
-    return [n for n in scheme_names() if get_scheme(n).bind is None and vectorised(get_scheme(n))]
+    return [n for n in scheme_names() if not get_scheme(n).needs_norms and get_scheme(n).unfitted]
 
 
 def bootstraps(board: Board, resamples: int = 10_000) -> str:

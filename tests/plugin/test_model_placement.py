@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from brainalign_plugin.aggregation.scaling import NORMAL_SCORE
 from brainalign_plugin.candidate import Cell, cells_of_model, nearest_names
 from brainalign_plugin.errors import CandidateError, InputError, ReferenceBoardError, SchemeError
 from brainalign_plugin.frozen_schemes import placeable_schemes
@@ -123,9 +124,7 @@ def test_no_benchmark_is_both_strong_and_weak():
 
 def test_neighbours_by_hand(placed):
     board = REFERENCE.board
-    normal = np.column_stack(
-        [REFERENCE.norms[leaf].normal_scores(board.scores[:, j]) for j, leaf in enumerate(board.leaves)]
-    )
+    normal = NORMAL_SCORE.fit(board.scores)(board.scores)
     mine = {one.benchmark: one.normal_score for one in placed.benchmarks}
     expected = []
     for row, model in zip(normal, board.models, strict=True):

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import get_scheme, rank_models, scheme_names
+from brainalign_plugin.aggregation import Scale, get_scheme, rank_models, scheme_names
+from brainalign_plugin.aggregation.ranks import medians
 from brainalign_plugin.aggregation.scaling import NONE
+from brainalign_plugin.analysis.altering import Case
 from brainalign_plugin.analysis.boards import aggregated, compared_board
 from brainalign_plugin.analysis.measurement import measured_leaves
 from brainalign_plugin.analysis.removal import scores_without_each
@@ -18,7 +20,6 @@ from brainalign_plugin.analysis.resampling import blocks, draw_counts, repeated,
 from brainalign_plugin.board import Board
 from brainalign_plugin.candidate import Cell, cells_of_model
 from brainalign_plugin.errors import BoardError, CandidateError, InputError, ReferenceBoardError, SchemeError
-from brainalign_plugin.frozen_parts import median
 from brainalign_plugin.frozen_schemes import (
     constituent_board,
     freeze_scheme,
@@ -127,10 +128,35 @@ def test_other_schemes_are_refused_with_a_reason(name):
         place(small_reference(), name, cells(*[0.5] * 6))
 
 
-def test_an_unknown_scale_is_refused():
-    scheme = replace(get_scheme("FLAT"), name="OTHER", scale=replace(NONE, name="other", function=np.square))
-    with pytest.raises(SchemeError, match="OTHER cannot place one model"):
-        freeze_scheme(small_reference(), scheme)
+def test_a_scheme_of_ones_own_places_a_model_like_ours():
+    """A scale and weights, or a function of rows: fitted on the reference, they score the model's own cells."""
+    squares = replace(
+        get_scheme("FLAT"), name="SQUARES", scale=Scale.fixed("square", "score²", np.square), weights="tree"
+    )
+    best = replace(
+        get_scheme("ZMEAN"),
+        name="BEST",
+        weights=None,
+        rows=lambda *_: lambda cells, counts: np.where(counts > 0, cells, -np.inf).max(axis=1),
+        own_cells=True,
+    )
+    first = replace(get_scheme("RANK"), name="FIRST", weights=lambda scaled, _: np.eye(scaled.shape[1])[0])
+    reference = small_reference()
+    board = constituent_board(reference)
+    for scheme in (squares, best, first):
+        own = aggregated(scheme, board)
+        for row in np.flatnonzero(~np.isnan(own)).tolist():
+            placed = place(reference, scheme, of_row(board, row), min_constituents=0.0, resamples=20)
+            assert placed.statistic == pytest.approx(own[row])
+            assert placed.uncertainty is None or 0 <= placed.uncertainty.error <= 1
+
+
+def test_a_scheme_that_scores_boards_as_a_whole_is_refused():
+    whole = replace(
+        get_scheme("FLAT"), name="WHOLE", weights=None, combine=lambda scaled, _: scaled.mean(axis=1)
+    )
+    with pytest.raises(SchemeError, match="WHOLE cannot place one model"):
+        freeze_scheme(small_reference(), whole)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -336,7 +362,7 @@ def test_what_leaving_out_implies_is_the_scheme_on_the_others(name, real):
         np.flatnonzero(~np.isnan(board.scores[:, :29]).any(axis=1)).tolist(), list(range(29))
     )
     rows = [0, 7, len(complete.models) - 1]
-    scores = scores_without_each(get_scheme(name), complete)
+    scores = scores_without_each(Case(get_scheme(name), complete))
     for row in rows:
         rest = replace(
             snapshot,
@@ -374,7 +400,7 @@ def naive_shares(
         states=np.vstack([board.states, states]),
         errors=np.vstack([board.errors, np.full(len(own), np.nan)]),
     )
-    scheme = replace(frozen.scheme, scale=NONE)
+    scheme = replace(frozen.scheme, scale=NONE, needs_norms=False, norms=None)
     shares = []
     for block in blocks(resamples, seed):
         rng = np.random.default_rng(block.seed)
@@ -423,7 +449,7 @@ def test_median_of_what_was_drawn(drawn):
     kept = np.repeat(values, counts)
     kept = kept[~np.isnan(kept)]
     expected = np.median(kept) if kept.size else np.nan
-    assert median(values[None, :], counts[None, :].astype(float))[0] == pytest.approx(expected, nan_ok=True)
+    assert medians(values[None, :], counts[None, :].astype(float))[0] == pytest.approx(expected, nan_ok=True)
 
 
 def test_a_measurement_error_widens_where_it_is_one():

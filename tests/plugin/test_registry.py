@@ -19,7 +19,7 @@ from brainalign_plugin.aggregation import (
     registry,
     scheme_names,
 )
-from brainalign_plugin.aggregation.registry import Scale
+from brainalign_plugin.aggregation.base import Scale
 from brainalign_plugin.analysis.record import REPORTED_SCHEMES
 from brainalign_plugin.errors import BoardError, SchemeError
 from tests.boards import FAILED, board_of, boards, small_tree, snapshot_of, tree_of
@@ -275,11 +275,18 @@ def test_registered_schemes_are_complete():
             {"conventions": ("skip", "guess")},
             "('skip', 'guess'); known are zero, attempted, skip, worst, mean",
         ),
-        ({"weights": None}, "scheme FLAT has 0 of weights, combine and bind; it needs exactly one"),
-        ({"combine": sum}, "scheme FLAT has 2 of weights, combine and bind"),
+        ({"weights": None}, "scheme FLAT has 0 of weights, rows, wins, combine; it needs exactly one"),
+        ({"combine": sum}, "scheme FLAT has 2 of weights, rows, wins, combine"),
+        ({"weights": lambda scaled: scaled}, "a function for weights that cannot be called with 2 arguments"),
+        ({"weights": None, "combine": lambda _: 0}, "combine that cannot be called with 2 arguments"),
+        ({"weights": None, "wins": lambda: 0}, "wins that cannot be called with 1 argument ("),
+        ({"own_cells": True}, "scheme FLAT sets own_cells, which is for a scheme with rows"),
+        ({"effort": "none"}, "scheme FLAT has the effort 'none'; known are formula, pairs, fit, optimum"),
         ({"weights": "heavy"}, "scheme FLAT has the weights 'heavy'"),
-        ({"weights": None, "combine": "mean"}, "'mean' cannot be called"),
-        ({"scale": Scale("s", "d", None)}, "None cannot be called"),
+        ({"weights": None, "combine": "mean"}, "scheme FLAT has the combine 'mean'"),
+        ({"scale": Scale("s", "d", None)}, "scheme FLAT has the scale None, which cannot be called"),
+        ({"scale": Scale("s", "d", lambda scores: scores)}, "a scale whose fit returns ndarray"),
+        ({"scale": "none"}, "scheme FLAT has the scale 'none'; it must be a Scale"),
     ],
 )
 def test_a_malformed_scheme_is_refused_when_it_is_defined(changes, message):
@@ -293,7 +300,7 @@ def test_a_scheme_of_ones_own(monkeypatch):
         get_scheme("FLAT"),
         name="BEST",
         weights=None,
-        combine=lambda board: np.nanmax(board.scores, axis=1),
+        combine=lambda scaled, _: np.nanmax(scaled, axis=1),
         conventions=("zero",),
     )
     board = board_of([[0.1] * 6, [0.2, "X", "", 0.7, 0.1, 0.1], [0.3] * 6])
@@ -309,3 +316,18 @@ def test_a_scheme_of_ones_own(monkeypatch):
         register(replace(best, name="best"))
     with pytest.raises(SchemeError, match="BEST does not support 'skip' for missing cells; it has zero"):
         rank_models(board, best, "skip")
+    # On a complete board no rule has anything to do.
+    complete = board.take([0, 2])
+    assert rank_models(complete, best, "skip").scores.tolist() == [0.1, 0.3]
+    assert rank_models(complete, best, "skip").convention == "complete"
+    with pytest.raises(
+        SchemeError, match="there is no rule 'guess' for missing cells; known are zero, attempted"
+    ):
+        rank_models(complete, best, "guess")
+
+
+def test_a_scheme_with_a_scale_and_a_combination_applies_both():
+    board = board_of([[0.1, 0.9, 0.4, 0.4, 0.2, 0.3], [0.6] * 6, [0.3] * 6])
+    zmean = get_scheme("ZMEAN")
+    combined = replace(zmean, name="OWN", weights=None, combine=lambda scaled, _: scaled.mean(axis=1))
+    np.testing.assert_allclose(rank_models(board, combined).scores, rank_models(board, zmean).scores)

@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from brainalign_plugin import scales
+from brainalign_plugin.aggregation.scaling import MIN_MAX, NORMAL_SCORE, RANK_SCALE, ROBUST_Z
 from tests.boards import score_matrices, scores_in
+
+
+def of_board(scale):
+    """A scale of schemes, fitted on the scores that it scales."""
+    return lambda scores: scale.fit(scores)(scores)
+
 
 SCALES = {
     "ranks_from_bottom": scales.ranks_from_bottom,
     "z_scores": scales.z_scores,
-    "robust_z_scores": scales.robust_z_scores,
-    "min_max": scales.min_max,
-    "normal_scores": scales.normal_scores,
+    "robust_z": of_board(ROBUST_Z),
+    "min_max": of_board(MIN_MAX),
+    "normal_score": of_board(NORMAL_SCORE),
+    "rank": of_board(RANK_SCALE),
     "logits": scales.logits,
 }
 every_scale = pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES.keys())
@@ -63,7 +71,7 @@ def test_robust_z_is_in_median_absolute_deviations(scores):
         mad = stats.median_abs_deviation(column, scale="normal")
         return np.zeros(len(column)) if np.round(mad, 9) == 0 else (column - np.median(column)) / mad
 
-    assert_same(scales.robust_z_scores(scores), by_column(scores, robust))
+    assert_same(of_board(ROBUST_Z)(scores), by_column(scores, robust))
 
 
 @given(score_matrices())
@@ -72,7 +80,7 @@ def test_min_max_runs_from_zero_to_one(scores):
         span = column.max() - column.min()
         return np.full(len(column), 0.5) if constant(column) else (column - column.min()) / span
 
-    assert_same(scales.min_max(scores), by_column(scores, placed))
+    assert_same(of_board(MIN_MAX)(scores), by_column(scores, placed))
 
 
 @given(score_matrices())
@@ -80,7 +88,7 @@ def test_normal_scores_are_van_der_waerdens(scores):
     def normal(column):
         return stats.norm.ppf(stats.rankdata(np.round(column, 9)) / (len(column) + 1))
 
-    assert_same(scales.normal_scores(scores), by_column(scores, normal))
+    assert_same(of_board(NORMAL_SCORE)(scores), by_column(scores, normal))
 
 
 @given(score_matrices(), st.sampled_from([0.001, 0.05, 0.49]))
@@ -139,9 +147,9 @@ def test_scales_of_a_column_without_scores(scale):
     ("scale", "value"),
     [
         ("z_scores", 0),
-        ("robust_z_scores", 0),
+        ("robust_z", 0),
         ("min_max", 0.5),
-        ("normal_scores", 0),
+        ("normal_score", 0),
         ("ranks_from_bottom", 2),
     ],
 )
@@ -167,7 +175,7 @@ def test_z_worked_out_by_hand():
 
 
 def test_normal_scores_worked_out_by_hand():
-    quartiles = scales.normal_scores(np.array([[0.9], [0.1], [0.5]])).ravel()
+    quartiles = of_board(NORMAL_SCORE)(np.array([[0.9], [0.1], [0.5]])).ravel()
     assert quartiles == pytest.approx([0.6744897501960817, -0.6744897501960817, 0])
 
 

@@ -20,8 +20,8 @@ import numpy as np
 def scheme(name, **changes):
     return replace(get_scheme("FLAT"), name=name, **changes)
 
-def best(board):
-    return np.nanmax(board.scores, axis=1)
+def best(scaled, board):
+    return np.nanmax(scaled, axis=1)
 """
 
 ASK = """
@@ -107,7 +107,7 @@ def world(tmp_path_factory):
         """
         FINE = scheme("FINE")
         NUMBER, TEXT = 5, "FLAT"
-        SHAPE = scheme("SHAPE", weights=None, combine=lambda board: board.scores)
+        SHAPE = scheme("SHAPE", weights=None, combine=lambda scaled, board: scaled)
         def needs_an_argument(board):
             return []
         def malformed():

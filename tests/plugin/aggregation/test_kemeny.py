@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count, permutations
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse.csgraph import connected_components
 
-from brainalign_plugin.aggregation import kemeny as kemeny_module
 from brainalign_plugin.aggregation import linear_ordering, rank_models
-from brainalign_plugin.aggregation.kemeny import _components, kemeny, kemeny_result
+from brainalign_plugin.aggregation.kemeny import _components, kemeny
 from brainalign_plugin.aggregation.linear_ordering import improved, reversed_weight
-from brainalign_plugin.aggregation.votes import pairwise_wins
+from brainalign_plugin.aggregation.pairwise import pairwise_wins
 from brainalign_plugin.cleaning import clean
 from brainalign_plugin.errors import BoardError, InputError
 from tests.boards import board_of_matrix, score_matrices, tree_of
@@ -93,9 +92,9 @@ def programs(monkeypatch):
     """For every linear program that is solved, whether it was for whole numbers."""
     solved, relax = [], linear_ordering._relax
 
-    def spied(weights, cuts, settled, start, integral, seconds):
+    def spied(weights, cuts, settled, start, integral, steps):
         solved.append(integral)
-        return relax(weights, cuts, settled, start, integral, seconds)
+        return relax(weights, cuts, settled, start, integral, steps)
 
     monkeypatch.setattr(linear_ordering, "_relax", spied)
     return solved
@@ -235,9 +234,9 @@ def test_the_same_input_gives_the_same_ranking():
     assert (first.objective, first.bound) == (second.objective, second.bound)
 
 
-@given(score_matrices(rows=(2, 7), columns=(1, 5), missing=False), st.sampled_from([0.0, 60.0]))
-def test_no_dominated_model_is_ahead_even_when_the_time_is_over(scores, time_limit):
-    values, result = np.round(scores, 9), kemeny(pairwise_wins(scores), time_limit)
+@given(score_matrices(rows=(2, 7), columns=(1, 5), missing=False), st.sampled_from([0, 200]))
+def test_no_dominated_model_is_ahead_even_without_a_proof(scores, rounds):
+    values, result = np.round(scores, 9), kemeny(pairwise_wins(scores), rounds)
     for i, better in enumerate(values):
         for j, worse in enumerate(values):
             if (better >= worse).all() and (better > worse).any():
@@ -253,37 +252,40 @@ def test_a_beaten_set_of_models_stands_below_the_set_that_beats_it():
     assert sorted(ranking.ranks[:3].tolist()) == [7, 8, 9]
 
 
-def test_whenever_the_time_runs_out_the_bound_holds(monkeypatch):
-    """A clock that strikes at the r-th look at it, for every r: objective and bound enclose the optimum."""
+def test_after_any_number_of_rounds_the_bound_holds():
     wins = random_wins(5, 21, 60)
     best = kemeny(wins)
     assert best.optimal
+    assert not best.stopped
     bounds = []
-    for looks in range(1, 36, 2):
-        clock = count()
-        monkeypatch.setattr(kemeny_module, "monotonic", lambda: 0.0)
-        monkeypatch.setattr(linear_ordering, "monotonic", lambda clock=clock: float(next(clock)))
-        result = kemeny(wins, float(looks))
+    for rounds in range(12):
+        result = kemeny(wins, rounds)
         assert result.objective <= best.objective <= result.bound
-        assert result.optimal == (result.objective == result.bound)
+        assert result.optimal == (result.objective == result.bound) == (not result.stopped)
         assert result.gap == (result.bound - result.objective) / result.bound
+        if result.stopped:
+            assert result.stopped == ("1 round" if rounds == 1 else f"{rounds} rounds")
         bounds.append(result.bound)
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[0] > best.bound
     assert bounds[-1] == best.bound
 
 
-def test_without_time_the_bound_is_every_majority():
+def test_without_rounds_the_bound_is_every_majority():
     wins = random_wins(1, 12)
-    result = kemeny(wins, 0.0)
+    result = kemeny(wins, 0)
     assert result.bound == np.maximum(wins, wins.T)[np.triu_indices(12, 1)].sum()
     assert agreements(wins, result.order.tolist()) == result.objective < result.bound
+    assert result.stopped == "0 rounds"
 
 
-def test_a_program_that_runs_out_of_time_leaves_what_was_proven(monkeypatch):
-    monkeypatch.setattr(linear_ordering, "_relax", lambda *_: None)
-    result = kemeny(random_wins(1, 12))
+def test_a_program_at_its_limit_leaves_what_was_proven_and_says_so(monkeypatch):
+    monkeypatch.setattr(linear_ordering, "WORK", 0)
+    wins = random_wins(1, 30)
+    result = kemeny(wins)
+    assert result.objective <= kemeny(wins).bound
     assert result.objective < result.bound
+    assert result.stopped == "the limit of simplex steps"
 
 
 def test_a_search_ends_where_no_move_helps():
@@ -301,12 +303,11 @@ def test_a_search_ends_where_no_move_helps():
 @pytest.mark.parametrize(
     ("wins", "limit", "message"),
     [
-        (np.zeros((2, 3), dtype=int), 1.0, r"\(2, 3\)"),
-        (np.zeros((0, 0), dtype=int), 1.0, r"\(0, 0\)"),
-        (np.zeros((2, 2)), 1.0, "integers"),
-        (np.array([[0, -1], [1, 0]]), 1.0, "integers from 0"),
-        (np.zeros((2, 2), dtype=int), -1.0, "-1.0 seconds"),
-        (np.zeros((2, 2), dtype=int), np.nan, "nan seconds"),
+        (np.zeros((2, 3), dtype=int), 1, r"\(2, 3\)"),
+        (np.zeros((0, 0), dtype=int), 1, r"\(0, 0\)"),
+        (np.zeros((2, 2)), 1, "integers"),
+        (np.array([[0, -1], [1, 0]]), 1, "integers from 0"),
+        (np.zeros((2, 2), dtype=int), -1, "-1 rounds"),
     ],
 )
 def test_what_is_no_win_matrix_is_refused(wins, limit, message):
@@ -330,7 +331,7 @@ def test_a_model_without_a_score_is_named():
 )
 def test_the_real_cleaned_boards_are_proven_optimal(real_snapshots, date, models, best):
     board = clean(real_snapshots[date].board()).board
-    result = kemeny_result(board)
+    result = kemeny(pairwise_wins(board.scores))
     assert len(result.order) == models
     assert (
         result.objective
@@ -349,9 +350,10 @@ def test_the_real_cleaned_boards_are_proven_optimal(real_snapshots, date, models
 def test_the_real_full_board_has_a_small_proven_gap(real_snapshots):
     board = real_snapshots["2024-01-01"].board()
     assert not board.complete
-    result = kemeny_result(board, time_limit=1.0)
+    result = kemeny(pairwise_wins(board.scores), rounds=6)
     assert len(result.order) == 281
-    assert 0 <= result.gap < 0.02
+    assert 0 < result.gap < 0.02
+    assert result.stopped == "6 rounds"
 
 
 def test_components_of_a_majority_graph_are_those_of_scipy():

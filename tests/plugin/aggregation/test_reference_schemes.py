@@ -188,27 +188,25 @@ def test_claims_are_those_that_hold():
 @pytest.mark.parametrize("name", NAMES)
 def test_without_a_reference_a_scheme_says_what_it_needs(name):
     board = board_of([[0.5] * 6] * 2)
-    message = f"{name} needs a reference board; freeze one with `brainalign reference freeze`"
+    message = f"{name} needs a reference board; freeze one and bind the scheme to it"
     with pytest.raises(SchemeError, match=message):
         rank_models(board, name)
-    with pytest.raises(SchemeError, match="bind the scheme to a reference"):
-        get_scheme(name).scale.function(board.scores)
     with pytest.raises(ReferenceBoardError, match=f"{name} was given 'base' for a reference; read one with"):
         rank_models(board, name, reference="base")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bound_scheme_shows_its_weights_and_its_scale_by_leaf(name):
+def test_a_bound_scheme_ranks_as_with_the_reference_given(name):
     reference = reference_of(np.linspace(0, 1, 24).reshape(4, 6))
     scheme = get_scheme(name).bind(reference)
-    assert scheme.weights == ("tree" if name.startswith("HIER") else "flat")
-    assert get_scheme(name).weights is None
+    assert scheme.independent
+    assert not get_scheme(name).independent
     board = board_of_matrix(np.linspace(0, 1, 18).reshape(3, 6)[:, ::-1])
-    by_leaf = [scheme.scale.for_leaf(leaf)(board.scores[:, [j]])[:, 0] for j, leaf in enumerate(LEAVES)]
-    np.testing.assert_array_equal(scheme.scale.of(board), np.column_stack(by_leaf))
     # Columns are looked up by name, not by position.
-    turned = board.take(columns=range(5, -1, -1))
-    np.testing.assert_array_equal(scheme.scale.of(turned), scheme.scale.of(board)[:, ::-1])
+    few = board.take(columns=[1, 4])
+    np.testing.assert_array_equal(
+        scheme.fitted_scale(few)(few.scores), scheme.fitted_scale(board)(board.scores)[:, [1, 4]]
+    )
     assert (
         rank_models(board, scheme).ranks.tolist()
         == rank_models(board, name, reference=reference).ranks.tolist()
@@ -222,7 +220,7 @@ def test_rules_that_look_at_the_other_models_are_not_offered(name):
         with pytest.raises(
             SchemeError, match=f"{name} does not support '{convention}' .*; it has skip, zero, attempted"
         ):
-            rank_models(board_of([[0.5] * 6]), name, convention, reference)
+            rank_models(board_of([["X", *[0.5] * 5]]), name, convention, reference)
 
 
 @pytest.mark.parametrize("name", NAMES)

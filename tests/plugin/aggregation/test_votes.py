@@ -10,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainalign_plugin.aggregation import get_scheme, rank_models
-from brainalign_plugin.aggregation.votes import (
-    copeland_scores,
-    pairwise_compared,
-    pairwise_wins,
-    schulze_scores,
-    simpson_scores,
-    widest_paths,
-)
+from brainalign_plugin.aggregation.pairwise import pairwise_compared, pairwise_wins
+from brainalign_plugin.aggregation.votes import copeland_scores, schulze_scores, simpson_scores, widest_paths
 from brainalign_plugin.cleaning import clean
 from brainalign_plugin.errors import BoardError
 from brainalign_plugin.scales import competition_ranks

@@ -104,9 +104,7 @@ def test_the_same_bytes_for_the_same_seed():
     reference = reference_of(board)
     texts = set()
     for jobs in (1, 2, 1):
-        resampling = Resampling(
-            0.9, 60, 10, 4, "both", jobs, rank_sets=True, above=((board.ids[0], board.ids[1]),)
-        )
+        resampling = Resampling(0.9, 60, 10, 4, "both", jobs, above=((board.ids[0], board.ids[1]),))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = rank_schemes(
@@ -213,13 +211,13 @@ def test_a_model_without_a_score_is_last_and_below_all():
 def flaky(share):
     """A scheme that cannot be used in a share of resamples."""
 
-    def combine(board):
+    def combine(scaled, board):
         # The first leaf is absent in (2/3)³ of the resamples, the last twice there in a quarter.
         if len(set(board.leaves) & {"Marques2020_A-size"}) == 0 and share == "often":
             raise ConvergenceError("no fit")
         if "E2021-i2n" not in board.leaves and "Marques2020_A-size#3" in board.leaves and share == "seldom":
             raise BoardError("no fit")
-        return board.scores.mean(axis=1)
+        return scaled.mean(axis=1)
 
     return replace(get_scheme("FLAT"), name="FLAKY", weights=None, combine=combine)
 

@@ -1,4 +1,4 @@
-"""The short ways to what raised cells change, against every board aggregated from the beginning."""
+"""Raised cells that lower their model, against every board aggregated from the beginning."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from brainalign_monitor import console_schemes
 from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.analysis import audit, monotonicity
+from brainalign_plugin.analysis import audit
+from brainalign_plugin.analysis.altering import Case
 from brainalign_plugin.analysis.boards import ComparedBoard, aggregated, ranks_of_all
-from brainalign_plugin.analysis.monotonicity import monotonicity_violations
-from brainalign_plugin.analysis.raising import cells, kemeny
+from brainalign_plugin.analysis.monotonicity import Monotonicity, monotonicity
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from tests.boards import board_of_matrix, drawn_board, halves
 from tests.schemes import reference_of
 
-SHORT = [
+NAMES = [
+    "HIER_ZMEAN",
+    "ROBUST_Z",
+    "HIER",
     "SCHULZE",
     "KEMENY",
     "BT",
@@ -30,6 +34,10 @@ SHORT = [
     "BORDA",
     "MEDIAN_RANK",
 ]
+
+
+def violations(name, board):
+    return monotonicity(Case(get_scheme(name), board)).violations
 
 
 def falls_one_by_one(name, board):
@@ -47,58 +55,24 @@ def falls_one_by_one(name, board):
     return falls
 
 
-@pytest.fixture
-def from_cold(monkeypatch):
-    """What was aggregated from cold: a list of one entry a board."""
-    found, whole, ranked = [], cells.falls_from_cold, kemeny.kemeny
-
-    def spied(case, i, columns):
-        found.extend(columns.tolist())
-        return whole(case, i, columns)
-
-    def spied_ranking(*arguments):
-        found.append(None)
-        return ranked(*arguments)
-
-    for module in (cells, monotonicity):
-        monkeypatch.setattr(module, "falls_from_cold", spied)
-    monkeypatch.setattr(kemeny, "kemeny", spied_ranking)
-    return found
-
-
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("models", "leaves", "digits", "missing"),
     [(9, 7, 2, 0.0), (14, 9, 3, 0.0), (6, 10, 2, 0.0), (9, 8, 2, 0.25)],
 )
-def test_the_short_way_counts_what_all_boards_say(name, models, leaves, digits, missing):
+def test_the_count_is_that_of_all_boards(name, models, leaves, digits, missing):
     measured = 0
     for seed in range(4):
         board = drawn_board(seed, models, leaves, digits, missing)
         try:
             expected = falls_one_by_one(name, board)
-            found = monotonicity_violations(get_scheme(name), board)
+            found = violations(name, board)
         except (BoardError, ConvergenceError):
             continue
         if expected is not None:
             measured += 1
             assert found == expected, seed
     assert measured
-
-
-@pytest.mark.parametrize("name", SHORT)
-def test_most_cells_need_no_board_of_their_own(name, from_cold):
-    board = drawn_board(3, 14, 9)
-    monotonicity_violations(get_scheme(name), board)
-    assert len(from_cold) < board.scores.size / 3
-
-
-def test_a_scheme_that_nobody_knows_is_aggregated_for_each_cell(from_cold):
-    board = drawn_board(3, 5, 4)
-    stranger = replace(get_scheme("PC1"), combine=lambda board: board.scores.max(axis=1))
-    assert monotonicity_violations(stranger, board) == 0
-    assert len(from_cold) == board.scores.size
-    assert not monotonicity.has_short_way(stranger)
 
 
 def test_models_that_cannot_be_told_apart_are_no_exception():
@@ -109,7 +83,7 @@ def test_models_that_cannot_be_told_apart_are_no_exception():
     scores[6] = scores[2]
     board = replace(board, scores=scores)
     for name in ("KEMENY", "SCHULZE", "BT", "PL"):
-        assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board), name
+        assert violations(name, board) == falls_one_by_one(name, board), name
 
 
 def test_a_ranking_in_which_a_model_falls():
@@ -122,16 +96,7 @@ def test_a_ranking_in_which_a_model_falls():
         [0.64, 0.22, 0.46, 0.45, 0.33, 0.47],
     ]
     board = board_of_matrix(scores, halves(6))
-    assert monotonicity_violations(get_scheme("KEMENY"), board) == falls_one_by_one("KEMENY", board) == 1
-
-
-@pytest.mark.parametrize(("seed", "models", "leaves", "digits"), [(100, 12, 11, 2), (101, 7, 12, 3)])
-def test_of_several_optima_of_a_factor_the_one_is_taken_that_the_search_from_cold_leads_to(
-    seed, models, leaves, digits
-):
-    """A raised score may send the search to another optimum than the one next to where it ended before."""
-    board = drawn_board(seed, models, leaves, digits)
-    assert monotonicity_violations(get_scheme("FACTOR1"), board) == falls_one_by_one("FACTOR1", board)
+    assert violations("KEMENY", board) == falls_one_by_one("KEMENY", board) == 1
 
 
 def test_what_is_too_dear_is_named(monkeypatch, capsys):
@@ -157,7 +122,7 @@ def test_what_is_too_dear_is_named(monkeypatch, capsys):
 @pytest.mark.parametrize("name", ["GLS", "PC1"])
 def test_the_only_leaf_becomes_constant(name):
     board = board_of_matrix([[0.99], [1.0]], halves(1))
-    assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board) == 0
+    assert violations(name, board) == falls_one_by_one(name, board) == 0
 
 
 @pytest.mark.parametrize("name", ["PC1", "FACTOR1", "DSP_PCA", "DSP_PCA_Std", "GLS"])
@@ -166,4 +131,39 @@ def test_a_leaf_on_which_nobody_can_rise(name):
     scores = np.array(board.scores)
     scores[:, 1] = 1.0
     board = replace(board, scores=scores)
-    assert monotonicity_violations(get_scheme(name), board) == falls_one_by_one(name, board)
+    assert violations(name, board) == falls_one_by_one(name, board)
+
+
+def test_a_sample_is_drawn_by_the_seed_and_has_a_binomial_interval():
+    board = drawn_board(3, 14, 9)
+    case = Case(get_scheme("PC1"), board)
+    whole = monotonicity(case)
+    assert (whole.tried, whole.sampled) == (whole.cells, False)
+    one, again, other = (monotonicity(case, sample=40, seed=seed) for seed in (1, 1, 2))
+    assert one == again
+    assert (one.tried, one.cells, one.sampled) == (40, whole.cells, True)
+    assert monotonicity(case, sample=whole.cells) == whole
+    assert isinstance(other, Monotonicity)
+    for found in (one, other, Monotonicity(3, 40, 100)):
+        expected = stats.binomtest(found.violations, found.tried).proportion_ci(0.95, "exact")
+        assert found.interval == pytest.approx((expected.low, expected.high), abs=1e-12)
+    # Sampled again and again, intervals hold the share that all cells have.
+    share = whole.violations / whole.cells
+    held = [
+        low <= share <= high
+        for low, high in (monotonicity(case, sample=30, seed=s).interval for s in range(40))
+    ]
+    assert np.mean(held) >= 0.9
+
+
+def test_what_is_claimed_is_not_measured_unless_asked_for():
+    board = drawn_board(3, 5, 4)
+    compared, reference = ComparedBoard("cleaned", board, ()), reference_of(board)
+    quick, thorough = (
+        audit.audit_schemes(compared, reference, ["HIER"], thorough=thorough)[0] for thorough in (False, True)
+    )
+    assert (quick.monotonicity, quick.proven) == (None, True)
+    assert (thorough.monotonicity.violations, thorough.proven) == (0, False)
+    record = audit.audit_json(compared, reference, [quick])["schemes"]["HIER"]
+    assert record["monotonicity"] is None
+    assert record["not_measured"] == {"monotonicity": audit.PROVEN}

@@ -1,0 +1,74 @@
+"""Pairwise wins: on how many benchmarks one model is above another, and how many have scored both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import FloatArray, IntArray
+from ..scales import rounded
+
+# Rows of the win matrix that are counted at once: what a core keeps in its cache.
+_BLOCK = 128
+
+
+def pairwise_wins(scores: FloatArray) -> IntArray:
+    """Count for every pair of models the benchmarks on which one is above the other.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        Higher is better, NaN where missing; values that agree to nine decimals tie.
+
+    Returns
+    -------
+    ndarray of int, shape (n, n)
+        ``wins[i, j]`` is the number of columns in which both are present and i is above j.
+    """
+    models, benchmarks = scores.shape
+    wins = np.empty((models, models), dtype=np.int64)
+    if not scores.size:
+        wins[:] = 0
+        return wins
+    winner, loser = _order_codes(scores)
+    counter = np.min_scalar_type(benchmarks)
+    count = np.empty((min(_BLOCK, models), models), dtype=counter)
+    above = np.empty(count.shape, dtype=np.bool_)
+    for first in range(0, models, _BLOCK):
+        rows = slice(first, min(first + _BLOCK, models))
+        block, mask = count[: rows.stop - first], above[: rows.stop - first]
+        block[:] = 0
+        for column in range(benchmarks):
+            np.greater(winner[column, rows, None], loser[column], out=mask)
+            block += mask.view(np.uint8)
+        wins[rows] = block
+    return wins
+
+
+def _order_codes(scores: FloatArray) -> tuple[npt.NDArray[np.unsignedinteger[Any]], ...]:
+    """Dense ranks from 1 in each column, as winner and as loser, each of shape (m, n).
+
+    A missing score is below everything as a winner and above everything as a loser, so no comparison counts it.
+    """
+    values = rounded(scores)
+    order = np.argsort(values, axis=0, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=0)
+    code = np.min_scalar_type(len(scores) + 1)
+    steps = np.ones(scores.shape, dtype=code)
+    steps[1:] = ordered[1:] != ordered[:-1]
+    ranks = np.empty(scores.shape, dtype=code)
+    np.put_along_axis(ranks, order, np.cumsum(steps, axis=0, dtype=code), axis=0)
+    missing = np.isnan(scores)
+    highest = np.iinfo(code).max
+    # A benchmark's codes lie side by side, so that comparing them is a matter of a few instructions.
+    winner, loser = np.where(missing, 0, ranks).T, np.where(missing, highest, ranks).T
+    return winner.astype(code, order="C"), loser.astype(code, order="C")
+
+
+def pairwise_compared(scores: FloatArray) -> IntArray:
+    """Number of columns in which both models of a pair are present; on the diagonal a model's own. Shape (n, n)."""
+    present = (~np.isnan(scores)).astype(np.float32)
+    compared: IntArray = np.rint(present @ present.T).astype(np.int64)
+    return compared

@@ -1,1 +1,0 @@
-"""Short ways to what a removed model changes, a file a kind of scheme: see `removal`."""
