@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing import resource_tracker
 from typing import Literal, TypeVar
 
 Item = TypeVar("Item")
@@ -27,7 +33,36 @@ def each(
     # Takes as long to load as a board takes to analyse.
     from joblib import Parallel, delayed
 
-    shared: Iterator[Result] = Parallel(n_jobs=jobs, prefer=prefer, return_as="generator")(
-        delayed(function)(item) for item in items
-    )
+    if prefer == "processes":
+        with _interrupted_alone():
+            # First, because beginning one of these lets a Ctrl-C through.
+            for tracker in (
+                resource_tracker,
+                import_module("joblib.externals.loky.backend.resource_tracker"),
+            ):
+                tracker.ensure_running()
+    # It would tell of what is left undone after Ctrl-C.
+    warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been)", UserWarning)
+    with _interrupted_alone():
+        shared: Iterator[Result] = Parallel(n_jobs=jobs, prefer=prefer, return_as="generator")(
+            delayed(function)(item) for item in items
+        )
     return shared
+
+
+@contextmanager
+def _interrupted_alone() -> Iterator[None]:
+    """Begin processes that Ctrl-C does not reach: it ends this one, which ends them, and they print no traceback.
+
+    They inherit that it is ignored. Here it waits until the end of the block, because a blocked signal is kept.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

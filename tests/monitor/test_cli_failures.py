@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from brainalign_monitor import errors as monitor_errors
 from brainalign_monitor.errors import MonitorError, exit_code
+from brainalign_monitor.logs import configure_logs
 from brainalign_plugin.errors import ConvergenceError, InputError
 from tests.commands import (
     Ended,
@@ -368,6 +372,45 @@ def test_an_interrupted_command_ends_without_a_traceback(tmp_path):
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, "", "")
+
+
+@pytest.mark.parametrize("wait", [0, 0.3, 1])
+def test_an_interrupted_command_leaves_no_traceback_of_its_workers(tmp_path, wait):
+    path = tmp_path / "board.json"
+    path.write_bytes(body_of(document(60)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "brainalign_monitor", "rank", "--jobs", "2", str(path)],
+        env=environment(home=tmp_path / "home"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        # As from a terminal, whose Ctrl-C reaches all of them.
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- nothing else runs in it yet
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 120
+    while len(children.read_text().split()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_a_traceback_in_the_log_has_lines_and_cannot_drive_a_terminal(capsys):
+    for as_json in (False, True):
+        configure_logs(verbose=True, as_json=as_json)
+        try:
+            raise ValueError("a \x1b[2J bug")
+        except ValueError:
+            structlog.get_logger().exception("failed")
+        said = capsys.readouterr().err
+        text = json.loads(said)["exception"] if as_json else said
+        assert "\x1b[2J" not in text
+        assert "Traceback (most recent call last):\n" in text
+        assert "ValueError: a \ufffd[2J bug" in text.splitlines()
 
 
 def test_an_unexpected_error_shows_where_it_arose(tmp_path, small):

@@ -104,6 +104,8 @@ class Patient:
     plain: bool = True
     publishes: bool = True
     boards: int = 0
+    # How far its clock is ahead of ours.
+    ahead: timedelta = timedelta(0)
     settings: Settings = field(init=False)
 
     @property
@@ -143,9 +145,9 @@ class Patient:
         """One run in a process of its own; its wait status."""
         return in_child(lambda: self._run(stage, hurt), self.folder / "errors")
 
-    def start(self) -> int:
+    def start(self, stage: Stage = lambda _: nullcontext()) -> int:
         """The same, not waited for; its process id."""
-        return _fork(lambda: self._run(lambda _: nullcontext(), lambda: None), self.folder / "errors")
+        return _fork(lambda: self._run(stage, lambda: None), self.folder / "errors")
 
     def complete(self) -> None:
         """A run that has to complete what the one before had begun."""
@@ -163,7 +165,7 @@ class Patient:
             with_plain_reports()
         hurt()
         with open_home(self.settings) as store:
-            run_once(monitor_of(self.settings, store, now, stage))
+            run_once(monitor_of(self.settings, store, lambda: now() + self.ahead, stage))
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Rows of the store, read past it; none if it is not made yet."""

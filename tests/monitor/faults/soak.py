@@ -19,7 +19,7 @@ from brainalign_monitor.pipeline import open_home
 from brainalign_monitor.running import monitor_of
 from brainalign_monitor.scheduler import jobs_of, tend
 from tests.conftest import ROOT
-from tests.monitor.faults import daemons, scenarios, served, stores
+from tests.monitor.faults import daemons, posting, scenarios, served, stores
 from tests.monitor.faults.driver import alone, with_plain_reports
 from tests.monitor.faults.harness import Patient, Row, in_child, patient
 from tests.postgres import new_database, running_server
@@ -154,6 +154,16 @@ FULL = (
     Part(stores.other_releases),
     Part(stores.other_releases, postgres=True),
     Part(stores.shared_backups),
+    Part(posting.lost_lock, {"tries": 12}, postgres=True),
+    Part(posting.unexpected_errors, {"tries": 10}),
+    Part(posting.unexpected_errors, {"tries": 10}, postgres=True),
+    Part(posting.interrupted, {"tries": 20}),
+    Part(posting.interrupted, {"tries": 20}, postgres=True),
+    Part(posting.slow_clients, {"clients": 200, "slots": 10}),
+    Part(posting.dripping_heartbeat, {"tries": 3}),
+    Part(posting.every_line),
+    Part(posting.a_year_of_digests, {"weeks": 52}),
+    Part(posting.a_year_of_digests, {"weeks": 52}, postgres=True),
 )
 
 
