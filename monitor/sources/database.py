@@ -24,6 +24,7 @@ import sqlalchemy as sa
 import sqlalchemy.exc
 
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.tree import MAX_LEVELS
 
 from ..errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
 from ..moments import is_believed
@@ -256,7 +257,10 @@ def _nodes(types: Iterable[Any]) -> dict[str, _Node]:
         below.setdefault(parent, []).append(row.identifier)
     found: dict[str, _Node] = {}
 
-    def add(identifier: str, parent: str | None, root: str) -> bool:
+    def add(identifier: str, parent: str | None, root: str, level: int = 1) -> bool:
+        if level > MAX_LEVELS:
+            message = f"benchmark type {shown(identifier)!r} is more than {MAX_LEVELS} levels deep; look at its parents"
+            raise PayloadShapeError(message, b"")
         children = below.get(identifier, [])
         node = _Node(identifier, parent, not children, "engineering" in root.lower())
         if not children:
@@ -264,7 +268,7 @@ def _nodes(types: Iterable[Any]) -> dict[str, _Node]:
                 found[identifier] = node
             return bool(rows[identifier].visible)
         found[identifier] = node
-        kept = [add(child, identifier, root) for child in children]
+        kept = [add(child, identifier, root, level + 1) for child in children]
         if any(kept):
             return True
         del found[identifier]
@@ -336,7 +340,9 @@ def _add_rows(
     for identifier, known in versions.items():
         if identifier in nodes and nodes[identifier].is_leaf and identifier not in ran:
             for model in models:
-                cells.setdefault(model, {})[identifier] = [{"version": max(known), "value": ""}]
+                cells.setdefault(model, {})[identifier] = [
+                    {"version": max(known), "value": "", "error": None, "timestamp": None}
+                ]
 
 
 def _value(row: Any, node: _Node, is_sqlite: bool) -> float | str:

@@ -253,6 +253,34 @@ def test_without_a_visible_benchmark_it_is_empty(results: Results) -> None:
         results.pull()
 
 
+def test_a_leaf_has_a_row_where_it_has_an_instance(results: Results) -> None:
+    types = [*TYPES, ("Idle2024-x", "behavior_vision"), ("Announced2025-x", "behavior_vision")]
+    scores = [score(2, 11, 0.3, 0.4), score(5, 11, 0.5, 0.6)]
+    fill(results, types, INSTANCES | {7: ("Idle2024-x", 1)}, MODELS, scores)
+    found = results.pull()
+    tree = found.snapshot.tree
+    assert "Idle2024-x" in tree.leaves("average_vision"), "nobody ran it, and it counts"
+    assert [entry.benchmark for entry in found.set_aside] == ["Announced2025-x"]
+    assert found.snapshot.official().at("behavior_vision")[0] == pytest.approx(0.6 / 2)
+
+
+@pytest.mark.parametrize("levels", [99, 1500])
+def test_a_tree_deeper_than_a_hundred_levels_is_refused(results: Results, levels: int) -> None:
+    chain = [(f"n{k}", f"n{k - 1}" if k else "average_vision") for k in range(levels)]
+    fill(
+        results,
+        [("average_vision", None), *chain],
+        {1: (f"n{levels - 1}", 1)},
+        MODELS,
+        [score(1, 11, 0.1, 0.2)],
+    )
+    if levels == 99:
+        assert results.pull().snapshot.board().scores[0, 0] == 0.2
+        return
+    with pytest.raises(PayloadShapeError, match="100 levels deep"):
+        results.pull()
+
+
 def test_another_database_is_named_as_such(backend: Backend) -> None:
     url = backend.fresh()
     backend.execute(url, "CREATE TABLE something (id INTEGER)")
