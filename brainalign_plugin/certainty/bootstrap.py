@@ -1,6 +1,9 @@
 """Intervals over models: families are drawn with replacement, each with all its members (cluster bootstrap).
 
-Davison, Hinkley (1997), *Bootstrap Methods and their Application*, sections 3.8 and 5.2-5.3.
+Percentiles of few clusters are too narrow, so that tails are widened to those of Student's t with the effective number
+of families (Hesterberg 2015, *The American Statistician* 69, 371-386, section 3.3). The bootstrap itself: Davison,
+Hinkley (1997), *Bootstrap Methods and their Application*, sections 3.8 and 5.2. How often each interval holds is
+simulated in tests/bench/coverage.py.
 """
 
 from __future__ import annotations
@@ -18,13 +21,12 @@ from .figures import Headline, headline
 
 RESAMPLES = 1000
 LEVEL = 0.95
-# With fewer families their resamples say nothing of other families, and an interval would be too narrow.
-MIN_FAMILIES = 8
+# With fewer families, or fewer in effect, resamples say nothing of other families: an interval would be too narrow.
+MIN_FAMILIES, MIN_EFFECTIVE = 8, 4.0
 # Share of the resamples that must have a figure for it to have an interval.
 _KNOWN_SHARE = 0.9
-Method = Literal["percentile", "basic", "bias-corrected"]
-# Noise pushes small correlations below zero in each resample once more, which a percentile interval counts twice.
-METHODS: dict[str, Method] = {"negative_share": "bias-corrected"}
+Method = Literal["percentile", "spread"]
+METHODS: dict[str, Method] = {"sd_neural": "spread", "sd_behavior": "spread"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class FamilyBootstrap:
     figures : dict of str to float or None
     intervals : dict of str to Interval or None
         None where a figure does not exist, or in over a tenth of the resamples; all None with fewer than 8 families.
+    corrected_negative_share : float or None
+        Share of negative pairs less what noise adds: small correlations are pushed below zero. Its interval is that of
+        ``negative_share``.
     effective_n : dict of str to float or None
         Number of independent models that would leave a figure as uncertain as these families do.
     models, families : int
@@ -54,6 +59,7 @@ class FamilyBootstrap:
 
     figures: dict[str, float | None]
     intervals: dict[str, Interval | None]
+    corrected_negative_share: float | None
     effective_n: dict[str, float | None]
     models: int
     families: int
@@ -91,8 +97,23 @@ def draw_counts(labels: IntArray, resamples: int, seed: int) -> IntArray:
     return counts
 
 
+def effective_families(labels: IntArray) -> float:
+    """Return the number of equally large families that would leave a mean as uncertain: n² / sum of squared sizes."""
+    sizes = np.bincount(labels) if len(labels) else np.zeros(1)
+    return float(sizes.sum() ** 2 / max(float((sizes**2).sum()), 1.0))
+
+
+def sure_enough(labels: IntArray) -> bool:
+    """Return whether there are families enough for an interval."""
+    return int(labels.max(initial=-1)) + 1 >= MIN_FAMILIES and effective_families(labels) >= MIN_EFFECTIVE
+
+
 def interval(
-    value: float | None, resampled: FloatArray, method: Method = "percentile", level: float = LEVEL
+    value: float | None,
+    resampled: FloatArray,
+    clusters: float,
+    method: Method = "percentile",
+    level: float = LEVEL,
 ) -> Interval | None:
     """Return the central interval of a figure from its resamples.
 
@@ -102,9 +123,11 @@ def interval(
         The figure itself.
     resampled : ndarray, shape (r,)
         NaN where a resample has no figure.
+    clusters : float
+        Effective number of families, above 1.
     method : str
-        ``percentile``; ``basic`` (twice the figure less the quantiles); ``bias-corrected`` (Efron 1987, without
-        acceleration).
+        ``percentile``, with widened tails; ``spread`` for standard deviations: Student's t on the logarithms, less the
+        bias that the resamples show.
     level : float
 
     Returns
@@ -115,17 +138,42 @@ def interval(
     known = resampled[~np.isnan(resampled)]
     if value is None or known.size < max(1.0, _KNOWN_SHARE * resampled.size):
         return None
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if method == "bias-corrected":
-        from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr, stdtrit
 
-        below = float((known < value).mean() + (known == value).mean() / 2)
-        edge = 1 / (2 * known.size)
-        tails = ndtr(2 * ndtri(min(max(below, edge), 1 - edge)) + ndtri(tails))
-    low, high = np.quantile(known, tails).tolist()
-    if method == "basic":
-        low, high = 2 * value - high, 2 * value - low
+    reach = float(np.sqrt(clusters / (clusters - 1)) * stdtrit(clusters - 1, (1 + level) / 2))
+    if method == "spread" and value > 0 and (known > 0).all():
+        logs = np.log(known)
+        centre, half = 2 * float(np.log(value)) - float(logs.mean()), reach * float(logs.std())
+        return Interval(value, float(np.exp(centre - half)), float(np.exp(centre + half)), level)
+    tail = float(ndtr(-reach))
+    low, high = np.quantile(known, [tail, 1 - tail]).tolist()
     return Interval(value, low, high, level)
+
+
+def share_below_zero(rho: FloatArray, noise: FloatArray) -> FloatArray:
+    """Estimate the share of true correlations below zero from noisy ones.
+
+    The true ones are taken as normal, with the mean of the noisy ones and their variance less the noise; each pair is
+    counted by its posterior probability to be below zero (empirical Bayes: Efron, Morris 1975, *JASA* 70, 311-319).
+
+    Parameters
+    ----------
+    rho : ndarray, shape (..., pairs)
+    noise : ndarray, shape (pairs,)
+        Variance of each.
+
+    Returns
+    -------
+    ndarray, shape (...)
+    """
+    from scipy.special import ndtr
+
+    centre = rho.mean(axis=-1, keepdims=True)
+    true = np.maximum(rho.var(axis=-1, keepdims=True) - noise.mean(), 1e-6)
+    kept = true / (true + noise)
+    spread = np.sqrt(np.maximum(kept * noise, 1e-18))
+    share: FloatArray = ndtr(-(centre + kept * (rho - centre)) / spread).mean(axis=-1)
+    return share
 
 
 def effective_n(models: int, independent: FloatArray, clustered: FloatArray) -> float | None:
@@ -170,13 +218,24 @@ def family_bootstrap(
     InputError
         If there is no resample.
     """
-    n = len(board.models)
-    figures = headline(board).first()
-    clustered = headline(board, draw_counts(families.labels, resamples, seed))
+    n, labels = len(board.models), families.labels
+    itself = headline(board, keep_rho=True)
+    figures = itself.first()
+    clustered = headline(board, draw_counts(labels, resamples, seed), keep_rho=True)
     independent = headline(board, draw_counts(np.arange(n, dtype=np.int64), resamples, seed))
+    intervals: dict[str, Interval | None] = dict.fromkeys(figures)
+    corrected = None
+    if sure_enough(labels):
+        clusters = effective_families(labels)
+        for name, value in figures.items():
+            drawn = clustered.values[name]
+            intervals[name] = interval(value, drawn, clusters, METHODS.get(name, "percentile"))
+        corrected, shares = _below_zero(itself, clustered, clusters)
+        intervals["negative_share"] = interval(corrected, shares, clusters)
     return FamilyBootstrap(
         figures,
-        _intervals(figures, clustered) if families.count >= MIN_FAMILIES else dict.fromkeys(figures),
+        intervals,
+        corrected,
         {name: effective_n(n, independent.values[name], clustered.values[name]) for name in figures},
         n,
         families.count,
@@ -185,11 +244,18 @@ def family_bootstrap(
     )
 
 
-def _intervals(figures: dict[str, float | None], resampled: Headline) -> dict[str, Interval | None]:
-    return {
-        name: interval(value, resampled.values[name], METHODS.get(name, "percentile"))
-        for name, value in figures.items()
-    }
+def _below_zero(itself: Headline, resampled: Headline, clusters: float) -> tuple[float | None, FloatArray]:
+    """Return the share of negative pairs without what noise adds, and that of each resample; None without a pair."""
+    if itself.rho is None or resampled.rho is None:
+        return None, np.full(1, np.nan)
+    known = ~np.isnan(itself.rho[0])
+    if not known.any():
+        return None, np.full(len(resampled.rho), np.nan)
+    rho = itself.rho[0, known]
+    drawn = np.where(np.isnan(resampled.rho[:, known]), rho, resampled.rho[:, known])
+    again = drawn.var(axis=0)
+    noise = again * clusters / (clusters - 1)
+    return float(share_below_zero(rho, noise)), share_below_zero(drawn, noise + again)
 
 
 def one_vote_each(board: Board, families: Families) -> dict[str, float | None]:

@@ -42,16 +42,21 @@ class Headline:
     ----------
     values : dict of str to ndarray, shape (r,)
         NaN where a figure does not exist.
+    rho : ndarray, shape (r, pairs of leaves), optional
+        Rank correlations, if they were asked for.
     """
 
     values: dict[str, FloatArray]
+    rho: FloatArray | None = None
 
     def first(self) -> dict[str, float | None]:
         """Return the figures under the first set of counts; None where one does not exist."""
         return {name: None if np.isnan(found[0]) else float(found[0]) for name, found in self.values.items()}
 
 
-def headline(board: Board, counts: IntArray | None = None, rho: FloatArray | None = None) -> Headline:
+def headline(
+    board: Board, counts: IntArray | None = None, rho: FloatArray | None = None, keep_rho: bool = False
+) -> Headline:
     """Compute the headline figures of a complete board.
 
     Parameters
@@ -62,17 +67,25 @@ def headline(board: Board, counts: IntArray | None = None, rho: FloatArray | Non
         How often each model counts; once each if None.
     rho : ndarray, shape (r, m (m - 1) / 2), optional
         Rank correlations of its pairs of leaves, if they are known already.
+    keep_rho : bool
+        Return the rank correlations too.
 
     Returns
     -------
     Headline
     """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
-    if rho is not None:
-        return Headline(_figures(board, times, rho))
     size = max(1, _BLOCK // max(1, board.scores.size))
-    blocks = [_block(board, times[i : i + size]) for i in range(0, max(len(times), 1), size)]
-    return Headline({name: np.concatenate([block[name] for block in blocks]) for name in FIGURES})
+    found: list[dict[str, FloatArray]] = []
+    kept: list[FloatArray] = []
+    for i in range(0, max(len(times), 1), size):
+        drawn = times[i : i + size]
+        own = rank_correlations(board.scores, drawn) if rho is None else rho[i : i + size]
+        found.append(_figures(board, drawn, own))
+        if keep_rho:
+            kept.append(own)
+    values = {name: np.concatenate([block[name] for block in found]) for name in FIGURES}
+    return Headline(values, np.concatenate(kept) if keep_rho else None)
 
 
 def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
@@ -139,10 +152,6 @@ def known_mean(values: FloatArray) -> FloatArray:
     total = np.where(known, values, 0.0).sum(axis=1)
     mean: FloatArray = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return mean
-
-
-def _block(board: Board, counts: IntArray) -> dict[str, FloatArray]:
-    return _figures(board, counts, rank_correlations(board.scores, counts))
 
 
 def _figures(board: Board, counts: IntArray, rho: FloatArray) -> dict[str, FloatArray]:

@@ -110,6 +110,7 @@ def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
         "intervals": {
             name: None if one is None else [one.low, one.high] for name, one in bootstrap.intervals.items()
         },
+        "corrected_negative_share": bootstrap.corrected_negative_share,
         "universe": _universe_json(found.universe, ids),
     }
 

@@ -23,7 +23,7 @@ from ..cleaning import complete_board
 from ..errors import BoardError, ConvergenceError, InputError
 from ..scales import ranks_from_bottom
 from ..tree import paper
-from .bootstrap import MIN_FAMILIES, RESAMPLES, Interval, draw_counts, interval
+from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
 from .figures import known_mean, weighted_ranks
 
@@ -77,6 +77,7 @@ class Validity:
     families: int
     resamples: int
     seed: int
+    _labels: IntArray = field(repr=False)
     _resampled: dict[str, FloatArray] = field(repr=False)
 
     def difference(self, one: str, other: str) -> Interval | None:
@@ -103,9 +104,10 @@ class Validity:
         first, second = self.schemes[one], self.schemes[other]
         if first.mean is None or second.mean is None or _missing(first) != _missing(second):
             return None
-        if self.families < MIN_FAMILIES:
+        if not sure_enough(self._labels):
             return None
-        return interval(first.mean - second.mean, self._resampled[one] - self._resampled[other])
+        gap = self._resampled[one] - self._resampled[other]
+        return interval(first.mean - second.mean, gap, effective_families(self._labels))
 
 
 def validity(
@@ -176,7 +178,7 @@ def validity(
         known = [value for value in rho if value is not None]
         mean = float(np.mean(known)) if known else None
         resampled[name] = drawn
-        sure = interval(mean, drawn) if used.count >= MIN_FAMILIES else None
+        sure = interval(mean, drawn, effective_families(used.labels)) if sure_enough(used.labels) else None
         found[name] = SchemeValidity(name, mean, dict(zip(columns, rho, strict=True)), sure)
     best_first = sorted(
         found.values(), key=lambda one: -np.inf if one.mean is None else one.mean, reverse=True
@@ -188,6 +190,7 @@ def validity(
         used.count,
         resamples,
         seed,
+        used.labels,
         resampled,
     )
 

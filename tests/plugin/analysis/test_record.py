@@ -77,6 +77,7 @@ SHAPE = {
         "families",
         "effective_n",
         "intervals",
+        "corrected_negative_share",
         "universe",
     },
     "panels": {},

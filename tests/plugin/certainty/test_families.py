@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from brainalign_plugin.analysis.agreement import agreement
 from brainalign_plugin.analysis.variance import explained_variance
 from brainalign_plugin.certainty.bootstrap import (
     draw_counts,
+    effective_families,
     effective_n,
     family_bootstrap,
     interval,
     one_vote_each,
+    share_below_zero,
+    sure_enough,
 )
 from brainalign_plugin.certainty.families import families, name_run, near_copies, read_families
 from brainalign_plugin.certainty.figures import headline
@@ -168,15 +172,35 @@ def test_a_drawn_family_comes_with_all_members():
 
 
 def test_intervals_of_each_kind():
-    drawn = np.linspace(0, 1, 1001)
-    assert (interval(0.5, drawn).low, interval(0.5, drawn).high) == pytest.approx((0.025, 0.975))
-    basic = interval(0.4, drawn, "basic")
-    assert (basic.low, basic.high) == pytest.approx((-0.175, 0.775))
-    corrected = interval(0.3, drawn, "bias-corrected")
-    assert corrected.low < 0.01
-    assert corrected.high < 0.85
-    assert interval(None, drawn) is None
-    assert interval(0.5, np.where(drawn < 0.2, np.nan, drawn)) is None
+    drawn = np.linspace(0, 1, 10_001)
+    many = interval(0.5, drawn, 1e9)
+    assert (many.low, many.high) == pytest.approx((0.025, 0.975))
+    few = interval(0.5, drawn, 13.0)
+    reach = np.sqrt(13 / 12) * stats.t.ppf(0.975, 12)
+    assert (few.low, few.high) == pytest.approx((stats.norm.cdf(-reach), stats.norm.cdf(reach)), abs=1e-3)
+    logs = np.random.default_rng(0).normal(-0.1, 0.2, size=4000)
+    spread = interval(2.0, 2 * np.exp(logs), 13.0, "spread")
+    assert np.log([spread.low / 2, spread.high / 2]) == pytest.approx(
+        [0.1 - 0.2 * reach, 0.1 + 0.2 * reach], abs=0.02
+    )
+    assert interval(None, drawn, 9.0) is None
+    assert interval(0.5, np.where(drawn < 0.2, np.nan, drawn), 9.0) is None
+    assert effective_families(np.array([0, 0, 1, 2])) == pytest.approx(16 / 6)
+    assert not sure_enough(np.arange(7))
+    assert sure_enough(np.arange(8))
+    assert not sure_enough(np.array([*range(8), *[8] * 90]))
+
+
+@pytest.mark.parametrize("centre", [0.0, 0.2, 0.6])
+def test_noise_is_taken_off_the_share_of_negative_pairs(centre):
+    random = np.random.default_rng(4)
+    true = random.normal(centre, 0.25, size=4000)
+    noise = random.uniform(0.01, 0.05, size=4000)
+    seen = true + np.sqrt(noise) * random.normal(size=4000)
+    wanted, raw = (true < 0).mean(), (seen < 0).mean()
+    assert share_below_zero(seen, noise) == pytest.approx(wanted, abs=0.015)
+    if centre:
+        assert raw > wanted + 0.01
 
 
 def test_families_widen_intervals_and_lower_the_effective_n():
@@ -191,6 +215,7 @@ def test_families_widen_intervals_and_lower_the_effective_n():
     assert alone.families == 80
     assert alone.effective_n["mean_rho"] == pytest.approx(80, rel=1e-9)
     wide, narrow = (f.intervals["mean_rho"] for f in (found, alone))
+    assert 0 <= found.corrected_negative_share <= 1
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
     few = family_bootstrap(board, families(named(board, *("abcdefg" * 12)[:80])), resamples=50, seed=1)
     assert (few.families, few.intervals["mean_rho"]) == (7, None)
