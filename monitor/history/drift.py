@@ -14,7 +14,7 @@ import numpy as np
 from brainalign_plugin.board import Board
 
 from .figures import COUNTS, FIGURES, headline_figures
-from .intervals import family_draws, figure_interval, resampled_figures
+from .intervals import family_draws
 from .panels import common_panel
 from .precision import tolerance
 
@@ -133,17 +133,15 @@ def paired_differences(
             )
             for name in TESTED
         }
-    counts = family_draws(one, resamples, seed)
+    draws = family_draws(one, resamples, seed)
     unknown = np.full(1, np.nan)
-    first, second = (
-        ({}, {}) if counts is None else (resampled_figures(one, counts), resampled_figures(other, counts))
-    )
+    first, second = ({}, {}) if draws is None else (draws.figures(one), draws.figures(other))
     found = {}
     for name in TESTED:
         drawn = second[name] - first[name] if name in first else unknown
         was, now = before[name], after[name]
         delta = None if was is None or now is None else now - was
-        interval = figure_interval(name, delta, drawn)
+        interval = None if draws is None else draws.interval(delta, drawn)
         found[name] = Difference(was, now, interval, _p_value(delta, interval, drawn), models, benchmarks)
     return found
 

@@ -13,7 +13,7 @@ from brainalign_plugin.board import Board
 from brainalign_plugin.cleaning import complete_board
 
 # Rises when the definition of a figure or of its interval changes: cached ones of an older version are computed again.
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 
 FIGURES: Mapping[str, str] = {
     "models": "models on the cleaned board (complete cases)",

@@ -3,56 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import numpy as np
+from dataclasses import dataclass
 
 from brainalign_plugin.arrays import FloatArray, IntArray
 from brainalign_plugin.board import Board
-from brainalign_plugin.certainty.bootstrap import LEVEL, METHODS, draw_counts, interval
+from brainalign_plugin.certainty.bootstrap import (
+    LEVEL,
+    MIN_FAMILIES,
+    Interval,
+    draw_counts,
+    effective_families,
+    family_bootstrap,
+    interval,
+    sure_enough,
+)
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.figures import headline
 
 from .figures import COUNTS
 
+__all__ = ["CONFIDENCE", "MIN_FAMILIES", "RESAMPLES", "FamilyDraws", "family_draws", "figure_intervals"]
 RESAMPLES = 200
 CONFIDENCE = LEVEL
-# Fewer families say nothing of other ones that could have been there.
-MIN_FAMILIES = 5
 
 
-def family_draws(board: Board, resamples: int, seed: int) -> IntArray | None:
-    """Draw the families of a board's models with replacement.
+@dataclass(frozen=True, eq=False)
+class FamilyDraws:
+    """How often each model counts in each draw of families, shape (resamples, n), and how many families these are."""
 
-    Returns
-    -------
-    ndarray of int, shape (resamples, models), or None
-        How often each model counts; None if there are fewer than five families.
-    """
-    found = families(board)
-    return draw_counts(found.labels, resamples, seed) if found.count >= MIN_FAMILIES else None
+    counts: IntArray
+    effective: float
+
+    def figures(self, board: Board) -> dict[str, FloatArray]:
+        """Return the headline figures of a complete board in each draw; NaN where one does not exist."""
+        return headline(board, self.counts).values
+
+    def interval(self, difference: float | None, drawn: FloatArray) -> tuple[float, float] | None:
+        """Return the 95 % interval of a difference; None if it is unknown, or in over a tenth of the draws."""
+        return _ends(interval(difference, drawn, self.effective))
 
 
-def resampled_figures(board: Board, counts: IntArray) -> dict[str, FloatArray]:
-    """Return the headline figures of each resample of a complete board but the counts; NaN where one does not exist."""
-    return headline(board, counts).values
-
-
-def figure_interval(name: str, value: float | None, resampled: FloatArray) -> tuple[float, float] | None:
-    """Return the 95 % interval of a figure; None if it is unknown, or in over a tenth of the resamples."""
-    found = interval(value, resampled, METHODS.get(name, "percentile"))
-    return None if found is None else (found.low, found.high)
+def family_draws(board: Board, resamples: int, seed: int) -> FamilyDraws | None:
+    """Draw the families of a board's models with replacement; None if they are too few for an interval."""
+    labels = families(board).labels
+    if not sure_enough(labels):
+        return None
+    return FamilyDraws(draw_counts(labels, resamples, seed), effective_families(labels))
 
 
 def figure_intervals(
     board: Board, values: Mapping[str, float | None], resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, tuple[float, float] | None]:
     """Return the interval of each headline figure of a complete board; a count is known exactly."""
-    counts = family_draws(board, resamples, seed)
-    unknown = np.full(1, np.nan)
-    drawn = {} if counts is None else resampled_figures(board, counts)
+    found = family_bootstrap(board, families(board), resamples, seed).intervals
     return {
-        name: (None if value is None else (value, value))
-        if name in COUNTS
-        else figure_interval(name, value, drawn.get(name, unknown))
+        name: (None if value is None else (value, value)) if name in COUNTS else _ends(found[name])
         for name, value in values.items()
     }
+
+
+def _ends(found: Interval | None) -> tuple[float, float] | None:
+    return None if found is None else (found.low, found.high)

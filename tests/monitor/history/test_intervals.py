@@ -12,7 +12,6 @@ from brainalign_monitor.history.intervals import (
     MIN_FAMILIES,
     family_draws,
     figure_intervals,
-    resampled_figures,
 )
 from brainalign_plugin.board import Board, Model
 from tests.boards import board_of_matrix
@@ -30,24 +29,23 @@ def of_families(families: int, each: int, seed: int = 5) -> Board:
 
 
 def test_the_figures_of_a_draw_are_those_of_the_drawn_rows():
-    board = of_families(6, 3)
-    counts = family_draws(board, 5, 1)
-    assert counts is not None
-    drawn = resampled_figures(board, counts)
+    board = of_families(10, 3)
+    draws = family_draws(board, 5, 1)
+    assert draws is not None
+    drawn = draws.figures(board)
     assert set(drawn) == FIGURES.keys() - COUNTS
-    for k, row in enumerate(counts):
+    for k, row in enumerate(draws.counts):
         expected = headline_figures(board.take(rows=np.repeat(np.arange(len(row)), row).tolist()))
         for name, values in drawn.items():
             assert values[k] == pytest.approx(expected[name], abs=1e-9), name
 
 
 def test_families_come_with_all_their_members_and_the_same_seed_draws_the_same():
-    board = of_families(6, 3)
-    counts = family_draws(board, 50, 1)
-    assert counts is not None
-    assert (counts.reshape(50, 6, 3) == counts.reshape(50, 6, 3)[:, :, :1]).all()
-    assert (counts == family_draws(board, 50, 1)).all()
-    assert (counts != family_draws(board, 50, 2)).any()
+    board = of_families(10, 3)
+    counts = family_draws(board, 50, 1).counts
+    assert (counts.reshape(50, 10, 3) == counts.reshape(50, 10, 3)[:, :, :1]).all()
+    assert (counts == family_draws(board, 50, 1).counts).all()
+    assert (counts != family_draws(board, 50, 2).counts).any()
 
 
 def test_intervals_narrow_with_more_families_and_not_with_more_members():
