@@ -11,32 +11,32 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .aggregation import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
     from .analysis import Analysis, analyse
-    from .board import Board, Model
-    from .candidate import Cell, read_scores
     from .certainty.board_certainty import BoardCertainty, certainty
     from .certainty.record import analysis_json
     from .certainty.validity import Validity, validity
-    from .cleaning import Cleaning, clean
-    from .model_placement import ModelPlacement, model_placement_json, place_model
-    from .official import CellState, OfficialBoard
-    from .placement import Placement, place, placement_json
-    from .reference_file import find_reference, read_reference, write_reference
-    from .references import Reference, freeze
-    from .snapshot import Snapshot
-    from .snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
-    from .tree import Benchmark, BenchmarkTree
+    from .data.board import Board, Model
+    from .data.cleaning import Cleaning, clean
+    from .data.official import CellState, OfficialBoard
+    from .data.snapshot import Snapshot
+    from .data.tree import Benchmark, BenchmarkTree
+    from .files.model_scores import Cell, read_scores
+    from .files.reference import Reference, freeze
+    from .files.reference_file import find_reference, read_reference, write_reference
+    from .files.snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
+    from .placement.place import Placement, place, placement_json
+    from .placement.profile import ModelPlacement, model_placement_json, place_model
+    from .schemes import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Ranking": "aggregation",
-    "Scheme": "aggregation",
-    "get_scheme": "aggregation",
-    "rank_models": "aggregation",
-    "register": "aggregation",
-    "scheme_names": "aggregation",
+    "Ranking": "schemes",
+    "Scheme": "schemes",
+    "get_scheme": "schemes",
+    "rank_models": "schemes",
+    "register": "schemes",
+    "scheme_names": "schemes",
     "Analysis": "analysis",
     "analyse": "analysis",
     "analysis_json": "certainty.record",
@@ -44,31 +44,31 @@ _HOME = {
     "certainty": "certainty.board_certainty",
     "Validity": "certainty.validity",
     "validity": "certainty.validity",
-    "Board": "board",
-    "Model": "board",
-    "Cell": "candidate",
-    "read_scores": "candidate",
-    "Cleaning": "cleaning",
-    "clean": "cleaning",
-    "ModelPlacement": "model_placement",
-    "model_placement_json": "model_placement",
-    "place_model": "model_placement",
-    "CellState": "official",
-    "OfficialBoard": "official",
-    "Placement": "placement",
-    "place": "placement",
-    "placement_json": "placement",
-    "Reference": "references",
-    "Snapshot": "snapshot",
-    "find_reference": "reference_file",
-    "freeze": "references",
-    "read_reference": "reference_file",
-    "write_reference": "reference_file",
-    "read_snapshot": "snapshot_file",
-    "snapshot_bytes": "snapshot_file",
-    "snapshot_from_bytes": "snapshot_file",
-    "Benchmark": "tree",
-    "BenchmarkTree": "tree",
+    "Board": "data.board",
+    "Model": "data.board",
+    "Cell": "files.model_scores",
+    "read_scores": "files.model_scores",
+    "Cleaning": "data.cleaning",
+    "clean": "data.cleaning",
+    "ModelPlacement": "placement.profile",
+    "model_placement_json": "placement.profile",
+    "place_model": "placement.profile",
+    "CellState": "data.official",
+    "OfficialBoard": "data.official",
+    "Placement": "placement.place",
+    "place": "placement.place",
+    "placement_json": "placement.place",
+    "Reference": "files.reference",
+    "Snapshot": "data.snapshot",
+    "find_reference": "files.reference_file",
+    "freeze": "files.reference",
+    "read_reference": "files.reference_file",
+    "write_reference": "files.reference_file",
+    "read_snapshot": "files.snapshot_file",
+    "snapshot_bytes": "files.snapshot_file",
+    "snapshot_from_bytes": "files.snapshot_file",
+    "Benchmark": "data.tree",
+    "BenchmarkTree": "data.tree",
 }
 
 __all__ = [

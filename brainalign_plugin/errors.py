@@ -15,7 +15,7 @@
     │   └── LinkError          Brain-Score's plugins cannot be reached, or are not ours to change
     └── ConvergenceError       an iterative fit did not converge
 
-The monitor adds its own branch (sources, store, configuration, report) in ``brainalign_monitor.errors``.
+The monitor adds its own branch (sources, store, configuration, report) in ``brainalign_monitor.base.errors``.
 Every message names the offending value and says what to do next.
 """
 

@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from brainalign_plugin.board import Board, Model
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import NO_TIME, Snapshot, SupersededCells
-from brainalign_plugin.tree import Benchmark, BenchmarkTree, BenchmarkVersion
+from brainalign_plugin.data.board import Board, Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import NO_TIME, Snapshot, SupersededCells
+from brainalign_plugin.data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 
 Cell = float | str
 Nested = Mapping[str, Any]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from brainalign_monitor.cli import main
+from brainalign_monitor.cli.main import main
 from tests.conftest import ROOT
 
 # What no command of a test may take from whoever runs it: settings, and proxies on the way to the loopback.

@@ -8,12 +8,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 # Importing the audit registers every scheme of this package.
-import brainalign_plugin.analysis.audit  # noqa: F401
-from brainalign_plugin.aggregation import Scheme, get_scheme, scheme_names
-from brainalign_plugin.analysis.altering import Case
-from brainalign_plugin.analysis.boards import aggregated
-from brainalign_plugin.board import Board
-from brainalign_plugin.references import LeafNorms, Reference
+import brainalign_plugin.audit.audit  # noqa: F401
+from brainalign_plugin.audit.perturb import Case
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.files.reference import LeafNorms, Reference
+from brainalign_plugin.ranking.boards import aggregated
+from brainalign_plugin.schemes import Scheme, get_scheme, scheme_names
 from tests.boards import SCORED, boards, day, models_of, small_tree, snapshot_of
 
 SCHEMES = scheme_names()

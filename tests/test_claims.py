@@ -13,12 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_monitor.sources import parse_payload
-from brainalign_plugin.aggregation import Claims, get_scheme
-from brainalign_plugin.analysis.altering import Case, halved, squared
-from brainalign_plugin.analysis.boards import aggregated, compared_board, ranks_of_all
-from brainalign_plugin.analysis.monotonicity import monotonicity
-from brainalign_plugin.analysis.orders import order_changes
-from brainalign_plugin.analysis.stability import (
+from brainalign_plugin.audit.monotonicity import monotonicity
+from brainalign_plugin.audit.orders import order_changes
+from brainalign_plugin.audit.perturb import Case, halved, squared
+from brainalign_plugin.audit.stability import (
     audit_removal,
     clone_rate,
     pareto_violations,
@@ -26,7 +24,9 @@ from brainalign_plugin.analysis.stability import (
     scale_rate,
 )
 from brainalign_plugin.errors import BoardError, ConvergenceError
-from brainalign_plugin.references import given_board
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.boards import aggregated, compared_board, ranks_of_all
+from brainalign_plugin.schemes import Claims, get_scheme
 from tests.boards import board_of, day, tree_of
 from tests.schemes import SCHEMES, case_of, cloned_scores, complete_boards, rescaled_scores
 

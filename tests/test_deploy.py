@@ -17,8 +17,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from brainalign_monitor.config import Settings
-from brainalign_monitor.config_reading import IN_FILE, is_secret, setting_fields, variable
+from brainalign_monitor.config.reading import IN_FILE, is_secret, setting_fields, variable
+from brainalign_monitor.config.settings import Settings
 from tests.commands import brainalign, environment
 from tests.conftest import ROOT
 from tests.local_site import local_site

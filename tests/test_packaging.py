@@ -163,7 +163,7 @@ def test_the_wheel_says_what_it_is(built):
         (name,) = (name for name in wheel.namelist() if name.endswith("METADATA"))
         metadata = Parser().parsestr(wheel.read(name).decode())
         (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-        assert "brainalign = brainalign_monitor.cli:main" in wheel.read(name).decode().splitlines()
+        assert "brainalign = brainalign_monitor.cli.main:main" in wheel.read(name).decode().splitlines()
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")

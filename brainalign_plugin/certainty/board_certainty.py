@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..board import Board
-from ..cleaning import complete_board
+from ..data.board import Board
+from ..data.cleaning import complete_board
 from .bootstrap import RESAMPLES, FamilyBootstrap, family_bootstrap
 from .families import Families, families
 from .influence import LeftOut, leave_one_paper_out

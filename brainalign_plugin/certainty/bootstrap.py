@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..board import Board
+from ..data.board import Board
 from ..errors import InputError
 from .families import Families
 from .figures import Headline, headline

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..board import Board
+from ..data.board import Board
 from ..errors import InputError
 from ..scales import rounded
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
-from ..board import Board
+from ..data.board import Board
+from ..data.tree import paper
 from ..scales import rounded
-from ..tree import paper
 
 FIGURES = (
     "mean_rho",

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..analysis.agreement import spearman_matrix
+from ..agreement.correlation import spearman_matrix
 from ..arrays import BoolArray, FloatArray, IntArray
-from ..board import Board
-from ..tree import paper
+from ..data.board import Board
+from ..data.tree import paper
 from .families import Families
 
 HALF = 0.5

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..aggregation import Scheme, get_scheme
-from ..analysis.agreement import spearman_matrix
-from ..analysis.boards import aggregated, ranks_of_all
+from ..agreement.correlation import spearman_matrix
 from ..arrays import FloatArray, IntArray
-from ..board import Board
+from ..data.board import Board
+from ..data.tree import paper
 from ..errors import BoardError, ConvergenceError
-from ..tree import paper
+from ..ranking.boards import aggregated, ranks_of_all
+from ..schemes import Scheme, get_scheme
 from .figures import headline, rank_correlations
 
 SCHEME = "HIER"

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..aggregation import Scheme, get_scheme
 from ..arrays import FloatArray
-from ..board import Board
+from ..data.board import Board
 from ..errors import BoardError
+from ..schemes import Scheme, get_scheme
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..board import Board
+from ..data.board import Board
 from .figures import headline
 
 

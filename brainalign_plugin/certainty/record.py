@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.record import Analysis, analysis_fields
+from ..analysis import Analysis, analysis_fields
 from ..errors import BoardError
 from .board_certainty import SCHEME, BoardCertainty, certainty
 from .good_models import good_agreement

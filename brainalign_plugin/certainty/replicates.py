@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..board import Board
+from ..data.board import Board
 from .families import Families
 from .variance_components import NotEstimable
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..aggregation.base import Scale
-from ..aggregation.scaling import NONE
-from ..aggregation.universe import BoardFit, UniverseScores, fit_board, fit_universe
 from ..arrays import FloatArray, IntArray
-from ..board import Board
+from ..data.board import Board
 from ..errors import BoardError
 from ..scales import competition_ranks
+from ..schemes.base import Scale
+from ..schemes.scaling import NONE
+from ..schemes.universe import BoardFit, UniverseScores, fit_board, fit_universe
 from .families import Families, families
 from .posterior import DRAWS, LEVEL, Posterior
 from .variance_components import NotEstimable

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..aggregation import get_scheme, scheme_names
-from ..aggregation.scaling import NONE, NORMAL_SCORE, Z
-from ..aggregation.universe import fit_board
-from ..analysis.agreement import spearman_matrix
-from ..analysis.boards import aggregated
+from ..agreement.correlation import spearman_matrix
 from ..arrays import FloatArray, IntArray
-from ..board import Board
-from ..cleaning import complete_board
+from ..data.board import Board
+from ..data.cleaning import complete_board
+from ..data.tree import paper
 from ..errors import BoardError, ConvergenceError, InputError
+from ..ranking.boards import aggregated
 from ..scales import ranks_from_bottom
-from ..tree import paper
+from ..schemes import get_scheme, scheme_names
+from ..schemes.scaling import NONE, NORMAL_SCORE, Z
+from ..schemes.universe import fit_board
 from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
 from .figures import known_mean, weighted_ranks

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..aggregation import Scheme, get_scheme, scheme_names
-from ..aggregation.units import not_estimable, paper_variances, units_of
 from ..arrays import BoolArray, FloatArray
-from ..board import Board
+from ..data.board import Board
 from ..errors import BoardError
 from ..scales import rounded
+from ..schemes import Scheme, get_scheme, scheme_names
+from ..schemes.units import not_estimable, paper_variances, units_of
 from .linear import LinearForm, is_linear, linear_form
 from .posterior import LEVEL, Posterior, Tiers, tiers
 

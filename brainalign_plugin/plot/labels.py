@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
 
+from ..data.tree import paper
 from ..text import shortened, visible
-from ..tree import paper
 
 LABEL_LIMIT = 40
 BRIEF_LIMIT = 24

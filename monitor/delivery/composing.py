@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ..base.messages import Channel, Kind, Message, message_id
+from ..base.templating import render
 from ..history.figure_words import figure_text
-from ..messages import Channel, Kind, Message, message_id
-from ..templating import render
 from .mail import Content, inlined, mail_bytes
 from .records import Alert, Digest, Letterhead, OperatorNote, Picture, Subscriber
 from .wording import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..templating import render
+from ..base.templating import render
 
 MOST_ENTRIES = 50
 

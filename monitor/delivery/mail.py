@@ -12,8 +12,8 @@ from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Any
 
-from ..errors import TemplateError
-from ..templating import asset
+from ..base.errors import TemplateError
+from ..base.templating import asset
 from .records import Letterhead, Picture
 
 # Gmail cuts a mail whose HTML is larger than about 102 kB, and hides the rest.

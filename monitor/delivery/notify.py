@@ -7,9 +7,9 @@ import logging
 import re
 from dataclasses import dataclass, field
 
-from ..deadline import OverdueError, within
-from ..errors import DeliveryError
-from ..messages import Message
+from ..base.deadline import OverdueError, within
+from ..base.errors import DeliveryError
+from ..base.messages import Message
 
 MISSING = "notifications need apprise; install it with: pip install 'apprise>=2.3'"
 _STATUS = re.compile(r"error=(\d{3})\b")

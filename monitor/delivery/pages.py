@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from brainalign_plugin.csv_table import csv_text
+from brainalign_plugin.files.csv_table import csv_text
 
+from ..base.templating import asset, render
 from ..history.figures import FIGURES
-from ..templating import asset, render
 from .feed import FeedEntry, atom_feed
 from .records import HeadlineFigure
 from .wording import day_text, one_line, shown_figure

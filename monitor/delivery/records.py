@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from ..messages import Channel
+from ..base.messages import Channel
 
 
 class DigestPeriod(StrEnum):

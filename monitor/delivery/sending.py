@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from ..errors import DeliveryError
-from ..messages import Channel, Message
+from ..base.errors import DeliveryError
+from ..base.messages import Channel, Message
 from .notify import Notification, send_notification
 from .smtp import MailServer, send_mail
 from .webhook import Webhook, post_webhook

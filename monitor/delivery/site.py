@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ..errors import OutputError
-from ..files import give_to_owner, sync_folder
-from ..progress import Stage, silent
+from ..base.errors import OutputError
+from ..base.files import give_to_owner, sync_folder
+from ..base.progress import Stage, silent
 
 CURRENT = "current"
 _VERSIONS, _LOCK, _BUILDING = "versions", ".lock", ".building-"

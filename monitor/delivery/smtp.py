@@ -13,10 +13,10 @@ from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 
-from ..deadline import Cut, OverdueError, within
-from ..errors import DeliveryError
-from ..logs import printable
-from ..messages import Message
+from ..base.deadline import Cut, OverdueError, within
+from ..base.errors import DeliveryError
+from ..base.logs import printable
+from ..base.messages import Message
 
 
 class Security(StrEnum):

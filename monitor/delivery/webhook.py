@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from brainalign_plugin import __version__
 
-from ..deadline import OverdueError, request
-from ..errors import DeliveryError
-from ..messages import Message
+from ..base.deadline import OverdueError, request
+from ..base.errors import DeliveryError
+from ..base.messages import Message
 
 # Answers of a server that may take the same message later.
 _MAY_PASS = frozenset({408, 425, 429})

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 
+from ..base.logs import printable
 from ..history.figure_words import difference_text, figure_text
 from ..history.figures import COUNTS, FIGURES
 from ..history.series import FULL, History, Point
-from ..logs import printable
 from .records import Digest, DigestPeriod, HeadlineFigure
 
 Interval = tuple[float, float] | None

@@ -12,17 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
 
 from .figures import Evaluate, canonical, cleaned, headline_figures
-from .reasons import (
-    Reason,
-    benchmarks_added,
-    benchmarks_dropped,
-    models_joined,
-    models_left,
-    restatements,
-)
+from .reasons import Reason, benchmarks_added, benchmarks_dropped, models_joined, models_left, restatements
 
 MODELS_LEFT = "models_left"
 BENCHMARKS_DROPPED = "benchmarks_dropped"

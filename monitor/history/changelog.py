@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from brainalign_plugin.board import Model
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import Snapshot
-from brainalign_plugin.tree import Benchmark
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.data.tree import Benchmark
 
 from .changes import CellValue, Changes, snapshot_cells
 from .precision import leaf_scores, tolerance

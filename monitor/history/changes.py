@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from brainalign_plugin.arrays import BoolArray
-from brainalign_plugin.board import Model
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import Snapshot, SupersededCells
+from brainalign_plugin.data.tree import Benchmark
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import Snapshot, SupersededCells
-from brainalign_plugin.tree import Benchmark
 
 from .precision import aligned
 

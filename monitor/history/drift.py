@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
 
 from .figures import COUNTS, FIGURES, headline_figures
 from .intervals import family_draws

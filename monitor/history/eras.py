@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.snapshot import Snapshot
 
 TOP = 10
 

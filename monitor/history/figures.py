@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from brainalign_plugin.analysis.agreement import agreement
-from brainalign_plugin.analysis.spread import spread
-from brainalign_plugin.analysis.variance import explained_variance
-from brainalign_plugin.board import Board
-from brainalign_plugin.cleaning import complete_board
+from brainalign_plugin.agreement.correlation import agreement
+from brainalign_plugin.agreement.explained_variance import explained_variance
+from brainalign_plugin.agreement.spread import spread
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.cleaning import complete_board
 
 # Rises when the definition of a figure or of its interval changes: cached ones of an older version are computed again.
 ANALYSIS_VERSION = 3
@@ -40,7 +40,7 @@ SHARES = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behav
 def cleaned(board: Board, max_missing: float) -> Board:
     """Cleaned board on which histories are built.
 
-    As `brainalign_plugin.cleaning.clean` makes it, but leaves without any score are left out first: a benchmark arrives
+    As `clean` makes it, but leaves without any score are left out first: a benchmark arrives
     with its first score. That makes a difference only if ``max_missing`` is 1 or the board has no model.
     """
     scored = np.flatnonzero((~np.isnan(board.scores)).any(axis=0))

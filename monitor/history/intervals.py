@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brainalign_plugin.arrays import FloatArray, IntArray
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
 from brainalign_plugin.certainty.bootstrap import (
     LEVEL,
     MIN_FAMILIES,

@@ -9,8 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from brainalign_plugin.decoding import decode
 from brainalign_plugin.errors import InputError, TextError
+from brainalign_plugin.files.decoding import decode
 
 FILE_NAME = "known_events.toml"
 

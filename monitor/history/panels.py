@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from brainalign_plugin.board import Board
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import Snapshot
 
 # Fewest models of a cohort.
 COHORT = 20

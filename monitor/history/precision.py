@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from brainalign_plugin.arrays import FloatArray
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.snapshot import Snapshot
 
 # Decimals of the site's exports and of its JSON; a database has all.
 _PRINTED = (2, 3)

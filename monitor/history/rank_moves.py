@@ -8,10 +8,10 @@ from math import inf
 
 import numpy as np
 
-from brainalign_plugin.aggregation import get_scheme, rank_models
-from brainalign_plugin.board import Board, Model
+from brainalign_plugin.data.board import Board, Model
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import BoardError, InputError
-from brainalign_plugin.official import CellState
+from brainalign_plugin.schemes import get_scheme, rank_models
 
 from .attribution import (
     BENCHMARKS_ADDED,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .cache import Cache
+from ..base.cache import Cache
 
 if TYPE_CHECKING:
-    from brainalign_plugin.board import Board
+    from brainalign_plugin.data.board import Board
 
     from ..store import SnapshotInfo, Store
 

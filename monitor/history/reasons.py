@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainalign_plugin.board import Board, Model
-from brainalign_plugin.official import CellState
-from brainalign_plugin.tree import paper
+from brainalign_plugin.data.board import Board, Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.tree import paper
 
 from .precision import tolerance
 

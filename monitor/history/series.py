@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
 
 from .attribution import STEPS, Attribution
 from .attribution_words import attribution_in_words, causes_in_words, reasons_of

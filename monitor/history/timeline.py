@@ -13,10 +13,10 @@ import structlog
 
 from brainalign_plugin.errors import BoardError, InputError, SnapshotError
 
-from ..errors import NoBoardError
-from ..progress import Stage, silent
+from ..base.cache import NOTHING_KEPT, Cache
+from ..base.errors import NoBoardError
+from ..base.progress import Stage, silent
 from .attribution import attribute
-from .cache import NOTHING_KEPT, Cache
 from .changelog import WORDS_VERSION, changes_in_words
 from .changes import compare
 from .drift import MIN_OVERLAP, TESTED, Difference, Drift, Verdict, paired_differences, verdicts
@@ -48,7 +48,7 @@ from .series import (
 )
 
 if TYPE_CHECKING:
-    from brainalign_plugin.board import Board
+    from brainalign_plugin.data.board import Board
 
     from ..store import SnapshotInfo, Store
     from .known_events import KnownEvent

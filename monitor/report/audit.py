@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from brainalign_plugin.aggregation import CONVENTIONS, get_scheme
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.study import SchemeStudy
-from brainalign_plugin.rejected import Rejected
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.schemes import CONVENTIONS, get_scheme
 from brainalign_plugin.text import visible
 
 from .certainty import Certainty

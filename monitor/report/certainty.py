@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.measurement import (
+from brainalign_plugin.agreement.measurement import (
     MIN_RELIABILITY,
     Attenuation,
     ErrorKind,
@@ -14,6 +13,7 @@ from brainalign_plugin.analysis.measurement import (
     attenuation,
     reliabilities,
 )
+from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.text import visible
 
 from ..history.figures import COUNTS, FIGURES, SHARES, headline_figures

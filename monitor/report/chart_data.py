@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from brainalign_plugin.agreement.clustering import clustered_order
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.clusters import clustered_order
-from brainalign_plugin.analysis.study import SchemeStudy
-from brainalign_plugin.board import Model
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.data.board import Model
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.text import visible
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.data.tree import paper
 from brainalign_plugin.text import visible
-from brainalign_plugin.tree import paper
 
 from .figures import ARXIV, WORKSHOP, Figures, figures
 from .records import Comparison, ComparisonGroup

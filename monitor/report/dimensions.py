@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from brainalign_plugin.agreement.dimensionality import PERCENTILE, PERMUTATIONS
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.dimensions import PERCENTILE, PERMUTATIONS
 
 from .wording import count, number, percent, plural
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.resampling import strata
-from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.ranking.resampling import strata
 from brainalign_plugin.text import visible
 
 from .chart_data import model_names

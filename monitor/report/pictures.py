@@ -9,9 +9,9 @@ from typing import Any
 
 from brainalign_plugin.analysis import Analysis
 
-from ..errors import ReportError
+from ..base.errors import ReportError
+from ..base.templating import asset
 from ..history.series import Chronicle
-from ..templating import asset
 from .chart_base import CONFIG, ChartSpec
 from .chart_data import chart_data
 from .charts import scatter_chart

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from brainalign_plugin.agreement.correlation import spearman_matrix
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.agreement import spearman_matrix
-from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.text import visible
 
 from .records import Column, Figure, RankSection, Table

@@ -12,10 +12,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..errors import ReportError
-from ..files import write_atomically
-from ..history.cache import NOTHING_KEPT, Cache
-from ..templating import asset, render
+from ..base.cache import NOTHING_KEPT, Cache
+from ..base.errors import ReportError
+from ..base.files import write_atomically
+from ..base.templating import asset, render
 from .charts import CONFIG, RHO_STEPS, chart_specs
 from .records import ReportView
 from .vega import vega_runtime

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import get_args
 
-from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.aggregation.base import Family
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.schemes import get_scheme
+from brainalign_plugin.schemes.base import Family
 from brainalign_plugin.text import shortened, visible
 
 from .records import CellValue

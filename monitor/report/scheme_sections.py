@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from brainalign_plugin.aggregation import Claims
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.audit import RULES, ConventionMoves, SchemeAudit
-from brainalign_plugin.analysis.comparison import SchemePair
-from brainalign_plugin.analysis.study import SchemeStudy
+from brainalign_plugin.audit.audit import RULES, ConventionMoves, SchemeAudit
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.ranking.compare import SchemePair
+from brainalign_plugin.schemes import Claims
 from brainalign_plugin.text import visible
 
 from .chart_data import model_names
@@ -21,13 +21,7 @@ from .records import (
     SchemeSections,
     Table,
 )
-from .scheme_data import (
-    TOP,
-    lowest_agreement,
-    scheme_name,
-    scheme_pairs,
-    shown_schemes,
-)
+from .scheme_data import TOP, lowest_agreement, scheme_name, scheme_pairs, shown_schemes
 from .wording import UNKNOWN, count, listed, number, percent, plural
 
 PAIRS_SHOWN = 8

@@ -6,24 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from brainalign_plugin.agreement.correlation import PairSummary, spearman_matrix
+from brainalign_plugin.agreement.spread import Spread
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.agreement import PairSummary, spearman_matrix
-from brainalign_plugin.analysis.spread import Spread
+from brainalign_plugin.data.tree import paper
 from brainalign_plugin.text import visible
-from brainalign_plugin.tree import paper
 
 from .chart_data import PART_NAMES, part_positions
 from .dimensions import dimensions_text, related_text
 from .figures import figures, where_spread_comes_from
-from .records import (
-    AgreementSection,
-    Column,
-    Figure,
-    PartsSection,
-    SpreadSection,
-    Table,
-    WeightSection,
-)
+from .records import AgreementSection, Column, Figure, PartsSection, SpreadSection, Table, WeightSection
 from .wording import count, known, number, percent, plural, times
 
 PAIRS_SHOWN = 8

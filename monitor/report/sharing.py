@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..history.cache import NOTHING_KEPT, Cache
-from ..templating import asset
+from ..base.cache import NOTHING_KEPT, Cache
+from ..base.templating import asset
 from .vega import vega_runtime
 
 # Nothing but what lies beside the page.

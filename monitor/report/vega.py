@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 from brainalign_plugin.plot.vega_lite import VERSION
 
-from ..errors import ReportError
-from ..history.cache import NOTHING_KEPT, Cache
+from ..base.cache import NOTHING_KEPT, Cache
+from ..base.errors import ReportError
 
 
 def vega_runtime(cache: Cache = NOTHING_KEPT) -> str:

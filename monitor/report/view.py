@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.analysis.audit import ConventionMoves
-from brainalign_plugin.analysis.study import SchemeStudy
-from brainalign_plugin.official import CellState
-from brainalign_plugin.rejected import Rejected
+from brainalign_plugin.audit.audit import ConventionMoves
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.files.rejected import Rejected
 from brainalign_plugin.text import visible
 
 from ..history.series import Chronicle

@@ -13,14 +13,7 @@ from brainalign_plugin.errors import InputError
 
 from .names import HOSTILE_NAMES, invented_names
 from .papers import PARTS, Paper
-from .parameters import (
-    Backfill,
-    NewModels,
-    RemovedModel,
-    RenamedModel,
-    SimulationParameters,
-    midnight,
-)
+from .parameters import Backfill, NewModels, RemovedModel, RenamedModel, SimulationParameters, midnight
 from .truth import DECIMALS, Floats, Truth, draw_truth, logistic, stream
 
 Times = NDArray[np.int64]

@@ -8,7 +8,7 @@ import httpx
 
 from brainalign_plugin.errors import InputError
 
-from ..errors import PrivateRedirectError, RedirectError
+from ..base.errors import PrivateRedirectError, RedirectError
 from .document import shown
 
 _PORTS = {"http": 80, "https": 443}

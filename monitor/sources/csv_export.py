@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from brainalign_plugin.csv_table import Field, decimal_point, read_table, titles_of
-from brainalign_plugin.decoding import decode, described
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import TextError
-from brainalign_plugin.official import CellState
-from brainalign_plugin.rejected import Rejected
+from brainalign_plugin.files.csv_table import Field, decimal_point, read_table, titles_of
+from brainalign_plugin.files.decoding import decode, described
+from brainalign_plugin.files.rejected import Rejected
 
-from ..errors import BodyTooLargeError, NotJsonError, PayloadShapeError, TruncatedPayloadError
+from ..base.errors import BodyTooLargeError, NotJsonError, PayloadShapeError, TruncatedPayloadError
 from .csv_tree import column_parents
 from .document import shown, storable
 from .payload import Pull, read_document

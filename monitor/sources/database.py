@@ -26,8 +26,8 @@ import sqlalchemy.exc
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.tree import MAX_LEVELS
 
-from ..errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
-from ..moments import is_believed
+from ..base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
+from ..base.moments import is_believed
 from .document import MAX_BODY_BYTES, shown
 from .payload import Pull, parse_payload
 

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 
 from brainalign_plugin.errors import InputError
 
-from ..errors import ConfigError, SourceError
+from ..base.errors import ConfigError, SourceError
 from .document import MAX_BODY_BYTES, shown
 from .files import pull_file
 from .payload import Pull

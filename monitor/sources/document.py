@@ -11,11 +11,11 @@ import json
 import zlib
 from typing import Any
 
-from brainalign_plugin.decoding import binary_kind, described
 from brainalign_plugin.errors import TextError
-from brainalign_plugin.json_text import REPEATED, is_storable, parse_json, shown, storable
+from brainalign_plugin.files.decoding import binary_kind, described
+from brainalign_plugin.files.json_text import REPEATED, is_storable, parse_json, shown, storable
 
-from ..errors import (
+from ..base.errors import (
     BodyTooLargeError,
     EmptyPayloadError,
     NotJsonError,

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, FailFast, Field, ValidationError
 
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import SnapshotError
-from brainalign_plugin.site_cells import MAX_VERSION
-from brainalign_plugin.snapshot import Snapshot
-from brainalign_plugin.snapshot_file import FORMAT, snapshot_from_bytes
+from brainalign_plugin.files.site_cells import MAX_VERSION
+from brainalign_plugin.files.snapshot_file import FORMAT, snapshot_from_bytes
 
-from ..errors import PayloadShapeError
+from ..base.errors import PayloadShapeError
 from .document import is_storable, shown
 
 _Count = Annotated[int, Field(strict=True, ge=0, lt=MAX_VERSION)]

@@ -20,8 +20,8 @@ import stamina
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 
-from ..deadline import Cut, OverdueError, within
-from ..errors import (
+from ..base.deadline import Cut, OverdueError, within
+from ..base.errors import (
     BodyTooLargeError,
     DeadlineError,
     HttpStatusError,

@@ -7,10 +7,10 @@ import stat
 from datetime import datetime
 from pathlib import Path
 
-from brainalign_plugin.decoding import decode
 from brainalign_plugin.errors import TextError
+from brainalign_plugin.files.decoding import decode
 
-from ..errors import BodyTooLargeError, SourceError
+from ..base.errors import BodyTooLargeError, SourceError
 from .csv_export import is_csv_export, members_of, pull_csv
 from .document import MAX_BODY_BYTES, shown, unpacked
 from .payload import Pull, parse_payload

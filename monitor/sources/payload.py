@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import EmptyBoardError, SnapshotError
-from brainalign_plugin.rejected import Rejected
-from brainalign_plugin.site_json import parse_site_json
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_json import parse_site_json
 
-from ..errors import EmptyPayloadError, PayloadShapeError
+from ..base.errors import EmptyPayloadError, PayloadShapeError
 from .document import GZIP_MAGIC, MAX_BODY_BYTES, json_document, unpacked
 from .exported import exported_snapshot, is_exported
 

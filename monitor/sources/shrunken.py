@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brainalign_plugin.official import CellState
+from brainalign_plugin.data.official import CellState
 
-from ..errors import ShrunkenBoardError
+from ..base.errors import ShrunkenBoardError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from brainalign_plugin.snapshot import Snapshot
+    from brainalign_plugin.data.snapshot import Snapshot
 
     from .payload import Pull
 

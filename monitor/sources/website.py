@@ -11,7 +11,7 @@ import httpx
 
 from brainalign_plugin.errors import InputError
 
-from ..errors import PayloadShapeError
+from ..base.errors import PayloadShapeError
 from .addresses import checked_url, shown_url
 from .document import shown
 from .fetching import DEFAULT_LIMITS, FetchLimits, fetch_body

@@ -20,8 +20,8 @@ from typing import IO, Any
 
 import sqlalchemy as sa
 
-from ..errors import StoreError
-from ..files import atomic_file
+from ..base.errors import StoreError
+from ..base.files import atomic_file
 from . import schema
 from .bodies import body_path
 from .database import AnyDatabase

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import StoreError
-from ..files import make_folder, write_atomically
+from ..base.errors import StoreError
+from ..base.files import make_folder, write_atomically
 
 REFUSED_KEPT = 50
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brainalign_plugin.arrays import BoolArray, FloatArray, IntArray, StateArray, TimeArray
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import NO_TIME, Snapshot, SupersededCells
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import NO_TIME, Snapshot, SupersededCells
 
 # Model id, benchmark's number in the store, benchmark version.
 CellKey = tuple[int, int, int]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from brainalign_plugin.snapshot import Snapshot
-from brainalign_plugin.snapshot_file import content_digest
+from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.files.snapshot_file import content_digest
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 from .database import AnyDatabase
 from .records import SnapshotInfo
 

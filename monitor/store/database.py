@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from ..errors import StoreError
-from ..files import PRIVATE_FILE, give_to_owner, make_folder
+from ..base.errors import StoreError
+from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
 from .failures import is_busy, translated
 from .readonly import open_to_read, unchanged
 from .schema import REVISION, REVISION_TABLE, metadata

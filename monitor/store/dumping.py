@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 from . import schema
 from .records import MessageState
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import sqlalchemy.exc
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 
 # By the beginning of SQLite's error name; the first that fits.
 _SQLITE = (

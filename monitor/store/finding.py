@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 from .records import Removed, SnapshotInfo
 
 _SHORTEST_PREFIX = 4

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from brainalign_plugin.rejected import Rejected
+from brainalign_plugin.files.rejected import Rejected
 
 from . import schema
 from .finding import find

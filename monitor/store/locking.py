@@ -13,8 +13,8 @@ from pathlib import Path
 import sqlalchemy as sa
 import sqlalchemy.exc
 
-from ..errors import BusyError, StoreError
-from ..files import PRIVATE_FILE, give_to_owner, make_folder
+from ..base.errors import BusyError, StoreError
+from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
 from .database import AnyDatabase
 from .failures import translated
 

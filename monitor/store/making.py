@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from ..errors import BusyError, StoreError
-from ..files import sync_folder
+from ..base.errors import BusyError, StoreError
+from ..base.files import sync_folder
 from .database import LOCK_SECONDS, Database, connect
 from .locking import exclusive
 

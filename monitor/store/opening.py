@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 from .bodies import write_owners
 from .database import Database, connect
 from .locking import exclusive

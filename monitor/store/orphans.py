@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from ..errors import StoreError
-from ..files import make_folder
+from ..base.errors import StoreError
+from ..base.files import make_folder
 from .bodies import owners
 
 KEPT_DAYS = 30

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ..messages import Channel, Kind, Message
+from ..base.messages import Channel, Kind, Message
 from . import schema
 from .database import AnyDatabase, insert_new
 from .records import MessageState, Queued

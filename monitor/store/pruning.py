@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 from . import schema
 from .database import AnyDatabase
 from .failures import translated

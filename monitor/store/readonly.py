@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 
 # SQLite's memory that connections share takes 32 kB in the folder of the file.
 _ROOM = 1_000_000

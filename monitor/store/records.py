@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ..messages import Message
+from ..base.messages import Message
 
 # A finding of this kind says how a board differs from the one before, `data` which one that is.
 BOARD_CHANGED = "board changed"

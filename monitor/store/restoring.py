@@ -15,8 +15,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import StoreError
-from ..files import sync_folder, write_atomically
+from ..base.errors import StoreError
+from ..base.files import sync_folder, write_atomically
 from . import schema
 from .backup import CONFIG, FORMAT, MANIFEST, VERSION
 from .bodies import put_body, write_owners

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 from . import schema
 from .database import AnyDatabase, insert_new
 from .records import RunRecord, RunState

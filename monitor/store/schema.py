@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from ..errors import StoreError
+from ..base.errors import StoreError
 
 # The newest revision in migrations/versions, and the table in which a database says which one it has.
 REVISION = "0005"

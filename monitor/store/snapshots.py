@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from brainalign_plugin.board import Model
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from brainalign_plugin.errors import SnapshotError
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import Snapshot
-from brainalign_plugin.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 
-from ..errors import StoreError
-from ..moments import AHEAD
+from ..base.errors import StoreError
+from ..base.moments import AHEAD
 from . import schema
 from .cells import CellColumns, cell_arrays, cell_columns, cell_rows, superseded_order
 from .intervals import Change, Rows, rows_between, write_changes

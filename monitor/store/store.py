@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from brainalign_plugin.rejected import Rejected
-from brainalign_plugin.snapshot import Snapshot
-from brainalign_plugin.snapshot_file import content_digest
+from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.snapshot_file import content_digest
 
 from . import bodies as body_files
 from . import schema

@@ -19,7 +19,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from statistics import median
 
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
 
 from . import ours, peers
 from .boards import real, simulated

@@ -10,10 +10,10 @@ import numpy as np
 
 from brainalign_monitor.simulator import random_board
 from brainalign_monitor.sources.payload import parse_payload
-from brainalign_plugin.board import Board, Model
-from brainalign_plugin.cleaning import clean
-from brainalign_plugin.official import CellState
-from brainalign_plugin.tree import Benchmark, BenchmarkTree
+from brainalign_plugin.data.board import Board, Model
+from brainalign_plugin.data.cleaning import clean
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.tree import Benchmark, BenchmarkTree
 
 REGIONS = ("V1", "V2", "V4", "IT")
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from brainalign_plugin.aggregation import get_scheme, scheme_names
-from brainalign_plugin.aggregation.kemeny import kemeny as kemeny_ranking
-from brainalign_plugin.aggregation.pairwise import pairwise_wins
-from brainalign_plugin.analysis.agreement import pairwise_spearman
-from brainalign_plugin.analysis.altering import Case
-from brainalign_plugin.analysis.dimensions import parallel_thresholds
-from brainalign_plugin.analysis.removal import has_closed_form
-from brainalign_plugin.analysis.stability import audit_removal
-from brainalign_plugin.analysis.uncertainty import Resampled, rank_uncertainty
-from brainalign_plugin.board import Board
+from brainalign_plugin.agreement.correlation import pairwise_spearman
+from brainalign_plugin.agreement.dimensionality import parallel_thresholds
+from brainalign_plugin.audit.perturb import Case
+from brainalign_plugin.audit.rank_reversals import has_closed_form
+from brainalign_plugin.audit.stability import audit_removal
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.ranking.uncertainty import Resampled, rank_uncertainty
 from brainalign_plugin.scales import z_scores
+from brainalign_plugin.schemes import get_scheme, scheme_names
+from brainalign_plugin.schemes.kemeny import kemeny as kemeny_ranking
+from brainalign_plugin.schemes.pairwise import pairwise_wins
 
 
 def copeland(board: Board) -> object:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.analysis.orders import order_changes
-from brainalign_plugin.board import Board
+from brainalign_plugin.audit.orders import order_changes
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.schemes import get_scheme
 
 
 def _profile(board: Board):

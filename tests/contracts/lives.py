@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from brainalign_plugin.board import Model
-from brainalign_plugin.snapshot import NO_TIME, Snapshot, SupersededCells
-from brainalign_plugin.tree import BenchmarkTree, BenchmarkVersion
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.snapshot import NO_TIME, Snapshot, SupersededCells
+from brainalign_plugin.data.tree import BenchmarkTree, BenchmarkVersion
 from tests.boards import FAILED, LAST_DAY, NAMES, NEVER, SCORED, as_time, day, reordered, snapshots
 
 CELLS = ("states", "scores", "errors", "scored_at")

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from brainalign_monitor.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
+from brainalign_monitor.base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
 from brainalign_monitor.sources import database as database_source
 from brainalign_monitor.sources import parse_payload, pull
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.official import CellState
 from tests.commands import brainalign
 from tests.contracts.conftest import Backend
 

@@ -12,13 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from brainalign_monitor.errors import StoreError
-from brainalign_monitor.messages import Channel, Kind, Message
+from brainalign_monitor.base.errors import StoreError
+from brainalign_monitor.base.messages import Channel, Kind, Message
 from brainalign_monitor.store import Outcome
 from brainalign_monitor.store.database import connect
 from brainalign_monitor.store.migrations import alembic_config, downgrade, upgrade
 from brainalign_monitor.store.schema import REVISION, REVISION_TABLE, metadata, micros
-from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.boards import SCORED, small_tree, snapshot_of
 from tests.contracts.conftest import Backend
 

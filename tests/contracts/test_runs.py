@@ -16,7 +16,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from brainalign_monitor.errors import BusyError, StoreError
+from brainalign_monitor.base.errors import BusyError, StoreError
 from brainalign_monitor.store import RunRecord, RunState, Store, open_store
 from tests.contracts.conftest import Backend
 

@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy as sa
 from pydantic import BaseModel
 
-from brainalign_monitor import pipeline
-from brainalign_monitor.config import Settings
-from brainalign_monitor.config_reading import ANY, is_secret, setting_fields
+from brainalign_monitor.config.reading import ANY, is_secret, setting_fields
+from brainalign_monitor.config.settings import Settings
+from brainalign_monitor.operations import pull as pipeline
 from brainalign_monitor.store.schema import metadata
 from tests.commands import brainalign, environment
 from tests.conftest import ROOT

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from brainalign_monitor.errors import StoreError
+from brainalign_monitor.base.errors import StoreError
 from brainalign_monitor.sources.payload import Pull, parse_payload
 from brainalign_monitor.store import Outcome, Store
-from brainalign_plugin.board import Model
-from brainalign_plugin.rejected import Rejected
-from brainalign_plugin.snapshot import Snapshot, SupersededCells
-from brainalign_plugin.snapshot_file import content_digest, snapshot_bytes
-from brainalign_plugin.tree import BenchmarkTree
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.snapshot import Snapshot, SupersededCells
+from brainalign_plugin.data.tree import BenchmarkTree
+from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.snapshot_file import content_digest, snapshot_bytes
 from tests.boards import LAST_DAY, SCORED, as_time, day, reordered, small_tree, snapshot_of, tree_of
 from tests.contracts.conftest import Backend
 from tests.contracts.lives import lives
@@ -575,7 +575,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from brainalign_monitor.store import open_store
-from brainalign_plugin.snapshot_file import read_snapshot
+from brainalign_plugin.files.snapshot_file import read_snapshot
 url, folder, *paths = sys.argv[1:]
 sys.stdin.readline()
 for path in paths:

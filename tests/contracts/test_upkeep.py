@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.errors import StoreError
-from brainalign_monitor.messages import Channel, Kind, Message
+from brainalign_monitor.base.errors import StoreError
+from brainalign_monitor.base.messages import Channel, Kind, Message
 from brainalign_monitor.store import (
     BOARD_CHANGED,
     Finding,
@@ -36,7 +36,7 @@ from brainalign_monitor.store import (
     verify_backup,
 )
 from brainalign_monitor.store.schema import metadata
-from brainalign_plugin.snapshot_file import content_digest, snapshot_bytes
+from brainalign_plugin.files.snapshot_file import content_digest, snapshot_bytes
 from tests.contracts.conftest import Backend
 from tests.contracts.lives import lives
 from tests.contracts.test_store import NOW, add, small

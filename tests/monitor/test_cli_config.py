@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from brainalign_monitor.alert_rules import load_rules
-from brainalign_monitor.config import Settings, load_settings
-from brainalign_monitor.config_reading import ANY, is_secret, setting_fields
+from brainalign_monitor.config.alert_rules import load_rules
+from brainalign_monitor.config.reading import ANY, is_secret, setting_fields
+from brainalign_monitor.config.settings import Settings, load_settings
 from tests.commands import brainalign
 from tests.conftest import ROOT
 

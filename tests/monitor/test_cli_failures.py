@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 import structlog
 
-from brainalign_monitor import errors as monitor_errors
-from brainalign_monitor.errors import MonitorError, exit_code
-from brainalign_monitor.logs import configure_logs
+from brainalign_monitor.base import errors as monitor_errors
+from brainalign_monitor.base.errors import MonitorError, exit_code
+from brainalign_monitor.base.logs import configure_logs
 from brainalign_plugin.errors import ConvergenceError, InputError
 from tests.commands import (
     Ended,
@@ -415,7 +415,9 @@ def test_a_traceback_in_the_log_has_lines_and_cannot_drive_a_terminal(capsys):
 
 def test_an_unexpected_error_shows_where_it_arose(tmp_path, small):
     script = (
-        "import sys; from brainalign_monitor import cli, reporting\n"
+        "import sys\n"
+        "from brainalign_monitor.operations import reporting\n"
+        "from brainalign_monitor.cli import main as cli\n"
         "def broken(*_): raise RuntimeError('a bug')\n"
         "reporting.analyse_snapshot = broken\n"
         f"sys.exit(cli.main(['analyze', {str(small)!r}]))"

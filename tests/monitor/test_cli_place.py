@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from brainalign_plugin import find_reference, model_placement_json, place_model, read_scores
-from brainalign_plugin.reference_file import reference_path, write_reference
-from brainalign_plugin.references import freeze
+from brainalign_plugin.files.reference import freeze
+from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.boards import day, models_of, snapshot_of, tree_of
 from tests.commands import brainalign, brainalign_process, documented_table
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from brainalign_plugin.aggregation import rank_models
-from brainalign_plugin.reference_file import SUFFIX, find_reference, read_reference
-from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.files.reference_file import SUFFIX, find_reference, read_reference
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
+from brainalign_plugin.schemes import rank_models
 from tests.boards import as_time, day, small_tree, snapshot_of, tree_of
 from tests.commands import brainalign
 

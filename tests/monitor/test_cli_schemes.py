@@ -10,8 +10,8 @@ import statistics
 
 import pytest
 
-from brainalign_plugin.aggregation import scheme_names
-from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
+from brainalign_plugin.schemes import scheme_names
 from tests.boards import small_tree, snapshot_of, tree_of
 from tests.commands import brainalign, documented_table
 from tests.monitor.sources.samples import body_of, document

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from brainalign_monitor.alert_rules import load_rules
-from brainalign_monitor.config import Settings, changed_settings, load_settings
-from brainalign_monitor.config_reading import CONFIG_NAME, is_secret, setting_fields, variable
-from brainalign_monitor.config_sections import is_mail_address
-from brainalign_monitor.errors import ConfigError
+from brainalign_monitor.base.errors import ConfigError
+from brainalign_monitor.config.alert_rules import load_rules
+from brainalign_monitor.config.reading import CONFIG_NAME, is_secret, setting_fields, variable
+from brainalign_monitor.config.sections import is_mail_address
+from brainalign_monitor.config.settings import Settings, changed_settings, load_settings
 from brainalign_monitor.history.known_events import known_events
 from tests.commands import brainalign, documented_table
 from tests.conftest import ROOT

@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from brainalign_monitor.config_reading import (
+from brainalign_monitor.base.errors import ConfigError
+from brainalign_monitor.config.reading import (
     DIVIDER,
     PREFIX,
     Environment,
@@ -14,8 +15,7 @@ from brainalign_monitor.config_reading import (
     check_environment,
     setting_fields,
 )
-from brainalign_monitor.config_sections import Section, TableName
-from brainalign_monitor.errors import ConfigError
+from brainalign_monitor.config.sections import Section, TableName
 
 
 class Hook(Section):

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from brainalign_monitor.deadline import OverdueError, within
+from brainalign_monitor.base.deadline import OverdueError, within
+from brainalign_monitor.base.errors import DeadlineError, DeliveryError
+from brainalign_monitor.base.messages import Channel, Kind, Message
+from brainalign_monitor.delivery.heartbeat import beat
 from brainalign_monitor.delivery.notify import Notification, apprise_is_there, send_notification
 from brainalign_monitor.delivery.smtp import MailServer, Security, send_mail
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook
-from brainalign_monitor.errors import DeadlineError, DeliveryError
-from brainalign_monitor.heartbeat import beat
-from brainalign_monitor.messages import Channel, Kind, Message
 from brainalign_monitor.sources.fetching import FetchLimits, fetch_body
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

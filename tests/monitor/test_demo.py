@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from brainalign_monitor import cli
+from brainalign_monitor.cli import main
 from brainalign_monitor.simulator import (
     DEFAULT_PAPERS,
     SimulationParameters,
@@ -54,7 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", no_network)
         patch.setattr(socket, "getaddrinfo", no_network)
-        patch.setattr(cli, "stage", lambda text: stages.append(text) or nullcontext())
+        patch.setattr(main, "stage", lambda text: stages.append(text) or nullcontext())
         ended = brainalign("demo", "--home", folder / "home", "-o", folder / "demo.html")
     return Demo(folder / "home", folder / "demo.html", ended, tuple(stages))
 
@@ -183,7 +183,7 @@ def test_what_another_release_left_is_cleared_and_nothing_else(tmp_path, monkeyp
     for path in (stale, mine, tmp_path / "brainalign.toml"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    monkeypatch.setattr("brainalign_monitor.demo.simulate", stop)
+    monkeypatch.setattr("brainalign_monitor.service.demo.simulate", stop)
     with pytest.raises(StoppedError):
         brainalign("demo", "--home", tmp_path, "-o", tmp_path / "demo.html")
     assert not stale.exists()

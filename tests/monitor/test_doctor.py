@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from brainalign_monitor import health
-from brainalign_monitor.health import Check
-from brainalign_plugin import linking
-from brainalign_plugin.linking import LinkState, LinkStatus, identifiers
-from brainalign_plugin.reference_file import reference_path, write_reference
-from brainalign_plugin.references import freeze
+from brainalign_monitor.health import doctor as health
+from brainalign_monitor.health.doctor import Check
+from brainalign_plugin.brainscore import link as linking
+from brainalign_plugin.brainscore.link import LinkState, LinkStatus, identifiers
+from brainalign_plugin.files.reference import freeze
+from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.boards import day, small_tree, snapshot_of
 from tests.commands import brainalign, documented_table
 from tests.local_site import local_site
@@ -216,7 +216,7 @@ def test_every_field_of_the_link_is_documented(home, package, monkeypatch):
 
 
 def test_the_clock_reaches_the_checks(home):
-    from brainalign_monitor.config import load_settings
+    from brainalign_monitor.config.settings import load_settings
 
     settings = load_settings(home=home)
     made = health.examine(settings, day(3), (lambda _, at: [Check("clock", "ok", at.isoformat())],))

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.errors import OutputError, ReportError, StoreError
-from brainalign_monitor.files import remove_leftovers, write_atomically
+from brainalign_monitor.base.errors import OutputError, ReportError, StoreError
+from brainalign_monitor.base.files import remove_leftovers, write_atomically
 
 
 def test_folders_are_made_and_nothing_else_is_left(tmp_path):
@@ -44,7 +44,7 @@ def test_the_target_is_replaced_and_never_half_written(tmp_path, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from brainalign_monitor.files import atomic_file
+from brainalign_monitor.base.files import atomic_file
 with atomic_file(Path(sys.argv[1])) as stream:
     stream.write(b"half")
     if sys.argv[2] == "writing":

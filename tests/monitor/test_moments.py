@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from brainalign_monitor.moments import believed_moment, is_believed
+from brainalign_monitor.base.moments import believed_moment, is_believed
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY, TICK = timedelta(days=1), timedelta(microseconds=1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_monitor.operator_alarm import Notice, after_failure, after_success, stale_problem
+from brainalign_monitor.operations.operator_alarm import Notice, after_failure, after_success, stale_problem
 from brainalign_monitor.store.records import Alarm, SnapshotInfo
 
 START = datetime(2026, 1, 1, 6, 17, tzinfo=UTC)

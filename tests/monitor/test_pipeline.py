@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor import pipeline, reporting
-from brainalign_monitor.config import Settings, load_settings
-from brainalign_monitor.errors import ReportError, ShrunkenBoardError, StoreError, UnreachableError
+from brainalign_monitor.base.errors import ReportError, ShrunkenBoardError, StoreError, UnreachableError
+from brainalign_monitor.config.settings import Settings, load_settings
+from brainalign_monitor.operations import pull as pipeline
+from brainalign_monitor.operations import reporting
 from brainalign_monitor.store import Outcome
 from brainalign_plugin import snapshot_bytes
 from brainalign_plugin.errors import InputError

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_monitor.slots import CatchUp, due_slots, parse_catch_up, parse_schedule
+from brainalign_monitor.config.schedule import CatchUp, due_slots, parse_catch_up, parse_schedule
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # A Wednesday.

@@ -19,13 +19,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from brainalign_monitor.config import load_settings
-from brainalign_monitor.endpoints import metrics_text, served
-from brainalign_monitor.errors import BusyError, ConfigError, StoreError
-from brainalign_monitor.heartbeat import beat
-from brainalign_monitor.messages import Channel, Kind, Message
-from brainalign_monitor.pipeline import open_home
-from brainalign_monitor.standing import standing
+from brainalign_monitor.base.errors import BusyError, ConfigError, StoreError
+from brainalign_monitor.base.messages import Channel, Kind, Message
+from brainalign_monitor.config.settings import load_settings
+from brainalign_monitor.delivery.heartbeat import beat
+from brainalign_monitor.health.endpoints import metrics_text, served
+from brainalign_monitor.operations.pull import open_home
+from brainalign_monitor.operations.status import standing
 from tests.commands import brainalign, environment
 from tests.conftest import ROOT
 from tests.local_site import local_site

@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainalign_monitor.errors import StoreError, exit_code
+from brainalign_monitor.base.errors import StoreError, exit_code
 from brainalign_monitor.simulator import payload_bytes, simulate
 from brainalign_monitor.sources.payload import parse_payload
 from brainalign_monitor.store import Store, open_store
 from brainalign_monitor.store.bodies import REFUSED_KEPT
-from brainalign_plugin.snapshot import Snapshot
-from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.boards import LAST_DAY, SCORED, day, reordered, small_tree, snapshot_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -245,8 +245,8 @@ import os, sys
 from pathlib import Path
 from datetime import datetime
 from brainalign_monitor.store import open_store
-from brainalign_monitor.errors import StoreError
-from brainalign_plugin.snapshot_file import read_snapshot
+from brainalign_monitor.base.errors import StoreError
+from brainalign_plugin.files.snapshot_file import read_snapshot
 path, snapshot = Path(sys.argv[1]), read_snapshot(sys.argv[2])
 if os.geteuid() == 0:
     os.setuid(65534)

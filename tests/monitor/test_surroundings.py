@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from brainalign_monitor import health, surroundings
-from brainalign_monitor.config import load_settings
-from brainalign_monitor.config_sections import SiteSettings
-from brainalign_monitor.health import Check
+from brainalign_monitor.config.sections import SiteSettings
+from brainalign_monitor.config.settings import load_settings
+from brainalign_monitor.health import doctor as health
+from brainalign_monitor.health import surroundings
+from brainalign_monitor.health.doctor import Check
 from brainalign_monitor.store.schema import REVISION
-from brainalign_plugin.linking import LinkState, LinkStatus
+from brainalign_plugin.brainscore.link import LinkState, LinkStatus
 from tests.commands import brainalign, stored_state
 from tests.local_site import local_site
 from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host, make_certificates
@@ -156,9 +157,9 @@ def test_a_disk_that_fills(tmp_path, monkeypatch, free, state, code):
 
 
 def test_a_clock_that_was_set_back(stored, monkeypatch):
-    from brainalign_monitor import cli_doctor
+    from brainalign_monitor.cli import doctor_command
 
-    monkeypatch.setattr(cli_doctor, "now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(doctor_command, "now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
     check = examined(stored, code=8)["clock"]
     assert (check.state, "earlier than the last pull" in check.message) == ("problem", True)
 

@@ -12,7 +12,7 @@ import pytest
 
 from brainalign_monitor.sources import parse_payload
 from brainalign_plugin.analysis import Analysis, analyse
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.snapshot import Snapshot
 
 
 def _dated(folder: Path) -> dict[str, Path]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_plugin.board import Model
-from brainalign_plugin.candidate import Cell, cells_of_model, find_model, read_scores
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import CandidateError
-from brainalign_plugin.official import CellState
+from brainalign_plugin.files.model_scores import Cell, cells_of_model, find_model, read_scores
 from tests.boards import small_tree, snapshot_of, snapshots
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.cleaning import DroppedModel, clean
+from brainalign_plugin.data.cleaning import DroppedModel, clean
 from brainalign_plugin.errors import InputError
 from tests.boards import SCORED, board_of, boards, reordered, small_tree, snapshot_of, snapshots, tree_of
 

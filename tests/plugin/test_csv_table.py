@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_plugin.csv_table import csv_text, decimal_point, read_table, titles_of
+from brainalign_plugin.files.csv_table import csv_text, decimal_point, read_table, titles_of
 
 
 @pytest.mark.parametrize(

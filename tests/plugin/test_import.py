@@ -12,7 +12,7 @@ import brainalign_plugin
 PACKAGE = Path(brainalign_plugin.__file__).parent
 
 # The only places that may know Brain-Score.
-APART = {"brainalign_plugin.linking", "brainalign_plugin.meta_benchmarks"}
+APART = {"brainalign_plugin.brainscore.link", "brainalign_plugin.brainscore.meta_benchmarks"}
 
 
 def modules() -> list[str]:
@@ -65,5 +65,5 @@ def test_every_public_name_is_there():
     assert dir(brainalign_plugin) == sorted(brainalign_plugin.__all__)
     for name in brainalign_plugin.__all__:
         assert getattr(brainalign_plugin, name) is not None
-    assert brainalign_plugin.clean is import_module("brainalign_plugin.cleaning").clean
+    assert brainalign_plugin.clean is import_module("brainalign_plugin.data.cleaning").clean
     assert not hasattr(brainalign_plugin, "nothing_of_the_kind")

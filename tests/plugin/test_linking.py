@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_plugin import linking
+from brainalign_plugin.brainscore import link as linking
+from brainalign_plugin.brainscore.link import LinkState, identifiers, link, link_status, unlink
 from brainalign_plugin.errors import LinkError
-from brainalign_plugin.frozen_schemes import placeable_schemes
-from brainalign_plugin.linking import LinkState, identifiers, link, link_status, unlink
+from brainalign_plugin.placement.frozen_schemes import placeable_schemes
 
 PACKAGE = "brainscore_vision_of_this_test"
 

@@ -10,19 +10,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from brainalign_plugin.aggregation.scaling import NORMAL_SCORE
-from brainalign_plugin.candidate import Cell, cells_of_model, nearest_names
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import CandidateError, InputError, ReferenceBoardError, SchemeError
-from brainalign_plugin.frozen_schemes import placeable_schemes
-from brainalign_plugin.model_placement import (
-    NEIGHBOURS,
-    STRONGEST,
-    model_placement_json,
-    place_model,
-)
-from brainalign_plugin.official import CellState
-from brainalign_plugin.placement import place
-from brainalign_plugin.references import freeze
+from brainalign_plugin.files.model_scores import Cell, cells_of_model, nearest_names
+from brainalign_plugin.files.reference import freeze
+from brainalign_plugin.placement.frozen_schemes import placeable_schemes
+from brainalign_plugin.placement.place import place
+from brainalign_plugin.placement.profile import NEIGHBOURS, STRONGEST, model_placement_json, place_model
+from brainalign_plugin.schemes.scaling import NORMAL_SCORE
 from tests.boards import day, snapshot_of, tree_of
 
 LEAVES = ("A2020.V1-pls", "B2021.V4-pls", "C2022.IT-pls", "D2018-i2n", "E2021-acc", "F2021-acc")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainalign_plugin.data.official import CellState, capped, official_ranks, score_text
 from brainalign_plugin.errors import SnapshotError
-from brainalign_plugin.official import CellState, capped, official_ranks, score_text
 from tests.boards import FAILED, NEVER, SCORED, reordered, small_tree, snapshot_of, snapshots, tree_of
 
 ABSENT = "no row"

@@ -9,27 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import Scale, get_scheme, rank_models, scheme_names
-from brainalign_plugin.aggregation.ranks import medians
-from brainalign_plugin.aggregation.scaling import NONE
-from brainalign_plugin.analysis.altering import Case
-from brainalign_plugin.analysis.boards import aggregated, compared_board
-from brainalign_plugin.analysis.measurement import measured_leaves
-from brainalign_plugin.analysis.removal import scores_without_each
-from brainalign_plugin.analysis.resampling import blocks, draw_counts, repeated, strata
-from brainalign_plugin.board import Board
-from brainalign_plugin.candidate import Cell, cells_of_model
+from brainalign_plugin.agreement.measurement import measured_leaves
+from brainalign_plugin.audit.perturb import Case
+from brainalign_plugin.audit.rank_reversals import scores_without_each
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import BoardError, CandidateError, InputError, ReferenceBoardError, SchemeError
-from brainalign_plugin.frozen_schemes import (
-    constituent_board,
-    freeze_scheme,
-    placeable_schemes,
-)
-from brainalign_plugin.official import CellState
-from brainalign_plugin.placement import place, placement_json
-from brainalign_plugin.references import Reference, freeze
+from brainalign_plugin.files.model_scores import Cell, cells_of_model
+from brainalign_plugin.files.reference import Reference, freeze
+from brainalign_plugin.placement.frozen_schemes import constituent_board, freeze_scheme, placeable_schemes
+from brainalign_plugin.placement.place import place, placement_json
+from brainalign_plugin.ranking.boards import aggregated, compared_board
+from brainalign_plugin.ranking.resampling import blocks, draw_counts, repeated, strata
 from brainalign_plugin.scales import rounded
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.schemes import Scale, get_scheme, rank_models, scheme_names
+from brainalign_plugin.schemes.ranks import medians
+from brainalign_plugin.schemes.scaling import NONE
 from tests.boards import small_tree, snapshot_of, snapshots, tree_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

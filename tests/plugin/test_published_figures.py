@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from brainalign_plugin.cleaning import clean
-from brainalign_plugin.tree import paper
+from brainalign_plugin.data.cleaning import clean
+from brainalign_plugin.data.tree import paper
 
 RIDGE, OST, PLS = "Igustibagus2024-ridge", "Kar2019-ost", "Rajalingham2020.IT-pls"
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin import reference_file
-from brainalign_plugin.aggregation.scaling import NORMAL_SCORE, Z
+from brainalign_plugin.data.tree import BenchmarkTree
 from brainalign_plugin.errors import BoardError, ReferenceBoardError
-from brainalign_plugin.reference_file import (
+from brainalign_plugin.files import reference_file
+from brainalign_plugin.files.reference import GIVEN_BOARD, LeafNorms, freeze, given_board
+from brainalign_plugin.files.reference_file import (
     SUFFIX,
     find_reference,
     list_references,
@@ -28,8 +29,7 @@ from brainalign_plugin.reference_file import (
     reference_path,
     write_reference,
 )
-from brainalign_plugin.references import GIVEN_BOARD, LeafNorms, freeze, given_board
-from brainalign_plugin.tree import BenchmarkTree
+from brainalign_plugin.schemes.scaling import NORMAL_SCORE, Z
 from tests.boards import board_of, day, scores_in, small_tree, snapshot_of, snapshots, tree_of
 
 AT = datetime(2024, 2, 3, 4, 5, 6, 789, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from brainalign_plugin import scales
-from brainalign_plugin.aggregation.scaling import MIN_MAX, NORMAL_SCORE, RANK_SCALE, ROBUST_Z
+from brainalign_plugin.schemes.scaling import MIN_MAX, NORMAL_SCORE, RANK_SCALE, ROBUST_Z
 from tests.boards import score_matrices, scores_in
 
 

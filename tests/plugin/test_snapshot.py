@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.board import Model
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.snapshot import NO_TIME, Snapshot, SupersededCells, no_superseded
+from brainalign_plugin.data.tree import BenchmarkVersion
 from brainalign_plugin.errors import InputError, SnapshotError
-from brainalign_plugin.site_json import parse_site_json
-from brainalign_plugin.snapshot import NO_TIME, Snapshot, SupersededCells, no_superseded
-from brainalign_plugin.tree import BenchmarkVersion
+from brainalign_plugin.files.site_json import parse_site_json
 from tests.boards import (
     EPOCH,
     FAILED,

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.board import Model
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.snapshot import NO_TIME, SupersededCells
+from brainalign_plugin.data.tree import Benchmark, BenchmarkVersion
 from brainalign_plugin.errors import SnapshotError
-from brainalign_plugin.snapshot import NO_TIME, SupersededCells
-from brainalign_plugin.snapshot_file import (
+from brainalign_plugin.files.snapshot_file import (
     content_digest,
     is_snapshot_document,
     read_snapshot,
     snapshot_bytes,
     snapshot_from_bytes,
 )
-from brainalign_plugin.tree import Benchmark, BenchmarkVersion
 from tests.boards import (
     EPOCH,
     FAILED,

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import BoardError
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import Snapshot
 
 PLAIN = pd.DataFrame(
     {"V1-pls": [0.1, 0.2, 0.3], "IT-pls": [0.4, np.nan, 0.5], "Bias2020-i2n": [0.6, 0.7, 0.8]},

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainalign_plugin.data.tree import Benchmark, BenchmarkTree, BenchmarkVersion, node_means, paper
 from brainalign_plugin.errors import SnapshotError
-from brainalign_plugin.tree import Benchmark, BenchmarkTree, BenchmarkVersion, node_means, paper
 from tests.boards import small_tree, tree_of, trees
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor import pipeline, reporting
-from brainalign_monitor.config import Settings, load_settings
+from brainalign_monitor.base.messages import Channel
+from brainalign_monitor.config.settings import Settings, load_settings
 from brainalign_monitor.delivery import (
     Alert,
     Digest,
@@ -20,7 +20,7 @@ from brainalign_monitor.delivery import (
     Picture,
     Subscriber,
 )
-from brainalign_monitor.messages import Channel
+from brainalign_monitor.operations import pull, reporting
 from brainalign_monitor.store import Finding
 from tests.monitor.delivery.mail_host import Certificates, make_certificates
 from tests.monitor.report.conftest import drawn_snapshot
@@ -91,7 +91,7 @@ def told_home(home: Path, names: list[str] | None = None, report: str | None = N
     second = replace(first, scores=changed, as_of_time=MOMENTS[1], sha256="b" * 64)
     fewer = drawn_snapshot(27, leaves[:5], leaves[5:], names=names, seed=3, sha256="c" * 64)
     third = replace(fewer, as_of_time=MOMENTS[2])
-    with pipeline.open_home(settings) as store:
+    with pull.open_home(settings) as store:
         for number, snapshot in enumerate((first, second, third)):
             store.add(snapshot, b"%d" % number, seen_at=SEEN[number])
         fired = finding(2, "fired", "agreement fell", SEEN[1], "agreement fell fired: <b>low</b>")

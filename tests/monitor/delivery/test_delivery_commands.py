@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor import pipeline
-from brainalign_monitor.config import load_settings
+from brainalign_monitor.base.messages import Channel, Kind
+from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery import DigestPeriod
-from brainalign_monitor.digests import digest_messages, digest_of, period_before
-from brainalign_monitor.messages import Channel, Kind
+from brainalign_monitor.notify.digests import digest_messages, digest_of, period_before
+from brainalign_monitor.operations import pull
 from brainalign_monitor.store import MessageState
 from tests.commands import brainalign, documented_table
 from tests.monitor.delivery.conftest import AT, told_home
@@ -105,7 +105,7 @@ def test_a_digest_is_about_the_last_whole_period(moment, period, first, last):
 
 def digest_at(home: Path, slot: datetime, period: DigestPeriod = DigestPeriod.WEEKLY):
     settings = load_settings(home=home)
-    with pipeline.open_home(settings) as store:
+    with pull.open_home(settings) as store:
         return digest_of(settings, store, period, slot)
 
 
@@ -152,7 +152,7 @@ def test_a_quiet_week_says_so_and_an_unseen_one_nothing(told):
 
 def test_a_digest_is_queued_once(mailing):
     settings = load_settings(home=mailing)
-    with pipeline.open_home(settings) as store:
+    with pull.open_home(settings) as store:
         first = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, AT))
         later = AT + timedelta(days=2)
         again = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, later))

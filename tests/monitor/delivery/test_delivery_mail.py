@@ -12,17 +12,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from brainalign_monitor.delivery import (
-    DigestPeriod,
-    HeadlineFigure,
-    Letterhead,
-    OperatorNote,
-    Subscriber,
-)
+from brainalign_monitor.base.errors import TemplateError
+from brainalign_monitor.base.messages import Channel, Kind, Message
+from brainalign_monitor.delivery import DigestPeriod, HeadlineFigure, Letterhead, OperatorNote, Subscriber
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
-from brainalign_monitor.errors import TemplateError
-from brainalign_monitor.messages import Channel, Kind, Message
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, PICTURE, PIXEL, READER, digest
 

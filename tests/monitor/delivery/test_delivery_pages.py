@@ -19,17 +19,18 @@ from pathlib import Path
 import feedparser
 import pytest
 
-from brainalign_monitor import pipeline, publishing
+from brainalign_monitor.base.errors import TemplateError
 from brainalign_monitor.delivery.wording import interval_text
-from brainalign_monitor.errors import TemplateError
 from brainalign_monitor.history.timeline import Timeline
+from brainalign_monitor.operations import publish as publishing
+from brainalign_monitor.operations import pull
 from brainalign_monitor.report import render_report
 from brainalign_monitor.report.certainty import agreement_certainty
 from brainalign_monitor.report.sharing import share_assets
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.store import open_store
-from brainalign_plugin.aggregation import scheme_names
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.schemes import scheme_names
 from tests.commands import brainalign
 from tests.monitor.delivery.conftest import SEEN, told_home
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, view_of
@@ -227,14 +228,14 @@ def test_a_broken_template_publishes_nothing(site, home, tmp_path):
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
     with (
         pytest.raises(TemplateError),
-        pipeline.open_home(told_settings := _settings(home, tmp_path)) as store,
+        pull.open_home(told_settings := _settings(home, tmp_path)) as store,
     ):
         publishing.publish(told_settings, store, tmp_path / "new")
     assert not (tmp_path / "new/current").exists()
 
 
 def _settings(home: Path, templates: Path):
-    from brainalign_monitor.config import load_settings
+    from brainalign_monitor.config.settings import load_settings
 
     return load_settings(home=home, templates=templates)
 
@@ -398,6 +399,6 @@ def test_no_name_breaks_out_of_its_place(browser, served):
 
 def test_news_are_those_that_were_seen(home):
     settings = _settings(home, home).model_copy(update={"templates": None})
-    with pipeline.open_home(settings) as store:
+    with pull.open_home(settings) as store:
         view = publishing.site_view(settings, store, Timeline(store, "vision"))
     assert [entry.updated for entry in view.news] == SEEN[:0:-1]

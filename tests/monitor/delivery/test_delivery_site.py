@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from brainalign_monitor.base.errors import OutputError, exit_code
 from brainalign_monitor.delivery import site as site_module
 from brainalign_monitor.delivery.site import publish_site
-from brainalign_monitor.errors import OutputError, exit_code
 
 FILES = [("index.html", b"<p>one"), ("reports/a.html", b"report"), ("assets/x.css", b"p{}")]
 
@@ -144,7 +144,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from brainalign_monitor.delivery.site import publish_site
-from brainalign_monitor.errors import OutputError
+from brainalign_monitor.base.errors import OutputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     publish_site(Path(sys.argv[1]), [("small", b"x"), ("large", b"x" * 100_000)])

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import pytest
 
+from brainalign_monitor.base.errors import DeliveryError
+from brainalign_monitor.base.messages import Channel, Message
 from brainalign_monitor.delivery import Subscriber
 from brainalign_monitor.delivery.composing import compose_alerts
 from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.smtp import MailServer, Security, send_mail
-from brainalign_monitor.errors import DeliveryError
-from brainalign_monitor.messages import Channel, Message
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD
 from tests.monitor.delivery.mail_host import PASSWORD, USER, MailHost, mail_host, make_certificates
 

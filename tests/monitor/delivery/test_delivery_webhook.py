@@ -16,14 +16,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from brainalign_monitor.base.errors import DeliveryError
+from brainalign_monitor.base.messages import Channel, Message
 from brainalign_monitor.delivery import Subscriber
 from brainalign_monitor.delivery import notify as notify_module
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.notify import Notification, send_notification
 from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook
-from brainalign_monitor.errors import DeliveryError
-from brainalign_monitor.messages import Channel, Message
 from tests.conftest import ROOT
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, digest
 from tests.monitor.delivery.test_delivery_mail import NOTE

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from brainalign_monitor import pipeline, publishing, reporting
-from brainalign_monitor.config import load_settings
-from brainalign_monitor.files import write_atomically
-from brainalign_monitor.logs import configure_logs
-from brainalign_monitor.running import monitor_of
-from brainalign_monitor.serving import serve
+from brainalign_monitor.base.files import write_atomically
+from brainalign_monitor.base.logs import configure_logs
+from brainalign_monitor.config.settings import load_settings
+from brainalign_monitor.operations import publish, pull, reporting
+from brainalign_monitor.service.run import monitor_of
+from brainalign_monitor.service.serve import serve
 
 Stage = Callable[[str], AbstractContextManager[object]]
 
@@ -43,7 +43,7 @@ def write_plain_report(_results: Any, path: Path, _clock: Any, command: str, sta
 def with_plain_reports() -> None:
     """Reports of one line and a site without charts from now on, in this process."""
     reporting.write_snapshot_report = write_plain_report
-    publishing.history_page = lambda _: (None, None)
+    publish.history_page = lambda _: (None, None)
 
 
 def alone() -> None:
@@ -140,7 +140,7 @@ def main() -> None:
     configure_logs(verbose=True, as_json=False)
     settings = load_settings()
     stage = pausing(pause, settings.home / "go-on") if pause else lambda _: nullcontext()
-    with pipeline.open_home(settings) as store:
+    with pull.open_home(settings) as store:
         serve(monitor_of(settings, store, now, stage))
 
 

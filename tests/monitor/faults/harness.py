@@ -19,11 +19,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from brainalign_monitor.config import Settings, load_settings
-from brainalign_monitor.errors import BusyError, exit_code
-from brainalign_monitor.pipeline import open_home
+from brainalign_monitor.base.errors import BusyError, exit_code
+from brainalign_monitor.config.settings import Settings, load_settings
+from brainalign_monitor.operations.pull import open_home
 from brainalign_monitor.report.vega import vega_runtime
-from brainalign_monitor.running import monitor_of, run_once
+from brainalign_monitor.service.run import monitor_of, run_once
 from brainalign_plugin.errors import BrainAlignError
 from tests.conftest import ROOT
 from tests.monitor.faults.driver import Stage, alone, now, with_plain_reports

@@ -327,7 +327,7 @@ def _writable(folder: Path) -> None:
 
 def bad_responses(folder: Path) -> Row:
     """Every kind of bad response; nothing of it is stored, and a good one is afterwards."""
-    from brainalign_monitor.config import load_settings
+    from brainalign_monitor.config.settings import load_settings
     from tests.monitor.sources.bad_responses import BAD_RESPONSES, GOOD, LIMITS
     from tests.monitor.sources.conftest import Server, reply
 

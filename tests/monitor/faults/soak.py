@@ -14,10 +14,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from brainalign_monitor.config_sections import ScheduleSettings
-from brainalign_monitor.pipeline import open_home
-from brainalign_monitor.running import monitor_of
-from brainalign_monitor.scheduler import jobs_of, tend
+from brainalign_monitor.config.sections import ScheduleSettings
+from brainalign_monitor.operations.pull import open_home
+from brainalign_monitor.service.run import monitor_of
+from brainalign_monitor.service.scheduler import jobs_of, tend
 from tests.conftest import ROOT
 from tests.monitor.faults import daemons, posting, scenarios, served, stores
 from tests.monitor.faults.driver import alone, with_plain_reports

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from brainalign_monitor.cli import main
+from brainalign_monitor.cli.main import main
 from brainalign_monitor.store import Policy, open_store, prunable, restore_backup
 from brainalign_monitor.store.schema import REVISION, REVISION_TABLE
 from tests.commands import Ended, brainalign

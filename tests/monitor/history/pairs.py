@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from brainalign_plugin.board import Board
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.snapshot import Snapshot
 from tests.boards import SCORED, boards, snapshots
 
 

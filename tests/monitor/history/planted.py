@@ -23,7 +23,7 @@ from brainalign_monitor.simulator import (
     simulate,
 )
 from brainalign_monitor.sources import parse_payload
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
 
 ON = date(2021, 3, 1)
 DURING = date(2021, 3, 2)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.alerting import Evaluated, Reason, backtest, evaluate_alerts, news_json
-from brainalign_monitor.errors import StoreError
+from brainalign_monitor.base.cache import Cache
+from brainalign_monitor.base.errors import StoreError
 from brainalign_monitor.history import timeline
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Condition, On, Rule
-from brainalign_monitor.history.cache import Cache
 from brainalign_monitor.history.periods import boards_of_history
 from brainalign_monitor.history.timeline import Timeline
+from brainalign_monitor.operations.alerting import Evaluated, Reason, backtest, evaluate_alerts, news_json
 from brainalign_monitor.store import Store, open_store
 
 # On the simulated past of `shared_past`: the first is beyond from the second board on, the others move with it.

@@ -22,8 +22,8 @@ from brainalign_monitor.simulator import (
     simulate,
 )
 from brainalign_monitor.sources import parse_payload
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.snapshot import Snapshot
 from tests.boards import small_tree, snapshot_of, snapshots
 from tests.monitor.history.pairs import snapshot_pairs
 from tests.monitor.history.planted import DENSE

@@ -7,14 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from brainalign_monitor.history.drift import (
-    TESTED,
-    Difference,
-    Verdict,
-    paired_differences,
-    spent,
-    verdicts,
-)
+from brainalign_monitor.history.drift import TESTED, Difference, Verdict, paired_differences, spent, verdicts
 from brainalign_monitor.history.figures import headline_figures
 from tests.boards import board_of_matrix, unrelated
 from tests.commands import brainalign

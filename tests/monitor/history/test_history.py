@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brainalign_monitor.base.cache import Cache
 from brainalign_monitor.history import series, timeline
-from brainalign_monitor.history.cache import Cache
 from brainalign_monitor.history.figures import ANALYSIS_VERSION, COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.panels import common_panel
 from brainalign_monitor.history.series import PANELS, panel_figures
 from brainalign_monitor.store import open_store
-from brainalign_plugin.cleaning import clean
+from brainalign_plugin.data.cleaning import clean
 from tests.boards import board_of, board_of_matrix, unrelated
 from tests.commands import brainalign
 from tests.conftest import ROOT

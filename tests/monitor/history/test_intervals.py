@@ -13,7 +13,7 @@ from brainalign_monitor.history.intervals import (
     family_draws,
     figure_intervals,
 )
-from brainalign_plugin.board import Board, Model
+from brainalign_plugin.data.board import Board, Model
 from tests.boards import board_of_matrix
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

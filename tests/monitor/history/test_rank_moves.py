@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from brainalign_monitor.history.attribution import STEPS
 from brainalign_monitor.history.rank_moves import attribute_rank, rank_move_in_words
-from brainalign_plugin.aggregation import rank_models
-from brainalign_plugin.board import Board, Model
+from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.errors import InputError, SchemeError
+from brainalign_plugin.schemes import rank_models
 from tests.boards import board_of, small_tree
 from tests.monitor.history.pairs import board_pairs
 

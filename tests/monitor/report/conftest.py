@@ -14,10 +14,10 @@ from brainalign_monitor.report import ReportView, build_view
 from brainalign_monitor.report.certainty import Certainty, agreement_certainty
 from brainalign_monitor.sources import parse_payload
 from brainalign_plugin.analysis import Analysis, analyse
-from brainalign_plugin.analysis.ranking import Resampling
-from brainalign_plugin.analysis.study import SchemeStudy, moves_of_conventions, study_schemes
-from brainalign_plugin.board import Model
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.audit.study import SchemeStudy, moves_of_conventions, study_schemes
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.ranking.rank import Resampling
 from tests.boards import snapshot_of, tree_of
 
 WHEN = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from brainalign_monitor.report.dimensions import dimensions_text, related_text
 from brainalign_plugin.analysis import Analysis, analyse
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.snapshot import Snapshot
 
 from .conftest import drawn_snapshot, plain_leaves
 

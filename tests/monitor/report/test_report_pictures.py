@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from brainalign_monitor.errors import ReportError
+from brainalign_monitor.base.errors import ReportError
 from brainalign_monitor.report.chart_base import ChartSpec
 from brainalign_monitor.report.pictures import chart_png, scatter_png
 from brainalign_plugin.analysis import analyse

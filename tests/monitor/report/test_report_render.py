@@ -17,19 +17,19 @@ import jinja2
 import numpy as np
 import pytest
 
-from brainalign_monitor.errors import ReportError
-from brainalign_monitor.history.cache import Cache
+from brainalign_monitor.base.cache import Cache
+from brainalign_monitor.base.errors import ReportError
+from brainalign_monitor.base.templating import templates
 from brainalign_monitor.report import render_report, vega, write_report
 from brainalign_monitor.report.certainty import agreement_certainty
 from brainalign_monitor.report.render import _inline, embedded_json
 from brainalign_monitor.report.vega import vega_runtime
 from brainalign_monitor.simulator import HOSTILE_NAMES
-from brainalign_monitor.templating import templates
-from brainalign_plugin.aggregation import Ranking, scheme_names
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.analysis.comparison import compare_schemes
-from brainalign_plugin.analysis.study import study_schemes
+from brainalign_plugin.audit.study import study_schemes
+from brainalign_plugin.ranking.compare import compare_schemes
 from brainalign_plugin.scales import competition_ranks
+from brainalign_plugin.schemes import Ranking, scheme_names
 from tests.boards import small_tree, snapshot_of
 from tests.conftest import ROOT
 from tests.monitor.report.conftest import FEW_RESAMPLES, drawn_snapshot, plain_leaves, view_of, whole_view

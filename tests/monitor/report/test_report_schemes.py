@@ -9,9 +9,9 @@ import pytest
 from brainalign_monitor.report import render_report
 from brainalign_monitor.report.certainty import agreement_certainty, certainty_section
 from brainalign_monitor.report.scheme_sections import scheme_sections
-from brainalign_plugin.aggregation import Claims, scheme_names
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.analysis.study import study_schemes
+from brainalign_plugin.audit.study import study_schemes
+from brainalign_plugin.schemes import Claims, scheme_names
 from tests.boards import small_tree, snapshot_of
 from tests.monitor.report.conftest import view_of
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.errors import TemplateError, exit_code
+from brainalign_monitor.base.errors import TemplateError, exit_code
+from brainalign_monitor.base.templating import render
 from brainalign_monitor.report import render_report
-from brainalign_monitor.templating import render
 
 
 def own(folder: Path, name: str, text: str) -> Path:

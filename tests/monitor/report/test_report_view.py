@@ -16,9 +16,9 @@ from brainalign_monitor.report.chart_data import chart_data
 from brainalign_monitor.report.claims import agreement_verdict, dominance_verdict, spread_verdict
 from brainalign_monitor.report.figures import ARXIV, WORKSHOP, figures, ratio
 from brainalign_monitor.report.scheme_data import NAMED_MODELS, spread_out
+from brainalign_plugin.agreement.spread import spread
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.analysis.spread import spread
-from brainalign_plugin.board import Model
+from brainalign_plugin.data.board import Model
 from tests.boards import small_tree, snapshot_of, snapshots, tree_of
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, view_of
 

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from brainalign_plugin.aggregation import get_scheme, scheme_names
-from brainalign_plugin.analysis.audit import RULES
-from brainalign_plugin.analysis.ranking import bound_scheme
-from brainalign_plugin.references import given_board
+from brainalign_plugin.audit.audit import RULES
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.rank import bound_scheme
+from brainalign_plugin.schemes import get_scheme, scheme_names
 from tests.boards import board_of, small_tree, snapshot_of
 from tests.commands import documented_table
 from tests.conftest import ROOT

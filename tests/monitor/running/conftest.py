@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 import structlog
 
-from brainalign_monitor import reporting
-from brainalign_monitor.config import Settings, load_settings
-from brainalign_monitor.delivering import Outgoing
+from brainalign_monitor.base.errors import DeliveryError
+from brainalign_monitor.base.files import write_atomically
+from brainalign_monitor.base.messages import Channel, Message
+from brainalign_monitor.config.settings import Settings, load_settings
 from brainalign_monitor.delivery import Letterhead, Subscriber
-from brainalign_monitor.errors import DeliveryError
-from brainalign_monitor.files import write_atomically
 from brainalign_monitor.history.alerts import Condition, On, Rule
-from brainalign_monitor.messages import Channel, Message
-from brainalign_monitor.pipeline import open_home
-from brainalign_monitor.running import Monitor
+from brainalign_monitor.notify.outbox import Outgoing
+from brainalign_monitor.operations import reporting
+from brainalign_monitor.operations.pull import open_home
+from brainalign_monitor.service.run import Monitor
 from brainalign_monitor.store import Store
 from tests.monitor.sources.samples import body_of, document
 

@@ -11,8 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from brainalign_monitor.alarms import Alarms
-from brainalign_monitor.delivering import (
+from brainalign_monitor.base.errors import DeliveryError, StoreError
+from brainalign_monitor.base.messages import Channel, Kind, Message, message_id
+from brainalign_monitor.delivery import Letterhead, Subscriber
+from brainalign_monitor.notify.alarms import Alarms
+from brainalign_monitor.notify.outbox import (
     BACK_OFF,
     FAILURES_IN_A_ROW,
     HORIZON,
@@ -22,9 +25,6 @@ from brainalign_monitor.delivering import (
     Outgoing,
     drain,
 )
-from brainalign_monitor.delivery import Letterhead, Subscriber
-from brainalign_monitor.errors import DeliveryError, StoreError
-from brainalign_monitor.messages import Channel, Kind, Message, message_id
 from brainalign_monitor.store import MessageState, Store
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainalign_monitor import alerting, running
-from brainalign_monitor.config import load_settings
-from brainalign_monitor.config_sections import SiteSettings
+from brainalign_monitor.base.errors import BusyError, NotJsonError, StoreError
+from brainalign_monitor.base.messages import Kind
+from brainalign_monitor.config.sections import SiteSettings
+from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery import Letterhead
-from brainalign_monitor.errors import BusyError, NotJsonError, StoreError
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Condition, On, Rule
-from brainalign_monitor.kept_alerts import active_alerts
-from brainalign_monitor.mail_preview import preview
-from brainalign_monitor.messages import Kind
-from brainalign_monitor.pipeline import open_home
-from brainalign_monitor.running import Done, Monitor, Stopped, run_once
+from brainalign_monitor.notify.mail_preview import preview
+from brainalign_monitor.operations import alerting
+from brainalign_monitor.operations.kept_alerts import active_alerts
+from brainalign_monitor.operations.pull import open_home
+from brainalign_monitor.service import run as running
+from brainalign_monitor.service.run import Done, Monitor, Stopped, run_once
 from brainalign_monitor.store import MessageState, RunState, Store, open_store
 from brainalign_plugin import analysis
 from brainalign_plugin.analysis import Analysis

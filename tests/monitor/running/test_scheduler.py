@@ -11,12 +11,12 @@ from threading import Barrier, Thread
 
 import pytest
 
-from brainalign_monitor.config import load_settings
-from brainalign_monitor.config_sections import ScheduleSettings, SiteSettings
-from brainalign_monitor.messages import Kind
-from brainalign_monitor.pipeline import open_home
-from brainalign_monitor.running import Monitor, Stopped
-from brainalign_monitor.scheduler import ATTEMPTS, jobs_of, tend
+from brainalign_monitor.base.messages import Kind
+from brainalign_monitor.config.sections import ScheduleSettings, SiteSettings
+from brainalign_monitor.config.settings import load_settings
+from brainalign_monitor.operations.pull import open_home
+from brainalign_monitor.service.run import Monitor, Stopped
+from brainalign_monitor.service.scheduler import ATTEMPTS, jobs_of, tend
 from brainalign_monitor.store import RunState, Store
 from tests.monitor.running.conftest import payload
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from brainalign_monitor.errors import (
+from brainalign_monitor.base.errors import (
     BodyTooLargeError,
     DeadlineError,
     EmptyPayloadError,

@@ -7,8 +7,8 @@ import re
 import zipfile
 from collections.abc import Sequence
 
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.snapshot import Snapshot
 
 COMMENTS = (
     "# Generated on 2024-03-01T08:30:00.000Z (CET)\n"

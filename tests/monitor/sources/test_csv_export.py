@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_monitor.errors import (
+from brainalign_monitor.base.errors import (
     BodyTooLargeError,
     EmptyPayloadError,
     NotJsonError,
@@ -25,8 +25,8 @@ from brainalign_monitor.errors import (
     TruncatedPayloadError,
 )
 from brainalign_monitor.sources import files_of, parse_payload, pull_file
-from brainalign_plugin.csv_table import Field, csv_rows
-from brainalign_plugin.official import CellState
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.files.csv_table import Field, csv_rows
 from tests.commands import brainalign
 from tests.monitor.sources.exports import (
     COMMENTS,

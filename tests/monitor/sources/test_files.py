@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.errors import (
+from brainalign_monitor.base.errors import (
     BodyTooLargeError,
     EmptyPayloadError,
     NotJsonError,
@@ -20,7 +20,7 @@ from brainalign_monitor.errors import (
 )
 from brainalign_monitor.sources import parse_payload, pull, pull_file
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.monitor.sources.conftest import reply
 from tests.monitor.sources.samples import RECEIVED_AT, body_of, document
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.errors import (
+from brainalign_monitor.base.errors import (
     BodyTooLargeError,
     EmptyPayloadError,
     NotJsonError,
@@ -28,8 +28,8 @@ from brainalign_monitor.errors import (
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.sources import parse_payload
 from brainalign_monitor.sources.payload import packed
-from brainalign_plugin.official import CellState
-from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.monitor.sources.samples import LEAVES, RECEIVED_AT, SCORED_AT, TREE, body_of, cell, document
 
 LEAF = "Ada2020.V1-pls"
@@ -953,7 +953,7 @@ def test_a_gzip_bomb_is_not_unpacked():
     script = """
 import resource, sys
 from datetime import UTC, datetime
-from brainalign_monitor.errors import BodyTooLargeError
+from brainalign_monitor.base.errors import BodyTooLargeError
 from brainalign_monitor.sources import parse_payload
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.errors import (
+from brainalign_monitor.base.errors import (
     BodyTooLargeError,
     DeadlineError,
     EmptyPayloadError,

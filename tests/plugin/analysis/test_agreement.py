@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from brainalign_plugin.analysis.agreement import (
+from brainalign_plugin.agreement.correlation import (
     PairSummary,
     agreement,
     pairwise_agreement,
     pairwise_spearman,
     spearman_matrix,
 )
+from brainalign_plugin.data.tree import paper
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.tree import paper
 from tests.boards import board_of, board_of_matrix, boards, score_matrices, tree_of
 
 

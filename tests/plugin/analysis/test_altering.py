@@ -9,20 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import Scale, Scheme, get_scheme
-from brainalign_plugin.analysis.altering import Case, cloned, cloned_each, halved, rescaled_each, squared
-from brainalign_plugin.analysis.boards import compared_board
+from brainalign_plugin.audit.perturb import Case, cloned, cloned_each, halved, rescaled_each, squared
 from brainalign_plugin.errors import BoardError, ConvergenceError
-from brainalign_plugin.references import given_board
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.boards import compared_board
+from brainalign_plugin.schemes import Scale, Scheme, get_scheme
 from tests.boards import board_of, tree_of
-from tests.schemes import (
-    SCHEMES,
-    case_of,
-    cloned_scores,
-    complete_boards,
-    incomplete_boards,
-    rescaled_scores,
-)
+from tests.schemes import SCHEMES, case_of, cloned_scores, complete_boards, incomplete_boards, rescaled_scores
 
 QUICK = [name for name in SCHEMES if name not in {"KEMENY", "BT", "PL"}]
 EITHER_BOARD = complete_boards((1, 7)) | incomplete_boards((2, 7))

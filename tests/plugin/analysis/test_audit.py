@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from brainalign_plugin.aggregation import rank_models
-from brainalign_plugin.analysis.audit import COMPLETE
-from brainalign_plugin.analysis.boards import compared_board
-from brainalign_plugin.analysis.record import analyse
-from brainalign_plugin.analysis.study import moves_of_conventions
-from brainalign_plugin.references import given_board
+from brainalign_plugin.analysis import analyse
+from brainalign_plugin.audit.audit import COMPLETE
+from brainalign_plugin.audit.study import moves_of_conventions
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.boards import compared_board
+from brainalign_plugin.schemes import rank_models
 from tests.boards import Cell, small_tree, snapshot_of
 
 

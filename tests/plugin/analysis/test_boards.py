@@ -9,13 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 
 from brainalign_monitor.sources import parse_payload
-from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.aggregation.registry import fill_missing
-from brainalign_plugin.analysis.boards import compared_board
-from brainalign_plugin.analysis.ranking import rank_schemes
-from brainalign_plugin.analysis.uncertainty import Resampled, rank_uncertainty
 from brainalign_plugin.errors import BoardError, InputError
-from brainalign_plugin.references import given_board
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.boards import compared_board
+from brainalign_plugin.ranking.rank import rank_schemes
+from brainalign_plugin.ranking.uncertainty import Resampled, rank_uncertainty
+from brainalign_plugin.schemes import get_scheme
+from brainalign_plugin.schemes.registry import fill_missing
 from tests.boards import board_of, day, small_tree, snapshot_of, snapshots, tree_of
 
 
@@ -66,7 +66,7 @@ def test_all_schemes_cope_with_benchmarks_that_nobody_has_a_score_on(payloads):
     compared, reference = compared_board(snapshot, "full"), given_board(snapshot)
     assert not compared.board.scored_leaves.all()
     dear = ("KEMENY", "BT", "PL", "FACTOR1", "SCHULZE")
-    from brainalign_plugin.aggregation import scheme_names
+    from brainalign_plugin.schemes import scheme_names
 
     for one in rank_schemes(compared, reference, [n for n in scheme_names() if n not in dear]):
         assert one.ranking is not None, one.problem

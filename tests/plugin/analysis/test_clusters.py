@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster import hierarchy
 
-from brainalign_plugin.analysis.clusters import clustered_order
+from brainalign_plugin.agreement.clustering import clustered_order
 
 
 @given(st.integers(0, 9), st.integers(0, 2**32 - 1), st.floats(0, 1))

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from brainalign_plugin.aggregation import rank_models
-from brainalign_plugin.aggregation.registry import Ranking
-from brainalign_plugin.analysis.comparison import (
+from brainalign_plugin.errors import InputError
+from brainalign_plugin.ranking.compare import (
     TOP,
     cohen_kappas,
     compare_schemes,
@@ -21,8 +20,9 @@ from brainalign_plugin.analysis.comparison import (
     kendall_w,
     quartiles,
 )
-from brainalign_plugin.errors import InputError
 from brainalign_plugin.scales import competition_ranks
+from brainalign_plugin.schemes import rank_models
+from brainalign_plugin.schemes.registry import Ranking
 from tests.boards import board_of_matrix, halves
 
 # Coarse, so that ties are frequent; two steps lie within 1e-9 and tie as well.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from brainalign_plugin.analysis.dimensions import (
+from brainalign_plugin.agreement.dimensionality import (
     average_partials,
     dimensions,
     kept_components,

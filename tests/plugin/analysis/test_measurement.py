@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from brainalign_plugin.analysis.agreement import agreement
-from brainalign_plugin.analysis.measurement import (
+from brainalign_plugin.agreement.correlation import agreement
+from brainalign_plugin.agreement.measurement import (
     Attenuation,
     ErrorKind,
     Reliability,

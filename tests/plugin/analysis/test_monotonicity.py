@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from brainalign_monitor import console_schemes
-from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.analysis import audit
-from brainalign_plugin.analysis.altering import Case
-from brainalign_plugin.analysis.boards import ComparedBoard, aggregated, ranks_of_all
-from brainalign_plugin.analysis.monotonicity import Monotonicity, monotonicity
+from brainalign_monitor.cli import print_schemes
+from brainalign_plugin.audit import audit
+from brainalign_plugin.audit.monotonicity import Monotonicity, monotonicity
+from brainalign_plugin.audit.perturb import Case
 from brainalign_plugin.errors import BoardError, ConvergenceError
+from brainalign_plugin.ranking.boards import ComparedBoard, aggregated, ranks_of_all
+from brainalign_plugin.schemes import get_scheme
 from tests.boards import board_of_matrix, drawn_board, halves
 from tests.schemes import reference_of
 
@@ -110,7 +110,7 @@ def test_what_is_too_dear_is_named(monkeypatch, capsys):
     record = audit.audit_json(compared, reference, found)["schemes"]
     assert list(record["KEMENY"]["not_measured"]) == ["iia", *dear[1:]]
     assert "not_measured" not in record["PL"]
-    console_schemes.audit(compared, reference, found, audit.ConventionMoves((), ()))
+    print_schemes.audit(compared, reference, found, audit.ConventionMoves((), ()))
     told = " ".join(capsys.readouterr().out.split())
     assert (
         "KEMENY: IIA, clone, monotonicity, hierarchy, benchmarks left out not measured, because it takes long"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 
 from brainalign_plugin import analysis_json
-from brainalign_plugin.aggregation import rank_models
+from brainalign_plugin.agreement.correlation import agreement, pairwise_agreement
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.analysis.agreement import agreement, pairwise_agreement
-from brainalign_plugin.cleaning import clean
+from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.schemes import rank_models
 from tests.boards import EPOCH, small_tree, snapshot_of, snapshots
 
 SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import Claims, Scale, Scheme, get_scheme
-from brainalign_plugin.aggregation.missing import fill_missing
-from brainalign_plugin.analysis.altering import Case
-from brainalign_plugin.analysis.boards import compared_board
-from brainalign_plugin.analysis.orders import order_changes
-from brainalign_plugin.analysis.removal import has_closed_form, scores_without_each
-from brainalign_plugin.analysis.stability import audit_removal
+from brainalign_plugin.audit.orders import order_changes
+from brainalign_plugin.audit.perturb import Case
+from brainalign_plugin.audit.rank_reversals import has_closed_form, scores_without_each
+from brainalign_plugin.audit.stability import audit_removal
 from brainalign_plugin.errors import BoardError, ConvergenceError, SchemeError
-from brainalign_plugin.references import given_board
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.boards import compared_board
 from brainalign_plugin.scales import ranks_from_bottom
+from brainalign_plugin.schemes import Claims, Scale, Scheme, get_scheme
+from brainalign_plugin.schemes.missing import fill_missing
 from tests.boards import board_of, board_of_matrix, score_matrices
 from tests.schemes import SCHEMES, bound, complete_boards, incomplete_boards
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.aggregation.registry import fill_missing
-from brainalign_plugin.analysis.resampling import (
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.tree import BenchmarkTree
+from brainalign_plugin.errors import BoardError, ConvergenceError, InputError
+from brainalign_plugin.ranking.resampling import (
     BLOCK,
     blocks,
     draw_counts,
@@ -22,10 +23,9 @@ from brainalign_plugin.analysis.resampling import (
     strata,
     tie_keys,
 )
-from brainalign_plugin.board import Board
-from brainalign_plugin.errors import BoardError, ConvergenceError, InputError
 from brainalign_plugin.scales import competition_ranks
-from brainalign_plugin.tree import BenchmarkTree
+from brainalign_plugin.schemes import get_scheme
+from brainalign_plugin.schemes.registry import fill_missing
 from tests.boards import board_of, small_tree, tree_of
 from tests.schemes import SCHEMES, bound, complete_boards, incomplete_boards
 

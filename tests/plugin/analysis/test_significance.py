@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from brainalign_plugin.analysis.agreement import agreement, pairwise_agreement
-from brainalign_plugin.analysis.significance import (
+from brainalign_plugin.agreement.correlation import agreement, pairwise_agreement
+from brainalign_plugin.agreement.significance import (
     FEWEST_MODELS,
     correlation_p_values,
     false_discovery_rates,

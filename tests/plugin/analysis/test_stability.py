@@ -10,24 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import Claims, Scale, Scheme, get_scheme
-from brainalign_plugin.aggregation.missing import fill_missing
-from brainalign_plugin.analysis.altering import Case, halved, squared
-from brainalign_plugin.analysis.boards import compared_board
-from brainalign_plugin.analysis.monotonicity import monotonicity, raised
-from brainalign_plugin.analysis.stability import (
+from brainalign_plugin.audit.monotonicity import monotonicity, raised
+from brainalign_plugin.audit.perturb import Case, halved, squared
+from brainalign_plugin.audit.stability import (
     audit_removal,
     benchmark_influence,
     clone_rate,
-    dominance,
     pareto_violations,
     respects_hierarchy,
     scale_rate,
 )
-from brainalign_plugin.board import Board
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.tree import BenchmarkTree
 from brainalign_plugin.errors import BoardError, ConvergenceError
-from brainalign_plugin.references import given_board
-from brainalign_plugin.tree import BenchmarkTree
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.boards import compared_board
+from brainalign_plugin.ranking.compare import dominance
+from brainalign_plugin.schemes import Claims, Scale, Scheme, get_scheme
+from brainalign_plugin.schemes.missing import fill_missing
 from tests.boards import board_of, board_of_matrix, tree_of
 from tests.schemes import SCHEMES, case_of, complete_boards, incomplete_boards, reference_of
 

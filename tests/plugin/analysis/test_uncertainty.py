@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.analysis.boards import ComparedBoard, compared_board, ranks_of_all, resolved_board
-from brainalign_plugin.analysis.measurement import measured_leaves
-from brainalign_plugin.analysis.ranking import Resampling, rank_schemes, ranking_json
-from brainalign_plugin.analysis.resampling import BLOCK, blocks, draw_counts, repeated, strata
-from brainalign_plugin.analysis.uncertainty import Resampled, probability_above, rank_uncertainty
+from brainalign_plugin.agreement.measurement import measured_leaves
 from brainalign_plugin.errors import BoardError, ConvergenceError, InputError
-from brainalign_plugin.references import given_board
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.ranking.boards import ComparedBoard, compared_board, ranks_of_all, resolved_board
+from brainalign_plugin.ranking.rank import Resampling, rank_schemes, ranking_json
+from brainalign_plugin.ranking.resampling import BLOCK, blocks, draw_counts, repeated, strata
+from brainalign_plugin.ranking.uncertainty import Resampled, probability_above, rank_uncertainty
+from brainalign_plugin.schemes import get_scheme
 from tests.boards import board_of, board_of_matrix, tree_of
 from tests.schemes import bound, complete_boards, incomplete_boards, reference_of
 
@@ -237,9 +237,9 @@ def test_a_ranking_stands_without_its_intervals():
     board = random_board()
     scheme = flaky("often")
     compared = ComparedBoard("cleaned", board, ())
-    from brainalign_plugin.analysis import ranking
+    from brainalign_plugin.ranking import rank
 
-    found = ranking._ranked(compared, scheme, None, Resampling(resamples=40))
+    found = rank._ranked(compared, scheme, None, Resampling(resamples=40))
     assert found.ranking is not None
     assert found.uncertainty is None
     assert found.problem.startswith("no intervals: FLAKY could not be used in")

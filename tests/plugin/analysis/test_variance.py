@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from brainalign_plugin.analysis.variance import (
+from brainalign_plugin.agreement.explained_variance import (
     LeafWeight,
     PartVariance,
     explained_variance,

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from brainalign_monitor.sources import parse_payload
-from brainalign_plugin.board import Board
-from brainalign_plugin.cleaning import clean
-from brainalign_plugin.snapshot import Snapshot
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.data.cleaning import clean
+from brainalign_plugin.data.snapshot import Snapshot
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from brainalign_plugin.analysis.agreement import agreement
-from brainalign_plugin.analysis.variance import explained_variance
+from brainalign_plugin.agreement.correlation import agreement
+from brainalign_plugin.agreement.explained_variance import explained_variance
 from brainalign_plugin.certainty.bootstrap import (
     draw_counts,
     effective_families,

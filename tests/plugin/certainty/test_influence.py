@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from brainalign_plugin.aggregation import rank_models
-from brainalign_plugin.analysis.agreement import agreement
+from brainalign_plugin.agreement.correlation import agreement
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.good_models import agreement_curve, family_agreement, good_agreement
 from brainalign_plugin.certainty.influence import influence, leave_one_paper_out
 from brainalign_plugin.certainty.panels import largest_benchmarks, panels
-from brainalign_plugin.cleaning import clean
+from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import BoardError
+from brainalign_plugin.schemes import rank_models
 from tests.boards import board_of_matrix, drawn_board, halves
 from tests.plugin.certainty import independent
 from tests.plugin.certainty.test_variance_components import DEEP_TREE, random_board
@@ -163,7 +163,7 @@ def test_a_gaussian_copula_is_predicted():
 def _large(scores):
     from dataclasses import replace
 
-    from brainalign_plugin.board import Model
+    from brainalign_plugin.data.board import Model
 
     small = board_of_matrix(np.full((1, 6), 0.5), halves(6))
     many = np.clip(scores, 0, 1)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation.scaling import NORMAL_SCORE, Z
-from brainalign_plugin.aggregation.units import paper_variances, units_of
-from brainalign_plugin.aggregation.universe import fit_board, fit_universe
 from brainalign_plugin.certainty.universe import universe
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.errors import BoardError
+from brainalign_plugin.schemes.scaling import NORMAL_SCORE, Z
+from brainalign_plugin.schemes.units import paper_variances, units_of
+from brainalign_plugin.schemes.universe import fit_board, fit_universe
 from tests.boards import board_of_matrix, tree_of
 from tests.plugin.certainty import independent
 from tests.plugin.certainty.test_variance_components import DEEP_TREE, random_board

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from brainalign_plugin.aggregation import get_scheme
 from brainalign_plugin.certainty.families import Families, families
 from brainalign_plugin.certainty.validity import validity
 from brainalign_plugin.errors import BoardError, InputError, SchemeError
-from brainalign_plugin.references import given_board
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.schemes import get_scheme
 from tests.boards import board_of_matrix
 from tests.plugin.certainty import independent
 from tests.plugin.certainty.test_variance_components import DEEP_TREE, random_board

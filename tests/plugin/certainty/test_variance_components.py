@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.aggregation import get_scheme
 from brainalign_plugin.certainty.linear import linear_form
 from brainalign_plugin.certainty.posterior import Posterior
 from brainalign_plugin.certainty.variance_components import (
@@ -20,7 +19,8 @@ from brainalign_plugin.certainty.variance_components import (
     component_table,
 )
 from brainalign_plugin.errors import BoardError
-from brainalign_plugin.references import given_board
+from brainalign_plugin.files.reference import given_board
+from brainalign_plugin.schemes import get_scheme
 from tests.boards import board_of_matrix, tree_of
 from tests.plugin.certainty import independent
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainalign_plugin.reference_file import reference_path, write_reference
-from brainalign_plugin.references import Reference, freeze
+from brainalign_plugin.files.reference import Reference, freeze
+from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.boards import day, snapshot_of, tree_of
 from tests.conftest import require
 from tests.plugin.meta_benchmarks.environment import Environment, make_environment

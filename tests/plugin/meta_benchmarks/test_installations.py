@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_plugin.linking import SOURCE, identifiers
+from brainalign_plugin.brainscore.link import SOURCE, identifiers
 from tests.conftest import ROOT
 from tests.plugin.meta_benchmarks.environment import Environment, borrow_brainscore
 
@@ -57,7 +57,7 @@ def brainscore_wheel(folder: Path, version: str) -> Path:
 CODE = """
     import json, sys
     from pathlib import Path
-    from brainalign_plugin import linking
+    from brainalign_plugin.brainscore import link as linking
     record = Path(sys.prefix).parent / 'home/link.json'
     status = getattr(linking, {call!r})(record)
     print(json.dumps([status.state.value, status.version, status.message, status.next_step]))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_plugin.candidate import Cell
-from brainalign_plugin.linking import identifiers
-from brainalign_plugin.placement import place
+from brainalign_plugin.brainscore.link import identifiers
+from brainalign_plugin.files.model_scores import Cell
+from brainalign_plugin.placement.place import place
 from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
 
 pytestmark = pytest.mark.needs("brainscore")
@@ -229,7 +229,7 @@ def test_the_unified_package_knows_them_too(linked, scores_file, tmp_path):
     "text", ["benchmark_registry = []", "raise RuntimeError('broken')", "import nowhere", ""]
 )
 def test_other_packages_of_that_name_are_left_alone(text, tmp_path, monkeypatch):
-    from brainalign_plugin.meta_benchmarks import unified
+    from brainalign_plugin.brainscore.meta_benchmarks import unified
 
     (tmp_path / "brainscore_of_another_kind.py").write_text(f"{text}\n")
     monkeypatch.syspath_prepend(str(tmp_path))

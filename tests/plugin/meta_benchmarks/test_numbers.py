@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from brainalign_plugin.errors import BrainAlignError
-from brainalign_plugin.reference_file import reference_path, write_reference
+from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
 
 pytestmark = pytest.mark.needs("brainscore")
@@ -187,8 +187,8 @@ def by_hand(network, stimuli):
 
 @pytest.fixture
 def placed(model, constituents, tmp_path):
-    from brainalign_plugin.meta_benchmarks.benchmark import MetaBenchmark
-    from brainalign_plugin.meta_benchmarks.settings import Settings
+    from brainalign_plugin.brainscore.meta_benchmarks.benchmark import MetaBenchmark
+    from brainalign_plugin.brainscore.meta_benchmarks.settings import Settings
 
     write_reference(reference_path(tmp_path / "references", "tiny"), tiny_reference())
     said = []

@@ -10,10 +10,10 @@ import pytest
 
 from brainalign_monitor.simulator import payload_bytes, simulate
 from brainalign_monitor.sources import parse_payload
-from brainalign_plugin.aggregation import get_scheme
-from brainalign_plugin.candidate import cells_of_model
-from brainalign_plugin.linking import LinkState, identifiers
-from brainalign_plugin.official import CellState
+from brainalign_plugin.brainscore.link import LinkState, identifiers
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.files.model_scores import cells_of_model
+from brainalign_plugin.schemes import get_scheme
 from tests.commands import documented_table
 from tests.conftest import ROOT
 
@@ -110,7 +110,7 @@ def test_every_state_of_the_link_is_listed():
 
 @pytest.mark.needs("brainscore")
 def test_every_variable_is_listed():
-    from brainalign_plugin.meta_benchmarks.settings import VARIABLES
+    from brainalign_plugin.brainscore.meta_benchmarks.settings import VARIABLES
 
     assert [row[0].strip("`") for row in documented_table("## Where the scores come from", PAGE)] == list(
         VARIABLES

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import CandidateError
-from brainalign_plugin.official import CellState
 from tests.plugin.meta_benchmarks.conftest import LEAVES
 
 pytestmark = pytest.mark.needs("brainscore")
@@ -72,7 +72,7 @@ def registered(monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    from brainalign_plugin.meta_benchmarks.running import results_of, run_missing
+    from brainalign_plugin.brainscore.meta_benchmarks.running import results_of, run_missing
 
     said = []
 
@@ -215,7 +215,7 @@ def test_a_result_on_another_version_does_not_count(registered, run):
 
 def test_two_processes_share_their_results(registered, run):
     """Whoever scores the same model under another scheme meanwhile: nothing is run that is there, nothing is lost."""
-    from brainalign_plugin.meta_benchmarks.running import results_of
+    from brainalign_plugin.brainscore.meta_benchmarks.running import results_of
 
     candidate = Named()
     results = results_of(run.folder, candidate.identifier)
@@ -273,7 +273,7 @@ def test_a_torn_line_is_no_result(registered, run):
 
 
 def test_files_of_results_belong_to_a_model(tmp_path):
-    from brainalign_plugin.meta_benchmarks.running import results_of
+    from brainalign_plugin.brainscore.meta_benchmarks.running import results_of
 
     paths = [
         results_of(tmp_path, name).path
@@ -314,7 +314,7 @@ def test_files_of_results_belong_to_a_model(tmp_path):
     ],
 )
 def test_damaged_results_are_named(tmp_path, text, message):
-    from brainalign_plugin.meta_benchmarks.running import results_of
+    from brainalign_plugin.brainscore.meta_benchmarks.running import results_of
 
     results = results_of(tmp_path, "m")
     results.path.write_text(text)

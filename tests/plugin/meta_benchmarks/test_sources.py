@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import CandidateError, ReferenceBoardError
-from brainalign_plugin.official import CellState
-from brainalign_plugin.reference_file import reference_path, write_reference
-from brainalign_plugin.snapshot_file import snapshot_bytes
+from brainalign_plugin.files.reference_file import reference_path, write_reference
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.commands import documented_table
 from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
 
@@ -32,8 +32,8 @@ def home(tmp_path):
 
 @pytest.fixture
 def gathered(home):
-    from brainalign_plugin.meta_benchmarks.constituents import gather
-    from brainalign_plugin.meta_benchmarks.settings import Settings
+    from brainalign_plugin.brainscore.meta_benchmarks.constituents import gather
+    from brainalign_plugin.brainscore.meta_benchmarks.settings import Settings
 
     def go(candidate=None, reference=None, **settings):
         return gather(
@@ -158,7 +158,7 @@ def test_a_database_is_only_read(gathered, database, tmp_path):
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.exc import OperationalError
 
-    from brainalign_plugin.meta_benchmarks.database import _read_only
+    from brainalign_plugin.brainscore.meta_benchmarks.database import _read_only
 
     connected = create_engine(_read_only(make_url(database))).connect()
     with connected, pytest.raises(OperationalError, match="readonly"):
@@ -269,7 +269,7 @@ def test_a_database_of_something_else(gathered, tmp_path):
 
 
 def settings_of(**variables):
-    from brainalign_plugin.meta_benchmarks.settings import settings_from
+    from brainalign_plugin.brainscore.meta_benchmarks.settings import settings_from
 
     return settings_from({f"BRAINALIGN_{name}": value for name, value in variables.items()})
 
@@ -295,7 +295,7 @@ def test_settings_come_from_the_environment(tmp_path):
 
 
 def test_the_home_folder_is_that_of_the_monitor(monkeypatch):
-    from brainalign_monitor.config import load_settings
+    from brainalign_monitor.config.settings import load_settings
 
     monkeypatch.delenv("BRAINALIGN_HOME")
     assert settings_of().home == load_settings().home
@@ -320,8 +320,8 @@ def test_settings_that_are_wrong(variables, message):
 
 
 def test_every_setting_of_monitor_and_plugin_is_known_to_both(monkeypatch):
-    from brainalign_monitor.config import Settings, load_settings
-    from brainalign_plugin.meta_benchmarks.settings import VARIABLES, settings_from
+    from brainalign_monitor.config.settings import Settings, load_settings
+    from brainalign_plugin.brainscore.meta_benchmarks.settings import VARIABLES, settings_from
 
     for name in VARIABLES:
         if name != "BRAINALIGN_HOME":
@@ -332,8 +332,8 @@ def test_every_setting_of_monitor_and_plugin_is_known_to_both(monkeypatch):
 
 @pytest.fixture
 def benchmark(home):
-    from brainalign_plugin.meta_benchmarks.benchmark import MetaBenchmark
-    from brainalign_plugin.meta_benchmarks.settings import Settings
+    from brainalign_plugin.brainscore.meta_benchmarks.benchmark import MetaBenchmark
+    from brainalign_plugin.brainscore.meta_benchmarks.settings import Settings
 
     def make(identifier="BrainAlign2026-hier", **settings):
         return MetaBenchmark(identifier, Settings(home=settings.pop("home", home), **settings))
@@ -400,7 +400,7 @@ def test_leaving_out_an_earlier_entry(benchmark, scores):
 
 @pytest.mark.parametrize("scheme", ["ref_zmean", "ref_normal", "hier_ref_normal"])
 def test_every_model_of_the_reference_left_out_has_its_rank_on_the_board(benchmark, home, tmp_path, scheme):
-    from brainalign_plugin.aggregation import rank_models
+    from brainalign_plugin.schemes import rank_models
 
     reference = tiny_reference()
     path = tmp_path / "board.snapshot.json.gz"

@@ -11,11 +11,11 @@ import pytest
 
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_plugin.errors import PlotError
-from brainalign_plugin.plot.agreement import heatmap, parts_scatter, scatter
 from brainalign_plugin.plot.chart import Chart
-from brainalign_plugin.plot.ranks import bump, dots
+from brainalign_plugin.plot.curves import over_time
+from brainalign_plugin.plot.matrices import heatmap, parts_scatter, scatter
+from brainalign_plugin.plot.rows import bump, dots
 from brainalign_plugin.plot.theme import DARK, LIGHT
-from brainalign_plugin.plot.time import over_time
 
 altair_schema = pytest.importorskip("altair.vegalite.schema")
 SAYS = {"title": "A finding", "alt": "A chart of something"}

@@ -1,0 +1,1 @@
+"""Agreement of benchmarks, and the shares of each in the average."""

@@ -1,0 +1,162 @@
+"""Do the benchmarks agree on which models are better? Rank correlations of all pairs of leaves.
+
+Source: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv 2407.07530.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board
+from ..data.tree import paper
+from ..errors import InputError
+from ..scales import ranks_from_bottom, rounded
+
+
+@dataclass(frozen=True, slots=True)
+class PairSummary:
+    """Summary of rank correlations over a set of pairs; None where no pair has a correlation."""
+
+    mean: float | None
+    median: float | None
+    negative_share: float | None
+    pairs: int
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """Spearman's rank correlation of all pairs of ``m`` leaves.
+
+    Attributes
+    ----------
+    leaves : tuple of str, length m
+    rho : ndarray, shape (m, m)
+        Symmetric, NaN where a correlation does not exist (a constant leaf, too few models).
+    overlap : ndarray of int, shape (m, m)
+        Number of models that each correlation rests on.
+    all_pairs : PairSummary
+    paper_balanced_mean : float or None
+        Each pair of distinct papers counts once, with the mean over its pairs of leaves.
+    within_paper : dict of str to PairSummary
+        Pairs of leaves of one paper, for each paper with at least two leaves.
+    blocks : dict of (str, str) to PairSummary
+        Pairs of leaves within and between the neural and the behavioural part.
+    min_overlap : int
+        Smallest number of models for which a pair counts.
+    """
+
+    leaves: tuple[str, ...]
+    rho: FloatArray
+    overlap: IntArray
+    all_pairs: PairSummary
+    paper_balanced_mean: float | None
+    within_paper: dict[str, PairSummary]
+    blocks: dict[tuple[str, str], PairSummary]
+    min_overlap: int
+
+
+def spearman_matrix(scores: FloatArray) -> FloatArray:
+    """Spearman's rank correlation of all pairs of columns of a complete matrix.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        Without NaN; values within 1e-9 tie.
+
+    Returns
+    -------
+    ndarray, shape (m, m)
+        NaN for a constant column and for fewer than two rows.
+    """
+    models, leaves = scores.shape
+    if models < 2:
+        return np.full((leaves, leaves), np.nan)
+    centred = ranks_from_bottom(scores) - (models + 1) / 2
+    # Sums of products of ranks are exact, and are divided last: a correlation of zero stays zero, on either side of
+    # which the share of negative pairs would otherwise be a matter of rounding.
+    products = centred.T @ centred
+    squares = np.diag(products)
+    norms = np.sqrt(np.outer(squares, squares))
+    norms[norms == 0] = np.nan
+    rho: FloatArray = np.clip(products / norms, -1.0, 1.0)
+    return rho
+
+
+def pairwise_spearman(scores: FloatArray, min_overlap: int = 20) -> tuple[FloatArray, IntArray]:
+    """Spearman's rank correlation of all pairs of columns, each over the rows that have both.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        NaN where missing.
+    min_overlap : int
+        Pairs with fewer common rows are NaN.
+
+    Returns
+    -------
+    rho : ndarray, shape (m, m)
+    overlap : ndarray of int, shape (m, m)
+        Number of common rows.
+    """
+    if min_overlap < 2:
+        raise InputError(f"min_overlap is {min_overlap}; a correlation needs at least 2 models")
+    present = (~np.isnan(scores)).astype(np.int64)
+    overlap: IntArray = present.T @ present
+    # Rank correlation is of ranks within the common rows, so the ranks differ from pair to pair; pandas does that.
+    rho = pd.DataFrame(rounded(scores)).corr(method="spearman", min_periods=min_overlap).to_numpy(copy=True)
+    rho[overlap < min_overlap] = np.nan
+    return rho, overlap
+
+
+def agreement(board: Board) -> Agreement:
+    """Agreement of the leaves of a complete board (the cleaned one)."""
+    rho = spearman_matrix(board.scores)
+    overlap = np.full(rho.shape, len(board.models), dtype=np.int64)
+    return _summarised(board, rho, overlap, min_overlap=2)
+
+
+def pairwise_agreement(board: Board, min_overlap: int = 20) -> Agreement:
+    """Agreement of the leaves of a board with missing scores, each pair over the models that have both."""
+    rho, overlap = pairwise_spearman(board.scores, min_overlap)
+    return _summarised(board, rho, overlap, min_overlap)
+
+
+def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: int) -> Agreement:
+    first, second = np.triu_indices(len(board.leaves), k=1)
+    values = rho[first, second]
+    papers = [paper(leaf) for leaf in board.leaves]
+    paper_pairs = [tuple(sorted((papers[i], papers[j]))) for i, j in zip(first, second, strict=True)]
+    part_pairs = [(board.leaf_parts[i], board.leaf_parts[j]) for i, j in zip(first, second, strict=True)]
+    neural, behavior = board.parts
+    frame = pd.DataFrame(
+        {"rho": values, "one": [p[0] for p in paper_pairs], "other": [p[1] for p in paper_pairs]}
+    )
+    apart = frame[(frame["one"] != frame["other"]) & frame["rho"].notna()]
+    balanced = apart.groupby(["one", "other"])["rho"].mean().mean() if len(apart) else None
+    within = frame[frame["one"] == frame["other"]]
+    return Agreement(
+        leaves=board.leaves,
+        rho=rho,
+        overlap=overlap,
+        all_pairs=_summary(values),
+        paper_balanced_mean=None if balanced is None else float(balanced),
+        within_paper={str(name): _summary(group.to_numpy()) for name, group in within.groupby("one")["rho"]},
+        blocks={
+            block: _summary(values[[set(pair) == set(block) for pair in part_pairs]])
+            for block in ((neural, neural), (behavior, behavior), (neural, behavior))
+        },
+        min_overlap=min_overlap,
+    )
+
+
+def _summary(rho: FloatArray) -> PairSummary:
+    known = rho[~np.isnan(rho)]
+    if not known.size:
+        return PairSummary(None, None, None, 0)
+    return PairSummary(
+        float(known.mean()), float(np.median(known)), float((known < 0).mean()), int(known.size)
+    )

@@ -1,0 +1,190 @@
+"""How many dimensions do the benchmarks measure? Eigenvalues of their correlations, and three ways to count.
+
+The question is the poster's: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv
+2407.07530. Constant leaves have no correlations and are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from ..arrays import FloatArray
+from ..data.board import Board
+from ..errors import InputError
+from ..scales import z_scores
+
+PERMUTATIONS = 1000
+PERCENTILE = 95.0
+SEED = 0
+# Numbers of permuted boards that are held at once.
+_CELLS = 2_000_000
+# Share of a leaf's variance under which components leave nothing of it, rounding aside.
+_NOTHING = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Dimensions:
+    """Dimensions of a complete board of ``n`` models, ``m`` of whose leaves vary; None where there is no answer.
+
+    Attributes
+    ----------
+    leaves : tuple of str, length m
+        Leaves that are not constant.
+    eigenvalues : ndarray, shape (m,)
+        Of their Pearson correlations, the largest first; their sum is m.
+    participation_ratio : float or None
+        (sum of eigenvalues)² / sum of their squares: from 1 (all leaves say the same) to m (none are related).
+    pc1_share : float or None
+        The first eigenvalue over the sum.
+    thresholds : ndarray, shape (m,)
+        What an eigenvalue has to exceed in parallel analysis.
+    parallel_analysis : int or None
+        Components that parallel analysis keeps.
+    average_partials : ndarray, shape (k,)
+        Velicer's criterion: entry c is the mean squared partial correlation once c components are taken out.
+    map : int or None
+        Components at which it is smallest: minimum average partial.
+    """
+
+    leaves: tuple[str, ...]
+    eigenvalues: FloatArray
+    participation_ratio: float | None
+    pc1_share: float | None
+    thresholds: FloatArray
+    parallel_analysis: int | None
+    average_partials: FloatArray
+    map: int | None
+
+
+def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED) -> Dimensions:
+    """Count the dimensions of a complete board (the cleaned one).
+
+    Parameters
+    ----------
+    board : Board
+        Complete.
+    permutations : int
+        How often parallel analysis shuffles the board.
+    seed : int
+        Of the shuffles; the same seed gives the same numbers.
+
+    Returns
+    -------
+    Dimensions
+        Without an answer if fewer than two models or no leaf varies; the counts need two leaves.
+
+    Raises
+    ------
+    InputError
+        If ``permutations`` is below 1.
+    """
+    z = z_scores(board.scores) if len(board.models) > 1 else np.zeros(board.scores.shape)
+    varied = np.flatnonzero((z != 0).any(axis=0))
+    leaves = tuple(board.leaves[j] for j in varied)
+    nothing = np.zeros(0)
+    if not leaves:
+        return Dimensions(leaves, nothing, None, None, nothing, None, nothing, None)
+    z = z[:, varied]
+    correlations = _correlations(z)
+    eigenvalues = np.maximum(linalg.eigvalsh(correlations)[::-1], 0.0)
+    thresholds = parallel_thresholds(z, permutations, seed)
+    partials = average_partials(correlations)
+    several = len(leaves) > 1
+    return Dimensions(
+        leaves=leaves,
+        eigenvalues=eigenvalues,
+        participation_ratio=participation_ratio(eigenvalues),
+        pc1_share=float(eigenvalues[0] / eigenvalues.sum()),
+        thresholds=thresholds,
+        parallel_analysis=kept_components(eigenvalues, thresholds) if several else None,
+        average_partials=partials,
+        map=int(np.argmin(partials)) if several else None,
+    )
+
+
+def participation_ratio(eigenvalues: FloatArray) -> float:
+    """(sum of eigenvalues)² / sum of their squares; 1 for a single one, their number if all are equal."""
+    return float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
+
+
+def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED) -> FloatArray:
+    """The 95th percentile of each eigenvalue on boards whose leaves were shuffled by themselves.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n, m)
+        z-scores of leaves that vary; a shuffled leaf keeps its mean and standard deviation.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+
+    Raises
+    ------
+    InputError
+        If ``permutations`` is below 1.
+
+    References
+    ----------
+    Horn (1965), Psychometrika 30, 179-185; by permutation: Buja, Eyuboglu (1992), Multivariate Behav. Res. 27, 509-540.
+    """
+    if permutations < 1:
+        raise InputError(f"parallel analysis was asked for {permutations} permutations; it needs at least 1")
+    rng = np.random.default_rng(seed)
+    at_once = max(1, _CELLS // z.size)
+    found = []
+    for start in range(0, permutations, at_once):
+        size = min(at_once, permutations - start)
+        # A leaf lies in a row of its own, and each board by itself: only so is the product left to BLAS.
+        shuffled = rng.permuted(np.tile(z.T, (size, 1, 1)), axis=2)
+        found.append(np.linalg.eigvalsh(_correlations(np.swapaxes(shuffled, 1, 2)))[:, ::-1])
+    thresholds: FloatArray = np.percentile(np.concatenate(found), PERCENTILE, axis=0)
+    return thresholds
+
+
+def kept_components(eigenvalues: FloatArray, thresholds: FloatArray) -> int:
+    """How many eigenvalues exceed their threshold before the first that does not."""
+    fails = np.flatnonzero(eigenvalues <= thresholds)
+    return int(fails[0]) if fails.size else len(eigenvalues)
+
+
+def average_partials(correlations: FloatArray) -> FloatArray:
+    """Mean squared partial correlation of ``m`` leaves after 0, 1, ... principal components are taken out.
+
+    Parameters
+    ----------
+    correlations : ndarray, shape (m, m)
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        At most m - 1 entries; fewer where the components leave nothing of some leaf.
+
+    References
+    ----------
+    Velicer (1976), Determining the number of components from the matrix of partial correlations, Psychometrika 41,
+    321-327.
+    """
+    m = len(correlations)
+    values, vectors = linalg.eigh(correlations)
+    loadings = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
+    found = []
+    rest = np.array(correlations)
+    for components in range(m - 1):
+        if components:
+            rest -= np.outer(loadings[:, components - 1], loadings[:, components - 1])
+        own = np.diag(rest)
+        if (own <= _NOTHING).any():
+            break
+        squares = rest**2 / np.outer(own, own)
+        found.append((squares.sum() - np.trace(squares)) / (m * (m - 1)))
+    return np.array(found)
+
+
+def _correlations(z: FloatArray) -> FloatArray:
+    """Pearson correlations of z-scores, shape (..., n, m) to (..., m, m)."""
+    correlations: FloatArray = np.swapaxes(z, -1, -2) @ z / (z.shape[-2] - 1)
+    return correlations

@@ -1,0 +1,253 @@
+"""The analysis of one snapshot, and the stable JSON record of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .agreement.correlation import Agreement, agreement, pairwise_agreement
+from .agreement.dimensionality import PERCENTILE, PERMUTATIONS, SEED, Dimensions, dimensions
+from .agreement.explained_variance import ExplainedVariance, explained_variance, main_effects
+from .agreement.measurement import Attenuation, Reliability, attenuation, reliabilities
+from .agreement.significance import Significance, significance
+from .agreement.spread import Spread, node_spreads
+from .data.cleaning import Cleaning, clean
+from .data.official import CellState, OfficialBoard
+from .data.snapshot import Snapshot
+from .schemes import Ranking, rank_models
+
+SCHEMA = 1
+REPORTED_SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Everything that is said of one snapshot.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+    cleaning : Cleaning
+        The cleaned board and its audit log.
+    official : OfficialBoard
+        Brain-Score's aggregate, recomputed.
+    agreement : Agreement
+        On the cleaned board (complete cases).
+    pairwise : Agreement
+        On the kept leaves with all models, each pair over the models that have both.
+    spreads : dict of str to Spread
+        By node of the cleaned board's tree.
+    explained : ExplainedVariance
+        Of the average of the neural and the behavioural part, on the cleaned board.
+    rankings : dict of str to Ranking
+        The cleaned board under each scheme; empty if cleaning leaves no model.
+    """
+
+    snapshot: Snapshot
+    cleaning: Cleaning
+    official: OfficialBoard
+    agreement: Agreement
+    pairwise: Agreement
+    spreads: dict[str, Spread]
+    explained: ExplainedVariance
+    rankings: dict[str, Ranking]
+
+    # What follows takes longer, and a history of many boards does without: it is computed when it is asked for.
+
+    @cached_property
+    def dimensions(self) -> Dimensions:
+        """How many dimensions the cleaned board has."""
+        return dimensions(self.cleaning.board)
+
+    @cached_property
+    def significance(self) -> Significance:
+        """Which pairs of leaves of the cleaned board are related beyond chance."""
+        return significance(self.agreement)
+
+    @cached_property
+    def main_effects(self) -> dict[str, float | None]:
+        """What each leaf alone explains of the average, by leaf of the cleaned board."""
+        return main_effects(self.cleaning.board)
+
+    @cached_property
+    def reliabilities(self) -> dict[str, Reliability]:
+        """Reliability of each leaf of the cleaned board."""
+        return reliabilities(self.cleaning.board)
+
+    @cached_property
+    def attenuation(self) -> Attenuation:
+        """Agreement corrected for errors of measurement."""
+        return attenuation(self.agreement, self.reliabilities)
+
+
+def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20) -> Analysis:
+    """Clean a snapshot and compute agreement, spread, explained variance and the ranks under the basic schemes.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    min_overlap : int
+        Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+
+    Returns
+    -------
+    Analysis
+        Dimensions, significance, main effects and reliabilities are computed when they are first asked for.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+    """
+    considered = snapshot.board()
+    cleaning = clean(considered, max_missing)
+    board = cleaning.board
+    kept = set(board.leaves)
+    on_kept_leaves = considered.take(columns=[j for j, leaf in enumerate(considered.leaves) if leaf in kept])
+    rankable = bool(board.models and board.leaves)
+    return Analysis(
+        snapshot=snapshot,
+        cleaning=cleaning,
+        official=snapshot.official(),
+        agreement=agreement(board),
+        pairwise=pairwise_agreement(on_kept_leaves, min_overlap),
+        spreads=node_spreads(board),
+        explained=explained_variance(board),
+        rankings={name: rank_models(board, name) for name in REPORTED_SCHEMES} if rankable else {},
+    )
+
+
+def analysis_fields(analysis: Analysis) -> dict[str, Any]:
+    """Make the record of an analysis, without how sure it is: stable, versioned, unknown is None.
+
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    dict
+        As docs/commands.md describes it, field by field.
+    """
+    snapshot, cleaning = analysis.snapshot, analysis.cleaning
+    neural, behavior = snapshot.parts
+    considered = cleaning.considered
+    explained = analysis.explained.parts
+    return {
+        "schema": SCHEMA,
+        "snapshot": {
+            "domain": snapshot.domain,
+            "as_of": snapshot.as_of_time.isoformat(),
+            "models": len(snapshot.models),
+            "benchmarks": len(considered.leaves),
+            "sha256": snapshot.sha256,
+            "states": {state.name: int((considered.states == state).sum()) for state in reversed(CellState)},
+            "official_max_abs_diff": analysis.official.max_abs_diff[snapshot.root],
+            "official_rank_differences": analysis.official.rank_differences,
+        },
+        "cleaning": {
+            "max_missing": cleaning.max_missing,
+            "dropped_benchmarks": [dropped.type_id for dropped in cleaning.dropped_benchmarks],
+            "models": len(cleaning.board.models),
+            "benchmarks": len(cleaning.board.leaves),
+        },
+        "agreement": _agreement_json(analysis),
+        "spread": {part: _spread_json(analysis.spreads.get(part)) for part in (neural, behavior)},
+        "explained_variance": {
+            neural: explained[neural].r2,
+            behavior: explained[behavior].r2,
+            "null": {neural: explained[neural].null, behavior: explained[behavior].null},
+            "shapley": {neural: explained[neural].shapley, behavior: explained[behavior].shapley},
+        },
+        "weights": {
+            leaf: {
+                "nominal": weight.nominal,
+                "effective": weight.effective,
+                "main_effect": analysis.main_effects[leaf],
+            }
+            for leaf, weight in analysis.explained.leaves.items()
+        },
+        "dimensions": _dimensions_json(analysis.dimensions),
+        "measurement": _measurement_json(analysis),
+        "official": {
+            str(model.id): {"score": None if np.isnan(score) else float(score), "rank": rank}
+            for model, score, rank in zip(
+                snapshot.models, analysis.official.at(snapshot.root), analysis.official.ranks, strict=True
+            )
+        },
+        "schemes": {
+            name: {str(i): rank for i, rank in analysis.rankings[name].by_id().items()}
+            if name in analysis.rankings
+            else {}
+            for name in REPORTED_SCHEMES
+        },
+    }
+
+
+def _agreement_json(analysis: Analysis) -> dict[str, Any]:
+    found, pairwise = analysis.agreement, analysis.pairwise
+    return {
+        "method": "spearman",
+        "mean": found.all_pairs.mean,
+        "median": found.all_pairs.median,
+        "negative_share": found.all_pairs.negative_share,
+        "pairs": found.all_pairs.pairs,
+        "paper_balanced_mean": found.paper_balanced_mean,
+        "pairwise": {
+            "mean": pairwise.all_pairs.mean,
+            "negative_share": pairwise.all_pairs.negative_share,
+            "pairs": pairwise.all_pairs.pairs,
+            "min_overlap": pairwise.min_overlap,
+        },
+        "blocks": {"|".join(block): summary.mean for block, summary in found.blocks.items()},
+        "within_paper": {name: summary.mean for name, summary in found.within_paper.items()},
+        "significance": _significance_json(analysis.significance),
+    }
+
+
+def _significance_json(found: Significance) -> dict[str, Any]:
+    return {
+        "fdr": found.level,
+        "tested": found.tested,
+        "untested": found.untested,
+        "benjamini_hochberg": {"positive": found.positive, "negative": found.negative},
+        "benjamini_yekutieli": {"positive": found.surely_positive, "negative": found.surely_negative},
+    }
+
+
+def _dimensions_json(found: Dimensions) -> dict[str, Any]:
+    return {
+        "benchmarks": len(found.leaves),
+        "participation_ratio": found.participation_ratio,
+        "pc1_share": found.pc1_share,
+        "parallel_analysis": found.parallel_analysis,
+        "permutations": PERMUTATIONS,
+        "percentile": PERCENTILE,
+        "seed": SEED,
+        "map": found.map,
+        "eigenvalues": found.eigenvalues.tolist(),
+        "thresholds": found.thresholds.tolist(),
+    }
+
+
+def _measurement_json(analysis: Analysis) -> dict[str, Any]:
+    corrected = analysis.attenuation
+    return {
+        "reliability": {leaf: one.value for leaf, one in analysis.reliabilities.items()},
+        "attenuation": {
+            "pairs": corrected.pairs,
+            "observed": corrected.observed,
+            "corrected": corrected.corrected,
+        },
+    }
+
+
+def _spread_json(spread: Spread | None) -> dict[str, float | None]:
+    if spread is None:
+        return {"sd": None, "range": None, "iqr": None}
+    return {"sd": spread.sd, "range": spread.range, "iqr": spread.iqr}

@@ -1,0 +1,1 @@
+"""Properties that schemes claim, measured on a board."""

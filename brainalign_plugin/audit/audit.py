@@ -1,0 +1,372 @@
+"""Every scheme's properties measured on one board: what ``brainalign audit`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..data.board import Board
+from ..errors import ConvergenceError, InputError
+from ..files.reference import Reference
+from ..ranking.boards import ComparedBoard, resolved_board
+from ..ranking.rank import SCHEMA, board_json, optimum_json, reference_json
+from ..scales import competition_ranks
+from ..schemes import CONVENTIONS, Claims, Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
+from ..schemes.base import Optimum
+from .monotonicity import SAMPLE, Monotonicity, monotonicity
+from .perturb import Case, halved, squared
+from .rank_reversals import has_closed_form
+from .stability import (
+    BenchmarkInfluence,
+    RemovalAudit,
+    audit_removal,
+    benchmark_influence,
+    clone_rate,
+    pareto_violations,
+    respects_hierarchy,
+    scale_rate,
+)
+
+# The rule that needs no other: only complete cases.
+COMPLETE = "complete"
+RULES = {str(name): text for name, text in CONVENTIONS.items()} | {
+    COMPLETE: "only the benchmarks and models of the cleaned board, which are ranked among themselves",
+}
+# How many models a board may have for what aggregates it again and again, or looks for an optimum again and again; and
+# for every single cell to be raised where that aggregates the board again.
+MANY_MODELS, OPTIMUM_MODELS, CELL_MODELS = 300, 150, 100
+PROVEN = "claimed, by proof; brainalign audit --thorough measures it all the same"
+
+# What a property is called in the record, if not by its own name.
+_IN_JSON = {"removal": "iia"}
+
+
+@dataclass(frozen=True, eq=False)
+class SchemeAudit:
+    """Measured properties of one scheme on one board; None where it was too dear to measure or cannot be.
+
+    Attributes
+    ----------
+    scheme : Scheme
+    removal : RemovalAudit or None
+        Independence of irrelevant alternatives.
+    affine, monotone, clone : float or None
+        Share of pairs whose order changes, averaged over the leaves.
+    pareto : int or None
+        Number of violations.
+    monotonicity : Monotonicity or None
+        Also None where it is claimed.
+    hierarchy : bool or None
+    influence : tuple of BenchmarkInfluence
+        Each benchmark left out.
+    optimum : Optimum or None
+    left_out : tuple of str
+        Properties that were not measured because it takes long.
+    problem : str
+        Why something could not be measured; empty otherwise.
+    """
+
+    scheme: Scheme
+    removal: RemovalAudit | None = None
+    affine: float | None = None
+    monotone: float | None = None
+    clone: float | None = None
+    pareto: int | None = None
+    monotonicity: Monotonicity | None = None
+    hierarchy: bool | None = None
+    influence: tuple[BenchmarkInfluence, ...] = ()
+    optimum: Optimum | None = None
+    left_out: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def proven(self) -> bool:
+        """Whether monotonicity is claimed, and for that reason not measured."""
+        return self.scheme.claims.monotonicity and self.monotonicity is None and not self.problem
+
+    @property
+    def violated(self) -> tuple[str, ...]:
+        """Claims that the measurement contradicts."""
+        rate = None if self.removal is None else self.removal.rate
+        broken = {
+            "iia": bool(rate),
+            "affine": bool(self.affine),
+            "monotone": bool(self.monotone),
+            "clone": bool(self.clone),
+            "pareto": bool(self.pareto),
+            "monotonicity": self.monotonicity is not None and self.monotonicity.violations > 0,
+            "hierarchy": self.hierarchy is False,
+        }
+        return tuple(f.name for f in fields(Claims) if getattr(self.scheme.claims, f.name) and broken[f.name])
+
+
+@dataclass(frozen=True, slots=True)
+class ConventionMove:
+    """The model (id) that another rule for missing cells moves furthest under a scheme, and the mean shift of all."""
+
+    scheme: str
+    own: str
+    other: str
+    model: int
+    rank: int
+    other_rank: int
+    mean_shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConventionMoves:
+    """What rules for missing cells move, the largest mean shift first, and where a rule or scheme cannot be used."""
+
+    moves: tuple[ConventionMove, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def largest(self) -> tuple[ConventionMove, ...]:
+        """The move with the largest mean shift of each scheme."""
+        first: dict[str, ConventionMove] = {}
+        for move in self.moves:
+            first.setdefault(move.scheme, move)
+        return tuple(first.values())
+
+
+def audit_schemes(
+    compared: ComparedBoard,
+    reference: Reference,
+    names: Sequence[str] = (),
+    thorough: bool = False,
+    jobs: int = 1,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[SchemeAudit, ...]:
+    """Measure the properties of several schemes on a board, exactly but for what `Monotonicity` says it sampled.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All registered schemes if empty. A single scheme that cannot be used raises; of several, each says so.
+    thorough : bool
+        Measure what is left out by default because it takes long: see `too_dear`.
+    jobs : int
+        Processes.
+    progress : callable
+        Called with the name of each scheme before it is measured.
+    """
+    found = []
+    for name in names or scheme_names():
+        template = get_scheme(name)
+        progress(template.name)
+        scheme = template.bind(reference)
+        try:
+            found.append(_audit(scheme, compared.board, thorough, jobs))
+        except (InputError, ConvergenceError) as error:
+            if len(names) == 1:
+                raise
+            # Said once, not once a property.
+            found.append(SchemeAudit(scheme, problem=str(error)))
+    return tuple(found)
+
+
+def audit_case(scheme: Scheme, board: Board) -> tuple[Case, Optimum | None]:
+    """Score a board under a scheme once, for all that an audit compares with it."""
+    resolved = resolved_board(scheme, board)
+    scores, optimum = scheme.outcome(resolved)
+    return Case(scheme, board, known=scores), optimum
+
+
+def measures(case: Case, jobs: int = 1, exact: bool = False) -> dict[str, Callable[[], Any]]:
+    """Return what measures each property; ``exact`` tries every cell for monotonicity."""
+    sample = None if exact or _every_cell(case.scheme, case.board) else SAMPLE
+    return {
+        "removal": lambda: audit_removal(case, jobs),
+        "affine": lambda: scale_rate(case, halved),
+        "monotone": lambda: scale_rate(case, squared),
+        "clone": lambda: clone_rate(case, jobs),
+        "pareto": lambda: pareto_violations(case),
+        "monotonicity": lambda: monotonicity(case, jobs, sample),
+        "hierarchy": lambda: respects_hierarchy(case),
+        "influence": lambda: benchmark_influence(case),
+    }
+
+
+def _every_cell(scheme: Scheme, board: Board) -> bool:
+    """Tell whether every cell is raised, not a sample of them."""
+    if scheme.linear and scheme.unfitted:
+        return True
+    return scheme.effort in ("formula", "pairs") and len(board.models) <= CELL_MODELS
+
+
+def _audit(scheme: Scheme, board: Board, thorough: bool, jobs: int) -> SchemeAudit:
+    case, optimum = audit_case(scheme, board)
+    left_out = () if thorough else too_dear(scheme, board)
+    proven = {"monotonicity"} if scheme.claims.monotonicity and not thorough else set()
+    return SchemeAudit(
+        scheme,
+        **measured(measures(case, jobs, exact=thorough), exclude={*left_out, *proven}),
+        optimum=optimum,
+        left_out=left_out,
+    )
+
+
+def measured(ways: Mapping[str, Callable[[], Any]], exclude: Collection[str]) -> dict[str, Any]:
+    """Measure what is not excluded; what cannot be measured is named in ``problem``."""
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, measure in ways.items():
+        if name in exclude:
+            continue
+        try:
+            found[name] = measure()
+        except (InputError, ConvergenceError) as error:
+            problems.append(f"{name}: {error}")
+    return found | {"problem": "; ".join(problems)}
+
+
+def too_dear(scheme: Scheme, board: Board) -> tuple[str, ...]:
+    """Return the properties that are not measured unless it is asked for.
+
+    Always measured: Pareto, removals in closed form, rescaling under a scheme that sees the order only, monotonicity of
+    a linear scheme with fixed weights. What aggregates the board again for each model or leaf is measured on up to 300
+    models, on up to 150 if an optimum is looked for each time.
+    """
+    models = len(board.models)
+    again = models <= (OPTIMUM_MODELS if scheme.effort == "optimum" else MANY_MODELS)
+    affordable = {
+        "removal": again or (board.complete and has_closed_form(scheme)),
+        "affine": again or not scheme.costly or scheme.order_only,
+        "monotone": again or not scheme.costly or scheme.order_only,
+        "clone": again or not scheme.costly,
+        "monotonicity": again or (scheme.linear and scheme.unfitted) or scheme.claims.monotonicity,
+        "hierarchy": again or not scheme.costly,
+        "influence": again or not scheme.costly,
+    }
+    return tuple(name for name, affords in affordable.items() if not affords)
+
+
+def convention_moves(
+    full: Board,
+    reference: Reference,
+    names: Sequence[str] = (),
+    cleaned: Board | None = None,
+    thorough: bool = False,
+) -> ConventionMoves:
+    """Which rule for missing cells moves whom: each scheme's own rule against the others that it supports.
+
+    Parameters
+    ----------
+    full : Board
+        A complete one has no missing cells, and the answer is empty.
+    cleaned : Board, optional
+        Its complete cases, which are one more rule: ranks among these models are compared, on the full board and when
+        they and their benchmarks are all there is.
+    thorough : bool
+        Also what looks for an optimum, and on more than 300 models what is costly.
+    """
+    moves: list[ConventionMove] = []
+    problems: list[str] = []
+    if full.complete:
+        return ConventionMoves((), ())
+    for name in names or scheme_names():
+        template = get_scheme(name)
+        slow = template.effort == "optimum" or (template.costly and len(full.models) > MANY_MODELS)
+        if slow and not thorough:
+            problems.append(f"{template.name}: {_long(full)}")
+            continue
+        scheme = template.bind(reference)
+        try:
+            base = rank_models(full, scheme)
+        except (InputError, ConvergenceError) as error:
+            problems.append(f"{scheme.name} under {scheme.conventions[0]}: {error}")
+            continue
+        others: list[tuple[str, Board, Convention | None]] = [
+            (rule, full, rule) for rule in scheme.conventions[1:]
+        ]
+        if cleaned is not None and len(cleaned.models) > 1:
+            others.append((COMPLETE, cleaned, None))
+        for rule, board, convention in others:
+            try:
+                other = rank_models(board, scheme, convention)
+            except (InputError, ConvergenceError) as error:
+                problems.append(f"{scheme.name} under {rule}: {error}")
+                continue
+            moves.append(_move(base, other, scheme.conventions[0], rule))
+    moves.sort(key=lambda move: -move.mean_shift)
+    return ConventionMoves(tuple(moves), tuple(problems))
+
+
+def _long(board: Board) -> str:
+    return f"not measured, because it takes long on {len(board.models)} models; brainalign audit --thorough measures it"
+
+
+def _move(base: Ranking, other: Ranking, own: str, rule: str) -> ConventionMove:
+    """Who moves furthest from one ranking to another of the same models or some of them; of equals the smallest id."""
+    row = {model: i for i, model in enumerate(base.ids)}
+    before = competition_ranks(base.scores[[row[model] for model in other.ids]])
+    shift = np.abs(other.ranks - before)
+    i = min(np.flatnonzero(shift == shift.max()).tolist(), key=lambda k: other.ids[k])
+    return ConventionMove(
+        base.scheme, own, rule, other.ids[i], int(before[i]), int(other.ranks[i]), float(shift.mean())
+    )
+
+
+def audit_json(
+    compared: ComparedBoard,
+    reference: Reference,
+    found: Sequence[SchemeAudit],
+    conventions: ConventionMoves | None = None,
+) -> dict[str, Any]:
+    """The record that ``brainalign audit --json`` prints; unknown is None."""
+    return {
+        "schema": SCHEMA,
+        "board": board_json(compared),
+        "reference": reference_json(reference),
+        "schemes": {one.scheme.name: _audit_scheme_json(one, compared.board) for one in found},
+        "conventions": None if conventions is None else [asdict(move) for move in conventions.moves],
+        "convention_problems": [] if conventions is None else list(conventions.problems),
+        "convention_rules": RULES,
+    }
+
+
+def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
+    removal = one.removal
+    record: dict[str, Any] = {
+        "iia": {
+            "rate": None if removal is None else removal.rate,
+            "worst_spoiler": None if removal is None else removal.worst_spoiler,
+        },
+        "affine": one.affine,
+        "monotone": one.monotone,
+        "clone": one.clone,
+        "pareto": one.pareto,
+        "monotonicity": _violations(one.monotonicity),
+        "hierarchy": one.hierarchy,
+        "claims": asdict(one.scheme.claims),
+        "violated_claims": list(one.violated),
+        "fragile_pairs": [] if removal is None else [[p.one, p.other, p.removals] for p in removal.fragile],
+        "influence": {
+            item.leaf: {
+                "mean_shift": item.mean_shift,
+                "max_shift": item.max_shift,
+                "most_moved": item.most_moved,
+            }
+            for item in one.influence
+        },
+    }
+    record |= optimum_json(one.optimum)
+    if one.monotonicity is not None and one.monotonicity.sampled:
+        record["monotonicity_sample"] = asdict(one.monotonicity) | {
+            "interval": list(one.monotonicity.interval)
+        }
+    not_measured = {_IN_JSON.get(name, name): _long(board) for name in one.left_out}
+    if one.proven:
+        not_measured["monotonicity"] = PROVEN
+    if not_measured:
+        record["not_measured"] = not_measured
+    if one.problem:
+        record["problem"] = one.problem
+    return record
+
+
+def _violations(found: Monotonicity | None) -> int | None:
+    return None if found is None or found.sampled else found.violations

@@ -1,0 +1,100 @@
+"""Monotonicity, measured: how often a model falls because one of its scores has risen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..parallel import each
+from ..scales import rounded
+from .perturb import Case
+
+STEP = 0.01
+SAMPLE = 200
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Monotonicity:
+    """Cells whose raising lowers the rank of their model.
+
+    Attributes
+    ----------
+    violations : int
+        Among those tried.
+    tried, cells : int
+        Cells that were raised, and that could be.
+    """
+
+    violations: int
+    tried: int
+    cells: int
+
+    @property
+    def sampled(self) -> bool:
+        """Whether not every cell was tried."""
+        return self.tried < self.cells
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Binomial interval of the share of violations, at 95 %; the share itself if every cell was tried.
+
+        Source: Clopper, Pearson (1934), Biometrika 26, 404-413.
+        """
+        from scipy.special import betaincinv
+
+        k, n, tail = self.violations, self.tried, (1 - LEVEL) / 2
+        if not self.sampled:
+            return (k / n, k / n) if n else (0.0, 0.0)
+        low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+        high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
+        return low, high
+
+
+def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int = 0) -> Monotonicity:
+    """Raise cells by 0.01 (capped at 1), each by itself, and count those that lower the rank of their model.
+
+    Parameters
+    ----------
+    case : Case
+        A missing cell cannot be raised, and is dealt with after the others were.
+    jobs : int
+        Processes.
+    sample : int, optional
+        How many cells to try, drawn without replacement; all if None.
+    seed : int
+        Of the draw.
+    """
+    rows, columns = np.nonzero(can_rise(case.board.scores))
+    cells = len(rows)
+    if sample is not None and sample < cells:
+        drawn = np.sort(np.random.default_rng(seed).choice(cells, size=sample, replace=False))
+        rows, columns = rows[drawn], columns[drawn]
+    leaves = np.unique(columns)
+    falls = each(lambda j: _falls(case, int(j), rows[columns == j]), leaves, jobs)
+    return Monotonicity(sum(falls), len(rows), cells)
+
+
+def _falls(case: Case, j: int, models: IntArray) -> int:
+    """Count the models that fall when their score on one leaf is raised."""
+    column = case.board.scores[:, j]
+    columns = np.repeat(column[:, None], len(models), axis=1)
+    columns[models, np.arange(len(models))] = raised(column[models])
+    falls = 0
+    for model, scores in zip(models.tolist(), case.variants(j, columns), strict=True):
+        values = rounded(np.where(np.isnan(scores), -np.inf, scores))
+        falls += bool(1 + (values > values[model]).sum() > case.before[model])
+    return falls
+
+
+def raised(scores: FloatArray, step: float = STEP) -> FloatArray:
+    """Raise scores by a step, capped at 1; nothing is lowered."""
+    return np.maximum(scores, np.minimum(scores + step, 1.0))
+
+
+def can_rise(scores: FloatArray) -> BoolArray:
+    """Mark the scores that the step raises."""
+    higher: BoolArray = raised(scores) > scores
+    return higher

@@ -1,0 +1,169 @@
+"""Scores after one leaf has been changed or copied, by the scheme's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..data.board import Board
+from ..parallel import each
+from ..ranking.boards import aggregated, ranks_of_all, resolved_board
+from ..scales import ranks_from_bottom, rounded
+from ..schemes import Convention, Scheme
+from ..schemes.missing import filled
+from ..schemes.pairwise import pairwise_wins
+from ..schemes.registry import rule_for
+
+Rescale = Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A board under a scheme that is audited.
+
+    Attributes
+    ----------
+    scheme : Scheme
+        Bound to its reference if it needs one. An audit changes the reference as it changes the board, so that norms
+        and scores stay on one scale.
+    board : Board
+        ``n`` models on ``m`` leaves, as it is before missing cells are dealt with: a rule may look at what is changed.
+    convention : str, optional
+        Rule for missing cells; the scheme's own if None.
+    known : ndarray, shape (n,), optional
+        Scores on the board, if they are known already.
+    """
+
+    scheme: Scheme
+    board: Board
+    convention: Convention | None = None
+    known: FloatArray | None = None
+
+    @cached_property
+    def rule(self) -> Convention:
+        """Rule for missing cells."""
+        return rule_for(self.scheme, self.convention)
+
+    @cached_property
+    def resolved(self) -> Board:
+        """Board with its missing cells dealt with."""
+        return resolved_board(self.scheme, self.board, self.rule)
+
+    @cached_property
+    def scaled(self) -> FloatArray:
+        """Scaled cells of the board, shape (n, m)."""
+        return self.scheme.fitted_scale(self.resolved)(self.resolved.scores)
+
+    @cached_property
+    def base(self) -> FloatArray:
+        """Scores on the board, shape (n,)."""
+        return self.scheme.combined(self.scaled, self.resolved)[0] if self.known is None else self.known
+
+    @cached_property
+    def before(self) -> IntArray:
+        """Ranks on the board, shape (n,)."""
+        return ranks_of_all(self.base)
+
+    @cached_property
+    def cell_weights(self) -> FloatArray | None:
+        """Weight of each cell, shape (n, m), where weights do not depend on the scores; else None."""
+        if not (self.scheme.linear and self.scheme.unfitted):
+            return None
+        return self.scheme.linear_combination(self.scaled, self.resolved).cell_weights(self.scaled)
+
+    def variants(self, j: int, columns: FloatArray, scheme: Scheme | None = None) -> Iterator[FloatArray]:
+        """Yield the scores (n,) with each variant of one leaf in its place.
+
+        Parameters
+        ----------
+        j : int
+            Column of the leaf.
+        columns : ndarray, shape (n, v)
+            Its scores in each variant, before missing ones are dealt with.
+        scheme : Scheme, optional
+            The scheme on the changed reference, if that was changed too.
+        """
+        used, leaf = self.scheme if scheme is None else scheme, self.board.leaves[j]
+        if not self.board.complete:
+            columns = filled(
+                columns, np.broadcast_to(self.board.states[:, j, None], columns.shape), self.rule
+            )
+        new, old, weights = used.scaled_variants(leaf, columns), self.scaled[:, j], self.cell_weights
+        there = ~np.isnan(old)
+        as_before = ((~np.isnan(new)) == there[:, None]).all(axis=0) & ~np.isinf(new).any(axis=0)
+        unmoved = self._unmoved(j, columns) if used.order_only else np.zeros(columns.shape[1], dtype=np.bool_)
+        for v in range(columns.shape[1]):
+            if unmoved[v]:
+                yield self.base
+            elif weights is not None and as_before[v]:
+                yield self.base + np.where(there, weights[:, j] * (new[:, v] - old), 0.0)
+            else:
+                scaled = self.scaled.copy()
+                scaled[:, j] = new[:, v]
+                yield used.combined(scaled, self.resolved)[0]
+
+    def _unmoved(self, j: int, columns: FloatArray) -> BoolArray:
+        """Mark the variants (v,) that order the models as the leaf does."""
+        before, after = ranks_from_bottom(self.resolved.scores[:, [j]]), ranks_from_bottom(columns)
+        unmoved: BoolArray = ((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0)
+        return unmoved
+
+
+def halved(scores: FloatArray) -> FloatArray:
+    """Rescale by x/2, the affine rescaling of audits."""
+    return scores / 2
+
+
+def squared(scores: FloatArray) -> FloatArray:
+    """Rescale by x², the strictly increasing rescaling (on [0, 1]) of audits."""
+    return scores**2
+
+
+def rescaled_each(case: Case, rescale: Rescale) -> FloatArray:
+    """Return the scores after each of ``m`` leaves by itself has been put on another scale, shape (m, n)."""
+    rows: list[FloatArray] = []
+    for j, leaf in enumerate(case.board.leaves):
+        norms = case.scheme.norms
+        scheme = case.scheme if norms is None else case.scheme.bind(norms.transformed(leaf, rescale))
+        rows.extend(case.variants(j, rescale(case.board.scores[:, [j]]), scheme))
+    return np.array(rows)
+
+
+def cloned_each(case: Case, jobs: int = 1) -> FloatArray:
+    """Return the scores after a copy of each of ``m`` leaves by itself has been added as its sibling, shape (m, n)."""
+    scheme = case.scheme
+    if scheme.wins is not None and scheme.order_only:
+        wins, values = pairwise_wins(case.scaled), rounded(case.resolved.scores)
+        rows = each(lambda column: scheme.of_wins(wins + (column[:, None] > column))[0], values.T, jobs)
+        return np.where(np.isnan(case.scaled).all(axis=1), np.nan, list(rows))
+    return cloned(case, [[leaf] for leaf in case.board.leaves], jobs)
+
+
+def cloned(case: Case, copied: Sequence[Sequence[str]], jobs: int = 1) -> FloatArray:
+    """Return the scores after a copy of each leaf of a set has been added as its sibling, shape (number of sets, n)."""
+    board, scheme = case.board, case.scheme
+    if not copied:
+        return np.empty((0, len(board.models)))
+    if scheme.unfitted:
+        again = [[1.0 + (leaf in leaves) for leaf in board.leaves] for leaves in copied]
+        return scheme.fitted_combination(case.scaled, case.resolved).resampled(case.scaled)(np.array(again))
+    return np.array(list(each(lambda leaves: _cloned(case, leaves), copied, jobs)))
+
+
+def _cloned(case: Case, leaves: Sequence[str]) -> FloatArray:
+    norms = case.scheme.norms
+    taken = set(case.board.tree.index) | (set() if norms is None else set(norms.board.tree.index))
+    copies = {}
+    for leaf in leaves:
+        copies[leaf] = f"{leaf}#copy"
+        while copies[leaf] in taken:
+            copies[leaf] += "#copy"
+    for leaf, copy in copies.items():
+        norms = None if norms is None else norms.with_clone(leaf, copy)
+    scheme = replace(case.scheme, norms=norms)
+    board = case.board.with_copies({leaf: (copy,) for leaf, copy in copies.items()})
+    return aggregated(scheme, board, case.rule)

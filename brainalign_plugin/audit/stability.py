@@ -1,0 +1,149 @@
+"""The properties of a scheme, measured on a board: what a removed model, a rescaled or copied benchmark changes.
+
+The three properties asked for by Ahlert, Klein, Wichmann, Geirhos (arXiv 2407.07530): independence of irrelevant
+alternatives, robustness to a non-linear scale, a hierarchy that is respected; and the classical ones beside them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import IntArray
+from ..errors import BoardError
+from ..ranking.boards import aggregated, ranks_of_all
+from ..ranking.compare import dominance
+from ..scales import TIE_DECIMALS, rounded
+from .orders import order_changes, sign_change_share
+from .perturb import Case, Rescale, cloned, cloned_each, rescaled_each
+from .rank_reversals import scores_without_each
+
+
+@dataclass(frozen=True, slots=True)
+class FragilePair:
+    """Two models (ids) and the number of removals that change their order."""
+
+    one: int
+    other: int
+    removals: int
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalAudit:
+    """Independence of irrelevant alternatives: what the removal of each of ``n`` models changes.
+
+    Attributes
+    ----------
+    rate : float or None
+        Share of (removed model, pair of others) whose order changes, n · C(n-1, 2) in all; None with fewer than three
+        models.
+    worst_spoiler : int or None
+        Id of the model whose removal changes most pairs, the smallest id among equals (of all models where no removal
+        changes any: see `worst_changes`).
+    worst_changes : int
+        How many pairs it changes.
+    changes : ndarray of int, shape (n,)
+        Pairs changed by each removal.
+    fragile : tuple of FragilePair
+    """
+
+    rate: float | None
+    worst_spoiler: int | None
+    worst_changes: int
+    changes: IntArray
+    fragile: tuple[FragilePair, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkInfluence:
+    """What leaving out one leaf does to the ranks under a scheme."""
+
+    leaf: str
+    mean_shift: float
+    max_shift: int
+    most_moved: int
+
+
+def audit_removal(case: Case, jobs: int = 1) -> RemovalAudit:
+    """Measure independence of irrelevant alternatives exactly: every model removed, every pair of the others.
+
+    Missing cells are dealt with after each removal; norms of a reference are frozen before any.
+    """
+    board = case.board
+    n = len(board.models)
+    if n < 3:
+        return RemovalAudit(None, None, 0, np.zeros(n, dtype=np.int64), ())
+    found = order_changes(case.base, scores_without_each(case, jobs), removed=np.arange(n))
+    most = int(found.per_alteration.max())
+    worst = min(board.ids[i] for i in np.flatnonzero(found.per_alteration == most))
+    total = n * (n - 1) * (n - 2) // 2
+    return RemovalAudit(
+        rate=int(found.per_alteration.sum()) / total,
+        worst_spoiler=worst,
+        worst_changes=most,
+        changes=found.per_alteration,
+        fragile=tuple(FragilePair(board.ids[i], board.ids[j], times) for i, j, times in found.fragile),
+    )
+
+
+def scale_rate(case: Case, rescale: Rescale) -> float:
+    """Return the share of pairs whose order changes when one leaf is rescaled, averaged over the leaves."""
+    return float(sign_change_share(case.base, rescaled_each(case, rescale)).mean())
+
+
+def clone_rate(case: Case, jobs: int = 1) -> float:
+    """Return the share of pairs whose order changes when a leaf has a copy as its sibling, averaged over the leaves."""
+    return float(sign_change_share(case.base, cloned_each(case, jobs)).mean())
+
+
+def pareto_violations(case: Case) -> int:
+    """Count the pairs in which one model is at least as good on all leaves, better on one, and ranked below.
+
+    A cell that the rule for missing cells fills counts as that score; one that it leaves out makes its model
+    incomparable.
+    """
+    scores = rounded(case.base)
+    return int((dominance(case.resolved.scores) & (scores[:, None] < scores)).sum())
+
+
+def respects_hierarchy(case: Case) -> bool:
+    """Tell whether doubling all leaves of a group, inside the group, leaves every score as it was.
+
+    Doubled as a whole, the group says what it said before; a score that moves all the same shows that the group's
+    weight in the aggregate has changed. Measured on every group that holds leaves only, because where leaves and
+    groups are siblings, doubling the leaves shifts weight inside their common parent. On a board of a single such
+    group there is no other weight, and the answer is yes for every scheme.
+    """
+    board, tree = case.board, case.board.tree
+    groups = [
+        tree.children(node.type_id)
+        for node in tree.nodes
+        if not node.is_leaf and all(tree[child].is_leaf for child in tree.children(node.type_id))
+    ]
+    copied = [leaves for leaves in groups if len(leaves) < len(board.leaves)]
+    return all(
+        np.allclose(scores, case.base, rtol=0, atol=10.0**-TIE_DECIMALS, equal_nan=True)
+        for scores in cloned(case, copied)
+    )
+
+
+def benchmark_influence(case: Case) -> tuple[BenchmarkInfluence, ...]:
+    """Leave each leaf out in turn: how far ranks shift, on average and at most, and which model (id) moves most.
+
+    Of equals the smallest id. A leaf is passed over if the scheme cannot do without it.
+    """
+    board, found = case.board, []
+    for j, leaf in enumerate(board.leaves):
+        rest = board.take(columns=[c for c in range(len(board.leaves)) if c != j])
+        if not rest.leaves:
+            break
+        try:
+            without = aggregated(case.scheme, rest, case.rule)
+        except BoardError:
+            continue
+        shift = np.abs(ranks_of_all(without) - case.before)
+        largest = int(shift.max())
+        moved = min(board.ids[i] for i in np.flatnonzero(shift == largest))
+        found.append(BenchmarkInfluence(leaf, float(shift.mean()), largest, moved))
+    return tuple(found)

@@ -1,0 +1,162 @@
+"""All schemes on one cleaned board, with what can be measured in seconds: what a report says of aggregation.
+
+`brainalign rank` and `brainalign audit` measure everything, however long it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..analysis import Analysis
+from ..arrays import FloatArray
+from ..data.board import Board
+from ..errors import ConvergenceError, InputError
+from ..files.reference import Reference, given_board
+from ..ranking.boards import ComparedBoard, compared_board
+from ..ranking.compare import SchemeComparison, compare_schemes
+from ..ranking.rank import RankedScheme, Resampling, bound_scheme, rank_schemes
+from ..schemes import Scheme, scheme_names
+from .audit import ConventionMoves, SchemeAudit, convention_moves, measured, measures
+from .perturb import Case
+from .rank_reversals import has_closed_form
+
+# How many models a board may have for a report to fit or to optimise on it, and to aggregate it once a model; and to do
+# that with a fit.
+REPORT_MODELS, FIT_MODELS = 200, 100
+
+
+@dataclass(frozen=True, eq=False)
+class SchemeStudy:
+    """What a report says of the aggregation schemes.
+
+    Attributes
+    ----------
+    board : Board
+        The cleaned board.
+    reference : Reference
+        The given snapshot, frozen for want of a named reference.
+    resampling : Resampling
+        How ranks were resampled.
+    schemes : tuple of RankedScheme
+        All registered schemes; those that are resampled all at once have intervals.
+    audits : tuple of SchemeAudit
+        Of the schemes that rank the board; what takes long is not measured.
+    comparison : SchemeComparison
+        Of the schemes that rank the board.
+    """
+
+    board: Board
+    reference: Reference
+    resampling: Resampling
+    schemes: tuple[RankedScheme, ...]
+    audits: tuple[SchemeAudit, ...]
+    comparison: SchemeComparison
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the schemes."""
+        return tuple(one.scheme.name for one in self.schemes)
+
+
+def study_schemes(
+    analysis: Analysis,
+    resampling: Resampling | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> SchemeStudy | None:
+    """Rank, resample, audit and compare all registered schemes on the cleaned board of an analysis.
+
+    Parameters
+    ----------
+    resampling : Resampling, optional
+        Level, number and seed of the resamples of benchmarks; by default 95 %, 1,000 and 0.
+    progress : callable
+        Called with the name of each scheme before it is worked on.
+
+    Returns
+    -------
+    SchemeStudy or None
+        None if cleaning left fewer than two models, or no benchmark.
+    """
+    board = analysis.cleaning.board
+    if not _can_be_compared(board):
+        return None
+    compared = ComparedBoard("cleaned", board, ())
+    reference = given_board(analysis.snapshot)
+    used = Resampling() if resampling is None else resampling
+    schemes, audits = [], []
+    for name in scheme_names():
+        progress(name)
+        one = _ranked(compared, reference, name, used)
+        schemes.append(one)
+        if one.ranking is not None:
+            audits.append(_audit(one, board, one.ranking.scores))
+    rankings = [one.ranking for one in schemes if one.ranking is not None]
+    return SchemeStudy(
+        board=board,
+        reference=reference,
+        resampling=used,
+        schemes=tuple(schemes),
+        audits=tuple(audits),
+        comparison=compare_schemes(board, rankings),
+    )
+
+
+def moves_of_conventions(analysis: Analysis) -> ConventionMoves | None:
+    """What rules for missing cells move on the full board of an analysis; None where `study_schemes` has no answer."""
+    if not _can_be_compared(analysis.cleaning.board):
+        return None
+    full = compared_board(analysis.snapshot, "full").board
+    return convention_moves(full, given_board(analysis.snapshot), cleaned=analysis.cleaning.board)
+
+
+def _can_be_compared(board: Board) -> bool:
+    return len(board.models) > 1 and len(board.leaves) > 0
+
+
+def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling: Resampling) -> RankedScheme:
+    scheme = bound_scheme(name, reference)
+    models = len(compared.board.models)
+    if scheme.effort in ("fit", "optimum") and models > REPORT_MODELS:
+        return RankedScheme(
+            scheme,
+            None,
+            problem=f"takes long on {models} models, so that reports leave it out; brainalign rank SNAPSHOT "
+            f"--scheme {scheme.name} computes it",
+        )
+    try:
+        (found,) = rank_schemes(
+            compared, reference, [name], resampling=resampling if scheme.unfitted else None
+        )
+    except (InputError, ConvergenceError) as error:
+        return RankedScheme(scheme, None, problem=str(error))
+    return found
+
+
+def _audit(one: RankedScheme, board: Board, base: FloatArray) -> SchemeAudit:
+    case = Case(one.scheme, board, known=base)
+    ways = measures(case)
+    return SchemeAudit(
+        one.scheme,
+        **measured(ways, exclude=set(ways) - _quick(one.scheme, len(board.models))),
+        optimum=one.optimum,
+    )
+
+
+def _quick(scheme: Scheme, models: int) -> set[str]:
+    """Return the properties that take well under a second on a hundred models, by the scheme and the size.
+
+    What fits or optimises anew for every change of the board is left to `brainalign audit`.
+    """
+    again, fitted = models <= REPORT_MODELS, models <= FIT_MODELS
+    cheap = again and scheme.effort in ("formula", "pairs")
+    quick = {
+        "removal": has_closed_form(scheme) or cheap or (fitted and scheme.effort == "fit"),
+        "affine": scheme.order_only or (again and scheme.effort == "formula"),
+        "monotone": scheme.order_only or (again and scheme.effort == "formula"),
+        "clone": cheap,
+        "pareto": True,
+        "monotonicity": again and scheme.linear and scheme.unfitted and not scheme.claims.monotonicity,
+        "hierarchy": cheap or (fitted and scheme.effort == "fit"),
+    }
+    return {name for name, affordable in quick.items() if affordable}

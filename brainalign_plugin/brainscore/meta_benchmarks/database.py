@@ -1,0 +1,151 @@
+"""A model's scores from a Brain-Score result database, which is only read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, column, create_engine, make_url, or_, select, table
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.errors import CandidateError
+from brainalign_plugin.files.model_scores import Cell, find_model
+
+_MODEL = table("brainscore_model", column("id"), column("name"))
+_INSTANCE = table(
+    "brainscore_benchmarkinstance", column("id"), column("benchmark_type_id"), column("version")
+)
+_SCORE = table(
+    "brainscore_score",
+    *map(column, ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "end_timestamp")),
+)
+# An IN clause has a limit in every database.
+_AT_ONCE = 500
+
+
+def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dict[str, Cell] | None:
+    """Read the cells of one model.
+
+    The ceiled score counts, or the raw one of a benchmark without a ceiling. A row of scores without a number is
+    FAILED.
+
+    Parameters
+    ----------
+    address : str
+        SQLAlchemy URL.
+    wanted : str
+        The model's id or name.
+    versions : mapping of str to int
+        For each benchmark the version that counts; 0 for the latest that the model has.
+
+    Returns
+    -------
+    dict of str to Cell, or None
+        None if the database has no such model.
+
+    Raises
+    ------
+    CandidateError
+        If the database cannot be read, or several models are called so (the message lists their ids).
+    """
+    url = _url(address)
+    shown = url.render_as_string(hide_password=True)
+    try:
+        # Only PostgreSQL knows this option; the others do not see it.
+        engine = create_engine(_read_only(url), execution_options={"postgresql_readonly": True})
+        try:
+            with engine.connect() as connection:
+                model = _model(connection, wanted, f"the database {shown}")
+                if model is None:
+                    return None
+                rows = _rows(connection, model.id, list(versions))
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ImportError) as cause:
+        reason = str(getattr(cause, "orig", None) or cause).splitlines()[0]
+        raise CandidateError(
+            f"cannot read the Brain-Score database {shown}: {reason}; check BRAINALIGN_DATABASE"
+        ) from cause
+    return _cells(rows, versions, f"database {shown} (model {model.id})")
+
+
+def _url(address: str) -> URL:
+    try:
+        return make_url(address)
+    except ArgumentError as cause:
+        # The text itself may hold a password.
+        raise CandidateError(
+            "BRAINALIGN_DATABASE is no SQLAlchemy URL, such as sqlite:////path/to/brainscore.sqlite3 or "
+            "postgresql+psycopg://user:password@host/name"
+        ) from cause
+
+
+def _read_only(url: URL) -> URL:
+    """SQLite would make a missing file, and write beside one that is there."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+        return url
+    path = Path(url.database).absolute()
+    if not path.is_file():
+        raise CandidateError(f"there is no database file {str(path)!r}; check BRAINALIGN_DATABASE")
+    return url.set(database=f"file:{quote(str(path))}").update_query_dict({"mode": "ro", "uri": "true"})
+
+
+def _model(connection: Connection, wanted: str, place: str) -> Model | None:
+    same = _MODEL.c.name == wanted
+    if wanted.isascii() and wanted.isdecimal() and len(wanted) < 19:
+        same = or_(same, _MODEL.c.id == int(wanted))
+    found = connection.execute(select(_MODEL.c.id, _MODEL.c.name).where(same).order_by(_MODEL.c.id)).all()
+    models = [Model(int(row[0]), str(row[1])) for row in found]
+    return find_model(models, wanted, place) if models else None
+
+
+def _rows(connection: Connection, model: int, benchmarks: Sequence[str]) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(benchmarks), _AT_ONCE):
+        query = (
+            select(
+                _INSTANCE.c.benchmark_type_id,
+                _INSTANCE.c.version,
+                _SCORE.c.score_ceiled,
+                _SCORE.c.score_raw,
+                _SCORE.c.error,
+            )
+            .select_from(_SCORE.join(_INSTANCE, _SCORE.c.benchmark_id == _INSTANCE.c.id))
+            .where(_SCORE.c.model_id == model)
+            .where(_INSTANCE.c.benchmark_type_id.in_(benchmarks[start : start + _AT_ONCE]))
+            .order_by(_SCORE.c.id)
+        )
+        found += [tuple(row) for row in connection.execute(query)]
+    return found
+
+
+def _cells(rows: Sequence[tuple[Any, ...]], versions: Mapping[str, int], origin: str) -> dict[str, Cell]:
+    found: dict[str, Cell] = {}
+    for benchmark, version, ceiled, raw, error in rows:
+        score = _number(raw if ceiled is None else ceiled)
+        state = CellState.FAILED if math.isnan(score) else CellState.SCORED
+        cell = Cell(score, abs(_number(error)), state, origin, None if version is None else int(version))
+        if _counts_more(cell, found.get(benchmark), versions[benchmark]):
+            found[benchmark] = cell
+    return found
+
+
+def _counts_more(cell: Cell, other: Cell | None, wanted: int) -> bool:
+    """Whether a row replaces an earlier one of the same benchmark: the wanted version, the later one, a number."""
+    if other is None:
+        return True
+
+    def key(one: Cell) -> tuple[bool, int, bool]:
+        return one.version == wanted, one.version or 0, one.state == CellState.SCORED
+
+    return key(cell) >= key(other)
+
+
+def _number(value: object) -> float:
+    number = math.nan if value is None else float(str(value))
+    return number if math.isfinite(number) else math.nan

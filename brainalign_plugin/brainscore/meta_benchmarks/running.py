@@ -1,0 +1,290 @@
+"""Score a candidate on benchmarks by running them, and save each result as it comes.
+
+Results of one model lie in one file, a JSON object a line, appended and flushed to disk as soon as a benchmark is done:
+whatever ends the process, the next run goes on with the benchmark that was being scored. A line that was torn when the
+process died is no result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brainscore_core.benchmarks import score_benchmark
+from brainscore_vision import benchmark_registry, load_benchmark
+from brainscore_vision.model_interface import BrainModel
+
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.errors import CandidateError
+from brainalign_plugin.files.model_scores import Cell
+
+FORMAT = "brainalign-run"
+VERSION = 1
+# Faults of the machine, its network or its access rights say nothing of the model. The last two are known by name
+# alone, because neither library need be there.
+_MACHINE_FAULTS = (OSError, MemoryError, ImportError)
+_MACHINE_FAULT_MODULES = frozenset({"botocore", "boto3"})
+_MACHINE_FAULT_NAMES = frozenset({"OutOfMemoryError"})
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The saved results of one model.
+
+    Attributes
+    ----------
+    path : Path
+    model : str
+        Its identifier; results are kept by it, so a model that changes needs another.
+    """
+
+    path: Path
+    model: str
+
+    def read(self) -> dict[str, Cell]:
+        """Read the results that are there.
+
+        Raises
+        ------
+        CandidateError
+            If the file cannot be read, or holds the results of another model.
+        """
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return {}
+        except OSError as cause:
+            raise CandidateError(
+                f"cannot read the results in {str(self.path)!r}: {cause.strerror}"
+            ) from cause
+        records = list(_records(lines))
+        if records and records[0].get("format") != FORMAT:
+            raise CandidateError(f"{str(self.path)!r} is not a file of results; move it away")
+        if records and (records[0].get("version"), records[0].get("model")) != (VERSION, self.model):
+            raise CandidateError(
+                f"{str(self.path)!r} holds results of the model {records[0].get('model')!r} in version "
+                f"{records[0].get('version')!r}; move it away"
+            )
+        # Two processes that begin at once both write a first line.
+        return dict(self._cell(record) for record in records if record != records[0])
+
+    def _cell(self, record: Mapping[str, Any]) -> tuple[str, Cell]:
+        try:
+            score, error = (math.nan if record[n] is None else float(record[n]) for n in ("score", "error"))
+            origin = f"run of {record['at']} in {str(self.path)!r}"
+            version = record["benchmark_version"]
+            cell = Cell(
+                score, error, CellState[record["state"]], origin, None if version is None else int(version)
+            )
+            return str(record["benchmark"]), cell
+        except (KeyError, TypeError, ValueError) as cause:
+            raise CandidateError(
+                f"{str(self.path)!r} holds the line {json.dumps(record)[:200]}, which is no result ({cause}); delete it"
+            ) from cause
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Append a result; once this returns it is on disk.
+
+        Raises
+        ------
+        CandidateError
+            If it cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            new = not self.path.exists() or not self.path.stat().st_size
+            lines = [{"format": FORMAT, "version": VERSION, "model": self.model}] if new else []
+            text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in (*lines, record))
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                size = os.fstat(descriptor).st_size
+                # After a torn line the next one has to start afresh.
+                torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+                _write_all(descriptor, (("\n" if torn else "") + text).encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if new:
+                _sync_folder(self.path.parent)
+        except OSError as cause:
+            raise CandidateError(
+                f"cannot save a result in {str(self.path)!r}: {cause.strerror}; free space, or name another folder "
+                "with BRAINALIGN_RESULTS"
+            ) from cause
+
+
+def results_of(folder: Path, model: str) -> Results:
+    """Results of a model, in a file whose name any identifier gives."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", model)[:60].lstrip(".")
+    digest = hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return Results(folder / f"{readable}-{digest}.jsonl", model)
+
+
+def _records(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # torn, or empty
+        if isinstance(record, dict):
+            yield record
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def run_missing(
+    candidate: Any,
+    versions: Mapping[str, int],
+    results: Results,
+    now: Callable[[], datetime],
+    say: Callable[[str], object],
+) -> tuple[dict[str, Cell], tuple[str, ...]]:
+    """Score a candidate on benchmarks, but for those that an earlier run has finished.
+
+    A benchmark that raises while it scores is FAILED, as on the site, and not run again. One that cannot be loaded or
+    run here, or is of another version than the one that counts, is left unscored and tried again the next time.
+
+    Parameters
+    ----------
+    candidate : BrainModel
+    versions : mapping of str to int
+        The benchmarks to run, each with the version that counts (0 for any), in this order.
+    now : callable
+        The clock.
+    say : callable
+        Called with a line for each benchmark.
+
+    Returns
+    -------
+    dict of str to Cell
+        Finished in this or an earlier run.
+    tuple of str
+        What could not be run and why.
+    """
+    done = _finished(results, versions)
+    cells = {name: done[name] for name in versions if name in done}
+    waiting = [name for name in versions if name not in done]
+    if cells:
+        say(f"{len(cells)} of {len(versions)} benchmarks were scored before: {results.path}")
+    notes: list[str] = []
+    for number, name in enumerate(waiting, start=1):
+        at = f"{number}/{len(waiting)} {name}"
+        elsewhere = _finished(results, versions)
+        if name in elsewhere:
+            cells[name] = elsewhere[name]
+            say(f"{at}: scored by another process meanwhile")
+            continue
+        benchmark, problem = _loaded(name, versions[name])
+        if benchmark is None:
+            notes.append(problem)
+            say(f"{at}: {problem}")
+            continue
+        say(f"{at}: running")
+        started = now()
+        try:
+            _at_rest(candidate, say)
+            record = _result(score_benchmark(benchmark, candidate))
+        except Exception as cause:  # noqa: BLE001 -- foreign code may fail in any way, which is what FAILED means
+            if _is_machine_fault(cause):
+                notes.append(f"{name} could not be run here: {_reason(cause)}")
+                say(f"{at}: {notes[-1]}")
+                continue
+            record = {"state": "FAILED", "score": None, "error": None, "reason": _reason(cause)}
+        finished = now()
+        record |= {"benchmark": name, "benchmark_version": _version(benchmark), "at": finished.isoformat()}
+        results.add(record)
+        cells[name] = results.read()[name]
+        outcome = f"{record['score']:.4f}" if record["state"] == "SCORED" else f"FAILED: {record['reason']}"
+        say(f"{at}: {outcome} ({(finished - started).total_seconds():.0f} s)")
+    return cells, tuple(notes)
+
+
+def _finished(results: Results, versions: Mapping[str, int]) -> dict[str, Cell]:
+    """Saved results, but for those on another version of a benchmark than the one that counts."""
+    return {
+        name: cell
+        for name, cell in results.read().items()
+        if cell.version is None or versions.get(name, 0) in (0, cell.version)
+    }
+
+
+def _loaded(name: str, wanted: int) -> tuple[Any, str]:
+    """The benchmark, or None and why it cannot be run."""
+    try:
+        # What is registered in this process needs no plugin folder, and its requirements are there.
+        benchmark = benchmark_registry[name]() if name in benchmark_registry else load_benchmark(name)
+    except Exception as cause:  # noqa: BLE001 -- no such plugin, no access to its data, no network: all alike
+        return None, f"{name} could not be loaded here: {_reason(cause)}"
+    version = _version(benchmark)
+    if wanted and version is not None and version != wanted:
+        return (
+            None,
+            f"{name} is installed in version {version}, the reference has version {wanted}; it was not run",
+        )
+    return benchmark, ""
+
+
+def _is_machine_fault(cause: Exception) -> bool:
+    return (
+        isinstance(cause, _MACHINE_FAULTS)
+        or type(cause).__module__.partition(".")[0] in _MACHINE_FAULT_MODULES
+        or type(cause).__name__ in _MACHINE_FAULT_NAMES
+    )
+
+
+def _version(benchmark: Any) -> int | None:
+    text = str(getattr(benchmark, "version", ""))
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _at_rest(candidate: Any, say: Callable[[str], object]) -> None:
+    """Take back a task that the last benchmark set: it would answer for the neurons of the next one."""
+    try:
+        candidate.start_task(BrainModel.Task.passive)
+    except Exception as cause:  # noqa: BLE001 -- a model need not know this task, and then has none to take back
+        say(f"the model does not take the task 'passive' ({_reason(cause)})")
+
+
+def _result(score: Any) -> dict[str, Any]:
+    value = _scalar(score.sel(aggregation="center") if "aggregation" in getattr(score, "dims", ()) else score)
+    if not math.isfinite(value):
+        return {"state": "FAILED", "score": None, "error": None, "reason": f"the score is {value}"}
+    error = abs(_error(score))
+    return {"state": "SCORED", "score": value, "error": error if math.isfinite(error) else None}
+
+
+def _error(score: Any) -> float:
+    if "aggregation" in getattr(score, "dims", ()):
+        return _scalar(score.sel(aggregation="error"))
+    given = getattr(score, "attrs", {}).get("error")
+    return _scalar(given) if given is not None and np.size(given) == 1 else math.nan
+
+
+def _scalar(value: Any) -> float:
+    return float(np.asarray(value, dtype=np.float64).reshape(-1)[0]) if np.size(value) == 1 else math.nan
+
+
+def _reason(cause: BaseException) -> str:
+    text = " ".join(f"{type(cause).__name__}: {cause}".split())
+    return text[:_LONGEST_REASON]

@@ -1,0 +1,130 @@
+"""Where a meta-benchmark finds its reference and the candidate's scores: one object, filled from the environment."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+import platformdirs
+
+from brainalign_plugin.errors import CandidateError
+from brainalign_plugin.placement.place import MIN_CONSTITUENTS
+
+PREFIX = "BRAINALIGN_"
+Run = Literal["no", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of a meta-benchmark; each is read from ``BRAINALIGN_<NAME>`` where none is given.
+
+    Attributes
+    ----------
+    home : Path
+        Folder of all state; frozen references are in its folder ``references``.
+    reference : str
+        Name of a frozen reference, or path of its file; if empty, the only one that there is.
+    scores : Path or None
+        Scores file of the candidate, CSV or JSON: benchmark, score, error.
+    snapshot : Path or None
+        Exported snapshot file with the candidate on it.
+    database : str
+        SQLAlchemy URL of a Brain-Score result database with the candidate in it; only read.
+    model : str
+        Id or name of the candidate in snapshot and database; if empty, its own identifier.
+    run : str
+        ``missing``: score what no source has by running the benchmark. ``no``: never.
+    results : Path
+        Folder in which results of running are saved as they come; ``runs`` in the home folder if not given.
+    min_constituents : float
+        Smallest share of the reference's benchmarks that must have a score.
+    leave_out : str
+        Id or name of a model of the reference that the candidate is not compared with.
+    """
+
+    home: Path
+    reference: str = ""
+    scores: Path | None = None
+    snapshot: Path | None = None
+    database: str = ""
+    model: str = ""
+    run: Run = "no"
+    results: Path | None = None
+    min_constituents: float = MIN_CONSTITUENTS
+    leave_out: str = ""
+
+    def __post_init__(self) -> None:
+        if self.run not in get_args(Run):
+            raise CandidateError(f"{PREFIX}RUN is {self.run!r}; known are {', '.join(get_args(Run))}")
+        if not 0 <= self.min_constituents <= 1:
+            raise CandidateError(
+                f"{PREFIX}MIN_CONSTITUENTS is {self.min_constituents}; it is a share, so give a number from 0 to 1"
+            )
+
+    @property
+    def references(self) -> Path:
+        """Folder of the frozen references."""
+        return self.home / "references"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the results of running."""
+        return self.home / "runs" if self.results is None else self.results
+
+
+VARIABLES = tuple(f"{PREFIX}{field.name.upper()}" for field in fields(Settings))
+# Nearly BRAINALIGN_SCORES, and no mistake.
+_OF_THE_MONITOR = (f"{PREFIX}STORE",)
+
+
+def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from environment variables; an empty one counts as unset.
+
+    Raises
+    ------
+    CandidateError
+        If a value is wrong, or a variable is nearly one of ours.
+    """
+    _refuse_misspelt(environment)
+    given = {name: text for name in VARIABLES if (text := environment.get(name, "").strip())}
+
+    def path(name: str) -> Path | None:
+        text = given.get(f"{PREFIX}{name}")
+        try:
+            return None if text is None else Path(text).expanduser().absolute()
+        except RuntimeError as cause:
+            raise CandidateError(f"{PREFIX}{name} is {text!r}: no such user; give the whole path") from cause
+
+    share = given.get(f"{PREFIX}MIN_CONSTITUENTS")
+    try:
+        min_constituents = MIN_CONSTITUENTS if share is None else float(share)
+    except ValueError as cause:
+        raise CandidateError(f"{PREFIX}MIN_CONSTITUENTS is {share!r}; give a number from 0 to 1") from cause
+    return Settings(
+        home=path("HOME") or Path(platformdirs.user_data_dir("brainalign")),
+        reference=given.get(f"{PREFIX}REFERENCE", ""),
+        scores=path("SCORES"),
+        snapshot=path("SNAPSHOT"),
+        database=given.get(f"{PREFIX}DATABASE", ""),
+        model=given.get(f"{PREFIX}MODEL", ""),
+        run=given.get(f"{PREFIX}RUN", "no"),  # type: ignore[arg-type]  # checked by Settings
+        results=path("RESULTS"),
+        min_constituents=min_constituents,
+        leave_out=given.get(f"{PREFIX}LEAVE_OUT", ""),
+    )
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    # The monitor has variables of its own, so only what is nearly one of these is known to be a mistake.
+    known = (*VARIABLES, *_OF_THE_MONITOR)
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.9)
+            if near:
+                raise CandidateError(
+                    f"the environment variable {name} is no setting; did you mean {near[0]}?"
+                )

@@ -1,0 +1,1 @@
+"""A leaderboard in memory: tree, board, snapshot, cleaning, frozen reference."""

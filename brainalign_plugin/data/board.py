@@ -1,0 +1,234 @@
+"""Board: the score matrix that cleaning, aggregation and analysis work on."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from ..arrays import BoolArray, FloatArray, StateArray, frozen
+from ..errors import BoardError
+from .official import CellState
+from .tabular import parse_frame
+from .tree import Benchmark, BenchmarkTree, node_means
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model on the leaderboard. The id is the key: names repeat."""
+
+    id: int
+    name: str
+    submitted_at: datetime | None = None
+    published_rank: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Scores of ``n`` models on ``m`` leaves, with the tree pruned to these leaves.
+
+    Attributes
+    ----------
+    domain : str
+        ``vision`` or ``language``.
+    models : tuple of Model, length n
+    tree : BenchmarkTree
+        Its leaves are exactly `leaves`.
+    leaves : tuple of str, length m
+        Type ids, in the order of the columns.
+    scores : ndarray of float, shape (n, m)
+        Ceiled scores capped to [0, 1]; NaN where missing.
+    states : ndarray of int8, shape (n, m)
+        `CellState` of each cell.
+    errors : ndarray of float, shape (n, m)
+        Published errors, NaN where there is none; what they mean differs by benchmark.
+    """
+
+    domain: str
+    models: tuple[Model, ...]
+    tree: BenchmarkTree
+    leaves: tuple[str, ...]
+    scores: FloatArray
+    states: StateArray
+    errors: FloatArray
+
+    def __post_init__(self) -> None:
+        shape = (len(self.models), len(self.leaves))
+        for name, dtype in (("scores", float), ("states", np.int8), ("errors", float)):
+            array = frozen(getattr(self, name), dtype)
+            if array.shape != shape:
+                raise BoardError(
+                    f"{name} has the shape {array.shape}; {shape[0]} models × {shape[1]} leaves were named"
+                )
+            object.__setattr__(self, name, array)
+        if np.isinf(self.scores).any():
+            row, column = np.argwhere(np.isinf(self.scores))[0]
+            raise BoardError(
+                f"model {self.models[row].id} has the score {self.scores[row, column]} on {self.leaves[column]!r}; "
+                "scores are finite, or NaN where missing"
+            )
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, groups: Mapping[str, str] | None = None, *, domain: str = "table"
+    ) -> Board:
+        """Make a board of a table: a row a model, a column a benchmark; see `tabular.parse_frame`.
+
+        Models are numbered from 1; missing scores are NEVER run.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> Board.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, .4]}, index=["x", "y"]))
+        <Board table: 2 models × 2 benchmarks, 0 % missing>
+        """
+        table = parse_frame(frame, groups, domain)
+        columns = [table.leaves.index(leaf) for leaf in table.tree.leaves()]
+        scores = table.scores[:, columns]
+        return cls(
+            domain=domain,
+            models=tuple(Model(number, name) for number, name in enumerate(table.models, 1)),
+            tree=table.tree,
+            leaves=table.tree.leaves(),
+            scores=scores,
+            states=np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED).astype(np.int8),
+            errors=np.full(scores.shape, np.nan),
+        )
+
+    def __repr__(self) -> str:
+        missing = float(np.isnan(self.scores).mean()) if self.scores.size else 0.0
+        return (
+            f"<Board {self.domain}: {len(self.models)} models × {len(self.leaves)} benchmarks, "
+            f"{missing:.0%} missing>".replace("%", " %")
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the table that notebooks show."""
+        return (
+            f"<p>{html.escape(repr(self))}</p>{self.to_frame(names=True).to_html(max_rows=20, max_cols=12)}"
+        )
+
+    def to_frame(self, *, names: bool = False, states: bool = False) -> pd.DataFrame:
+        """Return the scores as a table.
+
+        Parameters
+        ----------
+        names : bool
+            Index the rows by name and id instead of the id alone: names repeat.
+        states : bool
+            Return SCORED, FAILED or NEVER instead of the scores.
+
+        Returns
+        -------
+        DataFrame, shape (n, m)
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> board = Board.from_frame(pd.DataFrame({"a": [.1, None]}, index=["x", "y"]).assign(b=.5))
+        >>> board.to_frame(states=True)["a"].tolist()
+        ['SCORED', 'NEVER']
+        """
+        index: pd.Index = pd.Index(self.ids, name="id")
+        if names:
+            shown = [model.name for model in self.models]
+            index = pd.MultiIndex.from_arrays([shown, self.ids], names=["model", "id"])
+        if not states:
+            return pd.DataFrame(self.scores, index=index, columns=list(self.leaves))
+        words = np.array([state.name for state in sorted(CellState)], dtype=object)
+        return pd.DataFrame(words[self.states], index=index, columns=list(self.leaves))
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The neural and the behavioural node (either may be absent from the tree)."""
+        return f"neural_{self.domain}", f"behavior_{self.domain}"
+
+    @cached_property
+    def ids(self) -> tuple[int, ...]:
+        """Model ids in the order of the rows."""
+        return tuple(model.id for model in self.models)
+
+    @cached_property
+    def leaf_parts(self) -> tuple[str | None, ...]:
+        """For each leaf the part (neural or behavioural node) that it lies under, None if neither."""
+        paths = [self.tree.path(leaf) for leaf in self.leaves]
+        return tuple(next((part for part in self.parts if part in path), None) for path in paths)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no score is missing."""
+        return not bool(np.isnan(self.scores).any())
+
+    @cached_property
+    def scored_leaves(self) -> BoolArray:
+        """Whether any model has a score on a leaf, whatever a rule has filled its missing cells with; shape (m,)."""
+        scored: BoolArray = (self.states == CellState.SCORED).any(axis=0)
+        return scored
+
+    def take(self, rows: Sequence[int] | None = None, columns: Sequence[int] | None = None) -> Board:
+        """Select rows and columns by position; the tree is pruned to the kept leaves."""
+        r = np.arange(len(self.models)) if rows is None else np.asarray(rows, dtype=np.int64)
+        c = np.arange(len(self.leaves)) if columns is None else np.asarray(columns, dtype=np.int64)
+        leaves = tuple(self.leaves[j] for j in c)
+        return Board(
+            domain=self.domain,
+            models=tuple(self.models[i] for i in r),
+            tree=self.tree if columns is None else self.tree.pruned(leaves),
+            leaves=leaves,
+            scores=self.scores[np.ix_(r, c)],
+            states=self.states[np.ix_(r, c)],
+            errors=self.errors[np.ix_(r, c)],
+        )
+
+    def with_copies(self, copies: Mapping[str, Sequence[str]]) -> Board:
+        """Return the board on which each named leaf is followed by copies of it, siblings under the given type ids."""
+        nodes: list[Benchmark] = []
+        for node in self.tree.nodes:
+            nodes.append(node)
+            nodes.extend(replace(node, type_id=copy) for copy in copies.get(node.type_id, ()))
+        columns = [j for j, leaf in enumerate(self.leaves) for _ in range(1 + len(copies.get(leaf, ())))]
+        return Board(
+            domain=self.domain,
+            models=self.models,
+            tree=BenchmarkTree(tuple(nodes)),
+            leaves=tuple(name for leaf in self.leaves for name in (leaf, *copies.get(leaf, ()))),
+            scores=self.scores[:, columns],
+            states=self.states[:, columns],
+            errors=self.errors[:, columns],
+        )
+
+    def node_scores(self, missing_as: float | None = None) -> FloatArray:
+        """Recursive means at every node of the tree.
+
+        Parameters
+        ----------
+        missing_as : float, optional
+            Value that missing leaves take; if None they are left out of the means.
+
+        Returns
+        -------
+        ndarray, shape (n, number of tree nodes)
+            In the order of ``tree.nodes``.
+        """
+        values = np.full((len(self.models), len(self.tree.nodes)), np.nan)
+        filled = (
+            self.scores if missing_as is None else np.where(np.isnan(self.scores), missing_as, self.scores)
+        )
+        values[:, [self.tree.index[leaf] for leaf in self.leaves]] = filled
+        return node_means(self.tree, values)
+
+    def part_scores(self) -> dict[str, FloatArray]:
+        """Tree means of the neural and the behavioural part and of ``average``, the mean of the two.
+
+        Defined on a complete board. A part without leaves is left out, and then so is ``average``.
+        """
+        means = self.node_scores()
+        found = {part: means[:, self.tree.index[part]] for part in self.parts if part in self.tree}
+        if len(found) == len(self.parts):
+            found["average"] = np.mean(list(found.values()), axis=0)
+        return found

@@ -1,0 +1,170 @@
+"""The poster's cleaning: drop sparse benchmarks, then incomplete models, and say why for each.
+
+Source: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv 2407.07530.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import BoolArray
+from ..errors import InputError
+from .board import Board
+from .official import CellState
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedBenchmark:
+    """A leaf whose share of missing scores exceeds the threshold; counts are of models."""
+
+    type_id: str
+    failed: int
+    never: int
+    models: int
+
+    @property
+    def missing_share(self) -> float:
+        """Share of models without a score."""
+        return (self.failed + self.never) / self.models
+
+    @property
+    def reason(self) -> str:
+        """Why it was dropped, in words."""
+        return (
+            f"{self.missing_share:.1%} of {self.models} models have no score "
+            f"({self.failed} FAILED, {self.never} NEVER run)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedModel:
+    """A model that lacks a score on at least one kept leaf."""
+
+    id: int
+    name: str
+    failed: tuple[str, ...]
+    never: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why it was dropped, in words; names up to three benchmarks of each kind."""
+        parts = []
+        for word, names in (("FAILED on", self.failed), ("NEVER run on", self.never)):
+            if names:
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                parts.append(f"{word} {', '.join(names[:3])}{more}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaning:
+    """The cleaned board and the audit log of what it lost.
+
+    Attributes
+    ----------
+    board : Board
+        Complete: no score is missing. Its tree is pruned to the kept leaves.
+    considered : Board
+        The board before cleaning.
+    max_missing : float
+        Largest share of missing scores with which a leaf is kept.
+    dropped_benchmarks, dropped_models : tuple
+        The audit log, in the order of the board.
+    constant : tuple of str
+        Kept leaves on which all kept models have the same score (nine decimals): no rank correlation exists for them.
+    """
+
+    board: Board
+    considered: Board
+    max_missing: float
+    dropped_benchmarks: tuple[DroppedBenchmark, ...]
+    dropped_models: tuple[DroppedModel, ...]
+    constant: tuple[str, ...]
+
+
+def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
+    """Drop leaves with a share of missing scores above ``max_missing``, then models with any missing score.
+
+    FAILED and NEVER are both missing.
+
+    Parameters
+    ----------
+    board : Board
+        ``n`` models on ``m`` leaves, as ``Snapshot.board()`` gives them: without groups and engineering benchmarks.
+    max_missing : float
+        In [0, 1].
+
+    Returns
+    -------
+    Cleaning
+        The complete board, and what it lost and why.
+
+    Raises
+    ------
+    InputError
+        If ``max_missing`` is not in [0, 1].
+
+    References
+    ----------
+    arXiv 2407.07530, methods: benchmarks with more than 50 % missing scores, then models with any missing score.
+    """
+    keep_row, keep_column = _kept(board, max_missing)
+    cleaned = _cut(board, keep_row, keep_column)
+    rounded = np.round(cleaned.scores, 9)
+    constant = (
+        (rounded == rounded[:1]).all(axis=0)
+        if len(cleaned.models)
+        else np.zeros(len(cleaned.leaves), dtype=bool)
+    )
+    return Cleaning(
+        board=cleaned,
+        considered=board,
+        max_missing=max_missing,
+        dropped_benchmarks=tuple(_dropped_benchmark(board, int(j)) for j in np.flatnonzero(~keep_column)),
+        dropped_models=tuple(_dropped_model(board, int(i), keep_column) for i in np.flatnonzero(~keep_row)),
+        constant=tuple(leaf for leaf, same in zip(cleaned.leaves, constant, strict=True) if same),
+    )
+
+
+def complete_board(board: Board, max_missing: float = 0.5) -> Board:
+    """The board of `clean`, for who does not ask what it lost.
+
+    Raises
+    ------
+    InputError
+        If ``max_missing`` is not in [0, 1].
+    """
+    return _cut(board, *_kept(board, max_missing))
+
+
+def _kept(board: Board, max_missing: float) -> tuple[BoolArray, BoolArray]:
+    """Which models and which leaves are kept."""
+    if not 0 <= max_missing <= 1:
+        raise InputError(f"max_missing is {max_missing}; it is a share, so give a number between 0 and 1")
+    missing = np.isnan(board.scores)
+    # A quotient, not a product: 0.29 * 100 < 29, but 29 / 100 is 0.29.
+    keep_column: BoolArray = missing.sum(axis=0) / max(len(board.models), 1) <= max_missing
+    keep_row: BoolArray = ~missing[:, keep_column].any(axis=1)
+    return keep_row, keep_column
+
+
+def _cut(board: Board, keep_row: BoolArray, keep_column: BoolArray) -> Board:
+    return board.take(np.flatnonzero(keep_row).tolist(), np.flatnonzero(keep_column).tolist())
+
+
+def _dropped_benchmark(board: Board, column: int) -> DroppedBenchmark:
+    states = board.states[:, column]
+    failed = int((states == CellState.FAILED).sum())
+    never = int((states == CellState.NEVER).sum())
+    return DroppedBenchmark(board.leaves[column], failed, never, len(board.models))
+
+
+def _dropped_model(board: Board, row: int, keep_column: BoolArray) -> DroppedModel:
+    failed, never = (
+        tuple(board.leaves[j] for j in np.flatnonzero((board.states[row] == state) & keep_column).tolist())
+        for state in (CellState.FAILED, CellState.NEVER)
+    )
+    model = board.models[row]
+    return DroppedModel(model.id, model.name, failed, never)

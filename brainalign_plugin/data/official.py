@@ -1,0 +1,199 @@
+"""Brain-Score's own aggregate, recomputed at every node of the tree.
+
+The rules are those of the site (REFERENCE: latest version of each visible leaf, capped to [0, 1] unless it is an
+engineering benchmark, FAILED and NEVER count as zero in the mean over all children).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from enum import IntEnum
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, StateArray
+from .tree import BenchmarkTree, node_means
+
+# Digits that binary numbers do not hold.
+_BINARY = 1e-9
+
+
+class CellState(IntEnum):
+    """What is known of one model on one benchmark."""
+
+    NEVER = 0
+    FAILED = 1
+    SCORED = 2
+
+
+@dataclass(frozen=True, eq=False)
+class OfficialBoard:
+    """The official aggregate of every model at every node.
+
+    Attributes
+    ----------
+    tree : BenchmarkTree
+        With ``k`` nodes.
+    scores, states : ndarray, shape (n, k)
+        Full-precision recomputed scores (NaN unless SCORED), and the state of each cell.
+    ranks : tuple of (int or None), length n
+        Official rank by the two-decimal score at `root`, the published one where it agrees with the recomputed one
+        within `rounding`; None for a model that was never run.
+    rank_differences : int or None
+        How many published ranks are not those of `ranks`; None where no rank was published.
+    rounding : float
+        How far rounding alone can take a published mean from the recomputed one: one unit in the last decimal of the
+        source, 0.001 for the site's JSON and 0.01 for its CSV export.
+    root : str
+        The node that is ranked, ``average_<domain>``.
+    max_abs_diff : dict of str to (float or None)
+        For each group the largest absolute difference from the published value, over the models for which both are
+        numbers; None where nothing was published (a reconstructed board).
+    state_mismatches : int
+        How many cells of groups are published in another state than recomputed. An engineering group that is published
+        as FAILED over leaves published as NEVER is none: the site writes the failed ones of these so.
+    """
+
+    tree: BenchmarkTree
+    scores: FloatArray
+    states: StateArray
+    ranks: tuple[int | None, ...]
+    rank_differences: int | None
+    rounding: float
+    root: str
+    max_abs_diff: dict[str, float | None]
+    state_mismatches: int
+
+    def at(self, type_id: str) -> FloatArray:
+        """Scores of all models at one node, shape (n,); NaN unless SCORED."""
+        column: FloatArray = self.scores[:, self.tree.index[self.tree[type_id].type_id]]
+        return column
+
+    def text(self, row: int, type_id: str) -> str:
+        """The cell as the site prints it: ``""`` NEVER, ``"X"`` FAILED, else the number."""
+        column = self.tree.index[self.tree[type_id].type_id]
+        return score_text(float(self.scores[row, column]), CellState(int(self.states[row, column])))
+
+
+def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
+    """Cap every column to [0, 1] but those of engineering benchmarks; NaN stays NaN. Shape (n, k) in and out."""
+    engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
+    limited: FloatArray = np.where(engineering, scores, np.clip(scores, 0.0, 1.0))
+    return limited
+
+
+def score_text(value: float, state: CellState) -> str:
+    """Text of one cell as the site prints it."""
+    if state is CellState.NEVER:
+        return ""
+    if state is CellState.FAILED:
+        return "X"
+    if value >= 1:
+        return f"{value:.1f}"
+    # The site strips zeros from the left, which a minus sign stops: -0.123 keeps its zero.
+    return f"{value:.3f}".removeprefix("0")
+
+
+def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, ...]:
+    """Return the ranks by the site's rule.
+
+    The score in three decimals is rounded half up to two, by its decimal digits, ties share the better rank, FAILED
+    comes last and NEVER has no rank.
+
+    Parameters
+    ----------
+    scores, states : ndarray, shape (n,)
+    """
+    cent = Decimal("0.01")
+    keys: list[Decimal | None] = []
+    for value, state in zip(scores.tolist(), states.tolist(), strict=True):
+        if state == CellState.SCORED:
+            keys.append(Decimal(f"{value:.3f}").quantize(cent, rounding=ROUND_HALF_UP))
+        else:
+            keys.append(Decimal("-Infinity") if state == CellState.FAILED else None)
+    better: dict[Decimal, int] = {}
+    for place, key in enumerate(sorted((k for k in keys if k is not None), reverse=True), start=1):
+        better.setdefault(key, place)
+    return tuple(None if key is None else better[key] for key in keys)
+
+
+def official_board(
+    tree: BenchmarkTree,
+    scores: FloatArray,
+    states: StateArray,
+    root: str,
+    has_published: bool,
+    published_ranks: Sequence[int | None] = (),
+) -> OfficialBoard:
+    """Recompute the official aggregate.
+
+    Parameters
+    ----------
+    tree : BenchmarkTree
+        With ``k`` nodes.
+    scores, states : ndarray, shape (n, k)
+        Leaves as scored; the groups' columns hold the published values, for comparison only.
+    root : str
+        Node to rank, ``average_<domain>``.
+    has_published : bool
+        Whether the groups' columns were published at all.
+    published_ranks : sequence of (int or None), optional
+        One for each model, to be compared with the recomputed ranks.
+    """
+    values = np.where(states == CellState.SCORED, capped(tree, scores), 0.0)
+    means = node_means(tree, values)
+    known: StateArray = np.array(states, dtype=np.int8)
+    for i in tree.bottom_up:
+        if not tree.nodes[i].is_leaf:
+            below = known[:, list(tree.child_positions[i])]
+            known[:, i] = below.max(axis=1, initial=CellState.NEVER)
+    means[known != CellState.SCORED] = np.nan
+    column = tree.index[tree[root].type_id]
+    groups = np.array([not node.is_leaf for node in tree.nodes], dtype=bool)
+    engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
+    published = groups & (states != CellState.NEVER).any(axis=0)
+    written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
+    # Leaves are published in three decimals, so that a mean of them may round to another cent than the site's own.
+    rounding = _last_decimal(scores[:, ~groups & ~engineering])
+    agree = np.abs(scores[:, column] - means[:, column]) <= rounding + _BINARY
+    ranked = np.where(has_published & agree, scores[:, column], means[:, column])
+    ranks = official_ranks(ranked, known[:, column])
+    compared = [pair for pair in zip(published_ranks, ranks, strict=False) if pair[0] is not None]
+    return OfficialBoard(
+        tree=tree,
+        scores=means,
+        states=known,
+        ranks=ranks,
+        rank_differences=sum(one != other for one, other in compared) if compared else None,
+        rounding=rounding,
+        root=root,
+        max_abs_diff=_differences(tree, means, scores, groups)
+        if has_published
+        else dict.fromkeys(_names(tree, groups)),
+        state_mismatches=int(((known != states) & ~written_as_never)[:, published].sum())
+        if has_published
+        else 0,
+    )
+
+
+def _last_decimal(leaves: FloatArray) -> float:
+    """Return 0.01 if all scores of leaves are whole hundredths, else 0.001."""
+    known = leaves[~np.isnan(leaves)]
+    return 0.01 if known.size and bool((np.abs(known - known.round(2)) < _BINARY).all()) else 0.001
+
+
+def _names(tree: BenchmarkTree, groups: BoolArray) -> list[str]:
+    return [node.type_id for node, is_group in zip(tree.nodes, groups, strict=True) if is_group]
+
+
+def _differences(
+    tree: BenchmarkTree, means: FloatArray, published: FloatArray, groups: BoolArray
+) -> dict[str, float | None]:
+    apart = np.abs(means - published)
+    found: dict[str, float | None] = {}
+    for name in _names(tree, groups):
+        column = apart[:, tree.index[name]]
+        found[name] = float(np.nanmax(column)) if not np.isnan(column).all() else None
+    return found

@@ -1,0 +1,450 @@
+"""Snapshot: everything a leaderboard said at one moment. The one data type that the rest of the project reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import FloatArray, IntArray, StateArray, TimeArray, frozen
+from ..errors import SnapshotError
+from .board import Board, Model
+from .official import CellState, OfficialBoard, capped, official_board
+from .tabular import parse_frame
+from .tree import Benchmark, BenchmarkTree, BenchmarkVersion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NO_TIME = np.datetime64("NaT", "us")
+
+
+@dataclass(frozen=True, eq=False)
+class SupersededCells:
+    """Scores of benchmark versions that no longer count, one entry a cell (all arrays of shape (c,)).
+
+    Values are as published: full precision, uncapped. `row` and `column` are positions in the snapshot's models and
+    tree nodes.
+    """
+
+    row: IntArray
+    column: IntArray
+    version: IntArray
+    states: StateArray
+    scores: FloatArray
+    errors: FloatArray
+    scored_at: TimeArray
+
+    def __post_init__(self) -> None:
+        for name, dtype in _SUPERSEDED_DTYPES.items():
+            array = frozen(getattr(self, name), dtype)
+            object.__setattr__(self, name, array)
+            if array.shape != (len(self.row),):
+                raise SnapshotError(
+                    f"superseded cells: {name} has {array.size} entries and row has {len(self.row)}; one entry a cell"
+                )
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, which: npt.NDArray[np.bool_] | IntArray) -> SupersededCells:
+        """Select entries by mask or position."""
+        return SupersededCells(*(getattr(self, name)[which] for name in _SUPERSEDED_DTYPES))
+
+
+_SUPERSEDED_DTYPES: dict[str, npt.DTypeLike] = {
+    "row": np.int64,
+    "column": np.int64,
+    "version": np.int64,
+    "states": np.int8,
+    "scores": np.float64,
+    "errors": np.float64,
+    "scored_at": "datetime64[us]",
+}
+
+
+def no_superseded() -> SupersededCells:
+    """Return an empty table, for a board on which every benchmark has one version."""
+    return SupersededCells(*(np.empty(0, dtype=dtype) for dtype in _SUPERSEDED_DTYPES.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A leaderboard at one moment: ``n`` models, a tree of ``k`` benchmarks, and one cell for each pair.
+
+    Attributes
+    ----------
+    domain : str
+        ``vision`` or ``language``; the aggregate is the node ``average_<domain>``.
+    as_of_time : datetime
+        The moment that the board describes, with time zone.
+    source, sha256 : str
+        Where the raw body came from, and its hash in hexadecimal.
+    models : tuple of Model, length n
+        The id is the key; names repeat.
+    tree : BenchmarkTree
+        With ``k`` nodes, groups included.
+    states : ndarray of int8, shape (n, k)
+        `CellState` of each cell in the benchmark's latest version; the groups' columns are as published.
+    scores, errors : ndarray of float, shape (n, k)
+        Ceiled score and the published error; NaN where there is none. A cell has a score if and only if it is SCORED.
+    scored_at : ndarray of datetime64[us], shape (n, k)
+        When the score was made (UTC), NaT where unknown.
+    superseded : SupersededCells
+        Scores of older benchmark versions.
+    reconstructed : bool
+        True if made by `Snapshot.as_of` from a later snapshot; then nothing is published for the groups.
+    simulated : bool
+        True if the source said that it is a simulation.
+
+    Raises
+    ------
+    SnapshotError
+        If ids repeat, shapes disagree, a time has no zone, a SCORED cell has no finite score or another cell has one,
+        or a superseded cell lies outside the board, occurs twice or is not of an older version.
+    """
+
+    domain: str
+    as_of_time: datetime
+    source: str
+    sha256: str
+    models: tuple[Model, ...]
+    tree: BenchmarkTree
+    states: StateArray
+    scores: FloatArray
+    errors: FloatArray
+    scored_at: TimeArray
+    superseded: SupersededCells = field(default_factory=no_superseded)
+    reconstructed: bool = False
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        if self.as_of_time.tzinfo is None:
+            raise SnapshotError(f"as_of_time {self.as_of_time} has no time zone; give it in UTC")
+        object.__setattr__(self, "as_of_time", self.as_of_time.astimezone(UTC))
+        shape = (len(self.models), len(self.tree.nodes))
+        for name, dtype in (
+            ("states", np.int8),
+            ("scores", float),
+            ("errors", float),
+            ("scored_at", "datetime64[us]"),
+        ):
+            array = frozen(getattr(self, name), dtype)
+            if array.shape != shape:
+                raise SnapshotError(
+                    f"{name} has the shape {array.shape}; {shape[0]} models and {shape[1]} benchmarks need {shape}"
+                )
+            object.__setattr__(self, name, array)
+        _check_ids_and_moments(self.models, self.tree)
+        _check_values(self.states, self.scores, self.errors, self._cell_name)
+        _check_superseded(self.superseded, self.models, self.tree)
+        if self.root not in self.tree:
+            raise SnapshotError(f"the tree has no node {self.root!r}; is {self.domain!r} the right domain?")
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        groups: Mapping[str, str] | None = None,
+        *,
+        domain: str = "table",
+        as_of: datetime | None = None,
+        source: str = "a table",
+    ) -> Snapshot:
+        """Make a snapshot of a table: a row a model, a column a benchmark; see `tabular.parse_frame`.
+
+        Parameters
+        ----------
+        as_of : datetime, optional
+            Moment that the table describes; the beginning of 1970 if unknown.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> snapshot = Snapshot.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, None]}, index=["x", "y"]))
+        >>> [model.name for model in snapshot.models]
+        ['x', 'y']
+        """
+        table = parse_frame(frame, groups, domain)
+        shape = (len(table.models), len(table.tree.nodes))
+        scores = np.full(shape, np.nan)
+        scores[:, [table.tree.index[leaf] for leaf in table.leaves]] = table.scores
+        content = repr((table.models, table.tree)).encode() + table.scores.tobytes()
+        return cls(
+            domain=domain,
+            as_of_time=as_of or datetime(1970, 1, 1, tzinfo=UTC),
+            source=source,
+            sha256=hashlib.sha256(content).hexdigest(),
+            models=tuple(Model(number, name) for number, name in enumerate(table.models, 1)),
+            tree=table.tree,
+            states=np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED),
+            scores=scores,
+            errors=np.full(shape, np.nan),
+            scored_at=np.full(shape, NO_TIME),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.domain} {self.as_of_time:%Y-%m-%d}: {self.board()!r}>".replace(
+            f"<Board {self.domain}: ", ""
+        ).replace(">>", ">")
+
+    def _cell_name(self, row: int, column: int) -> str:
+        return f"model {self.models[row].id} on {self.tree.nodes[column].type_id!r}"
+
+    @property
+    def root(self) -> str:
+        """The node that Brain-Score ranks by."""
+        return f"average_{self.domain}"
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The neural and the behavioural node."""
+        return f"neural_{self.domain}", f"behavior_{self.domain}"
+
+    @cached_property
+    def rows(self) -> dict[int, int]:
+        """Position of each model id in `models`."""
+        return {model.id: i for i, model in enumerate(self.models)}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Snapshot):
+            return NotImplemented
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in _PLAIN_FIELDS)
+            and all(_same(getattr(self, name), getattr(other, name)) for name in _CELL_FIELDS)
+            and all(
+                _same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in _SUPERSEDED_DTYPES
+            )
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.domain, self.as_of_time, self.sha256))
+
+    def official(self) -> OfficialBoard:
+        """Recompute Brain-Score's aggregate and rank, and compare them with the published ones."""
+        groups = np.array([not node.is_leaf for node in self.tree.nodes], dtype=bool)
+        # A database of results, unlike the site, has nothing to say of groups.
+        published = not self.reconstructed and bool((self.states[:, groups] != CellState.NEVER).any())
+        ranks = [model.published_rank for model in self.models]
+        return official_board(self.tree, self.scores, self.states, self.root, published, ranks)
+
+    def board(self, root: str | None = None) -> Board:
+        """Return the leaves under ``root`` (the ranked aggregate if None), scores capped to [0, 1], as a `Board`."""
+        top = self.root if root is None else root
+        leaves = self.tree.leaves(top)
+        columns = [self.tree.index[leaf] for leaf in leaves]
+        return Board(
+            domain=self.domain,
+            models=self.models,
+            tree=self.tree.pruned(leaves, root=top),
+            leaves=leaves,
+            scores=capped(self.tree, self.scores)[:, columns],
+            states=self.states[:, columns],
+            errors=self.errors[:, columns],
+        )
+
+    def as_of(self, moment: date | datetime) -> Snapshot:
+        """Reconstruct the board as it stood at an earlier moment, from the cells' own times.
+
+        A cell counts if it was scored strictly before 00:00 UTC of the date (or before the moment given). A model, and
+        a leaf, is on the board once it has a cell that is SCORED or FAILED, in whatever version; a group once it holds
+        such a leaf. Otherwise the tree is that of this snapshot: groups of earlier days are not published. Of a
+        benchmark with several versions the latest one that had opened by then counts; a version opens when its window
+        does, or, without a window, with its first SCORED cell. A leaf without a version is a group whose children are
+        not listed; its past is unknown, and it is left out. Nothing is published for the groups of such a board.
+
+        Parameters
+        ----------
+        moment : date or datetime
+            A datetime without a time zone is read as UTC.
+
+        Raises
+        ------
+        SnapshotError
+            If the moment is later than this snapshot knows of.
+        """
+        until = _utc(moment)
+        if until > self.as_of_time:
+            raise SnapshotError(
+                f"the board as of {until:%Y-%m-%d %H:%M} UTC is later than this snapshot of "
+                f"{self.as_of_time:%Y-%m-%d %H:%M} UTC; ask for an earlier date or take a newer snapshot"
+            )
+        limit = np.datetime64(until.replace(tzinfo=None), "us")
+        states, scores, errors, scored_at = (np.array(getattr(self, name)) for name in _CELL_FIELDS)
+        leaf = np.array([node.is_leaf and bool(node.versions) for node in self.tree.nodes], dtype=bool)
+        _blank(states, scores, errors, scored_at, ~leaf[None, :] | ~(scored_at < limit))
+        older = self.superseded.take((self.superseded.scored_at < limit) & leaf[self.superseded.column])
+        nodes = list(self.tree.nodes)
+        for column in np.flatnonzero(leaf):
+            cells = np.flatnonzero(older.column == column)
+            versions = _opened(
+                nodes[column], limit, states[:, column], scored_at[:, column], older.take(cells)
+            )
+            nodes[column] = replace(nodes[column], versions=versions)
+            counts = nodes[column].version
+            if counts != self.tree.nodes[column].version:
+                states[:, column], scores[:, column] = CellState.NEVER, np.nan
+                errors[:, column], scored_at[:, column] = np.nan, NO_TIME
+                now = cells[older.version[cells] == counts]
+                for name, array in zip(_CELL_FIELDS, (states, scores, errors, scored_at), strict=True):
+                    array[older.row[now], column] = getattr(older, name)[now]
+        in_force = np.array([node.version for node in nodes])
+        older = older.take(np.flatnonzero(older.version < in_force[older.column]))
+        has_cell = states != CellState.NEVER
+        ran = older.states != CellState.NEVER
+        has_cell[older.row[ran], older.column[ran]] = True
+        rows, columns = np.flatnonzero(has_cell.any(axis=1)), self._arrived(has_cell.any(axis=0))
+        older = older.take(np.isin(older.row, rows) & np.isin(older.column, columns))
+        board = np.ix_(rows, columns)
+        return replace(
+            self,
+            as_of_time=until,
+            models=tuple(replace(self.models[i], published_rank=None) for i in rows),
+            tree=BenchmarkTree(tuple(nodes[j] for j in columns)),
+            states=states[board],
+            scores=scores[board],
+            errors=errors[board],
+            scored_at=scored_at[board],
+            superseded=replace(
+                older, row=np.searchsorted(rows, older.row), column=np.searchsorted(columns, older.column)
+            ),
+            reconstructed=True,
+        )
+
+    def _arrived(self, has_cell: npt.NDArray[np.bool_]) -> IntArray:
+        """Return the positions of the nodes with a cell, of the groups above them and of the root."""
+        names = {self.root}
+        for column in np.flatnonzero(has_cell):
+            names.update(self.tree.path(self.tree.nodes[column].type_id))
+        return np.array(
+            [j for j, node in enumerate(self.tree.nodes) if node.type_id in names], dtype=np.int64
+        )
+
+
+def _check_ids_and_moments(models: tuple[Model, ...], tree: BenchmarkTree) -> None:
+    seen: set[int] = set()
+    for model in models:
+        if model.id in seen:
+            raise SnapshotError(f"model id {model.id} occurs twice; the id is the key of a model")
+        seen.add(model.id)
+        if model.submitted_at is not None and model.submitted_at.tzinfo is None:
+            raise SnapshotError(
+                f"model {model.id} was submitted at {model.submitted_at}, without a time zone; give it in UTC"
+            )
+    for node in tree.nodes:
+        for v in node.versions:
+            if any(moment is not None and moment.tzinfo is None for moment in (v.valid_from, v.valid_to)):
+                raise SnapshotError(
+                    f"version {v.version} of {node.type_id!r} counted from {v.valid_from} to {v.valid_to}, "
+                    "without a time zone; give both in UTC"
+                )
+
+
+def _check_values(
+    states: StateArray, scores: FloatArray, errors: FloatArray, name: Callable[..., str]
+) -> None:
+    unknown = np.argwhere(~np.isin(states, list(CellState)))
+    if len(unknown):
+        at = tuple(unknown[0])
+        raise SnapshotError(
+            f"{name(*at)} has the state {int(states[at])}; known are {[int(s) for s in CellState]}"
+        )
+    wrong = np.argwhere(((states == CellState.SCORED) != np.isfinite(scores)) | np.isinf(scores))
+    if len(wrong):
+        at = tuple(wrong[0])
+        raise SnapshotError(
+            f"{name(*at)} is {CellState(int(states[at])).name} with the score {scores[at]}; "
+            "only SCORED cells have a score, and it is finite"
+        )
+    infinite = np.argwhere(np.isinf(errors))
+    if len(infinite):
+        at = tuple(infinite[0])
+        raise SnapshotError(
+            f"{name(*at)} has the error {errors[at]}; an error is finite, or NaN where there is none"
+        )
+
+
+def _check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: BenchmarkTree) -> None:
+    for what, positions, count in (
+        ("model", old.row, len(models)),
+        ("benchmark", old.column, len(tree.nodes)),
+    ):
+        outside = positions[(positions < 0) | (positions >= count)]
+        if len(outside):
+            raise SnapshotError(
+                f"a superseded cell is of {what} number {outside[0]}; there are {count}, from 0"
+            )
+
+    def name(i: int) -> str:
+        return f"model {models[old.row[i]].id} on version {old.version[i]} of {tree.nodes[old.column[i]].type_id!r}"
+
+    latest = np.array([node.version for node in tree.nodes], dtype=np.int64)[old.column]
+    late = np.flatnonzero(old.version >= latest)
+    if len(late):
+        raise SnapshotError(
+            f"{name(late[0])} is a superseded cell, but the latest version is {latest[late[0]]}"
+        )
+    order = np.lexsort((old.version, old.column, old.row))
+    keys = np.stack((old.row, old.column, old.version))[:, order]
+    twice = np.flatnonzero((keys[:, 1:] == keys[:, :-1]).all(axis=0))
+    if len(twice):
+        raise SnapshotError(
+            f"{name(order[twice[0]])} occurs twice among the superseded cells; one cell a version"
+        )
+    _check_values(old.states, old.scores, old.errors, name)
+
+
+_PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")
+_CELL_FIELDS = ("states", "scores", "errors", "scored_at")
+
+
+def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fM"))
+
+
+def _blank(
+    states: StateArray,
+    scores: FloatArray,
+    errors: FloatArray,
+    scored_at: TimeArray,
+    where: npt.NDArray[np.bool_],
+) -> None:
+    states[where], scores[where], errors[where], scored_at[where] = CellState.NEVER, np.nan, np.nan, NO_TIME
+
+
+def _opened(
+    node: Benchmark, limit: np.datetime64, states: StateArray, scored_at: TimeArray, older: SupersededCells
+) -> tuple[BenchmarkVersion, ...]:
+    """Return the versions of a leaf that had opened before ``limit``, and its first one even if it had not.
+
+    A leaf that only failed until then is there in its first version, and going back in two steps has to find it again.
+    """
+    opened = []
+    for version in sorted(node.versions, key=lambda v: v.version):
+        if version.version == node.version:
+            times = scored_at[states == CellState.SCORED]
+        else:
+            times = older.scored_at[(older.version == version.version) & (older.states == CellState.SCORED)]
+        start = times.min() if times.size else NO_TIME
+        if version.valid_from is not None:
+            start = np.datetime64(_utc(version.valid_from).replace(tzinfo=None), "us")
+        if start < limit:
+            closes = version.valid_to
+            ended = closes is not None and np.datetime64(_utc(closes).replace(tzinfo=None), "us") < limit
+            opened.append(version if ended else replace(version, valid_to=None))
+    first = min(node.versions, key=lambda v: v.version, default=None)
+    if first is not None and first.version not in {v.version for v in opened}:
+        opened.insert(0, replace(first, valid_from=None, valid_to=None))
+    return tuple(opened)
+
+
+def _utc(moment: date | datetime) -> datetime:
+    if isinstance(moment, datetime):
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)

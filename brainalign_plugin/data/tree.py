@@ -1,0 +1,250 @@
+"""The benchmark tree: which benchmark belongs to which group, and means over it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..errors import SnapshotError
+
+# The site's tree has five levels. Whatever walks a tree by recursion relies on this.
+MAX_LEVELS = 100
+_PAPER = re.compile(r"[A-Z][A-Za-z]+[0-9]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkVersion:
+    """One version of a benchmark, and the window in which the site says it counted (UTC; open ends are None)."""
+
+    version: int
+    identifier: str
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A node of the tree: a leaf is a benchmark that is run, every other node is a group.
+
+    Attributes
+    ----------
+    type_id : str
+        Its key.
+    parent : str or None
+        Type id of the group that it is in; None for a root.
+    is_leaf, is_engineering : bool
+    label, display_domain : str
+        What the site shows.
+    versions : tuple of BenchmarkVersion
+    """
+
+    type_id: str
+    parent: str | None
+    is_leaf: bool
+    is_engineering: bool = False
+    label: str = ""
+    display_domain: str = ""
+    versions: tuple[BenchmarkVersion, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The latest version: the only one that counts in the official aggregate (0 for a group)."""
+        return max((v.version for v in self.versions), default=0)
+
+
+@dataclass(frozen=True)
+class BenchmarkTree:
+    """Benchmarks in the order of their source, each naming its parent.
+
+    Raises
+    ------
+    SnapshotError
+        On a repeated identifier, a parent that is not there, a leaf with children, a cycle or more than 100 levels.
+    """
+
+    nodes: tuple[Benchmark, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.index) != len(self.nodes):
+            seen: set[str] = set()
+            repeated = next(n.type_id for n in self.nodes if n.type_id in seen or seen.add(n.type_id))  # type: ignore[func-returns-value]
+            raise SnapshotError(
+                f"benchmark {repeated!r} occurs twice in the tree; a benchmark's type id is its key"
+            )
+        for node in self.nodes:
+            if node.parent is None:
+                continue
+            if node.parent not in self.index:
+                raise SnapshotError(
+                    f"benchmark {node.type_id!r} names the parent {node.parent!r}, which is not in the tree"
+                )
+            if self.nodes[self.index[node.parent]].is_leaf:
+                raise SnapshotError(f"benchmark {node.parent!r} is a leaf but has the child {node.type_id!r}")
+        if len(self.bottom_up) != len(self.nodes):
+            looped = sorted(set(range(len(self.nodes))) - set(self.bottom_up.tolist()))
+            raise SnapshotError(
+                f"benchmark {self.nodes[looped[0]].type_id!r} is its own ancestor; the tree has a cycle"
+            )
+        level: dict[str | None, int] = {None: 0}
+        for i in self.bottom_up[::-1].tolist():
+            node = self.nodes[i]
+            level[node.type_id] = level[node.parent] + 1
+            if level[node.type_id] > MAX_LEVELS:
+                raise SnapshotError(
+                    f"benchmark {node.type_id!r} lies more than {MAX_LEVELS} levels deep; a leaderboard has about five"
+                )
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of each benchmark in `nodes`."""
+        return {node.type_id: i for i, node in enumerate(self.nodes)}
+
+    @cached_property
+    def child_positions(self) -> tuple[tuple[int, ...], ...]:
+        """For each node the positions of its children, in the order of the source."""
+        children: list[list[int]] = [[] for _ in self.nodes]
+        for i, node in enumerate(self.nodes):
+            if node.parent is not None:
+                children[self.index[node.parent]].append(i)
+        return tuple(tuple(c) for c in children)
+
+    @cached_property
+    def bottom_up(self) -> IntArray:
+        """Positions ordered so that every node comes after all its children."""
+        order: list[int] = []
+        stack = [i for i, node in enumerate(self.nodes) if node.parent is None]
+        while stack:
+            i = stack.pop()
+            order.append(i)
+            stack.extend(self.child_positions[i])
+        return np.array(order[::-1], dtype=np.int64)
+
+    def __contains__(self, type_id: object) -> bool:
+        return type_id in self.index
+
+    def __getitem__(self, type_id: str) -> Benchmark:
+        try:
+            return self.nodes[self.index[type_id]]
+        except KeyError:
+            raise SnapshotError(
+                f"there is no benchmark {type_id!r} in this tree of {len(self.nodes)} nodes"
+            ) from None
+
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """Type ids of the nodes without a parent."""
+        return tuple(node.type_id for node in self.nodes if node.parent is None)
+
+    def children(self, type_id: str) -> tuple[str, ...]:
+        """Type ids of a node's children."""
+        return tuple(self.nodes[i].type_id for i in self.child_positions[self.index[self[type_id].type_id]])
+
+    def leaves(self, root: str | None = None) -> tuple[str, ...]:
+        """Type ids of the leaves below ``root`` (of the whole tree if None), in depth-first order."""
+        found: list[str] = []
+        stack = list(reversed(self.roots)) if root is None else [self[root].type_id]
+        while stack:
+            node = self[stack.pop()]
+            if node.is_leaf:
+                found.append(node.type_id)
+            stack.extend(reversed(self.children(node.type_id)))
+        return tuple(found)
+
+    def path(self, type_id: str) -> tuple[str, ...]:
+        """Type ids from the root down to the node itself."""
+        known = self._paths.get(type_id)
+        if known is None:
+            parent = self[type_id].parent
+            known = self._paths[type_id] = (*(() if parent is None else self.path(parent)), type_id)
+        return known
+
+    @cached_property
+    def _paths(self) -> dict[str, tuple[str, ...]]:
+        """The paths that were asked for."""
+        return {}
+
+    def pruned(self, leaves: Collection[str], root: str | None = None) -> BenchmarkTree:
+        """Keep the given leaves and their ancestors, up to ``root`` if one is given.
+
+        Raises
+        ------
+        SnapshotError
+            If one of them is not a leaf of this tree, or does not lie below ``root``.
+        """
+        kept: set[str] = set()
+        for leaf in leaves:
+            path = self.path(leaf)
+            if not self[leaf].is_leaf:
+                raise SnapshotError(f"benchmark {leaf!r} is a group, not a leaf; prune to leaves")
+            if root is not None and root not in path:
+                raise SnapshotError(f"benchmark {leaf!r} is not below {root!r}; prune to leaves of that node")
+            kept.update(path if root is None else path[path.index(root) :])
+        return BenchmarkTree(
+            tuple(
+                replace(node, parent=None) if node.type_id == root else node
+                for node in self.nodes
+                if node.type_id in kept
+            )
+        )
+
+    def nominal_weights(self, leaves: Sequence[str], root: str) -> FloatArray:
+        """Nominal weight of each leaf in the recursive mean at ``root``.
+
+        The product of 1 / (number of children) down the tree; leaves outside ``root`` get 0.
+
+        Returns
+        -------
+        ndarray, shape (len(leaves),)
+            Sums to one if ``leaves`` are all leaves below ``root`` and no group below it is empty.
+        """
+        weights = np.zeros(len(leaves))
+        for i, leaf in enumerate(leaves):
+            path = self.path(leaf)
+            if root in path:
+                groups = path[path.index(root) : -1]
+                weights[i] = np.prod([1 / len(self.child_positions[self.index[g]]) for g in groups])
+        return weights
+
+
+def paper(type_id: str) -> str:
+    """Paper that a benchmark comes from, e.g. ``Marques2020``; the whole identifier if it names none."""
+    match = _PAPER.search(type_id)
+    return match.group() if match else type_id
+
+
+def names_paper(type_id: str) -> bool:
+    """Return whether an identifier names a paper."""
+    return _PAPER.search(type_id) is not None
+
+
+def node_means(tree: BenchmarkTree, values: FloatArray) -> FloatArray:
+    """Recursive means: every group becomes the mean of its children that are not NaN.
+
+    Parameters
+    ----------
+    tree : BenchmarkTree
+        With ``k`` nodes.
+    values : ndarray, shape (n, k)
+        One column a node, in the order of ``tree.nodes``; only the leaves' columns are read.
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+        The leaves unchanged; a group without any number is NaN.
+    """
+    means: FloatArray = np.array(values, dtype=np.float64)
+    for i in tree.bottom_up:
+        if tree.nodes[i].is_leaf:
+            continue
+        below = means[:, list(tree.child_positions[i])]
+        present = ~np.isnan(below)
+        count = present.sum(axis=1)
+        total = np.where(present, below, 0.0).sum(axis=1)
+        means[:, i] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return means

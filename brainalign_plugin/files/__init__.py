@@ -1,0 +1,1 @@
+"""A leaderboard in files: snapshot files, the JSON of the site, tables of scores, references."""

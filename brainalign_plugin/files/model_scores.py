@@ -1,0 +1,325 @@
+"""The cells of one model: read from a scores file, or taken from a snapshot."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.board import Model
+from ..data.official import CellState
+from ..data.snapshot import Snapshot
+from ..errors import CandidateError, TextError
+from .csv_table import Row, Table, decimal_point, read_table
+from .decoding import decode
+
+COLUMNS = ("benchmark", "score", "error", "version")
+# Scores are ceiled: a little above 1 is possible, a percentage is not.
+HIGHEST_SCORE = 2.0
+# As the site writes them; no identifier of Brain-Score holds ``_v``.
+_VERSIONED = re.compile(r"(.+)_v([0-9]{1,6})")
+_FAILED = frozenset({"x", "failed", "nan"})
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_SHOWN = 80
+_LOOKED_UP = 50
+_LARGEST = 10_000_000
+# Of an identifier; the longest on the board has 63.
+_LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is known of one model on one benchmark.
+
+    Attributes
+    ----------
+    score : float
+        Ceiled score as published or measured, uncapped; NaN unless SCORED.
+    error : float
+        As published beside it, NaN where there is none; what it means differs by benchmark.
+    state : CellState
+    origin : str
+        Where it came from, in words.
+    version : int or None
+        Version of the benchmark, None if the source does not say.
+    """
+
+    score: float
+    error: float = math.nan
+    state: CellState = CellState.SCORED
+    origin: str = ""
+    version: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.state == CellState.SCORED) != math.isfinite(self.score) or math.isinf(self.score):
+            raise CandidateError(
+                f"a cell is {CellState(self.state).name} with the score {self.score}; only SCORED cells have a score, "
+                "and it is finite"
+            )
+        if math.isinf(self.error) or self.error < 0:
+            raise CandidateError(
+                f"a cell has the error {self.error}; an error is a number from 0, or NaN where there is none"
+            )
+
+
+def read_scores(path: Path | str) -> dict[str, Cell]:
+    """Read a scores file: what one model scored on each benchmark.
+
+    CSV has the columns ``benchmark`` and ``score``, and may have ``error`` and ``version``; separators, decimal commas
+    and encodings are those of `read_table` and `decode`. JSON is an object from benchmark to score or to an object with
+    these fields, or a list of such objects. A version may end the name of its benchmark (``_v2``). A score is a number,
+    ``X`` for FAILED, or empty (null) for NEVER.
+
+    Parameters
+    ----------
+    path : Path or str
+        ``.json`` is JSON, everything else CSV.
+
+    Returns
+    -------
+    dict of str to Cell
+        In the order of the file; NEVER cells are left out.
+
+    Raises
+    ------
+    CandidateError
+        If the file cannot be read; the message names the line or benchmark and the value.
+    """
+    name = repr(str(path))
+    try:
+        with Path(path).open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise CandidateError(f"cannot read the scores file {name}: {reason}") from cause
+    if len(data) > _LARGEST:
+        raise CandidateError(
+            f"the scores file {name} is larger than {_LARGEST // 1_000_000} MB; give one line a benchmark"
+        )
+    is_json = str(path).lower().endswith(".json")
+    try:
+        text = decode(data, ansi=not is_json)
+        if "\0" in text:
+            raise TextError("binary data: it holds NUL bytes")
+    except TextError as cause:
+        raise CandidateError(f"the scores file {name} is {cause}; save it as UTF-8 text") from cause
+    return _cells(_json_rows(text, name) if is_json else _csv_rows(text, name), name)
+
+
+def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        table = read_table(text) if text.strip() else Table((), Row(1, ()), ())
+    except ValueError as cause:
+        raise CandidateError(f"{name} is not CSV: {cause}") from cause
+    header = [field.text.strip().lower() for field in table.header.fields]
+    _check_columns(header, name)
+    for row in table.rows:
+        where = f"line {row.line} of {name}"
+        if len(row.fields) != len(header):
+            raise CandidateError(
+                f"{where} has {len(row.fields)} fields and the header {len(header)}; write decimals with a point, and "
+                "quote fields that hold commas"
+            )
+        yield (
+            where,
+            dict(zip(header, (decimal_point(field.text.strip()) for field in row.fields), strict=True)),
+        )
+
+
+def _check_columns(header: list[str], name: str) -> None:
+    for column in filter(None, header):  # pandas gives its index no title
+        if column not in COLUMNS or header.count(column) > 1:
+            problem = "occurs twice" if column in COLUMNS else "is not known"
+            raise CandidateError(
+                f"the column {column[:_SHOWN]!r} of {name} {problem}; the columns are {', '.join(COLUMNS)}"
+            )
+    for needed in COLUMNS[:2]:
+        if needed not in header:
+            raise CandidateError(
+                f"{name} has no column {needed!r}; its first line is the header benchmark,score,error"
+            )
+
+
+def _json_rows(text: str, name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    try:
+        document = json.loads(text, object_pairs_hook=_unique)
+    except CandidateError as cause:
+        raise CandidateError(f"{cause} in {name}") from cause
+    except (ValueError, RecursionError) as cause:
+        raise CandidateError(f"{name} is not JSON: {cause}") from cause
+    if isinstance(document, dict):
+        document = [
+            {"benchmark": benchmark, **(value if isinstance(value, dict) else {"score": value})}
+            for benchmark, value in document.items()
+        ]
+    if not isinstance(document, list):
+        raise CandidateError(
+            f"{name} holds a {type(document).__name__}; give an object from benchmark to score, or a list of objects "
+            f"with {', '.join(COLUMNS)}"
+        )
+    for number, row in enumerate(document, start=1):
+        where = f"entry {number} of {name}"
+        if not isinstance(row, dict) or not {"benchmark", "score"} <= row.keys() <= set(COLUMNS):
+            raise CandidateError(
+                f"{where} is {str(row)[:_SHOWN]!r}; give an object with benchmark and score, and if known error "
+                "and version"
+            )
+        yield where, row
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise CandidateError(f"{key[:_SHOWN]!r} occurs twice")
+        found[key] = value
+    return found
+
+
+def _cells(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> dict[str, Cell]:
+    found: dict[str, Cell] = {}
+    seen: dict[str, str] = {}
+    for where, row in rows:
+        benchmark, version = _identifier(row, where)
+        if version is not None:
+            row = {**row, "version": version}  # noqa: PLW2901 (the version is part of the row, wherever it stood)
+        if benchmark in seen:
+            raise CandidateError(
+                f"{where} gives {benchmark[:_SHOWN]!r} again, after {seen[benchmark]}; keep one score a benchmark"
+            )
+        seen[benchmark] = where
+        cell = _cell(row, f"{where} ({benchmark[:_SHOWN]})", f"scores file {name}")
+        if cell is not None:
+            found[benchmark] = cell
+    return found
+
+
+def _identifier(row: Mapping[str, Any], where: str) -> tuple[str, int | None]:
+    """Return the benchmark of a row, and the version that its name ends with."""
+    benchmark = row["benchmark"]
+    if not isinstance(benchmark, str) or not benchmark.strip():
+        raise CandidateError(f"{where} names the benchmark {benchmark!r}; give its identifier")
+    if len(benchmark) > _LONGEST:
+        raise CandidateError(
+            f"{where} names a benchmark with {len(benchmark)} characters; give its identifier"
+        )
+    named = _VERSIONED.fullmatch(benchmark.strip())
+    if named is None:
+        return benchmark.strip(), None
+    version = int(named[2])
+    if _version(row.get("version"), where) not in (None, version):
+        raise CandidateError(
+            f"{where} names version {version} of {named[1][:_SHOWN]!r} and gives {row['version']!r}; keep one of them"
+        )
+    return named[1], version
+
+
+def _cell(row: Mapping[str, Any], where: str, origin: str) -> Cell | None:
+    given = row["score"]
+    error = _number(row.get("error"), "error", where)
+    if error < 0:
+        raise CandidateError(f"{where} has the error {error}; an error is a number from 0")
+    version = _version(row.get("version"), where)
+    if isinstance(given, str) and given.strip().lower() in _FAILED:
+        return Cell(math.nan, error, CellState.FAILED, origin, version)
+    if isinstance(given, float) and math.isnan(given):
+        return Cell(math.nan, error, CellState.FAILED, origin, version)
+    score = _number(given, "score", where)
+    if math.isnan(score):
+        return None
+    if score > HIGHEST_SCORE:
+        raise CandidateError(
+            f"{where} has the score {score}; scores are ceiled and lie in [0, 1] or a little above: divide percentages "
+            "by 100"
+        )
+    return Cell(score, error, CellState.SCORED, origin, version)
+
+
+def _number(given: Any, what: str, where: str) -> float:
+    """A finite number; NaN for nothing."""
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return math.nan
+    if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
+        given = float(given.strip())
+    if isinstance(given, bool) or not isinstance(given, int | float) or abs(given) > 1e9:
+        allowed = "a number, X for FAILED, or empty for NEVER" if what == "score" else "a number, or empty"
+        if isinstance(given, str) and given.strip().endswith("%"):
+            allowed = "a share: divide percentages by 100"
+        raise CandidateError(f"{where} has the {what} {str(given)[:_SHOWN]!r}; give {allowed}")
+    return float(given)
+
+
+def _version(given: Any, where: str) -> int | None:
+    number = _number(given, "version", where)
+    if math.isnan(number):
+        return None
+    if number != int(number) or number < 0:
+        raise CandidateError(f"{where} has the version {given!r}; a version is a whole number")
+    return int(number)
+
+
+def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
+    """For each unknown name of a benchmark the known one that was probably meant; None if none is near.
+
+    Case and a version at the end (``_v2``) do not count. Looked up for the first 50 only, because it takes long.
+    """
+    by_lower = {name.lower(): name for name in known}
+    found: dict[str, str | None] = {}
+    for number, name in enumerate(unknown):
+        plain = re.sub(r"_v\d+$", "", name[:200].lower())
+        near = difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.8) if number < _LOOKED_UP else []
+        found[name] = by_lower[near[0]] if near else None
+    return found
+
+
+def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:
+    """Find a model by its id or its name.
+
+    Parameters
+    ----------
+    wanted : str
+    place : str
+        What error messages call the board.
+
+    Raises
+    ------
+    CandidateError
+        If there is none (the message suggests the nearest names), or names are ambiguous (it lists the ids).
+    """
+    known = tuple(models)
+    found = [model for model in known if wanted in (model.name, str(model.id))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(f"{model.id} ({model.name[:_SHOWN]!r})" for model in found[:10])
+        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+        raise CandidateError(
+            f"{len(found)} models of {place} are called {wanted[:_SHOWN]!r}; give an id instead: {listed}{more}"
+        )
+    near = difflib.get_close_matches(wanted, sorted({model.name for model in known}), n=3, cutoff=0.5)
+    hint = (
+        f"did you mean {', '.join(repr(name) for name in near)}?" if near else f"it has {len(known)} others"
+    )
+    raise CandidateError(f"there is no model {wanted[:_SHOWN]!r} in {place}; {hint}")
+
+
+def cells_of_model(snapshot: Snapshot, model: Model, origin: str) -> dict[str, Cell]:
+    """Cells of one model of a snapshot on the leaves of the ranked aggregate, capped to [0, 1]; NEVER is left out."""
+    board = snapshot.board()
+    row = board.ids.index(model.id)
+    found = {}
+    for j in np.flatnonzero(board.states[row] != CellState.NEVER).tolist():
+        leaf = board.leaves[j]
+        error = abs(float(board.errors[row, j]))
+        state = CellState(int(board.states[row, j]))
+        found[leaf] = Cell(
+            float(board.scores[row, j]), error, state, origin, board.tree[leaf].version or None
+        )
+    return found

@@ -1,0 +1,348 @@
+"""Frozen reference boards: norms that stay what they are, whichever board is scored with them.
+
+A reference is a snapshot with a name and the moment of freezing. Its document wraps the snapshot's own:
+``{"format": "brainalign-reference", "version": 1, "name": ..., "frozen_at": ..., "snapshot": {...}}``. The norms are
+computed from it, never stored.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import FloatArray, frozen
+from ..data.board import Board
+from ..data.snapshot import Snapshot
+from ..errors import ReferenceBoardError
+from ..scales import rounded
+from .snapshot_file import snapshot_bytes
+
+FORMAT = "brainalign-reference"
+VERSION = 1
+GIVEN_BOARD = "given-board"
+MIN_SCORES = 2
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, eq=False)
+class LeafNorms:
+    """Norms of one leaf: its SCORED cells on the reference board.
+
+    Attributes
+    ----------
+    values : ndarray, shape (c,)
+        The scores, ascending.
+    """
+
+    values: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", frozen(np.sort(self.values), float))
+
+    @property
+    def count(self) -> int:
+        """Number of scores."""
+        return len(self.values)
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean score; NaN without any."""
+        return float(self.values.mean()) if self.count else float("nan")
+
+    @cached_property
+    def sd(self) -> float:
+        """Standard deviation with n - 1; 0 if all scores are equal to nine decimals, NaN for fewer than two."""
+        if not self.usable:
+            return float("nan")
+        return 0.0 if self.constant else float(self.values.std(ddof=1))
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are scores enough for norms."""
+        return self.count >= MIN_SCORES
+
+    @property
+    def constant(self) -> bool:
+        """Whether there are norms, and all scores are equal to nine decimals."""
+        return self.usable and bool(self._rounded[0] == self._rounded[-1])
+
+    @cached_property
+    def _rounded(self) -> FloatArray:
+        return rounded(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A frozen reference board.
+
+    Attributes
+    ----------
+    name : str
+    frozen_at : datetime
+        When it was frozen, UTC.
+    snapshot : Snapshot
+        What was frozen, whole.
+    board : Board
+        The leaves under the ranked aggregate, with all models of the snapshot.
+    norms : mapping of str to LeafNorms
+        For every leaf of `board`.
+    variant : str
+        What an audit changed; such a reference is measured with and never written.
+    """
+
+    name: str
+    frozen_at: datetime
+    snapshot: Snapshot
+    board: Board
+    norms: Mapping[str, LeafNorms] = field(repr=False)
+    variant: str = ""
+
+    @property
+    def domain(self) -> str:
+        """``vision`` or ``language``."""
+        return self.board.domain
+
+    @property
+    def as_of(self) -> datetime:
+        """The moment that the frozen board describes."""
+        return self.snapshot.as_of_time
+
+    @property
+    def snapshot_sha256(self) -> str:
+        """Hash of the raw body that the frozen board was read from."""
+        return self.snapshot.sha256
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the reference's JSON document before it is packed: the same wherever it is written."""
+        return hashlib.sha256(document(self)).hexdigest()
+
+    @property
+    def is_given_board(self) -> bool:
+        """Whether nobody named it: the board that is ranked was frozen itself."""
+        return self.name == GIVEN_BOARD
+
+    @property
+    def description(self) -> str:
+        """What the norms come from, in one line."""
+        board = f"{len(self.board.models)} models, {self.domain} as of {self.as_of:%Y-%m-%d}"
+        board += ", reconstructed" * self.snapshot.reconstructed + ", SIMULATED" * self.snapshot.simulated
+        if self.is_given_board:
+            return f"no reference was named: norms frozen on the whole given board ({board})"
+        return f"reference {self.name} ({board}; frozen {self.frozen_at:%Y-%m-%d}, sha256 {self.sha256[:12]})"
+
+    def check(self, board: Board) -> None:
+        """Check that there are norms for every leaf on which a board has a score.
+
+        Raises
+        ------
+        ReferenceBoardError
+            If the reference is of another domain, lacks a benchmark, or has fewer than two scores on one.
+        """
+        if board.domain != self.domain:
+            raise ReferenceBoardError(
+                f"the reference {self.name!r} is of the domain {self.domain!r} and the board of {board.domain!r}; "
+                "`brainalign reference list` shows the others"
+            )
+        scored = ~np.isnan(board.scores).all(axis=0)
+        needed = [leaf for leaf, some in zip(board.leaves, scored.tolist(), strict=True) if some]
+        absent = [leaf for leaf in needed if leaf not in self.norms]
+        if absent:
+            raise ReferenceBoardError(
+                f"the reference {self.name!r} lacks {_some(absent)}; {self._remedy}{_or_without(absent, board)}"
+            )
+        sparse = [leaf for leaf in needed if not self.norms[leaf].usable]
+        if sparse:
+            counts = _some([f"{leaf!r} ({self.norms[leaf].count})" for leaf in sparse], str)
+            raise ReferenceBoardError(
+                f"the reference {self.name!r} has too few scores on {counts}, because norms need at least "
+                f"{MIN_SCORES}; {self._remedy}{_or_without(sparse, board)}"
+            )
+
+    def scores_on(self, leaves: Sequence[str]) -> FloatArray:
+        """Return the frozen scores on the given leaves, one column a leaf; NaN where the reference lacks it."""
+        column = {leaf: j for j, leaf in enumerate(self.board.leaves)}
+        scores = np.full((len(self.board.models), len(leaves)), np.nan)
+        for k, leaf in enumerate(leaves):
+            if leaf in column:
+                scores[:, k] = self.board.scores[:, column[leaf]]
+        return scores
+
+    @property
+    def _remedy(self) -> str:
+        if self.is_given_board:
+            return "name a reference that has it: `brainalign reference list` shows them"
+        return "freeze a board that has it: `brainalign reference freeze NAME SNAPSHOT`"
+
+    def notes(self, board: Board) -> tuple[str, ...]:
+        """What a reader should know of these norms on a board: constant benchmarks, and other versions of them."""
+        shared = [leaf for leaf in board.leaves if leaf in self.norms]
+        found = [
+            f"{leaf} is constant on the reference, so its z is 0 for every model"
+            for leaf in shared
+            if self.norms[leaf].constant
+        ]
+        for leaf in shared:
+            mine, theirs = self.board.tree[leaf].version, board.tree[leaf].version
+            if mine != theirs:
+                found.append(f"{leaf} has version {mine} on the reference and version {theirs} on the board")
+        return tuple(found)
+
+    def transformed(self, leaf: str, function: Callable[[FloatArray], FloatArray]) -> Reference:
+        """Apply a function to all scores on one leaf; the norms of the others stay."""
+        self.norms_of(leaf)
+        column = self.board.leaves.index(leaf)
+        scores = np.array(self.board.scores)
+        scores[:, column] = function(scores[:, column])
+        if not np.array_equal(np.isnan(scores), np.isnan(self.board.scores)):
+            raise ReferenceBoardError(
+                f"the function given for {leaf!r} has no value for a score of the reference {self.name!r}; "
+                "give one that is defined on [0, 1]"
+            )
+        return replace(
+            self,
+            board=replace(self.board, scores=scores),
+            norms={**self.norms, leaf: _norms(scores[:, column])},
+            variant=f"{self.variant}; {leaf} transformed".removeprefix("; "),
+        )
+
+    def with_clone(self, leaf: str, clone: str) -> Reference:
+        """Add a copy of a leaf as its sibling, under the type id ``clone``; it has the same norms."""
+        if clone in self.board.tree:
+            raise ReferenceBoardError(
+                f"the reference {self.name!r} already has {clone!r}; choose another id for the copy"
+            )
+        return replace(
+            self,
+            board=self.board.with_copies({leaf: (clone,)}),
+            norms={**self.norms, clone: self.norms_of(leaf)},
+            variant=f"{self.variant}; {clone} copied from {leaf}".removeprefix("; "),
+        )
+
+    def norms_of(self, leaf: str) -> LeafNorms:
+        """Norms of one leaf.
+
+        Raises
+        ------
+        ReferenceBoardError
+            If the reference lacks it.
+        """
+        try:
+            return self.norms[leaf]
+        except KeyError:
+            raise ReferenceBoardError(f"the reference {self.name!r} lacks {leaf!r}; {self._remedy}") from None
+
+
+def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
+    """Freeze a snapshot under a name.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    name : str
+        Also the name of its file: 1 to 64 letters, digits, ``_`` and ``-``.
+    at : datetime
+        Now, with time zone.
+
+    Returns
+    -------
+    Reference
+        With the norms of every leaf under the ranked aggregate, over all its SCORED cells.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If the name cannot be used, the time has no zone, or no benchmark has two scores.
+    """
+    check_name(name)
+    if name == GIVEN_BOARD:
+        raise ReferenceBoardError(f"the name {name!r} stands for a board without a reference; choose another")
+    if at.tzinfo is None:
+        raise ReferenceBoardError(
+            f"the reference {name!r} is frozen at {at}, without a time zone; give it in UTC"
+        )
+    return _reference(snapshot, name, at.astimezone(UTC))
+
+
+def given_board(snapshot: Snapshot) -> Reference:
+    """Freeze a snapshot for want of a named reference: all its SCORED cells, at the moment that it describes.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If no benchmark has two scores.
+    """
+    return _reference(snapshot, GIVEN_BOARD, snapshot.as_of_time)
+
+
+def _reference(snapshot: Snapshot, name: str, at: datetime) -> Reference:
+    board = snapshot.board()
+    norms = {leaf: _norms(board.scores[:, j]) for j, leaf in enumerate(board.leaves)}
+    if not any(norm.usable for norm in norms.values()):
+        raise ReferenceBoardError(
+            f"no benchmark of the board as of {snapshot.as_of_time:%Y-%m-%d} ({len(board.models)} models) has "
+            f"{MIN_SCORES} scores; freeze a fuller snapshot"
+        )
+    return Reference(name, at, snapshot, board, norms)
+
+
+def _norms(column: FloatArray) -> LeafNorms:
+    return LeafNorms(column[~np.isnan(column)])
+
+
+def check_name(name: str) -> None:
+    """Check that a reference can have this name.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise ReferenceBoardError(
+            f"a reference cannot be named {name[:200]!r}; use 1 to 64 letters, digits, '_' and '-', the first a letter "
+            "or digit"
+        )
+
+
+def _some(names: Sequence[str], shown: Callable[[str], str] = repr) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(map(shown, names[:3]))}{more}"
+
+
+def _or_without(leaves: Collection[str], board: Board) -> str:
+    scored = {leaf for leaf, some in zip(board.leaves, board.scored_leaves.tolist(), strict=True) if some}
+    if not scored.isdisjoint(leaves):
+        return ""
+    return "; or leave out what no model has a score on: `--missing skip`"
+
+
+def document(reference: Reference) -> bytes:
+    """Serialise a reference as JSON: the same bytes for the same reference.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If it is a variant made for an audit.
+    """
+    if reference.variant:
+        raise ReferenceBoardError(
+            f"the reference {reference.name!r} was changed for an audit ({reference.variant}); write the frozen one"
+        )
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": reference.name,
+        "frozen_at": reference.frozen_at.isoformat(),
+    }
+    # The snapshot's document goes in as it is, so that there is one way to write a board.
+    body = gzip.decompress(snapshot_bytes(reference.snapshot))
+    return json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"snapshot":' + body + b"}"

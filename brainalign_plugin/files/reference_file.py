@@ -1,0 +1,262 @@
+"""Files of references: ``NAME.reference.json.gz``, the gzipped document of one reference."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import json
+import os
+import tempfile
+import zlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, ReferenceBoardError
+from .reference import FORMAT, VERSION, Reference, check_name, document, freeze
+from .snapshot_file import snapshot_from_bytes
+
+SUFFIX = ".reference.json.gz"
+
+
+def reference_bytes(reference: Reference) -> bytes:
+    """Serialise a reference; `reference_from_bytes` gives back every cell.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If it is a variant made for an audit.
+    """
+    return gzip.compress(document(reference), compresslevel=6, mtime=0)
+
+
+def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
+    """Read what `reference_bytes` wrote; ``origin`` is what error messages call it.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If the data are not a reference file of a known version, or are damaged.
+    """
+    try:
+        parsed = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
+        raise ReferenceBoardError(
+            f"{origin} is not a reference file ({cause}); write one with `brainalign reference freeze`"
+        ) from cause
+    if not isinstance(parsed, dict) or parsed.get("format") != FORMAT:
+        raise ReferenceBoardError(
+            f'{origin} is JSON but not a reference file: it has no "format": "{FORMAT}"; '
+            "write one with `brainalign reference freeze`"
+        )
+    if parsed.get("version") != VERSION:
+        raise ReferenceBoardError(
+            f"{origin} has the reference format version {parsed.get('version')!r}; this release reads {VERSION}: "
+            "upgrade brainalign, or freeze the board again"
+        )
+    try:
+        return _reference(parsed, origin)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as cause:
+        what = str(cause) if isinstance(cause, InputError) else f"{type(cause).__name__}: {cause}"
+        raise ReferenceBoardError(
+            f"{origin} is a damaged reference file ({what}); freeze the board again, or copy the file again"
+        ) from cause
+
+
+def _reference(parsed: dict[str, Any], origin: str) -> Reference:
+    body = json.dumps(parsed["snapshot"]).encode()
+    snapshot = snapshot_from_bytes(body, origin=f"the board in {origin}")
+    return freeze(snapshot, parsed["name"], datetime.fromisoformat(parsed["frozen_at"]))
+
+
+def read_reference(path: Path | str) -> Reference:
+    """Read a reference file.
+
+    Parameters
+    ----------
+    path : Path or str
+
+    Returns
+    -------
+    Reference
+
+    Raises
+    ------
+    ReferenceBoardError
+        If the file cannot be read or is not a reference file; the message names the path.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise ReferenceBoardError(f"cannot read the reference file {str(path)!r}: {reason}") from cause
+    return reference_from_bytes(data, origin=repr(str(path)))
+
+
+def reference_path(folder: Path, name: str) -> Path:
+    """File of a named reference in a folder.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If the name is not one that a reference can have.
+    """
+    check_name(name)
+    return folder / f"{name}{SUFFIX}"
+
+
+def write_reference(path: Path | str, reference: Reference, replace_existing: bool = False) -> Path:
+    """Write a reference file, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path or str
+        Missing folders are made.
+    reference : Reference
+    replace_existing : bool
+        Whether a file of that name may be replaced.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If the file exists and may not be replaced, or cannot be written.
+    """
+    target, data, temporary = Path(path), reference_bytes(reference), None
+    if target.exists() and not replace_existing:
+        raise ReferenceBoardError(
+            f"{str(target)!r} exists, and scores that were made with it could not be made again; choose another name, "
+            "or replace it with --replace"
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".reference-", suffix=".tmp")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files for the owner only, and a reference is meant to be shared.
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except OSError as cause:
+        raise ReferenceBoardError(
+            f"cannot write the reference file {str(target)!r}: {cause.strerror}; check the folder's permissions and "
+            "free space"
+        ) from cause
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return target
+
+
+def reference_names(folder: Path | str) -> tuple[str, ...]:
+    """Names of the reference files in a folder, sorted; none if there is no such folder."""
+    names = (path.name.removesuffix(SUFFIX) for path in Path(folder).glob(f"*{SUFFIX}"))
+    return tuple(sorted(names))
+
+
+def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[ReferenceBoardError, ...]]:
+    """Read all references of a folder.
+
+    Returns
+    -------
+    references : tuple of Reference
+        Sorted by name.
+    damaged : tuple of ReferenceBoardError
+        One for each file that cannot be read: it does not hide the others.
+    """
+    read: list[Reference] = []
+    damaged: list[ReferenceBoardError] = []
+    for name in reference_names(folder):
+        try:
+            read.append(find_reference(folder, name))
+        except ReferenceBoardError as error:
+            damaged.append(error)
+    return tuple(read), tuple(damaged)
+
+
+def find_reference(folder: Path | str, wanted: str) -> Reference:
+    """Read a reference by its name in a folder, or by the path of its file.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Where references are looked for by name.
+    wanted : str
+        A name, or a path: whatever holds a ``/`` or ends like a reference file.
+
+    Returns
+    -------
+    Reference
+
+    Raises
+    ------
+    ReferenceBoardError
+        If there is none (the message suggests the nearest names), or its file is damaged or holds another name.
+    """
+    if "/" in wanted or wanted.endswith(SUFFIX):
+        return read_reference(wanted)
+    path = reference_path(Path(folder), wanted)
+    if not path.exists():
+        known = reference_names(folder)
+        near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+        if near:
+            hint = f"did you mean {', '.join(near)}?"
+        elif known:
+            hint = f"there are {', '.join(known)}"
+        else:
+            hint = "freeze one with `brainalign reference freeze NAME SNAPSHOT`"
+        raise ReferenceBoardError(f"there is no reference {wanted!r} in {str(folder)!r}; {hint}")
+    found = read_reference(path)
+    if found.name != wanted:
+        raise ReferenceBoardError(
+            f"{str(path)!r} holds the reference {found.name!r}; name the file {found.name}{SUFFIX}"
+        )
+    return found
+
+
+def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
+    """Read the reference that is asked for, or the only one of a domain that there is.
+
+    Parameters
+    ----------
+    folder : Path or str
+    wanted : str
+        Name, or path of a file; empty if none was named.
+    domain : str
+        That of the models to place; a reference of another domain is refused.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If there is none, or of several none was named; the message says which command makes or chooses one.
+    """
+    if wanted:
+        named = find_reference(folder, wanted)
+        if named.domain != domain:
+            raise ReferenceBoardError(
+                f"the reference {named.name!r} is of the domain {named.domain!r}, and what is to be placed of "
+                f"{domain!r}; `brainalign reference list` shows the others, `brainalign reference freeze NAME "
+                "SNAPSHOT` makes one"
+            )
+        return named
+    found, damaged = list_references(folder)
+    of_domain = [one for one in found if one.domain == domain]
+    if len(of_domain) > 1:
+        raise ReferenceBoardError(
+            f"there are {len(of_domain)} frozen references of the domain {domain!r}: "
+            f"{', '.join(one.name for one in of_domain)}; choose one, for example "
+            f"`export BRAINALIGN_REFERENCE={of_domain[0].name}`"
+        )
+    if not of_domain:
+        why = f"; {damaged[0]}" if damaged else ""
+        raise ReferenceBoardError(
+            f"there is no frozen reference of the domain {domain!r} in {str(folder)!r}{why}; pull the leaderboard with "
+            "`brainalign fetch` and freeze it: `brainalign reference freeze NAME`"
+        )
+    return of_domain[0]

@@ -1,0 +1,229 @@
+"""The site's JSON (`/<domain>/compare/data/`) becomes a Snapshot.
+
+What identifies a board (ids, types, parents, the domain and its root) must be right, or the board is refused. Anything
+else that cannot be read costs itself alone: a cell counts as NEVER run, a field is unknown, and both are listed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from ..arrays import TimeArray
+from ..data.board import Model
+from ..data.official import CellState
+from ..data.snapshot import NO_TIME, Snapshot, SupersededCells
+from ..data.tree import BenchmarkTree
+from ..errors import EmptyBoardError, SnapshotError
+from .json_text import REPEATED, storable
+from .rejected import MOST_ENTRIES, Log, Note, Rejected
+from .site_cells import MAX_VERSION, Cell, Problem, read_cells
+from .site_tree import check_unique, misfit, optional_moment, optional_text, read_tree
+
+_MAX_CELLS = 5_000_000
+_DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def is_site_json(document: Any) -> bool:
+    """Return whether a JSON document looks like what the site serves, and not like another file."""
+    return (
+        isinstance(document, Mapping)
+        and {"domain", "benchmarks", "models"} <= document.keys()
+        and "format" not in document
+    )
+
+
+def parse_site_json(
+    document: Any, source: str, sha256: str, received_at: datetime | None = None
+) -> tuple[Snapshot, tuple[Rejected, ...]]:
+    """Read a payload of the site.
+
+    Parameters
+    ----------
+    document : Any
+        The parsed JSON (`parse_json`).
+    source, sha256 : str
+        Where the body came from, and its hash, for the snapshot.
+    received_at : datetime, optional
+        As-of time of a payload that states none; UTC if it has no time zone. Without it the newest score gives that.
+
+    Returns
+    -------
+    Snapshot
+    tuple of Rejected
+        Cells and fields that were not read as they stand.
+
+    Raises
+    ------
+    EmptyBoardError
+        If it lists no model, no benchmark or no score under the ranked aggregate.
+    SnapshotError
+        If it is JSON of another shape, or contradicts itself.
+    """
+    if document is None or (isinstance(document, dict | list) and not document):
+        raise EmptyBoardError(f"it is empty JSON ({document})")
+    if not isinstance(document, dict):
+        raise misfit("the document", document, "an object")
+    domain = document.get("domain")
+    if not isinstance(domain, str) or not _DOMAIN.fullmatch(domain):
+        raise misfit("domain", domain, "one lower-case word")
+    simulated = document.get("simulated", False)
+    if not isinstance(simulated, bool):
+        raise misfit("simulated", simulated, "true or false")
+    benchmarks, models = (_objects(document, name) for name in ("benchmarks", "models"))
+    if len(models) * len(benchmarks) > _MAX_CELLS:
+        raise SnapshotError(
+            f"{len(models)} models × {len(benchmarks)} benchmarks are more than {_MAX_CELLS} cells"
+        )
+    log = Log()
+    rows = [_model(f"models.{i}", entry, log) for i, entry in enumerate(models)]
+    check_unique("model id", (model.id for model, _ in rows))
+    tree = read_tree(benchmarks, [scores for _, scores in rows], f"average_{domain}", log)
+    return _snapshot(document, rows, tree, log, (source, sha256, received_at)), log.entries()
+
+
+def _snapshot(
+    document: Mapping[str, Any],
+    rows: Sequence[tuple[Model, Mapping[str, Any]]],
+    tree: BenchmarkTree,
+    log: Log,
+    origin: tuple[str, str, datetime | None],
+) -> Snapshot:
+    source, sha256, received_at = origin
+    cells, old = _cells(rows, tree, log)
+    as_of = _as_of_time(document.get("datetime_range"), cells["scored_at"], received_at, log.about())
+    snapshot = Snapshot(
+        domain=document["domain"],
+        as_of_time=as_of,
+        source=source,
+        sha256=sha256,
+        models=tuple(model for model, _ in rows),
+        tree=tree,
+        superseded=_superseded(old),
+        simulated=document.get("simulated", False),
+        **cells,
+    )
+    if not (snapshot.board().states == CellState.SCORED).any():
+        raise EmptyBoardError(f"it has no score below {snapshot.root!r}")
+    return snapshot
+
+
+def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = document.get(name)
+    if not isinstance(found, list):
+        raise misfit(name, found, "a list")
+    if not found:
+        raise EmptyBoardError(f"it lists no {name}")
+    for i, entry in enumerate(found):
+        if not isinstance(entry, dict):
+            raise misfit(f"{name}.{i}", entry, "an object")
+    return found
+
+
+def _model(place: str, entry: Mapping[str, Any], log: Log) -> tuple[Model, Mapping[str, Any]]:
+    """Return a model, and the entries of its scores by type id."""
+    number = entry.get("id")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**63:
+        raise misfit(f"{place}.id", number, "a whole number from 0")
+    name, rank, scores = entry.get("name"), entry.get("rank"), entry.get("scores")
+    model = Model(number, storable(name) if isinstance(name, str) else "")
+    note = log.about(model)
+    if name is None:
+        note(name, "the name is missing")
+    else:
+        optional_text(name, "name", note)
+    if rank is not None and (type(rank) is not int or not 0 <= rank < MAX_VERSION):
+        note(rank, "the rank is not a whole number; it is unknown")
+        rank = None
+    submitted = optional_moment(entry.get("submission_timestamp"), "submission_timestamp", note)
+    if not isinstance(scores, dict):
+        note(scores, "the model has no scores; all its cells count as NEVER run")
+        scores = {}
+    return replace(model, submitted_at=submitted, published_rank=rank), _by_type(scores)
+
+
+def _by_type(scores: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, entries in scores.items():
+        # Two keys are one where they differ only in what no file can hold.
+        type_id = storable(key)
+        found[type_id] = REPEATED if type_id in found else entries
+    return found
+
+
+def _as_of_time(stated: Any, scored_at: TimeArray, received_at: datetime | None, note: Note) -> datetime:
+    if stated is not None and not isinstance(stated, dict):
+        note(stated, "datetime_range is not an object; it is unknown")
+        stated = None
+    newest = None if stated is None else stated.get("max")
+    found = optional_moment(newest, "datetime_range.max", note)
+    if found is not None:
+        return found
+    if received_at is not None:
+        return received_at.astimezone(UTC) if received_at.tzinfo else received_at.replace(tzinfo=UTC)
+    known = scored_at[~np.isnat(scored_at)]
+    if not known.size:
+        raise SnapshotError("it states no time, and none of its scores has one; name when it was received")
+    moment: datetime = known.max().astype("datetime64[us]").item()
+    return moment.replace(tzinfo=UTC)
+
+
+def _cells(
+    rows: Sequence[tuple[Model, Mapping[str, Any]]], tree: BenchmarkTree, log: Log
+) -> tuple[dict[str, Any], list[tuple[int, int, Cell]]]:
+    """Return the arrays of the current cells by name, each of shape (models, benchmarks), and the superseded cells."""
+    current = [node.version for node in tree.nodes]
+    shape = (len(rows), len(tree.nodes))
+    states = np.full(shape, CellState.NEVER, dtype=np.int8)
+    scores, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+    scored_at = np.full(shape, NO_TIME, dtype="datetime64[us]")
+    old: list[tuple[int, int, Cell]] = []
+    good = 0
+    for i, (model, entries_of) in enumerate(rows):
+        for type_id, entries in entries_of.items():
+            j = tree.index.get(type_id)
+            if j is None:
+                log.about(model, type_id, cell=True)(entries, "no such benchmark in the payload's tree")
+                continue
+            for cell in read_cells(entries, current[j]):
+                if isinstance(cell, Problem):
+                    log.about(model, type_id, cell=cell.loses_cell)(cell.value, cell.reason)
+                    continue
+                good += 1
+                if cell.version == current[j]:
+                    states[i, j], scores[i, j] = cell.state, cell.score
+                    errors[i, j], scored_at[i, j] = cell.error, cell.scored_at
+                else:
+                    old.append((i, j, cell))
+        if len(log.cells) > MOST_ENTRIES:
+            break
+    _check_readable(log.cells, good)
+    return {"states": states, "scores": scores, "errors": errors, "scored_at": scored_at}, old
+
+
+def _check_readable(rejected: Sequence[Rejected], good: int) -> None:
+    """Refuse a board most of whose cells are bad: that is another shape, not a bad cell here and there."""
+    if len(rejected) > min(good, MOST_ENTRIES):
+        first = rejected[0]
+        raise SnapshotError(
+            f"{len(rejected)} cells cannot be read against {good} that can, first {first.benchmark!r} of "
+            f"model {first.model_id} with {first.value!r}: {first.reason}; the site may have changed"
+        )
+
+
+def _superseded(old: Sequence[tuple[int, int, Cell]]) -> SupersededCells:
+    cells = [cell for _, _, cell in old]
+    return SupersededCells(
+        row=np.array([i for i, _, _ in old], dtype=np.int64),
+        column=np.array([j for _, j, _ in old], dtype=np.int64),
+        version=np.array([cell.version for cell in cells], dtype=np.int64),
+        states=np.array([cell.state for cell in cells], dtype=np.int8),
+        scores=np.array([cell.score for cell in cells], dtype=float),
+        errors=np.array([cell.error for cell in cells], dtype=float),
+        scored_at=np.array([cell.scored_at for cell in cells], dtype="datetime64[us]"),
+    )

@@ -1,0 +1,310 @@
+"""The file format of a snapshot: one gzipped JSON document, lossless, the same bytes for the same board.
+
+``{"format": "brainalign-snapshot", "version": 1, ...}``. Cells are stored by model: the states as one string with a
+letter for each benchmark (S, F, N), scores, errors and times as lists with null where there is none. Times are
+microseconds since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import warnings
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data.board import Model
+from ..data.official import CellState
+from ..data.snapshot import Snapshot, SupersededCells
+from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
+from ..errors import SnapshotError
+from .json_text import parse_json
+from .site_json import is_site_json, parse_site_json
+
+FORMAT = "brainalign-snapshot"
+VERSION = 1
+SUFFIX = ".snapshot.json.gz"
+_LETTERS: Mapping[int, str] = {CellState.NEVER: "N", CellState.FAILED: "F", CellState.SCORED: "S"}
+_STATES = {letter: state for state, letter in _LETTERS.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def snapshot_bytes(snapshot: Snapshot) -> bytes:
+    """Serialise a snapshot; equal snapshots give equal bytes.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+
+    Returns
+    -------
+    bytes
+        Gzipped JSON.
+    """
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "as_of_time": _micros(snapshot.as_of_time),
+        "source": snapshot.source,
+        "sha256": snapshot.sha256,
+        "reconstructed": snapshot.reconstructed,
+        **_content(snapshot),
+    }
+    return gzip.compress(_json(document), compresslevel=6, mtime=0)
+
+
+def content_digest(snapshot: Snapshot) -> str:
+    """Hash of what the board says, whatever body, source or moment it came from: equal means no news."""
+    order = np.argsort([model.id for model in snapshot.models], kind="stable")
+    position = np.argsort(order)
+    old = snapshot.superseded
+    # A source may list models and old versions in any order; the hash sees them sorted.
+    by_key = np.lexsort((old.version, old.column, position[old.row] if len(old) else old.row))
+    return hashlib.sha256(_json(_content(snapshot, order, by_key))).hexdigest()
+
+
+def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
+    """Read what `snapshot_bytes` wrote, or what the site serves.
+
+    What a payload of the site holds that cannot be read is left out with a warning; `parse_site_json` returns it.
+
+    Parameters
+    ----------
+    data : bytes
+        Gzipped or plain.
+    origin : str
+        What error messages call it.
+
+    Returns
+    -------
+    Snapshot
+
+    Raises
+    ------
+    SnapshotError
+        If the data are not a snapshot file of a known version, or contradict themselves.
+    """
+    try:
+        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        # A snapshot keeps every name to the letter, also one that no other file can hold.
+        document = json.loads(text) if is_snapshot_document(text) else parse_json(text)
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
+        raise SnapshotError(
+            f"{origin} is not a snapshot file ({cause}); export one, or take the file that the site serves"
+        ) from cause
+    if is_site_json(document):
+        return _site_snapshot(document, data, origin)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise SnapshotError(f'{origin} is JSON but not a snapshot file: it has no "format": "{FORMAT}"')
+    if document.get("version") != VERSION:
+        raise SnapshotError(
+            f"{origin} has the snapshot format version {document.get('version')!r}; this release reads {VERSION}: "
+            "upgrade brainalign, or export the file again"
+        )
+    try:
+        return _snapshot(document)
+    except SnapshotError as cause:
+        raise SnapshotError(f"{origin} is a damaged snapshot file ({cause}); export it again") from cause
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError) as cause:
+        raise SnapshotError(
+            f"{origin} is a damaged snapshot file ({type(cause).__name__}: {cause}); export it again"
+        ) from cause
+
+
+def read_snapshot(path: Path | str) -> Snapshot:
+    """Read a snapshot file, or a file that the site serves (`/<domain>/compare/data/`), gzipped or not.
+
+    Parameters
+    ----------
+    path : Path or str
+
+    Returns
+    -------
+    Snapshot
+
+    Raises
+    ------
+    SnapshotError
+        If the file cannot be read or is neither.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as cause:
+        raise SnapshotError(f"cannot read the snapshot file {str(path)!r}: {cause.strerror}") from cause
+    return snapshot_from_bytes(data, origin=repr(str(path)))
+
+
+def _site_snapshot(document: Any, data: bytes, origin: str) -> Snapshot:
+    try:
+        snapshot, rejected = parse_site_json(document, origin.strip("'"), hashlib.sha256(data).hexdigest())
+    except SnapshotError as cause:
+        raise type(cause)(f"{origin} cannot be read as what the site serves: {cause}") from cause
+    if rejected:
+        first = rejected[0]
+        warnings.warn(
+            f"{origin} was not read whole: {len(rejected)} of its cells and fields, first {first.benchmark!r} of "
+            f"model {first.model_id} with {first.value!r}: {first.reason}",
+            stacklevel=3,
+        )
+    return snapshot
+
+
+def is_snapshot_document(data: bytes) -> bool:
+    """Whether a JSON body (plain, not gzipped) says that it is a snapshot file; cheap, by its first bytes."""
+    return data[:64].lstrip().startswith(b'{"format":"' + FORMAT.encode())
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )
+
+
+def _content(
+    snapshot: Snapshot, order: npt.NDArray[np.int64] | None = None, older: npt.NDArray[np.int64] | None = None
+) -> dict[str, Any]:
+    rows = np.arange(len(snapshot.models)) if order is None else order
+    old = snapshot.superseded if older is None else snapshot.superseded.take(older)
+    return {
+        "domain": snapshot.domain,
+        "simulated": snapshot.simulated,
+        "models": [_model_row(snapshot.models[i]) for i in rows],
+        "benchmarks": [_benchmark_row(node) for node in snapshot.tree.nodes],
+        "states": ["".join(_LETTERS[s] for s in snapshot.states[i].tolist()) for i in rows],
+        "scores": [_numbers(snapshot.scores[i]) for i in rows],
+        "errors": [_numbers(snapshot.errors[i]) for i in rows],
+        "scored_at": [_times(snapshot.scored_at[i]) for i in rows],
+        "superseded": {
+            "model": [snapshot.models[i].id for i in old.row.tolist()],
+            "benchmark": old.column.tolist(),
+            "version": old.version.tolist(),
+            "states": "".join(_LETTERS[s] for s in old.states.tolist()),
+            "scores": _numbers(old.scores),
+            "errors": _numbers(old.errors),
+            "scored_at": _times(old.scored_at),
+        },
+    }
+
+
+def _model_row(model: Model) -> list[Any]:
+    return [
+        model.id,
+        model.name,
+        None if model.submitted_at is None else _micros(model.submitted_at),
+        model.published_rank,
+    ]
+
+
+def _benchmark_row(node: Benchmark) -> dict[str, Any]:
+    return {
+        "type_id": node.type_id,
+        "parent": node.parent,
+        "is_leaf": node.is_leaf,
+        "is_engineering": node.is_engineering,
+        "label": node.label,
+        "display_domain": node.display_domain,
+        "versions": [
+            [
+                v.version,
+                v.identifier,
+                None if v.valid_from is None else _micros(v.valid_from),
+                None if v.valid_to is None else _micros(v.valid_to),
+            ]
+            for v in node.versions
+        ],
+    }
+
+
+def _snapshot(document: dict[str, Any]) -> Snapshot:
+    models = tuple(Model(int(i), str(name), _moment(at), rank) for i, name, at, rank in document["models"])
+    nodes = tuple(
+        Benchmark(
+            **{
+                **row,
+                "versions": tuple(
+                    BenchmarkVersion(v, name, _moment(a), _moment(b)) for v, name, a, b in row["versions"]
+                ),
+            }
+        )
+        for row in document["benchmarks"]
+    )
+    rows = {model.id: i for i, model in enumerate(models)}
+    old = document["superseded"]
+    shape = (len(models), len(nodes))
+    return Snapshot(
+        domain=str(document["domain"]),
+        as_of_time=_EPOCH + _delta(document["as_of_time"]),
+        source=str(document["source"]),
+        sha256=str(document["sha256"]),
+        models=models,
+        tree=BenchmarkTree(nodes),
+        states=np.array(
+            [[_STATES[s] for s in line] for line in _lines(document, "states", shape)], dtype=np.int8
+        ).reshape(shape),
+        scores=np.array(_lines(document, "scores", shape), dtype=float).reshape(shape),
+        errors=np.array(_lines(document, "errors", shape), dtype=float).reshape(shape),
+        scored_at=_time_array([t for line in _lines(document, "scored_at", shape) for t in line]).reshape(
+            shape
+        ),
+        superseded=SupersededCells(
+            row=np.array([rows[i] for i in old["model"]], dtype=np.int64),
+            column=np.array(old["benchmark"], dtype=np.int64),
+            version=np.array(old["version"], dtype=np.int64),
+            states=np.array([_STATES[s] for s in old["states"]], dtype=np.int8),
+            scores=np.array(old["scores"], dtype=float),
+            errors=np.array(old["errors"], dtype=float),
+            scored_at=_time_array(old["scored_at"]),
+        ),
+        reconstructed=bool(document["reconstructed"]),
+        simulated=bool(document["simulated"]),
+    )
+
+
+def _lines(document: dict[str, Any], name: str, shape: tuple[int, int]) -> list[Any]:
+    # Numpy would reshape a board of the right size and the wrong width into a scrambled one.
+    lines: list[Any] = document[name]
+    if len(lines) != shape[0] or any(len(line) != shape[1] for line in lines):
+        raise ValueError(f"{name} are not {shape[0]} models of {shape[1]} cells")
+    return lines
+
+
+def _numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [
+        None if absent else value
+        for value, absent in zip(values.tolist(), np.isnan(values).tolist(), strict=True)
+    ]
+
+
+def _times(values: npt.NDArray[np.datetime64]) -> list[int | None]:
+    micros = values.astype(np.int64)
+    return [
+        None if absent else int(t)
+        for t, absent in zip(micros.tolist(), np.isnat(values).tolist(), strict=True)
+    ]
+
+
+def _time_array(values: list[int | None]) -> npt.NDArray[np.datetime64]:
+    return np.array(
+        [np.datetime64("NaT", "us") if t is None else np.datetime64(int(t), "us") for t in values],
+        dtype="datetime64[us]",
+    )
+
+
+def _micros(moment: datetime) -> int:
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def _delta(micros: int) -> Any:
+    return np.timedelta64(int(micros), "us").astype(object)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else _EPOCH + _delta(micros)

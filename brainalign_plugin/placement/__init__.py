@@ -1,0 +1,1 @@
+"""One model on a frozen reference board."""

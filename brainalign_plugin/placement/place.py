@@ -1,0 +1,420 @@
+"""Place one model on a frozen reference board: its statistic under a scheme, its share and rank, how sure they are.
+
+The reference decides the norms, and its models keep the statistics that they have among themselves: whoever is placed
+changes nothing for anybody else, and two models that are placed one after the other can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..agreement.measurement import measured_leaves
+from ..arrays import FloatArray, StateArray
+from ..data.official import CellState
+from ..errors import CandidateError, InputError
+from ..files.model_scores import Cell, nearest_names
+from ..files.reference import Reference
+from ..ranking.resampling import blocks, draw_counts, strata
+from ..scales import rounded
+from ..schemes import CONVENTIONS, Convention, Scheme
+from .frozen_schemes import FrozenScheme, constituents, freeze_scheme
+
+MIN_CONSTITUENTS = 0.5
+RESAMPLES = 1000
+LEVEL = 0.95
+NEVER = Cell(math.nan, state=CellState.NEVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One constituent of a placement.
+
+    Attributes
+    ----------
+    benchmark : str
+    cell : Cell
+        What was handed in.
+    scaled : float or None
+        The cell on the scheme's scale, after the scheme's rule for missing cells; None if it is left out.
+    """
+
+    benchmark: str
+    cell: Cell
+    scaled: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """How a placement varies over resamples.
+
+    Attributes
+    ----------
+    over : tuple of str
+        What was resampled: ``benchmark``, and ``measurement`` where an error of a cell is a measurement error.
+    resamples, seed : int
+    level : float
+        Of the intervals.
+    error : float
+        Standard deviation of the share.
+    shares : tuple of float
+        Percentile interval of the share.
+    ranks : tuple of int
+        Percentile interval of the rank.
+    """
+
+    over: tuple[str, ...]
+    resamples: int
+    seed: int
+    level: float
+    error: float
+    shares: tuple[float, float]
+    ranks: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where one model stands on a reference board under a scheme.
+
+    Attributes
+    ----------
+    scheme : str
+    convention : str
+        The scheme's rule for FAILED and NEVER; `meaning` has it in words.
+    statistic : float
+        The scheme's own score of the model.
+    share : float
+        Share of the reference's models whose statistic is below, plus half of those equal to nine decimals; in [0, 1].
+    rank : int
+        Competition rank (1 is best) among the reference's models and this one.
+    population : int
+        How many models of the reference it is compared with.
+    uncertainty : Uncertainty or None
+        None if it was not asked for, or one scored benchmark is too few to resample.
+    components : tuple of Component
+        In the order of the reference's board.
+    reference : Reference
+    left_out : int or None
+        Id of the reference's model that was left out.
+    unused : tuple of str
+        Benchmarks that were handed in and are no constituents.
+    """
+
+    scheme: str
+    convention: Convention
+    statistic: float
+    share: float
+    rank: int
+    population: int
+    uncertainty: Uncertainty | None
+    components: tuple[Component, ...]
+    reference: Reference
+    left_out: int | None
+    unused: tuple[str, ...]
+
+    @property
+    def meaning(self) -> str:
+        """What FAILED and NEVER meant."""
+        return CONVENTIONS[self.convention]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Constituents without a score."""
+        return tuple(c.benchmark for c in self.components if c.cell.state != CellState.SCORED)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Those of `missing` that were run."""
+        return tuple(c.benchmark for c in self.components if c.cell.state == CellState.FAILED)
+
+
+def place(
+    reference: Reference,
+    scheme: str | Scheme,
+    cells: Mapping[str, Cell],
+    *,
+    leave_out: int | None = None,
+    min_constituents: float = MIN_CONSTITUENTS,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Placement:
+    """Place one model on a reference board.
+
+    Parameters
+    ----------
+    scheme : str or Scheme
+        One of `placeable_schemes`.
+    cells : mapping of str to Cell
+        The model's cell on each benchmark; what is not in it was never run, and what is no constituent is not used.
+    leave_out : int, optional
+        Id of a model of the reference that is not compared with, for example an earlier entry of the same model.
+    min_constituents : float
+        Smallest share of the reference's benchmarks that must be scored, in [0, 1].
+    resamples : int
+        Resamples of the benchmarks, stratified by the tree, each with fresh measurement errors of the model's own cells
+        where their error is one. The reference's cells and norms stay as they are. 0 for none.
+    seed : int
+    level : float
+        Of the intervals, in (0, 1).
+
+    Returns
+    -------
+    Placement
+
+    Raises
+    ------
+    CandidateError
+        If too few benchmarks are scored.
+    SchemeError, ReferenceBoardError, BoardError
+        As from `freeze_scheme`.
+    InputError
+        If a parameter is out of range.
+    """
+    check_parameters(min_constituents, resamples, level)
+    # Before anything is fitted: this is what goes wrong most often.
+    check_enough(reference, cells, min_constituents)
+    frozen = freeze_scheme(reference, scheme, leave_out)
+    return place_frozen(frozen, reference, cells, leave_out, (resamples, seed, level))
+
+
+def check_parameters(min_constituents: float, resamples: int, level: float) -> None:
+    """Check the parameters of `place`.
+
+    Raises
+    ------
+    InputError
+        If one is out of range.
+    """
+    if not 0 <= min_constituents <= 1:
+        raise InputError(
+            f"the smallest share of constituents is {min_constituents}; give a number from 0 to 1"
+        )
+    if not 0 < level < 1:
+        raise InputError(
+            f"the level of the intervals is {level}; give a number between 0 and 1, such as 0.95"
+        )
+    if resamples < 0:
+        raise InputError(f"{resamples} resamples were asked for; give 0 for none, or a positive number")
+
+
+def place_frozen(
+    frozen: FrozenScheme,
+    reference: Reference,
+    cells: Mapping[str, Cell],
+    leave_out: int | None,
+    resampling: tuple[int, int, float],
+) -> Placement:
+    """Place one model under a scheme that is frozen already; ``resampling`` holds resamples, seed and level.
+
+    Raises
+    ------
+    CandidateError
+        If the scheme finds nothing to aggregate.
+    """
+    leaves = frozen.board.leaves
+    own, scores, states = candidate_row(leaves, cells)
+    known = set(leaves)
+    scaled = frozen.scale(frozen.resolved(scores, states))
+    once = np.ones((1, len(leaves)))
+    statistic = float(frozen.statistics(scaled[None, :], once)[0])
+    if math.isnan(statistic):
+        raise CandidateError(
+            f"{frozen.scheme.name} has nothing to aggregate under {frozen.convention!r}; give scores on others"
+        )
+    shares, ranks = standing(np.array([statistic]), frozen.population(once))
+    return Placement(
+        scheme=frozen.scheme.name,
+        convention=frozen.convention,
+        statistic=statistic,
+        share=float(shares[0]),
+        rank=int(ranks[0]),
+        population=len(frozen.board.models),
+        uncertainty=_uncertainty(frozen, own, scores, states, resampling),
+        components=tuple(
+            Component(leaf, cell, None if math.isnan(value) else value)
+            for leaf, cell, value in zip(leaves, own, scaled.tolist(), strict=True)
+        ),
+        reference=reference,
+        left_out=leave_out,
+        unused=tuple(name for name in cells if name not in known),
+    )
+
+
+def candidate_row(
+    leaves: Sequence[str], cells: Mapping[str, Cell]
+) -> tuple[list[Cell], FloatArray, StateArray]:
+    """A model's cells, its scores capped to [0, 1] and their states, in the order of the leaves."""
+    own = [cells.get(leaf, NEVER) for leaf in leaves]
+    scores = np.clip(np.array([cell.score for cell in own], dtype=np.float64), 0.0, 1.0)
+    return own, scores, np.array([cell.state for cell in own], dtype=np.int8)
+
+
+def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituents: float) -> None:
+    """Check that a model is scored on enough of the reference's benchmarks.
+
+    Raises
+    ------
+    CandidateError
+        If it is not; the message names what is missing, and near misses among the names.
+    """
+    leaves = constituents(reference)
+    scored = [leaf for leaf in leaves if leaf in cells and cells[leaf].state == CellState.SCORED]
+    if scored and len(scored) >= min_constituents * len(leaves):
+        return
+    missing = [leaf for leaf in leaves if leaf not in scored]
+    near = nearest_names([name for name in cells if name not in leaves], missing)
+    meant = next((f"; did {name[:80]!r} mean {found!r}?" for name, found in near.items() if found), "")
+    raise CandidateError(
+        f"{len(scored)} of the {len(leaves)} benchmarks of the reference {reference.name!r} have a score, fewer than "
+        f"the share of {min_constituents:g} that is asked for; missing are {_some(missing)}{meant}"
+    )
+
+
+def of_versions(
+    reference: Reference, cells: Mapping[str, Cell]
+) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
+    """A model's cells but for those on another version of a benchmark than the reference has.
+
+    A cell or a reference that does not say the version is believed.
+
+    Returns
+    -------
+    cells : dict of str to Cell
+    others : dict of str to tuple of int
+        For each benchmark that is left out, the cell's version and the reference's.
+    """
+    kept, others = dict(cells), {}
+    for leaf in constituents(reference):
+        wanted, cell = reference.board.tree[leaf].version, cells.get(leaf)
+        if cell is not None and wanted and cell.version is not None and cell.version != wanted:
+            others[leaf] = (cell.version, wanted)
+            del kept[leaf]
+    return kept, others
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(map(repr, names[:3]))}{more}"
+
+
+def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Share and rank of one model among a population in each resample.
+
+    Parameters
+    ----------
+    own : ndarray, shape (size,)
+    population : ndarray, shape (size, n) or (1, n)
+
+    Returns
+    -------
+    shares, ranks : ndarray, shape (size,)
+    """
+    mine = np.nan_to_num(rounded(own), nan=-np.inf)[:, None]
+    theirs = np.nan_to_num(rounded(population), nan=-np.inf)
+    below, equal = (theirs < mine).sum(axis=1), (theirs == mine).sum(axis=1)
+    models = population.shape[1]
+    return (below + equal / 2) / models, 1.0 + models - below - equal
+
+
+def _uncertainty(
+    frozen: FrozenScheme,
+    own: Sequence[Cell],
+    scores: FloatArray,
+    states: StateArray,
+    how: tuple[int, int, float],
+) -> Uncertainty | None:
+    resamples, seed, level = how
+    if not resamples or int((states == CellState.SCORED).sum()) < 2:
+        return None
+    board = frozen.board
+    groups = strata(board.tree, board.leaves)
+    errors = np.array([cell.error for cell in own])
+    noise = np.where(
+        measured_leaves(board) & (states == CellState.SCORED), np.nan_to_num(errors, nan=0.0), 0.0
+    )
+    found: list[tuple[FloatArray, FloatArray]] = []
+    for block in blocks(resamples, seed):
+        rng = np.random.default_rng(block.seed)
+        counts = draw_counts(groups, len(board.leaves), block.size, rng)
+        moved = scores[None, :]
+        if noise.any():
+            moved = np.clip(scores + noise * rng.standard_normal(counts.shape), 0.0, 1.0)
+        scaled = frozen.scale(frozen.resolved(moved, states))
+        found.append(standing(frozen.statistics(scaled, counts), frozen.population(counts)))
+    shares, ranks = (np.sort(np.concatenate(parts)) for parts in zip(*found, strict=True))
+    tail = (1 - level) / 2
+    ends = [max(math.ceil(share * resamples), 1) - 1 for share in (tail, 1 - tail)]
+    return Uncertainty(
+        over=("benchmark", "measurement") if noise.any() else ("benchmark",),
+        resamples=resamples,
+        seed=seed,
+        level=level,
+        error=float(shares.std(ddof=1)) if resamples > 1 else 0.0,
+        shares=(float(shares[ends[0]]), float(shares[ends[1]])),
+        ranks=(int(ranks[ends[0]]), int(ranks[ends[1]])),
+    )
+
+
+def placement_json(placed: Placement) -> dict[str, Any]:
+    """A placement as plain values; unknown is None.
+
+    Parameters
+    ----------
+    placed : Placement
+
+    Returns
+    -------
+    dict
+    """
+    known = placed.uncertainty
+    return {
+        "scheme": placed.scheme,
+        "statistic": placed.statistic,
+        "share": placed.share,
+        "rank": placed.rank,
+        "population": placed.population,
+        "interval": None if known is None else list(known.ranks),
+        "share_interval": None if known is None else list(known.shares),
+        "level": None if known is None else known.level,
+        "error": None if known is None else known.error,
+        "error_over": None if known is None else list(known.over),
+        "resamples": None if known is None else known.resamples,
+        "seed": None if known is None else known.seed,
+        "components": {c.benchmark: _component_json(c) for c in placed.components},
+        "missing": list(placed.missing),
+        "failed": list(placed.failed),
+        "convention": placed.convention,
+        "missing_meant": placed.meaning,
+        "reference": reference_json(placed.reference),
+        "left_out": placed.left_out,
+        "unused": list(placed.unused),
+    }
+
+
+def reference_json(reference: Reference) -> dict[str, Any]:
+    """Which reference it was: a name can be given again, a hash cannot."""
+    return {
+        "name": reference.name,
+        "sha256": reference.sha256,
+        "date": f"{reference.as_of:%Y-%m-%d}",
+        "frozen_at": reference.frozen_at.isoformat(),
+        "domain": reference.domain,
+        "reconstructed": reference.snapshot.reconstructed,
+        "simulated": reference.snapshot.simulated,
+    }
+
+
+def _component_json(component: Component) -> dict[str, Any]:
+    cell = component.cell
+    return {
+        "score": cell.score if cell.state == CellState.SCORED else None,
+        "error": None if math.isnan(cell.error) else cell.error,
+        "scaled": component.scaled,
+        "state": CellState(cell.state).name,
+        "origin": cell.origin,
+    }

@@ -1,0 +1,191 @@
+"""Charts of values by row, and of ranks under several schemes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..arrays import FloatArray
+from .axes import FOLLOWED, IS_FOLLOWED, NARROW, cells, label_axis, part_colour, row_scale, two_parts
+from .chart import CellValue, Chart, Table
+from .theme import ACCENT, INK, LINE, NEURAL, SOFT
+from .vega_lite import Spec, expr, field, filtered, layer, mark, value
+
+_ROW = 17
+_RANK_TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000)
+
+
+def dots(
+    labels: Sequence[str],
+    values: Sequence[float | None] | FloatArray,
+    *,
+    title: str,
+    alt: str,
+    axis: str,
+    low: Sequence[float | None] | FloatArray | None = None,
+    high: Sequence[float | None] | FloatArray | None = None,
+    reference: Sequence[float | None] | FloatArray | None = None,
+    groups: Sequence[str] = (),
+    ids: Sequence[object] | None = None,
+    form: str = ".3f",
+    reverse: bool = False,
+    zero: bool = False,
+) -> Chart:
+    """Draw one value a row with its interval: weights, influences, validities, ranks of models.
+
+    Parameters
+    ----------
+    labels : sequence of str, length n
+        One a row, from the top.
+    values : sequence of float, length n
+    axis : str
+        Title of the axis, with the unit.
+    low, high : sequence of float, optional
+        Ends of the intervals.
+    reference : sequence of float, optional
+        A second value a row, drawn hollow: a nominal weight, an official rank.
+    groups : sequence of str, optional
+        Group of each row; the first two have the colours of neural and behavioural.
+    ids : sequence, optional
+        Of the models, so that those that a reader follows are marked.
+    reverse : bool
+        Small values to the right, for ranks.
+    zero : bool
+        The axis contains zero, with a line at it.
+
+    Examples
+    --------
+    >>> dots(["a", "b"], [1.0, 2.0], title="b is larger", alt="Two values", axis="value").to_frame().shape
+    (2, 8)
+    """
+    n = len(labels)
+    nothing: list[CellValue] = [None] * n
+    rows: Table = {
+        "at": list(range(n)),
+        "label": list(labels),
+        "id": [str(i) for i in ids] if ids is not None else nothing,
+        "value": cells(values),
+        "low": nothing if low is None else cells(low),
+        "high": nothing if high is None else cells(high),
+        "reference": nothing if reference is None else cells(reference),
+        "group": list(groups) if groups else nothing,
+    }
+    y = field("at:O", scale=row_scale(n), axis=label_axis("rows"))
+    across: Spec = {
+        "scale": {"zero": zero, "reverse": reverse},
+        "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True},
+    }
+    colour = part_colour(two_parts(groups), "datum.group") if groups else value(NEURAL)
+    tooltip = [
+        field("label:N", title=" "),
+        field("value:Q", title=axis, format=form),
+        *(
+            [field("low:Q", title="from", format=form), field("high:Q", title="to", format=form)]
+            if low is not None
+            else []
+        ),
+        *([field("reference:Q", title="reference", format=form)] if reference is not None else []),
+    ]
+    layers: list[Spec] = []
+    if zero:
+        layers.append(layer("rows", mark("rule", color=SOFT), x={"datum": 0, **across}))
+    if low is not None:
+        layers.append(
+            layer("rows", mark("rule", strokeWidth=5, opacity=0.35), [filtered("isValid(datum.low)")],
+                  x=field("low:Q", **across), x2=field("high"), y=y, color=colour)
+        )  # fmt: skip
+    if reference is not None:
+        hollow = mark("point", size=40, filled=True, fill="var(--paper)", strokeWidth=1.4, opacity=1)
+        layers += [
+            layer(
+                "rows",
+                mark("rule", opacity=0.7),
+                x=field("reference:Q", **across),
+                x2=field("value"),
+                y=y,
+                color=colour,
+            ),
+            layer("rows", hollow, x=field("reference:Q", **across), y=y, stroke=colour),
+        ]
+    layers += [
+        layer("rows", mark("circle", size=60, opacity=1), x=field("value:Q", **across), y=y, color=colour),
+        layer("rows", mark("point", size=150, strokeWidth=2, color=ACCENT), [filtered(IS_FOLLOWED)],
+              x=field("value:Q", **across), y=y),
+        layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")), tooltip=tooltip),
+    ]  # fmt: skip
+    spec = {"layer": layers, "height": _ROW * n, "params": [NARROW, FOLLOWED]}
+    return Chart(title, alt, spec, {"rows": rows})
+
+
+def bump(
+    names: Sequence[str],
+    ids: Sequence[int],
+    schemes: Sequence[str],
+    ranks: Sequence[Sequence[int | None]],
+    *,
+    title: str,
+    alt: str,
+    chosen: Sequence[int] = (),
+) -> Chart:
+    """Draw the rank of each model under each scheme, a line a model.
+
+    Parameters
+    ----------
+    names, ids : sequences of length n
+    schemes : sequence of str, length k
+    ranks : sequences of int, shape (k, n)
+        None where a scheme does not rank a model.
+    chosen : sequence of int
+        Ids of the models whose lines stand out and are named.
+    """
+    most = int(max((rank for row in ranks for rank in row if rank is not None), default=2))
+    picked = {int(i) for i in chosen}
+    points: dict[str, list[CellValue]] = {
+        "name": [],
+        "id": [],
+        "scheme": [],
+        "slot": [],
+        "rank": [],
+        "chosen": [],
+    }
+    for k, (scheme, row) in enumerate(zip(schemes, ranks, strict=True)):
+        for name, i, rank in zip(names, ids, row, strict=True):
+            if rank is None:
+                continue
+            one: tuple[CellValue, ...] = (name, str(i), scheme, k, int(rank), int(i) in picked)
+            for column, cell in zip(points.values(), one, strict=True):
+                column.append(cell)
+    slots = {"domain": [-0.3, max(len(schemes) - 0.7, 0.3)], "nice": False, "zero": False}
+    shown: Table = {"slot": list(range(len(schemes))), "label": list(schemes)}
+    x = field(
+        "slot:Q",
+        scale=slots,
+        axis={"title": None, "labels": False, "ticks": False, "domain": False, "values": shown["slot"]},
+    )
+    ticks = [*(tick for tick in _RANK_TICKS if tick < 0.9 * most), max(most, 2)]
+    y = field(
+        "rank:Q",
+        scale={"type": "sqrt", "domain": [1, max(most, 2)], "reverse": True, "nice": False, "zero": False},
+        axis={"title": "rank", "values": ticks, "format": "d", "grid": False, "domain": False},
+    )
+    line: dict[str, Spec] = {"x": x, "y": y, "detail": field("id:N"), "order": field("slot:Q")}
+    lit = filtered(f"datum.chosen || {IS_FOLLOWED}")
+    last = filtered(f"datum.slot === {len(schemes) - 1}")
+    bright: Spec = {"condition": [{"test": IS_FOLLOWED, "value": ACCENT}], "value": INK}
+    tooltip = [
+        field("name:N", title="model"),
+        field("id:N", title="id"),
+        field("scheme:N", title="scheme"),
+        field("rank:Q", title="rank"),
+    ]
+    text = mark("text", angle=270, align="left", baseline="middle", fontSize=10.5, color=INK)
+    layers = [
+        layer("points", mark("line", strokeWidth=1, opacity=0.4, color=LINE), (), **line),
+        layer("points", mark("line", strokeWidth=2.2), [lit], color=bright, **line),
+        layer("points", mark("circle", size=34, opacity=1), [lit], x=x, y=y, color=bright),
+        layer("points", mark("circle", size=70, opacity=0), x=x, y=y, tooltip=tooltip),
+        layer("schemes", text, x=x, y=value(-8), text=field("label:N")),
+        layer("points", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 110 : 210")), [last, lit],
+              x=value(expr("width")), y=y, text=field("name:N"), color=bright),
+    ]  # fmt: skip
+    spec = {"layer": layers, "height": 420, "params": [NARROW, FOLLOWED]}
+    return Chart(title, alt, spec, {"points": points, "schemes": shown}, least=190 + 20 * len(schemes))

@@ -1,0 +1,1 @@
+"""Models ranked under schemes, with resampling and comparison."""

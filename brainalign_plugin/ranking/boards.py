@@ -1,0 +1,118 @@
+"""The board that schemes are compared on: the cleaned one, or the full one, whose missing cells a rule deals with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board, Model
+from ..data.cleaning import complete_board
+from ..data.snapshot import Snapshot
+from ..errors import BoardError, InputError
+from ..scales import competition_ranks, rounded
+from ..schemes import Convention, Scheme
+from ..schemes.missing import fill_missing
+from ..schemes.registry import rule_for
+
+BoardKind = Literal["cleaned", "full"]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedBoard:
+    """A board for comparing schemes, and the models that it leaves out.
+
+    Attributes
+    ----------
+    kind : str
+    board : Board
+        ``cleaned``: complete. ``full``: every model that has a score, and every benchmark that has a row in the
+        site's tables: one that nobody has a score on yet counts in Brain-Score's own aggregate too, one without an
+        instance does not. On it HIER is that aggregate.
+    left_out : tuple of Model
+        Models of the snapshot that are not on it.
+    """
+
+    kind: BoardKind
+    board: Board
+    left_out: tuple[Model, ...]
+
+    @property
+    def size(self) -> str:
+        """Number of models and benchmarks, in words."""
+        return f"{_many(len(self.board.models), 'model')} × {_many(len(self.board.leaves), 'benchmark')}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why a comparison on this board says little: a single benchmark, constant ones, nothing but ties."""
+        scored = self.board.scored_leaves
+        leaves = [leaf for leaf, some in zip(self.board.leaves, scored.tolist(), strict=True) if some]
+        scores = rounded(self.board.scores[:, scored])
+        found = []
+        if len(leaves) == 1:
+            found.append(
+                f"{leaves[0]!r} is the only benchmark: there is nothing to aggregate, and no interval over benchmarks"
+            )
+        flat = [
+            leaf
+            for leaf, column in zip(leaves, scores.T, strict=True)
+            if np.nanmin(column) == np.nanmax(column)
+        ]
+        if len(flat) == len(leaves):
+            found.append("all models tie on every benchmark, so that no scheme can tell them apart")
+        elif flat:
+            found.append(
+                f"all models have the same score on {', '.join(map(repr, flat))}, which tells none of them apart"
+            )
+        return tuple(found)
+
+
+def compared_board(
+    snapshot: Snapshot, kind: BoardKind = "cleaned", max_missing: float = 0.5
+) -> ComparedBoard:
+    """Take the board of a snapshot on which schemes are ranked or audited.
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown or the threshold out of range.
+    BoardError
+        If fewer than two models or no benchmark is left.
+    """
+    if kind not in get_args(BoardKind):
+        raise InputError(f"the board is {kind!r}; known are {' and '.join(get_args(BoardKind))}")
+    whole = snapshot.board()
+    if kind == "cleaned":
+        board = complete_board(whole, max_missing)
+    else:
+        board = whole.take(np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist())
+    if len(board.models) < 2 or not board.leaves:
+        other = ", another --max-missing, or --board full" if kind == "cleaned" else ""
+        raise BoardError(
+            f"the {kind} board has {_many(len(board.models), 'model')} on {_many(len(board.leaves), 'benchmark')}, too "
+            f"few to compare; take another snapshot{other}"
+        )
+    kept = set(board.ids)
+    return ComparedBoard(kind, board, tuple(model for model in snapshot.models if model.id not in kept))
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else f'{noun}s'}"
+
+
+def resolved_board(scheme: Scheme, board: Board, convention: Convention | None = None) -> Board:
+    """Board with its missing cells dealt with by the scheme's rule (or another that it supports)."""
+    rule = rule_for(scheme, convention)
+    return board if board.complete else fill_missing(board, rule)
+
+
+def aggregated(scheme: Scheme, board: Board, convention: Convention | None = None) -> FloatArray:
+    """Scores under a scheme after its missing cells have been dealt with, shape (n,); NaN for a model without any."""
+    return scheme.scores(resolved_board(scheme, board, convention))
+
+
+def ranks_of_all(scores: FloatArray) -> IntArray:
+    """Competition ranks (1, 2, 2, 4; highest score first); models without a score (NaN) share the last place."""
+    return competition_ranks(np.where(np.isnan(scores), -np.inf, scores))

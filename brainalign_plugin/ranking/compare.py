@@ -1,0 +1,262 @@
+"""Schemes against each other: how far their rankings agree, whom they disagree about, and who is best under all."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..agreement.correlation import spearman_matrix
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..data.board import Board
+from ..errors import InputError
+from ..scales import ranks_from_bottom, rounded
+from ..schemes import Ranking
+
+TOP = 10
+
+
+def dominance(scores: FloatArray) -> BoolArray:
+    """Entry (i, k): i is at least as good as k on all leaves and better on one. Shape (n, m) to (n, n).
+
+    Who lacks a score neither dominates nor is dominated.
+    """
+    values = rounded(scores)
+    n = len(values)
+    at_least = np.ones((n, n), dtype=bool)
+    for column in values.T:
+        at_least &= column[:, None] >= column
+    dominates: BoolArray = at_least & ~at_least.T
+    return dominates
+
+
+@dataclass(frozen=True, slots=True)
+class SchemePair:
+    """Agreement of two schemes on the same models; None where it does not exist (all ties).
+
+    Attributes
+    ----------
+    spearman, tau_b : float or None
+        Rank correlations (Kendall's tau-b corrects for ties).
+    kappa : float or None
+        Cohen's kappa of the quartiles that the models fall into.
+    top_overlap : float
+        Share of the best ten of one that are among the best ten of the other; ties can make a ten larger.
+    """
+
+    one: str
+    other: str
+    spearman: float | None
+    tau_b: float | None
+    kappa: float | None
+    top_overlap: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContestedModel:
+    """Best and worst rank of a model over the schemes, and which scheme gives each (the first of equals)."""
+
+    id: int
+    best: int
+    worst: int
+    best_scheme: str
+    worst_scheme: str
+
+
+@dataclass(frozen=True, eq=False)
+class SchemeComparison:
+    """All schemes against each other.
+
+    Attributes
+    ----------
+    pairs : tuple of SchemePair
+    concordance : float or None
+        Kendall's W over all schemes, corrected for ties.
+    models : tuple of ContestedModel
+        By the distance between best and worst rank, the most contested first.
+    pareto_front : tuple of int or None
+        Ids of the models that no other is at least as good as on all benchmarks and better on one; None if scores are
+        missing.
+    always_top : tuple of int
+        Ids of the models among the best ten under every scheme.
+    """
+
+    pairs: tuple[SchemePair, ...]
+    concordance: float | None
+    models: tuple[ContestedModel, ...]
+    pareto_front: tuple[int, ...] | None
+    always_top: tuple[int, ...]
+
+
+def quartiles(ranks: IntArray) -> IntArray:
+    """Quartile of each of ``n`` competition ranks: 0 for the best quarter. Equal ranks share a quartile."""
+    return np.minimum(((ranks - 1) * 4) // max(len(ranks), 1), 3).astype(np.int64)
+
+
+def cohen_kappas(labels: IntArray) -> FloatArray:
+    """Cohen's kappa of all pairs of labellings.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (k, n)
+        Whole numbers from 0.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+        NaN where both agree by necessity.
+
+    Source: Cohen (1960), Educ. Psychol. Meas. 20, 37-46.
+    """
+    k, n = labels.shape
+    if n == 0:
+        return np.full((k, k), np.nan)
+    agreed, expected = np.zeros((k, k)), np.zeros((k, k))
+    for label in range(int(labels.max()) + 1):
+        has = (labels == label).astype(np.float64)
+        agreed += has @ has.T
+        expected += np.outer(has.mean(axis=1), has.mean(axis=1))
+    by_chance = np.where(expected < 1, expected, np.nan)
+    kappas: FloatArray = (agreed / n - by_chance) / (1 - by_chance)
+    return kappas
+
+
+def kendall_tau_b(places: FloatArray) -> FloatArray:
+    """Kendall's tau-b of all pairs of rankings: agreeing less disagreeing pairs of models, corrected for ties.
+
+    Parameters
+    ----------
+    places : ndarray, shape (k, n)
+        Ranks; equal numbers tie.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+        NaN for a ranking in which all tie.
+
+    Source: Kendall (1945), Biometrika 33, 239-251.
+    """
+    k, n = places.shape
+    balance = np.zeros((k, k))
+    for i in range(n - 1):
+        above = np.sign(places[:, i, None] - places[:, i + 1 :])
+        balance += above @ above.T
+    # The balance of a ranking with itself is its number of pairs that do not tie.
+    untied = np.sqrt(np.where(balance.diagonal() > 0, balance.diagonal(), np.nan))
+    tau: FloatArray = np.clip(balance / untied[:, None] / untied, -1.0, 1.0)
+    return tau
+
+
+def kendall_w(rankings: FloatArray) -> float | None:
+    """Kendall's W of rankings, corrected for ties.
+
+    Parameters
+    ----------
+    rankings : ndarray, shape (k, n)
+        ``k`` sets of scores of ``n`` models.
+
+    Source: Kendall, Babington Smith (1939), Ann. Math. Stat. 10, 275-287.
+    """
+    k, n = rankings.shape
+    if n < 2 or k < 1:
+        return None
+    ranks = ranks_from_bottom(rankings.T)
+    total = ranks.sum(axis=1)
+    ties = sum(
+        float((c**3 - c).sum()) for c in (np.unique(column, return_counts=True)[1] for column in ranks.T)
+    )
+    below = k**2 * (n**3 - n) - k * ties
+    return float(12 * ((total - total.mean()) ** 2).sum() / below) if below > 0 else None
+
+
+def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparison:
+    """Compare rankings of one board under several schemes.
+
+    Raises
+    ------
+    InputError
+        If there are none, or they do not rank the same models.
+    """
+    if not rankings:
+        raise InputError("no ranking was given to compare; rank the board under one scheme or more")
+    for ranking in rankings:
+        if ranking.ids != board.ids:
+            raise InputError(
+                f"{ranking.scheme} ranks other models than the board has; rank the same board under all schemes"
+            )
+    ranks = np.array([ranking.ranks for ranking in rankings]).reshape(len(rankings), len(board.models))
+    scores = np.array([ranking.scores for ranking in rankings]).reshape(ranks.shape)
+    pairs = _pairs([ranking.scheme for ranking in rankings], scores, ranks)
+    contested = []
+    for i, model in enumerate(board.ids):
+        best, worst = int(ranks[:, i].argmin()), int(ranks[:, i].argmax())
+        contested.append(
+            ContestedModel(
+                model,
+                int(ranks[best, i]),
+                int(ranks[worst, i]),
+                rankings[best].scheme,
+                rankings[worst].scheme,
+            )
+        )
+    contested.sort(key=lambda model: (model.best - model.worst, model.id))
+    front: tuple[int, ...] | None = None
+    if board.complete:
+        beaten = dominance(board.scores).any(axis=0)
+        front = tuple(i for i, lost in zip(board.ids, beaten, strict=True) if not lost)
+    return SchemeComparison(
+        pairs=pairs,
+        concordance=kendall_w(scores),
+        models=tuple(contested),
+        pareto_front=front,
+        always_top=tuple(
+            i for i, worst in zip(board.ids, ranks.max(axis=0, initial=0), strict=True) if worst <= TOP
+        ),
+    )
+
+
+def comparison_json(found: SchemeComparison) -> dict[str, Any]:
+    """What ``brainalign rank --json`` says of the schemes against each other; unknown is None."""
+    return {
+        "kendall_w": found.concordance,
+        "pairs": [asdict(pair) for pair in found.pairs],
+        "models": {
+            str(model.id): {
+                "best": model.best,
+                "best_scheme": model.best_scheme,
+                "worst": model.worst,
+                "worst_scheme": model.worst_scheme,
+            }
+            for model in found.models
+        },
+        "pareto_front": None if found.pareto_front is None else list(found.pareto_front),
+        "always_top_ten": list(found.always_top),
+    }
+
+
+def _pairs(schemes: list[str], scores: FloatArray, ranks: IntArray) -> tuple[SchemePair, ...]:
+    """Compare all pairs of ``k`` schemes, whose scores and ranks are of the shape (k, n)."""
+    spearman = spearman_matrix(scores.T)
+    tau_b = kendall_tau_b(ranks_from_bottom(scores.T).T)
+    kappa = cohen_kappas(np.array([quartiles(of_scheme) for of_scheme in ranks]))
+    top = (ranks <= TOP).astype(np.int64)
+    shared = top @ top.T
+    sizes = shared.diagonal()
+    return tuple(
+        SchemePair(
+            one=schemes[i],
+            other=schemes[j],
+            spearman=_known(spearman[i, j]),
+            tau_b=_known(tau_b[i, j]),
+            kappa=_known(kappa[i, j]),
+            top_overlap=int(shared[i, j]) / max(int(sizes[i]), int(sizes[j]), 1),
+        )
+        for i, j in itertools.combinations(range(len(schemes)), 2)
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

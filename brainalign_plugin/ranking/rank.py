@@ -1,0 +1,246 @@
+"""A board under every scheme, with intervals: what ``brainalign rank`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..agreement.measurement import measured_leaves
+from ..arrays import IntArray
+from ..errors import ConvergenceError, InputError
+from ..files.reference import Reference
+from ..schemes import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
+from ..schemes.base import Optimum
+from .boards import ComparedBoard
+from .compare import SchemeComparison, comparison_json
+from .uncertainty import Kind, RankUncertainty, Resampled, probability_above, rank_uncertainty
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How ranks are resampled.
+
+    Attributes
+    ----------
+    level : float
+        Of the intervals.
+    resamples, costly_resamples : int
+        How often; of a scheme that is too dear to resample, the second.
+    seed : int
+    kind : str
+        ``benchmarks``, ``measurement`` or ``both``.
+    jobs : int
+        Processes; the numbers do not depend on it.
+    above : tuple of (int, int)
+        Pairs of models (ids) of which the probability is wanted that the first is above the second.
+    """
+
+    level: float = 0.95
+    resamples: int = 1000
+    costly_resamples: int = 0
+    seed: int = 0
+    kind: Kind = "benchmarks"
+    jobs: int = 1
+    above: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise InputError(
+                f"the level of the intervals is {self.level}; give a number between 0 and 1, such as 0.95"
+            )
+
+    def times(self, scheme: Scheme) -> int:
+        """How often a scheme is resampled."""
+        return self.costly_resamples if scheme.costly else self.resamples
+
+
+@dataclass(frozen=True, eq=False)
+class RankedScheme:
+    """One scheme on one board.
+
+    Attributes
+    ----------
+    scheme : Scheme
+        Bound to the reference if it needs one.
+    ranking : Ranking or None
+        None if the scheme cannot be used on this board; then `problem` says why.
+    uncertainty : RankUncertainty or None
+        None if it was not asked for, or the scheme is too dear to resample.
+    above : tuple of (int, int, float)
+        For each pair of models (ids) asked for, the probability that the first is above the second.
+    problem : str
+        Empty if there is none.
+    """
+
+    scheme: Scheme
+    ranking: Ranking | None
+    uncertainty: RankUncertainty | None = None
+    above: tuple[tuple[int, int, float], ...] = ()
+    problem: str = ""
+
+    @property
+    def optimum(self) -> Optimum | None:
+        """Objective and proven bound, for a scheme that is an optimisation."""
+        return None if self.ranking is None else self.ranking.optimum
+
+
+def bound_scheme(name: str, reference: Reference) -> Scheme:
+    """Look up a scheme, bound to the reference if it needs one."""
+    return get_scheme(name).bind(reference)
+
+
+def rank_schemes(
+    compared: ComparedBoard,
+    reference: Reference,
+    names: Sequence[str] = (),
+    convention: Convention | None = None,
+    resampling: Resampling | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[RankedScheme, ...]:
+    """Rank a board under several schemes.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All registered schemes if empty. A single scheme that cannot be used raises; of several, each says so.
+    convention : str, optional
+        Rule for missing cells; each scheme's own if None.
+    resampling : Resampling, optional
+        No intervals if None.
+    progress : callable
+        Called with the name of each scheme before it is computed.
+
+    Raises
+    ------
+    SchemeError
+        If a name is unknown, or a single scheme does not support the convention.
+    """
+    schemes = [bound_scheme(name, reference) for name in (names or scheme_names())]
+    found = []
+    for scheme in schemes:
+        progress(scheme.name)
+        try:
+            found.append(_ranked(compared, scheme, convention, resampling))
+        except (InputError, ConvergenceError) as error:
+            if len(schemes) == 1:
+                raise
+            found.append(RankedScheme(scheme, None, problem=str(error)))
+    return tuple(found)
+
+
+def _ranked(
+    compared: ComparedBoard, scheme: Scheme, convention: Convention | None, resampling: Resampling | None
+) -> RankedScheme:
+    board = compared.board
+    if board.complete and convention not in scheme.conventions:
+        # There is nothing for a rule to do.
+        convention = None
+    ranked = RankedScheme(scheme, rank_models(board, scheme, convention))
+    resamples = 0 if resampling is None else resampling.times(scheme)
+    if resampling is None or not resamples:
+        return ranked
+    what = Resampled(scheme, board, convention, resampling.kind, measured_leaves(board))
+    try:
+        return replace(
+            ranked,
+            uncertainty=rank_uncertainty(what, resamples, resampling.seed, resampling.level, resampling.jobs),
+            above=tuple(
+                (one, other, probability_above(what, one, other, resamples, resampling.seed))
+                for one, other in resampling.above
+            ),
+        )
+    except ConvergenceError as error:
+        return replace(ranked, problem=f"no intervals: {error}")
+
+
+def ranking_json(
+    compared: ComparedBoard,
+    reference: Reference,
+    found: Sequence[RankedScheme],
+    resampling: Resampling | None = None,
+    comparison: SchemeComparison | None = None,
+) -> dict[str, Any]:
+    """The record that ``brainalign rank --json`` prints; unknown is None."""
+    return {
+        "schema": SCHEMA,
+        "board": board_json(compared),
+        "reference": reference_json(reference),
+        "resampling": None if resampling is None else resampling_json(resampling),
+        "schemes": {one.scheme.name: _scheme_json(one) for one in found},
+        "comparison": None if comparison is None else comparison_json(comparison),
+    }
+
+
+def resampling_json(resampling: Resampling) -> dict[str, Any]:
+    """How ranks were resampled, with all that the numbers depend on."""
+    return {
+        "kind": resampling.kind,
+        "level": resampling.level,
+        "resamples": resampling.resamples,
+        "costly_resamples": resampling.costly_resamples,
+        "seed": resampling.seed,
+    }
+
+
+def board_json(compared: ComparedBoard) -> dict[str, Any]:
+    """Which board was used."""
+    board = compared.board
+    return {
+        "kind": compared.kind,
+        "domain": board.domain,
+        "models": len(board.models),
+        "benchmarks": len(board.leaves),
+        "left_out": [model.id for model in compared.left_out],
+        "notes": list(compared.notes),
+    }
+
+
+def reference_json(reference: Reference) -> dict[str, Any]:
+    """Which frozen norms the REF schemes used."""
+    return {
+        "name": None if reference.is_given_board else reference.name,
+        "sha256": reference.sha256,
+        "description": reference.description,
+    }
+
+
+def _scheme_json(one: RankedScheme) -> dict[str, Any]:
+    ranking, uncertainty = one.ranking, one.uncertainty
+    record: dict[str, Any] = {
+        "claims": asdict(one.scheme.claims),
+        "convention": None,
+        "scores": None,
+        "ranks": None,
+        "intervals": None,
+    }
+    if ranking is not None:
+        ids = [str(i) for i in ranking.ids]
+        record["convention"] = ranking.convention
+        record["scores"] = dict(zip(ids, ranking.scores.tolist(), strict=True))
+        record["ranks"] = dict(zip(ids, ranking.ranks.tolist(), strict=True))
+        if uncertainty is not None:
+            record["intervals"] = _bounds_json(ids, uncertainty.low, uncertainty.high)
+            record["first"] = dict(zip(ids, uncertainty.first.tolist(), strict=True))
+            record["top_ten"] = dict(zip(ids, uncertainty.top_ten.tolist(), strict=True))
+            record["failed_resamples"] = uncertainty.failed
+    if one.above:
+        record["above"] = [{"one": a, "other": b, "probability": p} for a, b, p in one.above]
+    record |= optimum_json(one.optimum)
+    if one.problem:
+        record["problem"] = one.problem
+    return record
+
+
+def optimum_json(optimum: Optimum | None) -> dict[str, Any]:
+    """What a record says of an optimisation; nothing if there was none."""
+    if optimum is None:
+        return {}
+    record: dict[str, Any] = {"objective": optimum.objective, "bound": optimum.bound}
+    return record | ({"stopped": optimum.stopped} if optimum.stopped else {})
+
+
+def _bounds_json(ids: Sequence[str], low: IntArray, high: IntArray) -> dict[str, list[int]]:
+    return {i: [a, b] for i, a, b in zip(ids, low.tolist(), high.tolist(), strict=True)}

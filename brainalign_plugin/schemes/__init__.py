@@ -1,0 +1,20 @@
+"""Aggregation schemes: a board in, one score a model out. A file a family; all are in one registry."""
+
+from . import tree_means, means, ranks, voting, kemeny, choice_models, latent, frozen, entry_points  # noqa: F401, I001 -- importing a family registers its schemes, in this order
+from .base import Claims, Scale, Scheme
+from .missing import CONVENTIONS, Convention
+from .registry import Ranking, get_scheme, rank_models, refused_schemes, register, scheme_names
+
+__all__ = [
+    "CONVENTIONS",
+    "Claims",
+    "Convention",
+    "Ranking",
+    "Scale",
+    "Scheme",
+    "get_scheme",
+    "rank_models",
+    "refused_schemes",
+    "register",
+    "scheme_names",
+]

@@ -1,0 +1,436 @@
+"""Schemes: how each benchmark is scaled, how scaled cells are combined, and what is claimed of the result.
+
+A scheme is fitted on a board and then scores rows: those of the board, or of a model that is not on it. Fitting fixes
+the scale of each benchmark and the weights; a score is then a function of a model's own cells. Schemes that let all
+models meet (votes, Kemeny-Young, choice models) cannot be fitted: they score a board as a whole.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board
+from ..errors import ReferenceBoardError, SchemeError
+from ..files.reference import Reference
+from .combining import NAMED, Combination, LinearCombination, MeanOfMeans, RowByRow, RowFunction, WeightedSum
+from .missing import CONVENTIONS, Convention
+from .pairwise import pairwise_wins
+
+Columnwise = Callable[[FloatArray], FloatArray]
+Family = Literal["tree", "cardinal", "ordinal", "latent", "reference"]
+Effort = Literal["formula", "pairs", "fit", "optimum"]
+# From a complete or filled board's scores (n, m) and weights (m,) to the scores after each removal (n, n).
+WithoutEach = Callable[[FloatArray, FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Properties that a scheme has on every complete board, by proof; measured rates are something else.
+
+    Attributes
+    ----------
+    iia : bool
+        Independence of irrelevant alternatives: removing a model never changes the order of two others.
+    affine, monotone : bool
+        Invariance to an increasing affine, or any strictly increasing, rescaling of one benchmark.
+    clone : bool
+        A copy of a benchmark beside it changes no order.
+    monotonicity : bool
+        Raising a score never lowers the rank of its model.
+    pareto : bool
+        A model at least as good on all benchmarks and better on one is never ranked below.
+    hierarchy : bool
+        Doubling a benchmark's leaves inside its own group leaves the group's weight.
+    """
+
+    iia: bool = False
+    affine: bool = False
+    monotone: bool = False
+    clone: bool = False
+    monotonicity: bool = False
+    pareto: bool = False
+    hierarchy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A scale for each benchmark's scores, fitted column by column.
+
+    Attributes
+    ----------
+    name, description : str
+    fit : callable
+        From a matrix of shape (n, m), NaN where missing, to the function that scales rows of any shape (..., m) by the
+        norms of these columns.
+    own_cells : bool
+        The norms do not depend on the scores: a scaled cell is a function of the cell alone.
+    order_only : bool
+        Scaled cells depend on nothing but the order of the scores in each column.
+    without_each : callable, optional
+        From the scores (n, m) and weights (m,) to the weighted sums (n, n) of the scaled cells after the removal of
+        each model: entry (k, i) is that of model i without model k. Without it the scale is fitted again n times.
+    """
+
+    name: str
+    description: str
+    fit: Callable[[FloatArray], Columnwise]
+    own_cells: bool = False
+    order_only: bool = False
+    without_each: WithoutEach | None = None
+
+    @classmethod
+    def fixed(cls, name: str, description: str, function: Columnwise) -> Scale:
+        """Make a scale of a function of the single cell."""
+        return cls(name, description, lambda _: function, own_cells=True)
+
+    def of(self, scores: FloatArray) -> FloatArray:
+        """Scale scores (n, m) by their own norms."""
+        return self.fit(scores)(scores)
+
+
+class Optimum(Protocol):
+    """Scores that come out of an optimisation, and how good it is."""
+
+    @property
+    def scores(self) -> FloatArray:
+        """Score of each model, shape (n,)."""
+
+    @property
+    def objective(self) -> int:
+        """Value that was reached."""
+
+    @property
+    def bound(self) -> int:
+        """Value that cannot be surpassed; proven."""
+
+    @property
+    def stopped(self) -> str:
+        """Limit of work that ended the search before its proof; empty if none did."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A scheme fitted on a board.
+
+    Attributes
+    ----------
+    scale : callable
+        From rows of scores, shape (..., m), to scaled cells.
+    combination : Combination
+    scaled : ndarray, shape (n, m)
+        The cells of the board that it was fitted on.
+    """
+
+    scale: Columnwise
+    combination: Combination
+    scaled: FloatArray
+
+    def score(self, rows: FloatArray) -> FloatArray:
+        """Return the score of each row; NaN for one with nothing to aggregate.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (k, m)
+            Scores on the leaves of the board that was fitted on, missing cells dealt with.
+        """
+        return self.combination.scores(self.scale(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A way to aggregate a board into one score a model.
+
+    It has a scale and exactly one of `weights`, `rows`, `wins` and `combine`. The scale is applied first, always.
+
+    Attributes
+    ----------
+    name : str
+        The field's name for it.
+    family : str
+    scale : Scale
+    combination : str
+        How the scaled scores are combined, with the formula.
+    source : str
+        Where it is from.
+    conventions : tuple of str
+        Rules for missing cells that it supports; the first is its own.
+    claims : Claims
+    weights : str or callable, optional
+        A linear scheme: ``flat`` (every leaf counts the same), ``tree`` (recursive mean over the tree), ``parts`` (mean
+        of the neural and the behavioural flat mean), ``sum``; or a function from the scaled board's cells (n, m) and
+        the board to the weight of each leaf (m,).
+    rows : callable, optional
+        From the scaled cells (n, m) and the board to the function that scores rows: from scaled cells (k, m), and how
+        often each counts (k, m), to scores (k,).
+    wins : callable, optional
+        From the matrix of pairwise wins (n, n), see `pairwise_wins`, to scores (n,), or to an `Optimum`.
+    combine : callable, optional
+        From the scaled cells (n, m) and the board (for its models and its tree) to scores (n,).
+    own_cells : bool
+        With `rows`: the function does not depend on the scaled cells that it was made from.
+    needs_norms : bool
+        The scale is fitted on a frozen reference board, see `bind`.
+    norms : Reference, optional
+        The reference that it is bound to.
+    effort : str
+        ``formula``; ``pairs`` (time or memory grow with the square of the models or faster); ``fit`` (an iteration);
+        ``optimum`` (a search).
+    memory : callable
+        From the numbers of models and leaves to the bytes that aggregating takes at most.
+    without_each : callable, optional
+        With `wins`: from the matrix to the scores (n, n) after the removal of each model, row k without model k.
+    """
+
+    name: str
+    family: Family
+    scale: Scale
+    combination: str
+    source: str
+    conventions: tuple[Convention, ...]
+    claims: Claims = Claims()
+    weights: str | Callable[[FloatArray, Board], FloatArray] | None = None
+    rows: Callable[[FloatArray, Board], RowFunction] | None = None
+    wins: Callable[[IntArray], FloatArray | Optimum] | None = None
+    combine: Callable[[FloatArray, Board], FloatArray] | None = None
+    own_cells: bool = False
+    needs_norms: bool = False
+    norms: Reference | None = None
+    effort: Effort = "formula"
+    memory: Callable[[int, int], float] = lambda n, m: 64.0 * n * m
+    without_each: Callable[[IntArray], FloatArray] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.name.replace("_", "").isalnum():
+            raise SchemeError(f"a scheme is named {self.name!r}; use letters, digits and underscores")
+        for field, known in (("family", get_args(Family)), ("effort", get_args(Effort))):
+            if getattr(self, field) not in known:
+                raise SchemeError(
+                    f"scheme {self.name} has the {field} {getattr(self, field)!r}; known are {', '.join(known)}"
+                )
+        for field, kind in (("scale", Scale), ("claims", Claims)):
+            if not isinstance(getattr(self, field), kind):
+                raise SchemeError(
+                    f"scheme {self.name} has the {field} {getattr(self, field)!r}; it must be a {kind.__name__}"
+                )
+        for field in ("combination", "source"):
+            if not getattr(self, field).strip():
+                raise SchemeError(f"scheme {self.name} has no {field}; say it in words")
+        unknown = [c for c in self.conventions if c not in CONVENTIONS]
+        if unknown or not self.conventions:
+            raise SchemeError(
+                f"scheme {self.name} has the conventions for missing cells {self.conventions!r}; known are "
+                f"{', '.join(CONVENTIONS)}, and at least one is needed"
+            )
+        self._check_functions()
+
+    def _check_functions(self) -> None:
+        ways = {field: getattr(self, field) for field in ("weights", "rows", "wins", "combine")}
+        given = [field for field, way in ways.items() if way is not None]
+        if len(given) != 1:
+            raise SchemeError(
+                f"scheme {self.name} has {len(given)} of {', '.join(ways)}; it needs exactly one"
+            )
+        way = ways[given[0]]
+        if isinstance(way, str):
+            if given[0] != "weights" or way not in NAMED:
+                raise SchemeError(
+                    f"scheme {self.name} has the {given[0]} {way!r}; known weights are {', '.join(NAMED)}, or give a "
+                    "function"
+                )
+        else:
+            _check_call(self.name, given[0], way, 1 if given[0] == "wins" else 2)
+        _check_call(self.name, "scale", self.scale.fit, 1)
+        fitted = self.scale.fit(np.array([[0.25], [0.5], [0.75]]))
+        if not callable(fitted):
+            raise SchemeError(
+                f"scheme {self.name} has a scale whose fit returns {type(fitted).__name__}; it must return a "
+                "function that scales rows, see `Scale` and `Scale.fixed`"
+            )
+        if self.own_cells and self.rows is None:
+            raise SchemeError(f"scheme {self.name} sets own_cells, which is for a scheme with rows")
+
+    @property
+    def linear(self) -> bool:
+        """Whether a score is a sum of scaled cells under weights."""
+        return self.weights is not None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the scheme can be fitted, and score a model that is not on the board."""
+        return self.weights is not None or self.rows is not None
+
+    @property
+    def unfitted(self) -> bool:
+        """Whether nothing but the scale is fitted: a score is a function of the model's own scaled cells."""
+        return isinstance(self.weights, str) or self.own_cells
+
+    @property
+    def independent(self) -> bool:
+        """Whether a score is a function of the model's own cells, whatever the other models have."""
+        return self.unfitted and (self.scale.own_cells or self.norms is not None)
+
+    @property
+    def order_only(self) -> bool:
+        """Whether scores depend on nothing but the order of the models on each leaf."""
+        return self.scale.order_only and not self.needs_norms
+
+    @property
+    def costly(self) -> bool:
+        """Whether it is too dear to resample thousands of times."""
+        return self.effort != "formula"
+
+    def bind(self, reference: Reference) -> Scheme:
+        """Fit the scale on a reference from now on, if the scheme needs one; any other is returned as it is.
+
+        Raises
+        ------
+        ReferenceBoardError
+            If it is no reference.
+        """
+        if not self.needs_norms:
+            return self
+        if not isinstance(reference, Reference):
+            raise ReferenceBoardError(
+                f"{self.name} was given {reference!r} for a reference; read one with `read_reference`, or freeze one "
+                "with `freeze`"
+            )
+        return replace(self, norms=reference)
+
+    def fitted_scale(self, board: Board) -> Columnwise:
+        """Fit the scale on a board, or on the reference that the scheme is bound to.
+
+        Raises
+        ------
+        SchemeError
+            If the scheme needs a reference and has none.
+        ReferenceBoardError
+            If the reference has no norms for a leaf on which the board has a score.
+        """
+        if not self.needs_norms:
+            return self.scale.fit(board.scores)
+        if self.norms is None:
+            raise SchemeError(f"{self.name} needs a reference board; freeze one and bind the scheme to it")
+        self.norms.check(board)
+        return self.scale.fit(self.norms.scores_on(board.leaves))
+
+    def scaled_variants(self, leaf: str, variants: FloatArray) -> FloatArray:
+        """Scale variants of one leaf's scores, each column a board of its own; shape (n, v) in and out."""
+        if self.norms is None:
+            return self.scale.of(variants)
+        function = self.scale.fit(self.norms.scores_on((leaf,)))
+        return function(variants[..., None])[..., 0]
+
+    def fitted_combination(self, scaled: FloatArray, board: Board) -> Combination:
+        """Fit what combines the scaled cells (n, m) of a board.
+
+        Raises
+        ------
+        SchemeError
+            If the scheme scores a board as a whole only, or returns other than one weight a leaf.
+        """
+        if isinstance(self.weights, str):
+            return NAMED[self.weights](board, self.name)
+        if self.weights is not None:
+            weights = np.asarray(self.weights(scaled, board), dtype=np.float64)
+            if weights.shape != (len(board.leaves),):
+                raise SchemeError(
+                    f"scheme {self.name} returned weights of the shape {weights.shape} for {len(board.leaves)} "
+                    "benchmarks; return one weight a benchmark"
+                )
+            return WeightedSum(weights)
+        if self.rows is not None:
+            return RowByRow(self.rows(scaled, board))
+        raise SchemeError(
+            f"{self.name} cannot be fitted: what a model gets depends on the others as a whole, so that it scores "
+            "boards, and no single model"
+        )
+
+    def linear_combination(self, scaled: FloatArray, board: Board) -> LinearCombination:
+        """Fit the weights of a linear scheme on the scaled cells (n, m) of a board."""
+        found = self.fitted_combination(scaled, board)
+        if not isinstance(found, MeanOfMeans | WeightedSum):
+            raise SchemeError(f"{self.name} is no sum of scaled cells, so that it has no weights")
+        return found
+
+    def fit(self, board: Board) -> Fitted:
+        """Fit the scheme on a board.
+
+        Parameters
+        ----------
+        board : Board
+            Missing cells have been dealt with, see `fill_missing`; NaN is left out.
+
+        Raises
+        ------
+        SchemeError
+            If it scores boards only, or needs a reference.
+        BoardError
+            If it cannot be used on this board.
+        """
+        scale = self.fitted_scale(board)
+        scaled = scale(board.scores)
+        return Fitted(scale, self.fitted_combination(scaled, board), scaled)
+
+    def scores(self, board: Board) -> FloatArray:
+        """Score the models of a board on which missing cells have been dealt with.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Higher is better; NaN for a model with nothing to aggregate.
+        """
+        return self.outcome(board)[0]
+
+    def outcome(self, board: Board) -> tuple[FloatArray, Optimum | None]:
+        """Score the models of a board; also the optimisation that the scores are from, if they are."""
+        return self.combined(self.fitted_scale(board)(board.scores), board)
+
+    def combined(self, scaled: FloatArray, board: Board) -> tuple[FloatArray, Optimum | None]:
+        """Combine the scaled cells (n, m) of a board, as in `outcome`."""
+        if self.wins is not None:
+            found, optimum = self.of_wins(pairwise_wins(scaled))
+            # A model without any score met no other, which is not a tie with all.
+            return np.where(np.isnan(scaled).all(axis=1), np.nan, found), optimum
+        if self.combine is not None:
+            found = self.combine(scaled, board)
+        else:
+            found = self.fitted_combination(scaled, board).scores(scaled)
+        return self._checked(found, len(board.models)), None
+
+    def of_wins(self, wins: IntArray) -> tuple[FloatArray, Optimum | None]:
+        """Score models by their pairwise wins (n, n), as in `outcome`."""
+        if self.wins is None:
+            raise SchemeError(f"{self.name} does not score pairwise wins")
+        found = self.wins(wins)
+        if isinstance(found, np.ndarray):
+            return self._checked(found, len(wins)), None
+        return self._checked(found.scores, len(wins)), found
+
+    def _checked(self, found: FloatArray, models: int) -> FloatArray:
+        scores = np.asarray(found, dtype=np.float64)
+        if scores.shape != (models,):
+            raise SchemeError(
+                f"scheme {self.name} returned the shape {scores.shape} for {models} models; return one score a model"
+            )
+        return scores
+
+
+def _check_call(scheme: str, field: str, function: object, arguments: int) -> None:
+    if not callable(function):
+        raise SchemeError(f"scheme {scheme} has the {field} {function!r}, which cannot be called")
+    try:
+        inspect.signature(function).bind(*range(arguments))
+    except TypeError as cause:
+        raise SchemeError(
+            f"scheme {scheme} has a function for {field} that cannot be called with {arguments} "
+            f"{'argument' if arguments == 1 else 'arguments'} ({cause}); see `Scheme` for what it is given"
+        ) from cause
+    except ValueError:
+        # A function of compiled code need not have a signature.
+        return

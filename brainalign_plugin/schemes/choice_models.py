@@ -1,0 +1,340 @@
+"""Choice models: every model has a worth, and a benchmark prefers models in proportion to their worths.
+
+Both likelihoods are concave in the logarithms of the worths. Their maximum exists if no set of models is above all the
+others on every benchmark that they share: otherwise the worths of that set would be infinite, and it is named instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board
+from ..errors import BoardError, ConvergenceError
+from ..scales import ranks_from_bottom
+from .base import Claims, Scheme
+from .pairwise import pairwise_compared
+from .picks import picks_of, ranked
+from .registry import register
+from .scaling import RANK_SCALE
+from .voting import CONVENTIONS, matrices
+
+# Newton's method needs about ten; a likelihood that is still uphill after a hundred has lost its way.
+_MAX_ITERATIONS = 100
+# Largest gradient left, relative to the largest number of comparisons (or benchmarks) of a model.
+_TOLERANCE = 1e-11
+
+Evaluate = Callable[[FloatArray], tuple[float, FloatArray]]
+Step = Callable[[FloatArray, FloatArray], FloatArray]
+
+
+def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
+    """Maximum likelihood of the Bradley-Terry model: i is above j with probability w_i / (w_i + w_j).
+
+    All pairs on all benchmarks count; a tie is half a win for each. On a complete matrix the order is that of the mean
+    rank: the likelihood then depends on the matrix through each model's total of wins alone, and rises with it.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        Higher is better, NaN where missing; a benchmark that lacks one of two models says nothing about the pair.
+    names : sequence of str, length n, optional
+        Of the models, for messages.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Logarithms of the worths, with mean 0.
+
+    Raises
+    ------
+    BoardError
+        If no finite worths maximise the likelihood; the message names models that won or lost everything.
+    ConvergenceError
+        If the iteration does not converge.
+
+    References
+    ----------
+    Bradley, Terry (1952), Rank analysis of incomplete block designs: I, Biometrika 39, 324-345. Existence: Ford (1957),
+    Am. Math. Mon. 64(8), 28-33.
+    """
+    _refuse_infinite_worths("BT", scores, names)
+    won, met = totals(scores)
+    compared = pairwise_compared(scores).astype(np.float64)
+    np.fill_diagonal(compared, 0.0)
+
+    def evaluate(log_worth: FloatArray) -> tuple[float, FloatArray]:
+        worth = np.exp(log_worth - log_worth.max())
+        together = worth[:, None] + worth
+        loss = float((compared * np.log(together)).sum() / 2 - won @ np.log(worth))
+        return loss, (compared / together).sum(axis=1) * worth - won
+
+    def step(log_worth: FloatArray, gradient: FloatArray) -> FloatArray:
+        hessian = _bradley_terry_hessian(compared, log_worth)
+        factor: Any = cho_factor(hessian, overwrite_a=True, check_finite=False)
+        return -np.asarray(cho_solve(factor, gradient))
+
+    log_worth = _minimum("BT", evaluate, step, _start(won, met), float(met.max(initial=1.0)))
+    return _centred(_levelled(np.column_stack((~np.isnan(scores), won)), log_worth))
+
+
+def _levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
+    """The logarithms of the worths (n,), the same ones for models with the same row of ``totals_on``, shape (n, c).
+
+    Models with the same total on the same benchmarks have the same worth: not a digit of rounding between them.
+    """
+    _, alike = np.unique(totals_on, axis=0, return_inverse=True)
+    means = np.bincount(alike.reshape(-1), log_worth) / np.bincount(alike.reshape(-1))
+    level: FloatArray = means[alike.reshape(-1)]
+    return level
+
+
+def _bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> FloatArray:
+    """Second derivatives of the negative log likelihood, from the numbers of comparisons. Shapes (n, n) and (n,)."""
+    worth = np.exp(log_worth - log_worth.max())
+    together = worth[:, None] + worth
+    hessian: FloatArray = -compared * np.outer(worth, worth) / together**2
+    np.fill_diagonal(hessian, -hessian.sum(axis=1))
+    # All worths may be multiplied alike: the mean of the logarithms is held at its own value.
+    hessian += np.trace(hessian) / len(log_worth) ** 2
+    return hessian
+
+
+def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
+    """Maximum likelihood of the Plackett-Luce model: each benchmark picks its models one after the other, best first.
+
+    Each is picked from those left with a probability in proportion to its worth. Of t models that tie, the l-th is
+    picked from what is left after (l - 1) / t of the worth of all t is gone: what an order drawn at random leaves on
+    average, the same for each of them (Efron's treatment of ties).
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        Higher is better, NaN where missing; a benchmark ranks the models that it has scored.
+    names : sequence of str, length n, optional
+        Of the models, for messages.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Logarithms of the worths, with mean 0.
+
+    Raises
+    ------
+    BoardError
+        If no finite worths maximise the likelihood; the message names models that won or lost everything.
+    ConvergenceError
+        If the iteration does not converge.
+
+    References
+    ----------
+    Plackett (1975), The analysis of permutations, Appl. Stat. 24, 193-202; Luce (1959), Individual Choice Behavior.
+    Existence: Hunter (2004), MM algorithms for generalized Bradley-Terry models, Ann. Stat. 32, 384-406. Ties: Efron
+    (1977), The efficiency of Cox's likelihood function for censored data, J. Am. Stat. Assoc. 72, 557-565.
+    """
+    _refuse_infinite_worths("PL", scores, names)
+    picks = picks_of(scores)
+
+    def evaluate(log_worth: FloatArray) -> tuple[float, FloatArray]:
+        worth, left = picks.left(log_worth)
+        loss = float(np.log(left).sum() - picks.count @ np.log(worth))
+        return loss, picks.expected(worth, 1.0 / left) - picks.count
+
+    # Takes as long to load as a board takes to analyse.
+    from scipy.sparse.linalg import LinearOperator, cg
+
+    def step(log_worth: FloatArray, gradient: FloatArray) -> FloatArray:
+        worth, left = picks.left(log_worth)
+        expected = picks.expected(worth, 1.0 / left)
+
+        def curve(direction: FloatArray) -> FloatArray:
+            change = picks.sums(worth * direction) / left**2
+            # The same spring as above.
+            spring = float(expected.mean() * direction.mean())
+            curved: FloatArray = expected * direction - picks.expected(worth, change) + spring
+            return curved
+
+        # The nearer the maximum, the more exactly the step is worth computing.
+        exact = max(min(0.1, float(np.abs(gradient).max() / picks.count.max())), 1e-6)
+        n = len(gradient)
+        # The Hessian is nearly the diagonal of what is expected, by whose inverse it is preconditioned.
+        direction, _ = cg(
+            LinearOperator((n, n), matvec=curve, dtype=np.float64),
+            -gradient,
+            rtol=exact,
+            maxiter=n,
+            M=LinearOperator((n, n), matvec=lambda rest: rest / expected, dtype=np.float64),
+        )
+        return np.asarray(direction)
+
+    won, met = totals(scores)
+    return _centred(_minimum("PL", evaluate, step, _start(won, met), float(picks.count.max(initial=1.0))))
+
+
+def totals(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Comparisons won (a tie is half a win) and comparisons, over all benchmarks and opponents. Shape (n,) each."""
+    won = np.nansum(ranks_from_bottom(scores) - 1.0, axis=1)
+    present = ~np.isnan(scores)
+    met: FloatArray = (present * np.maximum(present.sum(axis=0) - 1.0, 0.0)).sum(axis=1)
+    return won, met
+
+
+def _start(won: FloatArray, met: FloatArray) -> FloatArray:
+    """Log odds of winning: close to both solutions, and finite."""
+    return _centred(np.log((won + 0.5) / (met - won + 0.5)))
+
+
+def _centred(log_worth: FloatArray) -> FloatArray:
+    centred: FloatArray = log_worth - log_worth.mean()
+    return centred
+
+
+def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale: float) -> FloatArray:
+    """Minimise a convex function by Newton steps, halved until they help.
+
+    Parameters
+    ----------
+    name : str
+        Of the scheme, for messages.
+    evaluate : callable
+        Value and gradient, shape (n,), at a point.
+    step : callable
+        Newton's step from a point with its gradient.
+    start : ndarray, shape (n,)
+    scale : float
+        Of the gradient.
+
+    Raises
+    ------
+    ConvergenceError
+        If no step helps, or too many are needed.
+    """
+    point = start
+    loss, gradient = evaluate(point)
+    for iteration in range(_MAX_ITERATIONS):
+        steepest = float(np.abs(gradient).max())
+        if steepest <= _TOLERANCE * scale:
+            return point
+        direction = step(point, gradient)
+        slope = float(gradient @ direction)
+        for halvings in range(60):
+            length = 0.5**halvings
+            there = point + length * direction
+            new_loss, new_gradient = evaluate(there)
+            # Close to the minimum the loss no longer shows what the gradient does.
+            if new_loss <= loss + 1e-4 * length * slope or np.abs(new_gradient).max() <= steepest / 2:
+                break
+        else:
+            raise _not_converged(name, iteration, steepest, scale)
+        point, loss, gradient = there, new_loss, new_gradient
+    raise _not_converged(name, _MAX_ITERATIONS, float(np.abs(gradient).max()), scale)
+
+
+def _not_converged(name: str, iterations: int, steepest: float, scale: float) -> ConvergenceError:
+    return ConvergenceError(
+        f"{name} stopped after {iterations} iterations with a gradient of {steepest:.3g}, not below "
+        f"{_TOLERANCE * scale:.3g}: a few comparisons hold the models together; drop models with few scores, or choose "
+        "another scheme"
+    )
+
+
+def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str] | None) -> None:
+    """Raise unless every model can be reached from every other by wins and ties."""
+    model, ordered = ranked(scores)
+    both = ~np.isnan(ordered[:, 1:])
+    upper, lower = model[:, :-1][both], model[:, 1:][both]
+    tie = (ordered[:, 1:] == ordered[:, :-1])[both]
+    winner, loser = np.concatenate((upper, lower[tie])), np.concatenate((lower, upper[tie]))
+    if _reached(winner, loser, len(scores)) and _reached(loser, winner, len(scores)):
+        return
+    # Takes as long to load as a board takes to analyse, and most boards hold together.
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
+    graph = sparse.csr_array((np.ones(len(winner)), (winner, loser)), shape=(len(scores), len(scores)))
+    count, label = connected_components(graph, directed=True, connection="strong")
+    if count <= 1:
+        return
+    across = label[winner] != label[loser]
+    beaten, beats = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+    beaten[label[loser[across]]] = True
+    beats[label[winner[across]]] = True
+    # Of the sets that only win or only lose the smallest says best what to do.
+    extreme = np.flatnonzero(~(beaten & beats))
+    chosen = int(extreme[np.argmin(np.bincount(label)[extreme])])
+    members = np.flatnonzero(label == chosen)
+    called = [names[i] if names is not None else f"row {i}" for i in members[:3].tolist()]
+    more = f" and {len(members) - 3} more" if len(members) > 3 else ""
+    fate = (
+        "was never compared with" if not (beats[chosen] or beaten[chosen]) else "never lost to or tied with"
+    )
+    fate = "never beat or tied with" if beaten[chosen] else fate
+    raise BoardError(
+        f"{scheme} has no finite worths: {', '.join(called)}{more} {fate} any of the other "
+        f"{len(scores) - len(members)} models on any benchmark; drop such models, or choose another scheme or rule for "
+        "missing cells"
+    )
+
+
+def _reached(here: IntArray, there: IntArray, models: int) -> bool:
+    """Whether steps from each model ``here`` to that ``there`` lead from the first model to every other."""
+    reached = np.arange(models) == 0
+    before, count = 0, 1
+    while before < count < models:
+        reached[there[reached[here]]] = True
+        before, count = count, int(reached.sum())
+    return count >= models
+
+
+def _of_scored(
+    fit: Callable[[FloatArray, Sequence[str]], FloatArray],
+) -> Callable[[FloatArray, Board], FloatArray]:
+    def combine(scaled: FloatArray, board: Board) -> FloatArray:
+        scored = np.flatnonzero(~np.isnan(scaled).all(axis=1))
+        names = [f"model {board.models[i].id} ({board.models[i].name!r})" for i in scored.tolist()]
+        worths = np.full(len(board.models), np.nan)
+        worths[scored] = fit(scaled[scored], names)
+        return worths
+
+    return combine
+
+
+BT = register(
+    Scheme(
+        name="BT",
+        family="ordinal",
+        scale=RANK_SCALE,
+        combination=(
+            "log worth of maximum likelihood, where i is above j with probability w_i / (w_i + w_j) on every benchmark "
+            "that has both; a tie is half a win"
+        ),
+        source="Bradley, Terry (1952), Biometrika 39, 324-345",
+        conventions=CONVENTIONS,
+        claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
+        combine=_of_scored(bradley_terry),
+        effort="fit",
+        memory=matrices(6),
+    )
+)
+
+PL = register(
+    Scheme(
+        name="PL",
+        family="ordinal",
+        scale=RANK_SCALE,
+        combination=(
+            "log worth of maximum likelihood, where each benchmark picks the models that it scored best first, each "
+            "with probability w_i / (sum over those left); ties by Efron's average"
+        ),
+        source="Plackett (1975), Appl. Stat. 24, 193-202; Luce (1959); Hunter (2004), Ann. Stat. 32, 384-406",
+        conventions=CONVENTIONS,
+        claims=Claims(affine=True, monotone=True, pareto=True),
+        combine=_of_scored(plackett_luce),
+        effort="fit",
+        memory=lambda n, m: 200.0 * n * m,
+    )
+)

@@ -1,0 +1,255 @@
+"""Combinations: what makes one score of a model's scaled cells, fitted on one board.
+
+Each works row by row, so that one implementation ranks a board, places a model that is not on it, and resamples the
+benchmarks, where each stands as often as it was drawn. A cell that is NaN is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board
+from ..errors import BoardError
+
+# From scaled cells (k, m), and how often each counts (k, m), to scores (k,).
+RowFunction = Callable[[FloatArray, FloatArray], FloatArray]
+# From counts (size, m) to the scores of n models in each resample, shape (size, n).
+Resampler = Callable[[FloatArray], FloatArray]
+# Resamples that are worked on at once, so that the means of a group stay in the cache until its parent has read them.
+_AT_ONCE = 32
+
+
+class Combination(Protocol):
+    """What makes one score of a row of scaled cells."""
+
+    def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
+        """Return a score for each row.
+
+        Parameters
+        ----------
+        scaled : ndarray, shape (k, m)
+            NaN where a cell is left out.
+        counts : ndarray, shape (k, m), optional
+            How often each cell counts; once if None.
+
+        Returns
+        -------
+        ndarray, shape (k,)
+            NaN for a row with nothing to combine.
+        """
+
+    def resampled(self, scaled: FloatArray) -> Resampler:
+        """Return the function from counts (size, m) to the scores of all rows (size, k)."""
+
+
+class LinearCombination(Combination, Protocol):
+    """A sum of a row's scaled cells under weights."""
+
+    def cell_weights(self, scaled: FloatArray) -> FloatArray:
+        """Return the weight of each cell in its row's score, shape (k, m); 0 for a cell that is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeanOfMeans:
+    """A recursive mean: each group is the mean of its own columns and of the groups below it.
+
+    Attributes
+    ----------
+    groups : tuple of (ndarray of int, tuple of int)
+        Columns and positions of the groups below; every group comes after those below it, and the last is the score.
+    """
+
+    groups: tuple[tuple[IntArray, tuple[int, ...]], ...]
+
+    def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
+        """Return the mean of each row."""
+        present = (~np.isnan(scaled)).astype(np.float64)
+        values = np.where(np.isnan(scaled), 0.0, scaled)
+        if counts is not None:
+            present, values = present * counts, values * counts
+
+        def sums(group: int) -> tuple[FloatArray, FloatArray]:
+            own = self.groups[group][0]
+            return values[:, own].sum(axis=1), present[:, own].sum(axis=1)
+
+        return self._means(sums)
+
+    def resampled(self, scaled: FloatArray) -> Resampler:
+        """Return the function from counts (size, m) to the means of all rows (size, k)."""
+        present = (~np.isnan(scaled)).astype(np.float64).T
+        values = np.where(np.isnan(scaled), 0.0, scaled).T
+        parts = [(own, values[own], present[own]) for own, _ in self.groups]
+
+        def of_some(counts: FloatArray) -> FloatArray:
+            def sums(group: int) -> tuple[FloatArray, FloatArray]:
+                own, own_values, own_present = parts[group]
+                drawn = counts[:, own]
+                return drawn @ own_values, drawn @ own_present
+
+            return self._means(sums)
+
+        return lambda counts: np.concatenate(
+            [of_some(counts[start : start + _AT_ONCE]) for start in range(0, len(counts), _AT_ONCE)]
+        )
+
+    def cell_weights(self, scaled: FloatArray) -> FloatArray:
+        """Return the weight of each cell in its row's mean, shape (k, m); those of a row sum to one."""
+        present = ~np.isnan(scaled)
+        there: list[FloatArray] = []
+        sizes: list[FloatArray] = []
+        for own, below in self.groups:
+            size = present[:, own].sum(axis=1) + sum((there[g] for g in below), np.zeros(len(scaled)))
+            sizes.append(np.maximum(size, 1.0))
+            there.append((size > 0).astype(np.float64))
+        weights, shares = np.zeros(scaled.shape), [np.ones(len(scaled)) for _ in self.groups]
+        for number in range(len(self.groups) - 1, -1, -1):
+            own, below = self.groups[number]
+            share = shares[number] / sizes[number]
+            weights[:, own] = present[:, own] * share[:, None]
+            for g in below:
+                shares[g] = share
+        return weights
+
+    def _means(self, sums: Callable[[int], tuple[FloatArray, FloatArray]]) -> FloatArray:
+        """Return the mean of the last group, given sum and count of each group's own cells by its position."""
+        means: list[FloatArray] = []
+        for group, (_, below) in enumerate(self.groups):
+            total, count = sums(group)
+            for g in below:
+                known = ~np.isnan(means[g])
+                np.add(total, means[g], out=total, where=known)
+                count += known
+            with np.errstate(invalid="ignore"):
+                means.append(np.divide(total, count, out=total))
+        return means[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSum:
+    """A sum of the cells under weights; a cell that is left out adds nothing.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (m,)
+    """
+
+    weights: FloatArray
+
+    def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
+        """Return the sum of each row."""
+        values = np.where(np.isnan(scaled), 0.0, scaled)
+        summed: FloatArray = (values if counts is None else values * counts) @ self.weights
+        return summed
+
+    def resampled(self, scaled: FloatArray) -> Resampler:
+        """Return the function from counts (size, m) to the sums of all rows (size, k)."""
+        weighted = (np.where(np.isnan(scaled), 0.0, scaled) * self.weights).T.copy()
+        return lambda counts: counts @ weighted
+
+    def cell_weights(self, scaled: FloatArray) -> FloatArray:
+        """Return the weight of each cell, shape (k, m)."""
+        return np.where(np.isnan(scaled), 0.0, self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class RowByRow:
+    """Any other function of a row of scaled cells."""
+
+    function: RowFunction
+
+    def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
+        """Return the function of each row."""
+        return self.function(scaled, np.ones(scaled.shape) if counts is None else counts)
+
+    def resampled(self, scaled: FloatArray) -> Resampler:
+        """Return the function from counts (size, m) to the scores of all rows (size, k)."""
+        return lambda counts: np.column_stack(
+            [self.function(np.broadcast_to(row, counts.shape), counts) for row in scaled]
+        )
+
+
+def flat_mean(board: Board, name: str) -> MeanOfMeans:  # noqa: ARG001 one signature for all
+    """Return the arithmetic mean over all leaves of a board."""
+    return MeanOfMeans(((np.arange(len(board.leaves)), ()),))
+
+
+def tree_mean(board: Board, name: str) -> MeanOfMeans:
+    """Return the recursive mean over a board's tree.
+
+    Raises
+    ------
+    BoardError
+        If the tree has not exactly one root.
+    """
+    tree = board.tree
+    if len(tree.roots) != 1:
+        raise BoardError(
+            f"the board's tree has the roots {', '.join(tree.roots) or 'none'}, and {name} needs one"
+        )
+    if tree[tree.roots[0]].is_leaf:
+        return flat_mean(board, name)
+    column = {leaf: j for j, leaf in enumerate(board.leaves)}
+    position: dict[int, int] = {}
+    groups: list[tuple[IntArray, tuple[int, ...]]] = []
+    for i in tree.bottom_up.tolist():
+        if tree.nodes[i].is_leaf:
+            continue
+        children = tree.child_positions[i]
+        own = [column[tree.nodes[c].type_id] for c in children if tree.nodes[c].is_leaf]
+        below = tuple(position[c] for c in children if not tree.nodes[c].is_leaf)
+        position[i] = len(groups)
+        groups.append((np.array(own, dtype=np.int64), below))
+    return MeanOfMeans(tuple(groups))
+
+
+def mean_of_parts(board: Board, name: str) -> MeanOfMeans:
+    """Return the mean of the neural and of the behavioural flat mean; leaves under neither are left out.
+
+    Raises
+    ------
+    BoardError
+        If one of the parts has no leaf.
+    """
+    neural, behavioural = columns_by_part(board, name)
+    nothing = np.arange(0)
+    return MeanOfMeans(((neural, ()), (behavioural, ()), (nothing, (0, 1))))
+
+
+def total(board: Board, name: str) -> WeightedSum:  # noqa: ARG001 one signature for all
+    """Return the sum over all leaves of a board."""
+    return WeightedSum(np.ones(len(board.leaves)))
+
+
+def columns_by_part(board: Board, name: str) -> tuple[IntArray, IntArray]:
+    """Return the columns of the neural and of the behavioural leaves.
+
+    Raises
+    ------
+    BoardError
+        If one of the parts has no leaf.
+    """
+    neural, behavioural = (
+        np.array([j for j, found in enumerate(board.leaf_parts) if found == part], dtype=np.int64)
+        for part in board.parts
+    )
+    for part, found in zip(board.parts, (neural, behavioural), strict=True):
+        if not len(found):
+            raise BoardError(
+                f"{name} combines {' and '.join(board.parts)}, and none of the board's {len(board.leaves)} "
+                f"benchmarks is under {part!r}; use a scheme that does not separate them, FLAT or ZMEAN for example"
+            )
+    return neural, behavioural
+
+
+# By the name that a scheme gives; each takes a board, and the scheme's name for messages.
+NAMED: dict[str, Callable[[Board, str], LinearCombination]] = {
+    "flat": flat_mean,
+    "tree": tree_mean,
+    "parts": mean_of_parts,
+    "sum": total,
+}

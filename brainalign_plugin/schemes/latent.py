@@ -1,0 +1,295 @@
+"""Latent schemes: what the benchmarks have in common, taken from the relationships between them.
+
+A principal component or a factor has no sign of its own. Here it is turned so that it correlates positively with the
+flat mean of the z-scores: higher is better. If the largest eigenvalue is shared by several directions, the one that
+correlates most with that mean is taken; if it correlates with none of them, the one that loads positively on the leaf
+whose type id sorts first. A constant leaf says nothing about models and has the weight 0.
+
+These schemes need complete scores, so on a board with missing cells they run on filled ones; their own rule is the
+leaf's mean, the usual one for components. Only DSEP, a mean of means, can leave cells out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import linalg
+
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board
+from ..errors import BoardError, ConvergenceError
+from ..scales import z_norms, z_scores
+from .base import Claims, Scheme
+from .combining import columns_by_part
+from .factor import one_factor
+from .missing import Convention
+from .registry import register
+from .scaling import CENTRED, NONE, Z
+
+# Relative gap under which two eigenvalues are the same, and correlation under which a sign is arbitrary.
+_SAME = 1e-9
+# Rules that leave no cell missing, but where nobody has a score.
+FILLED: tuple[Convention, ...] = ("mean", "zero", "worst")
+
+
+def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> FloatArray:
+    """Weights of the first principal component, of length one.
+
+    Parameters
+    ----------
+    centred : ndarray, shape (n, m)
+        Complete scores without their column means, standardised or not.
+    like : ndarray, shape (n,)
+        Flat mean of the z-scores, with which the component should correlate positively.
+    order : ndarray of int, shape (m,)
+        Columns in the order in which they decide if it correlates with none.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        The component of the models is ``centred @ weights``.
+    """
+    values, vectors = linalg.eigh(centred.T @ centred)
+    basis = vectors[:, values >= values[-1] - _SAME * abs(values[-1])]
+    direction = basis @ (basis.T @ (centred.T @ like))
+    # A mean of z-scores that is zero but for rounding has no direction, so it is measured in units of z.
+    if np.linalg.norm(direction) <= _SAME * np.linalg.norm(centred) * np.sqrt(len(like)):
+        # basis @ basis[j] is what the directions that share the eigenvalue hold of leaf j alone.
+        decisive = next(j for j in order if np.linalg.norm(basis[j]) > _SAME)
+        direction = basis @ basis[decisive]
+    weights: FloatArray = direction / np.linalg.norm(direction)
+    return weights
+
+
+def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
+    """Covariance shrunk towards a multiple of the identity by the share that minimises the expected squared error.
+
+    Parameters
+    ----------
+    centred : ndarray, shape (n, m)
+        Complete, without the column means; n and m at least 1.
+
+    Returns
+    -------
+    covariance : ndarray, shape (m, m)
+        With divisor n.
+    shrinkage : float
+        In [0, 1].
+
+    References
+    ----------
+    Ledoit, Wolf (2004), Journal of Multivariate Analysis 88, 365-411.
+    """
+    n, m = centred.shape
+    sample = centred.T @ centred / n
+    target = np.trace(sample) / m * np.eye(m)
+    distance = ((sample - target) ** 2).sum()
+    noise = (((centred**2).sum(axis=1) ** 2).sum() / n - (sample**2).sum()) / n
+    shrinkage = float(np.clip(noise, 0.0, distance) / (distance if distance > 0 else 1.0))
+    return (1 - shrinkage) * sample + shrinkage * target, shrinkage
+
+
+def least_variance_weights(covariance: FloatArray) -> FloatArray:
+    """Weights >= 0 with the sum 1 whose weighted mean has the least variance.
+
+    Where no weight has to be held at zero they are S⁻¹1 / (1'S⁻¹1). Weights below zero are not admitted, because a
+    benchmark would count against a model that does well on it. Where the covariance is singular a ridge of 1e-9 of
+    the mean variance picks the most even weights.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (m, m)
+        With a positive diagonal.
+
+    Raises
+    ------
+    ConvergenceError
+        If the least-squares solver gives up.
+    """
+    # Takes as long to load as most of an analysis, which needs no such weights.
+    from scipy import optimize
+
+    m = len(covariance)
+    # Least w'Sw/2 - 1'w over w >= 0 has the same direction, and in terms of S = A'A it is non-negative least squares.
+    root = linalg.cholesky(covariance + _SAME * np.trace(covariance) / m * np.eye(m))
+    try:
+        weights, _ = optimize.nnls(root, linalg.solve_triangular(root, np.ones(m), trans="T"))
+    except RuntimeError as cause:
+        raise ConvergenceError(
+            f"the weights of {m} benchmarks have not converged ({cause}); use ZMEAN"
+        ) from cause
+    shares: FloatArray = weights / weights.sum()
+    return shares
+
+
+def _filled(name: str, scaled: FloatArray) -> FloatArray:
+    missing = np.isnan(scaled)
+    # No model has a score there: no rule fills that, and it says as little as a constant leaf.
+    empty = missing.all(axis=0)
+    if (missing & ~empty).any():
+        raise BoardError(
+            f"{name} needs complete scores, and {int((missing & ~empty).sum())} cells are missing; clean the board, or "
+            f"fill them by one of the rules {', '.join(FILLED)}"
+        )
+    return np.where(empty, 0.0, scaled)
+
+
+def _by_id(leaves: Sequence[str]) -> IntArray:
+    return np.array(sorted(range(len(leaves)), key=leaves.__getitem__), dtype=np.int64)
+
+
+def _turned(weights: FloatArray, z: FloatArray, order: IntArray) -> FloatArray:
+    """Weights with the sign under which the scores correlate with the flat mean of z."""
+    scores, like = z @ weights, z.mean(axis=1)
+    along = float(scores @ like)
+    if abs(along) <= _SAME * np.linalg.norm(scores) * np.sqrt(len(like)):
+        along = next((weights[j] for j in order if abs(weights[j]) > _SAME), 1.0)
+    turned: FloatArray = weights if along >= 0 else -weights
+    return turned
+
+
+def _pc1_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z = _filled("PC1", scaled)
+    return first_component(z, z.mean(axis=1), _by_id(board.leaves))
+
+
+def _factor1_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z = _filled("FACTOR1", scaled)
+    varied = np.flatnonzero((z != 0).any(axis=0))
+    if len(varied) < 3:
+        raise BoardError(
+            f"FACTOR1 needs three benchmarks on which models differ, and {len(varied)} of {len(board.leaves)} are "
+            "such; a factor of fewer is not identified: use ZMEAN"
+        )
+    z = z[:, varied]
+    correlations = z.T @ z / (len(z) - 1)
+    np.fill_diagonal(correlations, 1.0)
+    weights = np.zeros(len(board.leaves))
+    order = _by_id([board.leaves[j] for j in varied])
+    weights[varied] = _turned(one_factor(correlations).score_weights, z, order)
+    return weights
+
+
+def _gls_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z = _filled("GLS", scaled)
+    varied = (z != 0).any(axis=0)
+    weights = np.zeros(len(board.leaves))
+    if varied.any():
+        weights[varied] = least_variance_weights(ledoit_wolf(z[:, varied])[0])
+    return weights
+
+
+def _dsp_pca_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    centred, weights = _filled("DSP_PCA", scaled), np.zeros(len(board.leaves))
+    for own in columns_by_part(board, "DSP_PCA"):
+        weights[own] = _part_component(centred[:, own], board, own) / 2
+    return weights
+
+
+def _dsp_pca_std_weights(scaled: FloatArray, board: Board) -> FloatArray:
+    z, weights = _filled("DSP_PCA_Std", scaled), np.zeros(len(board.leaves))
+    for own in columns_by_part(board, "DSP_PCA_Std"):
+        direction = _part_component(z[:, own], board, own)
+        spread = z_norms((z[:, own] @ direction)[:, None]).spread[0]
+        weights[own] = direction / (2 * spread)
+    return weights
+
+
+def _part_component(centred: FloatArray, board: Board, own: IntArray) -> FloatArray:
+    like = z_scores(centred).mean(axis=1)
+    return first_component(centred, like, _by_id([board.leaves[j] for j in own]))
+
+
+_STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"
+_HALVES = "arithmetic mean of the neural and the behavioural"
+
+PC1 = register(
+    Scheme(
+        name="PC1",
+        family="latent",
+        scale=Z,
+        combination="first principal component of the correlation matrix: z-scores projected on its unit vector",
+        source="Pearson (1901), Phil. Mag. 2, 559-572; Hotelling (1933), J. Educ. Psychol. 24, 417-441",
+        conventions=FILLED,
+        claims=Claims(affine=True),
+        weights=_pc1_weights,
+    )
+)
+
+FACTOR1 = register(
+    Scheme(
+        name="FACTOR1",
+        family="latent",
+        scale=Z,
+        combination=(
+            "factor of a one-factor model by maximum likelihood, uniquenesses at least 0.005, estimated by regression: "
+            "l'U⁻¹z / (1 + l'U⁻¹l) with loadings l and uniquenesses U"
+        ),
+        source="Jöreskog (1967), Psychometrika 32, 443-482; Thomson (1951), The Factorial Analysis of Human Ability",
+        conventions=FILLED,
+        claims=Claims(affine=True),
+        weights=_factor1_weights,
+        effort="fit",
+    )
+)
+
+DSEP = register(
+    Scheme(
+        name="DSEP",
+        family="latent",
+        scale=NONE,
+        combination=f"{_HALVES} flat mean; benchmarks under neither are left out",
+        source=_STRUCTURE,
+        conventions=("skip", "zero", "attempted", "worst", "mean"),
+        claims=Claims(iia=True, monotonicity=True, pareto=True),
+        weights="parts",
+    )
+)
+
+DSP_PCA = register(
+    Scheme(
+        name="DSP_PCA",
+        family="latent",
+        scale=CENTRED,
+        combination=(
+            f"{_HALVES} first principal component of the covariance matrix, both in the units of the scores (unit "
+            "vectors), so that the part with the larger spread and more benchmarks weighs more"
+        ),
+        source=_STRUCTURE,
+        conventions=FILLED,
+        weights=_dsp_pca_weights,
+    )
+)
+
+DSP_PCA_STD = register(
+    Scheme(
+        name="DSP_PCA_Std",
+        family="latent",
+        scale=Z,
+        combination=(
+            f"{_HALVES} first principal component of the correlation matrix, each divided by its sd (n - 1), so that "
+            "both parts weigh the same whatever their number of benchmarks"
+        ),
+        source=_STRUCTURE,
+        conventions=FILLED,
+        claims=Claims(affine=True),
+        weights=_dsp_pca_std_weights,
+    )
+)
+
+GLS = register(
+    Scheme(
+        name="GLS",
+        family="latent",
+        scale=Z,
+        combination=(
+            "mean of the z-scores with the weights >= 0 of least variance under their covariance S, shrunk by Ledoit "
+            "and Wolf: S⁻¹1 / (1'S⁻¹1) where no weight is held at 0"
+        ),
+        source="Aitken (1936), Proc. R. Soc. Edinburgh 55, 42-48; Ledoit, Wolf (2004), J. Multivar. Anal. 88, 365-411",
+        conventions=FILLED,
+        claims=Claims(affine=True, pareto=True),
+        weights=_gls_weights,
+    )
+)

@@ -1,0 +1,48 @@
+"""Rules for missing cells: what FAILED and NEVER count as before a scheme aggregates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from ..arrays import FloatArray, StateArray
+from ..data.board import Board
+from ..data.official import CellState
+
+Convention = Literal["zero", "attempted", "skip", "worst", "mean"]
+CONVENTIONS: dict[Convention, str] = {
+    "zero": "FAILED and NEVER count as a score of 0",
+    "attempted": "FAILED counts as 0, NEVER is left out",
+    "skip": "FAILED and NEVER are left out",
+    "worst": "FAILED and NEVER count as just below the lowest score of the benchmark",
+    "mean": "FAILED and NEVER take the mean score of the benchmark",
+}
+# Rules under which a cell is filled whatever the other models have.
+LOCAL_RULES: tuple[Convention, ...] = ("zero", "attempted", "skip")
+
+
+def fill_missing(board: Board, convention: Convention) -> Board:
+    """Apply a rule for FAILED and NEVER; cells that are left out stay NaN."""
+    return replace(board, scores=filled(board.scores, board.states, convention))
+
+
+def filled(scores: FloatArray, states: StateArray, convention: Convention) -> FloatArray:
+    """Apply a rule for FAILED and NEVER to columns of scores, each by itself. Shapes (n, m), NaN where missing.
+
+    A column without any score has neither a lowest one nor a mean: where those would be needed, it stays empty.
+    """
+    values = np.array(scores)
+    missing = np.isnan(values)
+    if convention == "zero":
+        values[missing] = 0.0
+    elif convention == "attempted":
+        values[missing & (states == CellState.FAILED)] = 0.0
+    elif convention in ("worst", "mean"):
+        empty = missing.all(axis=0)
+        known = np.where(empty, 0.0, values)
+        # Just below the lowest, so that on ordinal scales a missing score also ranks below every score.
+        fill = np.nanmin(known, axis=0) - 1e-6 if convention == "worst" else np.nanmean(known, axis=0)
+        values = np.where(missing & ~empty, fill, values)
+    return values

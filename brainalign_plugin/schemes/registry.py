@@ -1,0 +1,210 @@
+"""One registry of aggregation schemes by name, and the ranking of a board under one of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board
+from ..errors import BoardError, SchemeError
+from ..files.reference import Reference
+from ..scales import competition_ranks
+from .base import Optimum, Scheme
+from .missing import CONVENTIONS, Convention, fill_missing
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Scores and competition ranks (1, 2, 2, 4; 1 is best) of ``n`` models under one scheme.
+
+    Attributes
+    ----------
+    scheme : str
+    convention : str
+        The rule for missing cells that was used; ``complete`` if the board has none.
+    ids : tuple of int, length n
+    scores : ndarray of float, shape (n,)
+    ranks : ndarray of int, shape (n,)
+    optimum : Optimum or None
+        What was reached and what is proven, for a scheme that is an optimisation.
+    """
+
+    scheme: str
+    convention: str
+    ids: tuple[int, ...]
+    scores: FloatArray
+    ranks: IntArray
+    optimum: Optimum | None = None
+
+    def by_id(self) -> dict[int, int]:
+        """Rank of each model id."""
+        return dict(zip(self.ids, self.ranks.tolist(), strict=True))
+
+
+_REGISTRY: dict[str, Scheme] = {}
+_PENDING: list[Callable[[], Iterable[SchemeError]]] = []
+_REFUSED: list[SchemeError] = []
+
+
+def register(scheme: Scheme) -> Scheme:
+    """Add a scheme under its name; adding the same object again changes nothing.
+
+    Parameters
+    ----------
+    scheme : Scheme
+
+    Returns
+    -------
+    Scheme
+        The same, so that a definition can be registered where it is made.
+
+    Raises
+    ------
+    SchemeError
+        If the name is taken, in whatever case.
+    """
+    # A module may register its scheme itself and name it in an entry point too.
+    if _REGISTRY.get(scheme.name) is scheme:
+        return scheme
+    for known in _REGISTRY:
+        if known.lower() == scheme.name.lower():
+            raise SchemeError(f"there is already a scheme {known}; choose another name than {scheme.name!r}")
+    _REGISTRY[scheme.name] = scheme
+    return scheme
+
+
+def before_first_look_up(load: Callable[[], Iterable[SchemeError]]) -> None:
+    """Have more schemes registered when a name is first looked up, not on import; ``load`` returns what it refused."""
+    _PENDING.append(load)
+
+
+def _known() -> dict[str, Scheme]:
+    while _PENDING:
+        # Taken off first: a scheme that is being loaded may look others up.
+        load = _PENDING.pop()
+        _REFUSED.extend(load())
+    return _REGISTRY
+
+
+def scheme_names() -> tuple[str, ...]:
+    """Names of all registered schemes, those of other distributions too.
+
+    Returns
+    -------
+    tuple of str
+        In the order of registration.
+    """
+    return tuple(_known())
+
+
+def refused_schemes() -> tuple[SchemeError, ...]:
+    """What is wrong with the schemes of other distributions that could not be registered."""
+    _known()
+    return tuple(_REFUSED)
+
+
+def get_scheme(name: str) -> Scheme:
+    """Look a scheme up by name, whatever its case.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Scheme
+
+    Raises
+    ------
+    SchemeError
+        If there is none; the message suggests the nearest names.
+    """
+    schemes = _known()
+    for known, scheme in schemes.items():
+        if known.lower() == name.lower():
+            return scheme
+    near = difflib.get_close_matches(name.upper(), [n.upper() for n in schemes], n=3, cutoff=0.4)
+    hint = (
+        f"did you mean {', '.join(n for n in schemes if n.upper() in near)}?"
+        if near
+        else f"known are {', '.join(schemes)}"
+    )
+    refused = "".join(f"; refused: {error}" for error in _REFUSED)
+    raise SchemeError(f"there is no aggregation scheme {name!r}; {hint}{refused}")
+
+
+def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention:
+    """Return the rule for missing cells that a scheme uses: its own if none is asked for.
+
+    Raises
+    ------
+    SchemeError
+        If the scheme does not support it.
+    """
+    rule = scheme.conventions[0] if convention is None else convention
+    if rule not in scheme.conventions:
+        raise SchemeError(
+            f"{scheme.name} does not support {rule!r} for missing cells; it has {', '.join(scheme.conventions)}"
+        )
+    return rule
+
+
+def rank_models(
+    board: Board,
+    scheme: str | Scheme,
+    convention: Convention | None = None,
+    reference: Reference | None = None,
+) -> Ranking:
+    """Aggregate a board under a scheme.
+
+    Parameters
+    ----------
+    board : Board
+        ``n`` models; complete (the cleaned board) or with missing cells.
+    scheme : str or Scheme
+    convention : str, optional
+        Rule for missing cells; the scheme's own if None. Without effect on a complete board, whichever it is.
+    reference : Reference, optional
+        Frozen reference board, for the schemes that need one.
+
+    Returns
+    -------
+    Ranking
+        Of all ``n`` models.
+
+    Raises
+    ------
+    SchemeError
+        If the scheme is unknown, does not support the convention, or needs a reference and gets none.
+    BoardError
+        If the board has no model or no leaf, or the scheme leaves a model without a score.
+    """
+    used = get_scheme(scheme) if isinstance(scheme, str) else scheme
+    used = used if reference is None else used.bind(reference)
+    if not board.models or not board.leaves:
+        raise BoardError(
+            f"{used.name} was asked to rank {len(board.models)} models on {len(board.leaves)} benchmarks; "
+            "it needs at least one of each: take another snapshot or a looser cleaning"
+        )
+    if convention is not None and convention not in CONVENTIONS:
+        raise SchemeError(
+            f"there is no rule {convention!r} for missing cells; known are {', '.join(CONVENTIONS)}"
+        )
+    if board.complete:
+        return _ranking(used, board, "complete", *used.outcome(board))
+    rule = rule_for(used, convention)
+    return _ranking(used, board, rule, *used.outcome(fill_missing(board, rule)))
+
+
+def _ranking(scheme: Scheme, board: Board, rule: str, scores: FloatArray, optimum: Optimum | None) -> Ranking:
+    if np.isnan(scores).any():
+        nameless = board.models[int(np.flatnonzero(np.isnan(scores))[0])]
+        raise BoardError(
+            f"{scheme.name} gives model {nameless.id} ({nameless.name!r}) no score under {rule!r}: nothing was scored; "
+            "drop such models first, or choose another rule for missing cells"
+        )
+    return Ranking(scheme.name, rule, board.ids, scores, competition_ranks(scores), optimum)

@@ -1,0 +1,192 @@
+"""Strata and papers of a weighted mean of benchmarks, and how far papers disagree inside a stratum.
+
+A stratum is a part of the tree that the benchmarks are meant to measure (V1, V2, V4, IT, behaviour); a unit is all that
+one paper measured in one stratum. Strata are fixed, papers are a sample of those that could have measured them
+(generalizability theory: Cronbach, Gleser, Nanda, Rajaratnam 1972; Brennan 2001, *Generalizability Theory*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..data.tree import BenchmarkTree, names_paper, paper
+
+# Rounding leaves this much variance in unit means of scores that are all equal.
+_NO_VARIANCE = 1e-20
+# Least share of a unit's weight that a model's scored leaves must carry for the unit to have a mean.
+_ENOUGH = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The ``p`` units of a weighted mean of ``m`` leaves, in ``r`` strata.
+
+    Attributes
+    ----------
+    strata : tuple of str, length r
+        Type ids of the nodes, in the order of their first leaf.
+    names : tuple of (str, str), length p
+        Stratum and paper of each unit.
+    stratum : ndarray of int, shape (p,)
+        Position of each unit's stratum.
+    weights : ndarray, shape (r,)
+        Weight of each stratum in the mean.
+    shares : ndarray, shape (p,)
+        Share of each unit in its stratum's weight.
+    within : ndarray, shape (m, p)
+        Share of each leaf in its unit's weight; columns sum to one.
+    """
+
+    strata: tuple[str, ...]
+    names: tuple[tuple[str, str], ...]
+    stratum: IntArray
+    weights: FloatArray
+    shares: FloatArray
+    within: FloatArray
+
+    @property
+    def counts(self) -> IntArray:
+        """Number of units in each stratum, shape (r,)."""
+        return np.bincount(self.stratum, minlength=len(self.strata)).astype(np.int64)
+
+    @property
+    def unit_weights(self) -> FloatArray:
+        """Weight of each unit in the mean, shape (p,)."""
+        carried: FloatArray = self.weights[self.stratum] * self.shares
+        return carried
+
+    def papers(self, stratum: int) -> tuple[str, ...]:
+        """Return the papers that measured a stratum, by its position."""
+        return tuple(self.names[i][1] for i in np.flatnonzero(self.stratum == stratum))
+
+    def means(self, scaled: FloatArray) -> FloatArray:
+        """Return each model's mean in each unit, by the weights of the leaves.
+
+        Parameters
+        ----------
+        scaled : ndarray, shape (n, m)
+            NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (n, p)
+            Over the scored leaves; NaN where these carry less than half of the unit's weight.
+        """
+        present = ~np.isnan(scaled)
+        if present.all():
+            complete: FloatArray = scaled @ self.within
+            return complete
+        carried = present @ self.within
+        total = np.where(present, scaled, 0.0) @ self.within
+        enough = carried >= _ENOUGH - 1e-9
+        means: FloatArray = np.where(enough, total / np.where(enough, carried, 1.0), np.nan)
+        return means
+
+
+def stratum_of(tree: BenchmarkTree, leaf: str) -> str:
+    """Return the stratum of a leaf: on the way down, the last node before the first that names a paper.
+
+    Where no node on the way names one, the leaf stands for its own paper, and its group is the stratum.
+    """
+    path = tree.path(leaf)
+    named = next((i for i, node in enumerate(path) if names_paper(node)), len(path) - 1)
+    return path[max(named - 1, 0)]
+
+
+def units_of(tree: BenchmarkTree, leaves: Sequence[str], weights: FloatArray) -> Units:
+    """Group leaves into units by stratum and paper.
+
+    Parameters
+    ----------
+    tree : BenchmarkTree
+    leaves : sequence of str, length m
+    weights : ndarray, shape (m,)
+        Of each leaf in the mean; leaves without weight belong to no unit.
+
+    Returns
+    -------
+    Units
+    """
+    found: dict[tuple[str, str], list[int]] = {}
+    for j, leaf in enumerate(leaves):
+        if weights[j] > 0:
+            found.setdefault((stratum_of(tree, leaf), paper(leaf)), []).append(j)
+    strata = tuple(dict.fromkeys(stratum for stratum, _ in found))
+    place = {name: i for i, name in enumerate(strata)}
+    stratum = np.array([place[name] for name, _ in found], dtype=np.int64)
+    within = np.zeros((len(leaves), len(found)))
+    totals = np.zeros(len(found))
+    for i, columns in enumerate(found.values()):
+        totals[i] = weights[columns].sum()
+        within[columns, i] = weights[columns] / totals[i]
+    of_strata = np.bincount(stratum, totals, minlength=len(strata)).astype(np.float64)
+    return Units(strata, tuple(found), stratum, of_strata, totals / of_strata[stratum], within)
+
+
+@dataclass(frozen=True, eq=False)
+class PaperVariances:
+    """Variance between papers in each of ``r`` strata.
+
+    Attributes
+    ----------
+    values : ndarray, shape (r,)
+        Mean variance of the stratum's units less their mean covariance, not below 0; for a stratum with one unit
+        `pooled` times the variance of that unit.
+    pooled : float or None
+        Mean over the strata with several units of the share of a unit's variance that is its paper's; None where no
+        stratum has two units that vary, so that nothing is estimable.
+    """
+
+    values: FloatArray
+    pooled: float | None
+
+
+def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
+    """Estimate the variance between papers from unit means without gaps, divisor n - 1.
+
+    Parameters
+    ----------
+    means : ndarray, shape (n, p)
+        Complete; n at least 2.
+    units : Units
+
+    Returns
+    -------
+    PaperVariances
+        All NaN but for strata with several units, where nothing else is estimable.
+    """
+    centred = means - means.mean(axis=0)
+    covariance = centred.T @ centred / (len(means) - 1)
+    values, shares = np.full(len(units.strata), np.nan), []
+    alone: list[tuple[int, float]] = []
+    for r in range(len(units.strata)):
+        inside = np.flatnonzero(units.stratum == r)
+        block = covariance[np.ix_(inside, inside)]
+        k, own = len(inside), float(np.trace(block)) / len(inside)
+        if k == 1:
+            alone.append((r, own))
+            continue
+        between = (float(block.sum()) - own * k) / (k * (k - 1))
+        values[r] = max(own - between, 0.0)
+        if own > _NO_VARIANCE:
+            shares.append(values[r] / own)
+    pooled = float(np.mean(shares)) if shares else None
+    if pooled is not None:
+        for r, own in alone:
+            values[r] = pooled * own
+    return PaperVariances(values, pooled)
+
+
+def not_estimable(units: Units) -> str:
+    """Return why no variance between papers can be estimated, in words."""
+    if not (units.counts > 1).any():
+        return (
+            "no part of the tree was measured by two papers, so nothing shows how far papers disagree: "
+            + ", ".join(f"{name} by {units.papers(r)[0]}" for r, name in enumerate(units.strata[:4]))
+            + (f" and {len(units.strata) - 4} more" if len(units.strata) > 4 else "")
+        )
+    return "all models have the same score wherever two papers measured the same part of the tree"

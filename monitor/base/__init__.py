@@ -1,0 +1,1 @@
+"""Tools that every room uses: errors, files, logs, deadlines, templates, cache."""

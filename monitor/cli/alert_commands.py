@@ -1,0 +1,86 @@
+"""Commands for the rules that watch the figures: ``brainalign alerts list | test | backtest``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .options import AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from, stage
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from ..history.alerts import Rule
+
+alerts_app = command_group("List, test and backtest the alert rules.")
+
+
+@alerts_app.command("list")
+def list_rules(home: Home = None, as_json: AsJson = False) -> None:
+    """List the configured rules, or the default ones."""
+    from dataclasses import asdict
+
+    from . import printing
+
+    rules = _rules(settings_from(home=home))
+    if as_json:
+        print_json(
+            [{name: value for name, value in asdict(rule).items() if name != "tests"} for rule in rules]
+        )
+        return
+    for rule in rules:
+        printing.out().print(
+            printing.printable(
+                f"{rule.name}: {rule.on.value} of {rule.figure} {rule.condition.value} {rule.bound:g} for "
+                f"{rule.versions} data versions, ends at {rule.back_at:g}, at least {rule.min_overlap} models, "
+                f"{len(rule.tests)} tests"
+            )
+        )
+
+
+@alerts_app.command("test")
+def run_tests(home: Home = None) -> None:
+    """Run the rules' own tests; a failed one is an unusable input."""
+    from brainalign_plugin.errors import InputError
+
+    from ..history.alerts import failed_tests
+    from . import printing
+
+    rules = _rules(settings_from(home=home))
+    wrong = [sentence for rule in rules for sentence in failed_tests(rule)]
+    if wrong:
+        raise InputError("; ".join([*wrong, "correct the rule or its test"]))
+    printing.out().print(f"{sum(len(rule.tests) for rule in rules)} tests of {len(rules)} rules hold")
+
+
+@alerts_app.command("backtest")
+def backtest_rules(
+    home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
+) -> None:
+    """Show when the rules would have fired over the history."""
+    from ..base.cache import Cache
+    from ..history.series import HistoryOptions
+    from ..history.timeline import Timeline
+    from ..operations import alerting, pull
+    from . import printing
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    rules = _rules(settings)
+    with pull.open_existing(settings, "latest") as store:
+        cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
+        with stage("watching the figures"):
+            found = alerting.backtest(Timeline(store, settings.domain, options, cache), rules)
+    if as_json:
+        print_json([alerting.news_json(event) for event in found.events])
+        return
+    to = printing.out()
+    to.print(f"{len(rules)} rules over {len(found.boards)} data versions: {len(found.events)} events")
+    for event in found.events:
+        to.print(printing.printable(f"{event.as_of:%Y-%m-%d} {event.words}"))
+        if event.attribution is not None:
+            to.print(printing.printable(f"           {event.attribution}"))
+
+
+def _rules(settings: Settings) -> tuple[Rule, ...]:
+    from ..config.alert_rules import load_rules
+    from ..config.reading import CONFIG_NAME
+
+    return load_rules(settings.home / CONFIG_NAME)

@@ -1,0 +1,96 @@
+"""Commands for the settings: ``brainalign config init``, ``check`` and ``show``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .options import HOME, AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from
+
+if TYPE_CHECKING:
+    from ..config.settings import Effective, Settings
+
+config_app = command_group("Show and check the settings.")
+
+
+@config_app.command("init")
+def init(home: Home = None) -> None:
+    """Write an annotated brainalign.toml into the home folder.
+
+    A file that is there stays.
+    """
+    from importlib.resources import files
+
+    from ..base.errors import ConfigError
+    from ..base.files import write_atomically
+    from ..config.reading import CONFIG_NAME
+    from ..config.settings import load_home
+
+    path = load_home(home) / CONFIG_NAME
+    if path.exists():
+        raise ConfigError(f"{str(path)!r} is there already; move it away to get a new one")
+    example = files("brainalign_monitor").joinpath("brainalign.example.toml").read_bytes()
+    write_atomically(path, example)
+    # It is made to hold passwords.
+    path.chmod(0o600)
+    typer.echo(f"wrote {path}; every setting in it is commented out, `brainalign config check` tries it")
+
+
+@config_app.command("check")
+def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
+    """Validate settings and rules, and list what is not default."""
+    from ..base.logs import printable
+    from ..config.alert_rules import load_rules
+    from ..config.reading import CONFIG_NAME
+    from ..config.settings import exposed_secrets
+
+    settings, effective = _effective(home=home, domain=domain, max_missing=max_missing)
+    path = settings.home / CONFIG_NAME
+    rules = load_rules(path)
+    there = "is valid" if path.exists() else "is not there, and need not be"
+    typer.echo(printable(f"{path} {there}"))
+    for line in _lines([one for one in effective if one.origin != "default"]):
+        typer.echo(line)
+    typer.echo(f"{len(rules)} alert rules: {printable(', '.join(rule.name for rule in rules))}")
+    if exposed := exposed_secrets(settings.home, effective):
+        problem = f"{str(path)!r} holds {', '.join(exposed)} and others may read it; chmod 600 it"
+        typer.echo(f"brainalign: {printable(problem)}", err=True)
+
+
+@config_app.command("show")
+def show(
+    home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
+) -> None:
+    """Print every setting in force and its origin; secrets masked."""
+    _, effective = _effective(home=home, domain=domain, max_missing=max_missing)
+    if as_json:
+        print_json({"settings": [{"name": e.name, "value": e.value, "origin": e.origin} for e in effective]})
+        return
+    for line in _lines(effective):
+        typer.echo(line)
+
+
+def _effective(**options: Any) -> tuple[Settings, tuple[Effective, ...]]:
+    from ..config.settings import effective_settings
+
+    given = {**options, "home": options["home"] or HOME.get()}
+    settings = settings_from(**given)
+    return settings, effective_settings(settings, **given)
+
+
+def _lines(settings: list[Effective] | tuple[Effective, ...]) -> list[str]:
+    """A line a setting, in columns."""
+    import json
+
+    from ..base.logs import printable
+
+    rows = [
+        (one.name, "" if one.value is None else json.dumps(one.value, ensure_ascii=False), one.origin)
+        for one in settings
+    ]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+    return [
+        printable(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}").rstrip()
+        for name, value, origin in rows
+    ]

@@ -1,0 +1,187 @@
+"""Commands for what goes out: ``brainalign publish``, ``deliver``, ``mail preview`` and ``mail test``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import (
+    OPERATE,
+    WATCH,
+    AsJson,
+    Domain,
+    Home,
+    MaxMissing,
+    command_group,
+    now,
+    print_json,
+    settings_from,
+    stage,
+)
+
+# Of the outbox, as many as anybody reads.
+_MOST = 1000
+
+
+def publish(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder to publish in (default: site.folder of the settings).",
+            metavar="DIR",
+        ),
+    ] = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+) -> None:
+    """Publish the site: report, history, archive, feed, data.
+
+    A web server serves the folder ``current`` in it.
+    """
+    from ..base.errors import ConfigError
+    from ..operations import publish as publishing
+    from ..operations import pull
+    from . import print_delivery
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    folder = output or settings.site_folder
+    if folder is None:
+        raise ConfigError("there is no folder to publish in; set site.folder, or give --output DIR")
+    with pull.open_existing(settings, "latest") as store:
+        done = publishing.publish(settings, store, folder, stage)
+    print_delivery.published(done)
+
+
+class Digests(StrEnum):
+    """Which digest is queued."""
+
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+def deliver(
+    digest: Annotated[
+        Digests | None,
+        typer.Option(
+            help="First queue the digest of the last whole week or month; one that was queued before is not again.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+    ] = False,
+    home: Home = None,
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send the messages of the outbox that are due."""
+    from ..base.errors import DeliveryError
+    from ..delivery import DigestPeriod
+    from ..notify.digests import digest_messages
+    from ..operations import pull
+    from ..service.run import at_work, monitor_of, send_due
+    from ..store import MessageState
+    from . import print_delivery
+
+    settings = settings_from(home=home, domain=domain)
+    period = None if digest is None else DigestPeriod(digest.value)
+    with pull.open_existing(settings, "latest", to_write=not dry_run) as store:
+        if dry_run:
+            made = () if period is None else digest_messages(settings, store, period, now(), now(), stage)
+            waiting = store.messages(MessageState.PENDING, limit=_MOST)
+            known = store.known_messages(message.id for message in made)
+            new = [message for message in made if message.id not in known]
+            if as_json:
+                print_json(print_delivery.waiting_json(waiting, new))
+            else:
+                print_delivery.waiting(waiting, new, now())
+            return
+        monitor = monitor_of(settings, store, now, stage, "brainalign deliver")
+        with at_work(monitor):
+            if period is not None:
+                store.enqueue(digest_messages(settings, store, period, now(), now(), stage))
+            drained = send_due(monitor)
+        left = store.messages(MessageState.PENDING, limit=_MOST)
+    if as_json:
+        print_json(print_delivery.drained_json(drained, left))
+    else:
+        print_delivery.drained(drained, left)
+    if drained.failed or drained.given_up:
+        last = next((one.last_error for one in reversed(left) if one.last_error), "see the log")
+        raise DeliveryError(
+            f"{drained.failed} messages were not delivered and are tried again, {drained.given_up} are given up; the "
+            f"last one: {last}",
+            permanent=False,
+        )
+
+
+mail_app = command_group("Preview and test mails.")
+
+
+class Previewed(StrEnum):
+    """Which mail is shown."""
+
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    ALERT = "alert"
+
+
+@mail_app.command("preview")
+def mail_preview(
+    kind: Annotated[Previewed, typer.Argument(help="Which mail.")] = Previewed.WEEKLY,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File to write: .eml, .html or .txt.", metavar="FILE"),
+    ] = Path("brainalign-mail.html"),
+    home: Home = None,
+    domain: Domain = None,
+) -> None:
+    """Write a mail as its recipients would get it.
+
+    It is the digest of the last week or month, or the last alert.
+    """
+    from ..base.files import write_atomically
+    from ..notify.mail_preview import preview, preview_bytes
+    from ..operations import pull
+    from . import print_delivery
+
+    settings = settings_from(home=home, domain=domain)
+    with pull.open_existing(settings, "latest") as store:
+        message = preview(settings, store, kind.value, now(), stage)
+    write_atomically(output, preview_bytes(message, output.suffix))
+    print_delivery.previewed(message, output)
+
+
+@mail_app.command("test")
+def mail_test(
+    address: Annotated[str, typer.Argument(help="Who gets it.", metavar="ADDRESS")],
+    home: Home = None,
+) -> None:
+    """Send a test mail to an address right away."""
+    from ..base.errors import ConfigError
+    from ..config.sections import is_mail_address
+    from ..notify import channels
+    from ..notify.mail_preview import test_message
+    from . import print_delivery
+
+    if not is_mail_address(address):
+        raise typer.BadParameter(f"{address!r} is not a plain mail address", param_hint="ADDRESS")
+    settings = settings_from(home=home)
+    if settings.mail.host is None:
+        raise ConfigError("no mail server is configured; set mail.host and mail.sender")
+    message = test_message(settings, address, now())
+    with stage(f"sending to {address}"):
+        channels.sender(settings, now)(message)
+    print_delivery.tested(settings.mail.host, settings.mail.used_port, message)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.command(rich_help_panel=WATCH)(publish)
+    app.command(rich_help_panel=WATCH)(deliver)
+    app.add_typer(mail_app, name="mail", rich_help_panel=OPERATE)

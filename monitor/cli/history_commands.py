@@ -1,0 +1,320 @@
+"""Commands that look back: ``brainalign diff | backfill | history | drift | eras``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..history.periods import Period
+from .alert_commands import alerts_app
+from .options import (
+    COMPARE,
+    WATCH,
+    AsJson,
+    Domain,
+    Given,
+    Home,
+    Known,
+    MaxMissing,
+    print_json,
+    settings_from,
+    stage,
+    utc,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brainalign_plugin.data.snapshot import Snapshot
+
+    from ..config.settings import Settings
+    from ..history.attribution import Attribution
+    from ..history.series import HistoryOptions
+    from ..history.timeline import Timeline
+    from ..store import Store
+
+
+Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
+
+
+def backfill(
+    first: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], help="First day (default: the first score).", metavar="DATE"
+        ),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option(
+            "--to", formats=["%Y-%m-%d"], help="Last day (default: that of the snapshot).", metavar="DATE"
+        ),
+    ] = None,
+    every: Every = Period.MONTH,
+    home: Home = None,
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reconstruct past boards from the newest snapshot.
+
+    One board a period is stored, marked as reconstructed.
+    """
+    from ..operations import backfill as backfilling
+    from ..operations import pull
+    from . import printing
+
+    settings = settings_from(home=home, domain=domain)
+    with (
+        pull.open_existing(settings, "latest", to_write=True) as store,
+        store.exclusive("brainalign backfill"),
+    ):
+        done = backfilling.backfill(
+            store,
+            settings.domain,
+            every,
+            first=None if first is None else first.date(),
+            last=None if last is None else last.date(),
+            stage=stage,
+        )
+    if as_json:
+        print_json(
+            {
+                "schema": 1,
+                "source": done.source.id,
+                "boards": [day.isoformat() for day in done.dates],
+                "added": [day.isoformat() for day in done.added],
+            }
+        )
+        return
+    to = printing.out()
+    span = f", {done.dates[0]} to {done.dates[-1]}" if done.dates else ""
+    to.print(
+        f"{len(done.dates)} boards reconstructed from snapshot {done.source.id}{span}; {len(done.added)} of them new"
+    )
+
+
+Window = Annotated[
+    int,
+    typer.Option(
+        help="Months over which the same benchmarks, and the same models, are followed, back from the newest board.",
+        min=1,
+        metavar="MONTHS",
+    ),
+]
+
+
+def history(
+    figure: Annotated[
+        str | None, typer.Option(help="Only this headline figure (default: all).", metavar="NAME")
+    ] = None,
+    window: Window = 24,
+    every: Every = Period.MONTH,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the figures over time, and the causes of each change."""
+    from ..history.history_json import history_json
+    from ..history.known_events import event_json, known_events
+    from ..history.series import HistoryOptions
+    from ..operations import pull
+    from . import print_history
+
+    check_figure(figure)
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    with pull.open_existing(settings, "latest") as store:
+        options = HistoryOptions(settings.max_missing, every, window, utc(known))
+        found = timeline_of(settings, store, options).history
+    events = known_events(found.domain, settings.home)
+    if as_json:
+        known_record = {"known_events": [event_json(event) for event in events]}
+        print_json(history_json(found, figure) | known_record)
+    else:
+        print_history.history(found, figure)
+        print_history.known_events(events)
+
+
+def drift(
+    figure: Annotated[
+        str | None, typer.Option(help="Only this headline figure (default: all).", metavar="NAME")
+    ] = None,
+    every: Every = Period.MONTH,
+    min_overlap: Annotated[
+        int, typer.Option(help="Fewest models that two boards must share.", min=2, metavar="MODELS")
+    ] = 20,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test whether figures changed on what boards share.
+
+    Verdicts: changed, unchanged, insufficient.
+    """
+    from ..history.drift import drift_json
+    from ..history.series import HistoryOptions
+    from ..operations import pull
+    from . import print_history
+
+    check_figure(figure)
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    options = HistoryOptions(settings.max_missing, every, known=utc(known))
+    with pull.open_existing(settings, "latest") as store:
+        found = timeline_of(settings, store, options).drift(min_overlap)
+    if as_json:
+        print_json(drift_json(found, figure))
+    else:
+        print_history.drift(found, figure)
+
+
+def eras(
+    top: Annotated[int, typer.Option(help="How many models make the top.", min=1, metavar="MODELS")] = 10,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the top models of each year, then and today."""
+    from ..history.eras import eras_json
+    from ..history.series import HistoryOptions
+    from ..operations import pull
+    from . import print_history
+
+    settings = settings_from(home=home, domain=domain)
+    with pull.open_existing(settings, "latest") as store:
+        found = timeline_of(settings, store, HistoryOptions(known=utc(known))).eras(top)
+    if as_json:
+        print_json(eras_json(found))
+    else:
+        print_history.eras(found)
+
+
+def check_figure(name: str | None) -> None:
+    """Refuse the name of a figure that there is not."""
+    from ..history.figures import FIGURES
+
+    if name is not None and name not in FIGURES:
+        raise typer.BadParameter(
+            f"there is no figure {name!r}; known are {', '.join(FIGURES)}", param_hint="--figure"
+        )
+
+
+def timeline_of(settings: Settings, store: Store, options: HistoryOptions) -> Timeline:
+    """Return the timeline of the domain, with the cache of the home folder."""
+    from ..base.cache import Cache
+    from ..history.timeline import Timeline
+
+    return Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
+
+
+def diff(
+    earlier: Given,
+    later: Given,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    model: Annotated[
+        int | None,
+        typer.Option(help="Say why the rank of the model with this id moved instead.", metavar="ID"),
+    ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what changed between two snapshots, and why.
+
+    Covers each headline figure, or with --model one model's rank.
+    """
+    from ..history.attribution import attribute
+    from ..history.attribution_words import attribution_in_words
+    from ..history.changelog import changes_in_words, changes_json
+    from ..history.changes import compare
+    from ..operations import pull
+    from . import printing
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    now = datetime.now(UTC)
+    before = pull.find_snapshot(settings, earlier, now).snapshot
+    after = pull.find_snapshot(settings, later, now).snapshot
+    if model is not None:
+        _rank_move(before, after, model, scheme or "HIER", as_json)
+        return
+    if scheme is not None:
+        raise typer.BadParameter("a scheme ranks a model: give --model ID too", param_hint="--scheme")
+    changes = compare(before, after)
+    found = attribute(before.board(), after.board(), settings.max_missing)
+    if as_json:
+        print_json(changes_json(changes) | {"figures": attribution_json(found)})
+        return
+    to = printing.out()
+    to.print(f"{before.domain}: {before.as_of_time:%Y-%m-%d} to {after.as_of_time:%Y-%m-%d}")
+    for line in changes_in_words(changes):
+        to.print(printing.printable(line))
+    for figure in found.later:
+        to.print(printing.printable(attribution_in_words(found, figure)))
+
+
+def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_json: bool) -> None:
+    from ..history.changes import check_one_domain
+    from ..history.rank_moves import attribute_rank, rank_move_in_words
+    from . import printing
+
+    check_one_domain(before, after)
+    move = attribute_rank(before.board(), after.board(), model, scheme)
+    if as_json:
+        print_json(
+            {
+                "schema": 2,
+                "model": {"id": move.model.id, "name": move.model.name},
+                "scheme": move.scheme,
+                **change_record(move.before, move.after, move.parts),
+                "words": rank_move_in_words(move),
+                "never_ran": list(move.never_ran),
+                "own_cells": list(move.own_cells),
+                "new_above": [{"id": new.id, "name": new.name} for new in move.above],
+            }
+        )
+        return
+    printing.out().print(printing.printable(rank_move_in_words(move)))
+
+
+def attribution_json(found: Attribution) -> dict[str, Any]:
+    """Return the change of each figure with its parts and the words for them; unknown is None."""
+    from ..history.attribution_words import attribution_in_words, reasons_of
+
+    return {
+        figure: change_record(found.earlier[figure], after, found.parts[figure])
+        | {"reasons": reasons_of(found, figure), "words": attribution_in_words(found, figure)}
+        for figure, after in found.later.items()
+    }
+
+
+def change_record(
+    before: float | None, after: float | None, parts: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """Return a change with its parts: both boards are analysed by today's version, so none is due to another one."""
+    from ..history.attribution import STEPS
+    from ..history.series import ANALYSIS
+
+    return {
+        "from": before,
+        "to": after,
+        "delta": None if before is None or after is None else after - before,
+        "attribution": {**{step: None if parts is None else parts[step] for step in STEPS}, ANALYSIS: 0.0},
+    }
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.command(rich_help_panel=COMPARE)(diff)
+    app.command(rich_help_panel=WATCH)(backfill)
+    app.command(rich_help_panel=COMPARE)(history)
+    app.command(rich_help_panel=COMPARE)(drift)
+    app.command(rich_help_panel=COMPARE)(eras)
+    app.add_typer(alerts_app, name="alerts", rich_help_panel=COMPARE)

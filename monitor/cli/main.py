@@ -1,0 +1,294 @@
+"""The command line. Commands import what they need when they run, so that ``--help`` answers at once.
+
+Exit codes: 0 success, with or without news; 1 an unexpected error; 2 wrong usage; 3 configuration; 4 the source
+could not be read; 5 its payload was refused; 6 store; 7 a file could not be written; 8 an input cannot be used; 9 a
+message could not be delivered; 10 another process is at work on the store.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..base.process import open_standard_streams, set_up
+from .config_commands import config_app
+from .delivery_commands import add_commands as add_delivery_commands
+from .doctor_command import doctor
+from .history_commands import add_commands as add_history_commands
+from .link_commands import link, unlink
+from .options import (
+    HOME,
+    LOG_LINES,
+    LOOK,
+    MODELS,
+    OPERATE,
+    WATCH,
+    AsJson,
+    AsOf,
+    Domain,
+    Given,
+    GroupedCommands,
+    Home,
+    Known,
+    MaxMissing,
+    help_without_command,
+    now,
+    print_json,
+    settings_from,
+    stage,
+    utc,
+)
+from .place_command import place
+from .reference_commands import reference_app
+from .run_commands import run, serve
+from .scheme_commands import audit, rank
+from .snapshot_commands import snapshots_app
+from .status_command import status
+from .store_commands import store_app
+
+if TYPE_CHECKING:
+    from brainalign_plugin.errors import BrainAlignError
+
+# Plain help: rich would take longer to load than everything else that help needs.
+app = typer.Typer(
+    name="brainalign",
+    cls=GroupedCommands,
+    help="Watch how far Brain-Score's benchmarks agree, and what an aggregate of them hides.",
+    epilog=(
+        "Exit codes: 0 success, with or without news; 2 wrong usage; 3 configuration; 4 source not readable; 5 payload "
+        "refused; 6 store; 7 output not writable; 8 unusable input; 9 message not delivered; 10 another process at "
+        "work; 1 anything else."
+    ),
+    add_completion=False,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
+)
+
+# typer names one of click's errors only, and releases of typer differ in whose click they use.
+_UsageError: Any = typer.BadParameter.__base__
+_STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from brainalign_plugin import __version__
+
+        typer.echo(f"brainalign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    context: typer.Context,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
+    home: Home = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    help_without_command(context)
+    LOG_LINES.set("json" if log_json else "text" if verbose else "none")
+    HOME.set(home)
+
+
+app.command(rich_help_panel=WATCH)(run)
+app.command(rich_help_panel=WATCH)(serve)
+
+
+@app.command(rich_help_panel=WATCH)
+def fetch(
+    source: Annotated[
+        str | None,
+        typer.Argument(help="Address, file or folder; what is configured if left out.", metavar="[URL|PATH]"),
+    ] = None,
+    accept_shrunken: Annotated[
+        bool,
+        typer.Option(
+            "--accept-shrunken",
+            help="Store the board even if more than a third of it is gone or has other names.",
+        ),
+    ] = False,
+    home: Home = None,
+    domain: Domain = None,
+) -> None:
+    """Pull the leaderboard into the store, without a report."""
+    from ..operations import pull
+    from . import printing
+
+    settings = settings_from(home=home, domain=domain)
+    with pull.open_home(settings) as store, store.exclusive("brainalign fetch"):
+        for fetched in pull.fetch_all(settings, store, source, now, stage, accept_shrunken=accept_shrunken):
+            printing.fetched(fetched, store.info(fetched.stored.id))
+
+
+@app.command(rich_help_panel=LOOK)
+def analyze(
+    snapshot: Given,
+    as_of: AsOf = None,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="With --json: also how well each scheme ranks models on unseen papers."),
+    ] = False,
+) -> None:
+    """Analyse one snapshot: agreement, spread, ranks."""
+    from brainalign_plugin.certainty.record import analysis_json
+
+    from ..operations import pull, reporting
+    from . import printing
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    found = pull.find_snapshot(settings, snapshot, now(), utc(known))
+    with stage("analysing"):
+        analysis = reporting.analyse_snapshot(
+            settings, found.snapshot, None if as_of is None else as_of.date()
+        )
+    for line in (*printing.note_lines(found.note), *printing.set_aside_lines(found.set_aside)):
+        typer.echo(line, err=True)
+    if as_json:
+        with stage("asking how sure that is"):
+            record = analysis_json(analysis, full)
+        print_json(record)
+    else:
+        printing.analysis(analysis)
+
+
+@app.command(rich_help_panel=LOOK)
+def report(
+    snapshot: Given = "latest",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
+    ] = Path("brainalign-report.html"),
+    as_of: AsOf = None,
+    known: Known = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+) -> None:
+    """Write the HTML report of one snapshot."""
+    from ..operations import pull, reporting
+    from . import printing
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    day = None if as_of is None else as_of.date()
+    found = pull.find_snapshot(settings, snapshot, now(), utc(known))
+    for line in printing.note_lines(found.note):
+        typer.echo(line, err=True)
+    command = reporting.report_command(settings, snapshot, output, day, utc(known))
+    if found.info is None:
+        results = reporting.Results(settings, found, as_of=day)
+    else:
+        with pull.open_existing(settings, snapshot) as store:
+            timeline = reporting.timeline_of(settings, store, found.info, stage, day, utc(known))
+            results = reporting.Results(settings, found, timeline, day)
+            _ = results.past  # while the store is open
+    reporting.write_snapshot_report(results, output, now, command, stage)
+    if output.is_file():  # and not /dev/stdout, where the report itself went
+        printing.report(output)
+
+
+@app.command(rich_help_panel=LOOK)
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
+    ] = Path("brainalign-demo.html"),
+    seed: Annotated[
+        int, typer.Option(help="Seed of the simulation; the same seed gives the same board.", min=0)
+    ] = 1,
+    home: Home = None,
+) -> None:
+    """Simulate a leaderboard and report on it, without a network."""
+    from ..service.demo import run_demo
+    from . import printing
+
+    printing.demo(run_demo(settings_from(home=home), seed, output, now, stage))
+
+
+add_history_commands(app)
+add_delivery_commands(app)
+app.command(rich_help_panel=MODELS)(rank)
+app.command(rich_help_panel=MODELS)(audit)
+app.command(rich_help_panel=MODELS)(place)
+app.command(rich_help_panel=MODELS)(link)
+app.command(rich_help_panel=MODELS)(unlink)
+app.command(rich_help_panel=OPERATE)(doctor)
+app.command(rich_help_panel=LOOK)(status)
+app.add_typer(config_app, name="config", rich_help_panel=OPERATE)
+app.add_typer(store_app, name="store", rich_help_panel=OPERATE)
+app.add_typer(snapshots_app, name="snapshots", rich_help_panel=LOOK)
+app.add_typer(reference_app, name="reference", rich_help_panel=MODELS)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point: what fails for a reason that we know ends as one line on stderr and its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Instead of those of the process.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    open_standard_streams()
+    set_up()
+    from brainalign_plugin.errors import BrainAlignError
+
+    for stream in (sys.stdout, sys.stderr):
+        # A dash in a result must not end a run in a locale without dashes.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(args=arguments, prog_name="brainalign", standalone_mode=False)
+        sys.stdout.flush()
+    except BrainAlignError as error:
+        return _failed(error)
+    except _UsageError as error:
+        path = error.ctx.command_path if error.ctx else app.info.name
+        return _say(f"{error.format_message().rstrip('.')}; see `{path} --help`", error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except (BrokenPipeError, SystemExit) as error:
+        # typer makes an exit of it.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # The reader has seen enough (`| head`): end as SIGPIPE ends a program, in silence.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        # Files have names; what has none and is full is where the output goes.
+        if error.filename is not None or error.errno not in _STREAM_ERRORS:
+            raise
+        return _say(f"cannot write the output: {error.strerror}; free space, or send it elsewhere", 7)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: BrainAlignError) -> int:
+    from ..base.errors import exit_code
+
+    return _say("; ".join([str(error), *getattr(error, "__notes__", ())]), exit_code(error))
+
+
+def _say(message: str, code: int) -> int:
+    from ..base.logs import printable
+
+    typer.echo(f"brainalign: {printable(' '.join(message.split()))}", err=True)
+    return code

@@ -1,0 +1,182 @@
+"""What the commands share: their common options, settings, output as JSON, progress.
+
+Only typer is imported here; everything else when a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..config.settings import Settings
+
+# The environment is read with the other settings, so that an option before a command's name wins over it.
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR"),
+]
+Domain = Annotated[
+    str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")
+]
+SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+MaxMissing = Annotated[
+    float | None,
+    typer.Option(
+        help="Drop benchmarks with a larger share of missing scores (default 0.5).",
+        min=0,
+        max=1,
+        metavar="SHARE",
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="Reconstruct the board as it stood before this day (UTC), YYYY-MM-DD.",
+        metavar="DATE",
+    ),
+]
+Known = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="As known on: only what had been seen before this day (UTC), YYYY-MM-DD.",
+        metavar="DATE",
+    ),
+]
+Given = Annotated[
+    str,
+    typer.Argument(
+        help="A payload or snapshot file, or a stored snapshot: its number, the first digits of its hash, or "
+        "'latest' of the domain.",
+        metavar="PATH|ID",
+    ),
+]
+Stored = Annotated[
+    str,
+    typer.Argument(
+        help="A stored snapshot: its number, the first digits of its hash, or 'latest' of the domain.",
+        metavar="ID",
+    ),
+]
+
+
+# What the options before a command's name ask for: none, text or json. Kept until the command runs, because setting
+# up the logs takes longer than printing its help.
+LOG_LINES: ContextVar[Literal["none", "text", "json"]] = ContextVar("log_lines", default="none")
+# Headings of the list of commands.
+WATCH, LOOK, COMPARE, MODELS, OPERATE = (
+    "Watch a leaderboard",
+    "Look at one board",
+    "Compare boards over time",
+    "Rank and place models",
+    "Operate the monitor",
+)
+HOME: ContextVar[Path | None] = ContextVar("home", default=None)
+
+
+class GroupedCommands(typer.core.TyperGroup):
+    """A group of commands that lists them under headings."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a list of commands for each heading, all in one column."""
+        commands = {name: self.commands[name] for name in self.list_commands(ctx)}
+        wide = max(map(len, commands))
+        for heading in (WATCH, LOOK, COMPARE, MODELS, OPERATE):
+            rows = [
+                (f"{name:<{wide}}", command.get_short_help_str(formatter.width))
+                for name, command in commands.items()
+                if getattr(command, "rich_help_panel", None) == heading
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def command_group(text: str) -> typer.Typer:
+    """A group of commands; without one of them it prints its help, to stderr, because nothing was done."""
+    group = typer.Typer(help=text, invoke_without_command=True)
+    group.callback()(help_without_command)
+    return group
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Print the help of a group of which no command was named."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: 1 snapshot, 2 snapshots."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def now() -> datetime:
+    """The clock of the commands."""
+    return datetime.now(UTC)
+
+
+def utc(day: datetime | None) -> datetime | None:
+    """A day of the command line in UTC."""
+    return None if day is None else day.replace(tzinfo=UTC)
+
+
+def settings_from(**options: Any) -> Settings:
+    """Settings with the options that were given; from here on, what happens is logged as was asked for."""
+    from ..base.logs import configure_logs
+    from ..config.settings import load_settings
+
+    configure_logs(verbose=LOG_LINES.get() != "none", as_json=LOG_LINES.get() == "json")
+
+    if options.get("home") is None:
+        options["home"] = HOME.get()
+    return load_settings(**options)
+
+
+def named_schemes(schemes: str) -> tuple[str, ...]:
+    """Names of the schemes that were asked for; none stands for all."""
+    from brainalign_plugin.errors import SchemeError
+    from brainalign_plugin.schemes import get_scheme
+
+    if schemes.strip().lower() == "all":
+        return ()
+    names = tuple(get_scheme(name.strip()).name for name in schemes.split(",") if name.strip())
+    if not names:
+        raise SchemeError(f"no scheme is named in {schemes!r}; name some with commas, or take 'all'")
+    return tuple(dict.fromkeys(names))
+
+
+def print_json(record: Any) -> None:
+    """Print a record in ASCII: a foreign string in it cannot drive a terminal, and every locale can encode it."""
+    typer.echo(json.dumps(record, allow_nan=False, indent=2))
+
+
+def stage(text: str) -> AbstractContextManager[object]:
+    """Show what takes its time and for how long, on a terminal only."""
+    from ..base.progress import silent
+
+    return _bar(text) if sys.stderr.isatty() else silent(text)
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ..base.logs import printable
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(printable(text), total=None)
+        yield

@@ -1,0 +1,92 @@
+"""What the commands that deliver print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .printing import out, printable
+
+if TYPE_CHECKING:
+    from ..base.messages import Message
+    from ..delivery.site import Published
+    from ..notify.outbox import Drained
+    from ..store import Queued
+
+
+def published(result: Published) -> None:
+    """Where the site is, and what of it is new."""
+    if not result.new:
+        _print(f"site: {result.folder} (nothing new, left as it was)")
+        return
+    removed = f", {result.removed} removed" if result.removed else ""
+    _print(f"site: {result.folder} ({result.written} files written, {result.kept} as before{removed})")
+
+
+def previewed(message: Message, path: Path) -> None:
+    """Where a mail was written, and what it says."""
+    _print(message.subject)
+    _print(f"mail: {path}")
+
+
+def tested(host: str, port: int, message: Message) -> None:
+    """That the mail server took a mail."""
+    _print(f"{host}:{port} took the mail to {message.recipient} (message {message.id})")
+
+
+def waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> None:
+    """What would be sent: messages that wait, and those that would be queued first."""
+    for message in new:
+        _print(f"new  {message.channel.value} to {message.recipient}: {message.subject}")
+    for one in queued:
+        at = one.next_try_at
+        when = "due" if at is None or at <= now else f"at {at:%Y-%m-%d %H:%M} UTC"
+        tried = f" (tried {one.attempts} times; {one.last_error})" if one.attempts else ""
+        _print(
+            f"{when}  {one.message.channel.value} to {one.message.recipient}: {one.message.subject}{tried}"
+        )
+    _print(f"{len(new) + len(queued)} messages; nothing was sent")
+
+
+def waiting_json(queued: Sequence[Queued], new: Sequence[Message]) -> dict[str, Any]:
+    """The same for programs."""
+    return {"waiting": [_queued(one) for one in queued], "new": [_message(one) for one in new]}
+
+
+def drained(result: Drained, left: Sequence[Queued]) -> None:
+    """What became of the messages."""
+    _print(
+        f"{result.sent} sent, {result.failed} to be tried again, {result.given_up} given up, {len(left)} waiting"
+    )
+
+
+def drained_json(result: Drained, left: Sequence[Queued]) -> dict[str, Any]:
+    """The same for programs."""
+    return {**asdict(result), "waiting": [_queued(one) for one in left]}
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "channel": message.channel.value,
+        "kind": message.kind.value,
+        "recipient": message.recipient,
+        "subject": message.subject,
+        "created_at": message.created_at.isoformat(),
+    }
+
+
+def _queued(one: Queued) -> dict[str, Any]:
+    return {
+        **_message(one.message),
+        "attempts": one.attempts,
+        "next_try_at": None if one.next_try_at is None else one.next_try_at.isoformat(),
+        "last_error": one.last_error or None,
+    }
+
+
+def _print(text: str) -> None:
+    out().print(printable(text))

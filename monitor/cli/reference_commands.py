@@ -1,0 +1,174 @@
+"""Commands for frozen reference boards: ``brainalign reference freeze | list | show | export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import AsJson, AsOf, Given, Home, command_group, now, print_json, settings_from
+
+if TYPE_CHECKING:
+    from brainalign_plugin.files.reference import Reference
+
+reference_app = command_group("Freeze and show the boards that give REF_ schemes their norms.")
+
+Replace = Annotated[bool, typer.Option("--replace", help="Replace what has this name already.")]
+Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
+
+
+@reference_app.command("freeze")
+def freeze_reference(
+    name: Annotated[str, typer.Argument(help="Name to freeze it under: letters, digits, '_' and '-'.")],
+    snapshot: Given = "latest",
+    as_of: AsOf = None,
+    replace: Replace = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Freeze a snapshot under a name."""
+    from brainalign_plugin.files.reference import freeze
+    from brainalign_plugin.files.reference_file import reference_path, write_reference
+
+    from ..base.logs import printable
+    from ..operations.pull import find_snapshot
+    from .printing import set_aside_lines
+
+    settings = settings_from(home=home)
+    # Before anything is read: a wrong name is the quickest mistake to make.
+    path = reference_path(settings.references, name)
+    frozen_at = now()
+    found = find_snapshot(settings, snapshot, frozen_at)
+    for aside in set_aside_lines(found.set_aside):
+        typer.echo(aside, err=True)
+    board = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
+    frozen = freeze(board, name, frozen_at)
+    write_reference(path, frozen, replace_existing=replace)
+    if as_json:
+        print_json(_summary(frozen) | {"path": str(path)})
+        return
+    for line in (f"frozen: {frozen.description}", *_remarks(frozen), f"reference: {path}"):
+        typer.echo(printable(line))
+
+
+@reference_app.command("list")
+def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
+    """List the frozen references. Exit code 8 if a file among them is damaged."""
+    from rich.table import Table
+
+    from brainalign_plugin.files.reference_file import list_references
+
+    from ..base.logs import printable
+    from .printing import out
+
+    settings = settings_from(home=home)
+    references, damaged = list_references(settings.references)
+    if as_json:
+        print_json([_summary(reference) for reference in references])
+    elif references:
+        table = Table("name", "domain", "as of", "frozen", "models", "benchmarks", "sha256")
+        for reference in references:
+            table.add_row(
+                reference.name,
+                printable(reference.domain),
+                f"{reference.as_of:%Y-%m-%d}{_marks(reference)}",
+                f"{reference.frozen_at:%Y-%m-%d %H:%M}",
+                str(len(reference.board.models)),
+                str(len(reference.board.leaves)),
+                reference.sha256[:12],
+            )
+        out().print(table)
+    elif not damaged:
+        typer.echo("no references yet; `brainalign reference freeze NAME` freezes the latest snapshot")
+    for error in damaged:
+        typer.echo(f"brainalign: {printable(' '.join(str(error).split()))}", err=True)
+    if damaged:
+        raise typer.Exit(8)
+
+
+@reference_app.command("show")
+def show_reference(name: Wanted, home: Home = None, as_json: AsJson = False) -> None:
+    """Show a reference and its norms on each benchmark."""
+    from rich.table import Table
+
+    from brainalign_plugin.files.reference_file import find_reference
+
+    from .printing import figure, out, printable
+
+    reference = find_reference(settings_from(home=home).references, name)
+    if as_json:
+        print_json(_summary(reference) | {"norms": _norms(reference)})
+        return
+    to, facts = out(), Table(show_header=False)
+    for fact, value in _summary(reference).items():
+        facts.add_row(fact, printable(str(value)))
+    to.print(facts)
+    table = Table("benchmark", "scores", "mean", "sd")
+    for leaf, norms in _norms(reference).items():
+        table.add_row(printable(leaf), str(norms["scores"]), figure(norms["mean"]), figure(norms["sd"]))
+    to.print(table)
+    for line in _remarks(reference):
+        to.print(printable(line))
+
+
+@reference_app.command("export")
+def export_reference(
+    name: Wanted,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Reference file to write (.reference.json.gz).")
+    ],
+    replace: Replace = False,
+    home: Home = None,
+) -> None:
+    """Write a reference to a file that others can use."""
+    from brainalign_plugin.files.reference_file import find_reference, write_reference
+
+    reference = find_reference(settings_from(home=home).references, name)
+    write_reference(output, reference, replace_existing=replace)
+    typer.echo(f"reference: {output}")
+
+
+def _summary(reference: Reference) -> dict[str, Any]:
+    return {
+        "name": reference.name,
+        "domain": reference.domain,
+        "as_of": reference.as_of.isoformat(),
+        "frozen_at": reference.frozen_at.isoformat(),
+        "models": len(reference.board.models),
+        "benchmarks": len(reference.board.leaves),
+        "snapshot_sha256": reference.snapshot_sha256,
+        "sha256": reference.sha256,
+        "source": reference.snapshot.source,
+        "reconstructed": reference.snapshot.reconstructed,
+        "simulated": reference.snapshot.simulated,
+    }
+
+
+def _norms(reference: Reference) -> dict[str, dict[str, Any]]:
+    """Norms of each leaf; what too few scores leave undefined is None."""
+    return {
+        leaf: {
+            "scores": norms.count,
+            "mean": norms.mean if norms.count else None,
+            "sd": norms.sd if norms.usable else None,
+        }
+        for leaf, norms in reference.norms.items()
+    }
+
+
+def _remarks(reference: Reference) -> list[str]:
+    """What a user of the norms should know."""
+    sparse = [leaf for leaf, norms in reference.norms.items() if not norms.usable]
+    constant = [leaf for leaf, norms in reference.norms.items() if norms.constant]
+    found = []
+    if sparse:
+        found.append(f"no norms, because fewer than two models have a score: {', '.join(sparse)}")
+    if constant:
+        found.append(f"sd 0, so that z is 0 for every model: {', '.join(constant)}")
+    return found
+
+
+def _marks(reference: Reference) -> str:
+    snapshot = reference.snapshot
+    return (" reconstructed" if snapshot.reconstructed else "") + (" simulated" if snapshot.simulated else "")

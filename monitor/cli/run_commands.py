@@ -1,0 +1,92 @@
+"""Commands that do the whole work: ``brainalign run``, once and now, and ``brainalign serve``, for years."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import LOG_LINES, AsJson, Domain, Home, MaxMissing, now, print_json, settings_from, stage
+
+if TYPE_CHECKING:
+    from ..service.run import Done
+    from ..store import SnapshotInfo
+
+
+def run(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Address, file or folder to read instead of what is configured.", metavar="URL|PATH"
+        ),
+    ] = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch, store, check alerts, report and deliver, once (for cron)."""
+    from ..operations import pull
+    from ..operations.kept_alerts import HELD
+    from ..service.run import monitor_of, run_once
+    from . import printing
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    with pull.open_home(settings) as store:
+        done = run_once(monitor_of(settings, store, now, stage), source)
+        info = store.info(done.result.fetched.stored.id)
+    if as_json:
+        print_json(_run_json(done, info))
+        return
+    printing.fetched(done.result.fetched, info)
+    printing.report(done.result.report, done.result.wrote_report)
+    for news in done.news:
+        printing.out().print(printing.printable(f"{'note' if news.kind == HELD else 'alert'}: {news.words}"))
+    if line := _messages_line(done):
+        printing.out().print(line)
+
+
+def _run_json(done: Done, info: SnapshotInfo) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from ..operations.alerting import news_json
+
+    return {
+        "news": done.result.fetched.stored.new,
+        "snapshot": info.id,
+        "domain": info.domain,
+        "as_of": info.as_of_time.isoformat(),
+        "sha256": info.sha256,
+        "set_aside": len(done.result.fetched.pull.set_aside),
+        "notes": list(done.result.fetched.notes),
+        "report": str(done.result.report),
+        "report_written": done.result.wrote_report,
+        "alerts": [news_json(news) for news in done.news],
+        "messages": {"queued": done.queued, **asdict(done.drained)},
+    }
+
+
+def _messages_line(done: Done) -> str:
+    """What became of messages, in words; empty if there were none."""
+    drained = done.drained
+    counts = {
+        "queued": done.queued,
+        "sent": drained.sent,
+        "to be tried again": drained.failed + drained.postponed,
+        "given up": drained.given_up,
+    }
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f"messages: {said}" if said else ""
+
+
+def serve(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
+    """Run everything by the configured schedule until SIGTERM."""
+    from ..operations import pull
+    from ..service.run import monitor_of
+    from ..service.serve import serve as serve_until_stopped
+
+    # Nobody reads what a service prints but its log, so that this is never without.
+    LOG_LINES.set("json" if LOG_LINES.get() == "json" else "text")
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    with pull.open_home(settings) as store:
+        serve_until_stopped(monitor_of(settings, store, now))

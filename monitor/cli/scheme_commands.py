@@ -1,0 +1,230 @@
+"""The commands that compare aggregation schemes: ``rank`` and ``audit``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import (
+    AsJson,
+    AsOf,
+    Domain,
+    Given,
+    Home,
+    MaxMissing,
+    SchemeName,
+    named_schemes,
+    now,
+    print_json,
+    settings_from,
+)
+
+if TYPE_CHECKING:
+    from brainalign_plugin.data.snapshot import Snapshot
+    from brainalign_plugin.files.reference import Reference
+    from brainalign_plugin.ranking.boards import ComparedBoard
+    from brainalign_plugin.schemes import Convention
+
+    from ..config.settings import Settings
+
+
+class BoardChoice(StrEnum):
+    """Board that schemes are compared on."""
+
+    CLEANED = "cleaned"
+    FULL = "full"
+
+
+class UncertaintyChoice(StrEnum):
+    """What is resampled for the intervals of ranks."""
+
+    BENCHMARKS = "benchmarks"
+    MEASUREMENT = "measurement"
+    BOTH = "both"
+
+
+class ConventionChoice(StrEnum):
+    """Rule for FAILED and NEVER on the full board."""
+
+    ZERO = "zero"
+    ATTEMPTED = "attempted"
+    SKIP = "skip"
+    WORST = "worst"
+    MEAN = "mean"
+
+
+class Backend(StrEnum):
+    """Where resamples are computed."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+Board = Annotated[
+    BoardChoice, typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps.")
+]
+ReferenceName = Annotated[
+    str | None,
+    typer.Option(
+        "--reference", help="Frozen reference of the REF schemes; the given snapshot itself if none."
+    ),
+]
+Jobs = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
+
+
+def rank(
+    snapshot: Given,
+    scheme: SchemeName = "all",
+    board: Board = BoardChoice.CLEANED,
+    missing: Annotated[
+        ConventionChoice | None, typer.Option(help="Rule for FAILED and NEVER instead of each scheme's own.")
+    ] = None,
+    interval: Annotated[float, typer.Option(min=0.5, max=0.999, help="Level of the rank intervals.")] = 0.95,
+    uncertainty: Annotated[
+        UncertaintyChoice, typer.Option(help="What the intervals resample.")
+    ] = UncertaintyChoice.BENCHMARKS,
+    resamples: Annotated[int, typer.Option(min=0, help="Resamples for the intervals; 0 for none.")] = 1000,
+    costly_resamples: Annotated[
+        int, typer.Option(min=0, help="Resamples for schemes too dear to resample often; none by default.")
+    ] = 0,
+    versus: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Two models, by id or name: how probable it is that the first is above the second. Repeatable.",
+            metavar="A,B",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the resamples; the same seed gives the same numbers.")
+    ] = 0,
+    reference: ReferenceName = None,
+    jobs: Jobs = 1,
+    backend: Annotated[
+        Backend, typer.Option(help="Where to resample: here, or on a Dask cluster.")
+    ] = Backend.LOCAL,
+    dask_scheduler: Annotated[
+        str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
+    ] = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")] = False,
+) -> None:
+    """Rank the models under aggregation schemes, with intervals."""
+    from brainalign_plugin.errors import InputError
+    from brainalign_plugin.ranking.compare import compare_schemes
+    from brainalign_plugin.ranking.rank import Resampling, rank_schemes, ranking_json
+
+    from ..base.distributed import computing_on
+    from . import print_schemes
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    _, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
+    rule: Convention | None = None if missing is None else missing.value
+    pairs = tuple(_pair(compared, text) for text in versus or ())
+    # On a cluster the work is shared by all that it has, unless a number is given.
+    used_jobs = -1 if backend is Backend.DASK and jobs == 1 else jobs
+    resampling = (
+        Resampling(interval, resamples, costly_resamples, seed, uncertainty.value, used_jobs, pairs)
+        if resamples or costly_resamples
+        else None
+    )
+    if pairs and resampling is None:
+        raise InputError(
+            "--versus asks for a probability over resamples, and --resamples is 0; give a number of them"
+        )
+    with computing_on(backend.value, dask_scheduler), print_schemes.progress("ranking") as advance:
+        found = rank_schemes(compared, frozen, named_schemes(scheme), rule, resampling, advance)
+    rankings = [one.ranking for one in found if one.ranking is not None]
+    comparison = compare_schemes(compared.board, rankings) if len(rankings) > 1 else None
+    if as_json:
+        print_json(ranking_json(compared, frozen, found, resampling, comparison))
+    elif as_csv:
+        print_schemes.ranking_csv(compared, frozen, found)
+    else:
+        print_schemes.ranking(compared, frozen, found, comparison)
+
+
+def audit(
+    snapshot: Given,
+    scheme: SchemeName = "all",
+    board: Board = BoardChoice.CLEANED,
+    reference: ReferenceName = None,
+    thorough: Annotated[bool, typer.Option(help="Measure also what takes long.")] = False,
+    jobs: Jobs = 1,
+    as_of: AsOf = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure properties of aggregation schemes on a snapshot.
+
+    Each is printed next to what the scheme claims.
+    """
+    from brainalign_plugin.audit.audit import audit_json, audit_schemes, convention_moves
+    from brainalign_plugin.data.cleaning import complete_board
+    from brainalign_plugin.ranking.boards import compared_board
+
+    from . import print_schemes
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    given, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
+    names = named_schemes(scheme)
+    with print_schemes.progress("auditing") as advance:
+        found = audit_schemes(compared, frozen, names, thorough, jobs, advance)
+        advance("rules for missing cells")
+        full = compared_board(given, "full").board
+        cleaned = complete_board(given.board(), settings.max_missing)
+        moves = convention_moves(full, frozen, names, cleaned, thorough)
+    if as_json:
+        print_json(audit_json(compared, frozen, found, moves))
+    else:
+        print_schemes.audit(compared, frozen, found, moves)
+
+
+def _prepared(
+    settings: Settings, wanted: str, board: BoardChoice, reference: str | None, as_of: datetime | None
+) -> tuple[Snapshot, ComparedBoard, Reference]:
+    from brainalign_plugin.files.reference import given_board
+    from brainalign_plugin.files.reference_file import find_reference
+    from brainalign_plugin.ranking.boards import compared_board
+
+    from ..operations.pull import find_snapshot
+    from .printing import set_aside_lines
+
+    found = find_snapshot(settings, wanted, now())
+    for line in set_aside_lines(found.set_aside):
+        typer.echo(line, err=True)
+    given = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
+    compared = compared_board(given, board.value, settings.max_missing)
+    frozen = given_board(given) if reference is None else find_reference(settings.references, reference)
+    return given, compared, frozen
+
+
+def _pair(compared: ComparedBoard, text: str) -> tuple[int, int]:
+    """Ids of the two models of ``--versus A,B``."""
+    from brainalign_plugin.errors import InputError
+    from brainalign_plugin.files.model_scores import find_model
+
+    wanted = [part.strip() for part in text.split(",")]
+    if len(wanted) != 2 or not all(wanted):
+        raise InputError(
+            f"--versus is {text!r}; give two models with a comma, by id if a name has one: 646,1112"
+        )
+    everyone = (*compared.board.models, *compared.left_out)
+    one, other = (find_model(everyone, part, "this snapshot") for part in wanted)
+    if one == other:
+        raise InputError(f"--versus {text!r} names the model {one.id} twice; give two different ones")
+    for model in (one, other):
+        if model in compared.left_out:
+            raise InputError(
+                f"model {model.id} ({model.name!r}) is not on the {compared.kind} board, because it lacks scores; "
+                "name another, or rank the full board with --board full"
+            )
+    return one.id, other.id

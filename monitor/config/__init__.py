@@ -1,0 +1,1 @@
+"""Settings: read, checked and handed out as one object."""

@@ -1,0 +1,354 @@
+"""Types of the settings, and the sections of the file: a table each, a class each."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from .schedule import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zone
+
+
+def masked_address(text: str) -> str:
+    """An address as it may be shown: without its password, and with the values of its query masked."""
+    beginning, _, query = text.partition("?")
+    # A password may hold a slash or an @ that nobody escaped: all before the last @ is taken for a login.
+    scheme, mark, rest = beginning.partition("://")
+    if not mark:
+        return text
+    login, at, host = rest.rpartition("@")
+    user, colon, _ = login.partition(":")
+    shown = f"{scheme}://{user}{':***' if colon else ''}{at}{host}"
+    pairs = [f"{key}=***" if sign else "***" for key, sign, _ in (p.partition("=") for p in query.split("&"))]
+    return f"{shown}?{'&'.join(pairs)}" if query else shown
+
+
+class SecretAddress(SecretStr):
+    """A path, or an address that may hold a password: all but that is shown."""
+
+    def _display(self) -> str:
+        return masked_address(self.get_secret_value())
+
+
+class Section(BaseModel):
+    """A table of the file; an unknown key in it is refused."""
+
+    # Without the input, because a value that was refused may be a secret in the wrong place.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
+
+def _host(text: str) -> str:
+    with suppress(ValueError):
+        ipaddress.ip_address(text)
+        return text
+    try:
+        labels = text.removesuffix(".").encode("idna").decode("ascii").split(".")
+    except UnicodeError:
+        labels = [""]
+    if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("not the name or the address of a host, such as mail.lab.example or 192.0.2.1")
+    return text
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _host(parts.hostname or "")
+        usable = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("not an address such as https://www.brain-score.org")
+    return text
+
+
+def _secret_web_address(secret: SecretStr) -> SecretStr:
+    _web_address(secret.get_secret_value())
+    return secret
+
+
+def _word(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
+        raise ValueError("not one lower-case word; the site has vision and language")
+    return text
+
+
+def _comment(text: str) -> str:
+    # Parentheses would end the comment of a User-Agent.
+    if not re.fullmatch(r"[!-'*-~ ]{0,200}", text):
+        raise ValueError("not up to 200 printable ASCII characters without ()")
+    return text
+
+
+def _filled(secret: Any) -> Any:
+    if not secret.get_secret_value().strip():
+        raise ValueError("empty; give a path or an address, or leave the line out")
+    return secret
+
+
+def _usable(secret: SecretAddress) -> SecretAddress:
+    if re.match("https?://", secret.get_secret_value(), re.IGNORECASE):
+        _web_address(secret.get_secret_value())
+    return secret
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
+StoreAddress = Annotated[SecretAddress, AfterValidator(_filled)]
+SourceAddress = Annotated[StoreAddress, AfterValidator(_usable)]
+DomainName = Annotated[str, AfterValidator(_word)]
+Comment = Annotated[str, AfterValidator(_comment)]
+Host = Annotated[str, AfterValidator(_host)]
+Seconds = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+# Of a named table, [section.NAME]: what an environment variable can spell, in which two underscores divide.
+TableName = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
+
+
+class Health(Section):
+    """How others see that the monitor lives, and when its silence is a failure.
+
+    Attributes
+    ----------
+    address : str
+        Where ``brainalign serve`` listens.
+    port : int or None
+        Port of ``/healthz`` and ``/metrics``; None serves neither.
+    heartbeat_url : SecretStr or None
+        Called after every success.
+    late_after_hours : float
+        Without a successful pull for so long, the monitor is unhealthy.
+    stale_after_days : float
+        A leaderboard whose newest score is older is stale.
+    """
+
+    address: Host = "127.0.0.1"
+    port: Port | None = None
+    heartbeat_url: SecretWebAddress | None = None
+    late_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
+    stale_after_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+
+
+NEVER = "never"
+
+
+def _zone(name: str) -> str:
+    read_zone(name)
+    return name
+
+
+def _due(text: str) -> str:
+    parse_schedule(text)
+    return text
+
+
+def _due_or_never(text: str) -> str:
+    return text if text == NEVER else _due(text)
+
+
+def _catch_up(text: str) -> str:
+    parse_catch_up(text)
+    return text
+
+
+class ScheduleSettings(Section):
+    """When ``brainalign serve`` does what.
+
+    Attributes
+    ----------
+    timezone : str
+        Of the cron lines.
+    pull : str
+        A cron line, or an interval such as ``every 6h``.
+    weekly, monthly : str
+        The same, for the digests; or ``never``.
+    catch_up : str
+        What is done about missed times: ``skip``, ``latest`` or ``all(max 10)``.
+    grace_seconds : float
+        What is done later than this was missed.
+    jitter_seconds : float
+        Every time is put off by a random part of this, so that not all monitors ask the site at once.
+    """
+
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    pull: Annotated[str, AfterValidator(_due)] = "every 6h"
+    weekly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 * * mon"
+    monthly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 1 * *"
+    catch_up: Annotated[str, AfterValidator(_catch_up)] = "latest"
+    grace_seconds: Annotated[float, Field(ge=1, le=86400 * 7, allow_inf_nan=False)] = 3600.0
+    jitter_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """When each job is due, by its name."""
+        given = {"pull": self.pull, "weekly": self.weekly, "monthly": self.monthly}
+        return {job: parse_schedule(text, self.timezone) for job, text in given.items() if text != NEVER}
+
+    @property
+    def catching_up(self) -> CatchUp:
+        """What is done about missed slots."""
+        return parse_catch_up(self.catch_up)
+
+
+class Operator(Section):
+    """When whoever runs the monitor is told of failures.
+
+    Attributes
+    ----------
+    after_failures : int
+        Told once when something failed so often in a row, and once when it works again.
+    """
+
+    after_failures: Annotated[int, Field(ge=1, le=1000)] = 3
+
+
+_MAIL_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_NAMED_ADDRESS = re.compile(r"([!#-&'*-+\-./0-9=?A-Z^-~ ]*)<([^<>]*)>")
+# With which port, if none is given.
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is a plain mail address in ASCII, without a name."""
+    return len(text) <= 254 and _MAIL_ADDRESS.fullmatch(text) is not None and ".." not in text
+
+
+def _mail_address(text: str) -> str:
+    if not is_mail_address(text):
+        raise ValueError("not a plain mail address such as reader@lab.example")
+    return text
+
+
+def _sender(text: str) -> str:
+    named = _NAMED_ADDRESS.fullmatch(text)
+    if not is_mail_address(named[2] if named else text):
+        raise ValueError("not a mail address, with or without a name: BrainAlign <monitor@lab.example>")
+    return text
+
+
+def _unsubscribe(text: str) -> str:
+    if not re.fullmatch(r"(mailto:|https?://)[!-;=?-~]{1,500}", text):
+        raise ValueError("neither mailto:… nor https://…")
+    return text
+
+
+def _public_address(text: str) -> str:
+    if "?" in text or "#" in text:
+        raise ValueError("an address with ? or # has no pages below it")
+    return _web_address(text)
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+
+
+class MailSettings(Section):
+    """The mail server, and what all mails share.
+
+    Attributes
+    ----------
+    host : str or None
+        None sends no mail.
+    port : int or None
+        None is the usual one of `security`.
+    security : str
+        ``starttls``, ``tls`` or ``none``.
+    user : str
+        Empty for a server without a login.
+    password : SecretStr or None
+    sender : str or None
+        From, with or without a name.
+    unsubscribe : str or None
+        Address of List-Unsubscribe; None asks the sender by mail.
+    certificates : Path or None
+        Certificates to trust instead of the system's.
+    timeout_seconds : float
+        Longest wait for a connection and each answer.
+    """
+
+    host: Host | None = None
+    port: Port | None = None
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr | None = None
+    sender: Annotated[str, AfterValidator(_sender)] | None = None
+    unsubscribe: Annotated[str, AfterValidator(_unsubscribe)] | None = None
+    certificates: Path | None = None
+    timeout_seconds: Seconds = 30.0
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.host is not None and self.sender is None:
+            raise ValueError("mail.host needs a mail.sender")
+        if self.password is not None and not self.user:
+            raise ValueError("mail.password needs a mail.user")
+        if self.user and self.password is None:
+            raise ValueError("mail.user needs a mail.password")
+        if self.password is not None and self.security == "none" and self.host not in _LOOPBACK:
+            raise ValueError("a password is not sent without encryption; set mail.security")
+        return self
+
+    @property
+    def used_port(self) -> int:
+        """The port that is given, or the usual one."""
+        return self.port or _PORTS[self.security]
+
+
+class Wanted(Section):
+    """What somebody is told.
+
+    Attributes
+    ----------
+    alerts : bool
+        That an alert fired or ended.
+    digest : str
+        ``weekly``, ``monthly`` or ``none``.
+    operator : bool
+        That the monitor itself fails, or works again.
+    """
+
+    alerts: bool = True
+    digest: Literal["weekly", "monthly", "none"] = "weekly"
+    operator: bool = False
+
+
+class Recipient(Wanted):
+    """Somebody who gets mail."""
+
+    address: MailAddress
+
+
+class WebhookSettings(Wanted):
+    """A webhook; its address may hold a token, and `secret` signs what is posted."""
+
+    url: SecretWebAddress
+    secret: SecretStr | None = None
+
+
+class NotifySettings(Wanted):
+    """A chat service by its apprise address, such as ``slack://…``."""
+
+    url: Annotated[SecretStr, AfterValidator(_filled)]
+
+
+class SiteSettings(Section):
+    """The published site.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Where it is published; None publishes none. A relative one is meant from the home folder.
+    address : str or None
+        Where readers find it; links in mails and in the feed lead there.
+    """
+
+    folder: Path | None = None
+    address: Annotated[str, AfterValidator(_public_address)] | None = None

@@ -1,0 +1,411 @@
+"""One validated settings object: defaults, a TOML file, the environment, the command line; the last one wins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ..base.errors import ConfigError
+from .reading import (
+    ANY,
+    CONFIG_NAME,
+    DIVIDER,
+    IN_FILE,
+    PREFIX,
+    Environment,
+    HomeFile,
+    Keys,
+    check_environment,
+    is_secret,
+    nearest,
+    section_of,
+    setting_fields,
+    variable,
+)
+from .sections import (
+    Comment,
+    DomainName,
+    Health,
+    MailSettings,
+    NotifySettings,
+    Operator,
+    Recipient,
+    ScheduleSettings,
+    Seconds,
+    SiteSettings,
+    SourceAddress,
+    StoreAddress,
+    TableName,
+    WebAddress,
+    WebhookSettings,
+    masked_address,
+)
+
+# Read by the test suite and by the plugin, not by the monitor.
+_OTHER_VARIABLES = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        *("REQUIRE", "SHARED", "TEST_POSTGRES"),
+        *("REFERENCE", "SCORES", "SNAPSHOT", "DATABASE", "MODEL", "RUN", "RESULTS"),
+        *("MIN_CONSTITUENTS", "LEAVE_OUT"),
+    )
+)
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("brainalign"))
+
+
+def _absolute(path: Path) -> Path:
+    # A tilde is expanded by shells; in a crontab or a unit file it would become a folder of that name.
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as cause:
+        raise ValueError("no such user; give the whole path") from cause
+
+
+class Settings(BaseSettings):
+    """Settings of the monitor.
+
+    Each is read from ``BRAINALIGN_<NAME>`` in the environment or ``<name>`` in ``<home>/brainalign.toml``; one of a
+    section from ``BRAINALIGN_<SECTION>__<NAME>`` or the table ``[section]``; ``home`` from the environment alone.
+    Options of the command line come before both. A secret may be in a file of its own, which ``<name>_file`` names.
+
+    Attributes
+    ----------
+    home : Path
+        Folder of all state.
+    store : SecretAddress or None
+        Address of a PostgreSQL database, or path of an SQLite file (from the home folder), instead of the file there.
+    domain : str
+        Leaderboard, ``vision`` or ``language``.
+    source : SecretAddress or None
+        What to read instead of the site: an address, a file, a folder or a result database of Brain-Score.
+    base_url : str
+        Site whose ``/<domain>/compare/data/`` is read.
+    contact : str
+        Where the site's operators reach whoever runs this monitor; part of the User-Agent.
+    timeout_seconds, deadline_seconds : float
+        Longest wait for a connection and each piece of an answer; longest time for a pull with all its tries.
+    attempts : int
+        Tries of a pull.
+    max_body_bytes : int
+        Largest body, as sent and unpacked.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    min_overlap : int
+        Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+    keep_messages_days : float
+        How long the text of a message is kept after it was sent or given up.
+    schedule : ScheduleSettings
+    operator : Operator
+    health : Health
+    site : SiteSettings
+    templates : Path or None
+        Folder of the user's own templates; a relative one is meant from the home folder.
+    mail : MailSettings
+    recipients : mapping of str to Recipient
+    webhooks : mapping of str to WebhookSettings
+    notify : mapping of str to NotifySettings
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=DIVIDER,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=_default_home)
+    store: StoreAddress | None = None
+    domain: DomainName = "vision"
+    source: SourceAddress | None = None
+    base_url: WebAddress = "https://www.brain-score.org"
+    contact: Comment = ""
+    timeout_seconds: Seconds = 30.0
+    deadline_seconds: Seconds = 300.0
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000
+    max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
+    min_overlap: Annotated[int, Field(ge=2)] = 20
+    keep_messages_days: Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)] = 30.0
+    schedule: ScheduleSettings = ScheduleSettings()
+    operator: Operator = Operator()
+    health: Health = Health()
+    site: SiteSettings = SiteSettings()
+    templates: Path | None = None
+    mail: MailSettings = MailSettings()
+    recipients: dict[TableName, Recipient] = {}
+    webhooks: dict[TableName, WebhookSettings] = {}
+    notify: dict[TableName, NotifySettings] = {}
+
+    @field_validator("recipients")
+    @classmethod
+    def _mail_can_be_sent(
+        cls, recipients: dict[str, Recipient], others: ValidationInfo
+    ) -> dict[str, Recipient]:
+        mail = others.data.get("mail")
+        if recipients and mail is not None and mail.host is None:
+            raise ValueError("nobody gets mail without a mail.host; set it, or remove the recipients")
+        return recipients
+
+    @property
+    def store_address(self) -> str | Path:
+        """The database: the address of a server, or the path of a file; the former may hold a password."""
+        given = None if self.store is None else self.store.get_secret_value()
+        if given is None:
+            return self.home / "brainalign.sqlite"
+        return given if "://" in given else self.home / Path(given).expanduser()
+
+    @property
+    def bodies(self) -> Path:
+        """Folder of the raw bodies, gzipped under their sha256."""
+        return self.home / "bodies"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports that ``run`` writes."""
+        return self.home / "reports"
+
+    @property
+    def references(self) -> Path:
+        """Folder of the frozen reference boards."""
+        return self.home / "references"
+
+    @property
+    def site_folder(self) -> Path | None:
+        """Where the site is published."""
+        return None if self.site.folder is None else self.home / self.site.folder.expanduser()
+
+    @property
+    def site_address(self) -> str:
+        """Where readers find the site, with a slash at its end; empty if that is not said."""
+        return "" if self.site.address is None else self.site.address.rstrip("/") + "/"
+
+    @property
+    def templates_folder(self) -> Path | None:
+        """The user's own templates."""
+        return None if self.templates is None else self.home / self.templates.expanduser()
+
+    @property
+    def link_record(self) -> Path:
+        """File that remembers the link into Brain-Score, so that its loss can be told from its absence."""
+        return self.home / "link.json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence: command line, environment, the file in the home folder."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        home = load_home(init_settings().get("home"))
+        return init_settings, Environment(cls, home), HomeFile(cls, home)
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """One setting in force.
+
+    Attributes
+    ----------
+    name : str
+        Dotted: ``mail.host``.
+    value : Any
+        As JSON has it; a secret is masked.
+    origin : str
+        What gave it: an option, a variable, the file, or ``default``.
+    secret : bool
+        Whether it is masked.
+    """
+
+    name: str
+    value: Any
+    origin: str
+    secret: bool
+
+
+def load_settings(**options: Any) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    options
+        Settings from the command line; what is None was not given.
+
+    Raises
+    ------
+    ConfigError
+        If a value is wrong, a key is unknown (the nearest known one is named) or a file cannot be read.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    check_environment(Settings, _OTHER_VARIABLES)
+    try:
+        return Settings(**given)
+    except OSError as cause:
+        raise ConfigError(
+            f"cannot read {str(cause.filename)!r}: {cause.strerror}; make it readable"
+        ) from cause
+    except ValidationError as cause:
+        raise ConfigError(_message(cause, given)) from cause
+
+
+def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, ...]:
+    """Every setting in force and where it came from, in the order of their definition.
+
+    Parameters
+    ----------
+    settings : Settings
+        As `load_settings` gave it for these options.
+    """
+    layers = (
+        ("option", {name: value for name, value in options.items() if value is not None}),
+        ("environment", Environment(Settings, settings.home)()),
+        (CONFIG_NAME, HomeFile(Settings, settings.home)()),
+    )
+
+    def origin(path: Keys) -> str:
+        for layer, values in layers:
+            if _within(values, path):
+                return (
+                    _place(path) if layer == "environment" else layer if layer != "option" else _option(path)
+                )
+        return "default"
+
+    return tuple(
+        Effective(".".join(path), _shown(value), origin(path), isinstance(value, SecretStr))
+        for path, value in _leaves(settings, ())
+    )
+
+
+def exposed_secrets(home: Path, effective: Iterable[Effective]) -> tuple[str, ...]:
+    """Names of the secrets that are in the file of the home folder while others may read it."""
+    names = tuple(one.name for one in effective if one.secret and one.origin == CONFIG_NAME)
+    return names if names and (home / CONFIG_NAME).stat().st_mode & 0o077 else ()
+
+
+def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of the named settings that differ from their defaults."""
+    defaults = {name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names}
+    return {name: getattr(settings, name) for name in names if getattr(settings, name) != defaults[name]}
+
+
+def load_home(given: Path | str | None) -> Path:
+    """The home folder: as given by an option, else that of the environment, else the user's.
+
+    Raises
+    ------
+    ConfigError
+        If it names a user who does not exist.
+    """
+    home = Path(given or os.environ.get(f"{PREFIX}HOME") or _default_home())
+    try:
+        return _absolute(home)
+    except ValueError as cause:
+        raise ConfigError(f"the home folder {str(home)!r} cannot be found: {cause}") from cause
+
+
+def _leaves(section: BaseModel, above: Keys) -> Iterator[tuple[Keys, Any]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, (*above, name))
+        elif isinstance(value, dict) and value and all(isinstance(v, BaseModel) for v in value.values()):
+            for key, inner in value.items():
+                yield from _leaves(inner, (*above, name, key))
+        else:
+            yield (*above, name), value
+
+
+def _within(values: Mapping[str, Any], path: Keys) -> bool:
+    found: Any = values
+    for key in path:
+        if not isinstance(found, Mapping) or key not in found:
+            return False
+        found = found[key]
+    return True
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_shown(one) for one in value]
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, bool | int | float | None):
+        return value
+    # A plain address may hold a password too, of a site behind a login.
+    return masked_address(str(value)) if "://" in str(value) else str(value)
+
+
+def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
+    first = cause.errors(include_url=False)[0]
+    path = tuple(str(part) for part in first["loc"])
+    name = ".".join(path)
+    more = f" ({cause.error_count() - 1} more are wrong)" if cause.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {name!r} in {CONFIG_NAME}{_nearest_setting(path)}{more}"
+    if first["type"] == "missing":
+        return f"the setting {name} is missing; give it in {CONFIG_NAME} or as {variable(path)}{more}"
+    problem = first["msg"].removeprefix("Value error, ")
+    where = _option(path) if path[0] in given else _place(path) if _in_environment(path) else CONFIG_NAME
+    return (
+        f"the setting {name} {_given(path, first['input'])}: {problem[:1].lower()}{problem[1:]}; correct it in "
+        f"{where}{more}"
+    )
+
+
+def _given(path: Keys, value: Any) -> str:
+    """What was given for a setting, if it may be told: a table may hold a secret, and an address a password."""
+    fields = dict(setting_fields(Settings))
+    field = fields.get(path) or fields.get(tuple(ANY if i == 1 else key for i, key in enumerate(path)))
+    if field is None or is_secret(field.annotation):
+        return "cannot be used"
+    return f"is {masked_address(repr(value))}"
+
+
+def _nearest_setting(path: Keys) -> str:
+    """The setting that may have been meant by one that does not exist: beside it, or of that name elsewhere."""
+    model: type[BaseModel] = Settings
+    for key in path[:-1]:
+        field = model.model_fields.get(key)
+        section = None if field is None else section_of(field.annotation)[0]
+        model = model if section is None else section
+    above = "".join(f"{key}." for key in path[:-1])
+    beside = {f"{above}{name}" for name in model.model_fields} - {"home"}
+    elsewhere = {".".join(found) for found, _ in setting_fields(Settings) if found[-1] == path[-1]}
+    return nearest(".".join(path), elsewhere or beside)
+
+
+def _in_environment(path: Keys) -> bool:
+    return any(os.environ.get(variable(path) + end) for end in ("", IN_FILE.upper()))
+
+
+def _place(path: Keys) -> str:
+    return variable(path) if os.environ.get(variable(path)) else variable(path) + IN_FILE.upper()
+
+
+def _option(path: Keys) -> str:
+    return f"the option --{path[0].replace('_', '-')}"

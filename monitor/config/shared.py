@@ -1,0 +1,53 @@
+"""Settings that may be given away: without secrets, addresses of people, and what would be wrong without them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .reading import IN_FILE, Keys, is_secret, setting_fields
+from .sections import masked_address
+from .settings import Settings
+
+# Tables that say who is told, and are nothing without an address; they and `alerts` are kept out or in whole.
+_PEOPLE = ("recipients", "webhooks", "notify")
+_LOGIN = ("mail", "user")
+
+
+def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Leave out of a document of settings what is masked when settings are shown, and all addresses of people.
+
+    Returns
+    -------
+    tuple of dict and tuple of str
+        The settings, which are valid, and the names of what was left out.
+    """
+    secrets = {path for path, field in setting_fields(Settings) if is_secret(field.annotation)}
+    left_out: list[str] = []
+    kept = _kept(document, (), secrets, left_out)
+    mail = kept.get("mail")
+    if isinstance(mail, dict) and not {"mail.password", f"mail.password{IN_FILE}"}.isdisjoint(left_out):
+        left_out += [".".join(_LOGIN)] if mail.pop(_LOGIN[-1], None) is not None else []
+    return kept, tuple(left_out)
+
+
+def _kept(table: Mapping[str, Any], above: Keys, secrets: set[Keys], left_out: list[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in table.items():
+        path = (*above, key)
+        if (
+            (above == () and key in _PEOPLE)
+            or path in secrets
+            or (*above, key.removesuffix(IN_FILE)) in secrets
+        ):
+            names = [f"{key}.{name}" for name in value] if isinstance(value, Mapping) else [".".join(path)]
+            left_out += names
+        elif above == () and key == "alerts":
+            kept[key] = value
+        elif isinstance(value, Mapping):
+            kept[key] = _kept(value, path, secrets, left_out)
+        elif isinstance(value, str) and "://" in value and masked_address(value) != value:
+            left_out.append(".".join(path))
+        else:
+            kept[key] = value
+    return kept

@@ -1,0 +1,199 @@
+"""Whether all that BrainAlign stands on is in order: a list of functions, each of which says what it found."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from brainalign_plugin.brainscore import link as linking
+from brainalign_plugin.brainscore.link import LinkState, LinkStatus, identifiers, link_status
+from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
+from brainalign_plugin.files.reference_file import choose_reference, list_references
+
+from ..config.settings import Settings
+
+State = Literal["ok", "warning", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at and what was found.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at, in a word or two.
+    state : str
+        ``ok``; ``warning``, where something is likely to be missed; ``problem``, where something does not work.
+    message : str
+        What was found.
+    next_step : str
+        What to do about it; empty if nothing.
+    """
+
+    name: str
+    state: State
+    message: str
+    next_step: str = ""
+
+
+class Checker(Protocol):
+    """Looks at something, given the settings and the moment of the check."""
+
+    __name__: str
+
+    def __call__(self, settings: Settings, at: datetime) -> Iterable[Check]:
+        """Say what was found."""
+
+
+# Loading Brain-Score takes seconds and may fail in any way, so another process does it. Its last line is for us.
+_PROBE = """
+import json, os, sys
+import brainscore_vision
+if sys.argv[1]:
+    brainscore_vision.load_benchmark(sys.argv[1])
+from brainalign_plugin.errors import CandidateError
+from brainalign_plugin.brainscore.meta_benchmarks.settings import settings_from
+from brainalign_plugin.brainscore.meta_benchmarks.unified import unified_registry
+registry, wrong = unified_registry(), ""
+try:
+    settings_from()
+except CandidateError as error:
+    wrong = str(error)
+print()
+print(json.dumps({
+    "place": os.path.dirname(brainscore_vision.__file__),
+    "unified": None if registry is None else [str(name) for name in registry],
+    "wrong": wrong,
+}))
+"""
+# Looking changes nothing: neither compiled modules among the benchmarks, nor packages that a plugin would install.
+_PROBE_VARIABLES = {"PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", "BS_INSTALL_DEPENDENCIES": "no"}
+_PROBE_SECONDS = 300
+
+
+def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
+    """Brain-Score, the link into it, the package that unites its domains, the variables of the plugin."""
+    del at
+    status = link_status(settings.link_record)
+    if status.state is LinkState.NO_BRAINSCORE:
+        if linking.importable(linking.PACKAGE):
+            return [Check("brainscore_vision", "problem", status.message, status.next_step)]
+        message = "not installed; only the meta-benchmarks need it"
+        return [Check("brainscore_vision", "ok", message, status.next_step)]
+    loaded, problem = _probe(identifiers()[0] if status.ok else "")
+    what = f"version {status.version or 'unknown'}"
+    if loaded is None:
+        step = "reinstall it: `pip install --force-reinstall 'brainscore-vision>=2.4'`"
+        return [
+            Check("brainscore_vision", "problem", f"{what} cannot be used: {problem}", step),
+            _link(status),
+        ]
+    return [
+        Check("brainscore_vision", "ok", f"{what} in {loaded['place']!r}"),
+        _link(status),
+        _unified(status, loaded["unified"]),
+        _variables(settings, loaded["wrong"]),
+    ]
+
+
+def _probe(identifier: str) -> tuple[dict[str, Any] | None, str]:
+    """What Brain-Score is like once loaded, with one of the benchmarks if it is linked; or why it cannot be loaded."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    try:
+        done = subprocess.run(  # noqa: S603 -- this interpreter with our own text and one of our identifiers
+            [sys.executable, "-c", _PROBE, identifier],
+            env=os.environ | {"PYTHONPATH": path, **_PROBE_VARIABLES},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_PROBE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return None, f"loading it took more than {_PROBE_SECONDS} s"
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "")
+        return None, last[:500] or f"loading it ended with code {done.returncode}"
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found, ""
+
+
+def _link(status: LinkStatus) -> Check:
+    state: State = "ok" if status.ok else "warning" if status.state is LinkState.ABSENT else "problem"
+    return Check("link", state, status.message, status.next_step)
+
+
+def _unified(status: LinkStatus, registered: list[str] | None) -> Check:
+    if not status.unified:
+        message = "there is no package brainscore that unites the domains; nothing needs it"
+        return Check("unified brainscore", "ok", message)
+    if registered is None:
+        message = "the package brainscore here has no registry of benchmarks, so it is left alone"
+        return Check("unified brainscore", "ok", message)
+    ours = set(identifiers())
+    if not status.ok:
+        return Check("unified brainscore", "ok", "it gets the meta-benchmarks once they are linked")
+    lacking = sorted(ours - set(registered))
+    if lacking:
+        message = f"its registry lacks {lacking[0]!r} and {len(lacking) - 1} more of the meta-benchmarks"
+        return Check("unified brainscore", "problem", message, "run `brainalign link`")
+    return Check("unified brainscore", "ok", f"its registry has the {len(ours)} meta-benchmarks")
+
+
+def _variables(settings: Settings, wrong: str) -> Check:
+    """What the plugin is told by its environment variables, of which only the reference is needed."""
+    name = "reference to place on"
+    if wrong:
+        return _failed(name, "problem", wrong)
+    wanted = os.environ.get("BRAINALIGN_REFERENCE", "").strip()
+    try:
+        return Check(name, "ok", choose_reference(settings.references, wanted, "vision").description)
+    except ReferenceBoardError as error:
+        return _failed(name, "problem" if wanted else "warning", error)
+
+
+def check_references(settings: Settings, at: datetime) -> list[Check]:
+    """The frozen references in the home folder can be read."""
+    del at
+    found, damaged = list_references(settings.references)
+    if damaged:
+        return [_failed("references", "problem", error) for error in damaged]
+    names = ", ".join(reference.name for reference in found)
+    return [Check("references", "ok", names or "none is frozen yet")]
+
+
+def _failed(name: str, state: State, error: BrainAlignError | str) -> Check:
+    """An error as a check: our messages end in what to do, after a semicolon."""
+    message, _, step = str(error).rpartition("; ")
+    return Check(name, state, message or step, step if message else "")
+
+
+CHECKERS: tuple[Checker, ...] = (check_brainscore, check_references)
+
+
+def examine(settings: Settings, at: datetime, checkers: Iterable[Checker] = CHECKERS) -> tuple[Check, ...]:
+    """Make all checks, in their order.
+
+    Parameters
+    ----------
+    settings : Settings
+    at : datetime
+        Now, with time zone.
+    checkers : iterable of callable
+    """
+    found: list[Check] = []
+    for checker in checkers:
+        try:
+            found += checker(settings, at)
+        except (OSError, BrainAlignError) as cause:
+            # One that cannot look, such as below a closed folder, keeps no other from looking.
+            name = checker.__name__.removeprefix("check_").replace("_", " ")
+            found.append(_failed(name, "problem", f"cannot be looked at: {cause}; check who may read it"))
+    return tuple(found)

@@ -1,0 +1,303 @@
+"""``/healthz`` and ``/metrics`` over HTTP, for programs that watch whether the monitor lives."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
+
+from brainalign_plugin import __version__
+from brainalign_plugin.errors import BrainAlignError
+
+from ..base.errors import ConfigError
+from ..operations.status import Standing
+from ..store.records import MessageState
+
+# Clients that are answered at a time, and the longest time for each, from its first byte to the last of the answer.
+_SLOTS = 8
+_REQUEST_SECONDS = 5.0
+# Who has not been answered by then makes room if others wait.
+_PATIENCE_SECONDS = 0.5
+_CACHED_SECONDS = 5.0
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+log = structlog.get_logger("brainalign")
+
+
+def health_json(found: Standing) -> dict[str, Any]:
+    """Return what ``/healthz`` says: kinds of failure without addresses, because anybody who reaches it may read it."""
+    success = found.last_success
+    return {
+        "healthy": found.healthy,
+        "problems": list(found.kinds),
+        "last_success": None if success is None else success.at.isoformat(),
+    }
+
+
+def metrics_text(found: Standing) -> bytes:
+    """How things stand in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(found))
+    return generate_latest(registry)
+
+
+class _Collector:
+    def __init__(self, found: Standing) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        """As the library asks for it."""
+        found, gauge = self._found, GaugeMetricFamily
+        info = gauge("brainalign_info", "Version of the monitor.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        yield gauge(
+            "brainalign_healthy", "1 if nobody has to look after anything, else 0.", int(found.healthy)
+        )
+        moments = {
+            "brainalign_last_pull_timestamp_seconds": (
+                "Last attempt to read the leaderboard.",
+                found.last_pull,
+            ),
+            "brainalign_last_success_timestamp_seconds": ("Last successful pull.", found.last_success),
+            "brainalign_last_news_timestamp_seconds": (
+                "Last pull that brought a new board.",
+                found.last_news,
+            ),
+        }
+        for name, (text, pull) in moments.items():
+            metric = gauge(name, text, labels=["domain"])
+            if pull is not None:
+                metric.add_metric([found.domain], pull.at.timestamp())
+            yield metric
+        newest = gauge(
+            "brainalign_board_timestamp_seconds", "Moment that the newest board describes.", labels=["domain"]
+        )
+        if found.board is not None:
+            newest.add_metric([found.domain], found.board.as_of_time.timestamp())
+        yield newest
+        score = gauge(
+            "brainalign_newest_score_timestamp_seconds",
+            "When the newest score of the newest board was made; the board's moment if no score has a time.",
+            labels=["domain"],
+        )
+        if found.board is not None:
+            score.add_metric([found.domain], found.board.dated.timestamp())
+        yield score
+        yield gauge("brainalign_snapshots", "Snapshots in the store.", found.boards)
+        yield from self._counts()
+
+    def _counts(self) -> Iterable[Metric]:
+        found = self._found
+        pulls = CounterMetricFamily(
+            "brainalign_pulls", "Attempts to read the leaderboard.", labels=["domain", "outcome", "error"]
+        )
+        for labels, count in sorted(found.pulls.items()):
+            pulls.add_metric(labels, count)
+        yield pulls
+        runs = SummaryMetricFamily("brainalign_run_duration_seconds", "Finished runs.", labels=["job"])
+        for job, took in sorted(found.durations.items()):
+            runs.add_metric([job], count_value=took.finished, sum_value=took.seconds)
+        yield runs
+        last = GaugeMetricFamily(
+            "brainalign_last_run_duration_seconds",
+            "What the last run of a job took.",
+            labels=["job", "state"],
+        )
+        for job, run in sorted(found.last_runs.items()):
+            if run.ended_at is not None:
+                last.add_metric(
+                    [job, run.state.value], max(0.0, (run.ended_at - run.started_at).total_seconds())
+                )
+        yield last
+        outbox = GaugeMetricFamily("brainalign_messages", "Messages of the outbox.", labels=["state"])
+        for state in MessageState:
+            outbox.add_metric([state.value], found.messages.get(state, 0))
+        yield outbox
+        alarms = GaugeMetricFamily(
+            "brainalign_failures_in_a_row",
+            "What fails at present, and how often it did in a row.",
+            labels=["name"],
+        )
+        for alarm in found.alarms:
+            alarms.add_metric([alarm.name], alarm.failures)
+        yield alarms
+
+
+@contextmanager
+def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[int]:
+    """Answer ``/healthz`` and ``/metrics`` until the end of the block.
+
+    Parameters
+    ----------
+    address : str
+        To listen at.
+    port : int
+        0 takes any that is free.
+    look : callable
+        Says how things stand; called once in five seconds at most, in a thread of its own.
+
+    Yields
+    ------
+    int
+        The port.
+
+    Raises
+    ------
+    ConfigError
+        If nobody may listen there.
+    """
+    try:
+        server = _Server((address, port), _handler(look))
+    except (OSError, UnicodeError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else "no such address"
+        raise ConfigError(
+            f"cannot listen at {address!r}, port {port}: {reason}; set health.address and health.port to what is free"
+        ) from cause
+    thread = threading.Thread(target=server.serve_forever, args=(0.2,), daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Looks:
+    """How things stand, asked for once in five seconds however many want to know, and by one of them at a time."""
+
+    def __init__(self, look: Callable[[], Standing]) -> None:
+        self._look, self._lock = look, threading.Lock()
+        self._until, self._found = 0.0, Answer(None, "")
+
+    def __call__(self) -> Answer:
+        if not self._lock.acquire(timeout=_REQUEST_SECONDS):
+            return Answer(None, "the store does not answer")
+        try:
+            if time.monotonic() >= self._until:
+                self._found = self._ask()
+                self._until = time.monotonic() + _CACHED_SECONDS
+            return self._found
+        finally:
+            self._lock.release()
+
+    def _ask(self) -> Answer:
+        try:
+            return Answer(self._look(), "")
+        except BrainAlignError as failure:
+            # A store that cannot be read is what a health check is there to tell; where it is, is for the log.
+            kind = type(failure).__name__
+            log.error("cannot say how things stand", kind=kind, error=str(failure))
+        except Exception as failure:
+            kind = type(failure).__name__
+            log.exception("cannot say how things stand")
+        return Answer(None, f"the store cannot be read ({kind})")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How things stand; None, and the kind of failure, if nobody can say."""
+
+    standing: Standing | None
+    failure: str
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that answers eight clients at a time, each within a deadline."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._slots = threading.BoundedSemaphore(_SLOTS)
+        # Since when, in the order in which they came.
+        self._open: dict[socket.socket, float] = {}
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        until = time.monotonic() + _REQUEST_SECONDS
+        while not self._slots.acquire(timeout=0.05):
+            # Who is slow makes room for who waits.
+            self._cut(_PATIENCE_SECONDS)
+            if time.monotonic() > until:
+                self.shutdown_request(request)
+                return
+        self._open[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open.pop(request, None)
+            self._slots.release()
+
+    def service_actions(self) -> None:
+        self._cut(_REQUEST_SECONDS)
+
+    def _cut(self, seconds: float) -> None:
+        """End the connections that have been open for so long."""
+        for request, since in list(self._open.items()):
+            if time.monotonic() - since > seconds:
+                with suppress(OSError):  # it has ended by itself
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that went away, or was sent away, is nothing to tell; the library would print a traceback.
+        del request, client_address
+        failure = sys.exception()
+        if not isinstance(failure, OSError):
+            log.error("a request could not be answered", exc_info=failure)
+
+
+def _handler(look: Callable[[], Standing]) -> type[BaseHTTPRequestHandler]:
+    looks = _Looks(look)
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _REQUEST_SECONDS
+        server_version, sys_version = "brainalign", ""
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0].rstrip("/")
+            if path not in ("/healthz", "/metrics"):
+                self._answer(404, "text/plain; charset=utf-8", b"there are /healthz and /metrics\n")
+                return
+            found = looks()
+            if found.standing is None:
+                self._json(503, {"healthy": False, "problems": [found.failure], "last_success": None})
+            elif path == "/metrics":
+                self._answer(200, _METRICS_TYPE, metrics_text(found.standing))
+            else:
+                self._json(200 if found.standing.healthy else 503, health_json(found.standing))
+
+        do_HEAD = do_GET  # noqa: N815 (the library's name)
+
+        def _json(self, status: int, record: dict[str, Any]) -> None:
+            self._answer(status, "application/json", json.dumps(record).encode("ascii") + b"\n")
+
+        def _answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: it is asked every few seconds."""
+
+    return Handler

@@ -1,0 +1,243 @@
+"""Checks of what the monitor stands on: settings, source, store, disk, clock, mail, recipients, the site's folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from brainalign_plugin.errors import BrainAlignError
+
+from ..base.deadline import request
+from ..base.errors import DeliveryError, MonitorError
+from ..config.reading import CONFIG_NAME
+from ..config.settings import Settings, effective_settings, exposed_secrets
+from ..delivery.smtp import try_login
+from ..notify.channels import mail_server
+from ..sources import files_of, payload_url, shown_source, user_agent
+from ..store import Outcome, is_made, loss, open_to_read, peek
+from .doctor import Check, Checker
+
+_LITTLE_BYTES = 500_000_000
+_TOO_LITTLE_BYTES = 50_000_000
+_CLOCK_SECONDS = 5
+_SOURCE_SECONDS = 10.0
+
+
+def check_settings(settings: Settings, at: datetime) -> list[Check]:
+    """The settings are valid, or nothing here would run; secrets in the file are for its owner."""
+    del at
+    effective = effective_settings(settings)
+    changed = sum(one.origin != "default" for one in effective)
+    if exposed := exposed_secrets(settings.home, effective):
+        path = settings.home / CONFIG_NAME
+        message = f"{str(path)!r} holds {', '.join(exposed)}, and others may read it"
+        return [Check("settings", "warning", message, f"chmod 600 {path}")]
+    return [Check("settings", "ok", f"valid, {changed} are not the default (`brainalign config check`)")]
+
+
+def check_store(settings: Settings, at: datetime) -> list[Check]:
+    """The store can be read and written; looking neither makes one nor migrates one."""
+    del at
+    address = settings.store_address
+    try:
+        if lost := loss(address, settings.home, settings.bodies, settings.reports):
+            message, _, step = lost.partition(". ")
+            return [Check("store", "problem", message, step)]
+        if not is_made(address):
+            return [Check("store", "ok", "there is none yet; the first run makes it")]
+        found = peek(address)
+    except MonitorError as failure:
+        return [_failed("store", failure)]
+    if isinstance(address, Path) and not (os.access(address, os.W_OK) and os.access(address.parent, os.W_OK)):
+        message = f"{str(address)!r} or its folder may not be written by this user"
+        return [Check("store", "problem", message, "give this user the right to write there")]
+    words = f"{found.snapshots} snapshot{'s' * (found.snapshots != 1)}, schema {found.revision}"
+    if not found.is_current:
+        return [Check("store", "ok", f"{words}; the next run brings it to this release's")]
+    return [Check("store", "ok", words)]
+
+
+def _nearest(folder: Path) -> Path:
+    """Return a folder, or the one above it that this user can see: what is below a closed one is as if not there."""
+    while not os.path.exists(folder):  # noqa: PTH110 -- of a path it may not look at, Path.exists raises
+        folder = folder.parent
+    return folder
+
+
+def check_source(settings: Settings, at: datetime) -> list[Check]:
+    """Check that the source answers; of an address nothing but the beginning of the answer is read."""
+    del at
+    where = settings.base_url if settings.source is None else settings.source.get_secret_value()
+    name = shown_source(where)
+    if not where.lower().startswith(("http://", "https://")):
+        try:
+            files = files_of(where)
+        except BrainAlignError as failure:
+            return [_failed("source", failure)]
+        if "://" in where or all(os.access(one, os.R_OK) for one in files):
+            return [Check("source", "ok", name)]
+        return [
+            Check("source", "problem", f"{name!r} cannot be read", "correct the setting source, or the file")
+        ]
+    step = "check the network and the address; `brainalign fetch` tries it as a run does"
+    seconds = min(_SOURCE_SECONDS, settings.deadline_seconds)
+    try:
+        address, headers = payload_url(where, settings.domain), {"User-Agent": user_agent(settings.contact)}
+        answer = request("GET", address, deadline=seconds, timeout=seconds, headers=headers)
+    except Exception as cause:  # noqa: BLE001 -- it may name the whole address
+        return [Check("source", "warning", f"{name} does not answer ({type(cause).__name__})", step)]
+    if answer.status_code >= 400:
+        return [Check("source", "warning", f"{name} answers {answer.status_code}", step)]
+    return [Check("source", "ok", f"{name} answers")]
+
+
+def check_last_pull(settings: Settings, at: datetime) -> list[Check]:
+    """Check that the last pull did not fail."""
+    del at
+    try:
+        if not is_made(settings.store_address) or not peek(settings.store_address).is_current:
+            return [Check("last pull", "ok", "nothing is known of one")]
+        with open_to_read(settings.store_address, settings.bodies) as store:
+            last = store.last_pull(settings.domain)
+    except MonitorError:  # said by the check of the store
+        return []
+    if last is None:
+        return [Check("last pull", "ok", f"there was none of {settings.domain} yet")]
+    when = f"{last.at:%Y-%m-%d %H:%M} UTC"
+    if last.outcome in (Outcome.FAILED, Outcome.REFUSED):
+        message, _, step = last.message.rpartition("; ")
+        words = f"{last.outcome.value} at {when}: {message or step}"
+        return [Check("last pull", "problem", words, step if message else "`brainalign run` tries again")]
+    return [Check("last pull", "ok", f"{last.outcome.value} at {when}")]
+
+
+def check_recipients(settings: Settings, at: datetime) -> list[Check]:
+    """Check that the operator hears of failures, and that the site's operators can reach whoever runs this."""
+    del at
+    told = [*settings.recipients.values(), *settings.webhooks.values(), *settings.notify.values()]
+    operators = sum(one.operator for one in told)
+    words = f"{len(told)}, of which {operators} hear{'s' * (operators == 1)} of failures"
+    if not told:
+        words = "none, so nobody hears of alerts and failures"
+    found = [Check("recipients", "ok", words)]
+    if told and not operators:
+        found = [Check("recipients", "warning", words, "set operator = true for one of them")]
+    if settings.contact:
+        return [*found, Check("contact", "ok", settings.contact)]
+    step = "set contact to a mail address or a page, which goes into the User-Agent"
+    return [*found, Check("contact", "warning", "the site's operators cannot tell who asks", step)]
+
+
+def check_disk(settings: Settings, at: datetime) -> list[Check]:
+    """The disk of the home folder has room for a while."""
+    del at
+    folder = _nearest(settings.home)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as cause:
+        return [
+            Check(
+                "disk",
+                "problem",
+                f"cannot ask how full {str(folder)!r} is: {cause.strerror}",
+                "check the disk",
+            )
+        ]
+    words = f"{free / 1e9:.1f} GB free at {str(folder)!r}"
+    if free < _LITTLE_BYTES:
+        state = "problem" if free < _TOO_LITTLE_BYTES else "warning"
+        step = "free space, or `brainalign store prune` old snapshots"
+        return [Check("disk", "problem" if state == "problem" else "warning", words, step)]
+    return [Check("disk", "ok", words)]
+
+
+def check_clock(settings: Settings, at: datetime) -> list[Check]:
+    """The clock is not behind what was stored already, and the system keeps it right, if it says so."""
+    try:
+        newest = peek(settings.store_address).last_pull if is_made(settings.store_address) else None
+    except MonitorError:  # said by the check of the store
+        newest = None
+    if newest is not None and at < newest - timedelta(seconds=_CLOCK_SECONDS):
+        message = f"it shows {at:%Y-%m-%d %H:%M:%S} UTC, earlier than the last pull of {newest:%Y-%m-%d %H:%M:%S} UTC"
+        return [Check("clock", "problem", message, "set the clock, and keep it right by NTP")]
+    synchronised = _synchronised()
+    if synchronised is False:
+        message = f"it shows {at:%Y-%m-%d %H:%M} UTC, and the system says that it is not synchronised"
+        return [Check("clock", "warning", message, "switch NTP on: `timedatectl set-ntp true`")]
+    how = "synchronised" if synchronised else "nothing here says whether it is synchronised"
+    return [Check("clock", "ok", f"{at:%Y-%m-%d %H:%M} UTC, {how}")]
+
+
+def _synchronised() -> bool | None:
+    """What systemd says of the clock; None where it is not asked or does not know."""
+    program = shutil.which("timedatectl")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 -- a fixed command of the system
+            [program, "show", "--property=NTPSynchronized", "--value"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_CLOCK_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return {b"yes": True, b"no": False}.get(done.stdout.strip())
+
+
+def check_mail(settings: Settings, at: datetime) -> list[Check]:
+    """The mail server answers and takes the login; nothing is sent."""
+    del at
+    server = mail_server(settings)
+    if server is None:
+        if settings.recipients:
+            step = "set mail.host, or remove the recipients"
+            return [Check("mail server", "warning", "there are recipients, but no mail server", step)]
+        return [Check("mail server", "ok", "none is configured")]
+    try:
+        try_login(server)
+    except DeliveryError as failure:
+        return [_failed("mail server", failure)]
+    how = f"login as {server.user!r}" if server.user else "without a login"
+    return [Check("mail server", "ok", f"{server.host}:{server.port} answers, {how}")]
+
+
+def check_site(settings: Settings, at: datetime) -> list[Check]:
+    """The site's folder can be written."""
+    del at
+    if settings.site.folder is None:
+        return [Check("site folder", "ok", "none is configured")]
+    folder = settings.home / settings.site.folder.expanduser()
+    there = folder
+    # A new site is swapped in, so that the folder above it is written too.
+    for place in (folder, folder.parent):
+        there = _nearest(place)
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            message = f"{str(there)!r} may not be written by this user"
+            return [
+                Check("site folder", "problem", message, f"give this user the right to write {str(folder)!r}")
+            ]
+    return [Check("site folder", "ok", f"{str(folder)!r} can be written")]
+
+
+def _failed(name: str, failure: BrainAlignError) -> Check:
+    message, _, step = str(failure).rpartition("; ")
+    return Check(name, "problem", message or step, step if message else "")
+
+
+CHECKERS: Iterable[Checker] = (
+    check_settings,
+    check_store,
+    check_source,
+    check_last_pull,
+    check_disk,
+    check_clock,
+    check_mail,
+    check_recipients,
+    check_site,
+)

@@ -1,0 +1,1 @@
+"""Messages out of the store: alerts, digests, operator alarms and the outbox."""

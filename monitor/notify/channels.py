@@ -1,0 +1,83 @@
+"""Who is told and how, out of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..base.messages import Channel, Message
+from ..delivery import DigestPeriod, Letterhead, Subscriber
+from ..delivery.notify import Notification
+from ..delivery.sending import make_send
+from ..delivery.smtp import MailServer, Security
+from ..delivery.webhook import Webhook
+
+if TYPE_CHECKING:
+    from ..config.sections import Wanted
+    from ..config.settings import Settings
+
+# Only mails that can be sent have a sender; the others need one no more than a letterhead.
+_NOBODY = "brainalign@localhost"
+
+
+def letterhead(settings: Settings) -> Letterhead:
+    """What all messages share."""
+    return Letterhead(
+        sender=settings.mail.sender or _NOBODY,
+        link=settings.site_address,
+        unsubscribe=settings.mail.unsubscribe or "",
+        templates=settings.templates_folder,
+    )
+
+
+def subscribers(settings: Settings) -> tuple[Subscriber, ...]:
+    """Everybody who is told; an address under two names is told once, because its messages have one id."""
+    return tuple(_subscribers(settings))
+
+
+def _subscribers(settings: Settings) -> Iterator[Subscriber]:
+    def subscriber(channel: Channel, name: str, wanted: Wanted) -> Subscriber:
+        return Subscriber(channel, name, wanted.alerts, DigestPeriod(wanted.digest), wanted.operator)
+
+    for recipient in settings.recipients.values():
+        yield subscriber(Channel.MAIL, recipient.address, recipient)
+    for name, hook in settings.webhooks.items():
+        yield subscriber(Channel.WEBHOOK, name, hook)
+    for name, service in settings.notify.items():
+        yield subscriber(Channel.NOTIFY, name, service)
+
+
+def mail_server(settings: Settings) -> MailServer | None:
+    """The configured mail server; None if there is none."""
+    mail = settings.mail
+    if mail.host is None:
+        return None
+    return MailServer(
+        host=mail.host,
+        port=mail.used_port,
+        security=Security(mail.security),
+        user=mail.user,
+        password="" if mail.password is None else mail.password.get_secret_value(),
+        sender=mail.sender or _NOBODY,
+        timeout=mail.timeout_seconds,
+        certificates=None if mail.certificates is None else settings.home / mail.certificates.expanduser(),
+    )
+
+
+def sender(settings: Settings, clock: Callable[[], datetime]) -> Callable[[Message], None]:
+    """The function that sends a message once, or raises DeliveryError."""
+    webhooks = [
+        Webhook(
+            name,
+            hook.url.get_secret_value(),
+            "" if hook.secret is None else hook.secret.get_secret_value(),
+            settings.timeout_seconds,
+        )
+        for name, hook in settings.webhooks.items()
+    ]
+    services = [
+        Notification(name, service.url.get_secret_value(), settings.timeout_seconds)
+        for name, service in settings.notify.items()
+    ]
+    return make_send(mail_server(settings), webhooks, services, clock)

@@ -1,0 +1,137 @@
+"""Mails for whoever sets the monitor up: what recipients would get, and one that only says that it works."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import TYPE_CHECKING, Any
+
+from brainalign_plugin.errors import InputError
+
+from ..base.errors import StoreError
+from ..base.messages import Channel, Message
+from ..base.progress import Stage, silent
+from ..delivery import DigestPeriod, OperatorNote, Subscriber
+from ..delivery.composing import compose_alerts, compose_digest, compose_operator
+from ..operations.kept_alerts import alert_record, last_alerts
+from .channels import letterhead, subscribers
+from .digests import digest_of
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from ..store import Store
+
+_READER = "reader@example.org"
+_ALERT = "alert"
+
+
+def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage = silent) -> Message:
+    """Return the mail to the first recipient who wants it: as it was sent, or as it would be sent now.
+
+    Parameters
+    ----------
+    kind : str
+        ``weekly``, ``monthly`` or ``alert``.
+
+    Raises
+    ------
+    StoreError
+        If there is nothing to tell yet.
+    """
+    made = (
+        _alert_preview(settings, store)
+        if kind == _ALERT
+        else _digest_preview(settings, store, kind, at, stage)
+    )
+    # Byte for byte: its Date is that of the moment at which it was made.
+    queued = store.message(made.id)
+    return queued.message if queued is not None and queued.message.body else made
+
+
+def _digest_preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage) -> Message:
+    period = DigestPeriod(kind)
+    # Of the period that is not over yet, if nothing had been seen before it: what will be sent at its end.
+    for slot in (at, at + timedelta(days=7 if period is DigestPeriod.WEEKLY else 31)):
+        digest = digest_of(settings, store, period, slot, stage)
+        if digest is not None:
+            reader = _reader(
+                settings, lambda one: one.digest is period, Subscriber(Channel.MAIL, _READER, digest=period)
+            )
+            (message,) = compose_digest(digest, [reader], letterhead(settings), at)
+            return message
+    raise StoreError("there is no board to tell of yet; `brainalign run` pulls one")
+
+
+def _alert_preview(settings: Settings, store: Store) -> Message:
+    found = last_alerts(store, settings.domain)
+    if not found:
+        raise StoreError(
+            "no alert has fired yet; `brainalign alerts backtest` says which would have, `brainalign mail preview "
+            "weekly` shows another mail"
+        )
+    info = store.described(found[0].snapshot_id)
+    alerts = [alert_record(one.data, info) for one in found]
+    reader = _reader(settings, lambda one: one.alerts, Subscriber(Channel.MAIL, _READER))
+    (message,) = compose_alerts(alerts, [reader], letterhead(settings), found[0].found_at)
+    return message
+
+
+def _reader(settings: Settings, wants: Callable[[Subscriber], bool], example: Subscriber) -> Subscriber:
+    """Return the first configured recipient who wants a mail, or the example if there is none."""
+    mails = (one for one in subscribers(settings) if one.channel is Channel.MAIL and wants(one))
+    return next(mails, example)
+
+
+def test_message(settings: Settings, address: str, at: datetime) -> Message:
+    """A mail that says that mails arrive."""
+    note = OperatorNote(
+        occasion=f"test {at.isoformat()}",
+        subject="mails arrive",
+        words="This is the mail that you asked for with `brainalign mail test`. Nothing has to be done.",
+        facts=(("Mail server", f"{settings.mail.host}:{settings.mail.used_port}"),),
+    )
+    reader = Subscriber(Channel.MAIL, address, operator=True)
+    (message,) = compose_operator(note, [reader], letterhead(settings), at)
+    return message
+
+
+def preview_bytes(message: Message, suffix: str) -> bytes:
+    """A mail as a file: whole (``.eml``), its text (``.txt``), or its HTML with the pictures in it (``.html``).
+
+    Raises
+    ------
+    InputError
+        If the suffix is another.
+    """
+    if suffix == ".eml":
+        return message.body
+    mail: Any = message_from_bytes(message.body, policy=default)
+    text, html = mail.iter_parts()
+    if suffix == ".txt":
+        return _content(text).encode()
+    if suffix == ".html":
+        return _with_pictures(html).encode()
+    raise InputError(f"a mail cannot be written as {suffix!r}; name a file that ends in .eml, .html or .txt")
+
+
+def _with_pictures(part: EmailMessage) -> str:
+    if not part.is_multipart():
+        return _content(part)
+    parts: list[Any] = list(part.iter_parts())
+    pictures = {
+        one["Content-ID"].strip("<>"): base64.b64encode(one.get_content()).decode() for one in parts[1:]
+    }
+    return re.sub(
+        r'src="cid:([^"]+)"',
+        lambda use: f'src="data:image/png;base64,{pictures[use[1]]}"',
+        _content(parts[0]),
+    )
+
+
+def _content(part: EmailMessage) -> str:
+    return str(part.get_content()).replace("\r\n", "\n")

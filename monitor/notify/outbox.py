@@ -1,0 +1,230 @@
+"""Empties the outbox: every message is sent at least once, tried again with back-off, or given up loudly."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ..base.errors import DeliveryError
+from ..base.messages import Channel, Kind, Message
+from ..base.progress import NOTING, SENDING, Stage, silent
+from ..delivery import Letterhead, OperatorNote, Subscriber
+from .alarms import Alarms
+
+if TYPE_CHECKING:
+    from ..operations.alerting import AlertNews
+    from ..store import Queued, Store
+
+# Pauses after the first failure, the second and so on: three days in all. After the last it is given up.
+BACK_OFF = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720, 1440, 1440))
+# The other side may ask for a longer pause, up to this.
+LONGEST_WAIT = timedelta(days=1)
+# Longer than any pause: a next try further ahead was set by a clock that ran ahead.
+HORIZON = timedelta(days=2)
+# So many failures in a row of one channel, and the rest of its messages are left for later: a mail server that stalls
+# would hold up everything else for as long as it has recipients.
+FAILURES_IN_A_ROW = 3
+BATCH = 100
+# No message takes as long to send: what is claimed for longer is due again.
+LONGEST_SENDING = timedelta(minutes=15)
+
+log = structlog.get_logger("brainalign")
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Who is told, and how.
+
+    Attributes
+    ----------
+    subscribers : sequence of Subscriber
+    letterhead : Letterhead
+    send : callable
+        Sends one message, or raises DeliveryError.
+    """
+
+    subscribers: Sequence[Subscriber]
+    letterhead: Letterhead
+    send: Callable[[Message], None]
+
+    def alert_messages(self, news: Sequence[AlertNews], store: Store, at: datetime) -> list[Message]:
+        """Compose what is told of alerts that fired or ended, one message a board, for each subscriber who wants it."""
+        if not news:
+            return []
+        # Templates and figures come with it, and most runs have nothing to tell.
+        from ..delivery.composing import compose_alerts
+        from ..operations.alerting import news_json
+        from ..operations.kept_alerts import HELD, alert_record
+
+        told = [one for one in news if one.kind != HELD]
+
+        found = []
+        for number in dict.fromkeys(one.snapshot for one in told):
+            info = store.info(number)
+            alerts = [alert_record(news_json(one), info) for one in told if one.snapshot == number]
+            found += compose_alerts(alerts, self.subscribers, self.letterhead, at)
+        return found
+
+    def operator_messages(self, note: OperatorNote, at: datetime) -> list[Message]:
+        """Compose what the operators are told; by a template of the package's if their own is broken."""
+        from ..delivery.composing import compose_operator
+
+        for letterhead in (self.letterhead, replace(self.letterhead, templates=None)):
+            try:
+                return compose_operator(note, self.subscribers, letterhead, at)
+            except Exception:
+                log.exception("a note to the operators cannot be composed", subject=note.subject)
+        return []
+
+
+@dataclass(slots=True)
+class Drained:
+    """What became of the messages that were due."""
+
+    sent: int = 0
+    failed: int = 0
+    given_up: int = 0
+    postponed: int = 0
+
+
+def drain(
+    store: Store,
+    send: Callable[[Message], None],
+    clock: Callable[[], datetime],
+    alarms: Alarms,
+    stage: Stage = silent,
+) -> Drained:
+    """Send what is due; to be called by who holds the store's lock.
+
+    A message is claimed before it is sent, so that a process that has lost the lock without noticing sends no message a
+    second time, and a store that cannot be written to sends nothing. It is marked as sent after it was: if the process
+    dies between the two it is sent again, under the same Message-ID. Whatever goes wrong with one message, the others
+    are sent.
+
+    Parameters
+    ----------
+    send : callable
+        Sends one message, or raises DeliveryError.
+    alarms : Alarms
+        Told of messages that are given up; those to the operators themselves are only logged.
+    """
+    done = Drained()
+    failing: dict[Channel, str] = {}
+    working: set[Channel] = set()
+    in_a_row: Counter[Channel] = Counter()
+    me = f"{os.getpid()} {socket.gethostname()}"
+    store.release_messages(_has_ended, clock())
+    while batch := store.due_messages(clock(), BATCH, HORIZON):
+        for queued in batch:
+            channel = queued.message.channel
+            if in_a_row[channel] >= FAILURES_IN_A_ROW:
+                store.postpone(queued.message.id, clock() + BACK_OFF[0])
+                done.postponed += 1
+                continue
+            try:
+                with stage(f"{SENDING} {queued.message.recipient}"):
+                    if not store.claim_message(queued, me, clock() + LONGEST_SENDING):
+                        continue
+                    _try(send, queued.message)
+            except DeliveryError as failure:
+                given_up = _note_failure(store, queued, failure, clock(), alarms)
+                done.given_up += given_up
+                done.failed += not given_up
+                if not failure.permanent:
+                    # A recipient who is refused says nothing about the server.
+                    in_a_row[channel] += 1
+                    failing[channel] = str(failure)
+                continue
+            with stage(NOTING):
+                store.mark_sent(queued.message.id, clock())
+            in_a_row[channel] = 0
+            working.add(channel)
+            done.sent += 1
+            log.info("sent", channel=channel.value, kind=queued.message.kind.value, message=queued.message.id)
+    for channel in working:
+        alarms.succeeded(store, f"delivery by {channel.value}", clock())
+    for channel in failing.keys() - working:
+        alarms.failed(store, f"delivery by {channel.value}", failing[channel], clock())
+    return done
+
+
+def _has_ended(claimed_by: str) -> bool:
+    """Return whether a claim is that of a process of this machine that is gone, or of this one, which is not at it."""
+    pid, _, host = claimed_by.partition(" ")
+    if host != socket.gethostname():
+        return False
+    if int(pid) == os.getpid():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # of another user
+        return False
+    return False
+
+
+def _try(send: Callable[[Message], None], message: Message) -> None:
+    try:
+        send(message)
+    except DeliveryError:
+        raise
+    except Exception as failure:
+        # A fault of ours, or of a library, with one message is no reason to send none.
+        log.exception("a message could not be sent", message=message.id)
+        raise DeliveryError(f"{type(failure).__name__}: {failure}", permanent=False) from failure
+
+
+def _note_failure(store: Store, queued: Queued, failure: DeliveryError, at: datetime, alarms: Alarms) -> bool:
+    """Set the next try, or give the message up; return whether it was given up."""
+    message = queued.message
+    if not failure.permanent and queued.attempts < len(BACK_OFF):
+        asked = timedelta(seconds=min(failure.retry_after or 0, LONGEST_WAIT.total_seconds()))
+        pause = max(BACK_OFF[queued.attempts], asked)
+        store.mark_failed(message.id, at, str(failure), at + pause)
+        log.warning(
+            "not sent",
+            message=message.id,
+            tried=queued.attempts + 1,
+            again_at=str(at + pause),
+            error=str(failure),
+        )
+        return False
+    with store.transaction() as inside:
+        inside.mark_failed(message.id, at, str(failure), None)
+        # Nobody is told by the way that has just failed that it failed.
+        if message.kind is not Kind.OPERATOR:
+            inside.enqueue(alarms.compose(_given_up_note(queued, failure), at))
+    log.error(
+        "message given up",
+        message=message.id,
+        channel=message.channel.value,
+        recipient=message.recipient,
+        subject=message.subject,
+        tried=queued.attempts + 1,
+        error=str(failure),
+    )
+    return True
+
+
+def _given_up_note(queued: Queued, failure: DeliveryError) -> OperatorNote:
+    message = queued.message
+    return OperatorNote(
+        occasion=f"given up {message.id}",
+        subject="a message was given up",
+        words=f"{failure}\n\nIt will not be tried again. Correct the recipient or the settings of the channel.",
+        facts=(
+            ("Channel", message.channel.value),
+            ("Recipient", message.recipient),
+            ("Subject", message.subject),
+            ("Made", f"{message.created_at:%Y-%m-%d %H:%M:%S} UTC"),
+            ("Tries", str(queued.attempts + 1)),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Jobs on the store: pull, report, publish, backfill, remove."""

@@ -1,0 +1,371 @@
+"""Alert rules over the stored history: what is news since the last time, and what would have been.
+
+What was said is told once: `evaluate_alerts` is handed where the rules stood and returns where they stand, as a
+document that JSON can hold. It changes nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import StoreError
+from ..history.alerts import AlertEvent, Condition, Observation, On, Rule, Standing, event_in_words, follow
+from ..history.figures import COUNTS
+from ..history.timeline import Timeline
+from .kept_alerts import ENDED, FIRED, HELD
+
+if TYPE_CHECKING:
+    from ..store import SnapshotInfo
+
+STATE_SCHEMA = 1
+
+
+class Reason(StrEnum):
+    """Why an alert fired or ended: by the data, or because its rule came, changed or went.
+
+    FIRST is none of them: it was so on the first board that was followed.
+    """
+
+    DATA = "data"
+    FIRST = "first board"
+    ADDED = "rule added"
+    CHANGED = "rule changed"
+    REMOVED = "rule removed"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertNews:
+    """Something to be told once: that an alert fired, or that it ended.
+
+    Attributes
+    ----------
+    rule : str
+        Its name.
+    figure, on, condition : str
+        What it watches.
+    fired : bool
+        Whether it fired; otherwise it ended.
+    bound : float
+        That at which it fired, or at which it ended.
+    reason : Reason
+    as_of : datetime
+        The moment of the board.
+    snapshot : int
+        Its number in the store.
+    seen : Observation or None
+        What was seen; None if the rule ended because it was changed or removed.
+    words : str
+        One sentence.
+    attribution : str or None
+        What the figure's change is due to, in words: for a level since the last board that was not yet (or no longer)
+        beyond the bound, for a change since the board that it is a change from. None without such a board.
+    """
+
+    rule: str
+    figure: str
+    on: str
+    condition: str
+    fired: bool
+    bound: float
+    reason: Reason
+    as_of: datetime
+    snapshot: int
+    seen: Observation | None
+    words: str
+    attribution: str | None
+
+    @property
+    def kind(self) -> str:
+        """Kind of the finding that is kept of it."""
+        return HELD if self.reason is Reason.FIRST else FIRED if self.fired else ENDED
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """Where the rules stand, for the next time, and what has to be told since the last one.
+
+    Attributes
+    ----------
+    state : dict
+        Only what JSON can hold.
+    news : tuple of AlertNews
+        In order of time.
+    """
+
+    state: dict[str, Any]
+    news: tuple[AlertNews, ...]
+
+
+def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[str, Any] | None) -> Evaluated:
+    """Follow the rules over the data versions that came since the last time.
+
+    A board that is older than the newest one seen is part of no news: an alert that was sent is not taken back.
+
+    The first time nothing is an alarm: of the rules that hold then it is said that they hold (`Reason.FIRST`), also of
+    those that would fire only after more boards like it.
+
+    A rule that was not there the last time, or says something else now, is followed over the whole history without a
+    word; then what differs is told: that it is active (as of the board on which it fired), or that it is no longer.
+    An active rule that was removed from the configuration ends.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        With distinct names.
+    state : mapping or None
+        `Evaluated.state` of the last time; None is the first time.
+
+    Raises
+    ------
+    StoreError
+        If the state is not one.
+    """
+    known, last = _read_state(state, timeline.domain)
+    last = _placed(last, timeline.versions)
+    watch = _Watch(timeline)
+    newest = timeline.versions[-1]
+    news: list[AlertNews] = []
+    now: dict[str, Any] = {}
+    for rule in rules:
+        entry = known.pop(rule.name, None)
+        was = Standing() if entry is None else Standing(**entry["standing"])
+        if entry is not None and entry["rule"] == _definition(rule):
+            standing, events = follow(rule, watch.observed(rule, last), was)
+            news += [watch.told(event, Reason.DATA) for event in events]
+        else:
+            reason = Reason.ADDED if entry is None else Reason.CHANGED
+            boards = list(watch.observed(rule))
+            standing, events = follow(rule, boards)
+            if state is None:
+                held = _held(rule, standing, events, boards)
+                if held is not None:
+                    standing = replace(standing, active=True, streak=0, since=held.at, before=boards[-1][0])
+                    news.append(watch.told(held, Reason.FIRST))
+            elif standing.active and not was.active:
+                news.append(watch.told(events[-1], reason))
+            elif was.active and not standing.active:
+                news.append(_ended_with_rule(rule.name, _definition(rule), reason, newest))
+        now[rule.name] = {"rule": _definition(rule), "standing": asdict(standing)}
+    news += [
+        _ended_with_rule(name, entry["rule"], Reason.REMOVED, newest)
+        for name, entry in known.items()
+        if entry["standing"]["active"]
+    ]
+    if last is None or newest.as_of_time >= last[0]:
+        last = (newest.as_of_time, newest.digest)
+    seen = {"as_of": last[0].isoformat(), "digest": last[1]}
+    told = {"schema": STATE_SCHEMA, "domain": timeline.domain, "seen": seen, "rules": now}
+    return Evaluated(told, tuple(sorted(news, key=lambda item: item.as_of)))
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """What would have been told over a stored history, had the rules been there from its beginning."""
+
+    boards: tuple[SnapshotInfo, ...]
+    events: tuple[AlertNews, ...]
+
+
+def backtest(timeline: Timeline, rules: Sequence[Rule]) -> Backtest:
+    """Follow the rules over the distinct data versions of a timeline, in order of time."""
+    watch = _Watch(timeline)
+    events = [
+        watch.told(event, Reason.DATA) for rule in rules for event in follow(rule, watch.observed(rule))[1]
+    ]
+    return Backtest(timeline.versions, tuple(sorted(events, key=lambda event: event.as_of)))
+
+
+def news_json(news: AlertNews) -> dict[str, Any]:
+    """The record of one event."""
+    seen = news.seen
+    return {
+        "rule": news.rule,
+        "event": news.kind.removeprefix("alert "),
+        "reason": news.reason.value,
+        "as_of": news.as_of.isoformat(),
+        "snapshot": news.snapshot,
+        "figure": news.figure,
+        "on": news.on,
+        "condition": news.condition,
+        "bound": news.bound,
+        "value": None if seen is None else seen.value,
+        "interval": None if seen is None else [seen.low, seen.high],
+        "models": None if seen is None else seen.models,
+        "words": news.words,
+        "attribution": news.attribution,
+    }
+
+
+def unseen(state: Mapping[str, Any], removed: SnapshotInfo, newest: SnapshotInfo | None) -> dict[str, Any]:
+    """Return where the rules stand once a board was removed: if it was the newest one seen, another is.
+
+    Parameters
+    ----------
+    state : mapping
+        `Evaluated.state`.
+    removed : SnapshotInfo
+    newest : SnapshotInfo or None
+        The newest board that is left.
+    """
+    seen = {"as_of": removed.as_of_time.isoformat(), "digest": removed.digest}
+    if state["seen"] != seen:
+        return dict(state)
+    left = datetime.min.replace(tzinfo=UTC) if newest is None else newest.as_of_time
+    return {**state, "seen": {"as_of": left.isoformat(), "digest": "" if newest is None else newest.digest}}
+
+
+_Seen = tuple[datetime, str]
+
+
+class _Watch:
+    """Observations of the boards of a timeline, as rules take them."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._before = dict(zip((v.id for v in timeline.versions[1:]), timeline.versions, strict=False))
+
+    def observed(self, rule: Rule, last: _Seen | None = None) -> Iterator[tuple[int, Observation | None]]:
+        """What a rule sees of each data version, or of those after the last one that was seen."""
+        see = self._level if rule.on is On.LEVEL else self._change
+        for info in self._timeline.versions:
+            # A moment that was observed once more, with another board, is a new version of it.
+            if last is None or (info.as_of_time, info.digest != last[1]) > (last[0], False):
+                yield info.id, see(rule.figure, info)
+
+    def _level(self, figure: str, info: SnapshotInfo) -> Observation | None:
+        record = self._timeline.figures(info)
+        found = record["figures"][figure]
+        if found["value"] is None or found["interval"] is None:
+            return None
+        low, high = found["interval"]
+        return Observation(found["value"], low, high, record["models"])
+
+    def _change(self, figure: str, info: SnapshotInfo) -> Observation | None:
+        before = self._before.get(info.id)
+        if before is None:
+            return None
+        if figure in COUNTS:
+            was, now = self._level(figure, before), self._level(figure, info)
+            if was is None or now is None:
+                return None
+            delta = now.value - was.value
+            return Observation(delta, delta, delta, models=max(was.models, now.models))
+        found = self._timeline.differences((before, info))[figure]
+        if found.delta is None or found.interval is None:
+            return None
+        low, high = found.interval
+        return Observation(found.delta, low, high, found.models)
+
+    def told(self, event: AlertEvent, reason: Reason) -> AlertNews:
+        """An event with what it is due to."""
+        # Where a rule stood can refer to a board that an observed one has replaced since.
+        rule, known = event.rule, self._timeline.known
+        info = known[event.at]
+        before = self._before.get(info.id)
+        if rule.on is On.LEVEL and event.before is not None:
+            before = known.get(event.before, before)
+        attribution = None
+        if before is not None and reason is not Reason.FIRST and self._moved_so(event, before, info):
+            attribution = self._timeline.attribution((before, info))["words"][rule.figure]
+        return AlertNews(
+            rule=rule.name,
+            figure=rule.figure,
+            on=rule.on.value,
+            condition=rule.condition.value,
+            fired=event.fired,
+            bound=rule.bound if event.fired else rule.back_at,
+            reason=reason,
+            as_of=info.as_of_time,
+            snapshot=info.id,
+            seen=event.seen,
+            words=event_in_words(event, first=reason is Reason.FIRST),
+            attribution=attribution,
+        )
+
+    def _moved_so(self, event: AlertEvent, before: SnapshotInfo, info: SnapshotInfo) -> bool:
+        """Return whether the figure moved in the direction of the event: else its causes would contradict it.
+
+        A figure may be beyond its bound only now because its interval became narrower, while its value came nearer; and
+        a difference on what two boards share may have another sign than that of the whole boards.
+        """
+        rule = event.rule
+        was, now = self._level(rule.figure, before), self._level(rule.figure, info)
+        if was is None or now is None:
+            return False
+        moved = now.value - was.value
+        if rule.on is On.CHANGE:
+            return moved * event.seen.value > 0
+        if rule.condition is Condition.OUTSIDE:
+            return (abs(now.value) > abs(was.value)) == event.fired
+        return moved != 0 and (moved > 0) == (event.fired == (rule.condition is Condition.ABOVE))
+
+
+def _placed(last: _Seen | None, versions: Sequence[SnapshotInfo]) -> _Seen | None:
+    """Return the newest board that was seen, as the store has it now.
+
+    It may have another moment, if that was not believed; it may be gone, then the newest board is what was not seen.
+    """
+    if last is None or last[0] <= versions[-1].as_of_time:
+        return last
+    same = [info for info in versions if info.digest == last[1]]
+    before = same[-1:] or versions[-2:-1]
+    return (before[0].as_of_time, before[0].digest) if before else None
+
+
+def _held(
+    rule: Rule,
+    standing: Standing,
+    events: Sequence[AlertEvent],
+    seen: Sequence[tuple[int, Observation | None]],
+) -> AlertEvent | None:
+    """Return what a rule saw if it holds when it is followed for the first time; None if it does not."""
+    if standing.active:
+        return events[-1]
+    if not standing.streak:
+        return None
+    at, last = next(
+        (at, one) for at, one in reversed(seen) if one is not None and one.models >= rule.min_overlap
+    )
+    return AlertEvent(rule, True, at, last, None)
+
+
+def _definition(rule: Rule) -> dict[str, Any]:
+    """What a rule says, without its tests, as JSON holds it."""
+    said = asdict(rule)
+    del said["tests"]
+    return {**said, "on": rule.on.value, "condition": rule.condition.value, "resolve": rule.back_at}
+
+
+def _ended_with_rule(name: str, said: Mapping[str, Any], reason: Reason, newest: SnapshotInfo) -> AlertNews:
+    how = "its rule was removed" if reason is Reason.REMOVED else "its rule was changed and does not hold now"
+    return AlertNews(
+        rule=name,
+        figure=said["figure"],
+        on=said["on"],
+        condition=said["condition"],
+        fired=False,
+        bound=said["resolve"],
+        reason=reason,
+        as_of=newest.as_of_time,
+        snapshot=newest.id,
+        seen=None,
+        words=f"{name} ended: {how}",
+        attribution=None,
+    )
+
+
+def _read_state(state: Mapping[str, Any] | None, domain: str) -> tuple[dict[str, Any], _Seen | None]:
+    """Entries by rule, and the moment and digest of the newest board that was seen."""
+    if state is None:
+        return {}, None
+    if state.get("schema") != STATE_SCHEMA or state.get("domain") != domain:
+        raise StoreError(
+            f"where the alerts stood is of schema {state.get('schema')!r} and domain {state.get('domain')!r}; "
+            f"expected were {STATE_SCHEMA} and {domain!r}: remove it to begin anew, or use the release that wrote it"
+        )
+    seen = state["seen"]
+    return dict(state["rules"]), (datetime.fromisoformat(seen["as_of"]), seen["digest"])

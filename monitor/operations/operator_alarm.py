@@ -1,0 +1,131 @@
+"""When the operator is told of what fails: after so many failures in a row, then once, then of its recovery.
+
+Pure functions: whoever calls them keeps the `Alarm` that they return, in the transaction in which the failure is
+logged, so that a crash neither loses a notice nor repeats one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..store.records import Alarm, SnapshotInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the operator is to be told.
+
+    Attributes
+    ----------
+    occasion : str
+        The same however often it is told, for `messages.message_id`.
+    subject, text : str
+    recovered : bool
+        Whether it is over.
+    """
+
+    occasion: str
+    subject: str
+    text: str
+    recovered: bool
+
+
+def after_failure(
+    name: str, before: Alarm | None, at: datetime, problem: str, in_a_row: int
+) -> tuple[Alarm, Notice | None]:
+    """Count a failure, and raise the alarm if it is the last of so many in a row.
+
+    Parameters
+    ----------
+    name : str
+        What failed, as messages call it: ``pulling vision``.
+    before : Alarm or None
+        What was kept of its failures; None after a success.
+    at : datetime
+    problem : str
+        What the failure said.
+    in_a_row : int
+        Failures after which the operator is told, at least 1.
+
+    Returns
+    -------
+    tuple of Alarm and (Notice or None)
+        What to keep, and what to tell: nothing before the last of so many, and nothing again after it.
+    """
+    failures = 1 if before is None else before.failures + 1
+    since = at if before is None else before.since
+    raised_at = None if before is None else before.raised_at
+    if raised_at is not None or failures < in_a_row:
+        return Alarm(name, failures, since, at, raised_at, problem), None
+    failed = "failed" if failures == 1 else f"failed {times(failures)}"
+    notice = Notice(
+        occasion=f"{name} failing since {since.isoformat()}",
+        subject=f"{name} {failed}",
+        text=(
+            f"{name} {failed}, first at {_minute(since)}. The last time it said:\n\n{problem}\n\n"
+            "There will be no further message about this until it succeeds again. `brainalign status` shows how things "
+            "stand.\n"
+        ),
+        recovered=False,
+    )
+    return Alarm(name, failures, since, at, at, problem), notice
+
+
+def times(failures: int) -> str:
+    """Return how often something failed, in words."""
+    return "once" if failures == 1 else f"{failures} times in a row"
+
+
+def after_success(before: Alarm | None, at: datetime) -> Notice | None:
+    """Tell of the recovery from what the operator was told of; the kept `Alarm` is over either way.
+
+    Parameters
+    ----------
+    before : Alarm or None
+        What was kept of the failures.
+    at : datetime
+    """
+    if before is None or before.raised_at is None:
+        return None
+    failures = "1 failure" if before.failures == 1 else f"{before.failures} failures in a row"
+    return Notice(
+        occasion=f"{before.name} recovered, failing since {before.since.isoformat()}",
+        subject=f"{before.name} works again",
+        text=(
+            f"{before.name} succeeded at {_minute(at)}, after {failures} since {_minute(before.since)}. The last one "
+            f"said:\n\n{before.message}\n"
+        ),
+        recovered=True,
+    )
+
+
+def age_alarm(domain: str) -> str:
+    """Name of the alarm for a leaderboard that nobody feeds any more."""
+    return f"the check that {domain} is up to date"
+
+
+def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -> str | None:
+    """Return the problem with a leaderboard whose newest score is old; None if it is not.
+
+    The pulls may succeed all the while: an old page of a cache, or a site that shows no new scores any more. The moment
+    that a board states does not tell, because a site may state that of the request.
+
+    Parameters
+    ----------
+    board : SnapshotInfo
+        The newest observed board.
+    """
+    age = now - board.dated
+    if age <= timedelta(days=stale_after_days):
+        return None
+    what = "board" if board.newest_score_at is None else "score"
+    return (
+        f"the newest {what} of {board.domain} is of {board.dated:%Y-%m-%d}, {age.days} days ago, more than the "
+        f"{stale_after_days:g} of health.stale_after_days: does the site still show new scores, or is a cache on the "
+        "way?"
+    )
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

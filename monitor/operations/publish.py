@@ -1,0 +1,282 @@
+"""The published site, out of the store: its pages, the reports that were written, the same as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainalign_plugin.analysis import Analysis, analysis_fields
+from brainalign_plugin.certainty.record import analysis_json
+from brainalign_plugin.errors import InputError
+
+from ..base.cache import Cache
+from ..base.errors import OutputError
+from ..base.progress import Stage, silent
+from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
+from ..delivery.pages import (
+    ArchivedBoard,
+    DataFile,
+    FigureRow,
+    SiteView,
+    archive_csv,
+    csv_bytes,
+    history_csv,
+    json_bytes,
+    report_frame,
+    site_files,
+    told,
+)
+from ..delivery.site import Published, publish_site
+from ..delivery.wording import change_text, day_text, figures_at
+from ..history.figure_words import figure_text
+from ..history.figures import FIGURES
+from ..history.history_json import history_json
+from ..history.known_events import event_json, known_events
+from ..history.series import FULL, BoardChange, History, HistoryOptions
+from ..history.timeline import Timeline
+from ..report.history_page import history_page
+from ..report.render import embedded_json
+from ..report.sharing import chart_assets, share_assets
+from . import reporting
+from .kept_alerts import active_alerts, told_alerts
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from ..history.known_events import KnownEvent
+    from ..store import SnapshotInfo, Store
+
+
+def publish(
+    settings: Settings,
+    store: Store,
+    folder: Path,
+    stage: Stage = silent,
+    results: reporting.Results | None = None,
+) -> Published:
+    """Publish the site of the configured domain; the same store and settings give the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        See `publish_site`.
+    results : Results, optional
+        Of the board that was reported on: what the site shows of that board is not computed again.
+
+    Raises
+    ------
+    StoreError
+        If there is no board yet.
+    TemplateError
+        If a template of the user's is broken; nothing is published then.
+    OutputError
+        If it cannot be written; the old site stays served.
+    """
+    options = HistoryOptions(settings.max_missing)
+    timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
+    view = site_view(settings, store, timeline, stage, results)
+    return publish_site(folder, _files(settings, view, timeline.observed), stage)
+
+
+def _files(
+    settings: Settings, view: SiteView, observed: Sequence[SnapshotInfo]
+) -> Iterator[tuple[str, bytes]]:
+    shared = dict(site_files(view))
+    yield from shared.items()
+    seen = set(shared)
+    newest = ""
+    head, top = report_frame(view.templates)
+    # Oldest first, so that the last one is the newest.
+    for info in observed:
+        path = reporting.report_path(settings, info)
+        if not path.is_file():
+            continue
+        page = share_assets(_read(path), "../assets/", head, top)
+        for name, data in page.assets.items():
+            if f"assets/{name}" not in seen:
+                seen.add(f"assets/{name}")
+                yield f"assets/{name}", data
+        newest = page.html
+        if (target := _report_page(path)) not in seen:
+            seen.add(target)
+            yield target, page.html.encode()
+    if newest:
+        yield "reports/latest.html", newest.encode()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as cause:
+        raise OutputError(
+            f"cannot read the report {str(path)!r}: {cause}; remove it, and `brainalign run` writes it again"
+        ) from cause
+
+
+def _report_page(path: Path) -> str:
+    return f"reports/{path.name}"
+
+
+def site_view(
+    settings: Settings,
+    store: Store,
+    timeline: Timeline,
+    stage: Stage = silent,
+    results: reporting.Results | None = None,
+) -> SiteView:
+    """Gather the contents of the site; ``results`` are used if they are of the same boards."""
+    newest = timeline.boards[-1]
+    if results is None or results.timeline is None or results.timeline.boards != timeline.boards:
+        found = reporting.Found(store.snapshot(newest.id), store.set_aside(newest.id), newest)
+        results = reporting.Results(settings, found, timeline)
+    else:
+        timeline = results.timeline
+    record = timeline.history
+    before = timeline.versions[-2] if len(timeline.versions) > 1 else None
+    changes = timeline.board_changes(most=MOST_ENTRIES)
+    observed = timeline.observed
+    reports = {
+        info.id: _report_page(path)
+        for info in observed
+        if (path := reporting.report_path(settings, info)).is_file()
+    }
+    alerts: dict[int, list[str]] = {}
+    for one in told_alerts(store, settings.domain):
+        alerts.setdefault(one.snapshot_id, []).append(one.words)
+    entries = {
+        change.later.id: _entry(record, change, alerts.get(change.later.id, []), reports)
+        for change in changes
+    }
+    boards = [
+        ArchivedBoard(
+            info.as_of_time,
+            info.seen_at,
+            info.models,
+            info.benchmarks,
+            info.states["SCORED"],
+            info.sha256,
+            reports.get(info.id, ""),
+        )
+        for info in reversed(observed)
+    ]
+    rows = _rows(record)
+    section, charts = (None, None) if results.past is None else history_page(results.past)
+    with stage("analysing"):
+        analysis, certainty = results.analysis, results.certainty
+    return SiteView(
+        domain=settings.domain,
+        simulated=newest.simulated,
+        address=settings.site_address,
+        as_of=newest.as_of_time,
+        seen_at=newest.seen_at,
+        models=newest.models,
+        benchmarks=newest.benchmarks,
+        figures=figures_at(record, newest.id, None if before is None else before.id, certainty.intervals),
+        before=None if before is None else before.as_of_time,
+        active=told(one.words for one in active_alerts(store, settings.domain)),
+        entries=tuple(entries.values()),
+        news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
+        boards=boards,
+        history=section,
+        chart_data="" if charts is None else embedded_json(charts),
+        chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
+        data=_data(record, analysis, rows, boards, known_events(settings.domain, settings.home)),
+        templates=settings.templates_folder,
+    )
+
+
+def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports: dict[int, str]) -> FeedEntry:
+    topics = [
+        Topic("Alerts", told(alerts)),
+        Topic("On the board", told(change.changelog)),
+        Topic("What moved the figures", told(one.sentence for one in change.causes)),
+    ]
+    figures = {figure.name: figure for figure in figures_at(record, change.later.id, change.earlier.id)}
+    moved = [
+        f"{words} {figure_text(name, figures[name].now)} ({change_text(figures[name])})"
+        for name, words in (("mean_rho", "mean correlation"), ("models", "complete models"))
+        if change_text(figures[name])
+    ]
+    what = ", ".join(moved) or "no headline figure moved"
+    mark = ", reconstructed" if change.later.reconstructed else ""
+    # What was reconstructed was not seen at its time, and stands in the history at the moment that it describes.
+    updated = change.later.as_of_time if change.later.reconstructed else change.later.seen_at
+    return FeedEntry(
+        key=f"{change.earlier.digest} {change.later.digest} {change.later.as_of_time.isoformat()}",
+        title=f"Board of {day_text(change.later.as_of_time)}{mark}: {what}",
+        as_of=change.later.as_of_time,
+        updated=updated,
+        topics=[topic for topic in topics if topic.lines],
+        page=reports.get(change.later.id, ""),
+    )
+
+
+def _rows(record: History) -> list[FigureRow]:
+    found = []
+    for number, point in enumerate(record.series["models"]):
+        if point.panel != FULL:
+            continue
+        own = {name: record.series[name][number] for name in FIGURES}
+        found.append(
+            FigureRow(
+                point.as_of,
+                point.origin,
+                point.models,
+                point.benchmarks,
+                {name: one.value for name, one in own.items()},
+                {name: one.interval for name, one in own.items()},
+            )
+        )
+    return found[::-1]
+
+
+def _data(
+    record: History,
+    analysis: Analysis,
+    rows: Sequence[FigureRow],
+    boards: Sequence[ArchivedBoard],
+    events: Sequence[KnownEvent],
+) -> tuple[DataFile, ...]:
+    of_history = {**history_json(record), "known_events": [event_json(event) for event in events]}
+    header, models = _models(analysis)
+    return (
+        DataFile(
+            "data/latest.json",
+            "the analysis of the newest board: the record of `brainalign analyze --json`",
+            json_bytes(analysis_json(analysis)),
+        ),
+        DataFile(
+            "data/models.csv",
+            "every model of the newest board: official score and rank, rank under each scheme",
+            csv_bytes(header, models),
+        ),
+        DataFile(
+            "data/history.json",
+            "the headline figures over time, with intervals and causes: the record of `brainalign history --json`",
+            json_bytes(of_history),
+        ),
+        DataFile("data/history.csv", "the headline figures over time, a line a board", history_csv(rows)),
+        DataFile("data/archive.csv", "the boards that were seen", archive_csv(boards)),
+    )
+
+
+def _models(analysis: Analysis) -> tuple[list[str], list[list[Any]]]:
+    """Return the header and a row a model: official score and rank, and its rank under every registered scheme."""
+    from brainalign_plugin.files.reference import given_board
+    from brainalign_plugin.ranking.boards import compared_board
+    from brainalign_plugin.ranking.rank import rank_schemes
+
+    record = analysis_fields(analysis)
+    try:
+        board = compared_board(analysis.snapshot, max_missing=analysis.cleaning.max_missing)
+        ranked = rank_schemes(board, given_board(analysis.snapshot))
+    except InputError:  # too small a board for any scheme
+        ranked = ()
+    ranks = {one.scheme.name: {} if one.ranking is None else one.ranking.by_id() for one in ranked}
+    rows = []
+    for model in analysis.snapshot.models:
+        official = record["official"][str(model.id)]
+        own = [by_id.get(model.id) for by_id in ranks.values()]
+        rows.append([model.id, model.name, official["score"], official["rank"], *own])
+    rows.sort(key=lambda row: (row[3] is None, row[3], row[0]))
+    return ["id", "name", "official_score", "official_rank", *ranks], rows

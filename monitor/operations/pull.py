@@ -1,0 +1,432 @@
+"""One run, end to end: fetch, store, analyse, report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import structlog
+
+from brainalign_plugin.errors import InputError
+from brainalign_plugin.files.snapshot_file import content_digest
+
+from ..base.errors import PayloadError, SourceError, StoreError
+from ..base.moments import AHEAD, believed_moment, is_believed
+from ..base.progress import FETCHING, Stage, silent
+from ..sources import check_not_shrunken, files_of, is_live, pull, pull_path, shown_source
+from . import reporting
+from .reporting import Found, Results
+
+if TYPE_CHECKING:
+    from brainalign_plugin.data.snapshot import Snapshot
+
+    from ..config.settings import Settings
+    from ..sources import Pull
+    from ..store import Removed, SnapshotInfo, Store, Stored
+
+Clock = Callable[[], datetime]
+
+
+# Work inside the transaction in which a snapshot is stored.
+Also = Callable[["Store", "Stored", datetime], None]
+
+log = structlog.get_logger("brainalign")
+
+
+@dataclass(frozen=True, eq=False)
+class Fetched:
+    """What one pull brought, and what the store made of it."""
+
+    pull: Pull
+    stored: Stored
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """Outcome of one run: the report of the snapshot that was fetched, and the results if this run wrote it."""
+
+    fetched: Fetched
+    report: Path
+    results: Results | None = None
+
+    @property
+    def wrote_report(self) -> bool:
+        """Whether this run wrote the report."""
+        return self.results is not None
+
+
+def open_home(settings: Settings) -> Store:
+    """Open the store in the state directory, making it if there is none.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be opened, or was lost: the home folder has what it kept.
+    """
+    # SQLAlchemy takes a while to load, and a file is analysed without it.
+    from ..store import open_store
+
+    check_not_lost(settings)
+    return open_store(settings.store_address, settings.bodies)
+
+
+def check_not_lost(settings: Settings) -> None:
+    """Refuse a home folder with bodies or reports and without a store: a new one would hide that it was lost.
+
+    Raises
+    ------
+    StoreError
+        It says what to do.
+    """
+    from ..store import loss
+
+    if lost := loss(settings.store_address, settings.home, settings.bodies, settings.reports):
+        raise StoreError(lost)
+
+
+def _exists(path: Path | str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # longer than a name can be, or in a folder that this user may not enter
+        return False
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether there is a store already; looking makes none.
+
+    Raises
+    ------
+    StoreError
+        If it was lost, or a server cannot be asked.
+    """
+    address = settings.store_address
+    if isinstance(address, Path) and not _exists(settings.home) and not _exists(address):
+        return False
+    from ..store import is_made
+
+    check_not_lost(settings)
+    return is_made(address)
+
+
+@contextmanager
+def open_existing(settings: Settings, wanted: str, *, to_write: bool = False) -> Iterator[Store]:
+    """Open the store that is there: to write, or as it is at this moment, in one transaction that changes nothing.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it cannot be opened.
+    """
+    if not has_store(settings):
+        where = repr(str(settings.home)) if settings.store is None else str(settings.store)
+        # A default that nobody typed is not looked for by name.
+        sought = "" if wanted == "latest" else f"there is no snapshot or file {wanted!r}: "
+        raise StoreError(
+            f"{sought}{where} holds no store; `brainalign fetch` pulls the first snapshot, --home names another folder"
+        )
+    if to_write:
+        with open_home(settings) as store:
+            yield store
+        return
+    from ..store import open_to_read
+
+    with open_to_read(settings.store_address, settings.bodies) as store, store.one_moment() as moment:
+        yield moment
+
+
+def list_snapshots(
+    settings: Settings, domain: str | None, known: datetime | None = None
+) -> tuple[tuple[SnapshotInfo, ...], tuple[Removed, ...]]:
+    """Return the stored snapshots, of a domain and seen before a moment if one is named; none if there is no store.
+
+    Returns
+    -------
+    tuple of two tuples
+        The snapshots, and those that had been seen before the moment and were pruned since.
+    """
+    if not has_store(settings):
+        return (), ()
+    with open_existing(settings, "latest") as store:
+        found, gone = store.snapshots(domain), store.removed(domain)
+    if known is None:
+        return found, ()
+    return (
+        tuple(info for info in found if info.seen_at < known),
+        tuple(one for one in gone if one.pruned and one.info.seen_at < known),
+    )
+
+
+def fetch(
+    settings: Settings,
+    store: Store,
+    source: str | None,
+    clock: Clock,
+    stage: Stage = silent,
+    *,
+    accept_shrunken: bool = False,
+    also: Also | None = None,
+) -> Fetched:
+    """Pull one snapshot and store it in one transaction.
+
+    A body that is refused is kept for inspection; whatever fails, the attempt is logged and nothing already stored
+    is touched.
+
+    Parameters
+    ----------
+    source : str or None
+        Address, file or folder; None is the configured site.
+    accept_shrunken : bool
+        Store a board even if more than a third of it is gone, see `check_not_shrunken`.
+    also : callable, optional
+        What has to be committed with the snapshot; given the store in the transaction, what was stored, and when.
+
+    Raises
+    ------
+    SourceError
+        If the source cannot be read or its payload is refused.
+    StoreError
+        If the store cannot be written.
+    """
+    where = _where(settings, source)
+    # An address may hold a password, which has no place in logs and in the store.
+    name = shown_source(_address(where, settings.domain))
+    started = clock()
+    try:
+        with stage(f"{FETCHING} {name}"):
+            pulled = pull(
+                where,
+                domain=settings.domain,
+                received_at=started,
+                contact=settings.contact,
+                timeout=settings.timeout_seconds,
+                deadline=settings.deadline_seconds,
+                attempts=settings.attempts,
+                max_bytes=settings.max_body_bytes,
+            )
+        pulled, notes = _believed(store, pulled, started, is_live(where))
+        if not accept_shrunken:
+            check_not_shrunken(pulled, _board_before(store, pulled.snapshot, is_live(where)))
+    except SourceError as failure:
+        _record_failure(store, failure, name, settings.domain, started)
+        raise
+    with stage("storing"), store.transaction() as inside:
+        stored = inside.add(pulled.snapshot, pulled.body, started, pulled.set_aside, "; ".join(notes))
+        if also is not None:
+            also(inside, stored, started)
+    log.info(
+        "stored" if stored.new else "unchanged",
+        snapshot=stored.id,
+        set_aside=len(pulled.set_aside),
+        source=name,
+        **({"notes": notes} if notes else {}),
+    )
+    return Fetched(pulled, stored, notes)
+
+
+def fetch_all(
+    settings: Settings,
+    store: Store,
+    source: str | None,
+    clock: Clock,
+    stage: Stage = silent,
+    *,
+    accept_shrunken: bool = False,
+    also: Also | None = None,
+) -> tuple[Fetched, ...]:
+    """Pull one snapshot, or each file of a folder, in whatever order their boards are; see `fetch`.
+
+    A file that fails does not keep the others out.
+
+    Raises
+    ------
+    SourceError
+        The first failure, after all files were tried.
+    """
+    found, failures = [], []
+    files = files_of(_where(settings, source))
+    fetch_one = partial(fetch, accept_shrunken=accept_shrunken, also=also)
+    for one in files:
+        try:
+            found.append(fetch_one(settings, store, one, clock, stage))
+        except SourceError as failure:
+            failures.append(failure)
+    if failures:
+        if found or len(failures) > 1:
+            failures[0].add_note(
+                f"{len(failures)} of {len(found) + len(failures)} files failed, the others are stored"
+            )
+        raise failures[0]
+    return tuple(found)
+
+
+def _where(settings: Settings, source: str | None) -> str:
+    if source is not None:
+        return source
+    return settings.base_url if settings.source is None else settings.source.get_secret_value()
+
+
+def _address(where: str, domain: str) -> str:
+    """Where a site's payload is; other sources are what they are called."""
+    if not where.lower().startswith(("http://", "https://")):
+        return where
+    # Here, because the HTTP client takes a while to load.
+    from ..sources import payload_url
+
+    return payload_url(where, domain)
+
+
+def _believed(store: Store, pulled: Pull, now: datetime, live: bool) -> tuple[Pull, tuple[str, ...]]:
+    """Date a board by a moment that can be believed, with notes on what was not believed."""
+    snapshot, known = pulled.snapshot, _alike(store, pulled.snapshot)
+    newest = max((info.until_time for info in known), default=None)
+    body = hashlib.sha256(pulled.body).hexdigest()
+    again = None if live else next((info for info in known if info.body_sha256 == body), None)
+    if again is not None and (snapshot.as_of_time == now or not is_believed(snapshot.as_of_time, now)):
+        # A file that states no moment keeps the one at which it was first received.
+        moment, note = again.as_of_time, ""
+    else:
+        moment, note = believed_moment(snapshot.as_of_time, now, newest, live=live)
+    notes = (note, _late_scores(snapshot, now if newest is None else max(now, newest)))
+    redated = replace(pulled, snapshot=replace(snapshot, as_of_time=moment))
+    return redated, tuple(one for one in notes if one)
+
+
+def _late_scores(snapshot: Snapshot, now: datetime) -> str:
+    """Return a note on times of scores that are not believed; empty if there are none."""
+    latest = np.datetime64((now + AHEAD).astimezone(UTC).replace(tzinfo=None), "us")
+    late = snapshot.scored_at[snapshot.scored_at > latest]
+    if not late.size:
+        return ""
+    times = "1 score has a time" if late.size == 1 else f"{late.size} scores have times"
+    return (
+        f"{times} more than a day after now, up to {str(late.max())[:16].replace('T', ' ')} UTC: the age of the board "
+        "does not follow from there"
+    )
+
+
+def _alike(store: Store, snapshot: Snapshot) -> list[SnapshotInfo]:
+    """Return the observed boards of a snapshot's kind: of its domain, real or simulated like it."""
+    return [
+        info
+        for info in store.snapshots(snapshot.domain)
+        if not info.reconstructed and info.simulated == snapshot.simulated
+    ]
+
+
+def _board_before(store: Store, snapshot: Snapshot, live: bool) -> Snapshot | None:
+    """Return the last good board; None if there is none, or it has the same content.
+
+    A site or a server does not go back in time, so that its board is compared with the newest one. An archive may be
+    read in any order: the board of a file is compared with the newest one that is not later.
+    """
+    if snapshot.reconstructed:
+        return None
+    before = [info for info in _alike(store, snapshot) if live or info.as_of_time <= snapshot.as_of_time]
+    if not before or before[-1].digest == content_digest(snapshot):
+        return None
+    return store.snapshot(before[-1].id)
+
+
+def _record_failure(store: Store, failure: SourceError, source: str, domain: str, at: datetime) -> None:
+    refused = isinstance(failure, PayloadError)
+    kept = None
+    try:
+        if failure.body:
+            kept = store.keep_refused(failure.body, reason=str(failure), source=source, at=at)
+            failure.add_note(f"the body is {str(kept)!r}")
+        store.log_failure(
+            at=at,
+            source=source,
+            domain=domain,
+            refused=refused,
+            message=str(failure),
+            error=type(failure).__name__,
+        )
+    except StoreError as cause:
+        raise StoreError(f"{cause}; meant to be noted was: {failure}") from failure
+    log.info(
+        "refused" if refused else "failed",
+        source=source,
+        error=type(failure).__name__,
+        kept=None if kept is None else str(kept),
+    )
+
+
+def run(
+    settings: Settings,
+    store: Store,
+    source: str | None,
+    clock: Clock,
+    stage: Stage = silent,
+    command: str | None = None,
+    also: Also | None = None,
+) -> RunResult:
+    """Fetch, store, analyse and report; without news the report of the snapshot stays as it is.
+
+    Of the files of a folder the newest board is reported on.
+
+    Parameters
+    ----------
+    source : str or None
+        Address, file or folder; None is the configured site.
+    command : str, optional
+        The command line that makes the report again, printed in it; `report_command` by default.
+    also : callable, optional
+        What has to be committed with the snapshot.
+    """
+    fetched = max(
+        fetch_all(settings, store, source, clock, stage, also=also),
+        key=lambda one: one.pull.snapshot.as_of_time,
+    )
+    info = store.info(fetched.stored.id)
+    path = reporting.report_path(settings, info)
+    # Not only with news: the last run may have been stopped between storing and reporting.
+    if path.exists() and not fetched.stored.new:
+        return RunResult(fetched, path)
+    found = Found(store.snapshot(info.id), store.set_aside(info.id), info)
+    # A hash finds the snapshot in every store that holds it, a reconstructed board has a number only.
+    wanted = str(info.id) if info.reconstructed else info.sha256[:12]
+    again = command or reporting.report_command(settings, wanted, path)
+    results = Results(settings, found, reporting.timeline_of(settings, store, info, stage))
+    reporting.write_snapshot_report(results, path, clock, again, stage)
+    log.info("reported", path=str(path))
+    return RunResult(fetched, path, results)
+
+
+def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetime | None = None) -> Found:
+    """Read a snapshot from a file of that name if there is one, else from the store by number, hash or ``latest``.
+
+    Parameters
+    ----------
+    known : datetime, optional
+        Look only among the stored snapshots that had been seen before this moment.
+
+    Raises
+    ------
+    SourceError
+        If it is a file that cannot be read or is refused.
+    StoreError
+        If there is neither such a file nor such a snapshot.
+    InputError
+        If a file is to be one that had been seen.
+    """
+    if _exists(wanted) or "/" in wanted or wanted.endswith((".json", ".gz")):
+        if known is not None:
+            raise InputError(
+                f"nobody noted when the file {wanted!r} was seen; --known is for snapshots in the store"
+            )
+        pulled = pull_path(wanted, settings.domain, received_at=now, max_bytes=settings.max_body_bytes)
+        moment, note = believed_moment(pulled.snapshot.as_of_time, now, None, live=False)
+        snapshot = replace(pulled.snapshot, as_of_time=moment)
+        return Found(snapshot, pulled.set_aside, note=note)
+    with open_existing(settings, wanted) as store:
+        info = store.find(wanted, settings.domain, known)
+        return Found(store.snapshot(info.id), store.set_aside(info.id), info)

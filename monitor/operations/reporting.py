@@ -1,0 +1,199 @@
+"""The report of one snapshot: what it is called, what it says of the past, and how it is written."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainalign_plugin import __version__
+
+from ..base.progress import Stage, silent
+from ..config.settings import changed_settings
+from ..history.known_events import known_events
+from ..history.periods import midnight
+from ..history.series import HistoryOptions
+
+if TYPE_CHECKING:
+    from brainalign_plugin.analysis import Analysis
+    from brainalign_plugin.audit.study import SchemeStudy
+    from brainalign_plugin.data.snapshot import Snapshot
+    from brainalign_plugin.files.rejected import Rejected
+
+    from ..config.settings import Settings
+    from ..history.series import Chronicle
+    from ..history.timeline import Timeline
+    from ..report.certainty import Certainty
+    from ..store import SnapshotInfo, Store
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A snapshot, the cells that could not be read of it, and what the store knows of it if it came from there.
+
+    ``note`` says that the moment which a file states was not believed.
+    """
+
+    snapshot: Snapshot
+    set_aside: Sequence[Rejected]
+    info: SnapshotInfo | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Results on one board, each computed when it is first needed and then shared by report and site.
+
+    Attributes
+    ----------
+    settings : Settings
+        With the thresholds of the analysis.
+    found : Found
+        The snapshot, and its cells that could not be read.
+    timeline : Timeline, optional
+        The boards until then (`timeline_of`); without it nothing is known of its past.
+    as_of : date, optional
+        The results are those of the board as it stood before this day.
+    """
+
+    settings: Settings
+    found: Found
+    timeline: Timeline | None = None
+    as_of: date | None = None
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """The analysis with the configured thresholds."""
+        return analyse_snapshot(self.settings, self.found.snapshot, self.as_of)
+
+    @cached_property
+    def past(self) -> Chronicle | None:
+        """The past of the board; None if the store holds no other. The store must be open when it is first needed."""
+        if self.timeline is None:
+            return None
+        return self.timeline.chronicle(known_events(self.timeline.domain, self.settings.home))
+
+    @cached_property
+    def certainty(self) -> Certainty:
+        """Intervals of the headline figures, and reliabilities."""
+        from ..report.certainty import agreement_certainty
+
+        return agreement_certainty(self.analysis)
+
+    @cached_property
+    def study(self) -> SchemeStudy | None:
+        """All schemes on the cleaned board; None if nothing can be compared."""
+        from brainalign_plugin.audit.study import study_schemes
+
+        return study_schemes(self.analysis)
+
+
+def report_path(settings: Settings, info: SnapshotInfo) -> Path:
+    """Where the report of a stored snapshot lies: named by what it shows, so that no two reports share a name."""
+    marks = [f"{name}-{value}" for name, value in _thresholds(settings).items()]
+    name = "-".join([report_name(info), *marks])
+    return settings.reports / info.domain / f"{name}.html"
+
+
+def report_name(info: SnapshotInfo) -> str:
+    """Return the beginning of the names of all reports of a snapshot."""
+    marks = ["reconstructed"] if info.reconstructed else []
+    return "-".join([f"{info.as_of_time:%Y-%m-%d}", info.sha256[:12], *marks])
+
+
+def report_command(
+    settings: Settings,
+    wanted: str,
+    output: Path,
+    as_of: date | None = None,
+    known: datetime | None = None,
+) -> str:
+    """The command line that makes a report again, wherever its thresholds came from."""
+    # The name of a file without its folder: a report is handed on, and a path tells where its writer keeps things.
+    words = ["brainalign", "report", Path(wanted).name]
+    words += [] if as_of is None else ["--as-of", as_of.isoformat()]
+    words += [] if known is None else ["--known", known.date().isoformat()]
+    for name, value in changed_settings(settings, ("domain",)).items():
+        words += [f"--{name}", str(value)]
+    return thresholds_prefix(settings) + shlex.join([*words, "--output", output.name])
+
+
+def thresholds_prefix(settings: Settings) -> str:
+    """Those thresholds of the analysis that are not the default, to be put before a command."""
+    return "".join(f"BRAINALIGN_{name.upper()}={value} " for name, value in _thresholds(settings).items())
+
+
+def _thresholds(settings: Settings) -> dict[str, Any]:
+    return changed_settings(settings, ("max_missing", "min_overlap"))
+
+
+def timeline_of(
+    settings: Settings,
+    store: Store,
+    info: SnapshotInfo,
+    stage: Stage = silent,
+    as_of: date | None = None,
+    known: datetime | None = None,
+) -> Timeline:
+    """Return the boards until the moment of a stored snapshot, or until a day before it, as known at a moment."""
+    from ..base.cache import Cache
+    from ..history.timeline import Timeline
+
+    until = info.as_of_time if as_of is None else midnight(as_of)
+    options = HistoryOptions(settings.max_missing, known=known, until=until)
+    return Timeline(store, info.domain, options, Cache(settings.home / "cache"), stage)
+
+
+def write_snapshot_report(
+    results: Results, path: Path, clock: Callable[[], datetime], command: str, stage: Stage = silent
+) -> Path:
+    """Write the report of a snapshot.
+
+    Parameters
+    ----------
+    results : Results
+        Of the snapshot; without a timeline the report has no section on its past.
+    path : Path
+        The HTML file to write.
+    command : str
+        The command line that makes this report again, printed in it.
+    """
+    settings, past = results.settings, results.past
+    with stage("analysing"):
+        analysis, certainty = results.analysis, results.certainty
+        from brainalign_plugin.audit.study import moves_of_conventions
+
+        conventions = moves_of_conventions(analysis)
+    with stage("comparing the schemes of aggregation"):
+        study = results.study
+    with stage("writing the report"):
+        from ..base.cache import Cache
+        from ..report import build_view, render_report, write_report
+
+        view = build_view(
+            analysis,
+            study=study,
+            past=past,
+            certainty=certainty,
+            conventions=conventions,
+            set_aside=results.found.set_aside,
+            generated_at=clock(),
+            version=__version__,
+            command=command,
+            software={name: version(name) for name in ("numpy", "pandas", "scipy")},
+        )
+        cache = Cache(settings.home / "cache")
+        return write_report(path, render_report(view, settings.templates_folder, cache))
+
+
+def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:
+    """Analyse a snapshot, or the board as it stood at an earlier date, with the configured thresholds."""
+    from brainalign_plugin.analysis import analyse
+
+    board = snapshot if as_of is None else snapshot.as_of(as_of)
+    return analyse(board, max_missing=settings.max_missing, min_overlap=settings.min_overlap)

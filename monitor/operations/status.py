@@ -1,0 +1,199 @@
+"""How things stand, by what the store knows: one record for the command, the health check and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..store.records import MessageState, Outcome
+from .operator_alarm import age_alarm, stale_problem, times
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from ..store import Store
+    from ..store.records import Alarm, PullRecord, RunRecord, SnapshotInfo
+    from ..store.statistics import Durations
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things stand at one moment.
+
+    Attributes
+    ----------
+    at : datetime
+    domain : str
+    board : SnapshotInfo or None
+        The newest observed one.
+    boards : int
+        Snapshots in all.
+    last_pull, last_success, last_news : PullRecord or None
+        The last attempt, the last that read a leaderboard, and the last that brought one which was not known.
+    pulls : mapping of (domain, outcome, kind of error) to int
+    last_runs : mapping of str to RunRecord
+        The last of each job.
+    durations : mapping of str to Durations
+    next_slots : mapping of str to (datetime or None)
+        When each job is due next, if ``brainalign serve`` runs; None is never again.
+    messages : mapping of MessageState to int
+        The outbox.
+    alarms : tuple of Alarm
+        What fails at present.
+    problems : tuple of str
+        Why it is unhealthy; empty if it is not.
+    kinds : tuple of str
+        The same without what errors said, which may name addresses.
+    """
+
+    at: datetime
+    domain: str
+    board: SnapshotInfo | None
+    boards: int
+    last_pull: PullRecord | None
+    last_success: PullRecord | None
+    last_news: PullRecord | None
+    pulls: Mapping[tuple[str, str, str], int]
+    last_runs: Mapping[str, RunRecord]
+    durations: Mapping[str, Durations]
+    next_slots: Mapping[str, datetime | None]
+    messages: Mapping[MessageState, int]
+    alarms: tuple[Alarm, ...]
+    problems: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether somebody has nothing to look after."""
+        return not self.problems
+
+
+def standing(settings: Settings, store: Store, at: datetime) -> Standing:
+    """Ask the store how things stand.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be read.
+    """
+    domain = settings.domain
+    board, success = store.latest(domain), store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED)
+    alarms = store.alarms()
+    last = store.last_pull(domain)
+    found_problems = tuple(_problems(settings, board, success, last, alarms, at))
+    last_runs: dict[str, RunRecord] = {}
+    for job in settings.schedule.schedules:
+        found = store.runs(job, limit=1)
+        if found:
+            last_runs[job] = found[0]
+    return Standing(
+        at=at,
+        domain=domain,
+        board=board,
+        boards=len(store.snapshots()),
+        last_pull=last,
+        last_success=success,
+        last_news=store.last_pull(domain, Outcome.STORED),
+        pulls=store.pull_counts(),
+        last_runs=last_runs,
+        durations=store.durations(),
+        next_slots={job: schedule.next_slot(at) for job, schedule in settings.schedule.schedules.items()},
+        messages=store.message_counts(),
+        alarms=alarms,
+        problems=tuple(words for words, _ in found_problems),
+        kinds=tuple(kind for _, kind in found_problems),
+    )
+
+
+def _problems(
+    settings: Settings,
+    board: SnapshotInfo | None,
+    success: PullRecord | None,
+    last: PullRecord | None,
+    alarms: tuple[Alarm, ...],
+    at: datetime,
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong, in words and as its kind alone."""
+    late = timedelta(hours=settings.health.late_after_hours)
+    words = None
+    if success is None:
+        words = f"no pull of {settings.domain} has succeeded yet: `brainalign run` makes the first"
+    elif at - success.at > late:
+        words = (
+            f"the last successful pull of {settings.domain} was at {success.at:%Y-%m-%d %H:%M} UTC, more than "
+            f"{settings.health.late_after_hours:g} hours ago: is anything running?"
+        )
+    if words:
+        yield words, words
+    if board is not None and (stale := stale_problem(board, at, settings.health.stale_after_days)):
+        yield stale, stale
+    for alarm in alarms:
+        if alarm.raised_at is not None and alarm.name != age_alarm(settings.domain):
+            error = f" ({last.error})" if last and last.error and settings.domain in alarm.name else ""
+            yield f"{alarm.name}: {alarm.message}", f"{alarm.name} failed {times(alarm.failures)}{error}"
+
+
+def standing_json(found: Standing) -> dict[str, Any]:
+    """The record that ``brainalign status --json`` prints."""
+    return {
+        "schema": 1,
+        "at": found.at.isoformat(),
+        "healthy": found.healthy,
+        "problems": list(found.problems),
+        "domain": found.domain,
+        "board": None
+        if found.board is None
+        else {
+            "snapshot": found.board.id,
+            "as_of": found.board.as_of_time.isoformat(),
+            "seen_at": found.board.seen_at.isoformat(),
+            "seen_until": found.board.until_time.isoformat(),
+            "newest_score_at": None
+            if found.board.newest_score_at is None
+            else found.board.newest_score_at.isoformat(),
+            "age_days": (found.at - found.board.dated) / timedelta(days=1),
+        },
+        "snapshots": found.boards,
+        "pulls": {
+            name: None
+            if pull is None
+            else {
+                "at": pull.at.isoformat(),
+                "outcome": pull.outcome.value,
+                "error": pull.error,
+                "message": pull.message,
+            }
+            for name, pull in (
+                ("last", found.last_pull),
+                ("last_success", found.last_success),
+                ("last_news", found.last_news),
+            )
+        },
+        "jobs": {
+            job: {
+                "next": None if moment is None else moment.isoformat(),
+                "last": None
+                if (run := found.last_runs.get(job)) is None
+                else {
+                    "slot": run.slot.isoformat(),
+                    "state": run.state.value,
+                    "started_at": run.started_at.isoformat(),
+                    "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
+                    "error": run.error,
+                },
+            }
+            for job, moment in found.next_slots.items()
+        },
+        "messages": {state.value: count for state, count in found.messages.items()},
+        "alarms": [
+            {
+                "name": alarm.name,
+                "failures": alarm.failures,
+                "since": alarm.since.isoformat(),
+                "told": alarm.raised_at is not None,
+                "message": alarm.message,
+            }
+            for alarm in found.alarms
+        ],
+    }

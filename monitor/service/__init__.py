@@ -1,0 +1,1 @@
+"""Whole runs: once for cron, or as a service by schedule."""

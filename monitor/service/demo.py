@@ -1,0 +1,104 @@
+"""The demonstration: a simulated leaderboard's life, through the same pipeline as the real one."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.errors import OutputError, ReportError, StoreError
+from ..base.files import write_atomically
+from ..base.progress import Stage, silent
+from ..operations import pull, reporting
+from ..simulator import payload_bytes, simulate
+from ..sources.payload import packed
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+
+DEMO_DATES = (date(2021, 7, 1), date(2022, 7, 1), date(2023, 7, 1), date(2024, 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demonstration left behind."""
+
+    home: Path
+    payloads: tuple[Path, ...]
+    snapshots: int
+    report: Path
+
+
+def run_demo(
+    settings: Settings,
+    seed: int,
+    output: Path,
+    clock: pull.Clock,
+    stage: Stage = silent,
+) -> DemoResult:
+    """Simulate a leaderboard, write the payloads that its site would serve, and run the pipeline on each in turn.
+
+    The simulated board has a state folder of its own below the home folder, so that it never mixes with a real one.
+    Each demonstration begins it anew: an earlier release may have simulated another board from the same seed.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed gives the same board.
+    output : Path
+        Where the report of the last snapshot is written.
+
+    Raises
+    ------
+    StoreError
+        If the state folder cannot be written.
+    ReportError
+        If the report cannot be made or written.
+    """
+    home = settings.home / "demo" / f"seed-{seed}"
+    own = settings.model_copy(update={"home": home, "store": None, "domain": "vision"})
+    command = shlex.join(["brainalign", "demo", "--seed", str(seed), "--output", output.name])
+    command = reporting.thresholds_prefix(settings) + command
+    _clear(home)
+    with stage("simulating a leaderboard"):
+        life = simulate(seed)
+        payloads = tuple(
+            write_atomically(
+                home / "payloads" / f"compare-data-{day}.json.gz",
+                packed(payload_bytes(life, day)),
+                StoreError,
+            )
+            for day in DEMO_DATES
+        )
+    reports = []
+    with pull.open_home(own) as store:
+        for number, path in enumerate(payloads, start=1):
+
+            def numbered(text: str, number: int = number) -> AbstractContextManager[object]:
+                return stage(f"snapshot {number} of {len(payloads)}: {text}")
+
+            reports.append(pull.run(own, store, str(path), clock, numbered, command).report)
+        stored = len(store.snapshots())
+    try:
+        html = reports[-1].read_bytes()
+    except OSError as cause:
+        raise ReportError(
+            f"cannot read the report {str(reports[-1])!r}: {cause.strerror}; run it again"
+        ) from cause
+    write_atomically(output, html, OutputError)
+    return DemoResult(home, payloads, stored, output)
+
+
+def _clear(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as cause:
+        raise StoreError(
+            f"cannot clear {str(folder)!r} of an earlier demonstration: {cause.strerror}; remove it by hand"
+        ) from cause

@@ -1,0 +1,417 @@
+"""A run that survives what happens to it: one at a time, committed whole, and what is left of it done by the next.
+
+What a run needs only once it has the board is loaded then: most runs have no news.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+
+from brainalign_plugin.errors import BrainAlignError
+
+from ..base.errors import StoreError
+from ..base.files import remove_leftovers
+from ..base.progress import NOTING, Stage, silent
+from ..config.alert_rules import load_rules
+from ..config.reading import CONFIG_NAME
+from ..delivery.heartbeat import Heartbeat
+from ..notify import channels
+from ..notify.alarms import Alarms
+from ..notify.outbox import Drained, Outgoing, drain
+from ..operations import pull as pipeline
+from ..operations.operator_alarm import age_alarm, stale_problem
+from ..store import BOARD_CHANGED, Finding, RunRecord, RunState
+
+if TYPE_CHECKING:
+    from ..base.messages import Message
+    from ..config.settings import Settings
+    from ..delivery import DigestPeriod
+    from ..history.alerts import Rule
+    from ..operations.alerting import AlertNews
+    from ..store import SnapshotInfo, Store, Stored
+
+PULL = "pull"
+FOLLOWING = "following the alert rules"
+STOPPED = "stopped before it was done"
+# Folders of the home that files are written to.
+_WRITTEN = ("bodies", "cache", "references", "reports")
+
+T = TypeVar("T")
+
+log = structlog.get_logger("brainalign")
+
+
+class Stopped(BaseException):
+    """Somebody asked to stop: raised between two stages, so that what was begun is done by the next run."""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What the runs of one process work with.
+
+    Attributes
+    ----------
+    settings : Settings
+    store : Store
+    rules : sequence of Rule
+        Of the alerts.
+    outgoing : Outgoing
+        Who is told, and how.
+    clock : callable
+    stage : callable
+        Shows, or interrupts, what is being done.
+    name : str
+        What others are told of who is at work.
+    heartbeat : Heartbeat
+        Who is called when a pull begins and ends.
+    """
+
+    settings: Settings
+    store: Store
+    rules: Sequence[Rule]
+    outgoing: Outgoing
+    clock: pipeline.Clock
+    stage: Stage = silent
+    name: str = "brainalign run"
+    heartbeat: Heartbeat = field(default_factory=lambda: Heartbeat(None))
+
+    @property
+    def alarms(self) -> Alarms:
+        """When the operators are told."""
+        return Alarms(self.settings.operator.after_failures, self.outgoing.operator_messages)
+
+
+def monitor_of(
+    settings: Settings,
+    store: Store,
+    clock: pipeline.Clock,
+    stage: Stage = silent,
+    name: str = "brainalign run",
+) -> Monitor:
+    """What runs work with, by the settings.
+
+    Raises
+    ------
+    ConfigError
+        If an alert rule is wrong.
+    """
+    rules = load_rules(settings.home / CONFIG_NAME)
+    outgoing = Outgoing(
+        channels.subscribers(settings), channels.letterhead(settings), channels.sender(settings, clock)
+    )
+    url = settings.health.heartbeat_url
+    heartbeat = Heartbeat(None if url is None else url.get_secret_value())
+    stage = _under_lock(store, stage)
+    return Monitor(settings, store, rules, outgoing, clock, stage, name, heartbeat=heartbeat)
+
+
+def _under_lock(store: Store, shown: Stage) -> Stage:
+    """Stages of which none begins after the lock was lost."""
+
+    @contextmanager
+    def stage(text: str) -> Iterator[None]:
+        # What was sent is noted whoever has the lock by now.
+        if text != NOTING:
+            store.check_lock()
+        with shown(text):
+            yield
+
+    return stage
+
+
+@dataclass(eq=False)
+class Done:
+    """What one run did.
+
+    Attributes
+    ----------
+    result : RunResult
+    news : list of AlertNews
+        Alerts that fired or ended with it.
+    queued : int
+        Messages that it put into the outbox.
+    drained : Drained
+        What became of the messages that were due.
+    """
+
+    result: pipeline.RunResult
+    news: list[AlertNews]
+    queued: int
+    drained: Drained = field(default_factory=Drained)
+
+
+@contextmanager
+def at_work(monitor: Monitor) -> Iterator[None]:
+    """Hold the store's lock; slots whose processes died meanwhile are marked as lost, and that is said.
+
+    What a run that was killed left half written is removed.
+
+    Raises
+    ------
+    BusyError
+        If another process is at work.
+    """
+    try:
+        with monitor.store.exclusive(monitor.name):
+            now = monitor.clock()
+            for lost in monitor.store.lose_claimed(now):
+                problem = (
+                    f"the run of {lost.slot:%Y-%m-%d %H:%M:%S} UTC was lost: its process {lost.pid} on {lost.host} "
+                    "ended before it was done"
+                )
+                log.error("run lost", job=lost.job, slot=str(lost.slot), attempt=lost.attempt, pid=lost.pid)
+                monitor.alarms.failed(monitor.store, alarm_name(monitor.settings, lost.job), problem, now)
+            for name in _WRITTEN:
+                remove_leftovers(monitor.settings.home / name, now)
+            yield
+    finally:
+        monitor.heartbeat.tell()
+
+
+def alarm_name(settings: Settings, job: str) -> str:
+    """What messages call the work of a job."""
+    return f"watching {settings.domain}" if job == PULL else f"the {job} digest"
+
+
+def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecord], T]) -> T | None:
+    """Do a job in one slot, if nobody has done it; to be called by who holds the lock.
+
+    Failures are counted, and the operators told of them.
+
+    Returns
+    -------
+    object or None
+        What the work returned; None if the slot is claimed, done, or was lost too often.
+
+    Raises
+    ------
+    BrainAlignError
+        What the work raised, after it was noted.
+    """
+    store, name = monitor.store, alarm_name(monitor.settings, job)
+    run = store.claim_slot(job, slot, monitor.clock(), socket.gethostname(), os.getpid())
+    if run is None:
+        return None
+    with structlog.contextvars.bound_contextvars(job=job, slot=slot.isoformat()):
+        if job == PULL:
+            monitor.heartbeat.begin()
+        try:
+            result = work(run)
+        except (Stopped, KeyboardInterrupt):
+            _end(store, run, monitor.clock(), RunState.LOST, None, STOPPED)
+            raise
+        except Exception as failure:
+            if job == PULL:
+                monitor.heartbeat.end(succeeded=False)
+            _end(store, run, monitor.clock(), RunState.FAILED, type(failure).__name__, str(failure))
+            _alarm(monitor, name, failure)
+            raise
+        store.end_slot(run, monitor.clock())
+        monitor.alarms.succeeded(store, name, monitor.clock())
+        if job == PULL:
+            monitor.heartbeat.end(succeeded=True)
+        return result
+
+
+def leave_claimed(monitor: Monitor) -> None:
+    """Note that what this process is doing was stopped, because it is about to end in the middle of it."""
+    mine = socket.gethostname(), os.getpid()
+    try:
+        claimed = monitor.store.claimed_slots()
+    except StoreError as cause:
+        log.error("the end of a run could not be noted", error=str(cause))
+        return
+    for run in claimed:
+        if (run.host, run.pid) == mine:
+            _end(monitor.store, run, monitor.clock(), RunState.LOST, None, STOPPED)
+
+
+def _tell_age(monitor: Monitor) -> None:
+    """Tell the operators of a leaderboard that nobody feeds any more."""
+    domain, now, name = monitor.settings.domain, monitor.clock(), age_alarm(monitor.settings.domain)
+    board = monitor.store.latest(domain)
+    stale = None
+    if board is not None:
+        stale = stale_problem(board, now, monitor.settings.health.stale_after_days)
+    if stale is None:
+        monitor.alarms.succeeded(monitor.store, name, now)
+    else:
+        # It does not pass by itself, as a failure may: it is told at once.
+        replace(monitor.alarms, after=1).failed(monitor.store, name, stale, now)
+
+
+def _end(
+    store: Store, run: RunRecord, at: datetime, state: RunState, error: str | None, message: str
+) -> None:
+    try:
+        store.end_slot(run, at, state, error, message)
+    except StoreError as cause:
+        # The slot stays claimed, and the next process sees that it was lost. What went wrong first is what is raised.
+        log.error("the end of a run could not be noted", error=str(cause))
+
+
+def _alarm(monitor: Monitor, name: str, failure: Exception) -> None:
+    try:
+        monitor.alarms.failed(monitor.store, name, str(failure) or type(failure).__name__, monitor.clock())
+    except StoreError as cause:
+        log.error("a failure could not be noted", error=str(cause))
+
+
+def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
+    """Pull, store, follow the alert rules and queue what they tell, all in one transaction; then report and publish.
+
+    Parameters
+    ----------
+    run : RunRecord
+        The slot that is claimed for it.
+    source : str or None
+        Address or file; None is the configured site.
+    """
+    news: list[AlertNews] = []
+    queued: list[Message] = []
+
+    def also(inside: Store, stored: Stored, at: datetime) -> None:
+        info = inside.info(stored.id)
+        inside.add_findings(_changes(inside, info, stored, at))
+        told, messages = _follow_alerts(monitor, inside, info, at)
+        inside.add_findings([_finding(one, at) for one in told])
+        news.extend(told)
+        queued.extend(inside.enqueue(messages))
+        inside.hold_slot(run)
+        with monitor.stage("committing"):
+            pass
+
+    settings, store, stage = monitor.settings, monitor.store, monitor.stage
+    result = pipeline.run(settings, store, source, monitor.clock, stage, also=also)
+    for one in news:
+        log.info(one.kind, rule=one.rule, words=one.words)
+    if source is None:  # what somebody names, such as a file of the past, may be as old as it is
+        _tell_age(monitor)
+    if settings.site_folder is not None:
+        from ..operations.publish import publish
+
+        # Every time: the last run may have been stopped before it, and an unchanged page is not rewritten.
+        publish(settings, store, settings.site_folder, stage, result.results)
+    return Done(result, news, len(queued))
+
+
+def _follow_alerts(
+    monitor: Monitor, inside: Store, info: SnapshotInfo, at: datetime
+) -> tuple[Sequence[AlertNews], Sequence[Message]]:
+    """What the rules say of the boards since the last time, and the messages that tell it."""
+    from ..base.cache import Cache
+    from ..history.series import HistoryOptions
+    from ..history.timeline import Timeline
+    from ..operations.alerting import evaluate_alerts
+
+    settings, alarms = monitor.settings, monitor.alarms
+    cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
+    state = inside.alert_state(info.domain)
+    try:
+        with monitor.stage("watching the figures"):
+            timeline = Timeline(inside, info.domain, options, cache)
+            found = evaluate_alerts(timeline, monitor.rules, state)
+        with monitor.stage("composing"):
+            messages = monitor.outgoing.alert_messages(found.news, inside, at)
+    except StoreError:
+        raise
+    except Exception as failure:
+        # Whatever is wrong with the figures or a template, what was pulled is kept. The rules stay where they stood, so
+        # that what they have to say is told as soon as it can be.
+        log.exception("the alert rules could not be followed")
+        alarms.failed(inside, FOLLOWING, f"{type(failure).__name__}: {failure}", at)
+        return (), ()
+    alarms.succeeded(inside, FOLLOWING, at)
+    inside.put_alert_state(info.domain, found.state, at)
+    return found.news, messages
+
+
+def _finding(news: AlertNews, at: datetime) -> Finding:
+    from ..operations.alerting import news_json
+
+    return Finding(news.snapshot, news.kind, news.rule, at, news.words, news_json(news))
+
+
+def _changes(inside: Store, info: SnapshotInfo, stored: Stored, at: datetime) -> list[Finding]:
+    """What is new on the board since the one before it, if it is the newest."""
+    if not stored.new or info.reconstructed:
+        return []
+    before = [
+        known
+        for known in inside.snapshots(info.domain)
+        if not known.reconstructed and known.simulated == info.simulated and known.id != info.id
+    ]
+    if not before or before[-1].as_of_time > info.as_of_time or before[-1].digest == info.digest:
+        return []
+    from ..history.changelog import changes_in_words
+    from ..history.changes import compare
+
+    changes = compare(inside.snapshot(before[-1].id), inside.snapshot(info.id))
+    lines = changes_in_words(changes)
+    if not lines:
+        return []
+    data = {"before": before[-1].id, "lines": list(lines)}
+    return [Finding(info.id, BOARD_CHANGED, info.domain, at, "; ".join(lines), data)]
+
+
+def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
+    """Compose the digest of a slot and queue it.
+
+    Returns
+    -------
+    int
+        Messages that were queued; none if nobody wants it, or it was queued before.
+    """
+    from ..notify.digests import digest_messages
+
+    settings, store = monitor.settings, monitor.store
+    made = digest_messages(settings, store, period, run.slot, monitor.clock(), monitor.stage)
+    with store.transaction() as inside:
+        inside.hold_slot(run)
+        queued = inside.enqueue(made)
+        with monitor.stage("committing"):
+            pass
+    return len(queued)
+
+
+def run_once(monitor: Monitor, source: str | None = None) -> Done:
+    """One run, now: what ``brainalign run`` does.
+
+    Raises
+    ------
+    BusyError
+        If another process is at work.
+    BrainAlignError
+        If it failed; what was due in the outbox was sent all the same.
+    """
+    with at_work(monitor):
+        now = monitor.clock()
+        try:
+            done = do_slot(monitor, PULL, now, lambda run: pull_once(monitor, run, source))
+        except StoreError:
+            raise
+        except BrainAlignError:
+            send_due(monitor)
+            raise
+        if done is None:
+            raise StoreError(
+                f"a run of {now:%Y-%m-%d %H:%M:%S.%f} is noted already; check the clock, and run it again"
+            )
+        done.drained = send_due(monitor)
+        return done
+
+
+def send_due(monitor: Monitor) -> Drained:
+    """Send what is due; to be called by who holds the lock."""
+    store, clock = monitor.store, monitor.clock
+    done = drain(store, monitor.outgoing.send, clock, monitor.alarms, monitor.stage)
+    store.forget_bodies(clock() - timedelta(days=monitor.settings.keep_messages_days))
+    return done

@@ -1,0 +1,165 @@
+"""Jobs and their slots: which are due by the clock and the store, each done once, whoever else is at it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from brainalign_plugin.errors import BrainAlignError
+
+from ..base.errors import BusyError
+from ..config.schedule import LOOK_BACK, CatchUp, Due, Schedule, due_slots
+from ..delivery import DigestPeriod
+from ..store import RunRecord, RunState
+from .run import PULL, Monitor, Stopped, at_work, do_slot, pull_once, queue_digest, send_due
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+# A slot whose process died is begun again, so often in all: one that kills whoever does it is left alone.
+ATTEMPTS = 3
+# Waiting for another process is said again after so long.
+_SAY_AGAIN_SECONDS = 3600
+
+log = structlog.get_logger("brainalign")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that is done in every slot of a schedule.
+
+    Attributes
+    ----------
+    name : str
+    schedule : Schedule
+    work : callable
+        Does it, given the slot that is claimed.
+    """
+
+    name: str
+    schedule: Schedule
+    work: Callable[[RunRecord], object]
+
+
+def jobs_of(monitor: Monitor) -> tuple[Job, ...]:
+    """The jobs of the configuration: pulling, and the digests."""
+
+    def digest(period: DigestPeriod) -> Callable[[RunRecord], object]:
+        return lambda run: queue_digest(monitor, period, run)
+
+    works: dict[str, Callable[[RunRecord], object]] = {PULL: lambda run: pull_once(monitor, run, None)}
+    works |= {period.value: digest(period) for period in (DigestPeriod.WEEKLY, DigestPeriod.MONTHLY)}
+    schedules = monitor.settings.schedule.schedules
+    return tuple(Job(name, schedules[name], works[name]) for name in works if name in schedules)
+
+
+def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
+    """What is due of a job, and what was missed of it."""
+    store, schedule = monitor.store, monitor.settings.schedule
+    again = [
+        run.slot
+        for run in store.slots(job.name, now - LOOK_BACK, now)
+        if run.state is RunState.LOST and run.attempt < ATTEMPTS
+    ]
+    last = store.last_slot(job.name, now)
+    if last is None and job.name == PULL:
+        # Whoever starts a monitor wants to see something, and not only after the first wait.
+        found = due_slots(job.schedule, now, now - LOOK_BACK, again, CatchUp("latest", 1), LOOK_BACK)
+        return Due(found.now, ())
+    grace = timedelta(seconds=schedule.grace_seconds)
+    return due_slots(job.schedule, now, last, again, schedule.catching_up, grace)
+
+
+def tend(
+    monitor: Monitor,
+    jobs: Sequence[Job],
+    wait: Callable[[float], bool],
+    settle: timedelta = timedelta(0),
+) -> int:
+    """Do what is due of some jobs, and send what is due; wait for another process that is at work.
+
+    A job that fails is noted and said, and keeps no other from being done.
+
+    Parameters
+    ----------
+    wait : callable
+        Waits so many seconds, and says whether somebody asked to stop meanwhile.
+    settle : timedelta
+        Slots younger than this are left for later: they are put off by a jitter.
+
+    Returns
+    -------
+    int
+        Slots done, failed ones too.
+
+    Raises
+    ------
+    Stopped
+        If somebody asked to stop.
+    """
+    due = _anything_due(monitor, jobs, monitor.clock() - settle)
+    # A slot that is claimed is being done, or was lost: only who gets the lock can tell.
+    if not due and not monitor.store.claimed_slots():
+        return 0
+    began, said = time.monotonic(), -float(_SAY_AGAIN_SECONDS)
+    while True:
+        try:
+            with at_work(monitor):
+                done = sum(_do_job(monitor, job, monitor.clock() - settle) for job in jobs)
+                send_due(monitor)
+                return done
+        except BusyError as busy:
+            if not due:
+                return 0
+            waited = time.monotonic() - began
+            if waited - said >= _SAY_AGAIN_SECONDS:
+                log.warning("waiting", seconds=round(waited), why=str(busy))
+                said = waited
+            if wait(1.0):
+                raise Stopped from busy
+
+
+def _anything_due(monitor: Monitor, jobs: Sequence[Job], now: datetime) -> bool:
+    """Whether there is work, asked without the lock: most of the time there is none."""
+    if monitor.store.due_messages(monitor.clock(), limit=1):
+        return True
+    found = [due_of(monitor, job, now) for job in jobs]
+    return any(due.now or due.missed for due in found)
+
+
+def _do_job(monitor: Monitor, job: Job, now: datetime) -> int:
+    # Only now, under the lock: another process may have done it meanwhile.
+    due = due_of(monitor, job, now)
+    _note_missed(monitor.store, job, due, now)
+    done = 0
+    for slot in due.now:
+        try:
+            done += do_slot(monitor, job.name, slot, lambda run: (job.work(run), run)) is not None
+        except BrainAlignError as failure:
+            log.error(
+                "run failed", job=job.name, slot=str(slot), kind=type(failure).__name__, error=str(failure)
+            )
+            done += 1
+        except Exception:
+            # A fault of ours in one run is no reason to leave all later ones undone.
+            log.exception("run failed", job=job.name, slot=str(slot))
+            done += 1
+    return done
+
+
+def _note_missed(store: Store, job: Job, due: Due, now: datetime) -> None:
+    if not due.missed:
+        return
+    first, last = due.missed[0], due.missed[-1]
+    count = len(due.missed)
+    since = f"{first:%Y-%m-%d %H:%M}"
+    words = f"the last of {count} missed since {since} UTC that are not made up for"
+    if store.miss_slot(job.name, last, now, socket.gethostname(), os.getpid(), words):
+        log.warning("missed", job=job.name, count=count, first=str(first), last=str(last))
