@@ -23,8 +23,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 import sqlalchemy.exc
 
+from brainalign_plugin.data.tree import MAX_LEVELS
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.tree import MAX_LEVELS
 
 from ..base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
 from ..base.moments import is_believed

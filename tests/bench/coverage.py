@@ -19,15 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from brainalign_plugin.arrays import FloatArray, IntArray
-from brainalign_plugin.board import Board, Model
 from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import Families
 from brainalign_plugin.certainty.figures import FIGURES, headline
 from brainalign_plugin.certainty.universe import universe
 from brainalign_plugin.certainty.validity import validity
 from brainalign_plugin.certainty.variance_components import Certainty, certainty_of
-from brainalign_plugin.official import CellState
-from brainalign_plugin.tree import BenchmarkTree
+from brainalign_plugin.data.board import Board, Model
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.tree import BenchmarkTree
 from tests.boards import tree_of
 
 SIZES = (14, 9, 8, 7, 7, 6, 4, 4, 3, 3, 3, 2, 2, *(1,) * 11)[:23]

@@ -18,11 +18,11 @@ from urllib.request import urlopen
 
 import sqlalchemy as sa
 
-from brainalign_monitor.alarms import Alarms
-from brainalign_monitor.delivering import drain
-from brainalign_monitor.messages import Channel, Kind, Message, message_id
-from brainalign_monitor.pipeline import open_home
-from brainalign_monitor.slots import parse_schedule
+from brainalign_monitor.base.messages import Channel, Kind, Message, message_id
+from brainalign_monitor.config.schedule import parse_schedule
+from brainalign_monitor.notify.alarms import Alarms
+from brainalign_monitor.notify.outbox import drain
+from brainalign_monitor.operations.pull import open_home
 from tests.commands import environment
 from tests.monitor.faults.daemons import _daemon, _finished, _until
 from tests.monitor.faults.driver import Stage, now
