@@ -102,7 +102,7 @@ def test_the_official_rank_of_every_model_of_all_seven_payloads(shared_site):
 MEASURED = """
 import re, sys
 from pathlib import Path
-from brainalign_monitor.cli import main
+from brainalign_monitor.cli.main import main
 code = main(["analyze", sys.argv[1], "--json"])
 # Not the resident size that getrusage knows: that begins with what the parent process had.
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]

@@ -93,8 +93,8 @@ def test_a_breach_is_noticed(copied, module, line, broken):
 
 
 def test_the_benchmark_plugin_may_import_brainscore(copied):
-    for name in ("linking.py", "meta_benchmarks/__init__.py", "meta_benchmarks/board/benchmark.py"):
-        path = copied / "brainalign_plugin" / name
+    for name in ("link.py", "meta_benchmarks/__init__.py", "meta_benchmarks/board/benchmark.py"):
+        path = copied / "brainalign_plugin/brainscore" / name
         if not path.exists():
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text("import brainscore_core\nimport brainscore_vision.benchmarks\n", encoding="utf-8")

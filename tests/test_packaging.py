@@ -107,12 +107,10 @@ def test_a_forgotten_folder_is_noticed(tmp_path):
     for name in ("unlisted/__init__.py", "bare/code.py"):
         (source / "monitor" / name).parent.mkdir()
         (source / "monitor" / name).touch()
-    shutil.rmtree(source / "brainalign_plugin/analysis")
+    shutil.rmtree(source / "brainalign_plugin/ranking")
     assert packaging_problems(source) == [
         "brainalign_monitor.unlisted is a folder with __init__.py, but not in setup.cfg",
-        "brainalign_plugin.analysis is in setup.cfg, but not a folder with __init__.py",
-        "brainalign_plugin.analysis.raising is in setup.cfg, but not a folder with __init__.py",
-        "brainalign_plugin.analysis.removing is in setup.cfg, but not a folder with __init__.py",
+        "brainalign_plugin.ranking is in setup.cfg, but not a folder with __init__.py",
         "monitor/bare holds code, but no __init__.py",
     ]
 
@@ -167,7 +165,15 @@ def test_the_wheel_says_what_it_is(built):
     assert metadata["License-Expression"] == "MIT"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
-    assert metadata.get_all("Provides-Extra") == ["bench", "brainscore", "dask", "notify", "postgres", "test"]
+    assert metadata.get_all("Provides-Extra") == [
+        "bench",
+        "brainscore",
+        "dask",
+        "plot",
+        "notify",
+        "postgres",
+        "test",
+    ]
 
 
 def test_the_sdist_holds_what_a_packager_needs(built):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brainalign_plugin.arrays import FloatArray, IntArray
-from brainalign_plugin.data.board import Board
 from brainalign_plugin.certainty.bootstrap import (
     LEVEL,
     MIN_FAMILIES,
@@ -19,6 +18,7 @@ from brainalign_plugin.certainty.bootstrap import (
 )
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.figures import headline
+from brainalign_plugin.data.board import Board
 
 from .figures import COUNTS
 

@@ -67,7 +67,7 @@ def loaded_by_help(*commands: tuple[str, ...]) -> set[str]:
     """Top-level modules that the help of these commands loads in a fresh interpreter."""
     script = (
         "import sys, io, contextlib\n"
-        "from brainalign_monitor.cli import main\n"
+        "from brainalign_monitor.cli.main import main\n"
         f"for command in {[list(command) for command in commands]!r}:\n"
         "    with contextlib.redirect_stdout(io.StringIO()) as out:\n"
         "        assert main([*command, '--help']) == 0\n"

@@ -56,7 +56,7 @@ def test_a_backup_is_restored_into_a_new_home_without_secrets(stored, tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys, tarfile
-from brainalign_monitor import cli
+from brainalign_monitor.cli import main as cli
 step, path = sys.argv[1:]
 real = tarfile.TarFile.addfile
 def die(*_, **__):
