@@ -1,4 +1,4 @@
-"""BrainAlign: the science of aggregating Brain-Score's benchmarks. Scores in, judgements out.
+"""BrainAlign: aggregate Brain-Score's benchmarks, and measure the properties of the aggregates.
 
 Names are loaded on first use, so that ``import brainalign_plugin`` costs nothing.
 """
@@ -118,7 +118,7 @@ class _Package(ModuleType):
     """A package in which a public function may have the name of the folder that it is in."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        # Importing a folder would put it in the place of the function of its name.
+        # Importing a folder replaces the function of its name in this package.
         if not (name in _HOME and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 

@@ -25,7 +25,7 @@ REPORTED_SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Everything that is said of one snapshot.
+    """Analysis of one snapshot.
 
     Attributes
     ----------
@@ -55,21 +55,21 @@ class Analysis:
     explained: ExplainedVariance
     rankings: dict[str, Ranking]
 
-    # What follows takes longer, and a history of many boards does without: it is computed when it is asked for.
+    # The following take long and a history of many boards needs none of them: computed on first access.
 
     @cached_property
     def dimensions(self) -> Dimensions:
-        """How many dimensions the cleaned board has."""
+        """Dimensions of the cleaned board."""
         return dimensions(self.cleaning.board)
 
     @cached_property
     def significance(self) -> Significance:
-        """Which pairs of leaves of the cleaned board are related beyond chance."""
+        """Significance of the correlations of all pairs of leaves of the cleaned board."""
         return significance(self.agreement)
 
     @cached_property
     def main_effects(self) -> dict[str, float | None]:
-        """What each leaf alone explains of the average, by leaf of the cleaned board."""
+        """Main effect of each leaf on the average, by leaf of the cleaned board."""
         return main_effects(self.cleaning.board)
 
     @cached_property
@@ -79,7 +79,7 @@ class Analysis:
 
     @cached_property
     def attenuation(self) -> Attenuation:
-        """Agreement corrected for errors of measurement."""
+        """Agreement corrected for measurement error."""
         return attenuation(self.agreement, self.reliabilities)
 
 
@@ -123,7 +123,7 @@ def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20)
 
 
 def analysis_fields(analysis: Analysis) -> dict[str, Any]:
-    """Make the record of an analysis, without how sure it is: stable, versioned, unknown is None.
+    """Build the record of an analysis without its certainty: stable, versioned, unknown is None.
 
     Parameters
     ----------

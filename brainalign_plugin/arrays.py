@@ -1,4 +1,4 @@
-"""Names for the array types of the package, so that signatures say what they hold."""
+"""Names for the array types of the package, so that signatures state the element type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def frozen(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Return a read-only, C-ordered copy of ``array`` as ``dtype``; -0.0 becomes 0.0."""
     copy = np.array(array, dtype=dtype, order="C")
     if copy.dtype.kind == "f":
-        # The two zeros are equal but print differently: equal boards would have unequal hashes.
+        # The two zeros are equal and differ in their bytes: equal boards would have unequal hashes.
         copy += 0.0
     copy.setflags(write=False)
     return copy

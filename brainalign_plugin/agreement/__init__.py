@@ -1,1 +1,1 @@
-"""Agreement of benchmarks, and the shares of each in the average."""
+"""Agreement of benchmarks, and the share of each in the average."""

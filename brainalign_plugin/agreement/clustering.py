@@ -1,4 +1,4 @@
-"""Which benchmarks measure alike? The order of a clustered correlation matrix."""
+"""Order of the benchmarks in a clustered correlation matrix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..arrays import FloatArray, IntArray
 
 
 def clustered_order(rho: FloatArray) -> IntArray:
-    """Order of the leaves in average-linkage clustering on 1 - rho, with optimal leaf ordering.
+    """Return the order of the leaves in average-linkage clustering on 1 - rho, with optimal leaf ordering.
 
     Parameters
     ----------

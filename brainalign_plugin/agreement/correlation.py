@@ -1,4 +1,4 @@
-"""Do the benchmarks agree on which models are better? Rank correlations of all pairs of leaves.
+"""Agreement of the benchmarks: rank correlations of all pairs of leaves.
 
 Source: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv 2407.07530.
 """
@@ -60,7 +60,7 @@ class Agreement:
 
 
 def spearman_matrix(scores: FloatArray) -> FloatArray:
-    """Spearman's rank correlation of all pairs of columns of a complete matrix.
+    """Compute Spearman's rank correlation of all pairs of columns of a complete matrix.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ def spearman_matrix(scores: FloatArray) -> FloatArray:
     if models < 2:
         return np.full((leaves, leaves), np.nan)
     centred = ranks_from_bottom(scores) - (models + 1) / 2
-    # Sums of products of ranks are exact, and are divided last: a correlation of zero stays zero, on either side of
-    # which the share of negative pairs would otherwise be a matter of rounding.
+    # Sums of products of ranks are exact, so the division comes last: rounding would give a correlation of zero a sign,
+    # and with it change the share of negative pairs.
     products = centred.T @ centred
     squares = np.diag(products)
     norms = np.sqrt(np.outer(squares, squares))
@@ -87,7 +87,7 @@ def spearman_matrix(scores: FloatArray) -> FloatArray:
 
 
 def pairwise_spearman(scores: FloatArray, min_overlap: int = 20) -> tuple[FloatArray, IntArray]:
-    """Spearman's rank correlation of all pairs of columns, each over the rows that have both.
+    """Compute Spearman's rank correlation of all pairs of columns, each over the rows that have both.
 
     Parameters
     ----------
@@ -106,21 +106,21 @@ def pairwise_spearman(scores: FloatArray, min_overlap: int = 20) -> tuple[FloatA
         raise InputError(f"min_overlap is {min_overlap}; a correlation needs at least 2 models")
     present = (~np.isnan(scores)).astype(np.int64)
     overlap: IntArray = present.T @ present
-    # Rank correlation is of ranks within the common rows, so the ranks differ from pair to pair; pandas does that.
+    # The ranks are those within the common rows and differ from pair to pair; pandas computes them so.
     rho = pd.DataFrame(rounded(scores)).corr(method="spearman", min_periods=min_overlap).to_numpy(copy=True)
     rho[overlap < min_overlap] = np.nan
     return rho, overlap
 
 
 def agreement(board: Board) -> Agreement:
-    """Agreement of the leaves of a complete board (the cleaned one)."""
+    """Compute the agreement of the leaves of a complete board (the cleaned one)."""
     rho = spearman_matrix(board.scores)
     overlap = np.full(rho.shape, len(board.models), dtype=np.int64)
     return _summarised(board, rho, overlap, min_overlap=2)
 
 
 def pairwise_agreement(board: Board, min_overlap: int = 20) -> Agreement:
-    """Agreement of the leaves of a board with missing scores, each pair over the models that have both."""
+    """Compute the agreement of a board's leaves, each pair over the models that have a score on both."""
     rho, overlap = pairwise_spearman(board.scores, min_overlap)
     return _summarised(board, rho, overlap, min_overlap)
 

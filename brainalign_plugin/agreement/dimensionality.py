@@ -1,4 +1,4 @@
-"""How many dimensions do the benchmarks measure? Eigenvalues of their correlations, and three ways to count.
+"""Number of dimensions that the benchmarks measure: eigenvalues of their correlations, counted in three ways.
 
 The question is the poster's: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv
 2407.07530. Constant leaves have no correlations and are left out.
@@ -19,9 +19,9 @@ from ..scales import z_scores
 PERMUTATIONS = 1000
 PERCENTILE = 95.0
 SEED = 0
-# Numbers of permuted boards that are held at once.
+# Cells of permuted boards in memory at a time.
 _CELLS = 2_000_000
-# Share of a leaf's variance under which components leave nothing of it, rounding aside.
+# Share of a leaf's variance below which its rest after partialling is rounding error.
 _NOTHING = 1e-10
 
 
@@ -36,11 +36,11 @@ class Dimensions:
     eigenvalues : ndarray, shape (m,)
         Of their Pearson correlations, the largest first; their sum is m.
     participation_ratio : float or None
-        (sum of eigenvalues)² / sum of their squares: from 1 (all leaves say the same) to m (none are related).
+        (sum of eigenvalues)² / sum of their squares: from 1 (all leaves are proportional) to m (none are related).
     pc1_share : float or None
         The first eigenvalue over the sum.
     thresholds : ndarray, shape (m,)
-        What an eigenvalue has to exceed in parallel analysis.
+        Threshold of each eigenvalue in parallel analysis.
     parallel_analysis : int or None
         Components that parallel analysis keeps.
     average_partials : ndarray, shape (k,)
@@ -106,12 +106,12 @@ def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED)
 
 
 def participation_ratio(eigenvalues: FloatArray) -> float:
-    """(sum of eigenvalues)² / sum of their squares; 1 for a single one, their number if all are equal."""
+    """Return (sum of eigenvalues)² / sum of their squares; 1 for a single one, their number if all are equal."""
     return float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
 
 
 def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED) -> FloatArray:
-    """The 95th percentile of each eigenvalue on boards whose leaves were shuffled by themselves.
+    """Compute the 95th percentile of each eigenvalue on boards with independently permuted leaves.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: i
     found = []
     for start in range(0, permutations, at_once):
         size = min(at_once, permutations - start)
-        # A leaf lies in a row of its own, and each board by itself: only so is the product left to BLAS.
+        # Leaves are rows of contiguous memory, because NumPy calls BLAS for such products only.
         shuffled = rng.permuted(np.tile(z.T, (size, 1, 1)), axis=2)
         found.append(np.linalg.eigvalsh(_correlations(np.swapaxes(shuffled, 1, 2)))[:, ::-1])
     thresholds: FloatArray = np.percentile(np.concatenate(found), PERCENTILE, axis=0)
@@ -146,13 +146,13 @@ def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: i
 
 
 def kept_components(eigenvalues: FloatArray, thresholds: FloatArray) -> int:
-    """How many eigenvalues exceed their threshold before the first that does not."""
+    """Count the eigenvalues that exceed their threshold before the first that does not."""
     fails = np.flatnonzero(eigenvalues <= thresholds)
     return int(fails[0]) if fails.size else len(eigenvalues)
 
 
 def average_partials(correlations: FloatArray) -> FloatArray:
-    """Mean squared partial correlation of ``m`` leaves after 0, 1, ... principal components are taken out.
+    """Compute the mean squared partial correlation of ``m`` leaves after 0, 1, ... principal components.
 
     Parameters
     ----------
@@ -185,6 +185,6 @@ def average_partials(correlations: FloatArray) -> FloatArray:
 
 
 def _correlations(z: FloatArray) -> FloatArray:
-    """Pearson correlations of z-scores, shape (..., n, m) to (..., m, m)."""
+    """Return the Pearson correlations of z-scores, shape (..., n, m) to (..., m, m)."""
     correlations: FloatArray = np.swapaxes(z, -1, -2) @ z / (z.shape[-2] - 1)
     return correlations

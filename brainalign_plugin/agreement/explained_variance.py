@@ -1,4 +1,4 @@
-"""Which part decides the average? Explained variance, its part-whole null, Shapley shares and effective weights.
+"""Influence of parts and leaves on the average: explained variance, part-whole null, Shapley shares, weights.
 
 Source of the claim: Ahlert, Klein, Wichmann, Geirhos, arXiv 2407.07530 (behaviour explains 95 % of the variance).
 Nominal and effective weights, main effects: Paruolo, Saisana, Saltelli (2013), *Ratings and rankings: voodoo or
@@ -16,15 +16,15 @@ from ..arrays import FloatArray
 from ..data.board import Board
 from ..scales import ranks_from_bottom
 
-# Groups of models of neighbouring rank through which a main effect is smoothed; up to as many models, each is its own.
+# Largest number of knots of the smoothing spline; more models are grouped by neighbouring rank.
 _GROUPS = 100
-# How much a degree of freedom costs in cross-validation: as 1.4 observations, which keeps splines from following noise.
+# Cost of a degree of freedom in cross-validation, in observations: above 1 against overfitting.
 _COST = 1.4
 
 
 @dataclass(frozen=True, slots=True)
 class PartVariance:
-    """What one part of the average (neural or behavioural) explains of it; None where a part does not vary.
+    """Variance of the average that one part (neural or behavioural) explains; None where a part does not vary.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class PartVariance:
 
 @dataclass(frozen=True, slots=True)
 class LeafWeight:
-    """How much a leaf should count in the average by the tree, and how much it does.
+    """Nominal and effective weight of a leaf in the average.
 
     Attributes
     ----------
@@ -79,14 +79,14 @@ def explained_variance(board: Board) -> ExplainedVariance:
     for i, part in enumerate(board.parts):
         own, other = r2[i], r2[1 - i]
         null = variances[i] / total if total > 0 else None
-        # With both parts in, R² is 1, because the average is their mean: the last one in adds 1 - r²(other).
+        # Both parts together have R² = 1, because the average is their mean: the second one adds 1 - r²(other).
         shapley = None if own is None or other is None else (own + 1 - other) / 2
         parts[part] = PartVariance(own, null, shapley)
     return ExplainedVariance(parts, _leaf_weights(board, average))
 
 
 def _varies(values: FloatArray) -> bool:
-    # Equal scores leave a variance of about 1e-33, because their mean is rounded.
+    # The mean of equal scores is rounded, so their variance is about 1e-33 and not 0.
     return bool(np.ptp(values) >= 1e-12)
 
 
@@ -108,7 +108,7 @@ def _leaf_weights(board: Board, average: FloatArray) -> dict[str, LeafWeight]:
 
 
 def main_effects(board: Board) -> dict[str, float | None]:
-    """Main effect of each leaf of a complete board on the average of the two parts; None where it does not vary."""
+    """Compute the main effect of each leaf of a complete board on the average; None where that does not vary."""
     average = board.part_scores().get("average")
     if average is None or len(board.models) < 2:
         return dict.fromkeys(board.leaves)
@@ -118,9 +118,9 @@ def main_effects(board: Board) -> dict[str, float | None]:
 
 
 def main_effect(leaf: FloatArray, average: FloatArray) -> float | None:
-    """Squared correlation ratio var(E[average | leaf]) / var(average): what knowing the leaf alone explains.
+    """Compute the squared correlation ratio var(E[average | leaf]) / var(average).
 
-    Unlike the squared correlation it sees any relation, not the linear one alone. The expectation is a natural cubic
+    Unlike the squared correlation it measures non-linear relations as well. The expectation is a natural cubic
     smoothing spline through the average over the leaf's ranks (the ratio does not depend on the leaf's scale), as
     smooth as generalised cross-validation makes it. More than 100 models are grouped by neighbouring rank first.
 
@@ -155,7 +155,7 @@ def main_effect(leaf: FloatArray, average: FloatArray) -> float | None:
 
 
 def _smoothed(x: FloatArray, y: FloatArray, weights: FloatArray, within: float) -> FloatArray:
-    """Smoothing spline at its knots: ``g`` ascending places, group means and group sizes, shape (g,) each.
+    """Fit a smoothing spline at its knots: ``g`` ascending places, group means and group sizes, shape (g,) each.
 
     ``within`` is the sum of squares inside the groups, which no spline explains.
     """
@@ -173,10 +173,10 @@ def _smoothed(x: FloatArray, y: FloatArray, weights: FloatArray, within: float) 
     return smoothed
 
 
-# Leaves without ties have the same knots.
+# Leaves without ties have the same knots, so the decomposition is cached.
 @lru_cache(maxsize=16)
 def _spline_axes(x: tuple[float, ...], weights: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
-    """Coordinates in which every spline is the data times 1 / (1 + smoothness · roughness).
+    """Compute coordinates in which every spline is the data times 1 / (1 + smoothness · roughness).
 
     Returns
     -------
@@ -194,7 +194,7 @@ def _spline_axes(x: tuple[float, ...], weights: tuple[float, ...]) -> tuple[Floa
 
 
 def _curvature(x: FloatArray) -> FloatArray:
-    """Integrated squared second derivative of the natural cubic spline through given values, as a form (g, g)."""
+    """Return the integrated squared second derivative of a natural cubic spline, as a quadratic form (g, g)."""
     from scipy import linalg
 
     steps = np.diff(x)

@@ -1,7 +1,7 @@
-"""What the ``error`` of a cell means, and the reliability of a benchmark where it is a measurement error.
+"""Meaning of the ``error`` of a cell, and the reliability of a benchmark with a measurement error.
 
-Brain-Score stores one number named error with a score, and each metric puts something else into it. The kinds below
-were read in the metrics' code in brainscore_vision 2.4.2, named beside each. Only a standard error of the score itself
+Brain-Score stores one number named error with a score; its meaning differs by metric. The kinds below
+were read in the metrics' code in brainscore_vision 2.4.2 (see each entry). Only a standard error of the score itself
 is used as measurement error; everything else is "not estimable".
 """
 
@@ -22,7 +22,7 @@ MIN_RELIABILITY = 0.5
 
 
 class ErrorKind(StrEnum):
-    """What a metric stores as error."""
+    """Kind of error that a metric stores."""
 
     STANDARD_ERROR = "standard error of the score"
     RAW_STANDARD_ERROR = (
@@ -35,7 +35,7 @@ class ErrorKind(StrEnum):
     UNKNOWN = "not known"
 
 
-# The first pattern found in a type id decides; user tables go before these.
+# The first pattern that a type id matches applies; user tables are searched before these.
 ERROR_KINDS: Mapping[str, ErrorKind] = {
     # metrics/distribution_similarity: standard deviation over bootstrap samples of the model's neurons
     r"^Marques2020_": ErrorKind.STANDARD_ERROR,
@@ -53,12 +53,12 @@ ERROR_KINDS: Mapping[str, ErrorKind] = {
 
 
 def error_kind(type_id: str, table: Mapping[str, ErrorKind] = ERROR_KINDS) -> ErrorKind:
-    """Look up what the error of a benchmark's cells is."""
+    """Look up the kind of error of a benchmark's cells."""
     return next((kind for pattern, kind in table.items() if re.search(pattern, type_id)), ErrorKind.UNKNOWN)
 
 
 def measured_leaves(board: Board, table: Mapping[str, ErrorKind] = ERROR_KINDS) -> BoolArray:
-    """Leaves whose cells' error is a measurement error, shape (m,)."""
+    """Mark the leaves whose cells' error is a measurement error, shape (m,)."""
     return np.array(
         [error_kind(leaf, table) is ErrorKind.STANDARD_ERROR for leaf in board.leaves], dtype=bool
     )
@@ -75,7 +75,8 @@ class Reliability:
         1 - mean(error²) / var(scores), n - 1, over the models with both; None where the error is no measurement error
         or the scores do not vary. It can be negative.
     models : int
-        How many models have a score and an error.
+        Number of models with a score and an error.
+
     """
 
     kind: ErrorKind
@@ -84,7 +85,7 @@ class Reliability:
 
 
 def reliabilities(board: Board, table: Mapping[str, ErrorKind] = ERROR_KINDS) -> dict[str, Reliability]:
-    """Reliability of each leaf of a board, missing cells left out."""
+    """Estimate the reliability of each leaf of a board, missing cells left out."""
     found = {}
     for j, leaf in enumerate(board.leaves):
         both = ~np.isnan(board.scores[:, j]) & ~np.isnan(board.errors[:, j])

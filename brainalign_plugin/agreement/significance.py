@@ -1,7 +1,7 @@
-"""Which pairs of benchmarks agree beyond chance? Tests of all rank correlations, with the share of false finds held.
+"""Significance of the rank correlations of all pairs of benchmarks, corrected for multiple testing.
 
 With fifty benchmarks there are more than a thousand pairs, of which 5 % would be significant by chance alone. So the
-expected share of false ones among those that are called significant (the false discovery rate) is held at 5 %.
+expected share of false positives among the significant ones (the false discovery rate) is limited to 5 %.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import InputError
 from .correlation import Agreement
 
 LEVEL = 0.05
-# With fewer, a perfect correlation comes up by chance too often to stand out among hundreds of pairs.
+# With fewer models a perfect correlation by chance is too frequent for significance among hundreds of pairs.
 FEWEST_MODELS = 10
 
 
@@ -55,11 +55,11 @@ class Significance:
 
 
 def correlation_p_values(rho: FloatArray, overlap: IntArray) -> FloatArray:
-    """Two-sided p-values of Spearman's rank correlations.
+    """Compute two-sided p-values of Spearman's rank correlations.
 
     Their distribution over all orders is fitted by a symmetric beta distribution with the same variance and kurtosis.
-    Student's t, which is usual, has lighter tails, and after the correction for a thousand pairs the tails decide: with
-    twenty models it finds something on 8 % of boards of noise where 5 % are promised, with ten on 14 %.
+    The usual Student's t has lighter tails, which matter after the correction for a thousand pairs: at a nominal 5 %
+    it finds related pairs on 8 % of boards of noise with twenty models, on 14 % with ten.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def correlation_p_values(rho: FloatArray, overlap: IntArray) -> FloatArray:
     n = np.where(known, overlap, FEWEST_MODELS).astype(np.float64)
     kurtosis = 3 * (25 * n**3 - 38 * n**2 - 35 * n + 72) / (25 * n * (n**2 - 1))
     shape = 3 * (kurtosis - 1) / (2 * (3 - kurtosis))
-    # The fitted distribution ends a little beyond 1, so that a perfect correlation has a p-value too.
+    # The support ends a little above 1, so that a perfect correlation has a p-value above 0.
     end = (2 * shape + 1) / (n - 1)
     rest = np.clip(1 - np.where(known, rho, 0.0) ** 2 / end, 0.0, 1.0)
     return np.where(known, special.betainc(shape, 0.5, rest), np.nan)
@@ -132,7 +132,7 @@ def significance(found: Agreement, level: float = LEVEL) -> Significance:
 
 
 def false_discovery_rates(p: FloatArray, dependent: bool) -> FloatArray:
-    """The least false discovery rate at which each of several tests is a discovery.
+    """Compute the least false discovery rate at which each of several tests is a discovery.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def false_discovery_rates(p: FloatArray, dependent: bool) -> FloatArray:
     order = np.argsort(p)
     scaled = p[order] * (len(p) / k) * ((1 / k).sum() if dependent else 1.0)
     rates = np.empty(len(p))
-    # No test needs a higher rate than one that is less sure.
+    # Rates are monotone in the p-values: no test has a higher rate than one with a larger p-value.
     rates[order] = np.minimum.accumulate(scaled[::-1])[::-1]
     return np.minimum(rates, 1.0)
 

@@ -1,4 +1,4 @@
-"""How much do scores spread? The dynamic range of each leaf and of each node of the tree."""
+"""Spread of the scores: the dynamic range of each leaf and of each node of the tree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Spread:
 
 
 def spread(values: FloatArray) -> Spread:
-    """Standard deviation (n - 1), range, interquartile range (linear interpolation) and the five-number summary.
+    """Compute standard deviation (n - 1), range, interquartile range (linear) and the five-number summary.
 
     Parameters
     ----------
@@ -40,6 +40,6 @@ def spread(values: FloatArray) -> Spread:
 
 
 def node_spreads(board: Board) -> dict[str, Spread]:
-    """Spread of every node of a complete board's tree, leaves and groups, by type id."""
+    """Compute the spread of every node of a complete board's tree, leaves and groups, by type id."""
     means = board.node_scores()
     return {node.type_id: spread(means[:, i]) for i, node in enumerate(board.tree.nodes)}

@@ -1,4 +1,4 @@
-"""Every scheme's properties measured on one board: what ``brainalign audit`` prints."""
+"""Properties of schemes, measured on one board."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from .stability import (
     scale_rate,
 )
 
-# The rule that needs no other: only complete cases.
+# Complete cases only: the models without a missing cell.
 COMPLETE = "complete"
 RULES = {str(name): text for name, text in CONVENTIONS.items()} | {
     COMPLETE: "only the benchmarks and models of the cleaned board, which are ranked among themselves",
 }
-# How many models a board may have for what aggregates it again and again, or looks for an optimum again and again; and
-# for every single cell to be raised where that aggregates the board again.
+# Largest numbers of models for properties that aggregate the board repeatedly, that optimise repeatedly,
+# and for raising every cell where each raise aggregates the board again.
 MANY_MODELS, OPTIMUM_MODELS, CELL_MODELS = 300, 150, 100
 PROVEN = "claimed, by proof; brainalign audit --thorough measures it all the same"
 
-# What a property is called in the record, if not by its own name.
+# Names of properties in the record that differ from the attribute's name.
 _IN_JSON = {"removal": "iia"}
 
 
 @dataclass(frozen=True, eq=False)
 class SchemeAudit:
-    """Measured properties of one scheme on one board; None where it was too dear to measure or cannot be.
+    """Measured properties of one scheme on one board; None where it is too costly or cannot be measured.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class SchemeAudit:
     left_out : tuple of str
         Properties that were not measured because it takes long.
     problem : str
-        Why something could not be measured; empty otherwise.
+        Reason why a property could not be measured; empty otherwise.
     """
 
     scheme: Scheme
@@ -84,7 +84,7 @@ class SchemeAudit:
 
     @property
     def proven(self) -> bool:
-        """Whether monotonicity is claimed, and for that reason not measured."""
+        """True if monotonicity is claimed, and for that reason not measured."""
         return self.scheme.claims.monotonicity and self.monotonicity is None and not self.problem
 
     @property
@@ -118,14 +118,14 @@ class ConventionMove:
 
 @dataclass(frozen=True, slots=True)
 class ConventionMoves:
-    """What rules for missing cells move, the largest mean shift first, and where a rule or scheme cannot be used."""
+    """Rank shifts between rules for missing cells, the largest mean shift first, and unusable rules or schemes."""
 
     moves: tuple[ConventionMove, ...]
     problems: tuple[str, ...]
 
     @property
     def largest(self) -> tuple[ConventionMove, ...]:
-        """The move with the largest mean shift of each scheme."""
+        """Move with the largest mean shift of each scheme."""
         first: dict[str, ConventionMove] = {}
         for move in self.moves:
             first.setdefault(move.scheme, move)
@@ -140,14 +140,14 @@ def audit_schemes(
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[SchemeAudit, ...]:
-    """Measure the properties of several schemes on a board, exactly but for what `Monotonicity` says it sampled.
+    """Measure the properties of several schemes on a board, exactly unless `Monotonicity` is sampled.
 
     Parameters
     ----------
     names : sequence of str
-        All registered schemes if empty. A single scheme that cannot be used raises; of several, each says so.
+        All registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
     thorough : bool
-        Measure what is left out by default because it takes long: see `too_dear`.
+        Measure the properties that are left out by default because they take long: see `too_dear`.
     jobs : int
         Processes.
     progress : callable
@@ -163,20 +163,19 @@ def audit_schemes(
         except (InputError, ConvergenceError) as error:
             if len(names) == 1:
                 raise
-            # Said once, not once a property.
             found.append(SchemeAudit(scheme, problem=str(error)))
     return tuple(found)
 
 
 def audit_case(scheme: Scheme, board: Board) -> tuple[Case, Optimum | None]:
-    """Score a board under a scheme once, for all that an audit compares with it."""
+    """Score a board under a scheme once, for all properties that compare with these scores."""
     resolved = resolved_board(scheme, board)
     scores, optimum = scheme.outcome(resolved)
     return Case(scheme, board, known=scores), optimum
 
 
 def measures(case: Case, jobs: int = 1, exact: bool = False) -> dict[str, Callable[[], Any]]:
-    """Return what measures each property; ``exact`` tries every cell for monotonicity."""
+    """Return the function that measures each property; ``exact`` tries every cell for monotonicity."""
     sample = None if exact or _every_cell(case.scheme, case.board) else SAMPLE
     return {
         "removal": lambda: audit_removal(case, jobs),
@@ -191,7 +190,7 @@ def measures(case: Case, jobs: int = 1, exact: bool = False) -> dict[str, Callab
 
 
 def _every_cell(scheme: Scheme, board: Board) -> bool:
-    """Tell whether every cell is raised, not a sample of them."""
+    """Return whether every cell is raised, not a sample of them."""
     if scheme.linear and scheme.unfitted:
         return True
     return scheme.effort in ("formula", "pairs") and len(board.models) <= CELL_MODELS
@@ -210,7 +209,7 @@ def _audit(scheme: Scheme, board: Board, thorough: bool, jobs: int) -> SchemeAud
 
 
 def measured(ways: Mapping[str, Callable[[], Any]], exclude: Collection[str]) -> dict[str, Any]:
-    """Measure what is not excluded; what cannot be measured is named in ``problem``."""
+    """Measure the properties that are not excluded; name in ``problem`` those that cannot be measured."""
     found: dict[str, Any] = {}
     problems: list[str] = []
     for name, measure in ways.items():
@@ -224,11 +223,11 @@ def measured(ways: Mapping[str, Callable[[], Any]], exclude: Collection[str]) ->
 
 
 def too_dear(scheme: Scheme, board: Board) -> tuple[str, ...]:
-    """Return the properties that are not measured unless it is asked for.
+    """Return the properties that are measured on request only.
 
     Always measured: Pareto, removals in closed form, rescaling under a scheme that sees the order only, monotonicity of
-    a linear scheme with fixed weights. What aggregates the board again for each model or leaf is measured on up to 300
-    models, on up to 150 if an optimum is looked for each time.
+    a linear scheme with fixed weights. Properties that aggregate the board again for each model or leaf are measured on
+    up to 300 models, on up to 150 if each aggregation is an optimisation.
     """
     models = len(board.models)
     again = models <= (OPTIMUM_MODELS if scheme.effort == "optimum" else MANY_MODELS)
@@ -251,7 +250,7 @@ def convention_moves(
     cleaned: Board | None = None,
     thorough: bool = False,
 ) -> ConventionMoves:
-    """Which rule for missing cells moves whom: each scheme's own rule against the others that it supports.
+    """Compare each scheme's rule for missing cells with the others that it supports, by the ranks that they move.
 
     Parameters
     ----------
@@ -261,7 +260,7 @@ def convention_moves(
         Its complete cases, which are one more rule: ranks among these models are compared, on the full board and when
         they and their benchmarks are all there is.
     thorough : bool
-        Also what looks for an optimum, and on more than 300 models what is costly.
+        Also schemes that are optimisations, and on more than 300 models all costly ones.
     """
     moves: list[ConventionMove] = []
     problems: list[str] = []
@@ -300,7 +299,7 @@ def _long(board: Board) -> str:
 
 
 def _move(base: Ranking, other: Ranking, own: str, rule: str) -> ConventionMove:
-    """Who moves furthest from one ranking to another of the same models or some of them; of equals the smallest id."""
+    """Return the model that moves furthest between two rankings of common models; of equals the smallest id."""
     row = {model: i for i, model in enumerate(base.ids)}
     before = competition_ranks(base.scores[[row[model] for model in other.ids]])
     shift = np.abs(other.ranks - before)
@@ -316,7 +315,7 @@ def audit_json(
     found: Sequence[SchemeAudit],
     conventions: ConventionMoves | None = None,
 ) -> dict[str, Any]:
-    """The record that ``brainalign audit --json`` prints; unknown is None."""
+    """Build the record of an audit; unknown is None."""
     return {
         "schema": SCHEMA,
         "board": board_json(compared),

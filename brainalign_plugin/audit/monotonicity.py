@@ -1,4 +1,4 @@
-"""Monotonicity, measured: how often a model falls because one of its scores has risen."""
+"""Monotonicity, measured: the share of raised cells that lower the rank of their model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Monotonicity:
 
     @property
     def sampled(self) -> bool:
-        """Whether not every cell was tried."""
+        """True if only a sample of the cells was tried."""
         return self.tried < self.cells
 
     @property
@@ -54,7 +54,7 @@ class Monotonicity:
 
 
 def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int = 0) -> Monotonicity:
-    """Raise cells by 0.01 (capped at 1), each by itself, and count those that lower the rank of their model.
+    """Raise cells one at a time by 0.01 (capped at 1), and count those that lower the rank of their model.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int
     jobs : int
         Processes.
     sample : int, optional
-        How many cells to try, drawn without replacement; all if None.
+        Number of cells to try, drawn without replacement; all if None.
     seed : int
-        Of the draw.
+        Seed of the draw.
     """
     rows, columns = np.nonzero(can_rise(case.board.scores))
     cells = len(rows)
@@ -90,11 +90,11 @@ def _falls(case: Case, j: int, models: IntArray) -> int:
 
 
 def raised(scores: FloatArray, step: float = STEP) -> FloatArray:
-    """Raise scores by a step, capped at 1; nothing is lowered."""
+    """Raise scores by a step, capped at 1; scores above 1 stay."""
     return np.maximum(scores, np.minimum(scores + step, 1.0))
 
 
 def can_rise(scores: FloatArray) -> BoolArray:
-    """Mark the scores that the step raises."""
+    """Mark the scores below 1, which the step raises."""
     higher: BoolArray = raised(scores) > scores
     return higher

@@ -1,4 +1,4 @@
-"""Comparing orders: which pairs of models change their order between two sets of scores."""
+"""Order changes: pairs of models whose order differs between two sets of scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OrderChanges:
     per_alteration : ndarray of int, shape (k,)
         Number of pairs whose sign of difference changes; a tie is a sign.
     fragile : tuple of (int, int, int)
-        Positions of the two models, the first with the lower position, and in how many of the sets the pair changes;
+        Positions of the two models, the lower one first, and the number of sets in which the pair changes;
         the most fragile pairs first.
     """
 
@@ -32,9 +32,9 @@ def order_changes(
 ) -> OrderChanges:
     """Count the pairs whose order differs between ``base`` and each row of ``altered``. Exact.
 
-    Models are sorted by their base score and compared with their neighbours at growing distance; a row stops to take
-    part as soon as the gap exceeds what its scores have moved against each other at most, because then no further pair
-    can change. In rows in which few models have moved, these are compared with all others instead.
+    Models are sorted by their base score and compared with their neighbours at growing distance. A row is finished as
+    soon as the gap exceeds the largest relative move of its scores, because no further pair can change. In rows
+    in which few models have moved, these are compared with all others instead.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def order_changes(
         A model without a score (NaN) is below all others, and ties with its like.
     altered : ndarray, shape (k, n)
     removed : ndarray of int, shape (k,), optional
-        Position of a model that is not there in each row: its pairs do not count.
+        Position of the model that is absent in each row: its pairs do not count.
     fragile : int
-        How many of the most fragile pairs to name.
+        Number of most fragile pairs to return.
     """
     models = len(base)
     start, rows = _placed(base, altered)
@@ -85,7 +85,7 @@ def order_changes(
 
 
 def _placed(base: FloatArray, altered: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both sets of scores rounded so that ties are equal, with a number for those who have none."""
+    """Round both sets of scores so that ties are equal, and give models without a score the lowest number."""
     start, rows = rounded(base), rounded(altered)
     unscored, unscored_rows = np.isnan(start), np.isnan(rows)
     if unscored.any() or unscored_rows.any():
@@ -106,10 +106,10 @@ def _changed(start: FloatArray, rows: FloatArray, lag: int) -> BoolArray:
 
 
 def _changed_of_moved(start: FloatArray, row: FloatArray, gone: int | None) -> tuple[IntArray, IntArray]:
-    """Positions of the pairs that change in one row: pairs of models that have both not moved cannot."""
+    """Return the positions of the pairs that change in one row; at least one model of each has moved."""
     (moved,) = np.nonzero(row != start)
     changed = np.sign(start[moved, None] - start) != np.sign(row[moved, None] - row)
-    # A pair of two that have moved is met twice.
+    # A pair of two moved models occurs twice.
     changed[:, moved] = np.triu(changed[:, moved])
     if gone is not None:
         changed[:, gone] = False
@@ -119,16 +119,16 @@ def _changed_of_moved(start: FloatArray, row: FloatArray, gone: int | None) -> t
 
 
 def _reach(start: FloatArray, rows: FloatArray, gone: IntArray | None) -> IntArray:
-    """For each row the largest distance in the base order at which a pair may have changed."""
+    """Return for each row the largest distance in the base order at which a pair may have changed."""
     moved = rows - start
     if moved.shape[1] < 2:
         return np.zeros(len(rows), dtype=np.int64)
     if gone is not None:
-        # The score of a model that is not there must not widen the search: another's stands in for it.
+        # The score of an absent model must not widen the search: it is replaced by another's.
         index = np.arange(len(rows))
         moved[index, gone] = moved[index, gone - 1]
     low, high = moved.min(axis=1), moved.max(axis=1)
-    # The differences above are rounded to the precision of the largest number in them.
+    # The differences above have the rounding error of the largest number in them.
     slack = 10.0**-TIE_DECIMALS + 8 * np.spacing(max(np.abs(start).max(), np.abs(rows).max(initial=0.0)))
     widths, which = np.unique(high - low + slack, return_inverse=True)
     places = np.arange(len(start))
@@ -140,11 +140,11 @@ def _reach(start: FloatArray, rows: FloatArray, gone: IntArray | None) -> IntArr
 
 
 def _most_fragile(times: IntArray, most: int) -> tuple[tuple[int, int, int], ...]:
-    """The pairs that change most often, of equals those with the lower positions."""
+    """Return the pairs that change most often, of equals those with the lower positions."""
     either = np.triu(times + times.T, k=1)
     named = np.flatnonzero(either)
     if len(named) > most:
-        # All that tie with the last one named stay in, so that positions decide among them.
+        # All that tie with the last one stay in, so that the lower positions can be selected.
         least = np.partition(either.ravel()[named], len(named) - most)[len(named) - most]
         named = named[either.ravel()[named] >= least]
     first, second = np.divmod(named, max(len(times), 1))
@@ -156,7 +156,7 @@ def _most_fragile(times: IntArray, most: int) -> tuple[tuple[int, int, int], ...
 
 
 def sign_change_share(base: FloatArray, altered: FloatArray) -> FloatArray:
-    """Share of pairs of models whose order changes, for each row of ``altered`` (k, n). Shape (k,)."""
+    """Compute the share of pairs of models whose order changes, for each row of ``altered`` (k, n). Shape (k,)."""
     pairs = len(base) * (len(base) - 1) / 2
     changes = order_changes(base, altered, fragile=0).per_alteration
     share: FloatArray = changes / pairs if pairs else np.zeros(len(altered))

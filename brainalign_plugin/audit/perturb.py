@@ -31,7 +31,7 @@ class Case:
         Bound to its reference if it needs one. An audit changes the reference as it changes the board, so that norms
         and scores stay on one scale.
     board : Board
-        ``n`` models on ``m`` leaves, as it is before missing cells are dealt with: a rule may look at what is changed.
+        ``n`` models on ``m`` leaves, before missing cells are dealt with: a rule may depend on the changed scores.
     convention : str, optional
         Rule for missing cells; the scheme's own if None.
     known : ndarray, shape (n,), optional
@@ -114,17 +114,17 @@ class Case:
 
 
 def halved(scores: FloatArray) -> FloatArray:
-    """Rescale by x/2, the affine rescaling of audits."""
+    """Halve scores: the affine rescaling of audits."""
     return scores / 2
 
 
 def squared(scores: FloatArray) -> FloatArray:
-    """Rescale by x², the strictly increasing rescaling (on [0, 1]) of audits."""
+    """Square scores: the strictly increasing rescaling (on [0, 1]) of audits."""
     return scores**2
 
 
 def rescaled_each(case: Case, rescale: Rescale) -> FloatArray:
-    """Return the scores after each of ``m`` leaves by itself has been put on another scale, shape (m, n)."""
+    """Return the scores after rescaling one leaf, for each of the ``m`` leaves, shape (m, n)."""
     rows: list[FloatArray] = []
     for j, leaf in enumerate(case.board.leaves):
         norms = case.scheme.norms
@@ -134,7 +134,7 @@ def rescaled_each(case: Case, rescale: Rescale) -> FloatArray:
 
 
 def cloned_each(case: Case, jobs: int = 1) -> FloatArray:
-    """Return the scores after a copy of each of ``m`` leaves by itself has been added as its sibling, shape (m, n)."""
+    """Return the scores after adding a copy of one leaf as its sibling, for each of the ``m`` leaves, shape (m, n)."""
     scheme = case.scheme
     if scheme.wins is not None and scheme.order_only:
         wins, values = pairwise_wins(case.scaled), rounded(case.resolved.scores)
@@ -144,7 +144,7 @@ def cloned_each(case: Case, jobs: int = 1) -> FloatArray:
 
 
 def cloned(case: Case, copied: Sequence[Sequence[str]], jobs: int = 1) -> FloatArray:
-    """Return the scores after a copy of each leaf of a set has been added as its sibling, shape (number of sets, n)."""
+    """Return the scores after adding copies of the leaves of a set as siblings, shape (number of sets, n)."""
     board, scheme = case.board, case.scheme
     if not copied:
         return np.empty((0, len(board.models)))

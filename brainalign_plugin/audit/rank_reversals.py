@@ -1,7 +1,7 @@
 """Scores after the removal of each model in turn.
 
-A removed model is a masked row, and the scheme scores the smaller board. Closed forms stand where thousands of models
-would take minutes: a linear scheme whose scale gives its norms without each model, and counts on the win matrix.
+A removed model is a masked row, and the scheme scores the smaller board. Closed forms are used where thousands of
+models would take minutes: a linear scheme whose scale gives its norms without each model, and counts on the win matrix.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .perturb import Case
 def scores_without_each(case: Case, jobs: int = 1) -> FloatArray:
     """Return the scores of a board's models after each model has been removed.
 
-    Where cells are missing they are dealt with after the removal: a rule that looks at the other models (just below
-    the lowest score, the mean) gives another value then.
+    Missing cells are dealt with after the removal, because a rule that depends on the other models (just below the
+    lowest score, the mean) then gives another value.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def scores_without_each(case: Case, jobs: int = 1) -> FloatArray:
 
 
 def has_closed_form(scheme: Scheme) -> bool:
-    """Tell whether all removals from a complete board are scored at once."""
+    """Return whether all removals from a complete board are scored in closed form."""
     if scheme.wins is not None:
         return scheme.order_only and scheme.without_each is not None
     return scheme.independent or (scheme.linear and scheme.unfitted and scheme.scale.without_each is not None)

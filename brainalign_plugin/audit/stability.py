@@ -1,7 +1,7 @@
-"""The properties of a scheme, measured on a board: what a removed model, a rescaled or copied benchmark changes.
+"""Properties of a scheme, measured on a board: effects of a removed model, a rescaled or a copied benchmark.
 
 The three properties asked for by Ahlert, Klein, Wichmann, Geirhos (arXiv 2407.07530): independence of irrelevant
-alternatives, robustness to a non-linear scale, a hierarchy that is respected; and the classical ones beside them.
+alternatives, robustness to a non-linear scale, a hierarchy that is respected; and the classical ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FragilePair:
 
 @dataclass(frozen=True, eq=False)
 class RemovalAudit:
-    """Independence of irrelevant alternatives: what the removal of each of ``n`` models changes.
+    """Independence of irrelevant alternatives: order changes after the removal of each of ``n`` models.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class RemovalAudit:
         Id of the model whose removal changes most pairs, the smallest id among equals (of all models where no removal
         changes any: see `worst_changes`).
     worst_changes : int
-        How many pairs it changes.
+        Number of pairs that it changes.
     changes : ndarray of int, shape (n,)
         Pairs changed by each removal.
     fragile : tuple of FragilePair
@@ -57,7 +57,7 @@ class RemovalAudit:
 
 @dataclass(frozen=True, eq=False)
 class BenchmarkInfluence:
-    """What leaving out one leaf does to the ranks under a scheme."""
+    """Effect of leaving out one leaf on the ranks under a scheme."""
 
     leaf: str
     mean_shift: float
@@ -66,7 +66,7 @@ class BenchmarkInfluence:
 
 
 def audit_removal(case: Case, jobs: int = 1) -> RemovalAudit:
-    """Measure independence of irrelevant alternatives exactly: every model removed, every pair of the others.
+    """Measure independence of irrelevant alternatives exactly: remove each model, compare all pairs of others.
 
     Missing cells are dealt with after each removal; norms of a reference are frozen before any.
     """
@@ -93,7 +93,7 @@ def scale_rate(case: Case, rescale: Rescale) -> float:
 
 
 def clone_rate(case: Case, jobs: int = 1) -> float:
-    """Return the share of pairs whose order changes when a leaf has a copy as its sibling, averaged over the leaves."""
+    """Return the share of pairs whose order changes when a leaf is copied, averaged over the leaves."""
     return float(sign_change_share(case.base, cloned_each(case, jobs)).mean())
 
 
@@ -108,12 +108,12 @@ def pareto_violations(case: Case) -> int:
 
 
 def respects_hierarchy(case: Case) -> bool:
-    """Tell whether doubling all leaves of a group, inside the group, leaves every score as it was.
+    """Return whether doubling all leaves of a group, inside the group, keeps every score.
 
-    Doubled as a whole, the group says what it said before; a score that moves all the same shows that the group's
-    weight in the aggregate has changed. Measured on every group that holds leaves only, because where leaves and
-    groups are siblings, doubling the leaves shifts weight inside their common parent. On a board of a single such
-    group there is no other weight, and the answer is yes for every scheme.
+    Doubling all its leaves keeps the mean of a group, so a score that changes shows that the group's weight in the
+    aggregate has changed. Measured on every group that holds leaves only, because among siblings
+    that are leaves and groups, doubling the leaves shifts weight inside their common parent. On a board of a single
+    such group no other group has weight, and the result is True for every scheme.
     """
     board, tree = case.board, case.board.tree
     groups = [
@@ -129,9 +129,9 @@ def respects_hierarchy(case: Case) -> bool:
 
 
 def benchmark_influence(case: Case) -> tuple[BenchmarkInfluence, ...]:
-    """Leave each leaf out in turn: how far ranks shift, on average and at most, and which model (id) moves most.
+    """Leave each leaf out in turn and measure the mean and largest rank shift, and the model (id) that moves most.
 
-    Of equals the smallest id. A leaf is passed over if the scheme cannot do without it.
+    Of equals the smallest id. A leaf that the scheme needs is skipped.
     """
     board, found = case.board, []
     for j, leaf in enumerate(board.leaves):

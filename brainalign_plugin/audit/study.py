@@ -1,7 +1,4 @@
-"""All schemes on one cleaned board, with what can be measured in seconds: what a report says of aggregation.
-
-`brainalign rank` and `brainalign audit` measure everything, however long it takes.
-"""
+"""Study of all schemes on one cleaned board, limited to measurements that take seconds."""
 
 from __future__ import annotations
 
@@ -21,27 +18,26 @@ from .audit import ConventionMoves, SchemeAudit, convention_moves, measured, mea
 from .perturb import Case
 from .rank_reversals import has_closed_form
 
-# How many models a board may have for a report to fit or to optimise on it, and to aggregate it once a model; and to do
-# that with a fit.
+# Largest numbers of models on which a report fits or optimises, aggregates once a model, and fits once a model.
 REPORT_MODELS, FIT_MODELS = 200, 100
 
 
 @dataclass(frozen=True, eq=False)
 class SchemeStudy:
-    """What a report says of the aggregation schemes.
+    """Rankings, audits and comparison of the aggregation schemes on one board.
 
     Attributes
     ----------
     board : Board
         The cleaned board.
     reference : Reference
-        The given snapshot, frozen for want of a named reference.
+        The snapshot itself, frozen in place of a named reference.
     resampling : Resampling
-        How ranks were resampled.
+        Parameters of the resampling.
     schemes : tuple of RankedScheme
         All registered schemes; those that are resampled all at once have intervals.
     audits : tuple of SchemeAudit
-        Of the schemes that rank the board; what takes long is not measured.
+        Of the schemes that rank the board, without properties that take long.
     comparison : SchemeComparison
         Of the schemes that rank the board.
     """
@@ -55,7 +51,7 @@ class SchemeStudy:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the schemes."""
+        """Names of the schemes."""
         return tuple(one.scheme.name for one in self.schemes)
 
 
@@ -103,7 +99,7 @@ def study_schemes(
 
 
 def moves_of_conventions(analysis: Analysis) -> ConventionMoves | None:
-    """What rules for missing cells move on the full board of an analysis; None where `study_schemes` has no answer."""
+    """Compare the rules for missing cells on the full board of an analysis; None where `study_schemes` has none."""
     if not _can_be_compared(analysis.cleaning.board):
         return None
     full = compared_board(analysis.snapshot, "full").board
@@ -146,7 +142,7 @@ def _audit(one: RankedScheme, board: Board, base: FloatArray) -> SchemeAudit:
 def _quick(scheme: Scheme, models: int) -> set[str]:
     """Return the properties that take well under a second on a hundred models, by the scheme and the size.
 
-    What fits or optimises anew for every change of the board is left to `brainalign audit`.
+    Properties that refit or optimise for every change of the board are left to `audit_schemes`.
     """
     again, fitted = models <= REPORT_MODELS, models <= FIT_MODELS
     cheap = again and scheme.effort in ("formula", "pairs")
