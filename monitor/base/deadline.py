@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-# What blocks in a connection ends by itself as soon as that is shut.
+# A shut connection ends by itself.
 _ENDING_SECONDS = 1.0
 
 

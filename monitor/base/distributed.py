@@ -1,4 +1,4 @@
-"""Where resamples are computed: on this machine, or on an existing Dask cluster."""
+"""Backends for resampling: this machine, or an existing Dask cluster."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from .errors import MonitorError, OutputError
 
-# What file systems answer that cannot flush a folder: some of the network, some shared with a virtual machine.
+# Errors of file systems that cannot flush a folder: some of the network, some shared with a virtual machine.
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 
 # Of what nobody but its owner may read: the store, the bodies, backups.

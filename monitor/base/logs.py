@@ -1,4 +1,4 @@
-"""What reaches a terminal besides results: log lines on stderr, and foreign text made harmless."""
+"""Log lines on stderr, and foreign text made harmless for a terminal."""
 
 from __future__ import annotations
 

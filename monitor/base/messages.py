@@ -1,4 +1,4 @@
-"""What goes out: one message to one recipient, made once and delivered at least once."""
+"""Messages: one to one recipient each, made once and delivered at least once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Channel(StrEnum):
-    """How a message travels."""
+    """Channel of a message."""
 
     MAIL = "mail"
     WEBHOOK = "webhook"

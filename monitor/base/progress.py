@@ -1,4 +1,4 @@
-"""How work that takes a while says what it is doing."""
+"""Progress of work that takes a while."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Stage = Callable[[str], AbstractContextManager[object]]
 
 # Beginnings of what stages say that wait for others, and may wait long.
 FETCHING, SENDING = "fetching", "sending to"
-# What must follow on a mail that was taken: it would be sent again.
+# Stage that must follow an accepted mail, which would be sent again otherwise.
 NOTING = "noting what was sent"
 
 

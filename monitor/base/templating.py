@@ -88,7 +88,7 @@ def asset(name: str, folder: Path | None = None) -> str:
         raise TemplateError(f"the template {name!r} is not UTF-8; save it as UTF-8") from cause
 
 
-# What an expression of a template may end in besides jinja's own errors, such as adding a number to a text.
+# Errors of a template's expression besides jinja's own, such as adding a number to a text.
 _OF_EXPRESSIONS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 

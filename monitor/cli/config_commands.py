@@ -80,7 +80,7 @@ def _effective(**options: Any) -> tuple[Settings, tuple[Effective, ...]]:
 
 
 def _lines(settings: list[Effective] | tuple[Effective, ...]) -> list[str]:
-    """A line a setting, in columns."""
+    """Return the settings as lines in columns."""
     import json
 
     from ..base.logs import printable

@@ -38,7 +38,7 @@ def unlink(home: Home = None, as_json: AsJson = False) -> None:
 
 
 def link_json(status: LinkStatus) -> dict[str, Any]:
-    """The state of the link."""
+    """Return the state of the link."""
     return {
         "state": status.state.value,
         "linked": status.ok,

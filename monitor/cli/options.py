@@ -1,4 +1,4 @@
-"""What the commands share: their common options, settings, output as JSON, progress.
+"""Common options, settings, JSON output and progress of the commands.
 
 Only typer is imported here; everything else when a command runs, so that ``--help`` answers at once.
 """
@@ -72,7 +72,7 @@ Stored = Annotated[
 ]
 
 
-# What the options before a command's name ask for: none, text or json. Kept until the command runs, because setting
+# Log format of the options before a command's name: none, text or json. Kept until the command runs, because setting
 # up the logs takes longer than printing its help.
 LOG_LINES: ContextVar[Literal["none", "text", "json"]] = ContextVar("log_lines", default="none")
 # Headings of the list of commands.
@@ -104,7 +104,7 @@ class GroupedCommands(typer.core.TyperGroup):
 
 
 def command_group(text: str) -> typer.Typer:
-    """A group of commands; without one of them it prints its help, to stderr, because nothing was done."""
+    """Return a group of commands; without a command it prints its help to stderr and fails."""
     group = typer.Typer(help=text, invoke_without_command=True)
     group.callback()(help_without_command)
     return group
@@ -123,17 +123,17 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def now() -> datetime:
-    """The clock of the commands."""
+    """Return the time of the commands' clock."""
     return datetime.now(UTC)
 
 
 def utc(day: datetime | None) -> datetime | None:
-    """A day of the command line in UTC."""
+    """Return a day of the command line in UTC."""
     return None if day is None else day.replace(tzinfo=UTC)
 
 
 def settings_from(**options: Any) -> Settings:
-    """Settings with the options that were given; from here on, what happens is logged as was asked for."""
+    """Return the settings with the options applied, and start logging by them."""
     from ..base.logs import configure_logs
     from ..config.settings import load_settings
 

@@ -1,4 +1,4 @@
-"""What the commands that deliver print for people."""
+"""Output of the commands that deliver."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def published(result: Published) -> None:
-    """Where the site is, and what of it is new."""
+    """Print the site's folder and its changes."""
     if not result.new:
         _print(f"site: {result.folder} (nothing new, left as it was)")
         return
@@ -27,18 +27,18 @@ def published(result: Published) -> None:
 
 
 def previewed(message: Message, path: Path) -> None:
-    """Where a mail was written, and what it says."""
+    """Print the path and the content of a mail."""
     _print(message.subject)
     _print(f"mail: {path}")
 
 
 def tested(host: str, port: int, message: Message) -> None:
-    """That the mail server took a mail."""
+    """Print that the mail server took a mail."""
     _print(f"{host}:{port} took the mail to {message.recipient} (message {message.id})")
 
 
 def waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> None:
-    """What would be sent: messages that wait, and those that would be queued first."""
+    """Print the messages that would be sent: pending ones, and those that would be queued first."""
     for message in new:
         _print(f"new  {message.channel.value} to {message.recipient}: {message.subject}")
     for one in queued:
@@ -52,19 +52,19 @@ def waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> 
 
 
 def waiting_json(queued: Sequence[Queued], new: Sequence[Message]) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the messages that would be sent, for JSON."""
     return {"waiting": [_queued(one) for one in queued], "new": [_message(one) for one in new]}
 
 
 def drained(result: Drained, left: Sequence[Queued]) -> None:
-    """What became of the messages."""
+    """Print the outcome of the messages."""
     _print(
         f"{result.sent} sent, {result.failed} to be tried again, {result.given_up} given up, {len(left)} waiting"
     )
 
 
 def drained_json(result: Drained, left: Sequence[Queued]) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the outcome of the messages, for JSON."""
     return {**asdict(result), "waiting": [_queued(one) for one in left]}
 
 

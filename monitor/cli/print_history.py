@@ -1,4 +1,4 @@
-"""What the commands that look back print for people."""
+"""Output of the commands about the past."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def history(found: History, figure: str | None) -> None:
 
 
 def drift(found: Drift, figure: str | None) -> None:
-    """How often each verdict was given, then every change."""
+    """Print the number of each verdict, then every change."""
     to = printing.out()
     steps = [step for step in found.steps if figure in (None, step.figure)]
     counted = ", ".join(
@@ -94,7 +94,7 @@ def known_events(events: Sequence[KnownEvent]) -> None:
 
 
 def eras(found: Mapping[date, Sequence[Era]]) -> None:
-    """The models of each year's top and of today's, with both ranks."""
+    """Print the models of each year's top and of today's, with both ranks."""
     to = printing.out()
     for day, models in found.items():
         to.print(f"{day}: rank then, rank today")

@@ -1,4 +1,4 @@
-"""What ``place`` prints for people."""
+"""Output of ``place``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``rank`` and ``audit`` print for people."""
+"""Output of ``rank`` and ``audit``."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _board(compared: ComparedBoard) -> None:
 
 
 def _best(compared: ComparedBoard, usable: Sequence[tuple[RankedScheme, Ranking]]) -> None:
-    """The best models by the first scheme, with their ranks under all."""
+    """Print the best models by the first scheme, with their ranks under all."""
     board = compared.board
     first, lead = usable[0]
     order = sorted(range(len(board.models)), key=lambda i: (int(lead.ranks[i]), board.ids[i]))
@@ -145,7 +145,7 @@ def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, ro
 
 
 def _above(compared: ComparedBoard, found: Sequence[RankedScheme]) -> None:
-    """How probable it is that one model is above another, under each scheme that was resampled."""
+    """Print the probability of one model above another, under each scheme that was resampled."""
     names = _names(compared)
     pairs = dict.fromkeys((a, b) for one in found for a, b, _ in one.above)
     for a, b in pairs:
@@ -162,7 +162,7 @@ def _names(compared: ComparedBoard) -> dict[int, str]:
 
 
 def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: int) -> None:
-    """The schemes against each other, and the models that they disagree about."""
+    """Print the agreement of the schemes, and the models that they disagree about."""
     console, names = out(), _names(compared)
     console.print(f"Kendall's W over {schemes} schemes: {figure(comparison.concordance, '.3f')}")
     console.print(
@@ -301,7 +301,7 @@ def _monotonicity(one: SchemeAudit) -> str:
 
 
 def _left_out(found: Sequence[SchemeAudit], models: int) -> None:
-    """What was not measured because it takes long, schemes with the same gaps together."""
+    """Print the properties that were not measured for cost, schemes with the same gaps together."""
     schemes: dict[tuple[str, ...], list[str]] = {}
     for one in found:
         if one.left_out:
@@ -315,7 +315,7 @@ def _left_out(found: Sequence[SchemeAudit], models: int) -> None:
 
 
 def _fragile(one: SchemeAudit, names: Mapping[int, str]) -> None:
-    """The pairs of models whose order the removal of others changes most often."""
+    """Print the pairs of models whose order the removal of others changes most often."""
     if one.removal is None or not one.removal.fragile:
         return
     table = Table("model", "and", "removals", title=f"most fragile pairs under {one.scheme.name}")
@@ -325,7 +325,7 @@ def _fragile(one: SchemeAudit, names: Mapping[int, str]) -> None:
 
 
 def _influences(found: Sequence[SchemeAudit], names: Mapping[int, str]) -> None:
-    """The benchmarks whose absence moves ranks most, over all audited schemes."""
+    """Print the benchmarks whose absence moves ranks most, over all audited schemes."""
     audited = [one.scheme.name for one in found if one.influence]
     if len(audited) > FEW_SCHEMES:
         audited = [f"{len(audited)} schemes"]

@@ -1,4 +1,4 @@
-"""What commands print for people."""
+"""Output of the commands as text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Console(Console):
 
 
 def out() -> Console:
-    """The console for results: names in brackets or colons are no markup, and a file gets whole lines."""
+    """Return the console for results: without markup, and with whole lines in a file."""
     terminal = sys.stdout.isatty()
     return _Console(
         width=None if terminal else 10_000, highlight=False, markup=False, emoji=False, soft_wrap=not terminal
@@ -46,17 +46,17 @@ def out() -> Console:
 
 
 def printable(text: str) -> Text:
-    """A foreign string as one line without control characters: a name must not drive the terminal."""
+    """Return a foreign string as one line without control characters."""
     return Text(logs.printable(text))
 
 
 def name(text: str) -> Text:
-    """A foreign name, cut where it would push a table apart."""
+    """Return a foreign name, shortened to fit its column."""
     return printable(text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…")
 
 
 def figure(value: float | None, form: str = ".4f") -> str:
-    """A figure, or a dash where it is unknown."""
+    """Return a figure as text, or a dash if it is unknown."""
     return "–" if value is None else format(value, form)
 
 

@@ -158,7 +158,7 @@ def _norms(reference: Reference) -> dict[str, dict[str, Any]]:
 
 
 def _remarks(reference: Reference) -> list[str]:
-    """What a user of the norms should know."""
+    """Return the notes for users of the norms."""
     sparse = [leaf for leaf, norms in reference.norms.items() if not norms.usable]
     constant = [leaf for leaf, norms in reference.norms.items() if norms.constant]
     found = []

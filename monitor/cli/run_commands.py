@@ -67,7 +67,7 @@ def _run_json(done: Done, info: SnapshotInfo) -> dict[str, Any]:
 
 
 def _messages_line(done: Done) -> str:
-    """What became of messages, in words; empty if there were none."""
+    """Return the outcome of the messages in words; empty if there were none."""
     drained = done.drained
     counts = {
         "queued": done.queued,

@@ -39,7 +39,7 @@ class BoardChoice(StrEnum):
 
 
 class UncertaintyChoice(StrEnum):
-    """What is resampled for the intervals of ranks."""
+    """Unit of resampling for the intervals of ranks."""
 
     BENCHMARKS = "benchmarks"
     MEASUREMENT = "measurement"
@@ -57,7 +57,7 @@ class ConventionChoice(StrEnum):
 
 
 class Backend(StrEnum):
-    """Where resamples are computed."""
+    """Backend that computes resamples."""
 
     LOCAL = "local"
     DASK = "dask"

@@ -212,7 +212,7 @@ def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: boo
 
 
 def _config_without_secrets(settings: Settings) -> bytes:
-    """The settings file without what is masked when it is shown, with a line that names what was left out."""
+    """Return the settings file without its masked values, and a line that names them."""
     import tomllib
 
     import tomli_w

@@ -1,4 +1,4 @@
-"""Where settings are read: the file of the home folder, the environment, and files that hold one secret each."""
+"""Sources of settings: the file of the home folder, the environment, and files that hold one secret each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WRAPPERS = (Union, types.UnionType, Annotated)
 
 
 def section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The class of a section, and whether it is a table of named ones; None for a plain setting."""
+    """Return the class of a section, and whether it is a table of named ones; None for a plain setting."""
     origin = get_origin(annotation)
     if origin in _WRAPPERS:
         return next((found for arg in get_args(annotation) if (found := section_of(arg))[0]), (None, False))
@@ -49,7 +49,7 @@ def section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
 
 
 def is_secret(annotation: Any) -> bool:
-    """Whether a setting of this type is never shown whole."""
+    """Return whether a setting of this type is never shown whole."""
     if get_origin(annotation) in _WRAPPERS:
         return any(map(is_secret, get_args(annotation)))
     return isinstance(annotation, type) and issubclass(annotation, SecretStr)
@@ -66,12 +66,12 @@ def setting_fields(model: type[BaseModel], above: Keys = ()) -> Iterator[tuple[K
 
 
 def variable(path: Keys) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return f"{PREFIX}{DIVIDER.join(path)}".upper()
 
 
 def nearest(name: str, known: set[str]) -> str:
-    """The end of a sentence that says what was not found."""
+    """Return the end of a message about a file that was not found."""
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.4)
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"
 
@@ -119,7 +119,7 @@ class Environment(EnvSettingsSource):
         return _with_secrets(self.settings_cls, found, self._home, ())
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
-        """A list is written as JSON or with commas; what is no setting stays as it is."""
+        """Parse a list from JSON or from commas; leave a value that is no setting as it is."""
         del field_name
         if field is None:
             raise ValueError("not a list")
@@ -165,7 +165,7 @@ class HomeFile(TomlConfigSettingsSource):
 def _with_secrets(
     model: type[BaseModel], given: Mapping[str, Any], home: Path, above: Keys
 ) -> dict[str, Any]:
-    """The values, with each ``…_file`` of a secret replaced by what is in that file."""
+    """Return the values, with each ``…_file`` of a secret replaced by the content of that file."""
     values = dict(given)
     for name, field in model.model_fields.items():
         section, named = section_of(field.annotation)

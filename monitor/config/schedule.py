@@ -12,7 +12,7 @@ from itertools import product, takewhile
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# What was missed longer ago is not made up for: a monthly report is, if the monitor was away for a month.
+# Older slots are not made up for: a monthly report is, if the monitor was away for a month.
 LOOK_BACK = timedelta(days=62)
 _MOST_SLOTS = 1000
 # Intervals are counted from here, so that every process, whenever it starts, has the same slots.
@@ -154,7 +154,7 @@ def _read_line(fields: list[str], zone: ZoneInfo, *, twice: bool) -> _Line:
 
 
 def read_zone(name: str) -> ZoneInfo:
-    """A time zone by its name.
+    """Return a time zone by its name.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def _values(
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What is done about slots that were missed.
+    """Policy for missed slots.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from .schedule import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zo
 
 
 def masked_address(text: str) -> str:
-    """An address as it may be shown: without its password, and with the values of its query masked."""
+    """Return an address without its password, and with the values of its query masked."""
     beginning, _, query = text.partition("?")
     # A password may hold a slash or an @ that nobody escaped: all before the last @ is taken for a login.
     scheme, mark, rest = beginning.partition("://")
@@ -114,7 +114,7 @@ TableName = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length
 
 
 class Health(Section):
-    """How others see that the monitor lives, and when its silence is a failure.
+    """Signs of life for other monitors, and the age at which silence is a failure.
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ class ScheduleSettings(Section):
 
     @property
     def catching_up(self) -> CatchUp:
-        """What is done about missed slots."""
+        """Policy for missed slots."""
         return parse_catch_up(self.catch_up)
 
 
@@ -218,7 +218,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_mail_address(text: str) -> bool:
-    """Whether a text is a plain mail address in ASCII, without a name."""
+    """Return whether a text is a plain mail address in ASCII, without a name."""
     return len(text) <= 254 and _MAIL_ADDRESS.fullmatch(text) is not None and ".." not in text
 
 
@@ -303,7 +303,7 @@ class MailSettings(Section):
 
 
 class Wanted(Section):
-    """What somebody is told.
+    """Kinds of messages that a recipient gets.
 
     Attributes
     ----------

@@ -191,12 +191,12 @@ class Settings(BaseSettings):
 
     @property
     def site_folder(self) -> Path | None:
-        """Where the site is published."""
+        """Folder of the published site."""
         return None if self.site.folder is None else self.home / self.site.folder.expanduser()
 
     @property
     def site_address(self) -> str:
-        """Where readers find the site, with a slash at its end; empty if that is not said."""
+        """Public address of the site, with a slash at its end; empty if it is not set."""
         return "" if self.site.address is None else self.site.address.rstrip("/") + "/"
 
     @property
@@ -312,7 +312,7 @@ def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, An
 
 
 def load_home(given: Path | str | None) -> Path:
-    """The home folder: as given by an option, else that of the environment, else the user's.
+    """Return the home folder: of an option, else of the environment, else of the user.
 
     Raises
     ------
@@ -378,7 +378,7 @@ def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
 
 
 def _given(path: Keys, value: Any) -> str:
-    """What was given for a setting, if it may be told: a table may hold a secret, and an address a password."""
+    """Return the end of a message with the given value, without the value if it may hold a secret."""
     fields = dict(setting_fields(Settings))
     field = fields.get(path) or fields.get(tuple(ANY if i == 1 else key for i, key in enumerate(path)))
     if field is None or is_secret(field.annotation):
@@ -387,7 +387,7 @@ def _given(path: Keys, value: Any) -> str:
 
 
 def _nearest_setting(path: Keys) -> str:
-    """The setting that may have been meant by one that does not exist: beside it, or of that name elsewhere."""
+    """Return the setting that an unknown name may mean: of the same section, else of that name elsewhere."""
     model: type[BaseModel] = Settings
     for key in path[:-1]:
         field = model.model_fields.get(key)

@@ -1,4 +1,4 @@
-"""What goes out to readers and operators: mail, webhooks, notifications, the published site."""
+"""Messages to readers and operators: mail, webhooks, notifications, the published site."""
 
 from .records import (
     Alert,

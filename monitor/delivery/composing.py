@@ -120,7 +120,7 @@ def compose_alerts(
 def compose_operator(
     note: OperatorNote, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
 ) -> list[Message]:
-    """A failure of the monitor, or that it is over, for the operators."""
+    """Compose the message to the operators: a failure of the monitor, or its end."""
     paragraphs = [one_line(text, 2000) for text in note.words.split("\n\n") if text.strip()]
     facts = [(one_line(term), one_line(text)) for term, text in note.facts]
     values = {"note": note, "paragraphs": paragraphs, "facts": facts}
@@ -132,7 +132,7 @@ def compose_operator(
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """What is told, before it is known to whom; `lines` are its shortest form."""
+    """Content of a message before its recipient is known; `lines` are its shortest form."""
 
     kind: Kind
     template: str

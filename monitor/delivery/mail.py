@@ -22,7 +22,7 @@ MOST_HTML_BYTES = 80_000
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What all recipients of a mail get."""
+    """Parts that all recipients of a mail get."""
 
     subject: str
     text: str

@@ -26,7 +26,7 @@ class Notification:
 
 
 def apprise_is_there() -> bool:
-    """Whether the extra ``[notify]`` is installed."""
+    """Return whether the extra ``[notify]`` is installed."""
     return importlib.util.find_spec("apprise") is not None
 
 

@@ -57,7 +57,7 @@ class DataFile:
 
 @dataclass(frozen=True, eq=False)
 class SiteView:
-    """What the site says.
+    """Content of the site.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         },
         "history": {
             "scripts": [name for name in assets if name.endswith(".js")],
-            # What the report's own template asks for.
+            # Name under which the report's own template reads it.
             "view": {"history": view.history},
         },
         "archive": {},
@@ -157,7 +157,7 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
 
 
 def report_frame(templates: Path | None = None) -> tuple[str, str]:
-    """What a report gets as a page of the site: the end of its head, and the way back at the top of its body."""
+    """Return the additions to a report as a page of the site: the end of its head, and the top of its body."""
     style = asset("site.css", templates).encode()
     name = f"site-{hashlib.sha256(style).hexdigest()[:12]}.css"
     head = render("site_report_head.html.j2", templates, style=name)
@@ -170,12 +170,12 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def json_bytes(record: Any) -> bytes:
-    """A JSON file, in ASCII."""
+    """Return a JSON file in ASCII."""
     return (json.dumps(record, allow_nan=False, indent=1) + "\n").encode("ascii")
 
 
 def history_csv(rows: Iterable[FigureRow]) -> bytes:
-    """The headline figures over time, a line a board."""
+    """Return the headline figures over time as CSV, one line per board."""
     ends = ("", "_low", "_high")
     header = ["as_of", "origin", *(f"{name}{end}" for name in FIGURES for end in ends)]
     return csv_bytes(header, ([row.as_of.isoformat(), row.origin, *_values(row)] for row in rows))
@@ -188,7 +188,7 @@ def _values(row: FigureRow) -> Iterator[float | None]:
 
 
 def archive_csv(boards: Iterable[ArchivedBoard]) -> bytes:
-    """The observed boards, a line each."""
+    """Return the observed boards as CSV, one line each."""
     header = ["as_of", "seen_at", "models", "benchmarks", "scored_cells", "sha256", "report"]
     return csv_bytes(
         header,

@@ -1,4 +1,4 @@
-"""What is told, as plain records, and who is told: built by whoever knows, composed into messages here."""
+"""Plain records of messages and recipients, composed into messages here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..base.messages import Channel
 
 
 class DigestPeriod(StrEnum):
-    """How often a reader gets a digest."""
+    """Frequency of a reader's digest."""
 
     WEEKLY = "weekly"
     MONTHLY = "monthly"
@@ -44,7 +44,7 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """What all messages of an installation share.
+    """Defaults that all messages of an installation share.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class HeadlineFigure:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """That a rule fired or ended.
+    """A change of an alert: firing or resolved.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What happened to a leaderboard in a period.
+    """Events of a leaderboard in a period.
 
     Attributes
     ----------
@@ -170,13 +170,13 @@ class Digest:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing happened."""
+        """Return whether nothing happened."""
         return not (self.changelog or self.causes or self.alerts)
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorNote:
-    """What whoever runs the monitor has to know: a failure, or that it is over.
+    """A message to the operator: a failure, or its end.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ _CANNOT_LINK = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV,
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did.
+    """Outcome of publishing.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ from ..base.messages import Message
 
 
 class Security(StrEnum):
-    """How a connection to the mail server is encrypted."""
+    """Encryption of a connection to the mail server."""
 
     STARTTLS = "starttls"
     TLS = "tls"

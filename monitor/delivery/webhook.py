@@ -24,7 +24,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where JSON is posted to; its address may hold a token, so that it is shown nowhere but as its host.
+    """Address that JSON is posted to; only its host is shown, because it may hold a token.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
 
 
 def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> tuple[int, float | None]:
-    """The status, and the seconds that the server asks to wait."""
+    """Return the status, and the seconds of ``Retry-After``."""
     import httpx
 
     try:

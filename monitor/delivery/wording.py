@@ -21,7 +21,7 @@ def one_line(text: str, limit: int = 400) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-# What chats take for a mention or a link: of all in a room, as Slack and Discord write it, of a person.
+# Mentions and links in chats: of all in a room, as Slack and Discord write it, of a person.
 _MENTION = re.compile(
     r"(?<![\w.+-])[@\uff20](?=\S)|[@\uff20](?=everyone|here|channel|all|room)|<(?=\S)", re.IGNORECASE
 )
@@ -33,12 +33,12 @@ def without_mentions(text: str) -> str:
 
 
 def figure_label(name: str) -> str:
-    """What a headline figure is, in words."""
+    """Return the name of a headline figure in words."""
     return FIGURES.get(name, name)
 
 
 def interval_text(name: str, interval: tuple[float, float] | None) -> str:
-    """An interval of a headline figure; empty if there is none, or if it has no width."""
+    """Return an interval of a headline figure as text; empty if there is none, or if it has no width."""
     if interval is None or interval[0] == interval[1]:
         return ""
     return f"{figure_text(name, interval[0])} to {figure_text(name, interval[1])}"
@@ -52,7 +52,7 @@ def change_text(figure: HeadlineFigure) -> str:
 
 
 def shown_figure(figure: HeadlineFigure) -> dict[str, str]:
-    """A headline figure as the templates show it."""
+    """Return a headline figure for the templates."""
     return {
         "name": figure.name,
         "label": figure_label(figure.name),
@@ -92,12 +92,12 @@ def _seen(point: Point | None) -> tuple[float | None, Interval]:
 
 
 def day_text(day: date | datetime) -> str:
-    """A day, such as 1 January 2024."""
+    """Return a day in words, such as 1 January 2024."""
     return f"{day.day} {day:%B} {day.year}"
 
 
 def period_text(digest: Digest) -> str:
-    """The period of a digest in words."""
+    """Return the period of a digest in words."""
     if digest.period is DigestPeriod.MONTHLY:
         return f"{digest.first:%B} {digest.first.year}"
     year, week, _ = digest.first.isocalendar()
@@ -105,7 +105,7 @@ def period_text(digest: Digest) -> str:
 
 
 def period_name(digest: Digest) -> str:
-    """The period of a digest as a name: 2026-W48, 2026-11."""
+    """Return the period of a digest as a name: 2026-W48, 2026-11."""
     if digest.period is DigestPeriod.MONTHLY:
         return f"{digest.first:%Y-%m}"
     year, week, _ = digest.first.isocalendar()

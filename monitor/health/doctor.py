@@ -1,4 +1,4 @@
-"""Whether all that BrainAlign stands on is in order: a list of functions, each of which says what it found."""
+"""Checks of the whole installation: a list of functions, each of which returns its finding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at and what was found.
+    """A check and its finding.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
 
 
 def _probe(identifier: str) -> tuple[dict[str, Any] | None, str]:
-    """What Brain-Score is like once loaded, with one of the benchmarks if it is linked; or why it cannot be loaded."""
+    """Return Brain-Score's state once loaded, with one of the benchmarks if it is linked; else the reason."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     try:
         done = subprocess.run(  # noqa: S603 -- this interpreter with our own text and one of our identifiers
@@ -148,7 +148,7 @@ def _unified(status: LinkStatus, registered: list[str] | None) -> Check:
 
 
 def _variables(settings: Settings, wrong: str) -> Check:
-    """What the plugin is told by its environment variables, of which only the reference is needed."""
+    """Check the environment variables of the plugin, of which only the reference is required."""
     name = "reference to place on"
     if wrong:
         return _failed(name, "problem", wrong)
@@ -160,7 +160,7 @@ def _variables(settings: Settings, wrong: str) -> Check:
 
 
 def check_references(settings: Settings, at: datetime) -> list[Check]:
-    """The frozen references in the home folder can be read."""
+    """Check that the frozen references in the home folder can be read."""
     del at
     found, damaged = list_references(settings.references)
     if damaged:
@@ -170,7 +170,7 @@ def check_references(settings: Settings, at: datetime) -> list[Check]:
 
 
 def _failed(name: str, state: State, error: BrainAlignError | str) -> Check:
-    """An error as a check: our messages end in what to do, after a semicolon."""
+    """Return an error as a check: the message ends in the next step, after a semicolon."""
     message, _, step = str(error).rpartition("; ")
     return Check(name, state, message or step, step if message else "")
 

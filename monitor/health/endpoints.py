@@ -27,7 +27,7 @@ from ..store.records import MessageState
 # Clients that are answered at a time, and the longest time for each, from its first byte to the last of the answer.
 _SLOTS = 8
 _REQUEST_SECONDS = 5.0
-# Who has not been answered by then makes room if others wait.
+# A client without an answer after this many seconds makes room if others wait.
 _PATIENCE_SECONDS = 0.5
 _CACHED_SECONDS = 5.0
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -46,7 +46,7 @@ def health_json(found: Standing) -> dict[str, Any]:
 
 
 def metrics_text(found: Standing) -> bytes:
-    """How things stand in Prometheus' text format."""
+    """Return the state in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(_Collector(found))
     return generate_latest(registry)
@@ -176,7 +176,7 @@ def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[in
 
 
 class _Looks:
-    """How things stand, asked for once in five seconds however many want to know, and by one of them at a time."""
+    """State of the monitor, read once in five seconds for all requests, and by one of them at a time."""
 
     def __init__(self, look: Callable[[], Standing]) -> None:
         self._look, self._lock = look, threading.Lock()
@@ -208,7 +208,7 @@ class _Looks:
 
 @dataclass(frozen=True)
 class Answer:
-    """How things stand; None, and the kind of failure, if nobody can say."""
+    """State of the monitor; None and the kind of failure if it cannot be read."""
 
     standing: Standing | None
     failure: str
@@ -230,7 +230,7 @@ class _Server(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         until = time.monotonic() + _REQUEST_SECONDS
         while not self._slots.acquire(timeout=0.05):
-            # Who is slow makes room for who waits.
+            # A slow client makes room for a waiting one.
             self._cut(_PATIENCE_SECONDS)
             if time.monotonic() > until:
                 self.shutdown_request(request)

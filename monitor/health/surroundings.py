@@ -28,7 +28,7 @@ _SOURCE_SECONDS = 10.0
 
 
 def check_settings(settings: Settings, at: datetime) -> list[Check]:
-    """The settings are valid, or nothing here would run; secrets in the file are for its owner."""
+    """Check that only the owner of the settings file can read it if it holds secrets."""
     del at
     effective = effective_settings(settings)
     changed = sum(one.origin != "default" for one in effective)
@@ -40,7 +40,7 @@ def check_settings(settings: Settings, at: datetime) -> list[Check]:
 
 
 def check_store(settings: Settings, at: datetime) -> list[Check]:
-    """The store can be read and written; looking neither makes one nor migrates one."""
+    """Check that the store can be read and written, without making or migrating one."""
     del at
     address = settings.store_address
     try:
@@ -133,7 +133,7 @@ def check_recipients(settings: Settings, at: datetime) -> list[Check]:
 
 
 def check_disk(settings: Settings, at: datetime) -> list[Check]:
-    """The disk of the home folder has room for a while."""
+    """Check that the disk of the home folder has room."""
     del at
     folder = _nearest(settings.home)
     try:
@@ -156,7 +156,7 @@ def check_disk(settings: Settings, at: datetime) -> list[Check]:
 
 
 def check_clock(settings: Settings, at: datetime) -> list[Check]:
-    """The clock is not behind what was stored already, and the system keeps it right, if it says so."""
+    """Check that the clock is not behind the stored times, and that the system synchronizes it."""
     try:
         newest = peek(settings.store_address).last_pull if is_made(settings.store_address) else None
     except MonitorError:  # said by the check of the store
@@ -173,7 +173,7 @@ def check_clock(settings: Settings, at: datetime) -> list[Check]:
 
 
 def _synchronised() -> bool | None:
-    """What systemd says of the clock; None where it is not asked or does not know."""
+    """Return systemd's state of the clock; None if systemd does not run or does not know."""
     program = shutil.which("timedatectl")
     if program is None:
         return None
@@ -191,7 +191,7 @@ def _synchronised() -> bool | None:
 
 
 def check_mail(settings: Settings, at: datetime) -> list[Check]:
-    """The mail server answers and takes the login; nothing is sent."""
+    """Check that the mail server answers and takes the login; send nothing."""
     del at
     server = mail_server(settings)
     if server is None:
@@ -208,7 +208,7 @@ def check_mail(settings: Settings, at: datetime) -> list[Check]:
 
 
 def check_site(settings: Settings, at: datetime) -> list[Check]:
-    """The site's folder can be written."""
+    """Check that the site's folder can be written."""
     del at
     if settings.site.folder is None:
         return [Check("site folder", "ok", "none is configured")]

@@ -1,1 +1,1 @@
-"""What is watched over time: changes, series of figures, and why a figure changed."""
+"""Changes over time: series of figures, alerts, and the causes of a change."""

@@ -15,7 +15,7 @@ from .figures import FIGURES, SHARES
 
 
 class On(StrEnum):
-    """What a rule looks at."""
+    """Figure of a rule."""
 
     LEVEL = "level"
     CHANGE = "change"
@@ -31,7 +31,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a rule sees of one data version: value, interval, and the number of models that they rest on."""
+    """A rule's figure at one data version: value, interval, and number of models."""
 
     value: float
     low: float
@@ -123,14 +123,14 @@ class Rule:
         return self.bound if self.resolve is None else self.resolve
 
     def clears(self, seen: Observation) -> bool:
-        """Whether the whole interval is beyond the bound."""
+        """Return whether the whole interval is beyond the bound."""
         above, below = seen.low > self.bound, seen.high < self.bound
         if self.condition is Condition.OUTSIDE:
             return above or seen.high < -self.bound
         return above if self.condition is Condition.ABOVE else below
 
     def resolves(self, seen: Observation) -> bool:
-        """Whether the value is back."""
+        """Return whether the value is back."""
         if self.condition is Condition.OUTSIDE:
             return abs(seen.value) <= self.back_at
         if self.condition is Condition.ABOVE:
@@ -140,7 +140,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a rule stands after the data versions that it has seen; versions are numbers.
+    """State of a rule after the data versions that it has seen; versions are numbers.
 
     Attributes
     ----------
@@ -162,7 +162,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """That a rule fired or ended, at which data version, what it saw, and before what (`Standing.before`)."""
+    """A change of a rule to firing or resolved: data version, value, and the state before (`Standing.before`)."""
 
     rule: Rule
     fired: bool
@@ -212,7 +212,7 @@ def follow(
 
 
 def failed_tests(rule: Rule) -> list[str]:
-    """What is wrong by a rule's own tests, a sentence each; empty if they hold."""
+    """Return the failures of a rule's own tests, a sentence each; empty if they hold."""
     wrong = []
     for number, test in enumerate(rule.tests, start=1):
         _, events = follow(rule, enumerate(_observation(rule, value) for value in test.values))
@@ -261,7 +261,7 @@ def _seen_text(rule: Rule, value: float) -> str:
 
 
 def _bound_text(rule: Rule, bound: float) -> str:
-    """A bound with as many digits as it was given, in the unit of what is seen."""
+    """Return a bound with the digits that it was given, in the unit of the figure."""
     if rule.figure not in SHARES:
         return f"{bound:g}".replace("-", MINUS)
     unit = "%" if rule.on is On.LEVEL else "points"

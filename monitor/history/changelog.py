@@ -23,7 +23,7 @@ WORDS_VERSION = 3
 
 
 class InForce(NamedTuple):
-    """What counts for a model on a leaf: the value of the version in force; None is NEVER run."""
+    """State of a model on a leaf in the version in force; None is NEVER run."""
 
     version: int
     value: CellValue | None
@@ -36,7 +36,7 @@ class InForce(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
-    """What counts for a model on a leaf came, went or changed; None where model or leaf are not on the board."""
+    """A change of a model on a leaf; None if model or leaf are not on the board."""
 
     model: int
     benchmark: str
@@ -46,7 +46,7 @@ class ScoreChange:
 
     @property
     def kind(self) -> str:
-        """What happened.
+        """Kind of a change.
 
         ``scored`` or ``failed`` (there was nothing before), ``removed`` (there is nothing any more), ``rerun`` (by
         another version of the benchmark), ``restated`` (by the same version), ``touched`` (another error or time, the
@@ -68,7 +68,7 @@ class ScoreChange:
 
     @property
     def _other_version(self) -> bool:
-        """Whether both sources know the version, and it is another."""
+        """Return whether both sources know the version, and it is another."""
         versions = {side.version for side in (self.before, self.after) if side is not None}
         return len(versions) == 2 and 0 not in versions
 
@@ -112,7 +112,7 @@ def _said(side: InForce | None) -> tuple[int, CellValue] | None:
 
 
 def changes_json(changes: Changes) -> dict[str, Any]:
-    """The record of a changelog."""
+    """Return the record of a changelog."""
     scores = score_changes(changes)
     return {
         "schema": SCHEMA,
@@ -177,7 +177,7 @@ _WHAT = (
 
 
 def changes_in_words(changes: Changes, most: int = 5) -> tuple[str, ...]:
-    """The changes as sentences; long lists name the first few."""
+    """Return the changes as sentences; long lists name the first few."""
     scores = score_changes(changes)
     lines = [*_models_in_words(changes, most), *_benchmarks_in_words(changes, scores, most)]
     known = {m.id for m in changes.earlier.models}

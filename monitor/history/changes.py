@@ -1,4 +1,4 @@
-"""What came, went or changed between two snapshots: models, benchmarks, versions, scores, and the official ranks."""
+"""Changes between two snapshots: models, benchmarks, versions, scores, and the official ranks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .precision import aligned
 
 
 class CellValue(NamedTuple):
-    """What a cell says: state, score, error and time (microseconds since 1970 UTC); None where there is none."""
+    """Content of a cell: state, score, error and time (microseconds since 1970 UTC); None if there is none."""
 
     state: CellState
     score: float | None
@@ -86,7 +86,7 @@ class Changes:
 
     @property
     def empty(self) -> bool:
-        """Whether the two boards say the same."""
+        """Return whether the two boards are equal."""
         return not (
             self.models_added
             or self.models_removed

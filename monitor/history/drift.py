@@ -24,7 +24,7 @@ TESTED = tuple(name for name in FIGURES if name not in COUNTS)
 
 
 class Verdict(StrEnum):
-    """Whether a figure changed on what two boards share."""
+    """Verdict on a figure of the shared part of two boards."""
 
     CHANGED = "changed"
     UNCHANGED = "unchanged"
@@ -116,7 +116,7 @@ def paired_differences(
     one, other = common_panel([earlier, later], kept)
     models, benchmarks = one.scores.shape
     close = np.abs(other.scores - one.scores) <= tolerance(one.scores, other.scores)
-    # What one source gives with fewer decimals was not restated.
+    # A score that one source gives with fewer decimals is not restated.
     other = replace(other, scores=np.where(close, one.scores, other.scores))
     before, after = headline_figures(one), headline_figures(other)
     equal = close.all() and all(one.tree.path(leaf) == other.tree.path(leaf) for leaf in one.leaves)

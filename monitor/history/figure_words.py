@@ -9,7 +9,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def figure_text(name: str, value: float | None) -> str:
-    """A headline figure: a count, a percentage or a number with three decimals."""
+    """Return a headline figure as text: a count, a percentage or a number with three decimals."""
     if value is None:
         return UNKNOWN
     if name in COUNTS:

@@ -38,7 +38,7 @@ SHARES = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behav
 
 
 def cleaned(board: Board, max_missing: float) -> Board:
-    """Cleaned board on which histories are built.
+    """Return the cleaned board on which histories are built.
 
     As `clean` makes it, but leaves without any score are left out first: a benchmark arrives
     with its first score. That makes a difference only if ``max_missing`` is 1 or the board has no model.

@@ -29,7 +29,7 @@ CONFIDENCE = LEVEL
 
 @dataclass(frozen=True, eq=False)
 class FamilyDraws:
-    """How often each model counts in each draw of families, shape (resamples, n), and how many families these are."""
+    """Return each model's count in each draw of families, shape (resamples, n), and the number of families."""
 
     counts: IntArray
     effective: float

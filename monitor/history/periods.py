@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 
 class Period(StrEnum):
-    """How often a history has a board; weeks begin on Monday."""
+    """Frequency of a history's boards; weeks begin on Monday."""
 
     WEEK = "week"
     MONTH = "month"

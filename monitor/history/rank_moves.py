@@ -29,7 +29,7 @@ RANK = "rank"
 
 @dataclass(frozen=True, eq=False)
 class RankMove:
-    """How a model's rank moved under a scheme, and why.
+    """Change of a model's rank under a scheme, and its causes.
 
     Attributes
     ----------

@@ -131,7 +131,7 @@ class BoardChange:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    """What a history is made with.
+    """Choices that a history is made with.
 
     Attributes
     ----------
@@ -243,7 +243,7 @@ class Restated:
 
 @dataclass(frozen=True, eq=False)
 class Chronicle:
-    """What there is to tell of a board's past.
+    """The past of a board.
 
     Attributes
     ----------
@@ -311,7 +311,7 @@ def changes_between(
     moments: tuple[datetime, datetime],
     said: Mapping[str, float | None] | None = None,
 ) -> list[Change]:
-    """Changes of all figures between two boards.
+    """Return the changes of all figures between two boards.
 
     Parameters
     ----------
@@ -350,7 +350,7 @@ def figures_of(record: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any]:
-    """What is kept of a panel's figures."""
+    """Return the figures of a panel to be kept."""
     return {
         "analysis": ANALYSIS_VERSION,
         "models": len(board.models),

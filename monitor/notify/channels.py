@@ -1,4 +1,4 @@
-"""Who is told and how, out of the settings."""
+"""Recipients and channels, from the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOBODY = "brainalign@localhost"
 
 
 def letterhead(settings: Settings) -> Letterhead:
-    """What all messages share."""
+    """Return the defaults that all messages share."""
     return Letterhead(
         sender=settings.mail.sender or _NOBODY,
         link=settings.site_address,
@@ -49,7 +49,7 @@ def _subscribers(settings: Settings) -> Iterator[Subscriber]:
 
 
 def mail_server(settings: Settings) -> MailServer | None:
-    """The configured mail server; None if there is none."""
+    """Return the configured mail server; None if there is none."""
     mail = settings.mail
     if mail.host is None:
         return None
@@ -66,7 +66,7 @@ def mail_server(settings: Settings) -> MailServer | None:
 
 
 def sender(settings: Settings, clock: Callable[[], datetime]) -> Callable[[Message], None]:
-    """The function that sends a message once, or raises DeliveryError."""
+    """Return the function that sends a message once, or raises DeliveryError."""
     webhooks = [
         Webhook(
             name,

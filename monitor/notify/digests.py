@@ -80,7 +80,7 @@ def digest_messages(
 def digest_of(
     settings: Settings, store: Store, period: DigestPeriod, slot: datetime, stage: Stage = silent
 ) -> Digest | None:
-    """The digest of the last whole week or month before a moment; None if no board had been seen by its end.
+    """Return the digest of the last whole week or month before a moment; None before the first board.
 
     Everything in it is as it was known at the end of the period: a digest that is made late says the same.
     """
@@ -127,7 +127,7 @@ def _of(change: BoardChange, changes: Sequence[BoardChange]) -> str:
 
 
 def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
-    """An alert that fired or ended, out of what the store kept of it."""
+    """Return a firing or resolved alert from its stored finding."""
     return Alert(
         domain=info.domain,
         rule=finding.subject,

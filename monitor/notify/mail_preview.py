@@ -101,7 +101,7 @@ def test_message(settings: Settings, address: str, at: datetime) -> Message:
 
 
 def preview_bytes(message: Message, suffix: str) -> bytes:
-    """A mail as a file: whole (``.eml``), its text (``.txt``), or its HTML with the pictures in it (``.html``).
+    """Return a mail as a file: whole (``.eml``), its text (``.txt``), or its HTML with pictures (``.html``).
 
     Raises
     ------

@@ -40,7 +40,7 @@ log = structlog.get_logger("brainalign")
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Who is told, and how.
+    """Recipients and channels of messages.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Drained:
-    """What became of the messages that were due."""
+    """Outcome of the messages that were due."""
 
     sent: int = 0
     failed: int = 0

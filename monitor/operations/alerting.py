@@ -86,7 +86,7 @@ class AlertNews:
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """Where the rules stand, for the next time, and what has to be told since the last one.
+    """States of the rules for the next run, and the events since the last one.
 
     Attributes
     ----------
@@ -164,7 +164,7 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """What would have been told over a stored history, had the rules been there from its beginning."""
+    """Events of a stored history under rules in force from its beginning."""
 
     boards: tuple[SnapshotInfo, ...]
     events: tuple[AlertNews, ...]
@@ -180,7 +180,7 @@ def backtest(timeline: Timeline, rules: Sequence[Rule]) -> Backtest:
 
 
 def news_json(news: AlertNews) -> dict[str, Any]:
-    """The record of one event."""
+    """Return the record of one event."""
     seen = news.seen
     return {
         "rule": news.rule,
@@ -229,7 +229,7 @@ class _Watch:
         self._before = dict(zip((v.id for v in timeline.versions[1:]), timeline.versions, strict=False))
 
     def observed(self, rule: Rule, last: _Seen | None = None) -> Iterator[tuple[int, Observation | None]]:
-        """What a rule sees of each data version, or of those after the last one that was seen."""
+        """Return the values of a rule's figure at each data version, or at those after the last one seen."""
         see = self._level if rule.on is On.LEVEL else self._change
         for info in self._timeline.versions:
             # A moment that was observed once more, with another board, is a new version of it.
@@ -261,8 +261,8 @@ class _Watch:
         return Observation(found.delta, low, high, found.models)
 
     def told(self, event: AlertEvent, reason: Reason) -> AlertNews:
-        """An event with what it is due to."""
-        # Where a rule stood can refer to a board that an observed one has replaced since.
+        """Return an event with its reason."""
+        # An observed board can have replaced the board of a rule's state since.
         rule, known = event.rule, self._timeline.known
         info = known[event.at]
         before = self._before.get(info.id)
@@ -334,7 +334,7 @@ def _held(
 
 
 def _definition(rule: Rule) -> dict[str, Any]:
-    """What a rule says, without its tests, as JSON holds it."""
+    """Return a rule without its tests, as JSON holds it."""
     said = asdict(rule)
     del said["tests"]
     return {**said, "on": rule.on.value, "condition": rule.condition.value, "resolve": rule.back_at}

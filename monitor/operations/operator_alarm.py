@@ -14,7 +14,7 @@ from ..store.records import Alarm, SnapshotInfo
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the operator is to be told.
+    """Message to the operator.
 
     Attributes
     ----------

@@ -199,7 +199,7 @@ def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports:
     ]
     what = ", ".join(moved) or "no headline figure moved"
     mark = ", reconstructed" if change.later.reconstructed else ""
-    # What was reconstructed was not seen at its time, and stands in the history at the moment that it describes.
+    # A reconstructed board was not seen at its time; the history has it at the moment that it describes.
     updated = change.later.as_of_time if change.later.reconstructed else change.later.seen_at
     return FeedEntry(
         key=f"{change.earlier.digest} {change.later.digest} {change.later.as_of_time.isoformat()}",

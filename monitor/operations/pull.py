@@ -42,7 +42,7 @@ log = structlog.get_logger("brainalign")
 
 @dataclass(frozen=True, eq=False)
 class Fetched:
-    """What one pull brought, and what the store made of it."""
+    """Outcome of one pull in the store."""
 
     pull: Pull
     stored: Stored
@@ -59,7 +59,7 @@ class RunResult:
 
     @property
     def wrote_report(self) -> bool:
-        """Whether this run wrote the report."""
+        """Return whether this run wrote the report."""
         return self.results is not None
 
 
@@ -100,7 +100,7 @@ def _exists(path: Path | str) -> bool:
 
 
 def has_store(settings: Settings) -> bool:
-    """Whether there is a store already; looking makes none.
+    """Return whether there is a store already, without making one.
 
     Raises
     ------
@@ -274,7 +274,7 @@ def _where(settings: Settings, source: str | None) -> str:
 
 
 def _address(where: str, domain: str) -> str:
-    """Where a site's payload is; other sources are what they are called."""
+    """Return the address of a site's payload; other sources keep their name."""
     if not where.lower().startswith(("http://", "https://")):
         return where
     # Here, because the HTTP client takes a while to load.

@@ -94,7 +94,7 @@ class Results:
 
 
 def report_path(settings: Settings, info: SnapshotInfo) -> Path:
-    """Where the report of a stored snapshot lies: named by what it shows, so that no two reports share a name."""
+    """Return the path of a stored snapshot's report, unique by the name of its content."""
     marks = [f"{name}-{value}" for name, value in _thresholds(settings).items()]
     name = "-".join([report_name(info), *marks])
     return settings.reports / info.domain / f"{name}.html"
@@ -113,7 +113,7 @@ def report_command(
     as_of: date | None = None,
     known: datetime | None = None,
 ) -> str:
-    """The command line that makes a report again, wherever its thresholds came from."""
+    """Return the command line that makes a report again, with its thresholds."""
     # The name of a file without its folder: a report is handed on, and a path tells where its writer keeps things.
     words = ["brainalign", "report", Path(wanted).name]
     words += [] if as_of is None else ["--as-of", as_of.isoformat()]

@@ -1,4 +1,4 @@
-"""How things stand, by what the store knows: one record for the command, the health check and the metrics."""
+"""State of the monitor from the store: one record for the command, the health check and the metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standing:
-    """How things stand at one moment.
+    """State of the monitor at one moment.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Standing:
 
     @property
     def healthy(self) -> bool:
-        """Whether somebody has nothing to look after."""
+        """Return whether nothing needs a check."""
         return not self.problems
 
 
@@ -135,7 +135,7 @@ def _problems(
 
 
 def standing_json(found: Standing) -> dict[str, Any]:
-    """The record that ``brainalign status --json`` prints."""
+    """Return the record that ``brainalign status --json`` prints."""
     return {
         "schema": 1,
         "at": found.at.isoformat(),

@@ -25,7 +25,7 @@ DEMO_DATES = (date(2021, 7, 1), date(2022, 7, 1), date(2023, 7, 1), date(2024, 1
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demonstration left behind."""
+    """Results of the demonstration."""
 
     home: Path
     payloads: tuple[Path, ...]

@@ -55,7 +55,7 @@ class Stopped(BaseException):
 
 @dataclass(frozen=True)
 class Monitor:
-    """What the runs of one process work with.
+    """Tools of the runs of one process.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ def monitor_of(
     stage: Stage = silent,
     name: str = "brainalign run",
 ) -> Monitor:
-    """What runs work with, by the settings.
+    """Return the tools of a run, by the settings.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def _under_lock(store: Store, shown: Stage) -> Stage:
 
     @contextmanager
     def stage(text: str) -> Iterator[None]:
-        # What was sent is noted whoever has the lock by now.
+        # A sent message is noted without the lock.
         if text != NOTING:
             store.check_lock()
         with shown(text):
@@ -129,7 +129,7 @@ def _under_lock(store: Store, shown: Stage) -> Stage:
 
 @dataclass(eq=False)
 class Done:
-    """What one run did.
+    """Outcome of one run.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ def at_work(monitor: Monitor) -> Iterator[None]:
 
 
 def alarm_name(settings: Settings, job: str) -> str:
-    """What messages call the work of a job."""
+    """Return the name of a job's work in messages."""
     return f"watching {settings.domain}" if job == PULL else f"the {job} digest"
 
 
@@ -306,7 +306,7 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
 def _follow_alerts(
     monitor: Monitor, inside: Store, info: SnapshotInfo, at: datetime
 ) -> tuple[Sequence[AlertNews], Sequence[Message]]:
-    """What the rules say of the boards since the last time, and the messages that tell it."""
+    """Evaluate the alert rules on the boards since the last time, and queue their messages."""
     from ..base.cache import Cache
     from ..history.series import HistoryOptions
     from ..history.timeline import Timeline
@@ -324,7 +324,7 @@ def _follow_alerts(
     except StoreError:
         raise
     except Exception as failure:
-        # Whatever is wrong with the figures or a template, what was pulled is kept. The rules stay where they stood, so
+        # A pull is kept if figures or a template fail. The rules keep their state, so
         # that what they have to say is told as soon as it can be.
         log.exception("the alert rules could not be followed")
         alarms.failed(inside, FOLLOWING, f"{type(failure).__name__}: {failure}", at)
@@ -341,7 +341,7 @@ def _finding(news: AlertNews, at: datetime) -> Finding:
 
 
 def _changes(inside: Store, info: SnapshotInfo, stored: Stored, at: datetime) -> list[Finding]:
-    """What is new on the board since the one before it, if it is the newest."""
+    """Return the changes of the board since the one before it, if it is the newest."""
     if not stored.new or info.reconstructed:
         return []
     before = [

@@ -49,7 +49,7 @@ class Job:
 
 
 def jobs_of(monitor: Monitor) -> tuple[Job, ...]:
-    """The jobs of the configuration: pulling, and the digests."""
+    """Return the jobs of the configuration: pulling, and the digests."""
 
     def digest(period: DigestPeriod) -> Callable[[RunRecord], object]:
         return lambda run: queue_digest(monitor, period, run)
@@ -61,7 +61,7 @@ def jobs_of(monitor: Monitor) -> tuple[Job, ...]:
 
 
 def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
-    """What is due of a job, and what was missed of it."""
+    """Return the slots of a job that are due, and those that were missed."""
     store, schedule = monitor.store, monitor.settings.schedule
     again = [
         run.slot
@@ -70,7 +70,7 @@ def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
     ]
     last = store.last_slot(job.name, now)
     if last is None and job.name == PULL:
-        # Whoever starts a monitor wants to see something, and not only after the first wait.
+        # The first run follows the start without a wait.
         found = due_slots(job.schedule, now, now - LOOK_BACK, again, CatchUp("latest", 1), LOOK_BACK)
         return Due(found.now, ())
     grace = timedelta(seconds=schedule.grace_seconds)
@@ -127,7 +127,7 @@ def tend(
 
 
 def _anything_due(monitor: Monitor, jobs: Sequence[Job], now: datetime) -> bool:
-    """Whether there is work, asked without the lock: most of the time there is none."""
+    """Return whether there is work, without the lock: most of the time there is none."""
     if monitor.store.due_messages(monitor.clock(), limit=1):
         return True
     found = [due_of(monitor, job, now) for job in jobs]

@@ -28,13 +28,13 @@ from ..operations.status import standing
 from .run import Monitor, Stopped, leave_claimed
 from .scheduler import Job, jobs_of, tend
 
-# How often the outbox is looked into, and whether anything was overlooked.
+# Seconds between two readings of the outbox and of missed slots.
 LOOK_SECONDS = 60.0
-# How often the clock is compared with one that nobody sets.
+# Seconds between two comparisons of the clock with the monotonic one.
 _WATCH_SECONDS = 5.0
 # A step of the clock that is worth a line: small ones are the daily work of NTP.
 _STEP_SECONDS = 5.0
-# How long a stop waits for the stage that is being done: less than systemd gives a service before it kills it. One that
+# Seconds that a stop waits for the current stage: less than systemd gives a service before it kills it. One that
 # waits for others, such as a site that drips or a mail server that stalls, is not waited for.
 _STOP_SECONDS = 60.0
 _STOP_SECONDS_FOR_OTHERS = 5.0
@@ -77,7 +77,7 @@ class Service:
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
-            # What is late is decided by the store and the catch-up policy, never by a wake-up that is dropped.
+            # The store and the catch-up policy decide lateness, never a wake-up that is dropped.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 

@@ -1,4 +1,4 @@
-"""What the analysis of a simulated board should find, derived from its truth and not from its scores."""
+"""Expected results of the analysis of a simulated board, derived from its truth and not from its scores."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
 
 
 def _mean(values: Floats) -> float:
-    """The mean; NaN where a part has a single leaf and therefore no pair."""
+    """Return the mean; NaN if a part has a single leaf and therefore no pair."""
     return float(values.mean()) if values.size else float("nan")
 
 

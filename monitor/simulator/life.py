@@ -83,7 +83,7 @@ class _Cohort:
 
 
 class _Draws(NamedTuple):
-    """What is drawn for one cohort, named and shaped as in `Life`."""
+    """Draws for one cohort, named and shaped as in `Life`."""
 
     ability: Floats
     factors: Floats

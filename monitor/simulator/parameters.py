@@ -216,7 +216,7 @@ class SimulationParameters:
 
 
 def quiet(parameters: SimulationParameters) -> SimulationParameters:
-    """The same board with every paper and model there from the opening, and every run made within hours.
+    """Return the same board with every paper and model from the opening on, and every run within hours.
 
     After its first two weeks nothing happens on it but its events, so that a change between two later dates
     has no other cause. Sparse leaves stay sparse.

@@ -55,7 +55,7 @@ class _Board:
 
 
 def payload(life: Life, as_of: date) -> dict[str, Any]:
-    """The body of ``/<domain>/compare/data/`` as served at 00:00 UTC of a day, marked as simulated.
+    """Return the body of ``/<domain>/compare/data/`` at 00:00 UTC of a day, marked as simulated.
 
     Parameters
     ----------
@@ -101,12 +101,12 @@ def payload(life: Life, as_of: date) -> dict[str, Any]:
 
 
 def payload_bytes(life: Life, as_of: date) -> bytes:
-    """The payload as compact JSON in ASCII; the same life and day give the same bytes."""
+    """Return the payload as compact JSON in ASCII; the same life and day give the same bytes."""
     return json.dumps(payload(life, as_of), separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def published_text(value: float) -> str:
-    """The site's text of a score: one decimal from one on, else three without the leading zero.
+    """Return the site's text of a score: one decimal from one on, else three without the leading zero.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def _board_at(life: Life, as_of: date) -> _Board:
 
 
 def _tree(life: Life, as_of: date) -> list[_Node]:
-    """The nodes in depth-first order, roots first; groups without a leaf are left out."""
+    """Return the nodes in depth-first order, roots first, without groups that have no leaf."""
     domain = life.parameters.domain
     index = {leaf: k for k, leaf in enumerate(life.truth.leaves)}
     nodes: list[_Node] = []
@@ -177,7 +177,7 @@ def _tree(life: Life, as_of: date) -> list[_Node]:
 
 
 def _forest(life: Life, as_of: date) -> dict[str, Any]:
-    """The tree on a day as nested dictionaries, None at the leaves."""
+    """Return the tree on a day as nested dictionaries, None at the leaves."""
     parameters = life.parameters
     absent = {e.benchmark for e in parameters.events if isinstance(e, RemovedBenchmark) and e.on < as_of}
     for event in parameters.events:
@@ -333,7 +333,7 @@ def _column(life: Life, board: _Board, node: _Node, cells: list[NDArray[Any]]) -
 
 
 def _iso(times: Times, offset: str = "") -> list[str | None]:
-    """Times as the site's database prints them, trailing zeros of the fraction dropped; None before 1970."""
+    """Return times in the site's format, trailing zeros of the fraction dropped; None before 1970."""
     texts = np.datetime_as_string(times.astype("datetime64[us]"), unit="us")
     return [
         text.rstrip("0").rstrip(".") + offset if time >= 0 else None

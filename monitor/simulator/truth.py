@@ -24,7 +24,7 @@ _ORDER = 40
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What the analysis of a simulated board should find.
+    """Expected results of the analysis of a simulated board.
 
     A leaf's noise-free score is ``scale * logistic(intercept + slope * x)`` of a standard normal ``x``, which
     is the sum of loadings times factors and a unique rest. The factors are those of the parts, correlated by
@@ -97,18 +97,18 @@ class Truth:
         return np.asarray(self.covariance + np.diag(self.error_sd**2))
 
     def dimensions(self, leaves: tuple[str, ...]) -> int:
-        """Number of factors that at least two of the given leaves load on: the dimensions that they share."""
+        """Return the number of factors that at least two of the given leaves load on."""
         rows = [self.leaves.index(leaf) for leaf in leaves]
         return int(((self.loadings[rows] != 0.0).sum(axis=0) >= 2).sum())
 
     def explained_variance(self, part: Floats, whole: Floats) -> float:
-        """Expected R² of one weighted sum of leaves by another, from weights of length L."""
+        """Return the expected R² of one weighted sum of leaves by another, from weights of length L."""
         cov = self.observed_covariance
         return float((part @ cov @ whole) ** 2 / ((part @ cov @ part) * (whole @ cov @ whole)))
 
 
 def stream(seed: int, *keys: object) -> np.random.Generator:
-    """A generator of its own per seed and name: adding one thing leaves every other draw as it was."""
+    """Return a random generator per seed and name, so that a new name leaves other draws unchanged."""
     digest = sha256("\x1f".join(str(key) for key in (seed, *keys)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
@@ -189,7 +189,7 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
 
 
 def logistic(x: Floats) -> Floats:
-    """The link: a smooth, monotone map of the real line to (0, 1)."""
+    """Return the link function: a smooth, monotone map of the real line to (0, 1)."""
     return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 

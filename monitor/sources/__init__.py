@@ -1,4 +1,4 @@
-"""Where snapshots come from. Every source returns a `Pull`: the raw body and the snapshot parsed from it.
+"""Sources of snapshots: every source returns a `Pull`, the raw body and the snapshot parsed from it.
 
 Names are loaded on first use: a file needs no HTTP client, and a command line's help needs nothing of this.
 """

@@ -28,7 +28,7 @@ def checked_url(url: str) -> httpx.URL:
     except (httpx.InvalidURL, UnicodeError):
         # Without the cause, which quotes pieces of the address, and a password may be one.
         raise InputError(f"{shown_url(url)!r} is not a web address; give https://HOST/…") from None
-    # What no host may contain comes back in percent signs; in an IPv6 address they announce a zone.
+    # Characters that no host may contain come back in percent signs; in an IPv6 address they announce a zone.
     if parsed.scheme not in _PORTS or not parsed.host or ("%" in parsed.host and ":" not in parsed.host):
         raise InputError(
             f"{shown_url(url)!r} is not an address of http or https with a host; give https://HOST/…"
@@ -55,7 +55,7 @@ def shown_url(url: str | httpx.URL) -> str:
 
 
 def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
-    """Where a redirect leads, if it may be followed: to the same host, and not from https to http.
+    """Return the target of a redirect if it may be followed: the same host, and not from https to http.
 
     Parameters
     ----------

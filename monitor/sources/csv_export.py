@@ -60,7 +60,7 @@ class _Table:
 
     @cached_property
     def nothing(self) -> str:
-        """What a field without any text means.
+        """Meaning of a field without any text.
 
         The site's page quotes all but FAILED. Its older CSVs, and spreadsheets that save the newer one again, quote
         nothing: NEVER, from which FAILED can then not be told.
@@ -71,20 +71,20 @@ class _Table:
 
     @property
     def ambiguous(self) -> int:
-        """How many cells may be FAILED or NEVER: the newer dialect told them apart by quotes, which are gone."""
+        """Return the number of cells that may be FAILED or NEVER, without the quotes that distinguish them."""
         if self.nothing or self.column("model_name") is not None:
             return 0
         return sum(not row[i].text.strip() for row in self.rows for i in self.benchmarks)
 
     def value(self, row: int, column: int) -> str:
-        """A cell as the site's JSON writes it: FAILED is X, NEVER an empty text."""
+        """Return a cell as the site's JSON writes it: FAILED is X, NEVER an empty text."""
         cell = self.rows[row][column]
         text = cell.text.strip()
         return decimal_point(text) if text else "" if cell.quoted else self.nothing
 
 
 def is_csv_export(text: str) -> bool:
-    """Whether a text is a table of models, in either dialect."""
+    """Return whether a text is a table of models, in either dialect."""
     if re.match(r"\s*[{\[<]", text):  # JSON of one long line, for example
         return False
     titles = {title.lower() for title in titles_of(text)}
@@ -166,7 +166,7 @@ def _base(info: zipfile.ZipInfo) -> str:
 
 
 def _is_added(info: zipfile.ZipInfo) -> bool:
-    """Whether it is a folder, or what macOS puts into every zip."""
+    """Return whether a member is a folder, or one that macOS adds to every zip."""
     return info.is_dir() or info.filename.startswith("__MACOSX/") or _base(info).startswith(".")
 
 
@@ -199,7 +199,7 @@ def _member(
 
 
 def _as_of(comments: Iterable[str]) -> str | None:
-    """The end of the range of dates that the export was made for, None if it names none that can be read."""
+    """Return the end of the export's range of dates; None if it names none that can be read."""
     for line in comments:
         if found := _DATE_RANGE.match(line):
             with contextlib.suppress(ValueError):
@@ -358,7 +358,7 @@ def _models(
 
 
 def _whole(text: str) -> int | None:
-    """A whole number, also as pandas writes it in a column with gaps (``12.0``)."""
+    """Return a whole number, also as pandas writes it in a column with gaps (``12.0``)."""
     found = _WHOLE.fullmatch(text)
     return int(found[1]) if found else None
 

@@ -119,7 +119,7 @@ def _cover(search: _Search) -> list[tuple[int, int]] | None:
 
 
 def _rank(name: str, averaged: bool) -> int:
-    """How far up a name stands: a root, a part (a root where there is no average), a region, or anything below."""
+    """Return the level of a name: a root, a part (a root without an average), a region, or anything below."""
     if name.startswith(("average_", "engineering_")):
         return 0
     if name.startswith(("neural_", "behavior_")):
@@ -128,7 +128,7 @@ def _rank(name: str, averaged: bool) -> int:
 
 
 def _ends(search: _Search, start: int) -> dict[int, tuple[int, ...]]:
-    """Where the subtree at a column may end, and its children then; without children it is a leaf."""
+    """Return the possible ends of the subtree at a column, with its children; without children it is a leaf."""
     if start not in search.ends:
         known = search.groups.get(search.names[start], True if search.ranks[start] < _ANY else None)
         found: dict[int, tuple[int, ...]] = {} if known is False else _as_group(search, start)
@@ -140,7 +140,7 @@ def _ends(search: _Search, start: int) -> dict[int, tuple[int, ...]]:
 
 
 def _as_group(search: _Search, start: int) -> dict[int, tuple[int, ...]]:
-    """Where the subtree of a group may end, and its children then."""
+    """Return the possible ends of a group's subtree, with its children."""
     found: dict[int, tuple[int, ...]] = {}
     rank, zero = search.ranks[start], np.zeros(len(search.values))
     # Sums of children, by where the next one begins; each with what rounding may have added to it.
@@ -156,7 +156,7 @@ def _as_group(search: _Search, start: int) -> dict[int, tuple[int, ...]]:
             now = (*children, at), total + here[0], slack + here[1]
             key = (end, len(now[0]), now[1].tobytes())
             twice = key in reached
-            # What is continued from here on, or was, is explained in two ways.
+            # A column continued here, or before, has two explanations.
             reached[key] = twice or reached.get((at, len(children), total.tobytes()), False)
             if _is_mean(search, start, *now):
                 if reached[key] or found.get(end, now[0]) != now[0]:

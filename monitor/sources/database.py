@@ -61,7 +61,7 @@ _SUBMISSION = sa.table("brainscore_submission", sa.column("id"), sa.column("time
 
 @dataclass(frozen=True)
 class _Tables:
-    """What counts of the database: benchmark types and models of the domain, their instances and scores."""
+    """Relevant rows of the database: benchmark types and models of the domain, their instances and scores."""
 
     types: Sequence[Any]
     instances: Sequence[Any]
@@ -118,7 +118,7 @@ def pull_database(
 
 
 def shown_database(address: str) -> str:
-    """The address without its login and the values of its query."""
+    """Return the address without its login and the values of its query."""
     beginning, _, _ = address.partition("?")
     scheme, _, rest = beginning.partition("://")
     return shown(f"{scheme}://{rest.rpartition('@')[2]}", 300)
@@ -205,7 +205,7 @@ def _translated(cause: sqlalchemy.exc.SQLAlchemyError, name: str) -> SourceError
 
 
 def _document(tables: _Tables, domain: str, name: str, received_at: datetime) -> dict[str, Any]:
-    """The payload that the site would serve of these tables, with full precision and without groups."""
+    """Return the site's payload of these tables, with full precision and without groups."""
     if len(tables.scores) > _MAX_ROWS:
         raise PayloadShapeError(f"{name} has more than {_MAX_ROWS} scores; is it Brain-Score's?", b"")
     nodes = _nodes(tables.types)
@@ -249,7 +249,7 @@ class _Node:
 
 
 def _nodes(types: Iterable[Any]) -> dict[str, _Node]:
-    """The tree without hidden leaves, and without groups that hold none; parents come before their children."""
+    """Return the tree without hidden leaves and empty groups; parents come before their children."""
     rows = {row.identifier: row for row in types}
     below: dict[str | None, list[str]] = {}
     for row in sorted(rows.values(), key=lambda row: (row.order or 0, row.identifier)):
@@ -316,7 +316,7 @@ def _cells(
             "error": error if error is not None and math.isfinite(error) else None,
             "timestamp": _time(row.end_timestamp) or _time(row.start_timestamp),
         }
-        # Where a cell has several rows, the site takes the one with the highest raw score.
+        # Of several rows of a cell, the site takes the one with the highest raw score.
         raw = _number(row.score_raw)
         weight = raw if raw is not None and math.isfinite(raw) else -math.inf
         key = (row.model_id, row.benchmark_id)
@@ -366,7 +366,7 @@ def _believed(time: str, now: datetime) -> bool:
 
 
 def _time(value: Any) -> str | None:
-    """A time in ISO format; without a zone Brain-Score means UTC. SQLite keeps it as text."""
+    """Return a time in ISO format; UTC if it has no zone, and SQLite keeps it as text."""
     if value is None:
         return None
     if isinstance(value, datetime):

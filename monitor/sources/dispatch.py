@@ -106,13 +106,13 @@ def pull_path(path: str, domain: str, received_at: datetime, max_bytes: int = MA
 
 
 def is_live(source: str) -> bool:
-    """Whether a source tells how things stand now, as a site or a server does, and not of some moment, as a file."""
+    """Return whether a source gives the present state, as a site or a server does, and not a past one, as a file."""
     scheme = _SCHEME.match(source)
     return bool(scheme and (scheme[1] or "").lower() in ("http", "https", *DATABASES))
 
 
 def files_of(source: str) -> tuple[str, ...]:
-    """The files of a folder and of those below it in the order of their names, or the source itself if it is none.
+    """Return the files of a folder and of those below it in the order of their names, or the file itself.
 
     Names that begin with a point are not looked at.
 
@@ -150,7 +150,7 @@ def files_of(source: str) -> tuple[str, ...]:
 
 def _below(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        # What is hidden is no payload: macOS puts ._NAME beside each file that it copies.
+        # Hidden files are no payload: macOS adds ._NAME to each file that it copies.
         if not path.name.startswith("."):
             yield path
             if path.is_dir() and not path.is_symlink():

@@ -131,7 +131,7 @@ def json_document(text: bytes, source: str, body: bytes) -> Any:
 
 
 def _misread(text: bytes, cause: ValueError) -> str:
-    """What a body is that is not read, and what to do."""
+    """Return the kind of a body that cannot be read, and the next step."""
     if isinstance(cause, TextError) and not binary_kind(text):
         return f"{cause}; save it as UTF-8"
     what = described(text)
@@ -141,7 +141,7 @@ def _misread(text: bytes, cause: ValueError) -> str:
 
 
 def _is_torn(cause: ValueError) -> bool:
-    """Whether the error is that the text ends: nothing is left where it arose, or a piece of one literal."""
+    """Return whether a text ends too soon: the error is at its end, or in a piece of one literal."""
     if isinstance(cause, TextError):
         return cause.torn
     if not isinstance(cause, json.JSONDecodeError) or cause.msg.startswith("Extra data"):

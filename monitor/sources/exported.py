@@ -40,7 +40,7 @@ class _Exported(BaseModel):
 
 
 def is_exported(document: Any) -> bool:
-    """Whether a JSON document says that it is a snapshot file."""
+    """Return whether a JSON document is marked as a snapshot file."""
     return isinstance(document, dict) and document.get("format") == FORMAT
 
 

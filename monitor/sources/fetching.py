@@ -54,7 +54,7 @@ _KEPT_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchLimits:
-    """How long, how much and how often.
+    """Limits of time, size and number of attempts.
 
     Attributes
     ----------
@@ -221,7 +221,7 @@ def _take_location(response: httpx.Response) -> None:
 
 
 def _pause(error: Exception, backoff: float, remaining: float) -> bool | float:
-    """Whether to try again, or the seconds to wait before it; ``backoff`` is the longest that stamina would."""
+    """Return whether to try again, or the seconds to wait before; ``backoff`` is stamina's longest wait."""
     asked = None
     if isinstance(error, HttpStatusError):
         if error.status != HTTPStatus.TOO_MANY_REQUESTS and error.status < 500:

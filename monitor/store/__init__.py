@@ -1,4 +1,4 @@
-"""Where snapshots are kept: a database of the scores and when they held, beside it the bodies as received."""
+"""Store of snapshots: a database of scores and their times, and a folder of the bodies as received."""
 
 from __future__ import annotations
 

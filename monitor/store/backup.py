@@ -36,7 +36,7 @@ _IN_MEMORY = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """What a backup holds.
+    """Content of a backup.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ def _body_hashes(connection: sa.Connection) -> list[str]:
 
 
 def _counters(connection: sa.Connection) -> dict[str, int]:
-    """The last number that was given out in each table, also to rows that are gone."""
+    """Return the last number used in each table, also by deleted rows."""
     numbered = [t for t in schema.metadata.sorted_tables if _is_numbered(t)]
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all()

@@ -22,7 +22,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def body_path(folder: Path, sha256: str) -> Path:
-    """Where the body with this hash lies."""
+    """Return the path of the body with this hash."""
     return folder / sha256[:2] / f"{sha256}{_SUFFIX}"
 
 
@@ -173,7 +173,7 @@ def _packed(body: bytes) -> bytes:
 
 
 def _body_in(path: Path, sha256: str) -> bytes | None:
-    """The body in a file, or None if neither the file nor what is packed in it has the hash."""
+    """Return the body in a file, or None if neither the file nor its unpacked content has the hash."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() == sha256:
         return data

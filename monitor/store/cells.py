@@ -84,7 +84,7 @@ class CellColumns:
     scored_at: TimeArray
 
     def take(self, which: BoolArray) -> CellColumns:
-        """Some of the rows."""
+        """Return some of the rows."""
         return CellColumns(*(getattr(self, one.name)[which] for one in fields(self)))
 
 

@@ -1,4 +1,4 @@
-"""Whether the store still holds what was put into it."""
+"""Check of a store against its own hashes."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from .failures import is_busy, translated
 from .readonly import open_to_read, unchanged
 from .schema import REVISION, REVISION_TABLE, metadata
 
-# How long to wait for another process that writes; adding a snapshot takes a second.
+# Seconds to wait for another process that writes; adding a snapshot takes a second.
 LOCK_SECONDS = 30
 # A server that is gone is noticed after a minute or so: libpq would wait for hours.
 _KEEP_ALIVE = {
@@ -29,7 +29,7 @@ _KEEP_ALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-# How long a server may take for one statement that reads, where its own settings say nothing.
+# Seconds that a server may take for one statement that reads, unless its own settings limit it.
 READ_SECONDS = 120
 # Any number, the same for all who write: the first bytes of "brainalign" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"brainali", "big")
@@ -50,7 +50,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether it is a file."""
+        """Return whether it is a file."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
@@ -234,12 +234,12 @@ class OpenTransaction:
 
     @property
     def name(self) -> str:
-        """What messages call the database."""
+        """Return the name of the database in messages."""
         return self.database.name
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether it is a file."""
+        """Return whether it is a file."""
         return self.database.is_sqlite
 
     @property
@@ -249,7 +249,7 @@ class OpenTransaction:
 
     @property
     def engine(self) -> sa.Engine:
-        """That of the database."""
+        """Return the engine of the database."""
         return self.database.engine
 
     @contextmanager

@@ -73,7 +73,7 @@ def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> 
         there = {column["name"]: column["type"] for column in sa.inspect(connection).get_columns(name)}
         if not isinstance(names, list) or set(names) != there.keys():
             raise ValueError(f"its columns are {names}, those of the store {sorted(there)}")
-        # What a migration wrote into a new store: its name is that of the backup.
+        # Rows that a migration wrote into the new store are replaced by those of the backup.
         connection.execute(sa.delete(sa.table(name)))
         table = sa.table(name, *(sa.column(column, there[column]) for column in names))
         count, batch = 0, []
@@ -101,7 +101,7 @@ def _shared(table: sa.Table, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
 
 
 def _stored(column: sa.Column[Any]) -> Any:
-    """The type in the database, without what we make of it."""
+    """Return the type in the database, without Python's conversion."""
     return column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
 
 

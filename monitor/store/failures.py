@@ -1,4 +1,4 @@
-"""What databases raise becomes a StoreError that says what happened and what to do: once, here."""
+"""Database errors become StoreErrors with cause and next step: once, here."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def translated(store: str) -> Iterator[None]:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether SQLite refused because another connection is at work."""
+    """Return whether SQLite refused because another connection is at work."""
     return error.sqlite_errorname.startswith("SQLITE_BUSY")
 
 

@@ -1,4 +1,4 @@
-"""What the store knows of its snapshots beside their boards: when, from where, how much, and what was set aside."""
+"""Facts about snapshots without their boards: time, source, size, and rejected cells."""
 
 from __future__ import annotations
 

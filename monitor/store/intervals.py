@@ -20,7 +20,7 @@ _OPEN = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How many rows begin to hold, and how many end."""
+    """Numbers of rows that begin to hold and that end."""
 
     added: int
     closed: int
@@ -86,7 +86,7 @@ class Rows:
         return holds
 
     def at(self, seq: int) -> Iterator[Sequence[Any]]:
-        """The rows that hold for one snapshot."""
+        """Return the rows that hold for one snapshot."""
         return (tuple(column[i] for column in self.columns) for i in np.flatnonzero(self.hold(seq)).tolist())
 
 
@@ -94,7 +94,7 @@ def rows_between(connection: sa.Connection, table: sa.Table, chain: int, first: 
     """Rows that hold for any of the snapshots ``first`` to ``last`` of a chain, each read once."""
     keys, values = _columns(table)
     t = table.c
-    # What is read of a single snapshot holds for it, and nobody asks how long.
+    # Rows read for a single snapshot hold for it, and need no end.
     interval = [t.from_seq, t.to_seq] if first < last else []
     found = connection.execute(
         sa.select(*keys, *values, *interval).where(

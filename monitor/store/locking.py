@@ -49,7 +49,7 @@ def exclusive(database: AnyDatabase, owner: str) -> Iterator[Callable[[], None]]
 
 @contextmanager
 def _file_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
-    # That of the file itself, by whatever links it was reached.
+    # Path of the file itself, also through links.
     path = database.path.with_name(f"{database.path.name}.lock")
     try:
         make_folder(path.parent)

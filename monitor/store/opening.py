@@ -77,7 +77,7 @@ def _opened(database: Database, bodies: Path, check: Callable[[Database], None])
 
 
 def is_made(url_or_path: Path | str) -> bool:
-    """Whether there is a store at this path or address; looking makes none.
+    """Return whether there is a store at this path or address, without making one.
 
     Raises
     ------

@@ -178,14 +178,14 @@ class Outbox:
             return frozenset(found)
 
     def message_counts(self) -> dict[MessageState, int]:
-        """How many messages are in each state."""
+        """Return the number of messages in each state."""
         query = sa.select(_t.c.state, sa.func.count()).group_by(_t.c.state)
         with self._database.reading() as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {state: found.get(state.value, 0) for state in MessageState}
 
     def _settle(self, message_id: str, values: dict[str, object]) -> None:
-        # What was sent or given up stays so.
+        # Sent and failed messages keep their state.
         which = (_t.c.id == message_id, _t.c.state == MessageState.PENDING.value)
         with self._database.writing() as connection:
             connection.execute(sa.update(_t).where(*which).values({**values, "claimed_by": None}))

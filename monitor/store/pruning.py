@@ -25,7 +25,7 @@ _INTERVALS = (schema.cell, schema.model, schema.benchmark_entry)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What stays.
+    """Rules for the snapshots that stay.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went, or would go.
+    """Rows that were deleted, or would be.
 
     Attributes
     ----------

@@ -68,7 +68,7 @@ def _opened(
         if isinstance(connection, _Frozen):
             connection.path, connection.stamp = path, _stamp(path)
         connection.execute("PRAGMA query_only = ON")
-        # Whether it can be read is known when it is.
+        # A damaged file is known only when it is read.
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()

@@ -1,4 +1,4 @@
-"""What the store is handed and answers, as plain records."""
+"""Plain records that go into the store and come out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOARD_CHANGED = "board changed"
 
 
 class Outcome(StrEnum):
-    """What became of one attempt to read a source."""
+    """Outcome of one attempt to read a source."""
 
     STORED = "stored"
     UNCHANGED = "unchanged"
@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What adding a snapshot did.
+    """Outcome of adding a snapshot.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """What is known of a stored snapshot without rebuilding it.
+    """Facts about a stored snapshot without rebuilding it.
 
     Attributes
     ----------
@@ -147,7 +147,7 @@ class PullRecord:
 
 
 class RunState(StrEnum):
-    """What became of a job in a slot of its schedule."""
+    """Outcome of a job in a slot of its schedule."""
 
     CLAIMED = "claimed"
     FINISHED = "finished"
@@ -195,7 +195,7 @@ class RunRecord:
 
 
 class MessageState(StrEnum):
-    """Where a message of the outbox stands."""
+    """State of a message in the outbox."""
 
     PENDING = "pending"
     SENT = "sent"

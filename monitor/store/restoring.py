@@ -33,7 +33,7 @@ _LARGEST_MANIFEST = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored: rows by table, files, and the settings unless others were there."""
+    """Outcome of a restore: rows by table, files, and the settings unless others were there."""
 
     rows: Mapping[str, int]
     files: int

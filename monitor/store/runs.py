@@ -180,12 +180,12 @@ class Runs:
             return _runs(connection, *([] if job is None else [_t.c.job == job]), limit=limit)
 
     def slots(self, job: str, since: datetime, until: datetime) -> tuple[RunRecord, ...]:
-        """Runs of a job in the slots from ``since`` to ``until``, both included; the newest first."""
+        """Return runs of a job in the slots from ``since`` to ``until``, both included; the newest first."""
         with self._database.reading() as connection:
             return _runs(connection, _t.c.job == job, _t.c.slot >= since, _t.c.slot <= until)
 
     def last_slot(self, job: str, until: datetime) -> datetime | None:
-        """The newest slot of a job that was ever claimed, not later than ``until``; None if there is none.
+        """Return the newest slot of a job that was ever claimed, not later than ``until``; None if there is none.
 
         Later slots are of a clock that has since been set back.
         """

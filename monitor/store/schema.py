@@ -268,7 +268,7 @@ message = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("recipient", AnyText, nullable=False),
     sa.Column("subject", AnyText, nullable=False),
-    # What this message has for itself; empty once it is removed.
+    # Own part of this message; empty once it is removed.
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -279,7 +279,7 @@ message = sa.Table(
     sa.Column("last_error", AnyText, nullable=False, default=""),
     # Of the part that follows on its own; null if there is none.
     sa.Column("shared_body_id", sa.Text),
-    # Who is sending it; null if nobody is.
+    # Sending process; null if there is none.
     sa.Column("claimed_by", AnyText),
     sa.CheckConstraint("state IN ('pending', 'sent', 'given_up')", name="state"),
     sa.Index(None, "state", "next_try_at"),
@@ -306,7 +306,7 @@ finding = sa.Table(
     "finding",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    # That of a stored or of a removed snapshot.
+    # Hash of a stored or of a removed snapshot.
     sa.Column("snapshot_id", sa.Integer, nullable=False),
     sa.Column("domain", AnyText, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),

@@ -119,7 +119,7 @@ def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> 
 
 @dataclass(frozen=True, eq=False)
 class _ChainRows:
-    """What there is of some snapshots of a chain."""
+    """Stored parts of some snapshots of a chain."""
 
     benchmarks: Rows
     models: Rows
@@ -171,7 +171,7 @@ def _snapshot(
 
 
 def _benchmark_numbers(connection: sa.Connection, type_ids: Sequence[str]) -> dict[str, int]:
-    """The store's number of each benchmark, given to those that it does not know yet."""
+    """Return the store's number of each benchmark; new benchmarks get one."""
     t = schema.benchmark
     known: dict[str, int] = {row.type_id: row.id for row in connection.execute(sa.select(t))}
     for type_id in type_ids:

@@ -16,7 +16,7 @@ from .records import Outcome, PullRecord, RunState
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """How often a job was finished, and how many seconds that took in all."""
+    """Number of finished runs of a job, and the sum of their seconds."""
 
     finished: int
     seconds: float
@@ -24,7 +24,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """What is seen of a store without opening it for work.
+    """State of a store, read without opening it for work.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Statistics:
     _database: AnyDatabase
 
     def last_pull(self, domain: str, *outcomes: Outcome) -> PullRecord | None:
-        """The last attempt that was logged for a domain, with one of these outcomes if any are named."""
+        """Return the last logged attempt for a domain, with one of these outcomes if any are named."""
         t = schema.pull
         # By number: the clock may have been set meanwhile.
         query = sa.select(t).where(t.c.domain == domain).order_by(t.c.id.desc()).limit(1)
@@ -83,7 +83,7 @@ class Statistics:
         return None if row is None else PullRecord(**{**row, "outcome": Outcome(row["outcome"])})
 
     def pull_counts(self) -> Mapping[tuple[str, str, str], int]:
-        """How many attempts there were by domain, outcome and kind of error (empty if it had none)."""
+        """Return the number of attempts by domain, outcome and kind of error (empty if it had none)."""
         t = schema.pull
         kind = sa.func.coalesce(t.c.error, "")
         query = sa.select(t.c.domain, t.c.outcome, kind, sa.func.count()).group_by(
@@ -93,7 +93,7 @@ class Statistics:
             return {(domain, outcome, error): n for domain, outcome, error, n in connection.execute(query)}
 
     def durations(self) -> Mapping[str, Durations]:
-        """What the finished runs of each job took."""
+        """Return the durations of the finished runs of each job."""
         t = schema.run
         took = sa.type_coerce(t.c.ended_at, sa.BigInteger) - sa.type_coerce(t.c.started_at, sa.BigInteger)
         query = (

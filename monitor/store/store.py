@@ -241,7 +241,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             return read_infos(connection, *([] if domain is None else [schema.chain.c.domain == domain]))
 
     def latest(self, domain: str) -> SnapshotInfo | None:
-        """The newest observed snapshot of a domain, by the moment that it describes; None if there is none."""
+        """Return the newest observed snapshot of a domain, by the moment that it describes; None if there is none."""
         with self._database.reading() as connection:
             observed = read_infos(
                 connection, schema.chain.c.domain == domain, schema.chain.c.reconstructed.is_(False)
@@ -249,7 +249,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         return observed[-1] if observed else None
 
     def info(self, snapshot_id: int) -> SnapshotInfo:
-        """What is known of a snapshot without rebuilding it.
+        """Return the facts about a snapshot without rebuilding it.
 
         Raises
         ------
@@ -260,7 +260,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             return read_info(connection, snapshot_id)
 
     def described(self, snapshot_id: int) -> SnapshotInfo:
-        """What is known of a snapshot, also of one that was pruned or removed.
+        """Return the facts about a snapshot, also of one that was pruned or removed.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What a store remembers of watching: states of alert rules, findings, alarms."""
+"""States of alert rules, findings and alarms in a store."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .schema import check_zone
 
 
 class Watched:
-    """What is remembered of watching."""
+    """Part of a store for alert rules, findings and alarms."""
 
     _database: AnyDatabase
 
     def alert_state(self, domain: str) -> dict[str, Any] | None:
-        """Where the alert rules of a domain stood when they were last followed; None if they never were."""
+        """Return the state of a domain's alert rules when they were last evaluated; None if they never were."""
         t = schema.alert_state
         with self._database.reading() as connection:
             found = connection.execute(sa.select(t.c.state).where(t.c.domain == domain)).scalar()
@@ -66,7 +66,7 @@ class Watched:
     def findings(
         self, domain: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> tuple[Finding, ...]:
-        """Findings from ``since`` to before ``until``, in the order in which they were made; None is no bound."""
+        """Return findings from ``since`` to before ``until``, oldest first; None is no bound."""
         t = schema.finding
         columns = (column for column in t.columns if column.name not in {"id", "domain"})
         query = sa.select(*columns).order_by(t.c.found_at, t.c.id)
@@ -88,7 +88,7 @@ class Watched:
             return tuple(Alarm(**row) for row in rows)
 
     def alarm(self, name: str) -> Alarm | None:
-        """What is known of something that is failing; None if it is not."""
+        """Return the state of something that is failing; None if it is not."""
         return next((alarm for alarm in self.alarms() if alarm.name == name), None)
 
     def put_alarm(self, alarm: Alarm) -> None:

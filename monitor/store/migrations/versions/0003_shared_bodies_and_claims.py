@@ -1,4 +1,4 @@
-"""What the messages of an occasion have in common is stored once; a message says who is sending it."""
+"""Common parts of an occasion's messages are stored once; a message names its sending process."""
 
 from __future__ import annotations
 
