@@ -1,4 +1,4 @@
-"""Works that reports, meta-benchmarks and data files cite, each written down once."""
+"""Works that reports, meta-benchmarks and data files cite, each defined once."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@
     │   ├── TextError          bytes that are no text that can be read
     │   ├── CandidateError     the scores of one model are absent, ambiguous or unusable
     │   ├── PlotError          a chart cannot be drawn in the format that was asked for
-    │   └── LinkError          Brain-Score's plugins cannot be reached, or are not ours to change
+    │   └── LinkError          Brain-Score's folder of plugins cannot be found or changed
     └── ConvergenceError       an iterative fit did not converge
 
 The monitor adds its own branch (sources, store, configuration, report) in ``brainalign_monitor.base.errors``.
-Every message names the offending value and says what to do next.
+Every message names the offending value and the next step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class BrainAlignError(Exception):
 
 
 class InputError(BrainAlignError, ValueError):
-    """A value handed in cannot be used."""
+    """An argument cannot be used."""
 
 
 class SnapshotError(InputError):
@@ -59,7 +59,7 @@ class PlotError(InputError):
 
 
 class TextError(InputError):
-    """Bytes are no text that can be read; the message is a noun that says what they are.
+    """Bytes are no text that can be read; the message is a noun for the kind of data.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class TextError(InputError):
 
 
 class LinkError(InputError):
-    """The plugin cannot be linked into Brain-Score, or taken away from it."""
+    """The link into Brain-Score cannot be made or removed."""
 
 
 class ConvergenceError(BrainAlignError):

@@ -1,4 +1,4 @@
-"""Work that several processes or threads may share."""
+"""Parallel work in processes or threads."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def each(
     Parameters
     ----------
     jobs : int
-        Processes or threads; as many as joblib's backend has if -1. With one the work is done here.
+        Processes or threads; as many as joblib's backend has if -1. With one the work is done in this process.
     """
     if jobs == 1:
         return map(function, items)
-    # Takes as long to load as a board takes to analyse.
+    # Loading takes as long as analysing a board.
     from joblib import Parallel, delayed
 
     if prefer == "processes":
         with _interrupted_alone():
-            # First, because beginning one of these lets a Ctrl-C through.
+            # First, because starting the resource tracker unblocks Ctrl-C.
             for tracker in (
                 resource_tracker,
                 import_module("joblib.externals.loky.backend.resource_tracker"),
             ):
                 tracker.ensure_running()
-    # It would tell of what is left undone after Ctrl-C.
+    # It would print the unfinished work after Ctrl-C.
     warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been)", UserWarning)
     with _interrupted_alone():
         shared: Iterator[Result] = Parallel(n_jobs=jobs, prefer=prefer, return_as="generator")(
@@ -52,9 +52,9 @@ def each(
 
 @contextmanager
 def _interrupted_alone() -> Iterator[None]:
-    """Begin processes that Ctrl-C does not reach: it ends this one, which ends them, and they print no traceback.
+    """Start processes that ignore Ctrl-C: it ends this process, which ends them without tracebacks.
 
-    They inherit that it is ignored. Here it waits until the end of the block, because a blocked signal is kept.
+    They inherit the ignored signal. In this process the signal is blocked, and delivered at the end of the block.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,1 +1,1 @@
-"""The bridge to an installed Brain-Score: the link and the meta-benchmarks."""
+"""Integration with an installed Brain-Score: the link and the meta-benchmarks."""

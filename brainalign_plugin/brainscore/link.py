@@ -1,8 +1,8 @@
-"""Put the meta-benchmarks where Brain-Score looks for plugins, and take them away again.
+"""Link the meta-benchmarks into Brain-Score's folder of plugins, and remove the link.
 
 Brain-Score finds a benchmark by reading the ``__init__.py`` of every folder in ``brainscore_vision/benchmarks``; there
-is no other way in. The link is such a folder: a symbolic link for each file of `meta_benchmarks`, and a marker that
-says whose it is. ``requirements.txt`` is not among them, because Brain-Score hands it to pip on every load, and
+is no other way in. The link is such a folder: a symbolic link for each file of `meta_benchmarks`, and a marker
+file. ``requirements.txt`` is not among them, because Brain-Score hands it to pip on every load, and
 brainalign is installed already.
 """
 
@@ -35,7 +35,7 @@ _REGISTRATION = re.compile(r"""benchmark_registry\[['"]([^'"\]]+)['"]\]""")
 
 
 class LinkState(StrEnum):
-    """What stands in the place of the link."""
+    """State of the place of the link."""
 
     LINKED = "linked"
     ABSENT = "not linked"
@@ -53,7 +53,7 @@ class LinkStatus:
     ----------
     state : LinkState
     folder : Path or None
-        Where the link is or would be; None without brainscore_vision.
+        Folder of the link, made or not; None without brainscore_vision.
     version : str or None
         Version of brainscore_vision, None if unknown.
     unified : bool
@@ -62,7 +62,7 @@ class LinkStatus:
     message : str
         The state in words.
     next_step : str
-        What to do about it; empty if nothing.
+        Action for the user; empty if none.
     """
 
     state: LinkState
@@ -74,12 +74,12 @@ class LinkStatus:
 
     @property
     def ok(self) -> bool:
-        """Whether Brain-Score finds the meta-benchmarks."""
+        """True if Brain-Score finds the meta-benchmarks."""
         return self.state is LinkState.LINKED
 
 
 def benchmarks_folder() -> Path | None:
-    """Folder of the benchmark plugins of the brainscore_vision that this interpreter imports; None without it.
+    """Return the folder of benchmark plugins of this interpreter's brainscore_vision; None without it.
 
     The package is found, not imported: that would take seconds.
 
@@ -106,17 +106,17 @@ def benchmarks_folder() -> Path | None:
 
 
 def identifiers(init: Path = SOURCE / "__init__.py") -> tuple[str, ...]:
-    """Identifiers that a plugin registers, read as Brain-Score reads them: from its text."""
+    """Return the identifiers that a plugin registers, read from its text as Brain-Score does."""
     return tuple(dict.fromkeys(_REGISTRATION.findall(init.read_text(encoding="utf-8", errors="replace"))))
 
 
 def link(record: Path | None = None) -> LinkStatus:
-    """Link the meta-benchmarks into Brain-Score; what is linked already stays as it is.
+    """Link the meta-benchmarks into Brain-Score; an intact link stays as it is.
 
     Parameters
     ----------
     record : Path, optional
-        File that remembers that there is a link, so that its loss is noticed.
+        File in which the link is recorded, so that its loss is noticed.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def link(record: Path | None = None) -> LinkStatus:
             try:
                 _fill(made)
                 made.chmod(0o755)
-                # A folder cannot be replaced by another at once, and what is there is ours.
+                # A folder cannot be replaced atomically, and the one that is there was made by `link`.
                 _remove(place)
                 made.rename(place)
             finally:
@@ -147,12 +147,12 @@ def link(record: Path | None = None) -> LinkStatus:
 
 
 def unlink(record: Path | None = None) -> LinkStatus:
-    """Take the link away, so that Brain-Score's folders are what they were before; without a link nothing happens.
+    """Remove the link and restore Brain-Score's folders; without a link do nothing.
 
     Raises
     ------
     LinkError
-        If what is there was not made by `link`, or cannot be removed.
+        If the folder was not made by `link`, or cannot be removed.
     """
     folder = _leftover() or benchmarks_folder()
     if folder is not None:
@@ -171,12 +171,12 @@ def unlink(record: Path | None = None) -> LinkStatus:
 
 
 def link_status(record: Path | None = None) -> LinkStatus:
-    """Look at the link without changing anything.
+    """Return the state of the link, read only.
 
     Parameters
     ----------
     record : Path, optional
-        As given to `link`: without it a link that is gone cannot be told from one that never was.
+        As given to `link`: without it a lost link is reported as never made.
     """
     unified = importable("brainscore")
     try:
@@ -193,7 +193,7 @@ def link_status(record: Path | None = None) -> LinkStatus:
 
 
 def _state(place: Path, version: str | None, recorded: dict[str, str | None]) -> tuple[LinkState, str, str]:
-    """The state, it in words, and what to do about it."""
+    """Return the state, its description and the next step."""
     what = f"{PACKAGE} {version or 'of an unknown version'}"
     relink = "run `brainalign link`"
     if not os.access(place.parent, os.W_OK):
@@ -225,7 +225,7 @@ def _needed_folder() -> Path:
 
 
 def _expected() -> dict[str, str]:
-    """Names in the link and the files that they point to."""
+    """Return the names in the link and the files that they point to."""
     return {
         path.name: str(path)
         for path in sorted(SOURCE.iterdir())
@@ -234,7 +234,7 @@ def _expected() -> dict[str, str]:
 
 
 def _found(place: Path) -> dict[str, str]:
-    """Names in a folder and what they point to; what is no link points to nothing. Compiled modules do not count."""
+    """Return the names in a folder and their targets, None for no link. Compiled modules do not count."""
     if not place.is_dir() or place.is_symlink():
         return {}
     return {
@@ -252,7 +252,7 @@ def _fill(made: Path) -> None:
 
 
 def _is_ours(place: Path) -> bool:
-    """Whether a folder has the marker and holds links alone, whatever brainalign they lead to."""
+    """Return whether a folder has the marker and holds links only, whichever brainalign they point to."""
     if place.is_symlink() or not place.is_dir():
         return False
     marker = place / MARKER
@@ -271,7 +271,7 @@ def _spec() -> ModuleSpec | None:
 
 
 def _leftover() -> Path | None:
-    """Folder of benchmarks that holds nothing but our link, because Brain-Score was uninstalled around it."""
+    """Return the folder of benchmarks that only holds our link, because Brain-Score was uninstalled."""
     spec = _spec()
     if spec is None or spec.origin is not None:
         return None
@@ -280,7 +280,7 @@ def _leftover() -> Path | None:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove what an uninstalled Brain-Score left for our link alone."""
+    """Remove the folders that an uninstalled Brain-Score left because of our link."""
     for place in (folder, folder.parent):
         if place.name in (PACKAGE, "benchmarks") and not any(place.iterdir()):
             place.rmdir()
@@ -295,7 +295,7 @@ def _refuse_foreign(place: Path) -> None:
 
 
 def _duplicates(folder: Path) -> dict[str, str]:
-    """Our identifiers that another plugin registers as well, each with its folder."""
+    """Return our identifiers that another plugin registers as well, each with its folder."""
     ours = set(identifiers())
     found: dict[str, str] = {}
     for init in sorted(folder.glob("[!._]*/__init__.py")):
@@ -339,7 +339,7 @@ def _version() -> str | None:
 
 
 def importable(package: str) -> bool:
-    """Whether there is a package of that name; it is not imported."""
+    """Return whether there is a package of that name, without importing it."""
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):
@@ -360,7 +360,7 @@ def _remember(record: Path | None, links: dict[str, str | None]) -> None:
 
 
 def _recorded(record: Path | None) -> dict[str, str | None]:
-    """Places where links were made, each with the version of brainscore_vision then; none if the file is damaged."""
+    """Return the folders of recorded links with their version of brainscore_vision; none from a damaged file."""
     try:
         known = {} if record is None else json.loads(record.read_text(encoding="utf-8"))["links"]
         return {str(place): None if version is None else str(version) for place, version in known.items()}

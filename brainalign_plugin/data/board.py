@@ -46,7 +46,7 @@ class Board:
     states : ndarray of int8, shape (n, m)
         `CellState` of each cell.
     errors : ndarray of float, shape (n, m)
-        Published errors, NaN where there is none; what they mean differs by benchmark.
+        Published errors, NaN where there is none; their meaning differs by benchmark.
     """
 
     domain: str
@@ -155,18 +155,18 @@ class Board:
 
     @cached_property
     def leaf_parts(self) -> tuple[str | None, ...]:
-        """For each leaf the part (neural or behavioural node) that it lies under, None if neither."""
+        """Part (neural or behavioural node) of each leaf, None if neither."""
         paths = [self.tree.path(leaf) for leaf in self.leaves]
         return tuple(next((part for part in self.parts if part in path), None) for path in paths)
 
     @property
     def complete(self) -> bool:
-        """Whether no score is missing."""
+        """True if no score is missing."""
         return not bool(np.isnan(self.scores).any())
 
     @cached_property
     def scored_leaves(self) -> BoolArray:
-        """Whether any model has a score on a leaf, whatever a rule has filled its missing cells with; shape (m,)."""
+        """True for each leaf on which any model has a score, filled cells apart; shape (m,)."""
         scored: BoolArray = (self.states == CellState.SCORED).any(axis=0)
         return scored
 
@@ -203,7 +203,7 @@ class Board:
         )
 
     def node_scores(self, missing_as: float | None = None) -> FloatArray:
-        """Recursive means at every node of the tree.
+        """Compute the recursive means at every node of the tree.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ class Board:
         return node_means(self.tree, values)
 
     def part_scores(self) -> dict[str, FloatArray]:
-        """Tree means of the neural and the behavioural part and of ``average``, the mean of the two.
+        """Compute the tree means of the neural and the behavioural part, and ``average``, the mean of the two.
 
         Defined on a complete board. A part without leaves is left out, and then so is ``average``.
         """

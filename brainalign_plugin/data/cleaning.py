@@ -1,4 +1,4 @@
-"""The poster's cleaning: drop sparse benchmarks, then incomplete models, and say why for each.
+"""Cleaning by the poster's rules: drop sparse benchmarks, then incomplete models, with a reason for each.
 
 Source: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment metrics?*, arXiv 2407.07530.
 """
@@ -31,7 +31,7 @@ class DroppedBenchmark:
 
     @property
     def reason(self) -> str:
-        """Why it was dropped, in words."""
+        """Reason for dropping it, in words."""
         return (
             f"{self.missing_share:.1%} of {self.models} models have no score "
             f"({self.failed} FAILED, {self.never} NEVER run)"
@@ -49,7 +49,7 @@ class DroppedModel:
 
     @property
     def reason(self) -> str:
-        """Why it was dropped, in words; names up to three benchmarks of each kind."""
+        """Reason for dropping it, in words; names up to three benchmarks of each kind."""
         parts = []
         for word, names in (("FAILED on", self.failed), ("NEVER run on", self.never)):
             if names:
@@ -60,7 +60,7 @@ class DroppedModel:
 
 @dataclass(frozen=True, eq=False)
 class Cleaning:
-    """The cleaned board and the audit log of what it lost.
+    """Cleaned board and the log of dropped benchmarks and models.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     Returns
     -------
     Cleaning
-        The complete board, and what it lost and why.
+        The complete board, and the dropped benchmarks and models with reasons.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
 
 
 def complete_board(board: Board, max_missing: float = 0.5) -> Board:
-    """The board of `clean`, for who does not ask what it lost.
+    """Return the board of `clean`, without its log.
 
     Raises
     ------
@@ -140,11 +140,11 @@ def complete_board(board: Board, max_missing: float = 0.5) -> Board:
 
 
 def _kept(board: Board, max_missing: float) -> tuple[BoolArray, BoolArray]:
-    """Which models and which leaves are kept."""
+    """Mark the models and the leaves that are kept."""
     if not 0 <= max_missing <= 1:
         raise InputError(f"max_missing is {max_missing}; it is a share, so give a number between 0 and 1")
     missing = np.isnan(board.scores)
-    # A quotient, not a product: 0.29 * 100 < 29, but 29 / 100 is 0.29.
+    # A quotient, because products round otherwise: 0.29 * 100 < 29, but 29 / 100 is 0.29.
     keep_column: BoolArray = missing.sum(axis=0) / max(len(board.models), 1) <= max_missing
     keep_row: BoolArray = ~missing[:, keep_column].any(axis=1)
     return keep_row, keep_column

@@ -1,4 +1,4 @@
-"""Brain-Score's own aggregate, recomputed at every node of the tree.
+"""Official aggregate of Brain-Score, recomputed at every node of the tree.
 
 The rules are those of the site (REFERENCE: latest version of each visible leaf, capped to [0, 1] unless it is an
 engineering benchmark, FAILED and NEVER count as zero in the mean over all children).
@@ -16,12 +16,12 @@ import numpy as np
 from ..arrays import BoolArray, FloatArray, StateArray
 from .tree import BenchmarkTree, node_means
 
-# Digits that binary numbers do not hold.
+# Tolerance for rounding errors of binary numbers.
 _BINARY = 1e-9
 
 
 class CellState(IntEnum):
-    """What is known of one model on one benchmark."""
+    """State of the cell of one model and one benchmark."""
 
     NEVER = 0
     FAILED = 1
@@ -42,9 +42,9 @@ class OfficialBoard:
         Official rank by the two-decimal score at `root`, the published one where it agrees with the recomputed one
         within `rounding`; None for a model that was never run.
     rank_differences : int or None
-        How many published ranks are not those of `ranks`; None where no rank was published.
+        Number of published ranks that differ from `ranks`; None where no rank was published.
     rounding : float
-        How far rounding alone can take a published mean from the recomputed one: one unit in the last decimal of the
+        Largest difference between published and recomputed mean by rounding alone: one unit in the last decimal of the
         source, 0.001 for the site's JSON and 0.01 for its CSV export.
     root : str
         The node that is ranked, ``average_<domain>``.
@@ -52,8 +52,8 @@ class OfficialBoard:
         For each group the largest absolute difference from the published value, over the models for which both are
         numbers; None where nothing was published (a reconstructed board).
     state_mismatches : int
-        How many cells of groups are published in another state than recomputed. An engineering group that is published
-        as FAILED over leaves published as NEVER is none: the site writes the failed ones of these so.
+        Number of cells of groups that are published in another state than recomputed. An engineering group that is
+        published as FAILED over leaves published as NEVER does not count: the site writes failed leaves there as NEVER.
     """
 
     tree: BenchmarkTree
@@ -67,12 +67,12 @@ class OfficialBoard:
     state_mismatches: int
 
     def at(self, type_id: str) -> FloatArray:
-        """Scores of all models at one node, shape (n,); NaN unless SCORED."""
+        """Return the scores of all models at one node, shape (n,); NaN unless SCORED."""
         column: FloatArray = self.scores[:, self.tree.index[self.tree[type_id].type_id]]
         return column
 
     def text(self, row: int, type_id: str) -> str:
-        """The cell as the site prints it: ``""`` NEVER, ``"X"`` FAILED, else the number."""
+        """Return the cell as the site prints it: ``""`` NEVER, ``"X"`` FAILED, else the number."""
         column = self.tree.index[self.tree[type_id].type_id]
         return score_text(float(self.scores[row, column]), CellState(int(self.states[row, column])))
 
@@ -85,14 +85,14 @@ def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
 
 
 def score_text(value: float, state: CellState) -> str:
-    """Text of one cell as the site prints it."""
+    """Return the text of one cell as the site prints it."""
     if state is CellState.NEVER:
         return ""
     if state is CellState.FAILED:
         return "X"
     if value >= 1:
         return f"{value:.1f}"
-    # The site strips zeros from the left, which a minus sign stops: -0.123 keeps its zero.
+    # The site strips leading zeros, and a minus sign precedes them: -0.123 keeps its zero.
     return f"{value:.3f}".removeprefix("0")
 
 
@@ -155,7 +155,7 @@ def official_board(
     engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
     published = groups & (states != CellState.NEVER).any(axis=0)
     written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
-    # Leaves are published in three decimals, so that a mean of them may round to another cent than the site's own.
+    # Leaves are published in three decimals, so their mean may round to another second decimal than the site's.
     rounding = _last_decimal(scores[:, ~groups & ~engineering])
     agree = np.abs(scores[:, column] - means[:, column]) <= rounding + _BINARY
     ranked = np.where(has_published & agree, scores[:, column], means[:, column])

@@ -1,4 +1,4 @@
-"""Snapshot: everything a leaderboard said at one moment. The one data type that the rest of the project reads."""
+"""Snapshot: the content of a leaderboard at one moment, the data type that the rest of the project reads."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Snapshot:
     as_of_time : datetime
         The moment that the board describes, with time zone.
     source, sha256 : str
-        Where the raw body came from, and its hash in hexadecimal.
+        Origin of the raw body, and its hash in hexadecimal.
     models : tuple of Model, length n
         The id is the key; names repeat.
     tree : BenchmarkTree
@@ -101,7 +101,7 @@ class Snapshot:
     reconstructed : bool
         True if made by `Snapshot.as_of` from a later snapshot; then nothing is published for the groups.
     simulated : bool
-        True if the source said that it is a simulation.
+        True if the source marks it as a simulation.
 
     Raises
     ------
@@ -199,12 +199,12 @@ class Snapshot:
 
     @property
     def root(self) -> str:
-        """The node that Brain-Score ranks by."""
+        """Node that Brain-Score ranks by."""
         return f"average_{self.domain}"
 
     @property
     def parts(self) -> tuple[str, str]:
-        """The neural and the behavioural node."""
+        """Neural and behavioural node."""
         return f"neural_{self.domain}", f"behavior_{self.domain}"
 
     @cached_property
@@ -229,7 +229,7 @@ class Snapshot:
     def official(self) -> OfficialBoard:
         """Recompute Brain-Score's aggregate and rank, and compare them with the published ones."""
         groups = np.array([not node.is_leaf for node in self.tree.nodes], dtype=bool)
-        # A database of results, unlike the site, has nothing to say of groups.
+        # A database of results, unlike the site, has no scores of groups.
         published = not self.reconstructed and bool((self.states[:, groups] != CellState.NEVER).any())
         ranks = [model.published_rank for model in self.models]
         return official_board(self.tree, self.scores, self.states, self.root, published, ranks)
@@ -250,7 +250,7 @@ class Snapshot:
         )
 
     def as_of(self, moment: date | datetime) -> Snapshot:
-        """Reconstruct the board as it stood at an earlier moment, from the cells' own times.
+        """Reconstruct the board of an earlier moment from the times of the cells.
 
         A cell counts if it was scored strictly before 00:00 UTC of the date (or before the moment given). A model, and
         a leaf, is on the board once it has a cell that is SCORED or FAILED, in whatever version; a group once it holds
@@ -423,7 +423,7 @@ def _opened(
 ) -> tuple[BenchmarkVersion, ...]:
     """Return the versions of a leaf that had opened before ``limit``, and its first one even if it had not.
 
-    A leaf that only failed until then is there in its first version, and going back in two steps has to find it again.
+    A leaf that only failed before ``limit`` is kept in its first version, because a second reconstruction needs it.
     """
     opened = []
     for version in sorted(node.versions, key=lambda v: v.version):

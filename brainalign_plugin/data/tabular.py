@@ -1,4 +1,4 @@
-"""Read a leaderboard out of any table: models in rows, benchmarks in columns, groups by path."""
+"""Leaderboards from tables: models in rows, benchmarks in columns, groups by path."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: s
     ------
     BoardError
         On text, infinities, scores outside [0, 1], repeated names, empty rows, or a group of an unknown benchmark;
-        the message names the cell and what to do.
+        the message names the cell and the next step.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def _tree(paths: Mapping[str, tuple[str, ...]], domain: str) -> BenchmarkTree:
             place = path[:depth]
             if place in nodes:
                 continue
-            # Two groups of one name in different places are told apart by the way to them.
+            # Groups may share a name in different places, so each is identified by its path.
             own = place[-1] if place[-1] not in taken and place[-1] not in paths else "/".join(place)
             taken.add(own)
             nodes[place] = Benchmark(own, nodes[place[:-1]].type_id, is_leaf=False)

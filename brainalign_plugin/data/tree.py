@@ -1,4 +1,4 @@
-"""The benchmark tree: which benchmark belongs to which group, and means over it."""
+"""Benchmark tree: the group of each benchmark, and means over groups."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..errors import SnapshotError
 
-# The site's tree has five levels. Whatever walks a tree by recursion relies on this.
+# Limit for recursive functions; the site's tree has five levels.
 MAX_LEVELS = 100
 _PAPER = re.compile(r"[A-Z][A-Za-z]+[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkVersion:
-    """One version of a benchmark, and the window in which the site says it counted (UTC; open ends are None)."""
+    """Version of a benchmark, and the window in which it counted on the site (UTC; open ends are None)."""
 
     version: int
     identifier: str
@@ -35,12 +35,12 @@ class Benchmark:
     Attributes
     ----------
     type_id : str
-        Its key.
+        Identifier, the key of the tree.
     parent : str or None
         Type id of the group that it is in; None for a root.
     is_leaf, is_engineering : bool
     label, display_domain : str
-        What the site shows.
+        Names that the site shows.
     versions : tuple of BenchmarkVersion
     """
 
@@ -54,7 +54,7 @@ class Benchmark:
 
     @property
     def version(self) -> int:
-        """The latest version: the only one that counts in the official aggregate (0 for a group)."""
+        """Latest version: the only one that counts in the official aggregate (0 for a group)."""
         return max((v.version for v in self.versions), default=0)
 
 
@@ -107,7 +107,7 @@ class BenchmarkTree:
 
     @cached_property
     def child_positions(self) -> tuple[tuple[int, ...], ...]:
-        """For each node the positions of its children, in the order of the source."""
+        """Positions of the children of each node, in the order of the source."""
         children: list[list[int]] = [[] for _ in self.nodes]
         for i, node in enumerate(self.nodes):
             if node.parent is not None:
@@ -142,11 +142,11 @@ class BenchmarkTree:
         return tuple(node.type_id for node in self.nodes if node.parent is None)
 
     def children(self, type_id: str) -> tuple[str, ...]:
-        """Type ids of a node's children."""
+        """Return the type ids of a node's children."""
         return tuple(self.nodes[i].type_id for i in self.child_positions[self.index[self[type_id].type_id]])
 
     def leaves(self, root: str | None = None) -> tuple[str, ...]:
-        """Type ids of the leaves below ``root`` (of the whole tree if None), in depth-first order."""
+        """Return the type ids of the leaves below ``root`` (of the whole tree if None), in depth-first order."""
         found: list[str] = []
         stack = list(reversed(self.roots)) if root is None else [self[root].type_id]
         while stack:
@@ -157,7 +157,7 @@ class BenchmarkTree:
         return tuple(found)
 
     def path(self, type_id: str) -> tuple[str, ...]:
-        """Type ids from the root down to the node itself."""
+        """Return the type ids from the root down to the node itself."""
         known = self._paths.get(type_id)
         if known is None:
             parent = self[type_id].parent
@@ -166,7 +166,7 @@ class BenchmarkTree:
 
     @cached_property
     def _paths(self) -> dict[str, tuple[str, ...]]:
-        """The paths that were asked for."""
+        """Cache of the paths of nodes."""
         return {}
 
     def pruned(self, leaves: Collection[str], root: str | None = None) -> BenchmarkTree:
@@ -194,7 +194,7 @@ class BenchmarkTree:
         )
 
     def nominal_weights(self, leaves: Sequence[str], root: str) -> FloatArray:
-        """Nominal weight of each leaf in the recursive mean at ``root``.
+        """Compute the nominal weight of each leaf in the recursive mean at ``root``.
 
         The product of 1 / (number of children) down the tree; leaves outside ``root`` get 0.
 
@@ -213,7 +213,7 @@ class BenchmarkTree:
 
 
 def paper(type_id: str) -> str:
-    """Paper that a benchmark comes from, e.g. ``Marques2020``; the whole identifier if it names none."""
+    """Return the paper of a benchmark, e.g. ``Marques2020``; the whole identifier if it names none."""
     match = _PAPER.search(type_id)
     return match.group() if match else type_id
 
@@ -224,7 +224,7 @@ def names_paper(type_id: str) -> bool:
 
 
 def node_means(tree: BenchmarkTree, values: FloatArray) -> FloatArray:
-    """Recursive means: every group becomes the mean of its children that are not NaN.
+    """Compute recursive means: every group becomes the mean of its children that are not NaN.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""CSV as people have it is read, and written so that no text in it breaks out of its cell."""
+"""CSV in the dialects of spreadsheets: reading, and writing without formulas or broken cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEPARATORS = ",;\t"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+)")
-# A spreadsheet takes what begins so for a formula, also after the separator of another country.
+# Spreadsheets read text with such a beginning as a formula, also after the separator of another country.
 _FORMULA = re.compile("(^|;)(\\s*)(?=[=+\\-@\u2212])")
 
 
@@ -46,7 +46,7 @@ def read_table(text: str) -> Table:
     r"""Read a CSV text with a header.
 
     The separator (comma, semicolon or tab) is the one that the header has most of. Lines above the header that begin
-    with ``#`` are comments; a line ``sep=;`` is obeyed. Rows and columns without any text are left out.
+    with ``#`` are comments; a line ``sep=;`` states the separator. Rows and columns without any text are left out.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def read_table(text: str) -> Table:
 
 
 def titles_of(text: str) -> tuple[str, ...]:
-    """Return the header of a CSV text, read no further than it; nothing if there is none."""
+    """Return the header of a CSV text without reading the rows; nothing if there is none."""
     try:
         head = _head(text)
         first = next(csv_rows(text[head.at :], head.separator), None)
@@ -81,7 +81,7 @@ def titles_of(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """Where the header of a text begins, and what stands above it."""
+    """Position of the header of a text, and the lines above it."""
 
     at: int
     line: int
@@ -108,15 +108,15 @@ def _head(text: str) -> _Head:
 
 
 def _width(row: Row) -> int:
-    """Return how many fields a row has up to its last one with a text."""
+    """Return the number of fields of a row up to its last one with a text."""
     return max((i for i, field in enumerate(row.fields, 1) if field.text.strip()), default=0)
 
 
 def csv_rows(text: str, separator: str = ",", line: int = 1) -> Iterator[Row]:
-    r"""Rows of a CSV text; empty lines are left out.
+    r"""Split a CSV text into rows; empty lines are left out.
 
-    A quote inside a quoted field is doubled, or, as by the site's own writer, not: one that is followed neither by a
-    separator nor by the end of the line is part of the text.
+    A quote inside a quoted field is doubled; the site's writer leaves it single. A single quote that is followed
+    neither by a separator nor by the end of the line is part of the text.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _harmless(text: str) -> str:
     line = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
-    # Full-width signs, which a spreadsheet reads as the plain ones, are looked at as these.
+    # Spreadsheets read full-width signs as the plain ones.
     plain = "".join(c if len(wide := unicodedata.normalize("NFKC", c)) != 1 else wide for c in line)
     for found in reversed(list(_FORMULA.finditer(plain))):
         line = f"{line[: found.end()]}'{line[found.end() :]}"

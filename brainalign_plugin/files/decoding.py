@@ -1,4 +1,4 @@
-"""Bytes become text, or are named for the reader who has to save them otherwise."""
+"""Decoding of bytes to text, and names for the kinds of data that are no text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from ..errors import TextError
 
-# The longer marks first: that of UTF-32 begins like that of UTF-16.
+# Longer marks first, because the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32-le", "UTF-32"),
     (b"\x00\x00\xfe\xff", "utf-32-be", "UTF-32"),
@@ -42,7 +42,7 @@ _CONTENTS = (
     (re.compile("<"), "XML"),
     (re.compile(r"[{\[]"), "JSON"),
 )
-# Control characters that no text holds; tab, line feed, form feed and carriage return it may.
+# Control characters that text does not contain; tab, line feed, form feed and carriage return are text.
 _BINARY = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _LOOKED_AT = 4096
 _SHOWN = 60
@@ -61,7 +61,7 @@ def decode(data: bytes, *, ansi: bool = False) -> str:
     Raises
     ------
     TextError
-        If it is none of these; the message is a noun that says what it is.
+        If it is none of these; the message is a noun for the kind of data.
     """
     for mark, encoding, name in _MARKS:
         if data.startswith(mark):
@@ -79,14 +79,14 @@ def decode(data: bytes, *, ansi: bool = False) -> str:
             return text
         if magic := binary_kind(data):
             raise TextError(magic) from cause
-        # A transfer that broke off within the only letter beyond ASCII looks like Windows-1252.
+        # UTF-8 that ends within its only letter beyond ASCII is also valid Windows-1252.
         if text is None or cause.end == len(data):
             raise _damaged("UTF-8", cause, 0) from cause
         raise TextError("text in an older encoding, perhaps Windows-1252") from cause
 
 
 def described(data: bytes) -> str:
-    """Say what some bytes are, as a noun for a message; never fails."""
+    """Describe some bytes by a noun for a message; never fail."""
     if magic := binary_kind(data):
         return magic
     try:
@@ -104,7 +104,7 @@ def described(data: bytes) -> str:
 
 
 def binary_kind(data: bytes) -> str:
-    """Return what the first bytes say of a file that is no text, as a noun; empty if nothing."""
+    """Return a noun for the kind of a binary file, by its first bytes; empty if unknown."""
     if data.startswith(_ZIP):
         begin = data[:_LOOKED_AT]
         if b"[Content_Types].xml" in begin or b"xl/" in begin:
@@ -114,7 +114,7 @@ def binary_kind(data: bytes) -> str:
 
 
 def _is_unmarked_utf16(data: bytes) -> bool:
-    """Whether every other byte is zero nearly throughout, as in UTF-16 of Latin letters."""
+    """Return whether nearly every other byte is zero, as in UTF-16 of Latin letters."""
     even, odd = data[:_LOOKED_AT:2], data[1:_LOOKED_AT:2]
     if len(odd) < 2:
         return False
@@ -123,7 +123,7 @@ def _is_unmarked_utf16(data: bytes) -> bool:
 
 
 def _ansi_text(data: bytes) -> str | None:
-    """The text as Windows-1252, or None if it is damaged UTF-8, or no text."""
+    """Decode Windows-1252; None if the bytes are damaged UTF-8, or no text."""
     if any(c > "\x7f" and c != "\ufffd" for c in data.decode("utf-8", "replace")):
         return None
     try:

@@ -1,4 +1,4 @@
-"""JSON from elsewhere: parsed without believing it, and shown in messages whatever it holds."""
+"""JSON from other programs: strict parsing, and text of any value for messages."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from .decoding import decode
 
-# PostgreSQL refuses NUL, and UTF-8, so every file and database, half of a surrogate pair.
+# PostgreSQL refuses NUL; UTF-8, and with it every file and database, refuses half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MOST_DIGITS = 400
 
 
 class _Repeated:
-    """Stands for the value of a key that an object has twice, so that no reader takes it for a value."""
+    """Value of a key that an object has twice, unequal to every JSON value."""
 
     def __repr__(self) -> str:
         return "a key that occurs twice"

@@ -1,4 +1,4 @@
-"""The cells of one model: read from a scores file, or taken from a snapshot."""
+"""Cells of one model: read from a scores file, or taken from a snapshot."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from .csv_table import Row, Table, decimal_point, read_table
 from .decoding import decode
 
 COLUMNS = ("benchmark", "score", "error", "version")
-# Scores are ceiled: a little above 1 is possible, a percentage is not.
+# Ceiled scores may exceed 1 a little; larger values are percentages.
 HIGHEST_SCORE = 2.0
-# As the site writes them; no identifier of Brain-Score holds ``_v``.
+# Version suffix of the site; no identifier of Brain-Score contains ``_v``.
 _VERSIONED = re.compile(r"(.+)_v([0-9]{1,6})")
 _FAILED = frozenset({"x", "failed", "nan"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHOWN = 80
 _LOOKED_UP = 50
 _LARGEST = 10_000_000
-# Of an identifier; the longest on the board has 63.
+# Longest identifier; the board's longest has 63.
 _LONGEST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is known of one model on one benchmark.
+    """Score, error and state of one model on one benchmark.
 
     Attributes
     ----------
     score : float
         Ceiled score as published or measured, uncapped; NaN unless SCORED.
     error : float
-        As published beside it, NaN where there is none; what it means differs by benchmark.
+        Published error, NaN where there is none; its meaning differs by benchmark.
     state : CellState
     origin : str
-        Where it came from, in words.
+        Source of the cell, in words.
     version : int or None
-        Version of the benchmark, None if the source does not say.
+        Version of the benchmark, None if the source states none.
     """
 
     score: float
@@ -70,7 +70,7 @@ class Cell:
 
 
 def read_scores(path: Path | str) -> dict[str, Cell]:
-    """Read a scores file: what one model scored on each benchmark.
+    """Read a scores file: the scores of one model by benchmark.
 
     CSV has the columns ``benchmark`` and ``score``, and may have ``error`` and ``version``; separators, decimal commas
     and encodings are those of `read_table` and `decode`. JSON is an object from benchmark to score or to an object with
@@ -202,7 +202,7 @@ def _cells(rows: Iterable[tuple[str, Mapping[str, Any]]], name: str) -> dict[str
 
 
 def _identifier(row: Mapping[str, Any], where: str) -> tuple[str, int | None]:
-    """Return the benchmark of a row, and the version that its name ends with."""
+    """Return the benchmark of a row, and the version at the end of its name."""
     benchmark = row["benchmark"]
     if not isinstance(benchmark, str) or not benchmark.strip():
         raise CandidateError(f"{where} names the benchmark {benchmark!r}; give its identifier")
@@ -243,7 +243,7 @@ def _cell(row: Mapping[str, Any], where: str, origin: str) -> Cell | None:
 
 
 def _number(given: Any, what: str, where: str) -> float:
-    """A finite number; NaN for nothing."""
+    """Read a finite number; NaN from an empty field."""
     if given is None or (isinstance(given, str) and not given.strip()):
         return math.nan
     if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
@@ -266,7 +266,7 @@ def _version(given: Any, where: str) -> int | None:
 
 
 def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
-    """For each unknown name of a benchmark the known one that was probably meant; None if none is near.
+    """Find for each unknown name of a benchmark the nearest known one; None if none is near.
 
     Case and a version at the end (``_v2``) do not count. Looked up for the first 50 only, because it takes long.
     """
@@ -286,7 +286,7 @@ def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:
     ----------
     wanted : str
     place : str
-        What error messages call the board.
+        Name of the board in error messages.
 
     Raises
     ------
@@ -311,7 +311,7 @@ def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:
 
 
 def cells_of_model(snapshot: Snapshot, model: Model, origin: str) -> dict[str, Cell]:
-    """Cells of one model of a snapshot on the leaves of the ranked aggregate, capped to [0, 1]; NEVER is left out."""
+    """Return a model's cells on the leaves of the ranked aggregate, capped to [0, 1], without NEVER."""
     board = snapshot.board()
     row = board.ids.index(model.id)
     found = {}

@@ -1,4 +1,4 @@
-"""Frozen reference boards: norms that stay what they are, whichever board is scored with them.
+"""Frozen reference boards: norms that do not depend on the board that is scored with them.
 
 A reference is a snapshot with a name and the moment of freezing. Its document wraps the snapshot's own:
 ``{"format": "brainalign-reference", "version": 1, "name": ..., "frozen_at": ..., "snapshot": {...}}``. The norms are
@@ -66,12 +66,12 @@ class LeafNorms:
 
     @property
     def usable(self) -> bool:
-        """Whether there are scores enough for norms."""
+        """True if there are at least two scores."""
         return self.count >= MIN_SCORES
 
     @property
     def constant(self) -> bool:
-        """Whether there are norms, and all scores are equal to nine decimals."""
+        """True if there are norms, and all scores are equal to nine decimals."""
         return self.usable and bool(self._rounded[0] == self._rounded[-1])
 
     @cached_property
@@ -87,15 +87,15 @@ class Reference:
     ----------
     name : str
     frozen_at : datetime
-        When it was frozen, UTC.
+        Time of freezing, UTC.
     snapshot : Snapshot
-        What was frozen, whole.
+        Frozen snapshot, complete.
     board : Board
         The leaves under the ranked aggregate, with all models of the snapshot.
     norms : mapping of str to LeafNorms
         For every leaf of `board`.
     variant : str
-        What an audit changed; such a reference is measured with and never written.
+        Change that an audit made; such a reference is never written.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Reference:
 
     @property
     def as_of(self) -> datetime:
-        """The moment that the frozen board describes."""
+        """Moment that the frozen board describes."""
         return self.snapshot.as_of_time
 
     @property
@@ -122,17 +122,17 @@ class Reference:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the reference's JSON document before it is packed: the same wherever it is written."""
+        """Hash of the reference's JSON document before compression."""
         return hashlib.sha256(document(self)).hexdigest()
 
     @property
     def is_given_board(self) -> bool:
-        """Whether nobody named it: the board that is ranked was frozen itself."""
+        """True if it has no name, because the ranked board itself was frozen."""
         return self.name == GIVEN_BOARD
 
     @property
     def description(self) -> str:
-        """What the norms come from, in one line."""
+        """Source of the norms, in one line."""
         board = f"{len(self.board.models)} models, {self.domain} as of {self.as_of:%Y-%m-%d}"
         board += ", reconstructed" * self.snapshot.reconstructed + ", SIMULATED" * self.snapshot.simulated
         if self.is_given_board:
@@ -183,7 +183,7 @@ class Reference:
         return "freeze a board that has it: `brainalign reference freeze NAME SNAPSHOT`"
 
     def notes(self, board: Board) -> tuple[str, ...]:
-        """What a reader should know of these norms on a board: constant benchmarks, and other versions of them."""
+        """Return warnings about these norms on a board: constant benchmarks, and other versions of benchmarks."""
         shared = [leaf for leaf in board.leaves if leaf in self.norms]
         found = [
             f"{leaf} is constant on the reference, so its z is 0 for every model"
@@ -228,7 +228,7 @@ class Reference:
         )
 
     def norms_of(self, leaf: str) -> LeafNorms:
-        """Norms of one leaf.
+        """Return the norms of one leaf.
 
         Raises
         ------
@@ -273,7 +273,7 @@ def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
 
 
 def given_board(snapshot: Snapshot) -> Reference:
-    """Freeze a snapshot for want of a named reference: all its SCORED cells, at the moment that it describes.
+    """Freeze a snapshot in place of a named reference: all its SCORED cells, at the moment that it describes.
 
     Raises
     ------
@@ -343,6 +343,6 @@ def document(reference: Reference) -> bytes:
         "name": reference.name,
         "frozen_at": reference.frozen_at.isoformat(),
     }
-    # The snapshot's document goes in as it is, so that there is one way to write a board.
+    # The snapshot's document is embedded unchanged, so that boards have one serialisation.
     body = gzip.decompress(snapshot_bytes(reference.snapshot))
     return json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"snapshot":' + body + b"}"

@@ -1,4 +1,4 @@
-"""Files of references: ``NAME.reference.json.gz``, the gzipped document of one reference."""
+"""Files of references: ``NAME.reference.json.gz``, the gzipped JSON document of one reference."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reference_bytes(reference: Reference) -> bytes:
 
 
 def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
-    """Read what `reference_bytes` wrote; ``origin`` is what error messages call it.
+    """Read the bytes of `reference_bytes`; error messages call them ``origin``.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def read_reference(path: Path | str) -> Reference:
 
 
 def reference_path(folder: Path, name: str) -> Path:
-    """File of a named reference in a folder.
+    """Return the path of a named reference in a folder.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def reference_path(folder: Path, name: str) -> Path:
 
 
 def write_reference(path: Path | str, reference: Reference, replace_existing: bool = False) -> Path:
-    """Write a reference file, whole or not at all.
+    """Write a reference file atomically.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def write_reference(path: Path | str, reference: Reference, replace_existing: bo
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes files for the owner only, and a reference is meant to be shared.
+        # mkstemp gives access to the owner only, and references are shared.
         temporary.chmod(0o644)
         temporary.replace(target)
     except OSError as cause:
@@ -155,7 +155,7 @@ def write_reference(path: Path | str, reference: Reference, replace_existing: bo
 
 
 def reference_names(folder: Path | str) -> tuple[str, ...]:
-    """Names of the reference files in a folder, sorted; none if there is no such folder."""
+    """Return the names of the reference files in a folder, sorted; none if there is no such folder."""
     names = (path.name.removesuffix(SUFFIX) for path in Path(folder).glob(f"*{SUFFIX}"))
     return tuple(sorted(names))
 
@@ -168,7 +168,7 @@ def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[Re
     references : tuple of Reference
         Sorted by name.
     damaged : tuple of ReferenceBoardError
-        One for each file that cannot be read: it does not hide the others.
+        One for each file that cannot be read; the others are returned.
     """
     read: list[Reference] = []
     damaged: list[ReferenceBoardError] = []
@@ -186,9 +186,9 @@ def find_reference(folder: Path | str, wanted: str) -> Reference:
     Parameters
     ----------
     folder : Path or str
-        Where references are looked for by name.
+        Folder of the references with names.
     wanted : str
-        A name, or a path: whatever holds a ``/`` or ends like a reference file.
+        A name, or a path, which contains a ``/`` or ends like a reference file.
 
     Returns
     -------
@@ -221,7 +221,7 @@ def find_reference(folder: Path | str, wanted: str) -> Reference:
 
 
 def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
-    """Read the reference that is asked for, or the only one of a domain that there is.
+    """Read the named reference, or the only one of a domain.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
     Raises
     ------
     ReferenceBoardError
-        If there is none, or of several none was named; the message says which command makes or chooses one.
+        If there is none, or there are several and none was named; the message names the next step.
     """
     if wanted:
         named = find_reference(folder, wanted)

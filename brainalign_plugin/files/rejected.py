@@ -1,4 +1,4 @@
-"""Cells and fields of a source that were not read as they stand: one record for all of them."""
+"""Rejected cells and fields of a source."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .json_text import shown
 
 MOST_ENTRIES = 10_000
 
-# Notes a value that was not read as it stands, and the reason.
+# Logs a rejected value and the reason.
 Note = Callable[[Any, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A cell or a field that was not read as it stands.
+    """Rejected cell or field.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class Rejected:
     benchmark : str
         Type id; empty for a field of a model, or of the board.
     value : str
-        As it stands in the source, cut short.
+        Text in the source, shortened.
     reason : str
-        Why it was not read, and for a field what holds instead.
+        Reason for the rejection, and for a field the value used instead.
     """
 
     model_id: int | None
@@ -42,14 +42,14 @@ class Rejected:
 
 @dataclass(slots=True)
 class Log:
-    """Rejected cells, and the fields and benchmarks that were not read as they stand."""
+    """Log of rejected cells, fields and benchmarks."""
 
     cells: list[Rejected] = field(default_factory=list)
     fields: list[Rejected] = field(default_factory=list)
     fields_left_out: int = 0
 
     def about(self, model: Model | None = None, benchmark: str = "", *, cell: bool = False) -> Note:
-        """Return what notes a value of a model, a benchmark, a cell or the board."""
+        """Return the function that logs a value of a model, a benchmark, a cell or the board."""
 
         def note(value: Any, reason: str) -> None:
             if not cell and len(self.fields) >= MOST_ENTRIES:
@@ -67,6 +67,6 @@ class Log:
         return note
 
     def entries(self) -> tuple[Rejected, ...]:
-        """Return all that was noted, cells last."""
+        """Return all entries, cells last."""
         more = Rejected(None, "", "", "", f"{self.fields_left_out} more fields are unknown")
         return (*self.fields, *([more] if self.fields_left_out else []), *self.cells)

@@ -1,4 +1,4 @@
-"""One cell of the site's JSON: a model's entry in one version of a benchmark, read or rejected."""
+"""Cells of the site's JSON: a model's entries in each version of a benchmark, read or rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..data.official import CellState
 from ..data.snapshot import NO_TIME
 from .json_text import REPEATED, shown
 
-# The range of a database's integer.
+# Range of integers in databases.
 MAX_VERSION = 2**31
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -30,7 +30,7 @@ class Cell(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A value that cannot be read, and whether its cell is lost with it or only a field of the cell is unknown."""
+    """Unreadable value of a cell, which rejects the cell or leaves one of its fields unknown."""
 
     value: Any
     reason: str
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
 
 
 def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
-    """Read a model's entries on one benchmark, good and bad ones in their order.
+    """Read a model's entries on one benchmark, in their order.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
             continue
         seen.add(version)
         error, scored_at = math.nan, NO_TIME
-        # A cell has a score without its error or time, so that these do not cost it.
+        # Error and time are optional, so an unreadable one leaves the cell valid.
         try:
             error = _error(entry.get("error"))
         except ValueError as cause:
@@ -117,7 +117,7 @@ def read_moment(value: Any) -> datetime:
 def _value(entry: dict[str, Any], superseded: bool) -> tuple[CellState, float]:
     value = entry.get("value")
     if value is None:
-        # The site computes superseded values anew and writes the NaN of a failed run as null.
+        # The site recomputes superseded values and writes the NaN of a failed run as null.
         if superseded and "value" in entry:
             return CellState.FAILED, math.nan
         raise ValueError("the value is missing or null")

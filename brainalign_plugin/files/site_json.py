@@ -1,7 +1,7 @@
-"""The site's JSON (`/<domain>/compare/data/`) becomes a Snapshot.
+"""Parser of the site's JSON (`/<domain>/compare/data/`).
 
-What identifies a board (ids, types, parents, the domain and its root) must be right, or the board is refused. Anything
-else that cannot be read costs itself alone: a cell counts as NEVER run, a field is unknown, and both are listed.
+Errors in the identity of a board (ids, types, parents, the domain and its root) refuse it. Any other unreadable value
+is rejected alone: its cell counts as NEVER run, or its field as unknown, and both are listed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def is_site_json(document: Any) -> bool:
-    """Return whether a JSON document looks like what the site serves, and not like another file."""
+    """Return whether a JSON document has the keys of the site's JSON, and not those of another file."""
     return (
         isinstance(document, Mapping)
         and {"domain", "benchmarks", "models"} <= document.keys()
@@ -48,15 +48,15 @@ def parse_site_json(
     document : Any
         The parsed JSON (`parse_json`).
     source, sha256 : str
-        Where the body came from, and its hash, for the snapshot.
+        Origin of the body, and its hash, for the snapshot.
     received_at : datetime, optional
-        As-of time of a payload that states none; UTC if it has no time zone. Without it the newest score gives that.
+        As-of time of a payload that states none; UTC if it has no time zone. By default the time of the newest score.
 
     Returns
     -------
     Snapshot
     tuple of Rejected
-        Cells and fields that were not read as they stand.
+        Rejected cells and fields.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def _model(place: str, entry: Mapping[str, Any], log: Log) -> tuple[Model, Mappi
 def _by_type(scores: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, entries in scores.items():
-        # Two keys are one where they differ only in what no file can hold.
+        # Keys that differ only in characters that no file can contain become equal.
         type_id = storable(key)
         found[type_id] = REPEATED if type_id in found else entries
     return found
@@ -207,7 +207,7 @@ def _cells(
 
 
 def _check_readable(rejected: Sequence[Rejected], good: int) -> None:
-    """Refuse a board most of whose cells are bad: that is another shape, not a bad cell here and there."""
+    """Refuse a board most of whose cells are bad, because then the format has changed."""
     if len(rejected) > min(good, MOST_ENTRIES):
         first = rejected[0]
         raise SnapshotError(

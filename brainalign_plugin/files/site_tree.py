@@ -1,8 +1,8 @@
-"""The benchmarks that the site's JSON lists become a tree of those that have a row.
+"""Tree of the benchmarks in the site's JSON that have a row on the site.
 
-The site's ``is_leaf`` comes from comparing names and is wrong for some: the tree itself says what has children. A type
-that is a key of no model's scores has no row in the site's aggregate. A group that is hidden is not listed, and its
-children name it by its type.
+The site derives ``is_leaf`` from names, and some are wrong: the children are taken from the tree itself. A type that
+is a key of no model's scores has no row in the site's aggregate. A hidden group is not listed, and its children name
+it by its type.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Scores = Sequence[Mapping[str, Any]]
 
 
 def read_tree(benchmarks: Sequence[Mapping[str, Any]], scores: Scores, root: str, log: Log) -> BenchmarkTree:
-    """Return the tree of the benchmarks that have a row, and log what is not read as it stands.
+    """Return the tree of the benchmarks that have a row, and log rejected values.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def text_of(entry: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def optional_text(value: Any, what: str, note: Note) -> str:
-    """Return a text that identifies nothing; empty, and noted, if it cannot be read."""
+    """Return a text that identifies nothing; empty, and logged, if it cannot be read."""
     if isinstance(value, str):
         return storable(value)
     if value is not None:
@@ -106,7 +106,7 @@ def optional_text(value: Any, what: str, note: Note) -> str:
 
 
 def optional_moment(value: Any, what: str, note: Note) -> datetime | None:
-    """Return a moment in UTC; None, and noted, if it cannot be read."""
+    """Return a moment in UTC; None, and logged, if it cannot be read."""
     if value is None:
         return None
     try:
@@ -165,12 +165,12 @@ def _is_leaf(node: Benchmark, childless: bool, flags: Mapping[str, Any], log: Lo
 
 
 def _is_group_alone(node: Benchmark, childless: bool, flags: Mapping[str, Any]) -> bool:
-    """Return whether a leaf is a group whose children are not listed: the site calls groups version 0 of themselves."""
+    """Return whether a leaf is a group whose children are not listed: the site gives groups the version 0."""
     return childless and flags.get(node.type_id) is False and node.version == 0
 
 
 def _is_engineering(tree: BenchmarkTree, node: Benchmark, flags: Mapping[str, Any], log: Log) -> bool:
-    # A group that is not listed has no flag, and is judged like an unreadable one.
+    # A group that is not listed has no flag, which counts as an unreadable one.
     flag = flags.get(node.type_id)
     if isinstance(flag, bool):
         return flag
@@ -213,7 +213,7 @@ def _versions(listed: Any, type_id: str, scores: Scores, note: Note) -> tuple[Be
         )
     if found:
         return tuple(found.values())
-    # The cells name their versions themselves.
+    # Cells have version numbers of their own.
     of_cells = _versions_of_cells(entries.get(type_id) for entries in scores)
     if of_cells or not isinstance(listed, list):
         note(

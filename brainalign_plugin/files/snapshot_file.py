@@ -1,4 +1,4 @@
-"""The file format of a snapshot: one gzipped JSON document, lossless, the same bytes for the same board.
+"""Snapshot files: one gzipped JSON document, lossless, with equal bytes for equal boards.
 
 ``{"format": "brainalign-snapshot", "version": 1, ...}``. Cells are stored by model: the states as one string with a
 letter for each benchmark (S, F, N), scores, errors and times as lists with null where there is none. Times are
@@ -61,26 +61,26 @@ def snapshot_bytes(snapshot: Snapshot) -> bytes:
 
 
 def content_digest(snapshot: Snapshot) -> str:
-    """Hash of what the board says, whatever body, source or moment it came from: equal means no news."""
+    """Compute the hash of a board's content, independent of its body, source and moment: equal means no change."""
     order = np.argsort([model.id for model in snapshot.models], kind="stable")
     position = np.argsort(order)
     old = snapshot.superseded
-    # A source may list models and old versions in any order; the hash sees them sorted.
+    # Sources list models and old versions in any order, so the hash is of the sorted ones.
     by_key = np.lexsort((old.version, old.column, position[old.row] if len(old) else old.row))
     return hashlib.sha256(_json(_content(snapshot, order, by_key))).hexdigest()
 
 
 def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
-    """Read what `snapshot_bytes` wrote, or what the site serves.
+    """Read the bytes of `snapshot_bytes`, or the site's JSON.
 
-    What a payload of the site holds that cannot be read is left out with a warning; `parse_site_json` returns it.
+    Unreadable values of the site's JSON are left out with a warning; `parse_site_json` returns them.
 
     Parameters
     ----------
     data : bytes
         Gzipped or plain.
     origin : str
-        What error messages call it.
+        Name of the data in error messages.
 
     Returns
     -------
@@ -93,11 +93,11 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
     """
     try:
         text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-        # A snapshot keeps every name to the letter, also one that no other file can hold.
+        # Snapshots keep names unchanged, also those that no other file can contain.
         document = json.loads(text) if is_snapshot_document(text) else parse_json(text)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
         raise SnapshotError(
-            f"{origin} is not a snapshot file ({cause}); export one, or take the file that the site serves"
+            f"{origin} is not a snapshot file ({cause}); export one, or take the site's JSON file"
         ) from cause
     if is_site_json(document):
         return _site_snapshot(document, data, origin)
@@ -119,7 +119,7 @@ def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
 
 
 def read_snapshot(path: Path | str) -> Snapshot:
-    """Read a snapshot file, or a file that the site serves (`/<domain>/compare/data/`), gzipped or not.
+    """Read a snapshot file, or a file of the site's JSON (`/<domain>/compare/data/`), gzipped or not.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _site_snapshot(document: Any, data: bytes, origin: str) -> Snapshot:
     try:
         snapshot, rejected = parse_site_json(document, origin.strip("'"), hashlib.sha256(data).hexdigest())
     except SnapshotError as cause:
-        raise type(cause)(f"{origin} cannot be read as what the site serves: {cause}") from cause
+        raise type(cause)(f"{origin} cannot be read as the site's JSON: {cause}") from cause
     if rejected:
         first = rejected[0]
         warnings.warn(
@@ -157,7 +157,7 @@ def _site_snapshot(document: Any, data: bytes, origin: str) -> Snapshot:
 
 
 def is_snapshot_document(data: bytes) -> bool:
-    """Whether a JSON body (plain, not gzipped) says that it is a snapshot file; cheap, by its first bytes."""
+    """Return whether a JSON body (plain, not gzipped) begins like a snapshot file."""
     return data[:64].lstrip().startswith(b'{"format":"' + FORMAT.encode())
 
 
@@ -268,7 +268,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
 
 
 def _lines(document: dict[str, Any], name: str, shape: tuple[int, int]) -> list[Any]:
-    # Numpy would reshape a board of the right size and the wrong width into a scrambled one.
+    # NumPy reshapes a board of the right size and the wrong width without an error.
     lines: list[Any] = document[name]
     if len(lines) != shape[0] or any(len(line) != shape[1] for line in lines):
         raise ValueError(f"{name} are not {shape[0]} models of {shape[1]} cells")

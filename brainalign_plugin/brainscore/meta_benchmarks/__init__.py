@@ -1,4 +1,4 @@
-"""Registers the meta-benchmarks with Brain-Score.
+"""Register the meta-benchmarks with Brain-Score.
 
 Brain-Score reads this file as text to find which folder an identifier is in, so each has a literal line of its own.
 """
@@ -13,7 +13,7 @@ benchmark_registry["Ahlert2024-flat"] = lambda: MetaBenchmark("Ahlert2024-flat")
 benchmark_registry["Ahlert2024-zmean"] = lambda: MetaBenchmark("Ahlert2024-zmean")
 benchmark_registry["Ahlert2024-rank"] = lambda: MetaBenchmark("Ahlert2024-rank")
 
-# Every other scheme that can place one model on a frozen board; nobody is credited with what they did not propose.
+# All other schemes that can place one model on a frozen board; authors are credited with their own proposals only.
 benchmark_registry["BrainAlign2026-hier"] = lambda: MetaBenchmark("BrainAlign2026-hier")
 benchmark_registry["BrainAlign2026-hier_attempted"] = lambda: MetaBenchmark("BrainAlign2026-hier_attempted")
 benchmark_registry["BrainAlign2026-hier_rank"] = lambda: MetaBenchmark("BrainAlign2026-hier_rank")

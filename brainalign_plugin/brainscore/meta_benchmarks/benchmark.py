@@ -1,4 +1,4 @@
-"""Meta-benchmarks: where a candidate stands on a frozen reference board under an aggregation scheme."""
+"""Meta-benchmarks: a candidate's share of models below it on a frozen reference board under a scheme."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .constituents import Gathered, gather
 from .settings import Settings, settings_from
 
 DOMAIN = "vision"
-# A root of its own: below average_vision it would be averaged with what it is made of.
+# A root of its own: below average_vision it would be averaged with its own constituents.
 PARENT = "meta_vision"
-# Rises when a score changes for the same cells and the same reference.
+# Increased when a score changes for the same cells and the same reference.
 VERSION = 1
 POSTER_SCHEMES = ("FLAT", "ZMEAN", "RANK")
-# The database of Brain-Score keeps this much of a comment.
+# Longest comment that Brain-Score's database stores, in characters.
 _LONGEST_COMMENT = 1000
 
 
 def identifier_of(scheme: str) -> str:
-    """Identifier of the meta-benchmark of a scheme: the poster's own three are credited to it."""
+    """Return the identifier of a scheme's meta-benchmark: the poster's three schemes carry its authors' name."""
     author = "Ahlert2024" if scheme.upper() in POSTER_SCHEMES else "BrainAlign2026"
     return f"{author}-{scheme.lower()}"
 
@@ -141,7 +141,7 @@ def _ceiling() -> Any:
 
 
 def placed_score(placed: Placement, notes: tuple[str, ...], ceiling: Any) -> Any:
-    """A placement as Brain-Score's `Score`.
+    """Convert a placement to Brain-Score's `Score`.
 
     Its value is the share of the reference's models below, plus half of those equal. ``attrs``: ``raw`` (the scheme's
     statistic), ``ceiling`` (1), ``error`` (standard deviation of the value over resampled benchmarks), ``error_over``,

@@ -1,4 +1,4 @@
-"""The candidate's score on each constituent benchmark, from the first source that has it."""
+"""Scores of the candidate on each constituent benchmark, from the first source that has one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Cells = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What the sources gave.
+    """Cells and notes from all sources.
 
     Attributes
     ----------
     cells : mapping of str to Cell
-        Constituents, and what a scores file named besides.
+        Constituents, and other benchmarks of a scores file.
     notes : tuple of str
-        What was not used or could not be run, and why.
+        Sources and benchmarks that were not used or run, with the reason.
     """
 
     cells: Cells
@@ -45,10 +45,10 @@ def gather(
     now: Callable[[], datetime],
     say: Callable[[str], object],
 ) -> Gathered:
-    """Gather a candidate's cells: scores file, snapshot, database, and, if allowed, running what is still missing.
+    """Gather a candidate's cells from scores file, snapshot, database and, if allowed, by running benchmarks.
 
-    A cell counts in the version of the benchmark that the reference has. A source that does not name the version is
-    believed.
+    A cell counts in the version of the benchmark that the reference has. A cell without a version counts as that
+    version.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def gather(
 
 
 def _sources(settings: Settings, versions: Mapping[str, int], candidate: Any) -> Iterator[tuple[Cells, str]]:
-    """The cells of each source in turn, and a note if it lacks the model."""
+    """Yield the cells of each source in turn, and a note if it lacks the model."""
     if settings.scores is not None:
         yield read_scores(settings.scores), ""
     wanted = settings.model or (

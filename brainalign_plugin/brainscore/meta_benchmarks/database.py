@@ -1,4 +1,4 @@
-"""A model's scores from a Brain-Score result database, which is only read."""
+"""Scores of a model from a Brain-Score result database, read only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCORE = table(
     "brainscore_score",
     *map(column, ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "end_timestamp")),
 )
-# An IN clause has a limit in every database.
+# Databases limit the length of an IN clause.
 _AT_ONCE = 500
 
 
@@ -51,12 +51,12 @@ def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dic
     Raises
     ------
     CandidateError
-        If the database cannot be read, or several models are called so (the message lists their ids).
+        If the database cannot be read, or several models have this name (the message lists their ids).
     """
     url = _url(address)
     shown = url.render_as_string(hide_password=True)
     try:
-        # Only PostgreSQL knows this option; the others do not see it.
+        # Only PostgreSQL has this option; SQLAlchemy ignores it for others.
         engine = create_engine(_read_only(url), execution_options={"postgresql_readonly": True})
         try:
             with engine.connect() as connection:
@@ -78,7 +78,7 @@ def _url(address: str) -> URL:
     try:
         return make_url(address)
     except ArgumentError as cause:
-        # The text itself may hold a password.
+        # The text of the error may contain a password.
         raise CandidateError(
             "BRAINALIGN_DATABASE is no SQLAlchemy URL, such as sqlite:////path/to/brainscore.sqlite3 or "
             "postgresql+psycopg://user:password@host/name"
@@ -86,7 +86,7 @@ def _url(address: str) -> URL:
 
 
 def _read_only(url: URL) -> URL:
-    """SQLite would make a missing file, and write beside one that is there."""
+    """Return the address for reading only, because SQLite creates a missing file and may write a journal."""
     if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
         return url
     path = Path(url.database).absolute()
@@ -136,7 +136,7 @@ def _cells(rows: Sequence[tuple[Any, ...]], versions: Mapping[str, int], origin:
 
 
 def _counts_more(cell: Cell, other: Cell | None, wanted: int) -> bool:
-    """Whether a row replaces an earlier one of the same benchmark: the wanted version, the later one, a number."""
+    """Return whether a row replaces an earlier one of its benchmark: wanted version, later version, a number."""
     if other is None:
         return True
 

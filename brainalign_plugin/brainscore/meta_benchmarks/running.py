@@ -1,8 +1,7 @@
-"""Score a candidate on benchmarks by running them, and save each result as it comes.
+"""Score a candidate on benchmarks by running them, and save each result at once.
 
-Results of one model lie in one file, a JSON object a line, appended and flushed to disk as soon as a benchmark is done:
-whatever ends the process, the next run goes on with the benchmark that was being scored. A line that was torn when the
-process died is no result.
+Results of one model are in one file, a JSON object a line, appended and flushed to disk as soon as a benchmark is done:
+after a crash the next run continues with the benchmark that was being scored. An incomplete last line is no result.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from brainalign_plugin.files.model_scores import Cell
 
 FORMAT = "brainalign-run"
 VERSION = 1
-# Faults of the machine, its network or its access rights say nothing of the model. The last two are known by name
-# alone, because neither library need be there.
+# Faults of the machine, its network or its access rights are not the model's. The last two are compared by name,
+# because neither library is a requirement.
 _MACHINE_FAULTS = (OSError, MemoryError, ImportError)
 _MACHINE_FAULT_MODULES = frozenset({"botocore", "boto3"})
 _MACHINE_FAULT_NAMES = frozenset({"OutOfMemoryError"})
@@ -45,14 +44,14 @@ class Results:
     ----------
     path : Path
     model : str
-        Its identifier; results are kept by it, so a model that changes needs another.
+        Its identifier and the key of its results: a changed model needs another.
     """
 
     path: Path
     model: str
 
     def read(self) -> dict[str, Cell]:
-        """Read the results that are there.
+        """Read the saved results.
 
         Raises
         ------
@@ -75,7 +74,7 @@ class Results:
                 f"{str(self.path)!r} holds results of the model {records[0].get('model')!r} in version "
                 f"{records[0].get('version')!r}; move it away"
             )
-        # Two processes that begin at once both write a first line.
+        # Two processes that start together both write a first line.
         return dict(self._cell(record) for record in records if record != records[0])
 
     def _cell(self, record: Mapping[str, Any]) -> tuple[str, Cell]:
@@ -93,7 +92,7 @@ class Results:
             ) from cause
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Append a result; once this returns it is on disk.
+        """Append a result and flush it to disk.
 
         Raises
         ------
@@ -108,7 +107,7 @@ class Results:
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 size = os.fstat(descriptor).st_size
-                # After a torn line the next one has to start afresh.
+                # After an incomplete line the next result needs a new line.
                 torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
                 _write_all(descriptor, (("\n" if torn else "") + text).encode())
                 os.fsync(descriptor)
@@ -124,7 +123,7 @@ class Results:
 
 
 def results_of(folder: Path, model: str) -> Results:
-    """Results of a model, in a file whose name any identifier gives."""
+    """Return the results of a model, in a file name that is safe for any identifier."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "_", model)[:60].lstrip(".")
     digest = hashlib.sha256(model.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return Results(folder / f"{readable}-{digest}.jsonl", model)
@@ -135,7 +134,7 @@ def _records(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
         try:
             record = json.loads(line)
         except ValueError:
-            continue  # torn, or empty
+            continue  # incomplete, or empty
         if isinstance(record, dict):
             yield record
 
@@ -160,7 +159,7 @@ def run_missing(
     now: Callable[[], datetime],
     say: Callable[[str], object],
 ) -> tuple[dict[str, Cell], tuple[str, ...]]:
-    """Score a candidate on benchmarks, but for those that an earlier run has finished.
+    """Score a candidate on the benchmarks that no earlier run has finished.
 
     A benchmark that raises while it scores is FAILED, as on the site, and not run again. One that cannot be loaded or
     run here, or is of another version than the one that counts, is left unscored and tried again the next time.
@@ -180,7 +179,7 @@ def run_missing(
     dict of str to Cell
         Finished in this or an earlier run.
     tuple of str
-        What could not be run and why.
+        Benchmarks that could not be run, with the reason.
     """
     done = _finished(results, versions)
     cells = {name: done[name] for name in versions if name in done}
@@ -221,7 +220,7 @@ def run_missing(
 
 
 def _finished(results: Results, versions: Mapping[str, int]) -> dict[str, Cell]:
-    """Saved results, but for those on another version of a benchmark than the one that counts."""
+    """Return the saved results on the versions of benchmarks that count."""
     return {
         name: cell
         for name, cell in results.read().items()
@@ -230,9 +229,9 @@ def _finished(results: Results, versions: Mapping[str, int]) -> dict[str, Cell]:
 
 
 def _loaded(name: str, wanted: int) -> tuple[Any, str]:
-    """The benchmark, or None and why it cannot be run."""
+    """Load a benchmark; return None and the reason if it cannot be run."""
     try:
-        # What is registered in this process needs no plugin folder, and its requirements are there.
+        # A benchmark that this process has registered needs no plugin folder and no installation.
         benchmark = benchmark_registry[name]() if name in benchmark_registry else load_benchmark(name)
     except Exception as cause:  # noqa: BLE001 -- no such plugin, no access to its data, no network: all alike
         return None, f"{name} could not be loaded here: {_reason(cause)}"
@@ -259,7 +258,7 @@ def _version(benchmark: Any) -> int | None:
 
 
 def _at_rest(candidate: Any, say: Callable[[str], object]) -> None:
-    """Take back a task that the last benchmark set: it would answer for the neurons of the next one."""
+    """Reset the task of the last benchmark, because the model would answer it in the next one."""
     try:
         candidate.start_task(BrainModel.Task.passive)
     except Exception as cause:  # noqa: BLE001 -- a model need not know this task, and then has none to take back

@@ -1,4 +1,4 @@
-"""Where a meta-benchmark finds its reference and the candidate's scores: one object, filled from the environment."""
+"""Settings of a meta-benchmark from the environment: its reference and the sources of the candidate's scores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Settings:
     home : Path
         Folder of all state; frozen references are in its folder ``references``.
     reference : str
-        Name of a frozen reference, or path of its file; if empty, the only one that there is.
+        Name of a frozen reference, or path of its file; if empty, the only one in the folder.
     scores : Path or None
         Scores file of the candidate, CSV or JSON: benchmark, score, error.
     snapshot : Path or None
@@ -37,9 +37,9 @@ class Settings:
     model : str
         Id or name of the candidate in snapshot and database; if empty, its own identifier.
     run : str
-        ``missing``: score what no source has by running the benchmark. ``no``: never.
+        ``missing``: run the benchmarks that no source has a score for. ``no``: never.
     results : Path
-        Folder in which results of running are saved as they come; ``runs`` in the home folder if not given.
+        Folder of the saved results of running; ``runs`` in the home folder if not given.
     min_constituents : float
         Smallest share of the reference's benchmarks that must have a score.
     leave_out : str
@@ -77,7 +77,7 @@ class Settings:
 
 
 VARIABLES = tuple(f"{PREFIX}{field.name.upper()}" for field in fields(Settings))
-# Nearly BRAINALIGN_SCORES, and no mistake.
+# The monitor's variable, which is similar to BRAINALIGN_SCORES.
 _OF_THE_MONITOR = (f"{PREFIX}STORE",)
 
 
@@ -87,7 +87,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises
     ------
     CandidateError
-        If a value is wrong, or a variable is nearly one of ours.
+        If a value is wrong, or a variable is a near miss of one of these.
     """
     _refuse_misspelt(environment)
     given = {name: text for name in VARIABLES if (text := environment.get(name, "").strip())}
@@ -119,7 +119,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
-    # The monitor has variables of its own, so only what is nearly one of these is known to be a mistake.
+    # The monitor has variables of its own, so only near misses of these names are refused.
     known = (*VARIABLES, *_OF_THE_MONITOR)
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:

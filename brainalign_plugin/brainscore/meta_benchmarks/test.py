@@ -1,4 +1,4 @@
-"""Tests of the plugin as Brain-Score runs them, beside the plugin; brainalign's own suite goes further."""
+"""Tests of the plugin in the form that Brain-Score runs."""
 
 # ruff: noqa: S101, D103 -- a test asserts, and its name says what
 from __future__ import annotations
@@ -18,7 +18,7 @@ from brainalign_plugin.errors import ReferenceBoardError
 from brainalign_plugin.files.reference import freeze
 from brainalign_plugin.files.reference_file import reference_path, write_reference
 
-# As Brain-Score finds them: as text.
+# Brain-Score reads the identifiers from the text of the file.
 IDENTIFIERS = re.findall(
     r"""benchmark_registry\[["'](.+?)["']\]""",
     (Path(__file__).parent / "__init__.py").read_text(encoding="utf-8"),
@@ -27,14 +27,14 @@ LEAVES = ("V1.a-pls", "V1.b-pls", "IT.c-pls", "Behaviour2018-d", "Behaviour2021-
 
 
 class NamedModel:
-    """A candidate of which nothing but its name is needed."""
+    """Candidate with an identifier only."""
 
     identifier = "candidate"
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder with one reference: five models whose scores rise from one to the next on every benchmark."""
+    """Make a home folder with one reference: five models with increasing scores on every benchmark."""
     groups = {"neural_vision": LEAVES[:3], "behavior_vision": LEAVES[3:]}
     nodes = [Benchmark("average_vision", None, is_leaf=False)]
     for group, leaves in groups.items():

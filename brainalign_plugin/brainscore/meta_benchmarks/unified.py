@@ -1,8 +1,7 @@
-"""The package that unites Brain-Score's domains, where it is installed: its registry knows the same benchmarks.
+"""Registration with ``brainscore``, the package that unites Brain-Score's domains, if it is installed.
 
-That package, ``brainscore``, looks a benchmark up in a registry of its own and then in the one of brainscore_vision,
-which the link serves already. It has no discovery of plugins, and on the package index that name is another project's,
-so nothing is taken for granted: a package of that name without such a registry is left alone.
+That package looks a benchmark up in a registry of its own and then in the one of brainscore_vision. It has no discovery
+of plugins. On the package index another project has that name, so a package without such a registry is ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ PACKAGE = "brainscore"
 
 
 def unified_registry() -> MutableMapping[str, Callable[[], Any]] | None:
-    """The registry of benchmarks of the unified package; None if there is no such package or registry."""
+    """Return the registry of benchmarks of the unified package; None if there is no such package or registry."""
     try:
         package = sys.modules.get(PACKAGE) or (import_module(PACKAGE) if find_spec(PACKAGE) else None)
     except Exception as cause:  # noqa: BLE001 -- whatever keeps a foreign package from loading must not keep ours
@@ -30,12 +29,12 @@ def unified_registry() -> MutableMapping[str, Callable[[], Any]] | None:
 
 
 def register_unified(factories: Mapping[str, Callable[[], Any]]) -> bool:
-    """Register benchmarks with the unified package as well; what it has under an identifier stays.
+    """Register benchmarks with the unified package as well; identifiers that it has already stay.
 
     Returns
     -------
     bool
-        Whether it is there.
+        True if the package has a registry.
     """
     registry = unified_registry()
     if registry is None:
