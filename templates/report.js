@@ -1,6 +1,8 @@
 "use strict";
 (() => {
   const page = JSON.parse(document.getElementById("page").textContent);
+  const byId = (id) => document.getElementById(id);
+  const charts = new Map(page.charts.map((chart) => [chart.id, chart]));
 
   // Tables come as columns, because names of fields repeated in every row would double the page.
   const rowsOf = (columns) => {
@@ -8,8 +10,6 @@
     const length = names.length ? columns[names[0]].length : 0;
     return Array.from({ length }, (_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
   };
-  const rows = {};
-  for (const name of Object.keys(page.tables)) rows[name] = rowsOf(page.tables[name]);
 
   // Text goes in as text: a model may be called anything.
   const tip = document.createElement("div");
@@ -39,7 +39,7 @@
     tip.style.top = `${Math.max(4, top)}px`;
   };
 
-  const NARROW = 560;
+  const NARROW = 480;
   // Labels of cells: their largest and smallest font size, and the gap between two.
   const LABEL = { most: 10.5, least: 6.5, gap: 0.8 };
   // The size that a chart gets in a column of this width, and the values of its parameters.
@@ -59,18 +59,18 @@
     return { params: { narrow: width < NARROW }, size: { width: across, autosize, ...height } };
   };
 
-  // What the reader has chosen: the ids of the models that were found, and a scheme.
-  const chosen = { wanted: [], shown: 0 };
-  const drawn = [];
+  // Ids of the models that a reader follows on every chart and table.
+  const followed = [];
+  const drawn = new Map();
   const draw = async (chart) => {
-    const place = document.getElementById(`chart-${chart.id}`);
-    const { params: fitted, size } = sized(chart, place.clientWidth);
-    const params = { ...fitted, ...chosen };
+    const place = byId(`chart-${chart.id}`);
+    const { params: fitted, size } = sized(chart, place.parentElement.clientWidth);
+    const params = { ...fitted, followed: [...followed] };
     const spec = { ...chart.spec, ...size };
-    spec.params = spec.params.map((param) => (param.name in params ? { ...param, value: params[param.name] } : param));
-    // Vega adds its own fields to rows, so that charts must not share the objects.
-    spec.datasets = Object.fromEntries(chart.tables.map((name) => [name, rows[name].map((row) => ({ ...row }))]));
-    const font = getComputedStyle(document.querySelector("table")).fontFamily;
+    spec.params = (spec.params ?? []).map((param) => (param.name in params ? { ...param, value: params[param.name] } : param));
+    spec.datasets = Object.fromEntries(Object.entries(chart.tables).map(([name, table]) => [name, rowsOf(table)]));
+    const font = getComputedStyle(byId("chart-font") ?? document.querySelector("footer")).fontFamily;
+    drawn.get(chart.id)?.finalize();
     const result = await vegaEmbed(place, spec, {
       mode: "vega-lite",
       renderer: "svg",
@@ -81,20 +81,78 @@
       tooltip: showTip,
       config: { ...page.config, font },
     });
-    drawn.push({ chart, result });
+    drawn.set(chart.id, result);
+    // The chart's place is described as a whole; groups of marks without a name would only be noise.
+    const svg = place.querySelector("svg");
+    svg.setAttribute("aria-hidden", "true");
+    for (const one of [svg, ...svg.querySelectorAll("[role]")]) one.removeAttribute("role");
+    if (chart.id === "matrix") result.view.addEventListener("click", (_event, item) => choosePair(item?.datum));
   };
 
-  let width = 0;
-  const drawAll = async () => {
-    width = document.documentElement.clientWidth;
-    for (const { result } of drawn.splice(0)) result.finalize();
-    for (const chart of page.charts) await draw(chart);
+  // Charts that come into view are drawn first; the rest follows, so that a print has all of them.
+  const waiting = new Set(charts.keys());
+  const pause = () => new Promise((done) => setTimeout(done, 0));
+  let working = false;
+  const drawWaiting = async () => {
+    if (working) return;
+    working = true;
+    while (waiting.size) {
+      const near = [...waiting].find((id) => {
+        const box = byId(`chart-${id}`).getBoundingClientRect();
+        return box.bottom > 0 && box.top < innerHeight;
+      });
+      const id = near ?? [...waiting][0];
+      waiting.delete(id);
+      await draw(charts.get(id));
+      await pause();
+    }
+    working = false;
     document.documentElement.dataset.charts = "drawn";
   };
+  let width = 0;
+  const drawAll = () => {
+    width = document.documentElement.clientWidth;
+    for (const id of charts.keys()) waiting.add(id);
+    return drawWaiting();
+  };
 
+  // --- files ------------------------------------------------------------------------------------------------------
+  const save = (name, type, text) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const cell = (value) => {
+    // A cell that a spreadsheet would take for a formula begins with an apostrophe.
+    const text = value === null ? "" : String(value);
+    const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const csv = (chart) => {
+    const [table] = Object.values(chart.tables);
+    const names = Object.keys(table);
+    return [names.join(","), ...rowsOf(table).map((row) => names.map((name) => cell(row[name])).join(","))].join("\r\n");
+  };
+  const svg = async (chart) => {
+    const styles = getComputedStyle(document.documentElement);
+    const text = await drawn.get(chart.id).view.toSVG();
+    return text.replace(/var\((--[\w-]+)\)/g, (_use, name) => styles.getPropertyValue(name).trim());
+  };
+  document.querySelectorAll("[data-csv]").forEach((button) => {
+    button.addEventListener("click", () => save(`${button.dataset.csv}.csv`, "text/csv", csv(charts.get(button.dataset.csv))));
+  });
+  document.querySelectorAll("[data-svg]").forEach((button) => {
+    button.addEventListener("click", async () => {
+      save(`${button.dataset.svg}.svg`, "image/svg+xml", await svg(charts.get(button.dataset.svg)));
+    });
+  });
+
+  // --- tables -----------------------------------------------------------------------------------------------------
   const numeric = (text) => {
-    const plain = text.replace(/[,\u202f%×]/g, "").replace("\u2212", "-");
-    return plain === "" || Number.isNaN(Number(plain)) ? null : Number(plain);
+    const plain = text.replace(/[,\u202f%×]/g, "").replace("\u2212", "-").replace(/^[↑↓] /, "");
+    return plain === "" || Number.isNaN(Number.parseFloat(plain)) ? null : Number.parseFloat(plain);
   };
   const compare = (one, other) => {
     const [a, b] = [numeric(one), numeric(other)];
@@ -102,7 +160,18 @@
     if (a !== null || b !== null) return a === null ? 1 : -1;
     return one < other ? -1 : Number(one > other);
   };
-  const makeSortable = (table) => {
+  const expanded = new Set();
+  let panel = "all";
+  const show = (table) => {
+    const most = expanded.has(table.id) ? Infinity : Number(table.dataset.shown);
+    let shown = 0;
+    for (const row of table.tBodies[0].rows) {
+      const inside = !row.dataset.panels || row.dataset.panels.split(" ").includes(panel);
+      row.hidden = !inside || shown >= most;
+      shown += inside && !row.hidden;
+    }
+  };
+  const sortable = (table) => {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, k) => {
       const button = document.createElement("button");
@@ -117,49 +186,194 @@
         const lines = [...body.rows].map((row) => [row.cells[k]?.textContent.trim() ?? "", row]);
         lines.sort(([a], [b]) => (up ? compare(a, b) : compare(b, a)));
         body.append(...lines.map(([, row]) => row));
+        show(table);
       });
     });
   };
-  const choose = (change) => {
-    Object.assign(chosen, change);
-    for (const { chart, result } of drawn) {
-      const known = Object.keys(change).filter((name) => chart.spec.params.some((param) => param.name === name));
-      for (const name of known) result.view.signal(name, change[name]);
-      if (known.length) result.view.runAsync();
+  document.querySelectorAll("table[data-shown]").forEach(sortable);
+  document.querySelectorAll("button[data-table]").forEach((button) => {
+    const table = byId(button.dataset.table);
+    const label = button.textContent;
+    button.addEventListener("click", () => {
+      const open = !expanded.delete(table.id) && Boolean(expanded.add(table.id));
+      button.setAttribute("aria-expanded", open);
+      button.textContent = open ? "Show fewer" : label;
+      show(table);
+    });
+  });
+  const panels = byId("panels");
+  if (panels) {
+    panels.hidden = false;
+    panels.addEventListener("change", (event) => {
+      panel = event.target.value;
+      panels.querySelector("[role=status]").textContent = page.panels[panel];
+      for (const table of document.querySelectorAll("table[data-shown]")) show(table);
+    });
+  }
+
+  // --- models -----------------------------------------------------------------------------------------------------
+  const named = new Map((page.models ?? []).map(([id, name, text]) => [id, { name, text }]));
+  const bar = byId("followed");
+  const follow = (id, on) => {
+    const at = followed.indexOf(id);
+    if (on && at < 0) followed.push(id);
+    if (!on && at >= 0) followed.splice(at, 1);
+    for (const [name, result] of drawn) {
+      if (charts.get(name).spec.params?.some((param) => param.name === "followed"))
+        result.view.signal("followed", [...followed]).runAsync();
     }
+    for (const row of document.querySelectorAll("tr[data-model]"))
+      row.classList.toggle("followed", followed.includes(row.dataset.model));
+    bar.hidden = !followed.length;
+    bar.querySelector(".names").replaceChildren(
+      ...followed.map((one) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = `${named.get(one)?.name ?? one} ×`;
+        button.setAttribute("aria-label", `Stop following ${named.get(one)?.name ?? one}`);
+        button.addEventListener("click", () => follow(one, false));
+        return button;
+      }),
+    );
+    // The choice stands in the address, where the browser lets a page change it.
+    try {
+      const address = new URL(location.href);
+      if (followed.length) address.searchParams.set("model", followed.join(","));
+      else address.searchParams.delete("model");
+      if (address.href !== location.href) history.replaceState(null, "", address);
+    } catch { /* a file has no address of its own to change */ }
   };
-  // Every place to look for a model says the same: one search for the whole page.
-  const makeSearchable = (controls) => {
-    const [body] = document.getElementById("all-ranks").tBodies;
-    const inputs = controls.map((one) => one.querySelector("input"));
-    const search = (event) => {
+  const MOST_HITS = 6;
+  const find = byId("find");
+  if (find) {
+    find.hidden = false;
+    const said = byId("find-said");
+    const hits = byId("find-hits");
+    find.querySelector("input").addEventListener("input", (event) => {
       const sought = event.target.value.trim().toLowerCase();
-      const found = [];
-      for (const row of body.rows) {
-        const [name, id] = [row.cells[0].textContent.trim(), row.cells[1].textContent.trim()];
-        // As a table has it, and as a chart tells models of one name apart.
-        row.hidden = !`${name} ${id}\n${name} · id ${id}`.toLowerCase().includes(sought);
-        if (!row.hidden) found.push(id);
-      }
-      for (const input of inputs) if (input !== event.target) input.value = event.target.value;
-      for (const one of controls) one.querySelector("[role=status]").textContent = sought ? `${found.length} found` : "";
-      choose({ wanted: sought ? found : [] });
-    };
-    for (const one of controls) {
-      one.hidden = false;
-      one.querySelector("input").addEventListener("input", search);
-      one.querySelector("select")?.addEventListener("change", (event) => choose({ shown: Number(event.target.value) }));
-    }
+      const found = sought
+        ? [...named].filter(([id, { name }]) => id === sought || name.toLowerCase().includes(sought))
+        : [];
+      said.textContent = !sought ? "" : found.length === 1 ? `${found[0][1].name}: ${found[0][1].text}` : `${found.length} found`;
+      hits.replaceChildren(
+        ...found.slice(0, MOST_HITS).map(([id, { name, text }]) => {
+          const line = document.createElement("li");
+          const button = document.createElement("button");
+          button.type = "button";
+          button.textContent = name;
+          button.title = "Follow on every chart";
+          button.addEventListener("click", () => follow(id, !followed.includes(id)));
+          line.append(button, ` ${text}`);
+          return line;
+        }),
+      );
+    });
+  }
+  for (const id of (new URLSearchParams(location.search).get("model") ?? "").split(","))
+    if (named.has(id)) follow(id, true);
+  for (const row of document.querySelectorAll("tr[data-model] th")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = row.textContent.trim();
+    button.append(...row.childNodes);
+    row.append(button);
+    const id = row.parentElement.dataset.model;
+    button.addEventListener("click", () => follow(id, !followed.includes(id)));
+  }
+
+  // --- a pair of benchmarks ----------------------------------------------------------------------------------------
+  const option = (value, text, selected) => {
+    const one = document.createElement("option");
+    one.value = value;
+    one.textContent = text;
+    one.selected = selected;
+    return one;
   };
-  document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
-  const controls = [...document.querySelectorAll(".controls")];
-  if (controls.length) makeSearchable(controls);
+  const pairs = page.pairs ?? {};
+  const signed = (value) => value.toFixed(2).replace("-", "\u2212");
+  const half = (i, j, m) => {
+    const [a, b] = i < j ? [i, j] : [j, i];
+    return a * m - (a * (a + 1)) / 2 + b - a - 1;
+  };
+  const redraw = (id) => {
+    waiting.add(id);
+    byId(`caption-${id}`).textContent = charts.get(id).title;
+    byId(`chart-${id}`).setAttribute("aria-label", charts.get(id).alt);
+    return drawWaiting();
+  };
+  const titled = (value, axes) => {
+    if (Array.isArray(value)) return value.map((one) => titled(one, axes));
+    if (value === null || typeof value !== "object") return axes.get(value) ?? value;
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, key === "title" ? axes.get(one) ?? titled(one, axes) : typeof one === "object" ? titled(one, axes) : one]));
+  };
+  let pair = pairs.chosen;
+  const showPair = () => {
+    const [i, j] = pair;
+    const m = pairs.labels.length;
+    const at = half(i, j, m);
+    const chart = charts.get("pair");
+    const before = chart.axes ?? pairs.chosen.map((k) => pairs.labels[k]);
+    chart.axes = [pairs.labels[i], pairs.labels[j]];
+    chart.spec = titled(chart.spec, new Map(before.map((name, k) => [name, chart.axes[k]])));
+    chart.tables = { points: { name: pairs.names, id: pairs.ids, x: pairs.scores[i], y: pairs.scores[j] } };
+    const words = [];
+    if (pairs.all[at] !== null) words.push(`${signed(pairs.all[at])} over ${pairs.n[at]} models that have both`);
+    if (pairs.before?.[at] != null) words.push(`${signed(pairs.before[at])} on ${pairs.day}`);
+    const rho = pairs.rho[at] === null ? "unknown" : signed(pairs.rho[at]);
+    chart.title = `${chart.axes[0]} and ${chart.axes[1]}: ρ = ${rho}${words.length ? `; ${words.join(", ")}` : ""}.`;
+    chart.alt = `Scatter, a point a model: ${chart.title}`;
+    byId("pair-first").value = i;
+    byId("pair-second").value = j;
+    redraw("pair");
+  };
+  const choosePair = (datum) => {
+    if (datum?.i === undefined || datum.i === datum.j || !charts.has("pair")) return;
+    pair = [pairs.order[datum.i], pairs.order[datum.j]];
+    showPair();
+  };
+  if (charts.has("pair") && pairs.labels) {
+    byId("pair-choice").hidden = false;
+    ["pair-first", "pair-second"].forEach((id, k) => {
+      const select = byId(id);
+      select.append(...pairs.labels.map((label, n) => option(n, label, n === pair[k])));
+      select.addEventListener("change", () => {
+        const chosen = [...pair];
+        chosen[k] = Number(select.value);
+        if (chosen[0] === chosen[1]) chosen[1 - k] = pair[k];
+        pair = chosen;
+        showPair();
+      });
+    });
+    showPair();
+  }
+
+  // --- figures over time -------------------------------------------------------------------------------------------
+  const series = page.series ?? {};
+  if (charts.has("time") && Object.keys(series).length) {
+    byId("time-choice").hidden = false;
+    const [figure, from, to] = ["time-figure", "time-from", "time-to"].map(byId);
+    figure.append(...Object.entries(series).map(([name, one], n) => option(name, one.label, n === 0)));
+    const days = [...new Set(charts.get("time").tables.points.time)];
+    from.append(...days.map((day, n) => option(day, day, n === 0)));
+    to.append(...days.map((day, n) => option(day, day, n === days.length - 1)));
+    const within = (table) => {
+      const kept = table.time.map((day, n) => [day, n]).filter(([day]) => day >= from.value && day <= to.value);
+      return Object.fromEntries(Object.entries(table).map(([name, column]) => [name, kept.map(([, n]) => column[n])]));
+    };
+    const showTime = () => {
+      const chosen = series[figure.value];
+      const tables = Object.fromEntries(Object.entries(chosen.tables).map(([name, table]) => [name, within(table)]));
+      Object.assign(charts.get("time"), { spec: chosen.spec, tables, title: chosen.title });
+      redraw("time");
+    };
+    for (const one of [figure, from, to]) one.addEventListener("change", showTime);
+  }
 
   drawAll();
-  let waiting = 0;
+  let later = 0;
   addEventListener("resize", () => {
-    clearTimeout(waiting);
-    if (document.documentElement.clientWidth !== width) waiting = setTimeout(drawAll, 200);
+    clearTimeout(later);
+    if (document.documentElement.clientWidth !== width) later = setTimeout(drawAll, 200);
   });
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 })();

@@ -47,7 +47,10 @@ def over_time(
             for column, cell in zip(("value", "low", "high"), cells(own), strict=True):
                 points[column].append(cell)
     colours = {"domain": list(curves), "range": [INK, NEURAL, BEHAVIOR, ACCENT, SOFT, LINE][: len(curves)]}
-    legend = None if len(curves) == 1 else {"title": None, "orient": "top", "symbolType": "stroke"}
+    legend: Spec | None = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 2.5,
+                           "symbolOpacity": 1, "labelLimit": 0, "columns": 2}  # fmt: skip
+    if len(curves) == 1:
+        legend = None
     x = field("time:T", axis={"title": None, "grid": False, "labelOverlap": "greedy"})
     up: Spec = {
         "scale": {"zero": False, "nice": True, "reverse": reverse},

@@ -11,7 +11,7 @@ from ..arrays import FloatArray
 from .axes import FOLLOWED, IS_FOLLOWED, LABEL_SIZE, NARROW, cells, label_axis, part_colour, two_parts
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, LINE, NEURAL, RANK, RHO, RHO_STEPS
-from .vega_lite import expr, field, filtered, layer, looked_up, mark, value
+from .vega_lite import Spec, expr, field, filtered, layer, looked_up, mark, value
 
 # The longest label of a benchmark in multiples of its font size.
 _LABEL = 22.5
@@ -230,7 +230,17 @@ def scatter(
         field("y:Q", title=axes[1], format=".3f"),
     ]
     known = [filtered("isValid(datum.x) && isValid(datum.y)")]
+    # Not filtered, because a layer without a row would have no domain.
+    seen: Spec = {"condition": {"test": IS_FOLLOWED, "value": 1}, "value": 0}
     layers = [
+        layer(
+            "points",
+            mark("point", size=150, strokeWidth=2, color=ACCENT),
+            known,
+            x=across,
+            y=up,
+            opacity=seen,
+        ),
         layer(
             "points",
             mark("circle", size=50, color=NEURAL, opacity=0.8),
@@ -238,13 +248,6 @@ def scatter(
             x=across,
             y=up,
             tooltip=tooltip,
-        ),
-        layer(
-            "points",
-            mark("point", size=150, strokeWidth=2, color=ACCENT),
-            [*known, filtered(IS_FOLLOWED)],
-            x=across,
-            y=up,
         ),
     ]
     spec = {"layer": layers, "params": [NARROW, FOLLOWED]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..arrays import FloatArray
 from .axes import FOLLOWED, IS_FOLLOWED, NARROW, cells, label_axis, part_colour, row_scale, two_parts
 from .chart import CellValue, Chart, Table
@@ -11,6 +13,8 @@ from .theme import ACCENT, INK, LINE, NEURAL, SOFT
 from .vega_lite import Spec, expr, field, filtered, layer, mark, value
 
 _ROW = 17
+# Of a chart of ranks, and of a line of its labels, in pixels.
+_HEIGHT, _LINE_HEIGHT = 420, 13
 _RANK_TICKS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000, 2000)
 
 
@@ -71,7 +75,13 @@ def dots(
     }
     y = field("at:O", scale=row_scale(n), axis=label_axis("rows"))
     across: Spec = {
-        "scale": {"zero": zero, "reverse": reverse},
+        # Named, because a layer without a row (no model is followed) has no domain.
+        "scale": {
+            "domain": _extent([values, low, high, reference], zero),
+            "nice": True,
+            "zero": False,
+            "reverse": reverse,
+        },
         "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True},
     }
     colour = part_colour(two_parts(groups), "datum.group") if groups else value(NEURAL)
@@ -116,6 +126,20 @@ def dots(
     return Chart(title, alt, spec, {"rows": rows})
 
 
+def _extent(columns: Sequence[Sequence[float | None] | FloatArray | None], zero: bool) -> list[float]:
+    """Return the smallest and the largest known value of some columns, zero among them if asked for."""
+    known = [
+        float(v)
+        for column in columns
+        if column is not None
+        for v in column
+        if v is not None and np.isfinite(v)
+    ]
+    known += [0.0] if zero or not known else []
+    low, high = min(known), max(known)
+    return [low, high] if high > low else [low - 0.5, high + 0.5]
+
+
 def bump(
     names: Sequence[str],
     ids: Sequence[int],
@@ -125,6 +149,7 @@ def bump(
     title: str,
     alt: str,
     chosen: Sequence[int] = (),
+    only_chosen: bool = False,
 ) -> Chart:
     """Draw the rank of each model under each scheme, a line a model.
 
@@ -136,6 +161,8 @@ def bump(
         None where a scheme does not rank a model.
     chosen : sequence of int
         Ids of the models whose lines stand out and are named.
+    only_chosen : bool
+        Draw no other lines, but those of models that a reader follows.
     """
     most = int(max((rank for row in ranks for rank in row if rank is not None), default=2))
     picked = {int(i) for i in chosen}
@@ -178,14 +205,41 @@ def bump(
         field("rank:Q", title="rank"),
     ]
     text = mark("text", angle=270, align="left", baseline="middle", fontSize=10.5, color=INK)
+    others = (
+        ()
+        if only_chosen
+        else (layer("points", mark("line", strokeWidth=1, opacity=0.4, color=LINE), (), **line),)
+    )
     layers = [
-        layer("points", mark("line", strokeWidth=1, opacity=0.4, color=LINE), (), **line),
+        *others,
         layer("points", mark("line", strokeWidth=2.2), [lit], color=bright, **line),
         layer("points", mark("circle", size=34, opacity=1), [lit], x=x, y=y, color=bright),
-        layer("points", mark("circle", size=70, opacity=0), x=x, y=y, tooltip=tooltip),
+        layer(
+            "points", mark("circle", size=70, opacity=0), [lit] if only_chosen else (), x=x, y=y, tooltip=tooltip
+        ),
         layer("schemes", text, x=x, y=value(-8), text=field("label:N")),
-        layer("points", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 110 : 210")), [last, lit],
+        layer("labels", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 110 : 210")), (),
+              x=value(expr("width")), y=field("at:Q", scale=None), text=field("name:N"), color=bright),
+        layer("points", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 110 : 210")),
+              [last, filtered(f"!datum.chosen && {IS_FOLLOWED}")],
               x=value(expr("width")), y=y, text=field("name:N"), color=bright),
     ]  # fmt: skip
-    spec = {"layer": layers, "height": 420, "params": [NARROW, FOLLOWED]}
-    return Chart(title, alt, spec, {"points": points, "schemes": shown}, least=190 + 20 * len(schemes))
+    ends = [(name, i, rank) for name, i, rank in zip(names, ids, ranks[-1] if ranks else (), strict=bool(ranks))
+            if rank is not None and int(i) in picked]  # fmt: skip
+    labels = _spread_out([_HEIGHT * (rank**0.5 - 1) / (max(most, 2) ** 0.5 - 1) for *_, rank in ends])
+    texts: Table = {
+        "name": [name for name, *_ in ends],
+        "id": [str(i) for _, i, _ in ends],
+        "at": cells(labels, 1),
+    }
+    spec = {"layer": layers, "height": _HEIGHT, "params": [NARROW, FOLLOWED]}
+    tables = {"points": points, "schemes": shown, "labels": texts}
+    return Chart(title, alt, spec, tables, least=190 + 20 * len(schemes))
+
+
+def _spread_out(places: Sequence[float]) -> list[float]:
+    """Return places of labels in pixels, moved down until no two are closer than a line of text."""
+    moved, last = list(places), -_LINE_HEIGHT
+    for k in sorted(range(len(moved)), key=lambda k: moved[k]):
+        last = moved[k] = max(moved[k], last + _LINE_HEIGHT)
+    return moved

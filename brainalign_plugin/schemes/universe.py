@@ -195,7 +195,7 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
     complete = means[~missing[:, columns].any(axis=1)]
     if len(complete) < 2:
         raise BoardError(
-            f"{len(complete)} models have all {len(leaves)} kept benchmarks; the variance between papers needs 2: "
+            f"models with all {len(leaves)} kept benchmarks: {len(complete)}; the variance between papers needs 2: "
             "take another snapshot or a stricter cleaning"
         )
     variances = paper_variances(complete, units)

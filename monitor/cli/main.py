@@ -197,8 +197,8 @@ def report(
         with pull.open_existing(settings, snapshot) as store:
             timeline = reporting.timeline_of(settings, store, found.info, stage, day, utc(known))
             results = reporting.Results(settings, found, timeline, day)
-            _ = results.past  # while the store is open
-    reporting.write_snapshot_report(results, output, now, command, stage)
+            _ = results.past, results.since  # while the store is open
+    reporting.write_snapshot_report(results, output, command, stage)
     if output.is_file():  # and not /dev/stdout, where the report itself went
         printing.report(output)
 

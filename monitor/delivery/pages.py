@@ -81,8 +81,8 @@ class SiteView:
         Those of them that were observed: what the feed says.
     boards : sequence of ArchivedBoard
         The newest first.
-    history : object or None
-        The report's section on the past of the newest board; None if there is no other board.
+    history : sequence of object
+        Charts of the past of the newest board; none if there is no other board.
     chart_data : str
         JSON that is fit to stand in an element, for the script that draws them.
     chart_assets : mapping of str to bytes
@@ -105,7 +105,7 @@ class SiteView:
     entries: Sequence[FeedEntry]
     news: Sequence[FeedEntry]
     boards: Sequence[ArchivedBoard]
-    history: object | None
+    history: Sequence[object]
     chart_data: str
     chart_assets: Mapping[str, bytes]
     data: Sequence[DataFile]
@@ -130,8 +130,6 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         },
         "history": {
             "scripts": [name for name in assets if name.endswith(".js")],
-            # Name under which the report's own template reads it.
-            "view": {"history": view.history},
         },
         "archive": {},
     }

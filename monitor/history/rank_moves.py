@@ -202,6 +202,14 @@ def rank_move_in_words(move: RankMove, most: int = 3) -> str:
     return f"{moved}: {told}"
 
 
+def main_cause(move: RankMove, most: int = 3) -> tuple[str, float] | None:
+    """Return the largest cause of a move in words and its places; None if it cannot be split or nothing moved."""
+    if not move.parts:
+        return None
+    cause, places = max(move.parts.items(), key=lambda part: abs(part[1]))
+    return (_why(move, cause, most), places) if abs(places) > _NOTHING else None
+
+
 def _why(move: RankMove, cause: str, most: int) -> str:
     if cause == BENCHMARKS_ADDED:
         many = len(move.added)

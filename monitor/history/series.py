@@ -11,7 +11,6 @@ from brainalign_plugin.data.board import Board
 
 from .attribution import STEPS, Attribution
 from .attribution_words import attribution_in_words, causes_in_words, reasons_of
-from .changes import Changes
 from .figures import ANALYSIS_VERSION, FIGURES, canonical, headline_figures
 from .intervals import RESAMPLES, figure_intervals
 from .known_events import KnownEvent
@@ -253,14 +252,11 @@ class Chronicle:
         Figures that changed on what boards share.
     events : tuple of KnownEvent
         Known structural breaks of the leaderboard.
-    changes : Changes or None
-        The last ones: from the last board that says something else than this one. None if all say the same.
     """
 
     history: History
     restated: tuple[Restated, ...]
     events: tuple[KnownEvent, ...]
-    changes: Changes | None
 
 
 def panel_figures(board: Board, resamples: int, seed: int) -> dict[str, Figure]:

@@ -46,6 +46,7 @@ from .series import (
     reported_before,
     unsplit_record,
 )
+from .since import Since
 
 if TYPE_CHECKING:
     from brainalign_plugin.data.board import Board
@@ -352,6 +353,25 @@ class Timeline:
 
         return tuple(self._reader.once(compute, "changelog", *(info.digest for info in pair), WORDS_VERSION))
 
+    def since(self) -> Since | None:
+        """Return the changes from the last observed board to the newest one; None if none was observed before it."""
+        newest, known = self.boards[-1], self.options.known
+        before = [
+            i
+            for i in self.observed
+            if i.as_of_time < newest.as_of_time and (known is None or i.seen_at < known)
+        ]
+        if not before:
+            return None
+        pair = (before[-1], newest)
+        causes = changes_between(self.attribution(pair), (pair[0].as_of_time, newest.as_of_time))
+        return Since(
+            pair[0],
+            compare(*(self._reader.store.snapshot(info.id) for info in pair)),
+            {change.figure: change for change in causes},
+            self.differences(pair),
+        )
+
     def chronicle(self, events: Sequence[KnownEvent] = ()) -> Chronicle | None:
         """Return what a report or a site says of the past of the newest board; None if there is no other board.
 
@@ -377,13 +397,7 @@ class Timeline:
             and step.difference.delta is not None
             and step.difference.interval is not None
         ]
-        changes = None
-        if len(self.versions) > 1:
-            # The report names the boards on both sides of the change, of which the earlier may repeat an older one.
-            after = self.versions[-1]
-            before = self.boards[self.boards.index(after) - 1]
-            changes = compare(self._reader.store.snapshot(before.id), self._reader.store.snapshot(after.id))
-        return Chronicle(history, tuple(restated), tuple(events), changes)
+        return Chronicle(history, tuple(restated), tuple(events))
 
 
 def _left_out(what: str, pair: Pair, failure: Exception) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from brainalign_plugin.certainty.bootstrap import family_bootstrap
+from brainalign_plugin.certainty.families import families
+
 from ..base.cache import Cache
 from ..base.errors import NoBoardError
 from ..base.messages import Message
@@ -18,7 +21,6 @@ from ..history.series import BoardChange, Chronicle, History, HistoryOptions
 from ..history.timeline import Timeline
 from ..operations import reporting
 from ..operations.kept_alerts import ENDED, active_alerts, told_alerts
-from ..report.certainty import agreement_certainty
 from .channels import letterhead, subscribers
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ def digest_of(
     changes = [one for one in timeline.board_changes(since=begin) if not one.later.reconstructed]
     with stage("analysing"):
         analysis = reporting.analyse_snapshot(settings, store.snapshot(newest.id))
+        board = analysis.cleaning.board
+        intervals = reporting.headline_intervals(family_bootstrap(board, families(board)))
     return Digest(
         domain=settings.domain,
         period=period,
@@ -105,7 +109,7 @@ def digest_of(
         as_of=newest.as_of_time,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(timeline.history, newest.id, before, agreement_certainty(analysis).intervals),
+        figures=figures_at(timeline.history, newest.id, before, intervals),
         changelog=[f"{_of(change, changes)}{line}" for change in changes for line in change.changelog],
         causes=[f"{_of(change, changes)}{one.sentence}" for change in changes for one in change.causes],
         alerts=[
@@ -116,7 +120,7 @@ def digest_of(
             alert_of(one, store.described(one.snapshot_id))
             for one in active_alerts(store, settings.domain, end)
         ],
-        pictures=_pictures(settings, timeline.history, analysis),
+        pictures=_pictures(timeline.history, analysis),
         simulated=newest.simulated,
     )
 
@@ -139,18 +143,17 @@ def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
     )
 
 
-def _pictures(settings: Settings, record: History, analysis: Analysis) -> tuple[Picture, ...]:
-    from ..report.pictures import history_png, scatter_png
+def _pictures(record: History, analysis: Analysis) -> tuple[Picture, ...]:
+    from ..rendering.pictures import chart_png, history_chart, parts_chart
 
-    templates = settings.templates_folder
     found = []
-    past = history_png(Chronicle(record, (), (), None), _PICTURED, _WIDTH, templates)
+    past = history_chart(Chronicle(record, (), ()), _PICTURED)
     if past is not None:
-        figure, png = past
         title = f"{figure_label(_PICTURED)[:1].upper()}{figure_label(_PICTURED)[1:]}"
-        found.append(Picture(figure.id, title, figure.description, png, _WIDTH, _HOW_TO_READ))
-    scatter = scatter_png(analysis, _WIDTH, templates)
-    if scatter is not None:
-        figure, png = scatter
-        found.append(Picture(figure.id, figure.title, figure.description, png, _WIDTH))
+        found.append(
+            Picture("history-mean_rho", title, past.alt, chart_png(past, _WIDTH), _WIDTH, _HOW_TO_READ)
+        )
+    parts = parts_chart(analysis)
+    if parts is not None:
+        found.append(Picture("scatter", parts.title, parts.alt, chart_png(parts, _WIDTH), _WIDTH))
     return tuple(found)

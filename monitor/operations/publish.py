@@ -35,9 +35,9 @@ from ..history.history_json import history_json
 from ..history.known_events import event_json, known_events
 from ..history.series import FULL, BoardChange, History, HistoryOptions
 from ..history.timeline import Timeline
-from ..report.history_page import history_page
-from ..report.render import embedded_json
-from ..report.sharing import chart_assets, share_assets
+from ..rendering.history_page import history_page
+from ..rendering.page import embedded_json
+from ..rendering.sharing import chart_assets, share_assets
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
 
@@ -160,9 +160,9 @@ def site_view(
         for info in reversed(observed)
     ]
     rows = _rows(record)
-    section, charts = (None, None) if results.past is None else history_page(results.past)
+    charts, chart_data = ((), None) if results.past is None else history_page(results.past)
     with stage("analysing"):
-        analysis, certainty = results.analysis, results.certainty
+        analysis = results.analysis
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
@@ -171,14 +171,19 @@ def site_view(
         seen_at=newest.seen_at,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(record, newest.id, None if before is None else before.id, certainty.intervals),
+        figures=figures_at(
+            record,
+            newest.id,
+            None if before is None else before.id,
+            reporting.headline_intervals(results.certainty.bootstrap),
+        ),
         before=None if before is None else before.as_of_time,
         active=told(one.words for one in active_alerts(store, settings.domain)),
         entries=tuple(entries.values()),
         news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
         boards=boards,
-        history=section,
-        chart_data="" if charts is None else embedded_json(charts),
+        history=charts,
+        chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
         data=_data(record, analysis, rows, boards, known_events(settings.domain, settings.home)),
         templates=settings.templates_folder,

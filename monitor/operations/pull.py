@@ -396,7 +396,7 @@ def run(
     wanted = str(info.id) if info.reconstructed else info.sha256[:12]
     again = command or reporting.report_command(settings, wanted, path)
     results = Results(settings, found, reporting.timeline_of(settings, store, info, stage))
-    reporting.write_snapshot_report(results, path, clock, again, stage)
+    reporting.write_snapshot_report(results, path, again, stage)
     log.info("reported", path=str(path))
     return RunResult(fetched, path, results)
 

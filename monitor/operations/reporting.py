@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin import __version__
+from brainalign_plugin.errors import BoardError
 
 from ..base.progress import Stage, silent
 from ..config.settings import changed_settings
@@ -22,13 +23,16 @@ from ..history.series import HistoryOptions
 if TYPE_CHECKING:
     from brainalign_plugin.analysis import Analysis
     from brainalign_plugin.audit.study import SchemeStudy
+    from brainalign_plugin.certainty.board_certainty import BoardCertainty
+    from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
+    from brainalign_plugin.certainty.validity import Validity
     from brainalign_plugin.data.snapshot import Snapshot
     from brainalign_plugin.files.rejected import Rejected
 
     from ..config.settings import Settings
     from ..history.series import Chronicle
+    from ..history.since import Since
     from ..history.timeline import Timeline
-    from ..report.certainty import Certainty
     from ..store import SnapshotInfo, Store
 
 
@@ -79,11 +83,28 @@ class Results:
         return self.timeline.chronicle(known_events(self.timeline.domain, self.settings.home))
 
     @cached_property
-    def certainty(self) -> Certainty:
-        """Intervals of the headline figures, and reliabilities."""
-        from ..report.certainty import agreement_certainty
+    def since(self) -> Since | None:
+        """The changes since the last observed board. The store must be open when they are first needed."""
+        if self.timeline is None or self.as_of is not None:
+            return None
+        return self.timeline.since()
 
-        return agreement_certainty(self.analysis)
+    @cached_property
+    def certainty(self) -> BoardCertainty:
+        """How sure the figures and ranks are."""
+        from brainalign_plugin.certainty.board_certainty import certainty
+
+        return certainty(self.analysis.cleaning.considered, self.settings.max_missing)
+
+    @cached_property
+    def validity(self) -> Validity | None:
+        """How well each scheme ranks models on papers that it has not seen; None on too small a board."""
+        from brainalign_plugin.certainty.validity import validity
+
+        try:
+            return validity(self.analysis.cleaning.board)
+        except BoardError:
+            return None
 
     @cached_property
     def study(self) -> SchemeStudy | None:
@@ -149,10 +170,13 @@ def timeline_of(
     return Timeline(store, info.domain, options, Cache(settings.home / "cache"), stage)
 
 
-def write_snapshot_report(
-    results: Results, path: Path, clock: Callable[[], datetime], command: str, stage: Stage = silent
-) -> Path:
-    """Write the report of a snapshot.
+def headline_intervals(found: FamilyBootstrap) -> dict[str, tuple[float, float] | None]:
+    """Return the ends of the intervals of the headline figures, as messages and the site show them."""
+    return {name: None if one is None else (one.low, one.high) for name, one in found.intervals.items()}
+
+
+def write_snapshot_report(results: Results, path: Path, command: str, stage: Stage = silent) -> Path:
+    """Write the report of a snapshot; equal results and software give equal bytes.
 
     Parameters
     ----------
@@ -163,32 +187,30 @@ def write_snapshot_report(
     command : str
         The command line that makes this report again, printed in it.
     """
-    settings, past = results.settings, results.past
+    settings, past, since = results.settings, results.past, results.since
     with stage("analysing"):
         analysis, certainty = results.analysis, results.certainty
-        from brainalign_plugin.audit.study import moves_of_conventions
-
-        conventions = moves_of_conventions(analysis)
     with stage("comparing the schemes of aggregation"):
-        study = results.study
+        study, validity = results.study, results.validity
     with stage("writing the report"):
         from ..base.cache import Cache
-        from ..report import build_view, render_report, write_report
+        from ..rendering import render_report, write_report
+        from ..report import Evidence, build_report
 
-        view = build_view(
+        evidence = Evidence(
             analysis,
+            certainty,
+            validity=validity,
             study=study,
+            since=since,
             past=past,
-            certainty=certainty,
-            conventions=conventions,
-            set_aside=results.found.set_aside,
-            generated_at=clock(),
-            version=__version__,
+            rejected=results.found.set_aside,
             command=command,
+            version=__version__,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
         cache = Cache(settings.home / "cache")
-        return write_report(path, render_report(view, settings.templates_folder, cache))
+        return write_report(path, render_report(build_report(evidence), settings.templates_folder, cache))
 
 
 def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:

@@ -1,7 +1,7 @@
-"""The report: records from an analysis (`view`), charts (`charts`), one HTML file (`render`)."""
+"""Records of the report of one board, in the order of the page; `rendering` turns them into HTML."""
 
-from .records import ReportView
-from .render import render_report, write_report
-from .view import build_view
+from .evidence import Evidence
+from .records import Report
+from .report import build_report
 
-__all__ = ["ReportView", "build_view", "render_report", "write_report"]
+__all__ = ["Evidence", "Report", "build_report"]

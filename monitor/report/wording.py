@@ -6,6 +6,27 @@ import math
 from datetime import UTC, datetime
 from pathlib import PurePath
 
+from brainalign_plugin.certainty.bootstrap import Interval
+
+from ..history.figures import COUNTS, SHARES
+
+# Headline figures in words that need no other.
+LABELS = {
+    "models": "models with a score on every kept benchmark",
+    "benchmarks": "benchmarks kept",
+    "mean_rho": "mean rank correlation of two benchmarks",
+    "negative_share": "share of pairs of benchmarks that rank models oppositely",
+    "paper_balanced_rho": "mean rank correlation with papers balanced",
+    "neural_rho": "mean rank correlation of two neural benchmarks",
+    "behavior_rho": "mean rank correlation of two behavioural benchmarks",
+    "cross_rho": "mean rank correlation of a neural and a behavioural benchmark",
+    "r2_behavior": "variance of the average explained by behaviour",
+    "r2_neural": "variance of the average explained by the neural half",
+    "null_r2_behavior": "what spread alone would let behaviour explain",
+    "sd_behavior": "standard deviation of behavioural scores",
+    "sd_neural": "standard deviation of neural scores",
+}
+
 UNKNOWN = "—"
 _MINUS = "\N{MINUS SIGN}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -51,6 +72,13 @@ def percent(value: float | None, digits: int = 1) -> str:
     return UNKNOWN if known(value) is None or value is None else f"{number(100 * value, digits)}{_THIN}%"
 
 
+def chance(value: float) -> str:
+    """A probability from a finite number of draws, so that it is never said to be 0 or 1."""
+    if value > 0.99:
+        return "a probability above 0.99"
+    return "a probability below 0.01" if value < 0.01 else f"a probability of {number(value, 2)}"
+
+
 def times(value: float | None) -> str:
     """A ratio."""
     return UNKNOWN if known(value) is None else f"{number(value, 1)}{_THIN}×"
@@ -64,6 +92,28 @@ def count(value: int) -> str:
 def plural(value: int, word: str) -> str:
     """A count with its noun."""
     return f"{count(value)} {word if value == 1 else word + 's'}"
+
+
+def within(name: str, interval: Interval | None) -> str:
+    """An interval of a headline figure in words, in brackets after it; empty if there is none."""
+    if interval is None:
+        return ""
+    low, high = (figure(name, end) for end in (interval.low, interval.high))
+    return f" ({percent(interval.level, 0)} interval {low} to {high})"
+
+
+def figure(name: str, value: float | None) -> str:
+    """A headline figure by its kind: a count, a share or a number."""
+    if value is None:
+        return UNKNOWN
+    if name in COUNTS:
+        return count(round(value))
+    return percent(value) if name in SHARES else number(value)
+
+
+def sentence(text: str) -> str:
+    """A text with a capital at its beginning and a full stop at its end."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def listed(words: tuple[str, ...]) -> str:

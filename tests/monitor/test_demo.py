@@ -81,8 +81,8 @@ def test_the_whole_pipeline_ran_on_each_date(demo):
         for step in ("fetching", "storing", *(looked_back if number > 1 else ()), *made)
     ]
     assert [(stage.split(": ")[0], stage.split(": ")[1].split(" /")[0]) for stage in demo.stages[1:]] == steps
-    assert 'id="history"' not in reports[0].read_text()
-    assert "4 boards from 1 July 2021 to 1 January 2024" in reports[-1].read_text()
+    assert 'id="time"' not in reports[0].read_text()
+    assert "4 observed boards" in reports[-1].read_text()
 
 
 def test_the_output_says_where_everything_is(demo):
@@ -160,7 +160,7 @@ def test_everything_made_from_it_is_marked_as_simulated(demo):
 
 
 def test_the_report_names_the_command_that_makes_it(demo):
-    (command,) = re.findall(r"<code>(brainalign demo [^<]*)</code>", demo.output.read_text())
+    (command,) = re.findall(r'<code id="command">(brainalign demo [^<]*)</code>', demo.output.read_text())
     assert shlex.split(command) == ["brainalign", "demo", "--seed", "1", "--output", "demo.html"]
 
 

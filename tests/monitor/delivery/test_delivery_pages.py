@@ -24,16 +24,18 @@ from brainalign_monitor.delivery.wording import interval_text
 from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.operations import publish as publishing
 from brainalign_monitor.operations import pull
-from brainalign_monitor.report import render_report
-from brainalign_monitor.report.certainty import agreement_certainty
-from brainalign_monitor.report.sharing import share_assets
+from brainalign_monitor.operations.reporting import headline_intervals
+from brainalign_monitor.rendering import render_report
+from brainalign_monitor.rendering.sharing import share_assets
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.certainty.bootstrap import family_bootstrap
+from brainalign_plugin.certainty.families import families
 from brainalign_plugin.schemes import scheme_names
 from tests.commands import brainalign
 from tests.monitor.delivery.conftest import SEEN, told_home
-from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, view_of
+from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, report_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HOSTILE = [name for name in HOSTILE_NAMES if "\x00" not in name]
@@ -42,7 +44,7 @@ HOSTILE = [name for name in HOSTILE_NAMES if "\x00" not in name]
 @pytest.fixture(scope="module")
 def report() -> str:
     board = drawn_snapshot(20, plain_leaves(4, "V1-pls"), plain_leaves(3, "i2n"), names=HOSTILE)
-    return render_report(view_of(analyse(board)))
+    return render_report(report_of(analyse(board)))
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +208,8 @@ def test_ids_of_the_feed_do_not_depend_on_the_address(site, home, tmp_path):
 def test_the_first_page_has_the_intervals_of_the_report(site, home):
     with open_store(home / "brainalign.sqlite", home / "bodies") as store:
         analysis = analyse(store.snapshot(store.latest("vision").id))
-    intervals = agreement_certainty(analysis).intervals
+    board = analysis.cleaning.board
+    intervals = headline_intervals(family_bootstrap(board, families(board)))
     page = text_of(site / "index.html")
     for name in ("mean_rho", "r2_behavior", "sd_neural"):
         assert interval_text(name, intervals[name]) in page
@@ -363,7 +366,7 @@ def test_the_history_draws_and_tells_each_point(browser, served):
         ".map((chart) => chart.querySelectorAll('g.mark-symbol path').length)"
     )
     points = browser.execute_script(drawn)
-    assert len(points) == 12
+    assert len(points) == 13
     assert min(points) >= 3
     ticks = browser.execute_script(
         "return [...document.querySelectorAll('#chart-history-models text')].map((t) => t.textContent)"
@@ -379,7 +382,7 @@ def test_known_breaks_in_the_span_are_drawn(browser, home, tmp_path):
         brainalign("publish", "--output", tmp_path, home=home).succeeded()
     finally:
         (home / "known_events.toml").unlink()
-    assert "known: Ceilings were &lt;b&gt;mended&lt;/b&gt;." in text_of(tmp_path / "current/history.html")
+    assert "Ceilings were \\u003cb\\u003emended" in text_of(tmp_path / "current/history.html")
     with serving(tmp_path / "current") as address:
         assert opened(browser, f"{address}history.html") == []
         drawn = "return document.querySelectorAll('#chart-history-mean_rho g.mark-rule line').length"

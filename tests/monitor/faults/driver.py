@@ -30,7 +30,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def write_plain_report(_results: Any, path: Path, _clock: Any, command: str, stage: Stage) -> Path:
+def write_plain_report(_results: Any, path: Path, command: str, stage: Stage) -> Path:
     """In the place of the real one: what is in a report is tested elsewhere, and takes most of the time of a run."""
     with stage("analysing"):
         pass
@@ -43,7 +43,7 @@ def write_plain_report(_results: Any, path: Path, _clock: Any, command: str, sta
 def with_plain_reports() -> None:
     """Reports of one line and a site without charts from now on, in this process."""
     reporting.write_snapshot_report = write_plain_report
-    publish.history_page = lambda _: (None, None)
+    publish.history_page = lambda _: ((), None)
 
 
 def alone() -> None:

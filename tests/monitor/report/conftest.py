@@ -1,4 +1,4 @@
-"""Analyses to report on: the largest real payload, and small boards whose every name is chosen."""
+"""Evidence to report on: real payloads, and small boards whose every name is chosen."""
 
 from __future__ import annotations
 
@@ -10,24 +10,45 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainalign_monitor.report import ReportView, build_view
-from brainalign_monitor.report.certainty import Certainty, agreement_certainty
+from brainalign_monitor.history.timeline import Timeline
+from brainalign_monitor.report import Evidence, Report, build_report
 from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
-from brainalign_plugin.audit.study import SchemeStudy, moves_of_conventions, study_schemes
+from brainalign_plugin.audit.study import study_schemes
+from brainalign_plugin.certainty.board_certainty import certainty
+from brainalign_plugin.certainty.validity import validity
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.errors import BoardError
 from brainalign_plugin.ranking.rank import Resampling
 from tests.boards import snapshot_of, tree_of
 
 WHEN = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
+FEW_RESAMPLES = Resampling(resamples=60)
 
 
-def view_of(analysis: Analysis, **changes: Any) -> ReportView:
-    settings: dict[str, Any] = {"generated_at": WHEN, "version": "0.1.0", "command": "brainalign report x"}
-    if changes.get("study") is not None:
-        settings["conventions"] = moves_of_conventions(analysis)
-    return build_view(analysis, **(settings | changes))
+def evidence_of(analysis: Analysis, resamples: int = 60, **changes: Any) -> Evidence:
+    """Everything that a report rests on but the past, from fewer resamples than a report has."""
+    considered, board = analysis.cleaning.considered, analysis.cleaning.board
+    try:
+        tried = validity(board, ("HIER", "FLAT", "UNIVERSE"), resamples=resamples)
+    except BoardError:
+        tried = None
+    found = Evidence(
+        analysis,
+        certainty(considered, analysis.cleaning.max_missing, resamples=resamples, draws=100),
+        validity=tried,
+        study=study_schemes(analysis, FEW_RESAMPLES),
+        command="brainalign report board.json.gz --output r.html",
+        version="0.1.0",
+        software={"numpy": "2.0"},
+    )
+    return replace(found, **changes)
+
+
+def report_of(analysis: Analysis, **changes: Any) -> Report:
+    return build_report(evidence_of(analysis, **changes))
 
 
 def drawn_snapshot(
@@ -71,48 +92,37 @@ def drawn() -> Analysis:
     return analyse(drawn_snapshot(30, plain_leaves(6, "V1-pls"), plain_leaves(4, "i2n")))
 
 
-FEW_RESAMPLES = Resampling(resamples=60)
+@pytest.fixture(scope="session")
+def whole(drawn: Analysis) -> Report:
+    """The report of the drawn board, the first that was observed."""
+    return report_of(drawn)
 
 
-def whole_view(analysis: Analysis, **changes: Any) -> ReportView:
-    """The view with everything in it, from fewer resamples than a report has."""
-    study = study_schemes(analysis, FEW_RESAMPLES)
-    return view_of(analysis, study=study, certainty=agreement_certainty(analysis, 60), **changes)
+def real_snapshot_of(shared_site: Path, day: str) -> Snapshot:
+    name = f"compare-data-{day}.json.gz"
+    return parse_payload((shared_site / name).read_bytes(), name, WHEN).snapshot
 
 
 @pytest.fixture(scope="session")
-def drawn_study(drawn: Analysis) -> SchemeStudy:
-    study = study_schemes(drawn, FEW_RESAMPLES)
-    assert study is not None
-    return study
+def real_evidence(shared_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """The largest payload of 2024 after that of three months before, both observed."""
+    folder = tmp_path_factory.mktemp("real")
+    bodies = [
+        (shared_site / f"compare-data-{day}.json.gz").read_bytes() for day in ("2023-10-01", "2024-01-01")
+    ]
+    with open_store(folder / "brainalign.sqlite", folder / "bodies") as store:
+        for number, body in enumerate(bodies):
+            snapshot = parse_payload(body, "compare.json.gz", WHEN).snapshot
+            store.add(snapshot, body, WHEN.replace(day=number + 1), ())
+        timeline = Timeline(store, "vision")
+        return evidence_of(
+            analyse(store.snapshot(timeline.boards[-1].id)),
+            200,
+            since=timeline.since(),
+            past=timeline.chronicle(),
+        )
 
 
 @pytest.fixture(scope="session")
-def drawn_certainty(drawn: Analysis) -> Certainty:
-    return agreement_certainty(drawn, 60)
-
-
-@pytest.fixture(scope="session")
-def whole(drawn: Analysis, drawn_study: SchemeStudy, drawn_certainty: Certainty) -> ReportView:
-    """The view of the drawn board with all schemes."""
-    return view_of(drawn, study=drawn_study, certainty=drawn_certainty)
-
-
-@pytest.fixture(scope="session")
-def real_snapshot(shared_site: Path) -> Snapshot:
-    """The largest real payload: 281 models on 53 leaves."""
-    body = (shared_site / "compare-data-2024-01-01.json.gz").read_bytes()
-    return parse_payload(body, "compare-data-2024-01-01.json.gz", WHEN).snapshot
-
-
-@pytest.fixture(scope="session")
-def real(real_snapshot: Snapshot) -> Analysis:
-    return analyse(real_snapshot)
-
-
-@pytest.fixture(scope="session")
-def real_study(real: Analysis) -> SchemeStudy:
-    """As reports have it: all schemes, 1,000 resamples, seed 0."""
-    study = study_schemes(real)
-    assert study is not None
-    return study
+def real(real_evidence: Evidence) -> Report:
+    return build_report(real_evidence)

@@ -8,31 +8,26 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import jinja2
-import numpy as np
 import pytest
 
 from brainalign_monitor.base.cache import Cache
 from brainalign_monitor.base.errors import ReportError
 from brainalign_monitor.base.templating import templates
-from brainalign_monitor.report import render_report, vega, write_report
-from brainalign_monitor.report.certainty import agreement_certainty
-from brainalign_monitor.report.render import _inline, embedded_json
-from brainalign_monitor.report.vega import vega_runtime
+from brainalign_monitor.rendering import render_report, vega, write_report
+from brainalign_monitor.rendering.page import _inline, embedded_json
+from brainalign_monitor.rendering.vega import vega_runtime
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.audit.study import study_schemes
-from brainalign_plugin.ranking.compare import compare_schemes
-from brainalign_plugin.scales import competition_ranks
-from brainalign_plugin.schemes import Ranking, scheme_names
+from brainalign_plugin.files.rejected import Rejected
 from tests.boards import small_tree, snapshot_of
 from tests.conftest import ROOT
-from tests.monitor.report.conftest import FEW_RESAMPLES, drawn_snapshot, plain_leaves, view_of, whole_view
+from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, report_of
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 WORST = (
@@ -99,16 +94,19 @@ def hostile_view():
     snapshot = drawn_snapshot(
         60, leaves[:20], leaves[20:], names=list(WORST), source=WORST[0], simulated=True
     )
-    return whole_view(analyse(snapshot), command=WORST[1])
+    cells = tuple(Rejected(1, name, name, name, name) for name in WORST[:3])
+    return report_of(analyse(snapshot), command=WORST[1], rejected=cells)
 
 
 @functools.cache
 def plain_view():
     """The same board under harmless names."""
     leaves = [f"Author{2000 + i}.V1-name{i}" for i in range(len(WORST))]
-    names = [f"model {i}" for i in range(len(WORST))]
+    # Of as many families of models, so that the same sentences have intervals.
+    names = [f"{chr(97 + i)}net" for i in range(len(WORST))]
     snapshot = drawn_snapshot(60, leaves[:20], leaves[20:], names=names, source="plain", simulated=True)
-    return whole_view(analyse(snapshot), command="plain")
+    cells = tuple(Rejected(1, "m", "b", "v", "r") for _ in WORST[:3])
+    return report_of(analyse(snapshot), command="plain", rejected=cells)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +121,7 @@ def test_the_page_is_well_formed(html):
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
     for _, name, value in page.attributes:
-        if name == "aria-labelledby" or (name == "href" and value.startswith("#")):
+        if name in ("aria-labelledby", "aria-describedby") or (name == "href" and value.startswith("#")):
             assert value.removeprefix("#") in ids
 
 
@@ -137,26 +135,22 @@ def test_headings_are_in_order(html):
 def test_tables_figures_and_regions_are_named(html):
     page = parsed(html)
     tags = [tag for tag, _ in page.tags]
-    assert tags.count("caption") == tags.count("table")
-    assert {"header", "main", "footer", "nav"} <= set(tags)
+    assert html.count('<table id="') == len(re.findall(r'<table id="[\w-]+" aria-labelledby="[\w-]+"', html))
+    assert {"header", "main", "footer"} <= set(tags)
     charts = [
         dict_ for tag, dict_ in ((t, names) for t, names in page.tags) if "role" in dict_ and tag == "div"
     ]
     assert all("aria-label" in names or "aria-labelledby" in names for names in charts)
     images = re.findall(r'<(?:svg|div)[^>]*role="img"[^>]*>', html)
-    assert len(images) >= 5 + 3 + 1
+    assert len(images) == 6
     assert all(re.search(r'aria-label="[^"]{10,}"', image) for image in images)
 
 
 def test_nothing_is_loaded_from_anywhere(html):
     page = parsed(html)
-    for tag, name, value in page.attributes:
+    for _, name, value in page.attributes:
         if name in ("src", "href", "action", "srcset", "data", "poster"):
-            assert (
-                value.startswith("#")
-                or value == "data:,"
-                or (tag == "a" and value == "https://arxiv.org/abs/2407.07530")
-            )
+            assert value.startswith("#") or value == "data:,"
         assert not name.startswith("on")
         assert name != "style"
     assert "url(" not in "".join(page.contents["style"])
@@ -211,7 +205,7 @@ def test_a_runtime_that_cannot_be_bundled_is_an_error(tmp_path, monkeypatch):
 
 
 def test_a_page_without_charts_carries_no_runtime():
-    empty = render_report(view_of(analyse(snapshot_of(small_tree(), []))))
+    empty = render_report(report_of(analyse(snapshot_of(small_tree(), []))))
     assert len(empty) < 80_000
     assert parsed(empty).problems == []
 
@@ -224,7 +218,7 @@ def test_hostile_names_change_no_tag():
 
 def test_hostile_names_are_shown_as_they_are():
     page = parsed(render_report(hostile_view()))
-    names = set(page.contents["bdi"])
+    names = {text.partition(" · id ")[0] for text in page.contents["bdi"]}
     for name in (
         "<script>alert(document.domain)</script>",
         "{{ 7 * 7 }}{% raw %}",
@@ -234,15 +228,15 @@ def test_hostile_names_are_shown_as_they_are():
         assert name in names
     assert "two lines three" in names
     titles = {value for tag, name, value in page.attributes if (tag, name) == ("span", "title")}
-    assert "<!-- unclosed comment" in titles
+    assert any(title.startswith("<!-- unclosed comment") for title in titles)
     assert max(map(len, titles)) <= 400
 
 
 def test_every_foreign_name_in_a_table_is_isolated():
     html = render_report(hostile_view())
     for name in ("שלום עולם", "546", "null"):
-        shown = re.findall(rf">([^<>]*){re.escape(name)}<", html.split('<script type="application/json"')[0])
-        bare = [s for s in re.findall(rf"<(\w+)[^<>]*>{re.escape(name)}<", html) if s != "bdi"]
+        shown = re.findall(rf">{re.escape(name)}[^<>]*<", html.split('<script type="application/json"')[0])
+        bare = [s for s in re.findall(rf"<(\w+)[^<>]*>{re.escape(name)} · id", html) if s != "bdi"]
         assert shown
         assert bare == []
 
@@ -253,9 +247,9 @@ def test_hostile_names_come_back_from_the_embedded_data():
     assert text is not None
     assert not set(text.group(1)) & set("<>&")
     page = json.loads(text.group(1))
-    names = "\n".join(page["tables"]["models"]["name"])
+    names = "\n".join(name for _, name, _ in page["models"])
     assert "</script><script>document.title='broken out'</script>" in names
-    assert page["tables"].keys() >= {"leaves", "pairs", "models"}
+    assert {chart["id"] for chart in page["charts"]} >= {"matrix", "pair", "parts", "best", "bump"}
 
 
 def test_embedded_json_cannot_leave_its_element():
@@ -282,13 +276,13 @@ def test_a_template_that_names_what_is_not_there_fails():
 def test_every_template_is_used():
     names = {path.name for path in (ROOT / "templates").glob("report*")}
     text = "".join((ROOT / "templates" / name).read_text(encoding="utf-8") for name in names)
-    source = (ROOT / "monitor" / "report" / "render.py").read_text(encoding="utf-8")
+    source = (ROOT / "monitor" / "rendering" / "page.py").read_text(encoding="utf-8")
     for name in names:
         assert f'"{name}"' in text + source
 
 
 def test_marks_of_what_a_board_is(drawn):
-    plain = render_report(view_of(drawn))
+    plain = render_report(report_of(drawn))
     assert 'class="banner"' not in plain
     assert "Reconstructed." not in plain
     simulated = render_report(hostile_view())
@@ -297,58 +291,39 @@ def test_marks_of_what_a_board_is(drawn):
 
 
 @pytest.mark.needs("shared")
-def test_the_real_report_says_where_its_claims_are_from(real, real_study):
-    html = render_report(view_of(real, study=real_study))
-    for text in (
-        "How aligned are different alignment metrics?",
-        "2407.07530",
-        "Ahlert",
-        "95.25\u202f%",
-        "67.31\u202f%",
-    ):
-        assert text in html
-    assert len(html.encode()) < 1_600_000
-
-
-def every_scheme(analysis):
-    """A study in which those schemes rank the board too that would take long on it: by chance."""
-    study = study_schemes(analysis, FEW_RESAMPLES)
-    chance = np.random.default_rng(0)
-    ids = study.board.ids
-    schemes = []
-    for one in study.schemes:
-        scores = chance.permutation(len(ids)).astype(float)
-        ranking = Ranking(one.scheme.name, "complete", ids, scores, competition_ranks(scores))
-        schemes.append(one if one.ranking is not None else replace(one, ranking=ranking, problem=""))
-    compared = compare_schemes(study.board, [one.ranking for one in schemes])
-    return replace(study, schemes=tuple(schemes), comparison=compared)
+def test_the_real_report_says_where_its_claims_are_from(real):
+    html = render_report(real)
+    for text in ("How Aligned are Different Alignment Metrics?", "2407.07530", "Ahlert", "95.2\u202f%", "67.3\u202f%",
+                 "Integrative Benchmarking", "Partial success in closing the gap"):  # fmt: skip
+        assert text in html, text
+    # The runtime alone is 0.8 MB.
+    assert len(html.encode()) < 1_500_000
 
 
 def test_a_large_board_stays_below_the_limit():
     """300 models × 60 benchmarks, all complete, with names as long as the real ones."""
     names = [f"effnetb1_cutmixpatch_augmix_robust32_avge4e7_manylayers_{i}x{2 * i}" for i in range(300)]
     leaves = [f"Author{2000 + i}_Reference{1960 + i}-a_rather_long_name_of_a_metric_{i}" for i in range(60)]
-    analysis = analyse(drawn_snapshot(300, leaves[:40], leaves[40:], names=names))
-    view = view_of(analysis, study=every_scheme(analysis), certainty=agreement_certainty(analysis, 20))
-    assert len(view.charts.schemes) == len(scheme_names())
-    assert len(view.ranks.ranks.rows) == 300
-    assert len(view.charts.tables["pairs"]["i"]) == 60 * 59
-    assert len(render_report(view).encode()) < 2_500_000
+    report = report_of(
+        analyse(drawn_snapshot(300, leaves[:40], leaves[40:], names=names)), study=None, validity=None
+    )
+    assert len(report.models) == 300
+    assert len(render_report(report).encode()) < 2_500_000
 
 
 _RENDERS = """
 import hashlib, sys
-from brainalign_monitor.report import render_report
+from brainalign_monitor.rendering import render_report
 from brainalign_plugin.analysis import analyse
-from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, whole_view
+from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, report_of
 snapshot = drawn_snapshot(20, plain_leaves(5, "V1-pls"), plain_leaves(3, "i2n"), names=["a", "b", "c"])
-print(hashlib.sha256(render_report(whole_view(analyse(snapshot))).encode()).hexdigest())
+print(hashlib.sha256(render_report(report_of(analyse(snapshot))).encode()).hexdigest())
 """
 
 
 def test_the_same_input_gives_the_same_bytes_in_any_process():
     snapshot = drawn_snapshot(20, plain_leaves(5, "V1-pls"), plain_leaves(3, "i2n"), names=["a", "b", "c"])
-    view = whole_view(analyse(snapshot))
+    view = report_of(analyse(snapshot))
     here = hashlib.sha256(render_report(view).encode()).hexdigest()
     assert hashlib.sha256(render_report(view).encode()).hexdigest() == here
     elsewhere = subprocess.run(
@@ -363,7 +338,7 @@ def test_the_same_input_gives_the_same_bytes_in_any_process():
 
 
 def test_importing_the_report_loads_no_renderer():
-    code = "import sys, brainalign_monitor.report; print({'altair', 'vl_convert'} & set(sys.modules))"
+    code = "import sys, brainalign_monitor.rendering; print({'altair', 'vl_convert'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 

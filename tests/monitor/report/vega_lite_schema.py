@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 import jsonschema
 from altair.vegalite.schema import load_schema
 
-from brainalign_monitor.report.chart_base import CONFIG, ChartSpec
+from brainalign_plugin.plot.chart import Chart
+from brainalign_plugin.plot.theme import CONFIG
 
 
 @functools.cache
@@ -16,7 +17,7 @@ def _validator() -> jsonschema.Draft7Validator:
     return jsonschema.Draft7Validator(load_schema())
 
 
-def faults(chart: ChartSpec) -> list[str]:
+def faults(chart: Chart) -> list[str]:
     """What is no Vega-Lite in a chart as the page draws it, its data left aside."""
     whole = {**chart.spec, "width": 500, "config": CONFIG}
     return sorted({error.message for error in _innermost(_validator().iter_errors(whole))})

@@ -51,7 +51,7 @@ def store(settings: Settings) -> Iterator[Store]:
 def quick_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report of one line: what is in it is tested elsewhere, and takes most of the time of a run."""
 
-    def write(_results, path, _clock, command, stage):
+    def write(_results, path, command, stage):
         with stage("analysing"):
             pass
         with stage("writing the report"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..base.cache import NOTHING_KEPT, Cache
 from ..base.templating import asset
+from .page import stylesheet
 from .vega import vega_runtime
 
 # Nothing but what lies beside the page.
@@ -17,7 +18,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'"
 )
-# What renders a report guarantees that neither kind of element holds the end of either (`render._inline`).
+# What renders a report guarantees that neither kind of element holds the end of either (`page._inline`).
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 _META_POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]*(">)')
 
@@ -63,7 +64,7 @@ def share_assets(html: str, assets: str, head: str = "", top: str = "") -> Share
 def chart_assets(templates: Path | None = None, cache: Cache = NOTHING_KEPT) -> dict[str, bytes]:
     """Files of a page that draws charts as a report does: its style sheet, the Vega runtime, its script."""
     texts = (
-        ("style", asset("report.css", templates)),
+        ("style", stylesheet(templates)),
         ("script", vega_runtime(cache)),
         ("script", asset("report.js", templates)),
     )

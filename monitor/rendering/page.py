@@ -6,18 +6,19 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from brainalign_plugin.plot.theme import CONFIG, DARK, LIGHT
+
 from ..base.cache import NOTHING_KEPT, Cache
 from ..base.errors import ReportError
 from ..base.files import write_atomically
 from ..base.templating import asset, render
-from .charts import CONFIG, RHO_STEPS, chart_specs
-from .records import ReportView
+from ..report.records import Figure, Report
 from .vega import vega_runtime
 
 _PAGE = "report.html.j2"
@@ -25,19 +26,15 @@ _PAGE = "report.html.j2"
 _ENDS_ELEMENT = re.compile(r"<!--|</?(script|style)", re.IGNORECASE)
 
 
-def render_report(
-    view: ReportView,
-    templates: Path | None = None,
-    cache: Cache = NOTHING_KEPT,
-) -> str:
+def render_report(report: Report, templates: Path | None = None, cache: Cache = NOTHING_KEPT) -> str:
     """Render a report as one HTML document that needs no network.
 
     Scripts and styles are inline and named by hash in the page's Content Security Policy, so that nothing else runs or
-    loads, whatever a model is called. Equal views give equal bytes.
+    loads, whatever a model is called. Equal reports give equal bytes.
 
     Parameters
     ----------
-    view : ReportView
+    report : Report
     templates : Path, optional
         Folder of the user's own templates.
     cache : Cache, optional
@@ -50,26 +47,43 @@ def render_report(
     TemplateError
         If a template of the user's is broken.
     """
-    specs = chart_specs(view)
-    page = {
-        "config": CONFIG,
-        "tables": view.charts.tables,
-        "charts": [{"id": name, **vars(spec)} for name, spec in specs.items()],
-    }
-    style = _inline(asset("report.css", templates))
+    page = page_data(report.figures) | {"pairs": report.pairs, "series": report.series}
+    page["models"] = [[one.id, one.name, one.text] for one in report.models]
+    page["panels"] = {choice.key: choice.text for choice in report.panels}
+    style = _inline(stylesheet(templates))
     scripts = tuple(
-        _inline(text) for text in ((vega_runtime(cache),) if specs else ()) + (asset("report.js", templates),)
+        _inline(text)
+        for text in ((vega_runtime(cache),) if report.figures else ()) + (asset("report.js", templates),)
     )
     return render(
         _PAGE,
         templates,
-        view=view,
+        report=report,
         policy=_policy(style, scripts),
         style=style,
         scripts=scripts,
         page=embedded_json(page),
-        rho_steps=RHO_STEPS,
     )
+
+
+def page_data(figures: Sequence[Figure]) -> dict[str, Any]:
+    """Return what the script of a page reads to draw its charts (`embedded_json`)."""
+    names = ("spec", "tables", "layout", "most", "least", "rows", "label", "title", "alt")
+    return {
+        "config": CONFIG,
+        "charts": [
+            {"id": figure.id, **{name: getattr(figure.chart, name) for name in names}} for figure in figures
+        ],
+    }
+
+
+def stylesheet(templates: Path | None = None) -> str:
+    """Return the style sheet of a page: the colours of charts as variables, then the rules."""
+    light, dark = (
+        "".join(f"{name}:{value};" for name, value in colours.items()) for colours in (LIGHT, DARK)
+    )
+    variables = f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+    return variables + asset("report.css", templates)
 
 
 def write_report(path: Path, html: str) -> Path:

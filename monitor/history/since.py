@@ -1,0 +1,42 @@
+"""Changes since the last observed board: the one baseline of reports and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .changelog import score_changes
+from .changes import Changes
+from .drift import Difference
+from .series import Change
+
+if TYPE_CHECKING:
+    from ..store import SnapshotInfo
+
+_RESTATED = frozenset({"restated", "rerun", "removed"})
+
+
+@dataclass(frozen=True, eq=False)
+class Since:
+    """From the last observed board to this one.
+
+    Attributes
+    ----------
+    earlier : SnapshotInfo
+    changes : Changes
+    causes : mapping of str to Change
+        Headline figures that moved, with the reasons.
+    differences : mapping of str to Difference
+        Paired differences on the models and benchmarks that both boards have.
+    """
+
+    earlier: SnapshotInfo
+    changes: Changes
+    causes: Mapping[str, Change]
+    differences: Mapping[str, Difference]
+
+    @property
+    def restated(self) -> int:
+        """Number of scores that were there before and have another value now, or none."""
+        return sum(change.kind in _RESTATED for change in score_changes(self.changes))

@@ -1,0 +1,182 @@
+"""Section 3, the poster’s first claim: agreement of the benchmarks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from brainalign_plugin.agreement.clustering import clustered_order
+from brainalign_plugin.agreement.correlation import agreement
+from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.plot.chart import Chart
+from brainalign_plugin.plot.labels import leaf_labels
+from brainalign_plugin.plot.matrices import heatmap, scatter
+
+from ..history.figures import cleaned
+from .evidence import Evidence
+from .published import ARXIV, WORKSHOP
+from .records import Figure, Point, Section, Verdict
+from .wording import chance, day, number, percent, plural, within
+
+# Cohen's (1988) conventions for correlations: 0.3 is medium, 0.5 is large.
+MEDIUM, LARGE = 0.3, 0.5
+
+
+def agreement_section(evidence: Evidence) -> Section:
+    """Return the section on the agreement of benchmarks."""
+    found, board = evidence.analysis.agreement, evidence.analysis.cleaning.board
+    pairs, words = found.all_pairs, within("mean_rho", evidence.interval("mean_rho"))
+    mean = pairs.mean
+    level = "cannot be told" if mean is None else (
+        "they hardly agree" if mean < MEDIUM else "they agree somewhat" if mean < LARGE else "they agree"
+    )  # fmt: skip
+    answer = (
+        f"On average two benchmarks rank models alike with ρ = {number(mean)}{words}: {level}; "
+        f"{percent(pairs.negative_share)} of {plural(pairs.pairs, 'pair')} are negative."
+    )
+    labels = leaf_labels(board.leaves)
+    parts = [part or "" for part in board.leaf_parts] if evidence.has_parts else ()
+    figures = [
+        Figure(
+            "matrix",
+            heatmap(
+                [one.label for one in labels],
+                found.rho,
+                title=answer,
+                alt=f"Matrix of Spearman’s rank correlations between {plural(len(labels), 'benchmark')}, "
+                f"clustered. {answer}",
+                parts=parts,
+                overlap=evidence.analysis.pairwise.overlap,
+                order=clustered_order(found.rho).tolist(),
+            ),
+            answer=True,
+        ),
+        Figure("pair", pair_chart(evidence, *opposite_pair(found.rho))),
+    ]
+    how = (
+        f"Spearman’s ρ over the poster’s board; {percent(0.95, 0)} interval from "
+        f"{evidence.certainty.bootstrap.resamples:,} draws of {evidence.certainty.families.count} families of models. "
+        f"The claim holds if the mean is below {MEDIUM}, is weaker below {LARGE} (Cohen’s medium and large), and fails "
+        "above; its probability is the share of the draws that agree. Among good models: the better half by the "
+        "benchmarks of other papers. Papers balanced: each pair of papers counts once."
+    )
+    points = (Point(_means(evidence)), Point(_dimensions(evidence)))
+    return Section(
+        "agreement", "Do the benchmarks agree?", answer, how, _verdict(evidence, mean),
+        tuple(point for point in points if point.text), tuple(figures),
+    )  # fmt: skip
+
+
+def _verdict(evidence: Evidence, mean: float | None) -> Verdict | None:
+    if mean is None:
+        return None
+    drawn = evidence.resampled["mean_rho"]
+    if mean < MEDIUM:
+        words, tone, same = "holds", "holds", drawn < MEDIUM
+    elif mean < LARGE:
+        words, tone, same = "is weaker", "weaker", (drawn >= MEDIUM) & (drawn < LARGE)
+    else:
+        words, tone, same = "fails", "fails", drawn >= LARGE
+    sure = evidence.probability(same)
+    probability = "" if sure is None else f", with {chance(sure)}"
+    return Verdict(f"The poster’s claim 1, benchmarks conflict, {words}{probability}", tone)  # type: ignore[arg-type]
+
+
+def _means(evidence: Evidence) -> str:
+    analysis, good, second = evidence.analysis, evidence.good, evidence.second_panel
+    parts = []
+    if good.mean is not None:
+        parts.append(f"{number(good.mean)} among the better half of the models")
+    if analysis.agreement.paper_balanced_mean is not None:
+        parts.append(f"{number(analysis.agreement.paper_balanced_mean)} with papers balanced")
+    if analysis.pairwise.all_pairs.mean is not None:
+        parts.append(f"{number(analysis.pairwise.all_pairs.mean)} over all models that have both benchmarks")
+    if second is not None:
+        parts.append(
+            f"{number(second.figures['mean_rho'])} on the {plural(len(second.ids), 'model')} that have "
+            f"{plural(len(second.leaves), 'benchmark')}"
+        )
+    if not parts:
+        return ""
+    return (
+        f"The mean is {', '.join(parts)}. Published were {ARXIV.mean_rho} ({ARXIV.models} models × {ARXIV.benchmarks} "
+        f"benchmarks, arXiv) and {WORKSHOP.mean_rho} ({WORKSHOP.models} × {WORKSHOP.benchmarks}, workshop)."
+    )
+
+
+def _dimensions(evidence: Evidence) -> str:
+    found = evidence.analysis.dimensions
+    if found.participation_ratio is None or found.pc1_share is None or found.parallel_analysis is None:
+        return ""
+    return (
+        f"How many dimensions: parallel analysis keeps {plural(found.parallel_analysis, 'component')} of "
+        f"{len(found.leaves)}, the first carries {percent(found.pc1_share)}."
+    )
+
+
+def opposite_pair(rho: FloatArray) -> tuple[int, int]:
+    """Return the positions of the two benchmarks that disagree most; the first two where nothing is known."""
+    upper = np.where(np.triu(np.ones(rho.shape, dtype=bool), k=1), rho, np.nan)
+    if np.isnan(upper).all():
+        return 0, min(1, len(rho) - 1)
+    first, second = np.unravel_index(int(np.nanargmin(upper)), upper.shape)
+    return int(first), int(second)
+
+
+def pair_chart(evidence: Evidence, first: int, second: int) -> Chart:
+    """Draw one benchmark against another."""
+    board = evidence.analysis.cleaning.board
+    labels = [one.label for one in leaf_labels(board.leaves)]
+    rho = evidence.analysis.agreement.rho[first, second]
+    title = f"{labels[first]} and {labels[second]}: ρ = {number(rho, 2)}."
+    return scatter(
+        [evidence.names[i] for i in board.ids],
+        board.ids,
+        board.scores[:, first],
+        board.scores[:, second],
+        title=title,
+        alt=f"Scatter, a point a model: {title}",
+        axes=(labels[first], labels[second]),
+    )
+
+
+def pair_data(evidence: Evidence) -> dict[str, Any]:
+    """Return scores and correlations from which the page draws any pair of benchmarks."""
+    board, found, pairwise = (
+        evidence.analysis.cleaning.board,
+        evidence.analysis.agreement,
+        evidence.analysis.pairwise,
+    )
+    labels = [one.label for one in leaf_labels(board.leaves)]
+    first, second = opposite_pair(found.rho)
+    data: dict[str, Any] = {
+        "labels": labels,
+        "order": clustered_order(found.rho).tolist(),
+        "chosen": [first, second],
+        "names": [evidence.names[i] for i in board.ids],
+        "ids": [str(i) for i in board.ids],
+        "scores": [[round(float(x), 3) for x in column] for column in board.scores.T],
+        "rho": _half(found.rho),
+        "all": _half(pairwise.rho),
+        "n": [int(n) for n in pairwise.overlap[np.triu_indices(len(labels), k=1)]],
+    }
+    if evidence.since is not None:
+        earlier = cleaned(evidence.since.changes.earlier.board(), evidence.analysis.cleaning.max_missing)
+        data["before"] = _half(_on_leaves(agreement(earlier).rho, earlier.leaves, board.leaves))
+        data["day"] = day(evidence.since.earlier.as_of_time)
+    return data
+
+
+def _half(rho: FloatArray) -> list[float | None]:
+    values = rho[np.triu_indices(len(rho), k=1)]
+    return [None if np.isnan(value) else round(float(value), 2) for value in values]
+
+
+def _on_leaves(rho: FloatArray, known: tuple[str, ...], leaves: tuple[str, ...]) -> FloatArray:
+    """Return correlations in the order of other leaves; NaN for a leaf that is not known."""
+    found = np.full((len(leaves), len(leaves)), np.nan)
+    here = [j for j, leaf in enumerate(leaves) if leaf in known]
+    there = [known.index(leaves[j]) for j in here]
+    found[np.ix_(here, here)] = rho[np.ix_(there, there)]
+    return found

@@ -1,0 +1,154 @@
+"""Section 4, the poster’s second claim: parts and benchmarks that decide the average."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from brainalign_plugin.agreement.explained_variance import explained_variance
+from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.plot.labels import leaf_labels
+from brainalign_plugin.plot.matrices import parts_scatter
+from brainalign_plugin.plot.rows import dots
+from brainalign_plugin.scales import competition_ranks, z_scores
+
+from .evidence import Evidence
+from .published import ARXIV, WORKSHOP
+from .records import Figure, Point, Section, Verdict
+from .wording import chance, number, percent, within
+
+_HEAVIEST = 10
+# The claim holds where behaviour explains this much of the average, and this much by its Shapley share.
+R2, SHAPLEY = 0.8, 2 / 3
+
+
+def average_section(evidence: Evidence) -> Section:
+    """Return the section on the two halves of the average."""
+    board = evidence.analysis.cleaning.board
+    neural, behavior = board.parts
+    explained = evidence.analysis.explained.parts
+    answer = (
+        f"Behaviour explains {percent(explained[behavior].r2)} of the variance of the average"
+        f"{within('r2_behavior', evidence.interval('r2_behavior'))}, the neural half {percent(explained[neural].r2)}; "
+        f"spread alone would give behaviour {percent(explained[behavior].null)}."
+    )
+    scores = board.part_scores()
+    chart = parts_scatter(
+        [evidence.names[i] for i in board.ids],
+        board.ids,
+        scores[neural],
+        scores[behavior],
+        competition_ranks(scores["average"]).tolist(),
+        title=answer,
+        alt=f"Scatter, a point a model: neural score across, behavioural score up, better models lighter. {answer}",
+        official=[evidence.official[i] for i in board.ids],
+    )
+    how = (
+        "R²: squared correlation of a half with the average, the mean of both. Spread alone: var(behaviour) over the "
+        f"sum of both variances. Effective weight: nominal weight × covariance with the average over its variance. The "
+        f"claim holds if behaviour explains at least {percent(R2, 0)} and its Shapley share is two thirds or more. "
+        f"Published: {percent(ARXIV.r2_behavior)} and {percent(ARXIV.r2_neural)} (arXiv), "
+        f"{percent(WORKSHOP.r2_behavior)} and {percent(WORKSHOP.r2_neural)} (workshop)."
+    )
+    return Section(
+        "average",
+        "What decides the average?",
+        answer,
+        how,
+        _verdict(evidence),
+        (Point(_shares(evidence)), Point(_counterfactuals(board))),
+        (Figure("parts", chart, answer=True), *_heaviest(evidence)),
+    )
+
+
+def _verdict(evidence: Evidence) -> Verdict | None:
+    board, drawn = evidence.analysis.cleaning.board, evidence.resampled
+    found = evidence.analysis.explained.parts[board.parts[1]]
+    if found.r2 is None or found.shapley is None:
+        return None
+    shares = (drawn["r2_behavior"] + 1 - drawn["r2_neural"]) / 2
+    rules = {
+        "fails": shares <= 0.5,
+        "holds": (drawn["r2_behavior"] >= R2) & (shares >= SHAPLEY),
+    }
+    rules["weaker"] = ~rules["fails"] & ~rules["holds"]
+    tone = (
+        "fails"
+        if found.shapley <= 0.5
+        else "holds"
+        if found.r2 >= R2 and found.shapley >= SHAPLEY
+        else "weaker"
+    )
+    sure = evidence.probability(rules[tone])
+    words = {"fails": "fails", "holds": "holds", "weaker": "is weaker"}[tone]
+    probability = "" if sure is None else f", with {chance(sure)}"
+    return Verdict(f"The poster’s claim 2, behaviour decides, {words}{probability}", tone)  # type: ignore[arg-type]
+
+
+def _shares(evidence: Evidence) -> str:
+    board, weights = evidence.analysis.cleaning.board, evidence.analysis.explained.leaves
+    own = [leaf for leaf, part in zip(board.leaves, board.leaf_parts, strict=True) if part == board.parts[1]]
+    nominal = sum(weights[leaf].nominal for leaf in own)
+    effective = sum(weights[leaf].effective or 0.0 for leaf in own)
+    spreads = [evidence.analysis.spreads[part].sd for part in board.parts]
+    return (
+        f"Behaviour weighs {percent(nominal, 0)} by the tree and {percent(effective, 0)} in effect: its scores spread "
+        f"{number(spreads[1])} (sd over models), neural ones {number(spreads[0])}."
+    )
+
+
+def _counterfactuals(board: Board) -> str:
+    """Say what both halves would explain were the benchmarks, or the halves, standardised first."""
+    leaves = explained_variance(replace(board, scores=z_scores(board.scores))).parts
+    neural, behavior = board.parts
+    scores = board.part_scores()
+    halves = [_standardised(scores[part]) for part in board.parts]
+    average = np.mean(halves, axis=0)
+    shares = [_r2(half, average) for half in halves]
+    return (
+        f"Were all benchmarks standardised, behaviour would explain {percent(leaves[behavior].r2, 0)} and the "
+        "neural half "
+        f"{percent(leaves[neural].r2, 0)}; were the two halves standardised, {percent(shares[1], 0)} and "
+        f"{percent(shares[0], 0)}."
+    )
+
+
+def _standardised(values: FloatArray) -> FloatArray:
+    return z_scores(values[:, None])[:, 0]
+
+
+def _r2(half: FloatArray, average: FloatArray) -> float | None:
+    if np.ptp(half) < 1e-12 or np.ptp(average) < 1e-12:
+        return None
+    return float(np.corrcoef(half, average)[0, 1] ** 2)
+
+
+def _heaviest(evidence: Evidence) -> tuple[Figure, ...]:
+    board, weights = evidence.analysis.cleaning.board, evidence.analysis.explained.leaves
+    labels = dict(zip(board.leaves, (one.label for one in leaf_labels(board.leaves)), strict=True))
+    parts = dict(zip(board.leaves, board.leaf_parts, strict=True))
+    known = [leaf for leaf in board.leaves if weights[leaf].effective is not None]
+    rows = sorted(known, key=lambda leaf: (-(weights[leaf].effective or 0.0), leaf))[:_HEAVIEST]
+    if not rows:
+        return ()
+    total = sum(weights[leaf].effective or 0.0 for leaf in rows)
+    nominal = sum(weights[leaf].nominal for leaf in rows)
+    title = (
+        f"The {len(rows)} heaviest benchmarks take {percent(total, 0)} of the average’s variance; by the tree "
+        "they weigh "
+        f"{percent(nominal, 0)}."
+    )
+    chart = dots(
+        [labels[leaf] for leaf in rows],
+        [100 * (weights[leaf].effective or 0.0) for leaf in rows],
+        title=title,
+        alt=f"Dots, one row a benchmark: effective weight (filled) and weight by the tree (hollow). {title}",
+        axis="% of the variance (hollow: by the tree)",
+        reference=[100 * weights[leaf].nominal for leaf in rows],
+        groups=[parts[leaf] or "" for leaf in rows],
+        form=".1f",
+        zero=True,
+    )
+    return (Figure("heaviest", chart),)

@@ -1,0 +1,157 @@
+"""Section 1: changes since the last observed board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from brainalign_plugin.text import visible
+
+from ..history.series import Change
+from ..history.since import Since
+from .evidence import Evidence
+from .records import Point, Section, Verdict
+from .wording import LABELS, UNKNOWN, count, day, figure, plural, sentence, within
+
+_MOST = 5
+_SECTION_OF = {
+    "models": "sample",
+    "benchmarks": "sample",
+    "r2_behavior": "average",
+    "r2_neural": "average",
+    "sd_behavior": "average",
+    "sd_neural": "average",
+}
+# Figures whose change is news; the others follow from them.
+_TOLD = (
+    "models",
+    "benchmarks",
+    "mean_rho",
+    "paper_balanced_rho",
+    "negative_share",
+    "r2_behavior",
+    "r2_neural",
+)
+
+
+def changed_section(evidence: Evidence) -> Section:
+    """Return the section on the last observed board and this one."""
+    since = evidence.since
+    question = "What changed since the last report, and does it matter?"
+    how = (
+        "The baseline is the last board that was observed. Each change is split along a path of real boards: models "
+        "and benchmarks that went, scores that both boards share, benchmarks and models that came. Intervals are over "
+        "families of models."
+    )
+    if since is None:
+        board = evidence.analysis.cleaning.board
+        answer = (
+            f"This is the first observed board, so nothing can have changed: {plural(len(board.models), 'model')} × "
+            f"{plural(len(board.leaves), 'benchmark')} without a gap are its baseline."
+        )
+        return Section("changed", question, answer, how, Verdict("First report", "unknown"))
+    when = day(since.earlier.as_of_time)
+    if since.changes.empty:
+        answer = f"Nothing: all scores, models and benchmarks are those of {when}."
+        return Section("changed", question, answer, how, Verdict("Nothing restated", "holds"))
+    moved = sorted(_moved(evidence, since), key=lambda one: -one.weight)
+    points = [*_restated(since), *(one.point for one in moved[: _MOST - 1]), *_came(since)]
+    return Section("changed", question, _answer(evidence, since, when), how, _verdict(since),
+                   tuple(points[:_MOST]))  # fmt: skip
+
+
+def _answer(evidence: Evidence, since: Since, when: str) -> str:
+    change, rho = since.causes.get("models"), evidence.certainty.bootstrap.figures["mean_rho"]
+    board = evidence.analysis.cleaning.board
+    sample = f"{plural(len(board.models), 'model')} without a gap"
+    if change is not None:
+        sample += f", {count(round(change.before))} before"
+    agreement = since.causes.get("mean_rho")
+    moved = "unchanged" if agreement is None else f"{figure('mean_rho', agreement.before)}"
+    return (
+        f"Two benchmarks agree with ρ = {figure('mean_rho', rho)}"
+        f"{within('mean_rho', evidence.interval('mean_rho'))}, {moved} on {when}, on {sample}; "
+        f"{_scores(since.restated)}."
+    )
+
+
+def _scores(restated: int) -> str:
+    if not restated:
+        return "no score was restated"
+    return f"{plural(restated, 'score')} {'was' if restated == 1 else 'were'} restated"
+
+
+def _verdict(since: Since) -> Verdict:
+    if since.restated:
+        return Verdict("Scores changed", "fails")
+    if {"models", "benchmarks"} & since.causes.keys():
+        return Verdict("The sample changed", "weaker")
+    return Verdict("Nothing restated", "holds")
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    point: Point
+    weight: float
+
+
+def _moved(evidence: Evidence, since: Since) -> Iterator[_Moved]:
+    for name in _TOLD:
+        change = since.causes.get(name)
+        if change is None or figure(name, change.before) == figure(name, change.after):
+            continue
+        yield _Moved(Point(_sentence(evidence, change), f"#{_SECTION_OF.get(name, 'agreement')}"),
+                     _weight(evidence, change))  # fmt: skip
+
+
+def _weight(evidence: Evidence, change: Change) -> float:
+    """Return a change in halves of its interval, or in shares of a count: how far it is out of the ordinary."""
+    if change.figure in ("models", "benchmarks"):
+        return 10 * abs(change.delta) / max(change.before, 1)
+    interval = evidence.interval(change.figure)
+    return (
+        abs(change.delta) / max((interval.high - interval.low) / 2, 1e-9) if interval else abs(change.delta)
+    )
+
+
+def _sentence(evidence: Evidence, change: Change) -> str:
+    name = change.figure
+    now = f"{figure(name, change.after)}"
+    if name not in ("models", "benchmarks"):
+        now += within(name, evidence.interval(name))
+    reason = f"; mostly as {visible(change.reasons[0], 160)}" if change.reasons else ""
+    return sentence(f"{LABELS[name]}: {now}, {figure(name, change.before)} before{reason}")
+
+
+def _restated(since: Since) -> Iterator[Point]:
+    if not since.restated:
+        return
+    rho = since.differences["mean_rho"]
+    text = _scores(since.restated)
+    if rho.delta is not None:
+        text += (
+            f"; on the {plural(rho.models, 'model')} × {plural(rho.benchmarks, 'benchmark')} that both boards have "
+            f"they move the mean rank correlation by {figure('mean_rho', rho.delta)}"
+        )
+        if rho.interval is not None:
+            text += f" (95 % interval {figure('mean_rho', rho.interval[0])} to {figure('mean_rho', rho.interval[1])})"
+    yield Point(sentence(text), "#time")
+
+
+def _came(since: Since) -> Iterator[Point]:
+    added, removed = since.changes.models_added, since.changes.models_removed
+    parts = [
+        f"{plural(len(models), 'model')} {word}"
+        for models, word in ((added, "came"), (removed, "went"))
+        if models
+    ]
+    moves = since.changes.rank_moves
+    if moves:
+        first = max(moves, key=lambda move: abs(move.after - move.before))
+        parts.append(
+            f"{plural(len(moves), 'model')} moved in the official ranking, {visible(first.name, 40) or UNKNOWN} "
+            "furthest, "
+            f"from {first.before} to {first.after}"
+        )
+    if parts:
+        yield Point(sentence("; ".join(parts)), "#moves")

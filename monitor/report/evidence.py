@@ -1,0 +1,115 @@
+"""Evidence on one board that the sections of its report share: each result once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.certainty.board_certainty import BoardCertainty
+from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
+from brainalign_plugin.certainty.figures import headline
+from brainalign_plugin.certainty.good_models import GoodAgreement, good_agreement
+from brainalign_plugin.certainty.panels import Panel, largest_benchmarks, panels
+from brainalign_plugin.certainty.validity import Validity
+from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.text import distinct_names
+
+from ..history.series import Chronicle
+from ..history.since import Since
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Results on one board, from which its report is built.
+
+    Attributes
+    ----------
+    analysis : Analysis
+    certainty : BoardCertainty
+    validity : Validity or None
+        None where the board is too small.
+    study : SchemeStudy or None
+        None where no schemes can be compared.
+    since : Since or None
+        Changes since the last observed board; None if there is no other.
+    past : Chronicle or None
+    rejected : sequence of Rejected
+        Cells and fields that were not read as they stand.
+    command, version : str
+    software : mapping of str to str
+        Versions of the libraries that the numbers rest on.
+    """
+
+    analysis: Analysis
+    certainty: BoardCertainty
+    validity: Validity | None = None
+    study: SchemeStudy | None = None
+    since: Since | None = None
+    past: Chronicle | None = None
+    rejected: Sequence[Rejected] = ()
+    command: str = ""
+    version: str = ""
+    software: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> Mapping[int, str]:
+        """Names of all models, fit to be shown; those that occur twice carry their id."""
+        models = self.analysis.snapshot.models
+        ids = [model.id for model in models]
+        return dict(zip(ids, distinct_names([model.name for model in models], ids, 60), strict=True))
+
+    @cached_property
+    def official(self) -> Mapping[int, int | None]:
+        """Official rank by model id."""
+        models = self.analysis.snapshot.models
+        return {m.id: rank for m, rank in zip(models, self.analysis.official.ranks, strict=True)}
+
+    @cached_property
+    def official_order(self) -> list[int]:
+        """Ids of all models by official rank, those without one last."""
+        return sorted(self.official, key=lambda i: (self.official[i] is None, self.official[i] or 0, i))
+
+    @property
+    def cleaned(self) -> frozenset[int]:
+        """Ids of the models of the poster's board."""
+        return frozenset(self.analysis.cleaning.board.ids)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the board has a neural and a behavioural part, with models on it."""
+        board = self.analysis.cleaning.board
+        return bool(board.models) and all(part in board.tree for part in board.parts)
+
+    def interval(self, name: str) -> Interval | None:
+        """Interval of a headline figure over families of models."""
+        return self.certainty.bootstrap.intervals[name]
+
+    @cached_property
+    def resampled(self) -> Mapping[str, FloatArray]:
+        """Headline figures in the resamples of families that the intervals rest on."""
+        used, board = self.certainty.bootstrap, self.analysis.cleaning.board
+        return headline(board, draw_counts(self.certainty.families.labels, used.resamples, used.seed)).values
+
+    def probability(self, holds: Mapping[str, FloatArray] | FloatArray) -> float | None:
+        """Return the share of resamples in which something holds; None where it has no interval."""
+        if self.interval("mean_rho") is None:
+            return None
+        return float(np.mean(holds))
+
+    @cached_property
+    def good(self) -> GoodAgreement:
+        """Agreement among the better half of the models."""
+        return good_agreement(self.analysis.cleaning.board)
+
+    @cached_property
+    def second_panel(self) -> Panel | None:
+        """The panel with the most benchmarks, where it is another one than the poster's board."""
+        board = self.analysis.cleaning.board
+        found = largest_benchmarks(panels(self.analysis.cleaning.considered))
+        return None if found is None or set(found.leaves) == set(board.leaves) else found

@@ -1,0 +1,74 @@
+"""Section 7: models that moved in the official ranking, with reasons."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from brainalign_plugin.errors import BrainAlignError
+from brainalign_plugin.text import visible
+
+from ..history.rank_moves import RankMove, attribute_rank, main_cause
+from ..history.since import Since
+from .evidence import Evidence
+from .records import Column, Section, Table
+from .wording import UNKNOWN, count, day, plural
+
+_MOST = 10
+
+
+def moves_section(evidence: Evidence, since: Since) -> Section:
+    """Return the section on the ten models that moved furthest since the last observed board."""
+    moves = sorted(since.changes.rank_moves, key=lambda move: (-abs(move.after - move.before), move.model))
+    question = "Who moved, and why?"
+    when = day(since.earlier.as_of_time)
+    how = (
+        "The ten that moved furthest in the official ranking. Each move is split along the path of boards "
+        "between the two "
+        "dates, on ranks of full precision with missing scores as 0; models are grouped by the largest part. "
+        "brainalign diff --model ID says it of any other model."
+    )
+    if not moves:
+        return Section(
+            "moves", question, f"Nobody: no model moved in the official ranking since {when}.", how
+        )
+    groups: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    ids: dict[str, list[str]] = defaultdict(list)
+    for move in moves[:_MOST]:
+        reason, places = _reason(since, move.model)
+        name = evidence.names.get(move.model, visible(move.name, 60))
+        groups[reason].append((name, f"{move.before} → {move.after}", reason, places))
+        ids[reason].append(str(move.model))
+    order = sorted(groups, key=lambda reason: (-len(groups[reason]), reason))
+    largest = order[0]
+    answer = (
+        f"{plural(len(moves), 'model')} moved in the official ranking since {when}; for "
+        f"{count(len(groups[largest]))} of the {count(min(_MOST, len(moves)))} that moved furthest the largest "
+        "reason is "
+        f"{largest}."
+    )
+    table = Table(
+        "moves-table",
+        "The moves, by reason",
+        (
+            Column("model", "name"),
+            Column("rank"),
+            Column("largest reason", "prose"),
+            Column("its places"),
+        ),
+        tuple(row for reason in order for row in groups[reason]),
+        models=tuple(i for reason in order for i in ids[reason]),
+    )
+    return Section("moves", question, answer, how, tables=(table,))
+
+
+def _reason(since: Since, model: int) -> tuple[str, str]:
+    """Return the largest cause of a move, and its places on ranks of full precision."""
+    try:
+        found: RankMove = attribute_rank(since.changes.earlier.board(), since.changes.later.board(), model)
+    except BrainAlignError as failure:
+        return f"a reason that cannot be found ({visible(str(failure), 120)})", UNKNOWN
+    cause = main_cause(found)
+    if cause is None:
+        return "rounding to the two decimals of the official rank", UNKNOWN
+    why, places = cause
+    return visible(why, 160), f"{abs(places):.0f}"

@@ -1,0 +1,249 @@
+"""Section 6, the poster’s third claim and closing question: other aggregates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+
+import numpy as np
+
+from brainalign_plugin.audit.audit import SchemeAudit
+from brainalign_plugin.audit.study import SchemeStudy
+from brainalign_plugin.certainty.universe import Universe
+from brainalign_plugin.certainty.variance_components import Certainty
+from brainalign_plugin.errors import SchemeError
+from brainalign_plugin.plot.rows import bump
+from brainalign_plugin.scales import competition_ranks
+from brainalign_plugin.schemes import get_scheme
+from brainalign_plugin.text import shortened, visible
+
+from .evidence import Evidence
+from .records import Column, Figure, Section, Table, Verdict
+from .wording import UNKNOWN, count, number, percent, plural
+
+# One scheme of each kind, in the words of its kind; the others follow in the table.
+KINDS = {
+    "HIER": "Brain-Score’s tree mean",
+    "HIER_ZMEAN": "tree mean of z-scores",
+    "FLAT": "flat mean",
+    "RANK": "mean rank",
+    "COPELAND": "pairwise votes",
+    "PL": "choice model",
+    "PC1": "first component",
+    "UNIVERSE": "universe score",
+}
+_VARIANTS = {"Z_UNIVERSE": "universe score of z-scores", "NORMAL_UNIVERSE": "universe score of normal scores"}
+_TOP = 10
+
+
+def schemes_section(evidence: Evidence) -> Section:
+    """Return the section on other ways to aggregate; it needs a study of the schemes."""
+    study = evidence.study
+    assert study is not None  # noqa: S101 -- sections are built for boards that have one
+    answer = _answer(evidence)
+    title = _movement(study)
+    how = (
+        "Predictive validity: each scheme, fitted without a paper, ranks the models on that paper; mean "
+        "Spearman’s ρ over "
+        "papers, 95 % interval over families of models. The poster’s three properties, measured: irrelevant models "
+        "(share of pairs that change order when a model is removed), scale (when a benchmark is squared), hierarchy "
+        "(doubling a benchmark leaves its group’s weight). Reliability: of weighted means alone. Distance: mean places "
+        "between the scheme’s and the official order of the same models."
+    )
+    return Section(
+        "schemes",
+        "What would another aggregate change?",
+        answer,
+        how,
+        _verdict(evidence),
+        (),
+        (_bump(evidence, study, title),),
+        (_table(evidence, study),),
+    )
+
+
+def _answer(evidence: Evidence) -> str:
+    found = evidence.validity
+    known = [] if found is None else [one for one in found.schemes.values() if one.mean is not None]
+    official = next((one for one in known if one.scheme == "HIER"), None)
+    if not known or official is None or found is None:
+        return "No scheme can be tried on a paper that it has not seen: the board is too small."
+    best = known[0]
+    interval = "" if best.interval is None else (
+        f" (95 % interval {number(best.interval.low, 2)} to {number(best.interval.high, 2)})"
+    )  # fmt: skip
+    return (
+        f"The {_words(best.scheme)} ranks models best on papers that it has not seen, with ρ = "
+        f"{number(best.mean, 2)}{interval}; "
+        f"Brain-Score’s average reaches {number(official.mean, 2)}."
+    )
+
+
+def _verdict(evidence: Evidence) -> Verdict | None:
+    found = evidence.validity
+    if found is None or "UNIVERSE" not in found.schemes or "HIER" not in found.schemes:
+        return None
+    apart = found.difference("UNIVERSE", "HIER")
+    if apart is None:
+        return None
+    words, tone = (
+        ("holds", "holds")
+        if apart.low > 0
+        else ("fails", "fails")
+        if apart.high < 0
+        else ("is open", "weaker")
+    )
+    sign = "+" if apart.value > 0 else ""
+    return Verdict(
+        f"The poster’s claim 3, use what relates benchmarks, {words}: universe score against the official average "
+        f"{sign}{number(apart.value, 2)} ({number(apart.low, 2)} to {number(apart.high, 2)})",
+        tone,  # type: ignore[arg-type]
+    )
+
+
+def _movement(study: SchemeStudy) -> str:
+    found = study.comparison
+    official = next(
+        (one.ranking.by_id() for one in study.schemes if one.scheme.name == "HIER" and one.ranking), {}
+    )
+    top = [one for one in found.models if official.get(one.id, _TOP + 1) <= _TOP]
+    if not top:
+        return f"{plural(len(found.models), 'model')} are ranked by {plural(len(study.schemes), 'scheme')}."
+    always = len(found.always_top)
+    return (
+        f"Over all schemes a model of the official top {len(top)} of this board moves "
+        f"{mean(one.worst - one.best for one in top):.0f} "
+        f"places on average; {count(always)} of them {'stays' if always == 1 else 'stay'} in every top {_TOP}."
+    )
+
+
+def _bump(evidence: Evidence, study: SchemeStudy, title: str) -> Figure:
+    board = study.board
+    ranks: dict[str, list[int | None]] = {}
+    for one in study.schemes:
+        if one.scheme.name in KINDS and one.ranking is not None:
+            by_id = one.ranking.by_id()
+            ranks[one.scheme.name] = [by_id.get(i) for i in board.ids]
+    universe = _universe_ranks(evidence, board.ids)
+    if universe is not None:
+        ranks["UNIVERSE"] = list(universe)
+    shown = [name for name in KINDS if name in ranks]
+    official = [i for i in evidence.official_order if i in board.ids][:_TOP]
+    chart = bump(
+        [evidence.names[i] for i in board.ids],
+        board.ids,
+        [KINDS[name] for name in shown],
+        [ranks[name] for name in shown],
+        title=title,
+        alt=f"Lines of ranks, one line a model, under {plural(len(shown), 'scheme')}. {title}",
+        chosen=official[:_TOP],
+        only_chosen=True,
+    )
+    return Figure("bump", chart, wide=True)
+
+
+def _universe_ranks(evidence: Evidence, ids: Sequence[int]) -> list[int] | None:
+    """Return the ranks of some models among themselves by universe score."""
+    found = evidence.certainty.universe
+    if not isinstance(found, Universe):
+        return None
+    place = {i: k for k, i in enumerate(found.ids)}
+    scores = np.array([found.scored.scores[place[i]] for i in ids])
+    return None if np.isnan(scores).any() else competition_ranks(scores).tolist()
+
+
+def _table(evidence: Evidence, study: SchemeStudy) -> Table:
+    audits = {one.scheme.name: one for one in study.audits}
+    ranked = {one.scheme.name: one.ranking.by_id() for one in study.schemes if one.ranking is not None}
+    universe = _universe_ranks(evidence, study.board.ids)
+    if universe is not None:
+        ranked["UNIVERSE"] = dict(zip(study.board.ids, universe, strict=True))
+    tried = set() if evidence.validity is None else set(evidence.validity.schemes)
+    known = ranked.keys() | tried
+    names = [name for name in KINDS if name in known] + sorted(name for name in known if name not in KINDS)
+    official = _official_ranks(evidence, study.board.ids)
+    rows = []
+    for name in names:
+        audit = audits.get(name)
+        rows.append(
+            (
+                f"{shortened(visible(name), 24)}: {_words(name)}",
+                *_properties(audit),
+                _reliability(evidence, name),
+                *_validity(evidence, name),
+                _distance(ranked.get(name, {}), official),
+            )
+        )
+    columns = (
+        Column("scheme", "name"),
+        Column("irrelevant models", "text", "independence of irrelevant alternatives"),
+        Column("scale", "text", "no order changes when a benchmark is rescaled without changing its order"),
+        Column("hierarchy", "text"),
+        Column("reliability"),
+        Column("predicts unseen papers"),
+        Column("95 % interval"),
+        Column("places from official"),
+    )
+    return Table(
+        "schemes-table",
+        f"Which method is most appropriate? One scheme of each of {count(sum(n in KINDS for n in names))} kinds; "
+        f"{count(len(names))} in all",
+        columns,
+        tuple(rows),
+        sum(name in KINDS for name in names),
+    )
+
+
+def _words(name: str) -> str:
+    """Return the kind of a scheme in words, or how it combines scores."""
+    known = KINDS | _VARIANTS
+    if name in known:
+        return known[name]
+    try:
+        return shortened(visible(get_scheme(name).combination), 60)
+    except SchemeError:
+        return visible(name, 60)
+
+
+def _properties(audit: SchemeAudit | None) -> tuple[str, str, str]:
+    if audit is None:
+        return UNKNOWN, UNKNOWN, UNKNOWN
+    removal = None if audit.removal is None else audit.removal.rate
+    hierarchy = UNKNOWN if audit.hierarchy is None else "kept" if audit.hierarchy else "not kept"
+    return _kept(removal), _kept(audit.monotone), hierarchy
+
+
+def _kept(rate: float | None) -> str:
+    if rate is None:
+        return UNKNOWN
+    return "kept" if rate == 0 else f"{percent(rate, 1 if rate >= 0.001 else 3)} change"
+
+
+def _reliability(evidence: Evidence, name: str) -> str:
+    if name == "UNIVERSE" and isinstance(evidence.certainty.universe, Universe):
+        return number(evidence.certainty.universe.scored.reliability, 2)
+    found = evidence.certainty.schemes.get(name)
+    return number(found.reliability, 2) if isinstance(found, Certainty) else UNKNOWN
+
+
+def _validity(evidence: Evidence, name: str) -> tuple[str, str]:
+    found = None if evidence.validity is None else evidence.validity.schemes.get(name)
+    if found is None:
+        return UNKNOWN, UNKNOWN
+    interval = found.interval
+    return number(
+        found.mean, 2
+    ), UNKNOWN if interval is None else f"{number(interval.low, 2)} to {number(interval.high, 2)}"
+
+
+def _official_ranks(evidence: Evidence, ids: Sequence[int]) -> dict[int, int]:
+    """Return the ranks of some models among themselves by the official score."""
+    official = evidence.analysis.official
+    place = {model.id: k for k, model in enumerate(evidence.analysis.snapshot.models)}
+    scores = official.at(official.root)[[place[i] for i in ids]]
+    return {} if np.isnan(scores).any() else dict(zip(ids, competition_ranks(scores).tolist(), strict=True))
+
+
+def _distance(ranks: dict[int, int], official: dict[int, int]) -> str:
+    apart = [abs(rank - official[i]) for i, rank in ranks.items() if i in official]
+    return number(mean(apart), 1) if apart else UNKNOWN

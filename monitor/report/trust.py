@@ -1,0 +1,146 @@
+"""Section 9: checks of the page, and how to cite and repeat it."""
+
+from __future__ import annotations
+
+from brainalign_plugin.analysis import Analysis
+from brainalign_plugin.citations import BENCHMARKS, BRAIN_SCORE, BRAINALIGN, POSTER
+from brainalign_plugin.data.tree import paper
+from brainalign_plugin.text import visible
+
+from .evidence import Evidence
+from .records import Citation, Column, Fact, Point, Section, Table, Verdict
+from .wording import count, day, percent, plural, public_source, small
+
+# The site prints three decimals, so that a recomputed mean may be off by one in the third.
+ROUNDING = 0.001
+# From 1 on it prints one decimal: half of one at a group's own value, and as much at its children's.
+COARSE_ROUNDING = 0.1
+_UNREAD = 20
+
+
+def trust_section(evidence: Evidence) -> Section:
+    """Return the section on the checks of the page, and how to cite and repeat it."""
+    analysis = evidence.analysis
+    answer, warns = _check(analysis)
+    cleaning = analysis.cleaning
+    dropped = len(cleaning.dropped_benchmarks)
+    points = [
+        Point(
+            f"Cleaning left out {plural(dropped, 'benchmark')} and {plural(len(cleaning.dropped_models), 'model')}; "
+            + ("no kept benchmark is constant." if not cleaning.constant else
+               f"{plural(len(cleaning.constant), 'kept benchmark')} give all models one score.")
+        ),
+        Point(_unread(evidence)),
+    ]  # fmt: skip
+    rejected = [one for one in evidence.rejected if one.model_id is not None][:_UNREAD]
+    tables = ()
+    if rejected:
+        columns = (
+            Column("model", "name"),
+            Column("benchmark", "name"),
+            Column("value", "name"),
+            Column("reason", "name"),
+        )
+        rows = tuple(
+            (
+                visible(one.model, 60),
+                visible(one.benchmark, 60),
+                visible(one.value, 40),
+                visible(one.reason, 120),
+            )
+            for one in rejected
+        )
+        tables = (Table("unread", "Cells that could not be read", columns, rows, 5),)
+    how = (
+        "Brain-Score’s aggregate is recomputed at every group of the tree by its published rules and compared "
+        "with what "
+        "the site prints; more than rounding explains is a warning."
+    )
+    verdict = Verdict("Differs from the site", "fails") if warns else Verdict("Agrees with the site", "holds")
+    if not any(apart is not None for apart in analysis.official.max_abs_diff.values()):
+        verdict = Verdict("Nothing published to compare with", "unknown")
+    return Section("trust", "Can I trust and cite this?", answer, how, verdict, tuple(points), (), tables)
+
+
+def _check(analysis: Analysis) -> tuple[str, bool]:
+    """Return a sentence on the cross-check, and whether it is a warning."""
+    official = analysis.official
+    found = {name: apart for name, apart in official.max_abs_diff.items() if apart is not None}
+    if analysis.snapshot.reconstructed:
+        return (
+            "This board is reconstructed from a later one, so there is no published aggregate to compare with.",
+            False,
+        )
+    if not found:
+        return "The source published no aggregate to compare with.", False
+    beyond = [name for name in found if found[name] > _rounding(analysis, name)]
+    differ, states = official.rank_differences, official.state_mismatches
+    ranks = (
+        "no rank was published"
+        if differ is None
+        else "all published ranks are met"
+        if differ == 0
+        else f"{plural(differ, 'published rank')} {'differs' if differ == 1 else 'differ'}"
+    )
+    text = (
+        f"The official average, recomputed, is within {small(found.get(official.root))} of the published one for every "
+        f"model; {ranks}"
+    )
+    if beyond:
+        text += (
+            f"; at {visible(beyond[0], 60)} the difference of {small(found[beyond[0]])} is more than rounding"
+        )
+    if states:
+        text += f"; {plural(states, 'group cell')} {'is' if states == 1 else 'are'} in another state than published"
+    return f"{text}.", bool(beyond or states or differ)
+
+
+def _rounding(analysis: Analysis, group: str) -> float:
+    """Return how far rounding alone can take the published value of a group from the recomputed one."""
+    tree, scores = analysis.official.tree, analysis.snapshot.scores
+    within = [
+        i for i, node in enumerate(tree.nodes) if node.is_engineering and group in tree.path(node.type_id)
+    ]
+    return COARSE_ROUNDING if bool((scores[:, within] >= 1).any()) else ROUNDING
+
+
+def _unread(evidence: Evidence) -> str:
+    cells = sum(one.model_id is not None and bool(one.benchmark) for one in evidence.rejected)
+    fields = len(evidence.rejected) - cells
+    if not cells and not fields:
+        return "Every cell of the source could be read."
+    parts = [plural(number, word) for number, word in ((cells, "cell"), (fields, "field")) if number]
+    return f"{' and '.join(parts)} of the source could not be read and count as never run."
+
+
+def citations(evidence: Evidence) -> tuple[Citation, ...]:
+    """Return what to cite: this software, the poster, Brain-Score, and the paper of every benchmark shown."""
+    known = [
+        Citation("BrainAlign", BRAINALIGN.bibtex),
+        Citation("the poster", POSTER.bibtex),
+        Citation("Brain-Score", BRAIN_SCORE.bibtex),
+    ]
+    papers = dict.fromkeys(paper(leaf) for leaf in evidence.analysis.cleaning.board.leaves)
+    return (
+        *known,
+        *(
+            Citation(visible(name, 60), BENCHMARKS[name].bibtex if name in BENCHMARKS else "")
+            for name in papers
+        ),
+    )
+
+
+def facts(evidence: Evidence) -> tuple[Fact, ...]:
+    """Return what the page was made of: data, settings, versions."""
+    analysis, bootstrap = evidence.analysis, evidence.certainty.bootstrap
+    snapshot = analysis.snapshot
+    return (
+        Fact("source", visible(public_source(snapshot.source))),
+        Fact("SHA-256 of the body", visible(snapshot.sha256)),
+        Fact("as of", day(snapshot.as_of_time) + (", reconstructed" if snapshot.reconstructed else "")),
+        Fact("largest share of missing scores", percent(analysis.cleaning.max_missing, 0)),
+        Fact("fewest common models of a pair", str(analysis.pairwise.min_overlap)),
+        Fact("draws of families", f"{count(bootstrap.resamples)}, seed {bootstrap.seed}"),
+        Fact("BrainAlign", evidence.version),
+        *(Fact(name, text) for name, text in sorted(evidence.software.items())),
+    )
