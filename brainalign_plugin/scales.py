@@ -1,8 +1,8 @@
-"""Per-benchmark scales: what a column of scores is turned into before it is combined with others.
+"""Scales of benchmarks: transformations of a column of scores before columns are combined.
 
 Every function takes a score matrix of shape (n, m), works on each column by itself, leaves missing cells NaN, and
 keeps the orientation (higher is better). Values that agree to nine decimals are ties. SciPy's special functions are
-loaded by who needs one: ranks need none, and are all that most figures are made of.
+imported inside the functions that call them, because ranks need none.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ MAD_OF_NORMAL = 0.6744897501960817
 
 
 def rounded(values: FloatArray) -> FloatArray:
-    """Round so that values within about 1e-9 of each other tie."""
+    """Round values so that those within about 1e-9 of each other tie."""
     return np.round(values, TIE_DECIMALS) + 0.0
 
 
 def ranks_from_bottom(scores: FloatArray) -> FloatArray:
-    """Average rank within each column, 1 is the lowest score. Shape (n, m) in and out."""
+    """Compute average ranks within each column, 1 is the lowest score. Shape (n, m) in and out."""
     if scores.size == 0:
         return np.array(scores, dtype=np.float64)
-    # Column after column, each in ascending order; NaN comes last in each, and is equal to nothing.
+    # Columns one after the other, each ascending; NaN is last in each and ties with nothing.
     values = np.ascontiguousarray(rounded(scores).T)
     columns, n = values.shape
     order = (np.argsort(values, axis=1) + n * np.arange(columns)[:, None]).ravel()
@@ -45,9 +45,9 @@ def ranks_from_bottom(scores: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class AffineNorms:
-    """Norms of columns, each of shape (m,): a score becomes (score - centre) / spread + offset.
+    """Affine norms of columns, each of shape (m,): a score becomes (score - centre) / spread + offset.
 
-    The spread of a column that has none is infinite.
+    The spread of a constant column is infinite.
     """
 
     centre: FloatArray
@@ -61,12 +61,12 @@ class AffineNorms:
 
 
 def z_scores(scores: FloatArray) -> FloatArray:
-    """Distance from the column's mean in units of its standard deviation (n - 1); a constant column becomes 0."""
+    """Standardise columns by their mean and standard deviation (n - 1); a constant column becomes 0."""
     return z_norms(scores).scaled(scores)
 
 
 def z_norms(scores: FloatArray) -> AffineNorms:
-    """Mean and standard deviation (n - 1) of each column."""
+    """Return the mean and standard deviation (n - 1) of each column."""
     mean = _nanmean(scores)
     count = np.maximum((~np.isnan(scores)).sum(axis=0) - 1, 1)
     sd = np.sqrt(np.nansum((scores - mean) ** 2, axis=0) / count)
@@ -74,7 +74,7 @@ def z_norms(scores: FloatArray) -> AffineNorms:
 
 
 def centre_norms(scores: FloatArray) -> AffineNorms:
-    """Mean of each column, which keeps its own units."""
+    """Return the mean of each column, which keeps its units."""
     return AffineNorms(_nanmean(scores), np.ones(scores.shape[1]), np.zeros(scores.shape[1]))
 
 
@@ -98,7 +98,7 @@ def _extremes(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def robust_norms(scores: FloatArray) -> AffineNorms:
-    """Median and 1.4826 times the median absolute deviation of each column."""
+    """Return the median and 1.4826 times the median absolute deviation of each column."""
     median = _nanmedian(scores)
     mad = _nanmedian(np.abs(scores - median)) / MAD_OF_NORMAL
     return AffineNorms(median, np.where(rounded(mad) == 0, np.inf, mad), np.zeros(scores.shape[1]))
@@ -117,7 +117,7 @@ def _nanmedian(scores: FloatArray) -> FloatArray:
 
 
 def min_max_norms(scores: FloatArray) -> AffineNorms:
-    """Lowest score and range of each column."""
+    """Return the lowest score and the range of each column."""
     low, high = _extremes(scores)
     constant = _constant(scores)
     return AffineNorms(
@@ -148,7 +148,7 @@ def ranks_among(scores: FloatArray) -> Callable[[FloatArray], FloatArray]:
 
 
 def logits(scores: FloatArray, clip: float = 0.001) -> FloatArray:
-    """Log odds of the scores, clipped to [clip, 1 - clip] first."""
+    """Return the log odds of the scores, clipped to [clip, 1 - clip] first."""
     from scipy.special import logit
 
     odds: FloatArray = logit(np.clip(scores, clip, 1 - clip))

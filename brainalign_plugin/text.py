@@ -1,4 +1,4 @@
-"""Foreign text (names of models, ids of benchmarks) made fit to be shown."""
+"""Cleaning of foreign text (names of models, ids of benchmarks) for display."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-# Marks that turn the direction of all text that follows, also outside an element of a page.
+# Marks that change the direction of all following text, also outside an element of a page.
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SPACES = re.compile(r"\s+")
 NO_NAME = "(no name)"
 
 
 def visible(text: str, limit: int = 300) -> str:
-    r"""Return a foreign text on one line without characters that drive a terminal or turn the direction.
+    r"""Return a foreign text on one line without terminal control characters and direction marks.
 
     White space becomes single spaces; control characters, direction marks and lone surrogates, which no file can hold,
     become U+FFFD. Escaping for HTML is left to the template.
@@ -54,7 +54,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def distinct_names(names: Sequence[str], ids: Sequence[object], limit: int = 120) -> list[str]:
-    """Return names fit to be shown; those that occur more than once carry their id.
+    """Return names cleaned for display; those that occur more than once have their id added.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Agreement of benchmarks, and the share of each in the average."""
+"""Agreement of benchmarks, dimensions, and the weight of each benchmark in the average."""

@@ -21,7 +21,7 @@ def clustered_order(rho: FloatArray) -> IntArray:
     """
     if len(rho) < 3:
         return np.arange(len(rho))
-    # Takes as long to load as a board takes to analyse.
+    # Loading takes as long as analysing a board.
     from scipy.cluster import hierarchy
     from scipy.spatial.distance import squareform
 

@@ -1,1 +1,1 @@
-"""Properties that schemes claim, measured on a board."""
+"""Audit of schemes: claimed properties, measured on a board."""

@@ -1,1 +1,1 @@
-"""A leaderboard in memory: tree, board, snapshot, cleaning, frozen reference."""
+"""Leaderboards in memory: tree, board, snapshot, cleaning, official aggregate."""

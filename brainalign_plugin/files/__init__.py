@@ -1,1 +1,1 @@
-"""A leaderboard in files: snapshot files, the JSON of the site, tables of scores, references."""
+"""Leaderboards in files: snapshot files, the site's JSON, tables of scores, references."""

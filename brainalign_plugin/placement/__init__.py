@@ -1,1 +1,1 @@
-"""One model on a frozen reference board."""
+"""Placement of one model on a frozen reference board."""

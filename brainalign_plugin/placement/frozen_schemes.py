@@ -1,11 +1,11 @@
-"""Aggregation schemes on a frozen reference board, so that one model can be placed without moving anybody else.
+"""Aggregation schemes on a frozen reference board, for placing one model without moving the others.
 
-A scheme is fitted on the reference, and then scores the model's own cells: each benchmark's scale, its weight, and what
-a missing cell counts as are decided. A score that equals a reference model's is scaled as that model's, so that placing
+A scheme is fitted on the reference and then scores the model's own cells: each benchmark's scale, its weight and the
+value of a missing cell are fixed. A score that equals a reference model's is scaled as that model's, so that placing
 a copy of a reference model gives its own statistic.
 
-Schemes that let models meet in pairs or fit all of them together (Condorcet schemes, Kemeny-Young, Bradley-Terry,
-Plackett-Luce) cannot be fitted: a model that joins changes what the others get. They rank boards, and are refused here.
+Schemes that compare models in pairs or fit all of them together (Condorcet schemes, Kemeny-Young, Bradley-Terry,
+Plackett-Luce) cannot be fitted: an additional model changes the scores of the others. They are refused here.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ..schemes import Convention, Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
 from ..schemes.missing import fill_missing
 
-# A score under the reference's lowest still counts for more than a missing one, which lies 1e-6 below it.
+# A score below the reference's lowest counts for more than a missing one, which is 1e-6 below the lowest.
 _ABOVE_MISSING = 5e-7
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenScheme:
-    """A scheme with everything that the reference decides decided: ``n`` models, ``m`` constituent benchmarks.
+    """Scheme fitted on a reference of ``n`` models and ``m`` constituent benchmarks.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class FrozenScheme:
     _never: FloatArray
 
     def resolved(self, scores: FloatArray, states: StateArray) -> FloatArray:
-        """A model's scores with its missing cells dealt with as the reference's are.
+        """Fill a model's missing cells by the rule that the reference's cells are filled by.
 
         Parameters
         ----------
@@ -67,18 +67,18 @@ class FrozenScheme:
         return cells
 
     def scale(self, resolved: FloatArray) -> FloatArray:
-        """A model's resolved cells on the frozen scales, shape (..., m) in and out."""
+        """Scale a model's resolved cells on the frozen scales, shape (..., m) in and out."""
         return self.fitted.scale(resolved)
 
     def statistics(self, scaled: FloatArray, counts: FloatArray) -> FloatArray:
-        """Statistic of one model in each resample of the benchmarks.
+        """Compute the statistic of one model in each resample of the benchmarks.
 
         Parameters
         ----------
         scaled : ndarray, shape (size, m) or (1, m)
             Its scaled cells, which may differ from resample to resample.
         counts : ndarray, shape (size, m)
-            How often each benchmark was drawn; all ones for the statistic itself.
+            Number of draws of each benchmark; all ones for the statistic itself.
 
         Returns
         -------
@@ -88,17 +88,17 @@ class FrozenScheme:
         return self.fitted.combination.scores(np.broadcast_to(scaled, counts.shape), counts)
 
     def population(self, counts: FloatArray) -> FloatArray:
-        """Statistics of the reference's models in each resample, shape (size, n)."""
+        """Return the statistics of the reference's models in each resample, shape (size, n)."""
         return self.fitted.combination.resampled(self.scaled)(counts)
 
 
 def placeable_schemes() -> tuple[str, ...]:
-    """Names of the registered schemes that can place one model, in the order of registration."""
+    """Return the names of the registered schemes that can place one model, in the order of registration."""
     return tuple(name for name in scheme_names() if get_scheme(name).fits)
 
 
 def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | None = None) -> FrozenScheme:
-    """Fix a scheme on a reference board.
+    """Fit a scheme on a reference board.
 
     The constituents are the leaves on which the reference has at least two scores; its models are those that the scheme
     gives a statistic from them.
@@ -117,7 +117,7 @@ def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | N
     ReferenceBoardError
         If there is no model to leave out, or fewer than two are left.
     BoardError
-        If the scheme cannot be used on this board, for example for want of a neural or a behavioural benchmark.
+        If the scheme cannot be used on this board, for example because it has no neural or no behavioural benchmark.
     """
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
     if not used.fits:
@@ -131,7 +131,7 @@ def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | N
     filled, failed, never = _filled(board, rule)
     fitted = used.fit(filled)
     frozen = FrozenScheme(used, rule, filled, fitted, fitted.scaled, failed, never)
-    # A model with nothing that the scheme aggregates has no statistic, so none can be above it.
+    # A model without a cell that the scheme aggregates has no statistic and no place.
     known = np.flatnonzero(~np.isnan(fitted.combination.scores(fitted.scaled)))
     if len(known) == len(filled.models):
         return frozen
@@ -139,12 +139,12 @@ def freeze_scheme(reference: Reference, scheme: str | Scheme, leave_out: int | N
 
 
 def constituents(reference: Reference) -> tuple[str, ...]:
-    """Benchmarks that a model is placed by: the leaves on which the reference has at least two scores."""
+    """Return the benchmarks of a placement: the leaves on which the reference has at least two scores."""
     return tuple(leaf for leaf in reference.board.leaves if reference.norms[leaf].usable)
 
 
 def constituent_board(reference: Reference, leave_out: int | None = None) -> Board:
-    """A reference's models on its constituents, but for models without a score on any of them."""
+    """Return the board of a reference's constituents, without models that have no score on any of them."""
     whole = reference.board
     if leave_out is not None and leave_out not in whole.ids:
         raise ReferenceBoardError(
@@ -164,8 +164,8 @@ def constituent_board(reference: Reference, leave_out: int | None = None) -> Boa
 
 
 def _filled(board: Board, rule: Convention) -> tuple[Board, FloatArray, FloatArray]:
-    """The board with its missing cells dealt with, and what a FAILED and a NEVER cell becomes on each leaf."""
-    # Two models without any score say what the rule makes of a missing cell, and change nothing for the others.
+    """Fill a board's missing cells, and return the values of a FAILED and a NEVER cell on each leaf as well."""
+    # Two additional models without any score receive the rule's values, and do not change the norms.
     probes = np.full((2, len(board.leaves)), np.nan)
     states = np.repeat(
         np.array([[CellState.FAILED], [CellState.NEVER]], dtype=np.int8), len(board.leaves), axis=1

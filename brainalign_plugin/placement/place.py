@@ -1,7 +1,7 @@
-"""Place one model on a frozen reference board: its statistic under a scheme, its share and rank, how sure they are.
+"""Placement of one model on a frozen reference board: statistic, share, rank and their intervals.
 
-The reference decides the norms, and its models keep the statistics that they have among themselves: whoever is placed
-changes nothing for anybody else, and two models that are placed one after the other can be compared.
+The reference determines the norms, and its models keep their statistics: a placed model changes nothing for the
+others, and two models that are placed one after the other can be compared.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Component:
     ----------
     benchmark : str
     cell : Cell
-        What was handed in.
+        Cell of the model.
     scaled : float or None
         The cell on the scheme's scale, after the scheme's rule for missing cells; None if it is left out.
     """
@@ -50,12 +50,12 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
-    """How a placement varies over resamples.
+    """Variation of a placement over resamples.
 
     Attributes
     ----------
     over : tuple of str
-        What was resampled: ``benchmark``, and ``measurement`` where an error of a cell is a measurement error.
+        Resampled sources: ``benchmark``, and ``measurement`` where an error of a cell is a measurement error.
     resamples, seed : int
     level : float
         Of the intervals.
@@ -78,7 +78,7 @@ class Uncertainty:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where one model stands on a reference board under a scheme.
+    """Place of one model on a reference board under a scheme.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Placement:
     rank : int
         Competition rank (1 is best) among the reference's models and this one.
     population : int
-        How many models of the reference it is compared with.
+        Number of models of the reference that it is compared with.
     uncertainty : Uncertainty or None
         None if it was not asked for, or one scored benchmark is too few to resample.
     components : tuple of Component
@@ -101,7 +101,7 @@ class Placement:
     left_out : int or None
         Id of the reference's model that was left out.
     unused : tuple of str
-        Benchmarks that were handed in and are no constituents.
+        Benchmarks of the model that are no constituents.
     """
 
     scheme: str
@@ -118,7 +118,7 @@ class Placement:
 
     @property
     def meaning(self) -> str:
-        """What FAILED and NEVER meant."""
+        """Meaning of FAILED and NEVER under the scheme's rule."""
         return CONVENTIONS[self.convention]
 
     @property
@@ -128,7 +128,7 @@ class Placement:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Those of `missing` that were run."""
+        """Constituents of `missing` that were run."""
         return tuple(c.benchmark for c in self.components if c.cell.state == CellState.FAILED)
 
 
@@ -150,7 +150,7 @@ def place(
     scheme : str or Scheme
         One of `placeable_schemes`.
     cells : mapping of str to Cell
-        The model's cell on each benchmark; what is not in it was never run, and what is no constituent is not used.
+        The model's cell on each benchmark; absent ones count as never run, and only constituents are used.
     leave_out : int, optional
         Id of a model of the reference that is not compared with, for example an earlier entry of the same model.
     min_constituents : float
@@ -176,7 +176,7 @@ def place(
         If a parameter is out of range.
     """
     check_parameters(min_constituents, resamples, level)
-    # Before anything is fitted: this is what goes wrong most often.
+    # Checked before fitting, because this error is the most frequent.
     check_enough(reference, cells, min_constituents)
     frozen = freeze_scheme(reference, scheme, leave_out)
     return place_frozen(frozen, reference, cells, leave_out, (resamples, seed, level))
@@ -214,7 +214,7 @@ def place_frozen(
     Raises
     ------
     CandidateError
-        If the scheme finds nothing to aggregate.
+        If there is no cell that the scheme aggregates.
     """
     leaves = frozen.board.leaves
     own, scores, states = candidate_row(leaves, cells)
@@ -248,7 +248,7 @@ def place_frozen(
 def candidate_row(
     leaves: Sequence[str], cells: Mapping[str, Cell]
 ) -> tuple[list[Cell], FloatArray, StateArray]:
-    """A model's cells, its scores capped to [0, 1] and their states, in the order of the leaves."""
+    """Return a model's cells, their scores capped to [0, 1] and their states, in the order of the leaves."""
     own = [cells.get(leaf, NEVER) for leaf in leaves]
     scores = np.clip(np.array([cell.score for cell in own], dtype=np.float64), 0.0, 1.0)
     return own, scores, np.array([cell.state for cell in own], dtype=np.int8)
@@ -260,7 +260,7 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
     Raises
     ------
     CandidateError
-        If it is not; the message names what is missing, and near misses among the names.
+        If it is not; the message names the missing benchmarks and near misses among the names.
     """
     leaves = constituents(reference)
     scored = [leaf for leaf in leaves if leaf in cells and cells[leaf].state == CellState.SCORED]
@@ -278,9 +278,9 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
 def of_versions(
     reference: Reference, cells: Mapping[str, Cell]
 ) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
-    """A model's cells but for those on another version of a benchmark than the reference has.
+    """Select a model's cells on the versions of benchmarks that the reference has.
 
-    A cell or a reference that does not say the version is believed.
+    A cell or a reference without a version matches every version.
 
     Returns
     -------
@@ -303,7 +303,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Share and rank of one model among a population in each resample.
+    """Compute share and rank of one model among a population in each resample.
 
     Parameters
     ----------
@@ -361,7 +361,7 @@ def _uncertainty(
 
 
 def placement_json(placed: Placement) -> dict[str, Any]:
-    """A placement as plain values; unknown is None.
+    """Build the record of a placement; unknown is None.
 
     Parameters
     ----------
@@ -397,7 +397,7 @@ def placement_json(placed: Placement) -> dict[str, Any]:
 
 
 def reference_json(reference: Reference) -> dict[str, Any]:
-    """Which reference it was: a name can be given again, a hash cannot."""
+    """Build the record of a reference, with the hash because names can be reused."""
     return {
         "name": reference.name,
         "sha256": reference.sha256,

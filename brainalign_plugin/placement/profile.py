@@ -1,4 +1,4 @@
-"""Where a model that is on no leaderboard would stand: under each scheme, on each benchmark, and beside whom."""
+"""Profile of a model that is on no leaderboard: its place by scheme and benchmark, and its nearest models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .place import (
 )
 
 SCHEMA = 1
-# What a missing score might turn out to be: these percentiles of the reference's scores on the benchmark.
+# Percentiles of the reference's scores that bound a missing score.
 PERCENTILES = (5.0, 95.0)
 STRONGEST = 5
 NEIGHBOURS = 10
@@ -42,7 +42,7 @@ NEIGHBOURS = 10
 
 @dataclass(frozen=True, slots=True)
 class SchemePlacement:
-    """Where the model stands under one scheme.
+    """Place of the model under one scheme.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class SchemePlacement:
     bounds : tuple of int, or None
         Its rank if every missing score lay at the 5th, and at the 95th percentile of the reference's models.
     problem : str
-        Why it cannot be placed; empty if it is.
+        Reason why it cannot be placed; empty if it is.
     """
 
     scheme: str
@@ -63,13 +63,13 @@ class SchemePlacement:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkStanding:
-    """A score of the model beside those of the reference's models.
+    """Score of the model on one benchmark, compared with the reference's models.
 
     Attributes
     ----------
     benchmark : str
     score, error : float
-        As handed in.
+        As in the model's cell.
     normal_score : float
         Inverse normal of (models below + half of those equal + 1/2) / (models + 1).
     models : int
@@ -106,7 +106,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class MissingScore:
-    """What a benchmark without a score could change.
+    """Range of ranks that a benchmark without a score leaves open.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class MissingScore:
 
 @dataclass(frozen=True, eq=False)
 class ModelPlacement:
-    """Where one model stands on a reference board.
+    """Place of one model on a reference board under several schemes.
 
     Attributes
     ----------
@@ -145,8 +145,8 @@ class ModelPlacement:
     missing : tuple of MissingScore
         Constituents without a score, the largest change first.
     unused : mapping of str to str or None
-        Benchmarks that were handed in and are no constituents, each with the constituent without a score that was
-        probably meant.
+        Benchmarks of the model that are no constituents, each with the nearest name of a constituent without a
+        score.
     other_versions : mapping of str to tuple of int
         Benchmarks whose score is on another version than the reference has, and so counts as missing: both versions.
     """
@@ -162,12 +162,12 @@ class ModelPlacement:
 
     @property
     def strongest(self) -> tuple[BenchmarkStanding, ...]:
-        """The benchmarks with the highest normal scores, at most half of them."""
+        """Benchmarks with the highest normal scores, at most half of them."""
         return self.benchmarks[: self._extremes]
 
     @property
     def weakest(self) -> tuple[BenchmarkStanding, ...]:
-        """The benchmarks with the lowest normal scores, the lowest first, at most half of them."""
+        """Benchmarks with the lowest normal scores, the lowest first, at most half of them."""
         return self.benchmarks[::-1][: self._extremes]
 
     @property
@@ -186,7 +186,7 @@ def place_model(
     seed: int = 0,
     level: float = LEVEL,
 ) -> ModelPlacement:
-    """Place a model that is on no leaderboard under each scheme, and say what its place is made of.
+    """Place a model that is on no leaderboard under each scheme, with its components and neighbours.
 
     Parameters
     ----------
@@ -263,11 +263,11 @@ def _percentiles(reference: Reference, leaf: str) -> tuple[float, float]:
 def _bounds(
     frozen: FrozenScheme, cells: Mapping[str, Cell], guesses: Mapping[str, tuple[float, float]]
 ) -> tuple[tuple[int, int], dict[str, tuple[int, int]]]:
-    """Ranks with a low and a high score in place of all missing ones, and of each alone."""
+    """Compute the ranks with a low and a high score in place of all missing ones, and of each alone."""
     leaves = frozen.board.leaves
     _, scores, states = candidate_row(leaves, cells)
     at = [leaves.index(leaf) for leaf in guesses]
-    # Two rows for all together, then two for each: first the low score, then the high one.
+    # Two rows for all missing scores together, then two for each: low score first, high score second.
     filled = [at, *([column] for column in at)]
     rows, known = np.tile(scores, (2 * len(filled), 1)), np.tile(states, (2 * len(filled), 1))
     for k, columns in enumerate(filled):
@@ -307,7 +307,7 @@ def _neighbours(models: Sequence[Model], own: FloatArray, others: FloatArray) ->
             mine, theirs = own[both], profile[both]
             distance = math.sqrt(float(np.mean((mine - theirs) ** 2)))
             found.append(Neighbour(model, distance, _correlation(mine, theirs), shared))
-    # Rounded, so that equal distances do not depend on how a sum was added up.
+    # Rounded, so that equal distances do not depend on the order of a sum.
     return tuple(sorted(found, key=lambda one: (round(one.distance, 9), one.model.id))[:NEIGHBOURS])
 
 
@@ -318,7 +318,7 @@ def _correlation(one: FloatArray, other: FloatArray) -> float:
 
 
 def model_placement_json(placed: ModelPlacement) -> dict[str, Any]:
-    """A model's placement as plain values; unknown is None.
+    """Build the record of a model's placement; unknown is None.
 
     Parameters
     ----------

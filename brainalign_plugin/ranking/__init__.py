@@ -1,1 +1,1 @@
-"""Models ranked under schemes, with resampling and comparison."""
+"""Ranking of models under schemes, with resampling and comparison of schemes."""

@@ -1,4 +1,4 @@
-"""The board that schemes are compared on: the cleaned one, or the full one, whose missing cells a rule deals with."""
+"""Board that schemes are compared on: the cleaned one, or the full one under a rule for missing cells."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ BoardKind = Literal["cleaned", "full"]
 
 @dataclass(frozen=True, eq=False)
 class ComparedBoard:
-    """A board for comparing schemes, and the models that it leaves out.
+    """Board for comparing schemes, and the models that it leaves out.
 
     Attributes
     ----------
     kind : str
     board : Board
         ``cleaned``: complete. ``full``: every model that has a score, and every benchmark that has a row in the
-        site's tables: one that nobody has a score on yet counts in Brain-Score's own aggregate too, one without an
-        instance does not. On it HIER is that aggregate.
+        site's tables, because these count in Brain-Score's own aggregate even without any score. On it HIER is that
+        aggregate.
     left_out : tuple of Model
         Models of the snapshot that are not on it.
     """
@@ -46,7 +46,7 @@ class ComparedBoard:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Why a comparison on this board says little: a single benchmark, constant ones, nothing but ties."""
+        """Warnings about comparisons on this board: a single benchmark, constant ones, ties of all models."""
         scored = self.board.scored_leaves
         leaves = [leaf for leaf, some in zip(self.board.leaves, scored.tolist(), strict=True) if some]
         scores = rounded(self.board.scores[:, scored])
@@ -61,10 +61,10 @@ class ComparedBoard:
             if np.nanmin(column) == np.nanmax(column)
         ]
         if len(flat) == len(leaves):
-            found.append("all models tie on every benchmark, so that no scheme can tell them apart")
+            found.append("all models tie on every benchmark, so that no scheme can distinguish them")
         elif flat:
             found.append(
-                f"all models have the same score on {', '.join(map(repr, flat))}, which tells none of them apart"
+                f"all models have the same score on {', '.join(map(repr, flat))}, which does not distinguish them"
             )
         return tuple(found)
 
@@ -103,16 +103,16 @@ def _many(number: int, noun: str) -> str:
 
 
 def resolved_board(scheme: Scheme, board: Board, convention: Convention | None = None) -> Board:
-    """Board with its missing cells dealt with by the scheme's rule (or another that it supports)."""
+    """Fill a board's missing cells by the scheme's rule (or another that it supports)."""
     rule = rule_for(scheme, convention)
     return board if board.complete else fill_missing(board, rule)
 
 
 def aggregated(scheme: Scheme, board: Board, convention: Convention | None = None) -> FloatArray:
-    """Scores under a scheme after its missing cells have been dealt with, shape (n,); NaN for a model without any."""
+    """Score a board under a scheme after filling its missing cells, shape (n,); NaN for a model without any."""
     return scheme.scores(resolved_board(scheme, board, convention))
 
 
 def ranks_of_all(scores: FloatArray) -> IntArray:
-    """Competition ranks (1, 2, 2, 4; highest score first); models without a score (NaN) share the last place."""
+    """Compute competition ranks (1, 2, 2, 4; highest score first); models without a score share the last."""
     return competition_ranks(np.where(np.isnan(scores), -np.inf, scores))

@@ -1,4 +1,4 @@
-"""Schemes against each other: how far their rankings agree, whom they disagree about, and who is best under all."""
+"""Comparison of schemes: agreement of their rankings, contested models, and models at the top of all."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TOP = 10
 
 
 def dominance(scores: FloatArray) -> BoolArray:
-    """Entry (i, k): i is at least as good as k on all leaves and better on one. Shape (n, m) to (n, n).
+    """Mark pairs (i, k) where i is at least as good as k on all leaves and better on one. Shape (n, m) to (n, n).
 
-    Who lacks a score neither dominates nor is dominated.
+    A model with a missing score neither dominates nor is dominated.
     """
     values = rounded(scores)
     n = len(values)
@@ -57,7 +57,7 @@ class SchemePair:
 
 @dataclass(frozen=True, slots=True)
 class ContestedModel:
-    """Best and worst rank of a model over the schemes, and which scheme gives each (the first of equals)."""
+    """Best and worst rank of a model over the schemes, and the scheme of each (the first of equals)."""
 
     id: int
     best: int
@@ -68,7 +68,7 @@ class ContestedModel:
 
 @dataclass(frozen=True, eq=False)
 class SchemeComparison:
-    """All schemes against each other.
+    """Pairwise comparison of all schemes.
 
     Attributes
     ----------
@@ -92,12 +92,12 @@ class SchemeComparison:
 
 
 def quartiles(ranks: IntArray) -> IntArray:
-    """Quartile of each of ``n`` competition ranks: 0 for the best quarter. Equal ranks share a quartile."""
+    """Return the quartile of each of ``n`` competition ranks: 0 is best. Equal ranks share a quartile."""
     return np.minimum(((ranks - 1) * 4) // max(len(ranks), 1), 3).astype(np.int64)
 
 
 def cohen_kappas(labels: IntArray) -> FloatArray:
-    """Cohen's kappa of all pairs of labellings.
+    """Compute Cohen's kappa of all pairs of labellings.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def cohen_kappas(labels: IntArray) -> FloatArray:
     Returns
     -------
     ndarray, shape (k, k)
-        NaN where both agree by necessity.
+        NaN where both have the same single label.
 
     Source: Cohen (1960), Educ. Psychol. Meas. 20, 37-46.
     """
@@ -125,7 +125,7 @@ def cohen_kappas(labels: IntArray) -> FloatArray:
 
 
 def kendall_tau_b(places: FloatArray) -> FloatArray:
-    """Kendall's tau-b of all pairs of rankings: agreeing less disagreeing pairs of models, corrected for ties.
+    """Compute Kendall's tau-b of all pairs of rankings.
 
     Parameters
     ----------
@@ -144,14 +144,14 @@ def kendall_tau_b(places: FloatArray) -> FloatArray:
     for i in range(n - 1):
         above = np.sign(places[:, i, None] - places[:, i + 1 :])
         balance += above @ above.T
-    # The balance of a ranking with itself is its number of pairs that do not tie.
+    # The balance of a ranking with itself is its number of untied pairs.
     untied = np.sqrt(np.where(balance.diagonal() > 0, balance.diagonal(), np.nan))
     tau: FloatArray = np.clip(balance / untied[:, None] / untied, -1.0, 1.0)
     return tau
 
 
 def kendall_w(rankings: FloatArray) -> float | None:
-    """Kendall's W of rankings, corrected for ties.
+    """Compute Kendall's W of rankings, corrected for ties.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
 
 
 def comparison_json(found: SchemeComparison) -> dict[str, Any]:
-    """What ``brainalign rank --json`` says of the schemes against each other; unknown is None."""
+    """Build the record of a comparison of schemes; unknown is None."""
     return {
         "kendall_w": found.concordance,
         "pairs": [asdict(pair) for pair in found.pairs],

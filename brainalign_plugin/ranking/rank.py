@@ -1,4 +1,4 @@
-"""A board under every scheme, with intervals: what ``brainalign rank`` prints."""
+"""Ranks of a board under every scheme, with intervals."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How ranks are resampled.
+    """Parameters of the resampling of ranks.
 
     Attributes
     ----------
     level : float
         Of the intervals.
     resamples, costly_resamples : int
-        How often; of a scheme that is too dear to resample, the second.
+        Number of resamples, and that of costly schemes.
     seed : int
     kind : str
         ``benchmarks``, ``measurement`` or ``both``.
     jobs : int
         Processes; the numbers do not depend on it.
     above : tuple of (int, int)
-        Pairs of models (ids) of which the probability is wanted that the first is above the second.
+        Pairs of models (ids) to compute the probability for that the first is above the second.
     """
 
     level: float = 0.95
@@ -53,7 +53,7 @@ class Resampling:
             )
 
     def times(self, scheme: Scheme) -> int:
-        """How often a scheme is resampled."""
+        """Return the number of resamples of a scheme."""
         return self.costly_resamples if scheme.costly else self.resamples
 
 
@@ -66,9 +66,9 @@ class RankedScheme:
     scheme : Scheme
         Bound to the reference if it needs one.
     ranking : Ranking or None
-        None if the scheme cannot be used on this board; then `problem` says why.
+        None if the scheme cannot be used on this board; `problem` has the reason.
     uncertainty : RankUncertainty or None
-        None if it was not asked for, or the scheme is too dear to resample.
+        None if it was not requested, or the scheme is too costly to resample.
     above : tuple of (int, int, float)
         For each pair of models (ids) asked for, the probability that the first is above the second.
     problem : str
@@ -105,7 +105,7 @@ def rank_schemes(
     Parameters
     ----------
     names : sequence of str
-        All registered schemes if empty. A single scheme that cannot be used raises; of several, each says so.
+        All registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
     convention : str, optional
         Rule for missing cells; each scheme's own if None.
     resampling : Resampling, optional
@@ -136,7 +136,7 @@ def _ranked(
 ) -> RankedScheme:
     board = compared.board
     if board.complete and convention not in scheme.conventions:
-        # There is nothing for a rule to do.
+        # A complete board has no missing cells, so every rule gives the same.
         convention = None
     ranked = RankedScheme(scheme, rank_models(board, scheme, convention))
     resamples = 0 if resampling is None else resampling.times(scheme)
@@ -163,7 +163,7 @@ def ranking_json(
     resampling: Resampling | None = None,
     comparison: SchemeComparison | None = None,
 ) -> dict[str, Any]:
-    """The record that ``brainalign rank --json`` prints; unknown is None."""
+    """Build the record of rankings; unknown is None."""
     return {
         "schema": SCHEMA,
         "board": board_json(compared),
@@ -175,7 +175,7 @@ def ranking_json(
 
 
 def resampling_json(resampling: Resampling) -> dict[str, Any]:
-    """How ranks were resampled, with all that the numbers depend on."""
+    """Build the record of a resampling, with all parameters that the numbers depend on."""
     return {
         "kind": resampling.kind,
         "level": resampling.level,
@@ -186,7 +186,7 @@ def resampling_json(resampling: Resampling) -> dict[str, Any]:
 
 
 def board_json(compared: ComparedBoard) -> dict[str, Any]:
-    """Which board was used."""
+    """Build the record of the compared board."""
     board = compared.board
     return {
         "kind": compared.kind,
@@ -199,7 +199,7 @@ def board_json(compared: ComparedBoard) -> dict[str, Any]:
 
 
 def reference_json(reference: Reference) -> dict[str, Any]:
-    """Which frozen norms the REF schemes used."""
+    """Build the record of the reference whose norms the REF schemes used."""
     return {
         "name": None if reference.is_given_board else reference.name,
         "sha256": reference.sha256,
@@ -235,7 +235,7 @@ def _scheme_json(one: RankedScheme) -> dict[str, Any]:
 
 
 def optimum_json(optimum: Optimum | None) -> dict[str, Any]:
-    """What a record says of an optimisation; nothing if there was none."""
+    """Build the record of an optimisation; empty if there was none."""
     if optimum is None:
         return {}
     record: dict[str, Any] = {"objective": optimum.objective, "bound": optimum.bound}

@@ -1,6 +1,6 @@
-"""Resamples of benchmarks: how often each leaf is drawn, stratified by the tree, and the scores that follow.
+"""Resamples of benchmarks: counts of each leaf, stratified by the tree, and the resulting scores.
 
-Blocks of resamples have seeds of their own, so that the numbers do not depend on how many processes share the work.
+Blocks of resamples have seeds of their own, so that the numbers do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..schemes.registry import rule_for
 from .boards import resolved_board
 
 BLOCK = 500
-# Cells of perturbed boards that are held at once.
+# Cells of perturbed boards in memory at a time.
 _CELLS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of resamples: its number, its size and the seed of its random numbers."""
+    """Block of resamples: its number, its size and the seed of its random numbers."""
 
     number: int
     size: int
@@ -45,7 +45,7 @@ def blocks(resamples: int, seed: int) -> tuple[Block, ...]:
 
 
 def strata(tree: BenchmarkTree, leaves: tuple[str, ...]) -> tuple[IntArray, ...]:
-    """Columns that share a parent, in the order of their first leaf."""
+    """Group the columns that share a parent, in the order of their first leaf."""
     groups: dict[str | None, list[int]] = {}
     for j, leaf in enumerate(leaves):
         groups.setdefault(tree[leaf].parent, []).append(j)
@@ -53,7 +53,7 @@ def strata(tree: BenchmarkTree, leaves: tuple[str, ...]) -> tuple[IntArray, ...]
 
 
 def draw_counts(groups: tuple[IntArray, ...], leaves: int, size: int, rng: np.random.Generator) -> FloatArray:
-    """How often each leaf is drawn in each resample: within each group as many draws as it has leaves.
+    """Draw resamples and count the draws of each leaf: within each group as many draws as it has leaves.
 
     Returns
     -------
@@ -69,14 +69,14 @@ def draw_counts(groups: tuple[IntArray, ...], leaves: int, size: int, rng: np.ra
 def resampled_scores(scheme: Scheme, board: Board) -> Resampler:
     """Return the function from counts (size, m) to the models' scores in each resample (size, n).
 
-    A scheme of which nothing but the scale is fitted combines the cells that it has scaled once. Others are fitted on a
-    board on which a leaf stands as often as it was drawn; resamples in which they cannot be used are left out, so that
-    there may be fewer rows than counts.
+    A scheme that fits the scale only combines cells that are scaled once. Others are fitted on a board that repeats
+    each leaf as often as it was drawn; resamples in which they cannot be used are left out, so that there may be fewer
+    rows than counts.
 
     Parameters
     ----------
     board : Board
-        On which missing cells have been dealt with; NaN is left out.
+        With filled missing cells; NaN is left out.
     """
     if scheme.unfitted:
         fitted = scheme.fit(board)
@@ -104,16 +104,16 @@ def perturbed_scores(
     counts: FloatArray,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Scores when each measured cell is moved by a normal error and capped to [0, 1], shape (size, n).
+    """Score boards whose measured cells have a normal error added and are capped to [0, 1], shape (size, n).
 
     Parameters
     ----------
     board : Board
-        As it is before missing cells are dealt with: a rule for them looks at the perturbed scores.
+        Before missing cells are filled: the rule for them depends on the perturbed scores.
     measured : ndarray of bool, shape (m,)
         Leaves whose cells' error is a standard error; the others stay as they are.
     counts : ndarray, shape (size, m)
-        How often each leaf is drawn.
+        Number of draws of each leaf.
     """
     error = np.where(measured & ~np.isnan(board.errors), np.abs(board.errors), 0.0)
     moving = (error > 0) & ~np.isnan(board.scores)
@@ -141,7 +141,7 @@ def _scores_on_many(
     moved: BoolArray,
     counts: FloatArray,
 ) -> FloatArray:
-    """Score many boards (size, n, m) at once, leaf by leaf: a scale works on columns, and here each is a board.
+    """Score many boards (size, n, m) at once, leaf by leaf, with a column of the scale for each board.
 
     Leaves that are not ``moved`` are the same on all boards.
     """
@@ -158,7 +158,7 @@ def _scores_on_many(
 
 
 def repeated(board: Board, counts: IntArray) -> Board:
-    """Return the board on which each leaf stands as often as it was drawn (m,), copies as siblings."""
+    """Return the board that repeats each leaf as often as it was drawn (m,), copies as siblings."""
     drawn = board.take(columns=np.flatnonzero(counts).tolist())
     times = dict(zip(board.leaves, counts.tolist(), strict=True))
     return drawn.with_copies(
@@ -167,15 +167,15 @@ def repeated(board: Board, counts: IntArray) -> Board:
 
 
 def tie_keys(scores: FloatArray) -> FloatArray:
-    """Whole numbers that sort scores: equal where they agree to nine decimals, smaller is better, NaN last."""
-    # The division that rounding ends with would change no order.
+    """Convert scores to integers for sorting: equal to nine decimals ties, smaller is better, NaN last."""
+    # Rounding without its final division, which does not change the order.
     keys: FloatArray = np.rint(scores * -(10.0**TIE_DECIMALS))
     keys[np.isnan(keys)] = np.inf
     return keys
 
 
 def rank_counts(scores: FloatArray) -> IntArray:
-    """How often each model has each competition rank (1, 2, 2, 4; highest score first) over the rows.
+    """Count each model's competition ranks (1, 2, 2, 4; highest score first) over the rows.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def rank_counts(scores: FloatArray) -> IntArray:
     Returns
     -------
     ndarray of int, shape (n, n)
-        Entry (i, r): in how many rows model i has rank r + 1.
+        Entry (i, r): number of rows in which model i has rank r + 1.
     """
     models = scores.shape[1]
     keys = tie_keys(scores)

@@ -1,8 +1,8 @@
-"""How sure is a rank? Bootstrap over benchmarks, measurement error of the cells, and both.
+"""Uncertainty of ranks: bootstrap over benchmarks, measurement error of the cells, and both.
 
 Benchmarks are drawn again within their group of the tree: leaves with a common parent form a stratum, from which as
 many are drawn as it has. A benchmark that is alone in its group is therefore always drawn once, and on a board of such
-groups only, every interval is the rank itself: the tree then says that no benchmark could have been another.
+groups only, every interval is the rank itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .resampling import (
 )
 
 Kind = Literal["benchmarks", "measurement", "both"]
-# Share of resamples in which a scheme may be unusable before its intervals say nothing.
+# Largest share of resamples in which a scheme may be unusable.
 MAX_FAILED = 0.1
 
 
@@ -42,11 +42,11 @@ class RankUncertainty:
     Attributes
     ----------
     kind : str
-        What was resampled: benchmarks, measurement error, or both.
+        Resampled source: benchmarks, measurement error, or both.
     resamples : int
-        How many count: those in which the scheme could be used.
+        Number of resamples in which the scheme could be used.
     failed : int
-        In how many others it could not (a fit that does not converge, a worth that does not exist).
+        Number of the others (a fit that does not converge, a worth that does not exist).
     level : float
         Of the intervals.
     low, high : ndarray of int, shape (n,)
@@ -55,7 +55,7 @@ class RankUncertainty:
     first, top_ten : ndarray of float, shape (n,)
         Share of the resamples in which the model is first (ties count for each), and among the best ten.
     counts : ndarray of int, shape (n, n)
-        Entry (i, r): in how many resamples model i has rank r + 1.
+        Entry (i, r): number of resamples in which model i has rank r + 1.
     """
 
     kind: Kind
@@ -71,14 +71,14 @@ class RankUncertainty:
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """What is resampled of a board under a scheme, and how.
+    """Input of a resampling: a board, a scheme and the kind.
 
     Attributes
     ----------
     scheme : Scheme
         Bound to its reference if it needs one.
     board : Board
-        ``n`` models on ``m`` leaves, as it is before missing cells are dealt with.
+        ``n`` models on ``m`` leaves, before missing cells are filled.
     convention : str or None
         Rule for missing cells; the scheme's own if None. Applied after the scores have been perturbed.
     kind : str
@@ -105,16 +105,16 @@ class Resampled:
 
     @property
     def resolved(self) -> Board:
-        """The board with its missing cells dealt with."""
+        """Board with filled missing cells."""
         return resolved_board(self.scheme, self.board, self.convention)
 
     def scores(self, block: Block, ready: Resampler) -> FloatArray:
-        """Scores in each resample of a block, shape (size, n)."""
+        """Compute the scores in each resample of a block, shape (size, n)."""
         rng = np.random.default_rng(block.seed)
         leaves = len(self.board.leaves)
         counts = np.ones((block.size, leaves))
         if self.kind != "measurement":
-            # A benchmark that nobody has a score on is there, but cannot stand in for one that was measured.
+            # Benchmarks without any score always count once, because they cannot replace measured ones.
             scored = self.board.scored_leaves
             groups = [columns[scored[columns]] for columns in strata(self.board.tree, self.board.leaves)]
             counts = draw_counts(tuple(c for c in groups if c.size), leaves, block.size, rng)
@@ -127,7 +127,7 @@ class Resampled:
 def rank_uncertainty(
     what: Resampled, resamples: int = 1000, seed: int = 0, level: float = 0.95, jobs: int = 1
 ) -> RankUncertainty:
-    """Resample the benchmarks (stratified by the tree) or perturb the cells by their measurement error, and rank.
+    """Rank resamples of the benchmarks (stratified by the tree), boards with added measurement error, or both.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def rank_uncertainty(
         scores = what.scores(block, ready)
         return rank_counts(scores), len(scores)
 
-    # A matrix product and a sort leave the interpreter free; what aggregates row by row does not.
+    # Matrix products and sorts release the interpreter lock; aggregation row by row does not.
     prefer: Literal["threads", "processes"] = "threads" if what.scheme.unfitted else "processes"
     counts, used = np.zeros((n, n), dtype=np.int64), 0
     for part, size in each(count, blocks(resamples, seed), jobs, prefer):
@@ -182,7 +182,7 @@ def rank_uncertainty(
 
 
 def probability_above(what: Resampled, one: int, other: int, resamples: int = 1000, seed: int = 0) -> float:
-    """Probability, over the resamples of `rank_uncertainty`, that one model (id) is above another; a tie is half.
+    """Compute the probability over resamples that one model (id) is above another; a tie is half.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def probability_above(what: Resampled, one: int, other: int, resamples: int = 10
     won, used = 0.0, 0
     ready = resampled_scores(what.scheme, what.resolved)
     for block in blocks(resamples, seed):
-        # Smaller is better; who has no score is last.
+        # Smaller is better; a model without a score is last.
         keys = tie_keys(what.scores(block, ready)[:, [i, k]])
         won += float((keys[:, 0] < keys[:, 1]).sum() + 0.5 * (keys[:, 0] == keys[:, 1]).sum())
         used += len(keys)

@@ -1,4 +1,4 @@
-"""Aggregation schemes: a board in, one score a model out. A file a family; all are in one registry."""
+"""Aggregation schemes, which give each model of a board one score: a module for each family, one registry."""
 
 from . import tree_means, means, ranks, voting, kemeny, choice_models, latent, frozen, entry_points  # noqa: F401, I001 -- importing a family registers its schemes, in this order
 from .base import Claims, Scale, Scheme

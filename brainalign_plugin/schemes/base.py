@@ -1,8 +1,8 @@
-"""Schemes: how each benchmark is scaled, how scaled cells are combined, and what is claimed of the result.
+"""Schemes: the scale of each benchmark, the combination of scaled cells, and the claims about the result.
 
 A scheme is fitted on a board and then scores rows: those of the board, or of a model that is not on it. Fitting fixes
-the scale of each benchmark and the weights; a score is then a function of a model's own cells. Schemes that let all
-models meet (votes, Kemeny-Young, choice models) cannot be fitted: they score a board as a whole.
+the scale of each benchmark and the weights; a score is then a function of a model's own cells. Schemes that compare
+all models (votes, Kemeny-Young, choice models) cannot be fitted: they score a board as a whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WithoutEach = Callable[[FloatArray, FloatArray], FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Properties that a scheme has on every complete board, by proof; measured rates are something else.
+    """Properties that a scheme has on every complete board, by proof and not by measurement.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Claims:
     affine, monotone : bool
         Invariance to an increasing affine, or any strictly increasing, rescaling of one benchmark.
     clone : bool
-        A copy of a benchmark beside it changes no order.
+        A copy of a benchmark as its sibling changes no order.
     monotonicity : bool
         Raising a score never lowers the rank of its model.
     pareto : bool
@@ -60,7 +60,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A scale for each benchmark's scores, fitted column by column.
+    """Scale of each benchmark's scores, fitted column by column.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Scale:
 
     @classmethod
     def fixed(cls, name: str, description: str, function: Columnwise) -> Scale:
-        """Make a scale of a function of the single cell."""
+        """Make a scale from a function of a single cell."""
         return cls(name, description, lambda _: function, own_cells=True)
 
     def of(self, scores: FloatArray) -> FloatArray:
@@ -95,7 +95,7 @@ class Scale:
 
 
 class Optimum(Protocol):
-    """Scores that come out of an optimisation, and how good it is."""
+    """Scores from an optimisation, with its objective and bound."""
 
     @property
     def scores(self) -> FloatArray:
@@ -103,20 +103,20 @@ class Optimum(Protocol):
 
     @property
     def objective(self) -> int:
-        """Value that was reached."""
+        """Value of the objective."""
 
     @property
     def bound(self) -> int:
-        """Value that cannot be surpassed; proven."""
+        """Proven bound of the objective."""
 
     @property
     def stopped(self) -> str:
-        """Limit of work that ended the search before its proof; empty if none did."""
+        """Limit of work that ended the search before the proof; empty if none."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A scheme fitted on a board.
+    """Scheme fitted on a board.
 
     Attributes
     ----------
@@ -124,7 +124,7 @@ class Fitted:
         From rows of scores, shape (..., m), to scaled cells.
     combination : Combination
     scaled : ndarray, shape (n, m)
-        The cells of the board that it was fitted on.
+        Scaled cells of the board that it was fitted on.
     """
 
     scale: Columnwise
@@ -132,32 +132,32 @@ class Fitted:
     scaled: FloatArray
 
     def score(self, rows: FloatArray) -> FloatArray:
-        """Return the score of each row; NaN for one with nothing to aggregate.
+        """Return the score of each row; NaN for one without cells to aggregate.
 
         Parameters
         ----------
         rows : ndarray, shape (k, m)
-            Scores on the leaves of the board that was fitted on, missing cells dealt with.
+            Scores on the leaves of the fitted board, with filled missing cells.
         """
         return self.combination.scores(self.scale(rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A way to aggregate a board into one score a model.
+    """Aggregation of a board into one score a model.
 
     It has a scale and exactly one of `weights`, `rows`, `wins` and `combine`. The scale is applied first, always.
 
     Attributes
     ----------
     name : str
-        The field's name for it.
+        Name in the literature.
     family : str
     scale : Scale
     combination : str
-        How the scaled scores are combined, with the formula.
+        Combination of the scaled scores, with the formula.
     source : str
-        Where it is from.
+        Publication.
     conventions : tuple of str
         Rules for missing cells that it supports; the first is its own.
     claims : Claims
@@ -257,36 +257,36 @@ class Scheme:
 
     @property
     def linear(self) -> bool:
-        """Whether a score is a sum of scaled cells under weights."""
+        """True if a score is a sum of scaled cells under weights."""
         return self.weights is not None
 
     @property
     def fits(self) -> bool:
-        """Whether the scheme can be fitted, and score a model that is not on the board."""
+        """True if the scheme can be fitted, and score a model that is not on the board."""
         return self.weights is not None or self.rows is not None
 
     @property
     def unfitted(self) -> bool:
-        """Whether nothing but the scale is fitted: a score is a function of the model's own scaled cells."""
+        """True if only the scale is fitted: a score is a function of the model's own scaled cells."""
         return isinstance(self.weights, str) or self.own_cells
 
     @property
     def independent(self) -> bool:
-        """Whether a score is a function of the model's own cells, whatever the other models have."""
+        """True if a score is a function of the model's own cells, independent of other models."""
         return self.unfitted and (self.scale.own_cells or self.norms is not None)
 
     @property
     def order_only(self) -> bool:
-        """Whether scores depend on nothing but the order of the models on each leaf."""
+        """True if scores depend only on the order of the models on each leaf."""
         return self.scale.order_only and not self.needs_norms
 
     @property
     def costly(self) -> bool:
-        """Whether it is too dear to resample thousands of times."""
+        """True if it is too costly to resample thousands of times."""
         return self.effort != "formula"
 
     def bind(self, reference: Reference) -> Scheme:
-        """Fit the scale on a reference from now on, if the scheme needs one; any other is returned as it is.
+        """Return the scheme with its scale fitted on a reference, or unchanged if it needs none.
 
         Raises
         ------
@@ -320,14 +320,14 @@ class Scheme:
         return self.scale.fit(self.norms.scores_on(board.leaves))
 
     def scaled_variants(self, leaf: str, variants: FloatArray) -> FloatArray:
-        """Scale variants of one leaf's scores, each column a board of its own; shape (n, v) in and out."""
+        """Scale variants of one leaf's scores, each column by its own norms; shape (n, v) in and out."""
         if self.norms is None:
             return self.scale.of(variants)
         function = self.scale.fit(self.norms.scores_on((leaf,)))
         return function(variants[..., None])[..., 0]
 
     def fitted_combination(self, scaled: FloatArray, board: Board) -> Combination:
-        """Fit what combines the scaled cells (n, m) of a board.
+        """Fit the combination of the scaled cells (n, m) of a board.
 
         Raises
         ------
@@ -364,12 +364,12 @@ class Scheme:
         Parameters
         ----------
         board : Board
-            Missing cells have been dealt with, see `fill_missing`; NaN is left out.
+            With filled missing cells, see `fill_missing`; NaN is left out.
 
         Raises
         ------
         SchemeError
-            If it scores boards only, or needs a reference.
+            If it scores boards as a whole only, or needs a reference.
         BoardError
             If it cannot be used on this board.
         """
@@ -378,24 +378,24 @@ class Scheme:
         return Fitted(scale, self.fitted_combination(scaled, board), scaled)
 
     def scores(self, board: Board) -> FloatArray:
-        """Score the models of a board on which missing cells have been dealt with.
+        """Score the models of a board with filled missing cells.
 
         Returns
         -------
         ndarray, shape (n,)
-            Higher is better; NaN for a model with nothing to aggregate.
+            Higher is better; NaN for a model without cells to aggregate.
         """
         return self.outcome(board)[0]
 
     def outcome(self, board: Board) -> tuple[FloatArray, Optimum | None]:
-        """Score the models of a board; also the optimisation that the scores are from, if they are."""
+        """Score the models of a board, and return the optimisation of the scores, if there is one."""
         return self.combined(self.fitted_scale(board)(board.scores), board)
 
     def combined(self, scaled: FloatArray, board: Board) -> tuple[FloatArray, Optimum | None]:
         """Combine the scaled cells (n, m) of a board, as in `outcome`."""
         if self.wins is not None:
             found, optimum = self.of_wins(pairwise_wins(scaled))
-            # A model without any score met no other, which is not a tie with all.
+            # A model without any score was compared with no other, which differs from a tie with all.
             return np.where(np.isnan(scaled).all(axis=1), np.nan, found), optimum
         if self.combine is not None:
             found = self.combine(scaled, board)
@@ -432,5 +432,5 @@ def _check_call(scheme: str, field: str, function: object, arguments: int) -> No
             f"{'argument' if arguments == 1 else 'arguments'} ({cause}); see `Scheme` for what it is given"
         ) from cause
     except ValueError:
-        # A function of compiled code need not have a signature.
+        # Compiled functions may have no signature.
         return

@@ -1,7 +1,7 @@
-"""Choice models: every model has a worth, and a benchmark prefers models in proportion to their worths.
+"""Choice models: each model has a worth, and a benchmark prefers models in proportion to their worths.
 
 Both likelihoods are concave in the logarithms of the worths. Their maximum exists if no set of models is above all the
-others on every benchmark that they share: otherwise the worths of that set would be infinite, and it is named instead.
+others on every benchmark that they share: otherwise the worths of that set would be infinite, and the error names it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .registry import register
 from .scaling import RANK_SCALE
 from .voting import CONVENTIONS, matrices
 
-# Newton's method needs about ten; a likelihood that is still uphill after a hundred has lost its way.
+# Largest number of Newton steps; about ten are usual.
 _MAX_ITERATIONS = 100
-# Largest gradient left, relative to the largest number of comparisons (or benchmarks) of a model.
+# Tolerance of the gradient, relative to the largest number of comparisons (or benchmarks) of a model.
 _TOLERANCE = 1e-11
 
 Evaluate = Callable[[FloatArray], tuple[float, FloatArray]]
@@ -33,15 +33,15 @@ Step = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
-    """Maximum likelihood of the Bradley-Terry model: i is above j with probability w_i / (w_i + w_j).
+    """Fit the Bradley-Terry model by maximum likelihood: i is above j with probability w_i / (w_i + w_j).
 
     All pairs on all benchmarks count; a tie is half a win for each. On a complete matrix the order is that of the mean
-    rank: the likelihood then depends on the matrix through each model's total of wins alone, and rises with it.
+    rank, because the number of wins of each model is a sufficient statistic.
 
     Parameters
     ----------
     scores : ndarray, shape (n, m)
-        Higher is better, NaN where missing; a benchmark that lacks one of two models says nothing about the pair.
+        Higher is better, NaN where missing; a benchmark that lacks one of two models does not compare them.
     names : sequence of str, length n, optional
         Of the models, for messages.
 
@@ -83,9 +83,9 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
 
 
 def _levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
-    """The logarithms of the worths (n,), the same ones for models with the same row of ``totals_on``, shape (n, c).
+    """Average the logarithms of the worths (n,) over models with the same row of ``totals_on``, shape (n, c).
 
-    Models with the same total on the same benchmarks have the same worth: not a digit of rounding between them.
+    Models with the same total on the same benchmarks have the same worth; this removes the rounding error between them.
     """
     _, alike = np.unique(totals_on, axis=0, return_inverse=True)
     means = np.bincount(alike.reshape(-1), log_worth) / np.bincount(alike.reshape(-1))
@@ -94,22 +94,21 @@ def _levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
 
 
 def _bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> FloatArray:
-    """Second derivatives of the negative log likelihood, from the numbers of comparisons. Shapes (n, n) and (n,)."""
+    """Compute the Hessian of the negative log likelihood from the numbers of comparisons. Shapes (n, n), (n,)."""
     worth = np.exp(log_worth - log_worth.max())
     together = worth[:, None] + worth
     hessian: FloatArray = -compared * np.outer(worth, worth) / together**2
     np.fill_diagonal(hessian, -hessian.sum(axis=1))
-    # All worths may be multiplied alike: the mean of the logarithms is held at its own value.
+    # The worths have a free common factor, so a penalty on the mean of the logarithms makes the Hessian regular.
     hessian += np.trace(hessian) / len(log_worth) ** 2
     return hessian
 
 
 def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
-    """Maximum likelihood of the Plackett-Luce model: each benchmark picks its models one after the other, best first.
+    """Fit the Plackett-Luce model by maximum likelihood: each benchmark picks models in turn, best first.
 
-    Each is picked from those left with a probability in proportion to its worth. Of t models that tie, the l-th is
-    picked from what is left after (l - 1) / t of the worth of all t is gone: what an order drawn at random leaves on
-    average, the same for each of them (Efron's treatment of ties).
+    Each is picked from those left with a probability in proportion to its worth. Ties are treated by Efron's method: of
+    t tied models, the l-th is picked after (l - 1) / t of their total worth is removed, the mean over random orders.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
         loss = float(np.log(left).sum() - picks.count @ np.log(worth))
         return loss, picks.expected(worth, 1.0 / left) - picks.count
 
-    # Takes as long to load as a board takes to analyse.
+    # Loading takes as long as analysing a board.
     from scipy.sparse.linalg import LinearOperator, cg
 
     def step(log_worth: FloatArray, gradient: FloatArray) -> FloatArray:
@@ -153,15 +152,15 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
 
         def curve(direction: FloatArray) -> FloatArray:
             change = picks.sums(worth * direction) / left**2
-            # The same spring as above.
-            spring = float(expected.mean() * direction.mean())
-            curved: FloatArray = expected * direction - picks.expected(worth, change) + spring
+            # The penalty of the Bradley-Terry Hessian above.
+            penalty = float(expected.mean() * direction.mean())
+            curved: FloatArray = expected * direction - picks.expected(worth, change) + penalty
             return curved
 
-        # The nearer the maximum, the more exactly the step is worth computing.
+        # Inexact Newton: the tolerance of the step falls with the gradient.
         exact = max(min(0.1, float(np.abs(gradient).max() / picks.count.max())), 1e-6)
         n = len(gradient)
-        # The Hessian is nearly the diagonal of what is expected, by whose inverse it is preconditioned.
+        # The diagonal of the expected picks approximates the Hessian, so its inverse is the preconditioner.
         direction, _ = cg(
             LinearOperator((n, n), matvec=curve, dtype=np.float64),
             -gradient,
@@ -176,7 +175,7 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
 
 
 def totals(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Comparisons won (a tie is half a win) and comparisons, over all benchmarks and opponents. Shape (n,) each."""
+    """Count comparisons won (a tie is half a win) and comparisons, over benchmarks and opponents. Shape (n,) each."""
     won = np.nansum(ranks_from_bottom(scores) - 1.0, axis=1)
     present = ~np.isnan(scores)
     met: FloatArray = (present * np.maximum(present.sum(axis=0) - 1.0, 0.0)).sum(axis=1)
@@ -184,7 +183,7 @@ def totals(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _start(won: FloatArray, met: FloatArray) -> FloatArray:
-    """Log odds of winning: close to both solutions, and finite."""
+    """Return the log odds of winning as starting values, which are finite and close to both solutions."""
     return _centred(np.log((won + 0.5) / (met - won + 0.5)))
 
 
@@ -194,7 +193,7 @@ def _centred(log_worth: FloatArray) -> FloatArray:
 
 
 def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale: float) -> FloatArray:
-    """Minimise a convex function by Newton steps, halved until they help.
+    """Minimise a convex function by Newton steps with a backtracking line search.
 
     Parameters
     ----------
@@ -206,7 +205,7 @@ def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale
         Newton's step from a point with its gradient.
     start : ndarray, shape (n,)
     scale : float
-        Of the gradient.
+        Scale of the gradient.
 
     Raises
     ------
@@ -225,7 +224,7 @@ def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale
             length = 0.5**halvings
             there = point + length * direction
             new_loss, new_gradient = evaluate(there)
-            # Close to the minimum the loss no longer shows what the gradient does.
+            # Close to the minimum the loss is dominated by rounding, so the line search compares gradients.
             if new_loss <= loss + 1e-4 * length * slope or np.abs(new_gradient).max() <= steepest / 2:
                 break
         else:
@@ -237,8 +236,8 @@ def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale
 def _not_converged(name: str, iterations: int, steepest: float, scale: float) -> ConvergenceError:
     return ConvergenceError(
         f"{name} stopped after {iterations} iterations with a gradient of {steepest:.3g}, not below "
-        f"{_TOLERANCE * scale:.3g}: a few comparisons hold the models together; drop models with few scores, or choose "
-        "another scheme"
+        f"{_TOLERANCE * scale:.3g}: the models are connected by few comparisons; drop models with few scores, or "
+        "choose another scheme"
     )
 
 
@@ -251,7 +250,7 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     winner, loser = np.concatenate((upper, lower[tie])), np.concatenate((lower, upper[tie]))
     if _reached(winner, loser, len(scores)) and _reached(loser, winner, len(scores)):
         return
-    # Takes as long to load as a board takes to analyse, and most boards hold together.
+    # Loading takes as long as analysing a board, and most boards are strongly connected.
     from scipy import sparse
     from scipy.sparse.csgraph import connected_components
 
@@ -263,7 +262,7 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     beaten, beats = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
     beaten[label[loser[across]]] = True
     beats[label[winner[across]]] = True
-    # Of the sets that only win or only lose the smallest says best what to do.
+    # The message names the smallest of the sets that only win or only lose.
     extreme = np.flatnonzero(~(beaten & beats))
     chosen = int(extreme[np.argmin(np.bincount(label)[extreme])])
     members = np.flatnonzero(label == chosen)
@@ -281,7 +280,7 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
 
 
 def _reached(here: IntArray, there: IntArray, models: int) -> bool:
-    """Whether steps from each model ``here`` to that ``there`` lead from the first model to every other."""
+    """Return whether the edges from ``here`` to ``there`` connect the first model to every other."""
     reached = np.arange(models) == 0
     before, count = 0, 1
     while before < count < models:

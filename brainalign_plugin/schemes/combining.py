@@ -1,7 +1,7 @@
-"""Combinations: what makes one score of a model's scaled cells, fitted on one board.
+"""Combinations of a model's scaled cells into one score, fitted on one board.
 
 Each works row by row, so that one implementation ranks a board, places a model that is not on it, and resamples the
-benchmarks, where each stands as often as it was drawn. A cell that is NaN is left out.
+benchmarks, where each counts as often as it was drawn. A cell that is NaN is left out.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ..errors import BoardError
 RowFunction = Callable[[FloatArray, FloatArray], FloatArray]
 # From counts (size, m) to the scores of n models in each resample, shape (size, n).
 Resampler = Callable[[FloatArray], FloatArray]
-# Resamples that are worked on at once, so that the means of a group stay in the cache until its parent has read them.
+# Resamples of a batch, so that the means of a group are in the CPU cache for its parent.
 _AT_ONCE = 32
 
 
 class Combination(Protocol):
-    """What makes one score of a row of scaled cells."""
+    """Function of a row of scaled cells."""
 
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return a score for each row.
@@ -35,12 +35,12 @@ class Combination(Protocol):
         scaled : ndarray, shape (k, m)
             NaN where a cell is left out.
         counts : ndarray, shape (k, m), optional
-            How often each cell counts; once if None.
+            Multiplicity of each cell; 1 if None.
 
         Returns
         -------
         ndarray, shape (k,)
-            NaN for a row with nothing to combine.
+            NaN for a row without cells.
         """
 
     def resampled(self, scaled: FloatArray) -> Resampler:
@@ -48,7 +48,7 @@ class Combination(Protocol):
 
 
 class LinearCombination(Combination, Protocol):
-    """A sum of a row's scaled cells under weights."""
+    """Linear function of a row's scaled cells."""
 
     def cell_weights(self, scaled: FloatArray) -> FloatArray:
         """Return the weight of each cell in its row's score, shape (k, m); 0 for a cell that is left out."""
@@ -56,7 +56,7 @@ class LinearCombination(Combination, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MeanOfMeans:
-    """A recursive mean: each group is the mean of its own columns and of the groups below it.
+    """Recursive mean: each group is the mean of its own columns and of the groups below it.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class MeanOfMeans:
         return weights
 
     def _means(self, sums: Callable[[int], tuple[FloatArray, FloatArray]]) -> FloatArray:
-        """Return the mean of the last group, given sum and count of each group's own cells by its position."""
+        """Return the mean of the last group, from sum and count of each group's own cells by its position."""
         means: list[FloatArray] = []
         for group, (_, below) in enumerate(self.groups):
             total, count = sums(group)
@@ -131,7 +131,7 @@ class MeanOfMeans:
 
 @dataclass(frozen=True, eq=False)
 class WeightedSum:
-    """A sum of the cells under weights; a cell that is left out adds nothing.
+    """Weighted sum of the cells; a cell that is left out counts as 0.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class WeightedSum:
 
 @dataclass(frozen=True, eq=False)
 class RowByRow:
-    """Any other function of a row of scaled cells."""
+    """Non-linear function of a row of scaled cells."""
 
     function: RowFunction
 
@@ -246,7 +246,7 @@ def columns_by_part(board: Board, name: str) -> tuple[IntArray, IntArray]:
     return neural, behavioural
 
 
-# By the name that a scheme gives; each takes a board, and the scheme's name for messages.
+# Weights by name; each takes a board, and the scheme's name for messages.
 NAMED: dict[str, Callable[[Board, str], LinearCombination]] = {
     "flat": flat_mean,
     "tree": tree_mean,

@@ -26,8 +26,8 @@ def load_plugin_schemes() -> tuple[SchemeError, ...]:
     Returns
     -------
     tuple of SchemeError
-        What was refused: each names the entry point, its distribution and what is wrong. The others are registered.
-        Each is given as a warning as well, because a missing scheme would be easily overlooked.
+        Refused entry points: each error names the entry point, its distribution and the problem, and is a warning as
+        well. The others are registered.
     """
     refused: list[SchemeError] = []
     found = entry_points(group=GROUP)
@@ -39,7 +39,7 @@ def load_plugin_schemes() -> tuple[SchemeError, ...]:
 
 
 def _register(point: EntryPoint) -> list[SchemeError]:
-    """Register what one entry point gives; return what is wrong with it."""
+    """Register the schemes of one entry point; return its errors."""
     refused: list[SchemeError] = []
     try:
         schemes = _schemes(point.load())

@@ -1,4 +1,4 @@
-"""A one-factor model of standardised leaves, by maximum likelihood."""
+"""One-factor model of standardised leaves, by maximum likelihood."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import linalg
 from ..arrays import FloatArray
 from ..errors import ConvergenceError
 
-# Bound of a uniqueness from below, as in the factor analysis of R: a leaf is never taken for the factor itself.
+# Lower bound of a uniqueness, as in R's factanal: without it a leaf can become the factor itself.
 MIN_UNIQUENESS = 0.005
 _LOWEST = float(np.log(MIN_UNIQUENESS))
 _START = float(np.log(0.5))
@@ -47,7 +47,7 @@ def one_factor(correlations: FloatArray) -> OneFactor:
     from the first eigenvector of the rescaled correlations. Only the largest eigenvalue is used, so the correlations
     may be singular (fewer models than leaves). Where the likelihood rises until a uniqueness is zero (a Heywood case,
     two leaves that are copies for example), it stays at `MIN_UNIQUENESS`. The search starts with all uniquenesses at
-    0.5 and ends at the optimum that it leads to; where leaves have little in common there may be others.
+    0.5 and ends at a local optimum; where leaves have little in common there may be others.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def one_factor(correlations: FloatArray) -> OneFactor:
     ----------
     Jöreskog (1967), Psychometrika 32, 443-482; Lawley, Maxwell (1971), Factor Analysis as a Statistical Method.
     """
-    # Takes as long to load as most of an analysis, which needs no factor.
+    # Loading takes as long as most of an analysis, which needs no factor.
     from scipy import optimize
 
     def loss(log_unique: FloatArray) -> tuple[float, FloatArray]:
@@ -94,7 +94,7 @@ def one_factor(correlations: FloatArray) -> OneFactor:
 
     log_unique = np.asarray(found.x)
     slope = slope_at(log_unique)
-    # Near the optimum the loss is all rounding, while the gradient still has digits: its root is the last step.
+    # Near the optimum the loss is dominated by rounding, so the last step solves for a zero gradient.
     free = (log_unique > _LOWEST) & (log_unique < 0.0)
     if slope > 1e-12 and free.any():
 

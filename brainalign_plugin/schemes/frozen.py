@@ -1,7 +1,7 @@
 """Schemes with frozen norms: a model's score depends on its own scores and the reference, never on other models.
 
-Missing cells are left out, or count as 0. The rules that fill a cell from the board at hand (just below its lowest
-score, its mean) are not offered: through them the other models would move the score after all.
+Missing cells are left out, or count as 0. Rules that fill a cell from the board (just below its lowest score, its mean)
+are not offered, because they make a score depend on the other models.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from .registry import register
 from .scaling import NORMAL_SCORE, Z
 
 _CONVENTIONS: tuple[Convention, ...] = ("skip", "zero", "attempted")
-# The scales of the other schemes, fitted on the reference's scores.
 _Z = replace(
     Z,
     name="reference z",

@@ -1,8 +1,8 @@
-"""Kemeny-Young: the ranking that agrees with the benchmarks on the most pairs, with a proof of how good it is.
+"""Kemeny-Young: the ranking that agrees with the benchmarks on the most pairs, with a proven bound.
 
-Best rankings need not be unique: for each pair a vote that is less than any majority decides. The majority graph falls
-into strongly connected components, which the ranking lists one after the other. Within one, some majorities have to be
-reversed: see `linear_ordering`.
+Best rankings may not be unique: a vote smaller than any majority then decides each pair. The ranking lists the strongly
+connected components of the majority graph one after the other. Within a component some majorities must be reversed, see
+`linear_ordering`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .voting import CONVENTIONS, matrices
 
 @dataclass(frozen=True, eq=False)
 class KemenyResult:
-    """A ranking of ``n`` models and how many pairwise agreements any ranking could have.
+    """Ranking of ``n`` models, and the proven bound of pairwise agreements of any ranking.
 
     Attributes
     ----------
@@ -30,14 +30,14 @@ class KemenyResult:
         Rows of the models, best first.
     scores : ndarray of float, shape (n,)
         n minus the number of models ranked before, so that n is best. Models whose margins against every other model
-        are equal cannot be told apart: they share the place of the first of them.
+        are equal share the place of the first of them.
     objective : int
         Pairwise agreements: sum over pairs ranked i before j of the benchmarks on which i is above j. A benchmark on
         which the two tie agrees with neither order.
     bound : int
         No ranking has more agreements; proven.
     stopped : str
-        Limit of work at which the proof was given up; empty if it was carried through.
+        Limit of work at which the proof was given up; empty if it was completed.
     """
 
     order: IntArray
@@ -48,17 +48,17 @@ class KemenyResult:
 
     @property
     def optimal(self) -> bool:
-        """Whether no ranking can be better; another may be as good."""
+        """True if no ranking is better; another may be as good."""
         return self.objective == self.bound
 
     @property
     def gap(self) -> float:
-        """(bound - objective) / bound; 0 where there is nothing to agree on."""
+        """Relative gap (bound - objective) / bound; 0 if the bound is 0."""
         return (self.bound - self.objective) / self.bound if self.bound else 0.0
 
 
 def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
-    """Rank models so that the pairwise agreements with the benchmarks are as many as can be.
+    """Rank models so that the number of pairwise agreements with the benchmarks is largest.
 
     Of several best rankings the one is returned that puts the fewest pairs against the order of their sums of margins,
     which is that of the mean ranks on a complete board: see `_tie_broken`.
@@ -99,7 +99,7 @@ def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
         found = linear_order(broken[np.ix_(members, members)], rounds)
         order.extend(members[found.order].tolist())
         stopped = stopped or found.stopped
-        # What breaks ties may account for almost half a unit of it, and agreements are whole.
+        # The tie-breaking votes sum to less than half a unit, and agreements are integers.
         cost_bound += max(0, -((unit // 2 - found.proven) // unit))
     ranked = np.array(order, dtype=np.int64)
 
@@ -116,16 +116,16 @@ def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
 
 
 def _tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArray, int]:
-    """Margins, and within them what decides between orders that reverse as much: each pair has a little of a vote.
+    """Scale the margins, and add a small vote to each pair that decides between orders of equal margins.
 
     Parameters
     ----------
     margins : ndarray of int, shape (n, n)
         Antisymmetric.
     number : ndarray of int, shape (n,)
-        Whoever has the smaller number gets that vote.
+        The model with the smaller number gets that vote.
     models : int
-        How many there are, each row standing for one or more.
+        Number of models; a row represents one or more.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def _tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntAr
         ``unit`` times the margins, and 1 or -1 for the numbers. The order that reverses least of it reverses least of
         the margins and, of all orders that do, puts the fewest pairs against their numbers.
     unit : int
-        More than all the little votes, and what they are turned, together.
+        Larger than the sum of all small votes and their reversal.
     """
     unit = models * (models - 1) + 1
     broken: IntArray = margins * unit + np.sign(number - number[:, None])
@@ -154,10 +154,10 @@ def _check(wins: IntArray, rounds: int) -> None:
 
 
 def _groups_of(margins: IntArray) -> tuple[IntArray, IntArray]:
-    """Models with equal margins against all: a representative of each group, and each model's group.
+    """Group models with equal margins against all: a representative of each group, and each model's group.
 
-    To rank such models side by side costs nothing. The groups are ordered by what does not depend on the order of the
-    rows (sum of margins, of their cubes, of their squares), so that relabelled models are ranked alike.
+    Ranking such models consecutively is optimal. The groups are ordered by sums of margins, of their cubes and of their
+    squares, which do not depend on the order of the rows, so that relabelled models have the same ranks.
     """
     _, first, alike = np.unique(margins, axis=0, return_index=True, return_inverse=True)
     keys = [margins[first].sum(axis=1), (margins[first] ** 3).sum(axis=1), (margins[first] ** 2).sum(axis=1)]
@@ -168,11 +168,11 @@ def _groups_of(margins: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _components(weights: IntArray) -> list[IntArray]:
-    """Strongly connected components of a majority graph without ties, each beating all that come later."""
+    """Return the strongly connected components of a majority graph without ties, each above all later ones."""
     beaten = (weights > 0).sum(axis=1)
     order = np.argsort(-beaten, kind="stable")
-    # The first k of this order are whole components where they beat all the others: they meet k(k-1)/2 times among
-    # themselves, and win k(n-k) times more (Landau 1953, Bull. Math. Biophys. 15, 143-148).
+    # The first k of this order are whole components where they beat all others, with k(k-1)/2 wins among themselves
+    # and k(n-k) over the others (Landau 1953, Bull. Math. Biophys. 15, 143-148).
     k = np.arange(1, len(order))
     whole = np.cumsum(beaten[order])[:-1] == k * (k - 1) // 2 + k * (len(order) - k)
     return [np.sort(members) for members in np.split(order, k[whole])]

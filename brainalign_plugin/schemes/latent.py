@@ -1,9 +1,9 @@
-"""Latent schemes: what the benchmarks have in common, taken from the relationships between them.
+"""Latent schemes: common components of the benchmarks, from their correlations or distances.
 
-A principal component or a factor has no sign of its own. Here it is turned so that it correlates positively with the
-flat mean of the z-scores: higher is better. If the largest eigenvalue is shared by several directions, the one that
-correlates most with that mean is taken; if it correlates with none of them, the one that loads positively on the leaf
-whose type id sorts first. A constant leaf says nothing about models and has the weight 0.
+The sign of a principal component or a factor is arbitrary. Here it correlates positively with the flat mean of the
+z-scores: higher is better. If several directions have the largest eigenvalue, the one that correlates most with that
+mean is taken; if the mean correlates with none, the one that loads positively on the leaf whose type id sorts first. A
+constant leaf does not distinguish models and has the weight 0.
 
 These schemes need complete scores, so on a board with missing cells they run on filled ones; their own rule is the
 leaf's mean, the usual one for components. Only DSEP, a mean of means, can leave cells out.
@@ -27,14 +27,14 @@ from .missing import Convention
 from .registry import register
 from .scaling import CENTRED, NONE, Z
 
-# Relative gap under which two eigenvalues are the same, and correlation under which a sign is arbitrary.
+# Relative gap below which two eigenvalues are equal, and correlation below which a sign is arbitrary.
 _SAME = 1e-9
-# Rules that leave no cell missing, but where nobody has a score.
+# Rules that leave no cell missing, except on leaves without any score.
 FILLED: tuple[Convention, ...] = ("mean", "zero", "worst")
 
 
 def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> FloatArray:
-    """Weights of the first principal component, of length one.
+    """Return the weights of the first principal component, of length one.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> F
     values, vectors = linalg.eigh(centred.T @ centred)
     basis = vectors[:, values >= values[-1] - _SAME * abs(values[-1])]
     direction = basis @ (basis.T @ (centred.T @ like))
-    # A mean of z-scores that is zero but for rounding has no direction, so it is measured in units of z.
+    # A mean of z-scores that is zero except for rounding has no direction, so the limit is in units of z.
     if np.linalg.norm(direction) <= _SAME * np.linalg.norm(centred) * np.sqrt(len(like)):
-        # basis @ basis[j] is what the directions that share the eigenvalue hold of leaf j alone.
+        # basis @ basis[j] is the projection of leaf j on the eigenspace.
         decisive = next(j for j in order if np.linalg.norm(basis[j]) > _SAME)
         direction = basis @ basis[decisive]
     weights: FloatArray = direction / np.linalg.norm(direction)
@@ -63,7 +63,7 @@ def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> F
 
 
 def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
-    """Covariance shrunk towards a multiple of the identity by the share that minimises the expected squared error.
+    """Estimate the covariance with Ledoit-Wolf shrinkage towards a multiple of the identity.
 
     Parameters
     ----------
@@ -91,10 +91,10 @@ def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
 
 
 def least_variance_weights(covariance: FloatArray) -> FloatArray:
-    """Weights >= 0 with the sum 1 whose weighted mean has the least variance.
+    """Compute the weights >= 0 with the sum 1 whose weighted mean has the least variance.
 
-    Where no weight has to be held at zero they are S⁻¹1 / (1'S⁻¹1). Weights below zero are not admitted, because a
-    benchmark would count against a model that does well on it. Where the covariance is singular a ridge of 1e-9 of
+    If no weight is at its bound they are S⁻¹1 / (1'S⁻¹1). Negative weights are excluded, because with them a high score
+    would lower a model's aggregate. Where the covariance is singular a ridge of 1e-9 of
     the mean variance picks the most even weights.
 
     Parameters
@@ -107,11 +107,11 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
     ConvergenceError
         If the least-squares solver gives up.
     """
-    # Takes as long to load as most of an analysis, which needs no such weights.
+    # Loading takes as long as most of an analysis, which needs no such weights.
     from scipy import optimize
 
     m = len(covariance)
-    # Least w'Sw/2 - 1'w over w >= 0 has the same direction, and in terms of S = A'A it is non-negative least squares.
+    # The minimiser of w'Sw/2 - 1'w over w >= 0 has the same direction; with S = A'A it is non-negative least squares.
     root = linalg.cholesky(covariance + _SAME * np.trace(covariance) / m * np.eye(m))
     try:
         weights, _ = optimize.nnls(root, linalg.solve_triangular(root, np.ones(m), trans="T"))
@@ -125,7 +125,7 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
 
 def _filled(name: str, scaled: FloatArray) -> FloatArray:
     missing = np.isnan(scaled)
-    # No model has a score there: no rule fills that, and it says as little as a constant leaf.
+    # No rule fills a leaf without any score, so it counts as a constant leaf.
     empty = missing.all(axis=0)
     if (missing & ~empty).any():
         raise BoardError(
@@ -140,7 +140,7 @@ def _by_id(leaves: Sequence[str]) -> IntArray:
 
 
 def _turned(weights: FloatArray, z: FloatArray, order: IntArray) -> FloatArray:
-    """Weights with the sign under which the scores correlate with the flat mean of z."""
+    """Give weights the sign under which the scores correlate positively with the flat mean of z."""
     scores, like = z @ weights, z.mean(axis=1)
     along = float(scores @ like)
     if abs(along) <= _SAME * np.linalg.norm(scores) * np.sqrt(len(like)):

@@ -1,4 +1,4 @@
-"""Norms of each benchmark after the removal of each model in turn, and the weighted sums of scaled cells that follow.
+"""Norms of each benchmark after the removal of each model, and the resulting weighted sums of scaled cells.
 
 Removing model k changes a z-score through the leaf's mean and standard deviation, a rank by the comparison with k
 alone. All need complete scores, shape (n, m); entry (k, j) of what is returned is that of leaf j without model k.
@@ -15,15 +15,15 @@ from ..scales import MAD_OF_NORMAL, AffineNorms, ranks_from_bottom, rounded
 
 # From ranks, the number scored on each leaf and the number of models to scaled cells.
 OfRank = Callable[[FloatArray, FloatArray, int], FloatArray]
-# Removals that are worked on at once: what a core keeps in its cache.
+# Removals of a batch, whose arrays fit into the cache of a core.
 _BLOCK = 64
 
 
 def affine_without_each(
     norms_without: Callable[[FloatArray], AffineNorms], scores: FloatArray, weights: FloatArray
 ) -> FloatArray:
-    """Weighted sums of cells on an affine scale after each removal, shape (n, n): row k without model k."""
-    # Less a middle score of each leaf: whichever model goes, small distances between the others stay exact.
+    """Compute weighted sums of cells on an affine scale after each removal, shape (n, n): row k without model k."""
+    # Centred on a middle score of each leaf, so that small differences stay exact after any removal.
     middle = (len(scores) - 1) // 2
     placed = scores - np.partition(scores, middle, axis=0)[middle]
     norms = norms_without(placed)
@@ -35,19 +35,19 @@ def affine_without_each(
 
 
 def ranked_without_each(of_rank: OfRank, scores: FloatArray, weights: FloatArray) -> FloatArray:
-    """Weighted sums of cells on a scale of ranks after each removal, shape (n, n): row k without model k.
+    """Compute weighted sums of cells on a scale of ranks after each removal, shape (n, n): row k without model k.
 
-    After the removal a rank has gone down by 0, 1/2 or 1, and n - 1 models are left.
+    The removal lowers a rank by 0, 1/2 or 1, and leaves n - 1 models.
     """
     values, n = rounded(scores), len(scores)
     if n < 2:
         return np.zeros((n, n))
     ranks, left = ranks_from_bottom(scores), np.full(scores.shape[1], n - 1.0)
-    # A model's own entry may lie outside the scale; it has no meaning.
+    # The entry of the removed model has no meaning and may be outside the scale.
     with np.errstate(invalid="ignore"):
         stays, halves, falls = (weights * of_rank(ranks - step, left, n - 1) for step in (0.0, 0.5, 1.0))
     if np.isnan(stays).all():
-        # Among so few models the scale says nothing.
+        # The scale is constant for so few models.
         return np.full((n, n), np.nan)
     stays, halves, falls = (
         np.nan_to_num(cells, nan=0.0, posinf=0.0, neginf=0.0) for cells in (stays, halves, falls)
@@ -65,7 +65,7 @@ def ranked_without_each(of_rank: OfRank, scores: FloatArray, weights: FloatArray
 
 
 def z_norms_without_each(scores: FloatArray) -> AffineNorms:
-    """Mean and standard deviation without each model."""
+    """Return mean and standard deviation without each model."""
     left = max(len(scores) - 1, 1)
     total = _sums_without(scores)
     mean = total / left
@@ -75,14 +75,14 @@ def z_norms_without_each(scores: FloatArray) -> AffineNorms:
 
 
 def min_max_norms_without_each(scores: FloatArray) -> AffineNorms:
-    """Lowest score and range without each model."""
+    """Return lowest score and range without each model."""
     low, high = _extremes_without(scores)
     constant = _constant_without(scores)
     return AffineNorms(low, np.where(constant, np.inf, high - low), np.where(constant, 0.5, 0.0))
 
 
 def robust_norms_without_each(scores: FloatArray) -> AffineNorms:
-    """Median and median absolute deviation without each model."""
+    """Return median and median absolute deviation without each model."""
     median, mad = np.empty(scores.shape), np.empty(scores.shape)
     for j, column in enumerate(scores.T):
         median[:, j] = _medians_without(column)
@@ -94,7 +94,7 @@ def robust_norms_without_each(scores: FloatArray) -> AffineNorms:
 
 
 def _sums_without(values: FloatArray) -> FloatArray:
-    # Added up from both ends: subtracting from the total would lose small remainders.
+    # Cumulative sums from both ends, because subtraction from the total would cancel small remainders.
     before, after = np.zeros(values.shape), np.zeros(values.shape)
     before[1:] = np.cumsum(values[:-1], axis=0)
     after[:-1] = np.cumsum(values[:0:-1], axis=0)[::-1]
@@ -118,7 +118,7 @@ def _extremes_without(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _medians_without(values: FloatArray) -> FloatArray:
-    """Median of the others for each of ``n`` values, shape (n,); NaN for a single value."""
+    """Return the median of the others for each of ``n`` values, shape (n,); NaN for a single value."""
     n = len(values)
     if n < 2:
         return np.full(n, np.nan)

@@ -1,8 +1,8 @@
-"""The linear ordering problem: an order that goes against majorities of least weight, and a proof of how good it is.
+"""Linear ordering problem: an order that reverses majorities of least weight, with a proven bound.
 
-Of three majorities in a circle every order reverses at least one. That makes a linear program over the pairs, whose
-constraints (cuts) are added as they are violated; its optimum bounds every order from below. If it is fractional, HiGHS
-goes on by branching.
+Every order reverses at least one of three majorities in a cycle. These constraints (cuts) of a linear program over the
+pairs are added when they are violated; its optimum bounds every order from below. If it is fractional, HiGHS continues
+by branch and bound.
 
 Source: Grötschel, Jünger, Reinelt (1984), A cutting plane algorithm for the linear ordering problem, Oper. Res. 32,
 1195-1220.
@@ -19,31 +19,31 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
 
-# What counts as violated and as slack; HiGHS itself works to 1e-7.
+# Tolerance of violations and slacks; that of HiGHS is 1e-7.
 _TOLERANCE = 1e-6
-# Costs are whole numbers: a bound this little above one proves no more than that one.
+# Tolerance for rounding a bound up, because costs are integers.
 _WHOLE = 1e-4
-# Cells of a block in the search for violated cycles: a few arrays of this size are held at once.
+# Cells of a block in the search for violated cycles, which allocates a few arrays of this size.
 _BLOCK_CELLS = 1 << 21
-# Cycles looked at for each reversed pair, and taken through any pair in one round. Few that are apart raise the bound
-# faster than all that are violated; these numbers were the quickest on the real boards.
+# Candidate cycles of each reversed pair, and cycles added through any pair in one round. Few disjoint cuts raise the
+# bound faster than all violated ones; these numbers were the fastest on the real boards.
 _CYCLES_PER_PAIR = 8
 _CYCLES_THROUGH_PAIR = 2
-# Cycles looked at in one round, so that a board of thousands fits into memory.
+# Candidate cycles in one round, so that a board of thousands of models fits into memory.
 _MAX_CYCLES = 300_000
 
 
-# Work after which a proof is given up: linear programs; over all of them steps of the simplex method, each times the
-# cuts that it works on; and nodes of the search for whole numbers. Counted, not timed, so that a ranking does not
-# depend on the machine or its load. About a minute on 300 models.
+# Limits of work for a proof: linear programs; simplex iterations times cuts, summed over the programs; and nodes of
+# branch and bound. Work is counted and not timed, so that a ranking does not depend on the machine or its load. About a
+# minute on 300 models.
 ROUNDS, WORK, NODES = 200, 3_000_000_000, 2_000
-# What HiGHS can count to.
+# Largest integer of HiGHS.
 _MOST_STEPS = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
 class LinearOrder:
-    """An order, and how good it is.
+    """Order of models with the proven bound.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
         if not len(found):
             if integral:
                 break
-            # The optimum is half one way and half the other: from here on only whole numbers count.
+            # The optimum is fractional: integrality is required from here on.
             integral, found = True, _open_cycles(settled)
         cuts = np.concatenate((cuts, found))
         start = _majorities(weights, order)
@@ -102,7 +102,7 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
                 break
             continue
         _settle(settled, weights, relaxed, cost)
-        # Only while the bound rises may cuts be dropped, or the same ones come and go for ever.
+        # Slack cuts are dropped only while the bound rises, because otherwise the loop may not end.
         if relaxed.cost > last + _TOLERANCE:
             cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
     proven = min(proven, cost)
@@ -111,29 +111,29 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
 
 
 def reversed_weight(weights: IntArray, order: IntArray) -> int:
-    """Weight of the majorities that an order reverses: the pairwise agreements that it gives up."""
+    """Return the weight of the majorities that an order reverses."""
     backward = np.tril(weights[np.ix_(order, order)], -1)
     return int(np.maximum(backward, 0).sum())
 
 
 def improved(weights: IntArray, order: IntArray) -> IntArray:
-    """Move single models, each to its best place, until no move helps.
+    """Improve an order by local search: move single models to their best places until no move helps.
 
-    Such an order puts no model below one that is nowhere better and somewhere worse: if the worse one loses nothing
-    by standing above those in between, the better one gains by standing above them and it.
+    Such an order puts no model below one that it dominates: if the dominated one loses nothing by its place above
+    those in between, the other gains by a place above all of them.
     """
     ranked = np.array(order)
-    # Each pass lowers a cost in whole numbers; far fewer are needed.
+    # Each pass lowers an integer cost; far fewer passes are needed.
     for _ in range(len(order) ** 2 + 1):
-        # All moves at once: most often none is left, and nothing that comes before the first one can be moved.
+        # All moves are evaluated at once, because usually none is left.
         along = np.cumsum(weights[np.ix_(ranked, ranked)], axis=1)
         helped = ranked[np.minimum(along.min(axis=1), 0) < np.diagonal(along)]
         if not len(helped):
             break
         for model in order[int(np.flatnonzero(np.isin(order, helped))[0]) :]:
             at = int(np.argmax(ranked == model))
-            # With p others before it, its agreements fall short of standing first by the margins over those p.
-            # It is among them with nothing, so that a place beyond its own is one further on.
+            # With p others before it, its agreements are those of the first place less the margins over those p.
+            # Its own margin is 0, so a place after its own is one higher.
             lost = np.concatenate(([0], np.cumsum(weights[model, ranked])))
             best = int(np.argmin(lost))
             if lost[best] == lost[at]:
@@ -148,7 +148,7 @@ def improved(weights: IntArray, order: IntArray) -> IntArray:
 
 
 def _majorities(weights: IntArray, order: IntArray) -> FloatArray:
-    """1 where the row's model has the majority against the column's; without one, where the order has it first."""
+    """Mark with 1 where the row's model has the majority against the column's, ties by the order."""
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     above: FloatArray = np.where(weights == 0, place[:, None] < place, weights > 0).astype(np.float64)
@@ -156,9 +156,9 @@ def _majorities(weights: IntArray, order: IntArray) -> FloatArray:
 
 
 def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> IntArray:
-    """Cycles of three that ``above`` goes round, few of them through any one pair, those that cost most first.
+    """Find violated cycles of three in ``above``, few of them through any one pair, the most costly first.
 
-    Every cycle goes against the order somewhere: only there are they looked for. None is returned only if none is left.
+    Every cycle reverses a pair of the order, so the search is over these. The result is empty only if none is violated.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> I
     for first in range(0, len(late), chunk):
         back, front = order[late[first : first + chunk]], order[early[first : first + chunk]]
         excess = above[front] + into[back] + (above[back, front] - 2)[:, None]
-        # What a cycle can add to the bound is its smallest majority.
+        # A cycle raises the bound by at most its smallest majority.
         weight = np.minimum(np.minimum(size[front], size[back]), size[back, front][:, None]) + 1
         gain = np.where(excess > _TOLERANCE, excess * weight, 0.0)
         third = np.argpartition(gain, models - best, axis=1)[:, models - best :]
@@ -186,7 +186,7 @@ def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> I
 
 
 def _apart(cycles: IntArray, gains: FloatArray, models: int) -> IntArray:
-    """Take cycles by falling gain, unless a pair of theirs was taken often enough."""
+    """Select cycles by decreasing gain, with a limit for each pair."""
     turn = (cycles.argmin(axis=1)[:, None] + np.arange(3)) % 3
     _, distinct = np.unique(np.take_along_axis(cycles, turn, axis=1), axis=0, return_index=True)
     turned = np.take_along_axis(cycles, turn, axis=1)[distinct]
@@ -209,17 +209,17 @@ class _Relaxation:
     Attributes
     ----------
     above : ndarray, shape (n, n)
-        How far each model is above each other, from 0 to 1.
+        Relaxed order of each pair, from 0 to 1.
     cost : float
         No order that keeps the settled pairs costs less; inf if there is none.
     slack : ndarray, shape (k,)
         Of each cut.
     first, second, reduced : ndarray, shape (p,)
-        The pairs in the program, and what putting the first above the second adds to the bound.
+        Pairs in the program, and the reduced cost of the first above the second.
     steps : int
         Of the simplex method.
     stopped : bool
-        Whether the search for whole numbers ended at its limit.
+        Whether branch and bound ended at its limit.
     """
 
     above: FloatArray
@@ -240,7 +240,7 @@ def _relax(
     integral: bool,
     steps: int,
 ) -> _Relaxation | None:
-    """Solve the linear program over the pairs that a cut holds; the others keep what they have in ``start``.
+    """Solve the linear program over the pairs of the cuts; the others keep their values in ``start``.
 
     None if the limit of work was reached without a solution.
     """
@@ -254,7 +254,7 @@ def _relax(
     margin = weights[first, second].astype(np.float64)
     row = np.repeat(np.arange(len(cuts)), 3)
     sign = np.where(upward, 1.0, -1.0)
-    # Takes as long to load as most of an analysis, which needs no optimum.
+    # Loading takes as long as most of an analysis, which needs no optimum.
     from scipy import sparse
     from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
@@ -286,7 +286,7 @@ def _relax(
         slack = most - matrix @ placed
     else:
         placed, slack = solved.x, np.asarray(solved.slack)
-        # Any multipliers prove a bound, however roughly they solve the dual.
+        # Any feasible multipliers of the dual prove a bound, optimal or not.
         multipliers = np.maximum(-solved.ineqlin.marginals, 0.0)
         reduced = matrix.T @ multipliers - margin
         cheapest = np.where(reduced > 0, reduced * least_above, reduced * most_above)
@@ -299,8 +299,8 @@ def _relax(
 
 
 def _settle(settled: npt.NDArray[np.int8], weights: IntArray, relaxed: _Relaxation, cost: int) -> None:
-    """Settle the pairs that no order cheaper than ``cost`` can have the other way round: 1 above, -1 below, 0 open."""
-    # Outside the program every majority stands, and to reverse it costs its weight.
+    """Fix the pairs that every order cheaper than ``cost`` has in one direction: 1 above, -1 below, 0 open."""
+    # Pairs outside the program keep their majority, and a reversal costs its weight.
     reduced = np.triu(-weights).astype(np.float64)
     reduced[relaxed.first, relaxed.second] = relaxed.reduced
     hopeless = (settled == 0) & (relaxed.cost + np.abs(reduced) > cost - 1 + _WHOLE)
@@ -308,7 +308,7 @@ def _settle(settled: npt.NDArray[np.int8], weights: IntArray, relaxed: _Relaxati
 
 
 def _open_cycles(settled: npt.NDArray[np.int8]) -> IntArray:
-    """Both cycles of every three models of which a pair is open, shape (k, 3); none if they are too many."""
+    """Return both cycles of every three models with an open pair, shape (k, 3); none if they are too many."""
     models = len(settled)
     first, second = np.nonzero(np.triu(settled == 0, 1))
     if len(first) * models > _MAX_CYCLES:

@@ -1,4 +1,4 @@
-"""Flat cardinal schemes: means of scaled scores over all leaves, whatever group they are in."""
+"""Flat cardinal schemes: means of scaled scores over all leaves, independent of their groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules for missing cells: what FAILED and NEVER count as before a scheme aggregates."""
+"""Rules for missing cells: values of FAILED and NEVER before aggregation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONVENTIONS: dict[Convention, str] = {
     "worst": "FAILED and NEVER count as just below the lowest score of the benchmark",
     "mean": "FAILED and NEVER take the mean score of the benchmark",
 }
-# Rules under which a cell is filled whatever the other models have.
+# Rules that fill a cell independently of the other models.
 LOCAL_RULES: tuple[Convention, ...] = ("zero", "attempted", "skip")
 
 
@@ -29,9 +29,9 @@ def fill_missing(board: Board, convention: Convention) -> Board:
 
 
 def filled(scores: FloatArray, states: StateArray, convention: Convention) -> FloatArray:
-    """Apply a rule for FAILED and NEVER to columns of scores, each by itself. Shapes (n, m), NaN where missing.
+    """Apply a rule for FAILED and NEVER to each column of scores. Shapes (n, m), NaN where missing.
 
-    A column without any score has neither a lowest one nor a mean: where those would be needed, it stays empty.
+    A column without any score has neither a lowest score nor a mean, so rules that need these leave it empty.
     """
     values = np.array(scores)
     missing = np.isnan(values)

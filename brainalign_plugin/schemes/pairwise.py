@@ -1,4 +1,4 @@
-"""Pairwise wins: on how many benchmarks one model is above another, and how many have scored both."""
+"""Pairwise wins: numbers of benchmarks on which one model is above another, and that have scored both."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..arrays import FloatArray, IntArray
 from ..scales import rounded
 
-# Rows of the win matrix that are counted at once: what a core keeps in its cache.
+# Rows of the win matrix in a batch, whose arrays fit into the cache of a core.
 _BLOCK = 128
 
 
@@ -48,7 +48,7 @@ def pairwise_wins(scores: FloatArray) -> IntArray:
 
 
 def _order_codes(scores: FloatArray) -> tuple[npt.NDArray[np.unsignedinteger[Any]], ...]:
-    """Dense ranks from 1 in each column, as winner and as loser, each of shape (m, n).
+    """Compute dense ranks from 1 in each column, as winner and as loser, each of shape (m, n).
 
     A missing score is below everything as a winner and above everything as a loser, so no comparison counts it.
     """
@@ -62,13 +62,13 @@ def _order_codes(scores: FloatArray) -> tuple[npt.NDArray[np.unsignedinteger[Any
     np.put_along_axis(ranks, order, np.cumsum(steps, axis=0, dtype=code), axis=0)
     missing = np.isnan(scores)
     highest = np.iinfo(code).max
-    # A benchmark's codes lie side by side, so that comparing them is a matter of a few instructions.
+    # The codes of a benchmark are contiguous in memory, so that comparisons are vectorised.
     winner, loser = np.where(missing, 0, ranks).T, np.where(missing, highest, ranks).T
     return winner.astype(code, order="C"), loser.astype(code, order="C")
 
 
 def pairwise_compared(scores: FloatArray) -> IntArray:
-    """Number of columns in which both models of a pair are present; on the diagonal a model's own. Shape (n, n)."""
+    """Count the columns in which both models of a pair are present; on the diagonal a model's own. Shape (n, n)."""
     present = (~np.isnan(scores)).astype(np.float32)
     compared: IntArray = np.rint(present @ present.T).astype(np.int64)
     return compared

@@ -1,4 +1,4 @@
-"""Rankings as a sequence of picks, best first: what a Plackett-Luce likelihood is made of."""
+"""Rankings as a sequence of picks, best first: the factors of a Plackett-Luce likelihood."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..scales import rounded
 
 @dataclass(frozen=True, eq=False)
 class Picks:
-    """The rankings of ``m`` benchmarks as a sequence of picks, one row a benchmark, flattened.
+    """Rankings of ``m`` benchmarks as a sequence of picks, one row a benchmark, flattened.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Picks:
         Best first, those without a score last.
     scored : ndarray of bool, shape (m, n)
     first, after : ndarray of int, shape (m, n)
-        Where the group of models that tie begins, and where the next begins, as positions in m rows of n + 1.
+        Start of the group of tied models, and of the next group, as positions in m rows of n + 1.
     gone : ndarray, shape (m, n)
         Share of the group's worth that earlier picks of the group have taken.
     count : ndarray, shape (n,)
@@ -35,7 +35,7 @@ class Picks:
     count: FloatArray
 
     def sums(self, values: FloatArray) -> FloatArray:
-        """Sum of the values of the models left at each pick; 1 at what is not a pick."""
+        """Sum the values of the models left at each pick; 1 at positions without a pick."""
         ordered = np.where(self.scored, values[self.model], 0.0)
         tails = np.zeros((ordered.shape[0], ordered.shape[1] + 1))
         tails[:, :-1] = np.cumsum(ordered[:, ::-1], axis=1)[:, ::-1]
@@ -45,12 +45,12 @@ class Picks:
         return summed
 
     def left(self, log_worth: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Worths, and what is left of them at each pick."""
+        """Return the worths, and the sum of those left at each pick."""
         worth = np.exp(log_worth - log_worth.max())
         return worth, self.sums(worth)
 
     def expected(self, worth: FloatArray, rates: FloatArray) -> FloatArray:
-        """Sum over the picks at which a model is left of its worth times the rate, shape (n,)."""
+        """Sum each model's worth times the rate over the picks at which it is left, shape (n,)."""
         rows, models = self.model.shape
         known = np.where(self.scored, rates, 0.0)
         size = rows * (models + 1)
@@ -63,14 +63,14 @@ class Picks:
 
 
 def ranked(scores: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Models of each benchmark, best first and missing ones last, and their scores; each of shape (m, n)."""
+    """Sort the models of each benchmark, best first and missing ones last; models and scores of shape (m, n)."""
     values = rounded(scores.T)
     model = np.argsort(-values, axis=1, kind="stable")
     return model, np.take_along_axis(values, model, axis=1)
 
 
 def picks_of(scores: FloatArray) -> Picks:
-    """The rankings that scores of shape (n, m) give, NaN where missing."""
+    """Convert scores of shape (n, m), NaN where missing, to picks."""
     model, ordered = ranked(scores)
     benchmarks, models = ordered.shape
     position = np.arange(models)

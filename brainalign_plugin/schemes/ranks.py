@@ -32,7 +32,7 @@ def _median(_scaled: FloatArray, _board: Board) -> RowFunction:
 
 
 def medians(scaled: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return the median of each row's cells that are not NaN, each as often as it counts. Shapes (k, m) to (k,)."""
+    """Return the median of each row's cells that are not NaN, with its multiplicity. Shapes (k, m) to (k,)."""
     order = np.argsort(scaled, axis=1)
     ordered = np.take_along_axis(scaled, order, axis=1)
     drawn = np.take_along_axis(counts * ~np.isnan(scaled), order, axis=1).cumsum(axis=1)

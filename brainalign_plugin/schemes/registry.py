@@ -1,4 +1,4 @@
-"""One registry of aggregation schemes by name, and the ranking of a board under one of them."""
+"""Registry of aggregation schemes by name, and the ranking of a board under one of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Ranking:
     scores : ndarray of float, shape (n,)
     ranks : ndarray of int, shape (n,)
     optimum : Optimum or None
-        What was reached and what is proven, for a scheme that is an optimisation.
+        Objective and proven bound, for a scheme that is an optimisation.
     """
 
     scheme: str
@@ -41,7 +41,7 @@ class Ranking:
     optimum: Optimum | None = None
 
     def by_id(self) -> dict[int, int]:
-        """Rank of each model id."""
+        """Return the rank of each model id."""
         return dict(zip(self.ids, self.ranks.tolist(), strict=True))
 
 
@@ -60,12 +60,12 @@ def register(scheme: Scheme) -> Scheme:
     Returns
     -------
     Scheme
-        The same, so that a definition can be registered where it is made.
+        The same, so that a definition and its registration are one expression.
 
     Raises
     ------
     SchemeError
-        If the name is taken, in whatever case.
+        If the name is taken, regardless of case.
     """
     # A module may register its scheme itself and name it in an entry point too.
     if _REGISTRY.get(scheme.name) is scheme:
@@ -78,20 +78,20 @@ def register(scheme: Scheme) -> Scheme:
 
 
 def before_first_look_up(load: Callable[[], Iterable[SchemeError]]) -> None:
-    """Have more schemes registered when a name is first looked up, not on import; ``load`` returns what it refused."""
+    """Defer the registration of more schemes to the first look-up; ``load`` returns the errors of refused ones."""
     _PENDING.append(load)
 
 
 def _known() -> dict[str, Scheme]:
     while _PENDING:
-        # Taken off first: a scheme that is being loaded may look others up.
+        # Removed first, because a scheme that is being loaded may look others up.
         load = _PENDING.pop()
         _REFUSED.extend(load())
     return _REGISTRY
 
 
 def scheme_names() -> tuple[str, ...]:
-    """Names of all registered schemes, those of other distributions too.
+    """Return the names of all registered schemes, including those of other distributions.
 
     Returns
     -------
@@ -102,13 +102,13 @@ def scheme_names() -> tuple[str, ...]:
 
 
 def refused_schemes() -> tuple[SchemeError, ...]:
-    """What is wrong with the schemes of other distributions that could not be registered."""
+    """Return the errors of the schemes of other distributions that could not be registered."""
     _known()
     return tuple(_REFUSED)
 
 
 def get_scheme(name: str) -> Scheme:
-    """Look a scheme up by name, whatever its case.
+    """Look a scheme up by name, regardless of case.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def rank_models(
         ``n`` models; complete (the cleaned board) or with missing cells.
     scheme : str or Scheme
     convention : str, optional
-        Rule for missing cells; the scheme's own if None. Without effect on a complete board, whichever it is.
+        Rule for missing cells; the scheme's own if None. Without effect on a complete board.
     reference : Reference, optional
         Frozen reference board, for the schemes that need one.
 

@@ -1,4 +1,4 @@
-"""The scales that schemes name, each fitted column by column, with its formula in words."""
+"""Scales of schemes, each fitted column by column, with its formula in words."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _normal_quantile(ranks: FloatArray, scored: FloatArray, _: int) -> FloatArra
 
 
 def _win_rate(ranks: FloatArray, scored: FloatArray, _: int) -> FloatArray:
-    # With fewer than two scores there is no other to beat: the benchmark decides nothing.
+    # With fewer than two scores there is nothing to compare, so the scale is constant.
     return np.where(scored > 1, (ranks - 1) / np.maximum(scored - 1, 1), np.nan)
 
 

@@ -1,7 +1,7 @@
-"""Strata and papers of a weighted mean of benchmarks, and how far papers disagree inside a stratum.
+"""Strata and papers of a weighted mean of benchmarks, and the variance between papers in a stratum.
 
-A stratum is a part of the tree that the benchmarks are meant to measure (V1, V2, V4, IT, behaviour); a unit is all that
-one paper measured in one stratum. Strata are fixed, papers are a sample of those that could have measured them
+A stratum is a part of the tree that the benchmarks are meant to measure (V1, V2, V4, IT, behaviour); a unit is all
+benchmarks of one paper in one stratum. Strata are fixed, papers are a sample of those that could have measured them
 (generalizability theory: Cronbach, Gleser, Nanda, Rajaratnam 1972; Brennan 2001, *Generalizability Theory*).
 """
 
@@ -15,15 +15,15 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..data.tree import BenchmarkTree, names_paper, paper
 
-# Rounding leaves this much variance in unit means of scores that are all equal.
+# Largest variance by rounding of unit means whose scores are all equal.
 _NO_VARIANCE = 1e-20
-# Least share of a unit's weight that a model's scored leaves must carry for the unit to have a mean.
+# Least share of a unit's weight on a model's scored leaves for which the unit has a mean.
 _ENOUGH = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """The ``p`` units of a weighted mean of ``m`` leaves, in ``r`` strata.
+    """Units (``p``) of a weighted mean of ``m`` leaves, in ``r`` strata.
 
     Attributes
     ----------
@@ -182,7 +182,7 @@ def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
 
 
 def not_estimable(units: Units) -> str:
-    """Return why no variance between papers can be estimated, in words."""
+    """Return the reason why no variance between papers can be estimated, in words."""
     if not (units.counts > 1).any():
         return (
             "no part of the tree was measured by two papers, so nothing shows how far papers disagree: "

@@ -1,4 +1,4 @@
-"""Condorcet schemes: every benchmark is a voter, and models meet in pairs.
+"""Condorcet schemes: every benchmark is a voter, and models are compared in pairs.
 
 All rest on the matrix of pairwise wins, see `pairwise`.
 """
@@ -19,7 +19,7 @@ CONVENTIONS: tuple[Convention, ...] = ("skip", "worst", "zero", "attempted", "me
 
 
 def copeland_scores(wins: IntArray) -> FloatArray:
-    """Number of opponents beaten by majority plus half the number of opponents with whom the majority ties.
+    """Count the opponents beaten by majority plus half the opponents with whom the majority ties.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def copeland_scores(wins: IntArray) -> FloatArray:
 
 
 def simpson_scores(wins: IntArray) -> FloatArray:
-    """Smallest margin (wins minus losses) against any opponent: the worst defeat, or the narrowest win.
+    """Return the smallest margin (wins minus losses) against any opponent: the worst defeat, or the narrowest win.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def widest_paths(margins: IntArray) -> IntArray:
     ndarray of int, shape (n, n)
         0 on the diagonal.
     """
-    # The narrowest type that holds the margins: the n passes over the matrix cost as much as it is large.
+    # The smallest type for the margins, because the n passes over the matrix are bound by memory.
     width = np.min_scalar_type(-int(np.abs(margins).max(initial=0)) - 1)
     strength: IntArray = np.maximum(margins, 0).astype(width)
     through = np.empty_like(strength)
@@ -85,10 +85,10 @@ def widest_paths(margins: IntArray) -> IntArray:
 
 
 def schulze_scores(wins: IntArray) -> FloatArray:
-    """Number of models beaten by path plus half the number with which the strengths of the paths tie.
+    """Count the models beaten by path plus half the models with which the strengths of the paths tie.
 
     Model i beats j by path if the strongest path of majorities from i to j is stronger than the one back. That
-    relation is transitive, so whoever beats a model by path has a higher score than it.
+    relation is transitive, so a model that beats another by path has the higher score.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def _simpson_without_each(wins: IntArray) -> FloatArray:
 
 
 def matrices(count: int) -> Callable[[int, int], float]:
-    """Return the bytes of so many matrices of models by models, and of the scores, for `Scheme.memory`."""
+    """Return the function for `Scheme.memory` of so many matrices of models by models, and the scores."""
     return lambda n, m: 8.0 * count * n * n + 64.0 * n * m
 
 
