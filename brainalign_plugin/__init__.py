@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis import Analysis, analyse
+    from .api.agree import AgreementResult, agreement
+    from .api.ranks import ComparisonResult, RankResult, SchemesResult, rank
+    from .api.sources import example, load
     from .certainty.board_certainty import BoardCertainty, certainty
     from .certainty.record import analysis_json
     from .certainty.validity import Validity, validity
@@ -26,16 +29,32 @@ if TYPE_CHECKING:
     from .files.snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
     from .placement.place import Placement, place, placement_json
     from .placement.profile import ModelPlacement, model_placement_json, place_model
+    from .plot.chart import Chart
+    from .results import Rows
     from .schemes import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
+    from .schemes.decorator import scheme
+    from .schemes.registry import unregister
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AgreementResult": "api.agree",
+    "agreement": "api.agree",
+    "ComparisonResult": "api.ranks",
+    "RankResult": "api.ranks",
+    "SchemesResult": "api.ranks",
+    "rank": "api.ranks",
+    "example": "api.sources",
+    "load": "api.sources",
+    "Chart": "plot.chart",
+    "Rows": "results",
+    "scheme": "schemes.decorator",
     "Ranking": "schemes",
     "Scheme": "schemes",
     "get_scheme": "schemes",
     "rank_models": "schemes",
     "register": "schemes",
+    "unregister": "schemes.registry",
     "scheme_names": "schemes",
     "Analysis": "analysis",
     "analyse": "analysis",
@@ -72,6 +91,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AgreementResult",
     "Analysis",
     "Benchmark",
     "BenchmarkTree",
@@ -79,36 +99,47 @@ __all__ = [
     "BoardCertainty",
     "Cell",
     "CellState",
+    "Chart",
     "Cleaning",
+    "ComparisonResult",
     "Model",
     "ModelPlacement",
     "OfficialBoard",
     "Placement",
+    "RankResult",
     "Ranking",
     "Reference",
+    "Rows",
     "Scheme",
+    "SchemesResult",
     "Snapshot",
     "Validity",
     "__version__",
+    "agreement",
     "analyse",
     "analysis_json",
     "certainty",
     "clean",
+    "example",
     "find_reference",
     "freeze",
     "get_scheme",
+    "load",
     "model_placement_json",
     "place",
     "place_model",
     "placement_json",
+    "rank",
     "rank_models",
     "read_reference",
     "read_scores",
     "read_snapshot",
     "register",
+    "scheme",
     "scheme_names",
     "snapshot_bytes",
     "snapshot_from_bytes",
+    "unregister",
     "validity",
     "write_reference",
 ]

@@ -27,8 +27,8 @@ def visible(text: str, limit: int = 300) -> str:
 
     Examples
     --------
-    >>> visible("a\\nname\\x1b[0m")
-    'a name\ufffd[0m'
+    >>> visible("a\nname\x1b[0m")
+    'a name�[0m'
     """
     line = _SPACES.sub(" ", text).strip()
     shown = "".join(
@@ -37,6 +37,17 @@ def visible(text: str, limit: int = 300) -> str:
     if len(shown) > limit:
         shown = shown[: limit - 1] + "…"
     return shown or NO_NAME
+
+
+def many(number: int, noun: str) -> str:
+    """Return a number with its noun, the right plural.
+
+    Examples
+    --------
+    >>> many(1, "model"), many(0, "benchmark")
+    ('1 model', '0 benchmarks')
+    """
+    return f"{number} {noun if number == 1 else f'{noun}s'}"
 
 
 def shortened(text: str, limit: int) -> str:

@@ -6,6 +6,7 @@ Source: Ahlert, Klein, Wichmann, Geirhos, *How aligned are different alignment m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from ..data.board import Board
 from ..data.tree import paper
 from ..errors import InputError
 from ..scales import ranks_from_bottom, rounded
+
+Method = Literal["spearman", "kendall", "pearson"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class PairSummary:
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """Spearman's rank correlation of all pairs of ``m`` leaves.
+    """Correlation of all pairs of ``m`` leaves.
 
     Attributes
     ----------
@@ -47,6 +50,8 @@ class Agreement:
         Pairs of leaves within and between the neural and the behavioural part.
     min_overlap : int
         Smallest number of models for which a pair counts.
+    method : str
+        ``spearman``, ``kendall`` (tau-b) or ``pearson``.
     """
 
     leaves: tuple[str, ...]
@@ -57,6 +62,7 @@ class Agreement:
     within_paper: dict[str, PairSummary]
     blocks: dict[tuple[str, str], PairSummary]
     min_overlap: int
+    method: Method = "spearman"
 
 
 def spearman_matrix(scores: FloatArray) -> FloatArray:
@@ -86,8 +92,76 @@ def spearman_matrix(scores: FloatArray) -> FloatArray:
     return rho
 
 
-def pairwise_spearman(scores: FloatArray, min_overlap: int = 20) -> tuple[FloatArray, IntArray]:
-    """Compute Spearman's rank correlation of all pairs of columns, each over the rows that have both.
+def kendall_tau_b(places: FloatArray) -> FloatArray:
+    """Kendall's tau-b of all pairs of rankings: agreeing less disagreeing pairs of models, corrected for ties.
+
+    Parameters
+    ----------
+    places : ndarray, shape (k, n)
+        Ranks; equal numbers tie.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+        NaN for a ranking in which all tie.
+
+    Source: Kendall (1945), Biometrika 33, 239-251.
+    """
+    k, n = places.shape
+    balance = np.zeros((k, k))
+    for i in range(n - 1):
+        above = np.sign(places[:, i, None] - places[:, i + 1 :])
+        balance += above @ above.T
+    # The balance of a ranking with itself is its number of pairs that do not tie.
+    untied = np.sqrt(np.where(balance.diagonal() > 0, balance.diagonal(), np.nan))
+    tau: FloatArray = np.clip(balance / untied[:, None] / untied, -1.0, 1.0)
+    return tau
+
+
+def correlation_matrix(scores: FloatArray, method: Method = "spearman") -> FloatArray:
+    """Compute the correlation of all pairs of columns of a complete matrix.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        Without NaN; values within 1e-9 tie.
+    method : {"spearman", "kendall", "pearson"}
+        Kendall's is tau-b.
+
+    Returns
+    -------
+    ndarray, shape (m, m)
+        NaN where a correlation does not exist.
+
+    Raises
+    ------
+    InputError
+        If there is no such method.
+    """
+    check_method(method)
+    if method == "spearman":
+        return spearman_matrix(scores)
+    if method == "kendall":
+        return kendall_tau_b(rounded(scores).T)
+    return pd.DataFrame(rounded(scores)).corr(min_periods=2).to_numpy(copy=True)
+
+
+def check_method(method: str) -> None:
+    """Check the name of a correlation.
+
+    Raises
+    ------
+    InputError
+        If it is not known.
+    """
+    if method not in get_args(Method):
+        raise InputError(f"the method is {method!r}; known are {', '.join(map(repr, get_args(Method)))}")
+
+
+def pairwise_correlation(
+    scores: FloatArray, min_overlap: int = 20, method: Method = "spearman"
+) -> tuple[FloatArray, IntArray]:
+    """Compute the correlation of all pairs of columns, each over the rows that have both.
 
     Parameters
     ----------
@@ -95,6 +169,7 @@ def pairwise_spearman(scores: FloatArray, min_overlap: int = 20) -> tuple[FloatA
         NaN where missing.
     min_overlap : int
         Pairs with fewer common rows are NaN.
+    method : {"spearman", "kendall", "pearson"}
 
     Returns
     -------
@@ -102,30 +177,33 @@ def pairwise_spearman(scores: FloatArray, min_overlap: int = 20) -> tuple[FloatA
     overlap : ndarray of int, shape (m, m)
         Number of common rows.
     """
+    check_method(method)
     if min_overlap < 2:
         raise InputError(f"min_overlap is {min_overlap}; a correlation needs at least 2 models")
     present = (~np.isnan(scores)).astype(np.int64)
     overlap: IntArray = present.T @ present
     # The ranks are those within the common rows and differ from pair to pair; pandas computes them so.
-    rho = pd.DataFrame(rounded(scores)).corr(method="spearman", min_periods=min_overlap).to_numpy(copy=True)
+    rho = pd.DataFrame(rounded(scores)).corr(method=method, min_periods=min_overlap).to_numpy(copy=True)
     rho[overlap < min_overlap] = np.nan
     return rho, overlap
 
 
-def agreement(board: Board) -> Agreement:
+def agreement(board: Board, method: Method = "spearman") -> Agreement:
     """Compute the agreement of the leaves of a complete board (the cleaned one)."""
-    rho = spearman_matrix(board.scores)
+    rho = correlation_matrix(board.scores, method)
     overlap = np.full(rho.shape, len(board.models), dtype=np.int64)
-    return _summarised(board, rho, overlap, min_overlap=2)
+    return _summarised(board, rho, overlap, 2, method)
 
 
-def pairwise_agreement(board: Board, min_overlap: int = 20) -> Agreement:
+def pairwise_agreement(board: Board, min_overlap: int = 20, method: Method = "spearman") -> Agreement:
     """Compute the agreement of a board's leaves, each pair over the models that have a score on both."""
-    rho, overlap = pairwise_spearman(board.scores, min_overlap)
-    return _summarised(board, rho, overlap, min_overlap)
+    rho, overlap = pairwise_correlation(board.scores, min_overlap, method)
+    return _summarised(board, rho, overlap, min_overlap, method)
 
 
-def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: int) -> Agreement:
+def _summarised(
+    board: Board, rho: FloatArray, overlap: IntArray, min_overlap: int, method: Method
+) -> Agreement:
     first, second = np.triu_indices(len(board.leaves), k=1)
     values = rho[first, second]
     papers = [paper(leaf) for leaf in board.leaves]
@@ -150,6 +228,7 @@ def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: i
             for block in ((neural, neural), (behavior, behavior), (neural, behavior))
         },
         min_overlap=min_overlap,
+        method=method,
     )
 
 

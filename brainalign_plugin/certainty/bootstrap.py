@@ -197,7 +197,7 @@ def effective_n(models: int, independent: FloatArray, clustered: FloatArray) -> 
 
 
 def family_bootstrap(
-    board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0
+    board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
 ) -> FamilyBootstrap:
     """Give the headline figures of a complete board intervals over families of models.
 
@@ -208,6 +208,8 @@ def family_bootstrap(
     families : Families
         Of its models.
     resamples, seed : int
+    level : float
+        Of the intervals, in (0, 1).
 
     Returns
     -------
@@ -229,9 +231,9 @@ def family_bootstrap(
         clusters = effective_families(labels)
         for name, value in figures.items():
             drawn = clustered.values[name]
-            intervals[name] = interval(value, drawn, clusters, METHODS.get(name, "percentile"))
+            intervals[name] = interval(value, drawn, clusters, METHODS.get(name, "percentile"), level)
         corrected, shares = _below_zero(itself, clustered, clusters)
-        intervals["negative_share"] = interval(corrected, shares, clusters)
+        intervals["negative_share"] = interval(corrected, shares, clusters, level=level)
     return FamilyBootstrap(
         figures,
         intervals,

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..arrays import BoolArray, FloatArray, StateArray, frozen
-from ..errors import BoardError
+from ..errors import BoardError, InputError
+from ..text import many
 from .official import CellState
 from .tabular import parse_frame
 from .tree import Benchmark, BenchmarkTree, node_means
+
+if TYPE_CHECKING:
+    from .cleaning import Cleaning
+    from .snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Board:
         `CellState` of each cell.
     errors : ndarray of float, shape (n, m)
         Published errors, NaN where there is none; their meaning differs by benchmark.
+    snapshot : Snapshot, optional
+        The snapshot of which this is the whole ranked board; its times allow `as_of`.
     """
 
     domain: str
@@ -56,6 +64,7 @@ class Board:
     scores: FloatArray
     states: StateArray
     errors: FloatArray
+    snapshot: Snapshot | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         shape = (len(self.models), len(self.leaves))
@@ -103,8 +112,16 @@ class Board:
     def __repr__(self) -> str:
         missing = float(np.isnan(self.scores).mean()) if self.scores.size else 0.0
         return (
-            f"<Board {self.domain}: {len(self.models)} models × {len(self.leaves)} benchmarks, "
-            f"{missing:.0%} missing>".replace("%", " %")
+            f"<Board {self.domain}{self._day}: {many(len(self.models), 'model')} × "
+            f"{many(len(self.leaves), 'benchmark')}, {100 * missing:.0f} % missing>"
+        )
+
+    @property
+    def _day(self) -> str:
+        return (
+            ""
+            if self.snapshot is None or not self.snapshot.dated
+            else f" {self.snapshot.as_of_time:%Y-%m-%d}"
         )
 
     def _repr_html_(self) -> str:
@@ -142,6 +159,70 @@ class Board:
             return pd.DataFrame(self.scores, index=index, columns=list(self.leaves))
         words = np.array([state.name for state in sorted(CellState)], dtype=object)
         return pd.DataFrame(words[self.states], index=index, columns=list(self.leaves))
+
+    def as_of(self, moment: str | date | datetime) -> Board:
+        """Return the board as it stood at an earlier moment; see `Snapshot.as_of`.
+
+        Parameters
+        ----------
+        moment : str, date or datetime
+            A string as ``2023-01-01``; without a time zone it is UTC.
+
+        Raises
+        ------
+        BoardError
+            If the board does not say when its scores were made.
+        InputError
+            If the string is no date.
+        SnapshotError
+            If the moment is later than the board.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.example().as_of("2023-01-01")
+        <Board vision 2023-01-01: 14 models × 8 benchmarks, 4 % missing>
+        """
+        if self.snapshot is None or not self.snapshot.dated:
+            raise BoardError(
+                "this board does not say when its scores were made, so that its past is unknown; load the site's JSON "
+                "or an exported snapshot"
+            )
+        if isinstance(moment, str):
+            try:
+                moment = datetime.fromisoformat(moment)
+            except ValueError:
+                raise InputError(f"{moment!r} is no date; write it as '2023-01-01'") from None
+        return self.snapshot.as_of(moment).whole_board()
+
+    def clean(self, max_missing: float = 0.5) -> Cleaning:
+        """Drop sparse benchmarks, then models with a missing score; see `clean`.
+
+        Parameters
+        ----------
+        max_missing : float
+            Largest share of missing scores with which a benchmark is kept, in [0, 1].
+
+        Returns
+        -------
+        Cleaning
+            The complete board, and as ``log`` why each benchmark and model was dropped.
+
+        Raises
+        ------
+        InputError
+            If the share is out of range.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> board = Board.from_frame(pd.DataFrame({"a": [.1, None], "b": [.3, .4]}, index=["x", "y"]))
+        >>> board.clean().log.to_frame()[["kind", "name", "reason"]].values.tolist()
+        [['model', 'y', 'NEVER run on a']]
+        """
+        from .cleaning import clean
+
+        return clean(self, max_missing)
 
     @property
     def parts(self) -> tuple[str, str]:

@@ -11,6 +11,8 @@ import numpy as np
 
 from ..arrays import BoolArray
 from ..errors import InputError
+from ..results import Rows
+from ..text import many
 from .board import Board
 from .official import CellState
 
@@ -58,7 +60,7 @@ class DroppedModel:
         return "; ".join(parts)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cleaning:
     """Cleaned board and the log of dropped benchmarks and models.
 
@@ -82,6 +84,28 @@ class Cleaning:
     dropped_benchmarks: tuple[DroppedBenchmark, ...]
     dropped_models: tuple[DroppedModel, ...]
     constant: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Cleaning: {self.board!r} kept of {self.considered!r}>"
+
+    @property
+    def log(self) -> Rows:
+        """Each dropped benchmark and model with its counts and the reason."""
+        import pandas as pd
+
+        rows = [
+            ("benchmark", None, one.type_id, one.failed, one.never, one.reason)
+            for one in self.dropped_benchmarks
+        ] + [
+            ("model", one.id, one.name, len(one.failed), len(one.never), one.reason)
+            for one in self.dropped_models
+        ]
+        frame = pd.DataFrame(rows, columns=["kind", "id", "name", "failed", "never", "reason"])
+        frame["id"] = frame["id"].astype("Int64")
+        return Rows(
+            f"{many(len(self.dropped_benchmarks), 'benchmark')} and {many(len(self.dropped_models), 'model')} dropped",
+            frame,
+        )
 
 
 def clean(board: Board, max_missing: float = 0.5) -> Cleaning:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NO_TIME = np.datetime64("NaT", "us")
+# Moment of a table that names none.
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +180,7 @@ class Snapshot:
         content = repr((table.models, table.tree)).encode() + table.scores.tobytes()
         return cls(
             domain=domain,
-            as_of_time=as_of or datetime(1970, 1, 1, tzinfo=UTC),
+            as_of_time=as_of or UNDATED,
             source=source,
             sha256=hashlib.sha256(content).hexdigest(),
             models=tuple(Model(number, name) for number, name in enumerate(table.models, 1)),
@@ -189,10 +191,69 @@ class Snapshot:
             scored_at=np.full(shape, NO_TIME),
         )
 
+    @classmethod
+    def from_board(cls, board: Board) -> Snapshot:
+        """Make a snapshot of a board: the snapshot that it is the whole of, or one of its leaves alone.
+
+        Parameters
+        ----------
+        board : Board
+            What its scores say counts: one that was cut or changed is not replaced by the snapshot that it is from.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> board = Board.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, None]}, index=["x", "y"]))
+        >>> Snapshot.from_board(board)
+        <Snapshot table: 2 models × 2 benchmarks, 25 % missing>
+        """
+        known = board.snapshot
+        if (
+            known is not None
+            and known.models == board.models
+            and board.leaves == known.tree.leaves(known.root)
+        ):
+            whole = known.board()
+            if _same(whole.scores, board.scores) and _same(whole.states, board.states):
+                return known
+        tree, root = board.tree, f"average_{board.domain}"
+        if root not in tree:
+            nodes = [replace(node, parent=node.parent or root) for node in tree.nodes]
+            tree = BenchmarkTree((Benchmark(root, None, is_leaf=False), *nodes))
+        shape = (len(board.models), len(tree.nodes))
+        columns = [tree.index[leaf] for leaf in board.leaves]
+        scores, errors = np.full(shape, np.nan), np.full(shape, np.nan)
+        states = np.full(shape, CellState.NEVER, dtype=np.int8)
+        scores[:, columns], errors[:, columns] = board.scores, board.errors
+        states[:, columns] = np.where(
+            np.isnan(board.scores), np.minimum(board.states, CellState.FAILED), CellState.SCORED
+        )
+        content = repr((board.models, tree)).encode() + scores.tobytes() + states.tobytes()
+        return cls(
+            domain=board.domain,
+            as_of_time=UNDATED if known is None else known.as_of_time,
+            source="a board",
+            sha256=hashlib.sha256(content).hexdigest(),
+            models=tuple(replace(model, published_rank=None) for model in board.models),
+            tree=tree,
+            states=states,
+            scores=scores,
+            errors=errors,
+            scored_at=np.full(shape, NO_TIME),
+            reconstructed=True,
+        )
+
+    @property
+    def dated(self) -> bool:
+        """Whether the snapshot says which moment it describes."""
+        return self.as_of_time != UNDATED
+
+    def whole_board(self) -> Board:
+        """Return `board` with this snapshot in it, so that its dates stay known."""
+        return replace(self.board(), snapshot=self)
+
     def __repr__(self) -> str:
-        return f"<Snapshot {self.domain} {self.as_of_time:%Y-%m-%d}: {self.board()!r}>".replace(
-            f"<Board {self.domain}: ", ""
-        ).replace(">>", ">")
+        return repr(self.whole_board()).replace("<Board", "<Snapshot", 1)
 
     def _cell_name(self, row: int, column: int) -> str:
         return f"model {self.models[row].id} on {self.tree.nodes[column].type_id!r}"

@@ -16,6 +16,7 @@ from ..scales import competition_ranks, rounded
 from ..schemes import Convention, Scheme
 from ..schemes.missing import fill_missing
 from ..schemes.registry import rule_for
+from ..text import many
 
 BoardKind = Literal["cleaned", "full"]
 
@@ -42,7 +43,7 @@ class ComparedBoard:
     @property
     def size(self) -> str:
         """Number of models and benchmarks, in words."""
-        return f"{_many(len(self.board.models), 'model')} × {_many(len(self.board.leaves), 'benchmark')}"
+        return f"{many(len(self.board.models), 'model')} × {many(len(self.board.leaves), 'benchmark')}"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -89,17 +90,13 @@ def compared_board(
     else:
         board = whole.take(np.flatnonzero(~np.isnan(whole.scores).all(axis=1)).tolist())
     if len(board.models) < 2 or not board.leaves:
-        other = ", another --max-missing, or --board full" if kind == "cleaned" else ""
+        other = ", a larger max_missing, or the full board" if kind == "cleaned" else ""
         raise BoardError(
-            f"the {kind} board has {_many(len(board.models), 'model')} on {_many(len(board.leaves), 'benchmark')}, too "
+            f"the {kind} board has {many(len(board.models), 'model')} on {many(len(board.leaves), 'benchmark')}, too "
             f"few to compare; take another snapshot{other}"
         )
     kept = set(board.ids)
     return ComparedBoard(kind, board, tuple(model for model in snapshot.models if model.id not in kept))
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else f'{noun}s'}"
 
 
 def resolved_board(scheme: Scheme, board: Board, convention: Convention | None = None) -> Board:

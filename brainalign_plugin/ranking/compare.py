@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..agreement.correlation import spearman_matrix
+from ..agreement.correlation import kendall_tau_b, spearman_matrix
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..errors import InputError
@@ -122,32 +122,6 @@ def cohen_kappas(labels: IntArray) -> FloatArray:
     by_chance = np.where(expected < 1, expected, np.nan)
     kappas: FloatArray = (agreed / n - by_chance) / (1 - by_chance)
     return kappas
-
-
-def kendall_tau_b(places: FloatArray) -> FloatArray:
-    """Compute Kendall's tau-b of all pairs of rankings.
-
-    Parameters
-    ----------
-    places : ndarray, shape (k, n)
-        Ranks; equal numbers tie.
-
-    Returns
-    -------
-    ndarray, shape (k, k)
-        NaN for a ranking in which all tie.
-
-    Source: Kendall (1945), Biometrika 33, 239-251.
-    """
-    k, n = places.shape
-    balance = np.zeros((k, k))
-    for i in range(n - 1):
-        above = np.sign(places[:, i, None] - places[:, i + 1 :])
-        balance += above @ above.T
-    # The balance of a ranking with itself is its number of untied pairs.
-    untied = np.sqrt(np.where(balance.diagonal() > 0, balance.diagonal(), np.nan))
-    tau: FloatArray = np.clip(balance / untied[:, None] / untied, -1.0, 1.0)
-    return tau
 
 
 def kendall_w(rankings: FloatArray) -> float | None:

@@ -87,7 +87,7 @@ class RankedScheme:
         return None if self.ranking is None else self.ranking.optimum
 
 
-def bound_scheme(name: str, reference: Reference) -> Scheme:
+def bound_scheme(name: str | Scheme, reference: Reference) -> Scheme:
     """Look up a scheme, bound to the reference if it needs one."""
     return get_scheme(name).bind(reference)
 
@@ -95,7 +95,7 @@ def bound_scheme(name: str, reference: Reference) -> Scheme:
 def rank_schemes(
     compared: ComparedBoard,
     reference: Reference,
-    names: Sequence[str] = (),
+    names: Sequence[str | Scheme] = (),
     convention: Convention | None = None,
     resampling: Resampling | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -104,7 +104,7 @@ def rank_schemes(
 
     Parameters
     ----------
-    names : sequence of str
+    names : sequence of str or Scheme
         All registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
     convention : str, optional
         Rule for missing cells; each scheme's own if None.

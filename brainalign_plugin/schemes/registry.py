@@ -45,17 +45,21 @@ class Ranking:
         return dict(zip(self.ids, self.ranks.tolist(), strict=True))
 
 
+# Source of a scheme that was made from a function in Python.
+OWN = "defined in Python"
 _REGISTRY: dict[str, Scheme] = {}
 _PENDING: list[Callable[[], Iterable[SchemeError]]] = []
 _REFUSED: list[SchemeError] = []
 
 
-def register(scheme: Scheme) -> Scheme:
+def register(scheme: Scheme, overwrite: bool = False) -> Scheme:
     """Add a scheme under its name; adding the same object again changes nothing.
 
     Parameters
     ----------
     scheme : Scheme
+    overwrite : bool
+        Whether it may take the place of another of its name that was made from a function.
 
     Returns
     -------
@@ -70,11 +74,41 @@ def register(scheme: Scheme) -> Scheme:
     # A module may register its scheme itself and name it in an entry point too.
     if _REGISTRY.get(scheme.name) is scheme:
         return scheme
-    for known in _REGISTRY:
+    for known in list(_REGISTRY):
         if known.lower() == scheme.name.lower():
-            raise SchemeError(f"there is already a scheme {known}; choose another name than {scheme.name!r}")
+            if not overwrite:
+                raise SchemeError(
+                    f"there is already a scheme {known}; choose another name than {scheme.name!r}"
+                )
+            if _REGISTRY[known].source != OWN:
+                raise SchemeError(
+                    f"the scheme {known} comes with a distribution and stays; choose another name"
+                )
+            del _REGISTRY[known]
     _REGISTRY[scheme.name] = scheme
     return scheme
+
+
+def unregister(name: str) -> None:
+    """Take away a scheme that was made from a function; nothing happens if there is none.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    SchemeError
+        If the scheme comes with a distribution.
+
+    Examples
+    --------
+    >>> unregister("NO_SUCH_SCHEME")
+    """
+    for known in [known for known in _REGISTRY if known.lower() == name.lower()]:
+        if _REGISTRY[known].source != OWN:
+            raise SchemeError(f"the scheme {known} comes with a distribution and stays")
+        del _REGISTRY[known]
 
 
 def before_first_look_up(load: Callable[[], Iterable[SchemeError]]) -> None:
@@ -107,12 +141,13 @@ def refused_schemes() -> tuple[SchemeError, ...]:
     return tuple(_REFUSED)
 
 
-def get_scheme(name: str) -> Scheme:
+def get_scheme(name: str | Scheme) -> Scheme:
     """Look a scheme up by name, regardless of case.
 
     Parameters
     ----------
-    name : str
+    name : str or Scheme
+        A scheme is returned as it is.
 
     Returns
     -------
@@ -123,6 +158,10 @@ def get_scheme(name: str) -> Scheme:
     SchemeError
         If there is none; the message suggests the nearest names.
     """
+    if isinstance(name, Scheme):
+        return name
+    if not isinstance(name, str):
+        raise SchemeError(f"a scheme was expected, not {name!r}; give its name, or make one with `scheme`")
     schemes = _known()
     for known, scheme in schemes.items():
         if known.lower() == name.lower():
@@ -183,7 +222,7 @@ def rank_models(
     BoardError
         If the board has no model or no leaf, or the scheme leaves a model without a score.
     """
-    used = get_scheme(scheme) if isinstance(scheme, str) else scheme
+    used = get_scheme(scheme)
     used = used if reference is None else used.bind(reference)
     if not board.models or not board.leaves:
         raise BoardError(

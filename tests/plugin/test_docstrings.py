@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import enum
 import inspect
 import re
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +79,47 @@ def test_every_name_is_what_it_says():
     with pytest.raises(AttributeError, match="has no attribute 'no_such_name'"):
         brainalign_plugin.no_such_name  # noqa: B018 -- looked up for its error
     assert dir(brainalign_plugin) == sorted(brainalign_plugin.__all__)
+
+
+PACKAGE = Path(brainalign_plugin.__file__).parent
+WITH_EXAMPLES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if path.name != "__init__.py" and ">>>" in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
+def test_examples_print_what_they_show(module):
+    found = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.attempted
+    assert not found.failed
+
+
+def results() -> list[tuple[str, object]]:
+    """The verbs, and the methods and charts of their results."""
+    found = [(name, MEMBERS[name]) for name in VERBS]
+    modules = {inspect.getmodule(MEMBERS[name]) for name in VERBS}
+    for module in modules:
+        for kind in vars(module).values():
+            if inspect.isclass(kind) and kind.__module__ == module.__name__:
+                found += [
+                    (f"{kind.__name__}.{name}", thing)
+                    for name, thing in vars(kind).items()
+                    if not name.startswith("_") and inspect.isfunction(thing)
+                ]
+    return found
+
+
+VERBS = [
+    name
+    for name in NAMES
+    if ".api." in f"{inspect.getmodule(MEMBERS[name]).__name__}." and inspect.isfunction(MEMBERS[name])
+]
+
+
+@pytest.mark.parametrize(("name", "thing"), results())
+def test_a_verb_or_method_of_a_result_has_an_executed_example(name, thing):
+    text = inspect.getdoc(thing) or ""
+    assert ">>>" in text, name
+    assert "Returns\n-------" in text, name

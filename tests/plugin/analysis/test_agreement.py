@@ -17,7 +17,7 @@ from brainalign_plugin.agreement.correlation import (
     PairSummary,
     agreement,
     pairwise_agreement,
-    pairwise_spearman,
+    pairwise_correlation,
     spearman_matrix,
 )
 from brainalign_plugin.data.tree import paper
@@ -72,7 +72,7 @@ def test_every_pair_agrees_with_scipy(scores):
 def test_every_pairwise_complete_pair_agrees_with_scipy(scores, min_overlap):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        rho, overlap = pairwise_spearman(scores, min_overlap)
+        rho, overlap = pairwise_correlation(scores, min_overlap)
     leaves = scores.shape[1]
     for i, j in itertools.product(range(leaves), repeat=2):
         common = sum(not math.isnan(a) and not math.isnan(b) for a, b in scores[:, [i, j]].tolist())
@@ -92,7 +92,7 @@ def test_both_ways_agree_on_a_complete_board(board):
 def test_ranks_are_taken_within_the_common_rows():
     # Over all rows the ranks of the first column are 1, 2, 3, 4.5, 4.5; within the common rows they are 1, 2, 3.
     scores = np.array([[0.1, 0.2], [0.2, 0.1], [0.9, 0.3], [0.5, np.nan], [0.5, np.nan]])
-    rho, overlap = pairwise_spearman(scores, 2)
+    rho, overlap = pairwise_correlation(scores, 2)
     assert rho[0, 1] == pytest.approx(0.5)
     assert overlap.tolist() == [[5, 3], [3, 3]]
 
@@ -100,21 +100,24 @@ def test_ranks_are_taken_within_the_common_rows():
 def test_the_smallest_overlap_counts():
     scores = np.column_stack([np.arange(21.0), np.arange(21.0)])
     scores[0, 0] = np.nan
-    assert pairwise_spearman(scores)[0][0, 1] == 1
+    assert pairwise_correlation(scores)[0][0, 1] == 1
     scores[1, 0] = np.nan
-    assert math.isnan(pairwise_spearman(scores)[0][0, 1])
-    assert pairwise_spearman(scores, 19)[0][0, 1] == 1
+    assert math.isnan(pairwise_correlation(scores)[0][0, 1])
+    assert pairwise_correlation(scores, 19)[0][0, 1] == 1
     tree = tree_of({"average_vision": {"a": None, "b": None}})
     assert pairwise_agreement(board_of_matrix(scores, tree)).all_pairs.pairs == 0
     assert pairwise_agreement(board_of_matrix(scores, tree)).min_overlap == 20
     # A leaf has itself in common with itself only as often as it was scored.
-    assert np.isnan(pairwise_spearman(scores[:19])[0]).all()
+    assert np.isnan(pairwise_correlation(scores[:19])[0]).all()
 
 
 @pytest.mark.parametrize("min_overlap", [1, 0, -3])
 def test_an_overlap_without_a_correlation_is_refused(min_overlap):
     message = f"min_overlap is {min_overlap}; a correlation needs at least 2 models"
-    for ask in (pairwise_spearman, lambda scores, least: pairwise_agreement(board_of_matrix(scores), least)):
+    for ask in (
+        pairwise_correlation,
+        lambda scores, least: pairwise_agreement(board_of_matrix(scores), least),
+    ):
         with pytest.raises(InputError, match=re.escape(message)):
             ask(np.full((3, 6), 0.5), min_overlap)
 
@@ -123,7 +126,7 @@ def test_ties_are_at_nine_decimals():
     scores = np.array([[0.1, 0.1 + 4e-10, 0.3], [0.3, 0.2, 0.1]]).T
     assert spearman_matrix(scores)[0, 1] == pytest.approx(by_scipy(*scores.T))
     assert spearman_matrix(scores)[0, 1] == pytest.approx(-math.sqrt(3) / 2)
-    assert pairwise_spearman(scores, 2)[0][0, 1] == pytest.approx(-math.sqrt(3) / 2)
+    assert pairwise_correlation(scores, 2)[0][0, 1] == pytest.approx(-math.sqrt(3) / 2)
 
 
 def test_a_correlation_of_zero_is_not_negative():
@@ -132,7 +135,7 @@ def test_a_correlation_of_zero_is_not_negative():
         up = np.arange(models, dtype=float)
         fold = np.abs(up - (models - 1) / 2)
         scores = np.column_stack([up, fold]) / models
-        for rho in (spearman_matrix(scores), pairwise_spearman(scores, 2)[0]):
+        for rho in (spearman_matrix(scores), pairwise_correlation(scores, 2)[0]):
             assert rho[0, 1] == 0
         board = board_of_matrix(scores, tree_of({"average_vision": {"a": None, "b": None}}))
         assert agreement(board).all_pairs.negative_share == 0
@@ -140,7 +143,7 @@ def test_a_correlation_of_zero_is_not_negative():
     for _ in range(200):
         scores = rng.permuted(np.tile(np.arange(7.0), (8, 1)), axis=1).T
         exact = matrix_by_exact_ranks(scores.astype(int))
-        for rho in (spearman_matrix(scores), pairwise_spearman(scores, 2)[0]):
+        for rho in (spearman_matrix(scores), pairwise_correlation(scores, 2)[0]):
             assert ((rho < 0) == (exact < 0)).all()
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from brainalign_plugin.agreement.correlation import kendall_tau_b
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.ranking.compare import (
     TOP,
     cohen_kappas,
     compare_schemes,
-    kendall_tau_b,
     kendall_w,
     quartiles,
 )

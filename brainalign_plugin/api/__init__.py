@@ -1,0 +1,1 @@
+"""The verbs of a notebook: load, agreement, rank, certainty, freeze, place, audit, timeline."""

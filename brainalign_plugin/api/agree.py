@@ -1,0 +1,340 @@
+"""Agreement of the benchmarks of a board, as a notebook shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..agreement.clustering import clustered_order
+from ..agreement.correlation import (
+    Agreement,
+    Method,
+    check_method,
+    correlation_matrix,
+    pairwise_agreement,
+    pairwise_correlation,
+)
+from ..agreement.correlation import agreement as complete_agreement
+from ..arrays import FloatArray
+from ..certainty.bootstrap import draw_counts, effective_families, family_bootstrap, interval, sure_enough
+from ..certainty.families import families
+from ..data.board import Board
+from ..data.cleaning import clean
+from ..errors import InputError
+from ..plot.chart import Chart
+from ..plot.matrices import heatmap, scatter
+from ..results import Result, Rows
+from ..text import many
+from .sources import Source, snapshot_of
+
+_FIGURES = ("mean_rho", "negative_share", "paper_balanced_rho", "neural_rho", "behavior_rho", "cross_rho")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AgreementResult(Result):
+    """Correlations of all pairs of benchmarks of a board.
+
+    Attributes
+    ----------
+    found : Agreement
+        The matrix and its summaries.
+    board : Board
+        The cleaned board; with ``pairwise`` all models on its benchmarks.
+    pairwise : bool
+        Whether each pair is over the models that have both.
+    """
+
+    found: Agreement
+    board: Board
+    pairwise: bool
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        pairs = self.found.all_pairs
+        mean = "unknown" if pairs.mean is None else f"{pairs.mean:+.3f}"
+        over = "each over the models with both" if self.pairwise else many(len(self.board.models), "model")
+        return f"Agreement ({self.found.method}): mean {mean} over {many(pairs.pairs, 'pair')} of benchmarks, {over}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the matrix of correlations.
+
+        Returns
+        -------
+        DataFrame, shape (m, m)
+            By type ids; NaN where a correlation does not exist.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.agreement(ba.example()).to_frame().shape
+        (8, 8)
+        """
+        return pd.DataFrame(self.found.rho, index=list(self.found.leaves), columns=list(self.found.leaves))
+
+    @cached_property
+    def pairs(self) -> Rows:
+        """Each pair of benchmarks with its correlation and number of models, the largest correlation first."""
+        first, second = np.triu_indices(len(self.found.leaves), k=1)
+        leaves = np.array(self.found.leaves, dtype=object)
+        frame = pd.DataFrame(
+            {
+                "one": leaves[first],
+                "other": leaves[second],
+                "rho": self.found.rho[first, second],
+                "models": self.found.overlap[first, second],
+            }
+        ).sort_values("rho", ascending=False, kind="stable", ignore_index=True)
+        return Rows(f"{many(len(frame), 'pair')} of benchmarks", frame)
+
+    def summary(self) -> pd.DataFrame:
+        """Return the summaries: of all pairs, of pairs within and between the parts, of pairs within a paper.
+
+        Returns
+        -------
+        DataFrame
+            Columns mean, median, negative_share, pairs.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.agreement(ba.example()).summary()["pairs"].tolist()
+        [28.0, 10.0, 3.0, 15.0, 28.0]
+        """
+        found = self.found
+        rows: dict[str, Any] = {"all pairs": found.all_pairs}
+        rows |= {" × ".join(block): one for block, one in found.blocks.items()}
+        rows |= {f"within {name}": one for name, one in found.within_paper.items()}
+        frame = pd.DataFrame(
+            [[one.mean, one.median, one.negative_share, one.pairs] for one in rows.values()],
+            index=list(rows),
+            columns=["mean", "median", "negative_share", "pairs"],
+            dtype=float,
+        )
+        frame.loc["papers balanced"] = [found.paper_balanced_mean, None, None, found.all_pairs.pairs]
+        return frame
+
+    def interval(self, level: float = 0.95, seed: int = 0, resamples: int = 1000) -> pd.DataFrame:
+        """Return intervals over families of models, which are drawn with replacement.
+
+        Parameters
+        ----------
+        level : float
+            In (0, 1).
+        seed : int
+        resamples : int
+
+        Returns
+        -------
+        DataFrame
+            A row a figure: value, low, high. NaN with fewer than 8 families. For Spearman on the cleaned board these
+            are the figures of the report, of which the share of negative pairs is corrected for noise.
+
+        Raises
+        ------
+        InputError
+            If the level is no share, or there is no resample.
+
+        References
+        ----------
+        Davison, Hinkley (1997), *Bootstrap Methods and their Application*, section 3.8.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> found = ba.agreement(ba.example()).interval(.95, seed=0, resamples=200)
+        >>> bool(found.loc["mean_rho", "low"] < found.loc["mean_rho", "value"] < found.loc["mean_rho", "high"])
+        True
+        """
+        if not 0 < level < 1:
+            raise InputError(f"the level is {level}; give a number between 0 and 1, such as 0.95")
+        grouped = families(self.board)
+        rows: dict[str, list[float | None]] = {}
+        if self.found.method == "spearman" and not self.pairwise:
+            boot = family_bootstrap(self.board, grouped, resamples, seed, level)
+            for name in _FIGURES:
+                one = boot.intervals[name]
+                rows[name] = (
+                    [boot.figures[name], None, None] if one is None else [one.value, one.low, one.high]
+                )
+        else:
+            counts = draw_counts(grouped.labels, resamples, seed)
+            drawn = [self._mean_without_copies(times) for times in counts]
+            one = None
+            if sure_enough(grouped.labels):
+                clusters = effective_families(grouped.labels)
+                one = interval(self.found.all_pairs.mean, np.array(drawn), clusters, level=level)
+            mean = self.found.all_pairs.mean
+            rows["mean_rho"] = [mean, None, None] if one is None else [one.value, one.low, one.high]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"], dtype=float)
+
+    def _mean_without_copies(self, times: Any) -> float:
+        scores: FloatArray = np.repeat(self.board.scores, times, axis=0)
+        if self.pairwise:
+            rho = pairwise_correlation(scores, self.found.min_overlap, self.found.method)[0]
+        else:
+            rho = correlation_matrix(scores, self.found.method)
+        values = rho[np.triu_indices(len(rho), k=1)]
+        return float(np.nanmean(values)) if not np.isnan(values).all() else np.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain values, named as in ``brainalign analyze --json``; unknown is None.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.agreement(ba.example()).to_dict()["method"]
+        'spearman'
+        """
+        found = self.found
+        return {
+            "method": found.method,
+            "mean": found.all_pairs.mean,
+            "median": found.all_pairs.median,
+            "negative_share": found.all_pairs.negative_share,
+            "pairs": found.all_pairs.pairs,
+            "paper_balanced_mean": found.paper_balanced_mean,
+            "min_overlap": found.min_overlap,
+            "blocks": {"|".join(block): one.mean for block, one in found.blocks.items()},
+            "within_paper": {name: one.mean for name, one in found.within_paper.items()},
+        }
+
+    @property
+    def plot(self) -> AgreementPlots:
+        """Charts: ``heatmap`` and ``scatter``."""
+        return AgreementPlots(self)
+
+
+@dataclass(frozen=True)
+class AgreementPlots:
+    """Charts of an agreement."""
+
+    result: AgreementResult
+
+    def heatmap(self) -> Chart:
+        """Draw the matrix of correlations, benchmarks that agree beside each other.
+
+        Returns
+        -------
+        Chart
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.agreement(ba.example()).plot.heatmap().rows
+        8
+        """
+        found, board = self.result.found, self.result.board
+        return heatmap(
+            found.leaves,
+            found.rho,
+            title=self.result.title.replace(" (", " of benchmarks (", 1),
+            alt=f"Matrix of the correlations of {many(len(found.leaves), 'benchmark')}. {self.result.title}.",
+            parts=[part or "" for part in board.leaf_parts],
+            overlap=found.overlap.astype(float),
+            order=clustered_order(found.rho).tolist(),
+        )
+
+    def scatter(self, one: str, other: str) -> Chart:
+        """Draw one benchmark against another, a point a model.
+
+        Parameters
+        ----------
+        one, other : str
+            Type ids.
+
+        Returns
+        -------
+        Chart
+
+        Raises
+        ------
+        InputError
+            If one of them is not on the board.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> chart = ba.agreement(ba.example()).plot.scatter("Marques2020-size", "Hebart2023-match")
+        >>> len(chart.to_frame())
+        11
+        """
+        found, board = self.result.found, self.result.board
+        for name in (one, other):
+            if name not in board.leaves:
+                raise InputError(f"there is no benchmark {name!r} here; known are {', '.join(board.leaves)}")
+        i, j = board.leaves.index(one), board.leaves.index(other)
+        over = many(int(found.overlap[i, j]), "model")
+        title = f"{one} and {other}: {found.method} {found.rho[i, j]:+.3f} over {over}"
+        return scatter(
+            [model.name for model in board.models],
+            board.ids,
+            board.scores[:, i],
+            board.scores[:, j],
+            title=title,
+            alt=f"Scatter of {many(len(board.models), 'model')}. {title}.",
+            axes=(one, other),
+        )
+
+
+def agreement(
+    source: Source,
+    method: Method = "spearman",
+    *,
+    pairwise: bool = False,
+    max_missing: float = 0.5,
+    min_overlap: int = 20,
+) -> AgreementResult:
+    """Correlate all pairs of benchmarks of a board.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+        ``n`` models on ``m`` benchmarks.
+    method : {"spearman", "kendall", "pearson"}
+        Kendall's is tau-b.
+    pairwise : bool
+        Each pair over the models that have both, instead of the cleaned board for all.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    min_overlap : int
+        With ``pairwise``: pairs with fewer models have no correlation.
+
+    Returns
+    -------
+    AgreementResult
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    See Also
+    --------
+    certainty : How far such figures are those of other papers and models.
+
+    References
+    ----------
+    Ahlert, Klein, Wichmann, Geirhos (2024), *How aligned are different alignment metrics?*, arXiv 2407.07530.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.agreement(ba.example(), method="kendall").title
+    'Agreement (kendall): mean +0.669 over 28 pairs of benchmarks, 11 models'
+    """
+    check_method(method)
+    cleaning = clean(snapshot_of(source).board(), max_missing)
+    if not pairwise:
+        return AgreementResult(complete_agreement(cleaning.board, method), cleaning.board, pairwise=False)
+    considered, kept = cleaning.considered, set(cleaning.board.leaves)
+    board = considered.take(columns=[j for j, leaf in enumerate(considered.leaves) if leaf in kept])
+    return AgreementResult(pairwise_agreement(board, min_overlap, method), board, pairwise=True)

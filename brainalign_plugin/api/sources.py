@@ -1,0 +1,158 @@
+"""Boards of whatever a user has: a file, a table, a board, a snapshot; and a made-up one for examples."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from ..data.board import Board, Model
+from ..data.official import CellState
+from ..data.snapshot import Snapshot
+from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
+from ..errors import BoardError
+from ..files.snapshot_file import read_snapshot
+
+Source = Snapshot | Board | pd.DataFrame | str | os.PathLike[str]
+
+
+def load(path: str | os.PathLike[str]) -> Board:
+    """Read a board from a file.
+
+    Parameters
+    ----------
+    path : str or path
+        The site's JSON or an exported snapshot, gzipped or not.
+
+    Returns
+    -------
+    Board
+        All models on all benchmarks under the ranked average, scores capped to [0, 1]; its ``snapshot`` holds the rest.
+
+    Raises
+    ------
+    SnapshotError
+        If the file cannot be read, or is none of these.
+
+    See Also
+    --------
+    Board.from_frame : Make a board of a table in memory.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> import brainalign_plugin as ba
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "board.json.gz")
+    ...     _ = path.write_bytes(ba.snapshot_bytes(ba.example().snapshot))
+    ...     ba.load(path)
+    <Board vision 2024-01-01: 16 models × 8 benchmarks, 4 % missing>
+    """
+    return read_snapshot(os.fspath(path)).whole_board()
+
+
+def snapshot_of(source: Source) -> Snapshot:
+    """Return the snapshot behind what was given where a board is wanted.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+
+    Raises
+    ------
+    BoardError
+        If it is none of these, or a table that is no board.
+    SnapshotError
+        If a file cannot be read.
+    """
+    if isinstance(source, Snapshot):
+        return source
+    if isinstance(source, Board):
+        return Snapshot.from_board(source)
+    if isinstance(source, pd.DataFrame):
+        return Snapshot.from_frame(source)
+    if isinstance(source, str | os.PathLike):
+        return snapshot_of(load(source))
+    raise BoardError(
+        f"a board was expected, not {type(source).__name__}; give a Board, a Snapshot, a DataFrame (a row a model, a "
+        "column a benchmark) or the path of a file"
+    )
+
+
+_TREE = {
+    "V1": ("FreemanZiemba2013.V1-pls", "Marques2020-size", "Coggan2024.V1-rdm"),
+    "IT": ("MajajHong2015.IT-pls", "Sanghavi2020.IT-pls"),
+    "": ("Rajalingham2018-i2n", "Geirhos2021-error_consistency", "Hebart2023-match"),
+}
+_NAMES = (
+    *("alexnet", "vgg16", "vgg19", "resnet18", "resnet50", "densenet121", "mobilenet_v2", "efficientnet_b0"),
+    *(
+        "vit_b16",
+        "convnext_tiny",
+        "cornet_s",
+        "squeezenet",
+        "inception_v3",
+        "xception",
+        "pnasnet",
+        "swin_small",
+    ),
+)
+
+
+def example() -> Board:
+    """Make up a small board, the same each time, for examples and tests.
+
+    Returns
+    -------
+    Board
+        16 models on 8 benchmarks of 8 papers, with cells that FAILED or were NEVER run, and dates.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.example()
+    <Board vision 2024-01-01: 16 models × 8 benchmarks, 4 % missing>
+    """
+    nodes = [
+        Benchmark("average_vision", None, is_leaf=False),
+        Benchmark("neural_vision", "average_vision", is_leaf=False),
+        Benchmark("behavior_vision", "average_vision", is_leaf=False),
+    ]
+    for region, leaves in _TREE.items():
+        if region:
+            nodes.append(Benchmark(region, "neural_vision", is_leaf=False))
+        nodes += [
+            Benchmark(
+                leaf, region or "behavior_vision", is_leaf=True, versions=(BenchmarkVersion(1, f"{leaf}_v1"),)
+            )
+            for leaf in leaves
+        ]
+    tree = BenchmarkTree(tuple(nodes))
+    rng = np.random.default_rng(0)
+    n, k = len(_NAMES), len(nodes)
+    ability, taste = rng.normal(0, 0.12, (n, 1)), rng.normal(0, 0.06, (n, k))
+    scores = np.clip(0.45 + ability + taste + rng.normal(0, 0.04, k), 0.02, 0.98).round(3)
+    states = np.full((n, k), CellState.SCORED, dtype=np.int8)
+    states[:, [not node.is_leaf for node in nodes]] = CellState.NEVER
+    rates = tree.index["Hebart2023-match"]
+    states[1, tree.index["Marques2020-size"]] = CellState.FAILED
+    states[[4, 9, 11, 15], rates] = CellState.NEVER
+    scored = states == CellState.SCORED
+    end = datetime(2024, 1, 1, tzinfo=UTC)
+    times = [end - timedelta(days=900 - 40 * i) for i in range(n)]
+    when = np.array([np.datetime64(t.replace(tzinfo=None), "us") for t in times])[:, None]
+    return Snapshot(
+        domain="vision",
+        as_of_time=end,
+        source="made up",
+        sha256="0" * 64,
+        models=tuple(Model(100 + i, name, times[i]) for i, name in enumerate(_NAMES)),
+        tree=tree,
+        states=states,
+        scores=np.where(scored, scores, np.nan),
+        errors=np.full((n, k), np.nan),
+        scored_at=np.where(states != CellState.NEVER, when, np.datetime64("NaT", "us")),
+        simulated=True,
+    ).whole_board()
