@@ -43,7 +43,7 @@ def computing_on(backend: str, scheduler: str | None = None) -> Iterator[None]:
         client = Client(scheduler, timeout="10s", set_as_default=True)
     except (OSError, ValueError) as cause:
         raise InputError(
-            f"no Dask scheduler answers at {scheduler!r}; is the cluster running? ({cause})"
+            f"no Dask scheduler answers at {scheduler!r}; check that the cluster runs ({cause})"
         ) from cause
     with client, joblib.parallel_config(backend="dask"):
         yield

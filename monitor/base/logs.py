@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from .text import printable
+
 
 def configure_logs(*, verbose: bool, as_json: bool) -> None:
     """Set up structlog: everything that a run does if verbose, else nothing, because errors end as one line anyhow."""
@@ -26,16 +28,11 @@ def configure_logs(*, verbose: bool, as_json: bool) -> None:
             _harmless,
             renderer,
         ],
-        # Retries are warnings to the library that makes them; to whoever reads cron's mail they are noise.
+        # Retries are warnings of their library, but noise in the mails of cron.
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-
-
-def printable(text: str) -> str:
-    """Foreign text on one line: control, formatting and bidirectional characters cannot drive a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _harmless(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

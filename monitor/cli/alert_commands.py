@@ -1,9 +1,10 @@
-"""Commands for the rules that watch the figures: ``brainalign alerts list | test | backtest``."""
+"""Commands for the alert rules: ``brainalign alerts list | test | backtest``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..base.text import counted
 from .options import AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from, stage
 
 if TYPE_CHECKING:
@@ -30,15 +31,15 @@ def list_rules(home: Home = None, as_json: AsJson = False) -> None:
         printing.out().print(
             printing.printable(
                 f"{rule.name}: {rule.on.value} of {rule.figure} {rule.condition.value} {rule.bound:g} for "
-                f"{rule.versions} data versions, ends at {rule.back_at:g}, at least {rule.min_overlap} models, "
-                f"{len(rule.tests)} tests"
+                f"{counted(rule.versions, 'data version')}, resolved at {rule.back_at:g}, at least "
+                f"{counted(rule.min_overlap, 'model')}, {counted(len(rule.tests), 'test')}"
             )
         )
 
 
 @alerts_app.command("test")
 def run_tests(home: Home = None) -> None:
-    """Run the rules' own tests; a failed one is an unusable input."""
+    """Run the rules' own tests; exit code 8 if one fails."""
     from brainalign_plugin.errors import InputError
 
     from ..history.alerts import failed_tests
@@ -48,14 +49,16 @@ def run_tests(home: Home = None) -> None:
     wrong = [sentence for rule in rules for sentence in failed_tests(rule)]
     if wrong:
         raise InputError("; ".join([*wrong, "correct the rule or its test"]))
-    printing.out().print(f"{sum(len(rule.tests) for rule in rules)} tests of {len(rules)} rules hold")
+    printing.out().print(
+        f"{counted(sum(len(rule.tests) for rule in rules), 'test')} of {counted(len(rules), 'rule')} passed"
+    )
 
 
 @alerts_app.command("backtest")
 def backtest_rules(
     home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
 ) -> None:
-    """Show when the rules would have fired over the history."""
+    """Evaluate the rules over the stored history."""
     from ..base.cache import Cache
     from ..history.series import HistoryOptions
     from ..history.timeline import Timeline
@@ -66,13 +69,16 @@ def backtest_rules(
     rules = _rules(settings)
     with pull.open_existing(settings, "latest") as store:
         cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
-        with stage("watching the figures"):
+        with stage("evaluating the alert rules"):
             found = alerting.backtest(Timeline(store, settings.domain, options, cache), rules)
     if as_json:
         print_json([alerting.news_json(event) for event in found.events])
         return
     to = printing.out()
-    to.print(f"{len(rules)} rules over {len(found.boards)} data versions: {len(found.events)} events")
+    to.print(
+        f"{counted(len(rules), 'rule')} over {counted(len(found.boards), 'data version')}: "
+        f"{counted(len(found.events), 'event')}"
+    )
     for event in found.events:
         to.print(printing.printable(f"{event.as_of:%Y-%m-%d} {event.words}"))
         if event.attribution is not None:

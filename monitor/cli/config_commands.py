@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ..base.text import counted
 from .options import HOME, AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from
 
 if TYPE_CHECKING:
@@ -29,18 +30,18 @@ def init(home: Home = None) -> None:
 
     path = load_home(home) / CONFIG_NAME
     if path.exists():
-        raise ConfigError(f"{str(path)!r} is there already; move it away to get a new one")
+        raise ConfigError(f"{str(path)!r} exists already; move it away to get a new one")
     example = files("brainalign_monitor").joinpath("brainalign.example.toml").read_bytes()
     write_atomically(path, example)
-    # It is made to hold passwords.
+    # The file may hold passwords.
     path.chmod(0o600)
-    typer.echo(f"wrote {path}; every setting in it is commented out, `brainalign config check` tries it")
+    typer.echo(f"wrote {path}; every setting in it is commented out; `brainalign config check` validates it")
 
 
 @config_app.command("check")
 def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
     """Validate settings and rules, and list what is not default."""
-    from ..base.logs import printable
+    from ..base.text import printable
     from ..config.alert_rules import load_rules
     from ..config.reading import CONFIG_NAME
     from ..config.settings import exposed_secrets
@@ -48,13 +49,15 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
     settings, effective = _effective(home=home, domain=domain, max_missing=max_missing)
     path = settings.home / CONFIG_NAME
     rules = load_rules(path)
-    there = "is valid" if path.exists() else "is not there, and need not be"
+    there = "is valid" if path.exists() else "does not exist, and is not required"
     typer.echo(printable(f"{path} {there}"))
     for line in _lines([one for one in effective if one.origin != "default"]):
         typer.echo(line)
-    typer.echo(f"{len(rules)} alert rules: {printable(', '.join(rule.name for rule in rules))}")
+    typer.echo(f"{counted(len(rules), 'alert rule')}: {printable(', '.join(rule.name for rule in rules))}")
     if exposed := exposed_secrets(settings.home, effective):
-        problem = f"{str(path)!r} holds {', '.join(exposed)} and others may read it; chmod 600 it"
+        problem = (
+            f"{str(path)!r} holds {', '.join(exposed)} and other users can read it; run `chmod 600` on it"
+        )
         typer.echo(f"brainalign: {printable(problem)}", err=True)
 
 
@@ -83,7 +86,7 @@ def _lines(settings: list[Effective] | tuple[Effective, ...]) -> list[str]:
     """Return the settings as lines in columns."""
     import json
 
-    from ..base.logs import printable
+    from ..base.text import printable
 
     rows = [
         (one.name, "" if one.value is None else json.dumps(one.value, ensure_ascii=False), one.origin)

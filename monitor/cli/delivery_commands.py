@@ -1,4 +1,4 @@
-"""Commands for what goes out: ``brainalign publish``, ``deliver``, ``mail preview`` and ``mail test``."""
+"""Commands for delivery: ``brainalign publish``, ``deliver``, ``mail preview`` and ``mail test``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..base.text import counted
 from .options import (
     OPERATE,
     WATCH,
@@ -22,7 +23,7 @@ from .options import (
     stage,
 )
 
-# Of the outbox, as many as anybody reads.
+# Most messages of the outbox to print.
 _MOST = 1000
 
 
@@ -42,7 +43,7 @@ def publish(
 ) -> None:
     """Publish the site: report, history, archive, feed, data.
 
-    A web server serves the folder ``current`` in it.
+    Point the web server at the folder ``current`` in it.
     """
     from ..base.errors import ConfigError
     from ..operations import publish as publishing
@@ -59,7 +60,7 @@ def publish(
 
 
 class Digests(StrEnum):
-    """Which digest is queued."""
+    """Digest to queue."""
 
     WEEKLY = "weekly"
     MONTHLY = "monthly"
@@ -69,11 +70,11 @@ def deliver(
     digest: Annotated[
         Digests | None,
         typer.Option(
-            help="First queue the digest of the last whole week or month; one that was queued before is not again.",
+            help="First queue the digest of the last whole week or month, unless it was queued before.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+        bool, typer.Option("--dry-run", help="Print the messages that would be sent; send nothing.")
     ] = False,
     home: Home = None,
     domain: Domain = None,
@@ -114,8 +115,8 @@ def deliver(
     if drained.failed or drained.given_up:
         last = next((one.last_error for one in reversed(left) if one.last_error), "see the log")
         raise DeliveryError(
-            f"{drained.failed} messages were not delivered and are tried again, {drained.given_up} are given up; the "
-            f"last one: {last}",
+            f"{counted(drained.failed, 'message')} not delivered and to be tried again, {drained.given_up} given up; "
+            f"the last error: {last}",
             permanent=False,
         )
 
@@ -124,7 +125,7 @@ mail_app = command_group("Preview and test mails.")
 
 
 class Previewed(StrEnum):
-    """Which mail is shown."""
+    """Mail to show."""
 
     WEEKLY = "weekly"
     MONTHLY = "monthly"
@@ -133,7 +134,7 @@ class Previewed(StrEnum):
 
 @mail_app.command("preview")
 def mail_preview(
-    kind: Annotated[Previewed, typer.Argument(help="Which mail.")] = Previewed.WEEKLY,
+    kind: Annotated[Previewed, typer.Argument(help="Kind of mail.")] = Previewed.WEEKLY,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="File to write: .eml, .html or .txt.", metavar="FILE"),
@@ -141,7 +142,7 @@ def mail_preview(
     home: Home = None,
     domain: Domain = None,
 ) -> None:
-    """Write a mail as its recipients would get it.
+    """Write a mail as its recipients get it.
 
     It is the digest of the last week or month, or the last alert.
     """
@@ -159,7 +160,7 @@ def mail_preview(
 
 @mail_app.command("test")
 def mail_test(
-    address: Annotated[str, typer.Argument(help="Who gets it.", metavar="ADDRESS")],
+    address: Annotated[str, typer.Argument(help="Address of the recipient.", metavar="ADDRESS")],
     home: Home = None,
 ) -> None:
     """Send a test mail to an address right away."""

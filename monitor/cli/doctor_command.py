@@ -1,4 +1,4 @@
-"""The command that looks whether everything is in order: ``brainalign doctor``."""
+"""The command that checks the installation: ``brainalign doctor``."""
 
 from __future__ import annotations
 

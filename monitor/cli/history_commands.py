@@ -1,4 +1,4 @@
-"""Commands that look back: ``brainalign diff | backfill | history | drift | eras``."""
+"""Commands about the past: ``brainalign diff | backfill | history | drift | eras``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..base.text import counted
 from ..history.periods import Period
 from .alert_commands import alerts_app
 from .options import (
@@ -91,14 +92,15 @@ def backfill(
     to = printing.out()
     span = f", {done.dates[0]} to {done.dates[-1]}" if done.dates else ""
     to.print(
-        f"{len(done.dates)} boards reconstructed from snapshot {done.source.id}{span}; {len(done.added)} of them new"
+        f"{counted(len(done.dates), 'board')} reconstructed from snapshot {done.source.id}{span}; "
+        f"{len(done.added)} of them new"
     )
 
 
 Window = Annotated[
     int,
     typer.Option(
-        help="Months over which the same benchmarks, and the same models, are followed, back from the newest board.",
+        help="Length of the window with the same benchmarks or models, back from the newest board.",
         min=1,
         metavar="MONTHS",
     ),
@@ -152,7 +154,7 @@ def drift(
     max_missing: MaxMissing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Test whether figures changed on what boards share.
+    """Test changes of the figures on the shared part of boards.
 
     Verdicts: changed, unchanged, insufficient.
     """
@@ -173,7 +175,7 @@ def drift(
 
 
 def eras(
-    top: Annotated[int, typer.Option(help="How many models make the top.", min=1, metavar="MODELS")] = 10,
+    top: Annotated[int, typer.Option(help="Number of models at the top.", min=1, metavar="MODELS")] = 10,
     known: Known = None,
     home: Home = None,
     domain: Domain = None,
@@ -195,7 +197,7 @@ def eras(
 
 
 def check_figure(name: str | None) -> None:
-    """Refuse the name of a figure that there is not."""
+    """Refuse an unknown figure."""
     from ..history.figures import FIGURES
 
     if name is not None and name not in FIGURES:
@@ -220,14 +222,14 @@ def diff(
     max_missing: MaxMissing = None,
     model: Annotated[
         int | None,
-        typer.Option(help="Say why the rank of the model with this id moved instead.", metavar="ID"),
+        typer.Option(help="Explain the rank of the model with this id instead.", metavar="ID"),
     ] = None,
     scheme: Annotated[
         str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what changed between two snapshots, and why.
+    """Show the changes between two snapshots, and their causes.
 
     Covers each headline figure, or with --model one model's rank.
     """
@@ -285,7 +287,7 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
 
 
 def attribution_json(found: Attribution) -> dict[str, Any]:
-    """Return the change of each figure with its parts and the words for them; unknown is None."""
+    """Return the change of each figure with its parts and the words for them; None if unknown."""
     from ..history.attribution_words import attribution_in_words, reasons_of
 
     return {
@@ -298,7 +300,7 @@ def attribution_json(found: Attribution) -> dict[str, Any]:
 def change_record(
     before: float | None, after: float | None, parts: Mapping[str, float] | None
 ) -> dict[str, Any]:
-    """Return a change with its parts: both boards are analysed by today's version, so none is due to another one."""
+    """Return a change with its parts; both boards are analysed by the same version."""
     from ..history.attribution import STEPS
     from ..history.series import ANALYSIS
 

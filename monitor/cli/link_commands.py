@@ -11,9 +11,7 @@ from .options import AsJson, Home, print_json, settings_from
 if TYPE_CHECKING:
     from brainalign_plugin.brainscore.link import LinkStatus
 
-Check = Annotated[
-    bool, typer.Option("--check", help="Only say whether the link is there; exit code 8 if it is not.")
-]
+Check = Annotated[bool, typer.Option("--check", help="Only check the link; exit code 8 if it is missing.")]
 
 
 def link(check: Check = False, home: Home = None, as_json: AsJson = False) -> None:
@@ -51,7 +49,7 @@ def link_json(status: LinkStatus) -> dict[str, Any]:
 
 
 def _say(status: LinkStatus, as_json: bool) -> None:
-    from ..base.logs import printable
+    from ..base.text import printable
 
     if as_json:
         print_json(link_json(status))

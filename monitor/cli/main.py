@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run, so that ``--help`` answers at once.
+"""The command line. Commands import their modules when they run, so that ``--help`` is fast.
 
 Exit codes: 0 success, with or without news; 1 an unexpected error; 2 wrong usage; 3 configuration; 4 the source
 could not be read; 5 its payload was refused; 6 store; 7 a file could not be written; 8 an input cannot be used; 9 a
@@ -57,7 +57,7 @@ from .store_commands import store_app
 if TYPE_CHECKING:
     from brainalign_plugin.errors import BrainAlignError
 
-# Plain help: rich would take longer to load than everything else that help needs.
+# Plain help, because rich takes longer to load than everything else.
 app = typer.Typer(
     name="brainalign",
     cls=GroupedCommands,
@@ -74,7 +74,7 @@ app = typer.Typer(
     context_settings={"max_content_width": 100},
 )
 
-# typer names one of click's errors only, and releases of typer differ in whose click they use.
+# Releases of typer differ in the click that they use, so its errors are found by name.
 _UsageError: Any = typer.BadParameter.__base__
 _STREAM_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -90,7 +90,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _global(
     context: typer.Context,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log all steps to stderr.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
     home: Home = None,
     _version: Annotated[
@@ -111,13 +111,15 @@ app.command(rich_help_panel=WATCH)(serve)
 def fetch(
     source: Annotated[
         str | None,
-        typer.Argument(help="Address, file or folder; what is configured if left out.", metavar="[URL|PATH]"),
+        typer.Argument(
+            help="Address, file or folder (default: the configured source).", metavar="[URL|PATH]"
+        ),
     ] = None,
     accept_shrunken: Annotated[
         bool,
         typer.Option(
             "--accept-shrunken",
-            help="Store the board even if more than a third of it is gone or has other names.",
+            help="Store the board even if more than a third of it is missing or renamed.",
         ),
     ] = False,
     home: Home = None,
@@ -144,7 +146,7 @@ def analyze(
     as_json: AsJson = False,
     full: Annotated[
         bool,
-        typer.Option("--full", help="With --json: also how well each scheme ranks models on unseen papers."),
+        typer.Option("--full", help="With --json: add each scheme's ranking of models on unseen papers."),
     ] = False,
 ) -> None:
     """Analyse one snapshot: agreement, spread, ranks."""
@@ -162,7 +164,7 @@ def analyze(
     for line in (*printing.note_lines(found.note), *printing.set_aside_lines(found.set_aside)):
         typer.echo(line, err=True)
     if as_json:
-        with stage("asking how sure that is"):
+        with stage("computing intervals"):
             record = analysis_json(analysis, full)
         print_json(record)
     else:
@@ -236,12 +238,12 @@ app.add_typer(reference_app, name="reference", rich_help_panel=MODELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point: what fails for a reason that we know ends as one line on stderr and its exit code.
+    """Run a command; a known failure ends as one line on stderr and its exit code.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        Instead of those of the process.
+        By default those of the process.
 
     Returns
     -------
@@ -270,11 +272,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # typer makes an exit of it.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise
-        # The reader has seen enough (`| head`): end as SIGPIPE ends a program, in silence.
+        # The reader closed the pipe (`| head`): end as by SIGPIPE, without a message.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
     except OSError as error:
-        # Files have names; what has none and is full is where the output goes.
+        # Without a file name the error is one of standard output.
         if error.filename is not None or error.errno not in _STREAM_ERRORS:
             raise
         return _say(f"cannot write the output: {error.strerror}; free space, or send it elsewhere", 7)
@@ -288,7 +290,7 @@ def _failed(error: BrainAlignError) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    from ..base.logs import printable
+    from ..base.text import printable
 
     typer.echo(f"brainalign: {printable(' '.join(message.split()))}", err=True)
     return code

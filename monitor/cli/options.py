@@ -43,7 +43,7 @@ AsOf = Annotated[
     datetime | None,
     typer.Option(
         formats=["%Y-%m-%d"],
-        help="Reconstruct the board as it stood before this day (UTC), YYYY-MM-DD.",
+        help="Reconstruct the board as it was before this day (UTC), YYYY-MM-DD.",
         metavar="DATE",
     ),
 ]
@@ -51,7 +51,7 @@ Known = Annotated[
     datetime | None,
     typer.Option(
         formats=["%Y-%m-%d"],
-        help="As known on: only what had been seen before this day (UTC), YYYY-MM-DD.",
+        help="Use only snapshots seen before this day (UTC), YYYY-MM-DD.",
         metavar="DATE",
     ),
 ]
@@ -73,7 +73,7 @@ Stored = Annotated[
 
 
 # Log format of the options before a command's name: none, text or json. Kept until the command runs, because setting
-# up the logs takes longer than printing its help.
+# up the logs takes longer than printing help.
 LOG_LINES: ContextVar[Literal["none", "text", "json"]] = ContextVar("log_lines", default="none")
 # Headings of the list of commands.
 WATCH, LOOK, COMPARE, MODELS, OPERATE = (
@@ -111,15 +111,10 @@ def command_group(text: str) -> typer.Typer:
 
 
 def help_without_command(context: typer.Context) -> None:
-    """Print the help of a group of which no command was named."""
+    """Print the help of a group if no command is named."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
         raise typer.Exit(2)
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: 1 snapshot, 2 snapshots."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def now() -> datetime:
@@ -145,7 +140,7 @@ def settings_from(**options: Any) -> Settings:
 
 
 def named_schemes(schemes: str) -> tuple[str, ...]:
-    """Names of the schemes that were asked for; none stands for all."""
+    """Return the names of the requested schemes; empty for all."""
     from brainalign_plugin.errors import SchemeError
     from brainalign_plugin.schemes import get_scheme
 
@@ -163,7 +158,7 @@ def print_json(record: Any) -> None:
 
 
 def stage(text: str) -> AbstractContextManager[object]:
-    """Show what takes its time and for how long, on a terminal only."""
+    """Show the current stage and its duration, on a terminal only."""
     from ..base.progress import silent
 
     return _bar(text) if sys.stderr.isatty() else silent(text)
@@ -174,7 +169,7 @@ def _bar(text: str) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from ..base.logs import printable
+    from ..base.text import printable
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -1,4 +1,4 @@
-"""The command that places a model which is on no leaderboard: ``brainalign place``."""
+"""The command for models outside the leaderboard: ``brainalign place``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def place(
     reference: Annotated[
         str,
         typer.Option(
-            help="A frozen reference, or the path of its file; without it the only one that there is.",
+            help="A frozen reference, or the path of its file (default: the only one).",
             envvar="BRAINALIGN_REFERENCE",
             show_envvar=True,
             metavar="NAME",
@@ -27,7 +27,7 @@ def place(
     leave_out: Annotated[
         str,
         typer.Option(
-            help="Id or name of a model of the reference that is not compared with, such as an earlier entry.",
+            help="Id or name of a model of the reference to leave out, such as an earlier entry.",
             metavar="MODEL",
         ),
     ] = "",

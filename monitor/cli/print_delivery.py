@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..base.text import counted
 from .printing import out, printable
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 def published(result: Published) -> None:
     """Print the site's folder and its changes."""
     if not result.new:
-        _print(f"site: {result.folder} (nothing new, left as it was)")
+        _print(f"site: {result.folder} (no changes)")
         return
     removed = f", {result.removed} removed" if result.removed else ""
-    _print(f"site: {result.folder} ({result.written} files written, {result.kept} as before{removed})")
+    _print(
+        f"site: {result.folder} ({counted(result.written, 'file')} written, {result.kept} unchanged{removed})"
+    )
 
 
 def previewed(message: Message, path: Path) -> None:
@@ -34,7 +37,7 @@ def previewed(message: Message, path: Path) -> None:
 
 def tested(host: str, port: int, message: Message) -> None:
     """Print that the mail server took a mail."""
-    _print(f"{host}:{port} took the mail to {message.recipient} (message {message.id})")
+    _print(f"{host}:{port} accepted the mail to {message.recipient} (message {message.id})")
 
 
 def waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> None:
@@ -44,11 +47,11 @@ def waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> 
     for one in queued:
         at = one.next_try_at
         when = "due" if at is None or at <= now else f"at {at:%Y-%m-%d %H:%M} UTC"
-        tried = f" (tried {one.attempts} times; {one.last_error})" if one.attempts else ""
+        tried = f" (tried {counted(one.attempts, 'time')}; {one.last_error})" if one.attempts else ""
         _print(
             f"{when}  {one.message.channel.value} to {one.message.recipient}: {one.message.subject}{tried}"
         )
-    _print(f"{len(new) + len(queued)} messages; nothing was sent")
+    _print(f"{counted(len(new) + len(queued), 'message')}; nothing was sent")
 
 
 def waiting_json(queued: Sequence[Queued], new: Sequence[Message]) -> dict[str, Any]:

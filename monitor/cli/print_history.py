@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from ..base.text import UNKNOWN, counted
 from ..history.drift import Verdict
 from ..history.figures import COUNTS, FIGURES
 from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def history(found: History, figure: str | None) -> None:
-    """Figures first, last, and over time if one is named; then the changes of it, or the latest of each."""
+    """Print the first and the last figures, all of a named one; then its changes, or the latest of each."""
     to = printing.out()
     points = found.series["models"]
     full = [point for point in points if point.panel == FULL]
     made = sum(point.origin == "reconstructed" for point in full)
     to.print(
-        f"{found.domain}: {len(full)} boards, {full[0].as_of:%Y-%m-%d} to {full[-1].as_of:%Y-%m-%d}, "
+        f"{found.domain}: {counted(len(full), 'board')}, {full[0].as_of:%Y-%m-%d} to {full[-1].as_of:%Y-%m-%d}, "
         f"{made} of them reconstructed"
     )
     held = found.options.window_months
@@ -35,25 +36,27 @@ def history(found: History, figure: str | None) -> None:
     ):
         now = [point for point in points if point.panel == panel][-1]
         to.print(
-            f"{panel}: {words}, over {held} months; now {now.models} models × {now.benchmarks} benchmarks"
+            f"{panel}: {words}, over {counted(held, 'month')}; now {printing.board_size(now.models, now.benchmarks)}"
         )
     shared = found.shared
     to.print(
-        f"{shared.models} models × {shared.benchmarks} benchmarks are on the boards of {shared.first:%Y-%m-%d} and "
-        f"{shared.last:%Y-%m-%d}; only restated scores move a figure on them"
+        f"{printing.board_size(shared.models, shared.benchmarks)} are on the boards of {shared.first:%Y-%m-%d} and "
+        f"{shared.last:%Y-%m-%d}; only restated scores change a figure on them"
     )
     for name in FIGURES if figure is None else (figure,):
         _series(found.series[name], name, whole=figure is not None)
         if delta := shared.deltas.get(name):
-            to.print(f"  moved by {delta:+.4f} by restated scores")
+            to.print(f"  changed by {delta:+.4f} by restated scores")
         for cohort in found.cohorts if figure is not None or name == "mean_rho" else ():
             one = cohort.figures[name]
-            to.print(f"  first scored in {cohort.year}: {_shown(one, name)} ({cohort.models} models)")
+            to.print(
+                f"  first scored in {cohort.year}: {_shown(one, name)} ({counted(cohort.models, 'model')})"
+            )
     for change in found.changes:
         last = change.later == full[-1].as_of
         if change.figure == figure or (figure is None and last):
             to.print(
-                printing.printable(f"{change.earlier:%Y-%m-%d} to {change.later:%Y-%m-%d}: {change.words}")
+                printing.printable(f"{change.earlier:%Y-%m-%d} to {change.later:%Y-%m-%d}: {change.sentence}")
             )
 
 
@@ -61,34 +64,37 @@ def drift(found: Drift, figure: str | None) -> None:
     """Print the number of each verdict, then every change."""
     to = printing.out()
     steps = [step for step in found.steps if figure in (None, step.figure)]
-    counted = ", ".join(
+    verdicts = ", ".join(
         f"{sum(step.verdict is verdict for step in steps)} {verdict.value}" for verdict in Verdict
     )
-    to.print(f"{len(found.moments)} boards, {len(steps)} verdicts on what boards share: {counted}")
+    to.print(
+        f"{counted(len(found.moments), 'board')}, {counted(len(steps), 'verdict')} on their shared parts: {verdicts}"
+    )
     for step in steps:
         if step.verdict is Verdict.CHANGED:
             before, after = (found.moments[i] for i in (step.earlier, step.later))
             low, high = step.difference.interval or (0.0, 0.0)
             to.print(
                 printing.printable(
-                    f"{step.figure} changed between {before:%Y-%m-%d} and {after:%Y-%m-%d} by "
+                    f"{FIGURES[step.figure]} changed between {before:%Y-%m-%d} and {after:%Y-%m-%d} by "
                     f"{step.difference.delta or 0:+.4g} [{low:.4g}, {high:.4g}] on "
-                    f"{step.difference.models} shared models; "
+                    f"{counted(step.difference.models, 'shared model')}; "
                     f"on the whole boards: {found.words[step.figure, step.earlier, step.later]}"
                 )
             )
     for step in steps:
-        # Restated scores are named whatever the test says; of a figure that did not change, at the last board.
+        # Restated scores are printed at the last board also if the test finds no change.
         last = step.later == len(found.moments) - 1
         if last and step.verdict is not Verdict.CHANGED and step.difference.delta:
             to.print(
-                f"{step.figure} moved by {step.difference.delta:+.4g} on the same {step.difference.models} models "
+                f"{FIGURES[step.figure]} changed by {step.difference.delta:+.4g} on the same "
+                f"{counted(step.difference.models, 'model')} "
                 f"since {found.moments[step.earlier]:%Y-%m-%d}, by restated scores: {step.verdict.value} by the test"
             )
 
 
 def known_events(events: Sequence[KnownEvent]) -> None:
-    """Known structural breaks of the leaderboard."""
+    """Print the known structural breaks of the leaderboard."""
     for event in events:
         printing.out().print(printing.printable(f"known: {event.first} to {event.last}: {event.text}"))
 
@@ -99,7 +105,7 @@ def eras(found: Mapping[date, Sequence[Era]]) -> None:
     for day, models in found.items():
         to.print(f"{day}: rank then, rank today")
         for era in models:
-            then, now = ("–" if rank is None else str(rank) for rank in (era.then, era.now))
+            then, now = (UNKNOWN if rank is None else str(rank) for rank in (era.then, era.now))
             to.print(printing.printable(f"  {then:>4} {now:>4}  {era.name} ({era.model})"))
 
 

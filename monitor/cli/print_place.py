@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 
+from ..base.text import UNKNOWN
 from .printing import figure, name, out, printable
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ TOP_UNUSED = 10
 
 
 def model_placement(placed: ModelPlacement, *, named: bool) -> None:
-    """Print where a model stands, its strengths, its neighbours, and what its missing scores could change."""
+    """Print a model's ranks, its strengths, its neighbours, and what its missing scores could change."""
     _given(placed, named)
     _schemes(placed.schemes)
     _benchmarks(placed)
@@ -30,7 +31,7 @@ def model_placement(placed: ModelPlacement, *, named: bool) -> None:
 
 def _given(placed: ModelPlacement, named: bool) -> None:
     to, reference = out(), placed.reference
-    to.print(printable(f"{'' if named else 'the only reference that there is: '}{reference.description}"))
+    to.print(printable(f"{'' if named else 'the only reference: '}{reference.description}"))
     if placed.left_out is not None:
         models = {model.id: model.name for model in reference.board.models}
         to.print(printable(f"left out: {models[placed.left_out]} ({placed.left_out})"))
@@ -62,11 +63,11 @@ def _schemes(schemes: Sequence[SchemePlacement]) -> None:
         table.add_row(
             one.scheme,
             str(place.rank),
-            "–" if known is None else f"{known.ranks[0]}–{known.ranks[1]}",
+            UNKNOWN if known is None else f"{known.ranks[0]}–{known.ranks[1]}",
             f"{place.share:.1%}",
             f"{place.statistic:.4g}",
             place.convention,
-            f"{bounds[0]} to {bounds[1]}" if place.missing else "–",
+            f"{bounds[0]} to {bounds[1]}" if place.missing else UNKNOWN,
         )
     if placed:
         counts = sorted({place.population for _, place, _ in placed})
@@ -97,7 +98,7 @@ def _neighbours(placed: ModelPlacement) -> None:
         Column("nearest by profile", overflow="fold"), "id", "distance", "correlation", "shared benchmarks"
     )
     for one in placed.neighbours[:TOP_NEIGHBOURS]:
-        correlation = "–" if math.isnan(one.correlation) else f"{one.correlation:+.2f}"
+        correlation = UNKNOWN if math.isnan(one.correlation) else f"{one.correlation:+.2f}"
         table.add_row(
             name(one.model.name), str(one.model.id), f"{one.distance:.2f}", correlation, str(one.shared)
         )
@@ -123,8 +124,8 @@ def _missing(placed: ModelPlacement) -> None:
             name(one.benchmark),
             one.state.name,
             f"{low:.3f} to {high:.3f}",
-            "–" if math.isnan(one.change) else f"{one.change:g}",
-            "–" if ranks is None else f"{ranks[0]} to {ranks[1]}",
+            UNKNOWN if math.isnan(one.change) else f"{one.change:g}",
+            UNKNOWN if ranks is None else f"{ranks[0]} to {ranks[1]}",
         )
     to = out()
     to.print(table)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from brainalign_plugin.files.csv_table import csv_text
 
+from ..base.text import UNKNOWN
 from .printing import figure, out, printable
 
 if TYPE_CHECKING:
@@ -26,17 +27,17 @@ TOP_MODELS = 20
 TOP_CONTESTED = 10
 TOP_INFLUENCES = 10
 FEWEST_PAIRS = 5
-# More names than these say nothing on one line.
+# A longer list of names is not readable on one line.
 MOST_NAMES = 12
 # Below this number of schemes the pairs of models that are most fragile are listed as well.
 FEW_SCHEMES = 3
-# Properties that the table calls otherwise.
+# Properties with another name in the table.
 _IN_TABLE = {"removal": "IIA", "influence": "benchmarks left out"}
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Show which scheme is worked on, on a terminal only."""
+    """Show the current scheme, on a terminal only."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -84,7 +85,7 @@ def _optimum(scheme: str, found: Optimum | None) -> None:
     out().print(
         f"{scheme}: {found.objective:g} pairwise agreements, proven bound {found.bound:g}"
         + (f"; gap {gap:.2%}" if gap else "; optimal")
-        + (f"; the proof was given up after {found.stopped}" if found.stopped else "")
+        + (f"; the proof stopped after {found.stopped}" if found.stopped else "")
     )
 
 
@@ -92,7 +93,7 @@ def _board(compared: ComparedBoard) -> None:
     out().print(f"{compared.kind} board: {compared.size}")
     if compared.left_out:
         out().print(
-            f"models of the snapshot that are not on it, for want of scores: {len(compared.left_out)}"
+            f"models of the snapshot that are not on it, because they lack scores: {len(compared.left_out)}"
         )
     for note in compared.notes:
         out().print(printable(note))
@@ -119,7 +120,7 @@ def _best(compared: ComparedBoard, usable: Sequence[tuple[RankedScheme, Ranking]
 
 
 def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, rows: Sequence[int]) -> None:
-    """All that is known of the ranks under a single scheme."""
+    """Print the ranks under a single scheme with intervals and probabilities."""
     table = Table(
         "model",
         "id",
@@ -137,9 +138,9 @@ def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, ro
             str(compared.board.ids[i]),
             f"{ranking.scores[i]:.4f}",
             str(ranking.ranks[i]),
-            "–" if found is None else f"{found.low[i]}–{found.high[i]}",
-            "–" if found is None else f"{found.first[i]:.1%}",
-            "–" if found is None else f"{found.top_ten[i]:.1%}",
+            UNKNOWN if found is None else f"{found.low[i]}–{found.high[i]}",
+            UNKNOWN if found is None else f"{found.first[i]:.1%}",
+            UNKNOWN if found is None else f"{found.top_ten[i]:.1%}",
         )
     out().print(table)
 
@@ -202,7 +203,7 @@ def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: in
 
 
 def _listed(ids: Sequence[int], names: Mapping[int, str], before: str = "") -> str:
-    """Names of models, if they are not too many to be read."""
+    """Return names of models, empty if they are too many."""
     return before + ", ".join(names[i] for i in ids) if 0 < len(ids) <= MOST_NAMES else ""
 
 
@@ -268,9 +269,9 @@ def audit(
             _measured(figure(one.affine, ".5f"), claims.affine),
             _measured(figure(one.monotone, ".5f"), claims.monotone),
             _measured(figure(one.clone, ".5f"), claims.clone),
-            _measured("–" if one.pareto is None else str(one.pareto), claims.pareto),
+            _measured(UNKNOWN if one.pareto is None else str(one.pareto), claims.pareto),
             _measured(_monotonicity(one), claims.monotonicity),
-            _measured({True: "yes", False: "no", None: "–"}[one.hierarchy], claims.hierarchy),
+            _measured({True: "yes", False: "no", None: UNKNOWN}[one.hierarchy], claims.hierarchy),
             printable(spoiler),
         )
     console.print(table)
@@ -293,7 +294,7 @@ def audit(
 def _monotonicity(one: SchemeAudit) -> str:
     found = one.monotonicity
     if found is None:
-        return "proven" if one.proven else "–"
+        return "proven" if one.proven else UNKNOWN
     if not found.sampled:
         return str(found.violations)
     low, high = found.interval

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..base import logs
+from ..base import text as plain
+from ..base.text import UNKNOWN, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
     from ..store import SnapshotInfo
 
 TOP_MODELS = 15
-# More lines than this hide the others; `snapshots show` prints all of a stored snapshot.
+# More lines hide the rest of the output; `snapshots show` prints all of a stored snapshot.
 TOP_SET_ASIDE = 20
 _LONGEST_NAME = 80
-# Columns of a terminal from which a list of snapshots has room for their sources.
+# Width of a terminal from which a list of snapshots shows their sources.
 _WIDE = 110
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave a reader that went away (``| head``) to `main`."""
+        """Leave a closed pipe (``| head``) to `main`."""
         raise BrokenPipeError
 
 
@@ -47,7 +48,7 @@ def out() -> Console:
 
 def printable(text: str) -> Text:
     """Return a foreign string as one line without control characters."""
-    return Text(logs.printable(text))
+    return Text(plain.printable(text))
 
 
 def name(text: str) -> Text:
@@ -57,16 +58,22 @@ def name(text: str) -> Text:
 
 def figure(value: float | None, form: str = ".4f") -> str:
     """Return a figure as text, or a dash if it is unknown."""
-    return "–" if value is None else format(value, form)
+    return UNKNOWN if value is None else format(value, form)
+
+
+def board_size(models: int, benchmarks: int) -> str:
+    """Return the size of a board in words."""
+    return f"{counted(models, 'model')} × {counted(benchmarks, 'benchmark')}"
 
 
 def fetched(result: Fetched, info: SnapshotInfo) -> None:
-    """Say what a pull brought."""
+    """Print the outcome of a pull."""
     stored, to = result.stored, out()
     if stored.new:
         to.print(
-            f"stored snapshot {info.id}: {info.domain} as of {info.as_of_time:%Y-%m-%d}, {info.models} models × "
-            f"{info.benchmarks} benchmarks, {stored.rows_added} rows added, {stored.rows_closed} closed"
+            f"stored snapshot {info.id}: {info.domain} as of {info.as_of_time:%Y-%m-%d}, "
+            f"{board_size(info.models, info.benchmarks)}, "
+            f"{counted(stored.rows_added, 'row')} added, {stored.rows_closed} closed"
         )
     else:
         to.print(f"no news: this is snapshot {info.id}, {info.domain} {moments_of(info)}")
@@ -82,24 +89,24 @@ def note_lines(*notes: str) -> list[Text]:
 
 
 def moments_of(info: SnapshotInfo) -> str:
-    """Return in words which moments a board describes, and when its newest score was made."""
+    """Return a board's moments and the time of its newest score in words."""
     again = "" if info.seen_until is None else f", seen again until {info.seen_until:%Y-%m-%d %H:%M} UTC"
     score = "" if info.newest_score_at is None else f", newest score of {info.newest_score_at:%Y-%m-%d}"
     return f"as of {info.as_of_time:%Y-%m-%d %H:%M} UTC{again}{score}"
 
 
 def report(path: Path, written: bool = True) -> None:
-    """Say where a report is."""
-    out().print(printable(f"report: {path}" + ("" if written else " (as it was)")))
+    """Print the path of a report."""
+    out().print(printable(f"report: {path}" + ("" if written else " (unchanged)")))
 
 
 def exported(path: Path) -> None:
-    """Say where a snapshot file is."""
+    """Print the path of a snapshot file."""
     out().print(printable(f"snapshot: {path}"))
 
 
 def set_aside_line(entry: Rejected) -> Text:
-    """Return in words what was not read as it stands."""
+    """Return a rejected cell or field in words."""
     of = [] if entry.model_id is None else [f"model {entry.model_id} ({entry.model})"]
     of += [entry.benchmark] if entry.benchmark else []
     value = f"{entry.value!r}, " if entry.value else ""
@@ -107,14 +114,14 @@ def set_aside_line(entry: Rejected) -> Text:
 
 
 def set_aside_lines(cells: Sequence[Rejected]) -> list[Text]:
-    """Return the first entries of what was not read as it stands, and how many more there are."""
+    """Return the first rejected cells and fields, and the number of the others."""
     lines = [set_aside_line(cell) for cell in cells[:TOP_SET_ASIDE]]
     more = len(cells) - len(lines)
     return lines + ([Text(f"note: {more} more like these")] if more else [])
 
 
 def set_aside_json(cell: Rejected) -> dict[str, Any]:
-    """Return one cell or field that was not read as it stands."""
+    """Return a rejected cell or field for JSON."""
     return {
         "model_id": cell.model_id,
         "model": cell.model,
@@ -125,7 +132,7 @@ def set_aside_json(cell: Rejected) -> dict[str, Any]:
 
 
 def info_json(info: SnapshotInfo) -> dict[str, Any]:
-    """One stored snapshot."""
+    """Return one stored snapshot for JSON."""
     return {
         "id": info.id,
         "domain": info.domain,
@@ -149,7 +156,7 @@ def snapshot_list(infos: Sequence[SnapshotInfo]) -> None:
     if not infos:
         to.print("no snapshots yet; `brainalign fetch` pulls the first")
         return
-    # Eighty columns hold all but the source, which `snapshots show` prints.
+    # Eighty columns have no room for the source, which `snapshots show` prints.
     wide = to.width >= _WIDE
     columns = ("id", "domain", "as of", "kind", "seen", "models", "benchmarks", "sha256")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -190,7 +197,7 @@ _MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
 
 
 def checks(found: Sequence[Check]) -> None:
-    """Print what was examined, and what to do where something is not in order."""
+    """Print the checks with their findings and next steps."""
     to = out()
     wide = max(len(check.name) for check in found)
     for check in found:
@@ -198,14 +205,14 @@ def checks(found: Sequence[Check]) -> None:
         if check.next_step:
             to.print(printable(f"{'':>{wide + 4}}{check.next_step}"))
     counts = {state: sum(check.state == state for check in found) for state in ("problem", "warning")}
-    said = [f"{count} {state}{'s' * (count > 1)}" for state, count in counts.items() if count]
+    said = [counted(count, state) for state, count in counts.items() if count]
     to.print(", ".join(said) or "everything is in order")
 
 
 def demo(result: DemoResult) -> None:
-    """Say what the demonstration left behind."""
+    """Print the results of the demonstration."""
     to = out()
-    to.print(printable(f"{result.snapshots} simulated snapshots in {result.home}"))
+    to.print(printable(f"{counted(result.snapshots, 'simulated snapshot')} in {result.home}"))
     report(result.report)
     to.print(f"open it in a browser: {result.report.resolve().as_uri()}")
 
@@ -218,8 +225,8 @@ def analysis(found: Analysis) -> None:
         ", SIMULATED" if snapshot.simulated else ""
     )
     to.print(
-        f"{snapshot.domain} as of {snapshot.as_of_time:%Y-%m-%d}: {len(snapshot.models)} models × "
-        f"{len(cleaning.considered.leaves)} benchmarks; cleaned {len(cleaning.board.models)} × "
+        f"{snapshot.domain} as of {snapshot.as_of_time:%Y-%m-%d}: "
+        f"{board_size(len(snapshot.models), len(cleaning.considered.leaves))}; cleaned {len(cleaning.board.models)} × "
         f"{len(cleaning.board.leaves)}{marks}"
     )
     for dropped in cleaning.dropped_benchmarks:

@@ -12,9 +12,9 @@ from .options import AsJson, AsOf, Given, Home, command_group, now, print_json, 
 if TYPE_CHECKING:
     from brainalign_plugin.files.reference import Reference
 
-reference_app = command_group("Freeze and show the boards that give REF_ schemes their norms.")
+reference_app = command_group("Freeze and show reference boards, the norms of REF schemes.")
 
-Replace = Annotated[bool, typer.Option("--replace", help="Replace what has this name already.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing reference of this name.")]
 Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
 
 
@@ -31,12 +31,12 @@ def freeze_reference(
     from brainalign_plugin.files.reference import freeze
     from brainalign_plugin.files.reference_file import reference_path, write_reference
 
-    from ..base.logs import printable
+    from ..base.text import printable
     from ..operations.pull import find_snapshot
     from .printing import set_aside_lines
 
     settings = settings_from(home=home)
-    # Before anything is read: a wrong name is the quickest mistake to make.
+    # Check the name first, because reading takes longer.
     path = reference_path(settings.references, name)
     frozen_at = now()
     found = find_snapshot(settings, snapshot, frozen_at)
@@ -59,7 +59,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
 
     from brainalign_plugin.files.reference_file import list_references
 
-    from ..base.logs import printable
+    from ..base.text import printable
     from .printing import out
 
     settings = settings_from(home=home)
@@ -146,7 +146,7 @@ def _summary(reference: Reference) -> dict[str, Any]:
 
 
 def _norms(reference: Reference) -> dict[str, dict[str, Any]]:
-    """Norms of each leaf; what too few scores leave undefined is None."""
+    """Return the norms of each leaf; None if it has too few scores."""
     return {
         leaf: {
             "scores": norms.count,

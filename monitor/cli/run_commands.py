@@ -1,4 +1,4 @@
-"""Commands that do the whole work: ``brainalign run``, once and now, and ``brainalign serve``, for years."""
+"""Commands for whole runs: ``brainalign run`` once, ``brainalign serve`` by schedule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(
     source: Annotated[
         str | None,
         typer.Option(
-            help="Address, file or folder to read instead of what is configured.", metavar="URL|PATH"
+            help="Address, file or folder to read instead of the configured source.", metavar="URL|PATH"
         ),
     ] = None,
     home: Home = None,
@@ -85,7 +85,7 @@ def serve(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
     from ..service.run import monitor_of
     from ..service.serve import serve as serve_until_stopped
 
-    # Nobody reads what a service prints but its log, so that this is never without.
+    # A service always logs, because its log is its only output.
     LOG_LINES.set("json" if LOG_LINES.get() == "json" else "text")
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     with pull.open_home(settings) as store:

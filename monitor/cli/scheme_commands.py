@@ -68,11 +68,9 @@ Board = Annotated[
 ]
 ReferenceName = Annotated[
     str | None,
-    typer.Option(
-        "--reference", help="Frozen reference of the REF schemes; the given snapshot itself if none."
-    ),
+    typer.Option("--reference", help="Frozen reference of the REF schemes (default: the given snapshot)."),
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes; the numbers do not depend on it.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Number of processes; the results do not depend on it.")]
 
 
 def rank(
@@ -84,16 +82,16 @@ def rank(
     ] = None,
     interval: Annotated[float, typer.Option(min=0.5, max=0.999, help="Level of the rank intervals.")] = 0.95,
     uncertainty: Annotated[
-        UncertaintyChoice, typer.Option(help="What the intervals resample.")
+        UncertaintyChoice, typer.Option(help="Unit of resampling for the intervals.")
     ] = UncertaintyChoice.BENCHMARKS,
     resamples: Annotated[int, typer.Option(min=0, help="Resamples for the intervals; 0 for none.")] = 1000,
     costly_resamples: Annotated[
-        int, typer.Option(min=0, help="Resamples for schemes too dear to resample often; none by default.")
+        int, typer.Option(min=0, help="Resamples for slow schemes; none by default.")
     ] = 0,
     versus: Annotated[
         list[str] | None,
         typer.Option(
-            help="Two models, by id or name: how probable it is that the first is above the second. Repeatable.",
+            help="Two models, by id or name: print the probability that the first is above the second. Repeatable.",
             metavar="A,B",
         ),
     ] = None,
@@ -103,7 +101,7 @@ def rank(
     reference: ReferenceName = None,
     jobs: Jobs = 1,
     backend: Annotated[
-        Backend, typer.Option(help="Where to resample: here, or on a Dask cluster.")
+        Backend, typer.Option(help="Backend of resampling: this machine or a Dask cluster.")
     ] = Backend.LOCAL,
     dask_scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
@@ -127,7 +125,7 @@ def rank(
     _, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     rule: Convention | None = None if missing is None else missing.value
     pairs = tuple(_pair(compared, text) for text in versus or ())
-    # On a cluster the work is shared by all that it has, unless a number is given.
+    # A cluster uses all its workers, unless a number is given.
     used_jobs = -1 if backend is Backend.DASK and jobs == 1 else jobs
     resampling = (
         Resampling(interval, resamples, costly_resamples, seed, uncertainty.value, used_jobs, pairs)
@@ -155,7 +153,7 @@ def audit(
     scheme: SchemeName = "all",
     board: Board = BoardChoice.CLEANED,
     reference: ReferenceName = None,
-    thorough: Annotated[bool, typer.Option(help="Measure also what takes long.")] = False,
+    thorough: Annotated[bool, typer.Option(help="Measure slow properties too.")] = False,
     jobs: Jobs = 1,
     as_of: AsOf = None,
     home: Home = None,
@@ -165,7 +163,7 @@ def audit(
 ) -> None:
     """Measure properties of aggregation schemes on a snapshot.
 
-    Each is printed next to what the scheme claims.
+    Each is printed next to the claim of the scheme.
     """
     from brainalign_plugin.audit.audit import audit_json, audit_schemes, convention_moves
     from brainalign_plugin.data.cleaning import complete_board
@@ -208,7 +206,7 @@ def _prepared(
 
 
 def _pair(compared: ComparedBoard, text: str) -> tuple[int, int]:
-    """Ids of the two models of ``--versus A,B``."""
+    """Return the ids of the two models of ``--versus A,B``."""
     from brainalign_plugin.errors import InputError
     from brainalign_plugin.files.model_scores import find_model
 

@@ -1,4 +1,4 @@
-"""Commands for what is in the store: ``brainalign snapshots list | show | export | remove``."""
+"""Commands for stored snapshots: ``brainalign snapshots list | show | export | remove``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..base.text import counted
 from .options import (
     AsJson,
     Domain,
@@ -14,7 +15,6 @@ from .options import (
     Known,
     Stored,
     command_group,
-    counted,
     now,
     print_json,
     settings_from,
@@ -93,15 +93,17 @@ def export_snapshot(
 @snapshots_app.command("remove")
 def remove_snapshot(
     snapshot: Stored,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what depends on it.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what depends on it; remove nothing.")
+    ] = False,
     home: Home = None,
     domain: Domain = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove a bad board and what depends on it.
 
-    Its reports go, the changes since it, and the boards that were reconstructed from it. What was told of alerts stays;
-    its body stays until `brainalign store prune` puts it aside.
+    Its reports, its changes and the boards reconstructed from it are removed too. Alert messages stay; its body stays
+    until `brainalign store prune` moves it away.
     """
     from contextlib import nullcontext
 
@@ -133,13 +135,16 @@ def remove_snapshot(
 
 
 def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None:
-    from ..base.logs import printable
+    from ..base.text import printable
 
     lines = [
         *(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed),
         *(f"report         {path}" for path in found.reports),
         *(f"finding        {one.kind}: {one.words}" for one in found.findings),
-        *(f"active alert   {one.subject}: stays until the next board ends it" for one in found.alerts),
+        *(
+            f"active alert   {one.subject}: keeps firing until the next board resolves it"
+            for one in found.alerts
+        ),
     ]
     done = f"{'would remove' if dry_run else 'removed'} snapshot {info.id} ({info.sha256[:12]}, as of "
     boards, reports = (

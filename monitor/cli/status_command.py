@@ -1,4 +1,4 @@
-"""The command that says how things stand: ``brainalign status``."""
+"""The command for the state of the monitor: ``brainalign status``."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..base.text import counted
 from .options import AsJson, Domain, Home, now, print_json, settings_from
 
 if TYPE_CHECKING:
     from ..operations.status import Standing
     from ..store.records import PullRecord
 
-Check = Annotated[
-    bool, typer.Option("--check", help="Exit code 8 if something has to be looked after: for health checks.")
-]
+Check = Annotated[bool, typer.Option("--check", help="Exit code 8 if a check fails: for health checks.")]
 
 
 def status(check: Check = False, home: Home = None, domain: Domain = None, as_json: AsJson = False) -> None:
     """Show last success, last news, jobs, outbox and failures."""
-    from ..base.logs import printable
+    from ..base.text import printable
     from ..operations import pull as pipeline
     from ..operations.status import standing, standing_json
 
@@ -65,7 +64,9 @@ def _lines(found: Standing) -> list[str]:
     for job, due in found.next_slots.items():
         run = found.last_runs.get(job)
         last = "never run" if run is None else f"{run.state.value} for {run.slot:%Y-%m-%d %H:%M} UTC"
-        later = "never again" if due is None else f"next {due:%Y-%m-%d %H:%M} UTC if it is served"
+        later = (
+            "never again" if due is None else f"next {due:%Y-%m-%d %H:%M} UTC while `brainalign serve` runs"
+        )
         rows.append((f"job {job}", f"{last}, {later}"))
     counts = ", ".join(
         f"{count} {state.value.replace('_', ' ')}" for state, count in found.messages.items() if count
@@ -74,7 +75,7 @@ def _lines(found: Standing) -> list[str]:
     rows += [
         (
             f"failing {alarm.name}",
-            f"{alarm.failures} in a row since {alarm.since:%Y-%m-%d %H:%M} UTC: {alarm.message}",
+            f"{counted(alarm.failures, 'failure')} in a row since {alarm.since:%Y-%m-%d %H:%M} UTC: {alarm.message}",
         )
         for alarm in found.alarms
     ]
@@ -82,6 +83,6 @@ def _lines(found: Standing) -> list[str]:
     lines = [f"{name:<{width}}  {' '.join(value.split())}" for name, value in rows]
     return [
         *lines,
-        *(f"look after: {problem}" for problem in found.problems),
+        *(f"check: {problem}" for problem in found.problems),
         *([] if found.problems else ["healthy"]),
     ]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsJson, Home, command_group, counted, now, print_json, settings_from, stage
+from ..base.text import counted
+from .options import AsJson, Home, command_group, now, print_json, settings_from, stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ _EXIT_DAMAGED = 6
 @store_app.command("check")
 def check(home: Home = None, as_json: AsJson = False) -> None:
     """Check the database, digests of snapshots, hashes of bodies."""
-    from ..base.logs import printable
+    from ..base.text import printable
     from ..operations import pull
 
     settings = settings_from(home=home)
@@ -49,16 +50,16 @@ def backup(
     home: Home = None,
     public: Annotated[
         bool,
-        typer.Option("--public", help="Leave out messages that wait to be sent: anybody may read the file."),
+        typer.Option("--public", help="Leave out pending messages, so that the file can be shared."),
     ] = False,
 ) -> None:
     """Write everything into one file; settings without secrets.
 
-    Others may write meanwhile; the backup is of one moment.
+    Other processes may write meanwhile; the backup is of one moment.
     """
     from brainalign_plugin import __version__
 
-    from ..base.logs import printable
+    from ..base.text import printable
     from ..operations import pull
 
     settings = settings_from(home=home)
@@ -72,17 +73,19 @@ def backup(
             public=public,
         )
     for sha256 in done.missing:
-        typer.echo(f"brainalign: the body {sha256} is not there, and not in the backup", err=True)
+        typer.echo(f"brainalign: the body {sha256} is missing, also in the backup", err=True)
     held = counted(done.rows["snapshot"], "snapshot")
     typer.echo(
-        printable(f"{done.path}: {held}, {sum(done.rows.values())} rows, {counted(done.files, 'file')}")
+        printable(
+            f"{done.path}: {held}, {counted(sum(done.rows.values()), 'row')}, {counted(done.files, 'file')}"
+        )
     )
 
 
 @store_app.command("restore")
 def restore(backup: BackupFile, home: Home = None) -> None:
     """Verify and restore a backup; nothing is overwritten."""
-    from ..base.logs import printable
+    from ..base.text import printable
     from ..store import open_store, restore_backup
 
     settings = settings_from(home=home)
@@ -101,13 +104,12 @@ def restore(backup: BackupFile, home: Home = None) -> None:
     where = str(settings.home) if settings.store is None else f"{settings.home} and {settings.store}"
     typer.echo(
         printable(
-            f"{done.rows['snapshot']} snapshots, {sum(done.rows.values())} rows, {done.files} files in {where}"
+            f"{counted(done.rows['snapshot'], 'snapshot')}, {counted(sum(done.rows.values()), 'row')}, "
+            f"{counted(done.files, 'file')} in {where}"
         )
     )
     if done.config is not None:
-        typer.echo(
-            printable(f"{done.config} has the settings; secrets were left out and have to be given again")
-        )
+        typer.echo(printable(f"{done.config} has the settings; secrets were left out: set them again"))
     if problems:
         raise typer.Exit(_EXIT_DAMAGED)
 
@@ -116,9 +118,9 @@ def restore(backup: BackupFile, home: Home = None) -> None:
 def begin(home: Home = None) -> None:
     """Make a new store in the place of a lost one.
 
-    The bodies that the lost one kept stay, and can be read in.
+    The bodies of the lost store stay; `brainalign fetch` imports them.
     """
-    from ..base.logs import printable
+    from ..base.text import printable
     from ..store import begin_store
 
     settings = settings_from(home=home)
@@ -142,16 +144,18 @@ def prune(
     weekly_days: Annotated[
         int,
         typer.Option(
-            help="Of what is older, keep the last of each week of so many days, and before that of each month.",
+            help="Of older snapshots keep the last of each week for so many days, then of each month.",
             min=0,
             metavar="DAYS",
         ),
     ] = 730,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be deleted; delete nothing.")
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete old snapshots by a policy, and put unused bodies aside."""
+    """Delete old snapshots by a policy, and move unused bodies away."""
     from ..operations import pull
     from ..operations.remove import remove_reports, reports_of
     from ..store import Policy, prunable
@@ -169,7 +173,7 @@ def prune(
         if not dry_run:
             remove_reports(reports)
     if done.not_shrunk:
-        typer.echo(f"brainalign: the file is as large as before: {done.not_shrunk}", err=True)
+        typer.echo(f"brainalign: the file did not shrink: {done.not_shrunk}", err=True)
     if as_json:
         print_json(
             {
@@ -188,7 +192,7 @@ def prune(
 
 
 def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: bool) -> None:
-    from ..base.logs import printable
+    from ..base.text import printable
 
     for info in done.snapshots:
         typer.echo(printable(f"{info.id}  {info.domain}  {info.as_of_time:%Y-%m-%d}  {info.sha256[:12]}"))
@@ -200,8 +204,8 @@ def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: boo
         f"{counted(done.rows, 'row')} and {counted(len(reports), 'report')}; {counted(left, 'snapshot')} left"
     )
     typer.echo(
-        f"{'would put' if dry_run else 'put'} {counted(len(found.aside), 'body', 'bodies')} aside for 30 days, "
-        f"{'would remove' if dry_run else 'removed'} {len(found.removed)} that had been there for longer "
+        f"{'would move' if dry_run else 'moved'} {counted(len(found.aside), 'body', 'bodies')} away for 30 days, "
+        f"{'would remove' if dry_run else 'removed'} {len(found.removed)} that had been away for longer "
         f"({found.freed_bytes / 1e6:.1f} MB)"
     )
     if found.shared_with:

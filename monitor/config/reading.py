@@ -197,8 +197,8 @@ def _secret(named: Any, home: Path, setting: str) -> str:
         text = decode(data)
     except OSError as cause:
         raise ConfigError(
-            f"the setting {setting} names {named!r}, which cannot be read: {cause.strerror}; check the path and who "
-            "may read it"
+            f"the setting {setting} names {named!r}, which cannot be read: {cause.strerror}; check the path and its "
+            "permissions"
         ) from cause
     except (RuntimeError, ValueError) as cause:
         # Without the cause, which quotes bytes of the secret.

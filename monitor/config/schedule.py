@@ -87,7 +87,7 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
     line = _read_line(fields, read_zone(zone), twice=hour.startswith("*"))
     schedule = Schedule(text, line.after)
     if schedule.next_slot(datetime(2024, 1, 1, tzinfo=UTC)) is None:
-        raise ValueError("it never comes")
+        raise ValueError("it never occurs")
     return schedule
 
 
@@ -188,7 +188,7 @@ def _values(
     for part in field.split(","):
         span, slash, step = part.partition("/")
         if slash and not (re.fullmatch("[1-9][0-9]?", step) and int(step) <= most - least + 1):
-            raise ValueError(f"{part!r} has no step that there is")
+            raise ValueError(f"{part!r} has no valid step")
         begin, dash, last = (str(least), "-", str(most)) if span == "*" else span.partition("-")
         first = number(begin)
         end = number(last) if dash else most if step else first

@@ -11,21 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from ..base.text import masked_address
 from .schedule import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zone
-
-
-def masked_address(text: str) -> str:
-    """Return an address without its password, and with the values of its query masked."""
-    beginning, _, query = text.partition("?")
-    # A password may hold a slash or an @ that nobody escaped: all before the last @ is taken for a login.
-    scheme, mark, rest = beginning.partition("://")
-    if not mark:
-        return text
-    login, at, host = rest.rpartition("@")
-    user, colon, _ = login.partition(":")
-    shown = f"{scheme}://{user}{':***' if colon else ''}{at}{host}"
-    pairs = [f"{key}=***" if sign else "***" for key, sign, _ in (p.partition("=") for p in query.split("&"))]
-    return f"{shown}?{'&'.join(pairs)}" if query else shown
 
 
 class SecretAddress(SecretStr):
@@ -243,7 +230,7 @@ def _unsubscribe(text: str) -> str:
 
 def _public_address(text: str) -> str:
     if "?" in text or "#" in text:
-        raise ValueError("an address with ? or # has no pages below it")
+        raise ValueError("an address with ? or # cannot have pages below it")
     return _web_address(text)
 
 

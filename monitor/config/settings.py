@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..base.errors import ConfigError
+from ..base.text import masked_address
 from .reading import (
     ANY,
     CONFIG_NAME,
@@ -53,7 +54,6 @@ from .sections import (
     TableName,
     WebAddress,
     WebhookSettings,
-    masked_address,
 )
 
 # Read by the test suite and by the plugin, not by the monitor.
@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     ) -> dict[str, Recipient]:
         mail = others.data.get("mail")
         if recipients and mail is not None and mail.host is None:
-            raise ValueError("nobody gets mail without a mail.host; set it, or remove the recipients")
+            raise ValueError("recipients need a mail.host; set it, or remove the recipients")
         return recipients
 
     @property

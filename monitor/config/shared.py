@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..base.text import masked_address
 from .reading import IN_FILE, Keys, is_secret, setting_fields
-from .sections import masked_address
 from .settings import Settings
 
 # Tables that say who is told, and are nothing without an address; they and `alerts` are kept out or in whole.

@@ -25,14 +25,14 @@ from .wording import (
 )
 
 SCHEMA = 2
-# A mail is no archive: what exceeds these is counted, and is on the page.
+# A mail has at most so many lines of a kind, the page has all.
 MOST_CHANGES, MOST_ALERTS = 8, 20
 
 
 def compose_digest(
     digest: Digest, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
 ) -> list[Message]:
-    """Digest of a period, for each subscriber who wants one of this length.
+    """Compose the digest of a period, for each subscriber who wants one of this length.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def compose_digest(
 def compose_alerts(
     alerts: Sequence[Alert], subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
 ) -> list[Message]:
-    """Compose one message on all rules that fired or ended with a board, for each subscriber who wants alerts.
+    """Compose one message on all alerts that changed with a board, for each subscriber who wants alerts.
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ def compose_alerts(
         With time zone: Date of the mails.
     """
     first = alerts[0]
-    states = [f"{one_line(alert.rule, 80)} {'fired' if alert.fired else 'ended'}" for alert in alerts]
-    counted = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
-    subject = _subject(f"Brain-Score {first.domain}: {counted}{', '.join(states)}", first.simulated)
+    states = [f"{one_line(alert.rule, 80)} {'firing' if alert.fired else 'resolved'}" for alert in alerts]
+    number = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
+    subject = _subject(f"Brain-Score {first.domain}: {number}{', '.join(states)}", first.simulated)
     shown = [
         {
             "rule": one_line(alert.rule, 80),
@@ -149,7 +149,7 @@ def _messages(
 ) -> list[Message]:
     wanting = list(subscribers)
     channels = {one.channel for one in wanting}
-    # Rendered once: subscribers get the same, and a list of them may be long.
+    # Rendered once for all subscribers.
     content = _content(news, letterhead) if Channel.MAIL in channels else None
     lines = [without_mentions(line) for line in news.lines]
     quiet = replace(news, subject=without_mentions(news.subject), lines=lines)

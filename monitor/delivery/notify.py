@@ -46,9 +46,9 @@ def send_notification(notification: Notification, message: Message) -> None:
     except DeliveryError:
         raise
     except OverdueError as cause:
-        raise DeliveryError(f"{where} did not take it: {cause}", permanent=False) from None
+        raise DeliveryError(f"{where} did not accept it: {cause}", permanent=False) from None
     except Exception as cause:  # noqa: BLE001 -- it may name the whole address
-        raise DeliveryError(f"{where} did not take it: {type(cause).__name__}", permanent=False) from None
+        raise DeliveryError(f"{where} did not accept it: {type(cause).__name__}", permanent=False) from None
 
 
 def _send(notification: Notification, message: Message, where: str) -> None:

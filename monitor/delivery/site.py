@@ -99,7 +99,9 @@ def _alone(folder: Path) -> Iterator[None]:
 def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> Published:
     current, versions = folder / CURRENT, folder / _VERSIONS
     if current.exists() and not current.is_symlink():
-        raise OutputError(f"{str(current)!r} is not ours: it is no link; move it away, or publish elsewhere")
+        raise OutputError(
+            f"{str(current)!r} is no link of a published site; move it away, or publish elsewhere"
+        )
     _make_folder(versions)
     old = _version_of(current)
     _remove_leftovers(versions, old)

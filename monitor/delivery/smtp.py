@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ..base.deadline import Cut, OverdueError, within
 from ..base.errors import DeliveryError
-from ..base.logs import printable
 from ..base.messages import Message
+from ..base.text import printable
 
 
 class Security(StrEnum):

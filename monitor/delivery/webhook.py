@@ -75,7 +75,7 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
     where = _where(webhook)
     if 300 <= status < 400:
         raise DeliveryError(
-            f"{where} answered with a redirect ({status}), which is not followed; configure where it leads to",
+            f"{where} answered with a redirect ({status}), which is not followed; configure its target instead",
             permanent=False,
         )
     refused = 400 <= status < 500 and status not in _MAY_PASS

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from ..base.logs import printable
+from ..base.text import printable
 from ..history.figure_words import difference_text, figure_text
 from ..history.figures import COUNTS, FIGURES
 from ..history.series import FULL, History, Point
@@ -16,7 +16,7 @@ Interval = tuple[float, float] | None
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Foreign text on one line, without control and direction characters, cut to a length."""
+    """Return foreign text on one line, without control and direction characters, cut to a length."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

@@ -135,7 +135,7 @@ def _unified(status: LinkStatus, registered: list[str] | None) -> Check:
         message = "there is no package brainscore that unites the domains; nothing needs it"
         return Check("unified brainscore", "ok", message)
     if registered is None:
-        message = "the package brainscore here has no registry of benchmarks, so it is left alone"
+        message = "the package brainscore here has no registry of benchmarks, so it is not changed"
         return Check("unified brainscore", "ok", message)
     ours = set(identifiers())
     if not status.ok:
@@ -195,5 +195,5 @@ def examine(settings: Settings, at: datetime, checkers: Iterable[Checker] = CHEC
         except (OSError, BrainAlignError) as cause:
             # One that cannot look, such as below a closed folder, keeps no other from looking.
             name = checker.__name__.removeprefix("check_").replace("_", " ")
-            found.append(_failed(name, "problem", f"cannot be looked at: {cause}; check who may read it"))
+            found.append(_failed(name, "problem", f"cannot be checked: {cause}; check the permissions"))
     return tuple(found)

@@ -62,9 +62,7 @@ class _Collector:
         info = gauge("brainalign_info", "Version of the monitor.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
-        yield gauge(
-            "brainalign_healthy", "1 if nobody has to look after anything, else 0.", int(found.healthy)
-        )
+        yield gauge("brainalign_healthy", "1 if the monitor is healthy, else 0.", int(found.healthy))
         moments = {
             "brainalign_last_pull_timestamp_seconds": (
                 "Last attempt to read the leaderboard.",
@@ -89,7 +87,7 @@ class _Collector:
         yield newest
         score = gauge(
             "brainalign_newest_score_timestamp_seconds",
-            "When the newest score of the newest board was made; the board's moment if no score has a time.",
+            "Time of the newest score of the newest board; the board's moment if no score has a time.",
             labels=["domain"],
         )
         if found.board is not None:
@@ -112,7 +110,7 @@ class _Collector:
         yield runs
         last = GaugeMetricFamily(
             "brainalign_last_run_duration_seconds",
-            "What the last run of a job took.",
+            "Duration of the last run of a job.",
             labels=["job", "state"],
         )
         for job, run in sorted(found.last_runs.items()):
@@ -127,7 +125,7 @@ class _Collector:
         yield outbox
         alarms = GaugeMetricFamily(
             "brainalign_failures_in_a_row",
-            "What fails at present, and how often it did in a row.",
+            "Current failures in a row.",
             labels=["name"],
         )
         for alarm in found.alarms:
@@ -199,10 +197,10 @@ class _Looks:
         except BrainAlignError as failure:
             # A store that cannot be read is what a health check is there to tell; where it is, is for the log.
             kind = type(failure).__name__
-            log.error("cannot say how things stand", kind=kind, error=str(failure))
+            log.error("the state cannot be read", kind=kind, error=str(failure))
         except Exception as failure:
             kind = type(failure).__name__
-            log.exception("cannot say how things stand")
+            log.exception("the state cannot be read")
         return Answer(None, f"the store cannot be read ({kind})")
 
 

@@ -1,4 +1,4 @@
-"""Checks of what the monitor stands on: settings, source, store, disk, clock, mail, recipients, the site's folder."""
+"""Checks of the surroundings: settings, source, store, disk, clock, mail, recipients, the site's folder."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from brainalign_plugin.errors import BrainAlignError
 
 from ..base.deadline import request
 from ..base.errors import DeliveryError, MonitorError
+from ..base.text import counted
 from ..config.reading import CONFIG_NAME
 from ..config.settings import Settings, effective_settings, exposed_secrets
 from ..delivery.smtp import try_login
@@ -55,21 +56,21 @@ def check_store(settings: Settings, at: datetime) -> list[Check]:
     if isinstance(address, Path) and not (os.access(address, os.W_OK) and os.access(address.parent, os.W_OK)):
         message = f"{str(address)!r} or its folder may not be written by this user"
         return [Check("store", "problem", message, "give this user the right to write there")]
-    words = f"{found.snapshots} snapshot{'s' * (found.snapshots != 1)}, schema {found.revision}"
+    words = f"{counted(found.snapshots, 'snapshot')}, schema {found.revision}"
     if not found.is_current:
         return [Check("store", "ok", f"{words}; the next run brings it to this release's")]
     return [Check("store", "ok", words)]
 
 
 def _nearest(folder: Path) -> Path:
-    """Return a folder, or the one above it that this user can see: what is below a closed one is as if not there."""
+    """Return a folder, or the one above it that this user can see: a folder below a closed one cannot be seen."""
     while not os.path.exists(folder):  # noqa: PTH110 -- of a path it may not look at, Path.exists raises
         folder = folder.parent
     return folder
 
 
 def check_source(settings: Settings, at: datetime) -> list[Check]:
-    """Check that the source answers; of an address nothing but the beginning of the answer is read."""
+    """Check that the source answers, reading only the beginning of the answer of an address."""
     del at
     where = settings.base_url if settings.source is None else settings.source.get_secret_value()
     name = shown_source(where)
@@ -83,7 +84,7 @@ def check_source(settings: Settings, at: datetime) -> list[Check]:
         return [
             Check("source", "problem", f"{name!r} cannot be read", "correct the setting source, or the file")
         ]
-    step = "check the network and the address; `brainalign fetch` tries it as a run does"
+    step = "check the network and the address; try `brainalign fetch`"
     seconds = min(_SOURCE_SECONDS, settings.deadline_seconds)
     try:
         address, headers = payload_url(where, settings.domain), {"User-Agent": user_agent(settings.contact)}
@@ -100,10 +101,10 @@ def check_last_pull(settings: Settings, at: datetime) -> list[Check]:
     del at
     try:
         if not is_made(settings.store_address) or not peek(settings.store_address).is_current:
-            return [Check("last pull", "ok", "nothing is known of one")]
+            return [Check("last pull", "ok", "none is recorded")]
         with open_to_read(settings.store_address, settings.bodies) as store:
             last = store.last_pull(settings.domain)
-    except MonitorError:  # said by the check of the store
+    except MonitorError:  # reported by the check of the store
         return []
     if last is None:
         return [Check("last pull", "ok", f"there was none of {settings.domain} yet")]
@@ -116,20 +117,23 @@ def check_last_pull(settings: Settings, at: datetime) -> list[Check]:
 
 
 def check_recipients(settings: Settings, at: datetime) -> list[Check]:
-    """Check that the operator hears of failures, and that the site's operators can reach whoever runs this."""
+    """Check that an operator gets messages of failures, and that the User-Agent names a contact."""
     del at
     told = [*settings.recipients.values(), *settings.webhooks.values(), *settings.notify.values()]
     operators = sum(one.operator for one in told)
-    words = f"{len(told)}, of which {operators} hear{'s' * (operators == 1)} of failures"
+    words = f"{counted(len(told), 'recipient')}, {operators} of them with operator messages"
     if not told:
-        words = "none, so nobody hears of alerts and failures"
+        words = "none, so that no alert and no failure is sent"
     found = [Check("recipients", "ok", words)]
     if told and not operators:
         found = [Check("recipients", "warning", words, "set operator = true for one of them")]
     if settings.contact:
         return [*found, Check("contact", "ok", settings.contact)]
     step = "set contact to a mail address or a page, which goes into the User-Agent"
-    return [*found, Check("contact", "warning", "the site's operators cannot tell who asks", step)]
+    return [
+        *found,
+        Check("contact", "warning", "the User-Agent names no contact for the site's operators", step),
+    ]
 
 
 def check_disk(settings: Settings, at: datetime) -> list[Check]:
@@ -143,7 +147,7 @@ def check_disk(settings: Settings, at: datetime) -> list[Check]:
             Check(
                 "disk",
                 "problem",
-                f"cannot ask how full {str(folder)!r} is: {cause.strerror}",
+                f"cannot read the free space of {str(folder)!r}: {cause.strerror}",
                 "check the disk",
             )
         ]
@@ -159,16 +163,16 @@ def check_clock(settings: Settings, at: datetime) -> list[Check]:
     """Check that the clock is not behind the stored times, and that the system synchronizes it."""
     try:
         newest = peek(settings.store_address).last_pull if is_made(settings.store_address) else None
-    except MonitorError:  # said by the check of the store
+    except MonitorError:  # reported by the check of the store
         newest = None
     if newest is not None and at < newest - timedelta(seconds=_CLOCK_SECONDS):
         message = f"it shows {at:%Y-%m-%d %H:%M:%S} UTC, earlier than the last pull of {newest:%Y-%m-%d %H:%M:%S} UTC"
-        return [Check("clock", "problem", message, "set the clock, and keep it right by NTP")]
+        return [Check("clock", "problem", message, "set the clock, and synchronise it by NTP")]
     synchronised = _synchronised()
     if synchronised is False:
-        message = f"it shows {at:%Y-%m-%d %H:%M} UTC, and the system says that it is not synchronised"
+        message = f"it shows {at:%Y-%m-%d %H:%M} UTC, and is not synchronised"
         return [Check("clock", "warning", message, "switch NTP on: `timedatectl set-ntp true`")]
-    how = "synchronised" if synchronised else "nothing here says whether it is synchronised"
+    how = "synchronised" if synchronised else "synchronisation unknown"
     return [Check("clock", "ok", f"{at:%Y-%m-%d %H:%M} UTC, {how}")]
 
 

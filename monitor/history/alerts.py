@@ -111,8 +111,8 @@ class Rule:
             self.condition is not Condition.BELOW and back > self.bound
         ):
             raise InputError(
-                f"alert {self.name!r} fires {self.condition.value} {self.bound} but would end at {back}, which is "
-                "further out; choose a resolve bound on the other side"
+                f"alert {self.name!r} fires {self.condition.value} {self.bound} but would be resolved at {back}, which "
+                "is further out; choose a resolve bound on the other side"
             )
         if self.condition is Condition.OUTSIDE and (self.bound < 0 or back < 0):
             raise InputError(f"alert {self.name!r}: the bounds of 'outside' are not negative")
@@ -246,8 +246,8 @@ def event_in_words(event: AlertEvent, *, first: bool = False) -> str:
     rule, seen = event.rule, event.seen
     what = FIGURES[rule.figure] if rule.on is On.LEVEL else f"change of {FIGURES[rule.figure]}"
     bound = _bound_text(rule, rule.bound if event.fired else rule.back_at)
-    how = "holds since the first board" if first else "fired"
-    state = f"{how}: {what} is {rule.condition.value}" if event.fired else f"ended: {what} is back at"
+    how = "holds since the first board" if first else "firing"
+    state = f"{how}: {what} is {rule.condition.value}" if event.fired else f"resolved: {what} is back at"
     value, low, high = (_seen_text(rule, number) for number in (seen.value, seen.low, seen.high))
     # A count is known exactly.
     interval = "" if low == high else f" [{low}, {high}]"

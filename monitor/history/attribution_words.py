@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..base.text import counted
 from .attribution import RESTATED, Attribution
 from .figure_words import MINUS
 from .figures import COUNTS
-from .reasons import Reason, counted
+from .reasons import Reason
 
 _NOTHING = 1e-12
 _MOST = 2

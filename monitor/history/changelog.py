@@ -12,14 +12,15 @@ from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import Benchmark
 
+from ..base.text import counted
 from .changes import CellValue, Changes, snapshot_cells
 from .precision import leaf_scores, tolerance
-from .reasons import counted, listed
+from .reasons import listed
 
 SCHEMA = 2
 
-# Rises when `changes_in_words` says the same otherwise: its words are cached.
-WORDS_VERSION = 3
+# Raise it when the wording of `changes_in_words` changes, because its words are cached.
+WORDS_VERSION = 4
 
 
 class InForce(NamedTuple):
@@ -214,7 +215,7 @@ def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange], most: 
         lines.append(f"{counted(len(started), 'benchmark')} got a first score: {listed(started, most)}")
     gone = [n.type_id for n in changes.benchmarks_removed if n.is_leaf]
     if gone:
-        lines.append(f"{counted(len(gone), 'benchmark')} went: {listed(gone, most)}")
+        lines.append(f"{counted(len(gone), 'benchmark')} removed: {listed(gone, most)}")
     for benchmark, before, after in changes.versions:
         again = sum(c.benchmark == benchmark and c.kind == "rerun" for c in scores)
         lost = sum(c.benchmark == benchmark and c.kind == "removed" for c in scores)
@@ -222,7 +223,7 @@ def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange], most: 
             f"{benchmark} went from version {before} to {after}: {counted(again, 'model')} run again, {lost} not"
         )
     return lines + [
-        f"{c.after.type_id} stood under {c.before.parent} and stands under {c.after.parent}"
+        f"{c.after.type_id} moved from {c.before.parent} to {c.after.parent}"
         for c in changes.benchmarks_changed
         if c.before.parent != c.after.parent
     ]

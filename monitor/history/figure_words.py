@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..base.text import UNKNOWN
 from .figures import COUNTS, SHARES
 
-UNKNOWN = "–"
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -22,7 +22,7 @@ def figure_text(name: str, value: float | None) -> str:
 
 
 def difference_text(name: str, difference: float) -> str:
-    """By how much a figure changed, with its sign; empty if that rounds to nothing."""
+    """Return the change of a figure with its sign; empty if it rounds to nothing."""
     text = figure_text(name, abs(difference)).removesuffix(" %")
     if not text.strip("0.,"):
         return ""

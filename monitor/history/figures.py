@@ -26,7 +26,7 @@ FIGURES: Mapping[str, str] = {
     "cross_rho": "mean rank correlation between the two parts",
     "r2_behavior": "variance of the average explained by behaviour (R²)",
     "r2_neural": "variance of the average explained by the neural part (R²)",
-    "null_r2_behavior": "what the spread alone of two unrelated parts would give behaviour",
+    "null_r2_behavior": "variance of the average explained by behaviour if the parts were unrelated (R²)",
     "sd_behavior": "standard deviation of the behavioural part over models",
     "sd_neural": "standard deviation of the neural part over models",
 }

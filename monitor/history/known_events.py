@@ -68,7 +68,7 @@ def _event(entry: Any, name: str) -> KnownEvent:
     if not isinstance(domains, list) or not all(isinstance(domain, str) for domain in domains):
         raise InputError(f'{name} has the domains {domains!r}; write ["vision"]')
     if not isinstance(entry["text"], str) or not entry["text"].strip():
-        raise InputError(f"{name} has no text; say in a sentence what happened")
+        raise InputError(f"{name} has no text; describe the event in a sentence")
     return KnownEvent(first, last, tuple(domains), entry["text"])
 
 

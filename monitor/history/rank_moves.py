@@ -13,6 +13,7 @@ from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import BoardError, InputError
 from brainalign_plugin.schemes import get_scheme, rank_models
 
+from ..base.text import counted
 from .attribution import (
     BENCHMARKS_ADDED,
     BENCHMARKS_DROPPED,
@@ -22,7 +23,7 @@ from .attribution import (
     split,
 )
 from .precision import tolerance
-from .reasons import ROUNDED, counted, listed, model_text, restatements
+from .reasons import ROUNDED, listed, model_text, restatements
 
 RANK = "rank"
 
@@ -221,9 +222,11 @@ def _why(move: RankMove, cause: str, most: int) -> str:
                 what += f", {len(move.never_ran)} of which it never ran"
         return f"{what} ({listed(move.never_ran or move.added, most)})"
     if cause == BENCHMARKS_DROPPED:
-        return f"{counted(len(move.dropped), 'benchmark')} that went ({listed(move.dropped, most)})"
+        return f"{counted(len(move.dropped), 'removed benchmark')} ({listed(move.dropped, most)})"
     if cause == MODELS_LEFT:
-        return f"{counted(len(move.left), 'model')} that went ({listed([model_text(m) for m in move.left], most)})"
+        return (
+            f"{counted(len(move.left), 'removed model')} ({listed([model_text(m) for m in move.left], most)})"
+        )
     if cause == MODELS_JOINED:
         what = "a new model" if len(move.joined) == 1 else f"{len(move.joined)} new models"
         above = [model_text(new) for new in move.above]

@@ -12,6 +12,7 @@ from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import paper
 
+from ..base.text import counted
 from .precision import tolerance
 
 ROUNDED = "rounded otherwise"
@@ -124,11 +125,6 @@ def listed(names: Sequence[str], most: int) -> str:
     """Return the first few of some names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and its noun."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def benchmarks_text(leaves: Sequence[str]) -> str:

@@ -64,15 +64,15 @@ def _digest_preview(settings: Settings, store: Store, kind: str, at: datetime, s
             )
             (message,) = compose_digest(digest, [reader], letterhead(settings), at)
             return message
-    raise StoreError("there is no board to tell of yet; `brainalign run` pulls one")
+    raise StoreError("there is no board yet; `brainalign run` pulls one")
 
 
 def _alert_preview(settings: Settings, store: Store) -> Message:
     found = last_alerts(store, settings.domain)
     if not found:
         raise StoreError(
-            "no alert has fired yet; `brainalign alerts backtest` says which would have, `brainalign mail preview "
-            "weekly` shows another mail"
+            "no alert has been firing yet; `brainalign alerts backtest` lists those of the history, `brainalign mail "
+            "preview weekly` shows another mail"
         )
     info = store.described(found[0].snapshot_id)
     alerts = [alert_record(one.data, info) for one in found]
@@ -91,8 +91,8 @@ def test_message(settings: Settings, address: str, at: datetime) -> Message:
     """A mail that says that mails arrive."""
     note = OperatorNote(
         occasion=f"test {at.isoformat()}",
-        subject="mails arrive",
-        words="This is the mail that you asked for with `brainalign mail test`. Nothing has to be done.",
+        subject="test mail",
+        words="This is the test mail of `brainalign mail test`. No action is needed.",
         facts=(("Mail server", f"{settings.mail.host}:{settings.mail.used_port}"),),
     )
     reader = Subscriber(Channel.MAIL, address, operator=True)

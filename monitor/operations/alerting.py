@@ -353,7 +353,7 @@ def _ended_with_rule(name: str, said: Mapping[str, Any], reason: Reason, newest:
         as_of=newest.as_of_time,
         snapshot=newest.id,
         seen=None,
-        words=f"{name} ended: {how}",
+        words=f"{name} resolved: {how}",
         attribution=None,
     )
 
@@ -364,8 +364,8 @@ def _read_state(state: Mapping[str, Any] | None, domain: str) -> tuple[dict[str,
         return {}, None
     if state.get("schema") != STATE_SCHEMA or state.get("domain") != domain:
         raise StoreError(
-            f"where the alerts stood is of schema {state.get('schema')!r} and domain {state.get('domain')!r}; "
-            f"expected were {STATE_SCHEMA} and {domain!r}: remove it to begin anew, or use the release that wrote it"
+            f"the state of the alerts is of schema {state.get('schema')!r} and domain {state.get('domain')!r}; "
+            f"expected were {STATE_SCHEMA} and {domain!r}: remove it to start again, or use the release that wrote it"
         )
     seen = state["seen"]
     return dict(state["rules"]), (datetime.fromisoformat(seen["as_of"]), seen["digest"])

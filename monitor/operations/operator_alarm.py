@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ..base.text import counted
 from ..store.records import Alarm, SnapshotInfo
 
 
@@ -63,9 +64,9 @@ def after_failure(
         occasion=f"{name} failing since {since.isoformat()}",
         subject=f"{name} {failed}",
         text=(
-            f"{name} {failed}, first at {_minute(since)}. The last time it said:\n\n{problem}\n\n"
-            "There will be no further message about this until it succeeds again. `brainalign status` shows how things "
-            "stand.\n"
+            f"{name} {failed}, first at {_minute(since)}. The last error:\n\n{problem}\n\n"
+            "There will be no further message about this until it succeeds again. `brainalign status` shows the "
+            "state.\n"
         ),
         recovered=False,
     )
@@ -88,13 +89,13 @@ def after_success(before: Alarm | None, at: datetime) -> Notice | None:
     """
     if before is None or before.raised_at is None:
         return None
-    failures = "1 failure" if before.failures == 1 else f"{before.failures} failures in a row"
+    failures = counted(before.failures, "failure") + " in a row" * (before.failures > 1)
     return Notice(
         occasion=f"{before.name} recovered, failing since {before.since.isoformat()}",
         subject=f"{before.name} works again",
         text=(
-            f"{before.name} succeeded at {_minute(at)}, after {failures} since {_minute(before.since)}. The last one "
-            f"said:\n\n{before.message}\n"
+            f"{before.name} succeeded at {_minute(at)}, after {failures} since {_minute(before.since)}. The last "
+            f"error:\n\n{before.message}\n"
         ),
         recovered=True,
     )
@@ -121,9 +122,9 @@ def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -
         return None
     what = "board" if board.newest_score_at is None else "score"
     return (
-        f"the newest {what} of {board.domain} is of {board.dated:%Y-%m-%d}, {age.days} days ago, more than the "
-        f"{stale_after_days:g} of health.stale_after_days: does the site still show new scores, or is a cache on the "
-        "way?"
+        f"the newest {what} of {board.domain} is of {board.dated:%Y-%m-%d}, {counted(age.days, 'day')} ago, more than "
+        f"the {stale_after_days:g} of health.stale_after_days: check that the site shows new scores and no cache "
+        "answers for it"
     )
 
 

@@ -194,7 +194,7 @@ def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports:
     topics = [
         Topic("Alerts", told(alerts)),
         Topic("On the board", told(change.changelog)),
-        Topic("What moved the figures", told(one.sentence for one in change.causes)),
+        Topic("Causes of the changes", told(one.sentence for one in change.causes)),
     ]
     figures = {figure.name: figure for figure in figures_at(record, change.later.id, change.earlier.id)}
     moved = [
@@ -260,8 +260,8 @@ def _data(
             "the headline figures over time, with intervals and causes: the record of `brainalign history --json`",
             json_bytes(of_history),
         ),
-        DataFile("data/history.csv", "the headline figures over time, a line a board", history_csv(rows)),
-        DataFile("data/archive.csv", "the boards that were seen", archive_csv(boards)),
+        DataFile("data/history.csv", "the headline figures over time, one line per board", history_csv(rows)),
+        DataFile("data/archive.csv", "the observed boards", archive_csv(boards)),
     )
 
 

@@ -308,7 +308,7 @@ def _late_scores(snapshot: Snapshot, now: datetime) -> str:
     times = "1 score has a time" if late.size == 1 else f"{late.size} scores have times"
     return (
         f"{times} more than a day after now, up to {str(late.max())[:16].replace('T', ' ')} UTC: the age of the board "
-        "does not follow from there"
+        "is counted without them"
     )
 
 
@@ -351,7 +351,7 @@ def _record_failure(store: Store, failure: SourceError, source: str, domain: str
             error=type(failure).__name__,
         )
     except StoreError as cause:
-        raise StoreError(f"{cause}; meant to be noted was: {failure}") from failure
+        raise StoreError(f"{cause}; the failure to record was: {failure}") from failure
     log.info(
         "refused" if refused else "failed",
         source=source,
@@ -420,9 +420,7 @@ def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetim
     """
     if _exists(wanted) or "/" in wanted or wanted.endswith((".json", ".gz")):
         if known is not None:
-            raise InputError(
-                f"nobody noted when the file {wanted!r} was seen; --known is for snapshots in the store"
-            )
+            raise InputError(f"the file {wanted!r} has no recorded time; --known is for stored snapshots")
         pulled = pull_path(wanted, settings.domain, received_at=now, max_bytes=settings.max_body_bytes)
         moment, note = believed_moment(pulled.snapshot.as_of_time, now, None, live=False)
         snapshot = replace(pulled.snapshot, as_of_time=moment)

@@ -122,7 +122,7 @@ def _problems(
     elif at - success.at > late:
         words = (
             f"the last successful pull of {settings.domain} was at {success.at:%Y-%m-%d %H:%M} UTC, more than "
-            f"{settings.health.late_after_hours:g} hours ago: is anything running?"
+            f"{settings.health.late_after_hours:g} hours ago: check that `brainalign serve` or cron runs"
         )
     if words:
         yield words, words

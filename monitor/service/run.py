@@ -316,7 +316,7 @@ def _follow_alerts(
     cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
     state = inside.alert_state(info.domain)
     try:
-        with monitor.stage("watching the figures"):
+        with monitor.stage("evaluating the alert rules"):
             timeline = Timeline(inside, info.domain, options, cache)
             found = evaluate_alerts(timeline, monitor.rules, state)
         with monitor.stage("composing"):

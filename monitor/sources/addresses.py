@@ -9,6 +9,7 @@ import httpx
 from brainalign_plugin.errors import InputError
 
 from ..base.errors import PrivateRedirectError, RedirectError
+from ..base.text import masked_query
 from .document import shown
 
 _PORTS = {"http": 80, "https": 443}
@@ -50,8 +51,7 @@ def shown_url(url: str | httpx.URL) -> str:
         text = f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{path}"
     else:  # no telling where a password would end: everything before the last @ may be one
         text, _, query = text.rpartition("@")[2].partition("#")[0].partition("?")
-    pairs = [f"{key}=***" if sign else "***" for key, sign, _ in (p.partition("=") for p in query.split("&"))]
-    return shown(f"{text}?{'&'.join(pairs)}" if query else text, 300)
+    return shown(text + masked_query(query), 300)
 
 
 def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:

@@ -235,8 +235,8 @@ def _table(text: str) -> _Table:
     for row in table.rows:
         if len(row.fields) != len(header):
             raise ValueError(
-                f"line {row.line} has {len(row.fields)} fields, the header {len(header)}: it is torn, or numbers with "
-                "a decimal comma are not quoted"
+                f"line {row.line} has {len(row.fields)} fields, the header {len(header)}: it is cut off, or numbers "
+                "with a decimal comma are not quoted"
             )
     rows = tuple(row.fields for row in table.rows)
     columns: list[int] = []
@@ -261,7 +261,7 @@ def _document(table: _Table, ids: Mapping[str, tuple[str, int]]) -> dict[str, An
     if parents is None:
         raise ValueError(
             "its groups are not the means of the columns behind them, or nothing is scored in some, so that its tree "
-            "cannot be told; export without filters, or read the site's JSON"
+            "is unknown; export without filters, or read the site's JSON"
         )
     inner = set(parents.values())
     engineering = {name for name in names if _root(name, parents).startswith("engineering_")}

@@ -207,7 +207,9 @@ def _translated(cause: sqlalchemy.exc.SQLAlchemyError, name: str) -> SourceError
 def _document(tables: _Tables, domain: str, name: str, received_at: datetime) -> dict[str, Any]:
     """Return the site's payload of these tables, with full precision and without groups."""
     if len(tables.scores) > _MAX_ROWS:
-        raise PayloadShapeError(f"{name} has more than {_MAX_ROWS} scores; is it Brain-Score's?", b"")
+        raise PayloadShapeError(
+            f"{name} has more than {_MAX_ROWS} scores; check that it is Brain-Score's", b""
+        )
     nodes = _nodes(tables.types)
     if not nodes:
         why = "has no benchmark types" if not tables.types else "has no visible benchmark"
@@ -259,7 +261,7 @@ def _nodes(types: Iterable[Any]) -> dict[str, _Node]:
 
     def add(identifier: str, parent: str | None, root: str, level: int = 1) -> bool:
         if level > MAX_LEVELS:
-            message = f"benchmark type {shown(identifier)!r} is more than {MAX_LEVELS} levels deep; look at its parents"
+            message = f"benchmark type {shown(identifier)!r} is more than {MAX_LEVELS} levels deep; check its parents"
             raise PayloadShapeError(message, b"")
         children = below.get(identifier, [])
         node = _Node(identifier, parent, not children, "engineering" in root.lower())

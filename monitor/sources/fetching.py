@@ -278,8 +278,8 @@ def _body(errand: _Errand, response: httpx.Response, which: str) -> bytes:
     if encoding in ("gzip", "x-gzip"):
         return gunzip(body, errand.name, limit)
     if encoding not in ("identity", ""):
-        what = f"{errand.name} is sent in the encoding {shown(encoding, 40)!r}, which was not asked for"
-        raise NotJsonError(f"{what}; is there a proxy on the way that repacks it?", body)
+        what = f"{errand.name} is sent in the encoding {shown(encoding, 40)!r}, which was not requested"
+        raise NotJsonError(f"{what}; check for a proxy that repacks it", body)
     return body
 
 
@@ -289,9 +289,11 @@ def _status_error(errand: _Errand, response: httpx.Response, which: str, now: da
     asked = retry_after(response.headers, now)
     next_step = "check the address and the domain"
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500:
-        next_step = "try again later" if asked is None else f"try again in {asked:.0f} s, as it asks"
+        next_step = (
+            "try again later" if asked is None else f"try again in {asked:.0f} s, as the server requests"
+        )
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        next_step = "the site refuses this client: see what access it grants"
+        next_step = "the site refuses this client: check its access rules"
     message = f"{errand.name} answered {status} ({phrase}) at {which}; {next_step}"
     kind: type[HttpStatusError] = HttpStatusError
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -348,7 +350,7 @@ def _too_large(errand: _Errand, received: bytes) -> BodyTooLargeError:
 
 def _too_late(name: str, limits: FetchLimits, received: bytes) -> DeadlineError:
     return DeadlineError(
-        f"{name} did not finish within {limits.deadline:g} s, {len(received)} bytes had come; "
+        f"{name} did not finish within {limits.deadline:g} s, {len(received)} bytes received; "
         "try again later, or raise the deadline",
         received,
     )
@@ -368,7 +370,7 @@ def _named(errand: _Errand, which: str, cause: httpx.HTTPError, received: bytear
     if errand.remaining <= 0:
         return _too_late(errand.name, errand.limits, body)
     if isinstance(cause, httpx.ReadTimeout):
-        what = f"sent nothing for {errand.limits.timeout:g} s {at} ({len(body)} bytes had come)"
+        what = f"sent nothing for {errand.limits.timeout:g} s {at} ({len(body)} bytes received)"
         return UnreachableError(f"{errand.name} {what}; try again later", body)
     if received is not None:
         message = f"{errand.name} broke off after {len(body)} bytes {at} ({reason}); try again later"

@@ -55,8 +55,8 @@ def check_not_shrunken(pull: Pull, before: Snapshot | None) -> None:
     if reasons:
         raise ShrunkenBoardError(
             f"{now.source} {'; it '.join(reasons)}, more than a third since the last good board of "
-            f"{before.as_of_time:%Y-%m-%d}; nothing was stored: look at the body that was kept and try again later, or "
-            "store it with `brainalign fetch --accept-shrunken` if that is meant",
+            f"{before.as_of_time:%Y-%m-%d}; nothing was stored: check the kept body and try again later, or "
+            "store it with `brainalign fetch --accept-shrunken` if that is right",
             pull.body,
         )
 

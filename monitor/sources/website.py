@@ -81,7 +81,7 @@ def pull_website(
     pull = parse_payload(body, shown_url(url), received_at, limits.max_bytes)
     found = pull.snapshot.domain
     if found != domain and not _is_payload(checked_url(base_url)):
-        message = f"{shown_url(url)} is the board of {shown(found)!r}, but {domain!r} was asked for; check the address"
+        message = f"{shown_url(url)} is the board of {shown(found)!r}, but {domain!r} was requested; check the address"
         raise PayloadShapeError(message, body)
     return pull
 

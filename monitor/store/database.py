@@ -120,7 +120,7 @@ class Database:
         if revision != REVISION:
             raise StoreError(
                 f"the store {self.name} has the schema {revision!r} of an older release (this one reads {REVISION!r}); "
-                "the next `brainalign fetch` or `brainalign run` brings it up to date, looking changes nothing"
+                "the next `brainalign fetch` or `brainalign run` brings it up to date, reading changes nothing"
             )
 
     def made_revision(self) -> str | None:
@@ -336,7 +336,7 @@ def _size(path: Path) -> int:
         return 0
     except OSError as cause:
         raise StoreError(
-            f"cannot look at the store {str(path)!r}: {cause.strerror}; check the path and who may enter its folder"
+            f"cannot read the store {str(path)!r}: {cause.strerror}; check the path and who may enter its folder"
         ) from cause
 
 

@@ -22,7 +22,7 @@ _SQLITE = (
     ("SQLITE_NOTADB", "is not a database: name another file, or move this one away"),
     ("SQLITE_CANTOPEN", "cannot be opened: the path must be a file in a folder that this user may write"),
     ("SQLITE_IOERR", "cannot be read or written by the system: check the disk, then run it again"),
-    ("SQLITE_TOOBIG", "cannot hold a text or number of this size: look at the payload"),
+    ("SQLITE_TOOBIG", "cannot hold a text or number of this size: check the payload"),
 )
 # By the beginning of the SQLSTATE.
 _POSTGRES = (
@@ -39,7 +39,7 @@ _POSTGRES = (
     ("42501", "refuses this user: grant the right to create and change tables"),
     ("08", "cannot be reached: check that the server runs and the address is right"),
     ("57P", "cannot be reached: the server is starting or stopping; run this again"),
-    ("22003", "cannot hold a number of this size: look at the payload"),
+    ("22003", "cannot hold a number of this size: check the payload"),
 )
 _UNREACHABLE = (
     "cannot be reached: check that the server runs and that the address, user and password are right"
@@ -75,4 +75,4 @@ def _sentence(cause: Exception) -> str:
             return f"{sentence} ({said})"
     if isinstance(cause, sqlalchemy.exc.OperationalError) and not name and not state:
         return f"{_UNREACHABLE} ({said})"
-    return f"failed, and this step left nothing in it ({type(original).__name__}: {said}): run it again"
+    return f"failed, and nothing was changed ({type(original).__name__}: {said}): run it again"

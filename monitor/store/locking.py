@@ -126,7 +126,7 @@ def _check(database: AnyDatabase, connection: sa.Connection) -> None:
     except sqlalchemy.exc.SQLAlchemyError as cause:
         raise StoreError(
             f"the lock of the store {database.name} was lost, because the session that held it has ended; check that "
-            "the server and the way to it stay up, and run this again"
+            "the server and its network stay up, and run this again"
         ) from cause
 
 

@@ -63,7 +63,7 @@ def put_aside(database: Database) -> tuple[Path, ...]:
             sync_folder(path.parent)
     except OSError as cause:
         raise StoreError(
-            f"cannot move {str(cause.filename)!r} aside: {cause.strerror}; do it by hand"
+            f"cannot rename {str(cause.filename)!r}: {cause.strerror}; rename it by hand"
         ) from cause
     return tuple(aside)
 
@@ -98,7 +98,7 @@ def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> st
             return ""
     except OSError as cause:
         raise StoreError(
-            f"cannot look at {str(cause.filename)!r}: {cause.strerror}; check its permissions"
+            f"cannot read {str(cause.filename)!r}: {cause.strerror}; check its permissions"
         ) from cause
     finally:
         database.engine.dispose()

@@ -90,7 +90,7 @@ def orphans(
                 folder.rmdir()
     except OSError as cause:
         raise StoreError(
-            f"cannot put the body {str(cause.filename)!r} aside or remove it: {cause.strerror}; check its permissions"
+            f"cannot move the body {str(cause.filename)!r} away or remove it: {cause.strerror}; check its permissions"
         ) from cause
     return Orphans(tuple(mine), tuple(old), freed, len(unnamed) - len(mine), others)
 

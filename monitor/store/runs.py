@@ -201,8 +201,8 @@ def _held(run: RunRecord) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _taken_over(run: RunRecord) -> StoreError:
     return StoreError(
-        f"the slot {run.slot:%Y-%m-%d %H:%M:%S} of {run.job!r} was taken over by another process, which took this one "
-        "for dead; let that one do it, and check that both reach the same store"
+        f"the slot {run.slot:%Y-%m-%d %H:%M:%S} of {run.job!r} was taken over by another process, which found this one "
+        "ended; let that one do it, and check that both reach the same store"
     )
 
 

@@ -43,7 +43,7 @@ def test_init_writes_the_example_once_for_its_owner_only(home):
     assert path.stat().st_mode & 0o777 == 0o600
     ended = brainalign("config", "init", "--home", home)
     assert ended.code == 3
-    assert "is there already" in ended.problem
+    assert "exists already" in ended.problem
 
 
 def test_the_example_changes_nothing(home):
@@ -101,7 +101,7 @@ def test_check_names_what_is_set_and_where(home):
 
 
 def test_check_without_a_file_says_that_none_is_needed(home):
-    assert "is not there, and need not be" in brainalign("config", "check", home=home).succeeded().out
+    assert "does not exist, and is not required" in brainalign("config", "check", home=home).succeeded().out
 
 
 def test_check_refuses_what_a_run_would_refuse(home):
@@ -120,7 +120,7 @@ def test_check_warns_of_secrets_that_others_may_read(home):
     path.chmod(0o640)
     ended = brainalign("config", "check", home=home)
     assert ended.code == 0
-    assert "holds store and others may read it; chmod 600 it" in ended.err
+    assert "holds store and other users can read it; run `chmod 600` on it" in ended.err
     path.chmod(0o600)
     brainalign("config", "check", home=home).succeeded()
 

@@ -116,7 +116,7 @@ def test_what_people_read(run, scores, home):
     lines = out.splitlines()
     description = find_reference(home / "references", "base").description
     assert lines[:5] == [
-        f"the only reference that there is: {description}",
+        f"the only reference: {description}",
         "4 of its 6 benchmarks have a score; 1 failed, 1 never run",
         "not used, of version 7 where the reference has 1: F2021-acc",
         "not used, the reference has no such benchmark: F2021-ac; did you mean F2021-acc?",

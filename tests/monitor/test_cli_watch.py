@@ -53,7 +53,7 @@ def test_an_eighth_pull_of_the_same_body_adds_nothing(watched):
     assert ended.out.splitlines()[0] == (
         "no news: this is snapshot 7, vision as of 2024-01-01 00:00 UTC, newest score of 2023-12-31"
     )
-    assert ended.out.splitlines()[1].endswith("(as it was)")
+    assert ended.out.splitlines()[1].endswith("(unchanged)")
     again = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).succeeded().json
     assert (again["news"], again["snapshot"], again["report_written"]) == (False, 7, False)
     assert stored_state(watched.home) == before

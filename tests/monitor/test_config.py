@@ -236,11 +236,11 @@ def test_an_address_of_a_recipient_is_a_plain_one(text, good):
         ('[mail]\nsender = "A\\r\\nBcc: b@x.test <a@x.test>"\n', "not a mail address"),
         ('[mail]\nsender = "nobody"\n', "not a mail address"),
         ('[mail]\nunsubscribe = "javascript:x"\n', "neither mailto:"),
-        ('[recipients.a]\naddress = "a@x.test"\n', "nobody gets mail without a mail.host"),
+        ('[recipients.a]\naddress = "a@x.test"\n', "recipients need a mail.host"),
         ("[recipients.a]\n", "the setting recipients.a.address is missing"),
         ('[webhooks.a]\nurl = "ftp://canary"\n', "not an address such as"),
         ('[webhooks.a]\nurl = "https://x.test"\ndigest = "daily"\n', "'weekly', 'monthly' or 'none'"),
-        ('[site]\naddress = "https://x.test/?a=b"\n', "no pages below it"),
+        ('[site]\naddress = "https://x.test/?a=b"\n', "cannot have pages below it"),
     ],
 )
 def test_what_cannot_deliver_is_refused(home, file, said):

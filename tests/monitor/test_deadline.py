@@ -51,7 +51,7 @@ def notified(host: str, port: int) -> None:
     if not apprise_is_there():
         pytest.skip("apprise is not installed")
     service = Notification("chat", f"json://{host}:{port}/canary-31", timeout=2, deadline=1)
-    with pytest.raises(DeliveryError, match="did not take it: not finished within 1 s"):
+    with pytest.raises(DeliveryError, match="did not accept it: not finished within 1 s"):
         send_notification(service, MESSAGE)
 
 

@@ -148,7 +148,7 @@ def test_the_probe_sees_what_this_process_sees(monkeypatch, tmp_path):
     ("unified", "registered", "state", "message"),
     [
         (False, None, "ok", "there is no package brainscore"),
-        (True, None, "ok", "has no registry of benchmarks, so it is left alone"),
+        (True, None, "ok", "has no registry of benchmarks, so it is not changed"),
         (
             True,
             ["Other-x", *identifiers()],

@@ -212,7 +212,7 @@ def test_a_body_that_cannot_be_kept_names_both_failures(settings, tmp_path):
     settings.home.mkdir()
     (settings.home / "refused").write_text("in the way")
     with pytest.raises(
-        StoreError, match=r"cannot write .*refused.*meant to be noted was: .*is text that begins"
+        StoreError, match=r"cannot write .*refused.*the failure to record was: .*is text that begins"
     ):
         fetch(settings, bad)
 

@@ -62,7 +62,7 @@ def test_weekdays_are_those_of_cron(field, days):
         ("0 0 * * 5-2", "ends before it begins"),
         ("0 0 * * */9", "has no step"),
         ("0 0 1 * mon", "both a day of the month and a weekday"),
-        ("0 0 31 2 *", "never comes"),
+        ("0 0 31 2 *", "never occurs"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(text, problem):

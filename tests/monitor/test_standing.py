@@ -73,7 +73,7 @@ def test_status_says_what_fails(tmp_path):
     assert not told["healthy"]
     ended = brainalign("status", "--check", home=tmp_path)
     assert ended.code == 8
-    assert "look after: watching vision: " in ended.out
+    assert "check: watching vision: " in ended.out
 
 
 def test_status_is_unhealthy_when_nothing_runs_any_more(stored):
@@ -142,7 +142,7 @@ def test_a_store_that_cannot_be_read_is_unhealthy_and_is_not_named(failure):
             assert status == 503
             problem = f"the store cannot be read ({type(failure).__name__})"
             assert json.loads(body)["problems"] == [problem]
-    assert [line["event"] for line in said] == ["cannot say how things stand"], "once for both"
+    assert [line["event"] for line in said] == ["the state cannot be read"], "once for both"
 
 
 def test_the_health_check_names_kinds_of_failures_without_addresses(tmp_path):

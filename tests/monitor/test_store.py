@@ -236,7 +236,7 @@ def test_a_folder_in_place_of_the_file_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(StoreError, match="cannot be opened: the path must be a file"):
         open_store(path, path.parent / "bodies")
-    with pytest.raises(StoreError, match=r"cannot look at the store .*Not a directory"):
+    with pytest.raises(StoreError, match=r"cannot read the store .*Not a directory"):
         open_store(Path(__file__) / "state" / "store.sqlite", path.parent / "bodies")
 
 

@@ -101,7 +101,7 @@ def test_who_hears_of_failures_and_whom_the_site_can_reach(tmp_path):
     assert checks["recipients"].state == "warning"
     assert checks["recipients"].next_step == "set operator = true for one of them"
     checks = examined(tmp_path, webhooks__lab__url="http://127.0.0.1:1/", webhooks__lab__operator="true")
-    assert checks["recipients"].message == "1, of which 1 hears of failures"
+    assert checks["recipients"].message == "1 recipient, 1 of them with operator messages"
     assert checks["contact"].state == "warning"
 
 

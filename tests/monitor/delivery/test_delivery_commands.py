@@ -188,7 +188,7 @@ def test_a_preview_is_the_mail_itself(home, tmp_path, kind):
 
 def test_a_preview_has_something_to_show_or_says_why_not(tmp_path, stored):
     ended = brainalign("mail", "preview", "alert", "--output", tmp_path / "m.eml", home=stored)
-    assert (ended.code, "no alert has fired yet" in ended.problem) == (6, True)
+    assert (ended.code, "no alert has been firing yet" in ended.problem) == (6, True)
     assert brainalign("mail", "preview", "--output", tmp_path / "m.eml", home=tmp_path / "no").code == 6
 
 
@@ -218,9 +218,9 @@ def test_a_mail_in_a_browser_shows_its_pictures_and_asks_for_nothing(browser, ho
 
 def test_a_trial_mail_arrives(mailing, host):
     said = brainalign("mail", "test", "me@lab.test", home=mailing).succeeded().out
-    assert f"localhost:{host.port} took the mail to me@lab.test" in said
+    assert f"localhost:{host.port} accepted the mail to me@lab.test" in said
     (mail,) = host.mails
-    assert (mail["To"], mail["Subject"]) == ("me@lab.test", "BrainAlign: mails arrive")
+    assert (mail["To"], mail["Subject"]) == ("me@lab.test", "BrainAlign: test mail")
 
 
 def test_a_trial_mail_says_what_is_wrong(mailing, host, tmp_path):
@@ -238,7 +238,7 @@ def test_a_trial_mail_says_what_is_wrong(mailing, host, tmp_path):
 def test_deliver_sends_what_waits_and_a_dry_run_nothing(mailing, host):
     said = brainalign("deliver", "--digest", "weekly", "--dry-run", home=mailing).succeeded().out
     assert "new  mail to one@lab.test: Brain-Score vision, week" in said
-    assert said.endswith("1 messages; nothing was sent\n")
+    assert said.endswith("1 message; nothing was sent\n")
     assert host.taken == []
     done = brainalign("deliver", "--digest", "weekly", "--json", home=mailing).succeeded().json
     assert (done["sent"], done["failed"], done["waiting"]) == (1, 0, [])
@@ -266,7 +266,7 @@ def test_what_is_not_delivered_waits(mailing, host):
     assert "451 later" in waiting["last_error"]
     fields = documented_table("## `deliver --json`")[-1][2]
     assert all(f"`{name}`" in fields for name in waiting)
-    assert "tried 1 times" in brainalign("deliver", "--dry-run", home=mailing).succeeded().out
+    assert "tried 1 time;" in brainalign("deliver", "--dry-run", home=mailing).succeeded().out
 
 
 def test_a_run_publishes_the_site(stored, tmp_path):
@@ -331,7 +331,7 @@ def test_secrets_are_found_nowhere_however_delivery_fails(home, host, tmp_path):
     ):
         ended = brainalign(*arguments, home=home)
         said += ended.out + ended.err
-    assert "3 messages were not delivered" in said
+    assert "3 messages not delivered" in said
     for way in ("mail server", "webhook 'lab' at 127.0.0.1", "notification 'chat'"):
         assert way in said, way
     assert canary not in said

@@ -199,7 +199,7 @@ def test_the_mail_stays_small_however_much_happened():
 def test_without_news_it_says_so():
     message = one_digest(changelog=(), causes=(), alerts=())
     assert message.subject.endswith("nothing new")
-    assert "Nothing changed since the digest before." in parts(message)[0]
+    assert "Nothing changed since the previous digest." in parts(message)[0]
 
 
 def test_a_simulated_board_is_called_so_everywhere():

@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def test_what_is_not_ours_is_not_replaced(tmp_path):
     (tmp_path / "current").mkdir()
     (tmp_path / "current/theirs").write_text("x")
-    with pytest.raises(OutputError, match="is not ours"):
+    with pytest.raises(OutputError, match="is no link of a published site"):
         publish_site(tmp_path, FILES)
     assert (tmp_path / "current/theirs").read_text() == "x"
 

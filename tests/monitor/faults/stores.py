@@ -528,7 +528,7 @@ def pruned_on_a_full_disk(folder: Path, tries: int) -> Row | None:
         "store prune on a full file system (tmpfs)",
         tries,
         len(wrong),
-        "pruned, with a word that the file is as large as before, or refused; nothing damaged"
+        "pruned, with a word that the file did not shrink, or refused; nothing damaged"
         if not wrong
         else str(wrong[:2]),
     )

@@ -127,7 +127,7 @@ def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
     assert (record["on"], record["condition"], record["bound"]) == ("change", "outside", 0.0)
     low, high = record["interval"]
     assert low <= record["value"] <= high < 0
-    assert record["words"].startswith("agreement moved fired: change of mean rank correlation")
+    assert record["words"].startswith("agreement moved firing: change of mean rank correlation")
     assert "restated" in record["attribution"]
     many = next(
         e for e in backtest(Timeline(growing, "vision", cache=cache), RULES).events if e.rule == "many models"
@@ -141,7 +141,7 @@ def test_a_rule_that_changed_is_judged_anew_and_only_what_differs_is_told(growin
     assert still.news == (), "active before and after"
     (ended,) = evaluated(growing, cache, (replace(LOW, bound=-0.9), *RULES[1:]), state).news
     assert (ended.rule, ended.fired, ended.reason, ended.seen) == ("rho is low", False, Reason.CHANGED, None)
-    assert ended.words == "rho is low ended: its rule was changed and does not hold now"
+    assert ended.words == "rho is low resolved: its rule was changed and does not hold now"
     (fired,) = evaluated(growing, cache, (*RULES[:3], replace(NEVER, bound=0.0)), state).news
     assert (fired.rule, fired.fired, fired.reason) == ("never", True, Reason.CHANGED)
     tested = evaluated(growing, cache, tuple(replace(rule, tests=()) for rule in RULES), state)
@@ -171,5 +171,5 @@ def test_a_board_of_the_past_that_comes_late_is_no_news(growing, cache):
 def test_a_state_of_something_else_is_refused(growing, cache):
     state = evaluated(growing, cache, DEFAULT_RULES, None).state
     for wrong in ({"schema": 2}, {"domain": "language"}):
-        with pytest.raises(StoreError, match="where the alerts stood"):
+        with pytest.raises(StoreError, match="the state of the alerts is of schema"):
             evaluate_alerts(Timeline(growing, "vision", cache=cache), DEFAULT_RULES, state | wrong)

@@ -163,7 +163,7 @@ def test_rules_of_the_configuration(configured):
     assert (
         "rho is low: level of mean_rho below 0.9 for 2" in brainalign("alerts", "list", home=configured).out
     )
-    assert brainalign("alerts", "test", home=configured).succeeded().out == "1 tests of 2 rules hold\n"
+    assert brainalign("alerts", "test", home=configured).succeeded().out == "1 test of 2 rules passed\n"
 
 
 def test_what_would_have_fired_over_the_history(configured):
@@ -176,7 +176,7 @@ def test_what_would_have_fired_over_the_history(configured):
     assert moved == [("fired", "2022-02-01"), ("ended", "2022-03-15")], "the restatement, and nothing else"
     text = brainalign("alerts", "backtest", home=configured).succeeded().out
     assert "2 rules over 9 data versions: 3 events" in text
-    assert "agreement moved fired: change of mean rank correlation" in text
+    assert "agreement moved firing: change of mean rank correlation" in text
     moved = next(e for e in events if e["rule"] == "agreement moved")
     assert "restated" in moved["attribution"]
     assert moved["attribution"] in text
@@ -210,5 +210,5 @@ def test_a_failed_test_of_a_rule_ends_the_command(tmp_path):
 def test_events_are_told_with_what_was_seen():
     _, (event,) = follow(ABOVE, enumerate([OUT, OUT]))
     assert event_in_words(event) == (
-        "high fired: mean rank correlation of all pairs of benchmarks is above 0.5 (0.600 [0.510, 0.700])"
+        "high firing: mean rank correlation of all pairs of benchmarks is above 0.5 (0.600 [0.510, 0.700])"
     )

@@ -163,14 +163,14 @@ def test_a_benchmark_that_went_or_moved_in_the_tree_is_told():
     record, kinds = told(earlier, later)
     assert _LEAF in record["benchmarks"]["removed"]
     assert kinds == {"removed": {_LEAF}}
-    assert f"1 benchmark went: {_LEAF}" in record["words"]
+    assert f"1 benchmark removed: {_LEAF}" in record["words"]
     parent = earlier.tree[_LEAF].parent
     elsewhere = next(n.parent for n in earlier.tree.nodes if n.type_id in DENSE and n.parent != parent)
     nodes = tuple(replace(n, parent=elsewhere) if n.type_id == _LEAF else n for n in earlier.tree.nodes)
     record, kinds = told(earlier, replace(earlier, tree=type(earlier.tree)(nodes)))
     assert record["benchmarks"]["moved"] == [{"benchmark": _LEAF, "from": parent, "to": elsewhere}]
     assert kinds == {}
-    assert f"{_LEAF} stood under {parent} and stands under {elsewhere}" in record["words"]
+    assert f"{_LEAF} moved from {parent} to {elsewhere}" in record["words"]
 
 
 def test_boards_of_two_domains_are_not_compared():

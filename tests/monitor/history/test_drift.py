@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.history.drift import TESTED, Difference, Verdict, paired_differences, spent, verdicts
-from brainalign_monitor.history.figures import headline_figures
+from brainalign_monitor.history.figures import FIGURES, headline_figures
 from tests.boards import board_of_matrix, unrelated
 from tests.commands import brainalign
 
@@ -138,6 +138,6 @@ def test_restated_scores_are_named_whatever_the_test_says(shared_past):
     text = brainalign("drift", home=shared_past).out
     for verdict in last:
         assert (
-            f"{verdict['figure']} moved by {verdict['delta']:+.4g} on the same {verdict['models']} models"
+            f"{FIGURES[verdict['figure']]} changed by {verdict['delta']:+.4g} on the same {verdict['models']} models"
             in text
         )

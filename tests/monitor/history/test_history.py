@@ -118,7 +118,7 @@ def test_what_the_first_and_last_board_share_is_a_check(shared_past):
     assert (shared["from"][:10], shared["to"][:10]) == ("2021-07-01", "2022-03-15")
     assert abs(shared["deltas"]["mean_rho"]) > 0.01
     told = brainalign("history", "--figure", "mean_rho", home=shared_past).out
-    assert f"  moved by {shared['deltas']['mean_rho']:+.4f} by restated scores" in told
+    assert f"  changed by {shared['deltas']['mean_rho']:+.4f} by restated scores" in told
     short = brainalign("history", "--json", "--window", "1", home=shared_past).json["shared"]
     assert set(short["deltas"].values()) <= {0.0, None}
 
@@ -298,7 +298,7 @@ def test_text_for_people(shared_past):
     assert "same_benchmarks: the same benchmarks, all models that have them, over 24 months; now " in out
     one = brainalign("history", "--figure", "models", home=shared_past).succeeded().out
     assert one.count(" full ") == 9
-    assert "models went from" in one
+    assert "Models on the cleaned board (complete cases) went from" in one
 
 
 def test_the_snippet_of_the_page_prints_the_changes(shared_past, tmp_path, monkeypatch, capsys):

@@ -137,7 +137,7 @@ def test_a_tree_that_the_numbers_leave_open_is_not_guessed(shared_site, tmp_path
     """In 2021 nothing was scored yet in the groups of one paper."""
     payload = gzip.decompress((shared_site / "compare-data-2021-07-01.json.gz").read_bytes())
     board = parse_payload(payload, "payload", RECEIVED_AT).snapshot
-    with pytest.raises(PayloadShapeError, match="nothing is scored in some, so that its tree cannot be told"):
+    with pytest.raises(PayloadShapeError, match="nothing is scored in some, so that its tree is unknown"):
         read(new_export(board), tmp_path)
 
 
@@ -434,7 +434,7 @@ def test_a_filtered_export_has_no_tree(board, tmp_path):
     for row in rows:
         row[gone - 1] = ".999" if row is not rows[0] else row[gone - 1]
     text = COMMENTS + "\n".join(",".join(field for i, field in enumerate(row) if i != gone) for row in rows)
-    with pytest.raises(PayloadShapeError, match="its tree cannot be told; export without filters"):
+    with pytest.raises(PayloadShapeError, match="its tree is unknown; export without filters"):
         read(zipped(leaderboard__csv=text), tmp_path)
 
 

@@ -198,7 +198,7 @@ def test_a_domain_that_is_no_word_is_an_input_error(domain):
 
 def test_the_board_of_another_domain_is_refused_where_one_was_asked_for(server):
     server.answers = [reply(body=BODY)]
-    with pytest.raises(PayloadShapeError, match="is the board of 'vision', but 'language' was asked for"):
+    with pytest.raises(PayloadShapeError, match="is the board of 'vision', but 'language' was requested"):
         ask(server, domain="language")
     assert ask(server, domain="language", path="/vision/compare/data/").snapshot.domain == "vision"
 
@@ -273,7 +273,9 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(headers, seconds):
 def test_a_wait_past_the_deadline_is_not_begun(server, headers):
     server.answers = [reply(429, headers=headers)]
     start = time.monotonic()
-    error = failing(server, RateLimitedError, match=r"answered 429 \(Too Many Requests\) .* as it asks")
+    error = failing(
+        server, RateLimitedError, match=r"answered 429 \(Too Many Requests\) .* as the server requests"
+    )
     assert time.monotonic() - start < QUICK.deadline
     assert len(server.requests) == 1
     assert error.retry_after >= 3600
@@ -391,7 +393,7 @@ def test_a_slow_drip_is_cut_at_the_deadline(server, start, drop):
 def test_what_a_slow_drip_brought_is_kept(server):
     server.answers = [dripping(reply(headers={"Content-Length": "100000"}), b'{"a":')]
     limits = replace(SHORT, deadline=0.6)
-    assert failing(server, DeadlineError, limits, match="bytes had come").body.startswith(b'{"a":{"a":')
+    assert failing(server, DeadlineError, limits, match="bytes received").body.startswith(b'{"a":{"a":')
 
 
 def test_a_stall_in_the_body_is_tried_again(server):
@@ -404,7 +406,7 @@ def test_a_stall_in_the_body_is_tried_again(server):
         server,
         UnreachableError,
         IMPATIENT,
-        match=r"sent nothing for 0\.1 s at try 3 of 3 \(9 bytes had come\)",
+        match=r"sent nothing for 0\.1 s at try 3 of 3 \(9 bytes received\)",
     )
     assert error.body == b'{"domain"'
     server.answers = [stall] * 4 + [reply(body=BODY)]
@@ -483,7 +485,7 @@ def test_a_torn_gzip_body_is_torn(server):
         (b" \n", {}, EmptyPayloadError, "is empty"),
         (b'{"error": "busy"}', {}, PayloadShapeError, "another shape"),
         (b'{"models": [], "benchmarks": [], "domain": "vision"}', {}, EmptyPayloadError, "lists no"),
-        (BODY, {"Content-Encoding": "br"}, NotJsonError, "encoding 'br', which was not asked for"),
+        (BODY, {"Content-Encoding": "br"}, NotJsonError, "encoding 'br', which was not requested"),
         (BODY, {"Content-Encoding": "gzip, gzip"}, NotJsonError, "encoding 'gzip, gzip'"),
         (BODY, {"Content-Encoding": "gzip"}, NotJsonError, "does not unpack"),
     ],
