@@ -11,7 +11,6 @@ import numpy as np
 from .agreement.correlation import Agreement, agreement, pairwise_agreement
 from .agreement.dimensionality import PERCENTILE, PERMUTATIONS, SEED, Dimensions, dimensions
 from .agreement.explained_variance import ExplainedVariance, explained_variance, main_effects
-from .agreement.measurement import Attenuation, Reliability, attenuation, reliabilities
 from .agreement.significance import Significance, significance
 from .agreement.spread import Spread, node_spreads
 from .data.cleaning import Cleaning, clean
@@ -72,16 +71,6 @@ class Analysis:
         """Main effect of each leaf on the average, by leaf of the cleaned board."""
         return main_effects(self.cleaning.board)
 
-    @cached_property
-    def reliabilities(self) -> dict[str, Reliability]:
-        """Reliability of each leaf of the cleaned board."""
-        return reliabilities(self.cleaning.board)
-
-    @cached_property
-    def attenuation(self) -> Attenuation:
-        """Agreement corrected for measurement error."""
-        return attenuation(self.agreement, self.reliabilities)
-
 
 def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20) -> Analysis:
     """Clean a snapshot and compute agreement, spread, explained variance and the ranks under the basic schemes.
@@ -97,7 +86,7 @@ def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20)
     Returns
     -------
     Analysis
-        Dimensions, significance, main effects and reliabilities are computed when they are first asked for.
+        Dimensions, significance and main effects are computed when they are first asked for.
 
     Raises
     ------
@@ -173,7 +162,6 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
             for leaf, weight in analysis.explained.leaves.items()
         },
         "dimensions": _dimensions_json(analysis.dimensions),
-        "measurement": _measurement_json(analysis),
         "official": {
             str(model.id): {"score": None if np.isnan(score) else float(score), "rank": rank}
             for model, score, rank in zip(
@@ -232,18 +220,6 @@ def _dimensions_json(found: Dimensions) -> dict[str, Any]:
         "map": found.map,
         "eigenvalues": found.eigenvalues.tolist(),
         "thresholds": found.thresholds.tolist(),
-    }
-
-
-def _measurement_json(analysis: Analysis) -> dict[str, Any]:
-    corrected = analysis.attenuation
-    return {
-        "reliability": {leaf: one.value for leaf, one in analysis.reliabilities.items()},
-        "attenuation": {
-            "pairs": corrected.pairs,
-            "observed": corrected.observed,
-            "corrected": corrected.corrected,
-        },
     }
 
 

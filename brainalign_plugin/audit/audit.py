@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..certainty.rank import SCHEMA, board_json, optimum_json, reference_json
 from ..data.board import Board
 from ..errors import ConvergenceError, InputError
 from ..files.reference import Reference
 from ..ranking.boards import ComparedBoard, resolved_board
-from ..ranking.rank import SCHEMA, board_json, optimum_json, reference_json
 from ..scales import competition_ranks
 from ..schemes import CONVENTIONS, Claims, Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum

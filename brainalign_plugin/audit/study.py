@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from ..analysis import Analysis
 from ..arrays import FloatArray
+from ..certainty.rank import RankedScheme, Resampling, bound_scheme, rank_schemes
 from ..data.board import Board
 from ..errors import ConvergenceError, InputError
 from ..files.reference import Reference, given_board
 from ..ranking.boards import ComparedBoard, compared_board
 from ..ranking.compare import SchemeComparison, compare_schemes
-from ..ranking.rank import RankedScheme, Resampling, bound_scheme, rank_schemes
 from ..schemes import Scheme, scheme_names
 from .audit import ConventionMoves, SchemeAudit, convention_moves, measured, measures
 from .perturb import Case
@@ -33,9 +33,9 @@ class SchemeStudy:
     reference : Reference
         The snapshot itself, frozen in place of a named reference.
     resampling : Resampling
-        Parameters of the resampling.
+        How intervals of ranks were made.
     schemes : tuple of RankedScheme
-        All registered schemes; those that are resampled all at once have intervals.
+        All registered schemes; those of which nothing but the scale is fitted have intervals.
     audits : tuple of SchemeAudit
         Of the schemes that rank the board, without properties that take long.
     comparison : SchemeComparison
@@ -60,12 +60,12 @@ def study_schemes(
     resampling: Resampling | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> SchemeStudy | None:
-    """Rank, resample, audit and compare all registered schemes on the cleaned board of an analysis.
+    """Rank, audit and compare all registered schemes on the cleaned board of an analysis.
 
     Parameters
     ----------
     resampling : Resampling, optional
-        Level, number and seed of the resamples of benchmarks; by default 95 %, 1,000 and 0.
+        Level of the intervals, number and seed of the draws; by default 95 %, 1,000 and 0.
     progress : callable
         Called with the name of each scheme before it is worked on.
 

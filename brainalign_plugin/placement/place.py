@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from ..agreement.measurement import measured_leaves
 from ..arrays import FloatArray, StateArray
 from ..data.official import CellState
 from ..errors import CandidateError, InputError
 from ..files.model_scores import Cell, nearest_names
 from ..files.reference import Reference
-from ..ranking.resampling import blocks, draw_counts, strata
-from ..scales import rounded
 from ..schemes import CONVENTIONS, Convention, Scheme
 from .frozen_schemes import FrozenScheme, constituents, freeze_scheme
+from .intervals import Uncertainty, placement_interval, standing
 
 MIN_CONSTITUENTS = 0.5
 RESAMPLES = 1000
@@ -48,34 +46,6 @@ class Component:
     scaled: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Uncertainty:
-    """Variation of a placement over resamples.
-
-    Attributes
-    ----------
-    over : tuple of str
-        Resampled sources: ``benchmark``, and ``measurement`` where an error of a cell is a measurement error.
-    resamples, seed : int
-    level : float
-        Of the intervals.
-    error : float
-        Standard deviation of the share.
-    shares : tuple of float
-        Percentile interval of the share.
-    ranks : tuple of int
-        Percentile interval of the rank.
-    """
-
-    over: tuple[str, ...]
-    resamples: int
-    seed: int
-    level: float
-    error: float
-    shares: tuple[float, float]
-    ranks: tuple[int, int]
-
-
 @dataclass(frozen=True, eq=False)
 class Placement:
     """Place of one model on a reference board under a scheme.
@@ -94,7 +64,7 @@ class Placement:
     population : int
         Number of models of the reference that it is compared with.
     uncertainty : Uncertainty or None
-        None if it was not asked for, or one scored benchmark is too few to resample.
+        None if it was not asked for, or fewer than two benchmarks or papers have a score.
     components : tuple of Component
         In the order of the reference's board.
     reference : Reference
@@ -156,8 +126,7 @@ def place(
     min_constituents : float
         Smallest share of the reference's benchmarks that must be scored, in [0, 1].
     resamples : int
-        Resamples of the benchmarks, stratified by the tree, each with fresh measurement errors of the model's own cells
-        where their error is one. The reference's cells and norms stay as they are. 0 for none.
+        Draws of true scores for the interval; 0 for none. The reference's cells and norms stay as they are.
     seed : int
     level : float
         Of the intervals, in (0, 1).
@@ -234,7 +203,7 @@ def place_frozen(
         share=float(shares[0]),
         rank=int(ranks[0]),
         population=len(frozen.board.models),
-        uncertainty=_uncertainty(frozen, own, scores, states, resampling),
+        uncertainty=placement_interval(frozen, scaled, states, *resampling),
         components=tuple(
             Component(leaf, cell, None if math.isnan(value) else value)
             for leaf, cell, value in zip(leaves, own, scaled.tolist(), strict=True)
@@ -302,64 +271,6 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:3]))}{more}"
 
 
-def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Compute share and rank of one model among a population in each resample.
-
-    Parameters
-    ----------
-    own : ndarray, shape (size,)
-    population : ndarray, shape (size, n) or (1, n)
-
-    Returns
-    -------
-    shares, ranks : ndarray, shape (size,)
-    """
-    mine = np.nan_to_num(rounded(own), nan=-np.inf)[:, None]
-    theirs = np.nan_to_num(rounded(population), nan=-np.inf)
-    below, equal = (theirs < mine).sum(axis=1), (theirs == mine).sum(axis=1)
-    models = population.shape[1]
-    return (below + equal / 2) / models, 1.0 + models - below - equal
-
-
-def _uncertainty(
-    frozen: FrozenScheme,
-    own: Sequence[Cell],
-    scores: FloatArray,
-    states: StateArray,
-    how: tuple[int, int, float],
-) -> Uncertainty | None:
-    resamples, seed, level = how
-    if not resamples or int((states == CellState.SCORED).sum()) < 2:
-        return None
-    board = frozen.board
-    groups = strata(board.tree, board.leaves)
-    errors = np.array([cell.error for cell in own])
-    noise = np.where(
-        measured_leaves(board) & (states == CellState.SCORED), np.nan_to_num(errors, nan=0.0), 0.0
-    )
-    found: list[tuple[FloatArray, FloatArray]] = []
-    for block in blocks(resamples, seed):
-        rng = np.random.default_rng(block.seed)
-        counts = draw_counts(groups, len(board.leaves), block.size, rng)
-        moved = scores[None, :]
-        if noise.any():
-            moved = np.clip(scores + noise * rng.standard_normal(counts.shape), 0.0, 1.0)
-        scaled = frozen.scale(frozen.resolved(moved, states))
-        found.append(standing(frozen.statistics(scaled, counts), frozen.population(counts)))
-    shares, ranks = (np.sort(np.concatenate(parts)) for parts in zip(*found, strict=True))
-    tail = (1 - level) / 2
-    ends = [max(math.ceil(share * resamples), 1) - 1 for share in (tail, 1 - tail)]
-    return Uncertainty(
-        over=("benchmark", "measurement") if noise.any() else ("benchmark",),
-        resamples=resamples,
-        seed=seed,
-        level=level,
-        error=float(shares.std(ddof=1)) if resamples > 1 else 0.0,
-        shares=(float(shares[ends[0]]), float(shares[ends[1]])),
-        ranks=(int(ranks[ends[0]]), int(ranks[ends[1]])),
-    )
-
-
 def placement_json(placed: Placement) -> dict[str, Any]:
     """Build the record of a placement; unknown is None.
 
@@ -382,7 +293,8 @@ def placement_json(placed: Placement) -> dict[str, Any]:
         "share_interval": None if known is None else list(known.shares),
         "level": None if known is None else known.level,
         "error": None if known is None else known.error,
-        "error_over": None if known is None else list(known.over),
+        "error_over": None if known is None else ["paper"],
+        "interval_kind": None if known is None else known.kind,
         "resamples": None if known is None else known.resamples,
         "seed": None if known is None else known.seed,
         "components": {c.benchmark: _component_json(c) for c in placed.components},

@@ -18,6 +18,7 @@ from ..files.reference import Reference
 from ..schemes import get_scheme
 from ..schemes.scaling import NORMAL_SCORE
 from .frozen_schemes import FrozenScheme, constituent_board, constituents, freeze_scheme, placeable_schemes
+from .intervals import standing
 from .place import (
     LEVEL,
     MIN_CONSTITUENTS,
@@ -30,7 +31,6 @@ from .place import (
     place_frozen,
     placement_json,
     reference_json,
-    standing,
 )
 
 SCHEMA = 1
@@ -392,6 +392,7 @@ _OF_SCHEME = (
         "level",
         "error",
         "error_over",
+        "interval_kind",
     ),
     *("resamples", "seed", "convention", "missing_meant"),
 )

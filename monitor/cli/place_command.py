@@ -38,9 +38,9 @@ def place(
         ),
     ] = 0.5,
     interval: Annotated[float, typer.Option(min=0.5, max=0.999, help="Level of the intervals.")] = 0.95,
-    resamples: Annotated[int, typer.Option(min=0, help="Resamples for the intervals; 0 for none.")] = 1000,
+    resamples: Annotated[int, typer.Option(min=0, help="Draws of true scores; 0 for no intervals.")] = 1000,
     seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the resamples; the same seed gives the same numbers.")
+        int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")
     ] = 0,
     home: Home = None,
     domain: Domain = None,

@@ -52,8 +52,15 @@ def _given(placed: ModelPlacement, named: bool) -> None:
 def _schemes(schemes: Sequence[SchemePlacement]) -> None:
     to = out()
     placed = [(one, one.placement, one.bounds) for one in schemes if one.placement and one.bounds]
-    levels = [place.uncertainty.level for _, place, _ in placed if place.uncertainty is not None]
-    interval = f"{100 * levels[0]:g} % interval" if levels else "interval"
+    known_kinds = {place.uncertainty.kind for _, place, _ in placed if place.uncertainty is not None}
+    levels = [
+        place.uncertainty.level
+        for _, place, _ in placed
+        if place.uncertainty is not None and place.uncertainty.level is not None
+    ]
+    interval = (
+        f"{100 * levels[0]:g} % interval" if levels else "without a paper" if known_kinds else "interval"
+    )
     # Narrow enough for a terminal of 80 columns.
     table = Table(
         Column("scheme", no_wrap=True), "rank", interval, "above", "score", "missing", "5th to 95th"
@@ -63,7 +70,9 @@ def _schemes(schemes: Sequence[SchemePlacement]) -> None:
         table.add_row(
             one.scheme,
             str(place.rank),
-            UNKNOWN if known is None else f"{known.ranks[0]}–{known.ranks[1]}",
+            UNKNOWN
+            if known is None
+            else f"{known.ranks[0]}–{known.ranks[1]}{'*' if known.kind == 'papers' and levels else ''}",
             f"{place.share:.1%}",
             f"{place.statistic:.4g}",
             place.convention,
@@ -77,6 +86,11 @@ def _schemes(schemes: Sequence[SchemePlacement]) -> None:
             "share of them below, plus half of those equal; score: the scheme's own; missing: its rule for FAILED and "
             "NEVER; 5th to 95th: the rank if every missing score lay at that percentile of the reference's models"
         )
+        if "papers" in known_kinds:
+            to.print(
+                ("*: " if levels else "without a paper: ")
+                + "range of the rank when each paper in turn is left out, which has no probability"
+            )
     for one in schemes:
         if one.problem:
             to.print(printable(f"{one.scheme}: {one.problem}"))

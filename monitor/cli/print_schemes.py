@@ -16,10 +16,10 @@ from .printing import figure, out, printable
 
 if TYPE_CHECKING:
     from brainalign_plugin.audit.audit import ConventionMoves, SchemeAudit
+    from brainalign_plugin.certainty.rank import RankedScheme
     from brainalign_plugin.files.reference import Reference
     from brainalign_plugin.ranking.boards import ComparedBoard
     from brainalign_plugin.ranking.compare import SchemeComparison
-    from brainalign_plugin.ranking.rank import RankedScheme
     from brainalign_plugin.schemes import Ranking
     from brainalign_plugin.schemes.base import Optimum
 
@@ -73,6 +73,7 @@ def ranking(
         console.print(
             "rule for missing cells: " + ", ".join(f"{name} {rule}" for name, rule in rules.items())
         )
+    _interval_kinds(found)
     _above(compared, found)
     if comparison is not None:
         _compared(compared, comparison, len(usable))
@@ -126,7 +127,7 @@ def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, ro
         "id",
         "score",
         "rank",
-        "interval",
+        "range" if one.uncertainty is not None and one.uncertainty.kind == "papers" else "interval",
         "is first",
         "in the top ten",
         title=f"best by {one.scheme.name}",
@@ -139,14 +140,37 @@ def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, ro
             f"{ranking.scores[i]:.4f}",
             str(ranking.ranks[i]),
             UNKNOWN if found is None else f"{found.low[i]}–{found.high[i]}",
-            UNKNOWN if found is None else f"{found.first[i]:.1%}",
-            UNKNOWN if found is None else f"{found.top_ten[i]:.1%}",
+            UNKNOWN if found is None or found.first is None else f"{found.first[i]:.1%}",
+            UNKNOWN if found is None or found.top_ten is None else f"{found.top_ten[i]:.1%}",
         )
     out().print(table)
 
 
+def _interval_kinds(found: Sequence[RankedScheme]) -> None:
+    """Print what the intervals are, each kind with its schemes."""
+    known = [(one.scheme.name, one.uncertainty) for one in found if one.uncertainty is not None]
+    posterior = [(name, sure) for name, sure in known if sure.kind == "posterior"]
+    ranges = [(name, sure) for name, sure in known if sure.kind == "papers"]
+    if posterior:
+        out().print(
+            f"{100 * (posterior[0][1].level or 0):g} % intervals of the true rank, had other papers measured the same "
+            f"parts of the tree (posterior): {', '.join(name for name, _ in posterior)}"
+        )
+    if ranges:
+        out().print(
+            "ranges of the rank over the board and the board without each paper, which have no probability: "
+            + ", ".join(name for name, _ in ranges)
+        )
+    for reason in dict.fromkeys(sure.reason for _, sure in ranges):
+        if "no weighted mean" not in reason:
+            out().print(printable(f"no posterior: {reason}"))
+    for name, sure in ranges:
+        if sure.failed:
+            out().print(f"{name} cannot do without {sure.failed} of {sure.papers} papers")
+
+
 def _above(compared: ComparedBoard, found: Sequence[RankedScheme]) -> None:
-    """Print the probability of one model above another, under each scheme that was resampled."""
+    """Print how probable it is that one model is truly above another, under each scheme that has a posterior."""
     names = _names(compared)
     pairs = dict.fromkeys((a, b) for one in found for a, b, _ in one.above)
     for a, b in pairs:

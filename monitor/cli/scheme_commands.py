@@ -38,14 +38,6 @@ class BoardChoice(StrEnum):
     FULL = "full"
 
 
-class UncertaintyChoice(StrEnum):
-    """Unit of resampling for the intervals of ranks."""
-
-    BENCHMARKS = "benchmarks"
-    MEASUREMENT = "measurement"
-    BOTH = "both"
-
-
 class ConventionChoice(StrEnum):
     """Rule for FAILED and NEVER on the full board."""
 
@@ -57,7 +49,7 @@ class ConventionChoice(StrEnum):
 
 
 class Backend(StrEnum):
-    """Backend that computes resamples."""
+    """Backend of boards without a paper."""
 
     LOCAL = "local"
     DASK = "dask"
@@ -81,27 +73,27 @@ def rank(
         ConventionChoice | None, typer.Option(help="Rule for FAILED and NEVER instead of each scheme's own.")
     ] = None,
     interval: Annotated[float, typer.Option(min=0.5, max=0.999, help="Level of the rank intervals.")] = 0.95,
-    uncertainty: Annotated[
-        UncertaintyChoice, typer.Option(help="Unit of resampling for the intervals.")
-    ] = UncertaintyChoice.BENCHMARKS,
-    resamples: Annotated[int, typer.Option(min=0, help="Resamples for the intervals; 0 for none.")] = 1000,
-    costly_resamples: Annotated[
-        int, typer.Option(min=0, help="Resamples for slow schemes; none by default.")
-    ] = 0,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Draws of true scores for the intervals; 0 for no intervals.")
+    ] = 1000,
+    thorough: Annotated[
+        bool,
+        typer.Option(help="Leave papers out also under schemes that take long (BT, PL, FACTOR1, KEMENY)."),
+    ] = False,
     versus: Annotated[
         list[str] | None,
         typer.Option(
-            help="Two models, by id or name: print the probability that the first is above the second. Repeatable.",
+            help="Two models, by id or name: print the probability that the first is truly above the second. Repeatable.",
             metavar="A,B",
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the resamples; the same seed gives the same numbers.")
+        int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")
     ] = 0,
     reference: ReferenceName = None,
     jobs: Jobs = 1,
     backend: Annotated[
-        Backend, typer.Option(help="Backend of resampling: this machine or a Dask cluster.")
+        Backend, typer.Option(help="Backend of boards without a paper: this machine or a Dask cluster.")
     ] = Backend.LOCAL,
     dask_scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
@@ -114,9 +106,9 @@ def rank(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")] = False,
 ) -> None:
     """Rank the models under aggregation schemes, with intervals."""
+    from brainalign_plugin.certainty.rank import Resampling, rank_schemes, ranking_json
     from brainalign_plugin.errors import InputError
     from brainalign_plugin.ranking.compare import compare_schemes
-    from brainalign_plugin.ranking.rank import Resampling, rank_schemes, ranking_json
 
     from ..base.distributed import computing_on
     from . import print_schemes
@@ -127,15 +119,9 @@ def rank(
     pairs = tuple(_pair(compared, text) for text in versus or ())
     # A cluster uses all its workers, unless a number is given.
     used_jobs = -1 if backend is Backend.DASK and jobs == 1 else jobs
-    resampling = (
-        Resampling(interval, resamples, costly_resamples, seed, uncertainty.value, used_jobs, pairs)
-        if resamples or costly_resamples
-        else None
-    )
+    resampling = Resampling(interval, resamples, seed, thorough, used_jobs, pairs) if resamples else None
     if pairs and resampling is None:
-        raise InputError(
-            "--versus asks for a probability over resamples, and --resamples is 0; give a number of them"
-        )
+        raise InputError("--versus asks for a probability, and --resamples is 0; give a number of draws")
     with computing_on(backend.value, dask_scheduler), print_schemes.progress("ranking") as advance:
         found = rank_schemes(compared, frozen, named_schemes(scheme), rule, resampling, advance)
     rankings = [one.ranking for one in found if one.ranking is not None]

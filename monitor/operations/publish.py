@@ -267,9 +267,9 @@ def _data(
 
 def _models(analysis: Analysis) -> tuple[list[str], list[list[Any]]]:
     """Return the header and a row a model: official score and rank, and its rank under every registered scheme."""
+    from brainalign_plugin.certainty.rank import rank_schemes
     from brainalign_plugin.files.reference import given_board
     from brainalign_plugin.ranking.boards import compared_board
-    from brainalign_plugin.ranking.rank import rank_schemes
 
     record = analysis_fields(analysis)
     try:

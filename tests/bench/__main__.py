@@ -51,11 +51,6 @@ IIA = (
     ("pymcdm", peers.pymcdm_iia),
     ("benchbench", peers.benchbench_iia),
 )
-BOOTSTRAP = (
-    ("numpy loop", peers.mean_bootstrap),
-    ("honestboard", peers.honestboard_bootstrap),
-    ("rliable", peers.rliable_bootstrap),
-)
 BRADLEY_TERRY = (("choix", peers.choix_bradley_terry), ("bencheval", peers.bencheval_bradley_terry))
 PARALLEL_ANALYSIS = (("numpy loop", peers.parallel_analysis), ("horns", peers.horns_parallel_analysis))
 
@@ -68,9 +63,8 @@ TASKS = (
     Task("Kemeny, bounded", "real 281 × 53 full", ours.kemeny, repeats=1),
     Task("IIA, all closed forms", "real 83 × 51", partial(ours.iia, ours.closed_forms), IIA),
     Task("IIA, all closed forms", "1,420 × 52", partial(ours.iia, ours.closed_forms), IIA),
-    Task("10,000 rank bootstraps, flat and tree", "1,420 × 52", ours.bootstraps),
-    Task("1,000 rank bootstraps of the mean", "real 83 × 51", ours.mean_bootstrap, BOOTSTRAP),
-    Task("1,000 rank bootstraps of the mean", "1,420 × 52", ours.mean_bootstrap, BOOTSTRAP),
+    Task("Intervals of ranks", "real 83 × 51", ours.rank_intervals),
+    Task("Intervals of ranks", "1,420 × 52", ours.rank_intervals),
     Task("Plackett-Luce", "real 83 × 51", ours.plackett_luce, (("choix", peers.choix_plackett_luce),)),
     Task("Plackett-Luce", "1,420 × 52", ours.plackett_luce, (("choix", peers.choix_plackett_luce),)),
     Task("Plackett-Luce", "1,420 × 52, 10 % missing", ours.plackett_luce),

@@ -9,8 +9,8 @@ from brainalign_plugin.agreement.dimensionality import parallel_thresholds
 from brainalign_plugin.audit.perturb import Case
 from brainalign_plugin.audit.rank_reversals import has_closed_form
 from brainalign_plugin.audit.stability import audit_removal
+from brainalign_plugin.certainty.rank_intervals import rank_uncertainty
 from brainalign_plugin.data.board import Board
-from brainalign_plugin.ranking.uncertainty import Resampled, rank_uncertainty
 from brainalign_plugin.scales import z_scores
 from brainalign_plugin.schemes import get_scheme, scheme_names
 from brainalign_plugin.schemes.kemeny import kemeny as kemeny_ranking
@@ -37,20 +37,11 @@ def iia(names: Callable[[], list[str]], board: Board) -> str:
     return f"{len(names())} schemes"
 
 
-def flat_and_tree() -> list[str]:
-    """Schemes whose resamples are aggregated all at once."""
-    return [n for n in scheme_names() if not get_scheme(n).needs_norms and get_scheme(n).unfitted]
-
-
-def bootstraps(board: Board, resamples: int = 10_000) -> str:
-    names = flat_and_tree()
+def rank_intervals(board: Board) -> str:
+    names = [n for n in scheme_names() if not get_scheme(n).needs_norms and get_scheme(n).effort == "formula"]
     for name in names:
-        rank_uncertainty(Resampled(get_scheme(name), board), resamples, seed=0, jobs=2)
+        rank_uncertainty(get_scheme(name), board)
     return f"{len(names)} schemes"
-
-
-def mean_bootstrap(board: Board) -> object:
-    return rank_uncertainty(Resampled(get_scheme("FLAT"), board), 1_000, seed=0)
 
 
 def parallel_analysis(board: Board) -> object:

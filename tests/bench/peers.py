@@ -117,32 +117,6 @@ def benchbench_iia(board: Board) -> str:
     return "WIN_RATE alone, sampled"
 
 
-def mean_bootstrap(board: Board) -> object:
-    rng = np.random.default_rng(0)
-    leaves = len(board.leaves)
-    return [
-        stats.rankdata(-board.scores[:, rng.integers(0, leaves, leaves)].mean(axis=1), method="min")
-        for _ in range(1_000)
-    ]
-
-
-def honestboard_bootstrap(board: Board) -> object:
-    import honestboard
-
-    names = [str(model) for model in board.ids]
-    return honestboard.Board(names, board.scores).rank_summary(B=1_000)
-
-
-def rliable_bootstrap(board: Board) -> object:
-    from rliable.library import get_interval_estimates
-
-    def ranks(runs: np.ndarray) -> np.ndarray:
-        return stats.rankdata(-runs.mean(axis=(0, 1)), method="min")
-
-    # One run of every task; the models lie along a third axis, so that all have the same tasks in a resample.
-    return get_interval_estimates({"all": board.scores.T[None]}, ranks, task_bootstrap=True, reps=1_000)
-
-
 def _rankings(board: Board) -> list[list[int]]:
     return [[int(i) for i in np.argsort(-c, kind="stable") if not np.isnan(c[i])] for c in board.scores.T]
 

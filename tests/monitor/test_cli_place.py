@@ -71,9 +71,8 @@ def test_the_command_is_the_function(run, scores, home):
     assert record == model_placement_json(expected)
     named = run(scores, "--json", "--reference", "base", "--seed", 1, "--interval", 0.8).succeeded().json
     assert named.pop("reference_named") is True
-    assert named["schemes"]["HIER"]["level"] == 0.8
-    assert named["schemes"]["HIER"]["seed"] == 1
-    assert named["schemes"]["HIER"]["interval"] != record["schemes"]["HIER"]["interval"]
+    assert named["schemes"]["HIER"]["interval_kind"] == "papers", "scores are missing"
+    assert named["schemes"]["HIER"]["interval"] == record["schemes"]["HIER"]["interval"]
     assert run(scores, "--json", reference="base").succeeded().json["reference_named"] is True
 
 
@@ -122,7 +121,7 @@ def test_what_people_read(run, scores, home):
         "not used, the reference has no such benchmark: F2021-ac; did you mean F2021-acc?",
         lines[4],
     ]
-    assert "95 % interval" in out
+    assert "without a paper" in out
     assert "rank among 12 models and this one; " in out
     rows = [re.sub(" +", " ", line) for line in lines if line.startswith("│")]
     for pattern in (
@@ -134,7 +133,7 @@ def test_what_people_read(run, scores, home):
         assert any(re.fullmatch(pattern, row) for row in rows), pattern
     named = run(scores, "--reference", "base").succeeded().out.splitlines()
     assert named == [description, *lines[1:]]
-    assert "interval" in run(scores, "--resamples", 0).succeeded().out
+    assert "without a paper" not in run(scores, "--resamples", 0).succeeded().out
     few = run(scores, "--scheme", "ref_normal,FLAT").succeeded().out
     assert "HIER" not in few
     assert "rank by REF_NORMAL" in few

@@ -167,7 +167,7 @@ def json_type(value: object) -> str:
 
 def paths(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted path and value of everything in a record; the ids of models become one path, as leaves and papers do."""
-    named = {"weights": "<leaf>", "measurement.reliability": "<leaf>", "agreement.within_paper": "<paper>"}
+    named = {"weights": "<leaf>", "agreement.within_paper": "<paper>"}
     if isinstance(value, dict):
         for key, inner in value.items():
             name = named.get(prefix, "<model id>" if re.fullmatch(r"[0-9]+", key) else key)

@@ -245,7 +245,6 @@ def test_named_schemes_once_each_in_their_order():
 def test_the_record_is_json_and_the_same_each_time(placed):
     text = json.dumps(model_placement_json(placed), allow_nan=False)
     assert text == json.dumps(model_placement_json(place_model(REFERENCE, MINE, resamples=50, seed=3)))
-    assert text != json.dumps(model_placement_json(place_model(REFERENCE, MINE, resamples=50, seed=4)))
     record = json.loads(text)
     assert (record["scored"], record["failed"], record["never"]) == (4, [LEAVES[2]], [LEAVES[4]])
     assert record["reference"]["sha256"] == REFERENCE.sha256

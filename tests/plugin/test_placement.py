@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.agreement.measurement import measured_leaves
 from brainalign_plugin.audit.perturb import Case
 from brainalign_plugin.audit.rank_reversals import scores_without_each
+from brainalign_plugin.certainty.variance_components import certainty_of
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.data.tree import paper
 from brainalign_plugin.errors import BoardError, CandidateError, InputError, ReferenceBoardError, SchemeError
 from brainalign_plugin.files.model_scores import Cell, cells_of_model
 from brainalign_plugin.files.reference import Reference, freeze
 from brainalign_plugin.placement.frozen_schemes import constituent_board, freeze_scheme, placeable_schemes
 from brainalign_plugin.placement.place import place, placement_json
 from brainalign_plugin.ranking.boards import aggregated, compared_board
-from brainalign_plugin.ranking.resampling import blocks, draw_counts, repeated, strata
 from brainalign_plugin.scales import rounded
 from brainalign_plugin.schemes import Scale, get_scheme, rank_models, scheme_names
 from brainalign_plugin.schemes.ranks import medians
@@ -380,10 +380,10 @@ def test_what_leaving_out_implies_is_the_scheme_on_the_others(name, real):
         np.testing.assert_allclose(frozen.population(np.ones((1, 29)))[0], others, atol=1e-9)
 
 
-def naive_shares(
-    reference: Reference, name: str, mine: dict[str, Cell], resamples: int, seed: int
-) -> np.ndarray:
-    """Each resample as a board on which a leaf stands as often as it was drawn."""
+def without_each_paper(
+    reference: Reference, name: str, mine: dict[str, Cell]
+) -> tuple[list[float], list[int]]:
+    """Shares and ranks of a model on the reference as it is, and without each paper, as boards of their own."""
     frozen = freeze_scheme(reference, name)
     board = frozen.board
     states = np.array([mine[leaf].state if leaf in mine else 0 for leaf in board.leaves], dtype=np.int8)
@@ -397,41 +397,81 @@ def naive_shares(
         errors=np.vstack([board.errors, np.full(len(own), np.nan)]),
     )
     scheme = replace(frozen.scheme, scale=NONE, needs_norms=False, norms=None)
-    shares = []
-    for block in blocks(resamples, seed):
-        rng = np.random.default_rng(block.seed)
-        for counts in draw_counts(strata(board.tree, board.leaves), len(board.leaves), block.size, rng):
-            drawn = repeated(together, counts.astype(np.int64))
-            statistics = rounded(np.nan_to_num(scheme.scores(drawn), nan=-np.inf))
-            theirs, ours = statistics[:-1], statistics[-1]
-            shares.append(((theirs < ours).sum() + (theirs == ours).sum() / 2) / len(theirs))
-    return np.array(shares)
+    shares, ranks = [], []
+    for left_out in (None, *dict.fromkeys(paper(leaf) for leaf in board.leaves)):
+        kept = [j for j, leaf in enumerate(board.leaves) if paper(leaf) != left_out]
+        statistics = rounded(np.nan_to_num(scheme.scores(together.take(columns=kept)), nan=-np.inf))
+        theirs, ours = statistics[:-1], statistics[-1]
+        shares.append(float(((theirs < ours).sum() + (theirs == ours).sum() / 2) / len(theirs)))
+        ranks.append(1 + int((theirs > ours).sum()))
+    return shares, ranks
 
 
 @pytest.mark.parametrize(
     "name", ["HIER", "HIER_attempted", "FLAT", "ZMEAN", "HIER_NORMAL", "RANK", "GEOMETRIC", "HIER_REF_NORMAL"]
 )
-def test_uncertainty_is_that_of_resampled_boards(name):
+def test_with_missing_scores_the_range_is_that_of_boards_without_a_paper(name):
     reference, mine = small_reference(), cells(0.32, 0.4, "X", 0.5, "", 0.4)
-    shares = naive_shares(reference, name, mine, 300, seed=3)
-    known = place(reference, name, mine, resamples=300, seed=3, level=0.9).uncertainty
-    assert known.error == pytest.approx(shares.std(ddof=1))
-    ordered = np.sort(shares)
-    assert known.shares == (pytest.approx(ordered[14]), pytest.approx(ordered[284]))
-    assert 0 < known.error < 0.5
-    assert known.over == ("benchmark",)
+    shares, ranks = without_each_paper(reference, name, mine)
+    known = place(reference, name, mine).uncertainty
+    assert (known.kind, known.level, known.resamples) == ("papers", None, len(ranks) - 1)
+    assert known.ranks == (min(ranks), max(ranks))
+    assert known.shares == (pytest.approx(min(shares)), pytest.approx(max(shares)))
+    others = np.array(shares[1:])
+    assert known.error == pytest.approx(math.sqrt((len(others) - 1) * others.var()))
 
 
-def test_uncertainty_of_medians_and_points_is_that_of_resampled_boards():
-    reference, mine = small_reference(), cells(0.32, 0.4, 0.3, 0.5, 0.2, 0.4)
+def test_resampling_at_once_is_that_of_each_model():
+    reference = small_reference()
     for name in ("MEDIAN_RANK", "BORDA", "PC1", "DSEP"):
         frozen = freeze_scheme(reference, name)
-        counts = draw_counts(strata(frozen.board.tree, frozen.board.leaves), 6, 50, np.random.default_rng(2))
+        counts = np.random.default_rng(2).integers(1, 3, size=(50, 6)).astype(float)
         together = frozen.population(counts)
         for row in range(len(frozen.board.models)):
             alone = frozen.statistics(frozen.scaled[row][None, :], counts)
             np.testing.assert_allclose(together[:, row], alone)
-    assert place(reference, "MEDIAN_RANK", mine, resamples=50).uncertainty is not None
+
+
+def planted(models: int = 60, seed: int = 0) -> Reference:
+    """A complete reference: three papers in each of two strata, each with two benchmarks."""
+    tree = tree_of(
+        {
+            "average_vision": {
+                "neural_vision": {
+                    f"{a}-{x}": None for a in ("Ada2020.V1", "Bob2021.V1", "Cyd2022.V1") for x in "ab"
+                },
+                "behavior_vision": {
+                    f"{a}-{x}": None for a in ("Dan2020.B", "Eve2021.B", "Fay2022.B") for x in "ab"
+                },
+            }
+        }
+    )
+    rng = np.random.default_rng(seed)
+    true = 0.1 * rng.standard_normal((models, 1))
+    papers = np.repeat(0.05 * rng.standard_normal((models, 6)), 2, axis=1)
+    scores = 0.5 + true + papers + 0.02 * rng.standard_normal((models, 12))
+    return freeze(snapshot_of(tree, scores.clip(0, 1).round(3).tolist()), "planted", NOW)
+
+
+def test_with_all_scores_the_interval_is_that_of_the_posterior():
+    reference = planted()
+    board = reference.board
+    found = certainty_of("HIER", board)
+    mine = cells(*[0.55] * 12, leaves=board.leaves)
+    known = place(reference, "HIER", mine, resamples=4000, seed=3, level=0.9).uncertainty
+    assert (known.kind, known.level, known.resamples, known.seed) == ("posterior", 0.9, 4000, 3)
+    # A model of the reference with this score has the same posterior.
+    centre, r = found.scores.mean(), found.reliability
+    own, sd = centre + r * (0.55 - centre), math.sqrt(r * (1 - r) * found.variance)
+    draws = np.random.default_rng(8)
+    others = found.posterior.mean + sd * draws.standard_normal((20_000, 60))
+    ranks = 1 + (others > own + sd * draws.standard_normal((20_000, 1))).sum(axis=1)
+    low, high = np.quantile(ranks, [0.05, 0.95])
+    assert known.ranks == (pytest.approx(low, abs=1), pytest.approx(high, abs=1))
+    assert known.error == pytest.approx((1 - (ranks - 1) / 60).std(), rel=0.05)
+    wider = place(reference, "HIER", mine, resamples=4000, seed=3, level=0.99).uncertainty
+    assert wider.ranks[0] < known.ranks[0] <= known.ranks[1] < wider.ranks[1]
+    assert place(reference, "MEDIAN_RANK", mine).uncertainty.kind == "papers"
 
 
 @given(
@@ -448,39 +488,9 @@ def test_median_of_what_was_drawn(drawn):
     assert medians(values[None, :], counts[None, :].astype(float))[0] == pytest.approx(expected, nan_ok=True)
 
 
-def test_a_measurement_error_widens_where_it_is_one():
-    """Marques2020's errors are standard errors of the score; those of other metrics are not, and change nothing."""
-    tree = tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {"V1": {"Marques2020_X-a": None, "Marques2020_X-b": None}},
-                "behavior_vision": {"Rajalingham2018-i2n": None},
-            }
-        }
-    )
-    leaves = tree.leaves("average_vision")
-    rng = np.random.default_rng(1)
-    reference = freeze(snapshot_of(tree, rng.uniform(0.2, 0.6, (30, 3)).round(3).tolist()), "m", NOW)
-    assert measured_leaves(reference.board).tolist() == [True, True, False]
-
-    def known(error: float, leaf: str) -> object:
-        mine = cells(0.4, 0.4, 0.4, leaves=leaves) | {leaf: Cell(0.4, error)}
-        return place(reference, "FLAT", mine, resamples=500).uncertainty
-
-    plain = known(math.nan, leaves[0])
-    assert known(0.2, leaves[2]) == plain
-    assert known(0.0, leaves[0]) == plain
-    wide = known(0.2, leaves[0])
-    assert wide.over == ("benchmark", "measurement")
-    assert wide.error > 1.5 * plain.error
-    # One leaf of three moves by an error of 0.2, so the flat mean by about 0.2 / 3 beside what resampling does.
-    flat = freeze_scheme(reference, "FLAT").population(np.ones((1, 3)))[0]
-    moved = [(flat < 0.4 + 0.2 / 3 * z).mean() for z in np.random.default_rng(0).standard_normal(4000)]
-    assert wide.error == pytest.approx(math.hypot(plain.error, np.std(moved)), rel=0.25)
-
-
 def test_the_same_seed_gives_the_same_bytes():
-    reference, mine = small_reference(), cells(0.32, 0.4, 0.3, 0.5, 0.2, 0.4)
+    reference = planted()
+    mine = cells(*[0.55] * 12, leaves=reference.board.leaves)
     one = placement_json(place(reference, "HIER_NORMAL", mine, seed=4))
     assert one == placement_json(place(reference, "HIER_NORMAL", mine, seed=4))
     assert one != placement_json(place(reference, "HIER_NORMAL", mine, seed=5))
@@ -526,7 +536,7 @@ def test_the_record_says_everything():
     assert record["share_interval"][0] <= record["share"] <= record["share_interval"][1]
 
 
-def test_one_score_is_too_few_to_resample():
+def test_one_score_is_too_few_for_an_interval():
     assert quick(small_reference(), "FLAT", cells(0.5, *[""] * 5)).uncertainty is None
     placed = place(small_reference(), "FLAT", cells(0.5, *[""] * 5), min_constituents=0)
     assert placed.uncertainty is None

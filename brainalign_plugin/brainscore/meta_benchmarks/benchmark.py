@@ -144,10 +144,10 @@ def placed_score(placed: Placement, notes: tuple[str, ...], ceiling: Any) -> Any
     """Convert a placement to Brain-Score's `Score`.
 
     Its value is the share of the reference's models below, plus half of those equal. ``attrs``: ``raw`` (the scheme's
-    statistic), ``ceiling`` (1), ``error`` (standard deviation of the value over resampled benchmarks), ``error_over``,
-    ``n_bootstrap``, ``rank``, ``interval`` (of the rank), ``score_interval``, ``level``, ``population``,
-    ``components``, ``missing``, ``failed``, ``convention`` and ``missing_meant``, ``reference``, ``left_out``,
-    ``notes``, ``comment``.
+    statistic), ``ceiling`` (1), ``error`` (standard error of the value, had other papers measured), ``error_over``,
+    ``interval_kind``, ``n_bootstrap``, ``rank``, ``interval`` (of the rank), ``score_interval``, ``level``,
+    ``population``, ``components``, ``missing``, ``failed``, ``convention`` and ``missing_meant``, ``reference``,
+    ``left_out``, ``notes``, ``comment``.
     """
     record = placement_json(placed)
     score = Score(record["share"])
@@ -155,10 +155,11 @@ def placed_score(placed: Placement, notes: tuple[str, ...], ceiling: Any) -> Any
     score.attrs["ceiling"] = ceiling
     if record["error"] is None:
         score.attrs["error"] = float("nan")
-        score.attrs["error_nan_reason"] = "one scored benchmark is too few to resample"
+        score.attrs["error_nan_reason"] = "fewer than two benchmarks or papers have a score"
     else:
         score.attrs["error"] = record["error"]
         score.attrs["error_over"] = record["error_over"]
+        score.attrs["interval_kind"] = record["interval_kind"]
         score.attrs["n_bootstrap"] = record["resamples"]
     for name in (
         "rank",

@@ -17,11 +17,11 @@ from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.audit.study import study_schemes
 from brainalign_plugin.certainty.board_certainty import certainty
+from brainalign_plugin.certainty.rank import Resampling
 from brainalign_plugin.certainty.validity import validity
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import BoardError
-from brainalign_plugin.ranking.rank import Resampling
 from tests.boards import snapshot_of, tree_of
 
 WHEN = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 
 from brainalign_monitor.sources import parse_payload
+from brainalign_plugin.certainty.rank import rank_schemes
 from brainalign_plugin.errors import BoardError, InputError
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
-from brainalign_plugin.ranking.rank import rank_schemes
-from brainalign_plugin.ranking.uncertainty import Resampled, rank_uncertainty
 from brainalign_plugin.schemes import get_scheme
 from brainalign_plugin.schemes.registry import fill_missing
-from tests.boards import board_of, day, small_tree, snapshot_of, snapshots, tree_of
+from tests.boards import day, small_tree, snapshot_of, snapshots, tree_of
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +70,6 @@ def test_all_schemes_cope_with_benchmarks_that_nobody_has_a_score_on(payloads):
     for one in rank_schemes(compared, reference, [n for n in scheme_names() if n not in dear]):
         assert one.ranking is not None, one.problem
         assert np.isfinite(one.ranking.scores).all(), one.scheme.name
-
-
-def test_only_measured_benchmarks_are_drawn_again():
-    # The last leaf has no score. Were it drawn for its sibling, models would be left without one.
-    board = board_of([[0.1, 0.2, 0.3, 0.4, 0.5, ""], [0.5, 0.4, 0.3, 0.2, 0.1, ""]])
-    for name in ("HIER", "FLAT", "HIER_RANK", "GEOMETRIC"):
-        found = rank_uncertainty(Resampled(get_scheme(name), board), 200)
-        assert found.failed == 0
-        assert found.counts.sum(axis=1).tolist() == [200, 200]
-    alone = board_of([["", "", "", 0.4, "", ""], ["", "", "", 0.2, "", ""]])
-    found = rank_uncertainty(Resampled(get_scheme("FLAT"), alone), 100)
-    # One measured benchmark is always drawn.
-    assert found.first.tolist() == [1.0, 0.0]
 
 
 def test_boards_that_cannot_be_compared_are_named():

@@ -12,9 +12,9 @@ from brainalign_monitor.sources import parse_payload
 from brainalign_plugin import analysis_json
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.audit.audit import audit_schemes
+from brainalign_plugin.certainty.rank import rank_schemes
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
-from brainalign_plugin.ranking.rank import rank_schemes
 from tests.boards import day
 
 from . import oracle

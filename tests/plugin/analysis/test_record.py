@@ -62,7 +62,6 @@ SHAPE = {
         "eigenvalues",
         "thresholds",
     },
-    "measurement": {"reliability", "attenuation"},
     "official": {},
     "schemes": set(SCHEMES),
     "certainty": {

@@ -87,7 +87,7 @@ def test_load_benchmark_and_score(linked, scores_file):
     assert attrs["population"] == 14
     assert attrs["interval"] == list(placed.uncertainty.ranks)
     assert attrs["error"] == pytest.approx(placed.uncertainty.error)
-    assert attrs["error_over"] == ["benchmark"]
+    assert attrs["interval_kind"] == placed.uncertainty.kind
     assert attrs["reference"]["name"] == "tiny"
     assert attrs["reference"]["sha256"] == tiny_reference().sha256
     assert attrs["missing"] == []

@@ -6,43 +6,42 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..agreement.measurement import measured_leaves
 from ..arrays import IntArray
-from ..errors import ConvergenceError, InputError
+from ..errors import BoardError, ConvergenceError, InputError
 from ..files.reference import Reference
+from ..ranking.boards import ComparedBoard
+from ..ranking.compare import SchemeComparison, comparison_json
 from ..schemes import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum
-from .boards import ComparedBoard
-from .compare import SchemeComparison, comparison_json
-from .uncertainty import Kind, RankUncertainty, Resampled, probability_above, rank_uncertainty
+from .rank_intervals import RankUncertainty, rank_uncertainty
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """Parameters of the resampling of ranks.
+    """How intervals of ranks are made.
 
     Attributes
     ----------
     level : float
         Of the intervals.
-    resamples, costly_resamples : int
-        Number of resamples, and that of costly schemes.
+    resamples : int
+        Draws of true scores.
     seed : int
-    kind : str
-        ``benchmarks``, ``measurement`` or ``both``.
+        Of the draws.
+    thorough : bool
+        Leave papers out also under schemes that are fitted by iteration or search, which takes long.
     jobs : int
         Processes; the numbers do not depend on it.
     above : tuple of (int, int)
-        Pairs of models (ids) to compute the probability for that the first is above the second.
+        Pairs of models (ids) of which the probability is wanted that the first is truly above the second.
     """
 
     level: float = 0.95
     resamples: int = 1000
-    costly_resamples: int = 0
     seed: int = 0
-    kind: Kind = "benchmarks"
+    thorough: bool = False
     jobs: int = 1
     above: tuple[tuple[int, int], ...] = ()
 
@@ -52,9 +51,9 @@ class Resampling:
                 f"the level of the intervals is {self.level}; give a number between 0 and 1, such as 0.95"
             )
 
-    def times(self, scheme: Scheme) -> int:
-        """Return the number of resamples of a scheme."""
-        return self.costly_resamples if scheme.costly else self.resamples
+    def includes(self, scheme: Scheme) -> bool:
+        """Return whether a scheme has intervals: one that takes long has them only where that is asked for."""
+        return self.thorough or scheme.effort in ("formula", "pairs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +67,10 @@ class RankedScheme:
     ranking : Ranking or None
         None if the scheme cannot be used on this board; `problem` has the reason.
     uncertainty : RankUncertainty or None
-        None if it was not requested, or the scheme is too costly to resample.
+        None if it was not asked for, takes long, or does not exist; then `problem` says why.
     above : tuple of (int, int, float)
-        For each pair of models (ids) asked for, the probability that the first is above the second.
+        For each pair of models (ids) asked for, the probability that the first is truly above the second; empty where
+        there is no posterior.
     problem : str
         Empty if there is none.
     """
@@ -139,21 +139,28 @@ def _ranked(
         # A complete board has no missing cells, so every rule gives the same.
         convention = None
     ranked = RankedScheme(scheme, rank_models(board, scheme, convention))
-    resamples = 0 if resampling is None else resampling.times(scheme)
-    if resampling is None or not resamples:
+    if resampling is None or not resampling.includes(scheme):
         return ranked
-    what = Resampled(scheme, board, convention, resampling.kind, measured_leaves(board))
     try:
-        return replace(
-            ranked,
-            uncertainty=rank_uncertainty(what, resamples, resampling.seed, resampling.level, resampling.jobs),
-            above=tuple(
-                (one, other, probability_above(what, one, other, resamples, resampling.seed))
-                for one, other in resampling.above
-            ),
+        found = rank_uncertainty(
+            scheme,
+            board,
+            convention,
+            resampling.resamples,
+            resampling.seed,
+            resampling.level,
+            resampling.jobs,
         )
-    except ConvergenceError as error:
-        return replace(ranked, problem=f"no intervals: {error}")
+    except BoardError as error:
+        return replace(ranked, problem=str(error))
+    known = found.posterior
+    row = {model: i for i, model in enumerate(board.ids)}
+    above = () if known is None else resampling.above
+    return replace(
+        ranked,
+        uncertainty=found,
+        above=tuple((a, b, known.above(row[a], row[b])) for a, b in above if known is not None),
+    )
 
 
 def ranking_json(
@@ -175,12 +182,10 @@ def ranking_json(
 
 
 def resampling_json(resampling: Resampling) -> dict[str, Any]:
-    """Build the record of a resampling, with all parameters that the numbers depend on."""
+    """Return how intervals were made, with all that the numbers depend on."""
     return {
-        "kind": resampling.kind,
         "level": resampling.level,
         "resamples": resampling.resamples,
-        "costly_resamples": resampling.costly_resamples,
         "seed": resampling.seed,
     }
 
@@ -215,6 +220,7 @@ def _scheme_json(one: RankedScheme) -> dict[str, Any]:
         "scores": None,
         "ranks": None,
         "intervals": None,
+        "interval_kind": None,
     }
     if ranking is not None:
         ids = [str(i) for i in ranking.ids]
@@ -223,9 +229,13 @@ def _scheme_json(one: RankedScheme) -> dict[str, Any]:
         record["ranks"] = dict(zip(ids, ranking.ranks.tolist(), strict=True))
         if uncertainty is not None:
             record["intervals"] = _bounds_json(ids, uncertainty.low, uncertainty.high)
-            record["first"] = dict(zip(ids, uncertainty.first.tolist(), strict=True))
-            record["top_ten"] = dict(zip(ids, uncertainty.top_ten.tolist(), strict=True))
-            record["failed_resamples"] = uncertainty.failed
+            record["interval_kind"] = uncertainty.kind
+            record["papers_left_out"] = uncertainty.papers
+            if uncertainty.first is not None and uncertainty.top_ten is not None:
+                record["first"] = dict(zip(ids, uncertainty.first.tolist(), strict=True))
+                record["top_ten"] = dict(zip(ids, uncertainty.top_ten.tolist(), strict=True))
+            else:
+                record["no_posterior"] = uncertainty.reason
     if one.above:
         record["above"] = [{"one": a, "other": b, "probability": p} for a, b, p in one.above]
     record |= optimum_json(one.optimum)
