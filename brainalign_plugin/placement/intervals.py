@@ -22,7 +22,7 @@ _CELLS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
-    """How far a placement would be another, had other papers measured the same strata.
+    """Interval of a placement, should other papers have measured the same strata.
 
     Attributes
     ----------

@@ -133,7 +133,6 @@ def test_what_people_read(run, scores, home):
         assert any(re.fullmatch(pattern, row) for row in rows), pattern
     named = run(scores, "--reference", "base").succeeded().out.splitlines()
     assert named == [description, *lines[1:]]
-    assert "without a paper" not in run(scores, "--resamples", 0).succeeded().out
     few = run(scores, "--scheme", "ref_normal,FLAT").succeeded().out
     assert "HIER" not in few
     assert "rank by REF_NORMAL" in few
