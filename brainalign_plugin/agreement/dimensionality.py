@@ -67,9 +67,9 @@ def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED)
     board : Board
         Complete.
     permutations : int
-        How often parallel analysis shuffles the board.
+        Number of permuted boards in parallel analysis.
     seed : int
-        Of the shuffles; the same seed gives the same numbers.
+        Of the permutations; the same seed gives the same numbers.
 
     Returns
     -------

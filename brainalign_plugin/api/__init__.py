@@ -1,1 +1,1 @@
-"""The verbs of a notebook: load, agreement, rank, certainty, freeze, place, audit, timeline."""
+"""Functions for notebooks: load, agreement, rank, certainty, freeze, place, audit, timeline."""

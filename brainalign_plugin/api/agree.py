@@ -1,4 +1,4 @@
-"""Agreement of the benchmarks of a board, as a notebook shows it."""
+"""Agreement of the benchmarks of a board, for notebooks."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ class AgreementPlots:
     result: AgreementResult
 
     def heatmap(self) -> Chart:
-        """Draw the matrix of correlations, benchmarks that agree beside each other.
+        """Draw the matrix of correlations, with correlated benchmarks next to each other.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Ranks of the models of a board under one scheme or several, as a notebook shows them."""
+"""Ranks of the models of a board under one scheme or several, for notebooks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RankResult(Result):
     Attributes
     ----------
     one : RankedScheme
-        The scheme, its ranking, and intervals unless it is too dear to resample.
+        The scheme, its ranking, and intervals unless it is too costly to resample.
     compared : ComparedBoard
         The board that was ranked, and the models that it leaves out.
     reference : Reference
@@ -90,7 +90,7 @@ class RankResult(Result):
         return frame.sort_values(["rank", "id"], ignore_index=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``brainalign rank --json`` prints; unknown is None.
+        """Return the record of ``brainalign rank --json``; unknown is None.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class RankPlots:
         Parameters
         ----------
         top : int
-            How many models.
+            Number of models.
 
         Returns
         -------
@@ -244,7 +244,7 @@ class SchemesResult(Result):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``brainalign rank --json`` prints, the comparison included; unknown is None.
+        """Return the record of ``brainalign rank --json`` with the comparison; unknown is None.
 
         Returns
         -------
@@ -277,7 +277,7 @@ class SchemesPlots:
         Parameters
         ----------
         top : int
-            How many models are named: the best under the first scheme.
+            Number of models with names: the best under the first scheme.
 
         Returns
         -------
@@ -318,7 +318,7 @@ class SchemesPlots:
         Raises
         ------
         InputError
-            If the scheme was not asked for.
+            If the scheme is not in the result.
 
         Examples
         --------
@@ -333,7 +333,7 @@ class SchemesPlots:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ComparisonResult(Result):
-    """Schemes against each other.
+    """Comparison of schemes.
 
     Attributes
     ----------
@@ -379,7 +379,7 @@ class ComparisonResult(Result):
         return frame
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``brainalign rank --json`` has as ``comparison``; unknown is None.
+        """Return the field ``comparison`` of ``brainalign rank --json``; unknown is None.
 
         Returns
         -------

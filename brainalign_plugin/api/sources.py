@@ -1,4 +1,4 @@
-"""Boards of whatever a user has: a file, a table, a board, a snapshot; and a made-up one for examples."""
+"""Boards from files, tables, boards and snapshots, and a simulated one for examples."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> Board:
 
 
 def snapshot_of(source: Source) -> Snapshot:
-    """Return the snapshot behind what was given where a board is wanted.
+    """Return the snapshot of an argument that stands for a board.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ _NAMES = (
 
 
 def example() -> Board:
-    """Make up a small board, the same each time, for examples and tests.
+    """Simulate a small board, the same each time, for examples and tests.
 
     Returns
     -------

@@ -59,7 +59,7 @@ def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int
     Parameters
     ----------
     case : Case
-        A missing cell cannot be raised, and is dealt with after the others were.
+        A missing cell cannot be raised, and is filled after the others were.
     jobs : int
         Processes.
     sample : int, optional

@@ -31,7 +31,7 @@ class Case:
         Bound to its reference if it needs one. An audit changes the reference as it changes the board, so that norms
         and scores stay on one scale.
     board : Board
-        ``n`` models on ``m`` leaves, before missing cells are dealt with: a rule may depend on the changed scores.
+        ``n`` models on ``m`` leaves, before missing cells are filled: a rule may depend on the changed scores.
     convention : str, optional
         Rule for missing cells; the scheme's own if None.
     known : ndarray, shape (n,), optional
@@ -50,7 +50,7 @@ class Case:
 
     @cached_property
     def resolved(self) -> Board:
-        """Board with its missing cells dealt with."""
+        """Board with filled missing cells."""
         return resolved_board(self.scheme, self.board, self.rule)
 
     @cached_property
@@ -83,7 +83,7 @@ class Case:
         j : int
             Column of the leaf.
         columns : ndarray, shape (n, v)
-            Its scores in each variant, before missing ones are dealt with.
+            Its scores in each variant, before missing ones are filled.
         scheme : Scheme, optional
             The scheme on the changed reference, if that was changed too.
         """

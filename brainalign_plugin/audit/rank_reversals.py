@@ -20,7 +20,7 @@ from .perturb import Case
 def scores_without_each(case: Case, jobs: int = 1) -> FloatArray:
     """Return the scores of a board's models after each model has been removed.
 
-    Missing cells are dealt with after the removal, because a rule that depends on the other models (just below the
+    Missing cells are filled after the removal, because a rule that depends on the other models (just below the
     lowest score, the mean) then gives another value.
 
     Parameters

@@ -68,7 +68,7 @@ class BenchmarkInfluence:
 def audit_removal(case: Case, jobs: int = 1) -> RemovalAudit:
     """Measure independence of irrelevant alternatives exactly: remove each model, compare all pairs of others.
 
-    Missing cells are dealt with after each removal; norms of a reference are frozen before any.
+    Missing cells are filled after each removal; norms of a reference are frozen before any.
     """
     board = case.board
     n = len(board.models)

@@ -161,7 +161,7 @@ class Board:
         return pd.DataFrame(words[self.states], index=index, columns=list(self.leaves))
 
     def as_of(self, moment: str | date | datetime) -> Board:
-        """Return the board as it stood at an earlier moment; see `Snapshot.as_of`.
+        """Return the board of an earlier moment; see `Snapshot.as_of`.
 
         Parameters
         ----------

@@ -193,12 +193,12 @@ class Snapshot:
 
     @classmethod
     def from_board(cls, board: Board) -> Snapshot:
-        """Make a snapshot of a board: the snapshot that it is the whole of, or one of its leaves alone.
+        """Make a snapshot of a board: its own snapshot if the board is all of it, else one of its leaves.
 
         Parameters
         ----------
         board : Board
-            What its scores say counts: one that was cut or changed is not replaced by the snapshot that it is from.
+            Its scores count: a selected or changed board is not replaced by the snapshot that it is from.
 
         Examples
         --------
@@ -245,7 +245,7 @@ class Snapshot:
 
     @property
     def dated(self) -> bool:
-        """Whether the snapshot says which moment it describes."""
+        """True if the snapshot states the moment that it describes."""
         return self.as_of_time != UNDATED
 
     def whole_board(self) -> Board:

@@ -37,7 +37,7 @@ class FrozenScheme:
     convention : str
         The scheme's own rule for FAILED and NEVER.
     board : Board
-        The reference's models on its constituents; missing cells have been dealt with, NaN is left out.
+        The reference's models on its constituents; missing cells are filled, NaN is left out.
     fitted : Fitted
         On all models of the reference; `scaled` are those of the board.
     scaled : ndarray, shape (n, m)

@@ -1,4 +1,4 @@
-"""A scheme of one's own out of a function of a score matrix."""
+"""Schemes made from functions of a score matrix."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def scheme(
 
         def combine(scaled: FloatArray, board: Board) -> FloatArray:
             del board
-            # A copy: what a function does to its argument must not reach the board.
+            # A copy, because a function may change its argument.
             return np.asarray(function(np.array(scaled)), dtype=np.float64)
 
         text = (function.__doc__ or "").strip().partition("\n")[

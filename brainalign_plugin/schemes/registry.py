@@ -59,7 +59,7 @@ def register(scheme: Scheme, overwrite: bool = False) -> Scheme:
     ----------
     scheme : Scheme
     overwrite : bool
-        Whether it may take the place of another of its name that was made from a function.
+        Whether it may replace a scheme of its name that was made from a function.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def register(scheme: Scheme, overwrite: bool = False) -> Scheme:
 
 
 def unregister(name: str) -> None:
-    """Take away a scheme that was made from a function; nothing happens if there is none.
+    """Remove a scheme that was made from a function; do nothing if there is none.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def unregister(name: str) -> None:
     """
     for known in [known for known in _REGISTRY if known.lower() == name.lower()]:
         if _REGISTRY[known].source != OWN:
-            raise SchemeError(f"the scheme {known} comes with a distribution and stays")
+            raise SchemeError(f"the scheme {known} belongs to a distribution and cannot be removed")
         del _REGISTRY[known]
 
 

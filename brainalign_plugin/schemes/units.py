@@ -90,7 +90,7 @@ class Units:
 def stratum_of(tree: BenchmarkTree, leaf: str) -> str:
     """Return the stratum of a leaf: on the way down, the last node before the first that names a paper.
 
-    Where no node on the way names one, the leaf stands for its own paper, and its group is the stratum.
+    If no node on the way names one, the leaf counts as its own paper, and its group is the stratum.
     """
     path = tree.path(leaf)
     named = next((i for i, node in enumerate(path) if names_paper(node)), len(path) - 1)
