@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from .axes import FOLLOWED, IS_FOLLOWED, LABEL_SIZE, NARROW, cells, label_axis, part_colour, two_parts
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, LINE, NEURAL, RANK, RHO, RHO_STEPS
@@ -24,7 +24,7 @@ def heatmap(
     title: str,
     alt: str,
     parts: Sequence[str] = (),
-    overlap: FloatArray | None = None,
+    overlap: FloatArray | IntArray | None = None,
     order: Sequence[int] | None = None,
 ) -> Chart:
     """Draw a matrix of rank correlations.

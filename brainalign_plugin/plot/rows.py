@@ -239,7 +239,7 @@ def bump(
 
 def _spread_out(places: Sequence[float]) -> list[float]:
     """Return places of labels in pixels, moved down until no two are closer than a line of text."""
-    moved, last = list(places), -_LINE_HEIGHT
+    moved, last = list(places), float(-_LINE_HEIGHT)
     for k in sorted(range(len(moved)), key=lambda k: moved[k]):
         last = moved[k] = max(moved[k], last + _LINE_HEIGHT)
     return moved

@@ -192,7 +192,9 @@ def report(
     found = pull.find_snapshot(settings, snapshot, now(), utc(known))
     for line in printing.note_lines(found.note):
         typer.echo(line, err=True)
-    command = reporting.report_command(settings, snapshot, output, day, utc(known))
+    # The newest board of today is another one tomorrow.
+    wanted = snapshot if found.info is None else reporting.snapshot_name(found.info)
+    command = reporting.report_command(settings, wanted, output, day, utc(known))
     if found.info is None:
         results = reporting.Results(settings, found, as_of=day)
     else:

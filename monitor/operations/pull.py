@@ -392,9 +392,7 @@ def run(
     if path.exists() and not fetched.stored.new:
         return RunResult(fetched, path)
     found = Found(store.snapshot(info.id), store.set_aside(info.id), info)
-    # A hash finds the snapshot in every store that holds it, a reconstructed board has a number only.
-    wanted = str(info.id) if info.reconstructed else info.sha256[:12]
-    again = command or reporting.report_command(settings, wanted, path)
+    again = command or reporting.report_command(settings, reporting.snapshot_name(info), path)
     results = Results(settings, found, reporting.timeline_of(settings, store, info, stage))
     reporting.write_snapshot_report(results, path, again, stage)
     log.info("reported", path=str(path))

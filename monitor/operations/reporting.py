@@ -127,6 +127,11 @@ def report_name(info: SnapshotInfo) -> str:
     return "-".join([f"{info.as_of_time:%Y-%m-%d}", info.sha256[:12], *marks])
 
 
+def snapshot_name(info: SnapshotInfo) -> str:
+    """Return the word by which commands find a snapshot: a hash does in every store, a number in its own alone."""
+    return str(info.id) if info.reconstructed else info.sha256[:12]
+
+
 def report_command(
     settings: Settings,
     wanted: str,

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.arrays import BoolArray, FloatArray
 from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.certainty.board_certainty import BoardCertainty
 from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
@@ -96,7 +96,7 @@ class Evidence:
         used, board = self.certainty.bootstrap, self.analysis.cleaning.board
         return headline(board, draw_counts(self.certainty.families.labels, used.resamples, used.seed)).values
 
-    def probability(self, holds: Mapping[str, FloatArray] | FloatArray) -> float | None:
+    def probability(self, holds: BoolArray) -> float | None:
         """Return the share of resamples in which something holds; None where it has no interval."""
         if self.interval("mean_rho") is None:
             return None

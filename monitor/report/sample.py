@@ -34,7 +34,7 @@ def sample_section(evidence: Evidence) -> Section:
         leaf, models = max(alone.items(), key=lambda item: (item[1], item[0]))
         answer += f"; {count(models)} {'lacks' if models == 1 else 'lack'} nothing but {visible(leaf, 60)}"
         answer += _news(evidence, leaf)
-    figures = ()
+    figures: tuple[Figure, ...] = ()
     if lacking:
         labels = dict(zip(kept.leaves, (one.label for one in leaf_labels(kept.leaves)), strict=True))
         rows = sorted(lacking, key=lambda leaf: (-alone[leaf], -lacking[leaf], leaf))[:_ROWS]

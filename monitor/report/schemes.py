@@ -11,10 +11,8 @@ from brainalign_plugin.audit.audit import SchemeAudit
 from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.certainty.universe import Universe
 from brainalign_plugin.certainty.variance_components import Certainty
-from brainalign_plugin.errors import SchemeError
 from brainalign_plugin.plot.rows import bump
 from brainalign_plugin.scales import competition_ranks
-from brainalign_plugin.schemes import get_scheme
 from brainalign_plugin.text import shortened, visible
 
 from .evidence import Evidence
@@ -32,7 +30,32 @@ KINDS = {
     "PC1": "first component",
     "UNIVERSE": "universe score",
 }
-_VARIANTS = {"Z_UNIVERSE": "universe score of z-scores", "NORMAL_UNIVERSE": "universe score of normal scores"}
+_OTHERS = {
+    "HIER_attempted": "tree mean of what was run",
+    "HIER_RANK": "tree mean of ranks",
+    "HIER_NORMAL": "tree mean of normal scores",
+    "ZMEAN": "flat mean of z-scores",
+    "ROBUST_Z": "flat mean of robust z-scores",
+    "MINMAX": "flat mean of scores between the extremes",
+    "NORMAL": "flat mean of normal scores",
+    "LOGIT": "flat mean of logits",
+    "GEOMETRIC": "geometric mean",
+    "MEDIAN_RANK": "median rank",
+    "WIN_RATE": "share of comparisons won",
+    "BORDA": "Borda count",
+    "SIMPSON": "worst pairwise vote",
+    "SCHULZE": "strongest paths of votes",
+    "KEMENY": "order nearest to all rankings",
+    "BT": "Bradley-Terry worth",
+    "FACTOR1": "first factor",
+    "GLS": "mean by inverse covariances",
+    "DSEP": "mean of the two halves’ flat means",
+    "DSP_PCA": "first components of the two halves",
+    "DSP_PCA_Std": "first standardised components of the two halves",
+    "REF_ZMEAN": "flat mean of z-scores with frozen norms",
+    "Z_UNIVERSE": "universe score of z-scores",
+    "NORMAL_UNIVERSE": "universe score of normal scores",
+}
 _TOP = 10
 
 
@@ -167,7 +190,9 @@ def _table(evidence: Evidence, study: SchemeStudy) -> Table:
         audit = audits.get(name)
         rows.append(
             (
-                f"{shortened(visible(name), 24)}: {_words(name)}",
+                f"{shortened(visible(name), 24)}: {_words(name)}"
+                if name in KINDS | _OTHERS
+                else _words(name),
                 *_properties(audit),
                 _reliability(evidence, name),
                 *_validity(evidence, name),
@@ -195,14 +220,8 @@ def _table(evidence: Evidence, study: SchemeStudy) -> Table:
 
 
 def _words(name: str) -> str:
-    """Return the kind of a scheme in words, or how it combines scores."""
-    known = KINDS | _VARIANTS
-    if name in known:
-        return known[name]
-    try:
-        return shortened(visible(get_scheme(name).combination), 60)
-    except SchemeError:
-        return visible(name, 60)
+    """Return the kind of a scheme in words; of others than ours the name."""
+    return (KINDS | _OTHERS).get(name) or f"scheme {shortened(visible(name), 24)}"
 
 
 def _properties(audit: SchemeAudit | None) -> tuple[str, str, str]:

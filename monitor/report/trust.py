@@ -33,7 +33,7 @@ def trust_section(evidence: Evidence) -> Section:
         Point(_unread(evidence)),
     ]  # fmt: skip
     rejected = [one for one in evidence.rejected if one.model_id is not None][:_UNREAD]
-    tables = ()
+    tables: tuple[Table, ...] = ()
     if rejected:
         columns = (
             Column("model", "name"),

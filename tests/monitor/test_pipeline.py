@@ -313,6 +313,16 @@ def test_the_command_of_a_report_of_a_file_makes_it_again(tmp_path, monkeypatch)
     assert again(command).read_bytes() == page
 
 
+def test_the_command_of_the_newest_report_names_its_board_by_hash(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    original = run(settings, payload(tmp_path, 6)).report
+    brainalign("report", "latest", "-o", "newest.html", home=settings.home).succeeded()
+    (command,) = commands_in(tmp_path / "newest.html")
+    assert shlex.split(command)[2] == original.stem.removeprefix("2024-01-01-")
+    page = (tmp_path / "newest.html").read_bytes()
+    assert again(command, home=settings.home).read_bytes() == page
+
+
 def test_the_report_names_what_its_numbers_rest_on(settings, tmp_path):
     text = run(settings, payload(tmp_path)).report.read_text()
     for library in ("numpy", "pandas", "scipy"):
