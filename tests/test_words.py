@@ -15,7 +15,7 @@ NOT_DONE = (
     "brainalign_plugin/certainty/",
     "brainalign_plugin/plot/",
     "brainalign_plugin/schemes/universe",
-    "monitor/",
+    "monitor/report/",
 )
 FILES = [
     path

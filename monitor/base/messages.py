@@ -59,7 +59,7 @@ def message_id(channel: Channel, kind: Kind, recipient: str, occasion: str) -> s
     Parameters
     ----------
     occasion : str
-        What it tells, the same however often it is told: ``alert <rule> fired <digest>``, ``weekly 2026-W48``.
+        Its content, the same in every attempt: ``alert <domain> <rule> firing <digest>``, ``weekly 2026-W48``.
 
     Returns
     -------

@@ -83,7 +83,7 @@ def check_environment(model: type[BaseModel], others: frozenset[str]) -> None:
     ----------
     model : type
     others : frozenset of str
-        Variables of the same prefix that somebody else reads.
+        Variables of the same prefix that other programs read.
 
     Raises
     ------

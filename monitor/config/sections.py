@@ -186,12 +186,12 @@ class ScheduleSettings(Section):
 
 
 class Operator(Section):
-    """When whoever runs the monitor is told of failures.
+    """Messages to the operator about failures.
 
     Attributes
     ----------
     after_failures : int
-        Told once when something failed so often in a row, and once when it works again.
+        Failures in a row before the message; the recovery is a second one.
     """
 
     after_failures: Annotated[int, Field(ge=1, le=1000)] = 3
@@ -308,7 +308,7 @@ class Wanted(Section):
 
 
 class Recipient(Wanted):
-    """Somebody who gets mail."""
+    """Recipient of mail."""
 
     address: MailAddress
 

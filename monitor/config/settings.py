@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     base_url : str
         Site whose ``/<domain>/compare/data/`` is read.
     contact : str
-        Where the site's operators reach whoever runs this monitor; part of the User-Agent.
+        Contact of this monitor's operator for the site's operators; part of the User-Agent.
     timeout_seconds, deadline_seconds : float
         Longest wait for a connection and each piece of an answer; longest time for a pull with all its tries.
     attempts : int
@@ -206,7 +206,7 @@ class Settings(BaseSettings):
 
     @property
     def link_record(self) -> Path:
-        """File that remembers the link into Brain-Score, so that its loss can be told from its absence."""
+        """File that records the link into Brain-Score, to distinguish its loss from its absence."""
         return self.home / "link.json"
 
     @classmethod

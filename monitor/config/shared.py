@@ -9,7 +9,7 @@ from ..base.text import masked_address
 from .reading import IN_FILE, Keys, is_secret, setting_fields
 from .settings import Settings
 
-# Tables that say who is told, and are nothing without an address; they and `alerts` are kept out or in whole.
+# Tables of recipients are useless without an address; they and `alerts` are kept whole or left out.
 _PEOPLE = ("recipients", "webhooks", "notify")
 _LOGIN = ("mail", "user")
 

@@ -42,7 +42,7 @@ class Heartbeat:
         self._succeeded = succeeded
 
     def tell(self) -> None:
-        """Tell how the last pull ended, if that is not told yet; to be called once the lock is given back."""
+        """Send the outcome of the last pull unless it was sent; call it after the lock is released."""
         succeeded, self._succeeded = self._succeeded, None
         if self.url is None or succeeded is None:
             return
@@ -57,7 +57,7 @@ def beat(url: str, signal: str = "", seconds: float = _SECONDS) -> bool:
     Parameters
     ----------
     url : str
-        Secret: neither it nor an error that quotes it is told.
+        Secret: neither it nor an error that quotes it is logged.
     signal : str
         ``start`` or ``fail``, which is added to its path; empty for a success.
     seconds : float

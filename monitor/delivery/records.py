@@ -21,7 +21,7 @@ class DigestPeriod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Somebody who is told.
+    """Subscriber to messages.
 
     Attributes
     ----------
@@ -29,10 +29,10 @@ class Subscriber:
     name : str
         Address of a mail; name of a configured webhook or notification.
     alerts : bool
-        Whether an alert that fires or ends is told.
+        Whether alerts are sent to it.
     digest : DigestPeriod
     operator : bool
-        Whether failures of the monitor itself are told.
+        Whether failures of the monitor itself are sent to it.
     """
 
     channel: Channel
@@ -181,7 +181,7 @@ class OperatorNote:
     Attributes
     ----------
     occasion : str
-        The same for the same failure, so that it is told once.
+        The same for the same failure, so that one message is sent.
     subject : str
         One line.
     words : str

@@ -126,7 +126,7 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> 
     with stage("removing old versions of the site"):
         # The one that was served until now stays for readers who are in the middle of it.
         _remove_others(versions, {content, old or content})
-    # Last of all: whoever dies before it begins again, and after it nothing is left to be done.
+    # The rename comes last: a killed process starts again, and nothing is left to do after it.
     with stage("swapping the site in"):
         _swap(folder, f"{_VERSIONS}/{content}")
     return Published(current, True, written, len(names) - written, len(gone))

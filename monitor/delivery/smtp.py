@@ -40,7 +40,7 @@ class MailServer:
         Empty for a server that takes mail without a login.
     password : str
     sender : str
-        Address that the server is told, with or without a name before it.
+        Sender for the server, with or without a name before it.
     timeout : float
         Longest wait for a connection and each answer, in seconds.
     deadline : float

@@ -59,7 +59,7 @@ class RuleTest:
 
 @dataclass(frozen=True)
 class Rule:
-    """When to tell somebody about a figure.
+    """A rule for alerts about a figure.
 
     Attributes
     ----------

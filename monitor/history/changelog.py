@@ -1,4 +1,4 @@
-"""The changes between two snapshots, told: as records, in JSON, and in words."""
+"""The changes between two snapshots: as records, in JSON, and in words."""
 
 from __future__ import annotations
 

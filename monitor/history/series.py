@@ -74,7 +74,7 @@ class Change:
     figure : str
     earlier, later : datetime
     before, after : float
-        ``before`` is what was said at the time: if the analysis has changed since, by its older version.
+        ``before`` is the value reported at the time: if the analysis has changed since, by its older version.
     attribution : mapping of str to (float or None)
         Parts of the five steps of the path, which sum with that of the analysis to the change. Those of the path are
         None if it cannot be split.
@@ -305,7 +305,7 @@ def unsplit_record(earlier: Mapping[str, Any], later: Mapping[str, Any], reason:
 def changes_between(
     record: Mapping[str, Any],
     moments: tuple[datetime, datetime],
-    said: Mapping[str, float | None] | None = None,
+    reported: Mapping[str, float | None] | None = None,
 ) -> list[Change]:
     """Return the changes of all figures between two boards.
 
@@ -314,14 +314,14 @@ def changes_between(
     record : mapping
         As `attribution_record` makes it.
     moments : (datetime, datetime)
-    said : mapping, optional
+    reported : mapping, optional
         The earlier board's figures by the version of the analysis with which they were reported at the time, if that is
         not today's; what they differ from today's by is the part of ``analysis``.
     """
     found = []
     for name in FIGURES:
         now, after, parts = (record[side].get(name) for side in ("earlier", "later", "parts"))
-        before = now if said is None else said.get(name)
+        before = now if reported is None else reported.get(name)
         if now is None or before is None or after is None:
             continue
         own = now - before

@@ -1,4 +1,4 @@
-"""Keeps what fails, and queues what the operators are told of it."""
+"""Alarms: counts failures, and queues messages to the operators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger("brainalign")
 
 @dataclass(frozen=True)
 class Alarms:
-    """When the operators are told, and how.
+    """Threshold and composition of messages to the operators.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Alarms:
         name : str
             What failed, as messages call it: ``pulling vision``.
         problem : str
-            What the failure said.
+            Message of the failure.
         """
         with store.transaction() as inside:
             alarm, notice = after_failure(name, inside.alarm(name), at, problem, self.after)
@@ -50,7 +50,7 @@ class Alarms:
             self._tell(inside, notice, at)
 
     def succeeded(self, store: Store, name: str, at: datetime) -> None:
-        """Note a success, and queue messages to the operators if they were told of failures."""
+        """Note a success, and queue messages to the operators if they got one about the failures."""
         if store.alarm(name) is None:
             return
         with store.transaction() as inside:

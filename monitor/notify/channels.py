@@ -32,7 +32,7 @@ def letterhead(settings: Settings) -> Letterhead:
 
 
 def subscribers(settings: Settings) -> tuple[Subscriber, ...]:
-    """Everybody who is told; an address under two names is told once, because its messages have one id."""
+    """Return all subscribers; an address under two names occurs once, because its messages have one id."""
     return tuple(_subscribers(settings))
 
 

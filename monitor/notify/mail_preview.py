@@ -1,4 +1,4 @@
-"""Mails for whoever sets the monitor up: what recipients would get, and one that only says that it works."""
+"""Mails for the setup: previews of each kind, and a test mail."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Outgoing:
     send: Callable[[Message], None]
 
     def alert_messages(self, news: Sequence[AlertNews], store: Store, at: datetime) -> list[Message]:
-        """Compose what is told of alerts that fired or ended, one message a board, for each subscriber who wants it."""
+        """Compose the messages about alerts, one for each board and subscriber who wants it."""
         if not news:
             return []
         # Templates and figures come with it, and most runs have nothing to tell.
@@ -73,7 +73,7 @@ class Outgoing:
         return found
 
     def operator_messages(self, note: OperatorNote, at: datetime) -> list[Message]:
-        """Compose what the operators are told; by a template of the package's if their own is broken."""
+        """Compose a message to the operators; by the package's template if their own is broken."""
         from ..delivery.composing import compose_operator
 
         for letterhead in (self.letterhead, replace(self.letterhead, templates=None)):
@@ -113,7 +113,7 @@ def drain(
     send : callable
         Sends one message, or raises DeliveryError.
     alarms : Alarms
-        Told of messages that are given up; those to the operators themselves are only logged.
+        Receives messages that are given up; those to the operators themselves are only logged.
     """
     done = Drained()
     failing: dict[Channel, str] = {}
@@ -199,7 +199,7 @@ def _note_failure(store: Store, queued: Queued, failure: DeliveryError, at: date
         return False
     with store.transaction() as inside:
         inside.mark_failed(message.id, at, str(failure), None)
-        # Nobody is told by the way that has just failed that it failed.
+        # A failed channel cannot report its own failure.
         if message.kind is not Kind.OPERATOR:
             inside.enqueue(alarms.compose(_given_up_note(queued, failure), at))
     log.error(

@@ -1,7 +1,7 @@
-"""Alert rules over the stored history: what is news since the last time, and what would have been.
+"""Alert rules over the stored history: news since the last evaluation, and the events of a backtest.
 
-What was said is told once: `evaluate_alerts` is handed where the rules stood and returns where they stand, as a
-document that JSON can hold. It changes nothing itself.
+Each event is reported once: `evaluate_alerts` takes the state of the rules and returns their new state, as a document
+that JSON can hold. It changes nothing itself.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ STATE_SCHEMA = 1
 
 
 class Reason(StrEnum):
-    """Why an alert fired or ended: by the data, or because its rule came, changed or went.
+    """Reason of an alert's change: the data, or a new, changed or removed rule.
 
-    FIRST is none of them: it was so on the first board that was followed.
+    FIRST is none of them: the condition held on the first board.
     """
 
     DATA = "data"
@@ -39,7 +39,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertNews:
-    """Something to be told once: that an alert fired, or that it ended.
+    """An event to report once: an alert is firing or resolved.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class AlertNews:
 
     @property
     def kind(self) -> str:
-        """Kind of the finding that is kept of it."""
+        """Kind of its stored finding."""
         return HELD if self.reason is Reason.FIRST else FIRED if self.fired else ENDED
 
 
@@ -101,16 +101,16 @@ class Evaluated:
 
 
 def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[str, Any] | None) -> Evaluated:
-    """Follow the rules over the data versions that came since the last time.
+    """Evaluate the rules on the data versions since the last evaluation.
 
-    A board that is older than the newest one seen is part of no news: an alert that was sent is not taken back.
+    A board that is older than the newest one seen is no news, because a sent alert is not withdrawn.
 
-    The first time nothing is an alarm: of the rules that hold then it is said that they hold (`Reason.FIRST`), also of
-    those that would fire only after more boards like it.
+    The first evaluation raises no alarm: rules whose condition holds are reported as such (`Reason.FIRST`), also those
+    that fire only after more boards like it.
 
-    A rule that was not there the last time, or says something else now, is followed over the whole history without a
-    word; then what differs is told: that it is active (as of the board on which it fired), or that it is no longer.
-    An active rule that was removed from the configuration ends.
+    A new or changed rule is evaluated over the whole history without news; then the difference is reported: that it is
+    firing (as of the board on which it fired), or that it is resolved. An active rule that was removed from the
+    configuration is resolved.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class Backtest:
 
 
 def backtest(timeline: Timeline, rules: Sequence[Rule]) -> Backtest:
-    """Follow the rules over the distinct data versions of a timeline, in order of time."""
+    """Evaluate the rules on the distinct data versions of a timeline, in order of time."""
     watch = _Watch(timeline)
     events = [
         watch.told(event, Reason.DATA) for rule in rules for event in follow(rule, watch.observed(rule))[1]
@@ -201,7 +201,7 @@ def news_json(news: AlertNews) -> dict[str, Any]:
 
 
 def unseen(state: Mapping[str, Any], removed: SnapshotInfo, newest: SnapshotInfo | None) -> dict[str, Any]:
-    """Return where the rules stand once a board was removed: if it was the newest one seen, another is.
+    """Return the state of the rules after the removal of a board, which may have been the newest one seen.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ class _Watch:
         """Return the values of a rule's figure at each data version, or at those after the last one seen."""
         see = self._level if rule.on is On.LEVEL else self._change
         for info in self._timeline.versions:
-            # A moment that was observed once more, with another board, is a new version of it.
+            # A moment observed again with another board is a new version of it.
             if last is None or (info.as_of_time, info.digest != last[1]) > (last[0], False):
                 yield info.id, see(rule.figure, info)
 
@@ -307,7 +307,7 @@ class _Watch:
 def _placed(last: _Seen | None, versions: Sequence[SnapshotInfo]) -> _Seen | None:
     """Return the newest board that was seen, as the store has it now.
 
-    It may have another moment, if that was not believed; it may be gone, then the newest board is what was not seen.
+    Its moment may have been corrected; if it was removed, the newest board is the unseen one.
     """
     if last is None or last[0] <= versions[-1].as_of_time:
         return last
@@ -322,7 +322,7 @@ def _held(
     events: Sequence[AlertEvent],
     seen: Sequence[tuple[int, Observation | None]],
 ) -> AlertEvent | None:
-    """Return what a rule saw if it holds when it is followed for the first time; None if it does not."""
+    """Return the event of a rule whose condition holds at its first evaluation; None if it does not."""
     if standing.active:
         return events[-1]
     if not standing.streak:
@@ -359,7 +359,7 @@ def _ended_with_rule(name: str, said: Mapping[str, Any], reason: Reason, newest:
 
 
 def _read_state(state: Mapping[str, Any] | None, domain: str) -> tuple[dict[str, Any], _Seen | None]:
-    """Entries by rule, and the moment and digest of the newest board that was seen."""
+    """Return the entries by rule, and the moment and digest of the newest board seen."""
     if state is None:
         return {}, None
     if state.get("schema") != STATE_SCHEMA or state.get("domain") != domain:

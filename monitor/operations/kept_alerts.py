@@ -27,7 +27,7 @@ def alert_record(news: Mapping[str, Any], info: SnapshotInfo) -> Alert:
         fired=news["event"] != "ended",
         words=words if attribution is None else f"{words}; {attribution}",
         as_of=datetime.fromisoformat(news["as_of"]),
-        # With its moment: a board may come to say again what it said before, and that is news again.
+        # With its moment, because the same content can be news again later.
         board=f"{info.digest} {news['as_of']}",
         figure=HeadlineFigure(news["figure"], news["value"], tuple(news["interval"])) if level else None,
         simulated=info.simulated,

@@ -1,6 +1,6 @@
-"""When the operator is told of what fails: after so many failures in a row, then once, then of its recovery.
+"""Messages to the operator: after several failures in a row once, and once after the recovery.
 
-Pure functions: whoever calls them keeps the `Alarm` that they return, in the transaction in which the failure is
+Pure functions: the caller keeps the `Alarm` that they return, in the transaction in which the failure is
 logged, so that a crash neither loses a notice nor repeats one.
 """
 
@@ -20,7 +20,7 @@ class Notice:
     Attributes
     ----------
     occasion : str
-        The same however often it is told, for `messages.message_id`.
+        The same for all attempts, for `messages.message_id`.
     subject, text : str
     recovered : bool
         Whether it is over.
@@ -45,9 +45,9 @@ def after_failure(
         What was kept of its failures; None after a success.
     at : datetime
     problem : str
-        What the failure said.
+        Message of the failure.
     in_a_row : int
-        Failures after which the operator is told, at least 1.
+        Failures before the message to the operator, at least 1.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def times(failures: int) -> str:
 
 
 def after_success(before: Alarm | None, at: datetime) -> Notice | None:
-    """Tell of the recovery from what the operator was told of; the kept `Alarm` is over either way.
+    """Report the recovery if the operator got a message about the failures; the kept `Alarm` ends either way.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ def dependents(settings: Settings, store: Store, info: SnapshotInfo) -> Dependen
 def remove_board(store: Store, info: SnapshotInfo, found: Dependents, now: datetime) -> None:
     """Remove a board, the boards that were reconstructed from it, and the reports of all of them.
 
-    What was told of alerts stays, and active alerts stay until the next board ends them; the body stays until
+    Alert messages stay, and active alerts stay until the next board resolves them; the body stays until
     `Store.prune` puts it aside. Hold the store's lock.
 
     Raises

@@ -91,14 +91,14 @@ class Results:
 
     @cached_property
     def certainty(self) -> BoardCertainty:
-        """How sure the figures and ranks are."""
+        """Intervals of the figures and ranks."""
         from brainalign_plugin.certainty.board_certainty import certainty
 
         return certainty(self.analysis.cleaning.considered, self.settings.max_missing)
 
     @cached_property
     def validity(self) -> Validity | None:
-        """How well each scheme ranks models on papers that it has not seen; None on too small a board."""
+        """Agreement of each scheme with models' ranks on unseen papers; None on too small a board."""
         from brainalign_plugin.certainty.validity import validity
 
         try:

@@ -44,7 +44,7 @@ class Standing:
     problems : tuple of str
         Why it is unhealthy; empty if it is not.
     kinds : tuple of str
-        The same without what errors said, which may name addresses.
+        The same without the errors' messages, which may contain addresses.
     """
 
     at: datetime

@@ -22,7 +22,7 @@ from ..report.records import Figure, Report
 from .vega import vega_runtime
 
 _PAGE = "report.html.j2"
-# What would end, or hide the end of, an inline element: HTML does not look at quotes inside scripts and styles.
+# These end an inline element, or hide its end, because HTML ignores quotes inside scripts and styles.
 _ENDS_ELEMENT = re.compile(r"<!--|</?(script|style)", re.IGNORECASE)
 
 

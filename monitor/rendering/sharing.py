@@ -13,12 +13,12 @@ from ..base.templating import asset
 from .page import stylesheet
 from .vega import vega_runtime
 
-# Nothing but what lies beside the page.
+# Only files in the folder of the page.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'"
 )
-# What renders a report guarantees that neither kind of element holds the end of either (`page._inline`).
+# Neither kind of element contains the end of either (`page._inline`).
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)
 _META_POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]*(">)')
 

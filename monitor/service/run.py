@@ -50,7 +50,7 @@ log = structlog.get_logger("brainalign")
 
 
 class Stopped(BaseException):
-    """Somebody asked to stop: raised between two stages, so that what was begun is done by the next run."""
+    """The request to stop, raised between two stages; the next run does the rest."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Monitor:
     rules : sequence of Rule
         Of the alerts.
     outgoing : Outgoing
-        Who is told, and how.
+        Subscribers and channels.
     clock : callable
     stage : callable
         Shows, or interrupts, what is being done.
     name : str
-        What others are told of who is at work.
+        Name of the process for others that wait for it.
     heartbeat : Heartbeat
         Who is called when a pull begins and ends.
     """
@@ -85,7 +85,7 @@ class Monitor:
 
     @property
     def alarms(self) -> Alarms:
-        """When the operators are told."""
+        """Return the alarms of the operators."""
         return Alarms(self.settings.operator.after_failures, self.outgoing.operator_messages)
 
 
@@ -150,7 +150,7 @@ class Done:
 
 @contextmanager
 def at_work(monitor: Monitor) -> Iterator[None]:
-    """Hold the store's lock; slots whose processes died meanwhile are marked as lost, and that is said.
+    """Hold the store's lock; mark slots whose processes died as lost, and log them.
 
     What a run that was killed left half written is removed.
 
@@ -184,7 +184,7 @@ def alarm_name(settings: Settings, job: str) -> str:
 def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecord], T]) -> T | None:
     """Do a job in one slot, if nobody has done it; to be called by who holds the lock.
 
-    Failures are counted, and the operators told of them.
+    Failures are counted, and reported to the operators.
 
     Returns
     -------
@@ -244,7 +244,7 @@ def _tell_age(monitor: Monitor) -> None:
     if stale is None:
         monitor.alarms.succeeded(monitor.store, name, now)
     else:
-        # It does not pass by itself, as a failure may: it is told at once.
+        # A failure may pass by itself, this one does not: report it at once.
         replace(monitor.alarms, after=1).failed(monitor.store, name, stale, now)
 
 
@@ -293,7 +293,7 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
     result = pipeline.run(settings, store, source, monitor.clock, stage, also=also)
     for one in news:
         log.info(one.kind, rule=one.rule, words=one.words)
-    if source is None:  # what somebody names, such as a file of the past, may be as old as it is
+    if source is None:  # a named source, such as a file of the past, may be of any age
         _tell_age(monitor)
     if settings.site_folder is not None:
         from ..operations.publish import publish
@@ -324,8 +324,7 @@ def _follow_alerts(
     except StoreError:
         raise
     except Exception as failure:
-        # A pull is kept if figures or a template fail. The rules keep their state, so
-        # that what they have to say is told as soon as it can be.
+        # A pull is kept if figures or a template fail; the rules keep their state, and their events are reported later.
         log.exception("the alert rules could not be followed")
         alarms.failed(inside, FOLLOWING, f"{type(failure).__name__}: {failure}", at)
         return (), ()

@@ -1,4 +1,4 @@
-"""Jobs and their slots: which are due by the clock and the store, each done once, whoever else is at it."""
+"""Jobs and their slots: due by the clock and the store, each done once by one process."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .run import PULL, Monitor, Stopped, at_work, do_slot, pull_once, queue_dige
 if TYPE_CHECKING:
     from ..store import Store
 
-# A slot whose process died is begun again, so often in all: one that kills whoever does it is left alone.
+# A slot whose process died is started again at most so often, because it may kill every process.
 ATTEMPTS = 3
-# Waiting for another process is said again after so long.
+# Seconds between two log lines about waiting for another process.
 _SAY_AGAIN_SECONDS = 3600
 
 log = structlog.get_logger("brainalign")
@@ -85,12 +85,12 @@ def tend(
 ) -> int:
     """Do what is due of some jobs, and send what is due; wait for another process that is at work.
 
-    A job that fails is noted and said, and keeps no other from being done.
+    A failed job is noted and logged, and stops no other.
 
     Parameters
     ----------
     wait : callable
-        Waits so many seconds, and says whether somebody asked to stop meanwhile.
+        Waits so many seconds, and returns whether a stop was requested meanwhile.
     settle : timedelta
         Slots younger than this are left for later: they are put off by a jitter.
 
@@ -102,7 +102,7 @@ def tend(
     Raises
     ------
     Stopped
-        If somebody asked to stop.
+        If a stop was requested.
     """
     due = _anything_due(monitor, jobs, monitor.clock() - settle)
     # A slot that is claimed is being done, or was lost: only who gets the lock can tell.

@@ -99,7 +99,7 @@ class Service:
         log.info("stopped")
 
     def stop(self) -> None:
-        """Stop after the stage that is being done; what was begun is done by whoever starts next."""
+        """Stop after the current stage; the next process starts the rest."""
         self._stop.set()
 
     def handle(self, number: int, _: FrameType | None) -> None:
@@ -189,7 +189,7 @@ def stopped_by_signals(service: Service) -> Iterator[None]:
 
 
 def serve(monitor: Monitor) -> None:
-    """Work by the schedule until a signal ends it, and say how things stand to whoever asks.
+    """Work by the schedule until a signal ends it, and answer ``/healthz`` and ``/metrics``.
 
     Raises
     ------

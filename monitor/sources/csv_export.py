@@ -63,7 +63,7 @@ class _Table:
         """Meaning of a field without any text.
 
         The site's page quotes all but FAILED. Its older CSVs, and spreadsheets that save the newer one again, quote
-        nothing: NEVER, from which FAILED can then not be told.
+        nothing: NEVER, which then includes FAILED.
         """
         cells = (row[i] for row in self.rows for i in self.benchmarks)
         quotes = all(cell.quoted for cell in cells if any(c.isdecimal() for c in cell.text))

@@ -1,4 +1,4 @@
-"""Brain-Score's own result database as a source: only read, and told in the site's JSON.
+"""Brain-Score's own result database as a source: only read, and converted to the site's JSON.
 
 What is read is written down as the payload that the site would serve of it, with full precision and without the
 groups, for which a database has no scores. That payload is the body: it is kept, and can be read in again.
@@ -138,7 +138,7 @@ def _url(address: str) -> tuple[sa.URL, str]:
         path = Path(url.database or "").absolute()
         if not url.database or not path.is_file():
             raise SourceError(f"there is no database file {str(path)!r}; check the path")
-        # Else SQLite would make a missing file, and write beside one that is there.
+        # SQLite makes a missing file, and writes next to an existing one.
         return url.set(database=f"file:{quote(str(path))}").update_query_dict(
             {"mode": "ro", "uri": "true"}
         ), name

@@ -163,7 +163,7 @@ def _is_sqlite(path: str) -> bool:
             return False
         with Path(path).open("rb") as file:
             return file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
-    except (OSError, ValueError):  # said by who reads it
+    except (OSError, ValueError):  # reported by the reader
         return False
 
 

@@ -94,7 +94,7 @@ def user_agent(contact: str = "") -> str:
     Parameters
     ----------
     contact : str
-        Address or page where the site's operators reach whoever runs this monitor.
+        Contact of this monitor's operator for the site's operators.
     """
     if not re.fullmatch(r"[!-'*-~ ]{0,200}", contact):
         raise InputError(

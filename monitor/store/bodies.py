@@ -133,7 +133,7 @@ def read_body(folder: Path, sha256: str) -> bytes:
 
 
 def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: datetime) -> Path:
-    """Keep a refused body for inspection, with a note beside it (``.json``) that says why.
+    """Keep a refused body for inspection, with a note (``.json``) of the reason.
 
     A body that is refused again replaces its earlier copy; of the others the newest `REFUSED_KEPT` stay.
 

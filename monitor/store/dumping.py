@@ -15,7 +15,7 @@ from . import schema
 from .records import MessageState
 
 _BATCH = 5000
-# Columns of a message that say whom it went to and what it said.
+# Columns of a message with its recipient and content.
 _OF_PEOPLE = frozenset({"recipient", "subject", "body", "shared_body_id", "last_error"})
 _PENDING = MessageState.PENDING.value
 
@@ -92,7 +92,7 @@ def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> 
 
 
 def _shared(table: sa.Table, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """Return a column as it is stored; of a message that is settled neither whom it went to nor what it said."""
+    """Return a column as it is stored; of a settled message neither recipient nor content."""
     stored = sa.type_coerce(column, _stored(column))
     if table.name != "message" or column.name not in _OF_PEOPLE:
         return stored

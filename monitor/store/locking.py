@@ -1,4 +1,4 @@
-"""One process at a time: a file lock beside an SQLite store, an advisory lock in PostgreSQL; either ends with it."""
+"""One process at a time: a file lock next to an SQLite store, an advisory lock in PostgreSQL; either ends with it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .database import LOCK_SECONDS, Database, connect
 from .locking import exclusive
 
 _PAUSE = 0.1
-# SQLite's own files beside a database: one that belongs to another database would be read into a new one.
+# Endings of SQLite's own files: those of another database would be read into a new one.
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
 
@@ -69,7 +69,7 @@ def put_aside(database: Database) -> tuple[Path, ...]:
 
 
 def remove_database(path: Path) -> None:
-    """Remove an SQLite file that this program alone makes, and SQLite's own files beside it.
+    """Remove an SQLite file that this program alone makes, and SQLite's own files of it.
 
     Raises
     ------

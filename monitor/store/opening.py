@@ -21,7 +21,7 @@ def open_store(url_or_path: Path | str, bodies: Path) -> Store:
     url_or_path : Path or str
         Path of an SQLite file, or ``postgresql://user@host/database``.
     bodies : Path
-        Folder of the raw bodies; refused ones go to ``refused`` beside it.
+        Folder of the raw bodies; refused ones go to the folder ``refused`` next to it.
 
     Raises
     ------

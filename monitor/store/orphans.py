@@ -13,7 +13,7 @@ from ..base.files import make_folder
 from .bodies import owners
 
 KEPT_DAYS = 30
-# Beside the folder of the bodies; in it a folder for each day on which some were put aside.
+# Folder next to that of the bodies, with a folder for each day on which bodies were moved away.
 ASIDE = "pruned"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -150,7 +150,7 @@ class Outbox:
         message_id : str
         at : datetime
         error : str
-            What the error said.
+            Message of the error.
         next_try_at : datetime or None
             None gives it up.
         """

@@ -61,10 +61,10 @@ class Pruned:
 
 
 def prunable(infos: Sequence[SnapshotInfo], policy: Policy, now: datetime) -> tuple[SnapshotInfo, ...]:
-    """Snapshots that the policy lets go.
+    """Return the snapshots that the policy deletes.
 
-    Of every kind (domain, simulated or not) the newest stays, and so does the one that came in last, because the next
-    is told by its difference from it. Reconstructed boards stay.
+    Of every kind (domain, simulated or not) the newest and the last stored one stay, because the next one is compared
+    with it. Reconstructed boards stay.
     """
     found: list[SnapshotInfo] = []
     observed = [info for info in infos if not info.reconstructed]

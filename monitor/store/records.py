@@ -178,7 +178,7 @@ class RunRecord:
     error : str or None
         Name of the class of the error with which it ended.
     message : str
-        What the error said; empty otherwise.
+        Message of the error; empty otherwise.
     """
 
     id: int
@@ -268,9 +268,9 @@ class Alarm:
     since, last_at : datetime
         The first and the last of them.
     raised_at : datetime or None
-        When the operator was told; None if not yet.
+        Time of the message to the operator; None if there was none.
     message : str
-        What the last failure said.
+        Message of the last failure.
     """
 
     name: str

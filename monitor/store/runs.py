@@ -93,7 +93,7 @@ class Runs:
         error : str, optional
             Name of the class of the error with which it ended.
         message : str
-            What the error said.
+            Message of the error.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class Runs:
         Returns
         -------
         bool
-            False if there was something to be said of it before.
+            False if the slot had a state before.
         """
         check_zone("slot", slot)
         check_zone("at", at)

@@ -326,7 +326,7 @@ alarm = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("since", Moment, nullable=False),
     sa.Column("last_at", Moment, nullable=False),
-    # Null until the operator is told.
+    # Null until the operator got a message.
     sa.Column("raised_at", Moment),
     sa.Column("message", AnyText, nullable=False),
 )

@@ -206,7 +206,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         Parameters
         ----------
         message : str
-            What the error said.
+            Message of the error.
         error : str, optional
             Name of its class.
         """
@@ -225,12 +225,12 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             )
 
     def keep_refused(self, body: bytes, reason: str, source: str, at: datetime) -> Path:
-        """Keep a refused body for inspection, in ``refused`` beside the bodies; the newest 50 stay.
+        """Keep a refused body for inspection, in the folder ``refused``; the newest 50 stay.
 
         Returns
         -------
         Path
-            The gzipped body. The ``.json`` beside it says when, from where and why.
+            The gzipped body. A ``.json`` of its name has time, source and reason.
         """
         check_zone("at", at)
         return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)

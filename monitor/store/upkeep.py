@@ -1,4 +1,4 @@
-"""Looking after a store: damage, backups, what is old."""
+"""Upkeep of a store: checks, backups, pruning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .records import BOARD_CHANGED, Removed, SnapshotInfo
 
 
 class Upkeep:
-    """The part of a `Store` that looks after it."""
+    """The part of a `Store` for its upkeep."""
 
     _database: AnyDatabase
     _bodies: Path
@@ -64,7 +64,7 @@ class Upkeep:
     def remove(self, which: Sequence[SnapshotInfo], now: datetime) -> None:
         """Delete snapshots that are no good, and the changes that were found between them and others.
 
-        What was told of alerts stays. Hold the store's lock.
+        Alert messages stay. Hold the store's lock.
 
         Raises
         ------
