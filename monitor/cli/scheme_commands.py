@@ -83,7 +83,7 @@ def rank(
     versus: Annotated[
         list[str] | None,
         typer.Option(
-            help="Two models, by id or name: print the probability that the first is truly above the second. Repeatable.",
+            help="Two models, by id or name: probability that the first is truly above the second. Repeatable.",
             metavar="A,B",
         ),
     ] = None,

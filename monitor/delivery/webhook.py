@@ -57,8 +57,8 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
     Raises
     ------
     DeliveryError
-        Permanent if the server refused it with a final status of 4xx; a redirect is not followed, because its target was
-        not configured.
+        Permanent if the server refused it with a final status of 4xx; a redirect is not followed, because its
+        target was not configured.
     """
     timestamp = str(int(clock().timestamp()))
     headers = {
