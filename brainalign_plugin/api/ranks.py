@@ -8,13 +8,13 @@ from typing import Any, overload
 
 import pandas as pd
 
+from ..certainty.rank import RankedScheme, Resampling, rank_schemes, ranking_json
 from ..errors import InputError
 from ..files.reference import Reference, given_board
 from ..plot.chart import Chart
 from ..plot.rows import bump, dots
 from ..ranking.boards import BoardKind, ComparedBoard, compared_board
 from ..ranking.compare import SchemeComparison, compare_schemes, comparison_json
-from ..ranking.rank import RankedScheme, Resampling, rank_schemes, ranking_json
 from ..results import Result
 from ..schemes import Convention, Ranking, Scheme
 from ..text import distinct_names, many
@@ -30,7 +30,7 @@ class RankResult(Result):
     Attributes
     ----------
     one : RankedScheme
-        The scheme, its ranking, and intervals unless it is too costly to resample.
+        The scheme, its ranking, and its intervals unless it takes long.
     compared : ComparedBoard
         The board that was ranked, and the models that it leaves out.
     reference : Reference
@@ -62,8 +62,8 @@ class RankResult(Result):
         Returns
         -------
         DataFrame, shape (n, 7)
-            Columns rank, model, id, score, low, high, first: the ends of the interval of the rank and the share of
-            resamples in which the model is first; missing where the scheme was not resampled.
+            Columns rank, model, id, score, low, high, first: the ends of the interval of the rank, or of its range
+            over papers left out, and the probability to be truly the first, missing where there is no posterior.
 
         Examples
         --------
@@ -84,7 +84,7 @@ class RankResult(Result):
                 "score": ranking.scores,
                 "low": pd.array(unknown if sure is None else sure.low.tolist(), dtype="Int64"),
                 "high": pd.array(unknown if sure is None else sure.high.tolist(), dtype="Int64"),
-                "first": [float("nan")] * len(unknown) if sure is None else sure.first,
+                "first": [float("nan")] * len(unknown) if sure is None or sure.first is None else sure.first,
             }
         )
         return frame.sort_values(["rank", "id"], ignore_index=True)
@@ -135,12 +135,14 @@ class RankPlots:
         5
         """
         frame = self.result.to_frame().head(top)
-        known = self.result.one.uncertainty is not None
+        known = self.result.one.uncertainty
         names = frame["model"].tolist()
         title = f"Ranks under {self.result.one.scheme.name}" + (
-            f", with intervals over {self.result.resampling.kind} at {self.result.resampling.level:.0%}"
-            if known and self.result.resampling is not None
-            else "; it is too dear to resample"
+            ""
+            if known is None
+            else f", with posterior intervals at {known.level:.0%}"
+            if known.level is not None
+            else ", with ranges over papers left out"
         )
         return dots(
             distinct_names(names, frame["id"].tolist()),
@@ -308,7 +310,7 @@ class SchemesPlots:
         Parameters
         ----------
         scheme : str, optional
-            The first that was resampled if None.
+            The first with a posterior if None.
         top : int
 
         Returns
@@ -324,10 +326,13 @@ class SchemesPlots:
         --------
         >>> import brainalign_plugin as ba
         >>> ba.rank(ba.example(), ["COPELAND", "HIER"]).plot.intervals().title
-        'Ranks under HIER, with intervals over benchmarks at 95%'
+        'Ranks under HIER, with posterior intervals at 95%'
         """
-        resampled = [one.scheme.name for one in self.result.schemes if one.uncertainty is not None]
-        name = scheme or next(iter(resampled), self.result.schemes[0].scheme.name)
+        sure = [
+            (one.scheme.name, one.uncertainty) for one in self.result.schemes if one.uncertainty is not None
+        ]
+        posterior = (name for name, found in sure if found.kind == "posterior")
+        name = scheme or next(posterior, self.result.schemes[0].scheme.name)
         return self.result[name].plot.intervals(top)
 
 
@@ -443,8 +448,7 @@ def rank(
     reference : Reference, optional
         Frozen norms of the REF schemes; the given board if None.
     resamples : int
-        Of the benchmarks, for intervals of the ranks; 0 for none.
-        The intervals hold 95 % of them.
+        Draws of true scores, for intervals of the ranks at 95 %; 0 for no intervals.
     seed : int
     n_jobs : int
         Processes; the numbers do not depend on it.
