@@ -1,4 +1,4 @@
-"""Results as a notebook shows them: one line and a short table, with the whole table and the record behind."""
+"""Results for notebooks: one line and a short table, with methods for the whole table and the record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 10
 
 
 class Result:
-    """A result: `to_frame` is all of it as a table, `to_dict` the record that the commands print as JSON."""
+    """Result with a table of all rows (`to_frame`) and the record that the commands print as JSON (`to_dict`)."""
 
     @property
     def title(self) -> str:

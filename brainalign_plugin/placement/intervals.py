@@ -16,7 +16,7 @@ from ..data.tree import paper
 from ..scales import rounded
 from .frozen_schemes import FrozenScheme
 
-# Posterior draws that are held at once, in numbers.
+# Numbers in a batch of posterior draws.
 _CELLS = 2_000_000
 
 
@@ -53,7 +53,7 @@ class Uncertainty:
 def placement_interval(
     frozen: FrozenScheme, scaled: FloatArray, states: StateArray, draws: int, seed: int, level: float
 ) -> Uncertainty | None:
-    """Return how sure a placement is.
+    """Return the interval of a placement.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def _over_papers(frozen: FrozenScheme, scaled: FloatArray) -> Uncertainty | None
     if left_out < 2:
         return None
     shares, ranks = standing(own[usable], frozen.population(counts[usable]))
-    # Of the boards without a paper alone.
+    # From the boards without one paper only.
     error = math.sqrt((left_out - 1) * float(shares[1:].var()))
     return Uncertainty(
         "papers",
