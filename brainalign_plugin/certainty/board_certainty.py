@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..data.board import Board
 from ..data.cleaning import complete_board
 from .bootstrap import RESAMPLES, FamilyBootstrap, family_bootstrap
-from .families import Families, families
+from .families import Families, FamilyTable, families
 from .influence import LeftOut, leave_one_paper_out
 from .linear import linear_form
 from .posterior import DRAWS, RankIntervals
@@ -62,7 +62,12 @@ class BoardCertainty:
 
 
 def certainty(
-    board: Board, max_missing: float = 0.5, resamples: int = RESAMPLES, draws: int = DRAWS, seed: int = 0
+    board: Board,
+    max_missing: float = 0.5,
+    resamples: int = RESAMPLES,
+    draws: int = DRAWS,
+    seed: int = 0,
+    named: FamilyTable = (),
 ) -> BoardCertainty:
     """Estimate how sure the figures and ranks of a board are.
 
@@ -79,6 +84,8 @@ def certainty(
         Of true scores, for intervals of ranks.
     seed : int
         Of both.
+    named : tuple of (str, str), optional
+        The user's table of families (`read_families`).
 
     Returns
     -------
@@ -95,7 +102,7 @@ def certainty(
     found = schemes[SCHEME]
     official = None if isinstance(found, NotEstimable) else found
     form = linear_form(SCHEME, cleaned) if usable else None
-    grouped = families(cleaned)
+    grouped = families(cleaned, named)
     return BoardCertainty(
         board=cleaned,
         schemes=schemes,

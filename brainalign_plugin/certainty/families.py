@@ -6,9 +6,8 @@ too narrow.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +15,17 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
-from ..errors import InputError
+from ..errors import InputError, TextError
+from ..files.csv_table import read_table
+from ..files.decoding import decode
 from ..scales import rounded
 
 MIN_COMMON = 10
 EQUAL = 0.0005
 EQUAL_SHARE = 0.5
 FARTHEST = 0.01
+# Pairs of a model, by id or name, and a family that it belongs to.
+FamilyTable = tuple[tuple[str, str], ...]
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -96,7 +99,7 @@ def name_run(name: str) -> str:
     return found.group() if found else ""
 
 
-def families(board: Board, named: Mapping[int, Iterable[str]] | None = None) -> Families:
+def families(board: Board, named: FamilyTable = ()) -> Families:
     """Group the models of a board into families.
 
     A family is a group of near-copies, joined with all models whose names begin with the same run of letters, and with
@@ -106,9 +109,9 @@ def families(board: Board, named: Mapping[int, Iterable[str]] | None = None) -> 
     ----------
     board : Board
         Near-copies are found by its scores; cells may be missing.
-    named : mapping of int to iterable of str, optional
-        Families of each model id by metadata and by the user's table (see `read_families`); sources that use one word
-        for different things prefix it.
+    named : tuple of (str, str), optional
+        Models, by id or name, and families that they belong to: the user's table (`read_families`). A name stands for
+        all models of that name, one that the board lacks for none.
 
     Returns
     -------
@@ -116,11 +119,14 @@ def families(board: Board, named: Mapping[int, Iterable[str]] | None = None) -> 
     """
     copies = near_copies(board.scores)
     groups: dict[tuple[str, str], list[int]] = {}
+    wanted: dict[str, list[str]] = {}
+    for model_name, family in named:
+        wanted.setdefault(model_name, []).append(family.strip().lower())
     for i, model in enumerate(board.models):
         if run := name_run(model.name):
             groups.setdefault(("name", run), []).append(i)
-        for family in (named or {}).get(model.id, ()):
-            groups.setdefault(("named", family.strip().lower()), []).append(i)
+        for family in {*wanted.get(model.name, ()), *wanted.get(str(model.id), ())}:
+            groups.setdefault(("named", family), []).append(i)
     return Families(
         board.ids,
         _labels(len(board.models), [*copies, *groups.values()]),
@@ -128,54 +134,50 @@ def families(board: Board, named: Mapping[int, Iterable[str]] | None = None) -> 
     )
 
 
-def read_families(path: Path, board: Board) -> dict[int, tuple[str, ...]]:
+def read_families(path: Path) -> FamilyTable:
     """Read the user's table of families: a CSV file with the columns ``model`` (an id or a name) and ``family``.
 
     Parameters
     ----------
     path : Path
-    board : Board
-        Whose models are looked up; a name stands for all models of that name.
 
     Returns
     -------
-    dict of int to tuple of str
-        By model id, for `families`; a model that the board lacks is passed over.
+    tuple of (str, str)
+        For `families`, in the order of the file.
 
     Raises
     ------
     InputError
-        If the file cannot be read, lacks a column, or a line names no model or no family.
+        If the file cannot be read, lacks a column, or a line lacks a model or a family.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as cause:
+        table = read_table(decode(path.read_bytes(), ansi=True))
+    except (OSError, TextError, ValueError) as cause:
         raise InputError(
-            f"the table of families {path} cannot be read ({cause}); give a UTF-8 CSV file: model,family"
+            f"the table of families {path} cannot be read ({cause}); give a CSV file with the columns model,family"
         ) from cause
-    rows = csv.DictReader(text.splitlines())
-    columns = [name.strip().lower() for name in rows.fieldnames or ()]
+    columns = [field.text.strip().lower() for field in table.header.fields]
     if "model" not in columns or "family" not in columns:
         raise InputError(
-            f"the table of families {path} has the columns {', '.join(columns) or 'none'}; its first line must be "
-            "model,family"
+            f"the table of families {path} has the columns {', '.join(columns)}; its first line must be model,family"
         )
-    rows.fieldnames = columns
-    by_name: dict[str, list[int]] = {}
-    for model in board.models:
-        by_name.setdefault(model.name, []).append(model.id)
-        by_name.setdefault(str(model.id), []).append(model.id)
-    found: dict[int, tuple[str, ...]] = {}
-    for row in rows:
-        name, family = ((row[column] or "").strip() for column in ("model", "family"))
+    places = columns.index("model"), columns.index("family")
+    found = []
+    for row in table.rows:
+        name, family = (row.fields[k].text.strip() if k < len(row.fields) else "" for k in places)
         if not name or not family:
             raise InputError(
-                f"line {rows.line_num} of the table of families {path} reads {name!r}, {family!r}; give a model and a "
-                "family"
+                f"line {row.line} of the table of families {path} reads {name!r}, {family!r}; give a model and a family"
             )
-        for model_id in by_name.get(name, ()):
-            found[model_id] = (*found.get(model_id, ()), family)
-    return found
+        found.append((name, family))
+    return tuple(found)
+
+
+def unknown_models(table: FamilyTable, board: Board) -> tuple[str, ...]:
+    """Return the models of the user's table that a board lacks, each once."""
+    known = {model.name for model in board.models} | {str(model.id) for model in board.models}
+    return tuple(dict.fromkeys(name for name, _ in table if name not in known))
 
 
 def _labels(count: int, groups: Iterable[Sequence[int]]) -> IntArray:

@@ -10,6 +10,7 @@ import numpy as np
 from ..analysis import Analysis, analysis_fields
 from ..errors import BoardError
 from .board_certainty import SCHEME, BoardCertainty, certainty
+from .families import FamilyTable
 from .good_models import good_agreement
 from .panels import panels
 from .universe import Universe
@@ -17,7 +18,9 @@ from .validity import Validity, validity
 from .variance_components import Certainty, NotEstimable
 
 
-def analysis_json(analysis: Analysis, full: bool = False, seed: int = 0) -> dict[str, Any]:
+def analysis_json(
+    analysis: Analysis, full: bool = False, seed: int = 0, named: FamilyTable = ()
+) -> dict[str, Any]:
     """Make the record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
 
     Parameters
@@ -27,6 +30,8 @@ def analysis_json(analysis: Analysis, full: bool = False, seed: int = 0) -> dict
         With predictive validity, which takes longest.
     seed : int
         Of resamples and draws.
+    named : tuple of (str, str), optional
+        The user's table of families (`read_families`).
 
     Returns
     -------
@@ -35,7 +40,7 @@ def analysis_json(analysis: Analysis, full: bool = False, seed: int = 0) -> dict
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning
-    found = certainty(cleaning.considered, cleaning.max_missing, seed=seed)
+    found = certainty(cleaning.considered, cleaning.max_missing, seed=seed, named=named)
     good = good_agreement(cleaning.board)
     record["agreement"]["good_models"] = {
         "models": good.models,
@@ -57,7 +62,7 @@ def analysis_json(analysis: Analysis, full: bool = False, seed: int = 0) -> dict
     ]
     if full:
         try:
-            record["validity"] = validity_json(validity(cleaning.board, seed=seed))
+            record["validity"] = validity_json(validity(cleaning.board, seed=seed, grouped=found.families))
         except BoardError:  # too small a board
             record["validity"] = {}
     return record

@@ -68,7 +68,10 @@ def backtest_rules(
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     rules = _rules(settings)
     with pull.open_existing(settings, "latest") as store:
-        cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
+        cache, options = (
+            Cache(settings.home / "cache"),
+            HistoryOptions(settings.max_missing, families=settings.family_table),
+        )
         with stage("evaluating the alert rules"):
             found = alerting.backtest(Timeline(store, settings.domain, options, cache), rules)
     if as_json:

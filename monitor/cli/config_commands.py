@@ -48,12 +48,14 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
 
     settings, effective = _effective(home=home, domain=domain, max_missing=max_missing)
     path = settings.home / CONFIG_NAME
-    rules = load_rules(path)
+    rules, named = load_rules(path), settings.family_table
     there = "is valid" if path.exists() else "does not exist, and is not required"
     typer.echo(printable(f"{path} {there}"))
     for line in _lines([one for one in effective if one.origin != "default"]):
         typer.echo(line)
     typer.echo(f"{counted(len(rules), 'alert rule')}: {printable(', '.join(rule.name for rule in rules))}")
+    if settings.families is not None:
+        typer.echo(f"table of families: {counted(len(named), 'line')}")
     if exposed := exposed_secrets(settings.home, effective):
         problem = (
             f"{str(path)!r} holds {', '.join(exposed)} and other users can read it; run `chmod 600` on it"

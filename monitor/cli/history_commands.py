@@ -129,7 +129,9 @@ def history(
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     with pull.open_existing(settings, "latest") as store:
-        options = HistoryOptions(settings.max_missing, every, window, utc(known))
+        options = HistoryOptions(
+            settings.max_missing, every, window, utc(known), families=settings.family_table
+        )
         found = timeline_of(settings, store, options).history
     events = known_events(found.domain, settings.home)
     if as_json:
@@ -165,7 +167,7 @@ def drift(
 
     check_figure(figure)
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    options = HistoryOptions(settings.max_missing, every, known=utc(known))
+    options = HistoryOptions(settings.max_missing, every, known=utc(known), families=settings.family_table)
     with pull.open_existing(settings, "latest") as store:
         found = timeline_of(settings, store, options).drift(min_overlap)
     if as_json:

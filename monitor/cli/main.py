@@ -150,6 +150,8 @@ def analyze(
     ] = False,
 ) -> None:
     """Analyse one snapshot: agreement, spread, ranks."""
+    from brainalign_plugin.certainty.bootstrap import family_bootstrap
+    from brainalign_plugin.certainty.families import families, unknown_models
     from brainalign_plugin.certainty.record import analysis_json
 
     from ..operations import pull, reporting
@@ -163,12 +165,18 @@ def analyze(
         )
     for line in (*printing.note_lines(found.note), *printing.set_aside_lines(found.set_aside)):
         typer.echo(line, err=True)
+    named, board = settings.family_table, analysis.cleaning.board
+    for absent in printing.unknown_family_lines(unknown_models(named, analysis.cleaning.considered)):
+        typer.echo(absent, err=True)
     if as_json:
         with stage("computing intervals"):
-            record = analysis_json(analysis, full)
+            record = analysis_json(analysis, full, named=named)
         print_json(record)
     else:
-        printing.analysis(analysis)
+        with stage("computing intervals"):
+            grouped = families(board, named)
+            sure = family_bootstrap(board, grouped)
+        printing.analysis(analysis, grouped, sure)
 
 
 @app.command(rich_help_panel=LOOK)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brainalign_plugin.analysis import Analysis
+    from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
+    from brainalign_plugin.certainty.families import Families
     from brainalign_plugin.files.rejected import Rejected
 
     from ..health.doctor import Check
@@ -217,8 +219,19 @@ def demo(result: DemoResult) -> None:
     to.print(f"open it in a browser: {result.report.resolve().as_uri()}")
 
 
-def analysis(found: Analysis) -> None:
-    """Print the headline figures and the best models of one snapshot."""
+def unknown_family_lines(models: Sequence[str]) -> list[str]:
+    """Return a line about models of the user's table of families that a board lacks; none if it has all."""
+    if not models:
+        return []
+    more = f" and {len(models) - 3} more" if len(models) > 3 else ""
+    names = ", ".join(plain.printable(model) for model in models[:3])
+    return [
+        f"the table of families names {counted(len(models), 'model')} that this board lacks: {names}{more}"
+    ]
+
+
+def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
+    """Print the headline figures with intervals over families, and the best models of one snapshot."""
     to = out()
     snapshot, cleaning = found.snapshot, found.cleaning
     marks = (", reconstructed" if snapshot.reconstructed else "") + (
@@ -231,6 +244,13 @@ def analysis(found: Analysis) -> None:
     )
     for dropped in cleaning.dropped_benchmarks:
         to.print(printable(f"dropped {dropped.type_id}: {dropped.reason}"))
+    effective = sure.effective_n["mean_rho"]
+    known = (
+        "" if effective is None else f", worth {effective:.0f} independent models for the mean correlation"
+    )
+    to.print(
+        f"{counted(len(cleaning.board.models), 'model')} in {counted(grouped.count, 'family', 'families')}{known}"
+    )
     to.print(_headline(found))
     if found.rankings:
         to.print(_top_models(found))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import platformdirs
 from pydantic import (
@@ -55,6 +55,9 @@ from .sections import (
     WebAddress,
     WebhookSettings,
 )
+
+if TYPE_CHECKING:
+    from brainalign_plugin.certainty.families import FamilyTable
 
 # Read by the test suite and by the plugin, not by the monitor.
 _OTHER_VARIABLES = frozenset(
@@ -110,6 +113,8 @@ class Settings(BaseSettings):
         Largest share of missing scores with which a benchmark is kept.
     min_overlap : int
         Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+    families : Path or None
+        The user's table of families of models, a CSV file: model,family; a relative one is meant from the home folder.
     keep_messages_days : float
         How long the text of a message is kept after it was sent or given up.
     schedule : ScheduleSettings
@@ -145,6 +150,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000
     max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     min_overlap: Annotated[int, Field(ge=2)] = 20
+    families: Path | None = None
     keep_messages_days: Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)] = 30.0
     schedule: ScheduleSettings = ScheduleSettings()
     operator: Operator = Operator()
@@ -203,6 +209,21 @@ class Settings(BaseSettings):
     def templates_folder(self) -> Path | None:
         """The user's own templates."""
         return None if self.templates is None else self.home / self.templates.expanduser()
+
+    @property
+    def family_table(self) -> FamilyTable:
+        """The user's table of families of models, read anew; empty if none is set.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        if self.families is None:
+            return ()
+        from brainalign_plugin.certainty.families import read_families
+
+        return read_families(self.home / self.families.expanduser())
 
     @property
     def link_record(self) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
 from .figures import COUNTS, FIGURES, headline_figures
@@ -102,7 +103,12 @@ class Drift:
 
 
 def paired_differences(
-    earlier: Board, later: Board, kept: tuple[Sequence[str], Sequence[str]], resamples: int, seed: int
+    earlier: Board,
+    later: Board,
+    kept: tuple[Sequence[str], Sequence[str]],
+    resamples: int,
+    seed: int,
+    named: FamilyTable = (),
 ) -> dict[str, Difference]:
     """Compare each tested figure on the leaves that both boards keep and the models with a score on all of these.
 
@@ -133,7 +139,7 @@ def paired_differences(
             )
             for name in TESTED
         }
-    draws = family_draws(one, resamples, seed)
+    draws = family_draws(one, resamples, seed, named)
     unknown = np.full(1, np.nan)
     first, second = ({}, {}) if draws is None else (draws.figures(one), draws.figures(other))
     found = {}

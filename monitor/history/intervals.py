@@ -16,7 +16,7 @@ from brainalign_plugin.certainty.bootstrap import (
     interval,
     sure_enough,
 )
-from brainalign_plugin.certainty.families import families
+from brainalign_plugin.certainty.families import FamilyTable, families
 from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.data.board import Board
 
@@ -43,19 +43,23 @@ class FamilyDraws:
         return _ends(interval(difference, drawn, self.effective))
 
 
-def family_draws(board: Board, resamples: int, seed: int) -> FamilyDraws | None:
+def family_draws(board: Board, resamples: int, seed: int, named: FamilyTable = ()) -> FamilyDraws | None:
     """Draw the families of a board's models with replacement; None if they are too few for an interval."""
-    labels = families(board).labels
+    labels = families(board, named).labels
     if not sure_enough(labels):
         return None
     return FamilyDraws(draw_counts(labels, resamples, seed), effective_families(labels))
 
 
 def figure_intervals(
-    board: Board, values: Mapping[str, float | None], resamples: int = RESAMPLES, seed: int = 0
+    board: Board,
+    values: Mapping[str, float | None],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    named: FamilyTable = (),
 ) -> dict[str, tuple[float, float] | None]:
     """Return the interval of each headline figure of a complete board; a count is known exactly."""
-    found = family_bootstrap(board, families(board), resamples, seed).intervals
+    found = family_bootstrap(board, families(board, named), resamples, seed).intervals
     return {
         name: (None if value is None else (value, value)) if name in COUNTS else _ends(found[name])
         for name, value in values.items()

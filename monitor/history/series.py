@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
 from .attribution import STEPS, Attribution
@@ -146,6 +147,8 @@ class HistoryOptions:
         Only boards that are not later than this moment; None is all.
     resamples, seed : int
         Of the intervals.
+    families : tuple of (str, str)
+        The user's table of families.
     """
 
     max_missing: float = 0.5
@@ -155,6 +158,12 @@ class HistoryOptions:
     until: datetime | None = None
     resamples: int = RESAMPLES
     seed: int = 0
+    families: FamilyTable = ()
+
+    @property
+    def drawn(self) -> tuple[Any, ...]:
+        """Inputs of intervals other than the board, for the keys of kept results."""
+        return (self.resamples, self.seed, *([self.families] if self.families else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +268,11 @@ class Chronicle:
     events: tuple[KnownEvent, ...]
 
 
-def panel_figures(board: Board, resamples: int, seed: int) -> dict[str, Figure]:
+def panel_figures(board: Board, options: HistoryOptions) -> dict[str, Figure]:
     """Headline figures of a complete board with their intervals."""
     ordered = canonical(board)
     values = headline_figures(ordered)
-    intervals = figure_intervals(ordered, values, resamples, seed)
+    intervals = figure_intervals(ordered, values, options.resamples, options.seed, options.families)
     return {name: Figure(value, intervals[name]) for name, value in values.items()}
 
 

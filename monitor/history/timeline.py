@@ -137,7 +137,7 @@ class Timeline:
         """Return the record of the figures of a complete board, computed once for each content."""
         content = (board.scores.tobytes(), board.ids, board.tree.nodes)
         if content not in self._computed:
-            figures = panel_figures(board, self.options.resamples, self.options.seed)
+            figures = panel_figures(board, self.options)
             self._computed[content] = figures_record(board, figures)
         return self._computed[content]
 
@@ -149,7 +149,7 @@ class Timeline:
 
     def _full_key(self, info: SnapshotInfo) -> str:
         used = self.options
-        return self._reader.cache.key("full", info.digest, used.max_missing, used.resamples, used.seed)
+        return self._reader.cache.key("full", info.digest, used.max_missing, *used.drawn)
 
     def figures(self, info: SnapshotInfo) -> dict[str, Any]:
         """Return the record of the headline figures of a cleaned board (`figures_record`)."""
@@ -184,11 +184,11 @@ class Timeline:
         def compute() -> dict[str, Any]:
             earlier, later = self._reader.boards(pair)
             kept = (cleaned(earlier, used.max_missing).leaves, cleaned(later, used.max_missing).leaves)
-            found = paired_differences(earlier, later, kept, used.resamples, used.seed)
+            found = paired_differences(earlier, later, kept, used.resamples, used.seed, used.families)
             return {name: asdict(difference) for name, difference in found.items()}
 
         digests = [info.digest for info in pair]
-        parts = ("paired", digests, used.max_missing, used.resamples, used.seed, ANALYSIS_VERSION)
+        parts = ("paired", digests, used.max_missing, *used.drawn, ANALYSIS_VERSION)
         try:
             found = self._reader.once(compute, *parts)
         except _UNFIT as failure:
@@ -284,7 +284,7 @@ class Timeline:
             return [{"year": year, **self._record(board)} for year, board in found.items()]
 
         records = self._reader.once(
-            compute, "cohorts", newest.digest, used.max_missing, used.resamples, used.seed, ANALYSIS_VERSION
+            compute, "cohorts", newest.digest, used.max_missing, *used.drawn, ANALYSIS_VERSION
         )
         return tuple(
             Cohort(one["year"], one["models"], one["benchmarks"], figures_of(one)) for one in records

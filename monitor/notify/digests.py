@@ -88,7 +88,7 @@ def digest_of(
     """
     first, last = period_before(slot, period)
     begin, end = midnight(first), midnight(last + timedelta(days=1))
-    options = HistoryOptions(settings.max_missing, known=end)
+    options = HistoryOptions(settings.max_missing, known=end, families=settings.family_table)
     try:
         timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
     except NoBoardError:

@@ -43,7 +43,6 @@ from .kept_alerts import active_alerts, told_alerts
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-    from ..history.known_events import KnownEvent
     from ..store import SnapshotInfo, Store
 
 
@@ -72,7 +71,7 @@ def publish(
     OutputError
         If it cannot be written; the old site stays served.
     """
-    options = HistoryOptions(settings.max_missing)
+    options = HistoryOptions(settings.max_missing, families=settings.family_table)
     timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
     view = site_view(settings, store, timeline, stage, results)
     return publish_site(folder, _files(settings, view, timeline.observed), stage)
@@ -185,7 +184,7 @@ def site_view(
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
-        data=_data(record, analysis, rows, boards, known_events(settings.domain, settings.home)),
+        data=_data(settings, record, analysis, rows, boards),
         templates=settings.templates_folder,
     )
 
@@ -236,19 +235,20 @@ def _rows(record: History) -> list[FigureRow]:
 
 
 def _data(
+    settings: Settings,
     record: History,
     analysis: Analysis,
     rows: Sequence[FigureRow],
     boards: Sequence[ArchivedBoard],
-    events: Sequence[KnownEvent],
 ) -> tuple[DataFile, ...]:
+    events = known_events(settings.domain, settings.home)
     of_history = {**history_json(record), "known_events": [event_json(event) for event in events]}
     header, models = _models(analysis)
     return (
         DataFile(
             "data/latest.json",
             "the analysis of the newest board: the record of `brainalign analyze --json`",
-            json_bytes(analysis_json(analysis)),
+            json_bytes(analysis_json(analysis, named=settings.family_table)),
         ),
         DataFile(
             "data/models.csv",

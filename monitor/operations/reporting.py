@@ -94,7 +94,9 @@ class Results:
         """Intervals of the figures and ranks."""
         from brainalign_plugin.certainty.board_certainty import certainty
 
-        return certainty(self.analysis.cleaning.considered, self.settings.max_missing)
+        return certainty(
+            self.analysis.cleaning.considered, self.settings.max_missing, named=self.settings.family_table
+        )
 
     @cached_property
     def validity(self) -> Validity | None:
@@ -102,7 +104,7 @@ class Results:
         from brainalign_plugin.certainty.validity import validity
 
         try:
-            return validity(self.analysis.cleaning.board)
+            return validity(self.analysis.cleaning.board, grouped=self.certainty.families)
         except BoardError:
             return None
 
@@ -171,7 +173,7 @@ def timeline_of(
     from ..history.timeline import Timeline
 
     until = info.as_of_time if as_of is None else midnight(as_of)
-    options = HistoryOptions(settings.max_missing, known=known, until=until)
+    options = HistoryOptions(settings.max_missing, known=known, until=until, families=settings.family_table)
     return Timeline(store, info.domain, options, Cache(settings.home / "cache"), stage)
 
 

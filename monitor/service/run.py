@@ -313,9 +313,9 @@ def _follow_alerts(
     from ..operations.alerting import evaluate_alerts
 
     settings, alarms = monitor.settings, monitor.alarms
-    cache, options = Cache(settings.home / "cache"), HistoryOptions(settings.max_missing)
-    state = inside.alert_state(info.domain)
+    cache, state = Cache(settings.home / "cache"), inside.alert_state(info.domain)
     try:
+        options = HistoryOptions(settings.max_missing, families=settings.family_table)
         with monitor.stage("evaluating the alert rules"):
             timeline = Timeline(inside, info.domain, options, cache)
             found = evaluate_alerts(timeline, monitor.rules, state)

@@ -35,6 +35,7 @@ OTHER = {
     "max_body_bytes": (5000, "5000"),
     "max_missing": (0.25, "0.25"),
     "min_overlap": (3, "3"),
+    "families": (Path("own.csv"), '"own.csv"'),
     "keep_messages_days": (7.5, "7.5"),
     "schedule.timezone": ("Europe/Berlin", '"Europe/Berlin"'),
     "schedule.pull": ("17 6 * * *", '"17 6 * * *"'),

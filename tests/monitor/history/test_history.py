@@ -15,7 +15,7 @@ from brainalign_monitor.base.cache import Cache
 from brainalign_monitor.history import series, timeline
 from brainalign_monitor.history.figures import ANALYSIS_VERSION, COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.panels import common_panel
-from brainalign_monitor.history.series import PANELS, panel_figures
+from brainalign_monitor.history.series import PANELS, HistoryOptions, panel_figures
 from brainalign_monitor.store import open_store
 from brainalign_plugin.data.cleaning import clean
 from tests.boards import board_of, board_of_matrix, unrelated
@@ -321,12 +321,16 @@ def test_an_unknown_figure_is_refused(shared_past):
 
 def test_figures_do_not_depend_on_the_order_of_models_and_leaves():
     board = unrelated(board_of_matrix(np.random.default_rng(3).random((12, 6))))
+    options = HistoryOptions(resamples=50, seed=7)
     mixed = board.take(rows=[5, 3, 11, 0, 1, 2, 4, 10, 9, 8, 7, 6], columns=[4, 1, 0, 5, 3, 2])
-    assert panel_figures(board, 50, 7) == panel_figures(mixed, 50, 7)
-    assert panel_figures(board, 50, 7)["mean_rho"] != panel_figures(board, 50, 8)["mean_rho"]
+    assert panel_figures(board, options) == panel_figures(mixed, options)
+    assert (
+        panel_figures(board, options)["mean_rho"]
+        != panel_figures(board, HistoryOptions(resamples=50, seed=8))["mean_rho"]
+    )
     assert {
         name
-        for name, figure in panel_figures(board, 50, 7).items()
+        for name, figure in panel_figures(board, options).items()
         if figure.interval[0] == figure.interval[1]
     } == (COUNTS)
 

@@ -9,6 +9,7 @@ import pytest
 
 from brainalign_monitor.history.figures import COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.intervals import MIN_FAMILIES, family_draws, figure_intervals
+from brainalign_monitor.history.series import HistoryOptions, panel_figures
 from brainalign_plugin.data.board import Board, Model
 from tests.boards import board_of_matrix
 
@@ -68,3 +69,18 @@ def test_an_unknown_figure_has_no_interval():
     values = headline_figures(board)
     assert values["mean_rho"] is None
     assert figure_intervals(board, values)["mean_rho"] is None
+
+
+def test_the_users_table_joins_families_in_every_interval():
+    board = of_families(30, 1)
+    table = tuple((model.name, f"own{i // 2}") for i, model in enumerate(board.models))
+    counts = family_draws(board, 20, 1, table).counts.reshape(20, 15, 2)
+    assert (counts == counts[:, :, :1]).all()
+    values = headline_figures(board)
+    assert figure_intervals(board, values, 50, 1, table) != figure_intervals(board, values, 50, 1)
+    halves = tuple((model.name, f"own{i % 4}") for i, model in enumerate(board.models))
+    assert figure_intervals(board, values, 50, 1, halves)["mean_rho"] is None
+    options = HistoryOptions(resamples=50, families=table)
+    assert panel_figures(board, options) != panel_figures(board, HistoryOptions(resamples=50))
+    # Results that were kept without a table are not taken for those with one.
+    assert options.drawn != HistoryOptions(resamples=50).drawn

@@ -23,7 +23,13 @@ from brainalign_plugin.certainty.bootstrap import (
     share_below_zero,
     sure_enough,
 )
-from brainalign_plugin.certainty.families import families, name_run, near_copies, read_families
+from brainalign_plugin.certainty.families import (
+    families,
+    name_run,
+    near_copies,
+    read_families,
+    unknown_models,
+)
 from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.certainty.replicates import rerun_reliability
 from brainalign_plugin.certainty.variance_components import NotEstimable
@@ -106,7 +112,9 @@ def test_families_join_copies_names_and_tables():
     )
     ids = board.ids
     assert families(board).labels.tolist() == [0, 0, 1, 2, 3, 4, 0]
-    found = families(board, {ids[4]: ["transformer"], ids[5]: ["Transformer "], ids[2]: ["odd"]})
+    found = families(
+        board, (("vit_b", "transformer"), (str(ids[5]), "Transformer "), ("1x", "odd"), ("absent", "odd"))
+    )
     assert found.labels.tolist() == [0, 0, 1, 2, 3, 3, 0]
     assert found.members(3) == (ids[4], ids[5])
     assert found.near_copies == ((ids[0], ids[6]),)
@@ -116,19 +124,22 @@ def test_the_users_table(tmp_path):
     board = named(drawn_board(0, 3, 4), "a", "a", "b")
     table = tmp_path / "families.csv"
     table.write_text(f"\ufeffModel, Family\na,first\n{board.ids[2]},second\nabsent,third\n")
-    assert read_families(table, board) == {
-        board.ids[0]: ("first",),
-        board.ids[1]: ("first",),
-        board.ids[2]: ("second",),
-    }
+    rows = (("a", "first"), (str(board.ids[2]), "second"), ("absent", "third"))
+    assert read_families(table) == rows
+    assert unknown_models(rows, board) == ("absent",)
+    assert families(board, rows).labels.tolist() == [0, 0, 1]
+    table.write_bytes(
+        'sep=;\r\n# mine\r\nfamily;model;note\r\nfirst;"a;x";\r\n\r\nzwölf;b\r\n'.encode("cp1252")
+    )
+    assert read_families(table) == (("a;x", "first"), ("b", "zwölf"))
     table.write_text("model,kind\na,first\n")
     with pytest.raises(InputError, match="columns model, kind"):
-        read_families(table, board)
+        read_families(table)
     table.write_text("model,family\na,first\nb,\n")
     with pytest.raises(InputError, match="line 3"):
-        read_families(table, board)
+        read_families(table)
     with pytest.raises(InputError, match="cannot be read"):
-        read_families(tmp_path / "none.csv", board)
+        read_families(tmp_path / "none.csv")
 
 
 @settings(max_examples=25)
