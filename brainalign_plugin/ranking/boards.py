@@ -29,9 +29,8 @@ class ComparedBoard:
     ----------
     kind : str
     board : Board
-        ``cleaned``: complete. ``full``: every model that has a score, and every benchmark that has a row in the
-        site's tables, because these count in Brain-Score's own aggregate even without any score. On it HIER is that
-        aggregate.
+        ``cleaned``: complete. ``full``: every model that has a score, and every benchmark of the snapshot, because
+        benchmarks without any score count in Brain-Score's own aggregate too. On it HIER is that aggregate.
     left_out : tuple of Model
         Models of the snapshot that are not on it.
     """

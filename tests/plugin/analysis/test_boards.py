@@ -15,7 +15,7 @@ from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
 from brainalign_plugin.schemes import get_scheme
 from brainalign_plugin.schemes.registry import fill_missing
-from tests.boards import day, small_tree, snapshot_of, snapshots, tree_of
+from tests.boards import day, small_tree, snapshot_of, snapshots
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +49,6 @@ def test_hier_on_any_full_board_is_the_official_aggregate(snapshot):
     official = dict(zip((m.id for m in snapshot.models), snapshot.official().at(snapshot.root), strict=True))
     scores = get_scheme("HIER").scores(fill_missing(full, "zero"))
     np.testing.assert_allclose(scores, [official[i] for i in full.ids], atol=1e-12)
-
-
-def test_a_benchmark_without_an_instance_is_not_on_the_full_board():
-    tree = tree_of({"average_vision": {"a": None, "never": None, "group": {"none": ()}, "failed": ()}})
-    snapshot = snapshot_of(tree, [[0.8, "", "", ""], [0.4, "", "", ""], ["", "", "", "X"]])
-    full = compared_board(snapshot, "full").board
-    # Of the model without a score a failure remains: somebody ran that benchmark, so it has a row.
-    assert full.leaves == ("a", "never", "failed")
-    assert get_scheme("HIER").scores(fill_missing(full, "zero")).tolist() == pytest.approx([0.8 / 3, 0.4 / 3])
 
 
 def test_all_schemes_cope_with_benchmarks_that_nobody_has_a_score_on(payloads):
