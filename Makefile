@@ -84,6 +84,11 @@ BASE_TESTS := tests/plugin tests/test_packaging.py tests/test_claims.py tests/mo
 test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them
 	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(BASE_TESTS)
 
+.PHONY: picture
+picture: $(SETUP) ## docs/report.png: the top of the demo's report, in headless Chromium
+	.venv/bin/brainalign demo --output build/demo.html
+	.venv/bin/python docs/picture.py build/demo.html docs/report.png
+
 .PHONY: causes
 causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes of CPU)
 	.venv/bin/python -m tests.monitor.history.planted 200
