@@ -104,7 +104,7 @@ def followed(reader: Reader) -> dict[str, str]:
 
 def test_the_commands_do_what_the_page_says(followed, reader):
     state = reader.folder / ".local/share/brainalign"
-    report = re.fullmatch(r"stored snapshot 1: .*\nreport: (.*)\n", followed["brainalign run"])
+    report = re.fullmatch(r"stored snapshot 1: .*\nreport: (.*)\n(?:note: .*\n)*", followed["brainalign run"])
     assert report
     assert Path(report[1]).parent == state / "reports/vision"
     assert "2024-01-01" in followed["brainalign snapshots list"]

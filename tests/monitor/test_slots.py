@@ -60,7 +60,7 @@ def test_weekdays_are_those_of_cron(field, days):
         ("0 0 * foo *", "'foo' is no month: 1 to 12, or jan to dec"),
         ("0 0 * * 8", "'8' is no weekday"),
         ("0 0 * * 5-2", "ends before it begins"),
-        ("0 0 * * */9", "has no step"),
+        ("0 0 * * */9", "has no valid step"),
         ("0 0 1 * mon", "both a day of the month and a weekday"),
         ("0 0 31 2 *", "never occurs"),
     ],

@@ -426,7 +426,7 @@ def test_every_attribute(benchmark, scores):
     score = benchmark(scores=scores(a=0.2, b="X", c=0.4, d=0.5))(Named())
     assert_valid_uncertainty(score)
     assert validate_score_uncertainty(score).warnings == []
-    documented = {row[0].strip("`") for row in documented_table("## What comes back", "brainscore.md")}
+    documented = {row[0].strip("`") for row in documented_table("## The result", "brainscore.md")}
     assert documented - set(score.attrs) == {"error_nan_reason"}
     assert set(score.attrs) - documented == set()
     assert isinstance(score.raw.item(), float)
