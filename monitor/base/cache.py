@@ -35,7 +35,7 @@ class Cache:
             document = json.loads(_path(self.folder, key).read_bytes())
         except (OSError, ValueError):
             return None
-        # The key inside tells a file of another result, or of half a copy, from this one.
+        # The key inside distinguishes this file from one of another result, or half a copy.
         return document["value"] if isinstance(document, dict) and document.get("key") == key else None
 
     def put(self, key: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""A deadline for what may block anywhere: work in a thread of its own, whose connections are shut when time is up."""
+"""Deadlines for blocking work: it runs in another thread, and its connections are shut when time is up."""
 
 from __future__ import annotations
 

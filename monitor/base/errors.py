@@ -10,24 +10,24 @@
     │   │   ├── UnreachableError            4   no answer: refused, unknown host, time-out
     │   │   │   └── DeadlineError           4   not all of it in the time that a pull may take
     │   │   ├── HttpStatusError             4   an answer other than 200
-    │   │   │   ├── RateLimitedError        4   429: asked too often
+    │   │   │   ├── RateLimitedError        4   429: too many requests
     │   │   │   └── ServerError             4   5xx: the site fails
     │   │   ├── RedirectError               4   sent to another host
     │   │   │   └── PrivateRedirectError    4   sent to an address of a private network
     │   │   ├── BodyTooLargeError           4   larger than the cap, packed or unpacked
     │   │   └── PayloadError                5   an answer that is not a leaderboard; refused whole
     │   │       ├── EmptyPayloadError       5   nothing in it
-    │   │       ├── TruncatedPayloadError   5   torn off
+    │   │       ├── TruncatedPayloadError   5   cut off
     │   │       ├── NotJsonError            5   not JSON, a web page for example
     │   │       ├── PayloadShapeError       5   JSON of another shape
     │   │       └── ShrunkenBoardError      5   lost more than a third of its models
     │   ├── StoreError                      6   the store could not be read or written
     │   │   └── NoBoardError                6   it holds no board of a domain
     │   ├── BusyError                      10   another process is at work on the store
-    │   ├── OutputError                     7   a file that was asked for could not be written
+    │   ├── OutputError                     7   a requested file could not be written
     │   │   └── ReportError                 7   the report could not be made or written
     │   └── DeliveryError                   9   a message could not be delivered
-    └── InputError (brainalign_plugin)      8   a value handed in cannot be used
+    └── InputError (brainalign_plugin)      8   an input value cannot be used
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class UnreachableError(SourceError):
 
 
 class DeadlineError(UnreachableError):
-    """Not the whole answer within the deadline of a pull, however slowly it still comes."""
+    """Part of the answer was missing at the deadline of a pull."""
 
 
 class HttpStatusError(SourceError):
@@ -82,7 +82,7 @@ class HttpStatusError(SourceError):
     ----------
     status : int
     retry_after : float or None
-        Seconds that the server asked to wait, None if it did not.
+        Seconds to wait by the server's request, None if it made none.
     """
 
     def __init__(
@@ -94,11 +94,11 @@ class HttpStatusError(SourceError):
 
 
 class RateLimitedError(HttpStatusError):
-    """The server says that it was asked too often."""
+    """The server refuses too many requests."""
 
 
 class ServerError(HttpStatusError):
-    """The server says that it fails."""
+    """The server failed."""
 
 
 class RedirectError(SourceError):
@@ -159,7 +159,7 @@ class BusyError(MonitorError):
 
 
 class OutputError(MonitorError):
-    """A file that was asked for could not be written."""
+    """A requested file could not be written."""
 
     exit_code = 7
 
@@ -176,7 +176,7 @@ class DeliveryError(MonitorError):
     permanent : bool
         Whether trying again is in vain: the other side refused for good, or a setting is wrong.
     retry_after : float or None
-        Seconds that the other side asked to wait, None if it did not.
+        Seconds to wait by the receiver's request, None if it made none.
     """
 
     exit_code = 9

@@ -19,10 +19,10 @@ from .errors import MonitorError, OutputError
 # Errors of file systems that cannot flush a folder: some of the network, some shared with a virtual machine.
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 
-# Of what nobody but its owner may read: the store, the bodies, backups.
+# Permissions of the store, the bodies and backups: for their owner alone.
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
-# Bytes in the name of a temporary file, and the seconds after which nobody can still be writing to it.
+# Bytes in the name of a temporary file, and the seconds after which no process can still write to it.
 _TOKEN, _OLD = 8, 24 * 3600
 _TEMPORARY = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 
@@ -59,7 +59,7 @@ def atomic_file(
     error : type
         What to raise if the file cannot be written; the target is then what it was.
     private : bool
-        Only its owner may read the file and enter the folders that are made, whatever the umask is.
+        Only its owner may read the file and enter the folders that are made, under every umask.
     """
     try:
         if _is_special(path):
@@ -97,7 +97,7 @@ def _unnamed_file(folder: Path) -> BinaryIO | None:
     """Open a file without a name, of which a kill leaves nothing; None where the system has none."""
     try:
         descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)
-    except (AttributeError, OSError):  # whatever is wrong, a file with a name is tried, and says it
+    except (AttributeError, OSError):  # on any error a file with a name is tried, which reports it
         return None
     stream = os.fdopen(descriptor, "w+b")
     if os.path.lexists(_in_proc(stream)):
@@ -148,10 +148,10 @@ def remove_leftovers(folder: Path, now: datetime) -> int:
     Returns
     -------
     int
-        How many files; one that cannot be removed stays, and harms nobody.
+        Number of files; one that cannot be removed stays.
     """
     removed = 0
-    with suppress(OSError):  # a folder that goes away meanwhile ends the search, not the run
+    with suppress(OSError):  # a folder removed meanwhile ends the search, not the run
         for path in folder.rglob(".*.tmp"):
             with suppress(OSError):
                 if _TEMPORARY.fullmatch(path.name) and path.lstat().st_mtime < now.timestamp() - _OLD:

@@ -10,7 +10,7 @@ _NEXT = timedelta(microseconds=1)
 
 
 def is_believed(moment: datetime, now: datetime) -> bool:
-    """Return whether a moment may lie in the past: it is at most a day later than now."""
+    """Return whether a moment may be past: it is at most a day later than now."""
     # Subtracted, because a day after now may be later than any datetime.
     return moment - now <= AHEAD
 

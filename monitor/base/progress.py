@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 Stage = Callable[[str], AbstractContextManager[object]]
 
-# Beginnings of what stages say that wait for others, and may wait long.
+# First words of stages that wait for other systems, and may wait long.
 FETCHING, SENDING = "fetching", "sending to"
 # Stage that must follow an accepted mail, which would be sent again otherwise.
 NOTING = "noting what was sent"

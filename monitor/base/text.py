@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Stands for a figure that is not known.
+# Sign for an unknown figure.
 UNKNOWN = "–"
 
 

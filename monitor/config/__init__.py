@@ -1,1 +1,1 @@
-"""Settings: read, checked and handed out as one object."""
+"""Settings: read, checked and returned as one object."""

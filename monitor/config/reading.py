@@ -25,7 +25,7 @@ from ..base.errors import ConfigError
 CONFIG_NAME = "brainalign.toml"
 PREFIX = "BRAINALIGN_"
 DIVIDER = "__"
-# Stands for any name in the path of a setting in a named table.
+# Any name in the path of a setting in a named table.
 ANY = "*"
 # A secret in a file: BRAINALIGN_MAIL__PASSWORD_FILE, password_file = "…".
 IN_FILE = "_file"
@@ -56,7 +56,7 @@ def is_secret(annotation: Any) -> bool:
 
 
 def setting_fields(model: type[BaseModel], above: Keys = ()) -> Iterator[tuple[Keys, FieldInfo]]:
-    """Every setting with its path: ``("mail", "host")``; `ANY` stands for the name of a named table."""
+    """Yield every setting with its path: ``("mail", "host")``; `ANY` is the name of a named table."""
     for name, field in model.model_fields.items():
         section, named = section_of(field.annotation)
         if section is None:

@@ -59,7 +59,7 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
     """Read a cron line (``minute hour day month weekday``) or an interval (``every 6h``).
 
     Weekdays are those of cron: 0 and 7 are Sunday. A time that a zone skips is due at the moment at which it would have
-    been; one that comes twice is due the first time, and both times if the line begins its hours with a star.
+    been; a repeated one is due the first time, and both times if the line begins its hours with a star.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
     Raises
     ------
     ValueError
-        If it cannot be read, or never comes.
+        If it cannot be read, or never occurs.
     """
     if found := _INTERVAL.fullmatch(text):
         length = timedelta(**{_UNITS[found[2][0]]: int(found[1])})

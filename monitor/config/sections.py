@@ -108,7 +108,7 @@ class Health(Section):
     address : str
         Where ``brainalign serve`` listens.
     port : int or None
-        Port of ``/healthz`` and ``/metrics``; None serves neither.
+        Port of ``/healthz`` and ``/metrics``; None for neither.
     heartbeat_url : SecretStr or None
         Called after every success.
     late_after_hours : float
@@ -254,7 +254,7 @@ class MailSettings(Section):
     sender : str or None
         From, with or without a name.
     unsubscribe : str or None
-        Address of List-Unsubscribe; None asks the sender by mail.
+        Address of List-Unsubscribe; None for the sender's.
     certificates : Path or None
         Certificates to trust instead of the system's.
     timeout_seconds : float

@@ -1,4 +1,4 @@
-"""The feed: an Atom document (RFC 4287) whose entries say what changed."""
+"""The feed: an Atom document (RFC 4287) whose entries are changes of the board."""
 
 from __future__ import annotations
 

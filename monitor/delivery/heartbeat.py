@@ -32,13 +32,13 @@ class Heartbeat:
     _succeeded: bool | None = None
 
     def begin(self) -> None:
-        """Tell that a pull begins, without waiting for the answer."""
+        """Report that a pull begins, without waiting for the answer."""
         if self.url is not None:
             self._start = threading.Thread(target=beat, args=(self.url, "start"), daemon=True)
             self._start.start()
 
     def end(self, succeeded: bool) -> None:
-        """Note how the pull ended, for `tell`."""
+        """Note the outcome of the pull for `tell`."""
         self._succeeded = succeeded
 
     def tell(self) -> None:

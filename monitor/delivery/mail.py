@@ -1,4 +1,4 @@
-"""A mail as bytes: text that stands alone, HTML with its styles inline, figures inside it."""
+"""Mails as bytes: a complete text, HTML with its styles inline, figures inside it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
     mail["List-Unsubscribe"] = f"<{letterhead.unsubscribe or _ask_sender(letterhead)}>"
     # Keeps out-of-office replies away (RFC 3834).
     mail["Auto-Submitted"] = "auto-generated"
-    # Encoded so that lines stay short and ASCII, whatever a model is called and whatever servers are on the way.
+    # Encoded so that lines stay short and ASCII for every name and server.
     mail.set_content(content.text, cte="quoted-printable")
     mail.add_alternative(content.html, subtype="html", cte="quoted-printable")
     html: Any = list(mail.iter_parts())[1]

@@ -1,4 +1,4 @@
-"""Notifications to chat services through apprise, which comes with the extra ``[notify]``."""
+"""Notifications to chat services through apprise, the extra ``[notify]``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def send_notification(notification: Notification, message: Message) -> None:
     Raises
     ------
     DeliveryError
-        Never permanent: apprise does not tell refusals from failures that may pass.
+        Never permanent: apprise does not distinguish refusals from temporary failures.
     """
     if not apprise_is_there():
         raise DeliveryError(MISSING, permanent=False)
@@ -62,7 +62,7 @@ def _send(notification: Notification, message: Message, where: str) -> None:
         service_timeout=notification.timeout,
     )
     services = apprise.Apprise(asset=asset)
-    # apprise says why only in its log, which would reach stderr, and may repeat what a service answered.
+    # apprise logs the cause, possibly with secrets of the answer, so its log is captured.
     with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]  # theirs
         known = services.add(notification.url)
         sent = known and services.notify(

@@ -78,7 +78,7 @@ class SiteView:
     entries : sequence of FeedEntry
         What changed, the newest first.
     news : sequence of FeedEntry
-        Those of them that were observed: what the feed says.
+        The observed ones among them, for the feed.
     boards : sequence of ArchivedBoard
         The newest first.
     history : sequence of object

@@ -53,7 +53,7 @@ class Letterhead:
     link : str
         Address of the published site; empty if there is none.
     unsubscribe : str
-        ``mailto:`` or ``https:`` address of List-Unsubscribe; empty asks the sender.
+        ``mailto:`` or ``https:`` address of List-Unsubscribe; empty for the sender's.
     templates : Path or None
         Folder of the user's own templates.
     """
@@ -187,7 +187,7 @@ class OperatorNote:
     words : str
         What happened and what to do next; paragraphs are separated by blank lines.
     facts : sequence of (str, str)
-        Terms and what there is to say under them.
+        Terms and their texts.
     """
 
     occasion: str

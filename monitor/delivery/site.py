@@ -1,8 +1,8 @@
-"""A site that is swapped in whole: readers see the old one until the new one is on disk, whatever happens between.
+"""Publication of a site by one rename: readers get the old version until the new one is on disk.
 
 ::
 
-    FOLDER/current -> versions/<hash of the content>     what a web server serves
+    FOLDER/current -> versions/<hash of the content>     for the web server
     FOLDER/versions/<hash>/                              the current and the one before
 """
 
@@ -39,7 +39,7 @@ class Published:
     Attributes
     ----------
     folder : Path
-        What is to be served.
+        The folder for the web server.
     new : bool
         Whether anything differs from what was there.
     written, kept, removed : int
@@ -69,7 +69,7 @@ def publish_site(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage 
     Raises
     ------
     OutputError
-        If it cannot be written; the old site stays served.
+        If it cannot be written; the old version stays published.
     """
     try:
         _make_folder(folder)
@@ -124,7 +124,7 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> 
     finally:
         shutil.rmtree(building, ignore_errors=True)
     with stage("removing old versions of the site"):
-        # The one that was served until now stays for readers who are in the middle of it.
+        # The previous version stays for readers with an open page.
         _remove_others(versions, {content, old or content})
     # The rename comes last: a killed process starts again, and nothing is left to do after it.
     with stage("swapping the site in"):
@@ -133,7 +133,7 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> 
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, that a web server may enter, whatever the umask."""
+    """Make a folder, and those above it, readable for a web server under every umask."""
     for missing in [folder, *itertools.takewhile(lambda above: not above.exists(), folder.parents)][::-1]:
         missing.mkdir(exist_ok=True)
         missing.chmod(_FOLDER)
@@ -141,7 +141,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _version_of(current: Path) -> str | None:
-    """Name of the version that is served; None if there is none, or it is gone."""
+    """Return the name of the published version; None if there is none, or it was removed."""
     return current.readlink().name if current.is_symlink() and current.is_dir() else None
 
 
@@ -183,7 +183,7 @@ def _link_same(old: Path, target: Path, data: bytes) -> bool:
 
 
 def _open_to_readers(folder: Path) -> None:
-    """Give a version of the site the permissions that a web server needs, whatever the umask was."""
+    """Give a version of the site the permissions that a web server needs, under every umask."""
     for above, _, names in os.walk(folder):
         Path(above).chmod(_FOLDER)
         give_to_owner(Path(above), folder.parent)
@@ -221,7 +221,7 @@ def _remove_leftovers(versions: Path, old: str | None) -> None:
 def _remove_others(versions: Path, kept: set[str]) -> None:
     others = [path for path in versions.iterdir() if path.name not in kept and path.name[:1] != "."]
     for path in others:
-        # Out of the way first: a version that is there under its name is whole, and may be served again.
+        # Rename it first: a version under its name is whole, and may be published again.
         removed = versions / f"{_BUILDING}{secrets.token_hex(8)}"
         path.rename(removed)
         shutil.rmtree(removed)

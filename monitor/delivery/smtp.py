@@ -1,4 +1,4 @@
-"""Handing a mail to a mail server, and telling refusals from failures that may pass."""
+"""Mail through a mail server; refusals are distinguished from temporary failures."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class MailServer:
 
 
 def send_mail(server: MailServer, message: Message) -> None:
-    """Hand a mail to the server.
+    """Send a mail to the server.
 
     A mail of which it is not known whether the server took it counts as failed: it is sent again with the same
-    Message-ID, by which mail programs tell that it is the same.
+    Message-ID, by which mail programs recognize it.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def _translate(server: MailServer, recipient: str, cause: smtplib.SMTPException 
 
 
 def _why(server: MailServer, cause: smtplib.SMTPException | OSError) -> str:
-    # smtplib says of a time-out that the connection was closed.
+    # smtplib reports a time-out as a closed connection.
     if isinstance(cause, TimeoutError) or "timed out" in str(cause):
         return f"did not answer within {server.timeout:g} s"
     match cause:

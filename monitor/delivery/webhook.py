@@ -1,4 +1,4 @@
-"""Posting JSON to a webhook, signed so that its receiver knows where it is from, and when it was sent."""
+"""JSON to webhooks, signed with sender and time."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _MENTION = re.compile(
 
 
 def without_mentions(text: str) -> str:
-    """Return foreign text that looks the same in a chat and calls nobody: names of models may be anything."""
+    """Return foreign text that looks the same in a chat without mentions, because names of models are arbitrary."""
     return _MENTION.sub("\\g<0>\N{ZERO WIDTH SPACE}", text)
 
 

@@ -49,7 +49,7 @@ class Checker(Protocol):
     __name__: str
 
     def __call__(self, settings: Settings, at: datetime) -> Iterable[Check]:
-        """Say what was found."""
+        """Return the findings."""
 
 
 # Loading Brain-Score takes seconds and may fail in any way, so another process does it. Its last line is for us.

@@ -36,7 +36,7 @@ log = structlog.get_logger("brainalign")
 
 
 def health_json(found: Standing) -> dict[str, Any]:
-    """Return what ``/healthz`` says: kinds of failure without addresses, because anybody who reaches it may read it."""
+    """Return the record of ``/healthz``: kinds of failure without addresses, because it is public."""
     success = found.last_success
     return {
         "healthy": found.healthy,
@@ -57,7 +57,7 @@ class _Collector:
         self._found = found
 
     def collect(self) -> Iterable[Metric]:
-        """As the library asks for it."""
+        """Yield the metrics."""
         found, gauge = self._found, GaugeMetricFamily
         info = gauge("brainalign_info", "Version of the monitor.", labels=["version"])
         info.add_metric([__version__], 1)
@@ -144,7 +144,7 @@ def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[in
     port : int
         0 takes any that is free.
     look : callable
-        Says how things stand; called once in five seconds at most, in a thread of its own.
+        Returns the state; called once in five seconds at most, in another thread.
 
     Yields
     ------
@@ -154,7 +154,7 @@ def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[in
     Raises
     ------
     ConfigError
-        If nobody may listen there.
+        If the port is taken or not allowed.
     """
     try:
         server = _Server((address, port), _handler(look))
@@ -195,7 +195,7 @@ class _Looks:
         try:
             return Answer(self._look(), "")
         except BrainAlignError as failure:
-            # A store that cannot be read is what a health check is there to tell; where it is, is for the log.
+            # A health check reports that the store cannot be read; the log has its address.
             kind = type(failure).__name__
             log.error("the state cannot be read", kind=kind, error=str(failure))
         except Exception as failure:
@@ -254,7 +254,7 @@ class _Server(ThreadingHTTPServer):
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that went away, or was sent away, is nothing to tell; the library would print a traceback.
+        # A closed connection is no error; the library would print a traceback.
         del request, client_address
         failure = sys.exception()
         if not isinstance(failure, OSError):
@@ -296,6 +296,6 @@ def _handler(look: Callable[[], Standing]) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: it is asked every few seconds."""
+            """Log nothing, because requests come every few seconds."""
 
     return Handler

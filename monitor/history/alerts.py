@@ -1,4 +1,4 @@
-"""Alerts: rules over the figures of a history, each of which says once that it fired and once that it ended."""
+"""Alerts: rules over the figures of a history, each with one event for firing and one for resolved."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def follow(
     Returns
     -------
     Standing
-        Where it stands now: following a history in pieces ends where following it whole does.
+        Its state now, the same for a history evaluated in pieces or whole.
     list of AlertEvent
         Fired and ended in turn.
     """

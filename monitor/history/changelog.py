@@ -74,7 +74,7 @@ class ScoreChange:
         return len(versions) == 2 and 0 not in versions
 
 
-# A run and its report tell of the same two boards.
+# A run and its report describe the same two boards.
 @lru_cache(maxsize=2)
 def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
     """Everything that counts on leaves and differs, by model and leaf.
@@ -108,7 +108,7 @@ def _counted(value: CellValue | None, node: Benchmark) -> CellValue | None:
 
 
 def _said(side: InForce | None) -> tuple[int, CellValue] | None:
-    # A cell that was never run says nothing, whatever its version.
+    # A cell that was never run has no content in any version.
     return None if side is None or side.value is None else (side.version, side.value)
 
 

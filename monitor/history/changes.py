@@ -109,7 +109,7 @@ class Changes:
         return tuple(
             (c.after.type_id, c.before.version, c.after.version)
             for c in self.benchmarks_changed
-            # An export without its sidecar knows no versions.
+            # An export without its sidecar has no versions.
             if c.after.is_leaf
             and c.before.version != c.after.version
             and c.before.version
@@ -131,7 +131,7 @@ _STATES = tuple(sorted(CellState))
 # A run compares the same two boards more than once.
 @lru_cache(maxsize=4)
 def snapshot_cells(snapshot: Snapshot) -> Mapping[CellKey, CellValue]:
-    """All cells that say anything, by model, type and version."""
+    """Return all cells with content, by model, type and version."""
     models = [model.id for model in snapshot.models]
     types = [node.type_id for node in snapshot.tree.nodes]
     counted = [node.version for node in snapshot.tree.nodes]

@@ -171,7 +171,7 @@ def spent(test: int, alpha: float = ALPHA, figures: int = len(TESTED)) -> float:
     """Level of the ``test``-th test (from 1) of one of the figures: alpha · 6 / (π² t²) / figures.
 
     The levels of all tests that there will ever be sum to alpha: as far as the p-values hold, the chance of one false
-    alarm in the whole life of a history stays below it, whatever depends on what (Bonferroni over an endless series).
+    alarm in the whole life of a history stays below it, under any dependence (Bonferroni over an endless series).
     A verdict that was given is never taken back, because later tests do not enter.
     """
     return alpha * 6 / (pi * test) ** 2 / figures

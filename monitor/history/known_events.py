@@ -31,7 +31,7 @@ def known_events(domain: str, home: Path) -> tuple[KnownEvent, ...]:
     Raises
     ------
     InputError
-        If the file in the home folder cannot be read or says something else.
+        If the file in the home folder cannot be read or has another content.
     """
     own = files("brainalign_monitor.history").joinpath(FILE_NAME).read_text(encoding="utf-8")
     events = list(_read(own, FILE_NAME))

@@ -55,7 +55,7 @@ def in_all(groups: Sequence[Sequence[Key]]) -> list[Key]:
 
 
 def first_years(snapshot: Snapshot) -> dict[int, int]:
-    """Return the year (UTC) of each model's first score, of whatever version; a model without any time is left out."""
+    """Return the year (UTC) of each model's first score in any version; a model without a time is left out."""
     old = snapshot.superseded
     now, then = snapshot.states == CellState.SCORED, old.states == CellState.SCORED
     rows = np.concatenate([np.nonzero(now)[0], old.row[then]])

@@ -1,4 +1,4 @@
-"""Which moments a history looks at: the first day of every period, and which board stands for it."""
+"""Moments of a history: the first day of every period, and its board."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AnySeen = TypeVar("AnySeen", bound=Seen)
 
 
 def period_start(day: date, every: Period) -> date:
-    """First day of the period that a day lies in."""
+    """Return the first day of the period of a day."""
     if every is Period.WEEK:
         return day - timedelta(days=day.weekday())
     return day.replace(month=day.month if every is Period.MONTH else 3 * ((day.month - 1) // 3) + 1, day=1)

@@ -1,4 +1,4 @@
-"""Tell scores that were restated from scores that one of two sources gives with fewer decimals."""
+"""Distinguish restated scores from scores with fewer decimals in one of two sources."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def aligned(earlier: Snapshot, later: Snapshot) -> Snapshot:
 
 
 def _unit(scores: FloatArray) -> float:
-    """Return the unit of the last decimal that scores have, 0 where they have all or are too few to tell."""
+    """Return the unit of the last decimal of scores; 0 for full precision or too few scores."""
     values = scores[np.isfinite(scores)]
     if values.size >= _ENOUGH:
         for decimals in _PRINTED:

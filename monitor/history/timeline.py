@@ -65,7 +65,7 @@ Pair = tuple["SnapshotInfo", "SnapshotInfo"]
 
 
 class Timeline:
-    """The boards of a domain until a moment; the store is asked once which there are.
+    """The boards of a domain until a moment; their list is read from the store once.
 
     Whatever is written to the store meanwhile, all answers are about the same boards. A board is read when an answer
     needs it and the cache does not know the answer, and then once.
@@ -73,7 +73,7 @@ class Timeline:
     Parameters
     ----------
     store : Store
-        Open as long as answers are asked for.
+        Open while the timeline is used.
     domain : str
         ``vision`` or ``language``.
     options : HistoryOptions, optional
@@ -347,7 +347,7 @@ class Timeline:
 
     def _changelog(self, pair: Pair) -> tuple[str, ...]:
         def compute() -> list[str]:
-            # The later one first: it is at hand from the pair before.
+            # The later one first: it is in memory from the pair before.
             later, earlier = (self._reader.store.snapshot(info.id) for info in reversed(pair))
             return list(changes_in_words(compare(earlier, later)))
 
@@ -373,7 +373,7 @@ class Timeline:
         )
 
     def chronicle(self, events: Sequence[KnownEvent] = ()) -> Chronicle | None:
-        """Return what a report or a site says of the past of the newest board; None if there is no other board.
+        """Return the past of the newest board for a report or the site; None if there is no other board.
 
         Parameters
         ----------

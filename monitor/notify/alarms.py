@@ -28,7 +28,7 @@ class Alarms:
     after : int
         Failures in a row.
     compose : callable
-        Makes the messages to the operators, given what to tell and when.
+        Makes the messages to the operators from a note and a time.
     """
 
     after: int

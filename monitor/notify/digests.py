@@ -71,7 +71,7 @@ def digest_messages(
     Returns
     -------
     sequence of Message
-        None if nobody wants this digest, or no board had been seen by the end of the period.
+        None without subscribers to this digest, or without a board by the end of the period.
     """
     wanting: Sequence[Subscriber] = [one for one in subscribers(settings) if one.digest is period]
     digest = digest_of(settings, store, period, slot, stage) if wanting else None
@@ -84,7 +84,7 @@ def digest_of(
 ) -> Digest | None:
     """Return the digest of the last whole week or month before a moment; None before the first board.
 
-    Everything in it is as it was known at the end of the period: a digest that is made late says the same.
+    Everything in it is as it was known at the end of the period, also if it is made late.
     """
     first, last = period_before(slot, period)
     begin, end = midnight(first), midnight(last + timedelta(days=1))

@@ -41,7 +41,7 @@ def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: St
     Raises
     ------
     StoreError
-        If there is nothing to tell yet.
+        If there is no news yet.
     """
     made = (
         _alert_preview(settings, store)
@@ -88,7 +88,7 @@ def _reader(settings: Settings, wants: Callable[[Subscriber], bool], example: Su
 
 
 def test_message(settings: Settings, address: str, at: datetime) -> Message:
-    """A mail that says that mails arrive."""
+    """Return a test mail."""
     note = OperatorNote(
         occasion=f"test {at.isoformat()}",
         subject="test mail",

@@ -58,7 +58,7 @@ class Outgoing:
         """Compose the messages about alerts, one for each board and subscriber who wants it."""
         if not news:
             return []
-        # Templates and figures come with it, and most runs have nothing to tell.
+        # Loaded late, because templates and figures come with it, and most runs have no news.
         from ..delivery.composing import compose_alerts
         from ..operations.alerting import news_json
         from ..operations.kept_alerts import HELD, alert_record
@@ -138,7 +138,7 @@ def drain(
                 done.given_up += given_up
                 done.failed += not given_up
                 if not failure.permanent:
-                    # A recipient who is refused says nothing about the server.
+                    # A refused recipient is no fault of the server.
                     in_a_row[channel] += 1
                     failing[channel] = str(failure)
                 continue

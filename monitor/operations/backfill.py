@@ -108,7 +108,7 @@ def backfill(
 
 
 def _first_score(snapshot: Snapshot) -> date | None:
-    """Return the day of the first score with a time, of whatever version; None if no score has one."""
+    """Return the day of the first score with a time, in any version; None if no score has one."""
     old = snapshot.superseded
     times = np.concatenate(
         [

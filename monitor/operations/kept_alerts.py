@@ -17,7 +17,7 @@ FIRED, ENDED, HELD = "alert fired", "alert ended", "alert held"
 
 
 def alert_record(news: Mapping[str, Any], info: SnapshotInfo) -> Alert:
-    """Return an alert as the messages tell it, out of the record of its news (`news_json`), which the store keeps."""
+    """Return an alert for messages from the stored record of its news (`news_json`)."""
     # A rule on changes saw a difference, which is not the figure.
     level = news["value"] is not None and news["on"] == On.LEVEL.value
     words, attribution = news["words"], news["attribution"]

@@ -52,7 +52,7 @@ def after_failure(
     Returns
     -------
     tuple of Alarm and (Notice or None)
-        What to keep, and what to tell: nothing before the last of so many, and nothing again after it.
+        The state to keep, and the message: none before the last of so many, and none after it.
     """
     failures = 1 if before is None else before.failures + 1
     since = at if before is None else before.since
@@ -102,7 +102,7 @@ def after_success(before: Alarm | None, at: datetime) -> Notice | None:
 
 
 def age_alarm(domain: str) -> str:
-    """Name of the alarm for a leaderboard that nobody feeds any more."""
+    """Return the name of the alarm for a leaderboard without new scores."""
     return f"the check that {domain} is up to date"
 
 
@@ -110,7 +110,7 @@ def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -
     """Return the problem with a leaderboard whose newest score is old; None if it is not.
 
     The pulls may succeed all the while: an old page of a cache, or a site that shows no new scores any more. The moment
-    that a board states does not tell, because a site may state that of the request.
+    of a board does not show it, because a site may state that of the request.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def publish(
     TemplateError
         If a template of the user's is broken; nothing is published then.
     OutputError
-        If it cannot be written; the old site stays served.
+        If it cannot be written; the old version stays published.
     """
     options = HistoryOptions(settings.max_missing, families=settings.family_table)
     timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)

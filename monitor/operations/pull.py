@@ -84,7 +84,7 @@ def check_not_lost(settings: Settings) -> None:
     Raises
     ------
     StoreError
-        It says what to do.
+        With the next step.
     """
     from ..store import loss
 
@@ -105,7 +105,7 @@ def has_store(settings: Settings) -> bool:
     Raises
     ------
     StoreError
-        If it was lost, or a server cannot be asked.
+        If it was lost, or a server does not answer.
     """
     address = settings.store_address
     if isinstance(address, Path) and not _exists(settings.home) and not _exists(address):
@@ -127,7 +127,7 @@ def open_existing(settings: Settings, wanted: str, *, to_write: bool = False) ->
     """
     if not has_store(settings):
         where = repr(str(settings.home)) if settings.store is None else str(settings.store)
-        # A default that nobody typed is not looked for by name.
+        # The default value is not looked for by name.
         sought = "" if wanted == "latest" else f"there is no snapshot or file {wanted!r}: "
         raise StoreError(
             f"{sought}{where} holds no store; `brainalign fetch` pulls the first snapshot, --home names another folder"
@@ -241,7 +241,7 @@ def fetch_all(
     accept_shrunken: bool = False,
     also: Also | None = None,
 ) -> tuple[Fetched, ...]:
-    """Pull one snapshot, or each file of a folder, in whatever order their boards are; see `fetch`.
+    """Pull one snapshot, or each file of a folder, in any order; see `fetch`.
 
     A file that fails does not keep the others out.
 

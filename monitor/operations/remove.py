@@ -93,7 +93,7 @@ def remove_board(store: Store, info: SnapshotInfo, found: Dependents, now: datet
 def reports_of(
     settings: Settings, gone: Sequence[SnapshotInfo], left: Sequence[SnapshotInfo]
 ) -> tuple[Path, ...]:
-    """Find the reports of boards, whatever their thresholds, that are of no other board."""
+    """Find the reports of boards, under all thresholds, that are of no other board."""
     needed = {(info.domain, report_name(info)) for info in left}
     found = []
     for domain, name in sorted({(info.domain, report_name(info)) for info in gone} - needed):

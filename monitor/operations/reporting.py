@@ -1,4 +1,4 @@
-"""The report of one snapshot: what it is called, what it says of the past, and how it is written."""
+"""The report of one snapshot: its name, its past, its file."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A snapshot, the cells that could not be read of it, and what the store knows of it if it came from there.
+    """A snapshot, its rejected cells, and the store's facts about it if it is from there.
 
-    ``note`` says that the moment which a file states was not believed.
+    ``note`` reports that the moment stated by a file was not believed.
     """
 
     snapshot: Snapshot
@@ -142,7 +142,7 @@ def report_command(
     known: datetime | None = None,
 ) -> str:
     """Return the command line that makes a report again, with its thresholds."""
-    # The name of a file without its folder: a report is handed on, and a path tells where its writer keeps things.
+    # The name of a file without its folder, because reports are shared and paths are private.
     words = ["brainalign", "report", Path(wanted).name]
     words += [] if as_of is None else ["--as-of", as_of.isoformat()]
     words += [] if known is None else ["--known", known.date().isoformat()]

@@ -104,7 +104,7 @@ def embedded_json(value: Any) -> Markup:
 
 
 def _inline(text: str) -> Markup:
-    """A script or a style as it stands between its tags; a browser hashes it after normalising the ends of lines."""
+    """Return a script or a style as it is between its tags; a browser hashes it with normalised line ends."""
     found = _ENDS_ELEMENT.search(text)
     if found:
         raise ReportError(

@@ -182,7 +182,7 @@ def alarm_name(settings: Settings, job: str) -> str:
 
 
 def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecord], T]) -> T | None:
-    """Do a job in one slot, if nobody has done it; to be called by who holds the lock.
+    """Do a job in one slot unless it is done; the caller holds the lock.
 
     Failures are counted, and reported to the operators.
 
@@ -235,7 +235,7 @@ def leave_claimed(monitor: Monitor) -> None:
 
 
 def _tell_age(monitor: Monitor) -> None:
-    """Tell the operators of a leaderboard that nobody feeds any more."""
+    """Send the operators a message about a leaderboard without new scores."""
     domain, now, name = monitor.settings.domain, monitor.clock(), age_alarm(monitor.settings.domain)
     board = monitor.store.latest(domain)
     stale = None
@@ -266,7 +266,7 @@ def _alarm(monitor: Monitor, name: str, failure: Exception) -> None:
 
 
 def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
-    """Pull, store, follow the alert rules and queue what they tell, all in one transaction; then report and publish.
+    """Pull, store, evaluate the alert rules and queue messages in one transaction; then report and publish.
 
     Parameters
     ----------
@@ -367,7 +367,7 @@ def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
     Returns
     -------
     int
-        Messages that were queued; none if nobody wants it, or it was queued before.
+        Messages that were queued; none without subscribers, or if it was queued before.
     """
     from ..notify.digests import digest_messages
 

@@ -105,7 +105,7 @@ def tend(
         If a stop was requested.
     """
     due = _anything_due(monitor, jobs, monitor.clock() - settle)
-    # A slot that is claimed is being done, or was lost: only who gets the lock can tell.
+    # A claimed slot is in work or was lost: only the holder of the lock can decide.
     if not due and not monitor.store.claimed_slots():
         return 0
     began, said = time.monotonic(), -float(_SAY_AGAIN_SECONDS)

@@ -1,4 +1,4 @@
-"""``brainalign serve``: wakes up when a job is due, does what is due, and stops when it is asked to."""
+"""``brainalign serve``: wakes up when a job is due, does it, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _STOP_SECONDS = 60.0
 _STOP_SECONDS_FOR_OTHERS = 5.0
 
 log = structlog.get_logger("brainalign")
-# It warns of every wake-up that comes while the last one is at work: that is what the next look is for.
+# It warns of a wake-up during the last one, which the next one makes up for.
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
@@ -51,7 +51,7 @@ class _Wakes(BaseTrigger):  # type: ignore[misc]  # the library has no types
         self._schedule, self._jitter = schedule, jitter
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """As the library asks for it."""
+        """Return the next wake-up."""
         slot = self._schedule.next_slot(max(now, previous_fire_time or now))
         found: datetime | None = self._apply_jitter(slot, self._jitter, now)
         return found
@@ -82,7 +82,7 @@ class Service:
         )
 
     def run(self) -> None:
-        """Work until `stop`; what was missed before is made up for first, as the policy says."""
+        """Work until `stop`; missed slots are done first, by the policy."""
         self._set_wake_ups()
         self._scheduler.start()
         log.info("serving", jobs={job.name: job.schedule.text for job in self.jobs}, pid=os.getpid())
@@ -107,7 +107,7 @@ class Service:
         if self._asked:
             os._exit(128 + number)
         self._asked = True
-        # A thread of its own may take locks that the interrupted one holds at this moment.
+        # Another thread, because the interrupted one may hold the locks.
         threading.Thread(target=self.stop, daemon=True).start()
 
     def _set_wake_ups(self) -> None:
@@ -194,7 +194,7 @@ def serve(monitor: Monitor) -> None:
     Raises
     ------
     ConfigError
-        If nobody may listen at the configured address.
+        If the configured address cannot be used.
     """
     service, health = Service(monitor), monitor.settings.health
     with ExitStack() as stack:

@@ -64,7 +64,7 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
     Raises
     ------
     InputError
-        If a leaf is unknown, lies under engineering, or a part has none.
+        If a leaf is unknown, is under engineering, or a part has none.
     """
     paths = {
         path.rsplit("/", 1)[-1]: (paper.part, *path.split("/")[:-1])

@@ -117,7 +117,7 @@ def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
     Raises
     ------
     InputError
-        If an event asks for something that the board does not have.
+        If an event needs something that the board does not have.
     """
     parameters = parameters if parameters is not None else SimulationParameters()
     papers = parameters.all_papers()
@@ -184,7 +184,7 @@ def _draw_cohort(seed: int, parameters: SimulationParameters, truth: Truth, coho
     ability = generator.standard_normal(size) + cohort.shift
     own = generator.standard_normal((size, len(PARTS)))
     maintained, fragile = generator.standard_normal((2, size))
-    # The shift is one of the factors themselves, whatever share of them the ability makes up.
+    # The shift is one of the factors themselves, for any share of the ability in them.
     part = _mix((ability - cohort.shift)[:, None], own, parameters.part_correlation) + cohort.shift
     papers = parameters.all_papers()
     streams = [stream(seed, cohort.key, paper.name) for paper in papers]

@@ -32,7 +32,7 @@ class Paper:
     name
         Key of the paper's random streams, for example ``"Simulon2020"``.
     part
-        Part of the tree that the leaves hang under.
+        Part of the tree above the leaves.
     leaves
         One path per leaf below the part's node, levels separated by ``/``, the leaf's identifier last:
         ``"V1/Simulon2020/Simulon2020-sf_bandwidth"``.

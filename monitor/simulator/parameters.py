@@ -121,7 +121,7 @@ class SimulationParameters:
     repeated_names
         Number of pairs of models that share a name.
     hostile_names
-        Whether the first models carry names that try to break whatever displays, parses or stores them.
+        Whether the first models have names that may break display, parsing or storage.
     events
         Planted causes, each taking effect at 00:00 UTC of its day.
     """

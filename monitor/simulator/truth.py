@@ -150,7 +150,7 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
         mean, sd, error_sd = (
             generator.uniform(*bounds, size) for bounds in (paper.mean, paper.sd, paper.error)
         )
-        # Scores near an end of their scale have little room: the widest spread goes to the most central mean.
+        # Scores near an end of their scale have little room: the most central mean gets the widest spread.
         sd[np.argsort(mean * (paper.scale - mean))] = np.sort(sd)
         moments[:, rows] = mean, sd, error_sd
         row, column = row + size, column + paper.factors
@@ -194,12 +194,12 @@ def logistic(x: Floats) -> Floats:
 
 
 def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
-    """Give ``logistic(intercept + slope * x)``, x standard normal, the asked moments.
+    """Give ``logistic(intercept + slope * x)``, x standard normal, the given moments.
 
     Parameters
     ----------
     mean, sd
-        Asked moments, any common shape, in (0, 1).
+        Wanted moments, any common shape, in (0, 1).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Addresses: which one is asked, which redirect is followed, and how one is printed without its secrets."""
+"""Addresses: validated, redirected, and printed without their secrets."""
 
 from __future__ import annotations
 

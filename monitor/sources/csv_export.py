@@ -131,7 +131,7 @@ def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[b
     """Return the board in a zip and its ``plugin-info.csv``, empty if there is none.
 
     The board is ``leaderboard.csv``, or the only other file that ends in ``.csv`` or ``.json``. Files are read in
-    memory and never further than the cap, whatever the zip says of their sizes; those that macOS adds do not count.
+    memory and never further than the cap, with any sizes in the zip; those that macOS adds do not count.
 
     Raises
     ------

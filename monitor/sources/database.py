@@ -5,7 +5,7 @@ groups, for which a database has no scores. That payload is the body: it is kept
 
 The rules are the site's own. Only the latest version of a benchmark counts, older ones are history. Hidden leaves and
 models that are not public are out. Engineering benchmarks count by the raw score, all others by the ceiled one. A
-number is a score and NaN is FAILED; a row without either is FAILED if it tells of an error, else it has not ended yet
+number is a score and NaN is FAILED; a row without either is FAILED if it has an error, else it has not ended yet
 and is NEVER, as is a cell without a row.
 """
 

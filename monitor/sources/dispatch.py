@@ -1,4 +1,4 @@
-"""One door to all sources: an address or a path."""
+"""Any source: an address or a path."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def pull(
     domain : str
         ``vision`` or ``language``; read for the base of a site and for a database.
     contact : str
-        Goes into the User-Agent, see `user_agent`.
+        Part of the User-Agent, see `user_agent`.
     timeout, deadline, attempts, max_bytes
         See `FetchLimits`; a file has only its size checked.
 

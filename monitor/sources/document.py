@@ -1,6 +1,6 @@
-"""A body becomes JSON values, or is refused: torn, empty, too large, not JSON.
+"""A body becomes JSON values, or is refused: cut off, empty, too large, not JSON.
 
-Everything here holds for any body, before the first look at what it says.
+Everything here holds for any body, before its content is interpreted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_BODY_BYTES = 64_000_000
 GZIP_MAGIC = b"\x1f\x8b"
 # A literal or an escape that was cut off is reported where it begins, at most so far before the end.
 _LONGEST_TORN_TOKEN = 12
-# A file that was gzipped again by a download is read; one that unpacks to itself comes to an end.
+# Unpacks a file that a download gzipped again; one that unpacks to itself ends here.
 _MOST_GZIPPED = 2
 # Byte order marks, the zeros of UTF-16 and white space.
 _BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
@@ -100,7 +100,7 @@ def unpacked(body: bytes, source: str, max_bytes: int) -> bytes:
 
 
 def json_document(text: bytes, source: str, body: bytes) -> Any:
-    """Parse JSON, telling a torn body from one that never was JSON.
+    """Parse JSON, distinguishing a body that is cut off from one that never was JSON.
 
     See `parse_json` for keys that an object has twice, and for very long integers.
 

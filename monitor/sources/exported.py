@@ -80,7 +80,7 @@ def exported_snapshot(document: Any, text: bytes, source: str, body: bytes) -> S
 
 
 def _message(source: str, cause: ValidationError) -> str:
-    """Say where a document has another shape, and what stands there."""
+    """Return the place where a document has another shape, and its content."""
     first = cause.errors(include_url=False)[0]
     where = shown(".".join(str(part) for part in first["loc"])) or "the document"
     more = f", and {cause.error_count() - 1} more" if cause.error_count() > 1 else ""

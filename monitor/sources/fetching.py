@@ -116,8 +116,8 @@ def fetch_body(
 ) -> bytes:
     """GET a body.
 
-    Connection errors, torn bodies, 429 and 5xx are tried again after a growing pause, never sooner than
-    ``Retry-After`` asks (seconds or date), and not at all where that would pass the deadline; any other status ends
+    Connection errors, cut bodies, 429 and 5xx are tried again after a growing pause, never sooner than
+    ``Retry-After`` (seconds or date), and not at all if that would pass the deadline; any other status ends
     it at once. Redirects are followed on the same host only. A body sent in gzip is unpacked within the cap.
     Name and password in the address are sent by basic authentication. Proxies are taken from the environment.
 
@@ -126,7 +126,7 @@ def fetch_body(
     url : str
         ``http`` or ``https``.
     received_at : datetime
-        Now, to which a date in ``Retry-After`` is compared if the server does not say what time it has.
+        Now, to which a date in ``Retry-After`` is compared if the server sends no date.
     agent : str, optional
         User-Agent; `user_agent` by default.
     limits : FetchLimits
@@ -198,7 +198,7 @@ class _Errand:
 
 def _client(address: httpx.URL, agent: str, transport: httpx.BaseTransport | None) -> httpx.Client:
     login = (address.username, address.password) if address.userinfo else None
-    # Nothing but gzip is asked for, because httpx would unpack it without a limit and others are rarely spoken.
+    # Only gzip is requested, because httpx would unpack it without a limit and others are rare.
     headers = {"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
     try:
         return httpx.Client(
@@ -317,7 +317,7 @@ def _beginning(errand: _Errand, response: httpx.Response) -> bytes:
 
 
 def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
-    """Seconds that ``Retry-After`` asks to wait, None if it is absent or cannot be read.
+    """Return the seconds of ``Retry-After``, None if it is absent or cannot be read.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from .exported import exported_snapshot, is_exported
 
 @dataclass(frozen=True, eq=False)
 class Pull:
-    """One reading of a source: the body as received, the snapshot in it, and what was not read as it stands."""
+    """One reading of a source: the body as received, the snapshot in it, and the rejected cells."""
 
     body: bytes
     snapshot: Snapshot

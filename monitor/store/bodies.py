@@ -147,7 +147,7 @@ def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: dateti
     StoreError
     """
     sha256 = hashlib.sha256(body).hexdigest()
-    # Sorted by name is sorted by time; the name says the time in UTC and what body it is.
+    # The name has time (UTC) and body, so that sorting by name sorts by time.
     name = f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{sha256[:16]}"
     note = {
         "reason": reason,

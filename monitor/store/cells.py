@@ -36,7 +36,7 @@ class CellArrays:
 
 
 def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, CellValue]:
-    """Every cell that says something: of the versions in force those that are not blank, and all older ones.
+    """Return all cells with content: of the versions in force those that are not blank, and all older ones.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Connections to the store's database: SQLite in a file, or PostgreSQL. Knows how, not what is stored."""
+"""Connections to the store's database: SQLite in a file, or PostgreSQL; without knowledge of its content."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Database:
 
     @property
     def path(self) -> Path:
-        """The file of an SQLite database, whatever links lead to it."""
+        """Return the file of an SQLite database, with links resolved."""
         return Path(os.path.realpath(str(self.engine.url.database)))
 
     @property
@@ -55,7 +55,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Give a transaction that sees one state of the store, whatever others write meanwhile.
+        """Give a transaction that sees one state of the store during other writes.
 
         Raises
         ------
@@ -363,7 +363,7 @@ def _postgres(url: sa.URL) -> Database:
 
 
 def _set_up(connection: sqlite3.Connection, _: Any) -> None:
-    # Python's own idea of when a transaction begins is turned off; `_begin` says it.
+    # Python's own beginning of transactions is turned off; `_begin` emits it.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     # A commit that was reported outlives a power cut. It costs one flush to disk for a snapshot, a few a day.

@@ -18,7 +18,7 @@ _NO_MODEL = -1
 
 
 def write_set_aside(connection: sa.Connection, snapshot_id: int, entries: Sequence[Rejected]) -> None:
-    """Note what was not read as it stands, as far as it is not noted yet."""
+    """Note rejected cells and fields that are not noted yet."""
     known = read_set_aside(connection, snapshot_id)
     noted = set(known)
     fresh = [entry for entry in dict.fromkeys(entries) if entry not in noted]
@@ -39,7 +39,7 @@ def write_set_aside(connection: sa.Connection, snapshot_id: int, entries: Sequen
 
 
 def read_set_aside(connection: sa.Connection, snapshot_id: int) -> list[Rejected]:
-    """Return what was not read as it stands, in the order in which it came."""
+    """Return rejected cells and fields, in the order in which they came."""
     t = schema.set_aside
     rows = connection.execute(
         sa.select(t.c.model_id, t.c.model, t.c.benchmark, t.c.value, t.c.reason)
@@ -103,6 +103,6 @@ def read_info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
     """
     found = read_infos(connection, schema.snapshot.c.id == snapshot_id)
     if not found:
-        # Says what there is.
+        # Raises if there is none.
         return find(read_infos(connection), str(snapshot_id))
     return found[0]

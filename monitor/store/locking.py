@@ -27,7 +27,7 @@ _KEEP_ALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tc
 
 @contextmanager
 def exclusive(database: AnyDatabase, owner: str) -> Iterator[Callable[[], None]]:
-    """Hold the lock of a store, or say at once who has it.
+    """Hold the lock of a store, or raise at once with the name of its holder.
 
     Yields
     ------
@@ -74,7 +74,7 @@ def _file_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
 
 
 def _open_lock(path: Path) -> int:
-    # Never removed: a process that waits for a file which another removes would hold a lock that nobody sees.
+    # Never removed, because a waiting process would then hold the lock of a removed file.
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     except PermissionError:

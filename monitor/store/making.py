@@ -39,7 +39,7 @@ def make_store(database: Database) -> None:
 
 
 def put_aside(database: Database) -> tuple[Path, ...]:
-    """Rename what lies in the place of a new SQLite file; to be called by who holds the lock.
+    """Rename files in the place of a new SQLite file; the caller holds the lock.
 
     Returns
     -------
@@ -80,12 +80,12 @@ def remove_database(path: Path) -> None:
 
 
 def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> str:
-    """Say that a home folder has bodies, reports or a log of a database, and no store; empty if that is not so.
+    """Return a message if a home folder has bodies, reports or a log of a database, and no store; else empty.
 
     Raises
     ------
     StoreError
-        If a server cannot be asked.
+        If a server does not answer.
     """
     # Looked for first: another process makes the store before it writes any of them.
     kept = list(islice(bodies.glob("*/*.json.gz"), 1)) or list(islice(reports.rglob("*.html"), 1))

@@ -1,4 +1,4 @@
-"""The outbox: messages that are stored with what they tell, and sent afterwards until they arrive or are given up."""
+"""The outbox: stored messages, sent afterwards until they arrive or are given up."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Outbox:
         Parameters
         ----------
         ended : callable
-            Says so of who claimed.
+            Returns whether a claiming process has ended.
         at : datetime
         """
         check_zone("at", at)
@@ -172,7 +172,7 @@ class Outbox:
         return found[0] if found else None
 
     def known_messages(self, ids: Iterable[str]) -> frozenset[str]:
-        """Those of some ids that the outbox knows, whatever became of their messages."""
+        """Return the ids among some that the outbox knows, in any state."""
         with self._database.reading() as connection:
             found = connection.execute(sa.select(_t.c.id).where(_t.c.id.in_(list(ids)))).scalars()
             return frozenset(found)

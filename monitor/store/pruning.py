@@ -162,7 +162,7 @@ def delete_snapshots(
         sa.literal(pruned),
     ).select_from(s.join(c))
     names = [*shared, *of_chain, "removed_at", "pruned"]
-    for number in ids:  # one at a time, or PostgreSQL would be asked for a list of any length
+    for number in ids:  # one at a time, because PostgreSQL limits the length of a list
         connection.execute(sa.insert(gone).from_select(names, kept.where(s.c.id == number)))
         connection.execute(sa.delete(s).where(s.c.id == number))
     rows = 0
@@ -204,6 +204,6 @@ def _shrink(database: AnyDatabase) -> str:
             if driver is not None:
                 driver.execute("VACUUM")
     except StoreError as cause:
-        # All that was asked for is done: the next board takes the free pages.
+        # The deletion is complete: the next board takes the free pages.
         return str(cause)
     return ""

@@ -20,7 +20,7 @@ _ROOM = 1_000_000
 
 
 class _Frozen(sqlite3.Connection):
-    """A connection that takes the file for one that nobody changes, and takes no lock."""
+    """Open a file without locks, as one that no process changes."""
 
     stamp: tuple[int, int]
     path: Path

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base.messages import Message
 
-# A finding of this kind says how a board differs from the one before, `data` which one that is.
+# A finding of this kind has the differences of a board from the one before, which `data` names.
 BOARD_CHANGED = "board changed"
 
 
@@ -59,7 +59,7 @@ class SnapshotInfo:
         Hash of the body as received, under which it is kept. It differs from ``sha256`` if what was received is an
         exported snapshot, which names the body that it was made from.
     digest : str
-        Hash of the content: equal for equal boards, whatever their body, source or moment.
+        Hash of the content: equal for equal boards of any body, source or moment.
     models, benchmarks : int
         Models, and leaves under the ranked aggregate.
     states : mapping of str to int
@@ -167,7 +167,7 @@ class RunRecord:
     slot : datetime
         The moment for which it was due (UTC).
     state : RunState
-        ``lost``: who did it ended before it was done; ``missed``: nobody was there to do it.
+        ``lost``: its process ended before the job; ``missed``: no process did it.
     attempt : int
         How often it was begun, from 1.
     host : str

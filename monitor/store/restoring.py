@@ -76,7 +76,7 @@ def restore_backup(
     """Restore a backup into a new store.
 
     Nothing is written before all of it was verified. The store's lock is held over all of it, and the store appears
-    whole, after everything else; a file that lies in its place without a store in it gets another name. Files that are
+    whole, after everything else; a file in its place without a store in it gets another name. Files that are
     there with the same content stay. A restore that was killed can be done again.
 
     Parameters
@@ -85,7 +85,7 @@ def restore_backup(
     address : str or Path
         Database to restore into, of either kind; one that holds a store is refused.
     home, bodies, references : Path
-        Where the settings and the folders are to lie.
+        Targets of the settings and the folders.
 
     Raises
     ------

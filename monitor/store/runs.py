@@ -24,7 +24,7 @@ class Runs:
     def claim_slot(
         self, job: str, slot: datetime, at: datetime, host: str, pid: int, attempts: int = 3
     ) -> RunRecord | None:
-        """Take a job in a slot upon oneself: one of all who try at once gets it, whatever process they are in.
+        """Claim a job in a slot: one of all processes that try at once gets it.
 
         A slot that was lost may be claimed again.
 
@@ -82,7 +82,7 @@ class Runs:
         error: str | None = None,
         message: str = "",
     ) -> None:
-        """Say what became of a slot that was claimed.
+        """Record the outcome of a claimed slot.
 
         Parameters
         ----------

@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeDecorator
 
 from ..base.errors import StoreError
 
-# The newest revision in migrations/versions, and the table in which a database says which one it has.
+# The newest revision in migrations/versions, and the table with a database's own revision.
 REVISION = "0005"
 REVISION_TABLE = "brainalign_schema"
 
@@ -42,7 +42,7 @@ def moment(since_epoch: int) -> datetime:
 
 
 def check_zone(name: str, time: datetime) -> None:
-    """Refuse a moment that does not say in which time zone it is.
+    """Refuse a moment without a time zone.
 
     Raises
     ------
@@ -125,7 +125,7 @@ snapshot = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# Snapshots that were pruned or removed: their numbers, and what alerts and findings of them say, are not forgotten.
+# Pruned or removed snapshots: their numbers stay, and so do their alerts and findings.
 removed_snapshot = sa.Table(
     "removed_snapshot",
     metadata,

@@ -15,7 +15,7 @@ _t, _pull = schema.snapshot, schema.pull
 
 
 def seen_again(connection: sa.Connection, chain: int, moment: datetime, digest: str) -> int | None:
-    """Note that content was seen for a moment, on the snapshot that stands for it.
+    """Note that content was seen for a moment, on its snapshot.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def seen_again(connection: sa.Connection, chain: int, moment: datetime, digest: 
 
 
 def write_rest_of_split(connection: sa.Connection, chain: int, new: int) -> None:
-    """Write the board again that was seen before and after a new snapshot, which lies between the sightings."""
+    """Write the board again that was seen before and after a new snapshot between the sightings."""
     moment = read_info(connection, new).as_of_time
     covers = sa.and_(_t.c.as_of_time <= moment, _t.c.seen_until > moment, _t.c.id != new)
     split = connection.execute(sa.select(_t.c.id).where(_t.c.chain_id == chain, covers).limit(1)).scalar()

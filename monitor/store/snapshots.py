@@ -99,7 +99,7 @@ def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> 
     """
     t = schema.snapshot
     columns = sa.select(t.c.id, t.c.chain_id, t.c.seq, t.c.layout)
-    # One at a time, or PostgreSQL would be asked for a list of any length.
+    # One at a time, because PostgreSQL limits the length of a list.
     rows = [connection.execute(columns.where(t.c.id == info.id)).one() for info in infos]
     b = schema.benchmark
     names: dict[int, str] = {row.id: row.type_id for row in connection.execute(sa.select(b))}

@@ -1,4 +1,4 @@
-"""Sums over the log of pulls and runs: what a monitor of the monitor asks for."""
+"""Sums over the log of pulls and runs, for external monitors."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from .statistics import Statistics
 from .upkeep import Upkeep
 from .watched import Watched
 
-# Rebuilt snapshots that a store keeps at hand: one run reads the newest two again and again.
+# Rebuilt snapshots that a store keeps in memory: one run reads the newest two again and again.
 _SNAPSHOTS_KEPT = 4
 
 
@@ -79,7 +79,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
 
     @contextmanager
     def one_moment(self) -> Iterator[Store]:
-        """Give the store as it is at this moment, in one reading transaction, whatever others write meanwhile."""
+        """Give the store as it is at this moment, in one reading transaction, during other writes."""
         with self._database.reading_only() as opened:
             yield Store(opened, self._bodies, self._read)
 
@@ -370,7 +370,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         list of str
             One sentence a problem; empty if there is none.
         """
-        self._read.clear()  # what is at hand says nothing of what is on the disk
+        self._read.clear()  # snapshots in memory hide damage on the disk
         return problems(self._database, self.snapshots(), self.snapshot, self.body)
 
 

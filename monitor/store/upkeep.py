@@ -33,7 +33,7 @@ class Upkeep:
         software: str,
         public: bool = False,
     ) -> BackedUp:
-        """Write everything into one file, as of one moment, whatever others write meanwhile; see `write_backup`.
+        """Write everything into one file, as of one moment, during other writes; see `write_backup`.
 
         Raises
         ------
@@ -53,7 +53,7 @@ class Upkeep:
     def prune(self, which: Sequence[SnapshotInfo], now: datetime, *, dry_run: bool = False) -> Pruned:
         """Delete snapshots (`prunable`) and what only they needed; every other one is rebuilt exactly as before.
 
-        Hold the store's lock (`Store.exclusive`), so that nobody adds a body meanwhile.
+        Hold the store's lock (`Store.exclusive`), so that no body is added meanwhile.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Runs of jobs in their slots, the outbox, alert states, findings, alarms; pulls say which error they ended with."""
+"""Runs of jobs in their slots, the outbox, alert states, findings, alarms; pulls with the kind of their error."""
 
 from __future__ import annotations
 

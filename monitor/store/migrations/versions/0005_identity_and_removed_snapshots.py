@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables; findings say of which domain they are, and no longer go with their snapshot."""
+    """Make the tables; findings get their domain, and outlive their snapshot."""
     identity = op.create_table(
         "identity",
         sa.Column("id", sa.Text, nullable=False),
