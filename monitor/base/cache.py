@@ -23,7 +23,7 @@ class Cache:
     folder: Path | None = None
 
     def key(self, *parts: Any) -> str:
-        """Hash of what a result depends on (anything that JSON can hold)."""
+        """Return the hash of what a result depends on (anything that JSON can hold)."""
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -54,7 +54,7 @@ class Message:
 
 
 def message_id(channel: Channel, kind: Kind, recipient: str, occasion: str) -> str:
-    """Name a message by what it is about.
+    """Return the id of a message by its content.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _PACKAGE = "brainalign_monitor.templates"
 
 @functools.cache
 def templates(folder: Path | None = None) -> jinja2.Environment:
-    """Environment of the templates.
+    """Return the environment of the templates.
 
     Sandboxed, because a template that was found somewhere must not read the process's secrets or run its code.
 
@@ -78,7 +78,7 @@ def render(name: str, folder: Path | None = None, /, **values: Any) -> str:
 
 
 def asset(name: str, folder: Path | None = None) -> str:
-    """Text of a style sheet or a script, the user's own if there is one."""
+    """Return the text of a style sheet or a script, the user's own if there is one."""
     environment = templates(folder)
     if environment.loader is None:
         raise TemplateError(f"the templates have no loader, so {name} cannot be read; reinstall brainalign")
@@ -93,7 +93,7 @@ _OF_EXPRESSIONS = (TypeError, ValueError, ArithmeticError, LookupError, Attribut
 
 
 def _place(cause: BaseException, folder: Path | None) -> tuple[str, int] | None:
-    """File and line of the innermost template of the user's that an error passed through, else of the package's.
+    """Return file and line of the innermost user template that an error passed through, else of the package's.
 
     None without templates of the user's: then the error is ours.
     """

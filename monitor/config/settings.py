@@ -239,7 +239,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order of precedence: command line, environment, the file in the home folder."""
+        """Return the sources by precedence: command line, environment, the file in the home folder."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         home = load_home(init_settings().get("home"))
         return init_settings, Environment(cls, home), HomeFile(cls, home)
@@ -293,7 +293,7 @@ def load_settings(**options: Any) -> Settings:
 
 
 def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, ...]:
-    """Every setting in force and where it came from, in the order of their definition.
+    """Return every setting in force and its origin, in the order of their definition.
 
     Parameters
     ----------
@@ -321,13 +321,13 @@ def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, .
 
 
 def exposed_secrets(home: Path, effective: Iterable[Effective]) -> tuple[str, ...]:
-    """Names of the secrets that are in the file of the home folder while others may read it."""
+    """Return the names of the secrets that are in the file of the home folder while others may read it."""
     names = tuple(one.name for one in effective if one.secret and one.origin == CONFIG_NAME)
     return names if names and (home / CONFIG_NAME).stat().st_mode & 0o077 else ()
 
 
 def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, Any]:
-    """Those of the named settings that differ from their defaults."""
+    """Return the named settings that differ from their defaults."""
     defaults = {name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names}
     return {name: getattr(settings, name) for name in names if getattr(settings, name) != defaults[name]}
 

@@ -31,7 +31,7 @@ class Content:
 
 
 def inlined(html: str, templates: Path | None = None) -> str:
-    """HTML with the styles of ``mail.css`` in each element, as mail programs that drop style sheets need it.
+    """Return HTML with the styles of ``mail.css`` in each element, as mail programs that drop style sheets need it.
 
     Raises
     ------

@@ -113,7 +113,7 @@ class SiteView:
 
 
 def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
-    """Every file of the site but the reports, as path and content; equal views give equal bytes."""
+    """Yield every file of the site but the reports, as path and content; equal views give equal bytes."""
     site_style = asset("site.css", view.templates).encode()
     style_name = f"site-{hashlib.sha256(site_style).hexdigest()[:12]}.css"
     assets = {**view.chart_assets, style_name: site_style}
@@ -198,5 +198,5 @@ def archive_csv(boards: Iterable[ArchivedBoard]) -> bytes:
 
 
 def told(lines: Iterable[str]) -> tuple[str, ...]:
-    """Lines of an entry, fit to be shown."""
+    """Return the lines of an entry, fit to be shown."""
     return tuple(one_line(line) for line in lines)

@@ -146,7 +146,7 @@ def _version_of(current: Path) -> str | None:
 
 
 def _write(building: Path, old: Path | None, files: Iterable[tuple[str, bytes]]) -> tuple[str, set[str], int]:
-    """Fill the new folder; the hash of its content, the names of its files, and how many of them are new or changed."""
+    """Fill the new folder; return the hash of its content, the names of its files, and the number of new ones."""
     digests: dict[str, str] = {}
     written = 0
     for name, data in files:

@@ -46,13 +46,13 @@ class Webhook:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """``sha256=`` and the HMAC, in hexadecimal, of the timestamp, a full stop and the body."""
+    """Return ``sha256=`` and the HMAC, in hexadecimal, of the timestamp, a full stop and the body."""
     signed = timestamp.encode("ascii") + b"." + body
     return f"sha256={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
 
 
 def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetime]) -> None:
-    """Post a message; any answer of 2xx means that it was taken.
+    """Post a message; any answer of 2xx means that it was accepted.
 
     Raises
     ------

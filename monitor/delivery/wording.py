@@ -45,7 +45,7 @@ def interval_text(name: str, interval: tuple[float, float] | None) -> str:
 
 
 def change_text(figure: HeadlineFigure) -> str:
-    """By how much a figure changed; empty if that is not known or nothing."""
+    """Return the change of a figure; empty if it is unknown or zero."""
     if figure.now is None or figure.before is None:
         return ""
     return difference_text(figure.name, figure.now - figure.before)

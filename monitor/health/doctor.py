@@ -79,7 +79,7 @@ _PROBE_SECONDS = 300
 
 
 def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
-    """Brain-Score, the link into it, the package that unites its domains, the variables of the plugin."""
+    """Check Brain-Score, the link into it, the package that unites its domains, the variables of the plugin."""
     del at
     status = link_status(settings.link_record)
     if status.state is LinkState.NO_BRAINSCORE:

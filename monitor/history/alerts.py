@@ -174,7 +174,7 @@ class AlertEvent:
 def follow(
     rule: Rule, observations: Iterable[tuple[int, Observation | None]], start: Standing = Standing()
 ) -> tuple[Standing, list[AlertEvent]]:
-    """Follow a rule over the data versions; None, or too few models, is missing and leaves it as it is.
+    """Evaluate a rule on the data versions; None, or too few models, leaves it as it is.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ class ScoreChange:
 # A run and its report describe the same two boards.
 @lru_cache(maxsize=2)
 def score_changes(changes: Changes) -> tuple[ScoreChange, ...]:
-    """Everything that counts on leaves and differs, by model and leaf.
+    """Return all differences of scores in force on leaves, by model and leaf.
 
     Values of versions that no longer count are left out: a superseded score is published with more digits than before.
     """

@@ -168,7 +168,7 @@ def _p_value(
 
 
 def spent(test: int, alpha: float = ALPHA, figures: int = len(TESTED)) -> float:
-    """Level of the ``test``-th test (from 1) of one of the figures: alpha · 6 / (π² t²) / figures.
+    """Return the level of the ``test``-th test (from 1) of one of the figures: alpha · 6 / (π² t²) / figures.
 
     The levels of all tests that there will ever be sum to alpha: as far as the p-values hold, the chance of one false
     alarm in the whole life of a history stays below it, under any dependence (Bonferroni over an endless series).
@@ -183,7 +183,7 @@ def verdicts(
     alpha: float = ALPHA,
     min_overlap: int = MIN_OVERLAP,
 ) -> list[Step]:
-    """Go through a series and decide for each figure at each board whether it changed since its last change.
+    """Decide for each figure at each board of a series whether it changed since its last change.
 
     A board is compared with the one at which the figure changed last (at first, with the first one), so that a slow
     drift adds up. If it shares too few models with that one, it is compared with the board just before, which takes its

@@ -26,7 +26,7 @@ class KnownEvent:
 
 
 def known_events(domain: str, home: Path) -> tuple[KnownEvent, ...]:
-    """Events of a domain, by their first day: those of the package and those of the home folder.
+    """Return the events of a domain, by their first day: those of the package and those of the home folder.
 
     Raises
     ------

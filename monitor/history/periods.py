@@ -44,7 +44,7 @@ def period_start(day: date, every: Period) -> date:
 
 
 def period_starts(first: date, last: date, every: Period) -> Iterator[date]:
-    """First days of all periods from ``first`` to ``last``, both included."""
+    """Return the first days of all periods from ``first`` to ``last``, both included."""
     # Longer than a period and shorter than two, so that the next start is never jumped over.
     step = timedelta(days={Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92}[every])
     start = period_start(first, every)
@@ -55,7 +55,7 @@ def period_starts(first: date, last: date, every: Period) -> Iterator[date]:
 
 
 def midnight(day: date) -> datetime:
-    """00:00 UTC of a day."""
+    """Return 00:00 UTC of a day."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 

@@ -269,7 +269,7 @@ class Chronicle:
 
 
 def panel_figures(board: Board, options: HistoryOptions) -> dict[str, Figure]:
-    """Headline figures of a complete board with their intervals."""
+    """Return the headline figures of a complete board with their intervals."""
     ordered = canonical(board)
     values = headline_figures(ordered)
     intervals = figure_intervals(ordered, values, options.resamples, options.seed, options.families)

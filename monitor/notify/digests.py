@@ -40,7 +40,7 @@ _HOW_TO_READ = (
 
 
 def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
-    """First and last day of the last whole week (from Monday) or month before a moment, in UTC."""
+    """Return the first and last day of the last whole week (from Monday) or month before a moment, in UTC."""
     today = moment.date()
     if period is DigestPeriod.MONTHLY:
         last = today.replace(day=1) - timedelta(days=1)
@@ -57,7 +57,7 @@ def digest_messages(
     at: datetime,
     stage: Stage = silent,
 ) -> Sequence[Message]:
-    """Messages of the digest that is due at a slot: about the week or month before it.
+    """Return the messages of the digest that is due at a slot: about the week or month before it.
 
     Whenever it is made, its messages are the same ones to the outbox.
 
@@ -126,7 +126,7 @@ def digest_of(
 
 
 def _of(change: BoardChange, changes: Sequence[BoardChange]) -> str:
-    """Which board a line is about, where there is more than one."""
+    """Return the day of a line's board if there are several boards."""
     return "" if len(changes) == 1 else f"{change.later.as_of_time:%Y-%m-%d}: "
 
 

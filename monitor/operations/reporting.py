@@ -152,7 +152,7 @@ def report_command(
 
 
 def thresholds_prefix(settings: Settings) -> str:
-    """Those thresholds of the analysis that are not the default, to be put before a command."""
+    """Return the thresholds without their default values, as text before a command."""
     return "".join(f"BRAINALIGN_{name.upper()}={value} " for name, value in _thresholds(settings).items())
 
 

@@ -70,7 +70,7 @@ class Standing:
 
 
 def standing(settings: Settings, store: Store, at: datetime) -> Standing:
-    """Ask the store how things stand.
+    """Read the state of the monitor from the store.
 
     Raises
     ------

@@ -114,7 +114,7 @@ def monitor_of(
 
 
 def _under_lock(store: Store, shown: Stage) -> Stage:
-    """Stages of which none begins after the lock was lost."""
+    """Return stages that do not begin after the lock was lost."""
 
     @contextmanager
     def stage(text: str) -> Iterator[None]:

@@ -83,7 +83,7 @@ def tend(
     wait: Callable[[float], bool],
     settle: timedelta = timedelta(0),
 ) -> int:
-    """Do what is due of some jobs, and send what is due; wait for another process that is at work.
+    """Do the due slots of some jobs and send due messages; wait for another process at work.
 
     A failed job is noted and logged, and stops no other.
 

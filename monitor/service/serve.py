@@ -179,7 +179,7 @@ def _leave(words: str) -> None:
 
 @contextmanager
 def stopped_by_signals(service: Service) -> Iterator[None]:
-    """SIGTERM and SIGINT stop the service, a second one ends the process at once."""
+    """Stop the service on SIGTERM and SIGINT; a second signal ends the process at once."""
     before = {number: signal.signal(number, service.handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield

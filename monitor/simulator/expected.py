@@ -112,7 +112,7 @@ def _mean(values: Floats) -> float:
 
 
 def _tree_weights(life: Life, paths: dict[str, tuple[str, ...]], part: str) -> Floats:
-    """Weights of the leaves in their part's mean: the product of 1 / children on the way down."""
+    """Return the weights of the leaves in their part's mean: the product of 1 / children on the way down."""
     children: dict[tuple[str, ...], set[str]] = {}
     inside = {leaf: path for leaf, path in paths.items() if path[0] == part}
     if not inside:

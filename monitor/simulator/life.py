@@ -173,7 +173,7 @@ def _cohorts(seed: int, parameters: SimulationParameters) -> list[_Cohort]:
 
 
 def _microseconds(days: Floats, generator: np.random.Generator) -> Times:
-    """Days to microseconds; the last six digits are drawn, so that an exponential's last bit cannot show."""
+    """Convert days to microseconds; the last six digits are random, so that no rounding of exponentials shows."""
     seconds = np.floor(days * 86_400.0 + 0.5).astype(np.int64)
     return np.asarray(seconds * 1_000_000 + generator.integers(0, 1_000_000, seconds.shape))
 
@@ -220,7 +220,7 @@ def _run_paper(
     maintained: Floats,
     fragile: Floats,
 ) -> tuple[Times, Flags]:
-    """When a cohort's models are run on a paper, and which runs fail: times and flags, models × leaves."""
+    """Draw times and failures of a cohort's runs on a paper: arrays, models × leaves."""
     size, leaves = len(cohort.submitted), len(paper.leaves)
     arrival = midnight(paper.arrives)
     older = cohort.submitted < arrival

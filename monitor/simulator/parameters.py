@@ -173,7 +173,7 @@ class SimulationParameters:
                 raise InputError(f"{event!r} is planted twice: make one of them differ")
 
     def all_papers(self) -> tuple[Paper, ...]:
-        """Papers of the board followed by those of `NewBenchmark` events."""
+        """Return the papers of the board followed by those of `NewBenchmark` events."""
         return (*self.papers, *(event.paper for event in self.events if isinstance(event, NewBenchmark)))
 
     def _check_leaves(self) -> None:
@@ -232,5 +232,5 @@ def quiet(parameters: SimulationParameters) -> SimulationParameters:
 
 
 def midnight(day: date) -> int:
-    """Microseconds from 1970 to 00:00 UTC of a day."""
+    """Return the microseconds from 1970 to 00:00 UTC of a day."""
     return (day - date(1970, 1, 1)) // timedelta(microseconds=1)

@@ -202,7 +202,7 @@ def _forest(life: Life, as_of: date) -> dict[str, Any]:
 
 
 def _aggregate(life: Life, board: _Board, nodes: list[_Node], now: int) -> tuple[Floats, Flags, Times]:
-    """Values, failures and times at every node, models × nodes; a blank is a NaN that did not fail."""
+    """Return the values, failures and times at every node, models × nodes; a blank is a NaN that did not fail."""
     shape = (len(life.ids), len(nodes))
     values, failed, times = (
         np.full(shape, np.nan),
@@ -232,7 +232,7 @@ def _aggregate(life: Life, board: _Board, nodes: list[_Node], now: int) -> tuple
 
 
 def _rank(average: Floats, failed: Flags, removed: Flags) -> tuple[list[int], list[int]]:
-    """Positions of the listed models, best first, and their ranks: ties share the better, failures last."""
+    """Return the positions of the listed models, best first, and their ranks: ties share the better, failures last."""
     centi = np.where(
         np.isfinite(average), (np.floor(np.nan_to_num(average) * 1000.0 + 0.5) + 5.0) // 10.0, -1.0
     )

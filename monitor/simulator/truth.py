@@ -236,7 +236,7 @@ def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
 
 
 def _quadrature() -> tuple[Floats, Floats]:
-    """Nodes and weights of the mean over a standard normal variable.
+    """Return the nodes and weights of the mean over a standard normal variable.
 
     Equal steps are as good as Gauss's for an integrand that is smooth and vanishes at both ends, whatever its
     degree.
@@ -247,7 +247,7 @@ def _quadrature() -> tuple[Floats, Floats]:
 
 
 def _score_covariance(correlation: Floats, intercept: Floats, slope: Floats) -> Floats:
-    """Covariances of ``logistic(a + b x)`` for jointly normal x, by Mehler's expansion."""
+    """Return the covariances of ``logistic(a + b x)`` for jointly normal x, by Mehler's expansion."""
     x, weight = _quadrature()
     polynomials = [np.ones_like(x), x]
     for k in range(1, _ORDER):

@@ -40,7 +40,7 @@ def checked_url(url: str) -> httpx.URL:
 
 
 def shown_url(url: str | httpx.URL) -> str:
-    """Address for messages, logs and tables: without name and password, and with the query's values masked."""
+    """Return an address for messages without name and password, and with the query's values masked."""
     text = str(url)
     try:
         parsed = httpx.URL(text)

@@ -208,7 +208,7 @@ def _as_of(comments: Iterable[str]) -> str | None:
 
 
 def _leaf_ids(plugins: bytes) -> dict[str, tuple[str, int]]:
-    """Type id and version of each leaf by its short name, from the sidecar; nothing if there is none."""
+    """Return the type id and version of each leaf by its short name, from the sidecar; nothing if there is none."""
     try:
         text = decode(plugins, ansi=True)
     except TextError as cause:
@@ -222,7 +222,7 @@ def _leaf_ids(plugins: bytes) -> dict[str, tuple[str, int]]:
 
 
 def _short_name(type_id: str) -> str:
-    """Without the prefix of a lab, which has no capital letter."""
+    """Return a name without the prefix of a lab, which has no capital letter."""
     lab, dot, rest = type_id.partition(".")
     return rest if dot and lab == lab.lower() else type_id
 
@@ -310,7 +310,7 @@ def _root(name: str, parents: Mapping[str, str | None]) -> str:
 
 
 def _arrays(table: _Table) -> tuple[Any, Any, int]:
-    """Values, states and decimals of the benchmarks' columns, for the search of the tree."""
+    """Return the values, states and decimals of the benchmarks' columns, for the search of the tree."""
     shape = (len(table.rows), len(table.benchmarks))
     values, states, decimals = np.full(shape, np.nan), np.zeros(shape, dtype=np.int8), 2
     for i in range(len(table.rows)):

@@ -108,7 +108,7 @@ def _parents(search: _Search) -> dict[str, str | None] | None:
 
 
 def _cover(search: _Search) -> list[tuple[int, int]] | None:
-    """Roots, one behind the other, that take all columns; only what the site calls one may be one."""
+    """Return the roots, one after the other, that take all columns, by the names of the site."""
     covers: dict[int, list[tuple[int, int]]] = {len(search.names): []}
     for start in reversed(range(len(search.names))):
         if search.ranks[start] == 0:

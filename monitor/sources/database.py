@@ -298,7 +298,7 @@ def _benchmark(node: _Node, nodes: Mapping[str, _Node], versions: Sequence[int])
 def _cells(
     tables: _Tables, nodes: Mapping[str, _Node], versions: Mapping[str, Mapping[int, int]]
 ) -> dict[int, dict[str, list[dict[str, Any]]]]:
-    """Entries of each model and benchmark, as the payload has them."""
+    """Return the entries of each model and benchmark, as the payload has them."""
     leaf_of = {
         instance: (nodes[identifier], version)
         for identifier, of_type in versions.items()

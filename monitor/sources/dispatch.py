@@ -180,7 +180,7 @@ def _path(url: str) -> str:
 
 
 def shown_source(source: str) -> str:
-    """Source for messages, logs and tables: an address without its secrets, a path as it is."""
+    """Return the source for messages, logs and tables: an address without its secrets, a path as it is."""
     if not _SCHEME.match(source):
         return shown(source, 300)
     if source.partition("://")[0].lower() in DATABASES:

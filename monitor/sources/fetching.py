@@ -89,7 +89,7 @@ DEFAULT_LIMITS = FetchLimits()
 
 
 def user_agent(contact: str = "") -> str:
-    """Name ourselves to the site.
+    """Return the User-Agent of the monitor.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def _client(address: httpx.URL, agent: str, transport: httpx.BaseTransport | Non
 
 
 def _take_location(response: httpx.Response) -> None:
-    """Hide where a redirect leads from httpx, which parses it though it follows none, with errors of its own."""
+    """Hide the target of a redirect from httpx, which parses it with errors of its own."""
     response.extensions["location"] = response.headers.pop("location", None)
 
 

@@ -21,7 +21,7 @@ SITE = "https://www.brain-score.org"
 
 
 def payload_url(url: str, domain: str = "vision") -> str:
-    """Address of the payload.
+    """Return the address of the payload.
 
     A path that ends in ``/compare/data``, with or without a slash, in ``.json`` or in ``.json.gz`` is the payload's
     own and is taken as it is. Any other is the base of a site: ``/<domain>/compare/data/`` is added, or

@@ -38,7 +38,7 @@ def add_owner(folder: Path, store: str) -> None:
 
 
 def owners(folder: Path) -> frozenset[str]:
-    """Names of the stores that keep bodies in a folder.
+    """Return the names of the stores that keep bodies in a folder.
 
     Raises
     ------

@@ -89,7 +89,7 @@ class CellColumns:
 
 
 def cell_columns(columns: Sequence[Sequence[Any]]) -> CellColumns:
-    """Columns as a database gives them: model id, benchmark's number, version, state, score, error, time."""
+    """Return the columns as a database gives them: model id, benchmark's number, version, state, score, error, time."""
     model, benchmark, version = (np.array(column, dtype=np.int64) for column in columns[:3])
     times = [_NAT if time is None else time for time in columns[6]]
     return CellColumns(
@@ -110,7 +110,7 @@ def cell_arrays(
     in_force: Sequence[int],
     superseded_order: Sequence[int] | None,
 ) -> CellArrays:
-    """Inverse of `cell_rows`.
+    """Return arrays of cells from rows, as the inverse of `cell_rows`.
 
     Parameters
     ----------
@@ -150,13 +150,13 @@ def cell_arrays(
 
 
 def superseded_order(cells: SupersededCells) -> list[int] | None:
-    """Order of the older cells relative to that by model, benchmark and version; None if it is that."""
+    """Return the order of the older cells relative to that by model, benchmark and version; None if it is that."""
     order = np.argsort(_by_key(cells), kind="stable")
     return None if bool((order == np.arange(len(cells))).all()) else [int(i) for i in order]
 
 
 def _positions(wanted: IntArray, known: Sequence[int]) -> IntArray:
-    """Position of each wanted number among the known ones."""
+    """Return the position of each wanted number among the known ones."""
     numbers = np.array(known, dtype=np.int64)
     order = np.argsort(numbers)
     where = np.searchsorted(numbers, wanted, sorter=order)

@@ -124,7 +124,7 @@ class Database:
             )
 
     def made_revision(self) -> str | None:
-        """Revision of the schema; None if there is no store, not even a file. Looking makes none.
+        """Return the revision of the schema without making a store; None if there is none.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class Database:
             self._use_wal()
 
     def revision(self, connection: sa.Connection) -> str | None:
-        """Revision of the schema; None if there is no store yet.
+        """Return the revision of the schema; None if there is no store yet.
 
         Raises
         ------
@@ -329,7 +329,7 @@ def _sqlite(path: Path, read_only: bool) -> Database:
 
 
 def _size(path: Path) -> int:
-    """Size of a file; 0 if it is not there."""
+    """Return the size of a file; 0 if it is not there."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -341,7 +341,7 @@ def _size(path: Path) -> int:
 
 
 def _limit_reading(connection: sa.Connection) -> None:
-    """Let no table lock and no statement hold a reader up for ever, where the server sets no limit of its own."""
+    """Limit a reader's waits for locks and statements, unless the server has limits of its own."""
     for name, seconds in (("lock_timeout", LOCK_SECONDS), ("statement_timeout", READ_SECONDS)):
         limit = sa.select(sa.func.set_config(name, f"{seconds}s", True))
         connection.execute(limit.where(sa.func.current_setting(name) == "0"))

@@ -21,7 +21,7 @@ _PENDING = MessageState.PENDING.value
 
 
 def dump_table(connection: sa.Connection, table: sa.Table, *, public: bool = False) -> Iterator[bytes]:
-    """Rows as they are stored, a JSON array a line, in the order of the primary key; first the names of the columns.
+    """Yield the columns' names, then the rows as stored, a JSON array per line, in the order of the primary key.
 
     Parameters
     ----------

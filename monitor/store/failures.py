@@ -48,7 +48,7 @@ _UNREACHABLE = (
 
 @contextmanager
 def translated(store: str) -> Iterator[None]:
-    """Turn a database's errors into StoreError, keeping the cause; ``store`` is what the message calls it."""
+    """Turn a database's errors into StoreError with its cause; ``store`` is its name in the message."""
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as cause:

@@ -119,7 +119,7 @@ def _gone(removed: Removed, wanted: str, other: SnapshotInfo | None = None) -> S
 
 
 def _nearest(infos: Sequence[SnapshotInfo], text: str) -> str:
-    """Those whose number or hash has most in common with the text; with nothing in common, the last ones."""
+    """Return the snapshots whose number or hash is nearest to the text; the last ones if none is near."""
     if text.isdecimal() and len(text) < _SHORTEST_PREFIX + 2:
         ordered = sorted(infos, key=lambda info: (abs(info.id - int(text)), info.id))
     else:

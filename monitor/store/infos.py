@@ -50,7 +50,7 @@ def read_set_aside(connection: sa.Connection, snapshot_id: int) -> list[Rejected
 
 
 def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> tuple[SnapshotInfo, ...]:
-    """Snapshots that meet the conditions, in the order of the moments that they describe."""
+    """Return snapshots that meet the conditions, in the order of the moments that they describe."""
     s, c = schema.snapshot, schema.chain
     columns = [column for column in s.columns if column.name not in {"chain_id", "seq", "layout"}]
     rows = connection.execute(
@@ -63,7 +63,7 @@ def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -
 
 
 def domain_of(connection: sa.Connection, snapshot_id: int) -> str:
-    """Domain of a snapshot.
+    """Return the domain of a snapshot.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def domain_of(connection: sa.Connection, snapshot_id: int) -> str:
 
 
 def read_removed(connection: sa.Connection) -> tuple[Removed, ...]:
-    """Snapshots that were pruned or removed, in the order of the moments that they described."""
+    """Return the snapshots that were pruned or removed, in the order of the moments that they described."""
     t = schema.removed_snapshot
     found = []
     for row in connection.execute(sa.select(t).order_by(t.c.as_of_time, t.c.id)).mappings():

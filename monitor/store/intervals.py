@@ -81,7 +81,7 @@ class Rows:
     ends: IntArray
 
     def hold(self, seq: int) -> BoolArray:
-        """Which rows hold for one snapshot, shape (r,)."""
+        """Return whether each row holds for one snapshot, shape (r,)."""
         holds: BoolArray = (self.begins <= seq) & (seq < self.ends)
         return holds
 
@@ -91,7 +91,7 @@ class Rows:
 
 
 def rows_between(connection: sa.Connection, table: sa.Table, chain: int, first: int, last: int) -> Rows:
-    """Rows that hold for any of the snapshots ``first`` to ``last`` of a chain, each read once."""
+    """Return rows that hold for any of the snapshots ``first`` to ``last`` of a chain, each read once."""
     keys, values = _columns(table)
     t = table.c
     # Rows read for a single snapshot hold for it, and need no end.
@@ -111,6 +111,6 @@ def rows_between(connection: sa.Connection, table: sa.Table, chain: int, first: 
 
 
 def _columns(table: sa.Table) -> tuple[list[sa.Column[Any]], list[sa.Column[Any]]]:
-    """Key and value columns: those of the primary key and the others, without the interval."""
+    """Return the key and value columns: those of the primary key and the others, without the interval."""
     of_table = [column for column in table.columns if column.name not in _INTERVAL]
     return [c for c in of_table if c.primary_key], [c for c in of_table if not c.primary_key]

@@ -100,7 +100,7 @@ def _hash(path: Path) -> str:
 
 
 def _days(aside: Path, today: date) -> list[Path]:
-    """Folders of days that are long past."""
+    """Return the folders of days that are long past."""
     if not aside.is_dir():
         return []
     return [

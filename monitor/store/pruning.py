@@ -175,7 +175,7 @@ def delete_snapshots(
 
 
 def _named(connection: sa.Connection) -> set[str]:
-    """Hashes of the bodies that a snapshot, or a pull of one, names."""
+    """Return the hashes of the bodies that a snapshot, or a pull of one, names."""
     # A pull that brought what is gone is still logged, but no longer names a body to keep.
     of_pulls = sa.select(schema.pull.c.body_sha256).where(schema.pull.c.snapshot_id.is_not(None))
     return {

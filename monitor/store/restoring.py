@@ -111,7 +111,7 @@ def restore_backup(
 def _restore_rows(
     database: Database, path: Path, manifest: Mapping[str, Any], bodies: Path
 ) -> dict[str, int]:
-    """Load all tables, into a file of its own that is linked into place, or in one transaction of a server."""
+    """Load all tables into a file of its own and link it into place, or in one transaction of a server."""
     if not database.is_sqlite:
         return _loaded(database, path, manifest, bodies)
     target = database.path
@@ -184,7 +184,7 @@ def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any], ro
 
 
 def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
-    """Let numbering go on where it was: a number that was printed must not come to mean another row."""
+    """Continue the numbering, so that a printed number never means another row."""
     if connection.dialect.name == "sqlite":
         changed = connection.exec_driver_sql(
             "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, name)

@@ -124,12 +124,12 @@ class Runs:
                 raise _taken_over(run)
 
     def claimed_slots(self) -> tuple[RunRecord, ...]:
-        """Slots that are being done, or whose process died; the newest first."""
+        """Return the slots that are being done, or whose process died; the newest first."""
         with self._database.reading() as connection:
             return _runs(connection, _t.c.state == RunState.CLAIMED.value)
 
     def lose_claimed(self, at: datetime) -> tuple[RunRecord, ...]:
-        """Mark every claimed slot as lost: to be called by who holds the store's lock, which all who claim hold.
+        """Mark every claimed slot as lost; the caller holds the store's lock, as every claiming process does.
 
         Returns
         -------

@@ -32,12 +32,12 @@ _ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
 
 def micros(moment: datetime) -> int:
-    """Whole microseconds since 1970-01-01 UTC."""
+    """Return whole microseconds since 1970-01-01 UTC."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def moment(since_epoch: int) -> datetime:
-    """Inverse of `micros`."""
+    """Return the moment of microseconds, as the inverse of `micros`."""
     return _EPOCH + timedelta(microseconds=since_epoch)
 
 

@@ -44,7 +44,7 @@ class Peek:
 
 
 def peek(url_or_path: Path | str) -> Peek:
-    """Look into a store that is there; it is neither changed nor migrated.
+    """Read the state of an existing store without changing or migrating it.
 
     Raises
     ------

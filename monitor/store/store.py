@@ -236,7 +236,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
 
     def snapshots(self, domain: str | None = None) -> tuple[SnapshotInfo, ...]:
-        """All snapshots (of a domain, if one is named), reconstructed ones too, by the moment that they describe."""
+        """Return all snapshots (of a domain, if named), also reconstructed ones, by the moment that they describe."""
         with self._database.reading() as connection:
             return read_infos(connection, *([] if domain is None else [schema.chain.c.domain == domain]))
 
@@ -324,7 +324,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             yield from read_snapshots(connection, [read_info(connection, number) for number in snapshot_ids])
 
     def model_ids(self, snapshot_id: int) -> frozenset[int]:
-        """Ids of the models on a snapshot's board."""
+        """Return the ids of the models on a snapshot's board."""
         s, m = schema.snapshot, schema.model
         holds = sa.and_(
             m.c.chain_id == s.c.chain_id,
@@ -337,7 +337,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             return frozenset(connection.execute(ids).scalars())
 
     def set_aside(self, snapshot_id: int) -> tuple[Rejected, ...]:
-        """Cells that could not be read, of all bodies that brought this snapshot."""
+        """Return the cells that could not be read, of all bodies that brought this snapshot."""
         with self._database.reading() as connection:
             read_info(connection, snapshot_id)
             return tuple(read_set_aside(connection, snapshot_id))
@@ -363,7 +363,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             return tuple(PullRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows)
 
     def check(self) -> list[str]:
-        """Look for damage: the database, each snapshot against its digest, each body against its hash.
+        """Check for damage: the database, each snapshot against its digest, each body against its hash.
 
         Returns
         -------

@@ -30,7 +30,7 @@ class Watched:
         return None if found is None else dict(json.loads(found))
 
     def put_alert_state(self, domain: str, state: Mapping[str, Any], at: datetime) -> None:
-        """Remember where the alert rules of a domain stand, as JSON can hold it."""
+        """Store the state of a domain's alert rules, as JSON can hold it."""
         check_zone("at", at)
         t = schema.alert_state
         row = {"domain": domain, "updated_at": at, "state": json.dumps(state, allow_nan=False)}
@@ -81,7 +81,7 @@ class Watched:
             return tuple(Finding(**{**row, "data": json.loads(row["data"])}) for row in rows)
 
     def alarms(self) -> tuple[Alarm, ...]:
-        """All that is failing, by name."""
+        """Return all that is failing, by name."""
         t = schema.alarm
         with self._database.reading() as connection:
             rows = connection.execute(sa.select(t).order_by(t.c.name)).mappings()
@@ -92,7 +92,7 @@ class Watched:
         return next((alarm for alarm in self.alarms() if alarm.name == name), None)
 
     def put_alarm(self, alarm: Alarm) -> None:
-        """Remember that something is failing, in place of what was known of it."""
+        """Store the state of something that is failing, in place of its earlier state."""
         check_zone("since", alarm.since)
         check_zone("last_at", alarm.last_at)
         t = schema.alarm
@@ -101,7 +101,7 @@ class Watched:
             connection.execute(sa.insert(t).values(asdict(alarm)))
 
     def clear_alarm(self, name: str) -> None:
-        """Forget something that is no longer failing."""
+        """Delete the state of something that is no longer failing."""
         t = schema.alarm
         with self._database.writing() as connection:
             connection.execute(sa.delete(t).where(t.c.name == name))

@@ -17,7 +17,7 @@ from ..schema import REVISION_TABLE, metadata
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration, without an ini file, for a connection that is in a transaction."""
+    """Return Alembic's configuration, without an ini file, for a connection that is in a transaction."""
     config = Config()
     # ConfigParser would read a percent sign in the path of the installation as the start of a variable.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
