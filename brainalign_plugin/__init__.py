@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .analysis import Analysis, analyse
     from .api.agree import AgreementResult, agreement
+    from .api.audits import AuditResult, audit
+    from .api.placing import PlacementResult, freeze, place
     from .api.ranks import ComparisonResult, RankResult, SchemesResult, rank
     from .api.sources import example, load
-    from .certainty.board_certainty import BoardCertainty, certainty
+    from .api.sure import CertaintyResult, ValidityResult, certainty, validity
+    from .api.timeline import Timeline, timeline
+    from .certainty.board_certainty import BoardCertainty
     from .certainty.record import analysis_json
-    from .certainty.validity import Validity, validity
+    from .certainty.validity import Validity
     from .data.board import Board, Model
     from .data.cleaning import Cleaning, clean
     from .data.official import CellState, OfficialBoard
     from .data.snapshot import Snapshot
     from .data.tree import Benchmark, BenchmarkTree
     from .files.model_scores import Cell, read_scores
-    from .files.reference import Reference, freeze
+    from .files.reference import Reference
     from .files.reference_file import find_reference, read_reference, write_reference
     from .files.snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
-    from .placement.place import Placement, place, placement_json
+    from .placement.place import Placement, placement_json
     from .placement.profile import ModelPlacement, model_placement_json, place_model
     from .plot.chart import Chart
     from .results import Rows
@@ -38,6 +42,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "AuditResult": "api.audits",
+    "audit": "api.audits",
+    "PlacementResult": "api.placing",
+    "freeze": "api.placing",
+    "place": "api.placing",
+    "CertaintyResult": "api.sure",
+    "ValidityResult": "api.sure",
+    "certainty": "api.sure",
+    "validity": "api.sure",
+    "Timeline": "api.timeline",
+    "timeline": "api.timeline",
     "AgreementResult": "api.agree",
     "agreement": "api.agree",
     "ComparisonResult": "api.ranks",
@@ -60,9 +75,7 @@ _HOME = {
     "analyse": "analysis",
     "analysis_json": "certainty.record",
     "BoardCertainty": "certainty.board_certainty",
-    "certainty": "certainty.board_certainty",
     "Validity": "certainty.validity",
-    "validity": "certainty.validity",
     "Board": "data.board",
     "Model": "data.board",
     "Cell": "files.model_scores",
@@ -75,12 +88,10 @@ _HOME = {
     "CellState": "data.official",
     "OfficialBoard": "data.official",
     "Placement": "placement.place",
-    "place": "placement.place",
     "placement_json": "placement.place",
     "Reference": "files.reference",
     "Snapshot": "data.snapshot",
     "find_reference": "files.reference_file",
-    "freeze": "files.reference",
     "read_reference": "files.reference_file",
     "write_reference": "files.reference_file",
     "read_snapshot": "files.snapshot_file",
@@ -93,12 +104,14 @@ _HOME = {
 __all__ = [
     "AgreementResult",
     "Analysis",
+    "AuditResult",
     "Benchmark",
     "BenchmarkTree",
     "Board",
     "BoardCertainty",
     "Cell",
     "CellState",
+    "CertaintyResult",
     "Chart",
     "Cleaning",
     "ComparisonResult",
@@ -106,6 +119,7 @@ __all__ = [
     "ModelPlacement",
     "OfficialBoard",
     "Placement",
+    "PlacementResult",
     "RankResult",
     "Ranking",
     "Reference",
@@ -113,11 +127,14 @@ __all__ = [
     "Scheme",
     "SchemesResult",
     "Snapshot",
+    "Timeline",
     "Validity",
+    "ValidityResult",
     "__version__",
     "agreement",
     "analyse",
     "analysis_json",
+    "audit",
     "certainty",
     "clean",
     "example",
@@ -139,6 +156,7 @@ __all__ = [
     "scheme_names",
     "snapshot_bytes",
     "snapshot_from_bytes",
+    "timeline",
     "unregister",
     "validity",
     "write_reference",

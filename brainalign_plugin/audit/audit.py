@@ -135,16 +135,17 @@ class ConventionMoves:
 def audit_schemes(
     compared: ComparedBoard,
     reference: Reference,
-    names: Sequence[str] = (),
+    names: Sequence[str | Scheme] = (),
     thorough: bool = False,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
+    properties: Collection[str] | None = None,
 ) -> tuple[SchemeAudit, ...]:
     """Measure the properties of several schemes on a board, exactly unless `Monotonicity` is sampled.
 
     Parameters
     ----------
-    names : sequence of str
+    names : sequence of str or Scheme
         All registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
     thorough : bool
         Measure the properties that are left out by default because they take long: see `too_dear`.
@@ -152,6 +153,8 @@ def audit_schemes(
         Processes.
     progress : callable
         Called with the name of each scheme before it is measured.
+    properties : collection of str, optional
+        Fields of `SchemeAudit` to measure; all if None.
     """
     found = []
     for name in names or scheme_names():
@@ -159,7 +162,7 @@ def audit_schemes(
         progress(template.name)
         scheme = template.bind(reference)
         try:
-            found.append(_audit(scheme, compared.board, thorough, jobs))
+            found.append(_audit(scheme, compared.board, thorough, jobs, properties))
         except (InputError, ConvergenceError) as error:
             if len(names) == 1:
                 raise
@@ -196,13 +199,17 @@ def _every_cell(scheme: Scheme, board: Board) -> bool:
     return scheme.effort in ("formula", "pairs") and len(board.models) <= CELL_MODELS
 
 
-def _audit(scheme: Scheme, board: Board, thorough: bool, jobs: int) -> SchemeAudit:
+def _audit(
+    scheme: Scheme, board: Board, thorough: bool, jobs: int, properties: Collection[str] | None = None
+) -> SchemeAudit:
     case, optimum = audit_case(scheme, board)
-    left_out = () if thorough else too_dear(scheme, board)
+    ways = measures(case, jobs, exact=thorough)
+    unasked = set() if properties is None else set(ways) - set(properties)
+    left_out = () if thorough else tuple(name for name in too_dear(scheme, board) if name not in unasked)
     proven = {"monotonicity"} if scheme.claims.monotonicity and not thorough else set()
     return SchemeAudit(
         scheme,
-        **measured(measures(case, jobs, exact=thorough), exclude={*left_out, *proven}),
+        **measured(ways, exclude={*left_out, *proven, *unasked}),
         optimum=optimum,
         left_out=left_out,
     )
@@ -354,8 +361,12 @@ def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
     }
     record |= optimum_json(one.optimum)
     if one.monotonicity is not None and one.monotonicity.sampled:
-        record["monotonicity_sample"] = asdict(one.monotonicity) | {
-            "interval": list(one.monotonicity.interval)
+        tried = one.monotonicity
+        record["monotonicity_sample"] = {
+            "violations": tried.violations,
+            "tried": tried.tried,
+            "cells": tried.cells,
+            "interval": list(tried.interval),
         }
     not_measured = {_IN_JSON.get(name, name): _long(board) for name in one.left_out}
     if one.proven:

@@ -17,6 +17,18 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
+class Witness:
+    """A cell whose raising lowers its model: model (id), leaf, its score before and after, rank before and after."""
+
+    model: int
+    leaf: str
+    score: float
+    raised: float
+    rank: int
+    rank_after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Monotonicity:
     """Cells whose raising lowers the rank of their model.
 
@@ -26,11 +38,14 @@ class Monotonicity:
         Among those tried.
     tried, cells : int
         Cells that were raised, and that could be.
+    witnesses : tuple of Witness
+        The violations, leaf by leaf.
     """
 
     violations: int
     tried: int
     cells: int
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def sampled(self) -> bool:
@@ -74,19 +89,23 @@ def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int
         rows, columns = rows[drawn], columns[drawn]
     leaves = np.unique(columns)
     falls = each(lambda j: _falls(case, int(j), rows[columns == j]), leaves, jobs)
-    return Monotonicity(sum(falls), len(rows), cells)
+    witnesses = tuple(witness for of_leaf in falls for witness in of_leaf)
+    return Monotonicity(len(witnesses), len(rows), cells, witnesses)
 
 
-def _falls(case: Case, j: int, models: IntArray) -> int:
-    """Count the models that fall when their score on one leaf is raised."""
+def _falls(case: Case, j: int, models: IntArray) -> list[Witness]:
+    """Find the models that fall when their score on one leaf is raised."""
     column = case.board.scores[:, j]
     columns = np.repeat(column[:, None], len(models), axis=1)
     columns[models, np.arange(len(models))] = raised(column[models])
-    falls = 0
-    for model, scores in zip(models.tolist(), case.variants(j, columns), strict=True):
+    found = []
+    for v, (model, scores) in enumerate(zip(models.tolist(), case.variants(j, columns), strict=True)):
         values = rounded(np.where(np.isnan(scores), -np.inf, scores))
-        falls += bool(1 + (values > values[model]).sum() > case.before[model])
-    return falls
+        after, before = 1 + int((values > values[model]).sum()), int(case.before[model])
+        if after > before:
+            leaf, score = case.board.leaves[j], float(column[model])
+            found.append(Witness(case.board.ids[model], leaf, score, float(columns[model, v]), before, after))
+    return found
 
 
 def raised(scores: FloatArray, step: float = STEP) -> FloatArray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import IntArray
+from ..arrays import FloatArray, IntArray
 from ..errors import BoardError
 from ..ranking.boards import aggregated, ranks_of_all
 from ..ranking.compare import dominance
@@ -87,9 +87,14 @@ def audit_removal(case: Case, jobs: int = 1) -> RemovalAudit:
     )
 
 
+def scale_shares(case: Case, rescale: Rescale) -> FloatArray:
+    """Compute the share of pairs whose order changes when one leaf is rescaled, for each of the ``m`` leaves; (m,)."""
+    return sign_change_share(case.base, rescaled_each(case, rescale))
+
+
 def scale_rate(case: Case, rescale: Rescale) -> float:
-    """Return the share of pairs whose order changes when one leaf is rescaled, averaged over the leaves."""
-    return float(sign_change_share(case.base, rescaled_each(case, rescale)).mean())
+    """Compute the mean of `scale_shares` over the leaves."""
+    return float(scale_shares(case, rescale).mean())
 
 
 def clone_rate(case: Case, jobs: int = 1) -> float:

@@ -113,6 +113,46 @@ def read_scores(path: Path | str) -> dict[str, Cell]:
     return _cells(_json_rows(text, name) if is_json else _csv_rows(text, name), name)
 
 
+def cells_from(scores: Mapping[str, Any], name: str = "the scores") -> dict[str, Cell]:
+    """Take scores from a mapping, as `read_scores` takes them from a file.
+
+    Parameters
+    ----------
+    scores : mapping of str to number, str, None or Cell
+        Score by benchmark: a number, ``X`` for FAILED, None or NaN for NEVER, or a cell.
+    name : str
+        Name in error messages.
+
+    Returns
+    -------
+    dict of str to Cell
+        NEVER cells are left out.
+
+    Raises
+    ------
+    CandidateError
+        If a score cannot be used; the message names the benchmark and the value.
+
+    Examples
+    --------
+    >>> cells_from({"a": 0.5, "b": "X", "c": None})["b"].state.name
+    'FAILED'
+    """
+    plain: list[tuple[str, Mapping[str, Any]]] = []
+    given: dict[str, Cell] = {}
+    for benchmark, value in scores.items():
+        if isinstance(value, Cell):
+            given[benchmark] = value
+            continue
+        if isinstance(value, np.generic):
+            value = value.item()  # noqa: PLW2901 (numbers of numpy are numbers)
+        if isinstance(value, float) and math.isnan(value):
+            value = None  # noqa: PLW2901 (as in a table, a benchmark that was not run)
+        plain.append((f"an entry of {name}", {"benchmark": benchmark, "score": value}))
+    found = _cells(plain, name)
+    return found | {benchmark: cell for benchmark, cell in given.items() if cell.state != CellState.NEVER}
+
+
 def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         table = read_table(text) if text.strip() else Table((), Row(1, ()), ())

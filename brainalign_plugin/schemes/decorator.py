@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import FloatArray
 from ..data.board import Board
@@ -14,7 +15,7 @@ from .missing import CONVENTIONS, Convention
 from .registry import OWN, register
 from .scaling import NONE
 
-MatrixFunction = Callable[[FloatArray], FloatArray]
+MatrixFunction = Callable[[FloatArray], npt.ArrayLike]
 
 
 def scheme(
@@ -24,40 +25,41 @@ def scheme(
 
     Parameters
     ----------
-    name : str
-        Letters, digits and underscores.
-    missing : {"skip", "zero", "attempted", "worst", "mean"}
-        Rule for missing scores on a board that has them; under ``skip`` they reach the function as NaN.
-    overwrite : bool
-        Whether a scheme of that name may be replaced, as when a cell of a notebook is run again.
-    effort : {"formula", "pairs", "fit", "optimum"}
-        With ``formula`` ranks get intervals, which calls the function a thousand times.
+        name : str
+            Letters, digits and underscores.
+        missing : {"skip", "zero", "attempted", "worst", "mean"}
+            Rule for missing scores on a board that has them; under ``skip`` they reach the function as NaN.
+        overwrite : bool
+            Whether a scheme of that name may be replaced, as when a cell of a notebook is run again.
+        effort : {"formula", "pairs", "fit", "optimum"}
+            With ``formula`` ranks get intervals, which calls the function a thousand times.
 
     Returns
     -------
-    callable
-        From a function ``(models, benchmarks) -> (models,)``, higher is better, to its `Scheme`.
+        callable
+            From a function ``(models, benchmarks) -> (models,)``, higher is better, to its `Scheme`.
 
     Raises
     ------
-    SchemeError
-        If the name is taken or cannot be one, the rule is unknown, or the function cannot be called with a matrix.
+        SchemeError
+            If the name is taken or cannot be one, the rule is unknown, or the function cannot be called with a matrix.
 
     See Also
     --------
-    rank : Rank a board under schemes.
-    audit : Measure what a scheme keeps.
+        rank : Rank a board under schemes.
+        audit : Measure what a scheme keeps.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> import brainalign_plugin as ba
-    >>> @ba.scheme("WORST_OF_ALL", overwrite=True)
-    ... def worst_of_all(scores):
-    ...     return np.nanmin(scores, axis=1)
-    >>> ba.rank(ba.example(), worst_of_all).to_frame()["model"].iloc[0]
-    'efficientnet_b0'
-    >>> ba.unregister("WORST_OF_ALL")
+        >>> import numpy as np
+    import numpy.typing as npt
+        >>> import brainalign_plugin as ba
+        >>> @ba.scheme("WORST_OF_ALL", overwrite=True)
+        ... def worst_of_all(scores):
+        ...     return np.nanmin(scores, axis=1)
+        >>> ba.rank(ba.example(), worst_of_all).to_frame()["model"].iloc[0]
+        'efficientnet_b0'
+        >>> ba.unregister("WORST_OF_ALL")
     """
     if missing not in CONVENTIONS:
         raise SchemeError(

@@ -1,0 +1,338 @@
+"""Place a model on a frozen board, as a notebook shows it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import CandidateError, ReferenceBoardError
+from ..files.model_scores import Cell, cells_from, cells_of_model, find_model, read_scores
+from ..files.reference import Reference
+from ..files.reference import freeze as freeze_snapshot
+from ..files.reference_file import read_reference
+from ..placement.profile import ModelPlacement, model_placement_json, place_model
+from ..plot.chart import Chart
+from ..plot.rows import dots
+from ..results import Result, Rows
+from ..text import many
+from .sources import Source, snapshot_of
+
+Scores = Mapping[str, Any] | pd.Series | str | int | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PlacementResult(Result):
+    """Where a model stands on a frozen board.
+
+    Attributes
+    ----------
+    found : ModelPlacement
+        All of it.
+    """
+
+    found: ModelPlacement
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        found = self.found
+        ranks = [one.placement.rank for one in found.schemes if one.placement is not None]
+        place = (
+            f"rank {min(ranks)} to {max(ranks)} under {many(len(ranks), 'scheme')}"
+            if ranks
+            else "no scheme places it"
+        )
+        models = len(found.reference.board.models)
+        scored = f"{len(found.benchmarks)} of {many(len(found.benchmarks) + len(found.missing), 'benchmark')} scored"
+        return f"Placement on {found.reference.name!r} ({many(models, 'model')}): {place}, {scored}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the model's place under each scheme.
+
+        Returns
+        -------
+        DataFrame
+            Columns scheme, rank, low, high (interval of the rank), best, worst (rank if all missing scores were high,
+            and low), share (of the models below), statistic, problem.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> board = ba.example()
+        >>> ba.place("vgg19", ba.freeze(board, "base"), schemes=["HIER"]).to_frame()["rank"].tolist()
+        [3]
+        """
+        rows: list[dict[str, Any]] = []
+        for one in self.found.schemes:
+            row: dict[str, Any] = {"scheme": one.scheme, "problem": one.problem}
+            if one.placement is not None:
+                sure = one.placement.uncertainty
+                row |= {
+                    "rank": one.placement.rank,
+                    "share": one.placement.share,
+                    "statistic": one.placement.statistic,
+                }
+                row |= {} if sure is None else {"low": sure.ranks[0], "high": sure.ranks[1]}
+            if one.bounds is not None:
+                row |= {"worst": one.bounds[0], "best": one.bounds[1]}
+            rows.append(row)
+        columns = ["scheme", "rank", "low", "high", "best", "worst", "share", "statistic", "problem"]
+        whole = dict.fromkeys(["rank", "low", "high", "best", "worst"], "Int64")
+        return pd.DataFrame(rows, columns=columns).astype(whole)
+
+    @property
+    def missing(self) -> Rows:
+        """What each benchmark without a score could change, the largest change first."""
+        rows = [(one.benchmark, one.state.name, *one.scores, one.change) for one in self.found.missing]
+        columns = ["benchmark", "state", "low_score", "high_score", "change"]
+        return Rows(f"{many(len(rows), 'benchmark')} without a score", pd.DataFrame(rows, columns=columns))
+
+    @property
+    def profile(self) -> Rows:
+        """The model's scores beside those of the board's models, the highest normal score first."""
+        columns = ["benchmark", "score", "error", "normal_score", "models"]
+        rows = [[getattr(one, name) for name in columns] for one in self.found.benchmarks]
+        return Rows(f"{many(len(rows), 'benchmark')} with a score", pd.DataFrame(rows, columns=columns))
+
+    @property
+    def neighbours(self) -> Rows:
+        """Models of the board with a similar profile, the nearest first."""
+        rows = [
+            (one.model.name, one.model.id, one.distance, one.correlation, one.shared)
+            for one in self.found.neighbours
+        ]
+        columns = ["model", "id", "distance", "correlation", "shared"]
+        return Rows(f"{many(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``brainalign place --json`` prints; unknown is None.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> found = ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).to_dict()
+        >>> found["schemes"]["HIER"]["rank"]
+        3
+        """
+        return model_placement_json(self.found)
+
+    @property
+    def plot(self) -> PlacementPlots:
+        """Charts: ``profile`` and ``schemes``."""
+        return PlacementPlots(self)
+
+
+@dataclass(frozen=True)
+class PlacementPlots:
+    """Charts of a placement."""
+
+    result: PlacementResult
+
+    def profile(self) -> Chart:
+        """Draw the model's normal score on each benchmark: 0 is the middle of the board.
+
+        Returns
+        -------
+        Chart
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.profile().to_frame())
+        8
+        """
+        frame = self.result.profile.to_frame()
+        title = f"Profile on {self.result.found.reference.name!r}: {many(len(frame), 'benchmark')}, the strongest first"
+        return dots(
+            frame["benchmark"].tolist(),
+            frame["normal_score"].tolist(),
+            title=title,
+            alt=f"A dot a benchmark. {title}.",
+            axis="normal score among the board's models",
+            form="+.2f",
+            zero=True,
+        )
+
+    def schemes(self) -> Chart:
+        """Draw the model's rank under each scheme with its interval.
+
+        Returns
+        -------
+        Chart
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.schemes().to_frame())
+        1
+        """
+        frame = self.result.to_frame().dropna(subset=["rank"]).astype({"low": float, "high": float})
+        return dots(
+            frame["scheme"].tolist(),
+            frame["rank"].astype(float).tolist(),
+            title=self.result.title,
+            alt=f"A dot a scheme. {self.result.title}.",
+            axis="rank",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+            form="d",
+            reverse=True,
+        )
+
+
+def freeze(source: Source, name: str, at: datetime | None = None) -> Reference:
+    """Freeze a board under a name, so that models can be placed on it whatever the leaderboard becomes.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    name : str
+        1 to 64 letters, digits, ``_`` and ``-``.
+    at : datetime, optional
+        Moment of freezing, with time zone; now if None.
+
+    Returns
+    -------
+    Reference
+        With the norms of every benchmark, over all its scores; `write_reference` keeps it in a file.
+
+    Raises
+    ------
+    ReferenceBoardError
+        If the name cannot be used, the time has no zone, or no benchmark has two scores.
+
+    See Also
+    --------
+    place : Place a model on it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.freeze(ba.example(), "base").name
+    'base'
+    """
+    return freeze_snapshot(snapshot_of(source), name, datetime.now(UTC) if at is None else at)
+
+
+def place(
+    scores: Scores,
+    reference: Reference | str | os.PathLike[str],
+    *,
+    schemes: Sequence[str] = (),
+    leave_out: int | None = None,
+    min_constituents: float = 0.5,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> PlacementResult:
+    """Place a model on a frozen board under each scheme.
+
+    Parameters
+    ----------
+    scores : dict, Series, path, or name or id of a model
+        Score by benchmark (``X`` is FAILED, None NEVER run, a `Cell` has an error too); the path of a scores file; or a
+        model of the board, which is then not compared with itself. A benchmark may be named without its lab's prefix.
+    reference : Reference or path
+        From `freeze` or `read_reference`.
+    schemes : sequence of str
+        All that can place a model if empty.
+    leave_out : int, optional
+        Id of a model of the board that is not compared with.
+    min_constituents : float
+        Smallest share of the benchmarks that must be scored, in [0, 1].
+    resamples : int
+        Of the benchmarks, for intervals; 0 for none.
+    seed : int
+
+    Returns
+    -------
+    PlacementResult
+
+    Raises
+    ------
+    CandidateError
+        If a score cannot be used, the model is unknown, or too few benchmarks are scored.
+    SchemeError
+        If a scheme is unknown, or cannot place one model.
+    ReferenceBoardError
+        If the reference is none.
+
+    See Also
+    --------
+    freeze : Make the reference.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ref = ba.freeze(ba.example(), "base")
+    >>> mine = {"FreemanZiemba2013.V1-pls": .5, "Marques2020-size": .4, "MajajHong2015.IT-pls": .5,
+    ...         "Sanghavi2020.IT-pls": .6, "Rajalingham2018-i2n": "X"}
+    >>> ba.place(mine, ref, schemes=["HIER"], resamples=0).missing.to_frame()["state"].tolist()
+    ['NEVER', 'NEVER', 'FAILED', 'NEVER']
+    """
+    if not isinstance(reference, Reference):
+        if not isinstance(reference, str | os.PathLike):
+            raise ReferenceBoardError(
+                f"a reference was expected, not {type(reference).__name__}; pass reference=freeze(board, 'name')"
+            )
+        reference = read_reference(os.fspath(reference))
+    cells, itself = _cells(scores, reference)
+    found = place_model(
+        reference,
+        cells,
+        [schemes] if isinstance(schemes, str) else schemes,
+        leave_out=itself if leave_out is None else leave_out,
+        min_constituents=min_constituents,
+        resamples=resamples,
+        seed=seed,
+    )
+    return PlacementResult(found)
+
+
+def _cells(scores: Scores, reference: Reference) -> tuple[dict[str, Cell], int | None]:
+    """Return the cells of the model, and its id if it is on the board."""
+    if isinstance(scores, pd.Series):
+        twice = scores.index[scores.index.duplicated()]
+        if len(twice):
+            raise CandidateError(
+                f"the benchmark {twice[0]!r} occurs twice in the Series; keep one score a benchmark"
+            )
+        known = scores.astype(object).where(scores.notna(), None)
+        scores = {str(name): value for name, value in known.items()}
+    if isinstance(scores, Mapping):
+        return _full_names(cells_from(scores), reference), None
+    if isinstance(scores, os.PathLike) or (
+        isinstance(scores, str)
+        and (scores.lower().endswith((".csv", ".json", ".tsv", ".txt")) or Path(scores).is_file())
+    ):
+        return _full_names(read_scores(os.fspath(scores)), reference), None
+    if isinstance(scores, str | int):
+        model = find_model(reference.board.models, str(scores), f"the reference {reference.name!r}")
+        return cells_of_model(reference.snapshot, model, f"the reference {reference.name!r}"), model.id
+    raise CandidateError(
+        f"scores were expected, not {type(scores).__name__}; give a dict or Series from benchmark to score, the path "
+        "of a scores file, or the name of a model on the board"
+    )
+
+
+def _full_names(cells: dict[str, Cell], reference: Reference) -> dict[str, Cell]:
+    """Give benchmarks that are named without the prefix of their lab their whole name, where that is clear."""
+    short: dict[str, list[str]] = {}
+    for leaf in reference.board.leaves:
+        lab, dot, rest = leaf.partition(".")
+        if dot and lab == lab.lower():
+            short.setdefault(rest, []).append(leaf)
+    found: dict[str, Cell] = {}
+    for name, cell in cells.items():
+        whole = short.get(name, [])
+        found[whole[0] if name not in reference.board.leaves and len(whole) == 1 else name] = cell
+    return found

@@ -1,0 +1,219 @@
+"""Boards after one another: headline figures over time, and what changed from one board to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from ..certainty.figures import FIGURES, headline
+from ..data.cleaning import complete_board
+from ..data.snapshot import Snapshot
+from ..errors import InputError
+from ..plot.chart import Chart
+from ..plot.curves import over_time
+from ..results import Result, Rows
+from ..text import many
+from .sources import Source, snapshot_of
+
+_SIZES = ("models", "benchmarks", "kept_models", "kept_benchmarks")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Timeline(Result):
+    """Headline figures of boards, oldest first.
+
+    Attributes
+    ----------
+    snapshots : tuple of Snapshot
+    figures : DataFrame, shape (boards, 15)
+        Numbers of models and benchmarks, before and after cleaning, and the figures of each cleaned board; NaN where
+        one does not exist. By day.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    figures: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        days = [day for day in self.figures.index if day is not pd.NaT]
+        span = f", {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}" if days else ""
+        return f"Timeline of {many(len(self.snapshots), 'board')}{span}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the figures, a row a board.
+
+        Returns
+        -------
+        DataFrame, shape (boards, 15)
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> now = ba.example()
+        >>> ba.timeline([now.as_of("2023-01-01"), now]).to_frame()["models"].tolist()
+        [14, 16]
+        """
+        return self.figures.copy()
+
+    @property
+    def changes(self) -> tuple[Rows, ...]:
+        """What changed from each board to the next: figures, models and benchmarks that came or left."""
+        return tuple(
+            _changes(one, other, self.figures.iloc[i], self.figures.iloc[i + 1])
+            for i, (one, other) in enumerate(zip(self.snapshots, self.snapshots[1:], strict=False))
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return figures and changes as plain values; unknown is None.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> sorted(ba.timeline([ba.example()]).to_dict())
+        ['boards', 'changes']
+        """
+        boards = Rows("", self.figures.reset_index().assign(date=lambda frame: frame["date"].astype(str)))
+        return {
+            "boards": boards.to_dict()["rows"],
+            "changes": [one.to_dict()["rows"] for one in self.changes],
+        }
+
+    @property
+    def plot(self) -> TimelinePlots:
+        """Charts: ``figures``."""
+        return TimelinePlots(self)
+
+
+@dataclass(frozen=True)
+class TimelinePlots:
+    """Charts of a timeline."""
+
+    result: Timeline
+
+    def figures(self, *names: str) -> Chart:
+        """Draw figures over time.
+
+        Parameters
+        ----------
+        *names : str
+            Columns of `Timeline.to_frame`, up to six; the mean correlation, that within and between the parts if none.
+
+        Returns
+        -------
+        Chart
+
+        Raises
+        ------
+        InputError
+            If there is no such figure, or a board has no date.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> now = ba.example()
+        >>> len(ba.timeline([now.as_of("2023-01-01"), now]).plot.figures("mean_rho").to_frame())
+        2
+        """
+        frame = self.result.figures
+        shown = names or ("mean_rho", "neural_rho", "behavior_rho", "cross_rho")
+        for name in shown:
+            if name not in frame.columns:
+                raise InputError(
+                    f"there is no figure {name!r}; known are {', '.join(map(repr, frame.columns))}"
+                )
+        if len(shown) > 6:
+            raise InputError(f"{len(shown)} figures in one chart cannot be told apart; give up to 6")
+        if frame.index.isna().any():
+            raise InputError("a board has no date; pass dates=[…] to timeline, one a board")
+        title = f"{', '.join(shown)} over {many(len(frame), 'board')}"
+        return over_time(
+            [f"{day:%Y-%m-%d}" for day in frame.index],
+            {name: [None if pd.isna(x) else float(x) for x in frame[name]] for name in shown},
+            title=title,
+            alt=f"A line a figure. {title}.",
+            axis=shown[0] if len(shown) == 1 else "correlation" if not names else "value",
+        )
+
+
+def timeline(
+    sources: Sequence[Source], *, dates: Sequence[str | datetime] | None = None, max_missing: float = 0.5
+) -> Timeline:
+    """Compute the headline figures of boards over time.
+
+    Parameters
+    ----------
+    sources : sequence of Snapshot, Board, DataFrame or path
+        In the order of time.
+    dates : sequence of str or datetime, optional
+        One a board, for boards that do not say theirs.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+
+    Returns
+    -------
+    Timeline
+
+    Raises
+    ------
+    InputError
+        If there is no board, or not one date a board.
+
+    See Also
+    --------
+    Board.as_of : A board as it stood at an earlier moment.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> now = ba.example()
+    >>> ba.timeline([now.as_of("2023-01-01"), now]).changes[-1].to_frame().query("kind == 'new model'")["name"].tolist()
+    ['pnasnet', 'swin_small']
+    """
+    if isinstance(sources, Snapshot | str | pd.DataFrame) or not list(sources):
+        raise InputError("a timeline needs a list of boards; give timeline([then, now])")
+    snapshots = tuple(snapshot_of(source) for source in sources)
+    if dates is not None and len(dates) != len(snapshots):
+        raise InputError(f"{many(len(dates), 'date')} for {many(len(snapshots), 'board')}; give one a board")
+    rows = []
+    for snapshot in snapshots:
+        board = snapshot.board()
+        cleaned = complete_board(board, max_missing)
+        sizes = (len(board.models), len(board.leaves), len(cleaned.models), len(cleaned.leaves))
+        rows.append(dict(zip(_SIZES, sizes, strict=True)) | headline(cleaned).first())
+    days = [
+        pd.Timestamp(snapshot.as_of_time).tz_localize(None) if snapshot.dated else pd.NaT
+        for snapshot in snapshots
+    ]
+    try:
+        index = pd.DatetimeIndex(days if dates is None else list(dates), name="date")
+    except ValueError as cause:
+        raise InputError(f"a date cannot be read ({cause}); write it as '2023-01-01'") from None
+    frame = pd.DataFrame(rows, index=index, columns=[*_SIZES, *FIGURES])
+    return Timeline(snapshots, frame.astype(dict.fromkeys(FIGURES, float)))
+
+
+def _changes(one: Snapshot, other: Snapshot, before: pd.Series[Any], after: pd.Series[Any]) -> Rows:
+    rows: list[tuple[str, str, Any, Any]] = [
+        ("figure", str(name), before[name], after[name]) for name in before.index
+    ]
+    # Tables number their models from 1, so that only names and ids together say which model it is.
+    then, now = ({(m.id, m.name): m for m in snapshot.models} for snapshot in (one, other))
+    rows += [("new model", model.name, None, None) for key, model in now.items() if key not in then]
+    rows += [("model gone", model.name, None, None) for key, model in then.items() if key not in now]
+    old, new = (snapshot.board().leaves for snapshot in (one, other))
+    rows += [("new benchmark", leaf, None, None) for leaf in new if leaf not in old]
+    rows += [("benchmark gone", leaf, None, None) for leaf in old if leaf not in new]
+    frame = pd.DataFrame(rows, columns=["kind", "name", "before", "after"]).astype(
+        {"before": float, "after": float}
+    )
+    frame["change"] = frame["after"] - frame["before"]
+    return Rows(f"{many(len(frame) - len(before), 'model or benchmark')} came or left", frame)

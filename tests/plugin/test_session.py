@@ -1,0 +1,175 @@
+"""What a newcomer types in a notebook works, on a real board and on a made-up one, and is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import brainalign_plugin as ba
+from brainalign_plugin.errors import BoardError, CandidateError, InputError, ReferenceBoardError, SchemeError
+from tests.conftest import ROOT
+from tests.plugin import session as written
+
+TABLE = pd.DataFrame({"V1-pls": [0.2, 0.3, 0.5], "i2n": [0.4, 0.1, 0.3]}, index=["a", "b", "c"])
+GROUPS = {"V1-pls": "neural/V1", "i2n": "behavior"}
+
+
+@pytest.fixture(autouse=True)
+def _no_own_scheme():
+    yield
+    ba.unregister("TRIMMED")
+
+
+def check(results, folder):
+    for result in results:
+        assert len(repr(result)) < 4000, repr(result)[:200]
+        assert "<table" in result._repr_html_()
+        assert isinstance(result.to_frame(), pd.DataFrame)
+        if not isinstance(result, ba.Board):
+            json.dumps(result.to_dict(), allow_nan=False)
+    assert len(list(folder.glob("*.svg"))) == 6
+
+
+def test_the_session_on_a_made_up_board(tmp_path):
+    path = tmp_path / "board.json.gz"
+    path.write_bytes(ba.snapshot_bytes(ba.example().snapshot))
+    check(written.session(path, TABLE, GROUPS, "2023-01-01", (107, 112), tmp_path), tmp_path)
+
+
+@pytest.mark.needs("shared")
+def test_the_session_on_a_real_board(tmp_path, shared_site):
+    path = shared_site / "compare-data-2024-01-01.json.gz"
+    check(written.session(path, TABLE, GROUPS, "2023-01-01", (646, 1112), tmp_path), tmp_path)
+
+
+def test_the_session_is_typed():
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "tests/plugin/session.py"],
+        cwd=ROOT,
+        env=os.environ | {"MYPYPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_whatever_holds_a_board_is_one(tmp_path):
+    board = ba.example()
+    path = tmp_path / "board.json"
+    path.write_bytes(ba.snapshot_bytes(board.snapshot))
+    for source in (board, board.snapshot, path, str(path)):
+        assert ba.agreement(source).to_frame().equals(ba.agreement(board).to_frame())
+    complete = board.clean().board
+    frame = complete.to_frame()
+    frame.index = [model.name for model in complete.models]
+    assert np.allclose(ba.agreement(frame).to_frame(), ba.agreement(board).to_frame())
+    assert (
+        ba.rank(frame, "FLAT").to_frame()["model"].tolist()
+        == ba.rank(complete, "FLAT").to_frame()["model"].tolist()
+    )
+
+
+def test_a_changed_board_is_not_taken_for_its_snapshot():
+    board = ba.example()
+    best = ba.rank(board, "HIER").to_frame()["id"].iloc[0]
+    without = board.take(rows=[i for i, model in enumerate(board.ids) if model != best])
+    assert best not in ba.rank(without, "HIER").to_frame()["id"].tolist()
+    assert best not in ba.freeze(without, "base").board.ids
+
+
+def test_states_survive():
+    states = ba.example().to_frame(states=True)
+    assert set(np.unique(states.to_numpy())) == {"FAILED", "NEVER", "SCORED"}
+    again = (
+        ba.data.snapshot.Snapshot.from_board(ba.example().take(columns=range(8)))
+        .board()
+        .to_frame(states=True)
+    )
+    assert again.equals(states)
+
+
+def test_a_scheme_of_ones_own_cannot_take_the_place_of_a_known_one():
+    with pytest.raises(SchemeError, match="comes with a distribution"):
+        ba.scheme("HIER", overwrite=True)(lambda scores: scores.mean(axis=1))
+    made = ba.scheme("TRIMMED")(lambda scores: scores.mean(axis=1))
+    with pytest.raises(SchemeError, match="already a scheme TRIMMED"):
+        ba.scheme("trimmed")(lambda scores: scores.mean(axis=1))
+    flat = ba.rank(ba.example(), ["FLAT", made], resamples=0).to_frame()
+    assert flat["FLAT"].equals(flat["TRIMMED"].rename("FLAT"))
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "words"),
+    [
+        (lambda b: ba.agreement(b, method="tau"), InputError, "'spearman', 'kendall', 'pearson'"),
+        (lambda b: ba.agreement(b).interval(95), InputError, "between 0 and 1"),
+        (lambda _: ba.agreement(3), BoardError, "a board was expected, not int"),
+        (lambda _: ba.load("nothing.json"), InputError, "cannot read"),
+        (lambda b: ba.rank(b, "ZMAEN"), SchemeError, "did you mean"),
+        (lambda b: ba.rank(b, ["HIER"])["RANK"], InputError, "was not asked for"),
+        (lambda b: ba.audit(b, "HIER", ["speed"]), InputError, "no property 'speed'"),
+        (
+            lambda b: ba.certainty(b, resamples=9).told_apart(101, 100),
+            InputError,
+            "'vgg16'.* is not on the cleaned board",
+        ),
+        (lambda _: ba.place({"x": 0.5}, "base"), ReferenceBoardError, "cannot read the reference file"),
+        (lambda b: ba.place({"x": 0.5}, b), ReferenceBoardError, r"pass reference=freeze\("),
+        (lambda b: ba.place({"x": 50}, ba.freeze(b, "base")), CandidateError, "divide percentages by 100"),
+        (lambda b: ba.place("vgg", ba.freeze(b, "base")), CandidateError, "did you mean"),
+        (lambda b: ba.place([1, 2], ba.freeze(b, "base")), CandidateError, "give a dict or Series"),
+        (lambda b: ba.timeline(b.snapshot), InputError, "needs a list of boards"),
+        (lambda _: ba.timeline([]), InputError, "needs a list of boards"),
+        (lambda b: ba.timeline([b, b], dates=["2023-01-01"]), InputError, "1 date for 2 boards"),
+        (lambda _: ba.timeline([TABLE, TABLE]).plot.figures(), InputError, r"pass dates="),
+        (lambda b: b.as_of("yesterday"), InputError, "write it as '2023-01-01'"),
+        (lambda _: ba.Board.from_frame(TABLE).as_of("2023-01-01"), BoardError, "its past is unknown"),
+        (lambda b: b.clean(max_missing=50), InputError, "between 0 and 1"),
+    ],
+)
+def test_errors_speak_python(ask, error, words):
+    with pytest.raises(error, match=words) as caught:
+        ask(ba.example())
+    assert "--" not in str(caught.value)
+    assert "`brainalign" not in str(caught.value)
+
+
+def test_a_timeline_of_tables_takes_its_dates():
+    found = ba.timeline([TABLE, TABLE], dates=["2023-01-01", "2024-01-01"])
+    assert found.to_frame().index.year.tolist() == [2023, 2024]
+    assert found.changes[0].to_frame()["change"].dropna().eq(0).all()
+
+
+def test_importing_takes_no_longer_than_numpy():
+    clock = "time.perf_counter()"
+    program = f"import numpy, time; begin = {clock}; import brainalign_plugin; print({clock} - begin)"
+    times = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+            ).stdout
+        )
+        for _ in range(3)
+    ]
+    assert min(times) < 0.1
+
+
+def test_the_verbs_are_not_hidden_by_their_rooms():
+    program = (
+        "import brainalign_plugin.agreement.correlation, brainalign_plugin.audit.audit, brainalign_plugin as ba\n"
+        "assert callable(ba.agreement) and callable(ba.audit) and callable(ba.certainty)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(Path(ROOT))},
+    )
