@@ -112,7 +112,7 @@ class RemovalResult(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScaleResult(Result):
-    """What rescaling a benchmark changes: share of pairs of models whose order changes.
+    """Share of pairs of models whose order changes when a benchmark is rescaled.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class ScaleResult(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MonotonicityResult(Result):
-    """How often a model falls because one of its scores has risen.
+    """Number of models that fall because one of their scores has risen.
 
     Attributes
     ----------
@@ -268,7 +268,7 @@ class SchemeAuditResult(Result):
 
     @cached_property
     def scale(self) -> ScaleResult:
-        """What rescaling one benchmark changes."""
+        """Share of pairs whose order changes when one benchmark is rescaled."""
         frame = pd.DataFrame(
             {
                 "benchmark": list(self.compared.board.leaves),
@@ -281,12 +281,12 @@ class SchemeAuditResult(Result):
 
     @cached_property
     def monotonicity(self) -> MonotonicityResult:
-        """What raising single cells lowers; also measured where the property is proven."""
+        """Models that fall when one of their cells is raised; also measured where the property is proven."""
         return MonotonicityResult(self.one.scheme.name, self._measured("monotonicity"), self.compared.board)
 
     @property
     def influence(self) -> pd.DataFrame:
-        """What leaving out each benchmark does to the ranks, the largest mean shift first."""
+        """Shifts of the ranks without each benchmark, the largest mean shift first."""
         found = self.one.influence or measures(self._case, self.n_jobs)["influence"]()
         rows = [(item.leaf, item.mean_shift, item.max_shift, item.most_moved) for item in found]
         frame = pd.DataFrame(rows, columns=["benchmark", "mean_shift", "max_shift", "most_moved"])

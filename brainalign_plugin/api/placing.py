@@ -28,7 +28,7 @@ Scores = Mapping[str, Any] | pd.Series | str | int | os.PathLike[str]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PlacementResult(Result):
-    """Where a model stands on a frozen board.
+    """Place of a model on a frozen board.
 
     Attributes
     ----------
@@ -88,14 +88,14 @@ class PlacementResult(Result):
 
     @property
     def missing(self) -> Rows:
-        """What each benchmark without a score could change, the largest change first."""
+        """Benchmarks without a score and the change that each could make, the largest first."""
         rows = [(one.benchmark, one.state.name, *one.scores, one.change) for one in self.found.missing]
         columns = ["benchmark", "state", "low_score", "high_score", "change"]
         return Rows(f"{many(len(rows), 'benchmark')} without a score", pd.DataFrame(rows, columns=columns))
 
     @property
     def profile(self) -> Rows:
-        """The model's scores beside those of the board's models, the highest normal score first."""
+        """The model's scores and normal scores among the board's models, the highest normal score first."""
         columns = ["benchmark", "score", "error", "normal_score", "models"]
         rows = [[getattr(one, name) for name in columns] for one in self.found.benchmarks]
         return Rows(f"{many(len(rows), 'benchmark')} with a score", pd.DataFrame(rows, columns=columns))

@@ -25,7 +25,7 @@ from .sources import Source, snapshot_of
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ToldApart(Result):
-    """Two models under a scheme: true if they are told apart.
+    """Two models under a scheme: true if their difference is large enough.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class ToldApart(Result):
     difference : float
         Score of one less that of the other.
     needed : float
-        Smallest difference with which two models are told apart.
+        Smallest difference with which two models are surely ordered.
     probability : float
         That one is truly above the other.
     """
@@ -93,7 +93,7 @@ class ToldApart(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CertaintyResult(Result):
-    """How sure the figures and ranks of a board are.
+    """Certainty of the figures and ranks of a board.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ class CertaintyResult(Result):
 
     @property
     def tiers(self) -> Rows:
-        """Models by tier: the best of a tier is told apart from the next."""
+        """Models by tier: the best of a tier is surely above the next tier."""
         return Rows(many(len(self.found.tiers), "tier"), self.to_frame()[["tier", "model", "id", "score"]])
 
     @property
@@ -186,7 +186,7 @@ class CertaintyResult(Result):
 
     @property
     def influence(self) -> Rows:
-        """What the board would be without each paper, the largest change of the mean correlation first."""
+        """Figures of the board without each paper, the largest change of the mean correlation first."""
         rows = [
             (
                 left.name,
@@ -228,7 +228,7 @@ class CertaintyResult(Result):
         Returns
         -------
         ToldApart
-            True where the two are told apart.
+            True where their difference is large enough.
 
         Raises
         ------
@@ -387,7 +387,7 @@ class CertaintyPlots:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValidityResult(Result):
-    """How well each scheme ranks models on papers that it has not seen.
+    """Correlations with which each scheme ranks models on papers that it has not seen.
 
     Attributes
     ----------

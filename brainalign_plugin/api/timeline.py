@@ -62,7 +62,7 @@ class Timeline(Result):
 
     @property
     def changes(self) -> tuple[Rows, ...]:
-        """What changed from each board to the next: figures, models and benchmarks that came or left."""
+        """Changes from each board to the next: figures, models and benchmarks that came or left."""
         return tuple(
             _changes(one, other, self.figures.iloc[i], self.figures.iloc[i + 1])
             for i, (one, other) in enumerate(zip(self.snapshots, self.snapshots[1:], strict=False))

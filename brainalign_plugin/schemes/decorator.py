@@ -46,20 +46,19 @@ def scheme(
 
     See Also
     --------
-        rank : Rank a board under schemes.
-        audit : Measure what a scheme keeps.
+    rank : Rank a board under schemes.
+    audit : Measure what a scheme keeps.
 
     Examples
     --------
-        >>> import numpy as np
-    import numpy.typing as npt
-        >>> import brainalign_plugin as ba
-        >>> @ba.scheme("WORST_OF_ALL", overwrite=True)
-        ... def worst_of_all(scores):
-        ...     return np.nanmin(scores, axis=1)
-        >>> ba.rank(ba.example(), worst_of_all).to_frame()["model"].iloc[0]
-        'efficientnet_b0'
-        >>> ba.unregister("WORST_OF_ALL")
+    >>> import numpy as np
+    >>> import brainalign_plugin as ba
+    >>> @ba.scheme("WORST_OF_ALL", overwrite=True)
+    ... def worst_of_all(scores):
+    ...     return np.nanmin(scores, axis=1)
+    >>> ba.rank(ba.example(), worst_of_all).to_frame()["model"].iloc[0]
+    'efficientnet_b0'
+    >>> ba.unregister("WORST_OF_ALL")
     """
     if missing not in CONVENTIONS:
         raise SchemeError(
