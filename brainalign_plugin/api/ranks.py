@@ -394,7 +394,7 @@ class ComparisonResult(Result):
         --------
         >>> import brainalign_plugin as ba
         >>> sorted(ba.rank(ba.example(), ["HIER", "RANK"]).compare().to_dict())
-        ['always_top_ten', 'kendall_w', 'models', 'pairs', 'pareto_front']
+        ['always_top_ten', 'distinct_rankings', 'kendall_w', 'models', 'pairs', 'pareto_front']
         """
         return comparison_json(self.found)
 

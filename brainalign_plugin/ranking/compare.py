@@ -73,6 +73,8 @@ class SchemeComparison:
     Attributes
     ----------
     pairs : tuple of SchemePair
+    distinct : int
+        Different rankings: schemes that order all models alike count once.
     concordance : float or None
         Kendall's W over all schemes, corrected for ties.
     models : tuple of ContestedModel
@@ -85,6 +87,7 @@ class SchemeComparison:
     """
 
     pairs: tuple[SchemePair, ...]
+    distinct: int
     concordance: float | None
     models: tuple[ContestedModel, ...]
     pareto_front: tuple[int, ...] | None
@@ -183,6 +186,7 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
         front = tuple(i for i, lost in zip(board.ids, beaten, strict=True) if not lost)
     return SchemeComparison(
         pairs=pairs,
+        distinct=len({of_scheme.tobytes() for of_scheme in ranks}),
         concordance=kendall_w(scores),
         models=tuple(contested),
         pareto_front=front,
@@ -196,6 +200,7 @@ def comparison_json(found: SchemeComparison) -> dict[str, Any]:
     """Build the record of a comparison of schemes; unknown is None."""
     return {
         "kendall_w": found.concordance,
+        "distinct_rankings": found.distinct,
         "pairs": [asdict(pair) for pair in found.pairs],
         "models": {
             str(model.id): {

@@ -228,7 +228,8 @@ FACTOR1 = register(
         ),
         source="Jöreskog (1967), Psychometrika 32, 443-482; Thomson (1951), The Factorial Analysis of Human Ability",
         conventions=FILLED,
-        claims=Claims(affine=True),
+        # A factor that is tied with another is decided by rounding, which rescaling changes.
+        claims=Claims(),
         weights=_factor1_weights,
         effort="fit",
     )
@@ -285,9 +286,11 @@ GLS = register(
         scale=Z,
         combination=(
             "mean of the z-scores with the weights >= 0 of least variance under their covariance S, shrunk by Ledoit "
-            "and Wolf: S⁻¹1 / (1'S⁻¹1) where no weight is held at 0"
+            "and Wolf: S⁻¹1 / (1'S⁻¹1) where no weight is held at 0; rewards benchmarks that agree with no other"
         ),
-        source="Aitken (1936), Proc. R. Soc. Edinburgh 55, 42-48; Ledoit, Wolf (2004), J. Multivar. Anal. 88, 365-411",
+        source=(
+            "Anderson (2008), J. Am. Stat. Assoc. 103, 1481-1495; Ledoit, Wolf (2004), J. Multivar. Anal. 88, 365-411"
+        ),
         conventions=FILLED,
         claims=Claims(affine=True, pareto=True),
         weights=_gls_weights,

@@ -12,6 +12,8 @@ from .registry import register
 from .scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, ROBUST_Z, Z
 
 _POSTER = "Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530"
+# Half a unit of the third decimal, that the site prints: below it, a score is not told from 0.
+_SMALLEST = 0.0005
 _HANDBOOK = "OECD (2008), Handbook on Constructing Composite Indicators"
 
 FLAT = register(
@@ -96,12 +98,10 @@ LOGIT = register(
 def _geometric_mean(_scaled: FloatArray, _board: Board) -> RowFunction:
     def means(scores: FloatArray, counts: FloatArray) -> FloatArray:
         counted = ~np.isnan(scores) * counts
-        positive = scores > 0
-        logs = np.log(np.where(positive, scores, 1.0))
+        logs = np.log(np.where(np.isnan(scores), 1.0, np.maximum(scores, _SMALLEST)))
         with np.errstate(invalid="ignore"):
-            mean = np.exp((logs * counted).sum(axis=1) / counted.sum(axis=1))
-        zero = ((counted > 0) & ~positive).any(axis=1)
-        return np.where(zero, 0.0, mean)
+            mean: FloatArray = np.exp((logs * counted).sum(axis=1) / counted.sum(axis=1))
+        return mean
 
     return means
 
@@ -111,7 +111,7 @@ GEOMETRIC = register(
         name="GEOMETRIC",
         family="cardinal",
         scale=NONE,
-        combination="geometric mean of the scores: exp(mean(log score)); 0 as soon as one score is 0",
+        combination="geometric mean of the scores: exp(mean(log score)), a score below 0.0005 counted as 0.0005",
         source=_HANDBOOK,
         conventions=("skip", "zero", "attempted", "worst", "mean"),
         claims=Claims(iia=True, monotonicity=True, pareto=True),

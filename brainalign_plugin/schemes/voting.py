@@ -165,7 +165,8 @@ SCHULZE = register(
         scale=RANK_SCALE,
         combination=(
             "number of models beaten by path + half the number tied with, where i beats j by path if the strongest "
-            "chain of majorities from i to j has a larger smallest margin than the strongest from j to i"
+            "chain of majorities from i to j has a larger smallest margin than the strongest from j to i; Schulze "
+            "leaves winners tied, this count splits them by how many others they beat"
         ),
         source="Schulze (2011), Soc. Choice Welf. 36, 267-303",
         conventions=CONVENTIONS,

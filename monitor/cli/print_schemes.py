@@ -11,7 +11,7 @@ from rich.table import Table
 
 from brainalign_plugin.files.csv_table import csv_text
 
-from ..base.text import UNKNOWN
+from ..base.text import UNKNOWN, counted
 from .printing import figure, out, printable
 
 if TYPE_CHECKING:
@@ -189,7 +189,10 @@ def _names(compared: ComparedBoard) -> dict[int, str]:
 def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: int) -> None:
     """Print the agreement of the schemes, and the models that they disagree about."""
     console, names = out(), _names(compared)
-    console.print(f"Kendall's W over {schemes} schemes: {figure(comparison.concordance, '.3f')}")
+    console.print(
+        f"{schemes} schemes, {counted(comparison.distinct, 'distinct ranking')}; Kendall's W "
+        f"{figure(comparison.concordance, '.3f')}"
+    )
     console.print(
         printable(f"in the top ten under every scheme: {_listed(comparison.always_top, names) or 'no model'}")
     )

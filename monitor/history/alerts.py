@@ -13,6 +13,9 @@ from brainalign_plugin.errors import InputError
 from .figure_words import MINUS, difference_text, figure_text
 from .figures import FIGURES, SHARES
 
+# Share of a board's cells that must be new for it to confirm what the one before showed.
+NEW_SHARE = 0.1
+
 
 class On(StrEnum):
     """Figure of a rule."""
@@ -31,12 +34,13 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A rule's figure at one data version: value, interval, and number of models."""
+    """A rule's figure at one data version: value, interval, number of models, share of cells new since the last one."""
 
     value: float
     low: float
     high: float
     models: int
+    new: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Rule:
     resolve : float or None
         It ends when the value is back at this bound; None is `bound`.
     versions : int
-        For how many distinct data versions in a row the interval has to be beyond the bound.
+        For how many distinct data versions in a row the interval has to be beyond the bound. A version that shares
+        nearly all cells with the one before confirms nothing: the next is counted once a tenth of the cells is new.
     min_overlap : int
         With fewer models nothing is seen, and the rule stays as it is.
     tests : tuple of RuleTest
@@ -148,6 +153,8 @@ class Standing:
         It has fired and not ended.
     streak : int
         For how many data versions in a row the interval has been beyond the bound.
+    gathered : float
+        Share of cells that are new since the last one that was counted.
     since : int or None
         At which it fired, while it is active.
     before : int or None
@@ -156,6 +163,7 @@ class Standing:
 
     active: bool = False
     streak: int = 0
+    gathered: float = 0.0
     since: int | None = None
     before: int | None = None
 
@@ -204,7 +212,9 @@ def follow(
         if not rule.clears(seen):
             now = Standing(before=at)
             continue
-        now = replace(now, streak=now.streak + 1)
+        now = replace(now, gathered=now.gathered + seen.new)
+        if not now.streak or now.gathered >= NEW_SHARE:
+            now = replace(now, streak=now.streak + 1, gathered=0.0)
         if now.streak >= rule.versions:
             events.append(AlertEvent(rule, True, at, seen, now.before))
             now = Standing(active=True, since=at, before=at)

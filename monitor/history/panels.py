@@ -11,9 +11,25 @@ from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 
+from .precision import tolerance
+
 # Fewest models of a cohort.
 COHORT = 20
 Key = TypeVar("Key", int, str)
+
+
+def new_share(earlier: Board, later: Board) -> float:
+    """Return the share of the later board's cells that the earlier one lacks, or has with another value."""
+    if not later.scores.size:
+        return 0.0
+    rows = {model: i for i, model in enumerate(earlier.ids)}
+    columns = {leaf: j for j, leaf in enumerate(earlier.leaves)}
+    shared = [(k, rows[model]) for k, model in enumerate(later.ids) if model in rows]
+    kept = [(k, columns[leaf]) for k, leaf in enumerate(later.leaves) if leaf in columns]
+    (now, was), (here, there) = (np.array(pairs, dtype=np.int64).reshape(-1, 2).T for pairs in (shared, kept))
+    one, other = earlier.scores[np.ix_(was, there)], later.scores[np.ix_(now, here)]
+    same = int((np.abs(other - one) <= tolerance(one, other)).sum())
+    return 1 - same / later.scores.size
 
 
 def with_benchmarks(board: Board, leaves: Sequence[str]) -> Board:

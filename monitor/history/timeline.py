@@ -22,7 +22,7 @@ from .changes import compare
 from .drift import MIN_OVERLAP, TESTED, Difference, Drift, Verdict, paired_differences, verdicts
 from .eras import TOP, Era, eras
 from .figures import ANALYSIS_VERSION, FIGURES, cleaned
-from .panels import cohorts, first_years, in_all, with_benchmarks, with_models
+from .panels import cohorts, first_years, in_all, new_share, with_benchmarks, with_models
 from .periods import boards_of_history
 from .reading import BoardReader
 from .series import (
@@ -176,6 +176,17 @@ class Timeline:
             reason = _left_out("attribution", pair, failure)
             record = unsplit_record(self.figures(pair[0]), self.figures(pair[1]), reason)
         return record
+
+    def new_share(self, pair: Pair) -> float:
+        """Return the share of the cells of the later cleaned board that are new or restated."""
+        most = self.options.max_missing
+
+        def compute() -> float:
+            return new_share(*(cleaned(board, most) for board in self._reader.boards(pair)))
+
+        digests = [info.digest for info in pair]
+        share: float = self._reader.once(compute, "new share", digests, most, ANALYSIS_VERSION)
+        return share
 
     def differences(self, pair: Pair) -> dict[str, Difference]:
         """Return the paired difference of each tested figure between two boards, on what they share."""

@@ -234,7 +234,11 @@ class _Watch:
         for info in self._timeline.versions:
             # A moment observed again with another board is a new version of it.
             if last is None or (info.as_of_time, info.digest != last[1]) > (last[0], False):
-                yield info.id, see(rule.figure, info)
+                seen, before = see(rule.figure, info), self._before.get(info.id)
+                again = rule.on is On.LEVEL and rule.versions > 1
+                if again and seen is not None and before is not None and rule.clears(seen):
+                    seen = replace(seen, new=self._timeline.new_share((before, info)))
+                yield info.id, seen
 
     def _level(self, figure: str, info: SnapshotInfo) -> Observation | None:
         record = self._timeline.figures(info)

@@ -439,7 +439,11 @@ def test_every_field_is_documented(run, gappy, ids):
     cleaned = run("rank", gappy, "--scheme", "HIER,FLAT", "--versus", pair, "--json", *FEW).succeeded().json
     schemes, comparison = record["schemes"], cleaned["comparison"]
     found = {"schema", "schemes.HIER.problem", "comparison.pareto_front", "comparison.kendall_w"}
-    found |= {"comparison.always_top_ten", *below("comparison.pairs", comparison["pairs"][0])}
+    found |= {
+        "comparison.always_top_ten",
+        "comparison.distinct_rankings",
+        *below("comparison.pairs", comparison["pairs"][0]),
+    }
     found |= below("comparison.models.<model id>", next(iter(comparison["models"].values())))
     for part in ("board", "reference", "resampling"):
         found |= below(part, record[part])
@@ -447,7 +451,9 @@ def test_every_field_is_documented(run, gappy, ids):
     found |= below("schemes.KEMENY", {*(set(schemes["KEMENY"]) - set(schemes["HIER"])), "stopped"})
     assert sorted(documented("## `rank --json`")) == sorted(found)
     assert set(record) == {"schema", "board", "reference", "resampling", "schemes", "comparison"}
-    assert set(comparison) == {"kendall_w", "pairs", "models", "pareto_front", "always_top_ten"}
+    assert set(comparison) == {
+        "distinct_rankings", "kendall_w", "pairs", "models", "pareto_front", "always_top_ten",
+    }  # fmt: skip
     assert schemes["HIER"]["convention"] == "zero"
 
     record = run("audit", gappy, "--scheme", "HIER,KEMENY", "--json").succeeded().json

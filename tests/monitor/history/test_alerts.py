@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,9 @@ from brainalign_monitor.history.alerts import (
     failed_tests,
     follow,
 )
+from brainalign_monitor.history.panels import new_share
 from brainalign_plugin.errors import InputError
+from tests.boards import board_of_matrix
 from tests.commands import brainalign
 
 
@@ -170,7 +173,7 @@ def test_what_would_have_fired_over_the_history(configured):
     events = brainalign("alerts", "backtest", "--json", home=configured).succeeded().json
     # The first board has none before it, and the level needs two versions.
     assert [(e["rule"], e["event"], e["as_of"][:10]) for e in events if e["rule"] == "rho is low"] == [
-        ("rho is low", "fired", "2021-08-01")
+        ("rho is low", "fired", "2021-09-01")
     ]
     moved = [(e["event"], e["as_of"][:10]) for e in events if e["rule"] == "agreement moved"]
     assert moved == [("fired", "2022-02-01"), ("ended", "2022-03-15")], "the restatement, and nothing else"
@@ -212,3 +215,29 @@ def test_events_are_told_with_what_was_seen():
     assert event_in_words(event) == (
         "high firing: mean rank correlation of all pairs of benchmarks is above 0.5 (0.600 [0.510, 0.700])"
     )
+
+
+def test_a_board_that_shares_nearly_all_cells_with_the_one_before_confirms_nothing():
+    rule = Rule("low", "mean_rho", Condition.BELOW, bound=0.25, versions=2)
+
+    def fired(*news):
+        seen = [(k, Observation(0.1, 0.05, 0.2, 50, new)) for k, new in enumerate(news)]
+        return [event.at for event in follow(rule, seen)[1]]
+
+    assert fired(1.0, 0.02, 0.02, 0.0) == []
+    assert fired(1.0, 0.02, 0.3) == [2]
+    # Small parts add up to a tenth.
+    assert fired(1.0, 0.04, 0.04, 0.04) == [3]
+    one, _ = follow(rule, [(0, Observation(0.1, 0.05, 0.2, 50)), (1, Observation(0.1, 0.05, 0.2, 50, 0.06))])
+    assert [e.at for e in follow(rule, [(2, Observation(0.1, 0.05, 0.2, 50, 0.06))], one)[1]] == [2]
+
+
+def test_new_cells_are_those_that_the_earlier_board_lacks_or_has_otherwise():
+    earlier = board_of_matrix(np.full((4, 6), 0.5))
+    scores = np.full((4, 6), 0.5)
+    scores[0, 0] = 0.7
+    later = board_of_matrix(scores)
+    assert new_share(earlier, earlier) == 0
+    assert new_share(earlier, later) == pytest.approx(1 / 24)
+    assert new_share(earlier.take(rows=[0, 1]), later) == pytest.approx(13 / 24)
+    assert new_share(earlier.take(columns=[1]), later) == pytest.approx(20 / 24)

@@ -188,7 +188,7 @@ def frozen_normal(x: Floats, norm: Floats) -> Floats:
 
 
 def geometric(scores: Floats) -> Floats:
-    return np.prod(scores ** (1 / scores.shape[1]), axis=1)
+    return np.prod(np.maximum(scores, 0.0005) ** (1 / scores.shape[1]), axis=1)
 
 
 def part_means(table: Table) -> Floats:

@@ -158,3 +158,18 @@ def test_contested_models_the_front_and_who_is_always_on_top():
         compare_schemes(board, [rank_models(board.take(rows=range(5)), "FLAT")])
     with pytest.raises(InputError, match="no ranking was given to compare"):
         compare_schemes(board, [])
+
+
+def test_schemes_that_order_all_models_alike_are_one_ranking():
+    board = board_of_matrix(np.random.default_rng(0).random((9, 6)))
+    flat, again = rank_models(board, "FLAT"), rank_models(board, "COPELAND")
+    borda = (rank_models(board, "BORDA"), rank_models(board, "RANK"))
+    assert compare_schemes(board, (flat, flat, again)).distinct == 2
+    assert compare_schemes(board, borda).distinct == 1
+
+
+def test_one_score_of_zero_does_not_decide_the_geometric_mean():
+    board = board_of_matrix([[0.9, 0.9, 0.9, 0.9, 0.9, 0.0], [0.01] * 6, [0.9, 0.9, 0.9, 0.9, 0.9, 0.0004]])
+    found = rank_models(board, "GEOMETRIC")
+    assert found.ranks.tolist() == [1, 3, 1]
+    assert found.scores[0] == pytest.approx((0.9**5 * 0.0005) ** (1 / 6))

@@ -476,7 +476,7 @@ def test_missing_cells_are_filled_by_a_rule_or_refused(name):
 def test_claims_are_those_that_are_proven():
     assert {name: get_scheme(name).claims for name in NAMES} == {
         "PC1": Claims(affine=True),
-        "FACTOR1": Claims(affine=True),
+        "FACTOR1": Claims(),
         "DSEP": Claims(iia=True, monotonicity=True, pareto=True),
         "DSP_PCA": Claims(),
         "DSP_PCA_Std": Claims(affine=True),

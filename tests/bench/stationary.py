@@ -1,0 +1,121 @@
+"""False alarms: ``python -m tests.bench.stationary`` follows the default alert rules while nothing changes.
+
+A history has 24 boards. Models come in families (sizes, shares of variance and leaves as in `tests.bench.coverage`).
+The first board has half of them, and every board after it a few more, family by family; every month one per cent of
+the cells is restated by rounding noise. An alert is false where the population of models is not beyond the rule's
+bound, and for a change always.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from brainalign_monitor.history.alerts import DEFAULT_RULES, Condition, Observation, On, Rule, follow
+from brainalign_monitor.history.drift import paired_differences
+from brainalign_monitor.history.figures import COUNTS, headline_figures
+from brainalign_monitor.history.intervals import figure_intervals
+from brainalign_monitor.history.panels import new_share
+from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.certainty.figures import headline
+from brainalign_plugin.data.board import Board, Model
+from tests.bench.coverage import LEAVES, SIZES, SPREAD, WORLDS, World, board_of_scores, correlations
+
+BOARDS, RESTATED, NOISE, POPULATION = 24, 0.01, 0.002, 4000
+
+
+def named(board: Board, labels: list[int]) -> Board:
+    """Give models names that begin with their family's letters."""
+    words = [f"{chr(97 + label // 26)}{chr(97 + label % 26)}net{i}" for i, label in enumerate(labels)]
+    return replace(board, models=tuple(Model(i + 1, word) for i, word in enumerate(words)))
+
+
+def history(world: World, random: np.random.Generator) -> tuple[list[Board], dict[str, float | None]]:
+    """Draw the boards of one history, and the figures of its population."""
+    root = np.linalg.cholesky(correlations(random) + 1e-9 * np.eye(len(LEAVES)))
+
+    def draw(count: int) -> FloatArray:
+        return random.normal(size=(count, len(LEAVES))) @ root.T
+
+    truth = headline(board_of_scores(0.4 + SPREAD * world.mixed(draw, np.arange(POPULATION), random))).first()
+    # Families come in a random order; the members of one come together.
+    sizes = random.permutation(np.array(SIZES))
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    whole = named(board_of_scores(0.4 + SPREAD * world.mixed(draw, labels, random)), labels.tolist())
+    many = np.linspace(len(labels) // 2, len(labels), BOARDS).astype(int)
+    boards, scores = [], np.array(whole.scores)
+    for n in many.tolist():
+        restated = random.random(scores.shape) < RESTATED
+        scores = scores + restated * NOISE * random.normal(size=scores.shape)
+        boards.append(replace(whole, scores=scores).take(rows=list(range(n))))
+    return boards, truth
+
+
+def observations(rule: Rule, boards: list[Board], seed: int) -> list[tuple[int, Observation | None]]:
+    """Return what a rule sees of each board."""
+    found: list[tuple[int, Observation | None]] = []
+    for k, board in enumerate(boards):
+        if rule.on is On.CHANGE and rule.figure in COUNTS:
+            delta = float(len(board.models) - len(boards[max(k - 1, 0)].models))
+            found.append((k, Observation(delta, delta, delta, len(board.models))))
+            continue
+        if rule.on is On.CHANGE:
+            if not k:
+                continue
+            one = paired_differences(boards[k - 1], board, (LEAVES, LEAVES), 200, seed)[rule.figure]
+            known = one.delta is not None and one.interval is not None
+            found.append((k, Observation(one.delta, *one.interval, one.models) if known else None))
+            continue
+        values = headline_figures(board)
+        interval = figure_intervals(board, values, 200, seed)[rule.figure]
+        new = new_share(boards[k - 1], board) if k else 1.0
+        value = values[rule.figure]
+        known = interval is not None and value is not None
+        found.append((k, Observation(value, *interval, len(board.models), new) if known else None))
+    return found
+
+
+def beyond(rule: Rule, truth: dict[str, float | None]) -> bool:
+    """Tell if the population is beyond the bound of a rule on a level."""
+    value = None if rule.on is On.CHANGE else truth[rule.figure]
+    if value is None:
+        return False
+    return value > rule.bound if rule.condition is Condition.ABOVE else value < rule.bound
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print for each kind of families how many histories had a false alert."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--histories", type=int, default=200)
+    parser.add_argument(
+        "--seconds", type=float, default=300.0, help="CPU time, after which no other is begun"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args(arguments)
+    random, rules, done = np.random.default_rng(given.seed), Counter[str](), 0
+    false, able = 0, Counter[str]()
+    world = next(one for one in WORLDS if one.name == "families")
+    while done < given.histories and time.process_time() < given.seconds:
+        boards, truth = history(world, random)
+        fired = []
+        for rule in DEFAULT_RULES:
+            if beyond(rule, truth):
+                continue
+            able[rule.name] += 1
+            if any(event.fired for event in follow(rule, observations(rule, boards, done))[1]):
+                fired.append(rule.name)
+        rules.update(fired)
+        false += bool(fired)
+        done += 1
+    print(f"{false} of {done} histories of {BOARDS} boards with a false alert: {false / max(done, 1):.3f}")
+    for rule in DEFAULT_RULES:
+        print(f"{rule.name}: {rules[rule.name]} of {able[rule.name]} in which its bound is not passed")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
