@@ -12,7 +12,7 @@ from .registry import register
 from .scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, ROBUST_Z, Z
 
 _POSTER = "Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530"
-# Half a unit of the third decimal, that the site prints: below it, a score is not told from 0.
+# Half a unit of the third decimal: printed to three decimals, a smaller score equals 0.
 _SMALLEST = 0.0005
 _HANDBOOK = "OECD (2008), Handbook on Constructing Composite Indicators"
 
