@@ -12,8 +12,8 @@ def printable(text: str) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: 1 snapshot, 2 snapshots."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+    """Return a number with its noun: 1 snapshot, 2,000 snapshots."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def masked_query(query: str) -> str:

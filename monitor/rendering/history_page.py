@@ -6,10 +6,11 @@ from typing import Any
 
 from brainalign_plugin.plot.rows import dots
 
+from ..base.text import counted
 from ..history.series import Chronicle
 from ..report.over_time import time_chart
 from ..report.records import Figure
-from ..report.wording import LABELS, plural
+from ..report.wording import LABELS
 from .page import page_data
 
 
@@ -32,7 +33,7 @@ def _cohorts(past: Chronicle) -> tuple[Figure, ...]:
     rho = [one.figures["mean_rho"] for one in found]
     title = "Agreement within the models that were first scored in one year, on the newest board."
     chart = dots(
-        [f"{one.year} ({plural(one.models, 'model')})" for one in found],
+        [f"{one.year} ({counted(one.models, 'model')})" for one in found],
         [one.value for one in rho],
         title=title,
         alt=f"Dots with intervals, one row a year. {title}",

@@ -9,9 +9,10 @@ from brainalign_plugin.scales import competition_ranks
 from brainalign_plugin.text import distinct_names
 
 from ..base.errors import ReportError
+from ..base.text import counted
 from ..history.series import Chronicle
 from ..report.over_time import time_chart
-from ..report.wording import number, percent, plural
+from ..report.wording import number, percent
 
 
 def chart_png(chart: Chart, width: int) -> bytes:
@@ -50,7 +51,7 @@ def parts_chart(analysis: Analysis) -> Chart | None:
         scores[behavior],
         competition_ranks(scores["average"]).tolist(),
         title=title,
-        alt=f"Scatter of {plural(len(board.models), 'model')}: neural score across, behavioural score up. {title} "
+        alt=f"Scatter of {counted(len(board.models), 'model')}: neural score across, behavioural score up. {title} "
         f"Standard deviations {number(sds[0])} and {number(sds[1])}.",
     )
 

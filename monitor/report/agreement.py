@@ -13,11 +13,12 @@ from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.matrices import heatmap, scatter
 
+from ..base.text import counted
 from ..history.figures import cleaned
 from .evidence import Evidence
 from .published import ARXIV, WORKSHOP
 from .records import Figure, Point, Section, Verdict
-from .wording import chance, day, number, percent, plural, within
+from .wording import chance, day, number, percent, within
 
 # Cohen's (1988) conventions for correlations: 0.3 is medium, 0.5 is large.
 MEDIUM, LARGE = 0.3, 0.5
@@ -33,7 +34,7 @@ def agreement_section(evidence: Evidence) -> Section:
     )  # fmt: skip
     answer = (
         f"On average two benchmarks rank models alike with ρ = {number(mean)}{words}: {level}; "
-        f"{percent(pairs.negative_share)} of {plural(pairs.pairs, 'pair')} are negative."
+        f"{percent(pairs.negative_share)} of {counted(pairs.pairs, 'pair')} are negative."
     )
     labels = leaf_labels(board.leaves)
     parts = [part or "" for part in board.leaf_parts] if evidence.has_parts else ()
@@ -44,7 +45,7 @@ def agreement_section(evidence: Evidence) -> Section:
                 [one.label for one in labels],
                 found.rho,
                 title=answer,
-                alt=f"Matrix of Spearman’s rank correlations between {plural(len(labels), 'benchmark')}, "
+                alt=f"Matrix of Spearman’s rank correlations between {counted(len(labels), 'benchmark')}, "
                 f"clustered. {answer}",
                 parts=parts,
                 overlap=evidence.analysis.pairwise.overlap,
@@ -94,8 +95,8 @@ def _means(evidence: Evidence) -> str:
         parts.append(f"{number(analysis.pairwise.all_pairs.mean)} over all models that have both benchmarks")
     if second is not None:
         parts.append(
-            f"{number(second.figures['mean_rho'])} on the {plural(len(second.ids), 'model')} that have "
-            f"{plural(len(second.leaves), 'benchmark')}"
+            f"{number(second.figures['mean_rho'])} on the {counted(len(second.ids), 'model')} that have "
+            f"{counted(len(second.leaves), 'benchmark')}"
         )
     if not parts:
         return ""
@@ -110,7 +111,7 @@ def _dimensions(evidence: Evidence) -> str:
     if found.participation_ratio is None or found.pc1_share is None or found.parallel_analysis is None:
         return ""
     return (
-        f"How many dimensions: parallel analysis keeps {plural(found.parallel_analysis, 'component')} of "
+        f"How many dimensions: parallel analysis keeps {counted(found.parallel_analysis, 'component')} of "
         f"{len(found.leaves)}, the first carries {percent(found.pc1_share)}."
     )
 

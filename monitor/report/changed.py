@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from brainalign_plugin.text import visible
 
+from ..base.text import UNKNOWN, counted
 from ..history.series import Change
 from ..history.since import Since
 from .evidence import Evidence
 from .records import Point, Section, Verdict
-from .wording import LABELS, UNKNOWN, count, day, figure, plural, sentence, within
+from .wording import LABELS, count, day, figure, sentence, within
 
 _MOST = 5
 _SECTION_OF = {
@@ -46,8 +47,8 @@ def changed_section(evidence: Evidence) -> Section:
     if since is None:
         board = evidence.analysis.cleaning.board
         answer = (
-            f"This is the first observed board, so nothing can have changed: {plural(len(board.models), 'model')} × "
-            f"{plural(len(board.leaves), 'benchmark')} without a gap are its baseline."
+            f"This is the first observed board, so nothing can have changed: {counted(len(board.models), 'model')} × "
+            f"{counted(len(board.leaves), 'benchmark')} without a gap are its baseline."
         )
         return Section("changed", question, answer, how, Verdict("First report", "unknown"))
     when = day(since.earlier.as_of_time)
@@ -63,7 +64,7 @@ def changed_section(evidence: Evidence) -> Section:
 def _answer(evidence: Evidence, since: Since, when: str) -> str:
     change, rho = since.causes.get("models"), evidence.certainty.bootstrap.figures["mean_rho"]
     board = evidence.analysis.cleaning.board
-    sample = f"{plural(len(board.models), 'model')} without a gap"
+    sample = f"{counted(len(board.models), 'model')} without a gap"
     if change is not None:
         sample += f", {count(round(change.before))} before"
     agreement = since.causes.get("mean_rho")
@@ -78,7 +79,7 @@ def _answer(evidence: Evidence, since: Since, when: str) -> str:
 def _scores(restated: int) -> str:
     if not restated:
         return "no score was restated"
-    return f"{plural(restated, 'score')} {'was' if restated == 1 else 'were'} restated"
+    return f"{counted(restated, 'score')} {'was' if restated == 1 else 'were'} restated"
 
 
 def _verdict(since: Since) -> Verdict:
@@ -130,7 +131,7 @@ def _restated(since: Since) -> Iterator[Point]:
     text = _scores(since.restated)
     if rho.delta is not None:
         text += (
-            f"; on the {plural(rho.models, 'model')} × {plural(rho.benchmarks, 'benchmark')} that both boards have "
+            f"; on the {counted(rho.models, 'model')} × {counted(rho.benchmarks, 'benchmark')} that both boards have "
             f"they move the mean rank correlation by {figure('mean_rho', rho.delta)}"
         )
         if rho.interval is not None:
@@ -141,7 +142,7 @@ def _restated(since: Since) -> Iterator[Point]:
 def _came(since: Since) -> Iterator[Point]:
     added, removed = since.changes.models_added, since.changes.models_removed
     parts = [
-        f"{plural(len(models), 'model')} {word}"
+        f"{counted(len(models), 'model')} {word}"
         for models, word in ((added, "came"), (removed, "went"))
         if models
     ]
@@ -149,7 +150,7 @@ def _came(since: Since) -> Iterator[Point]:
     if moves:
         first = max(moves, key=lambda move: abs(move.after - move.before))
         parts.append(
-            f"{plural(len(moves), 'model')} moved in the official ranking, {visible(first.name, 40) or UNKNOWN} "
+            f"{counted(len(moves), 'model')} moved in the official ranking, {visible(first.name, 40) or UNKNOWN} "
             "furthest, "
             f"from {first.before} to {first.after}"
         )

@@ -7,11 +7,12 @@ from collections import defaultdict
 from brainalign_plugin.errors import BrainAlignError
 from brainalign_plugin.text import visible
 
+from ..base.text import UNKNOWN, counted
 from ..history.rank_moves import RankMove, attribute_rank, main_cause
 from ..history.since import Since
 from .evidence import Evidence
 from .records import Column, Section, Table
-from .wording import UNKNOWN, count, day, plural
+from .wording import count, day
 
 _MOST = 10
 
@@ -41,7 +42,7 @@ def moves_section(evidence: Evidence, since: Since) -> Section:
     order = sorted(groups, key=lambda reason: (-len(groups[reason]), reason))
     largest = order[0]
     answer = (
-        f"{plural(len(moves), 'model')} moved in the official ranking since {when}; for "
+        f"{counted(len(moves), 'model')} moved in the official ranking since {when}; for "
         f"{count(len(groups[largest]))} of the {count(min(_MOST, len(moves)))} that moved furthest the largest "
         "reason is "
         f"{largest}."

@@ -10,12 +10,13 @@ from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.curves import over_time
 from brainalign_plugin.text import visible
 
+from ..base.text import counted
 from ..history.figures import COUNTS
 from ..history.known_events import KnownEvent
 from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS, Chronicle, Point
 from .records import Figure, Section
 from .records import Point as Line
-from .wording import LABELS, figure, plural
+from .wording import LABELS, figure
 
 # Figures that a reader can choose; the first is shown at first.
 CHOICES = ("mean_rho", "r2_behavior", "negative_share", "models")
@@ -34,13 +35,13 @@ def time_section(past: Chronicle) -> Section:
     title = _title(past, "mean_rho")
     restated = len(past.restated)
     text = (
-        f"Scores were restated in a way that moved a figure {plural(restated, 'time')}."
+        f"Scores were restated in a way that moved a figure {counted(restated, 'time')}."
         if restated
         else "No figure ever moved because scores were restated: what moved is the sample."
     )
     observed = sum(point.origin == "observed" for point in points)
     how = (
-        f"{plural(observed, 'observed board')} and {plural(len(points) - observed, 'reconstructed board')}; bands "
+        f"{counted(observed, 'observed board')} and {counted(len(points) - observed, 'reconstructed board')}; bands "
         "are 95 % "
         "intervals over families of models. The other lines hold models, benchmarks or both fixed over the last "
         "two years: "

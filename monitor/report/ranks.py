@@ -13,10 +13,11 @@ from brainalign_plugin.certainty.variance_components import Certainty, NotEstima
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import visible
 
+from ..base.text import UNKNOWN, counted
 from .evidence import Evidence
 from .records import Column, Figure, Point, Section, Table
 from .sample import panels_of
-from .wording import UNKNOWN, count, listed, number, percent, plural
+from .wording import count, listed, number, percent
 
 _SHOWN, _CHARTED = 20, 20
 # Two models are told apart where the better one is above with at least this probability.
@@ -45,7 +46,7 @@ def ranks_section(evidence: Evidence) -> Section:
     apart = _neighbours_apart(found, order)
     answer = (
         f"{evidence.names[found.ids[first]]} comes first by universe score and is truly first with probability "
-        f"{number(float(found.first[first]), 2)}; {count(apart)} of {plural(len(order) - 1, 'pair')} of neighbours "
+        f"{number(float(found.first[first]), 2)}; {count(apart)} of {counted(len(order) - 1, 'pair')} of neighbours "
         f"{'is' if apart == 1 else 'are'} told apart (reliability {number(found.scored.reliability, 2)})."
     )
     top = order[:_CHARTED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brainalign_plugin.text import visible
 
+from ..base.text import counted
 from .agreement import agreement_section, pair_data
 from .average import average_section
 from .changed import changed_section
@@ -15,7 +16,7 @@ from .records import Report, Section
 from .sample import panel_choices, sample_section, search_entries
 from .schemes import schemes_section
 from .trust import citations, facts, trust_section
-from .wording import day, plural
+from .wording import day
 
 
 def build_report(evidence: Evidence) -> Report:
@@ -60,7 +61,7 @@ def build_report(evidence: Evidence) -> Report:
     return Report(
         title=f"Brain-Score {visible(snapshot.domain, 60)}",
         as_of=day(snapshot.as_of_time),
-        size=f"{plural(len(snapshot.models), 'model')} × {plural(len(cleaning.considered.leaves), 'benchmark')}",
+        size=f"{counted(len(snapshot.models), 'model')} × {counted(len(cleaning.considered.leaves), 'benchmark')}",
         simulated=snapshot.simulated,
         reconstructed=snapshot.reconstructed,
         sections=tuple(sections),

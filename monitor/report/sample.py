@@ -11,9 +11,10 @@ from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import visible
 
+from ..base.text import counted
 from .evidence import Evidence
 from .records import Column, Figure, Found, PanelChoice, Section, Table
-from .wording import count, listed, number, percent, plural
+from .wording import count, listed, number, percent
 
 _TOP, _ROWS = 20, 15
 POSTER, EVERY, ALL = "poster", "every", "all"
@@ -26,7 +27,7 @@ def sample_section(evidence: Evidence) -> Section:
     lacking = Counter(leaf for model in cleaning.dropped_models for leaf in (*model.failed, *model.never))
     alone = Counter(_lacked(model)[0] for model in cleaning.dropped_models if len(_lacked(model)) == 1)
     answer = (
-        f"{count(len(kept.models))} of {plural(len(considered.models), 'model')} "
+        f"{count(len(kept.models))} of {counted(len(considered.models), 'model')} "
         f"{'has' if len(kept.models) == 1 else 'have'} a score on every one of "
         f"{count(len(kept.leaves))} kept benchmarks (of {count(len(considered.leaves))})"
     )
@@ -95,9 +96,9 @@ def _leaves(leaves: Sequence[str]) -> str:
     if len(leaves) <= 2:
         return listed(tuple(visible(leaf, 60) for leaf in leaves))
     papers = Counter(paper(leaf) for leaf in leaves).most_common()
-    shown = [f"{plural(number, 'benchmark')} of {visible(name, 40)}" for name, number in papers[:2]]
+    shown = [f"{counted(number, 'benchmark')} of {visible(name, 40)}" for name, number in papers[:2]]
     rest = sum(number for _, number in papers[2:])
-    return listed((*shown, *([plural(rest, "other")] if rest else [])))
+    return listed((*shown, *([counted(rest, "other")] if rest else [])))
 
 
 def _top(evidence: Evidence) -> Table:
@@ -174,7 +175,7 @@ def panel_choices(evidence: Evidence) -> tuple[PanelChoice, ...]:
 
 def _panel(models: int, leaves: int, mean: float | None, negative: float | None) -> str:
     return (
-        f"{plural(models, 'model')} × {plural(leaves, 'benchmark')}: mean ρ {number(mean)}, "
+        f"{counted(models, 'model')} × {counted(leaves, 'benchmark')}: mean ρ {number(mean)}, "
         f"{percent(negative)} of the pairs negative"
     )
 

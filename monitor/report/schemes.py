@@ -15,9 +15,10 @@ from brainalign_plugin.plot.rows import bump
 from brainalign_plugin.scales import competition_ranks
 from brainalign_plugin.text import shortened, visible
 
+from ..base.text import UNKNOWN, counted
 from .evidence import Evidence
 from .records import Column, Figure, Section, Table, Verdict
-from .wording import UNKNOWN, count, number, percent, plural
+from .wording import count, number, percent
 
 # One scheme of each kind, in the words of its kind; the others follow in the table.
 KINDS = {
@@ -131,7 +132,7 @@ def _movement(study: SchemeStudy) -> str:
     )
     top = [one for one in found.models if official.get(one.id, _TOP + 1) <= _TOP]
     if not top:
-        return f"{plural(len(found.models), 'model')} are ranked by {plural(len(study.schemes), 'scheme')}."
+        return f"{counted(len(found.models), 'model')} are ranked by {counted(len(study.schemes), 'scheme')}."
     always = len(found.always_top)
     return (
         f"Over all schemes a model of the official top {len(top)} of this board moves "
@@ -158,7 +159,7 @@ def _bump(evidence: Evidence, study: SchemeStudy, title: str) -> Figure:
         [KINDS[name] for name in shown],
         [ranks[name] for name in shown],
         title=title,
-        alt=f"Lines of ranks, one line a model, under {plural(len(shown), 'scheme')}. {title}",
+        alt=f"Lines of ranks, one line a model, under {counted(len(shown), 'scheme')}. {title}",
         chosen=official[:_TOP],
         only_chosen=True,
     )

@@ -7,9 +7,10 @@ from brainalign_plugin.citations import BENCHMARKS, BRAIN_SCORE, BRAINALIGN, POS
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.text import visible
 
+from ..base.text import counted
 from .evidence import Evidence
 from .records import Citation, Column, Fact, Point, Section, Table, Verdict
-from .wording import count, day, percent, plural, public_source, small
+from .wording import count, day, percent, public_source, small
 
 # The site prints three decimals, so that a recomputed mean may be off by one in the third.
 ROUNDING = 0.001
@@ -26,9 +27,9 @@ def trust_section(evidence: Evidence) -> Section:
     dropped = len(cleaning.dropped_benchmarks)
     points = [
         Point(
-            f"Cleaning left out {plural(dropped, 'benchmark')} and {plural(len(cleaning.dropped_models), 'model')}; "
+            f"Cleaning left out {counted(dropped, 'benchmark')} and {counted(len(cleaning.dropped_models), 'model')}; "
             + ("no kept benchmark is constant." if not cleaning.constant else
-               f"{plural(len(cleaning.constant), 'kept benchmark')} give all models one score.")
+               f"{counted(len(cleaning.constant), 'kept benchmark')} give all models one score.")
         ),
         Point(_unread(evidence)),
     ]  # fmt: skip
@@ -80,7 +81,7 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
         if differ is None
         else "all published ranks are met"
         if differ == 0
-        else f"{plural(differ, 'published rank')} {'differs' if differ == 1 else 'differ'}"
+        else f"{counted(differ, 'published rank')} {'differs' if differ == 1 else 'differ'}"
     )
     text = (
         f"The official average, recomputed, is within {small(found.get(official.root))} of the published one for every "
@@ -91,7 +92,7 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
             f"; at {visible(beyond[0], 60)} the difference of {small(found[beyond[0]])} is more than rounding"
         )
     if states:
-        text += f"; {plural(states, 'group cell')} {'is' if states == 1 else 'are'} in another state than published"
+        text += f"; {counted(states, 'group cell')} {'is' if states == 1 else 'are'} in another state than published"
     return f"{text}.", bool(beyond or states or differ)
 
 
@@ -109,7 +110,7 @@ def _unread(evidence: Evidence) -> str:
     fields = len(evidence.rejected) - cells
     if not cells and not fields:
         return "Every cell of the source could be read."
-    parts = [plural(number, word) for number, word in ((cells, "cell"), (fields, "field")) if number]
+    parts = [counted(number, word) for number, word in ((cells, "cell"), (fields, "field")) if number]
     return f"{' and '.join(parts)} of the source could not be read and count as never run."
 
 

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from brainalign_plugin.certainty.bootstrap import Interval
 
+from ..base.text import UNKNOWN
 from ..history.figures import COUNTS, SHARES
 
 # Headline figures in words that need no other.
@@ -27,7 +28,6 @@ LABELS = {
     "sd_neural": "standard deviation of neural scores",
 }
 
-UNKNOWN = "—"
 _MINUS = "\N{MINUS SIGN}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _MONTHS = (
@@ -87,11 +87,6 @@ def times(value: float | None) -> str:
 def count(value: int) -> str:
     """A count with thousands marked."""
     return f"{value:,}"
-
-
-def plural(value: int, word: str) -> str:
-    """A count with its noun."""
-    return f"{count(value)} {word if value == 1 else word + 's'}"
 
 
 def within(name: str, interval: Interval | None) -> str:

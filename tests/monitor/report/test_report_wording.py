@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainalign_monitor.base.text import counted
 from brainalign_monitor.report import wording
 from brainalign_plugin.plot.labels import BRIEF_LIMIT, LABEL_LIMIT, leaf_labels
 from brainalign_plugin.text import shortened, visible
@@ -68,9 +69,9 @@ def test_what_cannot_be_shown_is_marked(text, shown):
         (0.18672, 3, "0.187"),
         (-0.5, 2, "−0.50"),
         (-0.0001, 3, "0.000"),
-        (None, 3, "—"),
-        (math.nan, 3, "—"),
-        (math.inf, 1, "—"),
+        (None, 3, "–"),
+        (math.nan, 3, "–"),
+        (math.inf, 1, "–"),
     ],
 )
 def test_numbers(value, digits, text):
@@ -79,13 +80,13 @@ def test_numbers(value, digits, text):
 
 def test_other_figures():
     assert wording.percent(0.9456370) == "94.6\u202f%"
-    assert wording.percent(None) == "—"
+    assert wording.percent(None) == "–"
     assert wording.times(3.162) == "3.2\u202f×"
     assert wording.small(0.0005000000000000004) == "0.0005"
     assert wording.small(0.0) == "0"
     assert wording.small(1.0) == "1"
-    assert wording.plural(1, "pair") == "1 pair"
-    assert wording.plural(1275, "pair") == "1,275 pairs"
+    assert counted(1, "pair") == "1 pair"
+    assert counted(1275, "pair") == "1,275 pairs"
     assert wording.listed(("a", "b", "c")) == "a, b and c"
     assert wording.listed(("a",)) == "a"
 
