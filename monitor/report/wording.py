@@ -23,7 +23,7 @@ LABELS = {
     "cross_rho": "mean rank correlation of a neural and a behavioural benchmark",
     "r2_behavior": "variance of the average explained by behaviour",
     "r2_neural": "variance of the average explained by the neural half",
-    "null_r2_behavior": "what spread alone would let behaviour explain",
+    "null_r2_behavior": "variance explained by behaviour if the halves were unrelated",
     "sd_behavior": "standard deviation of behavioural scores",
     "sd_neural": "standard deviation of neural scores",
 }
