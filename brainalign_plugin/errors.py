@@ -5,7 +5,8 @@
     BrainAlignError
     ├── InputError (also a ValueError)
     │   ├── SnapshotError      a snapshot or a snapshot file contradicts itself
-    │   │   └── EmptyBoardError    it has the right shape and no score
+    │   │   ├── EmptyBoardError    it has the right shape and no score
+    │   │   └── ArchiveError       a zip with a board that cannot be taken out of it
     │   ├── BoardError         a board that the asked computation cannot use
     │   ├── SchemeError        an unknown or malformed aggregation scheme
     │   ├── ReferenceBoardError  a reference board that is absent or does not fit
@@ -36,6 +37,20 @@ class SnapshotError(InputError):
 
 class EmptyBoardError(SnapshotError):
     """A source lists no model, no benchmark or no score."""
+
+
+class ArchiveError(SnapshotError):
+    """A zip does not hold one board that can be read.
+
+    Attributes
+    ----------
+    kind : str
+        ``other`` (no zip), ``torn``, ``shape`` or ``large``.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class BoardError(InputError):

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import os
+import warnings
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..data.board import Board, Model
 from ..data.official import CellState
-from ..data.snapshot import Snapshot
+from ..data.snapshot import UNDATED, Snapshot
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
-from ..errors import BoardError
-from ..files.snapshot_file import read_snapshot
+from ..errors import BoardError, SnapshotError, TextError
+from ..files.decoding import decode
+from ..files.site_csv import is_csv_export, site_csv_document, zip_members
+from ..files.site_json import parse_site_json
+from ..files.snapshot_file import snapshot_from_bytes
 
+# Largest file that a zip may hold.
+_MOST_BYTES = 64_000_000
 Source = Snapshot | Board | pd.DataFrame | str | os.PathLike[str]
 
 
@@ -24,7 +34,8 @@ def load(path: str | os.PathLike[str]) -> Board:
     Parameters
     ----------
     path : str or path
-        The site's JSON or an exported snapshot, gzipped or not.
+        The site's JSON or an exported snapshot, gzipped or not; the site's CSV export or the zip of it; or any table as
+        CSV, a row a model (named in the first column), a column a benchmark.
 
     Returns
     -------
@@ -35,10 +46,17 @@ def load(path: str | os.PathLike[str]) -> Board:
     ------
     SnapshotError
         If the file cannot be read, or is none of these.
+    BoardError
+        If it is a table that is no board; the message names the cell.
+
+    Warns
+    -----
+    UserWarning
+        If single cells cannot be read; the rest is there.
 
     See Also
     --------
-    Board.from_frame : Make a board of a table in memory.
+    Board.from_frame : Make a board of a table in memory, with groups.
 
     Examples
     --------
@@ -50,7 +68,47 @@ def load(path: str | os.PathLike[str]) -> Board:
     ...     ba.load(path)
     <Board vision 2024-01-01: 16 models × 8 benchmarks, 4 % missing>
     """
-    return read_snapshot(os.fspath(path)).whole_board()
+    try:
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise SnapshotError(f"cannot read {os.fspath(path)!r}: {reason}") from cause
+    name, text, plugins = repr(os.fspath(path)), data, b""
+    if data.startswith(b"PK\x03\x04"):
+        text, plugins = zip_members(data, name, _MOST_BYTES)
+    elif data.startswith(b"\x1f\x8b"):
+        return snapshot_from_bytes(data, name).whole_board()
+    try:
+        words = decode(text, ansi=True)
+    except TextError as cause:
+        raise SnapshotError(
+            f"{name} is {cause}; give the site's JSON or CSV, or an exported snapshot"
+        ) from cause
+    if is_csv_export(words):
+        return _of_export(words, plugins, name, hashlib.sha256(data).hexdigest()).whole_board()
+    if words.lstrip()[:1] in ("{", "[", "<", ""):
+        return snapshot_from_bytes(text, name).whole_board()
+    try:
+        frame = pd.read_csv(io.StringIO(words), index_col=0, sep=None, engine="python")
+    except (ValueError, csv.Error) as cause:
+        raise SnapshotError(f"{name} is neither a snapshot nor a table: {cause}") from cause
+    return Snapshot.from_frame(frame, source=name).whole_board()
+
+
+def _of_export(text: str, plugins: bytes, name: str, sha256: str) -> Snapshot:
+    try:
+        document, notes = site_csv_document(text, plugins)
+        snapshot, rejected = parse_site_json(document, name, sha256, UNDATED)
+    except ValueError as cause:
+        raise SnapshotError(f"{name} cannot be read as a CSV export of the site: {cause}") from cause
+    if notes or rejected:
+        first = (*notes, *rejected)[0]
+        warnings.warn(
+            f"{name} was not read whole ({len(notes) + len(rejected)} notes), first {first.benchmark!r} of model "
+            f"{first.model_id} with {first.value!r}: {first.reason}",
+            stacklevel=3,
+        )
+    return snapshot
 
 
 def snapshot_of(source: Source) -> Snapshot:

@@ -1,100 +1,32 @@
-"""The site's CSV export as a source, in all of its dialects.
-
-The newer one is a zip of ``leaderboard.csv`` and ``plugin-info.csv``: two comment lines, then ``Rank, Model, Model ID``
-and the benchmarks under their short names; FAILED is nothing at all and NEVER is ``""``. The older ones are a plain CSV
-of ``model_name`` and the benchmarks; FAILED is ``X`` and NEVER nothing. Neither says which benchmark belongs to which
-group: that is read from the numbers (`csv_tree`). What was filtered out before the export is not in it, so that
-groups with hidden children cannot be explained and the export is refused.
-"""
+"""The site's CSV export as a source: read by the plugin, or refused with its body kept."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import io
-import re
-import zipfile
-import zlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
-from typing import Any
 
-import numpy as np
+from brainalign_plugin.errors import ArchiveError
+from brainalign_plugin.files.site_csv import site_csv_document, zip_members
 
-from brainalign_plugin.data.official import CellState
-from brainalign_plugin.errors import TextError
-from brainalign_plugin.files.csv_table import Field, decimal_point, read_table, titles_of
-from brainalign_plugin.files.decoding import decode, described
-from brainalign_plugin.files.rejected import Rejected
-
-from ..base.errors import BodyTooLargeError, NotJsonError, PayloadShapeError, TruncatedPayloadError
-from .csv_tree import column_parents
-from .document import shown, storable
+from ..base.errors import (
+    BodyTooLargeError,
+    NotJsonError,
+    PayloadError,
+    PayloadShapeError,
+    TruncatedPayloadError,
+)
 from .payload import Pull, read_document
 
-_LEADERBOARD = re.compile(r"(brain-score-)?leaderboard.*\.csv", re.IGNORECASE)
-_PLUGINS = re.compile(r"(plugin-info|brain-score-plugin-metadata).*\.csv", re.IGNORECASE)
-_MOST_COLUMNS = 2000
-_MOST_DECIMALS = 6
-_VERSIONED = re.compile(r"(.+)_v([0-9]{1,6})")
-_DATE_RANGE = re.compile(r"#\s*Date from \S+ to (\S+)")
-_NUMBER = re.compile(r"[+-]?(?=[0-9.])[0-9]*\.?([0-9]*)")
-_WHOLE = re.compile(r"([0-9]{1,18})([.,]0+)?")
-_DOMAIN = re.compile(r"(?:average|neural|behavior|engineering)_([a-z][a-z0-9_]*)")
-# Columns that are no benchmarks, in lower case; pandas gives its index no title.
-_OTHER = frozenset({"", "rank", "model", "model id", "model_id", "filtered score", "model_name", "layers"})
-
-
-@dataclass(frozen=True)
-class _Table:
-    header: tuple[str, ...]
-    rows: tuple[tuple[Field, ...], ...]
-    benchmarks: tuple[int, ...]
-    as_of: str | None
-
-    def column(self, *names: str) -> int | None:
-        return next((i for i, title in enumerate(self.header) if title.lower() in names), None)
-
-    @cached_property
-    def nothing(self) -> str:
-        """Meaning of a field without any text.
-
-        The site's page quotes all but FAILED. Its older CSVs, and spreadsheets that save the newer one again, quote
-        nothing: NEVER, which then includes FAILED.
-        """
-        cells = (row[i] for row in self.rows for i in self.benchmarks)
-        quotes = all(cell.quoted for cell in cells if any(c.isdecimal() for c in cell.text))
-        return "X" if quotes and self.column("model_name") is None else ""
-
-    @property
-    def ambiguous(self) -> int:
-        """Return the number of cells that may be FAILED or NEVER, without the quotes that distinguish them."""
-        if self.nothing or self.column("model_name") is not None:
-            return 0
-        return sum(not row[i].text.strip() for row in self.rows for i in self.benchmarks)
-
-    def value(self, row: int, column: int) -> str:
-        """Return a cell as the site's JSON writes it: FAILED is X, NEVER an empty text."""
-        cell = self.rows[row][column]
-        text = cell.text.strip()
-        return decimal_point(text) if text else "" if cell.quoted else self.nothing
-
-
-def is_csv_export(text: str) -> bool:
-    """Return whether a text is a table of models, in either dialect."""
-    if re.match(r"\s*[{\[<]", text):  # JSON of one long line, for example
-        return False
-    titles = {title.lower() for title in titles_of(text)}
-    return "model_name" in titles or bool("model" in titles and titles & {"rank", "model id"})
+_KINDS: dict[str, type[PayloadError | BodyTooLargeError]] = {
+    "other": NotJsonError,
+    "torn": TruncatedPayloadError,
+    "shape": PayloadShapeError,
+    "large": BodyTooLargeError,
+}
 
 
 def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, received_at: datetime) -> Pull:
-    """Read a CSV export.
-
-    Models of older exports have no ids: theirs are made of their names, the same in every export.
+    """Read a CSV export; see `site_csv_document`.
 
     Parameters
     ----------
@@ -105,7 +37,7 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
     body : bytes
         As received.
     source : str
-        What messages call it.
+        Name in messages.
     received_at : datetime
         As-of time where the export names none.
 
@@ -115,255 +47,22 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
         One of its named kinds: it is refused whole.
     """
     try:
-        table = _table(storable(leaderboard))
-        document = _document(table, _leaf_ids(plugins))
+        document, notes = site_csv_document(leaderboard, plugins)
     except ValueError as cause:
         message = f"{source} is no CSV export of the leaderboard: {cause}; the body was kept for inspection"
         raise PayloadShapeError(message, body) from cause
     pull = read_document(document, body, source, received_at)
-    if not (empty := table.ambiguous):
-        return pull
-    reason = f"{empty} empty cells count as never run: a spreadsheet saved the export again, and which failed is lost"
-    return replace(pull, set_aside=(Rejected(None, "", "", "", reason), *pull.set_aside))
+    return replace(pull, set_aside=(*notes, *pull.set_aside)) if notes else pull
 
 
 def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]:
-    """Return the board in a zip and its ``plugin-info.csv``, empty if there is none.
-
-    The board is ``leaderboard.csv``, or the only other file that ends in ``.csv`` or ``.json``. Files are read in
-    memory and never further than the cap, with any sizes in the zip; those that macOS adds do not count.
+    """Return the board in a zip and its ``plugin-info.csv``; see `zip_members`.
 
     Raises
     ------
     NotJsonError, TruncatedPayloadError, PayloadShapeError, BodyTooLargeError
     """
-    what = described(text)
-    if what != "a zip":
-        raise NotJsonError(f"{source} is {what}; save its sheet as CSV (UTF-8)", body)
     try:
-        archive = zipfile.ZipFile(io.BytesIO(text))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as cause:
-        message = (
-            f"{source} is a zip that is damaged or cut off and cannot be read ({shown(str(cause), 120)})"
-        )
-        raise TruncatedPayloadError(f"{message}; fetch it again", body) from cause
-    with archive:
-        files = [info for info in archive.infolist() if not _is_added(info)]
-        plugins = [info for info in files if _PLUGINS.fullmatch(_base(info))]
-        boards = [info for info in files if _LEADERBOARD.fullmatch(_base(info))] or [
-            info for info in files if info not in plugins and _base(info).lower().endswith((".csv", ".json"))
-        ]
-        if len(boards) != 1 or len(plugins) > 1:
-            names = shown(", ".join(info.filename for info in files), 120) or "nothing"
-            message = f"{source} is a zip with {len(boards)} boards and {len(plugins)} files plugin-info.csv ({names})"
-            raise PayloadShapeError(f"{message}; give one export", body)
-        read = [_member(archive, info, source, body, max_bytes) for info in (*boards, *plugins)]
-    return read[0], read[1] if plugins else b""
-
-
-def _base(info: zipfile.ZipInfo) -> str:
-    return info.filename.rpartition("/")[2]
-
-
-def _is_added(info: zipfile.ZipInfo) -> bool:
-    """Return whether a member is a folder, or one that macOS adds to every zip."""
-    return info.is_dir() or info.filename.startswith("__MACOSX/") or _base(info).startswith(".")
-
-
-def _member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, body: bytes, max_bytes: int
-) -> bytes:
-    name = shown(info.filename, 120)
-    if info.flag_bits & 1:
-        raise PayloadShapeError(f"{source} is a zip with an encrypted member {name}; unpack it", body)
-    try:
-        with archive.open(info) as member:
-            data = member.read(max_bytes + 1)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as cause:
-        message = f"{source} is a zip with a damaged member {name} ({shown(str(cause), 120)}); fetch it again"
-        raise TruncatedPayloadError(message, body) from cause
-    if len(data) > max_bytes:
-        raise BodyTooLargeError(
-            f"{source} unpacks from {len(body)} to more than {max_bytes} bytes; raise the cap if that is right",
-            body,
-        )
-    return data
-
-
-def _as_of(comments: Iterable[str]) -> str | None:
-    """Return the end of the export's range of dates; None if it names none that can be read."""
-    for line in comments:
-        if found := _DATE_RANGE.match(line):
-            with contextlib.suppress(ValueError):
-                return datetime.fromisoformat(found[1]).isoformat()
-    return None
-
-
-def _leaf_ids(plugins: bytes) -> dict[str, tuple[str, int]]:
-    """Return the type id and version of each leaf by its short name, from the sidecar; nothing if there is none."""
-    try:
-        text = decode(plugins, ansi=True)
-    except TextError as cause:
-        raise ValueError(f"its plugin-info.csv is {cause}") from cause
-    found: dict[str, tuple[str, int]] = {}
-    for row in read_table(text).rows if text.strip() else ():
-        name, kind = [field.text.strip() for field in (*row.fields, Field(""))[:2]]
-        if kind == "benchmark" and (named := _VERSIONED.fullmatch(name)):
-            found[_short_name(named[1])] = (named[1], int(named[2]))
-    return found
-
-
-def _short_name(type_id: str) -> str:
-    """Return a name without the prefix of a lab, which has no capital letter."""
-    lab, dot, rest = type_id.partition(".")
-    return rest if dot and lab == lab.lower() else type_id
-
-
-def _table(text: str) -> _Table:
-    table = read_table(text)
-    header = tuple(field.text.strip() for field in table.header.fields)
-    if len(header) > _MOST_COLUMNS:
-        raise ValueError(f"it has {len(header)} columns, more than {_MOST_COLUMNS}")
-    for row in table.rows:
-        if len(row.fields) != len(header):
-            raise ValueError(
-                f"line {row.line} has {len(row.fields)} fields, the header {len(header)}: it is cut off, or numbers "
-                "with a decimal comma are not quoted"
-            )
-    rows = tuple(row.fields for row in table.rows)
-    columns: list[int] = []
-    for i, title in enumerate(header):
-        earlier = next((j for j in columns if header[j] == title), None)
-        if title.lower() in _OTHER:
-            continue
-        if earlier is None:
-            columns.append(i)
-        elif any(row[i] != row[earlier] for row in rows):
-            raise ValueError(f"the column {shown(title)!r} occurs twice and differs")
-    return _Table(header, rows, tuple(columns), _as_of(table.comments))
-
-
-def _document(table: _Table, ids: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
-    names = [table.header[i] for i in table.benchmarks]
-    domain = next((found[1] for name in names if (found := _DOMAIN.fullmatch(name))), None)
-    if domain is None:
-        raise ValueError("it has no column average_<domain>, neural_<domain> or behavior_<domain>")
-    groups = {name: name not in ids for name in names} if ids else {}
-    parents = column_parents(names, *_arrays(table), groups)
-    if parents is None:
-        raise ValueError(
-            "its groups are not the means of the columns behind them, or nothing is scored in some, so that its tree "
-            "is unknown; export without filters, or read the site's JSON"
-        )
-    inner = set(parents.values())
-    engineering = {name for name in names if _root(name, parents).startswith("engineering_")}
-    known = {name: ids.get(name, (name, 0)) for name in names}
-    models = _models(table, names, known)
-    if (root := f"average_{domain}") not in names:
-        _add_root(root, parents, models)
-        names, known = [root, *names], known | {root: (root, 0)}
-        inner.add(root)
-    return {
-        "domain": domain,
-        "datetime_range": {"max": table.as_of},
-        "benchmarks": [
-            {
-                "id": name,
-                "type_id": known[name][0],
-                "parent_id": parents[name],
-                "is_leaf": name not in inner,
-                "is_engineering": name in engineering,
-                "label": name,
-                "versions": [
-                    {"version": known[name][1], "identifier": f"{known[name][0]}_v{known[name][1]}"}
-                ],
-            }
-            for name in names
-        ],
-        "models": models,
-    }
-
-
-def _add_root(root: str, parents: dict[str, str | None], models: list[dict[str, Any]]) -> None:
-    """Put the average above its two parts, which the language export leaves out: their mean, by the site's rules."""
-    parts = [name for name, above in parents.items() if above is None and not name.startswith("engineering_")]
-    parents |= dict.fromkeys(parts, root) | {root: None}
-    for model in models:
-        values = [str(model["scores"][part][0]["value"]) for part in parts]
-        numbers = [float(value) for value in values if _NUMBER.fullmatch(value)]
-        value = f"{sum(numbers) / len(parts):.3f}" if numbers else "X" if "X" in values else ""
-        model["scores"][root] = [{"version": 0, "value": value}]
-
-
-def _root(name: str, parents: Mapping[str, str | None]) -> str:
-    while (above := parents[name]) is not None:
-        name = above
-    return name
-
-
-def _arrays(table: _Table) -> tuple[Any, Any, int]:
-    """Return the values, states and decimals of the benchmarks' columns, for the search of the tree."""
-    shape = (len(table.rows), len(table.benchmarks))
-    values, states, decimals = np.full(shape, np.nan), np.zeros(shape, dtype=np.int8), 2
-    for i in range(len(table.rows)):
-        for j, column in enumerate(table.benchmarks):
-            text = table.value(i, column)
-            if (number := _NUMBER.fullmatch(text)) and any(c.isdecimal() for c in text):
-                values[i, j], states[i, j] = float(text), CellState.SCORED
-                if abs(values[i, j]) < 1:
-                    decimals = max(decimals, min(len(number[1]), _MOST_DECIMALS))
-            else:
-                states[i, j] = CellState.NEVER if text == "" else CellState.FAILED
-    return values, states, decimals
-
-
-def _models(
-    table: _Table, names: Sequence[str], known: Mapping[str, tuple[str, int]]
-) -> list[dict[str, Any]]:
-    by_id, rank = table.column("model id", "model_id"), table.column("rank")
-    name_at = table.column("model", "model_name")
-    if name_at is None:
-        raise ValueError("it has neither a column Model nor model_name")
-    seen: Counter[str] = Counter()
-    models = []
-    for i, row in enumerate(table.rows):
-        name = row[name_at].text
-        seen[name] += 1
-        given = "" if by_id is None else row[by_id].text.strip()
-        number = _whole(given)
-        if given and number is None:
-            raise ValueError(
-                f"the model {shown(name)!r} has the id {shown(given)!r}, which is no whole number"
-            )
-        models.append(
-            {
-                "id": _made_id(name, seen[name]) if number is None else number,
-                "name": name,
-                "rank": None if rank is None else _whole(row[rank].text.strip()),
-                "scores": {
-                    known[title][0]: [{"version": known[title][1], "value": table.value(i, column)}]
-                    for title, column in zip(names, table.benchmarks, strict=True)
-                },
-            }
-        )
-    return models
-
-
-def _whole(text: str) -> int | None:
-    """Return a whole number, also as pandas writes it in a column with gaps (``12.0``)."""
-    found = _WHOLE.fullmatch(text)
-    return int(found[1]) if found else None
-
-
-def _made_id(name: str, occurrence: int) -> int:
-    # Names repeat: the second of a name is another model than the first.
-    digest = hashlib.sha256(f"{occurrence}\n{name}".encode("utf-8", "replace")).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+        return zip_members(text, source, max_bytes)
+    except ArchiveError as cause:
+        raise _KINDS[cause.kind](str(cause), body) from cause

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from brainalign_plugin.errors import TextError
 from brainalign_plugin.files.decoding import decode
+from brainalign_plugin.files.site_csv import is_csv_export
 
 from ..base.errors import BodyTooLargeError, SourceError
-from .csv_export import is_csv_export, members_of, pull_csv
+from .csv_export import members_of, pull_csv
 from .document import MAX_BODY_BYTES, shown, unpacked
 from .payload import Pull, parse_payload
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,14 @@ import pandas as pd
 import pytest
 
 import brainalign_plugin as ba
-from brainalign_plugin.errors import BoardError, CandidateError, InputError, ReferenceBoardError, SchemeError
+from brainalign_plugin.errors import (
+    BoardError,
+    CandidateError,
+    InputError,
+    ReferenceBoardError,
+    SchemeError,
+    SnapshotError,
+)
 from tests.conftest import ROOT
 from tests.plugin import session as written
 
@@ -75,6 +83,35 @@ def test_whatever_holds_a_board_is_one(tmp_path):
         ba.rank(frame, "FLAT").to_frame()["model"].tolist()
         == ba.rank(complete, "FLAT").to_frame()["model"].tolist()
     )
+
+
+EXPORT = """# Date from 2020-01-01 to 2024-01-01
+# Brain-Score
+"Rank","Model","Model ID","average_vision","neural_vision","A2020.V1-pls","B2021.IT-pls","behavior_vision","C2022-i2n"
+"1","one","11","0.550","0.500","0.600","0.400","0.600","0.600"
+"2","two","12","0.350","0.300","0.200","0.400","0.400","0.400"
+"3","three","13","0.225","0.250","0.100","0.400","0.200","0.200"
+"4","four","14","0.150","0.200","0.300","0.100","0.100","0.100"
+"""
+
+
+def test_load_reads_csv_zips_and_any_table(tmp_path):
+    plain, packed, table = tmp_path / "leaderboard.csv", tmp_path / "export.zip", tmp_path / "table.csv"
+    plain.write_text(EXPORT, encoding="utf-8")
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("leaderboard.csv", EXPORT)
+    for path in (plain, packed):
+        board = ba.load(path)
+        assert repr(board) == "<Board vision 2024-01-01: 4 models × 3 benchmarks, 0 % missing>"
+        assert board.ids == (11, 12, 13, 14)
+    TABLE.to_csv(table)
+    assert ba.load(table).to_frame().to_numpy().tolist() == TABLE.to_numpy().tolist()
+    (tmp_path / "torn.zip").write_bytes(packed.read_bytes()[:60])
+    with pytest.raises(SnapshotError, match="damaged or cut off"):
+        ba.load(tmp_path / "torn.zip")
+    table.write_text("model,a,b\nx,0.1,60\n", encoding="utf-8")
+    with pytest.raises(BoardError, match="'x' on 'b' is 60, outside"):
+        ba.agreement(table)
 
 
 def test_a_changed_board_is_not_taken_for_its_snapshot():

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from brainalign_plugin.arrays import FloatArray, StateArray
-from brainalign_plugin.data.official import CellState
+from ..arrays import FloatArray, StateArray
+from ..data.official import CellState
 
 _REGIONS = frozenset({"V1", "V2", "V4", "IT"})
 _ANY = 3
