@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..data.official import CellState
 from ..errors import BoardError, CandidateError, ConvergenceError
 from ..files.model_scores import Cell, nearest_names
 from ..files.reference import Reference
+from ..scales import rounded
 from ..schemes import get_scheme
 from ..schemes.scaling import NORMAL_SCORE
 from .frozen_schemes import FrozenScheme, constituent_board, constituents, freeze_scheme, placeable_schemes
@@ -159,6 +160,24 @@ class ModelPlacement:
     missing: tuple[MissingScore, ...]
     unused: Mapping[str, str | None]
     other_versions: Mapping[str, tuple[int, int]]
+
+    @property
+    def above_all(self) -> tuple[str, ...]:
+        """Benchmarks with a score above the reference's highest: a normal score or rank there rises no further."""
+        return self._outside(lambda score, values: score > values[-1])
+
+    @property
+    def below_all(self) -> tuple[str, ...]:
+        """Benchmarks with a score below the reference's lowest: a normal score or rank there falls no further."""
+        return self._outside(lambda score, values: score < values[0])
+
+    def _outside(self, beyond: Callable[[float, FloatArray], bool]) -> tuple[str, ...]:
+        norms = self.reference.norms
+        return tuple(
+            one.benchmark
+            for one in self.benchmarks
+            if beyond(float(rounded(np.array(one.score))), rounded(norms[one.benchmark].values))
+        )
 
     @property
     def strongest(self) -> tuple[BenchmarkStanding, ...]:
@@ -356,6 +375,8 @@ def model_placement_json(placed: ModelPlacement) -> dict[str, Any]:
             }
             for one in placed.benchmarks
         ],
+        "above_all": list(placed.above_all),
+        "below_all": list(placed.below_all),
         "strongest": [one.benchmark for one in placed.strongest],
         "weakest": [one.benchmark for one in placed.weakest],
         "neighbours": [

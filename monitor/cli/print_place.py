@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 
-from ..base.text import UNKNOWN
+from ..base.text import UNKNOWN, counted
 from .printing import figure, name, out, printable
 
 if TYPE_CHECKING:
@@ -40,6 +40,15 @@ def _given(placed: ModelPlacement, named: bool) -> None:
     to.print(
         f"{scored} of its {scored + missing} benchmarks have a score; {failed} failed, {missing - failed} never run"
     )
+    for side, beyond in (("above", placed.above_all), ("below", placed.below_all)):
+        if beyond:
+            names = ", ".join(beyond[:TOP_UNUSED]) + (", …" if len(beyond) > TOP_UNUSED else "")
+            to.print(
+                printable(
+                    f"{side} all models of the reference on {counted(len(beyond), 'benchmark')}, where normal scores "
+                    f"and ranks go no further: {names}"
+                )
+            )
     for benchmark, (version, wanted) in placed.other_versions.items():
         to.print(printable(f"not used, of version {version} where the reference has {wanted}: {benchmark}"))
     for benchmark, near in list(placed.unused.items())[:TOP_UNUSED]:

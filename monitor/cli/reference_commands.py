@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 reference_app = command_group("Freeze and show reference boards, the norms of REF schemes.")
 
+# With fewer scores, a mean and a standard deviation of a benchmark are mostly chance.
+_FEW_SCORES = 30
 Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing reference of this name.")]
 Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
 
@@ -164,6 +166,16 @@ def _remarks(reference: Reference) -> list[str]:
     found = []
     if sparse:
         found.append(f"no norms, because fewer than two models have a score: {', '.join(sparse)}")
+    enough = max(_FEW_SCORES, len(reference.board.models) / 2)
+    few = [
+        f"{leaf} ({norms.count})"
+        for leaf, norms in reference.norms.items()
+        if norms.usable and norms.count < enough
+    ]
+    if few:
+        found.append(
+            f"norms that rest on few scores (fewer than {_FEW_SCORES}, or than half of the models): {', '.join(few)}"
+        )
     if constant:
         found.append(f"sd 0, so that z is 0 for every model: {', '.join(constant)}")
     return found

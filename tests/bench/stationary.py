@@ -111,6 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
         rules.update(fired)
         false += bool(fired)
         done += 1
+        if done % 10 == 0:
+            print(f"{false} of {done}", flush=True)
     print(f"{false} of {done} histories of {BOARDS} boards with a false alert: {false / max(done, 1):.3f}")
     for rule in DEFAULT_RULES:
         print(f"{rule.name}: {rules[rule.name]} of {able[rule.name]} in which its bound is not passed")

@@ -271,3 +271,15 @@ def test_the_order_of_the_reference_does_not_matter():
     assert [one.model.id for one in other.neighbours] == [one.model.id for one in mine.neighbours]
     assert [one.placement.rank for one in other.schemes] == [one.placement.rank for one in mine.schemes]
     assert [one.bounds for one in other.schemes] == [one.bounds for one in mine.schemes]
+
+
+def test_scores_beyond_the_references_extremes_are_named():
+    values = REFERENCE.norms[LEAVES[0]].values
+    high = place_model(REFERENCE, MINE | {LEAVES[0]: Cell(float(values[-1]) + 0.01)}, resamples=0)
+    low = place_model(REFERENCE, MINE | {LEAVES[0]: Cell(float(values[0]) - 0.01)}, resamples=0)
+    level = place_model(REFERENCE, MINE | {LEAVES[0]: Cell(float(values[-1]))}, resamples=0)
+    assert LEAVES[0] in high.above_all
+    assert LEAVES[0] not in high.below_all
+    assert LEAVES[0] in low.below_all
+    assert LEAVES[0] not in level.above_all
+    assert model_placement_json(high)["above_all"] == list(high.above_all)
