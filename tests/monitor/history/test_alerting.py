@@ -20,7 +20,7 @@ from brainalign_monitor.store import Store, open_store
 
 # On the simulated past of `shared_past`: the first is beyond from the second board on, the others move with it.
 LOW = Rule("rho is low", "mean_rho", Condition.BELOW, 0.9, min_overlap=3)
-MOVED = Rule("agreement moved", "mean_rho", Condition.OUTSIDE, 0.0, On.CHANGE, versions=1, min_overlap=3)
+MOVED = Rule("agreement moved", "sd_neural", Condition.OUTSIDE, 0.0, On.CHANGE, versions=1, min_overlap=3)
 MANY = Rule("many models", "models", Condition.ABOVE, 1, versions=3, min_overlap=3)
 NEVER = Rule("never", "sd_neural", Condition.ABOVE, 5.0, min_overlap=3)
 RULES = (LOW, MOVED, MANY, NEVER)
@@ -123,16 +123,20 @@ def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
     )
     record = news_json(fired)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
-    assert (record["event"], record["reason"], record["figure"]) == ("fired", "data", "mean_rho")
+    assert (record["event"], record["reason"], record["figure"]) == ("fired", "data", "sd_neural")
     assert (record["on"], record["condition"], record["bound"]) == ("change", "outside", 0.0)
     low, high = record["interval"]
-    assert low <= record["value"] <= high < 0
-    assert record["words"].startswith("agreement moved firing: change of mean rank correlation")
+    assert 0 < low <= record["value"] <= high
+    assert record["words"].startswith(
+        "agreement moved firing: change of standard deviation of the neural part over models"
+    )
     assert "restated" in record["attribution"]
     many = next(
         e for e in backtest(Timeline(growing, "vision", cache=cache), RULES).events if e.rule == "many models"
     )
-    assert many.attribution is not None, "since the board before the first, or the one before it fired"
+    assert many.attribution is None, (
+        "it has fewer models than the board before, whose causes would contradict it"
+    )
 
 
 def test_a_rule_that_changed_is_judged_anew_and_only_what_differs_is_told(growing, cache):

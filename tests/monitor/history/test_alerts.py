@@ -144,7 +144,7 @@ fired = [4]
 
 [[alerts]]
 name = "agreement moved"
-figure = "mean_rho"
+figure = "sd_neural"
 on = "change"
 condition = "outside"
 bound = 0.0
@@ -179,7 +179,7 @@ def test_what_would_have_fired_over_the_history(configured):
     assert moved == [("fired", "2022-02-01"), ("ended", "2022-03-15")], "the restatement, and nothing else"
     text = brainalign("alerts", "backtest", home=configured).succeeded().out
     assert "2 rules over 9 data versions: 3 events" in text
-    assert "agreement moved firing: change of mean rank correlation" in text
+    assert "agreement moved firing: change of standard deviation of the neural part over models" in text
     moved = next(e for e in events if e["rule"] == "agreement moved")
     assert "restated" in moved["attribution"]
     assert moved["attribution"] in text
