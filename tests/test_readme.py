@@ -122,12 +122,16 @@ def test_the_commands_do_what_the_page_says(followed, reader):
 def test_the_snippets_run(followed, reader):
     snippets = [text for language, text in BLOCKS if language == "python"]
     outputs = [reader.run(sys.executable, "-W", "error", "-c", text) for text in snippets]
-    assert re.fullmatch(
-        r"mean rank correlation of the benchmarks: 0\.\d+ 0\.\d+\n"
-        r"share of the average that behaviour explains: 0\.9\d+\n"
-        r"best by Copeland: \S.*\n",
-        outputs[0],
-    )
+    for words in (
+        "all pairs",
+        "<Ranks under 3 schemes",
+        "Kendall's W",
+        "tiers>",
+        "<Audit of 2",
+        "<Timeline of 2",
+    ):
+        assert words in outputs[0]
+    assert (reader.folder / "agreement.svg").exists()
     assert len(outputs) == 1
 
 
