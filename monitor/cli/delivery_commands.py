@@ -59,6 +59,9 @@ def publish(
     print_delivery.published(done)
 
 
+_QUEUED_BEFORE = "it was queued before for all who get it; each period has one"
+
+
 class Digests(StrEnum):
     """Digest to queue."""
 
@@ -93,25 +96,31 @@ def deliver(
     period = None if digest is None else DigestPeriod(digest.value)
     with pull.open_existing(settings, "latest", to_write=not dry_run) as store:
         if dry_run:
-            made = () if period is None else digest_messages(settings, store, period, now(), now(), stage)
+            made = None if period is None else digest_messages(settings, store, period, now(), now(), stage)
             waiting = store.messages(MessageState.PENDING, limit=_MOST)
-            known = store.known_messages(message.id for message in made)
-            new = [message for message in made if message.id not in known]
+            messages = () if made is None else made.messages
+            known = store.known_messages(message.id for message in messages)
+            new = [message for message in messages if message.id not in known]
+            why = "" if made is None or new else made.reason or _QUEUED_BEFORE
             if as_json:
-                print_json(print_delivery.waiting_json(waiting, new))
+                print_json(print_delivery.waiting_json(waiting, new, why))
             else:
                 print_delivery.waiting(waiting, new, now())
+                print_delivery.no_digest(digest, why)
             return
         monitor = monitor_of(settings, store, now, stage, "brainalign deliver")
+        why = ""
         with at_work(monitor):
             if period is not None:
-                store.enqueue(digest_messages(settings, store, period, now(), now(), stage))
+                made = digest_messages(settings, store, period, now(), now(), stage)
+                why = "" if store.enqueue(made.messages) else made.reason or _QUEUED_BEFORE
             drained = send_due(monitor)
         left = store.messages(MessageState.PENDING, limit=_MOST)
     if as_json:
-        print_json(print_delivery.drained_json(drained, left))
+        print_json(print_delivery.drained_json(drained, left, why))
     else:
         print_delivery.drained(drained, left)
+        print_delivery.no_digest(digest, why)
     if drained.failed or drained.given_up:
         last = next((one.last_error for one in reversed(left) if one.last_error), "see the log")
         raise DeliveryError(

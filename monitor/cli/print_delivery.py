@@ -54,9 +54,19 @@ def waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> 
     _print(f"{counted(len(new) + len(queued), 'message')}; nothing was sent")
 
 
-def waiting_json(queued: Sequence[Queued], new: Sequence[Message]) -> dict[str, Any]:
+def no_digest(period: str | None, why: str) -> None:
+    """Print why no digest was queued, if there is a reason."""
+    if why:
+        _print(f"no {period} digest was queued: {why}")
+
+
+def waiting_json(queued: Sequence[Queued], new: Sequence[Message], why: str) -> dict[str, Any]:
     """Return the messages that would be sent, for JSON."""
-    return {"waiting": [_queued(one) for one in queued], "new": [_message(one) for one in new]}
+    return {
+        "no_digest": why or None,
+        "waiting": [_queued(one) for one in queued],
+        "new": [_message(one) for one in new],
+    }
 
 
 def drained(result: Drained, left: Sequence[Queued]) -> None:
@@ -66,9 +76,9 @@ def drained(result: Drained, left: Sequence[Queued]) -> None:
     )
 
 
-def drained_json(result: Drained, left: Sequence[Queued]) -> dict[str, Any]:
+def drained_json(result: Drained, left: Sequence[Queued], why: str) -> dict[str, Any]:
     """Return the outcome of the messages, for JSON."""
-    return {**asdict(result), "waiting": [_queued(one) for one in left]}
+    return {**asdict(result), "no_digest": why or None, "waiting": [_queued(one) for one in left]}
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ..base.text import masked_address
 from .schedule import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zone
@@ -234,6 +234,15 @@ def _public_address(text: str) -> str:
     return _web_address(text)
 
 
+def _model_key(text: str) -> str:
+    if not text.strip():
+        raise ValueError("empty; give the id or the name of a model")
+    return text.strip()
+
+
+ModelKey = Annotated[
+    str, BeforeValidator(lambda key: str(key) if type(key) is int else key), AfterValidator(_model_key)
+]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 
 
@@ -254,7 +263,7 @@ class MailSettings(Section):
     sender : str or None
         From, with or without a name.
     unsubscribe : str or None
-        Address of List-Unsubscribe; None for the sender's.
+        Address of List-Unsubscribe, ``{address}`` standing for the recipient; None asks the sender by mail.
     certificates : Path or None
         Certificates to trust instead of the system's.
     timeout_seconds : float
@@ -295,22 +304,33 @@ class Wanted(Section):
     Attributes
     ----------
     alerts : bool
-        That an alert fired or ended.
+        That an alert is firing or resolved.
     digest : str
         ``weekly``, ``monthly`` or ``none``.
+    when_quiet : str
+        In a period without news: ``two lines`` or ``nothing``.
     operator : bool
         That the monitor itself fails, or works again.
     """
 
     alerts: bool = True
     digest: Literal["weekly", "monthly", "none"] = "weekly"
+    when_quiet: Literal["two lines", "nothing"] = "two lines"
     operator: bool = False
 
 
 class Recipient(Wanted):
-    """Recipient of mail."""
+    """Recipient of mail.
+
+    Attributes
+    ----------
+    address : str
+    models : tuple of int or str
+        Ids or names of models whose official ranks each digest has.
+    """
 
     address: MailAddress
+    models: tuple[ModelKey, ...] = ()
 
 
 class WebhookSettings(Wanted):

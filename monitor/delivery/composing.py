@@ -10,13 +10,10 @@ from typing import Any
 
 from ..base.messages import Channel, Kind, Message, message_id
 from ..base.templating import render
-from ..history.figure_words import figure_text
 from .mail import Content, inlined, mail_bytes
 from .records import Alert, Digest, Letterhead, OperatorNote, Picture, Subscriber
 from .wording import (
-    change_text,
     day_text,
-    figure_label,
     one_line,
     period_name,
     period_text,
@@ -24,15 +21,19 @@ from .wording import (
     without_mentions,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 # A mail has at most so many lines of a kind, the page has all.
-MOST_CHANGES, MOST_ALERTS = 8, 20
+MOST_CHANGES, MOST_ALERTS, MOST_MODELS = 5, 3, 6
+# Of the headline figures, those that a mail shows.
+_FIGURES = ("models", "mean_rho", "r2_behavior")
 
 
 def compose_digest(
     digest: Digest, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
 ) -> list[Message]:
-    """Compose the digest of a period, for each subscriber who wants one of this length.
+    """Compose the digest of a period for each subscriber who wants one of this length.
+
+    In a quiet period it has two lines, and subscribers who chose so get none.
 
     Parameters
     ----------
@@ -44,17 +45,25 @@ def compose_digest(
     TemplateError
         If a template of the user's is broken.
     """
-    happened = "nothing new" if digest.quiet else _happened(digest)
-    subject = _subject(f"Brain-Score {digest.domain}, {period_text(digest)}: {happened}", digest.simulated)
-    values = {
+    wanting = [
+        one for one in subscribers if one.digest is digest.period and (one.when_quiet or not digest.quiet)
+    ]
+    alerts = _states(digest.alerts)
+    subject = _subject(
+        "; ".join([f"Brain-Score {digest.domain}: {one_line(digest.news)}", *alerts]), digest.simulated
+    )
+    report = f"{letterhead.link.rstrip('/')}/{digest.report}" if letterhead.link and digest.report else ""
+    changes = [(one_line(one.text), one.anchor) for one in digest.changes[:MOST_CHANGES]]
+    told = _cut([one_line(alert.words, 200) for alert in digest.alerts], MOST_ALERTS)
+    values: dict[str, Any] = {
         "digest": digest,
         "period": period_text(digest),
-        "figures": [shown_figure(figure) for figure in digest.figures],
-        "changelog": _cut(digest.changelog),
-        "causes": _cut(digest.causes),
-        "alerts": [one_line(alert.words) for alert in digest.alerts[:MOST_ALERTS]],
-        "active": [one_line(alert.words) for alert in digest.active[:MOST_ALERTS]],
-        "pictures": digest.pictures,
+        "figures": [shown_figure(one) for one in digest.figures if one.name in _FIGURES],
+        "changes": changes,
+        "alerts": told,
+        "active": _active_line(digest.active),
+        "picture": digest.picture,
+        "report": report,
     }
     record = {
         "domain": digest.domain,
@@ -66,17 +75,23 @@ def compose_digest(
         "models": digest.models,
         "benchmarks": digest.benchmarks,
         "figures": [asdict(figure) for figure in digest.figures],
-        "changelog": [one_line(line) for line in digest.changelog],
-        "causes": [one_line(line) for line in digest.causes],
+        "verdict": digest.verdict,
+        "answer": one_line(digest.answer),
+        "changes": [one_line(one.text) for one in digest.changes],
         "alerts": [_alert_record(alert) for alert in digest.alerts],
         "active": [_alert_record(alert) for alert in digest.active],
         "simulated": digest.simulated,
     }
-    wanting = [one for one in subscribers if one.digest is digest.period]
     occasion = f"{digest.period.value} {digest.domain} {period_name(digest)}"
-    lines = _digest_lines(digest)
-    news = _News(Kind.DIGEST, "digest", occasion, subject, values, record, lines, digest.pictures)
-    return _messages(news, wanting, letterhead, at)
+    lines = [f"{digest.verdict}. {one_line(digest.answer)}", *(text for text, _ in changes), *told]
+    found = []
+    pictures = () if digest.picture is None or digest.quiet else (digest.picture,)
+    for models in dict.fromkeys(one.models for one in wanting):
+        followed = [one_line(line) for key in models for line in digest.followed.get(key, ())]
+        shown = {**values, "followed": _cut(followed, MOST_MODELS)}
+        news = _News(Kind.DIGEST, "digest", occasion, subject, shown, record, lines, pictures)
+        found += _messages(news, [one for one in wanting if one.models == models], letterhead, at)
+    return found
 
 
 def compose_alerts(
@@ -92,13 +107,13 @@ def compose_alerts(
         With time zone: Date of the mails.
     """
     first = alerts[0]
-    states = [f"{one_line(alert.rule, 80)} {'firing' if alert.fired else 'resolved'}" for alert in alerts]
-    number = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
-    subject = _subject(f"Brain-Score {first.domain}: {number}{', '.join(states)}", first.simulated)
+    states = [f"{one_line(alert.rule, 80)} {alert.state}" for alert in alerts]
+    counted = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
+    subject = _subject(f"Brain-Score {first.domain}: {counted}{', '.join(states)}", first.simulated)
     shown = [
         {
             "rule": one_line(alert.rule, 80),
-            "fired": alert.fired,
+            "state": alert.state,
             "words": one_line(alert.words),
             "figure": None if alert.figure is None else shown_figure(alert.figure),
         }
@@ -172,7 +187,13 @@ def _messages(
 
 
 def _content(news: _News, letterhead: Letterhead) -> Content:
-    values = {**news.values, "subject": news.subject, "link": letterhead.link, "day_text": day_text}
+    values = {
+        "report": "",
+        **news.values,
+        "subject": news.subject,
+        "link": letterhead.link,
+        "day_text": day_text,
+    }
     text = render(f"mail_{news.template}.txt.j2", letterhead.templates, **values)
     html = render(f"mail_{news.template}.html.j2", letterhead.templates, **values)
     return Content(news.subject, text, inlined(html, letterhead.templates), tuple(news.pictures))
@@ -195,36 +216,28 @@ def _subject(text: str, simulated: bool) -> str:
     return one_line(f"[simulated] {text}" if simulated else text, 160)
 
 
-def _happened(digest: Digest) -> str:
-    counted = [
-        (len(digest.alerts), "alert", "alerts"),
-        (sum(bool(change_text(figure)) for figure in digest.figures), "figure moved", "figures moved"),
-        (len(digest.changelog), "change of the board", "changes of the board"),
-    ]
-    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counted if count)
+def _states(alerts: Sequence[Alert]) -> list[str]:
+    firing = sum(alert.fired for alert in alerts)
+    counted = ((firing, "firing"), (len(alerts) - firing, "resolved"))
+    return [f"{number} alert{'' if number == 1 else 's'} {state}" for number, state in counted if number]
 
 
-def _digest_lines(digest: Digest) -> list[str]:
-    moved = [
-        f"{figure_label(figure.name)}: {figure_text(figure.name, figure.now)} ({change_text(figure)})"
-        for figure in digest.figures
-        if change_text(figure)
-    ]
-    alerts = [one_line(alert.words) for alert in digest.alerts]
-    return [*_cut(alerts), *moved, *_cut(digest.changelog)] or ["Nothing new."]
+def _active_line(alerts: Sequence[Alert]) -> str:
+    """Return one line on the alerts that fire since before a period; empty if there are none."""
+    shown = [f"{one_line(alert.rule, 60)} since {alert.as_of:%Y-%m}" for alert in alerts]
+    return "; ".join(_cut(shown, MOST_CHANGES))
 
 
-def _cut(lines: Sequence[str]) -> list[str]:
-    shown = [one_line(line) for line in lines[:MOST_CHANGES]]
-    more = len(lines) - len(shown)
-    return [*shown, f"and {more} more"] if more else shown
+def _cut(lines: Sequence[str], most: int) -> list[str]:
+    more = len(lines) - most
+    return [*lines[:most], f"and {more} more"] if more > 0 else list(lines)
 
 
 def _alert_record(alert: Alert) -> dict[str, Any]:
     return {
         "domain": alert.domain,
         "rule": alert.rule,
-        "state": "fired" if alert.fired else "ended",
+        "state": alert.state,
         "words": one_line(alert.words),
         "as_of": alert.as_of.isoformat(),
         "figure": None if alert.figure is None else asdict(alert.figure),

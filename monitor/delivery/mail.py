@@ -11,6 +11,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..base.errors import TemplateError
 from ..base.templating import asset
@@ -33,6 +34,8 @@ class Content:
 def inlined(html: str, templates: Path | None = None) -> str:
     """Return HTML with the styles of ``mail.css`` in each element, as mail programs that drop style sheets need it.
 
+    Rules under an ``@media``, such as those of dark colours, stay a style sheet.
+
     Raises
     ------
     TemplateError
@@ -42,7 +45,9 @@ def inlined(html: str, templates: Path | None = None) -> str:
     import css_inline
 
     # Nothing is loaded from anywhere: a template that names a style sheet elsewhere gets none.
-    inliner = css_inline.CSSInliner(load_remote_stylesheets=False, extra_css=asset("mail.css", templates))
+    inliner = css_inline.CSSInliner(
+        load_remote_stylesheets=False, keep_at_rules=True, extra_css=asset("mail.css", templates)
+    )
     page = inliner.inline(html)
     if len(page.encode()) > MOST_HTML_BYTES:
         raise TemplateError(
@@ -73,7 +78,11 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
     mail["Date"] = format_datetime(at.astimezone(UTC))
     domain = parseaddr(letterhead.sender)[1].rpartition("@")[2]
     mail["Message-ID"] = f"<{name.partition('@')[0]}@{domain}>"
-    mail["List-Unsubscribe"] = f"<{letterhead.unsubscribe or _ask_sender(letterhead)}>"
+    unsubscribe = letterhead.unsubscribe.replace("{address}", quote(to, safe="")) or _ask_sender(letterhead)
+    mail["List-Unsubscribe"] = f"<{unsubscribe}>"
+    # One click is a POST, which RFC 8058 allows to an https address alone.
+    if unsubscribe.startswith("https://"):
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     # Keeps out-of-office replies away (RFC 3834).
     mail["Auto-Submitted"] = "auto-generated"
     # Encoded so that lines stay short and ASCII for every name and server.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,10 @@ class Subscriber:
     digest : DigestPeriod
     operator : bool
         Whether failures of the monitor itself are sent to it.
+    when_quiet : bool
+        Whether a digest comes in a period without news.
+    models : tuple of str
+        Ids or names of models whose official ranks each digest has.
     """
 
     channel: Channel
@@ -40,6 +44,8 @@ class Subscriber:
     alerts: bool = True
     digest: DigestPeriod = DigestPeriod.WEEKLY
     operator: bool = False
+    when_quiet: bool = True
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Letterhead:
     link : str
         Address of the published site; empty if there is none.
     unsubscribe : str
-        ``mailto:`` or ``https:`` address of List-Unsubscribe; empty for the sender's.
+        ``mailto:`` or ``https:`` address of List-Unsubscribe, ``{address}`` standing for the recipient; empty asks the
+        sender.
     templates : Path or None
         Folder of the user's own templates.
     """
@@ -66,14 +73,13 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure of a mail: a PNG, what it shows in words for who does not see it, and how to read it for who does."""
+    """A chart of a mail: a PNG, the finding in words, and the same for readers who do not see it."""
 
     name: str
     title: str
     description: str
     png: bytes
     width: int
-    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,19 @@ class Alert:
     figure: HeadlineFigure | None = None
     simulated: bool = False
 
+    @property
+    def state(self) -> str:
+        """Return its state in a word."""
+        return "firing" if self.fired else "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence, and the anchor of the report's section that says more."""
+
+    text: str
+    anchor: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
@@ -141,15 +160,23 @@ class Digest:
     models, benchmarks : int
         Of the newest board.
     figures : sequence of HeadlineFigure
-    changelog : sequence of str
-        What came, went or changed on the board, in words.
-    causes : sequence of str
-        What each figure's change is due to, in words.
+    news : str
+        The subject: changes of the board and its agreement, in a few words.
+    verdict, answer : str
+        A judgement by a fixed rule, and a sentence with figure and interval.
+    changes : sequence of Told
+        Each with figure, interval, value before and reason, the weightiest first.
+    followed : mapping of str to sequence of str
+        Sentences on models by the id or name that a recipient follows.
     alerts : sequence of Alert
-        That fired or ended in the period.
+        That came to fire or were resolved in the period.
     active : sequence of Alert
-        That fired and have not ended.
-    pictures : sequence of Picture
+        That fire since before the period.
+    picture : Picture or None
+    report : str
+        Page of the report on the board below the site's address.
+    quiet : bool
+        The board did not change and no alert did.
     simulated : bool
     """
 
@@ -161,17 +188,17 @@ class Digest:
     models: int
     benchmarks: int
     figures: Sequence[HeadlineFigure]
-    changelog: Sequence[str] = ()
-    causes: Sequence[str] = ()
+    news: str
+    verdict: str
+    answer: str
+    changes: Sequence[Told] = ()
+    followed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     alerts: Sequence[Alert] = ()
     active: Sequence[Alert] = ()
-    pictures: Sequence[Picture] = ()
+    picture: Picture | None = None
+    report: str = ""
+    quiet: bool = False
     simulated: bool = False
-
-    @property
-    def quiet(self) -> bool:
-        """Return whether nothing happened."""
-        return not (self.changelog or self.causes or self.alerts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ..base.text import printable
 from ..history.figure_words import difference_text, figure_text
 from ..history.figures import COUNTS, FIGURES
 from ..history.series import FULL, History, Point
+from ..report.wording import LABELS
 from .records import Digest, DigestPeriod, HeadlineFigure
 
 Interval = tuple[float, float] | None
@@ -34,7 +35,7 @@ def without_mentions(text: str) -> str:
 
 def figure_label(name: str) -> str:
     """Return the name of a headline figure in words."""
-    return FIGURES.get(name, name)
+    return LABELS.get(name, name)
 
 
 def interval_text(name: str, interval: tuple[float, float] | None) -> str:

@@ -38,5 +38,10 @@ class Since:
 
     @property
     def restated(self) -> int:
-        """Number of scores that were there before and have another value now, or none."""
-        return sum(change.kind in _RESTATED for change in score_changes(self.changes))
+        """Number of scores that were there before and have another value now, or none.
+
+        Those of models and benchmarks that went are not counted.
+        """
+        return sum(
+            change.kind in _RESTATED for change in score_changes(self.changes) if change.after is not None
+        )

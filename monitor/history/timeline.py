@@ -364,14 +364,22 @@ class Timeline:
 
         return tuple(self._reader.once(compute, "changelog", *(info.digest for info in pair), WORDS_VERSION))
 
-    def since(self) -> Since | None:
-        """Return the changes from the last observed board to the newest one; None if none was observed before it."""
+    def since(self, begin: datetime | None = None) -> Since | None:
+        """Return the changes from the last observed board to the newest one; None if none was observed before it.
+
+        Parameters
+        ----------
+        begin : datetime, optional
+            Changes from the last board seen before this moment; from the first one if all were seen later.
+        """
         newest, known = self.boards[-1], self.options.known
         before = [
             i
             for i in self.observed
             if i.as_of_time < newest.as_of_time and (known is None or i.seen_at < known)
         ]
+        if begin is not None:
+            before = [i for i in before if i.seen_at < begin] or before[:1]
         if not before:
             return None
         pair = (before[-1], newest)

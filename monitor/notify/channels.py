@@ -37,11 +37,19 @@ def subscribers(settings: Settings) -> tuple[Subscriber, ...]:
 
 
 def _subscribers(settings: Settings) -> Iterator[Subscriber]:
-    def subscriber(channel: Channel, name: str, wanted: Wanted) -> Subscriber:
-        return Subscriber(channel, name, wanted.alerts, DigestPeriod(wanted.digest), wanted.operator)
+    def subscriber(channel: Channel, name: str, wanted: Wanted, models: tuple[str, ...] = ()) -> Subscriber:
+        return Subscriber(
+            channel,
+            name,
+            wanted.alerts,
+            DigestPeriod(wanted.digest),
+            wanted.operator,
+            wanted.when_quiet != "nothing",
+            models,
+        )
 
     for recipient in settings.recipients.values():
-        yield subscriber(Channel.MAIL, recipient.address, recipient)
+        yield subscriber(Channel.MAIL, recipient.address, recipient, recipient.models)
     for name, hook in settings.webhooks.items():
         yield subscriber(Channel.WEBHOOK, name, hook)
     for name, service in settings.notify.items():

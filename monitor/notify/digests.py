@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from brainalign_plugin.certainty.bootstrap import family_bootstrap
+from brainalign_plugin.certainty.bootstrap import FamilyBootstrap, family_bootstrap
 from brainalign_plugin.certainty.families import families
 
 from ..base.cache import Cache
@@ -15,28 +16,37 @@ from ..base.messages import Message
 from ..base.progress import Stage, silent
 from ..delivery import Alert, Digest, DigestPeriod, Picture, Subscriber
 from ..delivery.composing import compose_digest
-from ..delivery.wording import figure_label, figures_at
+from ..delivery.records import Told
+from ..delivery.wording import day_text, figures_at, period_text
+from ..history.figures import cleaned
 from ..history.periods import midnight
-from ..history.series import BoardChange, Chronicle, History, HistoryOptions
+from ..history.series import Chronicle, History, HistoryOptions
 from ..history.timeline import Timeline
 from ..operations import reporting
 from ..operations.kept_alerts import ENDED, active_alerts, told_alerts
+from ..report.changed import changed_section, news_in_words
+from ..report.moves import followed_models
+from ..report.wording import number
 from .channels import letterhead, subscribers
 
 if TYPE_CHECKING:
-    from brainalign_plugin.analysis import Analysis
+    from brainalign_plugin.data.board import Board
 
     from ..config.settings import Settings
+    from ..history.since import Since
     from ..store import Finding, SnapshotInfo, Store
 
 # As wide as the mail shows a picture.
 _WIDTH = 584
 _PICTURED = "mean_rho"
-_HOW_TO_READ = (
-    "Black: the whole board of its time. Pink, dashed: the same benchmarks throughout the last two years, with all "
-    "models that have them. Blue, dotted: the same models, with all benchmarks that they have. Bands are 95 % "
-    "intervals over families of models, hollow points reconstructed boards."
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """Messages of a digest, and the reason why there are none; empty if there are."""
+
+    messages: Sequence[Message]
+    reason: str = ""
 
 
 def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
@@ -56,8 +66,8 @@ def digest_messages(
     slot: datetime,
     at: datetime,
     stage: Stage = silent,
-) -> Sequence[Message]:
-    """Return the messages of the digest that is due at a slot: about the week or month before it.
+) -> Composed:
+    """Compose the digest that is due at a slot: about the week or month before it.
 
     Whenever it is made, its messages are the same ones to the outbox.
 
@@ -70,13 +80,26 @@ def digest_messages(
 
     Returns
     -------
-    sequence of Message
-        None without subscribers to this digest, or without a board by the end of the period.
+    Composed
     """
     wanting: Sequence[Subscriber] = [one for one in subscribers(settings) if one.digest is period]
-    digest = digest_of(settings, store, period, slot, stage) if wanting else None
+    if not wanting:
+        return Composed(
+            (), f'nobody wants it: no recipient, webhook or notification has digest = "{period.value}"'
+        )
+    digest = digest_of(settings, store, period, slot, stage)
+    if digest is None:
+        _, last = period_before(slot, period)
+        return Composed(
+            (), f"no board had been seen by its end, {day_text(last)}; `brainalign run` pulls one"
+        )
     with stage("composing"):
-        return [] if digest is None else compose_digest(digest, wanting, letterhead(settings), at)
+        made = compose_digest(digest, wanting, letterhead(settings), at)
+    if not made:
+        return Composed(
+            (), f'{period_text(digest)} was quiet, and all who get it have when_quiet = "nothing"'
+        )
+    return Composed(made)
 
 
 def digest_of(
@@ -95,12 +118,21 @@ def digest_of(
         return None
     newest = timeline.boards[-1]
     before = next((info.id for info in reversed(timeline.boards) if info.seen_at < begin), None)
+    told = [
+        alert_of(one, store.described(one.snapshot_id))
+        for one in told_alerts(store, settings.domain, begin, end)
+    ]
+    firing = active_alerts(store, settings.domain, end)
     # A board that was reconstructed in the period is no news of the period.
-    changes = [one for one in timeline.board_changes(since=begin) if not one.later.reconstructed]
+    new = newest.seen_at >= begin and not newest.reconstructed
+    since = timeline.since(begin) if new else None
     with stage("analysing"):
         analysis = reporting.analyse_snapshot(settings, store.snapshot(newest.id))
         board = analysis.cleaning.board
-        intervals = reporting.headline_intervals(family_bootstrap(board, families(board)))
+        bootstrap = family_bootstrap(board, families(board))
+    page = reporting.report_path(settings, newest)
+    # The first board of all is news: all that it holds is told once.
+    changed = new and (since is None or not since.changes.empty)
     return Digest(
         domain=settings.domain,
         period=period,
@@ -109,25 +141,49 @@ def digest_of(
         as_of=newest.as_of_time,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(timeline.history, newest.id, before, intervals),
-        changelog=[f"{_of(change, changes)}{line}" for change in changes for line in change.changelog],
-        causes=[f"{_of(change, changes)}{one.sentence}" for change in changes for one in change.causes],
-        alerts=[
-            alert_of(one, store.described(one.snapshot_id))
-            for one in told_alerts(store, settings.domain, begin, end)
-        ],
+        figures=figures_at(
+            timeline.history,
+            newest.id,
+            before if since is None else since.earlier.id,
+            reporting.headline_intervals(bootstrap),
+        ),
+        **_news(since, board, bootstrap, settings.max_missing, changed),
+        followed={
+            key: followed_models(key, analysis.snapshot, analysis.official.ranks, since)
+            for recipient in settings.recipients.values()
+            for key in recipient.models
+        },
+        alerts=told,
         active=[
             alert_of(one, store.described(one.snapshot_id))
-            for one in active_alerts(store, settings.domain, end)
+            for one in firing
+            if one.subject not in {alert.rule for alert in told}
         ],
-        pictures=_pictures(timeline.history, analysis),
+        picture=_picture(timeline.history),
+        report=f"reports/{page.name if page.is_file() else 'latest.html'}#changed",
+        quiet=not changed and not told,
         simulated=newest.simulated,
     )
 
 
-def _of(change: BoardChange, changes: Sequence[BoardChange]) -> str:
-    """Return the day of a line's board if there are several boards."""
-    return "" if len(changes) == 1 else f"{change.later.as_of_time:%Y-%m-%d}: "
+def _news(
+    since: Since | None, board: Board, bootstrap: FamilyBootstrap, max_missing: float, changed: bool
+) -> dict[str, Any]:
+    """Return the news, verdict, answer and changes of a digest."""
+    rho = number(bootstrap.figures["mean_rho"], 2)
+    if not changed:
+        return {
+            "news": f"nothing changed; agreement unchanged at {rho}",
+            "verdict": "Nothing restated",
+            "answer": "Nothing changed.",
+        }
+    section = changed_section(since, board, bootstrap)
+    news = f"first report; agreement {rho}"
+    if since is not None:
+        news = news_in_words(since, board, bootstrap, cleaned(since.changes.earlier.board(), max_missing).ids)
+    changes = [Told(point.text, point.link) for point in section.points]
+    verdict = "" if section.verdict is None else section.verdict.words
+    return {"news": news, "verdict": verdict, "answer": section.answer, "changes": changes}
 
 
 def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
@@ -143,17 +199,10 @@ def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
     )
 
 
-def _pictures(record: History, analysis: Analysis) -> tuple[Picture, ...]:
-    from ..rendering.pictures import chart_png, history_chart, parts_chart
+def _picture(record: History) -> Picture | None:
+    from ..rendering.pictures import chart_png, history_chart
 
-    found = []
     past = history_chart(Chronicle(record, (), ()), _PICTURED)
-    if past is not None:
-        title = f"{figure_label(_PICTURED)[:1].upper()}{figure_label(_PICTURED)[1:]}"
-        found.append(
-            Picture("history-mean_rho", title, past.alt, chart_png(past, _WIDTH), _WIDTH, _HOW_TO_READ)
-        )
-    parts = parts_chart(analysis)
-    if parts is not None:
-        found.append(Picture("scatter", parts.title, parts.alt, chart_png(parts, _WIDTH), _WIDTH))
-    return tuple(found)
+    if past is None:
+        return None
+    return Picture("agreement", past.title, past.alt, chart_png(past, _WIDTH), _WIDTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -62,7 +63,9 @@ def _digest_preview(settings: Settings, store: Store, kind: str, at: datetime, s
             reader = _reader(
                 settings, lambda one: one.digest is period, Subscriber(Channel.MAIL, _READER, digest=period)
             )
-            (message,) = compose_digest(digest, [reader], letterhead(settings), at)
+            # Shown also to a reader who gets none in a quiet period.
+            shown = replace(reader, when_quiet=True)
+            (message,) = compose_digest(digest, [shown], letterhead(settings), at)
             return message
     raise StoreError("there is no board yet; `brainalign run` pulls one")
 

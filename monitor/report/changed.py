@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
+from brainalign_plugin.data.board import Board
 from brainalign_plugin.text import visible
 
 from ..base.text import UNKNOWN, counted
 from ..history.series import Change
 from ..history.since import Since
-from .evidence import Evidence
 from .records import Point, Section, Verdict
-from .wording import LABELS, count, day, figure, sentence, within
+from .wording import LABELS, count, day, figure, number, sentence, within
 
 _MOST = 5
 _SECTION_OF = {
@@ -35,9 +36,18 @@ _TOLD = (
 )
 
 
-def changed_section(evidence: Evidence) -> Section:
-    """Return the section on the last observed board and this one."""
-    since = evidence.since
+def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstrap) -> Section:
+    """Return the section on the last observed board and this one.
+
+    Parameters
+    ----------
+    since : Since or None
+        None if no board was observed before.
+    board : Board
+        The board after cleaning.
+    bootstrap : FamilyBootstrap
+        Its figures, with intervals.
+    """
     question = "What changed since the last report, and does it matter?"
     how = (
         "The baseline is the last board that was observed. Each change is split along a path of real boards: models "
@@ -45,7 +55,6 @@ def changed_section(evidence: Evidence) -> Section:
         "families of models."
     )
     if since is None:
-        board = evidence.analysis.cleaning.board
         answer = (
             f"This is the first observed board, so nothing can have changed: {counted(len(board.models), 'model')} × "
             f"{counted(len(board.leaves), 'benchmark')} without a gap are its baseline."
@@ -55,15 +64,61 @@ def changed_section(evidence: Evidence) -> Section:
     if since.changes.empty:
         answer = f"Nothing: all scores, models and benchmarks are those of {when}."
         return Section("changed", question, answer, how, Verdict("Nothing restated", "holds"))
-    moved = sorted(_moved(evidence, since), key=lambda one: -one.weight)
+    moved = sorted(_moved(bootstrap, since), key=lambda one: -one.weight)
     points = [*_restated(since), *(one.point for one in moved[: _MOST - 1]), *_came(since)]
-    return Section("changed", question, _answer(evidence, since, when), how, _verdict(since),
+    return Section("changed", question, _answer(since, board, bootstrap, when), how, _verdict(since),
                    tuple(points[:_MOST]))  # fmt: skip
 
 
-def _answer(evidence: Evidence, since: Since, when: str) -> str:
-    change, rho = since.causes.get("models"), evidence.certainty.bootstrap.figures["mean_rho"]
-    board = evidence.analysis.cleaning.board
+def news_in_words(since: Since, board: Board, bootstrap: FamilyBootstrap, complete: Iterable[int]) -> str:
+    """Return the news since a board in a few words: benchmarks, models, scores, agreement.
+
+    Parameters
+    ----------
+    board : Board
+        The board after cleaning.
+    bootstrap : FamilyBootstrap
+    complete : iterable of int
+        Ids of the models of the earlier board after cleaning.
+    """
+    changes = since.changes
+    incomplete = set(complete) & {model.id for model in changes.later.models} - set(board.ids)
+    counts = (
+        (len(changes.benchmarks_started), "new benchmark", ""),
+        (len(changes.benchmarks_removed), "benchmark", " gone"),
+        (since.restated, "score", " restated"),
+        (len(changes.models_added), "new model", ""),
+        (len(changes.models_removed), "model", " gone"),
+        (len(incomplete), "model", " incomplete"),
+    )
+    parts = [f"{_few(number, noun)}{state}" for number, noun, state in counts if number]
+    if not parts:
+        parts = [
+            "nothing changed" if changes.empty else "scores filled in" if changes.cells else "labels changed"
+        ]
+    return "; ".join([*parts, _agreement(since, bootstrap)])
+
+
+def _few(number: int, noun: str) -> str:
+    return f"one {noun}" if number == 1 else counted(number, noun)
+
+
+def _agreement(since: Since, bootstrap: FamilyBootstrap) -> str:
+    """Return the agreement now and before: unchanged where its interval holds the one before and no score moved it."""
+    value, cause = bootstrap.figures["mean_rho"], since.causes.get("mean_rho")
+    if value is None:
+        return "agreement unknown"
+    before = value if cause is None else cause.before
+    now, then = number(value, 2), number(before, 2)
+    interval, paired = bootstrap.intervals["mean_rho"], since.differences["mean_rho"].interval
+    moved = paired is not None and not paired[0] <= 0 <= paired[1]
+    if now == then or (interval is not None and interval.low <= before <= interval.high and not moved):
+        return f"agreement unchanged at {now}"
+    return f"agreement {now}, {then} before"
+
+
+def _answer(since: Since, board: Board, bootstrap: FamilyBootstrap, when: str) -> str:
+    change, rho = since.causes.get("models"), bootstrap.figures["mean_rho"]
     sample = f"{counted(len(board.models), 'model')} without a gap"
     if change is not None:
         sample += f", {count(round(change.before))} before"
@@ -71,7 +126,7 @@ def _answer(evidence: Evidence, since: Since, when: str) -> str:
     moved = "unchanged" if agreement is None else f"{figure('mean_rho', agreement.before)}"
     return (
         f"Two benchmarks agree with ρ = {figure('mean_rho', rho)}"
-        f"{within('mean_rho', evidence.interval('mean_rho'))}, {moved} on {when}, on {sample}; "
+        f"{within('mean_rho', bootstrap.intervals['mean_rho'])}, {moved} on {when}, on {sample}; "
         f"{_scores(since.restated)}."
     )
 
@@ -96,30 +151,30 @@ class _Moved:
     weight: float
 
 
-def _moved(evidence: Evidence, since: Since) -> Iterator[_Moved]:
+def _moved(bootstrap: FamilyBootstrap, since: Since) -> Iterator[_Moved]:
     for name in _TOLD:
         change = since.causes.get(name)
         if change is None or figure(name, change.before) == figure(name, change.after):
             continue
-        yield _Moved(Point(_sentence(evidence, change), f"#{_SECTION_OF.get(name, 'agreement')}"),
-                     _weight(evidence, change))  # fmt: skip
+        yield _Moved(Point(_sentence(bootstrap, change), f"#{_SECTION_OF.get(name, 'agreement')}"),
+                     _weight(bootstrap, change))  # fmt: skip
 
 
-def _weight(evidence: Evidence, change: Change) -> float:
+def _weight(bootstrap: FamilyBootstrap, change: Change) -> float:
     """Return a change in halves of its interval, or in shares of a count: how far it is out of the ordinary."""
     if change.figure in ("models", "benchmarks"):
         return 10 * abs(change.delta) / max(change.before, 1)
-    interval = evidence.interval(change.figure)
+    interval = bootstrap.intervals[change.figure]
     return (
         abs(change.delta) / max((interval.high - interval.low) / 2, 1e-9) if interval else abs(change.delta)
     )
 
 
-def _sentence(evidence: Evidence, change: Change) -> str:
+def _sentence(bootstrap: FamilyBootstrap, change: Change) -> str:
     name = change.figure
     now = f"{figure(name, change.after)}"
     if name not in ("models", "benchmarks"):
-        now += within(name, evidence.interval(name))
+        now += within(name, bootstrap.intervals[name])
     reason = f"; mostly as {visible(change.reasons[0], 160)}" if change.reasons else ""
     return sentence(f"{LABELS[name]}: {now}, {figure(name, change.before)} before{reason}")
 

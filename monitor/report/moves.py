@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import BrainAlignError
 from brainalign_plugin.text import visible
 
@@ -15,6 +18,8 @@ from .records import Column, Section, Table
 from .wording import count, day
 
 _MOST = 10
+# Sentences on models of one name that are followed.
+_ALIKE = 2
 
 
 def moves_section(evidence: Evidence, since: Since) -> Section:
@@ -60,6 +65,63 @@ def moves_section(evidence: Evidence, since: Since) -> Section:
         models=tuple(i for reason in order for i in ids[reason]),
     )
     return Section("moves", question, answer, how, tables=(table,))
+
+
+def followed_models(
+    wanted: str, snapshot: Snapshot, ranks: Sequence[int | None], since: Since | None
+) -> tuple[str, ...]:
+    """Return a sentence on each model of an id or name: its official ranks before and now, and the reason.
+
+    Parameters
+    ----------
+    wanted : str
+        An id, or a name in any case; a name may be that of several models.
+    snapshot : Snapshot
+        The board now.
+    ranks : sequence of int or None
+        Official rank of each of its models.
+    since : Since or None
+    """
+    now = {model.id: rank for model, rank in zip(snapshot.models, ranks, strict=True)}
+    gone = () if since is None else since.changes.models_removed
+    found = [
+        model
+        for model in (*snapshot.models, *gone)
+        if str(model.id) == wanted.strip() or model.name.casefold() == wanted.strip().casefold()
+    ]
+    if not found:
+        return (f"{visible(wanted, 60)}: no model of this id or name is on the board",)
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for model in found:
+        name = visible(model.name, 60) or UNKNOWN
+        told[name, _followed(model, now, since)].append(str(model.id))
+    lines = [
+        f"{name} ({', '.join(ids[:6])}{', …' * (len(ids) > 6)}): {text}" for (name, text), ids in told.items()
+    ]
+    more = sum(map(len, list(told.values())[_ALIKE:]))
+    return (
+        *lines[:_ALIKE],
+        *([f"{visible(wanted, 60)}: {counted(more, 'more model')} of this name"] if more else ()),
+    )
+
+
+def _followed(model: Model, now: Mapping[int, int | None], since: Since | None) -> str:
+    if model.id not in now:
+        return "went from the board"
+    rank = now[model.id]
+    shown = "no official rank" if rank is None else f"official rank {rank}"
+    if since is None:
+        return shown
+    if model in since.changes.models_added:
+        return f"new, {shown}"
+    move = next((move for move in since.changes.rank_moves if move.model == model.id), None)
+    if move is not None:
+        return f"{shown}, {move.before} before; mostly {_reason(since, model.id)[0]}"
+    earlier = since.changes.earlier
+    before = earlier.official().ranks[[one.id for one in earlier.models].index(model.id)]
+    if (rank is None) != (before is None):
+        return f"{shown}, {'none' if before is None else before} before"
+    return f"{shown}, as before"
 
 
 def _reason(since: Since, model: int) -> tuple[str, str]:

@@ -33,7 +33,10 @@ def build_report(evidence: Evidence) -> Report:
     """
     analysis, past = evidence.analysis, evidence.past
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
-    sections: list[Section] = [changed_section(evidence), sample_section(evidence)]
+    sections: list[Section] = [
+        changed_section(evidence.since, cleaning.board, evidence.certainty.bootstrap),
+        sample_section(evidence),
+    ]
     left_out = []
     agrees = analysis.agreement.all_pairs.pairs > 0
     if agrees:

@@ -372,7 +372,7 @@ def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
     from ..notify.digests import digest_messages
 
     settings, store = monitor.settings, monitor.store
-    made = digest_messages(settings, store, period, run.slot, monitor.clock(), monitor.stage)
+    made = digest_messages(settings, store, period, run.slot, monitor.clock(), monitor.stage).messages
     with store.transaction() as inside:
         inside.hold_slot(run)
         queued = inside.enqueue(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import traceback
 from pathlib import Path
@@ -62,6 +63,7 @@ OTHER = {
     "mail.unsubscribe": ("mailto:me@lab.test", '"mailto:me@lab.test"'),
     "mail.certificates": (Path("lab.pem"), '"lab.pem"'),
     "mail.timeout_seconds": (1.5, "1.5"),
+    "recipients.*.models": (("resnet-50", "12"), '["resnet-50", 12]'),
     "recipients.*.address": ("reader@lab.test", '"reader@lab.test"'),
     "webhooks.*.url": ("https://lab.test/hook", '"https://lab.test/hook"'),
     "webhooks.*.secret": ("hidden", '"hidden"'),
@@ -72,6 +74,7 @@ OTHER = {
         for key, value in {
             "alerts": (False, "false"),
             "digest": ("monthly", '"monthly"'),
+            "when_quiet": ("nothing", '"nothing"'),
             "operator": (True, "true"),
         }.items()
     },
@@ -149,7 +152,7 @@ def test_option_beats_environment_beats_file_beats_default(home, monkeypatch, na
     assert plain(load_settings(), name) == value
     if standard in (None, "", PydanticUndefined):
         standard = type(value)(f"{value}0") if isinstance(value, str | Path) else value + 1
-    monkeypatch.setenv(in_environment(name), str(standard))
+    monkeypatch.setenv(in_environment(name), json.dumps(standard) if standard == () else str(standard))
     assert plain(load_settings(), name) == standard
     if "." not in name:  # sections have no options
         assert plain(load_settings(**{name: value}), name) == value
@@ -488,7 +491,7 @@ def as_documented(name: str) -> str:
     value = default(FIELDS[name])
     if isinstance(value, int) and not isinstance(value, bool) and value >= 10_000:
         return f"{value:,}"
-    return "" if value in (None, PydanticUndefined) else str(value)
+    return "" if value in (None, PydanticUndefined, ()) else str(value)
 
 
 def test_every_setting_is_documented():

@@ -20,6 +20,7 @@ from brainalign_monitor.delivery import (
     Picture,
     Subscriber,
 )
+from brainalign_monitor.delivery.records import Told
 from brainalign_monitor.operations import pull, reporting
 from brainalign_monitor.store import Finding
 from tests.monitor.delivery.mail_host import Certificates, make_certificates
@@ -38,7 +39,7 @@ ALERT = Alert(
     domain="vision",
     rule="complete cases fell",
     fired=True,
-    words="complete cases fell fired: change of models is below −20 (−52)",
+    words="complete cases fell is firing: change of models is below −20 (−52)",
     as_of=datetime(2024, 1, 1, tzinfo=UTC),
     board="0123abcd",
     figure=HeadlineFigure("models", 83.0, (83.0, 83.0), 135.0, (135.0, 135.0)),
@@ -60,10 +61,20 @@ def digest(**changes: object) -> Digest:
             HeadlineFigure("r2_behavior", 0.9456, (0.93, 0.96), 0.9622, (0.95, 0.97)),
             HeadlineFigure("sd_neural", 0.0262, None, 0.0262, None),
         ),
-        "changelog": ("10 models came: resnet-50, alexnet and 8 more", "1 benchmark started"),
-        "causes": ("models 135 → 83: -52 by cleaning (Igustibagus2024-ridge)",),
+        "news": "one new benchmark; 52 models incomplete; agreement unchanged at 0.19",
+        "verdict": "The sample changed",
+        "answer": "Two benchmarks agree with \u03c1 = 0.187 (95 % interval 0.170 to 0.210).",
+        "changes": (
+            Told(
+                "Models with a score on every kept benchmark: 83, 135 before; mostly as "
+                "Igustibagus2024-ridge started",
+                "#sample",
+            ),
+        ),
+        "followed": {"resnet-50": ("resnet-50 (7): official rank 12, 10 before",)},
         "alerts": (ALERT,),
-        "pictures": (PICTURE,),
+        "picture": PICTURE,
+        "report": "reports/2026-11-28.html#changed",
     }
     return Digest(**(settings | changes))  # type: ignore[arg-type]
 

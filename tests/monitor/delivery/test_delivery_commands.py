@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import json
+import re
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from email.policy import default
@@ -14,11 +15,13 @@ import pytest
 from brainalign_monitor.base.messages import Channel, Kind
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery import DigestPeriod
+from brainalign_monitor.delivery.composing import compose_digest
 from brainalign_monitor.notify.digests import digest_messages, digest_of, period_before
+from brainalign_monitor.notify.mail_preview import preview_bytes
 from brainalign_monitor.operations import pull
 from brainalign_monitor.store import MessageState
 from tests.commands import brainalign, documented_table
-from tests.monitor.delivery.conftest import AT, told_home
+from tests.monitor.delivery.conftest import AT, LETTERHEAD, READER, told_home
 from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host
 from tests.monitor.delivery.test_delivery_mail import Tags
 
@@ -113,13 +116,15 @@ def test_a_digest_says_what_was_seen_in_its_week(told):
     digest = digest_at(told, MONDAY)
     assert digest.as_of == datetime(2024, 11, 20, tzinfo=UTC)
     figures = {figure.name: figure for figure in digest.figures}
-    # The first board was seen in this week too: there was nothing before it.
-    assert (figures["models"].now, figures["models"].before) == (30.0, None)
+    # The first board was seen in this week too, so it is the baseline.
+    assert (figures["models"].now, figures["models"].before) == (30.0, 30.0)
     assert figures["mean_rho"].now_interval[0] < figures["mean_rho"].now < figures["mean_rho"].now_interval[1]
-    assert any("restated" in line for line in digest.changelog)
-    assert any("restated" in line for line in digest.causes)
+    assert digest.verdict == "Scores changed"
+    assert digest.news.startswith("30 scores restated; agreement ")
+    assert digest.changes[0].text.startswith("30 scores were restated")
+    assert len(digest.changes) == 5
     assert [(alert.rule, alert.fired) for alert in digest.alerts] == [("agreement fell", True)]
-    assert [picture.name for picture in digest.pictures] == ["history-mean_rho", "scatter"]
+    assert digest.picture.title in digest.picture.description
 
 
 def test_the_next_digest_has_the_figures_of_before(told):
@@ -130,32 +135,35 @@ def test_the_next_digest_has_the_figures_of_before(told):
         ("agreement fell", False),
         ("few models", True),
     ]
-    assert [alert.rule for alert in digest.active] == ["few models"]
-    assert any("3 models went" in line for line in digest.changelog)
+    assert digest.active == [], "it began to fire in this week"
+    # The scores of the three models that went are not restated.
+    assert digest.news.startswith("243 scores restated; 3 models gone; agreement ")
 
 
 def test_a_digest_that_is_made_late_says_the_same(told):
     late = digest_at(told, MONDAY)
     assert late == digest_at(told, datetime(2024, 11, 30, 12, tzinfo=UTC))
-    assert [alert.rule for alert in late.active] == ["agreement fell"], "it has ended since"
+    later = digest_at(told, datetime(2024, 12, 9, tzinfo=UTC))
+    assert [alert.rule for alert in later.active] == ["few models"]
 
 
 def test_a_quiet_week_says_so_and_an_unseen_one_nothing(told):
     quiet = digest_at(told, datetime(2024, 12, 9, tzinfo=UTC))
     assert quiet.quiet
+    assert quiet.news.startswith("nothing changed; agreement unchanged at 0.")
     assert all(figure.now == figure.before for figure in quiet.figures)
     assert digest_at(told, datetime(2024, 11, 18, tzinfo=UTC)) is None
     month = digest_at(told, datetime(2024, 12, 1, tzinfo=UTC), DigestPeriod.MONTHLY)
     assert len(month.alerts) == 3
-    assert any(line.startswith("2024-11-25: ") for line in month.changelog), "which board a line is about"
+    assert not month.quiet
 
 
 def test_a_digest_is_queued_once(mailing):
     settings = load_settings(home=mailing)
     with pull.open_home(settings) as store:
-        first = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, AT))
+        first = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, AT).messages)
         later = AT + timedelta(days=2)
-        again = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, later))
+        again = store.enqueue(digest_messages(settings, store, DigestPeriod.WEEKLY, MONDAY, later).messages)
         assert [(one.recipient, one.kind, one.channel) for one in first] == [
             ("one@lab.test", Kind.DIGEST, Channel.MAIL)
         ]
@@ -180,8 +188,8 @@ def test_a_preview_is_the_mail_itself(home, tmp_path, kind):
     assert "Brain-Score vision" in text
     html = (tmp_path / "m.html").read_text()
     pictures = [attributes["src"] for tag, attributes in Tags(html).tags if tag == "img"]
-    assert len(pictures) == (0 if kind == "alert" else 2)
-    assert all(source.startswith("data:image/png;base64,iVBOR") for source in pictures)
+    # The last week and month were quiet.
+    assert pictures == []
     ended = brainalign("mail", "preview", kind, "--output", tmp_path / "m.pdf", home=home)
     assert (ended.code, "ends in .eml, .html or .txt" in ended.problem) == (8, True)
 
@@ -192,13 +200,51 @@ def test_a_preview_has_something_to_show_or_says_why_not(tmp_path, stored):
     assert brainalign("mail", "preview", "--output", tmp_path / "m.eml", home=tmp_path / "no").code == 6
 
 
+def why_nothing(home: Path, **settings: object) -> str:
+    said = brainalign("deliver", "--digest", "weekly", home=home, **settings).succeeded().out
+    done = brainalign("deliver", "--digest", "weekly", "--json", home=home, **settings).succeeded().json
+    dry = brainalign("deliver", "--digest", "weekly", "--dry-run", home=home, **settings).succeeded().out
+    assert done["no_digest"] in said
+    assert done["no_digest"] in dry
+    return done["no_digest"]
+
+
+def test_deliver_says_why_it_sent_no_digest(told, stored, tmp_path):
+    home = shutil.copytree(told, tmp_path / "told")
+    assert 'no recipient, webhook or notification has digest = "weekly"' in why_nothing(home)
+    wanted = '[webhooks.lab]\nurl = "http://127.0.0.1:9/"\nwhen_quiet = "nothing"\n'
+    (home / "brainalign.toml").write_text(wanted)
+    assert "was quiet, and all who get it have when_quiet" in why_nothing(home)
+    (stored / "brainalign.toml").write_text(wanted)
+    # The board was seen today, after the end of the last week.
+    assert "no board had been seen by its end, " in why_nothing(stored)
+
+
+def test_models_that_a_recipient_follows_are_told_with_ranks_and_reason(home):
+    (home / "brainalign.toml").write_text(
+        '[mail]\nhost = "localhost"\nsender = "me@lab.test"\n'
+        '[recipients.me]\naddress = "me@lab.test"\nmodels = ["BBnet", 5, "nobody"]\n'
+    )
+    slot = datetime(2024, 12, 2, 7, tzinfo=UTC)
+    followed = digest_at(home, slot).followed
+    assert [line.partition(":")[0] for line in followed["BBnet"]] == ["bbnet (2)", "BBnet (28)"]
+    assert re.fullmatch(r"eenet \(5\): official rank \d+, \d+ before; mostly .+", followed["5"][0])
+    assert followed["nobody"] == ("nobody: no model of this id or name is on the board",)
+
+
 @pytest.mark.needs("browser")
-@pytest.mark.parametrize("width", [800, 390])
-def test_a_mail_in_a_browser_shows_its_pictures_and_asks_for_nothing(browser, home, tmp_path, width):
-    brainalign("mail", "preview", "weekly", "--output", tmp_path / "m.html", home=home).succeeded()
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768])
+def test_a_mail_in_a_browser_is_short_and_asks_for_nothing(browser, home, tmp_path, width, colours):
+    digest = digest_at(home, datetime(2024, 12, 2, 7, tzinfo=UTC))
+    (message,) = compose_digest(digest, [READER], LETTERHEAD, AT)
+    (tmp_path / "m.html").write_bytes(preview_bytes(message, ".html"))
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+        {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": colours}]}
     )
     browser.get_log("browser")
     browser.get((tmp_path / "m.html").as_uri())
@@ -206,10 +252,15 @@ def test_a_mail_in_a_browser_shows_its_pictures_and_asks_for_nothing(browser, ho
     shown = browser.execute_script(
         "return [...document.images].map((i) => [i.complete, i.naturalWidth, i.width])"
     )
-    assert len(shown) == 2
+    assert len(shown) == 1
     # Twice as fine as they are shown.
     assert all(complete and natural == 2 * 584 for complete, natural, _ in shown)
     assert all(across <= width for _, _, across in shown)
+    ground = browser.execute_script(
+        "return getComputedStyle(document.querySelector('.sheet')).backgroundColor"
+    )
+    assert ground == {"light": "rgb(255, 254, 251)", "dark": "rgb(28, 30, 36)"}[colours]
+    assert browser.execute_script("return document.documentElement.scrollHeight") <= 2 * 740
     loaded = "return performance.getEntriesByType('resource').map((r) => r.name).filter((n) => !n.startsWith('data:'))"
     assert browser.execute_script(loaded) == []
     wide = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
@@ -237,7 +288,7 @@ def test_a_trial_mail_says_what_is_wrong(mailing, host, tmp_path):
 
 def test_deliver_sends_what_waits_and_a_dry_run_nothing(mailing, host):
     said = brainalign("deliver", "--digest", "weekly", "--dry-run", home=mailing).succeeded().out
-    assert "new  mail to one@lab.test: Brain-Score vision, week" in said
+    assert "new  mail to one@lab.test: Brain-Score vision: nothing changed" in said
     assert said.endswith("1 message; nothing was sent\n")
     assert host.taken == []
     done = brainalign("deliver", "--digest", "weekly", "--json", home=mailing).succeeded().json
@@ -247,7 +298,10 @@ def test_deliver_sends_what_waits_and_a_dry_run_nothing(mailing, host):
     )
     assert [to for to, _ in host.taken] == ["one@lab.test"]
     again = brainalign("deliver", "--digest", "weekly", home=mailing).succeeded().out
-    assert again == "0 sent, 0 to be tried again, 0 given up, 0 waiting\n"
+    assert again == (
+        "0 sent, 0 to be tried again, 0 given up, 0 waiting\n"
+        "no weekly digest was queued: it was queued before for all who get it; each period has one\n"
+    )
     assert (
         brainalign("deliver", "--digest", "weekly", "--dry-run", home=mailing)
         .succeeded()

@@ -17,6 +17,7 @@ from brainalign_monitor.base.messages import Channel, Kind, Message
 from brainalign_monitor.delivery import DigestPeriod, HeadlineFigure, Letterhead, OperatorNote, Subscriber
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
+from brainalign_monitor.delivery.records import Told
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, PICTURE, PIXEL, READER, digest
 
@@ -64,13 +65,14 @@ class Tags(HTMLParser):
 def test_a_digest_says_everything_in_either_part():
     text, html, _ = parts(one_digest())
     for said in (
-        "week 48 of 2026", "1,281 models", "53 benchmarks", "83", "135", "0.187", "0.170 to 0.210", "94.6 %",
-        "Igustibagus2024-ridge", "10 models came", "complete cases fell fired", "https://lab.example/brainalign/",
+        "week 48 of 2026", "The sample changed", "83", "135", "0.187", "0.170 to 0.210", "94.6 %",
+        "Igustibagus2024-ridge", "complete cases fell is firing",
+        "https://lab.example/brainalign/reports/2026-11-28.html#changed",
     ):  # fmt: skip
         assert said in text, said
         assert said in re.sub(r"<[^>]+>", "", html) or said in html, said
     assert "\u2212" in text
-    assert "1.7 points" in text
+    assert "standard deviation" not in text, "three figures"
 
 
 def test_headers_are_those_of_a_polite_list():
@@ -83,16 +85,63 @@ def test_headers_are_those_of_a_polite_list():
     )
     assert mail["Date"].datetime == AT
     assert mail["Subject"] == message.subject
-    assert message.subject.startswith("Brain-Score vision, week 48 of 2026: 1 alert, 3 figures moved")
+    assert message.subject == (
+        "Brain-Score vision: one new benchmark; 52 models incomplete; agreement unchanged at 0.19; 1 alert firing"
+    )
     assert mail["List-Unsubscribe"] == "<mailto:monitor@lab.example?subject=unsubscribe>"
+    assert mail["List-Unsubscribe-Post"] is None, "one click needs a page"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail.get_content_type() == "multipart/alternative"
 
 
-def test_the_unsubscribe_address_can_be_a_page():
-    letterhead = replace(LETTERHEAD, unsubscribe="https://lab.example/unsubscribe")
-    (message,) = compose_digest(digest(), [READER], letterhead, AT)
-    assert parsed(message)["List-Unsubscribe"] == "<https://lab.example/unsubscribe>"
+@pytest.mark.parametrize(
+    ("address", "header", "post"),
+    [
+        ("https://lab.example/unsubscribe", "https://lab.example/unsubscribe", "List-Unsubscribe=One-Click"),
+        (
+            "https://lab.example/u?who={address}",
+            "https://lab.example/u?who=a%2Bb%26c%40lab.example",
+            "List-Unsubscribe=One-Click",
+        ),
+        ("http://lab.example/u", "http://lab.example/u", None),
+        ("mailto:lists@lab.example", "mailto:lists@lab.example", None),
+    ],
+)
+def test_the_unsubscribe_address_is_called_by_one_click_where_that_is_allowed(address, header, post):
+    reader = replace(READER, name="a+b&c@lab.example")
+    (message,) = compose_digest(digest(), [reader], replace(LETTERHEAD, unsubscribe=address), AT)
+    assert parsed(message)["List-Unsubscribe"] == f"<{header}>"
+    assert parsed(message)["List-Unsubscribe-Post"] == post
+
+
+def test_each_reader_gets_the_models_that_it_follows():
+    followed = {"resnet-50": ("resnet-50 (7): official rank 12, 10 before",), "9": ("vgg (9): new",)}
+    readers = [
+        READER,
+        replace(READER, name="a@x.example", models=("resnet-50",)),
+        replace(READER, name="b@x.example", models=("9", "resnet-50")),
+    ]
+    made = compose_digest(digest(followed=followed), readers, LETTERHEAD, AT)
+    told = {one.recipient: parts(one) for one in made}
+    assert "YOUR MODELS" not in told[READER.name][0]
+    for part in told["a@x.example"][:2]:
+        assert "resnet-50 (7): official rank 12, 10 before" in part
+        assert "vgg" not in part
+    assert told["b@x.example"][0].index("vgg (9)") < told["b@x.example"][0].index("resnet-50 (7)")
+
+
+def test_an_alert_that_fires_for_long_is_one_line():
+    old = replace(ALERT, rule="few models", as_of=ALERT.as_of.replace(year=2022, month=4))
+    text, html, _ = parts(one_digest(active=(old, ALERT)))
+    line = "Still firing: few models since 2022-04; complete cases fell since 2024-01"
+    assert line in text
+    assert line in html
+
+
+def test_dark_colours_come_where_the_reader_has_them():
+    _, html, _ = parts(one_digest())
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert re.search(r"@media \(prefers-color-scheme: ?dark\)", html)
 
 
 def test_figures_are_inside_the_mail_and_nothing_is_loaded():
@@ -103,10 +152,10 @@ def test_figures_are_inside_the_mail_and_nothing_is_loaded():
     tags = Tags(html).tags
     assert [attributes["src"] for tag, attributes in tags if tag == "img"] == ["cid:scatter@brainalign"]
     assert [attributes["alt"] for tag, attributes in tags if tag == "img"] == [PICTURE.description]
-    assert not {"svg", "script", "link", "style", "iframe", "object", "form", "video"} & {
-        tag for tag, _ in tags
+    assert not {"svg", "script", "link", "iframe", "object", "form", "video"} & {tag for tag, _ in tags}
+    assert {attributes["href"] for tag, attributes in tags if tag == "a"} == {
+        f"{LETTERHEAD.link}reports/2026-11-28.html#{anchor}" for anchor in ("changed", "sample")
     }
-    assert {attributes["href"] for tag, attributes in tags if tag == "a"} == {LETTERHEAD.link}
     assert "url(" not in html
     assert "@import" not in html
     assert 'style="' in html, "styles are in the elements"
@@ -160,8 +209,15 @@ def test_subscribers_get_what_they_chose():
 )
 def test_no_name_breaks_out_of_its_place(name):
     hostile = replace(ALERT, rule=name, words=f"{name} fired")
-    told = digest(changelog=(f"1 model came: {name}",), causes=(name,), alerts=(hostile,))
-    (message,) = compose_digest(told, [READER], LETTERHEAD, AT)
+    told = digest(
+        news=name,
+        answer=name,
+        changes=(Told(f"1 model came: {name}", "#moves"),),
+        followed={name: (f"{name} (1): new",)},
+        alerts=(hostile,),
+        active=(hostile,),
+    )
+    (message,) = compose_digest(told, [replace(READER, models=(name,))], LETTERHEAD, AT)
     (alert,) = compose_alerts([hostile], [READER], LETTERHEAD, AT)
     for made, calm in (
         (message, one_digest()),
@@ -173,10 +229,7 @@ def test_no_name_breaks_out_of_its_place(name):
         assert "\n" not in made.subject
         _, html, _ = parts(made)
         # No element beside those of the templates.
-        assert {tag for tag, _ in Tags(html).tags} <= {tag for tag, _ in Tags(parts(calm)[1]).tags} | {
-            "li",
-            "ul",
-        }
+        assert {tag for tag, _ in Tags(html).tags} <= {tag for tag, _ in Tags(parts(calm)[1]).tags} | {"h2"}
         assert all(max(map(len, line.split(b"\r"))) <= 998 for line in made.body.split(b"\n"))
         assert made.body.isascii()
 
@@ -184,22 +237,34 @@ def test_no_name_breaks_out_of_its_place(name):
 def test_the_mail_stays_small_however_much_happened():
     long = "W" * 5000
     big = digest(
-        changelog=(long,) * 500,
-        causes=(long,) * 500,
+        news=long,
+        answer=long,
+        changes=(Told(long),) * 500,
+        followed={"all": (long,) * 500},
         alerts=(replace(ALERT, words=long),) * 500,
         active=(replace(ALERT, words=long),) * 500,
         figures=tuple(HeadlineFigure("mean_rho", 0.1, (0.0, 0.2), 0.2, (0.1, 0.3)) for _ in range(13)),
     )
-    (message,) = compose_digest(big, [READER], LETTERHEAD, AT)
+    (message,) = compose_digest(big, [replace(READER, models=("all",))], LETTERHEAD, AT)
     text, html, _ = parts(message)
     assert len(html.encode()) < MOST_HTML_BYTES
-    assert "and 492 more" in text
+    for more in (494, 495, 497):
+        assert f"and {more} more" in text
 
 
-def test_without_news_it_says_so():
-    message = one_digest(changelog=(), causes=(), alerts=())
-    assert message.subject.endswith("nothing new")
-    assert "Nothing changed since the previous digest." in parts(message)[0]
+def test_a_quiet_period_has_two_lines_or_nothing():
+    calm = digest(quiet=True, alerts=(), news="nothing changed; agreement unchanged at 0.19", active=(ALERT,))
+    readers = [READER, replace(READER, name="rare@x.example", when_quiet=False)]
+    (message,) = compose_digest(calm, readers, LETTERHEAD, AT)
+    assert message.recipient == READER.name
+    assert message.subject == "Brain-Score vision: nothing changed; agreement unchanged at 0.19"
+    text, html, pictures = parts(message)
+    assert text.partition("\r\n\r\n")[0].splitlines() == [
+        "Nothing changed in week 48 of 2026: Brain-Score vision of 28 November 2026 has 1,281 models and 53 benchmarks.",
+        "Still firing: complete cases fell since 2024-01",
+    ]
+    assert pictures == []
+    assert "<img" not in html
 
 
 def test_a_simulated_board_is_called_so_everywhere():
@@ -234,5 +299,5 @@ def test_a_mail_template_that_is_too_long_is_refused(tmp_path):
 def test_a_letterhead_needs_no_site():
     (message,) = compose_digest(digest(), [READER], Letterhead("monitor@lab.example"), AT)
     text, html, _ = parts(message)
-    assert "full page" not in text
+    assert "The report" not in text
     assert "<a " not in html

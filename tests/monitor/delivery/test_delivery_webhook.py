@@ -120,11 +120,11 @@ def test_a_webhook_gets_signed_json(receiver):
         == "sha256=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
     )
     record = json.loads(body)
-    assert record["schema"] == 2
+    assert record["schema"] == 3
     assert record["kind"] == "alert"
     assert record["id"] == message.id
     (alert,) = record["alert"]["alerts"]
-    assert alert["state"] == "fired"
+    assert alert["state"] == "firing"
     assert alert["figure"]["now"] == 83.0
 
 
@@ -241,7 +241,7 @@ def test_a_notification_arrives_through_apprise(receiver):
     ((_, _, body),) = receiver.posts
     record = json.loads(body)
     assert record["title"] == message.subject
-    assert record["message"].startswith("complete cases fell fired")
+    assert record["message"].startswith("complete cases fell is firing")
     assert record["message"].endswith("https://lab.example/brainalign/")
 
 

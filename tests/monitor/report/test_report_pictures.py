@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 from brainalign_monitor.base.errors import ReportError
-from brainalign_monitor.rendering.pictures import chart_png, parts_chart
-from brainalign_plugin.analysis import analyse
-from tests.monitor.report.conftest import drawn_snapshot, plain_leaves
+from brainalign_monitor.rendering.pictures import chart_png
+from brainalign_plugin.plot.curves import over_time
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -18,19 +17,20 @@ def size(png: bytes) -> tuple[int, int]:
     return struct.unpack(">II", png[16:24])
 
 
-def test_the_parts_are_twice_as_fine_as_they_are_shown(drawn):
-    chart = parts_chart(drawn)
-    assert chart.title.startswith("Behaviour explains ")
+@pytest.fixture
+def chart():
+    return over_time(
+        ["2024-01-01", "2024-02-01"], {"all": [0.1, 0.2]}, title="It rose.", alt="A line.", axis="rho"
+    )
+
+
+def test_a_chart_is_twice_as_fine_as_it_is_shown(chart):
     png = chart_png(chart, 300)
-    assert size(png) == (600, 600)
-    assert png == chart_png(parts_chart(drawn), 300)
+    assert size(png)[0] == 600
+    assert png == chart_png(chart, 300)
 
 
-def test_a_board_without_both_parts_has_none():
-    assert parts_chart(analyse(drawn_snapshot(5, [], plain_leaves(3, "i2n")))) is None
-
-
-def test_a_chart_that_cannot_be_drawn_is_an_error(drawn):
-    broken = replace(parts_chart(drawn), spec={"mark": {"type": "nothing of this kind"}})
+def test_a_chart_that_cannot_be_drawn_is_an_error(chart):
+    broken = replace(chart, spec={"mark": {"type": "nothing of this kind"}})
     with pytest.raises(ReportError, match="cannot be drawn"):
         chart_png(broken, 300)
