@@ -259,8 +259,9 @@ def test_a_quiet_period_has_two_lines_or_nothing():
     assert message.recipient == READER.name
     assert message.subject == "Brain-Score vision: nothing changed; agreement unchanged at 0.19"
     text, html, pictures = parts(message)
+    board = "Brain-Score vision of 28 November 2026 has 1,281 models and 53 benchmarks."
     assert text.partition("\r\n\r\n")[0].splitlines() == [
-        "Nothing changed in week 48 of 2026: Brain-Score vision of 28 November 2026 has 1,281 models and 53 benchmarks.",
+        f"Nothing changed in week 48 of 2026: {board}",
         "Still firing: complete cases fell since 2024-01",
     ]
     assert pictures == []
