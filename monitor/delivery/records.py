@@ -138,7 +138,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NewsLine:
     """A sentence, and the anchor of the report's section that says more."""
 
     text: str
@@ -164,7 +164,7 @@ class Digest:
         The subject: changes of the board and its agreement, in a few words.
     verdict, answer : str
         A judgement by a fixed rule, and a sentence with figure and interval.
-    changes : sequence of Told
+    changes : sequence of NewsLine
         Each with figure, interval, value before and reason, the weightiest first.
     followed : mapping of str to sequence of str
         Sentences on models by the id or name that a recipient follows.
@@ -191,7 +191,7 @@ class Digest:
     news: str
     verdict: str
     answer: str
-    changes: Sequence[Told] = ()
+    changes: Sequence[NewsLine] = ()
     followed: Mapping[str, Sequence[str]] = field(default_factory=dict)
     alerts: Sequence[Alert] = ()
     active: Sequence[Alert] = ()

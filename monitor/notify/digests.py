@@ -16,7 +16,7 @@ from ..base.messages import Message
 from ..base.progress import Stage, silent
 from ..delivery import Alert, Digest, DigestPeriod, Picture, Subscriber
 from ..delivery.composing import compose_digest
-from ..delivery.records import Told
+from ..delivery.records import NewsLine
 from ..delivery.wording import day_text, figures_at, period_text
 from ..history.figures import cleaned
 from ..history.periods import midnight
@@ -84,9 +84,7 @@ def digest_messages(
     """
     wanting: Sequence[Subscriber] = [one for one in subscribers(settings) if one.digest is period]
     if not wanting:
-        return Composed(
-            (), f'nobody wants it: no recipient, webhook or notification has digest = "{period.value}"'
-        )
+        return Composed((), f'no recipient, webhook or notification has digest = "{period.value}"')
     digest = digest_of(settings, store, period, slot, stage)
     if digest is None:
         _, last = period_before(slot, period)
@@ -131,7 +129,7 @@ def digest_of(
         board = analysis.cleaning.board
         bootstrap = family_bootstrap(board, families(board))
     page = reporting.report_path(settings, newest)
-    # The first board of all is news: all that it holds is told once.
+    # The first board of all is news in full.
     changed = new and (since is None or not since.changes.empty)
     return Digest(
         domain=settings.domain,
@@ -181,7 +179,7 @@ def _news(
     news = f"first report; agreement {rho}"
     if since is not None:
         news = news_in_words(since, board, bootstrap, cleaned(since.changes.earlier.board(), max_missing).ids)
-    changes = [Told(point.text, point.link) for point in section.points]
+    changes = [NewsLine(point.text, point.link) for point in section.points]
     verdict = "" if section.verdict is None else section.verdict.words
     return {"news": news, "verdict": verdict, "answer": section.answer, "changes": changes}
 

@@ -20,7 +20,7 @@ from brainalign_monitor.delivery import (
     Picture,
     Subscriber,
 )
-from brainalign_monitor.delivery.records import Told
+from brainalign_monitor.delivery.records import NewsLine
 from brainalign_monitor.operations import pull, reporting
 from brainalign_monitor.store import Finding
 from tests.monitor.delivery.mail_host import Certificates, make_certificates
@@ -65,7 +65,7 @@ def digest(**changes: object) -> Digest:
         "verdict": "The sample changed",
         "answer": "Two benchmarks agree with \u03c1 = 0.187 (95 % interval 0.170 to 0.210).",
         "changes": (
-            Told(
+            NewsLine(
                 "Models with a score on every kept benchmark: 83, 135 before; mostly as "
                 "Igustibagus2024-ridge started",
                 "#sample",

@@ -17,7 +17,7 @@ from brainalign_monitor.base.messages import Channel, Kind, Message
 from brainalign_monitor.delivery import DigestPeriod, HeadlineFigure, Letterhead, OperatorNote, Subscriber
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
-from brainalign_monitor.delivery.records import Told
+from brainalign_monitor.delivery.records import NewsLine
 from brainalign_monitor.simulator import HOSTILE_NAMES
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, PICTURE, PIXEL, READER, digest
 
@@ -212,7 +212,7 @@ def test_no_name_breaks_out_of_its_place(name):
     told = digest(
         news=name,
         answer=name,
-        changes=(Told(f"1 model came: {name}", "#moves"),),
+        changes=(NewsLine(f"1 model came: {name}", "#moves"),),
         followed={name: (f"{name} (1): new",)},
         alerts=(hostile,),
         active=(hostile,),
@@ -239,7 +239,7 @@ def test_the_mail_stays_small_however_much_happened():
     big = digest(
         news=long,
         answer=long,
-        changes=(Told(long),) * 500,
+        changes=(NewsLine(long),) * 500,
         followed={"all": (long,) * 500},
         alerts=(replace(ALERT, words=long),) * 500,
         active=(replace(ALERT, words=long),) * 500,
