@@ -103,7 +103,8 @@
       });
       const id = near ?? [...waiting][0];
       waiting.delete(id);
-      await draw(charts.get(id));
+      // A chart that cannot be drawn must not keep the others from it.
+      try { await draw(charts.get(id)); } catch (fault) { console.error(fault); }
       await pause();
     }
     working = false;

@@ -79,11 +79,6 @@ def chance(value: float) -> str:
     return "a probability below 0.01" if value < 0.01 else f"a probability of {number(value, 2)}"
 
 
-def times(value: float | None) -> str:
-    """A ratio."""
-    return UNKNOWN if known(value) is None else f"{number(value, 1)}{_THIN}×"
-
-
 def count(value: int) -> str:
     """A count with thousands marked."""
     return f"{value:,}"

@@ -81,7 +81,6 @@ def test_numbers(value, digits, text):
 def test_other_figures():
     assert wording.percent(0.9456370) == "94.6\u202f%"
     assert wording.percent(None) == "–"
-    assert wording.times(3.162) == "3.2\u202f×"
     assert wording.small(0.0005000000000000004) == "0.0005"
     assert wording.small(0.0) == "0"
     assert wording.small(1.0) == "1"
