@@ -47,6 +47,7 @@ from .options import (
     utc,
 )
 from .place_command import place
+from .plot_command import plot
 from .reference_commands import reference_app
 from .run_commands import run, serve
 from .scheme_commands import audit, rank
@@ -234,6 +235,7 @@ def demo(
 
 add_history_commands(app)
 add_delivery_commands(app)
+app.command(rich_help_panel=LOOK)(plot)
 app.command(rich_help_panel=MODELS)(rank)
 app.command(rich_help_panel=MODELS)(audit)
 app.command(rich_help_panel=MODELS)(place)

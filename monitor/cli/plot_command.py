@@ -1,0 +1,65 @@
+"""Draw one chart of a snapshot: ``brainalign plot NAME SNAPSHOT --output FILE``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import AsOf, Given, Home, now, settings_from
+
+if TYPE_CHECKING:
+    from brainalign_plugin.data.snapshot import Snapshot
+    from brainalign_plugin.plot.chart import Chart
+
+
+class ChartName(StrEnum):
+    """Charts of a snapshot, named as in the library."""
+
+    HEATMAP = "heatmap"
+    BUMP = "bump"
+    INTERVALS = "intervals"
+    TIERS = "tiers"
+    COMPONENTS = "components"
+    INFLUENCE = "influence"
+
+
+def plot(
+    name: Annotated[ChartName, typer.Argument(help="Chart to draw.")],
+    snapshot: Given = "latest",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write: .svg, .png, .pdf, .html or .json.")
+    ] = Path("chart.svg"),
+    as_of: AsOf = None,
+    home: Home = None,
+) -> None:
+    """Draw one chart of a snapshot."""
+    from ..operations.pull import find_snapshot
+
+    found = find_snapshot(settings_from(home=home), snapshot, now()).snapshot
+    board = found if as_of is None else found.as_of(as_of.date())
+    chart = _chart(name, board)
+    from ..base.errors import ReportError
+
+    try:
+        chart.save(output)
+    except OSError as cause:
+        raise ReportError(f"cannot write {str(output)!r}: {cause.strerror}; name another file") from cause
+    typer.echo(f"chart: {output}")
+
+
+def _chart(name: ChartName, snapshot: Snapshot) -> Chart:
+    import brainalign_plugin as ba
+
+    if name is ChartName.HEATMAP:
+        return ba.agreement(snapshot).plot.heatmap()
+    if name is ChartName.BUMP:
+        return ba.rank(snapshot, ["HIER", "ZMEAN", "RANK", "COPELAND"], resamples=0).plot.bump()
+    if name is ChartName.INTERVALS:
+        return ba.rank(snapshot, ["HIER"]).plot.intervals()
+    plots = ba.certainty(snapshot).plot
+    if name is ChartName.TIERS:
+        return plots.tiers()
+    return plots.components() if name is ChartName.COMPONENTS else plots.influence()
