@@ -21,7 +21,7 @@ LIFE = simulate(
     SimulationParameters(
         models=60,
         repeated_names=2,
-        events=(Restatement(date(2022, 2, 10), DENSE[:24], scale=0.5, noise=0.3, new_version=False),),
+        events=(Restatement(date(2022, 2, 10), DENSE[:24], scale=0.2, noise=0.6, new_version=False),),
     ),
 )
 OBSERVED = (date(2022, 1, 20), date(2022, 3, 15))

@@ -148,8 +148,8 @@ def test_cohorts_are_the_models_first_scored_in_a_year(shared_site, tmp_path):
     assert found[0]["figures"]["mean_rho"]["value"] == pytest.approx(
         headline_figures(board.take(rows=rows))["mean_rho"], abs=1e-12
     )
-    low, high = found[0]["figures"]["mean_rho"]["interval"]
-    assert low < high
+    # Too few families for an interval.
+    assert found[0]["figures"]["mean_rho"]["interval"] is None
 
 
 def test_the_window_bounds_the_panels_that_hold_something(shared_past):
@@ -191,8 +191,8 @@ def test_as_of_one_day_as_known_on_another(shared_past, tmp_path):
     assert {info["as_of"][:10] for info in listed} == {*MONTHS, "2022-01-01", "2022-01-20"}
     out = tmp_path / "report.html"
     brainalign("report", "latest", "--known", "2022-02-01", "-o", out, home=shared_past).succeeded()
-    assert "to 20 January 2022" in out.read_text()
-    assert "brainalign report latest --known 2022-02-01" in out.read_text()
+    assert "20 January 2022" in out.read_text()
+    assert "--known 2022-02-01" in out.read_text()
     too_early = brainalign("analyze", "latest", "--known", "2022-01-01", home=shared_past)
     assert too_early.code == 6
     assert "no snapshot had been seen before 2022-01-01" in too_early.problem
