@@ -49,11 +49,11 @@ def test_a_run_is_noted_and_what_fired_is_told_once(monitor, store, mailbox, tmp
     assert (done.queued, done.drained.sent) == (1, 1)
     (letter,) = mailbox.letters
     assert (letter.kind, letter.recipient) == (Kind.ALERT, "reader@lab.example")
-    assert letter.subject == "Brain-Score vision: the board shrank fired"
+    assert letter.subject == "Brain-Score vision: the board shrank firing"
     again = run(monitor, payload(tmp_path, 2, models=7))
     assert (again.news, again.queued, len(mailbox.letters)) == ([], 0, 1)
     run(monitor, payload(tmp_path, 3, models=7 + 2))
-    assert [letter.subject[-5:] for letter in mailbox.letters] == ["fired", "ended"]
+    assert [letter.subject.rpartition(" ")[2] for letter in mailbox.letters] == ["firing", "resolved"]
     kinds = [finding.kind for finding in store.findings("vision")]
     assert kinds == ["board changed", "alert fired", "board changed", "alert ended"]
     assert "2 models went" in store.findings()[0].words
@@ -117,10 +117,10 @@ def test_what_is_so_on_the_first_board_alarms_nobody_and_one_board_is_one_mail(
     third = run(watched, board_of_noise(tmp_path, 3, 80))
     assert [news.rule for news in third.news] == ["it grew", "it grew again"]
     (letter,) = mailbox.letters
-    assert letter.subject == "Brain-Score vision: 2 alerts: it grew fired, it grew again fired"
+    assert letter.subject == "Brain-Score vision: 2 alerts: it grew firing, it grew again firing"
     run(watched, board_of_noise(tmp_path, 4, 70))
     later = mailbox.letters[1]
-    assert later.subject.endswith("3 alerts: it grew ended, it fell fired, it grew again ended")
+    assert later.subject.endswith("3 alerts: it grew resolved, it fell firing, it grew again resolved")
     assert len(mailbox.letters) == 2
     # A preview is what was sent, also when the outbox has forgotten it.
     mailing = settings.model_copy(update=mail_to(later.recipient))
