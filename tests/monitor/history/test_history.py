@@ -198,7 +198,7 @@ def test_as_of_one_day_as_known_on_another(shared_past, tmp_path):
     assert "no snapshot had been seen before 2022-01-01" in too_early.problem
     file = brainalign("analyze", out, "--known", "2022-02-01", home=shared_past)
     assert file.code == 8
-    assert "--known is for snapshots in the store" in file.problem
+    assert "--known is for stored snapshots" in file.problem
 
 
 def test_nothing_is_computed_twice(past, monkeypatch):
