@@ -54,7 +54,14 @@ def over_time(
     x = field("time:T", axis={"title": None, "grid": False, "labelOverlap": "greedy"})
     up: Spec = {
         "scale": {"zero": False, "nice": True, "reverse": reverse},
-        "axis": {"title": axis, "format": form, "tickCount": 5, "gridColor": RULE},
+        "axis": {
+            "title": axis,
+            "format": form,
+            "tickCount": 5,
+            "gridColor": RULE,
+            # Ticks of whole numbers are whole, or two would have the same label.
+            **({"tickMinStep": 1} if form.endswith(("d", ".0f")) else {}),
+        },
     }
     colour = field("curve:N", scale=colours, legend=legend)
     tooltip = [
@@ -67,9 +74,13 @@ def over_time(
     known = filtered("isValid(datum.value)")
     y = field("value:Q", **up)
     marked: Table = {"time": list(notes or {}), "note": list((notes or {}).values())}
-    layers = [
+    # A layer without a row has no extent, of which Vega warns.
+    band = [
         layer("points", mark("area", opacity=0.18), [filtered("isValid(datum.low)")],
-              x=x, y=field("low:Q", **up), y2=field("high"), color=colour),
+              x=x, y=field("low:Q", **up), y2=field("high"), color=colour)
+    ]  # fmt: skip
+    layers = [
+        *(band if any(end is not None for end in points["low"]) else ()),
         layer("points", mark("line", strokeWidth=2), [known], x=x, y=y, color=colour),
         layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tooltip),
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from brainalign_plugin.files.csv_table import csv_text
 
 from ..base.templating import asset, render
 from ..history.figures import FIGURES
+from ..report.model_page import SCORE_COLUMNS, ModelLink, ModelPage
 from .feed import FeedEntry, atom_feed
 from .records import HeadlineFigure
 from .wording import day_text, one_line, shown_figure
@@ -88,6 +89,10 @@ class SiteView:
     chart_assets : mapping of str to bytes
         Style sheets and scripts of the pages, by name.
     data : sequence of DataFile
+    model_links : sequence of ModelLink
+        All models of the newest board, the best official rank first.
+    model_pages : sequence of (ModelPage, str)
+        The page of each model, and JSON for the script that draws its charts.
     templates : Path or None
         Folder of the user's own templates.
     """
@@ -109,6 +114,8 @@ class SiteView:
     chart_data: str
     chart_assets: Mapping[str, bytes]
     data: Sequence[DataFile]
+    model_links: Sequence[ModelLink] = ()
+    model_pages: Sequence[tuple[ModelPage, str]] = ()
     templates: Path | None = None
 
 
@@ -116,9 +123,13 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
     """Yield every file of the site but the reports, as path and content; equal views give equal bytes."""
     site_style = asset("site.css", view.templates).encode()
     style_name = f"site-{hashlib.sha256(site_style).hexdigest()[:12]}.css"
-    assets = {**view.chart_assets, style_name: site_style}
+    site_script = asset("site.js", view.templates).encode()
+    script_name = f"site-{hashlib.sha256(site_script).hexdigest()[:12]}.js"
+    scripts = [name for name in view.chart_assets if name.endswith(".js")]
+    assets = {**view.chart_assets, style_name: site_style, script_name: site_script}
     shared: dict[str, Any] = {
         "site": view,
+        "root": "",
         "styles": [*(name for name in assets if name.endswith(".css"))],
         "day_text": day_text,
         "latest": next((board.report for board in view.boards if board.report), ""),
@@ -127,15 +138,18 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         "index": {
             "figures": [shown_figure(figure) for figure in view.figures],
             "newest": view.news[:_NEWEST_NEWS],
+            "site_script": script_name,
         },
-        "history": {
-            "scripts": [name for name in assets if name.endswith(".js")],
-        },
+        "history": {"scripts": scripts},
         "archive": {},
     }
     for name, values in pages.items():
         text = render(f"site_{name}.html.j2", view.templates, page=name, **shared, **values)
         yield f"{name}.html", text.encode()
+    for model, chart_data in view.model_pages:
+        yield from _model_files(
+            view, model, {**shared, "root": "../", "scripts": scripts, "chart_data": chart_data}
+        )
     updated = max((entry.updated for entry in view.news), default=view.seen_at)
     yield (
         "feed.xml",
@@ -152,6 +166,13 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         yield f"assets/{name}", data
     for file in view.data:
         yield file.path, file.data
+
+
+def _model_files(view: SiteView, model: ModelPage, values: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    text = render("site_model.html.j2", view.templates, page="model", model=model, **values)
+    yield model.link.page, text.encode()
+    yield f"models/{model.link.id}.csv", csv_bytes(SCORE_COLUMNS, model.scores)
+    yield f"models/{model.link.id}.json", json_bytes(model.record)
 
 
 def report_frame(templates: Path | None = None) -> tuple[str, str]:

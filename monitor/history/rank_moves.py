@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -93,13 +93,30 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
     SchemeError
         If there is no such scheme, or it needs a reference board.
     """
-    used = get_scheme(scheme)
     for name, board in (("earlier", earlier), ("later", later)):
         if model not in board.ids:
             raise InputError(
                 f"model {model} is not on the {name} board, so it has no rank there; "
                 "`brainalign diff` names the models that came and went"
             )
+    return attribute_ranks(earlier, later, [model], scheme)[model]
+
+
+def attribute_ranks(
+    earlier: Board, later: Board, models: Sequence[int], scheme: str = "HIER"
+) -> dict[int, RankMove]:
+    """Split the moves of the ranks of several models, as `attribute_rank` does for one; each board is ranked once.
+
+    Parameters
+    ----------
+    models : sequence of int
+        Ids of models that both boards have.
+
+    Returns
+    -------
+    dict of int to RankMove
+    """
+    used = get_scheme(scheme)
 
     def ranks(board: Board) -> dict[int, int]:
         try:
@@ -107,37 +124,40 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
         except BoardError:
             return {}
 
-    def rank(board: Board) -> dict[str, float | None]:
-        found = ranks(board).get(model)
-        return {RANK: None if found is None else float(found)}
+    def of_models(board: Board) -> dict[str, float | None]:
+        found = ranks(board)
+        return {str(i): float(found[i]) if i in found else None for i in models}
 
     first, last = _scored(earlier), _scored(later)
     path = boards_between(first, last)
-    figures, parts = split(path, rank)
+    figures, parts = split(path, of_models)
     now = ranks(last)
-    joined = _alone(last, first)
-    above = sorted(
-        (new for new in joined if now.get(new.id, inf) < now.get(model, inf)),
-        key=lambda new: (now[new.id], new.id),
-    )
+    left, joined = _alone(first, last), _alone(last, first)
+    best_first = sorted(joined, key=lambda new: (now.get(new.id, inf), new.id))
     added = tuple(leaf for leaf in last.leaves if leaf not in first.leaves)
-    row = later.ids.index(model)
-    states = dict(zip(later.leaves, later.states[row].tolist(), strict=True))
-    return RankMove(
-        model=later.models[row],
-        scheme=used.name,
-        before=figures[0][RANK],
-        after=figures[-1][RANK],
-        parts=parts[RANK],
-        left=_alone(first, last),
-        joined=joined,
-        dropped=tuple(leaf for leaf in first.leaves if leaf not in last.leaves),
-        added=added,
-        never_ran=tuple(leaf for leaf in added if states[leaf] == int(CellState.NEVER)),
-        own_cells=_own_changes(earlier, later, model, frozenset(first.leaves) & frozenset(last.leaves)),
-        above=tuple(above),
-        rounded=_only_rounded(path[2], path[3]),
-    )
+    dropped = tuple(leaf for leaf in first.leaves if leaf not in last.leaves)
+    shared, limit = frozenset(first.leaves) & frozenset(last.leaves), tolerance(earlier.scores, later.scores)
+    rounded = _only_rounded(path[2], path[3])
+    found = {}
+    for model in models:
+        row = later.ids.index(model)
+        states = dict(zip(later.leaves, later.states[row].tolist(), strict=True))
+        found[model] = RankMove(
+            model=later.models[row],
+            scheme=used.name,
+            before=figures[0][str(model)],
+            after=figures[-1][str(model)],
+            parts=parts[str(model)],
+            left=left,
+            joined=joined,
+            dropped=dropped,
+            added=added,
+            never_ran=tuple(leaf for leaf in added if states[leaf] == int(CellState.NEVER)),
+            own_cells=_own_changes(earlier, later, model, shared, limit),
+            above=tuple(new for new in best_first if now.get(new.id, inf) < now.get(model, inf)),
+            rounded=rounded,
+        )
+    return found
 
 
 def _only_rounded(before: Board, after: Board) -> bool:
@@ -157,12 +177,13 @@ def _alone(one: Board, other: Board) -> tuple[Model, ...]:
     return tuple(sorted((m for m in one.models if m.id not in there), key=lambda m: m.id))
 
 
-def _own_changes(earlier: Board, later: Board, model: int, leaves: frozenset[str]) -> tuple[str, ...]:
+def _own_changes(
+    earlier: Board, later: Board, model: int, leaves: frozenset[str], limit: float
+) -> tuple[str, ...]:
     before, after = (
         dict(zip(board.leaves, board.scores[board.ids.index(model)].tolist(), strict=True))
         for board in (earlier, later)
     )
-    limit = tolerance(earlier.scores, later.scores)
     return tuple(
         leaf
         for leaf in sorted(leaves)

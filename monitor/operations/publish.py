@@ -33,11 +33,15 @@ from ..history.figure_words import figure_text
 from ..history.figures import FIGURES
 from ..history.history_json import history_json
 from ..history.known_events import event_json, known_events
+from ..history.rank_history import rank_history
+from ..history.reading import BoardReader
 from ..history.series import FULL, BoardChange, History, HistoryOptions
 from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
-from ..rendering.page import embedded_json
+from ..rendering.page import embedded_json, page_data
 from ..rendering.sharing import chart_assets, share_assets
+from ..report.model_board import ModelBoard
+from ..report.model_page import ModelPage, model_pages
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
 
@@ -162,6 +166,8 @@ def site_view(
     charts, chart_data = ((), None) if results.past is None else history_page(results.past)
     with stage("analysing"):
         analysis = results.analysis
+    with stage("describing the models"):
+        pages = _model_pages(settings, store, timeline, results)
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
@@ -185,8 +191,19 @@ def site_view(
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
         data=_data(settings, record, analysis, rows, boards),
+        model_links=[page.link for page, _ in pages],
+        model_pages=pages,
         templates=settings.templates_folder,
     )
+
+
+def _model_pages(
+    settings: Settings, store: Store, timeline: Timeline, results: reporting.Results
+) -> list[tuple[ModelPage, str]]:
+    """Return the page of every model of the newest board, with the data of its charts."""
+    past = rank_history(BoardReader(store, Cache(settings.home / "cache")), timeline.versions)
+    found = model_pages(ModelBoard(results.analysis), results.certainty.universe, past)
+    return [(page, embedded_json(page_data(page.figures))) for page in found]
 
 
 def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports: dict[int, str]) -> FeedEntry:

@@ -37,7 +37,7 @@ def ranks_section(evidence: Evidence) -> Section:
         "tier begins where its best is told apart (probability 0.975) from the next. Range: best and worst rank under "
         "all schemes on the poster’s board."
     )
-    table = _table(evidence, _tiers(found) if isinstance(found, Universe) else {})
+    table = _table(evidence, universe_tiers(found) if isinstance(found, Universe) else {})
     if isinstance(found, NotEstimable):
         answer = f"No model can be told to be best: {visible(found.reason, 200)}."
         return Section("ranks", question, answer, how, tables=(table,))
@@ -89,7 +89,7 @@ def _neighbours_apart(found: Universe, order: list[int]) -> int:
     return sum(posterior.above(one, other) >= _APART for one, other in pairwise(order))
 
 
-def _tiers(found: Universe) -> Mapping[int, int]:
+def universe_tiers(found: Universe) -> Mapping[int, int]:
     """Return the tier of each ranked model by id: 1 is the best."""
     posterior, tiers, tier, best = _posterior(found), {}, 0, -1
     for k in _order(found):

@@ -61,7 +61,7 @@ def site(home) -> Path:
         .succeeded()
         .out
     )
-    assert out == f"site: {home / 'site/current'} (15 files written, 0 unchanged)\n"
+    assert out == f"site: {home / 'site/current'} (97 files written, 0 unchanged)\n"
     return home / "site/current"
 
 

@@ -1,0 +1,358 @@
+"""Pages of single models: ranks with intervals, profile, history, gaps and near-copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brainalign_plugin.certainty.universe import Universe
+from brainalign_plugin.certainty.variance_components import NotEstimable
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.plot.curves import over_time
+from brainalign_plugin.plot.labels import leaf_labels
+from brainalign_plugin.plot.rows import dots
+from brainalign_plugin.text import visible
+
+from ..base.text import UNKNOWN, counted
+from ..history.rank_history import RankHistory
+from .model_board import ModelBoard, PaperRange
+from .ranks import universe_tiers
+from .records import Column, Figure, Section, Table
+from .wording import listed, number, percent
+
+_SHOWN = 15
+SCORE_COLUMNS = ("benchmark", "region", "state", "score", "percentile", "models", "median", "best", "weight")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLink:
+    """A model, the address of its page below the site, and its ranks in words."""
+
+    id: int
+    name: str
+    page: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class ModelPage:
+    """Page of one model.
+
+    Attributes
+    ----------
+    link : ModelLink
+    answer : str
+    sections : tuple of Section
+    copies : tuple of ModelLink
+        Its near-copies.
+    scores : tuple of tuple
+        A row a benchmark, of `SCORE_COLUMNS`.
+    record : mapping
+        All facts of the page, for programs.
+    """
+
+    link: ModelLink
+    answer: str
+    sections: tuple[Section, ...]
+    copies: tuple[ModelLink, ...]
+    scores: tuple[tuple[Any, ...], ...]
+    record: Mapping[str, Any]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """All charts, in the order of the page."""
+        return [figure for section in self.sections for figure in section.figures]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Rank by universe score with its interval and tier."""
+
+    rank: int
+    low: int
+    high: int
+    tier: int
+    tiers: int
+    ranked: int
+
+
+def model_pages(
+    board: ModelBoard, universe: Universe | NotEstimable, past: RankHistory
+) -> Iterator[ModelPage]:
+    """Yield the page of every model, the best official rank first.
+
+    Parameters
+    ----------
+    board : ModelBoard
+    universe : Universe or NotEstimable
+        Of the same models.
+    past : RankHistory
+        Up to the same board.
+    """
+    standings = _standings(universe)
+    links = {
+        i: ModelLink(i, name, f"models/{i}.html", _ranks_text(board.ranks[row], standings.get(i)))
+        for row, (i, name) in enumerate(board.names.items())
+    }
+    for row in board.order:
+        yield _page(board, row, links, standings.get(board.board.ids[row]), past)
+
+
+def _standings(found: Universe | NotEstimable) -> dict[int, _Standing]:
+    if isinstance(found, NotEstimable):
+        return {}
+    tiers = universe_tiers(found)
+    most, ranked = max(tiers.values(), default=0), len(tiers)
+    columns = zip(found.ids, found.ranks.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
+    return {i: _Standing(rank, low, high, tiers[i], most, ranked) for i, rank, low, high in columns if rank}
+
+
+def _ranks_text(official: int | None, standing: _Standing | None) -> str:
+    first = "no official rank" if official is None else f"official rank {official}"
+    if standing is None:
+        return first
+    return f"{first}, by universe score {standing.rank} ({standing.low}–{standing.high})"
+
+
+def _page(
+    board: ModelBoard, row: int, links: Mapping[int, ModelLink], standing: _Standing | None, past: RankHistory
+) -> ModelPage:
+    i = board.board.ids[row]
+    spread = board.paper_ranges.get(i)
+    scores = _scores(board, row)
+    copies = tuple(links[other] for other in board.copies.get(i, ()))
+    sections = (_profile(board, row, scores), _history(i, past), _gaps(board, row))
+    return ModelPage(
+        links[i],
+        _answer(board, row, standing, spread),
+        tuple(section for section in sections if section is not None),
+        copies,
+        scores,
+        _record(board, row, standing, spread, past, scores),
+    )
+
+
+def _answer(board: ModelBoard, row: int, standing: _Standing | None, spread: PaperRange | None) -> str:
+    official, ranked = board.ranks[row], sum(rank is not None for rank in board.ranks)
+    score = board.scores[row]
+    text = (
+        "It has no official rank, because it was never run"
+        if official is None
+        else f"Official rank {official} of {ranked}{'' if np.isnan(score) else f' (score {number(float(score))})'}"
+    )
+    text += (
+        f". By universe score rank {standing.rank} of {standing.ranked}, 95 % interval {standing.low} to "
+        f"{standing.high}, tier {standing.tier} of {standing.tiers}"
+        if standing
+        else ". It has no rank by universe score: it lacks half of the weight, or the board is too small"
+    )
+    if spread is None:
+        return f"{text}."
+    if spread.best == spread.worst:
+        return f"{text}. No single paper, left out, moves its official rank."
+    best, worst = (
+        f"{rank}{f' (without {name})' if name else ' (with all)'}"
+        for rank, name in ((spread.best, spread.without_best), (spread.worst, spread.without_worst))
+    )
+    return f"{text}. Leave one paper out, and its official rank lies between {best} and {worst}."
+
+
+def _scores(board: ModelBoard, row: int) -> tuple[tuple[Any, ...], ...]:
+    used = board.board
+    return tuple(
+        (
+            leaf,
+            board.regions[j],
+            CellState(int(used.states[row, j])).name,
+            _known(used.scores[row, j]),
+            _known(board.percentiles[row, j]),
+            *board.columns[j],
+            float(board.weights[j]),
+        )
+        for j, leaf in enumerate(used.leaves)
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _profile(board: ModelBoard, row: int, scores: tuple[tuple[Any, ...], ...]) -> Section | None:
+    """Return its percentiles by region, compared with the median model and the officially first."""
+    own = board.profile(row)
+    if not own:
+        return None
+    first = board.order[0]
+    best = board.profile(first)
+    means = {region: float(np.mean(values)) for region, values in own.items()}
+    order = sorted(means, key=lambda region: -means[region])
+    answer = f"In {order[0]} it is at percentile {number(means[order[0]], 0)} on average"
+    if len(order) > 1:
+        answer += f", in {order[-1]} at {number(means[order[-1]], 0)}"
+    answer += "; the median model is at 50."
+    labels = [f"{region} ({len(own[region])})" for region in own]
+    chart = dots(
+        labels,
+        list(means.values()),
+        title=answer,
+        alt=f"Dots with bars, one row a region: mean percentile of its benchmarks. {answer}",
+        axis="percentile (hollow: official first)",
+        low=[float(values.min()) for values in own.values()],
+        high=[float(values.max()) for values in own.values()],
+        reference=[float(np.mean(best[region])) if region in best else None for region in own],
+        form=".0f",
+    )
+    how = (
+        "A percentile is among the models that have the benchmark: 0 is the lowest score, 50 the median, 100 the "
+        "best. A dot is the mean over the benchmarks of a region that the model has (their number in brackets), a bar "
+        f"their range; hollow is the officially first model, {board.names[board.board.ids[first]]}."
+    )
+    names = leaf_labels(board.board.leaves)
+    rows = [
+        (
+            names[j].label,
+            one[1],
+            number(one[3]),
+            number(one[4], 0),
+            number(one[6]),
+            number(one[7]),
+            str(one[5]),
+        )
+        for j, one in enumerate(scores)
+        if one[3] is not None
+    ]
+    columns = (Column("benchmark", "name"), Column("region", "text"), Column("score"), Column("percentile"),
+               Column("median"), Column("best"), Column("models"))  # fmt: skip
+    table = Table("scores", "Its scores", columns, tuple(rows), _SHOWN)
+    figures = (Figure("profile", chart, answer=True, wide=True),)
+    return Section("profile", "Where is it good?", answer, how, figures=figures, tables=(table,))
+
+
+def _history(i: int, past: RankHistory) -> Section | None:
+    """Return its official rank over time with dated reasons; None before it had a rank."""
+    known = [(moment, ranks[i]) for moment, ranks in zip(past.moments, past.ranks, strict=True) if i in ranks]
+    if not known:
+        return None
+    (first, before), (last, now) = known[0], known[-1]
+    moves = past.moves.get(i, ())
+    answer = f"Official rank {now} on {last:%Y-%m-%d}"
+    if len(known) > 1:
+        answer += (
+            f", {before} on {first:%Y-%m-%d}; it moved {counted(len(moves), 'time')} in {len(known)} boards"
+        )
+    answer += "."
+    how = (
+        "Official ranks at each known board. The reason is the largest part of a move, split along the path of boards "
+        "between the two dates on ranks of full precision, with missing scores as 0."
+    )
+    figures: tuple[Figure, ...] = ()
+    if len(known) > 1:
+        chart = over_time(
+            [f"{moment:%Y-%m-%d}" for moment, _ in known],
+            {"official rank": [float(rank) for _, rank in known]},
+            title=answer,
+            alt=f"A line over time, small ranks at the top. {answer}",
+            axis="official rank",
+            form="d",
+            reverse=True,
+        )
+        figures = (Figure("rank", chart, answer=True, wide=True),)
+    columns = (
+        Column("date", "text"),
+        Column("rank"),
+        Column("largest reason", "prose"),
+        Column("its places"),
+    )
+    rows = tuple(
+        (
+            f"{move.later:%Y-%m-%d}",
+            f"{move.before} → {move.after}",
+            visible(move.reason, 160),
+            UNKNOWN if move.places is None else f"{abs(move.places):.0f}",
+        )
+        for move in reversed(moves)
+    )
+    tables = (Table("moves", "Its moves, the newest first", columns, rows, _SHOWN),) if rows else ()
+    return Section("history", "How did its rank move, and why?", answer, how, figures=figures, tables=tables)
+
+
+def _gaps(board: ModelBoard, row: int) -> Section:
+    """Return the benchmarks without a score, and what they cost."""
+    question, states = "What was it never run on, and what does that cost?", board.board.states[row]
+    missing = [j for j, state in enumerate(states) if state != CellState.SCORED]
+    how = (
+        "A missing score counts as 0 in the official average. It costs the benchmark’s weight times the median score "
+        "of the models that have it."
+    )
+    if not missing:
+        return Section("gaps", question, "Nothing: it has a score on every benchmark of the average.", how)
+    failed = sum(states[j] == CellState.FAILED for j in missing)
+    never, costs = len(missing) - failed, board.costs(row)
+    counts = ((never, "it was never run on"), (failed, "its run failed on"))
+    parts = tuple(f"{words} {many} of {counted(len(states), 'benchmark')}" for many, words in counts if many)
+    answer = f"{listed(parts)}; the zeros cost {number(sum(costs.values()))} of the average"
+    answer = f"{answer[:1].upper()}{answer[1:]}"
+    if (rank := board.rank_without_gaps(row)) is not None:
+        answer += f", and with the median score on each its official rank would be {rank} instead of {board.ranks[row]}"
+    names = leaf_labels(board.board.leaves)
+    rows = tuple(
+        (
+            names[j].label,
+            "failed" if states[j] == CellState.FAILED else "never run",
+            percent(float(board.weights[j])),
+            number(board.columns[j][1]),
+            number(costs.get(j), 4),
+        )
+        for j in sorted(missing, key=lambda j: (-costs.get(j, -1.0), j))
+    )
+    columns = (Column("benchmark", "name"), Column("state", "text"), Column("weight"), Column("median"),
+               Column("cost"))  # fmt: skip
+    table = Table("missing", "Benchmarks without a score, the dearest first", columns, rows, _SHOWN)
+    return Section("gaps", question, f"{answer}.", how, tables=(table,))
+
+
+def _record(
+    board: ModelBoard,
+    row: int,
+    standing: _Standing | None,
+    spread: PaperRange | None,
+    past: RankHistory,
+    scores: tuple[tuple[Any, ...], ...],
+) -> dict[str, Any]:
+    i = board.board.ids[row]
+    return {
+        "schema": 1,
+        "id": i,
+        "name": board.board.models[row].name,
+        "as_of": board.analysis.snapshot.as_of_time.isoformat(),
+        "official": {
+            "score": _known(board.scores[row]),
+            "rank": board.ranks[row],
+            "rank_with_medians": board.rank_without_gaps(row),
+        },
+        "universe": None
+        if standing is None
+        else {"rank": standing.rank, "low": standing.low, "high": standing.high, "tier": standing.tier},
+        "without_one_paper": None
+        if spread is None
+        else {
+            "best": spread.best,
+            "without_best": spread.without_best or None,
+            "worst": spread.worst,
+            "without_worst": spread.without_worst or None,
+        },
+        "near_copies": list(board.copies.get(i, ())),
+        "history": [
+            {"as_of": moment.isoformat(), "rank": ranks.get(i)}
+            for moment, ranks in zip(past.moments, past.ranks, strict=True)
+        ],
+        "moves": [
+            {"earlier": move.earlier.isoformat(), "later": move.later.isoformat(), "before": move.before,
+             "after": move.after, "reason": move.reason, "places": move.places}
+            for move in past.moves.get(i, ())
+        ],
+        "scores": [dict(zip(SCORE_COLUMNS, one, strict=True)) for one in scores],
+    }  # fmt: skip
