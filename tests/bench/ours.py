@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from brainalign_plugin.agreement.correlation import pairwise_spearman
+from brainalign_plugin.agreement.correlation import pairwise_correlation
 from brainalign_plugin.agreement.dimensionality import parallel_thresholds
 from brainalign_plugin.audit.perturb import Case
 from brainalign_plugin.audit.rank_reversals import has_closed_form
@@ -57,4 +57,4 @@ def bradley_terry(board: Board) -> object:
 
 
 def pairwise(board: Board) -> object:
-    return pairwise_spearman(board.scores)
+    return pairwise_correlation(board.scores)
