@@ -12,7 +12,8 @@ from ..errors import BoardError
 from ..scales import competition_ranks
 from ..schemes.base import Scale
 from ..schemes.scaling import NONE
-from ..schemes.universe import BoardFit, UniverseScores, fit_board, fit_universe
+from ..schemes.universe import BoardFit, fit_board
+from ..schemes.universe_fit import UniverseScores, fit_universe
 from .families import Families, families
 from .posterior import DRAWS, LEVEL, Posterior
 from .variance_components import NotEstimable

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,13 @@ from ..errors import BoardError, ConvergenceError, InputError
 from ..ranking.boards import aggregated
 from ..scales import ranks_from_bottom
 from ..schemes import get_scheme, scheme_names
-from ..schemes.scaling import NONE, NORMAL_SCORE, Z
-from ..schemes.universe import fit_board
 from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
 from .figures import known_mean, weighted_ranks
 
 Aggregate = Callable[[Board], FloatArray]
-_UNIVERSE = {"UNIVERSE": NONE, "Z_UNIVERSE": Z, "NORMAL_UNIVERSE": NORMAL_SCORE}
 # Searches for an optimum, which takes too long for this many models once a paper; asked for by name they are made.
-_SEARCHES, _SEARCHED_MODELS = frozenset({"KEMENY"}), 120
+_SEARCHED_MODELS = 120
 # Numbers held at once by one block of resamples.
 _BLOCK = 4_000_000
 
@@ -130,7 +128,8 @@ def validity(
     board : Board
         It is cleaned first, which leaves a complete one as it is.
     schemes : iterable of str, optional
-        Names; all registered ones if None, those with frozen norms only with a reference, KEMENY only up to 120 models.
+        Names; all registered ones if None, those with frozen norms only with a reference, those that search for an
+        optimum only up to 120 models.
     reference : Reference, optional
     grouped : Families, optional
         Of the models of the cleaned board; found by scores and names if None.
@@ -164,11 +163,11 @@ def validity(
     targets = np.column_stack(
         [ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()]
     )
-    left_out = _SEARCHES if schemes is None and len(board.models) > _SEARCHED_MODELS else frozenset()
+    dear = schemes is None and len(board.models) > _SEARCHED_MODELS
     scores = {
         name: _without_each_paper(aggregate, board, list(columns.values()))
         for name, aggregate in aggregates(schemes, reference).items()
-        if name not in left_out
+        if not (dear and get_scheme(name).effort == "optimum")
     }
     used = families(board) if grouped is None else grouped
     counts = draw_counts(used.labels, resamples, seed)
@@ -198,25 +197,14 @@ def validity(
 def aggregates(schemes: Iterable[str] | None = None, reference: Any = None) -> Mapping[str, Aggregate]:
     """Return what makes scores of a complete board, by the name of the scheme."""
     found: dict[str, Aggregate] = {}
-    for name in (*scheme_names(), *_UNIVERSE) if schemes is None else schemes:
-        if name in _UNIVERSE:
-            found[name] = _universe_scores(name)
-            continue
+    for name in scheme_names() if schemes is None else schemes:
         scheme = get_scheme(name)
         if scheme.needs_norms:
             if reference is None and schemes is None:
                 continue
             scheme = scheme.bind(reference)
-        found[scheme.name] = lambda board, scheme=scheme: aggregated(scheme, board)  # type: ignore[misc]
+        found[scheme.name] = partial(aggregated, scheme)
     return found
-
-
-def _universe_scores(name: str) -> Aggregate:
-    def scores(board: Board) -> FloatArray:
-        scaled = _UNIVERSE[name].of(board.scores)
-        return fit_board(scaled, board).scores(scaled).scores
-
-    return scores
 
 
 def _without_each_paper(aggregate: Aggregate, board: Board, columns: list[list[int]]) -> FloatArray:

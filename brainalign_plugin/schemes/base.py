@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -174,6 +175,8 @@ class Scheme:
         From the scaled cells (n, m) and the board (for its models and its tree) to scores (n,).
     own_cells : bool
         With `rows`: the function does not depend on the scaled cells that it was made from.
+    rows_of_norms : bool
+        With `rows` and `needs_norms`: the function too is made from the reference, its scaled cells and its board.
     needs_norms : bool
         The scale is fitted on a frozen reference board, see `bind`.
     norms : Reference, optional
@@ -199,6 +202,7 @@ class Scheme:
     wins: Callable[[IntArray], FloatArray | Optimum] | None = None
     combine: Callable[[FloatArray, Board], FloatArray] | None = None
     own_cells: bool = False
+    rows_of_norms: bool = False
     needs_norms: bool = False
     norms: Reference | None = None
     effort: Effort = "formula"
@@ -254,6 +258,8 @@ class Scheme:
             )
         if self.own_cells and self.rows is None:
             raise SchemeError(f"scheme {self.name} sets own_cells, which is for a scheme with rows")
+        if self.rows_of_norms and (self.rows is None or not self.needs_norms):
+            raise SchemeError(f"scheme {self.name} sets rows_of_norms, which is for rows with frozen norms")
 
     @property
     def linear(self) -> bool:
@@ -273,6 +279,8 @@ class Scheme:
     @property
     def independent(self) -> bool:
         """True if a score is a function of the model's own cells, independent of other models."""
+        if self.norms is not None and self.rows_of_norms:
+            return True
         return self.unfitted and (self.scale.own_cells or self.norms is not None)
 
     @property
@@ -344,6 +352,8 @@ class Scheme:
                     "benchmarks; return one weight a benchmark"
                 )
             return WeightedSum(weights)
+        if self.rows is not None and self.rows_of_norms and self.norms is not None:
+            return RowByRow(_on_leaves(_rows_of(self.rows, self.scale, self.norms), self.norms.board, board))
         if self.rows is not None:
             return RowByRow(self.rows(scaled, board))
         raise SchemeError(
@@ -419,6 +429,33 @@ class Scheme:
                 f"scheme {self.name} returned the shape {scores.shape} for {models} models; return one score a model"
             )
         return scores
+
+
+# Every raised cell of an audit asks for the same function.
+@lru_cache(maxsize=8)
+def _rows_of(
+    rows: Callable[[FloatArray, Board], RowFunction], scale: Scale, reference: Reference
+) -> RowFunction:
+    """Make the function of rows from a reference: its cells on the scale that it is fitted on."""
+    scores = reference.board.scores
+    return rows(scale.fit(scores)(scores), reference.board)
+
+
+def _on_leaves(function: RowFunction, whole: Board, board: Board) -> RowFunction:
+    """Let a function of rows on the leaves of one board take rows on those of another; others count as missing."""
+    column = {leaf: j for j, leaf in enumerate(whole.leaves)}
+    here = [k for k, leaf in enumerate(board.leaves) if leaf in column]
+    there = [column[board.leaves[k]] for k in here]
+
+    def of_rows(scaled: FloatArray, counts: FloatArray) -> FloatArray:
+        cells, times = (
+            np.full((len(scaled), len(whole.leaves)), np.nan),
+            np.ones((len(scaled), len(whole.leaves))),
+        )
+        cells[:, there], times[:, there] = scaled[:, here], counts[:, here]
+        return function(cells, times)
+
+    return of_rows
 
 
 def _check_call(scheme: str, field: str, function: object, arguments: int) -> None:

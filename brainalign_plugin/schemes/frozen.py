@@ -21,7 +21,7 @@ _Z = replace(
         "(score - mean) / sd, mean and sd (n - 1) of the reference's scores; 0 if those are constant"
     ),
 )
-_NORMAL = replace(
+FROZEN_NORMAL = replace(
     NORMAL_SCORE,
     name="reference normal score",
     description=(
@@ -50,7 +50,7 @@ REF_NORMAL = register(
     Scheme(
         name="REF_NORMAL",
         family="reference",
-        scale=_NORMAL,
+        scale=FROZEN_NORMAL,
         combination="arithmetic mean of the normal scores on the reference's norms",
         source=_WAERDEN,
         conventions=_CONVENTIONS,
@@ -64,7 +64,7 @@ HIER_REF_NORMAL = register(
     Scheme(
         name="HIER_REF_NORMAL",
         family="reference",
-        scale=_NORMAL,
+        scale=FROZEN_NORMAL,
         combination="recursive mean over the tree of the leaves' normal scores on the reference's norms",
         source=f"{_WAERDEN}, on the tree",
         conventions=_CONVENTIONS,

@@ -63,13 +63,15 @@ class Units:
         """Return the papers that measured a stratum, by its position."""
         return tuple(self.names[i][1] for i in np.flatnonzero(self.stratum == stratum))
 
-    def means(self, scaled: FloatArray) -> FloatArray:
+    def means(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return each model's mean in each unit, by the weights of the leaves.
 
         Parameters
         ----------
         scaled : ndarray, shape (n, m)
             NaN where missing.
+        counts : ndarray, shape (n, m), optional
+            How often each leaf stands in its unit; once if None.
 
         Returns
         -------
@@ -77,12 +79,14 @@ class Units:
             Over the scored leaves; NaN where these carry less than half of the unit's weight.
         """
         present = ~np.isnan(scaled)
-        if present.all():
+        if counts is None and present.all():
             complete: FloatArray = scaled @ self.within
             return complete
-        carried = present @ self.within
-        total = np.where(present, scaled, 0.0) @ self.within
-        enough = carried >= _ENOUGH - 1e-9
+        times = present if counts is None else present * counts
+        whole = 1.0 if counts is None else counts @ self.within
+        carried = times @ self.within
+        total = np.where(present, scaled, 0.0) * times @ self.within
+        enough = (carried >= _ENOUGH * whole - 1e-9) & (carried > 0)
         means: FloatArray = np.where(enough, total / np.where(enough, carried, 1.0), np.nan)
         return means
 

@@ -1,132 +1,27 @@
-"""Universe scores: each model's best linear prediction of its average over all papers that could have measured it.
+"""Universe scores of a board: each model's best prediction of its average over all papers that could have measured it.
 
-A unit mean (see `units`) is m_p + μ_r + π_p: the unit's mean, the model's true value in the stratum (normal, with a
-covariance between strata) and what is the paper's own (normal, independent between papers). The parameters are fitted
-by maximum likelihood over all models with at least one unit; missing units are left out, which takes them, FAILED ones
-too, as missing at random. Augmented scores: Wainer and others (2001), in *Test Scoring*; multivariate generalizability
-theory: Brennan (2001).
+They use the relationships between benchmarks, keep the weights of the tree, and score models that lack benchmarks; see
+`universe_fit` for the model. A missing score, FAILED or NEVER, is left out, which takes it as missing at random.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray
 from ..data.board import Board
 from ..errors import BoardError
-from .units import Units, not_estimable, paper_variances, units_of
+from .base import Claims, Scheme
+from .combining import RowFunction
+from .frozen import FROZEN_NORMAL
+from .registry import register
+from .scaling import NONE, NORMAL_SCORE, Z
+from .units import not_estimable, paper_variances, units_of
+from .universe_fit import UniverseFit, UniverseScores, fit_universe
 
-# Ends of the share of its variance that is a lone unit's paper's, where the model breaks down.
-_SHARES = (1e-4, 1 - 1e-4)
-# Smallest variance between papers, as a share of the variance in the stratum.
-_LEAST = 1e-6
-# A model has a rank if its units carry more than this share of the weight.
-RANKED_WEIGHT = 0.5
-# Unit means that differ by rounding are the same data, and get the same fit to the last digit.
-_DECIMALS = 11
 MAX_MISSING = 0.5
-_ITERATIONS, _HALVINGS = 500, 40
-# Largest derivative, a model, at which a fit has converged.
-_FLAT = 1e-7
-_VARIES = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class UniverseScores:
-    """Universe scores of ``n`` models.
-
-    Attributes
-    ----------
-    scores, sd : ndarray, shape (n,)
-        Mean and standard deviation of what the average over all papers would be; NaN for a model without a unit.
-    weight : ndarray, shape (n,)
-        Of the units that the model has, in the average.
-    units : ndarray of int, shape (n,)
-        Number of units that the model has.
-    reliability : float
-        1 - mean squared standard deviation / variance of the true averages, over the models with a unit.
-    """
-
-    scores: FloatArray
-    sd: FloatArray
-    weight: FloatArray
-    units: IntArray
-    reliability: float
-
-    @property
-    def ranked(self) -> BoolArray:
-        """Models whose units carry more than half of the weight, shape (n,): one part alone gives no rank."""
-        enough: BoolArray = self.weight > RANKED_WEIGHT + 1e-9
-        return enough
-
-
-@dataclass(frozen=True, eq=False)
-class UniverseFit:
-    """Fitted parameters of the universe score for ``p`` units in ``r`` strata.
-
-    Attributes
-    ----------
-    units : Units
-    means : ndarray, shape (p,)
-    covariance : ndarray, shape (r, r)
-        Of the true values in the strata.
-    paper_variances : ndarray, shape (r,)
-    models : int
-        With at least one unit: what it was fitted on.
-    negative_log_likelihood : float
-        Without its constant.
-    inverse_curvature : ndarray
-        Of the search's parameters at its end, where a search of much the same models begins.
-    """
-
-    units: Units
-    means: FloatArray
-    covariance: FloatArray
-    paper_variances: FloatArray
-    models: int
-    negative_log_likelihood: float
-    inverse_curvature: FloatArray = field(repr=False)
-
-    @cached_property
-    def variance(self) -> float:
-        """Variance of the true averages."""
-        return float(self.units.weights @ self.covariance @ self.units.weights)
-
-    def scores(self, means: FloatArray) -> UniverseScores:
-        """Score models by their unit means, each by its own alone.
-
-        Parameters
-        ----------
-        means : ndarray, shape (n, p)
-            NaN where missing.
-        """
-        units = self.units
-        weights, onto = units.weights, _membership(units)
-        present = ~np.isnan(means)
-        counts = (present @ onto).astype(np.int64)
-        patterns, pattern = np.unique(counts, axis=0, return_inverse=True)
-        posterior = _posterior(_root(self.covariance), patterns / self.paper_variances)
-        deviations = np.where(present, means - self.means, 0.0) @ onto / self.paper_variances
-        # Weights of the deviations, pattern by pattern, so that a model's score is the same whoever else is scored.
-        predicted = (deviations * (posterior @ weights)[pattern.ravel()]).sum(axis=1)
-        variances = np.einsum("r,grs,s->g", weights, posterior, weights)[pattern.ravel()]
-        known = present.any(axis=1)
-        average = float(weights @ (onto.T @ self.means / units.counts))
-        sd = np.where(known, np.sqrt(np.maximum(variances, 0.0)), np.nan)
-        reliability = (
-            1 - float(np.mean(sd[known] ** 2)) / self.variance if known.any() and self.variance > 0 else 0.0
-        )
-        return UniverseScores(
-            np.where(known, average + predicted, np.nan),
-            sd,
-            present @ units.unit_weights,
-            present.sum(axis=1).astype(np.int64),
-            max(reliability, 0.0),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +42,9 @@ class BoardFit:
     fit: UniverseFit
     pooled: float
 
-    def unit_means(self, scaled: FloatArray) -> FloatArray:
+    def unit_means(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return unit means of rows of scaled cells on all leaves of the board; shapes (k, m) to (k, p)."""
-        return self.fit.units.means(scaled[:, self.kept])
+        return self.fit.units.means(scaled[:, self.kept], None if counts is None else counts[:, self.kept])
 
     def scores(self, scaled: FloatArray) -> UniverseScores:
         """Score rows of scaled cells on all leaves of the board, shape (k, m)."""
@@ -204,236 +99,56 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
     return BoardFit(kept, fit_universe(means, units, variances.pooled), variances.pooled)
 
 
-def fit_universe(
-    means: FloatArray, units: Units, pooled: float, near: UniverseFit | None = None
-) -> UniverseFit:
-    """Fit the universe score by maximum likelihood.
-
-    Parameters
-    ----------
-    means : ndarray, shape (n, p)
-        Unit means, NaN where missing; models without a unit are left out.
-    units : Units
-    pooled : float
-        Share of the variance of a unit that is its paper's, held for a stratum with one unit (see `paper_variances`).
-    near : UniverseFit, optional
-        Of much the same models: where to start from.
-
-    Returns
-    -------
-    UniverseFit
-
-    Raises
-    ------
-    BoardError
-        If fewer than two models have a unit, or a unit has fewer than two models.
-    """
-    kept = means[~np.isnan(means).all(axis=1)]
-    if len(kept) < 2 or (~np.isnan(kept)).sum(axis=0).min(initial=2) < 2:
-        raise BoardError(
-            f"a universe score is fitted on {len(kept)} models; it needs two models with a score in each of "
-            f"{len(units.names)} units: take another snapshot or a stricter cleaning"
-        )
-    return _Problem.of(np.round(kept, _DECIMALS), units, pooled).fit(near)
+def _universe(scaled: FloatArray, board: Board) -> RowFunction:
+    fitted = fit_board(scaled, board)
+    return lambda cells, counts: fitted.fit.scores(fitted.unit_means(cells, counts)).scores
 
 
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """Unit means in units of their stratum's spread, and what of them the likelihood needs."""
+_SOURCE = (
+    "Wainer and others (2001), Augmented scores, in Test Scoring; Brennan (2001), Generalizability Theory"
+)
+_COMBINATION = (
+    "best linear prediction of the average over all papers that could have measured the parts of the tree, fitted by "
+    "maximum likelihood"
+)
 
-    units: Units
-    spread: FloatArray
-    present: BoolArray
-    values: FloatArray
-    onto: FloatArray
-    counts: IntArray
-    patterns: IntArray
-    pattern: IntArray
-    repeats: IntArray
-    odds: float
-    alone: BoolArray
-    fixed: bool
+UNIVERSE = register(
+    Scheme(
+        name="UNIVERSE",
+        family="latent",
+        scale=NONE,
+        combination=_COMBINATION,
+        source=_SOURCE,
+        conventions=("skip", "zero", "attempted", "worst", "mean"),
+        rows=_universe,
+        effort="fit",
+    )
+)
 
-    @classmethod
-    def of(cls, means: FloatArray, units: Units, pooled: float) -> _Problem:
-        present, onto = ~np.isnan(means), _membership(units)
-        centre = np.nanmean(means, axis=0)
-        squares = np.where(present, (means - centre) ** 2, 0.0)
-        spread = np.sqrt(squares.sum(axis=0) @ onto / (present.sum(axis=0) @ onto))
-        spread = np.where(spread > _VARIES, spread, 1.0)
-        counts = (present @ onto).astype(np.int64)
-        patterns, pattern, repeats = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
-        share = float(np.clip(pooled, *_SHARES))
-        return cls(
-            units,
-            spread,
-            present,
-            np.where(present, means / spread[units.stratum], 0.0),
-            onto,
-            counts,
-            patterns,
-            pattern.ravel(),
-            repeats,
-            share / (1 - share),
-            units.counts == 1,
-            bool(present.all()),
-        )
+Z_UNIVERSE = register(replace(UNIVERSE, name="Z_UNIVERSE", scale=Z, claims=Claims(affine=True)))
 
-    def fit(self, near: UniverseFit | None = None) -> UniverseFit:
-        """Minimise the negative log likelihood over means, a Cholesky factor and log variances."""
-        start = self.start() if near is None else self.from_fit(near)
-        guess = (
-            None if near is None or near.inverse_curvature.shape[0] != len(start) else near.inverse_curvature
-        )
-        # A step too far is taken back, so that what overflows there does no harm.
-        with np.errstate(all="ignore"):
-            point, value, inverse = _minimised(self.objective, start, guess)
-        means, root, variances = self.unpack(point)
-        cells = self.counts.sum(axis=0)
-        scale = self.spread
-        return UniverseFit(
-            self.units,
-            means * scale[self.units.stratum],
-            np.outer(scale, scale) * (root @ root.T),
-            variances * scale**2,
-            len(self.values),
-            float(value * len(self.values) + cells @ np.log(scale)),
-            inverse,
-        )
+NORMAL_UNIVERSE = register(
+    replace(UNIVERSE, name="NORMAL_UNIVERSE", scale=NORMAL_SCORE, claims=Claims(affine=True, monotone=True))
+)
 
-    def start(self) -> FloatArray:
-        """Return parameters to start from: half of the variance between papers, strata moderately related."""
-        r = len(self.units.strata)
-        centre = self.values.sum(axis=0) / self.present.sum(axis=0)
-        root = np.linalg.cholesky(0.5 * (0.7 * np.eye(r) + 0.3))
-        pieces = [root[np.tril_indices(r)], np.full(int((~self.alone).sum()), np.log(0.5))]
-        return np.concatenate(pieces if self.fixed else [centre, *pieces])
+REF_UNIVERSE = register(
+    replace(
+        UNIVERSE,
+        name="REF_UNIVERSE",
+        family="reference",
+        combination=f"{_COMBINATION} on the reference",
+        conventions=("skip", "zero", "attempted"),
+        claims=Claims(iia=True),
+        needs_norms=True,
+        rows_of_norms=True,
+    )
+)
 
-    def from_fit(self, near: UniverseFit) -> FloatArray:
-        """Return the parameters of another fit of the same units."""
-        r, scale = len(self.units.strata), self.spread
-        covariance = near.covariance / np.outer(scale, scale) + _LEAST * np.eye(r)
-        variances = (near.paper_variances / scale**2)[~self.alone]
-        pieces = [
-            np.linalg.cholesky(covariance)[np.tril_indices(r)],
-            np.log(np.maximum(variances, 2 * _LEAST) - _LEAST),
-        ]
-        means = near.means / scale[self.units.stratum]
-        return np.concatenate(pieces if self.fixed else [means, *pieces])
-
-    def unpack(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return unit means, the Cholesky factor of the strata's covariance, and the variances between papers."""
-        r, p = len(self.units.strata), 0 if self.fixed else len(self.units.names)
-        means = self.values.mean(axis=0) if self.fixed else parameters[:p]
-        root = np.zeros((r, r))
-        root[np.tril_indices(r)] = parameters[p : p + r * (r + 1) // 2]
-        variances = self.odds * (root**2).sum(axis=1) + _LEAST
-        variances[~self.alone] = np.exp(parameters[p + r * (r + 1) // 2 :]) + _LEAST
-        return means, root, variances
-
-    def objective(self, parameters: FloatArray) -> tuple[float, FloatArray]:
-        """Return the negative log likelihood a model, without its constant, and its gradient.
-
-        With D the papers' variances, Z the membership of units in strata and L the factor, the covariance of the units
-        that a model has is D + Z L L' Z'; all that is inverted are matrices of the strata's number.
-        """
-        n, r = len(self.values), len(self.units.strata)
-        means, root, variances = self.unpack(parameters)
-        deviations = np.where(self.present, self.values - means, 0.0)
-        sums, squares = deviations @ self.onto, deviations**2 @ self.onto
-        precision = self.patterns / variances
-        inner = np.eye(r) + np.einsum("ji,gj,jk->gik", root, precision, root)
-        posterior = root @ np.linalg.solve(inner, np.broadcast_to(root.T, inner.shape))
-        expected = np.einsum("nij,nj->ni", posterior[self.pattern], sums / variances)
-        cells = self.counts.sum(axis=0)
-        value = (
-            cells @ np.log(variances)
-            + self.repeats @ np.linalg.slogdet(inner)[1]
-            + (squares / variances).sum()
-            - (sums / variances * expected).sum()
-        )
-        left = squares - 2 * expected * sums + self.counts * expected**2
-        own = np.einsum("gii->gi", posterior)
-        of_variances = (
-            cells / variances
-            - ((self.repeats[:, None] * self.patterns * own).sum(axis=0) + left.sum(axis=0)) / variances**2
-        )
-        residual = (sums - self.counts * expected) / variances
-        of_covariance = (
-            np.diag(cells / variances)
-            - np.einsum("g,gi,gij,gj->ij", self.repeats, precision, posterior, precision)
-            - residual.T @ residual
-        )
-        of_covariance[self.alone, self.alone] += self.odds * of_variances[self.alone]
-        of_root = 2 * of_covariance @ root
-        pieces = [of_root[np.tril_indices(r)], (of_variances * (variances - _LEAST))[~self.alone]]
-        if not self.fixed:
-            of_means = -2 * np.where(
-                self.present,
-                (deviations - expected[:, self.units.stratum]) / variances[self.units.stratum],
-                0.0,
-            ).sum(axis=0)
-            pieces.insert(0, of_means)
-        return float(value) / (2 * n), np.concatenate(pieces) / (2 * n)
-
-
-def _minimised(
-    objective: Callable[[FloatArray], tuple[float, FloatArray]],
-    start: FloatArray,
-    guess: FloatArray | None = None,
-) -> tuple[FloatArray, float, FloatArray]:
-    """Return where a function is least, its value and inverse curvature there, by BFGS with halved steps.
-
-    Nocedal, Wright (2006), *Numerical Optimization*, algorithms 3.1 and 6.1.
-    """
-    point, inverse = start, np.eye(len(start)) if guess is None else guess.copy()
-    value, gradient = objective(point)
-    for step_number in range(_ITERATIONS):
-        if np.abs(gradient).max(initial=0.0) < _FLAT:
-            break
-        direction = -inverse @ gradient
-        slope = float(direction @ gradient)
-        if slope >= 0:
-            inverse = np.eye(len(start))
-            direction, slope = -gradient, -float(gradient @ gradient)
-        blind = step_number == 0 and guess is None
-        length = min(1.0, 0.5 / float(np.abs(direction).max())) if blind else 1.0
-        for _ in range(_HALVINGS):
-            following, next_gradient = objective(point + length * direction)
-            if following <= value + 1e-4 * length * slope:
-                break
-            length /= 2
-        else:
-            # Rounding hides any further decrease.
-            break
-        moved, turned = length * direction, next_gradient - gradient
-        curvature = float(moved @ turned)
-        if curvature > 0:
-            if blind:
-                inverse *= curvature / float(turned @ turned)
-            onto = inverse @ turned
-            inverse += np.outer(moved, moved) * (1 + float(turned @ onto) / curvature) / curvature
-            inverse -= (np.outer(onto, moved) + np.outer(moved, onto)) / curvature
-        point, value, gradient = point + moved, following, next_gradient
-    return point, value, inverse
-
-
-def _membership(units: Units) -> FloatArray:
-    """Return which unit belongs to which stratum, shape (p, r)."""
-    onto = np.zeros((len(units.names), len(units.strata)))
-    onto[np.arange(len(units.names)), units.stratum] = 1.0
-    return onto
-
-
-def _root(covariance: FloatArray) -> FloatArray:
-    """Return a square root of a positive semidefinite matrix."""
-    values, vectors = np.linalg.eigh(covariance)
-    root: FloatArray = vectors * np.sqrt(np.maximum(values, 0.0))
-    return root
-
-
-def _posterior(root: FloatArray, precision: FloatArray) -> FloatArray:
-    """Return the covariance of the true values given the units of each pattern, shape (g, r, r)."""
-    inner = np.eye(len(root)) + np.einsum("ji,gj,jk->gik", root, precision, root)
-    covariance: FloatArray = root @ np.linalg.solve(inner, np.broadcast_to(root.T, inner.shape))
-    return covariance
+REF_NORMAL_UNIVERSE = register(
+    replace(
+        REF_UNIVERSE,
+        name="REF_NORMAL_UNIVERSE",
+        scale=FROZEN_NORMAL,
+        claims=Claims(iia=True, affine=True, monotone=True),
+    )
+)

@@ -14,7 +14,8 @@ from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.errors import BoardError
 from brainalign_plugin.schemes.scaling import NORMAL_SCORE, Z
 from brainalign_plugin.schemes.units import paper_variances, units_of
-from brainalign_plugin.schemes.universe import fit_board, fit_universe
+from brainalign_plugin.schemes.universe import fit_board
+from brainalign_plugin.schemes.universe_fit import fit_universe
 from tests.boards import board_of_matrix, tree_of
 from tests.plugin.certainty import independent
 from tests.plugin.certainty.test_variance_components import DEEP_TREE, random_board
