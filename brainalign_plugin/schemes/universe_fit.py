@@ -27,7 +27,9 @@ _LEAST = 1e-6
 RANKED_WEIGHT = 0.5
 # Unit means that differ by rounding are the same data, and get the same fit to the last digit.
 _DECIMALS = 11
-_ITERATIONS, _HALVINGS = 500, 40
+_ITERATIONS, _HALVINGS = 300, 20
+# A search also ends after this many steps in a row that gain less than rounding.
+_STALLED, _GAIN = 5, 1e-13
 # Largest derivative, a model, at which a fit has converged.
 _FLAT = 1e-7
 _VARIES = 1e-9
@@ -311,8 +313,9 @@ def _minimised(
     """
     point, inverse = start, np.eye(len(start)) if guess is None else guess.copy()
     value, gradient = objective(point)
+    stalled = 0
     for step_number in range(_ITERATIONS):
-        if np.abs(gradient).max(initial=0.0) < _FLAT:
+        if np.abs(gradient).max(initial=0.0) < _FLAT or stalled >= _STALLED:
             break
         direction = -inverse @ gradient
         slope = float(direction @ gradient)
@@ -337,6 +340,7 @@ def _minimised(
             onto = inverse @ turned
             inverse += np.outer(moved, moved) * (1 + float(turned @ onto) / curvature) / curvature
             inverse -= (np.outer(onto, moved) + np.outer(moved, onto)) / curvature
+        stalled = stalled + 1 if value - following < _GAIN * (1 + abs(value)) else 0
         point, value, gradient = point + moved, following, next_gradient
     return point, value, inverse
 
