@@ -168,9 +168,13 @@ class RowByRow:
 
     def resampled(self, scaled: FloatArray) -> Resampler:
         """Return the function from counts (size, m) to the scores of all rows (size, k)."""
-        return lambda counts: np.column_stack(
-            [self.function(np.broadcast_to(row, counts.shape), counts) for row in scaled]
-        )
+
+        def scores(counts: FloatArray) -> FloatArray:
+            if len(counts) == 1:
+                return self.function(scaled, np.broadcast_to(counts, scaled.shape))[None, :]
+            return np.column_stack([self.function(np.broadcast_to(row, counts.shape), counts) for row in scaled])
+
+        return scores
 
 
 def flat_mean(board: Board, name: str) -> MeanOfMeans:  # noqa: ARG001 one signature for all

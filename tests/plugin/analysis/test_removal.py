@@ -27,7 +27,10 @@ from tests.schemes import SCHEMES, bound, complete_boards, incomplete_boards
 WITHOUT_CLOSED_FORM = {
     *("PC1", "FACTOR1", "DSP_PCA", "DSP_PCA_Std", "GLS"),
     *("SCHULZE", "KEMENY", "BT", "PL"),
+    *("UNIVERSE", "Z_UNIVERSE", "NORMAL_UNIVERSE"),
 }
+# Frozen, but without a fit where no two papers measured the same part.
+FITTED = ("REF_UNIVERSE", "REF_NORMAL_UNIVERSE")
 CLOSED = [name for name in SCHEMES if name not in WITHOUT_CLOSED_FORM]
 
 
@@ -64,8 +67,18 @@ def test_a_closed_form_is_aggregating_again(board):
         if name == "DSEP" and not set(board.leaf_parts) >= set(board.parts):
             continue
         scheme = bound(name, board)
+        if name in FITTED and not _scored(scheme, board):
+            continue
         found = own_places_out(scores_without_each(Case(scheme, board)))
         assert_same_changes(name, scheme.scores(board), found, without_each(scheme, board))
+
+
+def _scored(scheme, board):
+    try:
+        scheme.scores(board)
+    except BoardError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("name", SCHEMES)
