@@ -172,7 +172,9 @@ class RowByRow:
         def scores(counts: FloatArray) -> FloatArray:
             if len(counts) == 1:
                 return self.function(scaled, np.broadcast_to(counts, scaled.shape))[None, :]
-            return np.column_stack([self.function(np.broadcast_to(row, counts.shape), counts) for row in scaled])
+            return np.column_stack(
+                [self.function(np.broadcast_to(row, counts.shape), counts) for row in scaled]
+            )
 
         return scores
 

@@ -19,7 +19,7 @@ from .frozen import FROZEN_NORMAL
 from .registry import register
 from .scaling import NONE, NORMAL_SCORE, Z
 from .units import not_estimable, paper_variances, units_of
-from .universe_fit import UniverseFit, UniverseScores, fit_universe
+from .universe_fit import DECIMALS, UniverseFit, UniverseScores, fit_universe
 
 MAX_MISSING = 0.5
 
@@ -86,7 +86,8 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
             f"the board's tree has the roots {', '.join(tree.roots)}; a universe score needs one"
         )
     units = units_of(tree, leaves, tree.nominal_weights(leaves, tree.roots[0]))
-    means = units.means(scaled[:, columns])
+    # Equal but for rounding, unit means get the same fit: a search need not end at the same last digits.
+    means = np.round(units.means(scaled[:, columns]), DECIMALS)
     complete = means[~missing[:, columns].any(axis=1)]
     if len(complete) < 2:
         raise BoardError(
@@ -96,7 +97,8 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
     variances = paper_variances(complete, units)
     if variances.pooled is None:
         raise BoardError(f"a universe score is not estimable: {not_estimable(units)}")
-    return BoardFit(kept, fit_universe(means, units, variances.pooled), variances.pooled)
+    pooled = round(variances.pooled, DECIMALS)
+    return BoardFit(kept, fit_universe(means, units, pooled), pooled)
 
 
 def _universe(scaled: FloatArray, board: Board) -> RowFunction:

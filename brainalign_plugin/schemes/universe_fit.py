@@ -25,8 +25,8 @@ _SHARES = (1e-4, 1 - 1e-4)
 _LEAST = 1e-6
 # A model has a rank if its units carry more than this share of the weight.
 RANKED_WEIGHT = 0.5
-# Unit means that differ by rounding are the same data, and get the same fit to the last digit.
-_DECIMALS = 11
+# Of unit means, so that those which differ by rounding are the same data.
+DECIMALS = 11
 _ITERATIONS, _HALVINGS = 300, 20
 # A search also ends after this many steps in a row that gain less than rounding.
 _STALLED, _GAIN = 5, 1e-13
@@ -159,7 +159,7 @@ def fit_universe(
             f"a universe score is fitted on {len(kept)} models; it needs two models with a score in each of "
             f"{len(units.names)} units: take another snapshot or a stricter cleaning"
         )
-    return _Problem.of(np.round(kept, _DECIMALS), units, pooled).fit(near)
+    return _Problem.of(kept, units, pooled).fit(near)
 
 
 @dataclass(frozen=True, eq=False)

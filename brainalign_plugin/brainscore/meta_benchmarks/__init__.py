@@ -36,6 +36,13 @@ benchmark_registry["BrainAlign2026-gls"] = lambda: MetaBenchmark("BrainAlign2026
 benchmark_registry["BrainAlign2026-ref_zmean"] = lambda: MetaBenchmark("BrainAlign2026-ref_zmean")
 benchmark_registry["BrainAlign2026-ref_normal"] = lambda: MetaBenchmark("BrainAlign2026-ref_normal")
 benchmark_registry["BrainAlign2026-hier_ref_normal"] = lambda: MetaBenchmark("BrainAlign2026-hier_ref_normal")
+benchmark_registry["BrainAlign2026-universe"] = lambda: MetaBenchmark("BrainAlign2026-universe")
+benchmark_registry["BrainAlign2026-z_universe"] = lambda: MetaBenchmark("BrainAlign2026-z_universe")
+benchmark_registry["BrainAlign2026-normal_universe"] = lambda: MetaBenchmark("BrainAlign2026-normal_universe")
+benchmark_registry["BrainAlign2026-ref_universe"] = lambda: MetaBenchmark("BrainAlign2026-ref_universe")
+benchmark_registry["BrainAlign2026-ref_normal_universe"] = lambda: MetaBenchmark(
+    "BrainAlign2026-ref_normal_universe"
+)
 
 register_unified(
     {
