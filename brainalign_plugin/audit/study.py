@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import monotonic
 
 from ..analysis import Analysis
 from ..arrays import FloatArray
@@ -18,8 +20,29 @@ from .audit import ConventionMoves, SchemeAudit, convention_moves, measured, mea
 from .perturb import Case
 from .rank_reversals import has_closed_form
 
+# Matrices of models by models that an audit holds at once, and of draws by models that intervals need; both measured.
+_AUDIT, _DRAWS = 8, 8
 # Largest numbers of models on which a report fits or optimises, aggregates once a model, and fits once a model.
 REPORT_MODELS, FIT_MODELS = 200, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a study; what would exceed one is left out, and named.
+
+    Attributes
+    ----------
+    memory : float
+        Bytes that one scheme may take.
+    seconds : float
+        Time after which no further scheme is begun. The first scheme, a plain mean, is ranked whatever the limits.
+    clock : callable
+        Seconds that have passed since any moment.
+    """
+
+    memory: float = 1e9
+    seconds: float = 600.0
+    clock: Callable[[], float] = monotonic
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +82,7 @@ def study_schemes(
     analysis: Analysis,
     resampling: Resampling | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    limits: Limits = Limits(),
 ) -> SchemeStudy | None:
     """Rank, audit and compare all registered schemes on the cleaned board of an analysis.
 
@@ -68,6 +92,8 @@ def study_schemes(
         Level of the intervals, number and seed of the draws; by default 95 %, 1,000 and 0.
     progress : callable
         Called with the name of each scheme before it is worked on.
+    limits : Limits
+        Of memory and time.
 
     Returns
     -------
@@ -80,13 +106,20 @@ def study_schemes(
     compared = ComparedBoard("cleaned", board, ())
     reference = given_board(analysis.snapshot)
     used = Resampling() if resampling is None else resampling
-    schemes, audits = [], []
+    schemes: list[RankedScheme] = []
+    audits, end = [], limits.clock() + limits.seconds
     for name in scheme_names():
+        if schemes and limits.clock() >= end:
+            problem = f"left out, because the study had reached its limit of {limits.seconds:g} seconds"
+            schemes.append(RankedScheme(bound_scheme(name, reference), None, problem=problem))
+            continue
         progress(name)
-        one = _ranked(compared, reference, name, used)
+        one = _ranked(
+            compared, reference, name, used, limits if schemes else replace(limits, memory=math.inf)
+        )
         schemes.append(one)
         if one.ranking is not None:
-            audits.append(_audit(one, board, one.ranking.scores))
+            audits.append(_audit(one, board, one.ranking.scores, limits))
     rankings = [one.ranking for one in schemes if one.ranking is not None]
     return SchemeStudy(
         board=board,
@@ -110,9 +143,18 @@ def _can_be_compared(board: Board) -> bool:
     return len(board.models) > 1 and len(board.leaves) > 0
 
 
-def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling: Resampling) -> RankedScheme:
+def _ranked(
+    compared: ComparedBoard, reference: Reference, name: str, resampling: Resampling, limits: Limits
+) -> RankedScheme:
     scheme = bound_scheme(name, reference)
-    models = len(compared.board.models)
+    models, leaves = len(compared.board.models), len(compared.board.leaves)
+    needed = scheme.memory(models, leaves)
+    if needed > limits.memory:
+        return RankedScheme(
+            scheme, None, problem=f"left out, because it {_takes(needed, compared.size, limits)}"
+        )
+    drawn = needed + 8.0 * _DRAWS * models * resampling.resamples <= limits.memory
+    used = resampling if scheme.unfitted and drawn else None
     if scheme.effort in ("fit", "optimum") and models > REPORT_MODELS:
         return RankedScheme(
             scheme,
@@ -121,22 +163,26 @@ def _ranked(compared: ComparedBoard, reference: Reference, name: str, resampling
             f"--scheme {scheme.name} computes it",
         )
     try:
-        (found,) = rank_schemes(
-            compared, reference, [name], resampling=resampling if scheme.unfitted else None
-        )
+        (found,) = rank_schemes(compared, reference, [name], resampling=used)
     except (InputError, ConvergenceError) as error:
         return RankedScheme(scheme, None, problem=str(error))
     return found
 
 
-def _audit(one: RankedScheme, board: Board, base: FloatArray) -> SchemeAudit:
-    case = Case(one.scheme, board, known=base)
-    ways = measures(case)
-    return SchemeAudit(
-        one.scheme,
-        **measured(ways, exclude=set(ways) - _quick(one.scheme, len(board.models))),
-        optimum=one.optimum,
-    )
+def _takes(needed: float, size: str, limits: Limits) -> str:
+    return f"takes about {needed / 1e9:.1f} GB on {size}, and the limit is {limits.memory / 1e9:g} GB"
+
+
+def _audit(one: RankedScheme, board: Board, base: FloatArray, limits: Limits) -> SchemeAudit:
+    models, leaves = len(board.models), len(board.leaves)
+    needed = one.scheme.memory(models, leaves) + 8.0 * _AUDIT * models**2
+    if needed > limits.memory:
+        size = ComparedBoard("cleaned", board, ()).size
+        reason = f"no properties are measured, because that {_takes(needed, size, limits)}"
+        return SchemeAudit(one.scheme, optimum=one.optimum, problem=reason)
+    ways = measures(Case(one.scheme, board, known=base))
+    found = measured(ways, exclude=set(ways) - _quick(one.scheme, models))
+    return SchemeAudit(one.scheme, **found, optimum=one.optimum)
 
 
 def _quick(scheme: Scheme, models: int) -> set[str]:

@@ -204,6 +204,11 @@ def _part_component(centred: FloatArray, board: Board, own: IntArray) -> FloatAr
 _STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"
 _HALVES = "arithmetic mean of the neural and the behavioural"
 
+
+def _memory(models: int, leaves: int) -> float:
+    return 64.0 * models * leaves + 64.0 * leaves**2
+
+
 PC1 = register(
     Scheme(
         name="PC1",
@@ -214,6 +219,7 @@ PC1 = register(
         conventions=FILLED,
         claims=Claims(affine=True),
         weights=_pc1_weights,
+        memory=_memory,
     )
 )
 
@@ -231,6 +237,7 @@ FACTOR1 = register(
         # A factor that is tied with another is decided by rounding, which rescaling changes.
         claims=Claims(),
         weights=_factor1_weights,
+        memory=_memory,
         effort="fit",
     )
 )
@@ -260,6 +267,7 @@ DSP_PCA = register(
         source=_STRUCTURE,
         conventions=FILLED,
         weights=_dsp_pca_weights,
+        memory=_memory,
     )
 )
 
@@ -276,6 +284,7 @@ DSP_PCA_STD = register(
         conventions=FILLED,
         claims=Claims(affine=True),
         weights=_dsp_pca_std_weights,
+        memory=_memory,
     )
 )
 
@@ -294,5 +303,6 @@ GLS = register(
         conventions=FILLED,
         claims=Claims(affine=True, pareto=True),
         weights=_gls_weights,
+        memory=_memory,
     )
 )

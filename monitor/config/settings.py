@@ -12,6 +12,7 @@ import platformdirs
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ByteSize,
     Field,
     SecretStr,
     ValidationError,
@@ -115,6 +116,8 @@ class Settings(BaseSettings):
         Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
     families : Path or None
         The user's table of families of models, a CSV file: model,family; a relative one is meant from the home folder.
+    study_memory, study_seconds : ByteSize, float
+        What a report's study of the schemes may take: memory for one scheme, and time after which no other is begun.
     keep_messages_days : float
         How long the text of a message is kept after it was sent or given up.
     schedule : ScheduleSettings
@@ -151,6 +154,8 @@ class Settings(BaseSettings):
     max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
     min_overlap: Annotated[int, Field(ge=2)] = 20
     families: Path | None = None
+    study_memory: Annotated[ByteSize, Field(gt=0)] = ByteSize(1_000_000_000)
+    study_seconds: Seconds = 600.0
     keep_messages_days: Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)] = 30.0
     schedule: ScheduleSettings = ScheduleSettings()
     operator: Operator = Operator()

@@ -111,9 +111,10 @@ class Results:
     @cached_property
     def study(self) -> SchemeStudy | None:
         """All schemes on the cleaned board; None if nothing can be compared."""
-        from brainalign_plugin.audit.study import study_schemes
+        from brainalign_plugin.audit.study import Limits, study_schemes
 
-        return study_schemes(self.analysis)
+        limits = Limits(self.settings.study_memory, self.settings.study_seconds)
+        return study_schemes(self.analysis, limits=limits)
 
 
 def report_path(settings: Settings, info: SnapshotInfo) -> Path:

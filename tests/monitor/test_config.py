@@ -35,6 +35,8 @@ OTHER = {
     "attempts": (2, "2"),
     "max_body_bytes": (5000, "5000"),
     "max_missing": (0.25, "0.25"),
+    "study_memory": (2_000_000, "2000000"),
+    "study_seconds": (45.0, "45.0"),
     "min_overlap": (3, "3"),
     "families": (Path("own.csv"), '"own.csv"'),
     "keep_messages_days": (7.5, "7.5"),

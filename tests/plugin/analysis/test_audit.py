@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import tracemalloc
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.audit.audit import COMPLETE
-from brainalign_plugin.audit.study import moves_of_conventions
+from brainalign_plugin.audit.study import Limits, moves_of_conventions, study_schemes
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
-from brainalign_plugin.schemes import rank_models
-from tests.boards import Cell, small_tree, snapshot_of
+from brainalign_plugin.ranking.rank import Resampling
+from brainalign_plugin.schemes import get_scheme, rank_models, scheme_names
+from tests.boards import Cell, drawn_board, small_tree, snapshot_of
 
 
 def test_a_move_is_that_between_two_rankings():
@@ -47,3 +52,55 @@ def test_a_move_is_that_between_two_rankings():
 
 def test_one_model_is_moved_by_nothing():
     assert moves_of_conventions(analyse(snapshot_of(small_tree(), [[0.5] * 7]))) is None
+
+
+LARGE = drawn_board(4, 40, 6)
+
+
+def studied(**limits):
+    analysis = analyse(snapshot_of(LARGE.tree, LARGE.scores.tolist()))
+    return study_schemes(analysis, Resampling(resamples=20), limits=Limits(**limits))
+
+
+def test_what_takes_more_memory_than_the_limit_is_left_out_by_name():
+    whole, small, none = studied(), studied(memory=60_000), studied(memory=1)
+    assert all(one.ranking is not None for one in whole.schemes)
+    assert whole.names == small.names
+    missing = {one.scheme.name: one.problem for one in small.schemes if one.ranking is None}
+    assert {"BT", "KEMENY", "SCHULZE"} <= set(missing)
+    assert "HIER" not in missing
+    assert missing["BT"].startswith("left out, because it takes about 0.0 GB on 40 models × 6 benchmarks")
+    # What is ranked is not audited, because that takes matrices of models by models.
+    hier = next(audit for audit in small.audits if audit.scheme.name == "HIER")
+    assert (hier.removal, hier.pareto) == (None, None)
+    assert hier.problem.startswith("no properties are measured, because that takes about")
+    assert [one.scheme.name for one in none.schemes if one.ranking is not None] == ["HIER"]
+
+
+def test_after_its_time_a_study_names_what_is_missing():
+    ticks = itertools.count()
+    some = studied(seconds=4, clock=lambda: float(next(ticks)))
+    ranked = [one.scheme.name for one in some.schemes if one.ranking is not None]
+    assert ranked == list(some.names[: len(ranked)])
+    assert 1 < len(ranked) < 6
+    assert {one.problem for one in some.schemes[len(ranked) :]} == {
+        "left out, because the study had reached its limit of 4 seconds"
+    }
+    assert [audit.scheme.name for audit in some.audits] == ranked
+    never = studied(seconds=0)
+    assert [one.scheme.name for one in never.schemes if one.ranking is not None] == ["HIER"]
+
+
+@pytest.mark.parametrize("name", scheme_names())
+def test_a_scheme_takes_no_more_memory_than_it_says(name):
+    for models, leaves in ((150, 12), (20, 60)):
+        board = drawn_board(1, models, leaves)
+        scheme = get_scheme(name)
+        if scheme.needs_norms:
+            continue
+        scheme.scores(drawn_board(1, 20, 6))  # what is loaded on first use is no part of it
+        tracemalloc.start()
+        scheme.scores(board)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= scheme.memory(models, leaves) + 200_000
