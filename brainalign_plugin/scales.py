@@ -155,6 +155,16 @@ def logits(scores: FloatArray, clip: float = 0.001) -> FloatArray:
     return odds
 
 
+def percentile_ends(size: int, level: float) -> tuple[int, int]:
+    """Return the positions of the ends of a percentile interval among ``size`` sorted numbers.
+
+    (1 - level) / 2 of them are cut off on either side, rounded down, so that at least ``level`` lie inside.
+    """
+    # Rounded first: half of 1 - 0.9 is a little more than 0.05, and times 20 would cut two.
+    cut = int(np.floor(round((1 - level) / 2 * size, TIE_DECIMALS)))
+    return cut, size - 1 - cut
+
+
 def competition_ranks(scores: FloatArray) -> IntArray:
     """Rank scores so that the highest is 1 and ties share the better rank (1, 2, 2, 4).
 

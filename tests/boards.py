@@ -204,6 +204,14 @@ def drawn_board(seed: int, models: int, leaves: int, digits: int = 3, missing: f
     return board_of_matrix(np.where(gaps, np.nan, scores), halves(leaves))
 
 
+def turned(board: Board) -> Board:
+    """The board of a payload that lists its tree from behind."""
+    tree = BenchmarkTree(board.tree.nodes[::-1])
+    columns = [board.leaves.index(leaf) for leaf in tree.leaves()]
+    cells = {field: getattr(board, field)[:, columns] for field in ("scores", "states", "errors")}
+    return replace(board, tree=tree, leaves=tree.leaves(), **cells)
+
+
 def reordered(snapshot: Snapshot, order: Sequence[int]) -> Snapshot:
     """The same snapshot with its models in another order."""
     old = snapshot.superseded

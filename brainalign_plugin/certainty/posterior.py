@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
-from ..scales import rounded
+from ..scales import percentile_ends, rounded
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -126,9 +126,7 @@ class Posterior:
         order = np.argsort(-scores, axis=1)
         ranks = np.empty((draws, n), dtype=np.int64)
         np.put_along_axis(ranks, order, np.arange(1, n + 1)[None, :], axis=1)
-        tail = 100 * (1 - level) / 2
-        low = np.percentile(ranks, tail, axis=0, method="lower").astype(np.int64)
-        high = np.percentile(ranks, 100 - tail, axis=0, method="higher").astype(np.int64)
+        low, high = np.sort(ranks, axis=0)[list(percentile_ends(draws, level))]
         return RankIntervals(low, high, (ranks <= 10).mean(axis=0), level)
 
 

@@ -43,12 +43,14 @@ class Board:
     domain : str
         ``vision`` or ``language``.
     models : tuple of Model, length n
+        Their ids are unique.
     tree : BenchmarkTree
-        Its leaves are exactly `leaves`.
+        Its leaves are exactly `leaves`, in the same order.
     leaves : tuple of str, length m
         Type ids, in the order of the columns.
     scores : ndarray of float, shape (n, m)
-        Ceiled scores capped to [0, 1]; NaN where missing.
+        Ceiled scores capped to [0, 1]; NaN where missing. What a rule has filled a missing cell with may lie just
+        below the lowest score.
     states : ndarray of int8, shape (n, m)
         `CellState` of each cell.
     errors : ndarray of float, shape (n, m)
@@ -75,11 +77,31 @@ class Board:
                     f"{name} has the shape {array.shape}; {shape[0]} models × {shape[1]} leaves were named"
                 )
             object.__setattr__(self, name, array)
-        if np.isinf(self.scores).any():
-            row, column = np.argwhere(np.isinf(self.scores))[0]
+        self._check_names()
+        # What a rule has filled a missing cell with may lie just below the lowest score.
+        outside = (
+            (self.scores < 0) & (self.states == CellState.SCORED) | (self.scores > 1) | np.isinf(self.scores)
+        )
+        if outside.any():
+            row, column = np.argwhere(outside)[0]
             raise BoardError(
                 f"model {self.models[row].id} has the score {self.scores[row, column]} on {self.leaves[column]!r}; "
-                "scores are finite, or NaN where missing"
+                "scores are ceiled and capped to [0, 1], or NaN where missing"
+            )
+
+    def _check_names(self) -> None:
+        if len(set(self.ids)) != len(self.ids):
+            twice = next(i for k, i in enumerate(self.ids) if i in self.ids[:k])
+            raise BoardError(f"the model id {twice} occurs twice on the board; the id is the key of a model")
+        own = self.tree.leaves()
+        if self.leaves != own:
+            odd = next(
+                (leaf for leaf in (*self.leaves, *own) if (leaf in own) != (leaf in self.leaves)), None
+            )
+            what = "are in another order" if odd is None else f"differ, for example in {odd!r}"
+            raise BoardError(
+                f"the {len(self.leaves)} leaves of the board and the {len(own)} of its tree {what}; name the tree's "
+                "leaves in its order, `tree.leaves()`"
             )
 
     @classmethod
@@ -252,9 +274,13 @@ class Board:
         return scored
 
     def take(self, rows: Sequence[int] | None = None, columns: Sequence[int] | None = None) -> Board:
-        """Select rows and columns by position; the tree is pruned to the kept leaves."""
+        """Select rows, in the given order, and columns by position; columns stay in the tree's order.
+
+        The tree is pruned to the kept leaves.
+        """
         r = np.arange(len(self.models)) if rows is None else np.asarray(rows, dtype=np.int64)
-        c = np.arange(len(self.leaves)) if columns is None else np.asarray(columns, dtype=np.int64)
+        c = np.arange(len(self.leaves))
+        c = c if columns is None else np.unique(c[np.asarray(columns, dtype=np.int64)])
         leaves = tuple(self.leaves[j] for j in c)
         return Board(
             domain=self.domain,

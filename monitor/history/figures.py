@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from brainalign_plugin.agreement.explained_variance import explained_variance
 from brainalign_plugin.agreement.spread import spread
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.cleaning import complete_board
+from brainalign_plugin.data.tree import BenchmarkTree
 
 # Rises when the definition of a figure or of its interval changes: cached ones of an older version are computed again.
 ANALYSIS_VERSION = 3
@@ -48,10 +50,13 @@ def cleaned(board: Board, max_missing: float) -> Board:
 
 
 def canonical(board: Board) -> Board:
-    """Return the board with models by id and leaves by name: its figures do not depend on the order in a payload."""
+    """Return the board with models by id and its tree by name: its figures do not depend on the order in a payload."""
     rows = sorted(range(len(board.models)), key=lambda i: board.ids[i])
-    columns = sorted(range(len(board.leaves)), key=lambda j: board.leaves[j])
-    return board.take(rows=rows, columns=columns)
+    tree = BenchmarkTree(tuple(sorted(board.tree.nodes, key=lambda node: node.type_id)))
+    columns = [board.leaves.index(leaf) for leaf in tree.leaves()]
+    cells = {field: getattr(board, field)[np.ix_(rows, columns)] for field in ("scores", "states", "errors")}
+    models = tuple(board.models[i] for i in rows)
+    return replace(board, models=models, tree=tree, leaves=tree.leaves(), **cells)
 
 
 def headline_figures(board: Board) -> dict[str, float | None]:

@@ -33,11 +33,12 @@ def simulated(models: int, benchmarks: int, missing: float = 0.0, seed: int = 0)
         for j, leaf in enumerate(leaves)
     ]
     states = np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED)
+    tree = BenchmarkTree(tuple(nodes)).pruned(leaves)
     return Board(
         domain="vision",
         models=tuple(Model(i, f"model-{i}") for i in range(models)),
-        tree=BenchmarkTree(tuple(nodes)).pruned(leaves),
-        leaves=leaves,
+        tree=tree,
+        leaves=tree.leaves(),
         scores=scores,
         states=states.astype(np.int8),
         errors=np.full(scores.shape, np.nan),

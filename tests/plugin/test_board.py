@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.errors import BoardError, SnapshotError
+from brainalign_plugin.data.board import Model
+from brainalign_plugin.errors import BoardError
+from brainalign_plugin.schemes.missing import fill_missing
 from tests.boards import FAILED, NEVER, SCORED, board_of, board_of_matrix, boards, small_tree, tree_of
+
+LEAVES = small_tree().leaves("average_vision")
 
 
 def slow_mean(board, row, type_id, missing_as=None):
@@ -60,9 +64,10 @@ def test_take_selects_rows_and_columns(board, data):
     columns = data.draw(st.permutations(range(len(board.leaves)))) if board.leaves else []
     columns = columns[: data.draw(st.integers(0, len(columns)))]
     part = board.take(rows, columns)
+    columns = sorted(columns)
     assert part.ids == tuple(board.models[i].id for i in rows)
     assert part.leaves == tuple(board.leaves[j] for j in columns)
-    assert set(part.tree.leaves()) == set(part.leaves)
+    assert part.tree.leaves() == part.leaves
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             np.testing.assert_equal(part.scores[i, j], board.scores[row, column])
@@ -132,7 +137,28 @@ def test_a_malformed_board_is_refused(changes, message):
         replace(board_of([[0.5] * 6]), **changes)
 
 
-def test_an_unknown_leaf_is_named():
-    board = board_of([[0.5] * 6])
-    with pytest.raises(SnapshotError, match="no benchmark 'gone'"):
-        replace(board, leaves=("gone", *board.leaves[1:])).leaf_parts  # noqa: B018 -- it is computed when asked for
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"leaves": ("gone", *LEAVES[1:])},
+            "the 6 leaves of the board and the 6 of its tree differ, .* 'gone'",
+        ),
+        ({"leaves": LEAVES[::-1]}, "are in another order; name the tree's leaves in its order"),
+        ({"models": (Model(7, "a"), Model(7, "b"))}, "the model id 7 occurs twice on the board"),
+        (
+            {"scores": np.full((2, 6), 1.2)},
+            r"model 100 has the score 1\.2 on .*; scores are ceiled and capped",
+        ),
+        ({"scores": np.full((2, 6), -0.1)}, r"model 100 has the score -0\.1"),
+        ({"scores": np.full((2, 6), np.inf)}, "model 100 has the score inf"),
+    ],
+)
+def test_a_board_is_what_its_docstring_says(changes, message):
+    with pytest.raises(BoardError, match=message):
+        replace(board_of([[0.5] * 6] * 2), **changes)
+
+
+def test_a_filled_cell_may_lie_just_below_the_lowest_score():
+    board = board_of([[0.0] * 6, ["X"] * 6])
+    assert fill_missing(board, "worst").scores[1].tolist() == [-1e-6] * 6

@@ -98,7 +98,7 @@ def test_ranks_are_taken_within_the_common_rows():
 
 
 def test_the_smallest_overlap_counts():
-    scores = np.column_stack([np.arange(21.0), np.arange(21.0)])
+    scores = np.column_stack([np.arange(21.0), np.arange(21.0)]) / 21
     scores[0, 0] = np.nan
     assert pairwise_correlation(scores)[0][0, 1] == 1
     scores[1, 0] = np.nan
