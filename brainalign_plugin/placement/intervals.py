@@ -13,7 +13,7 @@ from ..certainty.linear import is_linear
 from ..certainty.variance_components import Certainty, certainty_of
 from ..data.official import CellState
 from ..data.tree import paper
-from ..scales import rounded
+from ..scales import percentile_ends, rounded
 from .frozen_schemes import FrozenScheme
 
 # Numbers in a batch of posterior draws.
@@ -123,8 +123,7 @@ def _posterior(found: Certainty, statistic: float, draws: int, seed: int, level:
         others = known.mean + sd * random.standard_normal((size, models))
         parts.append(standing(own + sd * random.standard_normal(size), others))
     shares, ranks = (np.sort(np.concatenate(one)) for one in zip(*parts, strict=True))
-    tail = (1 - level) / 2
-    low, high = (max(math.ceil(share * draws), 1) - 1 for share in (tail, 1 - tail))
+    low, high = percentile_ends(draws, level)
     return Uncertainty(
         "posterior",
         draws,

@@ -33,10 +33,11 @@ _CYCLES_THROUGH_PAIR = 2
 _MAX_CYCLES = 300_000
 
 
-# Limits of work for a proof: linear programs; simplex iterations times cuts, summed over the programs; and nodes of
-# branch and bound. Work is counted and not timed, so that a ranking does not depend on the machine or its load. About a
-# minute on 300 models.
-ROUNDS, WORK, NODES = 200, 3_000_000_000, 2_000
+# Limits of work for a proof: rounds of the cutting planes; and simplex iterations times cuts, summed over the rounds. A
+# program in whole numbers counts by its size, and has a limit of nodes. Work is counted and not timed, so that a
+# ranking does not depend on the machine or its load. About a minute on 300 models.
+ROUNDS, WORK = 200, 3_000_000_000
+_INTEGER, _NODES = 250, 200
 # Largest integer of HiGHS.
 _MOST_STEPS = 2**31 - 1
 
@@ -76,6 +77,7 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
     settled = np.zeros(weights.shape, dtype=np.int8)
     cuts = np.empty((0, 3), dtype=np.int64)
     last, integral, work = -1.0, False, WORK
+    limit = "the limit of work"
     for _ in range(rounds):
         if proven >= cost:
             return LinearOrder(order, cost, "")
@@ -87,26 +89,29 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
             integral, found = True, _open_cycles(settled)
         cuts = np.concatenate((cuts, found))
         start = _majorities(weights, order)
-        relaxed = _relax(weights, cuts, settled, start, integral, max(work // len(cuts), 1))
+        work -= _INTEGER * len(cuts) ** 2 if integral else 0
+        relaxed = None
+        if work > 0 and len(cuts):
+            relaxed = _relax(weights, cuts, settled, start, integral, max(work // len(cuts), 1))
         if relaxed is None:
-            limit = f"{NODES} nodes" if integral else "the limit of simplex steps"
-            return LinearOrder(order, min(proven, cost), limit)
+            break
         work -= relaxed.steps * len(cuts)
         proven = int(max(proven, min(cost, np.ceil(relaxed.cost - _WHOLE))))
         above = relaxed.above
         candidate = improved(weights, np.argsort(-above.sum(axis=1), kind="stable"))
         if reversed_weight(weights, candidate) < cost:
             order, cost = candidate, reversed_weight(weights, candidate)
+        if relaxed.stopped:
+            break
         if integral:
-            if relaxed.stopped:
-                break
             continue
         _settle(settled, weights, relaxed, cost)
         # Slack cuts are dropped only while the bound rises, because otherwise the loop may not end.
         if relaxed.cost > last + _TOLERANCE:
             cuts, last = cuts[relaxed.slack < _TOLERANCE], relaxed.cost
+    else:
+        limit = f"{rounds} {'round' if rounds == 1 else 'rounds'}"
     proven = min(proven, cost)
-    limit = f"{NODES} nodes" if integral else f"{rounds} {'round' if rounds == 1 else 'rounds'}"
     return LinearOrder(order, proven, limit if proven < cost else "")
 
 
@@ -269,7 +274,7 @@ def _relax(
             integrality=np.ones(len(names), dtype=np.int64),
             bounds=Bounds(least_above, most_above),
             constraints=LinearConstraint(matrix, -np.inf, most),
-            options={"node_limit": NODES, "mip_rel_gap": 0.0},
+            options={"node_limit": _NODES, "mip_rel_gap": 0.0},
         )
     else:
         program: dict[str, Any] = {"A_ub": matrix, "bounds": np.stack((least_above, most_above), axis=1)}

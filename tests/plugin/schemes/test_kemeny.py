@@ -285,7 +285,7 @@ def test_a_program_at_its_limit_leaves_what_was_proven_and_says_so(monkeypatch):
     result = kemeny(wins)
     assert result.objective <= kemeny(wins).bound
     assert result.objective < result.bound
-    assert result.stopped == "the limit of simplex steps"
+    assert result.stopped == "the limit of work"
 
 
 def test_a_search_ends_where_no_move_helps():
