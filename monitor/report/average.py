@@ -101,7 +101,10 @@ def _shares(evidence: Evidence) -> str:
 
 def _counterfactuals(board: Board) -> str:
     """Say what both halves would explain were the benchmarks, or the halves, standardised first."""
-    leaves = explained_variance(replace(board, scores=z_scores(board.scores))).parts
+    z = z_scores(board.scores)
+    # R² stays as it is when all leaves are moved and stretched alike, and a board holds scores from 0 to 1.
+    alike = (z - z.min()) / max(float(np.ptp(z)), 1.0)
+    leaves = explained_variance(replace(board, scores=alike)).parts
     neural, behavior = board.parts
     scores = board.part_scores()
     halves = [_standardised(scores[part]) for part in board.parts]

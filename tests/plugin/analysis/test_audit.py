@@ -12,9 +12,9 @@ import pytest
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.audit.audit import COMPLETE
 from brainalign_plugin.audit.study import Limits, moves_of_conventions, study_schemes
+from brainalign_plugin.certainty.rank import Resampling
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
-from brainalign_plugin.ranking.rank import Resampling
 from brainalign_plugin.schemes import get_scheme, rank_models, scheme_names
 from tests.boards import Cell, drawn_board, small_tree, snapshot_of
 
