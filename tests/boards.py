@@ -108,8 +108,10 @@ def cells(
 
 
 def models_of(count: int) -> tuple[Model, ...]:
-    """Up to 997 models with ids that are not positions, in no order, and names that repeat."""
-    return tuple(Model(id=100 + 613 * i % 997, name=f"model{i // 2}") for i in range(count))
+    """Models with ids that are not positions, in no order, and names that repeat."""
+    return tuple(
+        Model(id=100 + 613 * i % 997 + 1000 * (i // 997), name=f"model{i // 2}") for i in range(count)
+    )
 
 
 def snapshot_of(
@@ -202,6 +204,13 @@ def drawn_board(seed: int, models: int, leaves: int, digits: int = 3, missing: f
     gaps[:, gaps.all(axis=0)] = False
     gaps[gaps.all(axis=1)] = False
     return board_of_matrix(np.where(gaps, np.nan, scores), halves(leaves))
+
+
+def drawn_rows(board: Board, rows: Sequence[int]) -> Board:
+    """The board of models that may be drawn several times, each under an id of its own."""
+    models = tuple(replace(board.models[i], id=k) for k, i in enumerate(rows))
+    cells = {field: getattr(board, field)[list(rows)] for field in ("scores", "states", "errors")}
+    return replace(board, models=models, **cells)
 
 
 def turned(board: Board) -> Board:

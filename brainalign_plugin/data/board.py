@@ -49,7 +49,7 @@ class Board:
     leaves : tuple of str, length m
         Type ids, in the order of the columns.
     scores : ndarray of float, shape (n, m)
-        Ceiled scores capped to [0, 1]; NaN where missing. What a rule has filled a missing cell with may lie just
+        Ceiled scores capped to [0, 1]; NaN where missing. Cells that a rule has filled may lie just
         below the lowest score.
     states : ndarray of int8, shape (n, m)
         `CellState` of each cell.
@@ -78,7 +78,7 @@ class Board:
                 )
             object.__setattr__(self, name, array)
         self._check_names()
-        # What a rule has filled a missing cell with may lie just below the lowest score.
+        # Cells that a rule has filled may lie just below the lowest score.
         outside = (
             (self.scores < 0) & (self.states == CellState.SCORED) | (self.scores > 1) | np.isinf(self.scores)
         )
@@ -291,6 +291,12 @@ class Board:
             states=self.states[np.ix_(r, c)],
             errors=self.errors[np.ix_(r, c)],
         )
+
+    def scores_on(self, leaves: Sequence[str]) -> FloatArray:
+        """Return the columns of the given leaves in their order, such as that of another board; shape (n, number)."""
+        column = {leaf: j for j, leaf in enumerate(self.leaves)}
+        found: FloatArray = self.scores[:, [column[leaf] for leaf in leaves]]
+        return found
 
     def with_copies(self, copies: Mapping[str, Sequence[str]]) -> Board:
         """Return the board on which each named leaf is followed by copies of it, siblings under the given type ids."""

@@ -96,7 +96,7 @@ def boards_between(first: Board, last: Board) -> tuple[Board, ...]:
 def _selected(board: Board, models: Sequence[int], leaves: Sequence[str]) -> Board:
     rows = {model: i for i, model in enumerate(board.ids)}
     columns = {leaf: j for j, leaf in enumerate(board.leaves)}
-    return board.take([rows[model] for model in models], [columns[leaf] for leaf in leaves])
+    return canonical(board.take([rows[model] for model in models], [columns[leaf] for leaf in leaves]))
 
 
 def split(

@@ -121,9 +121,10 @@ def paired_differences(
     """
     one, other = common_panel([earlier, later], kept)
     models, benchmarks = one.scores.shape
-    close = np.abs(other.scores - one.scores) <= tolerance(one.scores, other.scores)
+    mine = one.scores_on(other.leaves)
+    close = np.abs(other.scores - mine) <= tolerance(mine, other.scores)
     # A score that one source gives with fewer decimals is not restated.
-    other = replace(other, scores=np.where(close, one.scores, other.scores))
+    other = replace(other, scores=np.where(close, mine, other.scores))
     before, after = headline_figures(one), headline_figures(other)
     equal = close.all() and all(one.tree.path(leaf) == other.tree.path(leaf) for leaf in one.leaves)
     if equal:

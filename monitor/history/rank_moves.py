@@ -162,7 +162,7 @@ def attribute_ranks(
 
 def _only_rounded(before: Board, after: Board) -> bool:
     """Return whether boards of the same models and leaves differ by the decimals of their sources alone."""
-    alike = np.array_equal(np.isnan(before.scores), np.isnan(after.scores))
+    alike = np.array_equal(np.isnan(before.scores), np.isnan(after.scores_on(before.leaves)))
     return alike and [reason.verb for reason in restatements(before, after)] == [ROUNDED]
 
 

@@ -105,7 +105,7 @@ def restatements(before: Board, after: Board) -> tuple[Reason, ...]:
     A difference below the precision of the coarser board is rounding: published scores have three decimals, some
     exports two.
     """
-    differs = np.abs(after.scores - before.scores)
+    differs = np.abs(after.scores_on(before.leaves) - before.scores)
     limit = tolerance(before.scores, after.scores)
     counts = dict(zip(before.leaves, (differs > limit).sum(axis=0).tolist(), strict=True))
     leaves = sorted((leaf for leaf, n in counts.items() if n), key=lambda leaf: (-counts[leaf], leaf))

@@ -11,7 +11,7 @@ from brainalign_monitor.history.figures import COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.intervals import MIN_FAMILIES, family_draws, figure_intervals
 from brainalign_monitor.history.series import HistoryOptions, panel_figures
 from brainalign_plugin.data.board import Board, Model
-from tests.boards import board_of_matrix
+from tests.boards import board_of_matrix, drawn_rows
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -32,7 +32,7 @@ def test_the_figures_of_a_draw_are_those_of_the_drawn_rows():
     drawn = draws.figures(board)
     assert set(drawn) == FIGURES.keys() - COUNTS
     for k, row in enumerate(draws.counts):
-        expected = headline_figures(board.take(rows=np.repeat(np.arange(len(row)), row).tolist()))
+        expected = headline_figures(drawn_rows(board, np.repeat(np.arange(len(row)), row).tolist()))
         for name, values in drawn.items():
             assert values[k] == pytest.approx(expected[name], abs=1e-9), name
 

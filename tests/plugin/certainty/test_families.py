@@ -34,7 +34,7 @@ from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.certainty.replicates import rerun_reliability
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.errors import InputError
-from tests.boards import board_of_matrix, drawn_board, halves
+from tests.boards import board_of_matrix, drawn_board, drawn_rows, halves
 
 # date: families, sizes of the groups of near-copies
 TABLE = {
@@ -152,8 +152,8 @@ def test_figures_under_counts_are_those_of_the_counted_rows(seed):
     found = headline(board, counts)
     for r, times in enumerate(counts):
         rows = np.repeat(np.arange(9), times)
-        expected = agreement(replace(board.take(rows=rows.tolist())))
-        parts = explained_variance(board.take(rows=rows.tolist())).parts
+        expected = agreement(drawn_rows(board, rows.tolist()))
+        parts = explained_variance(drawn_rows(board, rows.tolist())).parts
         averages = {part: board.part_scores()[part][rows] for part in board.parts}
         for name, value in {
             "mean_rho": expected.all_pairs.mean,
