@@ -25,7 +25,6 @@ from brainalign_plugin.ranking.boards import aggregated, compared_board
 from brainalign_plugin.scales import rounded
 from brainalign_plugin.schemes import Scale, get_scheme, rank_models, scheme_names
 from brainalign_plugin.schemes.ranks import medians
-from brainalign_plugin.schemes.scaling import NONE
 from tests.boards import small_tree, snapshot_of, snapshots, tree_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -389,18 +388,12 @@ def without_each_paper(
     states = np.array([mine[leaf].state if leaf in mine else 0 for leaf in board.leaves], dtype=np.int8)
     scores = np.array([mine[leaf].score if leaf in mine else np.nan for leaf in board.leaves])
     own = frozen.scale(frozen.resolved(scores, states))
-    together = replace(
-        board,
-        models=(*board.models, replace(board.models[0], id=-1)),
-        scores=np.vstack([frozen.scaled, own]),
-        states=np.vstack([board.states, states]),
-        errors=np.vstack([board.errors, np.full(len(own), np.nan)]),
-    )
-    scheme = replace(frozen.scheme, scale=NONE, needs_norms=False, norms=None)
+    scaled = np.vstack([frozen.scaled, own])
     shares, ranks = [], []
     for left_out in (None, *dict.fromkeys(paper(leaf) for leaf in board.leaves)):
         kept = [j for j, leaf in enumerate(board.leaves) if paper(leaf) != left_out]
-        statistics = rounded(np.nan_to_num(scheme.scores(together.take(columns=kept)), nan=-np.inf))
+        combination = frozen.scheme.fitted_combination(scaled[:, kept], board.take(columns=kept))
+        statistics = rounded(np.nan_to_num(combination.scores(scaled[:, kept]), nan=-np.inf))
         theirs, ours = statistics[:-1], statistics[-1]
         shares.append(float(((theirs < ours).sum() + (theirs == ours).sum() / 2) / len(theirs)))
         ranks.append(1 + int((theirs > ours).sum()))
