@@ -176,8 +176,16 @@ def _paper_balanced(board: Board, rho: FloatArray, first: IntArray, second: IntA
     number = np.array([papers.index(paper(leaf)) for leaf in board.leaves], dtype=np.int64)
     one, other = np.minimum(number[first], number[second]), np.maximum(number[first], number[second])
     pair = np.where(one == other, -1, one * len(papers) + other)
-    means = [known_mean(rho[:, pair == p]) for p in np.unique(pair[pair >= 0])]
-    return known_mean(np.stack(means, axis=1) if means else np.empty((len(rho), 0)))
+    apart = np.flatnonzero(pair >= 0)
+    if not len(apart):
+        return np.full(len(rho), np.nan)
+    order = apart[np.argsort(pair[apart], kind="stable")]
+    begins = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    values = rho[:, order]
+    known = ~np.isnan(values)
+    count = np.add.reduceat(known.astype(np.int64), begins, axis=1)
+    total = np.add.reduceat(np.where(known, values, 0.0), begins, axis=1)
+    return known_mean(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def _part_figures(board: Board, counts: IntArray) -> dict[str, FloatArray]:

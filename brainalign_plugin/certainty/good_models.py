@@ -69,25 +69,27 @@ def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[G
     """Compute the agreement among the best models for several shares kept, see `good_agreement`."""
     m, n = len(board.leaves), len(board.models)
     first, second = np.triu_indices(m, k=1)
+    position = np.zeros((m, m), dtype=np.int64)
+    position[first, second] = np.arange(len(first))
     measured = np.full((len(shares), len(first)), np.nan)
     predicted = np.full((len(shares), len(first)), np.nan)
     kept = [max(int(np.ceil(round(share * n, 9))), 0) for share in shares]
     if m and n >= MIN_MODELS:
         weights = board.tree.nominal_weights(board.leaves, board.tree.roots[0])
-        whole = spearman_matrix(board.scores)
-        for pairs, others in _paper_pairs(board):
-            pair = pairs[first, second]
-            if not others.any() or not pair.any():
+        for columns, between, others in _paper_pairs(board):
+            one, other = np.nonzero(np.triu(between, k=1))
+            if not others.any() or not len(one):
                 continue
+            pair = position[columns[one], columns[other]]
+            scores = board.scores[:, columns]
             chosen_by = board.scores[:, others] @ weights[others]
             order = np.argsort(-np.round(chosen_by, 9), kind="stable")
-            with_choice = _spearman_with(chosen_by, board.scores)
+            whole, with_choice = spearman_matrix(scores), _spearman_with(chosen_by, scores)
             for k, models in enumerate(kept):
                 if models < MIN_MODELS:
                     continue
-                measured[k, pair] = spearman_matrix(board.scores[order[:models]])[first, second][pair]
-                narrow = _restricted(whole, with_choice, models / n)
-                predicted[k, pair] = narrow[first, second][pair]
+                measured[k, pair] = spearman_matrix(scores[order[:models]])[one, other]
+                predicted[k, pair] = _restricted(whole, with_choice, models / n)[one, other]
     return tuple(
         GoodAgreement(share, models, *_summary(measured[k]), *_summary(predicted[k]), _known(measured[k]))
         for k, (share, models) in enumerate(zip(shares, kept, strict=True))
@@ -139,14 +141,16 @@ def family_agreement(board: Board, families: Families) -> FamilyAgreement:
     return FamilyAgreement(_mean(rho[first, second]), between, families.count, int(inside.sum()))
 
 
-def _paper_pairs(board: Board) -> list[tuple[BoolArray, BoolArray]]:
-    """Return for each pair of papers the pairs of leaves (m, m) between them, and the leaves of other papers (m,)."""
+def _paper_pairs(board: Board) -> list[tuple[IntArray, BoolArray, BoolArray]]:
+    """Return for each pair of papers their leaves (k,), which of these make its pairs (k, k), the others (m,)."""
     papers = list(dict.fromkeys(map(paper, board.leaves)))
     number: IntArray = np.array([papers.index(paper(leaf)) for leaf in board.leaves], dtype=np.int64)
     found = []
     for one, other in itertools.combinations_with_replacement(range(len(papers)), 2):
         a, b = number == one, number == other
-        found.append((np.outer(a, b) | np.outer(b, a), ~(a | b)))
+        columns = np.flatnonzero(a | b)
+        between = np.outer(a, b) | np.outer(b, a)
+        found.append((columns, between[np.ix_(columns, columns)], ~(a | b)))
     return found
 
 

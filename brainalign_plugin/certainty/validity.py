@@ -21,14 +21,16 @@ from ..data.tree import paper
 from ..errors import BoardError, ConvergenceError, InputError
 from ..ranking.boards import aggregated
 from ..scales import ranks_from_bottom
-from ..schemes import get_scheme, scheme_names
+from ..schemes import Scheme, get_scheme, scheme_names
 from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
 from .figures import known_mean, weighted_ranks
 
 Aggregate = Callable[[Board], FloatArray]
-# Searches for an optimum, which takes too long for this many models once a paper; asked for by name they are made.
-_SEARCHED_MODELS = 120
+# A scheme is aggregated once a paper: for more models than these, what takes longest is made only if it is asked for.
+_SEARCHED_MODELS, _JOINT_MODELS = 120, 600
+# Resamples above so many models, where each takes longer and says more.
+_FEWER, _FROM_MODELS = 200, 600
 # Numbers held at once by one block of resamples.
 _BLOCK = 4_000_000
 
@@ -113,7 +115,7 @@ def validity(
     schemes: Iterable[str] | None = None,
     reference: Any = None,
     grouped: Families | None = None,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
     max_missing: float = 0.5,
 ) -> Validity:
@@ -129,12 +131,14 @@ def validity(
         It is cleaned first, which leaves a complete one as it is.
     schemes : iterable of str, optional
         Names; all registered ones if None, those with frozen norms only with a reference, those that search for an
-        optimum only up to 120 models.
+        optimum only up to 120 models, those that score a board as a whole only up to 600.
     reference : Reference, optional
     grouped : Families, optional
         Of the models of the cleaned board; found by scores and names if None.
-    resamples, seed : int
-        Of the intervals over families.
+    resamples : int, optional
+        Of families; 1,000 if None, and 200 above 600 models.
+    seed : int
+        Of the resamples.
     max_missing : float
         Largest share of missing scores with which a leaf is kept.
 
@@ -163,14 +167,15 @@ def validity(
     targets = np.column_stack(
         [ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()]
     )
-    dear = schemes is None and len(board.models) > _SEARCHED_MODELS
+    n = len(board.models)
+    times = resamples if resamples is not None else (_FEWER if n > _FROM_MODELS else RESAMPLES)
     scores = {
         name: _without_each_paper(aggregate, board, list(columns.values()))
         for name, aggregate in aggregates(schemes, reference).items()
-        if not (dear and get_scheme(name).effort == "optimum")
+        if schemes is not None or n <= _most_models(get_scheme(name))
     }
     used = families(board) if grouped is None else grouped
-    counts = draw_counts(used.labels, resamples, seed)
+    counts = draw_counts(used.labels, times, seed)
     found, resampled = {}, {}
     for name, drawn in _resampled(targets, scores, counts).items():
         rho = [_spearman(scores[name][:, k], targets[:, k]) for k in range(len(columns))]
@@ -187,7 +192,7 @@ def validity(
         {one.scheme: one for one in best_first},
         len(board.models),
         used.count,
-        resamples,
+        times,
         seed,
         used.labels,
         resampled,
@@ -205,6 +210,13 @@ def aggregates(schemes: Iterable[str] | None = None, reference: Any = None) -> M
             scheme = scheme.bind(reference)
         found[scheme.name] = partial(aggregated, scheme)
     return found
+
+
+def _most_models(scheme: Scheme) -> float:
+    """Return for how many models a scheme is asked by itself."""
+    if scheme.effort == "optimum":
+        return _SEARCHED_MODELS
+    return np.inf if scheme.fits else _JOINT_MODELS
 
 
 def _without_each_paper(aggregate: Aggregate, board: Board, columns: list[list[int]]) -> FloatArray:
