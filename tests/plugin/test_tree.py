@@ -193,11 +193,13 @@ def test_a_tree_is_a_value():
         tree["V1"].parent = None
 
 
-def test_a_tree_deeper_than_the_recursion_limit_is_read():
-    depth = 3000
+def test_a_tree_deeper_than_a_hundred_levels_is_refused():
+    depth = 100
     groups = [Benchmark(f"g{i}", f"g{i - 1}" if i else None, False) for i in range(depth)]
-    tree = BenchmarkTree((*groups, Benchmark("leaf", f"g{depth - 1}", True)))
+    tree = BenchmarkTree((*groups[:-1], Benchmark("leaf", f"g{depth - 2}", True)))
     assert tree.leaves("g0") == ("leaf",)
-    values = np.full((1, depth + 1), np.nan)
+    values = np.full((1, depth), np.nan)
     values[0, -1] = 0.25
-    assert node_means(tree, values).tolist() == [[0.25] * (depth + 1)]
+    assert node_means(tree, values).tolist() == [[0.25] * depth]
+    with pytest.raises(SnapshotError, match="more than 100 levels deep"):
+        BenchmarkTree((*groups, Benchmark("one", f"g{depth - 1}", False), Benchmark("leaf", "one", True)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import random
 import shutil
 import signal
@@ -18,6 +20,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+import brainalign_monitor
+import brainalign_plugin
 from brainalign_monitor.cli.main import main
 from brainalign_monitor.store import Policy, open_store, prunable, restore_backup
 from brainalign_monitor.store.schema import REVISION, REVISION_TABLE
@@ -372,6 +376,12 @@ def _only_readable(home: Path) -> Iterator[None]:
 
 
 def _become_nobody() -> None:
+    # The interpreter may lie where nobody but root can read: all that a command loads is loaded before.
+    for package in (brainalign_plugin, brainalign_monitor):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not any(part in module.name for part in ("meta_benchmarks", "__main__", "migrations.")):
+                importlib.import_module(module.name)
+    "".encode("unicode-escape")
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)

@@ -210,10 +210,16 @@ def test_a_page_without_charts_carries_no_runtime():
     assert parsed(empty).problems == []
 
 
+def _without_title(tag):
+    """Leave out the attribute that holds a name which is too long for its cell."""
+    name, attributes = tag
+    return name, tuple(one for one in attributes if one != "title")
+
+
 def test_hostile_names_change_no_tag():
     hostile, plain = parsed(render_report(hostile_view())), parsed(render_report(plain_view()))
     assert hostile.problems == plain.problems == []
-    assert hostile.tags == plain.tags
+    assert [_without_title(tag) for tag in hostile.tags] == [_without_title(tag) for tag in plain.tags]
 
 
 def test_hostile_names_are_shown_as_they_are():

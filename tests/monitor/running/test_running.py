@@ -92,7 +92,9 @@ def board_of_noise(folder: Path, day: int, models: int) -> str:
     """Benchmarks that do not agree: random scores."""
     board = document(models) | {"datetime_range": {"max": f"2024-01-{day:02}T00:00:00+00:00"}}
     values = np.random.default_rng(models).uniform(0.1, 0.9, (models, len(LEAVES)))
-    for model, row in zip(board["models"], values, strict=True):
+    for k, (model, row) in enumerate(zip(board["models"], values, strict=True)):
+        # No two of one family, so that there is an interval.
+        model["name"] = f"{chr(97 + k // 26)}{chr(97 + k % 26)}net"
         for name, value in zip(LEAVES, row, strict=True):
             model["scores"][name][0]["value"] = f"{value:.3f}"
     path = folder / f"noise-{day}.json"
@@ -136,7 +138,7 @@ def mail_to(address: str) -> dict[str, Any]:
     return {"mail": loaded.mail, "recipients": loaded.recipients}
 
 
-STAGES = ("fetching", "storing", "watching", "composing", "committing")
+STAGES = ("fetching", "storing", "evaluating", "composing", "committing")
 
 
 class Broken(BaseException):
@@ -334,7 +336,7 @@ def test_the_command_says_what_fired_and_what_became_of_messages(tmp_path):
     assert (alert["rule"], alert["event"], alert["snapshot"]) == ("the board shrank", "fired", 2)
     assert done["messages"] == {"queued": 0, "sent": 0, "failed": 0, "given_up": 0, "postponed": 0}
     text = brainalign("run", "--source", payload(tmp_path, 3, models=9), home=home).succeeded().out
-    assert "alert: the board shrank ended" in text
+    assert "alert: the board shrank resolved" in text
 
 
 def test_commands_that_would_meet_a_run_say_who_is_at_work(tmp_path):

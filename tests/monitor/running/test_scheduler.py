@@ -207,7 +207,7 @@ def test_a_digest_is_queued_once_for_its_week(scheduled, store, clock, mailbox):
     assert work(monitor) == 0
     (letter,) = [one for one in mailbox.letters if one.kind is Kind.DIGEST]
     assert (letter.kind, letter.recipient) == (Kind.DIGEST, "reader@lab.example")
-    assert letter.subject.startswith("Brain-Score vision, week 9 of 2024")
+    assert letter.subject.startswith("Brain-Score vision: first report")
     assert [run.state for run in store.runs("weekly")] == [RunState.FINISHED]
     clock.now += 7 * DAY
     work(monitor)

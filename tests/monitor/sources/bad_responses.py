@@ -163,7 +163,7 @@ BAD_RESPONSES: tuple[BadResponse, ...] = (
     BadResponse(
         "an error as JSON", reply(body=b'{"error":"busy"}'), PayloadShapeError, _is(b'{"error":"busy"}')
     ),
-    BadResponse("a key renamed", reply(body=_renamed_key()), PayloadShapeError, _is(_renamed_key())),
+    BadResponse("a key renamed", reply(body=_renamed_key()), EmptyPayloadError, _is(_renamed_key())),
     BadResponse(
         "all cells of another shape",
         reply(body=_all_cells_of_another_shape()),
