@@ -9,6 +9,7 @@ import numpy as np
 
 from ..analysis import Analysis, analysis_fields
 from ..errors import BoardError
+from .arrivals import validity_over_time
 from .board_certainty import SCHEME, BoardCertainty, certainty
 from .families import FamilyTable
 from .good_models import good_agreement
@@ -65,6 +66,15 @@ def analysis_json(
             record["validity"] = validity_json(validity(cleaning.board, seed=seed, grouped=found.families))
         except BoardError:  # too small a board
             record["validity"] = {}
+        record["validity_over_time"] = [
+            {
+                "benchmark": arrival.benchmark,
+                "day": arrival.day.isoformat(),
+                "models": arrival.models,
+                "rho": arrival.rho,
+            }
+            for arrival in validity_over_time(analysis.snapshot, max_missing=cleaning.max_missing)
+        ]
     return record
 
 

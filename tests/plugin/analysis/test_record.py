@@ -119,6 +119,7 @@ def check_shape(record, snapshot):
 def test_any_snapshot_can_be_analysed(snapshot):
     record = analysis_json(analyse(snapshot, min_overlap=2), full=True)
     assert isinstance(record.pop("validity"), dict)
+    assert isinstance(record.pop("validity_over_time"), list)
     text = json.dumps(record, allow_nan=False)
     check_shape(json.loads(text), snapshot)
     assert json.dumps(analysis_json(analyse(snapshot, min_overlap=2))) == text

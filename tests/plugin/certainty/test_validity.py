@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
+from brainalign_plugin.certainty.arrivals import validity_over_time
 from brainalign_plugin.certainty.families import Families, families
 from brainalign_plugin.certainty.validity import validity
+from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import BoardError, InputError, SchemeError
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.schemes import get_scheme
@@ -114,3 +118,21 @@ def test_a_board_with_gaps_is_cleaned_first(real_snapshot, real_board):
         whole.schemes["HIER"].papers
         == validity(real_board("2024-01-01"), ["HIER"], resamples=5).schemes["HIER"].papers
     )
+
+
+def test_a_benchmark_is_predicted_from_the_board_before_it(real_snapshot):
+    snapshot = real_snapshot("2024-01-01")
+    found = {arrival.benchmark: arrival for arrival in validity_over_time(snapshot, ["HIER", "FLAT"])}
+    arrival = found["Igustibagus2024-ridge"]
+    assert arrival.day == date(2023, 12, 20)
+    earlier = clean(snapshot.as_of(arrival.day).board()).board
+    assert arrival.benchmark not in earlier.leaves
+    now = snapshot.board()
+    target = now.scores[[now.ids.index(model) for model in earlier.ids], now.leaves.index(arrival.benchmark)]
+    has = ~np.isnan(target)
+    assert arrival.models == has.sum()
+    expected = spearmanr(get_scheme("HIER").scores(earlier)[has].round(9), target[has])[0]
+    assert arrival.rho["HIER"] == pytest.approx(expected)
+    days = [arrival.day for arrival in found.values()]
+    assert days == sorted(days)
+    assert all(arrival.models >= 20 for arrival in found.values())
