@@ -206,6 +206,7 @@ def test_the_lock_can_be_had_again_and_not_twice(backend: Backend) -> None:
 
 def test_a_folder_without_room_for_the_lock_says_so(tmp_path: Path) -> None:
     with open_store(tmp_path / "store.sqlite", tmp_path / "bodies") as store:
+        (tmp_path / "store.sqlite.lock").unlink(missing_ok=True)
         (tmp_path / "store.sqlite.lock").mkdir()
         with pytest.raises(StoreError, match="cannot open the lock"), store.exclusive("first"):
             pass

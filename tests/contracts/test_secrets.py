@@ -31,7 +31,7 @@ from tests.monitor.sources.samples import body_of, document
 CANARY = "canary-4f9e1b"
 # A program of somebody who prints the settings, and fails with them in hand.
 TELL_ALL = """
-from brainalign_monitor.config import load_settings
+from brainalign_monitor.config.settings import load_settings
 settings = load_settings()
 print(settings)
 raise RuntimeError(repr(settings) + str(settings.model_dump()) + settings.model_dump_json())
