@@ -71,7 +71,7 @@ def parse_site_json(
         raise misfit("the document", document, "an object")
     domain = document.get("domain")
     if not isinstance(domain, str) or not _DOMAIN.fullmatch(domain):
-        raise misfit("domain", domain, "one lower-case word")
+        raise misfit("domain", domain, "one lower-case word; is this the compare data of a leaderboard?")
     simulated = document.get("simulated", False)
     if not isinstance(simulated, bool):
         raise misfit("simulated", simulated, "true or false")
