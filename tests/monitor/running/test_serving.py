@@ -98,8 +98,8 @@ def test_a_stop_ends_the_run_between_two_stages_and_the_next_start_takes_it_up(t
 def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(tmp_path):
     home, log = tmp_path / "home", tmp_path / "log"
     settings = {"source": payload(tmp_path, 1), "schedule__pull": "every 1d"}
-    with serving(home, log, **settings, driver_pause="watching") as process:
-        wait_to_read(log, "paused at watching")
+    with serving(home, log, **settings, driver_pause="evaluating") as process:
+        wait_to_read(log, "paused at evaluating")
         process.send_signal(signal.SIGTERM)
         wait_to_read(log, "] stopping")
         assert process.poll() is None, "it is in the middle of a stage"
