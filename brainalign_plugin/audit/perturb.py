@@ -14,6 +14,7 @@ from ..parallel import each
 from ..ranking.boards import aggregated, ranks_of_all, resolved_board
 from ..scales import ranks_from_bottom, rounded
 from ..schemes import Convention, Scheme
+from ..schemes.combining import scores_under
 from ..schemes.missing import filled
 from ..schemes.pairwise import pairwise_wins
 from ..schemes.registry import rule_for
@@ -150,7 +151,8 @@ def cloned(case: Case, copied: Sequence[Sequence[str]], jobs: int = 1) -> FloatA
         return np.empty((0, len(board.models)))
     if scheme.unfitted:
         again = [[1.0 + (leaf in leaves) for leaf in board.leaves] for leaves in copied]
-        return scheme.fitted_combination(case.scaled, case.resolved).resampled(case.scaled)(np.array(again))
+        combination = scheme.fitted_combination(case.scaled, case.resolved)
+        return scores_under(combination, case.scaled, np.array(again))
     return np.array(list(each(lambda leaves: _cloned(case, leaves), copied, jobs)))
 
 

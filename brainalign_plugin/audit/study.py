@@ -13,10 +13,10 @@ from ..certainty.rank import RankedScheme, Resampling, bound_scheme, rank_scheme
 from ..data.board import Board
 from ..errors import ConvergenceError, InputError
 from ..files.reference import Reference, given_board
-from ..ranking.boards import ComparedBoard, compared_board
+from ..ranking.boards import ComparedBoard
 from ..ranking.compare import SchemeComparison, compare_schemes
 from ..schemes import Scheme, scheme_names
-from .audit import ConventionMoves, SchemeAudit, convention_moves, measured, measures
+from .audit import SchemeAudit, measured, measures
 from .perturb import Case
 from .rank_reversals import has_closed_form
 
@@ -129,14 +129,6 @@ def study_schemes(
         audits=tuple(audits),
         comparison=compare_schemes(board, rankings),
     )
-
-
-def moves_of_conventions(analysis: Analysis) -> ConventionMoves | None:
-    """Compare the rules for missing cells on the full board of an analysis; None where `study_schemes` has none."""
-    if not _can_be_compared(analysis.cleaning.board):
-        return None
-    full = compared_board(analysis.snapshot, "full").board
-    return convention_moves(full, given_board(analysis.snapshot), cleaned=analysis.cleaning.board)
 
 
 def _can_be_compared(board: Board) -> bool:

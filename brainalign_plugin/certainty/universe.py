@@ -10,7 +10,7 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError
 from ..scales import competition_ranks
-from ..schemes.base import Scale
+from ..schemes.parts import Scale
 from ..schemes.scaling import NONE
 from ..schemes.universe import BoardFit, fit_board
 from ..schemes.universe_fit import UniverseScores, fit_universe

@@ -21,6 +21,7 @@ from ..errors import ReferenceBoardError, SchemeError
 from ..files.reference import Reference
 from ..schemes import Convention, Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
+from ..schemes.combining import scores_under
 from ..schemes.missing import fill_missing
 
 # A score below the reference's lowest counts for more than a missing one, which is 1e-6 below the lowest.
@@ -89,7 +90,7 @@ class FrozenScheme:
 
     def population(self, counts: FloatArray) -> FloatArray:
         """Return the statistics of the reference's models in each resample, shape (size, n)."""
-        return self.fitted.combination.resampled(self.scaled)(counts)
+        return scores_under(self.fitted.combination, self.scaled, counts)
 
 
 def placeable_schemes() -> tuple[str, ...]:

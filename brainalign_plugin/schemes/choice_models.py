@@ -16,8 +16,9 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError, ConvergenceError
 from ..scales import ranks_from_bottom
-from .base import Claims, Scheme
+from .base import Scheme
 from .pairwise import pairwise_compared
+from .parts import Claims
 from .picks import picks_of, ranked
 from .registry import register
 from .scaling import RANK_SCALE

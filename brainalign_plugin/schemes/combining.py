@@ -18,10 +18,6 @@ from ..errors import BoardError
 
 # From scaled cells (k, m), and how often each counts (k, m), to scores (k,).
 RowFunction = Callable[[FloatArray, FloatArray], FloatArray]
-# From counts (size, m) to the scores of n models in each resample, shape (size, n).
-Resampler = Callable[[FloatArray], FloatArray]
-# Resamples of a batch, so that the means of a group are in the CPU cache for its parent.
-_AT_ONCE = 32
 
 
 class Combination(Protocol):
@@ -42,9 +38,6 @@ class Combination(Protocol):
         ndarray, shape (k,)
             NaN for a row without cells.
         """
-
-    def resampled(self, scaled: FloatArray) -> Resampler:
-        """Return the function from counts (size, m) to the scores of all rows (size, k)."""
 
 
 class LinearCombination(Combination, Protocol):
@@ -72,30 +65,16 @@ class MeanOfMeans:
         values = np.where(np.isnan(scaled), 0.0, scaled)
         if counts is not None:
             present, values = present * counts, values * counts
-
-        def sums(group: int) -> tuple[FloatArray, FloatArray]:
-            own = self.groups[group][0]
-            return values[:, own].sum(axis=1), present[:, own].sum(axis=1)
-
-        return self._means(sums)
-
-    def resampled(self, scaled: FloatArray) -> Resampler:
-        """Return the function from counts (size, m) to the means of all rows (size, k)."""
-        present = (~np.isnan(scaled)).astype(np.float64).T
-        values = np.where(np.isnan(scaled), 0.0, scaled).T
-        parts = [(own, values[own], present[own]) for own, _ in self.groups]
-
-        def of_some(counts: FloatArray) -> FloatArray:
-            def sums(group: int) -> tuple[FloatArray, FloatArray]:
-                own, own_values, own_present = parts[group]
-                drawn = counts[:, own]
-                return drawn @ own_values, drawn @ own_present
-
-            return self._means(sums)
-
-        return lambda counts: np.concatenate(
-            [of_some(counts[start : start + _AT_ONCE]) for start in range(0, len(counts), _AT_ONCE)]
-        )
+        means: list[FloatArray] = []
+        for own, below in self.groups:
+            total, count = values[:, own].sum(axis=1), present[:, own].sum(axis=1)
+            for group in below:
+                known = ~np.isnan(means[group])
+                np.add(total, means[group], out=total, where=known)
+                count += known
+            with np.errstate(invalid="ignore"):
+                means.append(np.divide(total, count, out=total))
+        return means[-1]
 
     def cell_weights(self, scaled: FloatArray) -> FloatArray:
         """Return the weight of each cell in its row's mean, shape (k, m); those of a row sum to one."""
@@ -115,19 +94,6 @@ class MeanOfMeans:
                 shares[g] = share
         return weights
 
-    def _means(self, sums: Callable[[int], tuple[FloatArray, FloatArray]]) -> FloatArray:
-        """Return the mean of the last group, from sum and count of each group's own cells by its position."""
-        means: list[FloatArray] = []
-        for group, (_, below) in enumerate(self.groups):
-            total, count = sums(group)
-            for g in below:
-                known = ~np.isnan(means[g])
-                np.add(total, means[g], out=total, where=known)
-                count += known
-            with np.errstate(invalid="ignore"):
-                means.append(np.divide(total, count, out=total))
-        return means[-1]
-
 
 @dataclass(frozen=True, eq=False)
 class WeightedSum:
@@ -146,11 +112,6 @@ class WeightedSum:
         summed: FloatArray = (values if counts is None else values * counts) @ self.weights
         return summed
 
-    def resampled(self, scaled: FloatArray) -> Resampler:
-        """Return the function from counts (size, m) to the sums of all rows (size, k)."""
-        weighted = (np.where(np.isnan(scaled), 0.0, scaled) * self.weights).T.copy()
-        return lambda counts: counts @ weighted
-
     def cell_weights(self, scaled: FloatArray) -> FloatArray:
         """Return the weight of each cell, shape (k, m)."""
         return np.where(np.isnan(scaled), 0.0, self.weights)
@@ -166,17 +127,10 @@ class RowByRow:
         """Return the function of each row."""
         return self.function(scaled, np.ones(scaled.shape) if counts is None else counts)
 
-    def resampled(self, scaled: FloatArray) -> Resampler:
-        """Return the function from counts (size, m) to the scores of all rows (size, k)."""
 
-        def scores(counts: FloatArray) -> FloatArray:
-            if len(counts) == 1:
-                return self.function(scaled, np.broadcast_to(counts, scaled.shape))[None, :]
-            return np.column_stack(
-                [self.function(np.broadcast_to(row, counts.shape), counts) for row in scaled]
-            )
-
-        return scores
+def scores_under(combination: Combination, scaled: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the scores of all rows (k, m) under each row of counts (size, m), shape (size, k)."""
+    return np.array([combination.scores(scaled, np.broadcast_to(row, scaled.shape)) for row in counts])
 
 
 def flat_mean(board: Board, name: str) -> MeanOfMeans:  # noqa: ARG001 one signature for all

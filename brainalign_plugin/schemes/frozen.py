@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .base import Claims, Scheme
+from .base import Scheme
 from .missing import Convention
+from .parts import Claims
 from .registry import register
 from .scaling import NORMAL_SCORE, Z
 

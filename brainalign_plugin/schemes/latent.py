@@ -20,10 +20,11 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError, ConvergenceError
 from ..scales import z_norms, z_scores
-from .base import Claims, Scheme
+from .base import Scheme
 from .combining import columns_by_part
 from .factor import one_factor
 from .missing import Convention
+from .parts import Claims
 from .registry import register
 from .scaling import CENTRED, NONE, Z
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..data.board import Board
-from .base import Claims, Scheme
+from .base import Scheme
 from .combining import RowFunction
+from .parts import Claims
 from .registry import register
 from .scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, ROBUST_Z, Z
 

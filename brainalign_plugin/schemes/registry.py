@@ -13,8 +13,9 @@ from ..data.board import Board
 from ..errors import BoardError, SchemeError
 from ..files.reference import Reference
 from ..scales import competition_ranks
-from .base import Optimum, Scheme
+from .base import Scheme
 from .missing import CONVENTIONS, Convention, fill_missing
+from .parts import Optimum
 
 
 @dataclass(frozen=True, eq=False)

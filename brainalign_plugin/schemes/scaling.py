@@ -10,7 +10,6 @@ import numpy as np
 from .. import scales
 from ..arrays import FloatArray
 from ..scales import AffineNorms
-from .base import Columnwise, Scale
 from .leave_one_out import (
     OfRank,
     affine_without_each,
@@ -19,6 +18,7 @@ from .leave_one_out import (
     robust_norms_without_each,
     z_norms_without_each,
 )
+from .parts import Columnwise, Scale
 
 
 def _affine(

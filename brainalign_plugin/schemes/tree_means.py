@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .base import Claims, Scheme
+from .base import Scheme
 from .missing import Convention
+from .parts import Claims
 from .registry import register
 from .scaling import NONE, NORMAL_SCORE, RANK_SCALE, Z
 

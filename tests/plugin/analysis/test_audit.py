@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from brainalign_plugin.analysis import analyse
-from brainalign_plugin.audit.audit import COMPLETE
-from brainalign_plugin.audit.study import Limits, moves_of_conventions, study_schemes
+from brainalign_plugin.audit.audit import COMPLETE, convention_moves
+from brainalign_plugin.audit.study import Limits, study_schemes
 from brainalign_plugin.certainty.rank import Resampling
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
@@ -28,8 +28,7 @@ def test_a_move_is_that_between_two_rankings():
         rows[int(rng.integers(12))][int(rng.integers(6))] = ""
         analysis = analyse(snapshot_of(small_tree(), rows))
         full, reference = compared_board(analysis.snapshot, "full").board, given_board(analysis.snapshot)
-        found = moves_of_conventions(analysis)
-        assert found is not None
+        found = convention_moves(full, reference, cleaned=analysis.cleaning.board)
         for move in found.moves:
             base = rank_models(full, move.scheme, reference=reference)
             board, rule = (analysis.cleaning.board, None) if move.other == COMPLETE else (full, move.other)
@@ -48,10 +47,6 @@ def test_a_move_is_that_between_two_rankings():
         "COPELAND",
         "REF_NORMAL",
     }
-
-
-def test_one_model_is_moved_by_nothing():
-    assert moves_of_conventions(analyse(snapshot_of(small_tree(), [[0.5] * 7]))) is None
 
 
 LARGE = drawn_board(4, 40, 6)

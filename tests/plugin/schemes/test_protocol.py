@@ -42,7 +42,7 @@ def test_a_fitted_scheme_scores_the_rows_of_its_board_as_the_board(board, choice
         np.testing.assert_allclose(fitted.score(resolved.scores), expected, atol=1e-9, err_msg=name)
         for i, row in enumerate(resolved.scores):
             np.testing.assert_allclose(fitted.score(row[None, :]), expected[[i]], atol=1e-9, err_msg=name)
-        once = fitted.combination.resampled(fitted.scaled)(np.ones((1, len(board.leaves))))[0]
+        once = fitted.combination.scores(fitted.scaled, np.ones(fitted.scaled.shape))
         np.testing.assert_allclose(once, expected, atol=1e-9, err_msg=name)
 
 
