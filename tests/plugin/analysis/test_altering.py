@@ -29,7 +29,7 @@ RESCALES = {
 
 
 def assert_same(found, expected, which):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-10, err_msg=str(which))
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=2e-10, err_msg=str(which))
 
 
 ONE_LEAF = board_of([[0.0], [0.1]], tree_of({"average_vision": {"A2020-pls": None}}))
