@@ -225,7 +225,7 @@ def test_a_long_list_of_names_is_cut(name):
 
 @both
 def test_a_model_without_a_score_is_named_and_changes_no_other(name):
-    scores = random_scores(5, 8, 6)
+    scores = np.clip(random_scores(5, 8, 6), 0, 1)
     board = flat_board(np.insert(scores, 3, np.nan, axis=0))
     with pytest.raises(BoardError, match=f"model {board.models[3].id} .*nothing was scored"):
         rank_models(board, name)
