@@ -182,7 +182,9 @@ def _quick(scheme: Scheme, models: int) -> set[str]:
 
     Properties that refit or optimise for every change of the board are left to `audit_schemes`.
     """
-    again, fitted = models <= REPORT_MODELS, models <= FIT_MODELS
+    again = models <= REPORT_MODELS
+    # Rows that are fitted take several times as long as other fits, once a model.
+    fitted = models <= FIT_MODELS and (scheme.rows is None or scheme.independent)
     cheap = again and scheme.effort in ("formula", "pairs")
     quick = {
         "removal": has_closed_form(scheme) or cheap or (fitted and scheme.effort == "fit"),

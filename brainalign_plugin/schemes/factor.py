@@ -96,7 +96,7 @@ def one_factor(correlations: FloatArray) -> OneFactor:
     slope = slope_at(log_unique)
     # Near the optimum the loss is dominated by rounding, so the last step solves for a zero gradient.
     free = (log_unique > _LOWEST) & (log_unique < 0.0)
-    if slope > 1e-12 and free.any():
+    if slope > 1e-9 and free.any():
 
         def gradient(values: FloatArray) -> FloatArray:
             there = log_unique.copy()
