@@ -74,7 +74,7 @@ class RemovalResult(Result):
         Examples
         --------
         >>> import brainalign_plugin as ba
-        >>> ba.audit(ba.example(), ["HIER"], ["iia"])["HIER"].iia.to_frame()["changes"].sum()
+        >>> int(ba.audit(ba.example(), ["HIER"], ["iia"])["HIER"].iia.to_frame()["changes"].sum())
         0
         """
         pairs = max((len(self.board.models) - 1) * (len(self.board.models) - 2) / 2, 1)
@@ -143,7 +143,7 @@ class ScaleResult(Result):
         Examples
         --------
         >>> import brainalign_plugin as ba
-        >>> ba.audit(ba.example(), ["RANK"], ["scale"])["RANK"].scale.to_frame()["monotone"].max()
+        >>> float(ba.audit(ba.example(), ["RANK"], ["scale"])["RANK"].scale.to_frame()["monotone"].max())
         0.0
         """
         return self.by_benchmark.copy()

@@ -78,9 +78,11 @@ class Board:
                 )
             object.__setattr__(self, name, array)
         self._check_names()
-        # Cells that a rule has filled may lie just below the lowest score.
+        # Engineering scores have no cap, and cells that a rule has filled may lie just below the lowest score.
+        limited = np.array([not self.tree[leaf].is_engineering for leaf in self.leaves], dtype=bool)
+        above = limited & (self.scores > 1)
         outside = (
-            (self.scores < 0) & (self.states == CellState.SCORED) | (self.scores > 1) | np.isinf(self.scores)
+            (self.scores < 0) & (self.states == CellState.SCORED) & limited | above | np.isinf(self.scores)
         )
         if outside.any():
             row, column = np.argwhere(outside)[0]

@@ -85,7 +85,7 @@ def test_the_section_of_the_readme_runs(reader, tmp_path):
     assert re.search(
         r"^above \d+% of \d+ models, rank \d+\ninterval of the rank: \[\d+, \d+\]$", out, re.MULTILINE
     )
-    assert "the only reference that there is: reference base (" in out
+    assert "the only reference: reference base (" in out
     assert "✓ link " in out
     assert "not linked into brainscore_vision" in out
     assert re.search(r"^HIER \d+ \(\d+, \d+\) \(\d+, \d+\)$", out, re.MULTILINE)
