@@ -69,13 +69,8 @@ def within(seconds: float, work: Callable[[Cut], Result]) -> Result:
 
     Parameters
     ----------
-    seconds : float
     work : callable
         Given the `Cut` that has to know of its connections.
-
-    Raises
-    ------
-    OverdueError
     """
     cut, future = Cut(), Future[Result]()
 
@@ -112,13 +107,7 @@ def request(
     headers: dict[str, str],
     content: bytes | None = None,
 ) -> httpx.Response:
-    """Make a request, and return its answer without the body, which may be endless; redirects are not followed.
-
-    Raises
-    ------
-    OverdueError
-    httpx.HTTPError, httpx.InvalidURL
-    """
+    """Make a request, and return its answer without the body, which may be endless; redirects are not followed."""
     import httpx
 
     def work(cut: Cut) -> httpx.Response:

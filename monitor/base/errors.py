@@ -80,7 +80,6 @@ class HttpStatusError(SourceError):
 
     Attributes
     ----------
-    status : int
     retry_after : float or None
         Seconds to wait by the server's request, None if it made none.
     """

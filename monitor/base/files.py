@@ -111,12 +111,7 @@ def _in_proc(stream: BinaryIO) -> str:
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:
-    """Make a folder and those above it; see `atomic_file` for who owns and who may enter them.
-
-    Raises
-    ------
-    OSError
-    """
+    """Make a folder and those above it; see `atomic_file` for who owns and who may enter them."""
     missing = [folder, *itertools.takewhile(lambda above: not above.exists(), folder.parents)]
     for one in reversed(missing):
         try:
@@ -131,12 +126,7 @@ def make_folder(folder: Path, *, private: bool = False) -> None:
 
 
 def give_to_owner(made: Path | int, folder: Path) -> None:
-    """Give what root made in a folder, a path or a descriptor, to the owner of the folder.
-
-    Raises
-    ------
-    OSError
-    """
+    """Give what root made in a folder, a path or a descriptor, to the owner of the folder."""
     if os.geteuid() == 0 and (owner := folder.stat()).st_uid != 0:
         with suppress(PermissionError):  # root of a container may not
             os.chown(made, owner.st_uid, owner.st_gid)

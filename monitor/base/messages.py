@@ -26,31 +26,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to one recipient.
+    """One message to one recipient."""
 
-    Attributes
-    ----------
-    id : str
-        Deterministic (`message_id`), so that a message made twice is one message, and a reader's program that gets it
-        twice can tell.
-    channel : Channel
-    kind : Kind
-    recipient : str
-        Address of a mail; name of a configured webhook or notification, never its secret address.
-    subject : str
-    body : bytes
-        What is sent, whole: a mail in wire form (RFC 5322), JSON of a webhook, text of a notification.
-    created_at : datetime
-        With time zone.
-    """
-
+    # Deterministic (`message_id`), so that a message made twice is one message, and a reader's program that
+    # gets it twice can tell.
     id: str
     channel: Channel
     kind: Kind
+    # Address of a mail; name of a configured webhook or notification, never its secret address.
     recipient: str
     subject: str
+    # The whole message as sent: a mail in wire form (RFC 5322), JSON of a webhook, text of a notification.
     body: bytes
-    created_at: datetime
+    created_at: datetime  # With time zone
 
 
 def message_id(channel: Channel, kind: Kind, recipient: str, occasion: str) -> str:

@@ -81,7 +81,6 @@ def check_environment(model: type[BaseModel], others: frozenset[str]) -> None:
 
     Parameters
     ----------
-    model : type
     others : frozenset of str
         Variables of the same prefix that other programs read.
 

@@ -30,21 +30,11 @@ _LARGEST_STEP = timedelta(hours=26)
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a job is due.
+    """When a job is due."""
 
-    Attributes
-    ----------
-    text : str
-        As it was written.
-    after : callable
-        Slots after a moment, in order and in UTC.
-    interval : timedelta or None
-        From slot to slot, if that is always the same.
-    """
-
-    text: str
-    after: Callable[[datetime], Iterator[datetime]]
-    interval: timedelta | None = None
+    text: str  # As it was written
+    after: Callable[[datetime], Iterator[datetime]]  # Slots after a moment, in order and in UTC
+    interval: timedelta | None = None  # From slot to slot, if that is always the same
 
     def next_slot(self, after: datetime) -> datetime | None:
         """Return the first slot after a moment, in UTC; None if there is none."""
@@ -63,7 +53,6 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
 
     Parameters
     ----------
-    text : str
     zone : str
         Time zone of a cron line, a name such as ``Europe/Berlin``.
 
@@ -154,12 +143,7 @@ def _read_line(fields: list[str], zone: ZoneInfo, *, twice: bool) -> _Line:
 
 
 def read_zone(name: str) -> ZoneInfo:
-    """Return a time zone by its name.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Return a time zone by its name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as cause:
@@ -202,26 +186,15 @@ def _values(
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Policy for missed slots.
+    """Policy for missed slots."""
 
-    Attributes
-    ----------
-    policy : str
-        ``skip``: nothing; ``latest``: the newest of them is done, late; ``all``: the newest ``most`` are.
-    most : int
-    """
-
+    # `skip`: nothing; `latest`: the newest of them is done, late; `all`: the newest `most` are.
     policy: Literal["skip", "latest", "all"]
     most: int
 
 
 def parse_catch_up(text: str) -> CatchUp:
-    """Read ``skip``, ``latest`` or ``all(max 10)``.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Read ``skip``, ``latest`` or ``all(max 10)``."""
     found = _CATCH_UP.fullmatch(text)
     if found is None:
         raise ValueError("not skip, latest or all(max 10)")
@@ -253,15 +226,11 @@ def due_slots(
 
     Parameters
     ----------
-    schedule : Schedule
-    now : datetime
     last : datetime or None
         The newest slot, not later than ``now``, that was ever begun or missed. None if there was none: then what was
         due before the grace is not of this schedule.
     lost : iterable of datetime
         Slots that were begun and may be begun again.
-    catch_up : CatchUp
-    grace : timedelta
     """
     begin = max(now - grace if last is None else last, now - LOOK_BACK)
     if schedule.interval is not None:

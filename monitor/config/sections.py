@@ -101,26 +101,14 @@ TableName = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length
 
 
 class Health(Section):
-    """Signs of life for other monitors, and the age at which silence is a failure.
+    """Signs of life for other monitors, and the age at which silence is a failure."""
 
-    Attributes
-    ----------
-    address : str
-        Where ``brainalign serve`` listens.
-    port : int or None
-        Port of ``/healthz`` and ``/metrics``; None for neither.
-    heartbeat_url : SecretStr or None
-        Called after every success.
-    late_after_hours : float
-        Without a successful pull for so long, the monitor is unhealthy.
-    stale_after_days : float
-        A leaderboard whose newest score is older is stale.
-    """
-
-    address: Host = "127.0.0.1"
-    port: Port | None = None
-    heartbeat_url: SecretWebAddress | None = None
+    address: Host = "127.0.0.1"  # Address that `brainalign serve` listens on
+    port: Port | None = None  # Port of `/healthz` and `/metrics`; None for neither
+    heartbeat_url: SecretWebAddress | None = None  # Called after every success
+    # Without a successful pull for so long, the monitor is unhealthy.
     late_after_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 50.0
+    # A leaderboard whose newest score is older is stale.
     stale_after_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
 
 
@@ -147,30 +135,19 @@ def _catch_up(text: str) -> str:
 
 
 class ScheduleSettings(Section):
-    """When ``brainalign serve`` does what.
+    """When ``brainalign serve`` does what."""
 
-    Attributes
-    ----------
-    timezone : str
-        Of the cron lines.
-    pull : str
-        A cron line, or an interval such as ``every 6h``.
-    weekly, monthly : str
-        The same, for the digests; or ``never``.
-    catch_up : str
-        What is done about missed times: ``skip``, ``latest`` or ``all(max 10)``.
-    grace_seconds : float
-        What is done later than this was missed.
-    jitter_seconds : float
-        Every time is put off by a random part of this, so that not all monitors ask the site at once.
-    """
-
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"  # Of the cron lines
+    # A cron line, or an interval such as `every 6h`.
     pull: Annotated[str, AfterValidator(_due)] = "every 6h"
+    # The same, for the digests; or `never`.
     weekly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 * * mon"
     monthly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 1 * *"
+    # Policy for missed times: `skip`, `latest` or `all(max 10)`.
     catch_up: Annotated[str, AfterValidator(_catch_up)] = "latest"
+    # A job that begins later than this was missed.
     grace_seconds: Annotated[float, Field(ge=1, le=86400 * 7, allow_inf_nan=False)] = 3600.0
+    # Every time is put off by a random part of this, so that not all monitors ask the site at once.
     jitter_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60.0
 
     @property
@@ -186,14 +163,9 @@ class ScheduleSettings(Section):
 
 
 class Operator(Section):
-    """Messages to the operator about failures.
+    """Messages to the operator about failures."""
 
-    Attributes
-    ----------
-    after_failures : int
-        Failures in a row before the message; the recovery is a second one.
-    """
-
+    # Failures in a row before the message; the recovery is a second one.
     after_failures: Annotated[int, Field(ge=1, le=1000)] = 3
 
 
@@ -247,38 +219,18 @@ MailAddress = Annotated[str, AfterValidator(_mail_address)]
 
 
 class MailSettings(Section):
-    """The mail server, and what all mails share.
+    """The mail server, and what all mails share."""
 
-    Attributes
-    ----------
-    host : str or None
-        None sends no mail.
-    port : int or None
-        None is the usual one of `security`.
-    security : str
-        ``starttls``, ``tls`` or ``none``.
-    user : str
-        Empty for a server without a login.
-    password : SecretStr or None
-    sender : str or None
-        From, with or without a name.
-    unsubscribe : str or None
-        Address of List-Unsubscribe, ``{address}`` standing for the recipient; None asks the sender by mail.
-    certificates : Path or None
-        Certificates to trust instead of the system's.
-    timeout_seconds : float
-        Longest wait for a connection and each answer.
-    """
-
-    host: Host | None = None
-    port: Port | None = None
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    user: str = ""
+    host: Host | None = None  # None sends no mail
+    port: Port | None = None  # None is the usual one of `security`
+    security: Literal["starttls", "tls", "none"] = "starttls"  # `starttls`, `tls` or `none`
+    user: str = ""  # Empty for a server without a login
     password: SecretStr | None = None
-    sender: Annotated[str, AfterValidator(_sender)] | None = None
+    sender: Annotated[str, AfterValidator(_sender)] | None = None  # From, with or without a name
+    # Address of List-Unsubscribe, `{address}` standing for the recipient; None asks the sender by mail.
     unsubscribe: Annotated[str, AfterValidator(_unsubscribe)] | None = None
-    certificates: Path | None = None
-    timeout_seconds: Seconds = 30.0
+    certificates: Path | None = None  # Certificates to trust instead of the system's
+    timeout_seconds: Seconds = 30.0  # Longest wait for a connection and each answer
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -299,38 +251,20 @@ class MailSettings(Section):
 
 
 class Wanted(Section):
-    """Kinds of messages that a recipient gets.
+    """Kinds of messages that a recipient gets."""
 
-    Attributes
-    ----------
-    alerts : bool
-        That an alert is firing or resolved.
-    digest : str
-        ``weekly``, ``monthly`` or ``none``.
-    when_quiet : str
-        In a period without news: ``two lines`` or ``nothing``.
-    operator : bool
-        That the monitor itself fails, or works again.
-    """
-
-    alerts: bool = True
-    digest: Literal["weekly", "monthly", "none"] = "weekly"
+    alerts: bool = True  # News of alerts, firing and resolved
+    digest: Literal["weekly", "monthly", "none"] = "weekly"  # `weekly`, `monthly` or `none`
+    # In a period without news: `two lines` or `nothing`.
     when_quiet: Literal["two lines", "nothing"] = "two lines"
-    operator: bool = False
+    operator: bool = False  # Failures of the monitor itself, and their end
 
 
 class Recipient(Wanted):
-    """Recipient of mail.
-
-    Attributes
-    ----------
-    address : str
-    models : tuple of int or str
-        Ids or names of models whose official ranks each digest has.
-    """
+    """Recipient of mail."""
 
     address: MailAddress
-    models: tuple[ModelKey, ...] = ()
+    models: tuple[ModelKey, ...] = ()  # Ids or names of models whose official ranks each digest has
 
 
 class WebhookSettings(Wanted):
@@ -347,15 +281,9 @@ class NotifySettings(Wanted):
 
 
 class SiteSettings(Section):
-    """The published site.
+    """The published site."""
 
-    Attributes
-    ----------
-    folder : Path or None
-        Where it is published; None publishes none. A relative one is meant from the home folder.
-    address : str or None
-        Where readers find it; links in mails and in the feed lead there.
-    """
-
+    # Folder of the site; None publishes none. A relative one is meant from the home folder.
     folder: Path | None = None
+    # Public address; links in mails and in the feed lead there.
     address: Annotated[str, AfterValidator(_public_address)] | None = None

@@ -89,47 +89,6 @@ class Settings(BaseSettings):
     Each is read from ``BRAINALIGN_<NAME>`` in the environment or ``<name>`` in ``<home>/brainalign.toml``; one of a
     section from ``BRAINALIGN_<SECTION>__<NAME>`` or the table ``[section]``; ``home`` from the environment alone.
     Options of the command line come before both. A secret may be in a file of its own, which ``<name>_file`` names.
-
-    Attributes
-    ----------
-    home : Path
-        Folder of all state.
-    store : SecretAddress or None
-        Address of a PostgreSQL database, or path of an SQLite file (from the home folder), instead of the file there.
-    domain : str
-        Leaderboard, ``vision`` or ``language``.
-    source : SecretAddress or None
-        What to read instead of the site: an address, a file, a folder or a result database of Brain-Score.
-    base_url : str
-        Site whose ``/<domain>/compare/data/`` is read.
-    contact : str
-        Contact of this monitor's operator for the site's operators; part of the User-Agent.
-    timeout_seconds, deadline_seconds : float
-        Longest wait for a connection and each piece of an answer; longest time for a pull with all its tries.
-    attempts : int
-        Tries of a pull.
-    max_body_bytes : int
-        Largest body, as sent and unpacked.
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    min_overlap : int
-        Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
-    families : Path or None
-        The user's table of families of models, a CSV file: model,family; a relative one is meant from the home folder.
-    study_memory, study_seconds : ByteSize, float
-        What a report's study of the schemes may take: memory for one scheme, and time after which no other is begun.
-    keep_messages_days : float
-        How long the text of a message is kept after it was sent or given up.
-    schedule : ScheduleSettings
-    operator : Operator
-    health : Health
-    site : SiteSettings
-    templates : Path or None
-        Folder of the user's own templates; a relative one is meant from the home folder.
-    mail : MailSettings
-    recipients : mapping of str to Recipient
-    webhooks : mapping of str to WebhookSettings
-    notify : mapping of str to NotifySettings
     """
 
     model_config = SettingsConfigDict(
@@ -141,26 +100,37 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    # Folder of all state.
     home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=_default_home)
+    # Address of a PostgreSQL database, or path of an SQLite file (from the home folder), instead of the file there.
     store: StoreAddress | None = None
-    domain: DomainName = "vision"
+    domain: DomainName = "vision"  # Leaderboard, `vision` or `language`
+    # Source instead of the site: an address, a file, a folder or a result database of Brain-Score.
     source: SourceAddress | None = None
-    base_url: WebAddress = "https://www.brain-score.org"
+    base_url: WebAddress = "https://www.brain-score.org"  # Site whose `/<domain>/compare/data/` is read
+    # Contact of this monitor's operator for the site's operators; part of the User-Agent.
     contact: Comment = ""
+    # Longest wait for a connection and each piece of an answer; longest time for a pull with all its tries.
     timeout_seconds: Seconds = 30.0
     deadline_seconds: Seconds = 300.0
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5  # Tries of a pull
+    max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000  # Largest body, as sent and unpacked
+    # Largest share of missing scores with which a benchmark is kept.
     max_missing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
+    # Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
     min_overlap: Annotated[int, Field(ge=2)] = 20
+    # The user's table of families of models, a CSV file: model,family; a relative one is from the home folder.
     families: Path | None = None
+    # Limits of a report's study of the schemes: memory for one scheme, time after which no other is begun.
     study_memory: Annotated[ByteSize, Field(gt=0)] = ByteSize(1_000_000_000)
     study_seconds: Seconds = 600.0
+    # The text of a message is kept for so long after it was sent or given up.
     keep_messages_days: Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)] = 30.0
     schedule: ScheduleSettings = ScheduleSettings()
     operator: Operator = Operator()
     health: Health = Health()
     site: SiteSettings = SiteSettings()
+    # Folder of the user's own templates; a relative one is meant from the home folder.
     templates: Path | None = None
     mail: MailSettings = MailSettings()
     recipients: dict[TableName, Recipient] = {}
@@ -252,24 +222,12 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """One setting in force.
+    """One setting in force."""
 
-    Attributes
-    ----------
-    name : str
-        Dotted: ``mail.host``.
-    value : Any
-        As JSON has it; a secret is masked.
-    origin : str
-        What gave it: an option, a variable, the file, or ``default``.
-    secret : bool
-        Whether it is masked.
-    """
-
-    name: str
-    value: Any
-    origin: str
-    secret: bool
+    name: str  # Dotted: `mail.host`
+    value: Any  # As JSON has it; a secret is masked
+    origin: str  # An option, a variable, the file, or `default`
+    secret: bool  # It is masked
 
 
 def load_settings(**options: Any) -> Settings:

@@ -27,25 +27,17 @@ STEPS = (MODELS_LEFT, BENCHMARKS_DROPPED, RESTATED, BENCHMARKS_ADDED, MODELS_JOI
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """The change of each figure between two boards, split along the path between them.
+    """The change of each figure between two boards, split along the path between them."""
 
-    Attributes
-    ----------
-    earlier, later : mapping of str to (float or None)
-        Figures on the two cleaned boards.
-    parts : mapping of str to (mapping of str to float, or None)
-        For each figure the part of each step of the path; None where a board of the path does not define the figure.
-    reasons : mapping of str to tuple of Reason
-        For each step the groups of models, benchmarks or scores behind it, the largest first.
-    shared : (int, int)
-        Models and benchmarks that both cleaned boards have.
-    """
-
+    # Figures on the two cleaned boards.
     earlier: Mapping[str, float | None]
     later: Mapping[str, float | None]
+    # For each figure the part of each step of the path; None where a board of the path does not define the
+    # figure.
     parts: Mapping[str, Mapping[str, float] | None]
+    # For each step the groups of models, benchmarks or scores behind it, the largest first.
     reasons: Mapping[str, tuple[Reason, ...]]
-    shared: tuple[int, int]
+    shared: tuple[int, int]  # Models and benchmarks that both cleaned boards have
 
 
 def attribute(

@@ -34,23 +34,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A figure's difference between two boards on the models and benchmarks that both have.
-
-    Attributes
-    ----------
-    before, after : float or None
-    interval : (float, float) or None
-        95 %, of the difference, from the same draws of families of models on both boards.
-    p : float or None
-        Two-sided, of no difference, from the standard error of the resamples; 1 where the shared cells are equal.
-    models, benchmarks : int
-        That both boards have.
-    """
+    """A figure's difference between two boards on the models and benchmarks that both have."""
 
     before: float | None
     after: float | None
+    # 95 %, of the difference, from the same draws of families of models on both boards.
     interval: tuple[float, float] | None
+    # Two-sided, of no difference, from the standard error of the resamples; 1 where the shared cells are equal.
     p: float | None
+    # On both boards.
     models: int
     benchmarks: int
 
@@ -62,44 +54,24 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One verdict in a series: a board against the one since which the figure has not changed.
-
-    Attributes
-    ----------
-    figure : str
-    earlier, later : int
-        Positions in the series.
-    difference : Difference
-    alpha : float
-        Level of this test; 0 where none was made.
-    verdict : Verdict
-    """
+    """One verdict in a series: a board against the one since which the figure has not changed."""
 
     figure: str
+    # Positions in the series.
     earlier: int
     later: int
     difference: Difference
-    alpha: float
+    alpha: float  # Level of this test; 0 where none was made
     verdict: Verdict
 
 
 @dataclass(frozen=True, eq=False)
 class Drift:
-    """Verdicts over a history, and the reasons of the changes among them.
+    """Verdicts over a history, and the reasons of the changes among them."""
 
-    Attributes
-    ----------
-    moments : tuple of datetime
-        Those of the boards of distinct content that follow each other.
-    steps : tuple of Step
-        Positions in them refer to `moments`.
-    words : mapping of (str, int, int) to str
-        By figure and positions: the attribution of each change.
-    """
-
-    moments: tuple[datetime, ...]
-    steps: tuple[Step, ...]
-    words: Mapping[tuple[str, int, int], str]
+    moments: tuple[datetime, ...]  # Those of the boards of distinct content that follow each other
+    steps: tuple[Step, ...]  # Positions in them refer to `moments`
+    words: Mapping[tuple[str, int, int], str]  # By figure and positions: the attribution of each change
 
 
 def paired_differences(

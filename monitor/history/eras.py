@@ -14,23 +14,14 @@ TOP = 10
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """A model of the top of one board, and its official rank on another; None where it has none there.
-
-    Attributes
-    ----------
-    model : int
-    name : str
-    then, now : int or None
-        Rank on the earlier board and today.
-    of : str
-        ``then`` if it was at the top of the earlier board, ``now`` if it is at the top today, ``both``.
-    """
+    """A model of the top of one board, and its official rank on another; None where it has none there."""
 
     model: int
     name: str
+    # Rank on the earlier board and today.
     then: int | None
     now: int | None
-    of: str
+    of: str  # `then` if it was at the top of the earlier board, `now` if it is at the top today, `both`
 
 
 def eras(earlier: Snapshot, today: Snapshot, top: int = TOP) -> tuple[Era, ...]:

@@ -73,7 +73,6 @@ def boards_of_history(
     ----------
     boards : iterable
         Of one domain.
-    every : Period
     known : datetime, optional
         Take only what had been seen strictly before this moment: the history as known then.
     """

@@ -24,44 +24,26 @@ _ROUNDING = "rounding to the two decimals of the official rank"
 
 @dataclass(frozen=True, slots=True)
 class DatedMove:
-    """A move of a model's official rank between two boards.
+    """A move of a model's official rank between two boards."""
 
-    Attributes
-    ----------
-    earlier, later : datetime
-        Moments of the boards.
-    before, after : int
-        Official ranks.
-    reason : str
-        The largest part of the move, in words.
-    places : float or None
-        Of that part, on ranks of full precision; lost if positive.
-    """
-
+    # Moments of the boards.
     earlier: datetime
     later: datetime
+    # Official ranks.
     before: int
     after: int
-    reason: str
-    places: float | None
+    reason: str  # The largest part of the move, in words
+    places: float | None  # Of that part, on ranks of full precision; lost if positive
 
 
 @dataclass(frozen=True, eq=False)
 class RankHistory:
-    """Official ranks at each of several boards.
-
-    Attributes
-    ----------
-    moments : tuple of datetime, length t
-    ranks : tuple of mapping of int to int, length t
-        Official rank by model id; models without one are missing.
-    moves : mapping of int to tuple of DatedMove
-        By model id, the oldest first.
-    """
+    """Official ranks at each of several boards."""
 
     moments: tuple[datetime, ...]
+    # Official rank by model id; models without one are missing; length t.
     ranks: tuple[Mapping[int, int], ...]
-    moves: Mapping[int, tuple[DatedMove, ...]]
+    moves: Mapping[int, tuple[DatedMove, ...]]  # By model id, the oldest first
 
 
 def rank_history(reader: BoardReader, infos: Sequence[SnapshotInfo]) -> RankHistory:

@@ -30,43 +30,27 @@ RANK = "rank"
 
 @dataclass(frozen=True, eq=False)
 class RankMove:
-    """Change of a model's rank under a scheme, and its causes.
+    """Change of a model's rank under a scheme, and its causes."""
 
-    Attributes
-    ----------
-    model : Model
-        As on the later board.
-    scheme : str
-    before, after : float or None
-        Its ranks; None where it has none.
-    parts : mapping of str to float, or None
-        Places of each step of the path between the boards, lost if positive; None if a board between has no such rank.
-    left, joined : tuple of Model
-        Models that one board has alone, by id.
-    dropped, added : tuple of str
-        Benchmarks that one board has alone.
-    never_ran : tuple of str
-        New benchmarks on which the model was never run.
-    own_cells : tuple of str
-        Benchmarks on which the model's own score was filled in, restated or removed.
-    above : tuple of Model
-        New models that rank above it, the best first.
-    rounded : bool
-        Whether scores that both boards have differ by the decimals of their sources alone.
-    """
-
-    model: Model
+    model: Model  # As on the later board
     scheme: str
+    # Its ranks; None where it has none.
     before: float | None
     after: float | None
+    # Places of each step of the path between the boards, lost if positive; None if a board between has no such
+    # rank.
     parts: Mapping[str, float] | None
+    # Models that one board has alone, by id.
     left: tuple[Model, ...]
     joined: tuple[Model, ...]
+    # Benchmarks that one board has alone.
     dropped: tuple[str, ...]
     added: tuple[str, ...]
-    never_ran: tuple[str, ...]
+    never_ran: tuple[str, ...]  # New benchmarks on which the model was never run
+    # Benchmarks on which the model's own score was filled in, restated or removed.
     own_cells: tuple[str, ...]
-    above: tuple[Model, ...]
+    above: tuple[Model, ...]  # New models that rank above it, the best first
+    # Scores that both boards have differ by the decimals of their sources alone.
     rounded: bool = False
 
 
@@ -111,10 +95,6 @@ def attribute_ranks(
     ----------
     models : sequence of int
         Ids of models that both boards have.
-
-    Returns
-    -------
-    dict of int to RankMove
     """
     used = get_scheme(scheme)
 

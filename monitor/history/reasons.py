@@ -23,25 +23,14 @@ _LACK = {CellState.NEVER: "never run on", CellState.FAILED: "failed on"}
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A group of models, benchmarks or scores that share a reason.
+    """A group of models, benchmarks or scores that share a reason."""
 
-    Attributes
-    ----------
-    count : int
-        Its size.
-    noun, verb : str
-        ``model``, ``benchmark`` or ``score``, and what it did: ``left``, ``joined``, ``dropped``, ``restated``.
-    why : str
-        The reason, with benchmarks by name or, where they are many, by paper.
-    names : tuple of str
-        Of the models, where they are few, new or gone.
-    """
-
-    count: int
+    count: int  # Its size
+    # `model`, `benchmark` or `score`, and what it did: `left`, `joined`, `dropped`, `restated`.
     noun: str
     verb: str
-    why: str
-    names: tuple[str, ...] = ()
+    why: str  # The reason, with benchmarks by name or, where they are many, by paper
+    names: tuple[str, ...] = ()  # Of the models, where they are few, new or gone
 
     @property
     def text(self) -> str:

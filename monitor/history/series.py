@@ -36,66 +36,38 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A headline figure at one moment.
-
-    Attributes
-    ----------
-    as_of : datetime
-    value : float or None
-    interval : (float, float) or None
-        95 %, from families of models drawn with replacement.
-    panel : str
-        ``full``: the cleaned board; ``same_benchmarks``: the benchmarks that the cleaning keeps on every board of the
-        window, with all models that have them; ``same_models``: the models that are on every cleaned board of the
-        window, on all benchmarks that they have.
-    models, benchmarks : int
-        Of that panel.
-    origin : str
-        ``observed`` or ``reconstructed``.
-    snapshot : int
-        Its number in the store.
-    """
+    """A headline figure at one moment."""
 
     as_of: datetime
     value: float | None
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None  # 95 %, from families of models drawn with replacement
+    # `full`: the cleaned board; `same_benchmarks`: the benchmarks that the cleaning keeps on every board of the
+    # window, with all models that have them; `same_models`: the models that are on every cleaned board of the
+    # window, on all benchmarks that they have.
     panel: str
+    # Of that panel.
     models: int
     benchmarks: int
-    origin: str
-    snapshot: int
+    origin: str  # `observed` or `reconstructed`
+    snapshot: int  # Its number in the store
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one figure of the full panel between two boards that follow each other.
-
-    Attributes
-    ----------
-    figure : str
-    earlier, later : datetime
-    before, after : float
-        ``before`` is the value reported at the time: if the analysis has changed since, by its older version.
-    attribution : mapping of str to (float or None)
-        Parts of the five steps of the path, which sum with that of the analysis to the change. Those of the path are
-        None if it cannot be split.
-    reasons : tuple of str
-        Reasons of the steps that moved it, by name and count.
-    words : str
-        One sentence: the figure, from where to where it went, and why.
-    causes : str
-        The last part of it alone: why.
-    """
+    """A change of one figure of the full panel between two boards that follow each other."""
 
     figure: str
     earlier: datetime
     later: datetime
+    # `before` is the value reported at the time: if the analysis has changed since, by its older version.
     before: float
     after: float
+    # Parts of the five steps of the path, which sum with that of the analysis to the change. Those of the path
+    # are None if it cannot be split.
     attribution: Mapping[str, float | None]
-    reasons: tuple[str, ...]
-    words: str
-    causes: str
+    reasons: tuple[str, ...]  # Reasons of the steps that moved it, by name and count
+    words: str  # One sentence: the figure, from where to where it went, and why
+    causes: str  # The last part of it alone: why
 
     @property
     def delta(self) -> float:
@@ -112,53 +84,28 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class BoardChange:
-    """From one board to the next with another content.
-
-    Attributes
-    ----------
-    earlier, later : SnapshotInfo
-    changelog : tuple of str
-        Sentences: models, benchmarks and scores that came, went or changed.
-    causes : tuple of Change
-        The change of each headline figure, with its reasons.
-    """
+    """From one board to the next with another content."""
 
     earlier: SnapshotInfo
     later: SnapshotInfo
-    changelog: tuple[str, ...]
-    causes: tuple[Change, ...]
+    changelog: tuple[str, ...]  # Sentences: models, benchmarks and scores that came, went or changed
+    causes: tuple[Change, ...]  # The change of each headline figure, with its reasons
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    """Choices that a history is made with.
+    """Choices that a history is made with."""
 
-    Attributes
-    ----------
-    max_missing : float
-        Threshold of the cleaning.
-    every : Period
-        Reconstructed boards stand for periods in which none was observed.
-    window_months : int
-        Length of the window of the two panels that hold something fixed, back from the newest board.
-    known : datetime or None
-        Only what had been seen before this moment; None is all.
-    until : datetime or None
-        Only boards that are not later than this moment; None is all.
-    resamples, seed : int
-        Of the intervals.
-    families : tuple of (str, str)
-        The user's table of families.
-    """
-
-    max_missing: float = 0.5
-    every: Period = Period.MONTH
+    max_missing: float = 0.5  # Threshold of the cleaning
+    every: Period = Period.MONTH  # Reconstructed boards stand for periods in which none was observed
+    # Length of the window of the two panels that hold something fixed, back from the newest board.
     window_months: int = 24
-    known: datetime | None = None
-    until: datetime | None = None
+    known: datetime | None = None  # Only what had been seen before this moment; None is all
+    until: datetime | None = None  # Only boards that are not later than this moment; None is all
+    # Of the intervals.
     resamples: int = RESAMPLES
     seed: int = 0
-    families: FamilyTable = ()
+    families: FamilyTable = ()  # The user's table of families
 
     @property
     def drawn(self) -> tuple[Any, ...]:
@@ -168,33 +115,19 @@ class HistoryOptions:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The models and benchmarks that the first and the last board of the window share: a check, and no curve.
-
-    Attributes
-    ----------
-    first, last : datetime
-    models, benchmarks : int
-    deltas : mapping of str to (float or None)
-        By how much each figure moved on them, which only restated scores can do.
-    """
+    """The models and benchmarks that the first and the last board of the window share: a check, and no curve."""
 
     first: datetime
     last: datetime
     models: int
     benchmarks: int
+    # By how much each figure moved on them, which only restated scores can do.
     deltas: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """The models of a cleaned board that were first scored in one year.
-
-    Attributes
-    ----------
-    year : int
-    models, benchmarks : int
-    figures : mapping of str to Figure
-    """
+    """The models of a cleaned board that were first scored in one year."""
 
     year: int
     models: int
@@ -204,68 +137,36 @@ class Cohort:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The series of all headline figures, and every change with its causes.
-
-    Attributes
-    ----------
-    domain : str
-    options : HistoryOptions
-    series : mapping of str to tuple of Point
-        By figure; the full panel first, then the same benchmarks, then the same models.
-    changes : tuple of Change
-    shared : Shared
-    cohorts : tuple of Cohort
-        Of the newest cleaned board, by year.
-    """
+    """The series of all headline figures, and every change with its causes."""
 
     domain: str
     options: HistoryOptions
+    # By figure; the full panel first, then the same benchmarks, then the same models.
     series: Mapping[str, tuple[Point, ...]]
     changes: tuple[Change, ...]
     shared: Shared
-    cohorts: tuple[Cohort, ...]
+    cohorts: tuple[Cohort, ...]  # Of the newest cleaned board, by year
 
 
 @dataclass(frozen=True, eq=False)
 class Restated:
-    """A figure that changed on what two boards share (`drift`): scores were restated.
-
-    Attributes
-    ----------
-    figure : str
-    earlier, later : datetime
-    delta : float
-    interval : (float, float)
-        95 %.
-    models : int
-        That both boards have.
-    """
+    """A figure that changed on what two boards share (`drift`): scores were restated."""
 
     figure: str
     earlier: datetime
     later: datetime
     delta: float
-    interval: tuple[float, float]
-    models: int
+    interval: tuple[float, float]  # 95 %
+    models: int  # On both boards
 
 
 @dataclass(frozen=True, eq=False)
 class Chronicle:
-    """The past of a board.
+    """The past of a board."""
 
-    Attributes
-    ----------
-    history : History
-        Up to the board.
-    restated : tuple of Restated
-        Figures that changed on what boards share.
-    events : tuple of KnownEvent
-        Known structural breaks of the leaderboard.
-    """
-
-    history: History
-    restated: tuple[Restated, ...]
-    events: tuple[KnownEvent, ...]
+    history: History  # Up to the board
+    restated: tuple[Restated, ...]  # Figures that changed on what boards share
+    events: tuple[KnownEvent, ...]  # Known structural breaks of the leaderboard
 
 
 def panel_figures(board: Board, options: HistoryOptions) -> dict[str, Figure]:
@@ -322,7 +223,6 @@ def changes_between(
     ----------
     record : mapping
         As `attribution_record` makes it.
-    moments : (datetime, datetime)
     reported : mapping, optional
         The earlier board's figures by the version of the analysis with which they were reported at the time, if that is
         not today's; what they differ from today's by is the part of ``analysis``.

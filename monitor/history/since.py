@@ -19,21 +19,12 @@ _RESTATED = frozenset({"restated", "rerun", "removed"})
 
 @dataclass(frozen=True, eq=False)
 class Since:
-    """From the last observed board to this one.
-
-    Attributes
-    ----------
-    earlier : SnapshotInfo
-    changes : Changes
-    causes : mapping of str to Change
-        Headline figures that moved, with the reasons.
-    differences : mapping of str to Difference
-        Paired differences on the models and benchmarks that both boards have.
-    """
+    """From the last observed board to this one."""
 
     earlier: SnapshotInfo
     changes: Changes
-    causes: Mapping[str, Change]
+    causes: Mapping[str, Change]  # Headline figures that moved, with the reasons
+    # Paired differences on the models and benchmarks that both boards have.
     differences: Mapping[str, Difference]
 
     @property

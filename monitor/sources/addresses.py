@@ -65,10 +65,6 @@ def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
         As sent.
     name : str
         What messages call the source.
-
-    Raises
-    ------
-    RedirectError, PrivateRedirectError
     """
     kind = RedirectError
     try:

@@ -56,12 +56,7 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
 
 
 def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]:
-    """Return the board in a zip and its ``plugin-info.csv``; see `zip_members`.
-
-    Raises
-    ------
-    NotJsonError, TruncatedPayloadError, PayloadShapeError, BodyTooLargeError
-    """
+    """Return the board in a zip and its ``plugin-info.csv``; see `zip_members`."""
     try:
         return zip_members(text, source, max_bytes)
     except ArchiveError as cause:

@@ -49,7 +49,6 @@ def pull(
 
     Parameters
     ----------
-    source : str
     received_at : datetime
         Now: as-of time of a payload that does not state its own.
     domain : str

@@ -81,12 +81,7 @@ def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
 
 
 def unpacked(body: bytes, source: str, max_bytes: int) -> bytes:
-    """Return the text of a plain or gzipped body.
-
-    Raises
-    ------
-    EmptyPayloadError, BodyTooLargeError, TruncatedPayloadError, NotJsonError
-    """
+    """Return the text of a plain or gzipped body."""
     text = body
     for _ in range(_MOST_GZIPPED):
         if text.startswith(GZIP_MAGIC):

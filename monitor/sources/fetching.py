@@ -54,26 +54,14 @@ _KEPT_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchLimits:
-    """Limits of time, size and number of attempts.
+    """Limits of time, size and number of attempts."""
 
-    Attributes
-    ----------
-    timeout : float
-        Seconds to wait for a connection, and for each piece of the answer.
-    deadline : float
-        Seconds for everything: all tries, the pauses between them and the whole body.
-    max_bytes : int
-        Largest body, as sent and unpacked.
-    attempts : int
-        Tries in all.
-    wait_initial, wait_max, wait_jitter : float
-        Seconds of the first pause, of the longest, and of what chance adds; each pause doubles the one before.
-    """
-
-    timeout: float = 30.0
+    timeout: float = 30.0  # Seconds to wait for a connection, and for each piece of the answer
+    # Seconds for everything: all tries, the pauses between them and the whole body.
     deadline: float = 300.0
-    max_bytes: int = MAX_BODY_BYTES
-    attempts: int = 5
+    max_bytes: int = MAX_BODY_BYTES  # Largest body, as sent and unpacked
+    attempts: int = 5  # Tries in all
+    # Seconds of the first pause, of the longest, and of what chance adds; each pause doubles the one before.
     wait_initial: float = 1.0
     wait_max: float = 60.0
     wait_jitter: float = 1.0
@@ -129,7 +117,6 @@ def fetch_body(
         Now, to which a date in ``Retry-After`` is compared if the server sends no date.
     agent : str, optional
         User-Agent; `user_agent` by default.
-    limits : FetchLimits
     clock : callable
         Seconds that only rise.
     transport : httpx.BaseTransport, optional
@@ -144,8 +131,6 @@ def fetch_body(
     ------
     UnreachableError, DeadlineError
         No answer, or not all of it before the deadline.
-    HttpStatusError, RateLimitedError, ServerError, RedirectError, PrivateRedirectError
-    BodyTooLargeError, TruncatedPayloadError, NotJsonError
     InputError
         If the address is not one of http or https with a host.
     """
@@ -321,7 +306,6 @@ def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
 
     Parameters
     ----------
-    headers : httpx.Headers
     now : datetime
         To compare a date with, where the server does not send the date of its answer.
     """

@@ -56,12 +56,7 @@ def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: in
 
 
 def read_document(document: Any, body: bytes, source: str, received_at: datetime) -> Pull:
-    """Read a payload's JSON, however it came; ``body`` is what was received.
-
-    Raises
-    ------
-    EmptyPayloadError, PayloadShapeError
-    """
+    """Read a payload's JSON, however it came; ``body`` is what was received."""
     try:
         return Pull(body, *parse_site_json(document, source, hashlib.sha256(body).hexdigest(), received_at))
     except EmptyBoardError as cause:

@@ -25,7 +25,6 @@ def check_not_shrunken(pull: Pull, before: Snapshot | None) -> None:
 
     Parameters
     ----------
-    pull : Pull
     before : Snapshot or None
         The last good board; None if there is none.
 

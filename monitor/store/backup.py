@@ -36,23 +36,12 @@ _IN_MEMORY = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """Content of a backup.
-
-    Attributes
-    ----------
-    path : Path
-    rows : mapping of str to int
-        By table.
-    files : int
-        Bodies and references.
-    missing : tuple of str
-        Bodies that the store names and that are not there.
-    """
+    """Content of a backup."""
 
     path: Path
-    rows: Mapping[str, int]
-    files: int
-    missing: tuple[str, ...]
+    rows: Mapping[str, int]  # By table
+    files: int  # Bodies and references
+    missing: tuple[str, ...]  # Bodies that the store names and that are not there
 
 
 def write_backup(
@@ -70,21 +59,14 @@ def write_backup(
 
     Parameters
     ----------
-    database : AnyDatabase
-    path : Path
     bodies, references : Path
         Folders.
     config : bytes
         Settings without their secrets; empty if there are none.
-    made_at : datetime
     software : str
         Version of this program.
     public : bool
         Leave out messages that wait to be sent, so that anybody may read the backup.
-
-    Raises
-    ------
-    StoreError
     """
     entries: dict[str, dict[str, Any]] = {}
     rows: dict[str, int] = {}

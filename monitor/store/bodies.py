@@ -27,23 +27,13 @@ def body_path(folder: Path, sha256: str) -> Path:
 
 
 def add_owner(folder: Path, store: str) -> None:
-    """Note that a store keeps bodies in a folder.
-
-    Raises
-    ------
-    StoreError
-    """
+    """Note that a store keeps bodies in a folder."""
     if store not in (known := owners(folder)):
         write_owners(folder, known | {store})
 
 
 def owners(folder: Path) -> frozenset[str]:
-    """Return the names of the stores that keep bodies in a folder.
-
-    Raises
-    ------
-    StoreError
-    """
+    """Return the names of the stores that keep bodies in a folder."""
     try:
         return frozenset((folder / _OWNERS).read_text(encoding="utf-8").split())
     except FileNotFoundError:
@@ -53,12 +43,7 @@ def owners(folder: Path) -> frozenset[str]:
 
 
 def write_owners(folder: Path, stores: Iterable[str]) -> None:
-    """Write down which stores keep bodies in a folder.
-
-    Raises
-    ------
-    StoreError
-    """
+    """Write down which stores keep bodies in a folder."""
     try:
         make_folder(folder.parent)
     except OSError as cause:
@@ -76,10 +61,6 @@ def write_body(folder: Path, body: bytes) -> str:
     -------
     str
         The hash, in hexadecimal.
-
-    Raises
-    ------
-    StoreError
     """
     sha256 = hashlib.sha256(body).hexdigest()
     put_body(folder, sha256, _packed(body))
@@ -87,12 +68,7 @@ def write_body(folder: Path, body: bytes) -> str:
 
 
 def put_body(folder: Path, sha256: str, packed: bytes) -> None:
-    """Keep a body as it is packed under its hash, on disk when this returns; a damaged file of that name is replaced.
-
-    Raises
-    ------
-    StoreError
-    """
+    """Write a packed body under its hash, on disk when this returns; a damaged file of that name is replaced."""
     path = body_path(folder, sha256)
     try:
         if path.exists() and _body_in(path, sha256) is not None:
@@ -141,10 +117,6 @@ def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: dateti
     -------
     Path
         The gzipped body.
-
-    Raises
-    ------
-    StoreError
     """
     sha256 = hashlib.sha256(body).hexdigest()
     # The name has time (UTC) and body, so that sorting by name sorts by time.

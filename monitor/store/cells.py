@@ -40,7 +40,6 @@ def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, Ce
 
     Parameters
     ----------
-    snapshot : Snapshot
     benchmarks : sequence of int, length k
         The store's number of each tree node.
     """
@@ -114,7 +113,6 @@ def cell_arrays(
 
     Parameters
     ----------
-    found : CellColumns
     models : sequence of int, length n
         Ids in the order of the snapshot.
     benchmarks : sequence of int, length k

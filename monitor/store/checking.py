@@ -22,7 +22,6 @@ def problems(
 
     Parameters
     ----------
-    database : Database or OpenTransaction
     infos : sequence of SnapshotInfo
         The snapshots to rebuild.
     snapshot, body : callable

@@ -55,12 +55,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Give a transaction that sees one state of the store during other writes.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Give a transaction that sees one state of the store during other writes."""
         with translated(self.name), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -71,12 +66,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Give a transaction that commits at the end or leaves nothing; one at a time, over all processes.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Give a transaction that commits at the end or leaves nothing; one at a time, over all processes."""
         with translated(self.name), self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True})
             with connection.begin():
@@ -87,33 +77,18 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[OpenTransaction]:
-        """Give a writing transaction in which reading and writing go through one connection.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Give a writing transaction in which reading and writing go through one connection."""
         with self.writing() as connection:
             yield OpenTransaction(self, connection)
 
     @contextmanager
     def reading_only(self) -> Iterator[OpenTransaction]:
-        """Give one reading transaction for all that is read inside.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Give one reading transaction for all that is read inside."""
         with self.reading() as connection:
             yield OpenTransaction(self, connection)
 
     def check_current(self) -> None:
-        """Refuse a database without a store, or with one of another release.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Refuse a database without a store, or with one of another release."""
         revision = self.made_revision()
         if revision is None:
             raise StoreError(f"{self.name} holds no store; `brainalign fetch` makes one")
@@ -137,12 +112,7 @@ class Database:
             return self.revision(connection)
 
     def make_file(self) -> None:
-        """Make an empty file for its owner alone, if there is none; SQLite would ask the umask.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Make an empty file for its owner alone, if there is none; SQLite would ask the umask."""
         path = self.path
         try:
             make_folder(path.parent)
@@ -276,7 +246,6 @@ def connect(url_or_path: Path | str, *, read_only: bool = False) -> Database:
 
     Parameters
     ----------
-    url_or_path : Path or str
     read_only : bool
         Change nothing, and need no right to.
 

@@ -27,7 +27,6 @@ def dump_table(connection: sa.Connection, table: sa.Table, *, public: bool = Fal
     ----------
     connection : Connection
         In a transaction.
-    table : Table
     public : bool
         Leave out messages that wait to be sent, which name their recipients.
     """
@@ -53,7 +52,6 @@ def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> 
     ----------
     connection : Connection
         In a writing transaction.
-    name : str
     lines : iterable of bytes
         As `dump_table` gave them.
 

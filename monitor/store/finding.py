@@ -26,7 +26,6 @@ def find(
     ----------
     infos : sequence of SnapshotInfo
         In the order of the moments that they describe.
-    wanted : str
     domain : str or None
         Whose ``latest`` is meant; None is the latest of all. A number or a hash finds its snapshot in any domain.
     known : datetime, optional

@@ -37,7 +37,6 @@ def write_changes(
         In a writing transaction.
     table : Table
         With the columns ``chain_id``, ``from_seq`` and ``to_seq``.
-    chain, seq : int
     now : mapping of key to values
         Both in the order of the table's other columns. What is absent ceases to hold.
     """
@@ -66,17 +65,10 @@ def write_changes(
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows that hold somewhere between two snapshots of a chain.
+    """Rows that hold somewhere between two snapshots of a chain."""
 
-    Attributes
-    ----------
-    columns : sequence of sequences, each of length r
-        Those of the table without the interval.
-    begins, ends : ndarray of int, shape (r,)
-        First snapshot for which a row holds, and the first for which it does so no more.
-    """
-
-    columns: Sequence[Sequence[Any]]
+    columns: Sequence[Sequence[Any]]  # Those of the table without the interval; length r
+    # First snapshot for which a row holds, and the first for which it does so no more; shape (r,).
     begins: IntArray
     ends: IntArray
 

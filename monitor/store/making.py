@@ -24,7 +24,6 @@ def make_store(database: Database) -> None:
     ------
     BusyError
         If another process holds the lock for longer than the making of a store takes.
-    StoreError
     """
     deadline = time.monotonic() + LOCK_SECONDS
     while database.made_revision() is None:
@@ -45,10 +44,6 @@ def put_aside(database: Database) -> tuple[Path, ...]:
     -------
     tuple of Path
         The new names; empty files, too, are kept.
-
-    Raises
-    ------
-    StoreError
     """
     if not database.is_sqlite:
         return ()
@@ -69,12 +64,7 @@ def put_aside(database: Database) -> tuple[Path, ...]:
 
 
 def remove_database(path: Path) -> None:
-    """Remove an SQLite file that this program alone makes, and SQLite's own files of it.
-
-    Raises
-    ------
-    OSError
-    """
+    """Remove an SQLite file that this program alone makes, and SQLite's own files of it."""
     for ending in _ENDINGS:
         path.with_name(path.name + ending).unlink(missing_ok=True)
 

@@ -20,26 +20,14 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """Bodies that nothing names.
+    """Bodies that nothing names."""
 
-    Attributes
-    ----------
-    aside : tuple of Path
-        Those that were put aside, or would be; each has its earlier path.
-    removed : tuple of Path
-        Those that had been aside for so long that they were removed, or would be.
-    freed_bytes : int
-        Size of what was removed.
-    foreign : int
-        Bodies that this store never had: they stay.
-    shared_with : tuple of str
-        Other stores that keep bodies in the folder, because of which all stay.
-    """
-
-    aside: tuple[Path, ...]
+    aside: tuple[Path, ...]  # Those that were put aside, or would be; each has its earlier path
+    # Those that had been aside for so long that they were removed, or would be.
     removed: tuple[Path, ...]
-    freed_bytes: int
-    foreign: int
+    freed_bytes: int  # Size of what was removed
+    foreign: int  # Bodies that this store never had: they stay
+    # Other stores that keep bodies in the folder, because of which all stay.
     shared_with: tuple[str, ...]
 
 
@@ -66,10 +54,6 @@ def orphans(
         The newest moment that the store's boards describe: the clock by which days are counted.
     dry_run : bool
         Only find out what would be done.
-
-    Raises
-    ------
-    StoreError
     """
     others = tuple(sorted(owners(bodies) - {store}))
     today = newest.astimezone(UTC).date()

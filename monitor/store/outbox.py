@@ -63,8 +63,6 @@ class Outbox:
 
         Parameters
         ----------
-        now : datetime
-        limit : int
         horizon : timedelta
             A next try further ahead than any back-off was set by a clock that ran ahead, and is due too.
         """
@@ -114,7 +112,6 @@ class Outbox:
         ----------
         ended : callable
             Returns whether a claiming process has ended.
-        at : datetime
         """
         check_zone("at", at)
         with self._database.reading() as connection:
@@ -147,8 +144,6 @@ class Outbox:
 
         Parameters
         ----------
-        message_id : str
-        at : datetime
         error : str
             Message of the error.
         next_try_at : datetime or None

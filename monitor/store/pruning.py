@@ -25,38 +25,21 @@ _INTERVALS = (schema.cell, schema.model, schema.benchmark_entry)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rules for the snapshots that stay.
+    """Rules for the snapshots that stay."""
 
-    Attributes
-    ----------
-    all_days : int
-        All snapshots of so many days before the newest of their kind.
-    weekly_days : int
-        The last of each week of so many days before it; of what is older, the last of each month.
-    """
-
-    all_days: int
+    all_days: int  # All snapshots of so many days before the newest of their kind
+    # The last of each week of so many days before it; of what is older, the last of each month.
     weekly_days: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """Rows that were deleted, or would be.
-
-    Attributes
-    ----------
-    snapshots : tuple of SnapshotInfo
-    rows : int
-        Scores, models and benchmarks that held for these snapshots alone.
-    orphans : Orphans
-        Bodies that nothing names any more.
-    not_shrunk : str
-        Why the file of the database is as large as before; empty if it is not, or nothing went.
-    """
+    """Rows that were deleted, or would be."""
 
     snapshots: tuple[SnapshotInfo, ...]
-    rows: int
-    orphans: Orphans
+    rows: int  # Scores, models and benchmarks that held for these snapshots alone
+    orphans: Orphans  # Bodies that nothing names any more
+    # Why the file of the database is as large as before; empty if it is not, or nothing went.
     not_shrunk: str = ""
 
 
@@ -104,10 +87,6 @@ def prune(
     ----------
     dry_run : bool
         Only find out what would go.
-
-    Raises
-    ------
-    StoreError
     """
     with database.writing() as connection:
         nested = connection.begin_nested()

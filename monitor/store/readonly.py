@@ -32,10 +32,6 @@ def open_to_read(path: Path, timeout: float) -> sqlite3.Connection:
     While others have it open, SQLite's own files (``-wal``, ``-shm``) are there and are read. Otherwise SQLite makes
     and removes them, if this user may; without the right or the room the file is read as it lies there, and if a kill
     left a log of changes, a copy of both is.
-
-    Raises
-    ------
-    sqlite3.Error
     """
     wal = path.with_name(f"{path.name}-wal")
     logged = wal.exists() and wal.stat().st_size > 0
@@ -97,12 +93,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def unchanged(connection: sa.Connection, name: str) -> Iterator[None]:
-    """Refuse what was read from a file without a lock, if another process wrote it meanwhile.
-
-    Raises
-    ------
-    StoreError
-    """
+    """Refuse what was read from a file without a lock, if another process wrote it meanwhile."""
     driver = connection.connection.driver_connection
     try:
         yield

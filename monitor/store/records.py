@@ -25,67 +25,42 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Outcome of adding a snapshot.
+    """Outcome of adding a snapshot."""
 
-    Attributes
-    ----------
-    id : int
-        The snapshot's number in the store: a new one, or that of the snapshot which was there already.
-    new : bool
-        Whether the store has one snapshot more.
-    rows_added, rows_closed : int
-        Scores that begin to hold with this snapshot, and scores that no longer do.
-    """
-
+    # The snapshot's number in the store: a new one, or that of the snapshot which was there already.
     id: int
-    new: bool
+    new: bool  # The store has one snapshot more
+    # Scores that begin to hold with this snapshot, and scores that no longer do.
     rows_added: int
     rows_closed: int
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """Facts about a stored snapshot without rebuilding it.
-
-    Attributes
-    ----------
-    id : int
-    domain : str
-    as_of_time, seen_at : datetime
-        The moment that the board describes, and the moment at which we first had it (UTC).
-    source, sha256 : str
-        As in the snapshot.
-    body_sha256 : str
-        Hash of the body as received, under which it is kept. It differs from ``sha256`` if what was received is an
-        exported snapshot, which names the body that it was made from.
-    digest : str
-        Hash of the content: equal for equal boards of any body, source or moment.
-    models, benchmarks : int
-        Models, and leaves under the ranked aggregate.
-    states : mapping of str to int
-        Cells of these leaves that are SCORED, FAILED and NEVER.
-    reconstructed, simulated : bool
-        As in the snapshot.
-    seen_until : datetime or None
-        The last later moment for which the same content was seen; None if it was not seen again.
-    newest_score_at : datetime or None
-        When the newest score of a leaf was made; None if no score has a time.
-    """
+    """Facts about a stored snapshot without rebuilding it."""
 
     id: int
     domain: str
+    # The moment that the board describes, and the moment at which we first had it (UTC).
     as_of_time: datetime
     seen_at: datetime
+    # As in the snapshot.
     source: str
     sha256: str
+    # Hash of the body as received, under which it is kept. It differs from `sha256` if what was received is an
+    # exported snapshot, which names the body that it was made from.
     body_sha256: str
-    digest: str
+    digest: str  # Hash of the content: equal for equal boards of any body, source or moment
+    # Models, and leaves under the ranked aggregate.
     models: int
     benchmarks: int
-    states: Mapping[str, int]
+    states: Mapping[str, int]  # Cells of these leaves that are SCORED, FAILED and NEVER
+    # As in the snapshot.
     reconstructed: bool
     simulated: bool
+    # The last later moment for which the same content was seen; None if it was not seen again.
     seen_until: datetime | None = None
+    # When the newest score of a leaf was made; None if no score has a time.
     newest_score_at: datetime | None = None
 
     @property
@@ -110,39 +85,21 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class PullRecord:
-    """One attempt to read a source.
-
-    Attributes
-    ----------
-    id : int
-    at : datetime
-        When it was made (UTC).
-    source, domain : str
-    outcome : Outcome
-    snapshot_id : int or None
-        The snapshot that it brought or met again.
-    body_sha256 : str or None
-        Hash of the body as received, if it is kept: that of an unchanged board is not.
-    set_aside : int
-        How many cells could not be read.
-    message : str
-        Why it was refused or failed, or notes on what was not believed of a board that was read.
-    error : str or None
-        Name of the error's class.
-    as_of_time : datetime or None
-        The moment that the board describes; None if nothing usable came.
-    """
+    """One attempt to read a source."""
 
     id: int
-    at: datetime
+    at: datetime  # When it was made (UTC)
     source: str
     domain: str
     outcome: Outcome
-    snapshot_id: int | None
+    snapshot_id: int | None  # The snapshot that it brought or met again
+    # Hash of the body as received, if it is kept: that of an unchanged board is not.
     body_sha256: str | None
-    set_aside: int
+    set_aside: int  # Number of cells that could not be read
+    # Why it was refused or failed, or notes on what was not believed of a board that was read.
     message: str
-    error: str | None
+    error: str | None  # Name of the error's class
+    # The moment that the board describes; None if nothing usable came.
     as_of_time: datetime | None = None
 
 
@@ -158,40 +115,19 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A job in one slot of its schedule.
-
-    Attributes
-    ----------
-    id : int
-    job : str
-    slot : datetime
-        The moment for which it was due (UTC).
-    state : RunState
-        ``lost``: its process ended before the job; ``missed``: no process did it.
-    attempt : int
-        How often it was begun, from 1.
-    host : str
-    pid : int
-        The process that began it last.
-    started_at : datetime
-    ended_at : datetime or None
-    error : str or None
-        Name of the class of the error with which it ended.
-    message : str
-        Message of the error; empty otherwise.
-    """
+    """A job in one slot of its schedule."""
 
     id: int
     job: str
-    slot: datetime
-    state: RunState
-    attempt: int
+    slot: datetime  # The moment for which it was due (UTC)
+    state: RunState  # `lost`: its process ended before the job; `missed`: no process did it
+    attempt: int  # Number of times that it was begun, from 1
     host: str
-    pid: int
+    pid: int  # The process that began it last
     started_at: datetime
     ended_at: datetime | None
-    error: str | None
-    message: str
+    error: str | None  # Name of the class of the error with which it ended
+    message: str  # Message of the error; empty otherwise
 
 
 class MessageState(StrEnum):
@@ -204,78 +140,38 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A message of the outbox.
-
-    Attributes
-    ----------
-    message : Message
-    state : MessageState
-    attempts : int
-        Tries to send it that failed.
-    next_try_at : datetime or None
-        None once it is sent or given up.
-    settled_at : datetime or None
-        When that was.
-    last_error : str
-    claimed_by : str or None
-        Who is sending it.
-    """
+    """A message of the outbox."""
 
     message: Message
     state: MessageState
-    attempts: int
-    next_try_at: datetime | None
-    settled_at: datetime | None
+    attempts: int  # Tries to send it that failed
+    next_try_at: datetime | None  # None once it is sent or given up
+    settled_at: datetime | None  # When that was
     last_error: str
-    claimed_by: str | None = None
+    claimed_by: str | None = None  # Name of the sending process
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is new with a snapshot.
-
-    Attributes
-    ----------
-    snapshot_id : int
-    kind : str
-        Such as ``alert fired``.
-    subject : str
-        What it is about: a rule, a figure. There is one finding of a kind about a subject in a snapshot.
-    found_at : datetime
-    words : str
-        One sentence.
-    data : mapping
-        The same for programs, as JSON can hold it.
-    """
+    """Something that is new with a snapshot."""
 
     snapshot_id: int
-    kind: str
+    kind: str  # Such as `alert fired`
+    # A rule, a figure. There is one finding of a kind about a subject in a snapshot.
     subject: str
     found_at: datetime
-    words: str
-    data: Mapping[str, Any]
+    words: str  # One sentence
+    data: Mapping[str, Any]  # The same for programs, as JSON can hold it
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that has been failing since its last success.
-
-    Attributes
-    ----------
-    name : str
-    failures : int
-        In a row.
-    since, last_at : datetime
-        The first and the last of them.
-    raised_at : datetime or None
-        Time of the message to the operator; None if there was none.
-    message : str
-        Message of the last failure.
-    """
+    """Something that has been failing since its last success."""
 
     name: str
-    failures: int
+    failures: int  # In a row
+    # The first and the last of them.
     since: datetime
     last_at: datetime
-    raised_at: datetime | None
-    message: str
+    raised_at: datetime | None  # Time of the message to the operator; None if there was none
+    message: str  # Message of the last failure

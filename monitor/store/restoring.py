@@ -81,7 +81,6 @@ def restore_backup(
 
     Parameters
     ----------
-    path : Path
     address : str or Path
         Database to restore into, of either kind; one that holds a store is refused.
     home, bodies, references : Path

@@ -30,11 +30,8 @@ class Runs:
 
         Parameters
         ----------
-        job : str
         slot : datetime
             The moment for which it is due, with time zone.
-        at : datetime
-        host : str
         pid : int
             Who claims it.
         attempts : int
@@ -88,8 +85,6 @@ class Runs:
         ----------
         run : RunRecord
             As `claim_slot` gave it.
-        at : datetime
-        state : RunState
         error : str, optional
             Name of the class of the error with which it ended.
         message : str

@@ -42,12 +42,7 @@ def moment(since_epoch: int) -> datetime:
 
 
 def check_zone(name: str, time: datetime) -> None:
-    """Refuse a moment without a time zone.
-
-    Raises
-    ------
-    StoreError
-    """
+    """Refuse a moment without a time zone."""
     if time.tzinfo is None:
         raise StoreError(f"{name} is {time}, without a time zone; give it in UTC")
 

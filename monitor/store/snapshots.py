@@ -37,8 +37,6 @@ def write_snapshot(
     ----------
     connection : Connection
         In a writing transaction.
-    chain, seq : int
-    snapshot : Snapshot
     row : mapping
         Values of the columns of the table ``snapshot`` that do not follow from the snapshot.
 

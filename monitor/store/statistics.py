@@ -24,23 +24,12 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """State of a store, read without opening it for work.
+    """State of a store, read without opening it for work."""
 
-    Attributes
-    ----------
-    revision : str
-        Of its schema.
-    is_current : bool
-        Whether that is this release's.
-    snapshots : int
-    last_pull : datetime or None
-        Moment of the last attempt that was logged.
-    """
-
-    revision: str
-    is_current: bool
+    revision: str  # Of its schema
+    is_current: bool  # It is this release's
     snapshots: int
-    last_pull: datetime | None
+    last_pull: datetime | None  # Moment of the last attempt that was logged
 
 
 def peek(url_or_path: Path | str) -> Peek:

@@ -99,7 +99,6 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         ------
         BusyError
             If another has it; the message names that one.
-        StoreError
         """
         with exclusive(self._database, owner) as check:
             self._check_lock = check
@@ -139,7 +138,6 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
 
         Parameters
         ----------
-        snapshot : Snapshot
         body : bytes
             As received.
         seen_at : datetime
@@ -278,7 +276,6 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
 
         Parameters
         ----------
-        wanted : str
         domain : str or None
             Whose ``latest`` is meant; None is the latest of all. A number or a hash is found in any domain.
         known : datetime, optional

@@ -33,12 +33,7 @@ class Upkeep:
         software: str,
         public: bool = False,
     ) -> BackedUp:
-        """Write everything into one file, as of one moment, during other writes; see `write_backup`.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Write everything into one file, as of one moment, during other writes; see `write_backup`."""
         return write_backup(
             self._database,
             path,
@@ -54,10 +49,6 @@ class Upkeep:
         """Delete snapshots (`prunable`) and what only they needed; every other one is rebuilt exactly as before.
 
         Hold the store's lock (`Store.exclusive`), so that no body is added meanwhile.
-
-        Raises
-        ------
-        StoreError
         """
         return prune(self._database, self._bodies, which, now, dry_run=dry_run)
 
@@ -65,10 +56,6 @@ class Upkeep:
         """Delete snapshots that are no good, and the changes that were found between them and others.
 
         Alert messages stay. Hold the store's lock.
-
-        Raises
-        ------
-        StoreError
         """
         t, ids = schema.finding, {info.id for info in which}
         with self._database.writing() as connection:
