@@ -30,13 +30,7 @@ _TEMPORARY = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 def write_atomically(
     path: Path, data: bytes, error: type[MonitorError] = OutputError, *, private: bool = False
 ) -> Path:
-    """Write a file whole or not at all; see `atomic_file`.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Write a file whole or not at all; see `atomic_file`. Return ``path``."""
     with atomic_file(path, error, private=private) as stream:
         stream.write(data)
     return path
@@ -135,10 +129,7 @@ def give_to_owner(made: Path | int, folder: Path) -> None:
 def remove_leftovers(folder: Path, now: datetime) -> int:
     """Remove what `atomic_file` left in a folder and below it when it was killed, a day ago or longer.
 
-    Returns
-    -------
-    int
-        Number of files; one that cannot be removed stays.
+    Returns the number of files; one that cannot be removed stays.
     """
     removed = 0
     with suppress(OSError):  # a folder removed meanwhile ends the search, not the run

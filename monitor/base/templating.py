@@ -22,17 +22,13 @@ def templates(folder: Path | None = None) -> jinja2.Environment:
     """Return the environment of the templates.
 
     Sandboxed, because a template that was found somewhere must not read the process's secrets or run its code.
+    Raises TemplateError if there is no such folder.
 
     Parameters
     ----------
     folder : Path, optional
         Templates in it are taken instead of the package's of the same name. They can extend or include the originals
         under ``brainalign/<name>``.
-
-    Raises
-    ------
-    TemplateError
-        If there is no such folder.
     """
     package = jinja2.PackageLoader(_PACKAGE, "")
     loaders: list[jinja2.BaseLoader] = [package]
@@ -55,13 +51,7 @@ def templates(folder: Path | None = None) -> jinja2.Environment:
 
 
 def render(name: str, folder: Path | None = None, /, **values: Any) -> str:
-    """Render a template.
-
-    Raises
-    ------
-    TemplateError
-        If it is broken; the message names file and line.
-    """
+    """Render a template; TemplateError names file and line of a broken one."""
     try:
         return templates(folder).get_template(name).render(values)
     except jinja2.TemplateSyntaxError as cause:

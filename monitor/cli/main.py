@@ -252,15 +252,12 @@ app.add_typer(reference_app, name="reference", rich_help_panel=MODELS)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a known failure ends as one line on stderr and its exit code.
 
+    Returns the exit code.
+
     Parameters
     ----------
     arguments : sequence of str, optional
         By default those of the process.
-
-    Returns
-    -------
-    int
-        Exit code.
     """
     open_standard_streams()
     set_up()

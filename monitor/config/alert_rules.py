@@ -16,10 +16,7 @@ from ..history.alerts import DEFAULT_RULES, Rule
 def load_rules(path: Path) -> tuple[Rule, ...]:
     """Read the rules of a configuration file; the default ones if it has none.
 
-    Raises
-    ------
-    ConfigError
-        If a rule is wrong, or two have one name.
+    Raises ConfigError if a rule is wrong, or two have one name.
     """
     if not path.is_file():
         return DEFAULT_RULES

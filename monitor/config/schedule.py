@@ -48,18 +48,14 @@ class Schedule:
 def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
     """Read a cron line (``minute hour day month weekday``) or an interval (``every 6h``).
 
-    Weekdays are those of cron: 0 and 7 are Sunday. A time that a zone skips is due at the moment at which it would have
-    been; a repeated one is due the first time, and both times if the line begins its hours with a star.
+    Weekdays are those of cron: 0 and 7 are Sunday. A time that a zone skips is due at the moment at which it would
+    have been; a repeated one is due the first time, and both times if the line begins its hours with a star. Raises
+    ValueError if it cannot be read, or never occurs.
 
     Parameters
     ----------
     zone : str
         Time zone of a cron line, a name such as ``Europe/Berlin``.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read, or never occurs.
     """
     if found := _INTERVAL.fullmatch(text):
         length = timedelta(**{_UNITS[found[2][0]]: int(found[1])})

@@ -189,10 +189,7 @@ class Settings(BaseSettings):
     def family_table(self) -> FamilyTable:
         """The user's table of families of models, read anew; empty if none is set.
 
-        Raises
-        ------
-        InputError
-            If it cannot be read.
+        Raises InputError if it cannot be read.
         """
         if self.families is None:
             return ()
@@ -233,15 +230,13 @@ class Effective:
 def load_settings(**options: Any) -> Settings:
     """Read the settings.
 
+    Raises ConfigError if a value is wrong, a key is unknown (the nearest known one is named) or a file cannot be
+    read.
+
     Parameters
     ----------
     options
         Settings from the command line; what is None was not given.
-
-    Raises
-    ------
-    ConfigError
-        If a value is wrong, a key is unknown (the nearest known one is named) or a file cannot be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
     check_environment(Settings, _OTHER_VARIABLES)
@@ -298,10 +293,7 @@ def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, An
 def load_home(given: Path | str | None) -> Path:
     """Return the home folder: of an option, else of the environment, else of the user.
 
-    Raises
-    ------
-    ConfigError
-        If it names a user who does not exist.
+    Raises ConfigError if it names a user who does not exist.
     """
     home = Path(given or os.environ.get(f"{PREFIX}HOME") or _default_home())
     try:

@@ -170,13 +170,7 @@ def check_one_domain(earlier: Snapshot, later: Snapshot) -> None:
 
 @lru_cache(maxsize=2)
 def compare(earlier: Snapshot, later: Snapshot) -> Changes:
-    """Find all changes between two snapshots of one domain.
-
-    Raises
-    ------
-    InputError
-        If they are of different domains.
-    """
+    """Find all changes between two snapshots of one domain; InputError if they are of different domains."""
     check_one_domain(earlier, later)
     before_models = {model.id: model for model in earlier.models}
     after_models = {model.id: model for model in later.models}

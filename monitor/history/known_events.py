@@ -28,10 +28,7 @@ class KnownEvent:
 def known_events(domain: str, home: Path) -> tuple[KnownEvent, ...]:
     """Return the events of a domain, by their first day: those of the package and those of the home folder.
 
-    Raises
-    ------
-    InputError
-        If the file in the home folder cannot be read or has another content.
+    Raises InputError if the file in the home folder cannot be read or has another content.
     """
     own = files("brainalign_monitor.history").joinpath(FILE_NAME).read_text(encoding="utf-8")
     events = list(_read(own, FILE_NAME))

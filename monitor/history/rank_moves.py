@@ -57,9 +57,10 @@ class RankMove:
 def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER") -> RankMove:
     """Split the move of one model's rank between two uncleaned boards along the path between them.
 
-    All models are ranked on all leaves that any of them has a score on, missing scores being treated by the scheme's
-    own rule (HIER: as 0, as Brain-Score does), so that a benchmark that a model never ran counts. Ranks are those of
-    full precision, not the site's two decimals.
+    All models are ranked on all leaves that any of them has a score on, missing scores being treated by the
+    scheme's own rule (HIER: as 0, as Brain-Score does), so that a benchmark that a model never ran counts. Ranks
+    are those of full precision, not the site's two decimals. Raises InputError if the model is not on both boards;
+    SchemeError if there is no such scheme, or it needs a reference board.
 
     Parameters
     ----------
@@ -69,13 +70,6 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
         Its id.
     scheme : str
         Any scheme that needs no reference board.
-
-    Raises
-    ------
-    InputError
-        If the model is not on both boards.
-    SchemeError
-        If there is no such scheme, or it needs a reference board.
     """
     for name, board in (("earlier", earlier), ("later", later)):
         if model not in board.ids:

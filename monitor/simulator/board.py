@@ -14,8 +14,9 @@ _DIMENSIONS = 5
 def random_board(seed: int, models: int, benchmarks: int, missing: float = 0.0) -> Floats:
     """Draw correlated scores of many models on many benchmarks.
 
-    Five latent factors with loadings of mixed sign, the first one positive throughout, and as much unique
-    variance; each benchmark has its own mean and spread.
+    Five latent factors with loadings of mixed sign, the first one positive throughout, and as much unique variance;
+    each benchmark has its own mean and spread. Scores are in (0, 1), models × benchmarks, NaN where missing.
+    Raises InputError if the board is empty or would lose a whole row or column.
 
     Parameters
     ----------
@@ -26,16 +27,6 @@ def random_board(seed: int, models: int, benchmarks: int, missing: float = 0.0) 
     missing
         Share of the cells that are missing completely at random, to the nearest cell; every model and every
         benchmark keeps at least one score.
-
-    Returns
-    -------
-    numpy.ndarray
-        Scores in (0, 1), models × benchmarks, NaN where missing.
-
-    Raises
-    ------
-    InputError
-        If the board is empty or would lose a whole row or column.
     """
     if models < 1 or benchmarks < 1:
         raise InputError(

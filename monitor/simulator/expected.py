@@ -15,39 +15,29 @@ from .truth import Floats
 
 @dataclass(frozen=True)
 class ExpectedFigures:
-    """Values in the population of models, of which a board is a sample.
+    """Values in the population of models, of which a board is a sample."""
 
-    Parameters
-    ----------
-    rho_mean, rho_neural, rho_behavior, rho_across
-        Mean Spearman correlation of all pairs of leaves, of pairs within a part, and of pairs across parts.
-    r2_neural, r2_behavior
-        Share of the variance of the average that a part explains.
-    sd_neural, sd_behavior
-        Standard deviation over models of a part's mean.
-    correlation
-        Pearson correlation of the two parts.
-    dimensions
-        Number of latent factors that at least two of the leaves share.
-    """
-
+    # Mean Spearman correlation of all pairs of leaves, of pairs within a part, and of pairs across parts.
     rho_mean: float
     rho_neural: float
     rho_behavior: float
     rho_across: float
+    # Share of the variance of the average that a part explains.
     r2_neural: float
     r2_behavior: float
+    # Standard deviation over models of a part's mean.
     sd_neural: float
     sd_behavior: float
-    correlation: float
-    dimensions: int
+    correlation: float  # Pearson correlation of the two parts
+    dimensions: int  # Number of latent factors that at least two of the leaves share
 
 
 def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> ExpectedFigures:
     """Derive the figures of the pruned tree that holds the given leaves.
 
     Means over the tree and R² are exact up to the cap of the scores at 0 and 1; the correlations are those of
-    `Truth.spearman`. Models of a `NewModels` event with a shifted ability are not part of the population.
+    `Truth.spearman`. Models of a `NewModels` event with a shifted ability are not part of the population. Raises
+    InputError if a leaf is unknown, is under engineering, or a part has none.
 
     Parameters
     ----------
@@ -56,15 +46,6 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
     leaves
         The leaves that the cleaning kept, both neural and behavioural ones; all leaves under the average by
         default.
-
-    Returns
-    -------
-    ExpectedFigures
-
-    Raises
-    ------
-    InputError
-        If a leaf is unknown, is under engineering, or a part has none.
     """
     paths = {
         path.rsplit("/", 1)[-1]: (paper.part, *path.split("/")[:-1])

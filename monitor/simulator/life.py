@@ -31,45 +31,23 @@ _ERROR_VARIATION = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Life:
-    """A simulated leaderboard with its truth. Arrays are read-only; times are microseconds since 1970, UTC.
+    """A simulated leaderboard with its truth. Arrays are read-only; times are microseconds since 1970, UTC."""
 
-    Parameters
-    ----------
-    seed, parameters
-        What it was made from.
-    truth
-        Loadings, correlations, moments and errors of the leaves.
-    ids, names, submitted
-        Of the N models, those of `NewModels` events last.
-    ability
-        General ability, length N.
-    factors
-        Scores on the factors of `Truth.factor_names`, N × K.
-    noise_free
-        Scores without measurement error, N × L.
-    scores
-        Scores with measurement error, uncapped, N × L, as of each leaf's first version.
-    errors
-        Standard deviation of each cell's measurement error, N × L.
-    failed
-        Cells whose run ends as FAILED, N × L.
-    times
-        When each cell's run ends, N × L; `NEVER` where there is none.
-    """
-
+    # Its origin.
     seed: int
     parameters: SimulationParameters
-    truth: Truth
+    truth: Truth  # Loadings, correlations, moments and errors of the leaves
+    # Of the N models, those of `NewModels` events last.
     ids: tuple[int, ...]
     names: tuple[str, ...]
     submitted: Times
-    ability: Floats
-    factors: Floats
-    noise_free: Floats
-    scores: Floats
-    errors: Floats
-    failed: Flags
-    times: Times
+    ability: Floats  # General ability, length N
+    factors: Floats  # Scores on the factors of `Truth.factor_names`, N × K
+    noise_free: Floats  # Scores without measurement error, N × L
+    scores: Floats  # Scores with measurement error, uncapped, N × L, as of each leaf's first version
+    errors: Floats  # Standard deviation of each cell's measurement error, N × L
+    failed: Flags  # Cells whose run ends as FAILED, N × L
+    times: Times  # When each cell's run ends, N × L; `NEVER` where there is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +76,10 @@ def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
     """Simulate a leaderboard's life.
 
     Every model has a general ability, which makes up ``part_correlation`` of the variance of its neural,
-    behavioural and engineering factor; papers add factors of their own. So the leaves under the average share
-    two dimensions plus one for each factor of a paper (`Truth.dimensions`). Draws come from streams named
-    after what they are for: adding an event or a paper leaves everything else as it was.
+    behavioural and engineering factor; papers add factors of their own. So the leaves under the average share two
+    dimensions plus one for each factor of a paper (`Truth.dimensions`). Draws come from streams named after what
+    they are for: adding an event or a paper leaves everything else as it was. Raises InputError if an event needs
+    something that the board does not have.
 
     Parameters
     ----------
@@ -109,15 +88,6 @@ def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
     parameters
         All knobs; the defaults give 281 models × 51 leaves under the average in the image of the public
         board.
-
-    Returns
-    -------
-    Life
-
-    Raises
-    ------
-    InputError
-        If an event needs something that the board does not have.
     """
     parameters = parameters if parameters is not None else SimulationParameters()
     papers = parameters.all_papers()

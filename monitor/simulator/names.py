@@ -95,10 +95,6 @@ def invented_names(generator: np.random.Generator, count: int) -> list[str]:
         Source of randomness.
     count
         Number of names.
-
-    Returns
-    -------
-    list of str
     """
     names: list[str] = []
     seen: set[str] = set()

@@ -25,56 +25,32 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True)
 class Paper:
-    """Benchmarks that were published, arrive and are run together.
+    """Benchmarks that were published, arrive and are run together."""
 
-    Parameters
-    ----------
-    name
-        Key of the paper's random streams, for example ``"Simulon2020"``.
-    part
-        Part of the tree above the leaves.
-    leaves
-        One path per leaf below the part's node, levels separated by ``/``, the leaf's identifier last:
-        ``"V1/Simulon2020/Simulon2020-sf_bandwidth"``.
-    arrives
-        Day from whose 00:00 UTC on models are run on the leaves.
-    mean, sd, error
-        Bounds between which each leaf draws, uniformly, the mean and the standard deviation over models of
-        its noise-free score, and the standard deviation of its measurement error; all in score units.
-    part_loading, paper_loading
-        Mean and standard deviation of the leaves' loadings on the factor of their part, and on each of the
-        paper's own.
-    factors
-        Number of the paper's own latent factors.
-    first_run
-        Chance that a model submitted after the arrival is run on the paper.
-    rerun
-        Chance that a model submitted before the arrival is run on it later; the others stay NEVER.
-    failure
-        Chance that a run ends as FAILED, leaf by leaf.
-    publishes_error
-        Whether the cells carry the standard deviation of their measurement error.
-    version
-        Version of the benchmarks at their arrival.
-    scale
-        Factor from the link's (0, 1) to the score. Only engineering leaves may leave the interval.
-    """
-
-    name: str
-    part: Part
+    name: str  # Key of the paper's random streams, for example `"Simulon2020"`
+    part: Part  # Part of the tree above the leaves
+    # One path per leaf below the part's node, levels separated by `/`, the leaf's identifier last:
+    # `"V1/Simulon2020/Simulon2020-sf_bandwidth"`.
     leaves: tuple[str, ...]
-    arrives: date = OPENING
+    arrives: date = OPENING  # Day from whose 00:00 UTC on models are run on the leaves
+    # Bounds between which each leaf draws, uniformly, the mean and the standard deviation over models of its
+    # noise-free score, and the standard deviation of its measurement error; all in score units.
     mean: Range = (0.3, 0.6)
     sd: Range = (0.05, 0.1)
     error: Range = (0.005, 0.02)
+    # Mean and standard deviation of the leaves' loadings on the factor of their part, and on each of the
+    # paper's own.
     part_loading: Range = (0.5, 0.1)
     paper_loading: Range = (0.0, 0.0)
-    factors: int = 0
-    first_run: float = 0.97
+    factors: int = 0  # Number of the paper's own latent factors
+    first_run: float = 0.97  # Chance that a model submitted after the arrival is run on the paper
+    # Chance that a model submitted before the arrival is run on it later; the others stay NEVER.
     rerun: float = 0.5
-    failure: float = 0.003
+    failure: float = 0.003  # Chance that a run ends as FAILED, leaf by leaf
+    # The cells carry the standard deviation of their measurement error.
     publishes_error: bool = True
-    version: int = 1
+    version: int = 1  # Version of the benchmarks at their arrival
+    # Factor from the link's (0, 1) to the score. Only engineering leaves may leave the interval.
     scale: float = 1.0
 
     def __post_init__(self) -> None:

@@ -93,53 +93,33 @@ Event = NewBenchmark | NewModels | Restatement | Backfill | RemovedModel | Renam
 
 @dataclass(frozen=True)
 class SimulationParameters:
-    """Everything that, together with a seed, determines a simulated life.
+    """Everything that, together with a seed, determines a simulated life."""
 
-    Parameters
-    ----------
-    models
-        Number of models at the end, those of `NewModels` events not counted.
-    start, end
-        First day of the board, and the day at which all models are on it. Scores go on arriving after
-        ``end``.
-    papers
-        The benchmarks; at least one paper outside engineering must arrive on ``start``.
-    domain
-        ``"vision"`` or ``"language"``: suffix of the names of the roots.
-    part_correlation
-        Correlation between the factors of any two parts, which is the share of their variance that a model's
-        general ability makes up.
-    opening_share
-        Share of the models that is submitted in the first ten days. The others come in bursts until six weeks
-        before ``end``.
-    rerun_correlation, failure_correlation
-        How far reruns, and failures, are a matter of the model: the correlation within a model of the
-        underlying normal variables.
-    delay_days, delay_spread
-        Median, and standard deviation of the logarithm, of the time from the moment at which a model could be
-        run on a paper to its score.
-    repeated_names
-        Number of pairs of models that share a name.
-    hostile_names
-        Whether the first models have names that may break display, parsing or storage.
-    events
-        Planted causes, each taking effect at 00:00 UTC of its day.
-    """
-
-    models: int = 281
+    models: int = 281  # Number of models at the end, those of `NewModels` events not counted
+    # First day of the board, and the day at which all models are on it. Scores go on arriving after `end`.
     start: date = OPENING
     end: date = date(2024, 1, 1)
+    # The benchmarks; at least one paper outside engineering must arrive on `start`.
     papers: tuple[Paper, ...] = DEFAULT_PAPERS
-    domain: str = "vision"
+    domain: str = "vision"  # `"vision"` or `"language"`: suffix of the names of the roots
+    # Correlation between the factors of any two parts, which is the share of their variance that a model's
+    # general ability makes up.
     part_correlation: float = 0.65
+    # Share of the models that is submitted in the first ten days. The others come in bursts until six weeks
+    # before `end`.
     opening_share: float = 0.34
+    # Reruns, and failures, as a matter of the model: the correlation within a model of the underlying
+    # normal variables.
     rerun_correlation: float = 0.4
     failure_correlation: float = 0.6
+    # Median, and standard deviation of the logarithm, of the time from the moment at which a model could be run
+    # on a paper to its score.
     delay_days: float = 0.35
     delay_spread: float = 2.0
-    repeated_names: int = 4
+    repeated_names: int = 4  # Number of pairs of models that share a name
+    # The first models have names that may break display, parsing or storage.
     hostile_names: bool = False
-    events: tuple[Event, ...] = ()
+    events: tuple[Event, ...] = ()  # Planted causes, each taking effect at 00:00 UTC of its day
 
     def __post_init__(self) -> None:
         if self.domain not in ("vision", "language"):

@@ -57,6 +57,8 @@ class _Board:
 def payload(life: Life, as_of: date) -> dict[str, Any]:
     """Return the body of ``/<domain>/compare/data/`` at 00:00 UTC of a day, marked as simulated.
 
+    Raises InputError if the board does not exist yet.
+
     Parameters
     ----------
     life
@@ -71,11 +73,6 @@ def payload(life: Life, as_of: date) -> dict[str, Any]:
         Keys, order, types and texts as the site has them, and ``"simulated": True``. Only models with a score
         or a failure under the average are listed. The tree is whole, but for leaves that an event has yet to
         bring or has taken away.
-
-    Raises
-    ------
-    InputError
-        If the board does not exist yet.
     """
     start = life.parameters.start
     if as_of <= start:

@@ -30,47 +30,28 @@ class Truth:
     is the sum of loadings times factors and a unique rest. The factors are those of the parts, correlated by
     the models' general ability, followed by those of the papers, which are independent. Models of a
     `NewModels` event with a shifted ability are not draws from the distribution that the moments describe.
-
-    Parameters
-    ----------
-    leaves
-        Identifiers of the leaves, L of them.
-    factor_names
-        Names of the factors, K of them; ``"neural"``, ``"behavior"`` and ``"engineering"`` come first.
-    loadings
-        Loadings, L × K.
-    factor_correlation
-        Correlations of the factors, K × K.
-    correlation
-        Correlations of the leaves' ``x``, L × L. As the link is monotone, Spearman's rho of noise-free scores
-        is ``6 / pi * arcsin(correlation / 2)``.
-    mean, sd
-        Moments over models of the noise-free scores, length L, in score units.
-    error_sd
-        Root mean square of the measurement errors, length L, in score units. A cell's error is proportional
-        to the steepness of the link at its score: it shrinks towards the ends of the scale, as that of a
-        share does.
-    intercept, slope, scale
-        The link, length L.
-    steepness
-        Root mean square of ``scale * y * (1 - y)``, y the link's value, length L.
-    covariance
-        Covariances of the noise-free scores, L × L.
     """
 
-    leaves: tuple[str, ...]
+    leaves: tuple[str, ...]  # Identifiers of the leaves, L of them
+    # Names of the factors, K of them; `"neural"`, `"behavior"` and `"engineering"` come first.
     factor_names: tuple[str, ...]
-    loadings: Floats
-    factor_correlation: Floats
+    loadings: Floats  # Loadings, L × K
+    factor_correlation: Floats  # Correlations of the factors, K × K
+    # Correlations of the leaves' `x`, L × L. As the link is monotone, Spearman's rho of noise-free scores is
+    # `6 / pi * arcsin(correlation / 2)`.
     correlation: Floats
+    # Moments over models of the noise-free scores, length L, in score units.
     mean: Floats
     sd: Floats
+    # Root mean square of the measurement errors, length L, in score units. A cell's error is proportional to
+    # the steepness of the link at its score: it shrinks towards the ends of the scale, as that of a share does.
     error_sd: Floats
+    # The link, length L.
     intercept: Floats
     slope: Floats
     scale: Floats
-    steepness: Floats
-    covariance: Floats
+    steepness: Floats  # Root mean square of `scale * y * (1 - y)`, y the link's value, length L
+    covariance: Floats  # Covariances of the noise-free scores, L × L
 
     @property
     def reliability(self) -> Floats:
@@ -116,6 +97,8 @@ def stream(seed: int, *keys: object) -> np.random.Generator:
 def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) -> Truth:
     """Draw loadings and moments of every leaf and derive what they imply.
 
+    Raises ConvergenceError if no link gives a leaf its mean and standard deviation.
+
     Parameters
     ----------
     seed
@@ -124,15 +107,6 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
         The benchmarks.
     part_correlation
         Correlation between the factors of any two parts.
-
-    Returns
-    -------
-    Truth
-
-    Raises
-    ------
-    ConvergenceError
-        If no link gives a leaf its mean and standard deviation.
     """
     names = (*PARTS, *(f"{paper.name}.{k + 1}" for paper in papers for k in range(paper.factors)))
     leaves = tuple(path.rsplit("/", 1)[-1] for paper in papers for path in paper.leaves)
@@ -196,20 +170,12 @@ def logistic(x: Floats) -> Floats:
 def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
     """Give ``logistic(intercept + slope * x)``, x standard normal, the given moments.
 
+    Raises ConvergenceError if Newton's method does not reach them.
+
     Parameters
     ----------
     mean, sd
         Wanted moments, any common shape, in (0, 1).
-
-    Returns
-    -------
-    intercept, slope
-        Same shape.
-
-    Raises
-    ------
-    ConvergenceError
-        If Newton's method does not reach them.
     """
     x, weight = _quadrature()
     a = np.log(mean / (1.0 - mean))

@@ -16,13 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def checked_url(url: str) -> httpx.URL:
-    """Parse an address.
-
-    Raises
-    ------
-    InputError
-        If it is not one of http or https with a host.
-    """
+    """Parse an address; InputError if it is not one of http or https with a host."""
     try:
         parsed = httpx.URL(url)
         parsed.host.encode("idna")

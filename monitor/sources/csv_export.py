@@ -28,6 +28,8 @@ _KINDS: dict[str, type[PayloadError | BodyTooLargeError]] = {
 def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, received_at: datetime) -> Pull:
     """Read a CSV export; see `site_csv_document`.
 
+    Raises a PayloadError of a named kind: it is refused whole.
+
     Parameters
     ----------
     leaderboard : str
@@ -40,11 +42,6 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
         Name in messages.
     received_at : datetime
         As-of time where the export names none.
-
-    Raises
-    ------
-    PayloadError
-        One of its named kinds: it is refused whole.
     """
     try:
         document, notes = site_csv_document(leaderboard, plugins)

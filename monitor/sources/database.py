@@ -81,6 +81,9 @@ def pull_database(
 ) -> Pull:
     """Read the leaderboard from a result database of Brain-Score.
 
+    Raises SourceError if it cannot be read, is no such database, or is refused whole; InputError if the address
+    cannot be used.
+
     Parameters
     ----------
     address : str
@@ -94,13 +97,6 @@ def pull_database(
         Seconds to wait for a connection, and for each query of a server.
     max_bytes : int
         Largest body that is made of it.
-
-    Raises
-    ------
-    SourceError
-        If it cannot be read, is no such database, or is refused whole.
-    InputError
-        If the address cannot be used.
     """
     url, name = _url(address)
     try:

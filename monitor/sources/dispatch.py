@@ -47,6 +47,9 @@ def pull(
     anything without a scheme                    the file of this path; an SQLite file is a result database
     ===========================================  ==================================================
 
+    Raises a SourceError of a named kind (not reached or read, or refused whole); InputError if the source is
+    none of the above.
+
     Parameters
     ----------
     received_at : datetime
@@ -57,13 +60,6 @@ def pull(
         Part of the User-Agent, see `user_agent`.
     timeout, deadline, attempts, max_bytes
         See `FetchLimits`; a file has only its size checked.
-
-    Raises
-    ------
-    SourceError
-        One of its named kinds: not reached or read, or refused whole.
-    InputError
-        If the source is none of the above.
     """
     scheme = _SCHEME.match(source)
     kind = (scheme[1] or scheme[2]).lower() if scheme else ""
@@ -91,10 +87,7 @@ def pull(
 def pull_path(path: str, domain: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
     """Read a file: a result database in SQLite, or what `pull_file` reads.
 
-    Raises
-    ------
-    SourceError
-        If it cannot be read or is refused whole.
+    Raises SourceError if it cannot be read or is refused whole.
     """
     if _is_sqlite(path):
         from .database import pull_database
@@ -113,14 +106,9 @@ def is_live(source: str) -> bool:
 def files_of(source: str) -> tuple[str, ...]:
     """Return the files of a folder and of those below it in the order of their names, or the file itself.
 
-    Names that begin with a point are not looked at.
-
-    Raises
-    ------
-    SourceError
-        If the folder cannot be read or holds no file that may be one of ours.
-    ConfigError
-        If the source is empty, which a path would take for the current folder.
+    Names that begin with a point are not looked at. Raises SourceError if the folder cannot be read or holds no
+    file that may be one of ours; ConfigError if the source is empty, which a path would take for the current
+    folder.
     """
     if not source.strip():
         raise ConfigError(

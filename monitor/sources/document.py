@@ -48,6 +48,9 @@ __all__ = [
 def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
     """Unpack a gzip body, never further than the cap.
 
+    Raises BodyTooLargeError or TruncatedPayloadError or NotJsonError (it unpacks to more than the cap, ends too
+    early, or is damaged).
+
     Parameters
     ----------
     body : bytes
@@ -56,11 +59,6 @@ def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
         What messages call it.
     max_bytes : int
         Largest size unpacked.
-
-    Raises
-    ------
-    BodyTooLargeError, TruncatedPayloadError, NotJsonError
-        It unpacks to more than the cap, ends too early, or is damaged.
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as members:
@@ -97,7 +95,8 @@ def unpacked(body: bytes, source: str, max_bytes: int) -> bytes:
 def json_document(text: bytes, source: str, body: bytes) -> Any:
     """Parse JSON, distinguishing a body that is cut off from one that never was JSON.
 
-    See `parse_json` for keys that an object has twice, and for very long integers.
+    See `parse_json` for keys that an object has twice, and for very long integers. Raises TruncatedPayloadError or
+    NotJsonError or PayloadShapeError (it ends too early, is not JSON, or is nested too deeply).
 
     Parameters
     ----------
@@ -107,11 +106,6 @@ def json_document(text: bytes, source: str, body: bytes) -> Any:
         What messages call it.
     body : bytes
         As received, for the error to keep.
-
-    Raises
-    ------
-    TruncatedPayloadError, NotJsonError, PayloadShapeError
-        It ends too early, is not JSON, or is nested too deeply.
     """
     try:
         return parse_json(text)

@@ -47,6 +47,8 @@ def is_exported(document: Any) -> bool:
 def exported_snapshot(document: Any, text: bytes, source: str, body: bytes) -> Snapshot:
     """Read the snapshot in an exported file.
 
+    Raises PayloadShapeError if it is damaged, contradicts itself or holds text that no database can store.
+
     Parameters
     ----------
     document : Any
@@ -55,11 +57,6 @@ def exported_snapshot(document: Any, text: bytes, source: str, body: bytes) -> S
         Unpacked, and as received.
     source : str
         What messages call it.
-
-    Raises
-    ------
-    PayloadShapeError
-        If it is damaged, contradicts itself or holds text that no database can store.
     """
     try:
         _Exported.model_validate(document)

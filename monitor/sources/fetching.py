@@ -105,9 +105,11 @@ def fetch_body(
     """GET a body.
 
     Connection errors, cut bodies, 429 and 5xx are tried again after a growing pause, never sooner than
-    ``Retry-After`` (seconds or date), and not at all if that would pass the deadline; any other status ends
-    it at once. Redirects are followed on the same host only. A body sent in gzip is unpacked within the cap.
-    Name and password in the address are sent by basic authentication. Proxies are taken from the environment.
+    ``Retry-After`` (seconds or date), and not at all if that would pass the deadline; any other status ends it at once.
+    Redirects are followed on the same host only. A body sent in gzip is unpacked within the cap. Name and password
+    in the address are sent by basic authentication. Proxies are taken from the environment. Returns the body,
+    without its content encoding. Raises UnreachableError or DeadlineError (no answer, or not all of it before the
+    deadline); InputError if the address is not one of http or https with a host.
 
     Parameters
     ----------
@@ -121,18 +123,6 @@ def fetch_body(
         Seconds that only rise.
     transport : httpx.BaseTransport, optional
         Instead of the network.
-
-    Returns
-    -------
-    bytes
-        The body, without its content encoding.
-
-    Raises
-    ------
-    UnreachableError, DeadlineError
-        No answer, or not all of it before the deadline.
-    InputError
-        If the address is not one of http or https with a host.
     """
     address, name = checked_url(url), shown_url(url)
     started = clock()

@@ -23,6 +23,8 @@ _KEPT = ".json.gz"
 def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
     """Read the leaderboard from a file.
 
+    Raises SourceError if the file cannot be read, or is refused whole (`PayloadError`, `BodyTooLargeError`).
+
     Parameters
     ----------
     path : Path or str
@@ -31,11 +33,6 @@ def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY
         As-of time of a payload that does not state its own.
     max_bytes : int
         Largest size of the file, and of what it unpacks to.
-
-    Raises
-    ------
-    SourceError
-        If the file cannot be read, or is refused whole (`PayloadError`, `BodyTooLargeError`).
     """
     name = shown(str(path), 300)
     try:

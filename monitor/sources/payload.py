@@ -30,6 +30,9 @@ class Pull:
 def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
     """Read a payload of the site, plain or gzipped, or an exported snapshot file.
 
+    Raises EmptyPayloadError or TruncatedPayloadError or NotJsonError or PayloadShapeError (the body is refused
+    whole; the error keeps it); BodyTooLargeError (it unpacks to more than ``max_bytes``).
+
     Parameters
     ----------
     body : bytes
@@ -40,13 +43,6 @@ def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: in
         As-of time of a payload that does not state its own; UTC if it has no time zone.
     max_bytes : int
         Largest size of the unpacked body.
-
-    Raises
-    ------
-    EmptyPayloadError, TruncatedPayloadError, NotJsonError, PayloadShapeError
-        The body is refused whole; the error keeps it.
-    BodyTooLargeError
-        It unpacks to more than ``max_bytes``.
     """
     text = unpacked(body, source, max_bytes)
     document = json_document(text, source, body)

@@ -22,16 +22,12 @@ def check_not_shrunken(pull: Pull, before: Snapshot | None) -> None:
     """Refuse a board of which more than a third is gone since the last good one, or has other names.
 
     Counted are models, SCORED cells of leaves and leaves that have any, and the names of the models on both boards.
+    Raises ShrunkenBoardError, with the body.
 
     Parameters
     ----------
     before : Snapshot or None
         The last good board; None if there is none.
-
-    Raises
-    ------
-    ShrunkenBoardError
-        With the body.
     """
     if before is None:
         return

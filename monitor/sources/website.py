@@ -25,12 +25,8 @@ def payload_url(url: str, domain: str = "vision") -> str:
 
     A path that ends in ``/compare/data``, with or without a slash, in ``.json`` or in ``.json.gz`` is the payload's
     own and is taken as it is. Any other is the base of a site: ``/<domain>/compare/data/`` is added, or
-    ``/compare/data/`` where the path already ends in ``/<domain>``. A query stays; a fragment is dropped.
-
-    Raises
-    ------
-    InputError
-        If it is not an address of http or https, or the domain is not one lower-case word.
+    ``/compare/data/`` where the path already ends in ``/<domain>``. A query stays; a fragment is dropped. Raises
+    InputError if it is not an address of http or https, or the domain is not one lower-case word.
     """
     address = checked_url(url).copy_with(fragment=None)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", domain):
@@ -58,6 +54,9 @@ def pull_website(
 ) -> Pull:
     """Read the leaderboard from the site.
 
+    Raises a SourceError of a named kind (not reached, or refused whole); InputError if the address or the
+    domain cannot be used.
+
     Parameters
     ----------
     base_url, domain : str
@@ -66,13 +65,6 @@ def pull_website(
         As-of time of a payload that does not state its own.
     agent, limits, clock, transport
         See `fetch_body`.
-
-    Raises
-    ------
-    SourceError
-        One of its named kinds: not reached, or refused whole.
-    InputError
-        If the address or the domain cannot be used.
     """
     url = payload_url(base_url, domain)
     body = fetch_body(

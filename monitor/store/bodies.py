@@ -55,12 +55,8 @@ def write_owners(folder: Path, stores: Iterable[str]) -> None:
 def write_body(folder: Path, body: bytes) -> str:
     """Keep a body under the sha256 of what was received, on disk when this returns.
 
-    A body that came gzipped is kept byte for byte, any other is gzipped. A damaged file of the same name is replaced.
-
-    Returns
-    -------
-    str
-        The hash, in hexadecimal.
+    A body that came gzipped is kept byte for byte, any other is gzipped. A damaged file of the same name is
+    replaced. Returns the hash, in hexadecimal.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     put_body(folder, sha256, _packed(body))
@@ -83,10 +79,7 @@ def put_body(folder: Path, sha256: str, packed: bytes) -> None:
 def read_body(folder: Path, sha256: str) -> bytes:
     """Return the body exactly as it was received; its hash is verified.
 
-    Raises
-    ------
-    StoreError
-        If it is not there, or is damaged.
+    Raises StoreError if it is not there, or is damaged.
     """
     if not _SHA256.fullmatch(sha256):
         raise StoreError(f"{sha256!r} is not the sha256 of a body: that has 64 hexadecimal digits")
@@ -111,12 +104,8 @@ def read_body(folder: Path, sha256: str) -> bytes:
 def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: datetime) -> Path:
     """Keep a refused body for inspection, with a note (``.json``) of the reason.
 
-    A body that is refused again replaces its earlier copy; of the others the newest `REFUSED_KEPT` stay.
-
-    Returns
-    -------
-    Path
-        The gzipped body.
+    A body that is refused again replaces its earlier copy; of the others the newest `REFUSED_KEPT` stay. Returns
+    the gzipped body.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     # The name has time (UTC) and body, so that sorting by name sorts by time.

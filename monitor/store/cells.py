@@ -111,6 +111,8 @@ def cell_arrays(
 ) -> CellArrays:
     """Return arrays of cells from rows, as the inverse of `cell_rows`.
 
+    Raises KeyError if a cell is of a model or benchmark that the snapshot does not have.
+
     Parameters
     ----------
     models : sequence of int, length n
@@ -121,11 +123,6 @@ def cell_arrays(
         Each node's latest version.
     superseded_order : sequence of int or None
         As `superseded_order` gave it.
-
-    Raises
-    ------
-    KeyError
-        If a cell is of a model or benchmark that the snapshot does not have.
     """
     row, column = _positions(found.model, models), _positions(found.benchmark, benchmarks)
     version = found.version

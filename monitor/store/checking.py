@@ -20,17 +20,14 @@ def problems(
 ) -> list[str]:
     """Compare the database with its own rules, each snapshot with its digest and each body with its hash.
 
+    Returns one sentence a problem.
+
     Parameters
     ----------
     infos : sequence of SnapshotInfo
         The snapshots to rebuild.
     snapshot, body : callable
         Read one of either, or raise StoreError.
-
-    Returns
-    -------
-    list of str
-        One sentence a problem.
     """
     found = _of_database(database) if database.is_sqlite else []
     for info in infos:

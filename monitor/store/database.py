@@ -101,10 +101,7 @@ class Database:
     def made_revision(self) -> str | None:
         """Return the revision of the schema without making a store; None if there is none.
 
-        Raises
-        ------
-        StoreError
-            See `revision`.
+        Raises StoreError as `revision` does.
         """
         if self.is_sqlite and _size(self.path) == 0:
             return None
@@ -132,12 +129,8 @@ class Database:
     def prepare(self) -> None:
         """Bring the schema to this release's revision, and an SQLite file into WAL mode.
 
-        Two processes that open a new store at once both succeed: the second waits, and finds it done.
-
-        Raises
-        ------
-        StoreError
-            If the schema is of a newer release, or the database is that of another program.
+        Two processes that open a new store at once both succeed: the second waits, and finds it done. Raises
+        StoreError if the schema is of a newer release, or the database is that of another program.
         """
         if self.is_sqlite:
             self.make_file()
@@ -156,10 +149,7 @@ class Database:
     def revision(self, connection: sa.Connection) -> str | None:
         """Return the revision of the schema; None if there is no store yet.
 
-        Raises
-        ------
-        StoreError
-            If it is of a newer release, or the database is that of another program.
+        Raises StoreError if it is of a newer release, or the database is that of another program.
         """
         tables = set(sa.inspect(connection).get_table_names())
         if REVISION_TABLE not in tables:
@@ -244,15 +234,12 @@ AnyDatabase = Database | OpenTransaction
 def connect(url_or_path: Path | str, *, read_only: bool = False) -> Database:
     """Make the engine for a path, or for an address ``sqlite:///…`` or ``postgresql://…``; opens nothing yet.
 
+    Raises StoreError if the address cannot be used, or the driver for PostgreSQL is missing.
+
     Parameters
     ----------
     read_only : bool
         Change nothing, and need no right to.
-
-    Raises
-    ------
-    StoreError
-        If the address cannot be used, or the driver for PostgreSQL is missing.
     """
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return _sqlite(Path(url_or_path), read_only)

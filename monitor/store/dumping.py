@@ -48,22 +48,14 @@ def dump_table(connection: sa.Connection, table: sa.Table, *, public: bool = Fal
 def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> int:
     """Replace the rows of a table, as it is in the database at this moment, by those of a dump.
 
+    Returns their number. Raises StoreError if the lines do not fit the table.
+
     Parameters
     ----------
     connection : Connection
         In a writing transaction.
     lines : iterable of bytes
         As `dump_table` gave them.
-
-    Returns
-    -------
-    int
-        How many.
-
-    Raises
-    ------
-    StoreError
-        If the lines do not fit the table.
     """
     feed = iter(lines)
     try:

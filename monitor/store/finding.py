@@ -22,6 +22,9 @@ def find(
 ) -> SnapshotInfo:
     """Find a snapshot by its number, by the first digits of its hash, or as ``latest``.
 
+    Raises StoreError if none or more than one fits, the message names the nearest; or if the one that was meant was
+    pruned.
+
     Parameters
     ----------
     infos : sequence of SnapshotInfo
@@ -32,11 +35,6 @@ def find(
         Only those that had been seen before this moment.
     removed : sequence of Removed
         Those that are no longer there.
-
-    Raises
-    ------
-    StoreError
-        If none or more than one fits, the message names the nearest; or if the one that was meant was pruned.
     """
     text = wanted.strip().lower()
     _check_not_removed(infos, text, wanted, removed)

@@ -63,13 +63,7 @@ def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -
 
 
 def domain_of(connection: sa.Connection, snapshot_id: int) -> str:
-    """Return the domain of a snapshot.
-
-    Raises
-    ------
-    StoreError
-        If there is none of this number.
-    """
+    """Return the domain of a snapshot; StoreError if there is none of this number."""
     s, c = schema.snapshot, schema.chain
     query = sa.select(c.c.domain).select_from(s.join(c)).where(s.c.id == snapshot_id)
     found: str | None = connection.execute(query).scalar()
@@ -94,13 +88,7 @@ def _as_info(row: Mapping[str, Any]) -> SnapshotInfo:
 
 
 def read_info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
-    """One snapshot.
-
-    Raises
-    ------
-    StoreError
-        If there is none of this number.
-    """
+    """Return one snapshot; StoreError if there is none of this number."""
     found = read_infos(connection, schema.snapshot.c.id == snapshot_id)
     if not found:
         # Raises if there is none.

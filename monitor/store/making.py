@@ -20,10 +20,7 @@ _ENDINGS = ("", "-wal", "-shm", "-journal")
 def make_store(database: Database) -> None:
     """Bring the schema to this release's; a store that is not there is made under its lock.
 
-    Raises
-    ------
-    BusyError
-        If another process holds the lock for longer than the making of a store takes.
+    Raises BusyError if another process holds the lock for longer than the making of a store takes.
     """
     deadline = time.monotonic() + LOCK_SECONDS
     while database.made_revision() is None:
@@ -40,10 +37,7 @@ def make_store(database: Database) -> None:
 def put_aside(database: Database) -> tuple[Path, ...]:
     """Rename files in the place of a new SQLite file; the caller holds the lock.
 
-    Returns
-    -------
-    tuple of Path
-        The new names; empty files, too, are kept.
+    Returns the new names; empty files, too, are kept.
     """
     if not database.is_sqlite:
         return ()
@@ -72,10 +66,7 @@ def remove_database(path: Path) -> None:
 def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> str:
     """Return a message if a home folder has bodies, reports or a log of a database, and no store; else empty.
 
-    Raises
-    ------
-    StoreError
-        If a server does not answer.
+    Raises StoreError if a server does not answer.
     """
     # Looked for first: another process makes the store before it writes any of them.
     kept = list(islice(bodies.glob("*/*.json.gz"), 1)) or list(islice(reports.rglob("*.html"), 1))

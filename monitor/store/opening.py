@@ -16,19 +16,15 @@ from .store import Store
 def open_store(url_or_path: Path | str, bodies: Path) -> Store:
     """Open a store, making it if there is none, and bring its schema to this release.
 
+    Raises StoreError if it cannot be opened, or is of a newer release; BusyError if there is none, and another
+    process is making or restoring it.
+
     Parameters
     ----------
     url_or_path : Path or str
         Path of an SQLite file, or ``postgresql://user@host/database``.
     bodies : Path
         Folder of the raw bodies; refused ones go to the folder ``refused`` next to it.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be opened, or is of a newer release.
-    BusyError
-        If there is none, and another process is making or restoring it.
     """
     return _opened(connect(url_or_path), bodies, make_store)
 
@@ -36,10 +32,7 @@ def open_store(url_or_path: Path | str, bodies: Path) -> Store:
 def open_to_read(url_or_path: Path | str, bodies: Path) -> Store:
     """Open a store that is there to read it: nothing is changed, migrated or made, and no right to write is needed.
 
-    Raises
-    ------
-    StoreError
-        If there is none, it cannot be read, or is of another release.
+    Raises StoreError if there is none, it cannot be read, or is of another release.
     """
     return _opened(connect(url_or_path, read_only=True), bodies, Database.check_current)
 
@@ -47,12 +40,7 @@ def open_to_read(url_or_path: Path | str, bodies: Path) -> Store:
 def begin_store(url_or_path: Path | str, bodies: Path) -> Store:
     """Make a new store where one was lost; what is left of that, and bodies that it kept, stay.
 
-    Raises
-    ------
-    StoreError
-        If there is a store.
-    BusyError
-        If another process is at work on it.
+    Raises StoreError if there is a store; BusyError if another process is at work on it.
     """
 
     def begin(database: Database) -> None:
@@ -79,10 +67,7 @@ def _opened(database: Database, bodies: Path, check: Callable[[Database], None])
 def is_made(url_or_path: Path | str) -> bool:
     """Return whether there is a store at this path or address, without making one.
 
-    Raises
-    ------
-    StoreError
-        If that cannot be found out.
+    Raises StoreError if that cannot be found out.
     """
     database = connect(url_or_path, read_only=True)
     try:

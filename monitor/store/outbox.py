@@ -27,10 +27,7 @@ class Outbox:
     def enqueue(self, messages: Iterable[Message]) -> tuple[Message, ...]:
         """Queue messages, each to be sent as soon as possible.
 
-        Returns
-        -------
-        tuple of Message
-            Those that are new; a message is known by its id, and what is known is queued or was sent.
+        Returns those that are new; a message is known by its id, and what is known is queued or was sent.
         """
         new = []
         with self._database.writing() as connection:
@@ -79,6 +76,8 @@ class Outbox:
     def claim_message(self, queued: Queued, by: str, until: datetime) -> bool:
         """Take a message upon oneself before it is sent: one of all who try at once gets it.
 
+        False if it has changed meanwhile: another has claimed it, or it is sent.
+
         Parameters
         ----------
         queued : Queued
@@ -87,11 +86,6 @@ class Outbox:
             Who claims it.
         until : datetime
             When it is due again if nothing more is heard of it.
-
-        Returns
-        -------
-        bool
-            False if it has changed meanwhile: another has claimed it, or it is sent.
         """
         check_zone("until", until)
         seen = (

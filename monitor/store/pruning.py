@@ -116,17 +116,9 @@ def delete_snapshots(
 ) -> int:
     """Delete snapshots in a writing transaction and remember what they were.
 
-    What the newest of a chain had ended holds again without it, as if it had never come.
-
-    Parameters
-    ----------
-    pruned : bool
-        They go by a policy, and not because they were no good.
-
-    Returns
-    -------
-    int
-        Rows of scores, models and benchmarks that held for these snapshots alone.
+    What the newest of a chain had ended holds again without it, as if it had never come. Those that are
+    ``pruned`` go by a policy, and not because they were no good. Returns the number of rows of scores, models and
+    benchmarks that held for these snapshots alone.
     """
     if not which:
         return 0

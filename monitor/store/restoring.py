@@ -43,15 +43,7 @@ class Restored:
 def verify_backup(path: Path) -> dict[str, Any]:
     """Read a backup to its end and compare everything in it with its manifest.
 
-    Returns
-    -------
-    dict
-        The manifest.
-
-    Raises
-    ------
-    StoreError
-        If it is no backup, is damaged or of a newer release.
+    Returns the manifest. Raises StoreError if it is no backup, is damaged or of a newer release.
     """
     found: dict[str, dict[str, Any]] = {}
     manifest: dict[str, Any] | None = None
@@ -76,8 +68,9 @@ def restore_backup(
     """Restore a backup into a new store.
 
     Nothing is written before all of it was verified. The store's lock is held over all of it, and the store appears
-    whole, after everything else; a file in its place without a store in it gets another name. Files that are
-    there with the same content stay. A restore that was killed can be done again.
+    whole, after everything else; a file in its place without a store in it gets another name. Files that are there
+    with the same content stay. A restore that was killed can be done again. Raises StoreError if the backup is
+    damaged, or something is there already; BusyError if another process is at work on the store.
 
     Parameters
     ----------
@@ -85,13 +78,6 @@ def restore_backup(
         Database to restore into, of either kind; one that holds a store is refused.
     home, bodies, references : Path
         Targets of the settings and the folders.
-
-    Raises
-    ------
-    StoreError
-        If the backup is damaged, or something is there already.
-    BusyError
-        If another process is at work on the store.
     """
     manifest = verify_backup(path)
     database = connect(address)

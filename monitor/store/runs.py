@@ -26,7 +26,8 @@ class Runs:
     ) -> RunRecord | None:
         """Claim a job in a slot: one of all processes that try at once gets it.
 
-        A slot that was lost may be claimed again.
+        A slot that was lost may be claimed again. None if another has claimed it, or it is done, or was
+        lost too often.
 
         Parameters
         ----------
@@ -36,11 +37,6 @@ class Runs:
             Who claims it.
         attempts : int
             How often a slot may be begun.
-
-        Returns
-        -------
-        RunRecord or None
-            None if another has claimed it, or it is done, or was lost too often.
         """
         check_zone("slot", slot)
         check_zone("at", at)
@@ -81,6 +77,8 @@ class Runs:
     ) -> None:
         """Record the outcome of a claimed slot.
 
+        Raises StoreError if another process has taken it over meanwhile.
+
         Parameters
         ----------
         run : RunRecord
@@ -89,11 +87,6 @@ class Runs:
             Name of the class of the error with which it ended.
         message : str
             Message of the error.
-
-        Raises
-        ------
-        StoreError
-            If another process has taken it over meanwhile.
         """
         check_zone("at", at)
         ended = (
@@ -109,10 +102,7 @@ class Runs:
     def hold_slot(self, run: RunRecord) -> None:
         """Make sure, inside a transaction, that what is committed in it is committed by who holds the slot.
 
-        Raises
-        ------
-        StoreError
-            If another process has taken it over, because this one seemed dead.
+        Raises StoreError if another process has taken it over, because this one seemed dead.
         """
         with self._database.reading() as connection:
             if connection.execute(sa.select(_t.c.id).where(*_held(run))).scalar() is None:
@@ -126,10 +116,7 @@ class Runs:
     def lose_claimed(self, at: datetime) -> tuple[RunRecord, ...]:
         """Mark every claimed slot as lost; the caller holds the store's lock, as every claiming process does.
 
-        Returns
-        -------
-        tuple of RunRecord
-            Those slots, as they were.
+        Returns those slots, as they were.
         """
         check_zone("at", at)
         if not self.claimed_slots():
@@ -148,10 +135,7 @@ class Runs:
     def miss_slot(self, job: str, slot: datetime, at: datetime, host: str, pid: int, message: str) -> bool:
         """Note that a slot was missed and will not be done.
 
-        Returns
-        -------
-        bool
-            False if the slot had a state before.
+        False if the slot had a state before.
         """
         check_zone("slot", slot)
         check_zone("at", at)

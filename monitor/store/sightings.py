@@ -17,10 +17,7 @@ _t, _pull = schema.snapshot, schema.pull
 def seen_again(connection: sa.Connection, chain: int, moment: datetime, digest: str) -> int | None:
     """Note that content was seen for a moment, on its snapshot.
 
-    Returns
-    -------
-    int or None
-        The snapshot's number; None if the content is news: that of the board before or after differs.
+    Returns the snapshot's number; None if the content is news: that of the board before or after differs.
     """
     boards = sa.select(_t.c.id, _t.c.as_of_time, _t.c.seen_until, _t.c.digest).where(_t.c.chain_id == chain)
     equal = boards.where(_t.c.digest == digest)

@@ -33,17 +33,14 @@ def write_snapshot(
 ) -> tuple[int, Change]:
     """Add a snapshot as the newest of its chain.
 
+    Returns the snapshot's number, and how many scores changed.
+
     Parameters
     ----------
     connection : Connection
         In a writing transaction.
     row : mapping
         Values of the columns of the table ``snapshot`` that do not follow from the snapshot.
-
-    Returns
-    -------
-    tuple of int and Change
-        The snapshot's number, and how many scores changed.
     """
     numbers = _benchmark_numbers(connection, [node.type_id for node in snapshot.tree.nodes])
     benchmarks = [numbers[node.type_id] for node in snapshot.tree.nodes]
@@ -90,10 +87,7 @@ def _newest_score(snapshot: Snapshot, seen_at: datetime) -> datetime | None:
 def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> Iterator[Snapshot]:
     """Rebuild stored snapshots, in the order given; what several of them share is read once.
 
-    Raises
-    ------
-    StoreError
-        If the rows of one contradict each other.
+    Raises StoreError if the rows of one contradict each other.
     """
     t = schema.snapshot
     columns = sa.select(t.c.id, t.c.chain_id, t.c.seq, t.c.layout)

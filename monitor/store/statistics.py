@@ -35,10 +35,7 @@ class Peek:
 def peek(url_or_path: Path | str) -> Peek:
     """Read the state of an existing store without changing or migrating it.
 
-    Raises
-    ------
-    StoreError
-        If it cannot be read, or is of a newer release.
+    Raises StoreError if it cannot be read, or is of a newer release.
     """
     database = connect(url_or_path, read_only=True)
     try:

@@ -88,17 +88,12 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         """Hold the store's lock, which one process at a time has; its death frees it.
 
         Unlike a transaction it keeps nobody from reading or writing: it is for work that must not be done twice at
-        once, such as a run.
+        once, such as a run. Raises BusyError if another has it; the message names that one.
 
         Parameters
         ----------
         owner : str
             What the message to others calls the holder.
-
-        Raises
-        ------
-        BusyError
-            If another has it; the message names that one.
         """
         with exclusive(self._database, owner) as check:
             self._check_lock = check
@@ -110,10 +105,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     def check_lock(self) -> None:
         """Make sure that the lock which this process holds has not been lost; nothing if it holds none.
 
-        Raises
-        ------
-        StoreError
-            If the session that held it has ended: another process may be at work.
+        Raises StoreError if the session that held it has ended: another process may be at work.
         """
         self._check_lock()
 
@@ -132,9 +124,10 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         moments decide, not the order in which they come in, so that an archive can be imported in any order: a board
         between two sightings of another splits them, and equal content of an earlier moment moves the beginning.
 
-        A reconstructed board (`Snapshot.as_of`) carries the body and hash of the snapshot that it came from, so there
-        it is the same again if the moment is the same too. It is kept in a chain of its own, apart from what was
-        observed, and enters no pull, because none was made.
+        A reconstructed board (`Snapshot.as_of`) carries the body and hash of the snapshot that it came from, so
+        there it is the same again if the moment is the same too. It is kept in a chain of its own, apart from what
+        was observed, and enters no pull, because none was made. Raises StoreError if it cannot be stored; then
+        nothing of it is, but perhaps the body.
 
         Parameters
         ----------
@@ -146,11 +139,6 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             Cells of the body that could not be read.
         note : str
             Kept with the pull: what was not believed.
-
-        Raises
-        ------
-        StoreError
-            If it cannot be stored; then nothing of it is, but perhaps the body.
         """
         check_zone("seen_at", seen_at)
         digest = content_digest(snapshot)
@@ -225,10 +213,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     def keep_refused(self, body: bytes, reason: str, source: str, at: datetime) -> Path:
         """Keep a refused body for inspection, in the folder ``refused``; the newest 50 stay.
 
-        Returns
-        -------
-        Path
-            The gzipped body. A ``.json`` of its name has time, source and reason.
+        Returns the gzipped body. A ``.json`` of its name has time, source and reason.
         """
         check_zone("at", at)
         return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
@@ -247,23 +232,14 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         return observed[-1] if observed else None
 
     def info(self, snapshot_id: int) -> SnapshotInfo:
-        """Return the facts about a snapshot without rebuilding it.
-
-        Raises
-        ------
-        StoreError
-            If there is no such snapshot.
-        """
+        """Return the facts about a snapshot without rebuilding it; StoreError if there is no such snapshot."""
         with self._database.reading() as connection:
             return read_info(connection, snapshot_id)
 
     def described(self, snapshot_id: int) -> SnapshotInfo:
         """Return the facts about a snapshot, also of one that was pruned or removed.
 
-        Raises
-        ------
-        StoreError
-            If there never was one of this number.
+        Raises StoreError if there never was one of this number.
         """
         with self._database.reading() as connection:
             gone = (one.info for one in read_removed(connection) if one.info.id == snapshot_id)
@@ -273,6 +249,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         """Find a snapshot by its number, by the first digits of its hash (at least four), or as ``latest``.
 
         A hash means the observed snapshot, not the boards that were reconstructed from it; those have numbers.
+        Raises StoreError if none or more than one fits; the message names the nearest.
 
         Parameters
         ----------
@@ -280,11 +257,6 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             Whose ``latest`` is meant; None is the latest of all. A number or a hash is found in any domain.
         known : datetime, optional
             Only those that had been seen before this moment.
-
-        Raises
-        ------
-        StoreError
-            If none or more than one fits; the message names the nearest.
         """
         with self._database.reading() as connection:
             return find(read_infos(connection), wanted, domain, known, read_removed(connection))
@@ -292,10 +264,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     def snapshot(self, snapshot_id: int) -> Snapshot:
         """Rebuild a snapshot, equal to the one that was added.
 
-        Raises
-        ------
-        StoreError
-            If there is no such snapshot, or the store is damaged.
+        Raises StoreError if there is no such snapshot, or the store is damaged.
         """
         with self._database.reading() as connection:
             info = read_info(connection, snapshot_id)
@@ -312,10 +281,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     def snapshots_whole(self, snapshot_ids: Sequence[int]) -> Iterator[Snapshot]:
         """Rebuild several snapshots, one after the other: at a fraction of what `snapshot` would take for each.
 
-        Raises
-        ------
-        StoreError
-            If one of them is not there, or the store is damaged.
+        Raises StoreError if one of them is not there, or the store is damaged.
         """
         with self._database.reading() as connection:
             yield from read_snapshots(connection, [read_info(connection, number) for number in snapshot_ids])
@@ -342,10 +308,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     def body(self, sha256: str) -> bytes:
         """Return a body as it was received (`SnapshotInfo.body_sha256`).
 
-        Raises
-        ------
-        StoreError
-            If it is not there, or is not the one with this hash.
+        Raises StoreError if it is not there, or is not the one with this hash.
         """
         return body_files.read_body(self._bodies, sha256)
 
@@ -362,10 +325,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
     def check(self) -> list[str]:
         """Check for damage: the database, each snapshot against its digest, each body against its hash.
 
-        Returns
-        -------
-        list of str
-            One sentence a problem; empty if there is none.
+        Returns one sentence a problem; empty if there is none.
         """
         self._read.clear()  # snapshots in memory hide damage on the disk
         return problems(self._database, self.snapshots(), self.snapshot, self.body)

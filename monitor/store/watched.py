@@ -41,10 +41,7 @@ class Watched:
     def add_findings(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
         """Keep findings.
 
-        Returns
-        -------
-        tuple of Finding
-            Those that are new; there is one of a kind about a subject in a snapshot.
+        Returns those that are new; there is one of a kind about a subject in a snapshot.
         """
         new = []
         with self._database.writing() as connection:
