@@ -56,9 +56,6 @@ class LinkStatus:
         Folder of the link, made or not; None without brainscore_vision.
     version : str or None
         Version of brainscore_vision, None if unknown.
-    unified : bool
-        Whether a package named ``brainscore`` can be imported, which unites the domains: the meta-benchmarks register
-        there as well, once they are loaded.
     message : str
         The state in words.
     next_step : str
@@ -68,7 +65,6 @@ class LinkStatus:
     state: LinkState
     folder: Path | None
     version: str | None
-    unified: bool
     message: str
     next_step: str = ""
 
@@ -178,18 +174,17 @@ def link_status(record: Path | None = None) -> LinkStatus:
     record : Path, optional
         As given to `link`: without it a lost link is reported as never made.
     """
-    unified = importable("brainscore")
     try:
         folder = benchmarks_folder()
     except LinkError as error:
         message, _, step = str(error).rpartition("; ")
-        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, unified, message, step)
+        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, message, step)
     if folder is None:
         message = f"{DISTRIBUTION} is not installed for this Python"
-        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, unified, message, _INSTALL)
+        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, message, _INSTALL)
     version, place = _version(), folder / FOLDER
     state, message, step = _state(place, version, _recorded(record))
-    return LinkStatus(state, place, version, unified, message, step)
+    return LinkStatus(state, place, version, message, step)
 
 
 def _state(place: Path, version: str | None, recorded: dict[str, str | None]) -> tuple[LinkState, str, str]:

@@ -42,7 +42,6 @@ def link_json(status: LinkStatus) -> dict[str, Any]:
         "linked": status.ok,
         "folder": None if status.folder is None else str(status.folder),
         "brainscore_vision": status.version,
-        "unified": status.unified,
         "message": status.message,
         "next_step": status.next_step,
     }

@@ -60,8 +60,7 @@ if sys.argv[1]:
     brainscore_vision.load_benchmark(sys.argv[1])
 from brainalign_plugin.errors import CandidateError
 from brainalign_plugin.brainscore.meta_benchmarks.settings import settings_from
-from brainalign_plugin.brainscore.meta_benchmarks.unified import unified_registry
-registry, wrong = unified_registry(), ""
+wrong = ""
 try:
     settings_from()
 except CandidateError as error:
@@ -69,7 +68,6 @@ except CandidateError as error:
 print()
 print(json.dumps({
     "place": os.path.dirname(brainscore_vision.__file__),
-    "unified": None if registry is None else [str(name) for name in registry],
     "wrong": wrong,
 }))
 """
@@ -79,7 +77,7 @@ _PROBE_SECONDS = 300
 
 
 def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
-    """Check Brain-Score, the link into it, the package that unites its domains, the variables of the plugin."""
+    """Check Brain-Score, the link into it and the variables of the plugin."""
     del at
     status = link_status(settings.link_record)
     if status.state is LinkState.NO_BRAINSCORE:
@@ -98,7 +96,6 @@ def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
     return [
         Check("brainscore_vision", "ok", f"{what} in {loaded['place']!r}"),
         _link(status),
-        _unified(status, loaded["unified"]),
         _variables(settings, loaded["wrong"]),
     ]
 
@@ -128,23 +125,6 @@ def _probe(identifier: str) -> tuple[dict[str, Any] | None, str]:
 def _link(status: LinkStatus) -> Check:
     state: State = "ok" if status.ok else "warning" if status.state is LinkState.ABSENT else "problem"
     return Check("link", state, status.message, status.next_step)
-
-
-def _unified(status: LinkStatus, registered: list[str] | None) -> Check:
-    if not status.unified:
-        message = "there is no package brainscore that unites the domains; nothing needs it"
-        return Check("unified brainscore", "ok", message)
-    if registered is None:
-        message = "the package brainscore here has no registry of benchmarks, so it is not changed"
-        return Check("unified brainscore", "ok", message)
-    ours = set(identifiers())
-    if not status.ok:
-        return Check("unified brainscore", "ok", "it gets the meta-benchmarks once they are linked")
-    lacking = sorted(ours - set(registered))
-    if lacking:
-        message = f"its registry lacks {lacking[0]!r} and {len(lacking) - 1} more of the meta-benchmarks"
-        return Check("unified brainscore", "problem", message, "run `brainalign link`")
-    return Check("unified brainscore", "ok", f"its registry has the {len(ours)} meta-benchmarks")
 
 
 def _variables(settings: Settings, wrong: str) -> Check:

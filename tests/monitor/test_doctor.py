@@ -11,7 +11,7 @@ import pytest
 from brainalign_monitor.health import doctor as health
 from brainalign_monitor.health.doctor import Check
 from brainalign_plugin.brainscore import link as linking
-from brainalign_plugin.brainscore.link import LinkState, LinkStatus, identifiers
+from brainalign_plugin.brainscore.link import LinkState, LinkStatus
 from brainalign_plugin.files.reference import freeze
 from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.boards import day, small_tree, snapshot_of
@@ -19,7 +19,7 @@ from tests.commands import brainalign, documented_table
 from tests.local_site import local_site
 from tests.monitor.sources.samples import body_of, document
 
-LOADED = {"place": "/site/brainscore_vision", "unified": None, "wrong": ""}
+LOADED = {"place": "/site/brainscore_vision", "wrong": ""}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def home(tmp_path):
 def linked(monkeypatch, tmp_path):
     """Brain-Score in the state and with the answer that the test wants, and the link there."""
     state = {
-        "status": LinkStatus(LinkState.LINKED, tmp_path / "site", "2.4.2", False, "linked: it finds them"),
+        "status": LinkStatus(LinkState.LINKED, tmp_path / "site", "2.4.2", "linked: it finds them"),
         "loaded": LOADED,
         "problem": "",
     }
@@ -142,29 +142,6 @@ def test_the_probe_sees_what_this_process_sees(monkeypatch, tmp_path):
         health, "_PROBE", "import json, only_here, sys\nprint(json.dumps([only_here.place, sys.argv[1]]))"
     )
     assert health._probe("An-id") == (["here", "An-id"], "")
-
-
-@pytest.mark.parametrize(
-    ("unified", "registered", "state", "message"),
-    [
-        (False, None, "ok", "there is no package brainscore"),
-        (True, None, "ok", "has no registry of benchmarks, so it is not changed"),
-        (
-            True,
-            ["Other-x", *identifiers()],
-            "ok",
-            f"its registry has the {len(identifiers())} meta-benchmarks",
-        ),
-        (True, ["Other-x"], "problem", "its registry lacks 'Ahlert2024-flat' and "),
-    ],
-)
-def test_the_package_that_unites_the_domains(home, linked, unified, registered, state, message):
-    frozen(home, "base")
-    linked["status"] = replace(linked["status"], unified=unified)
-    linked["loaded"] = LOADED | {"unified": registered}
-    check = examined(home, code=8 if state == "problem" else 0)["unified brainscore"]
-    assert check.state == state
-    assert message in check.message
 
 
 def test_which_reference_is_placed_on(home, linked):

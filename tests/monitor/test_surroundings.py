@@ -25,10 +25,8 @@ from tests.monitor.sources.samples import body_of, document
 
 @pytest.fixture(autouse=True)
 def _without_brainscore(monkeypatch):
-    monkeypatch.setattr(
-        health, "link_status", lambda _: LinkStatus(LinkState.ABSENT, None, None, False, "absent")
-    )
-    monkeypatch.setattr(health, "_probe", lambda _: ({"place": "x", "unified": None, "wrong": ""}, ""))
+    monkeypatch.setattr(health, "link_status", lambda _: LinkStatus(LinkState.ABSENT, None, None, "absent"))
+    monkeypatch.setattr(health, "_probe", lambda _: ({"place": "x", "wrong": ""}, ""))
 
 
 def examined(home, code=0, **settings):

@@ -307,10 +307,3 @@ def test_identifiers_are_those_of_the_schemes_that_can_place():
     }
     assert set(identifiers()) == expected
     assert len(identifiers()) == len(set(identifiers()))
-
-
-def test_the_unified_package_is_reported(package, monkeypatch, tmp_path):
-    assert not link_status().unified
-    (tmp_path / "site/brainscore").mkdir()
-    (tmp_path / "site/brainscore/__init__.py").write_text("raise RuntimeError('not to be imported')\n")
-    assert link_status().unified

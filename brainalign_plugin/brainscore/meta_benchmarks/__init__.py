@@ -6,7 +6,6 @@ Brain-Score reads this file as text to find which folder an identifier is in, so
 from brainscore_vision import benchmark_registry
 
 from .benchmark import MetaBenchmark
-from .unified import register_unified
 
 # The three aggregations of the poster, Ahlert et al. 2024.
 benchmark_registry["Ahlert2024-flat"] = lambda: MetaBenchmark("Ahlert2024-flat")
@@ -42,12 +41,4 @@ benchmark_registry["BrainAlign2026-normal_universe"] = lambda: MetaBenchmark("Br
 benchmark_registry["BrainAlign2026-ref_universe"] = lambda: MetaBenchmark("BrainAlign2026-ref_universe")
 benchmark_registry["BrainAlign2026-ref_normal_universe"] = lambda: MetaBenchmark(
     "BrainAlign2026-ref_normal_universe"
-)
-
-register_unified(
-    {
-        name: factory
-        for name, factory in benchmark_registry.items()
-        if name.startswith(("Ahlert2024-", "BrainAlign2026-"))
-    }
 )

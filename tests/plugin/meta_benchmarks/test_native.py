@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import sys
 from pathlib import Path
 
 import pytest
@@ -198,48 +197,6 @@ def test_metadata_and_identifiers_satisfy_brainscore(linked):
     assert described == sorted(identifiers())
     assert registered == list(identifiers())
     assert tests == ["test.py"]
-
-
-def test_the_unified_package_knows_them_too(linked, scores_file, tmp_path):
-    """A package of that name as it is known: a registry, and a look-up that falls back to brainscore_vision."""
-    package = linked.site / "brainscore"
-    package.mkdir()
-    code = """
-        import brainscore, json
-        from brainscore_vision import load_benchmark
-        assert 'Ahlert2024-rank' not in brainscore.benchmark_registry
-        load_benchmark('Ahlert2024-rank')
-        ours = [name for name in brainscore.benchmark_registry if name != 'Other-x']
-        class Named: identifier = 'anything'
-        score = brainscore.load_benchmark('BrainAlign2026-hier')(Named())
-        print(json.dumps([ours, brainscore.benchmark_registry['Other-x'], score.item()]))
-    """
-    try:
-        (package / "__init__.py").write_text(
-            "benchmark_registry = {'Other-x': 1}\ndef load_benchmark(name): return benchmark_registry[name]()\n"
-        )
-        ours, other, share = json.loads(linked.python_runs(code, scores=scores_file).succeeded().out)
-        assert (ours, other) == (list(identifiers()), 1)
-        assert doctored(linked)["unified brainscore"] == ("ok", "")
-        assert share == expected("HIER").share
-    finally:
-        shutil.rmtree(package)
-
-
-@pytest.mark.parametrize(
-    "text", ["benchmark_registry = []", "raise RuntimeError('broken')", "import nowhere", ""]
-)
-def test_other_packages_of_that_name_are_left_alone(text, tmp_path, monkeypatch):
-    from brainalign_plugin.brainscore.meta_benchmarks import unified
-
-    (tmp_path / "brainscore_of_another_kind.py").write_text(f"{text}\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(unified, "PACKAGE", "brainscore_of_another_kind")
-    try:
-        assert unified.unified_registry() is None
-        assert not unified.register_unified({"A-b": object})
-    finally:
-        sys.modules.pop("brainscore_of_another_kind", None)
 
 
 def test_the_shared_environment_has_no_link():
