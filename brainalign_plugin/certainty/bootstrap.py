@@ -52,7 +52,8 @@ class FamilyBootstrap:
         Share of negative pairs less what noise adds: small correlations are pushed below zero. Its interval is that of
         ``negative_share``.
     effective_n : dict of str to float or None
-        Number of independent models that would leave a figure as uncertain as these families do.
+        Number of independent models that would leave a figure as uncertain as these families do; None with fewer than
+        8 families.
     models, families : int
     resamples, seed : int
     """
@@ -226,19 +227,21 @@ def family_bootstrap(
     clustered = headline(board, draw_counts(labels, resamples, seed), keep_rho=True)
     independent = headline(board, draw_counts(np.arange(n, dtype=np.int64), resamples, seed))
     intervals: dict[str, Interval | None] = dict.fromkeys(figures)
+    effective: dict[str, float | None] = dict.fromkeys(figures)
     corrected = None
     if sure_enough(labels):
         clusters = effective_families(labels)
         for name, value in figures.items():
             drawn = clustered.values[name]
             intervals[name] = interval(value, drawn, clusters, METHODS.get(name, "percentile"), level)
+            effective[name] = effective_n(n, independent.values[name], drawn)
         corrected, shares = _below_zero(itself, clustered, clusters)
         intervals["negative_share"] = interval(corrected, shares, clusters, level=level)
     return FamilyBootstrap(
         figures,
         intervals,
         corrected,
-        {name: effective_n(n, independent.values[name], clustered.values[name]) for name in figures},
+        effective,
         n,
         families.count,
         resamples,

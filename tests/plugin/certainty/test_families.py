@@ -229,7 +229,7 @@ def test_families_widen_intervals_and_lower_the_effective_n():
     assert 0 <= found.corrected_negative_share <= 1
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
     few = family_bootstrap(board, families(named(board, *("abcdefg" * 12)[:80])), resamples=50, seed=1)
-    assert (few.families, few.intervals["mean_rho"]) == (7, None)
+    assert (few.families, few.intervals["mean_rho"], few.effective_n["mean_rho"]) == (7, None, None)
     assert effective_n(5, np.full(3, np.nan), np.ones(3)) is None
     assert effective_n(5, np.ones(3), np.ones(3)) is None
 
