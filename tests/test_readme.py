@@ -1,6 +1,6 @@
 """Every command and every snippet in README.md is run, in its order, against a site on the loopback.
 
-But for *Use it with Brain-Score*: tests/plugin/meta_benchmarks runs it where a Brain-Score may be changed.
+But for *Use it with Brain-Score*: tests/plugin/brainscore/meta_benchmarks runs it where a Brain-Score may be changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``brainalign doctor``; with the real Brain-Score it is run in tests/plugin/meta_benchmarks."""
+"""``brainalign doctor``; with the real Brain-Score it is run in tests/plugin/brainscore/meta_benchmarks."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from brainalign_plugin.brainscore.link import identifiers
 from brainalign_plugin.files.model_scores import Cell
 from brainalign_plugin.placement.place import place
-from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
+from tests.plugin.brainscore.meta_benchmarks.conftest import LEAVES, tiny_reference
 
 pytestmark = pytest.mark.needs("brainscore")
 

@@ -12,7 +12,7 @@ from brainalign_plugin.files.reference import Reference, freeze
 from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.boards import day, snapshot_of, tree_of
 from tests.conftest import require
-from tests.plugin.meta_benchmarks.environment import Environment, make_environment
+from tests.plugin.brainscore.meta_benchmarks.environment import Environment, make_environment
 
 LEAVES = ("Tiny2026.behavior-accuracy", "Tiny2026.V4-cka", "Tiny2026.IT-rdm", "Tiny2026.IT-cka")
 

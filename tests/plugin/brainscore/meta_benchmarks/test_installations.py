@@ -14,7 +14,7 @@ import pytest
 
 from brainalign_plugin.brainscore.link import SOURCE, identifiers
 from tests.conftest import ROOT
-from tests.plugin.meta_benchmarks.environment import Environment, borrow_brainscore
+from tests.plugin.brainscore.meta_benchmarks.environment import Environment, borrow_brainscore
 
 needs_brainscore = pytest.mark.needs("brainscore")
 

@@ -1,4 +1,4 @@
-"""The session of a notebook, as a user's file: run on a board by tests/plugin/test_session.py, which also types it."""
+"""The session of a notebook, as a user's file: run on a board, and typed, by test_session.py."""
 
 from __future__ import annotations
 

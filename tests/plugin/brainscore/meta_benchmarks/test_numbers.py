@@ -8,7 +8,7 @@ from scipy import stats
 
 from brainalign_plugin.errors import BrainAlignError
 from brainalign_plugin.files.reference_file import reference_path, write_reference
-from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
+from tests.plugin.brainscore.meta_benchmarks.conftest import LEAVES, tiny_reference
 
 pytestmark = pytest.mark.needs("brainscore")
 

@@ -17,7 +17,7 @@ import pytest
 
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import CandidateError
-from tests.plugin.meta_benchmarks.conftest import LEAVES
+from tests.plugin.brainscore.meta_benchmarks.conftest import LEAVES
 
 pytestmark = pytest.mark.needs("brainscore")
 

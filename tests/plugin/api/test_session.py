@@ -23,7 +23,7 @@ from brainalign_plugin.errors import (
     SnapshotError,
 )
 from tests.conftest import ROOT
-from tests.plugin import session as written
+from tests.plugin.api import session as written
 
 TABLE = pd.DataFrame({"V1-pls": [0.2, 0.3, 0.5], "i2n": [0.4, 0.1, 0.3]}, index=["a", "b", "c"])
 GROUPS = {"V1-pls": "neural/V1", "i2n": "behavior"}
@@ -59,7 +59,7 @@ def test_the_session_on_a_real_board(tmp_path, shared_site):
 
 def test_the_session_is_typed():
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "tests/plugin/session.py"],
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "tests/plugin/api/session.py"],
         cwd=ROOT,
         env=os.environ | {"MYPYPATH": ""},
         capture_output=True,

@@ -14,7 +14,7 @@ from brainalign_plugin.errors import CandidateError, ReferenceBoardError
 from brainalign_plugin.files.reference_file import reference_path, write_reference
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.commands import documented_table
-from tests.plugin.meta_benchmarks.conftest import LEAVES, tiny_reference
+from tests.plugin.brainscore.meta_benchmarks.conftest import LEAVES, tiny_reference
 
 pytestmark = pytest.mark.needs("brainscore")
 
