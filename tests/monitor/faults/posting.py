@@ -1,4 +1,4 @@
-"""What is done to what goes out and in: lost locks, errors that nobody expects, Ctrl-C, slow clients, drips."""
+"""What is done to what goes out and in: lost locks, unexpected errors, Ctrl-C, slow clients, drips."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def unexpected_errors(folder: Path, tries: int, store: str = "") -> Row:
             one.ahead += timedelta(minutes=2)
             one.complete()
         lost, found = _account(one, wrong)
-        return Row(f"an error that nobody expected at one message of four{where(store)}", tries, lost, found)
+        return Row(f"an unexpected error at one message of four{where(store)}", tries, lost, found)
 
 
 def interrupted(folder: Path, tries: int, store: str = "") -> Row:
@@ -267,7 +267,7 @@ def dripping_heartbeat(folder: Path, tries: int) -> Row:
             "a heartbeat service that drips",
             tries,
             lost,
-            "begin and end are told, each within ten seconds; another run works meanwhile"
+            "begin and end are reported, each within ten seconds; another run works meanwhile"
             if not lost
             else f"{late=} {held=} {wrong=}",
         )

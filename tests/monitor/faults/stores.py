@@ -136,7 +136,7 @@ def lost_stores(folder: Path) -> Row:
     )
 
 
-def restored_beside_another(folder: Path, tries: int, store: str = "") -> Row:
+def restored_during_another(folder: Path, tries: int, store: str = "") -> Row:
     """A restore while another process makes the same store: one of the two has it, whole."""
     moments, wrong, won = random.Random(1), [], 0
     with fed(folder, 2) as one:
@@ -174,12 +174,10 @@ def restored_beside_another(folder: Path, tries: int, store: str = "") -> Row:
             ):
                 wrong.append(f"{boards} boards; restored: {restored}, {ended}")
     return Row(
-        f"a restore beside another process that makes the same store{where(store)}",
+        f"a restore at the same time as another process that makes the same store{where(store)}",
         tries,
         len(wrong),
-        f"{won} restored, the others refused; whatever was made first stayed"
-        if not wrong
-        else str(wrong[:2]),
+        f"{won} restored, the others refused; the first one stayed" if not wrong else str(wrong[:2]),
     )
 
 
@@ -286,7 +284,7 @@ def wrong_clocks(folder: Path, store: str = "") -> Row:
 
 
 def read_without_rights(folder: Path) -> Row:
-    """Reading commands on a home that may only be read, on a full disk, beside a log that a kill left."""
+    """Reading commands on a home that may only be read, on a full disk, next to the log of a killed writer."""
     wrong: list[str] = []
     tries = 0
     with fed(folder, 2) as one:
@@ -324,7 +322,7 @@ def read_without_rights(folder: Path) -> Row:
                 read("a full disk")
         wrong += one.damage()
     return Row(
-        "reading commands in a home that may only be read, on a full disk (tmpfs), beside the log of a killed "
+        "reading commands in a home that may only be read, on a full disk (tmpfs), next to the log of a killed "
         "writer",
         tries,
         len(wrong),
@@ -417,7 +415,7 @@ def _set_revision(one: Patient, revision: str) -> None:
 
 
 def two_at_once(folder: Path, tries: int, store: str = "") -> Row:
-    """Commands beside runs: each does its work on one state of the store, or says who is at work."""
+    """Commands during runs: each works on one state of the store, or names the process at work."""
     commands = (
         ("backfill", "--every", "quarter"),
         ("store", "prune", "--keep-days", "0", "--weekly-days", "0"),
@@ -443,10 +441,10 @@ def two_at_once(folder: Path, tries: int, store: str = "") -> Row:
         one.complete()
         wrong += one.damage()
     return Row(
-        f"backfill, prune, publish, digest, history, backup beside a run{where(store)}",
+        f"backfill, prune, publish, digest, history, backup during a run{where(store)}",
         tries,
         len(wrong),
-        f"{done} done, the others said who was at work" if not wrong else str(wrong[:2]),
+        f"{done} done, the others named the process at work" if not wrong else str(wrong[:2]),
     )
 
 
@@ -538,7 +536,7 @@ def pruned_on_a_full_disk(folder: Path, tries: int) -> Row | None:
         "store prune on a full file system (tmpfs)",
         tries,
         len(wrong),
-        "pruned, with a word that the file did not shrink, or refused; nothing damaged"
+        "pruned, with a note that the file did not shrink, or refused; nothing damaged"
         if not wrong
         else str(wrong[:2]),
     )

@@ -68,10 +68,10 @@ def test_a_store_that_was_lost(tmp_path):
 
 
 def test_restores_that_are_disturbed(tmp_path, postgres_server):
-    nothing_lost(stores.restored_beside_another(tmp_path / "one", 4), 4)
+    nothing_lost(stores.restored_during_another(tmp_path / "one", 4), 4)
     nothing_lost(stores.killed_restores(tmp_path / "two", 3), 3)
     store = new_database(postgres_server)
-    nothing_lost(stores.restored_beside_another(tmp_path / "three", 2, store), 2)
+    nothing_lost(stores.restored_during_another(tmp_path / "three", 2, store), 2)
     drop_database(postgres_server, store)
 
 
@@ -89,7 +89,7 @@ def test_prune_by_a_wrong_clock_and_without_room(tmp_path, postgres_server):
     assert row is None or row.lost == 0, row
 
 
-def test_commands_beside_a_run_and_one_lock(tmp_path, postgres_server):
+def test_commands_during_a_run_and_one_lock(tmp_path, postgres_server):
     nothing_lost(stores.two_at_once(tmp_path / "one", 3), 3)
     store = new_database(postgres_server)
     nothing_lost(stores.two_at_once(tmp_path / "two", 2, store), 2)
@@ -112,7 +112,7 @@ def test_a_lock_that_is_lost_sends_no_message_twice(tmp_path, postgres_server):
     drop_database(postgres_server, store)
 
 
-def test_an_error_that_nobody_expects_stops_one_message_alone(tmp_path, postgres_server):
+def test_an_unexpected_error_stops_one_message_alone(tmp_path, postgres_server):
     nothing_lost(posting.unexpected_errors(tmp_path / "one", 1), 1)
     store = new_database(postgres_server)
     nothing_lost(posting.unexpected_errors(tmp_path / "two", 1, store), 1)
