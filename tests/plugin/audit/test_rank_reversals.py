@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -217,9 +216,7 @@ def test_two_processes_give_the_same_numbers(name):
     scores[4] = scores[2]
     board = board_of(scores.tolist())
     scheme = get_scheme(name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # joblib's own about leaked resources in short-lived processes
-        one, two = (scores_without_each(Case(scheme, board), jobs) for jobs in (1, 2))
+    one, two = (scores_without_each(Case(scheme, board), jobs) for jobs in (1, 2))
     assert one.tolist() == two.tolist()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -96,9 +95,7 @@ def test_a_paper_that_a_scheme_cannot_do_without_is_counted():
 
 def test_processes_change_nothing_and_bad_numbers_are_named():
     board = random_board(missing=0.1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # joblib's own about resources of short-lived processes
-        one, two = (rank_uncertainty(get_scheme("HIER"), board, jobs=jobs) for jobs in (1, 2))
+    one, two = (rank_uncertainty(get_scheme("HIER"), board, jobs=jobs) for jobs in (1, 2))
     assert one.low.tolist() == two.low.tolist()
     assert one.high.tolist() == two.high.tolist()
     for options in ({"draws": 0}, {"level": 1.0}):
