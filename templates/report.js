@@ -4,6 +4,17 @@
   const byId = (id) => document.getElementById(id);
   const charts = new Map(page.charts.map((chart) => [chart.id, chart]));
 
+  // Choices stand in the address, where the browser lets a page change it.
+  const asked = (name) => new URLSearchParams(location.search).get(name);
+  const remember = (name, value) => {
+    try {
+      const address = new URL(location.href);
+      if (value) address.searchParams.set(name, value);
+      else address.searchParams.delete(name);
+      if (address.href !== location.href) history.replaceState(null, "", address);
+    } catch { /* a file has no address of its own to change */ }
+  };
+
   // Tables come as columns, because names of fields repeated in every row would double the page.
   const rowsOf = (columns) => {
     const names = Object.keys(columns);
@@ -216,6 +227,7 @@
   const named = new Map((page.models ?? []).map(([id, name, text]) => [id, { name, text }]));
   const bar = byId("followed");
   const follow = (id, on) => {
+    if (!bar) return;
     const at = followed.indexOf(id);
     if (on && at < 0) followed.push(id);
     if (!on && at >= 0) followed.splice(at, 1);
@@ -236,13 +248,15 @@
         return button;
       }),
     );
-    // The choice stands in the address, where the browser lets a page change it.
-    try {
-      const address = new URL(location.href);
+    remember("model", followed.join(","));
+    // On other pages they are followed as well.
+    for (const link of document.querySelectorAll("a[href]")) {
+      if (link.origin !== location.origin || !link.pathname.endsWith(".html")) continue;
+      const address = new URL(link.href);
       if (followed.length) address.searchParams.set("model", followed.join(","));
       else address.searchParams.delete("model");
-      if (address.href !== location.href) history.replaceState(null, "", address);
-    } catch { /* a file has no address of its own to change */ }
+      if (address.href !== link.href) link.href = address.href;
+    }
   };
   const MOST_HITS = 6;
   const find = byId("find");
@@ -270,9 +284,18 @@
       );
     });
   }
-  for (const id of (new URLSearchParams(location.search).get("model") ?? "").split(","))
-    if (named.has(id)) follow(id, true);
-  for (const row of document.querySelectorAll("tr[data-model] th")) {
+  for (const id of (asked("model") ?? "").split(",").filter((one) => page.models ? named.has(one) : /^-?\d+$/.test(one)))
+    follow(id, true);
+  // A page of the site knows the names of no models but its own.
+  if (followed.length && !page.models)
+    fetch(`${document.body.dataset.root}latest/models.json`)
+      .then((answer) => answer.json())
+      .then((models) => {
+        for (const [id, name] of models) named.set(String(id), { name });
+        for (const id of [...followed]) follow(id, named.has(id));
+      })
+      .catch(() => {});
+  for (const row of document.querySelectorAll("tr[data-model] th:not(:has(a))")) {
     const button = document.createElement("button");
     button.type = "button";
     button.title = row.textContent.trim();
@@ -291,7 +314,7 @@
     return one;
   };
   const pairs = page.pairs ?? {};
-  const signed = (value) => value.toFixed(2).replace("-", "\u2212");
+  const signed = (value, digits = 2) => value.toFixed(digits).replace("-", "\u2212");
   const half = (i, j, m) => {
     const [a, b] = i < j ? [i, j] : [j, i];
     return a * m - (a * (a + 1)) / 2 + b - a - 1;
@@ -302,10 +325,17 @@
     byId(`chart-${id}`).setAttribute("aria-label", charts.get(id).alt);
     return drawWaiting();
   };
-  const titled = (value, axes) => {
-    if (Array.isArray(value)) return value.map((one) => titled(one, axes));
-    if (value === null || typeof value !== "object") return axes.get(value) ?? value;
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, key === "title" ? axes.get(one) ?? titled(one, axes) : typeof one === "object" ? titled(one, axes) : one]));
+  // Names of axes and curves are text in titles and domains alone, so that no name becomes an expression.
+  const titled = (value, before, after, within = false) => {
+    if (typeof value === "string") {
+      if (!within) return value;
+      // Through a mark that no text has, because one name may hold the other.
+      const marked = before.reduce((text, name, k) => text.replaceAll(name, `\0${k}\0`), value);
+      return after.reduce((text, name, k) => text.replaceAll(`\0${k}\0`, () => name), marked);
+    }
+    if (Array.isArray(value)) return value.map((one) => titled(one, before, after, within));
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, titled(one, before, after, within || key === "title" || key === "domain")]));
   };
   let pair = pairs.chosen;
   const showPair = () => {
@@ -315,7 +345,7 @@
     const chart = charts.get("pair");
     const before = chart.axes ?? pairs.chosen.map((k) => pairs.labels[k]);
     chart.axes = [pairs.labels[i], pairs.labels[j]];
-    chart.spec = titled(chart.spec, new Map(before.map((name, k) => [name, chart.axes[k]])));
+    chart.spec = titled(chart.spec, before, chart.axes);
     chart.tables = { points: { name: pairs.names, id: pairs.ids, x: pairs.scores[i], y: pairs.scores[j] } };
     const words = [];
     if (pairs.all[at] !== null) words.push(`${signed(pairs.all[at])} over ${pairs.n[at]} models that have both`);
@@ -369,6 +399,31 @@
     };
     for (const one of [figure, from, to]) one.addEventListener("change", showTime);
   }
+
+  // Rows of a table that a script computes, as texts.
+  const fill = (id, rows) => {
+    const table = byId(id);
+    const kinds = [...table.tHead.rows[0].cells].map((head) => head.className);
+    table.tBodies[0].replaceChildren(
+      ...rows.map((row) => {
+        const line = document.createElement("tr");
+        row.forEach((text, k) => {
+          const one = document.createElement(k ? "td" : "th");
+          if (!k) one.scope = "row";
+          one.className = kinds[k];
+          const shown = document.createElement("bdi");
+          shown.textContent = text;
+          one.append(shown);
+          line.append(one);
+        });
+        return line;
+      }),
+    );
+    show(table);
+    const more = document.querySelector(`button[data-table="${id}"]`)?.parentElement;
+    if (more) more.hidden = rows.length <= Number(table.dataset.shown);
+  };
+  window.brainalign = { page, charts, redraw, titled, fill, option, remember, asked, signed };
 
   drawAll();
   let later = 0;

@@ -1,18 +1,21 @@
-"""Write a file whole or not at all."""
+"""Files that are written whole or not at all, and bytes of data files."""
 
 from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from brainalign_plugin.files.csv_table import csv_text
 
 from .errors import MonitorError, OutputError
 
@@ -160,3 +163,13 @@ def sync_folder(folder: Path) -> None:
     except OSError as cause:
         if cause.errno not in _CANNOT_SYNC_FOLDERS:
             raise
+
+
+def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a CSV file; see `csv_text`."""
+    return csv_text(header, rows).encode()
+
+
+def json_bytes(record: Any) -> bytes:
+    """Return a JSON file in ASCII."""
+    return (json.dumps(record, allow_nan=False, indent=1) + "\n").encode("ascii")

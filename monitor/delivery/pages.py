@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from brainalign_plugin.files.csv_table import csv_text
-
+from ..base.files import csv_bytes
 from ..base.templating import asset, render
 from ..history.figures import FIGURES
-from ..report.model_page import SCORE_COLUMNS, ModelLink, ModelPage
+from ..report.model_page import ModelLink
+from ..report.records import Page
 from .feed import FeedEntry, atom_feed
 from .records import HeadlineFigure
 from .wording import day_text, one_line, shown_figure
@@ -91,8 +90,8 @@ class SiteView:
     data : sequence of DataFile
     model_links : sequence of ModelLink
         All models of the newest board, the best official rank first.
-    model_pages : sequence of (ModelPage, str)
-        The page of each model, and JSON for the script that draws its charts.
+    pages : iterable of (Page, str)
+        Further pages, and JSON for the scripts of each; taken once.
     templates : Path or None
         Folder of the user's own templates.
     """
@@ -115,18 +114,17 @@ class SiteView:
     chart_assets: Mapping[str, bytes]
     data: Sequence[DataFile]
     model_links: Sequence[ModelLink] = ()
-    model_pages: Sequence[tuple[ModelPage, str]] = ()
+    pages: Iterable[tuple[Page, str]] = ()
     templates: Path | None = None
 
 
 def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
     """Yield every file of the site but the reports, as path and content; equal views give equal bytes."""
     site_style = asset("site.css", view.templates).encode()
-    style_name = f"site-{hashlib.sha256(site_style).hexdigest()[:12]}.css"
     site_script = asset("site.js", view.templates).encode()
-    script_name = f"site-{hashlib.sha256(site_script).hexdigest()[:12]}.js"
+    script_name = hashed("site.js", site_script)
     scripts = [name for name in view.chart_assets if name.endswith(".js")]
-    assets = {**view.chart_assets, style_name: site_style, script_name: site_script}
+    assets = {**view.chart_assets, hashed("site.css", site_style): site_style, script_name: site_script}
     shared: dict[str, Any] = {
         "site": view,
         "root": "",
@@ -146,10 +144,15 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
     for name, values in pages.items():
         text = render(f"site_{name}.html.j2", view.templates, page=name, **shared, **values)
         yield f"{name}.html", text.encode()
-    for model, chart_data in view.model_pages:
-        yield from _model_files(
-            view, model, {**shared, "root": "../", "scripts": scripts, "chart_data": chart_data}
-        )
+    for page, chart_data in view.pages:
+        values = {"shown": page, "page": page.kind, "chart_data": chart_data, "scripts": scripts}
+        values["root"] = "../" * page.path.count("/")
+        if page.script:
+            name = hashed(page.script, own := asset(page.script, view.templates).encode())
+            assets[name] = own
+            values["scripts"] = [*scripts, name]
+        yield page.path, render("site_page.html.j2", view.templates, **{**shared, **values}).encode()
+        yield from page.files.items()
     updated = max((entry.updated for entry in view.news), default=view.seen_at)
     yield (
         "feed.xml",
@@ -168,29 +171,17 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         yield file.path, file.data
 
 
-def _model_files(view: SiteView, model: ModelPage, values: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
-    text = render("site_model.html.j2", view.templates, page="model", model=model, **values)
-    yield model.link.page, text.encode()
-    yield f"models/{model.link.id}.csv", csv_bytes(SCORE_COLUMNS, model.scores)
-    yield f"models/{model.link.id}.json", json_bytes(model.record)
+def hashed(name: str, data: bytes) -> str:
+    """Return the name of an asset, unique by its content."""
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}-{hashlib.sha256(data).hexdigest()[:12]}.{suffix}"
 
 
 def report_frame(templates: Path | None = None) -> tuple[str, str]:
     """Return the additions to a report as a page of the site: the end of its head, and the top of its body."""
-    style = asset("site.css", templates).encode()
-    name = f"site-{hashlib.sha256(style).hexdigest()[:12]}.css"
+    name = hashed("site.css", asset("site.css", templates).encode())
     head = render("site_report_head.html.j2", templates, style=name)
     return head, render("site_report_top.html.j2", templates)
-
-
-def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Return a CSV file; see `csv_text`."""
-    return csv_text(header, rows).encode()
-
-
-def json_bytes(record: Any) -> bytes:
-    """Return a JSON file in ASCII."""
-    return (json.dumps(record, allow_nan=False, indent=1) + "\n").encode("ascii")
 
 
 def history_csv(rows: Iterable[FigureRow]) -> bytes:

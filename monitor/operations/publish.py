@@ -12,6 +12,7 @@ from brainalign_plugin.errors import InputError
 
 from ..base.cache import Cache
 from ..base.errors import OutputError
+from ..base.files import csv_bytes, json_bytes
 from ..base.progress import Stage, silent
 from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from ..delivery.pages import (
@@ -20,9 +21,7 @@ from ..delivery.pages import (
     FigureRow,
     SiteView,
     archive_csv,
-    csv_bytes,
     history_csv,
-    json_bytes,
     report_frame,
     site_files,
     told,
@@ -40,8 +39,9 @@ from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
 from ..rendering.page import embedded_json, page_data
 from ..rendering.sharing import chart_assets, share_assets
+from ..report.compare_page import compare_page
 from ..report.model_board import ModelBoard
-from ..report.model_page import ModelPage, model_pages
+from ..report.model_page import ModelLink, model_links, model_pages
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
 
@@ -166,8 +166,11 @@ def site_view(
     charts, chart_data = ((), None) if results.past is None else history_page(results.past)
     with stage("analysing"):
         analysis = results.analysis
+    board, universe = ModelBoard(analysis), results.certainty.universe
+    links = model_links(board, universe)
+    past = rank_history(BoardReader(store, Cache(settings.home / "cache")), timeline.versions)
     with stage("describing the models"):
-        pages = _model_pages(settings, store, timeline, results)
+        pages = [*model_pages(board, universe, past), compare_page(board, links)]
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
@@ -190,20 +193,11 @@ def site_view(
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
-        data=_data(settings, record, analysis, rows, boards),
-        model_links=[page.link for page, _ in pages],
-        model_pages=pages,
+        data=_data(settings, record, analysis, rows, boards, links),
+        model_links=links,
+        pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
         templates=settings.templates_folder,
     )
-
-
-def _model_pages(
-    settings: Settings, store: Store, timeline: Timeline, results: reporting.Results
-) -> list[tuple[ModelPage, str]]:
-    """Return the page of every model of the newest board, with the data of its charts."""
-    past = rank_history(BoardReader(store, Cache(settings.home / "cache")), timeline.versions)
-    found = model_pages(ModelBoard(results.analysis), results.certainty.universe, past)
-    return [(page, embedded_json(page_data(page.figures))) for page in found]
 
 
 def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports: dict[int, str]) -> FeedEntry:
@@ -257,28 +251,36 @@ def _data(
     analysis: Analysis,
     rows: Sequence[FigureRow],
     boards: Sequence[ArchivedBoard],
+    links: Sequence[ModelLink],
 ) -> tuple[DataFile, ...]:
     events = known_events(settings.domain, settings.home)
     of_history = {**history_json(record), "known_events": [event_json(event) for event in events]}
     header, models = _models(analysis)
     return (
         DataFile(
-            "data/latest.json",
+            "latest/analysis.json",
             "the analysis of the newest board: the record of `brainalign analyze --json`",
             json_bytes(analysis_json(analysis, named=settings.family_table)),
         ),
         DataFile(
-            "data/models.csv",
+            "latest/models.csv",
             "every model of the newest board: official score and rank, rank under each scheme",
             csv_bytes(header, models),
         ),
         DataFile(
-            "data/history.json",
+            "latest/history.json",
             "the headline figures over time, with intervals and causes: the record of `brainalign history --json`",
             json_bytes(of_history),
         ),
-        DataFile("data/history.csv", "the headline figures over time, one line per board", history_csv(rows)),
-        DataFile("data/archive.csv", "the observed boards", archive_csv(boards)),
+        DataFile(
+            "latest/models.json",
+            "id, name, and ranks in words of every model, the best official rank first",
+            json_bytes([[link.id, link.name, link.text] for link in links]),
+        ),
+        DataFile(
+            "latest/history.csv", "the headline figures over time, one line per board", history_csv(rows)
+        ),
+        DataFile("latest/archive.csv", "the observed boards", archive_csv(boards)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,16 @@ from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import visible
 
+from ..base.files import csv_bytes, json_bytes
 from ..base.text import UNKNOWN, counted
 from ..history.rank_history import RankHistory
 from .model_board import ModelBoard, PaperRange
 from .ranks import universe_tiers
-from .records import Column, Figure, Section, Table
+from .records import Column, Figure, Link, Page, Section, Table
 from .wording import listed, number, percent
 
 _SHOWN = 15
+BRAIN_SCORE = "https://www.brain-score.org/"
 SCORE_COLUMNS = ("benchmark", "region", "state", "score", "percentile", "models", "median", "best", "weight")
 
 
@@ -37,36 +39,6 @@ class ModelLink:
     text: str
 
 
-@dataclass(frozen=True, eq=False)
-class ModelPage:
-    """Page of one model.
-
-    Attributes
-    ----------
-    link : ModelLink
-    answer : str
-    sections : tuple of Section
-    copies : tuple of ModelLink
-        Its near-copies.
-    scores : tuple of tuple
-        A row a benchmark, of `SCORE_COLUMNS`.
-    record : mapping
-        All facts of the page, for programs.
-    """
-
-    link: ModelLink
-    answer: str
-    sections: tuple[Section, ...]
-    copies: tuple[ModelLink, ...]
-    scores: tuple[tuple[Any, ...], ...]
-    record: Mapping[str, Any]
-
-    @property
-    def figures(self) -> list[Figure]:
-        """All charts, in the order of the page."""
-        return [figure for section in self.sections for figure in section.figures]
-
-
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """Rank by universe score with its interval and tier."""
@@ -77,11 +49,21 @@ class _Standing:
     tier: int
     tiers: int
     ranked: int
+    score: float
+    sd: float
 
 
-def model_pages(
-    board: ModelBoard, universe: Universe | NotEstimable, past: RankHistory
-) -> Iterator[ModelPage]:
+def model_links(board: ModelBoard, universe: Universe | NotEstimable) -> list[ModelLink]:
+    """Return all models with the addresses of their pages, the best official rank first."""
+    standings, names = _standings(universe), list(board.names.items())
+    return [
+        ModelLink(i, name, f"models/{i}.html", _ranks_text(board.ranks[row], standings.get(i)))
+        for row in board.order
+        for i, name in [names[row]]
+    ]
+
+
+def model_pages(board: ModelBoard, universe: Universe | NotEstimable, past: RankHistory) -> Iterator[Page]:
     """Yield the page of every model, the best official rank first.
 
     Parameters
@@ -93,10 +75,7 @@ def model_pages(
         Up to the same board.
     """
     standings = _standings(universe)
-    links = {
-        i: ModelLink(i, name, f"models/{i}.html", _ranks_text(board.ranks[row], standings.get(i)))
-        for row, (i, name) in enumerate(board.names.items())
-    }
+    links = {link.id: link for link in model_links(board, universe)}
     for row in board.order:
         yield _page(board, row, links, standings.get(board.board.ids[row]), past)
 
@@ -106,8 +85,13 @@ def _standings(found: Universe | NotEstimable) -> dict[int, _Standing]:
         return {}
     tiers = universe_tiers(found)
     most, ranked = max(tiers.values(), default=0), len(tiers)
-    columns = zip(found.ids, found.ranks.tolist(), found.low.tolist(), found.high.tolist(), strict=True)
-    return {i: _Standing(rank, low, high, tiers[i], most, ranked) for i, rank, low, high in columns if rank}
+    own = (found.ranks, found.low, found.high, found.scored.scores, found.sd_widened)
+    columns = zip(found.ids, *(column.tolist() for column in own), strict=True)
+    return {
+        i: _Standing(rank, low, high, tiers[i], most, ranked, score, sd)
+        for i, rank, low, high, score, sd in columns
+        if rank
+    }
 
 
 def _ranks_text(official: int | None, standing: _Standing | None) -> str:
@@ -119,20 +103,47 @@ def _ranks_text(official: int | None, standing: _Standing | None) -> str:
 
 def _page(
     board: ModelBoard, row: int, links: Mapping[int, ModelLink], standing: _Standing | None, past: RankHistory
-) -> ModelPage:
-    i = board.board.ids[row]
+) -> Page:
+    i, snapshot = board.board.ids[row], board.analysis.snapshot
     spread = board.paper_ranges.get(i)
     scores = _scores(board, row)
-    copies = tuple(links[other] for other in board.copies.get(i, ()))
-    sections = (_profile(board, row, scores), _history(i, past), _gaps(board, row))
-    return ModelPage(
-        links[i],
+    sections = (_profile(board, row, scores), _history(i, past), _gaps(board, row), _copies(board, i, links))
+    found = [
+        Link(f"{i}.csv", "scores as CSV"),
+        Link(f"{i}.json", "all facts as JSON"),
+        Link(f"../compare.html?models={i}", "compare with another model"),
+    ]
+    if not snapshot.simulated:
+        found.append(Link(f"{BRAIN_SCORE}model/{snapshot.domain}/{i}", "its page at Brain-Score"))
+    return Page(
+        "model",
+        links[i].page,
+        links[i].name,
         _answer(board, row, standing, spread),
         tuple(section for section in sections if section is not None),
-        copies,
-        scores,
-        _record(board, row, standing, spread, past, scores),
+        tuple(found),
+        {
+            f"models/{i}.csv": csv_bytes(SCORE_COLUMNS, scores),
+            f"models/{i}.json": json_bytes(_record(board, row, standing, spread, past, scores)),
+        },
     )
+
+
+def _copies(board: ModelBoard, i: int, links: Mapping[int, ModelLink]) -> Section:
+    """Return its near-copies with their pages."""
+    question, others = "Which models are near-copies of it?", [links[k] for k in board.copies.get(i, ())]
+    how = "Near-copies share ten scores or more, half of them equal to three decimals and none further apart than 0.01."
+    if not others:
+        return Section("copies", question, "None.", how)
+    table = Table(
+        "near-copies",
+        "Its near-copies",
+        (Column("model", "name"), Column("ranks", "prose")),
+        tuple((other.name, other.text) for other in others),
+        models=tuple(str(other.id) for other in others),
+        links=tuple(f"{other.id}.html" for other in others),
+    )
+    return Section("copies", question, f"{counted(len(others), 'other model')}.", how, tables=(table,))
 
 
 def _answer(board: ModelBoard, row: int, standing: _Standing | None, spread: PaperRange | None) -> str:
@@ -335,7 +346,7 @@ def _record(
         },
         "universe": None
         if standing is None
-        else {"rank": standing.rank, "low": standing.low, "high": standing.high, "tier": standing.tier},
+        else asdict(standing),
         "without_one_paper": None
         if spread is None
         else {

@@ -36,6 +36,8 @@ class Table:
         Model id of each row; empty where rows are no models.
     panels : tuple of str
         Names of the panels that each row's model is on.
+    links : tuple of str
+        Address of each row's page, seen from this page; empty where rows have none.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Table:
     shown: int = 0
     models: tuple[str, ...] = ()
     panels: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,5 +177,51 @@ class Report:
 
     @property
     def figures(self) -> Sequence[Figure]:
+        """All charts, in the order of the page."""
+        return [figure for section in self.sections for figure in section.figures]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address with its words."""
+
+    href: str
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A page of the site.
+
+    Attributes
+    ----------
+    kind : str
+        Of the page: model, benchmark, compare, average.
+    path : str
+        Below the site.
+    heading, answer : str
+    sections : tuple of Section
+    links : tuple of Link
+        Shown under the heading.
+    files : mapping of str to bytes
+        What it links to for programs, by path below the site.
+    script : str
+        Name of a script of its own; empty if it has none.
+    data : mapping
+        What that script reads.
+    """
+
+    kind: str
+    path: str
+    heading: str
+    answer: str
+    sections: tuple[Section, ...]
+    links: tuple[Link, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    script: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> list[Figure]:
         """All charts, in the order of the page."""
         return [figure for section in self.sections for figure in section.figures]

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import json
 import re
-import threading
 import urllib.parse
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import feedparser
@@ -34,6 +30,7 @@ from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.schemes import scheme_names
 from tests.commands import brainalign
+from tests.local_site import site_server
 from tests.monitor.delivery.conftest import SEEN, told_home
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, report_of
 
@@ -61,8 +58,10 @@ def site(home) -> Path:
         .succeeded()
         .out
     )
-    assert out == f"site: {home / 'site/current'} (97 files written, 0 unchanged)\n"
-    return home / "site/current"
+    folder = home / "site/current"
+    written = sum(path.is_file() for path in folder.rglob("*"))
+    assert out == f"site: {folder} ({written} files written, 0 unchanged)\n"
+    return folder
 
 
 def text_of(page: Path) -> str:
@@ -73,7 +72,8 @@ def test_all_that_is_promised_is_there(site):
     names = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     assert {"index.html", "history.html", "archive.html", "feed.xml", "reports/latest.html"} <= names
     assert {
-        f"data/{name}" for name in ("latest.json", "models.csv", "history.json", "history.csv", "archive.csv")
+        f"latest/{name}"
+        for name in ("analysis.json", "models.csv", "history.json", "history.csv", "archive.csv")
     } <= names
 
 
@@ -174,22 +174,22 @@ def test_without_an_address_the_feed_links_relatively(home, tmp_path):
 
 
 def test_data_say_what_the_pages_show(site):
-    latest = json.loads(text_of(site / "data/latest.json"))
+    latest = json.loads(text_of(site / "latest/analysis.json"))
     assert latest["cleaning"]["models"] == 27
-    history = json.loads(text_of(site / "data/history.json"))
+    history = json.loads(text_of(site / "latest/history.json"))
     assert {point["models"] for point in history["series"]["mean_rho"]} == {27, 30}
-    rows = list(csv.DictReader(io.StringIO(text_of(site / "data/history.csv"))))
+    rows = list(csv.DictReader(io.StringIO(text_of(site / "latest/history.csv"))))
     assert [row["as_of"][:10] for row in rows] == ["2024-11-25", "2024-11-20", "2024-11-18"]
     assert float(rows[0]["mean_rho"]) == pytest.approx(latest["agreement"]["mean"])
     assert float(rows[0]["mean_rho_low"]) < float(rows[0]["mean_rho"]) < float(rows[0]["mean_rho_high"])
-    models = list(csv.DictReader(io.StringIO((site / "data/models.csv").read_bytes().decode())))
+    models = list(csv.DictReader(io.StringIO((site / "latest/models.csv").read_bytes().decode())))
     assert len(models) == 27
     for row in models:
         assert int(row["official_rank"]) == latest["official"][row["id"]]["rank"]
         assert int(row["RANK"]) == latest["schemes"]["RANK"][row["id"]]
     assert set(scheme_names()) <= set(models[0])
     assert all(row["KEMENY"] and row["REF_ZMEAN"] for row in models if row["HIER"])
-    archive = list(csv.DictReader(io.StringIO(text_of(site / "data/archive.csv"))))
+    archive = list(csv.DictReader(io.StringIO(text_of(site / "latest/archive.csv"))))
     assert [row["sha256"][0] for row in archive] == ["c", "b", "a"]
     assert (site / archive[0]["report"]).is_file()
     assert archive[1]["report"] == ""
@@ -266,23 +266,9 @@ def test_without_a_folder_or_a_board_it_says_what_to_do(home, tmp_path):
 # In a browser, from a server.
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
-    handler.log_message = lambda *_: None
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture(scope="module")
 def served(site) -> Iterator[str]:
-    with serving(site) as address:
+    with site_server(site) as address:
         yield address
 
 
@@ -302,7 +288,7 @@ def opened(browser, address: str, width: int = 1280) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
-PAGES = ("index.html", "history.html", "archive.html", "reports/latest.html")
+PAGES = ("index.html", "compare.html", "history.html", "archive.html", "reports/latest.html")
 
 
 @pytest.mark.needs("browser")
@@ -329,9 +315,10 @@ def test_every_link_leads_somewhere(browser, served, site):
         for link in browser.execute_script(
             "return [...document.querySelectorAll('[href]')].map((a) => a.href)"
         ):
-            page = link.partition("#")[0]
+            page = link.partition("#")[0].partition("?")[0]
             if not page.startswith(served):
-                assert page in ("data:,", "https://arxiv.org/abs/2407.07530"), page
+                outside = ("data:,", "https://arxiv.org/abs/2407.07530", "https://www.brain-score.org/model/")
+                assert page.startswith(outside), page
                 continue
             path = urllib.parse.unquote(page.removeprefix(served)) or "index.html"
             assert (site / path).is_file(), page
@@ -383,7 +370,7 @@ def test_known_breaks_in_the_span_are_drawn(browser, home, tmp_path):
     finally:
         (home / "known_events.toml").unlink()
     assert "Ceilings were \\u003cb\\u003emended" in text_of(tmp_path / "current/history.html")
-    with serving(tmp_path / "current") as address:
+    with site_server(tmp_path / "current") as address:
         assert opened(browser, f"{address}history.html") == []
         drawn = "return document.querySelectorAll('#chart-history-mean_rho g.mark-rule line').length"
         assert browser.execute_script(drawn) >= 1

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +22,7 @@ from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.certainty.universe import universe
 from tests.commands import brainalign
+from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves
 
@@ -131,8 +129,8 @@ def test_a_missing_score_is_named_with_its_cost(analysis):
     filled = replace(snapshot, scores=with_median, states=states, errors=errors).official()
     assert board.rank_without_gaps(0) == filled.ranks[0]
     past = RankHistory((), (), {})
-    pages = {page.link.id: page for page in model_pages(board, universe(found.cleaning.considered), past)}
-    gaps = pages[snapshot.models[0].id].sections[-1]
+    pages = {page.path: page for page in model_pages(board, universe(found.cleaning.considered), past)}
+    gaps = pages[f"models/{snapshot.models[0].id}.html"].sections[-2]
     assert "was never run on 1 of 9 benchmarks" in gaps.answer.lower()
     assert [row[1] for row in gaps.tables[0].rows] == ["never run"]
 
@@ -144,9 +142,9 @@ def test_copies_link_to_each_other():
     found = analyse(replace(drawn, scores=scores))
     first, second = (model.id for model in drawn.models[:2])
     pages = model_pages(ModelBoard(found), universe(found.cleaning.considered), RankHistory((), (), {}))
-    copies = {page.link.id: [(one.id, one.page) for one in page.copies] for page in pages}
-    assert copies.pop(first) == [(second, f"models/{second}.html")]
-    assert copies.pop(second) == [(first, f"models/{first}.html")]
+    copies = {page.path: [table.links for table in page.sections[-1].tables] for page in pages}
+    assert copies.pop(f"models/{first}.html") == [(f"{second}.html",)]
+    assert copies.pop(f"models/{second}.html") == [(f"{first}.html",)]
     assert not any(copies.values())
 
 
@@ -158,16 +156,8 @@ def test_the_same_store_gives_the_same_bytes_and_rewrites_nothing(site, home):
 
 @pytest.fixture(scope="module")
 def served(site) -> Iterator[str]:
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(site))
-    handler.log_message = lambda *_: None
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    with site_server(site) as address:
+        yield address
 
 
 def opened(browser, address: str, width: int) -> list[str]:

@@ -18,7 +18,7 @@ EXPECTED = (
     "archive.html",
     "history.html",
     "feed.xml",
-    "data/archive.csv",
+    "latest/archive.csv",
     "reports/latest.html",
 )
 
@@ -56,7 +56,7 @@ def unfinished(site: Path, boards: int) -> list[str]:
     kept = len(list((site / "versions").iterdir()))
     if kept > 2:
         wrong.append(f"{kept} versions are kept")
-    with (site / "current" / "data" / "archive.csv").open(newline="") as stream:
+    with (site / "current" / "latest" / "archive.csv").open(newline="") as stream:
         told = sum(1 for _ in csv.DictReader(stream))
     if told != boards:
         wrong.append(f"{told} of {boards} boards are in the archive")

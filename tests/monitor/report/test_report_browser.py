@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from brainalign_monitor.rendering import render_report, write_report
 from brainalign_monitor.rendering.vega import vega_runtime
 from brainalign_plugin.analysis import analyse
 from tests.boards import small_tree, snapshot_of
+from tests.local_site import site_server
 from tests.monitor.report.conftest import report_of
 from tests.monitor.report.test_report_render import hostile_view
 
@@ -112,16 +110,8 @@ def hostile(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def served(real_page: Path) -> Iterator[str]:
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(real_page.parent))
-    handler.log_message = lambda *_: None
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/report.html"
-        finally:
-            server.shutdown()
-            thread.join()
+    with site_server(real_page.parent) as address:
+        yield f"{address}report.html"
 
 
 needs_shared = pytest.mark.needs("shared")
