@@ -204,12 +204,13 @@ def freeze(source: Source, name: str, at: datetime | None = None) -> Reference:
     Returns
     -------
     Reference
-        With the norms of every benchmark, over all its scores; `write_reference` keeps it in a file.
+        With the norms of every benchmark that has a score for half of the models, and at least 30 if any has so many;
+        the others are its `left_out`. `write_reference` keeps it in a file.
 
     Raises
     ------
     ReferenceBoardError
-        If the name cannot be used, the time has no zone, or no benchmark has two scores.
+        If the name cannot be used, the time has no zone, or no benchmark has two scores of half of the models.
 
     See Also
     --------

@@ -1,8 +1,8 @@
 """Frozen reference boards: norms that do not depend on the board that is scored with them.
 
 A reference is a snapshot with a name and the moment of freezing. Its document wraps the snapshot's own:
-``{"format": "brainalign-reference", "version": 1, "name": ..., "frozen_at": ..., "snapshot": {...}}``. The norms are
-computed from it, never stored.
+``{"format": "brainalign-reference", "version": 1, "name": ..., "frozen_at": ..., "snapshot": {...}}``, and names the
+benchmarks that are ``left_out`` for too few scores. The norms are computed from it, never stored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from .snapshot_file import snapshot_bytes
 FORMAT = "brainalign-reference"
 VERSION = 1
 GIVEN_BOARD = "given-board"
-MIN_SCORES = 2
+# For norms at all; those of a new reference need more, because few scores leave a mean and an sd mostly to chance.
+MIN_SCORES, NEW_MIN_SCORES = 2, 30
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -91,9 +92,11 @@ class Reference:
     snapshot : Snapshot
         Frozen snapshot, complete.
     board : Board
-        The leaves under the ranked aggregate, with all models of the snapshot.
+        The leaves under the ranked aggregate but for those left out, with all models of the snapshot.
     norms : mapping of str to LeafNorms
         For every leaf of `board`.
+    left_out : tuple of str
+        Leaves of the snapshot without norms, because too few models have a score.
     variant : str
         Change that an audit made; such a reference is never written.
     """
@@ -103,6 +106,7 @@ class Reference:
     snapshot: Snapshot
     board: Board
     norms: Mapping[str, LeafNorms] = field(repr=False)
+    left_out: tuple[str, ...] = ()
     variant: str = ""
 
     @property
@@ -156,8 +160,10 @@ class Reference:
         needed = [leaf for leaf, some in zip(board.leaves, scored.tolist(), strict=True) if some]
         absent = [leaf for leaf in needed if leaf not in self.norms]
         if absent:
+            known = [leaf for leaf in absent if leaf in self.left_out]
+            why = f" ({_some(known, str)} was left out for too few scores)" if known else ""
             raise ReferenceBoardError(
-                f"the reference {self.name!r} lacks {_some(absent)}; {self._remedy}{_or_without(absent, board)}"
+                f"the reference {self.name!r} lacks {_some(absent)}{why}; {self._remedy}{_or_without(absent, board)}"
             )
         sparse = [leaf for leaf in needed if not self.norms[leaf].usable]
         if sparse:
@@ -182,8 +188,29 @@ class Reference:
             return "name a reference that has it: `brainalign reference list` shows them"
         return "freeze a board that has it: `brainalign reference freeze NAME SNAPSHOT`"
 
+    def beyond(self, board: Board) -> tuple[int, int, int]:
+        """Count the scores of a board above and below all of the reference's on their leaf, and those compared."""
+        shared = [leaf for leaf in board.leaves if leaf in self.norms and self.norms[leaf].usable]
+        scores = rounded(board.scores_on(shared))
+        ends = rounded(np.array([self.norms[leaf].values[[0, -1]] for leaf in shared]).reshape(-1, 2))
+        return (
+            int((scores > ends[:, 1]).sum()),
+            int((scores < ends[:, 0]).sum()),
+            int((~np.isnan(scores)).sum()),
+        )
+
+    def saturation(self, board: Board) -> str:
+        """Report how many scores of a board lie beyond the reference's extremes; empty if none does."""
+        above, below, compared = self.beyond(board)
+        if not above + below:
+            return ""
+        return (
+            f"{above:,} of {compared:,} scores lie above the reference's highest and {below:,} below its lowest, where "
+            "normal scores go no further"
+        )
+
     def notes(self, board: Board) -> tuple[str, ...]:
-        """Return warnings about these norms on a board: constant benchmarks, and other versions of benchmarks."""
+        """Return warnings about these norms on a board: constant benchmarks, other versions, scores beyond them."""
         shared = [leaf for leaf in board.leaves if leaf in self.norms]
         found = [
             f"{leaf} is constant on the reference, so its z is 0 for every model"
@@ -194,7 +221,7 @@ class Reference:
             mine, theirs = self.board.tree[leaf].version, board.tree[leaf].version
             if mine != theirs:
                 found.append(f"{leaf} has version {mine} on the reference and version {theirs} on the board")
-        return tuple(found)
+        return (*found, *filter(None, [self.saturation(board)]))
 
     def transformed(self, leaf: str, function: Callable[[FloatArray], FloatArray]) -> Reference:
         """Apply a function to all scores on one leaf; the norms of the others stay."""
@@ -255,12 +282,29 @@ def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
     Returns
     -------
     Reference
-        With the norms of every leaf under the ranked aggregate, over all its SCORED cells.
+        With the norms of every leaf under the ranked aggregate that has a score for half of the models, and at least
+        30 if any leaf has so many; over all its SCORED cells. The others are named in `left_out`.
 
     Raises
     ------
     ReferenceBoardError
-        If the name cannot be used, the time has no zone, or no benchmark has two scores.
+        If the name cannot be used, the time has no zone, or no benchmark has enough scores.
+    """
+    board = snapshot.board()
+    counts = (~np.isnan(board.scores)).sum(axis=0).tolist()
+    enough = NEW_MIN_SCORES if max(counts, default=0) >= NEW_MIN_SCORES else MIN_SCORES
+    needed = max(enough, len(board.models) / 2)
+    left_out = tuple(leaf for leaf, count in zip(board.leaves, counts, strict=True) if count < needed)
+    return restore(snapshot, name, at, left_out)
+
+
+def restore(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[str] = ()) -> Reference:
+    """Build a reference as it was frozen, without the given leaves; the other parameters are those of `freeze`.
+
+    Raises
+    ------
+    ReferenceBoardError
+        As from `freeze`, or if a leaf to leave out is not on the board.
     """
     check_name(name)
     if name == GIVEN_BOARD:
@@ -269,7 +313,7 @@ def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
         raise ReferenceBoardError(
             f"the reference {name!r} is frozen at {at}, without a time zone; give it in UTC"
         )
-    return _reference(snapshot, name, at.astimezone(UTC))
+    return _reference(snapshot, name, at.astimezone(UTC), left_out)
 
 
 def given_board(snapshot: Snapshot) -> Reference:
@@ -283,15 +327,22 @@ def given_board(snapshot: Snapshot) -> Reference:
     return _reference(snapshot, GIVEN_BOARD, snapshot.as_of_time)
 
 
-def _reference(snapshot: Snapshot, name: str, at: datetime) -> Reference:
+def _reference(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[str] = ()) -> Reference:
     board = snapshot.board()
+    unknown = [leaf for leaf in left_out if leaf not in board.leaves]
+    if unknown:
+        raise ReferenceBoardError(
+            f"the reference {name!r} leaves out {_some(unknown)}, which its board lacks; freeze the board again"
+        )
+    if left_out:
+        board = board.take(columns=[j for j, leaf in enumerate(board.leaves) if leaf not in left_out])
     norms = {leaf: _norms(board.scores[:, j]) for j, leaf in enumerate(board.leaves)}
     if not any(norm.usable for norm in norms.values()):
         raise ReferenceBoardError(
             f"no benchmark of the board as of {snapshot.as_of_time:%Y-%m-%d} ({len(board.models)} models) has "
             f"{MIN_SCORES} scores; freeze a fuller snapshot"
         )
-    return Reference(name, at, snapshot, board, norms)
+    return Reference(name, at, snapshot, board, norms, tuple(left_out))
 
 
 def _norms(column: FloatArray) -> LeafNorms:
@@ -342,7 +393,7 @@ def document(reference: Reference) -> bytes:
         "version": VERSION,
         "name": reference.name,
         "frozen_at": reference.frozen_at.isoformat(),
-    }
+    } | ({"left_out": reference.left_out} if reference.left_out else {})
     # The snapshot's document is embedded unchanged, so that boards have one serialisation.
     body = gzip.decompress(snapshot_bytes(reference.snapshot))
     return json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"snapshot":' + body + b"}"

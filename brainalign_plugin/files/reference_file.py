@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, ReferenceBoardError
-from .reference import FORMAT, VERSION, Reference, check_name, document, freeze
+from .reference import FORMAT, VERSION, Reference, check_name, document, restore
 from .snapshot_file import snapshot_from_bytes
 
 SUFFIX = ".reference.json.gz"
@@ -66,7 +66,8 @@ def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
 def _reference(parsed: dict[str, Any], origin: str) -> Reference:
     body = json.dumps(parsed["snapshot"]).encode()
     snapshot = snapshot_from_bytes(body, origin=f"the board in {origin}")
-    return freeze(snapshot, parsed["name"], datetime.fromisoformat(parsed["frozen_at"]))
+    left_out = tuple(parsed.get("left_out", ()))
+    return restore(snapshot, parsed["name"], datetime.fromisoformat(parsed["frozen_at"]), left_out)
 
 
 def read_reference(path: Path | str) -> Reference:

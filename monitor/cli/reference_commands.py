@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 reference_app = command_group("Freeze and show reference boards, the norms of REF schemes.")
 
-# With fewer scores, a mean and a standard deviation of a benchmark are mostly chance.
-_FEW_SCORES = 30
 Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing reference of this name.")]
 Wanted = Annotated[str, typer.Argument(metavar="NAME", help="A frozen reference, or the path of its file.")]
 
@@ -139,6 +137,7 @@ def _summary(reference: Reference) -> dict[str, Any]:
         "frozen_at": reference.frozen_at.isoformat(),
         "models": len(reference.board.models),
         "benchmarks": len(reference.board.leaves),
+        "left_out": list(reference.left_out),
         "snapshot_sha256": reference.snapshot_sha256,
         "sha256": reference.sha256,
         "source": reference.snapshot.source,
@@ -161,24 +160,22 @@ def _norms(reference: Reference) -> dict[str, dict[str, Any]]:
 
 def _remarks(reference: Reference) -> list[str]:
     """Return the notes for users of the norms."""
-    sparse = [leaf for leaf, norms in reference.norms.items() if not norms.usable]
+    import numpy as np
+
+    from brainalign_plugin.files.reference import NEW_MIN_SCORES
+
+    scores = reference.snapshot.board().scores_on(reference.left_out)
+    counts = dict(zip(reference.left_out, (~np.isnan(scores)).sum(axis=0).tolist(), strict=True))
+    few = {leaf: norms.count for leaf, norms in reference.norms.items() if norms.count < NEW_MIN_SCORES}
     constant = [leaf for leaf, norms in reference.norms.items() if norms.constant]
-    found = []
-    if sparse:
-        found.append(f"no norms, because fewer than two models have a score: {', '.join(sparse)}")
-    enough = max(_FEW_SCORES, len(reference.board.models) / 2)
-    few = [
-        f"{leaf} ({norms.count})"
-        for leaf, norms in reference.norms.items()
-        if norms.usable and norms.count < enough
-    ]
-    if few:
-        found.append(
-            f"norms that rest on few scores (fewer than {_FEW_SCORES}, or than half of the models): {', '.join(few)}"
-        )
-    if constant:
-        found.append(f"sd 0, so that z is 0 for every model: {', '.join(constant)}")
-    return found
+    notes = {
+        "left out, because too few models have a score": [f"{leaf} ({n})" for leaf, n in counts.items()],
+        f"norms that rest on fewer than {NEW_MIN_SCORES} scores": [
+            f"{leaf} ({n})" for leaf, n in few.items()
+        ],
+        "sd 0, so that z is 0 for every model": constant,
+    }
+    return [f"{note}: {', '.join(leaves)}" for note, leaves in notes.items() if leaves]
 
 
 def _marks(reference: Reference) -> str:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from brainalign_plugin.data.tree import BenchmarkTree
 from brainalign_plugin.errors import BoardError, ReferenceBoardError
 from brainalign_plugin.files import reference_file
-from brainalign_plugin.files.reference import GIVEN_BOARD, LeafNorms, freeze, given_board
+from brainalign_plugin.files.reference import GIVEN_BOARD, LeafNorms, freeze, given_board, restore
 from brainalign_plugin.files.reference_file import (
     SUFFIX,
     find_reference,
@@ -43,7 +43,7 @@ ROWS = [
 
 
 def small_reference(name="base", rows=ROWS, **changes):
-    return freeze(snapshot_of(small_tree(), rows, **changes), name, AT)
+    return restore(snapshot_of(small_tree(), rows, **changes), name, AT)
 
 
 # Norms
@@ -109,9 +109,36 @@ def test_fewer_than_two_scores_are_no_norms():
 # Freezing
 
 
+def test_a_new_reference_leaves_out_benchmarks_with_few_scores():
+    rows = np.random.default_rng(3).uniform(0.1, 0.9, (64, 7)).round(3).tolist()
+    for row, lacking in ((0, 35), (1, 34), (2, 32), (3, 33)):
+        for i in range(lacking):
+            rows[i][row] = "X"
+    snapshot = snapshot_of(small_tree(), rows)
+    reference = freeze(snapshot, "base", AT)
+    # Half of 64 models are 32, which is more than 30.
+    assert reference.left_out == (LEAVES[0], LEAVES[1], LEAVES[3])
+    assert reference.board.leaves == (LEAVES[2], LEAVES[4], LEAVES[5])
+    assert set(reference.norms) == set(reference.board.leaves)
+    again = reference_from_bytes(reference_bytes(reference))
+    assert (again.left_out, again.sha256) == (reference.left_out, reference.sha256)
+    with pytest.raises(ReferenceBoardError, match=rf"lacks .*{LEAVES[0]}.* was left out for too few scores"):
+        reference.check(snapshot.board())
+    # Where no benchmark has 30 scores, those of half of the models are enough.
+    few = freeze(snapshot_of(small_tree(), [["X", *row[1:]] for row in rows[35:]]), "few", AT)
+    assert few.left_out == (LEAVES[0],)
+
+
+def test_scores_beyond_the_reference_are_counted():
+    reference = small_reference()
+    assert reference.beyond(reference.board) == (0, 0, 20)
+    assert reference.saturation(reference.board) == ""
+    assert reference.beyond(board_of([[0.95, 0.3, 0.0, 0.5, "X", ""], [0.9] * 6])) == (5, 1, 10)
+
+
 def test_freezing_keeps_all_models_and_says_where_they_come_from():
     snapshot = snapshot_of(small_tree(), ROWS, sha256="ab" * 32)
-    reference = freeze(snapshot, "base", AT.astimezone(timezone(timedelta(hours=5))))
+    reference = restore(snapshot, "base", AT.astimezone(timezone(timedelta(hours=5))))
     assert (reference.name, reference.frozen_at, reference.domain) == ("base", AT, "vision")
     assert reference.frozen_at.tzinfo is UTC
     assert (reference.as_of, reference.snapshot_sha256) == (day(8), "ab" * 32)
@@ -137,7 +164,7 @@ def test_a_board_without_a_named_reference_is_frozen_as_it_is():
     )
     assert not small_reference().is_given_board
     made_up = replace(snapshot, simulated=True, reconstructed=True)
-    assert "2024-01-09, reconstructed, SIMULATED; frozen" in freeze(made_up, "made-up", day(12)).description
+    assert "2024-01-09, reconstructed, SIMULATED; frozen" in restore(made_up, "made-up", day(12)).description
 
 
 @pytest.mark.parametrize(
@@ -189,7 +216,7 @@ def test_what_cannot_be_frozen():
     with pytest.raises(
         ReferenceBoardError, match="'base' is frozen at 2024-02-03 00:00:00, without a time zone"
     ):
-        freeze(snapshot_of(small_tree(), ROWS), "base", datetime(2024, 2, 3))  # noqa: DTZ001 -- that is the point
+        restore(snapshot_of(small_tree(), ROWS), "base", datetime(2024, 2, 3))  # noqa: DTZ001 -- that is the point
     for rows in ([], [[0.5] * 7], [["X"] * 7] * 3):
         with pytest.raises(
             ReferenceBoardError, match=f"no benchmark .* \\({len(rows)} models\\) has 2 scores"
@@ -254,7 +281,8 @@ def test_notes_name_constant_benchmarks_and_other_versions():
     reference = small_reference()
     board = board_of([[0.5] * 6])
     constant = f"{LEAVES[3]} is constant on the reference, so its z is 0 for every model"
-    assert reference.notes(board) == (constant,)
+    beyond = "1 of 6 scores lie above the reference's highest and 0 below its lowest, where normal scores go no further"
+    assert reference.notes(board) == (constant, beyond)
     newer = tuple(
         replace(node, versions=(replace(node.versions[0], version=2),)) if node.type_id == LEAVES[0] else node
         for node in board.tree.nodes
@@ -262,6 +290,7 @@ def test_notes_name_constant_benchmarks_and_other_versions():
     assert reference.notes(replace(board, tree=BenchmarkTree(newer))) == (
         constant,
         f"{LEAVES[0]} has version 1 on the reference and version 2 on the board",
+        beyond,
     )
 
 
@@ -280,9 +309,9 @@ def test_a_transformed_leaf_is_as_if_it_had_been_frozen_so(function):
     column = snapshot.tree.index[LEAVES[2]]
     scores = np.array(snapshot.scores)
     scores[:, column] = function(scores[:, column])
-    reference = freeze(snapshot, "base", AT)
+    reference = restore(snapshot, "base", AT)
     changed = reference.transformed(LEAVES[2], function)
-    expected = freeze(replace(snapshot, scores=scores), "base", AT)
+    expected = restore(replace(snapshot, scores=scores), "base", AT)
     same_norms(changed, expected)
     np.testing.assert_array_equal(changed.board.scores, expected.board.scores)
     assert all(changed.norms[leaf] is reference.norms[leaf] for leaf in LEAVES if leaf != LEAVES[2])
@@ -332,7 +361,7 @@ def test_variants_of_what_is_not_there_or_not_defined():
 def test_nothing_is_lost_in_a_file(snapshot, at):
     board = snapshot.board()
     assume((~np.isnan(board.scores)).sum(axis=0).max(initial=0) > 1)
-    reference = freeze(snapshot, "base", at)
+    reference = restore(snapshot, "base", at)
     data = reference_bytes(reference)
     again = reference_from_bytes(data)
     assert again.snapshot == snapshot
@@ -347,7 +376,7 @@ def test_the_hash_is_of_the_document_and_tells_references_apart():
     assert reference_from_bytes(loose).sha256 == reference.sha256
     others = [
         small_reference("other"),
-        freeze(reference.snapshot, "base", AT + timedelta(microseconds=1)),
+        restore(reference.snapshot, "base", AT + timedelta(microseconds=1)),
         small_reference(rows=[[0.11, *ROWS[0][1:]], *ROWS[1:]]),
         small_reference(sha256="1" * 64),
     ]
@@ -496,7 +525,7 @@ def test_one_damaged_file_does_not_hide_the_others(tmp_path):
 
 def test_the_real_board_is_frozen_whole(real_snapshots, tmp_path):
     snapshot = real_snapshots["2024-01-01"]
-    reference = freeze(snapshot, "real", AT)
+    reference = restore(snapshot, "real", AT)
     assert len(reference.board.models) == 281
     assert sum(norms.count for norms in reference.norms.values()) == int(
         (~np.isnan(snapshot.board().scores)).sum()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.errors import BoardError, ReferenceBoardError, SchemeError
-from brainalign_plugin.files.reference import freeze, given_board
+from brainalign_plugin.files.reference import given_board, restore
 from brainalign_plugin.schemes import get_scheme, rank_models
 from brainalign_plugin.schemes.registry import fill_missing
 from tests.boards import board_of, board_of_matrix, day, score_matrices, small_tree, snapshot_of, tree_of
@@ -25,7 +25,7 @@ def reference_of(scores, tree=TREE):
     """Reference whose board has these scores; any other leaf of the tree is empty."""
     rest = len(tree.leaves()) - len(tree.leaves("average_vision"))
     rows = [["" if np.isnan(x) else x for x in row] + [""] * rest for row in np.asarray(scores).tolist()]
-    return freeze(snapshot_of(tree, rows), "base", day(9))
+    return restore(snapshot_of(tree, rows), "base", day(9))
 
 
 @st.composite
@@ -274,7 +274,7 @@ def test_on_its_own_cells_a_frozen_board_ranks_as_the_board_does(real_snapshots,
 
 
 def test_norms_of_another_year_rank_the_real_board(real_snapshots):
-    old = freeze(real_snapshots["2023-07-01"], "vision-2023", day(0))
+    old = restore(real_snapshots["2023-07-01"], "vision-2023", day(0))
     board = real_snapshots["2024-01-01"].board()
     with pytest.raises(
         ReferenceBoardError, match="'vision-2023' has too few scores on 'Igustibagus2024-ridge'"
