@@ -54,7 +54,7 @@ class SchemeStudy:
     board : Board
         The cleaned board.
     reference : Reference
-        The snapshot itself, frozen in place of a named reference.
+        With the norms of the REF_ schemes: a named one, or the snapshot itself.
     resampling : Resampling
         How intervals of ranks were made.
     schemes : tuple of RankedScheme
@@ -80,6 +80,7 @@ class SchemeStudy:
 
 def study_schemes(
     analysis: Analysis,
+    reference: Reference | None = None,
     resampling: Resampling | None = None,
     progress: Callable[[str], None] = lambda _: None,
     limits: Limits = Limits(),
@@ -88,6 +89,8 @@ def study_schemes(
 
     Parameters
     ----------
+    reference : Reference, optional
+        Its norms are those of the REF_ schemes; the snapshot itself is frozen if None.
     resampling : Resampling, optional
         Level of the intervals, number and seed of the draws; by default 95 %, 1,000 and 0.
     progress : callable
@@ -104,7 +107,7 @@ def study_schemes(
     if not _can_be_compared(board):
         return None
     compared = ComparedBoard("cleaned", board, ())
-    reference = given_board(analysis.snapshot)
+    reference = given_board(analysis.snapshot) if reference is None else reference
     used = Resampling() if resampling is None else resampling
     schemes: list[RankedScheme] = []
     audits, end = [], limits.clock() + limits.seconds

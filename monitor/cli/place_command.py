@@ -56,6 +56,7 @@ def place(
 
     settings = settings_from(home=home, domain=domain)
     cells = read_scores(scores)
+    reference = reference or settings.reference
     frozen = (
         find_reference(settings.references, reference)
         if reference

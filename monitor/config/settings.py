@@ -65,7 +65,7 @@ _OTHER_VARIABLES = frozenset(
     f"{PREFIX}{name}"
     for name in (
         *("REQUIRE", "SHARED", "TEST_POSTGRES"),
-        *("REFERENCE", "SCORES", "SNAPSHOT", "DATABASE", "MODEL", "RUN", "RESULTS"),
+        *("SCORES", "SNAPSHOT", "DATABASE", "MODEL", "RUN", "RESULTS"),
         *("MIN_CONSTITUENTS", "LEAVE_OUT"),
     )
 )
@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     min_overlap: Annotated[int, Field(ge=2)] = 20
     # The user's table of families of models, a CSV file: model,family; a relative one is from the home folder.
     families: Path | None = None
+    # Frozen reference of the REF_ schemes in reports and on the site: a name, or the path of a file.
+    reference: str = ""
     # Limits of a report's study of the schemes: memory for one scheme, time after which no other is begun.
     study_memory: Annotated[ByteSize, Field(gt=0)] = ByteSize(1_000_000_000)
     study_seconds: Seconds = 600.0

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from brainalign_plugin.brainscore import link as linking
 from brainalign_plugin.brainscore.link import LinkState, LinkStatus, identifiers, link_status
 from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
-from brainalign_plugin.files.reference_file import choose_reference, list_references
+from brainalign_plugin.files.reference_file import choose_reference, find_reference, list_references
 
 from ..config.settings import Settings
 
@@ -142,9 +142,14 @@ def _variables(settings: Settings, wrong: str) -> Check:
 def check_references(settings: Settings, at: datetime) -> list[Check]:
     """Check that the frozen references in the home folder can be read."""
     del at
-    found, damaged = list_references(settings.references)
-    if damaged:
-        return [_failed("references", "problem", error) for error in damaged]
+    found, wrong = list_references(settings.references)
+    if settings.reference:
+        try:
+            find_reference(settings.references, settings.reference)
+        except ReferenceBoardError as error:
+            wrong = (*wrong, error)
+    if wrong:
+        return [_failed("references", "problem", error) for error in wrong]
     names = ", ".join(reference.name for reference in found)
     return [Check("references", "ok", names or "none is frozen yet")]
 

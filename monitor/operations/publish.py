@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainalign_plugin.analysis import Analysis, analysis_fields
+from brainalign_plugin.analysis import analysis_fields
 from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.errors import InputError
 
@@ -165,8 +165,7 @@ def site_view(
     rows = _rows(record)
     charts, chart_data = ((), None) if results.past is None else history_page(results.past)
     with stage("analysing"):
-        analysis = results.analysis
-    board, universe = ModelBoard(analysis), results.certainty.universe
+        board, universe = ModelBoard(results.analysis), results.certainty.universe
     links = model_links(board, universe)
     past = rank_history(BoardReader(store, Cache(settings.home / "cache")), timeline.versions)
     with stage("describing the models"):
@@ -193,7 +192,7 @@ def site_view(
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
-        data=_data(settings, record, analysis, rows, boards, links),
+        data=_data(settings, record, results, rows, boards, links),
         model_links=links,
         pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
         templates=settings.templates_folder,
@@ -248,19 +247,19 @@ def _rows(record: History) -> list[FigureRow]:
 def _data(
     settings: Settings,
     record: History,
-    analysis: Analysis,
+    results: reporting.Results,
     rows: Sequence[FigureRow],
     boards: Sequence[ArchivedBoard],
     links: Sequence[ModelLink],
 ) -> tuple[DataFile, ...]:
     events = known_events(settings.domain, settings.home)
     of_history = {**history_json(record), "known_events": [event_json(event) for event in events]}
-    header, models = _models(analysis)
+    header, models = _models(results)
     return (
         DataFile(
             "latest/analysis.json",
             "the analysis of the newest board: the record of `brainalign analyze --json`",
-            json_bytes(analysis_json(analysis, named=settings.family_table)),
+            json_bytes(analysis_json(results.analysis, named=settings.family_table)),
         ),
         DataFile(
             "latest/models.csv",
@@ -284,16 +283,16 @@ def _data(
     )
 
 
-def _models(analysis: Analysis) -> tuple[list[str], list[list[Any]]]:
+def _models(results: reporting.Results) -> tuple[list[str], list[list[Any]]]:
     """Return the header and a row a model: official score and rank, and its rank under every registered scheme."""
     from brainalign_plugin.certainty.rank import rank_schemes
-    from brainalign_plugin.files.reference import given_board
     from brainalign_plugin.ranking.boards import compared_board
 
+    analysis = results.analysis
     record = analysis_fields(analysis)
     try:
         board = compared_board(analysis.snapshot, max_missing=analysis.cleaning.max_missing)
-        ranked = rank_schemes(board, given_board(analysis.snapshot))
+        ranked = rank_schemes(board, results.reference)
     except InputError:  # too small a board for any scheme
         ranked = ()
     ranks = {one.scheme.name: {} if one.ranking is None else one.ranking.by_id() for one in ranked}

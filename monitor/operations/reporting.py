@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
     from brainalign_plugin.certainty.validity import Validity
     from brainalign_plugin.data.snapshot import Snapshot
+    from brainalign_plugin.files.reference import Reference
     from brainalign_plugin.files.rejected import Rejected
 
     from ..config.settings import Settings
@@ -109,12 +110,24 @@ class Results:
             return None
 
     @cached_property
+    def reference(self) -> Reference:
+        """The configured reference; the board itself if none is, or if it is of another domain."""
+        from brainalign_plugin.files.reference import given_board
+        from brainalign_plugin.files.reference_file import find_reference
+
+        if self.settings.reference:
+            named = find_reference(self.settings.references, self.settings.reference)
+            if named.domain == self.analysis.snapshot.domain:
+                return named
+        return given_board(self.analysis.snapshot)
+
+    @cached_property
     def study(self) -> SchemeStudy | None:
         """All schemes on the cleaned board; None if nothing can be compared."""
         from brainalign_plugin.audit.study import Limits, study_schemes
 
         limits = Limits(self.settings.study_memory, self.settings.study_seconds)
-        return study_schemes(self.analysis, limits=limits)
+        return study_schemes(self.analysis, self.reference, limits=limits)
 
 
 def report_path(settings: Settings, info: SnapshotInfo) -> Path:

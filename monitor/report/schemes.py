@@ -53,7 +53,11 @@ _OTHERS = {
     "DSEP": "mean of the two halves’ flat means",
     "DSP_PCA": "first components of the two halves",
     "DSP_PCA_Std": "first standardised components of the two halves",
-    "REF_ZMEAN": "flat mean of z-scores with frozen norms",
+    "REF_ZMEAN": "flat mean of z-scores, {norms}",
+    "REF_NORMAL": "flat mean of normal scores, {norms}",
+    "HIER_REF_NORMAL": "tree mean of normal scores, {norms}",
+    "REF_UNIVERSE": "universe score, {norms}",
+    "REF_NORMAL_UNIVERSE": "universe score of normal scores, {norms}",
     "Z_UNIVERSE": "universe score of z-scores",
     "NORMAL_UNIVERSE": "universe score of normal scores",
 }
@@ -72,7 +76,7 @@ def schemes_section(evidence: Evidence) -> Section:
         "papers, 95 % interval over families of models. The poster’s three properties, measured: irrelevant models "
         "(share of pairs that change order when a model is removed), scale (when a benchmark is squared), hierarchy "
         "(doubling a benchmark leaves its group’s weight). Reliability: of weighted means alone. Distance: mean places "
-        "between the scheme’s and the official order of the same models."
+        "between the scheme’s and the official order of the same models." + _norms(study)
     )
     return Section(
         "schemes",
@@ -84,6 +88,14 @@ def schemes_section(evidence: Evidence) -> Section:
         (_bump(evidence, study, title),),
         (_table(evidence, study),),
     )
+
+
+def _norms(study: SchemeStudy) -> str:
+    """Return the source of the REF_ schemes’ norms, and the scores beyond it, as sentences after others."""
+    if study.reference.is_given_board:
+        return " Schemes with frozen norms: norms frozen for this page, so that nothing is claimed over time."
+    beyond = study.reference.saturation(study.board)
+    return f" Schemes with frozen norms: {study.reference.description}" + (f"; {beyond}." if beyond else ".")
 
 
 def _answer(evidence: Evidence) -> str:
@@ -186,14 +198,17 @@ def _table(evidence: Evidence, study: SchemeStudy) -> Table:
     known = ranked.keys() | tried
     names = [name for name in KINDS if name in known] + sorted(name for name in known if name not in KINDS)
     official = _official_ranks(evidence, study.board.ids)
+    reference = study.reference
+    norms = (
+        "norms frozen for this page" if reference.is_given_board else f"norms of reference {reference.name}"
+    )
     rows = []
     for name in names:
         audit = audits.get(name)
+        words = _words(name, norms)
         rows.append(
             (
-                f"{shortened(visible(name), 24)}: {_words(name)}"
-                if name in KINDS | _OTHERS
-                else _words(name),
+                f"{shortened(visible(name), 24)}: {words}" if name in KINDS | _OTHERS else words,
                 *_properties(audit),
                 _reliability(evidence, name),
                 *_validity(evidence, name),
@@ -220,9 +235,9 @@ def _table(evidence: Evidence, study: SchemeStudy) -> Table:
     )
 
 
-def _words(name: str) -> str:
-    """Return the kind of a scheme in words; of others than ours the name."""
-    return (KINDS | _OTHERS).get(name) or f"scheme {shortened(visible(name), 24)}"
+def _words(name: str, norms: str = "frozen norms") -> str:
+    """Return the kind of a scheme in words, with the source of its norms; of others than ours the name."""
+    return (KINDS | _OTHERS).get(name, f"scheme {shortened(visible(name), 24)}").format(norms=norms)
 
 
 def _properties(audit: SchemeAudit | None) -> tuple[str, str, str]:

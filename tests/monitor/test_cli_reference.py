@@ -187,3 +187,28 @@ def test_rank_says_what_to_know_of_the_norms(run, home, tmp_path):
             ).succeeded()
             assert f"reference {name} (3 models" in found.out
             assert (note in found.out) == expected
+
+
+def test_a_report_has_the_norms_of_the_configured_reference(run, home, tmp_path):
+    rows = np.random.default_rng(2).uniform(0.2, 0.6, (9, 7)).round(3).tolist()
+    path = tmp_path / "board.snapshot.json.gz"
+    path.write_bytes(snapshot_bytes(snapshot_of(TREE, rows)))
+    run("freeze", "base", path).succeeded()
+    rows[0][0], rows[1][1] = 0.9, 0.1
+    path.write_bytes(snapshot_bytes(snapshot_of(TREE, rows)))
+    target = tmp_path / "report.html"
+
+    def report(**settings):
+        brainalign("report", path, "--output", target, home=home, **settings).succeeded()
+        return " ".join(target.read_text().split())
+
+    without = report()
+    assert "norms frozen for this page, so that nothing is claimed over time" in without
+    assert "flat mean of z-scores, norms frozen for this page" in without
+    named = report(reference="base")
+    assert "flat mean of z-scores, norms of reference base" in named
+    assert "1 of 54 scores lie above the reference&#39;s highest and 1 below its lowest" in named
+    assert "frozen for this page" not in named
+    missing = brainalign("report", path, "--output", target, home=home, reference="bse")
+    assert "did you mean base?" in missing.problem
+    assert "did you mean base?" in brainalign("doctor", home=home, reference="bse").out

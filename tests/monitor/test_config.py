@@ -39,6 +39,7 @@ OTHER = {
     "study_seconds": (45.0, "45.0"),
     "min_overlap": (3, "3"),
     "families": (Path("own.csv"), '"own.csv"'),
+    "reference": ("base", '"base"'),
     "keep_messages_days": (7.5, "7.5"),
     "schedule.timezone": ("Europe/Berlin", '"Europe/Berlin"'),
     "schedule.pull": ("17 6 * * *", '"17 6 * * *"'),

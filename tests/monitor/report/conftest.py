@@ -39,7 +39,7 @@ def evidence_of(analysis: Analysis, resamples: int = 60, **changes: Any) -> Evid
         analysis,
         certainty(considered, analysis.cleaning.max_missing, resamples=resamples, draws=100),
         validity=tried,
-        study=study_schemes(analysis, FEW_RESAMPLES),
+        study=study_schemes(analysis, resampling=FEW_RESAMPLES),
         command="brainalign report board.json.gz --output r.html",
         version="0.1.0",
         software={"numpy": "2.0"},

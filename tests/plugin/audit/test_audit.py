@@ -54,7 +54,7 @@ LARGE = drawn_board(4, 40, 6)
 
 def studied(**limits):
     analysis = analyse(snapshot_of(LARGE.tree, LARGE.scores.tolist()))
-    return study_schemes(analysis, Resampling(resamples=20), limits=Limits(**limits))
+    return study_schemes(analysis, resampling=Resampling(resamples=20), limits=Limits(**limits))
 
 
 def test_what_takes_more_memory_than_the_limit_is_left_out_by_name():
