@@ -114,14 +114,7 @@ def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20)
 def analysis_fields(analysis: Analysis) -> dict[str, Any]:
     """Build the record of an analysis without its certainty: stable, versioned, unknown is None.
 
-    Parameters
-    ----------
-    analysis : Analysis
-
-    Returns
-    -------
-    dict
-        As docs/commands.md describes it, field by field.
+    As docs/commands.md describes it, field by field.
     """
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
     neural, behavior = snapshot.parts

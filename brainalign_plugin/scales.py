@@ -168,10 +168,7 @@ def percentile_ends(size: int, level: float) -> tuple[int, int]:
 def competition_ranks(scores: FloatArray) -> IntArray:
     """Rank scores so that the highest is 1 and ties share the better rank (1, 2, 2, 4).
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n,)
-        Without NaN.
+    `scores`: shape (n,); without NaN.
     """
     descending = -rounded(scores)
     ranks: IntArray = 1 + np.searchsorted(np.sort(descending), descending).astype(np.int64)

@@ -10,14 +10,9 @@ from ..arrays import FloatArray, IntArray
 def clustered_order(rho: FloatArray) -> IntArray:
     """Return the order of the leaves in average-linkage clustering on 1 - rho, with optimal leaf ordering.
 
-    Parameters
-    ----------
-    rho : ndarray, shape (m, m)
-        Correlations; an unknown one counts as zero.
+    Shape (m,).
 
-    Returns
-    -------
-    ndarray of int, shape (m,)
+    `rho`: shape (m, m); correlations; an unknown one counts as zero.
     """
     if len(rho) < 3:
         return np.arange(len(rho))

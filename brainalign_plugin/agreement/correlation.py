@@ -32,51 +32,29 @@ class PairSummary:
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """Correlation of all pairs of ``m`` leaves.
+    """Correlation of all pairs of ``m`` leaves."""
 
-    Attributes
-    ----------
-    leaves : tuple of str, length m
-    rho : ndarray, shape (m, m)
-        Symmetric, NaN where a correlation does not exist (a constant leaf, too few models).
-    overlap : ndarray of int, shape (m, m)
-        Number of models that each correlation rests on.
-    all_pairs : PairSummary
-    paper_balanced_mean : float or None
-        Each pair of distinct papers counts once, with the mean over its pairs of leaves.
-    within_paper : dict of str to PairSummary
-        Pairs of leaves of one paper, for each paper with at least two leaves.
-    blocks : dict of (str, str) to PairSummary
-        Pairs of leaves within and between the neural and the behavioural part.
-    min_overlap : int
-        Smallest number of models for which a pair counts.
-    method : str
-        ``spearman``, ``kendall`` (tau-b) or ``pearson``.
-    """
-
-    leaves: tuple[str, ...]
+    leaves: tuple[str, ...]  # Length m
+    # Shape (m, m); symmetric, NaN where a correlation does not exist (a constant leaf, too few models).
     rho: FloatArray
-    overlap: IntArray
+    overlap: IntArray  # Shape (m, m); number of models that each correlation rests on
     all_pairs: PairSummary
+    # Each pair of distinct papers counts once, with the mean over its pairs of leaves.
     paper_balanced_mean: float | None
+    # Pairs of leaves of one paper, for each paper with at least two leaves.
     within_paper: dict[str, PairSummary]
+    # Pairs of leaves within and between the neural and the behavioural part.
     blocks: dict[tuple[str, str], PairSummary]
-    min_overlap: int
-    method: Method = "spearman"
+    min_overlap: int  # Smallest number of models for which a pair counts
+    method: Method = "spearman"  # ``spearman``, ``kendall`` (tau-b) or ``pearson``
 
 
 def spearman_matrix(scores: FloatArray) -> FloatArray:
     """Compute Spearman's rank correlation of all pairs of columns of a complete matrix.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Without NaN; values within 1e-9 tie.
+    Shape (m, m); NaN for a constant column and for fewer than two rows.
 
-    Returns
-    -------
-    ndarray, shape (m, m)
-        NaN for a constant column and for fewer than two rows.
+    `scores`: shape (n, m); without NaN; values within 1e-9 tie.
     """
     models, leaves = scores.shape
     if models < 2:
@@ -95,17 +73,9 @@ def spearman_matrix(scores: FloatArray) -> FloatArray:
 def kendall_tau_b(places: FloatArray) -> FloatArray:
     """Kendall's tau-b of all pairs of rankings: agreeing less disagreeing pairs of models, corrected for ties.
 
-    Parameters
-    ----------
-    places : ndarray, shape (k, n)
-        Ranks; equal numbers tie.
+    Shape (k, k); NaN for a ranking in which all tie. Source: Kendall (1945), Biometrika 33, 239-251.
 
-    Returns
-    -------
-    ndarray, shape (k, k)
-        NaN for a ranking in which all tie.
-
-    Source: Kendall (1945), Biometrika 33, 239-251.
+    `places`: shape (k, n); ranks; equal numbers tie.
     """
     k, n = places.shape
     balance = np.zeros((k, k))
@@ -121,22 +91,10 @@ def kendall_tau_b(places: FloatArray) -> FloatArray:
 def correlation_matrix(scores: FloatArray, method: Method = "spearman") -> FloatArray:
     """Compute the correlation of all pairs of columns of a complete matrix.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Without NaN; values within 1e-9 tie.
-    method : {"spearman", "kendall", "pearson"}
-        Kendall's is tau-b.
+    Shape (m, m); NaN where a correlation does not exist. Raises InputError if there is no such method.
 
-    Returns
-    -------
-    ndarray, shape (m, m)
-        NaN where a correlation does not exist.
-
-    Raises
-    ------
-    InputError
-        If there is no such method.
+    `scores`: shape (n, m); without NaN; values within 1e-9 tie. `method`: {"spearman", "kendall", "pearson"}; kendall's
+    is tau-b.
     """
     check_method(method)
     if method == "spearman":
@@ -147,13 +105,7 @@ def correlation_matrix(scores: FloatArray, method: Method = "spearman") -> Float
 
 
 def check_method(method: str) -> None:
-    """Check the name of a correlation.
-
-    Raises
-    ------
-    InputError
-        If it is not known.
-    """
+    """Check the name of a correlation. Raises InputError if it is not known."""
     if method not in get_args(Method):
         raise InputError(f"the method is {method!r}; known are {', '.join(map(repr, get_args(Method)))}")
 
@@ -163,19 +115,10 @@ def pairwise_correlation(
 ) -> tuple[FloatArray, IntArray]:
     """Compute the correlation of all pairs of columns, each over the rows that have both.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        NaN where missing.
-    min_overlap : int
-        Pairs with fewer common rows are NaN.
-    method : {"spearman", "kendall", "pearson"}
+    Returns rho (shape (m, m)) and overlap (shape (m, m), number of common rows).
 
-    Returns
-    -------
-    rho : ndarray, shape (m, m)
-    overlap : ndarray of int, shape (m, m)
-        Number of common rows.
+    `scores`: shape (n, m); NaN where missing. `min_overlap`: pairs with fewer common rows are NaN. `method`:
+    {"spearman", "kendall", "pearson"}.
     """
     check_method(method)
     if min_overlap < 2:

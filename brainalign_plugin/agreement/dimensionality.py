@@ -27,59 +27,29 @@ _NOTHING = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class Dimensions:
-    """Dimensions of a complete board of ``n`` models, ``m`` of whose leaves vary; None where there is no answer.
+    """Dimensions of a complete board of ``n`` models, ``m`` of whose leaves vary; None where there is no answer."""
 
-    Attributes
-    ----------
-    leaves : tuple of str, length m
-        Leaves that are not constant.
-    eigenvalues : ndarray, shape (m,)
-        Of their Pearson correlations, the largest first; their sum is m.
-    participation_ratio : float or None
-        (sum of eigenvalues)² / sum of their squares: from 1 (all leaves are proportional) to m (none are related).
-    pc1_share : float or None
-        The first eigenvalue over the sum.
-    thresholds : ndarray, shape (m,)
-        Threshold of each eigenvalue in parallel analysis.
-    parallel_analysis : int or None
-        Components that parallel analysis keeps.
-    average_partials : ndarray, shape (k,)
-        Velicer's criterion: entry c is the mean squared partial correlation once c components are taken out.
-    map : int or None
-        Components at which it is smallest: minimum average partial.
-    """
-
-    leaves: tuple[str, ...]
-    eigenvalues: FloatArray
+    leaves: tuple[str, ...]  # Length m; leaves that are not constant
+    eigenvalues: FloatArray  # Shape (m,); of their Pearson correlations, the largest first; their sum is m
+    # (sum of eigenvalues)² / sum of their squares: from 1 (all leaves are proportional) to m (none are related).
     participation_ratio: float | None
-    pc1_share: float | None
-    thresholds: FloatArray
-    parallel_analysis: int | None
+    pc1_share: float | None  # The first eigenvalue over the sum
+    thresholds: FloatArray  # Shape (m,); threshold of each eigenvalue in parallel analysis
+    parallel_analysis: int | None  # Components that parallel analysis keeps
+    # Shape (k,); velicer's criterion: entry c is the mean squared partial correlation once c components are taken
+    # out.
     average_partials: FloatArray
-    map: int | None
+    map: int | None  # Components at which it is smallest: minimum average partial
 
 
 def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED) -> Dimensions:
     """Count the dimensions of a complete board (the cleaned one).
 
-    Parameters
-    ----------
-    board : Board
-        Complete.
-    permutations : int
-        Number of permuted boards in parallel analysis.
-    seed : int
-        Of the permutations; the same seed gives the same numbers.
+    Without an answer if fewer than two models or no leaf varies; the counts need two leaves. Raises InputError if
+    ``permutations`` is below 1.
 
-    Returns
-    -------
-    Dimensions
-        Without an answer if fewer than two models or no leaf varies; the counts need two leaves.
-
-    Raises
-    ------
-    InputError
-        If ``permutations`` is below 1.
+    `board`: complete. `permutations`: number of permuted boards in parallel analysis. `seed`: of the permutations; the
+    same seed gives the same numbers.
     """
     z = z_scores(board.scores) if len(board.models) > 1 else np.zeros(board.scores.shape)
     varied = np.flatnonzero((z != 0).any(axis=0))
@@ -113,19 +83,9 @@ def participation_ratio(eigenvalues: FloatArray) -> float:
 def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED) -> FloatArray:
     """Compute the 95th percentile of each eigenvalue on boards with independently permuted leaves.
 
-    Parameters
-    ----------
-    z : ndarray, shape (n, m)
-        z-scores of leaves that vary; a shuffled leaf keeps its mean and standard deviation.
+    Shape (m,). Raises InputError if ``permutations`` is below 1.
 
-    Returns
-    -------
-    ndarray, shape (m,)
-
-    Raises
-    ------
-    InputError
-        If ``permutations`` is below 1.
+    `z`: shape (n, m); z-scores of leaves that vary; a shuffled leaf keeps its mean and standard deviation.
 
     References
     ----------
@@ -154,14 +114,9 @@ def kept_components(eigenvalues: FloatArray, thresholds: FloatArray) -> int:
 def average_partials(correlations: FloatArray) -> FloatArray:
     """Compute the mean squared partial correlation of ``m`` leaves after 0, 1, ... principal components.
 
-    Parameters
-    ----------
-    correlations : ndarray, shape (m, m)
+    Shape (k,); at most m - 1 entries; fewer where the components leave nothing of some leaf.
 
-    Returns
-    -------
-    ndarray, shape (k,)
-        At most m - 1 entries; fewer where the components leave nothing of some leaf.
+    `correlations`: shape (m, m).
 
     References
     ----------

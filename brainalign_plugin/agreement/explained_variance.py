@@ -24,37 +24,20 @@ _COST = 1.4
 
 @dataclass(frozen=True, slots=True)
 class PartVariance:
-    """Variance of the average that one part (neural or behavioural) explains; None where a part does not vary.
+    """Variance of the average that one part (neural or behavioural) explains; None where a part does not vary."""
 
-    Attributes
-    ----------
-    r2 : float or None
-        Squared Pearson correlation of the part with the average.
-    null : float or None
-        The same if the parts were independent and only their spread differed: var(part) / sum of variances.
-    shapley : float or None
-        Increment in R² averaged over orders (LMG); the parts' shares sum to one.
-    """
-
-    r2: float | None
+    r2: float | None  # Squared Pearson correlation of the part with the average
+    # The same if the parts were independent and only their spread differed: var(part) / sum of variances.
     null: float | None
-    shapley: float | None
+    shapley: float | None  # Increment in R² averaged over orders (LMG); the parts' shares sum to one
 
 
 @dataclass(frozen=True, slots=True)
 class LeafWeight:
-    """Nominal and effective weight of a leaf in the average.
+    """Nominal and effective weight of a leaf in the average."""
 
-    Attributes
-    ----------
-    nominal : float
-        Product of 1 / (number of children) down the tree.
-    effective : float or None
-        nominal · cov(leaf, average) / var(average); sums to one over the leaves.
-    """
-
-    nominal: float
-    effective: float | None
+    nominal: float  # Product of 1 / (number of children) down the tree
+    effective: float | None  # nominal · cov(leaf, average) / var(average); sums to one over the leaves
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,17 +105,10 @@ def main_effect(leaf: FloatArray, average: FloatArray) -> float | None:
 
     Unlike the squared correlation it measures non-linear relations as well. The expectation is a natural cubic
     smoothing spline through the average over the leaf's ranks (the ratio does not depend on the leaf's scale), as
-    smooth as generalised cross-validation makes it. More than 100 models are grouped by neighbouring rank first.
+    smooth as generalised cross-validation makes it. More than 100 models are grouped by neighbouring rank first. In [0,
+    1], 0 for a constant leaf; None where the average does not vary.
 
-    Parameters
-    ----------
-    leaf, average : ndarray, shape (n,)
-        Complete.
-
-    Returns
-    -------
-    float or None
-        In [0, 1], 0 for a constant leaf; None where the average does not vary.
+    `leaf, average`: shape (n,); complete.
 
     References
     ----------
@@ -178,11 +154,7 @@ def _smoothed(x: FloatArray, y: FloatArray, weights: FloatArray, within: float) 
 def _spline_axes(x: tuple[float, ...], weights: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
     """Compute coordinates in which every spline is the data times 1 / (1 + smoothness · roughness).
 
-    Returns
-    -------
-    roughness : ndarray, shape (g,)
-        Of each coordinate, ascending; a straight line has none.
-    axes : ndarray, shape (g, g)
+    Returns roughness (shape (g,), of each coordinate, ascending; a straight line has none) and axes (shape (g, g)).
     """
     from scipy import linalg
 

@@ -22,34 +22,24 @@ FEWEST_MODELS = 10
 
 @dataclass(frozen=True, eq=False)
 class Significance:
-    """Tests of the rank correlations of all pairs of ``m`` leaves, two-sided.
+    """Tests of the rank correlations of all pairs of ``m`` leaves, two-sided."""
 
-    Attributes
-    ----------
-    level : float
-        False discovery rate.
-    p : ndarray, shape (m, m)
-        p-values, symmetric; NaN on the diagonal, without a correlation, and where it rests on fewer than ten models.
-    related : ndarray of bool, shape (m, m)
-        Significant after Benjamini and Hochberg, whose rate holds for independent or positively dependent tests.
-    surely_related : ndarray of bool, shape (m, m)
-        Significant after Benjamini and Yekutieli, whose rate holds whatever the dependence.
-    tested, untested : int
-        Pairs with a p-value, and pairs without.
-    positive, negative : int
-        Of the pairs that are significant after Benjamini and Hochberg.
-    surely_positive, surely_negative : int
-        Of those after Benjamini and Yekutieli.
-    """
-
-    level: float
+    level: float  # False discovery rate
+    # Shape (m, m); p-values, symmetric; NaN on the diagonal, without a correlation, and where it rests on fewer
+    # than ten models.
     p: FloatArray
+    # Shape (m, m); significant after Benjamini and Hochberg, whose rate holds for independent or positively
+    # dependent tests.
     related: BoolArray
+    # Shape (m, m); significant after Benjamini and Yekutieli, whose rate holds whatever the dependence.
     surely_related: BoolArray
+    # Pairs with a p-value, and pairs without
     tested: int
     untested: int
+    # Of the pairs that are significant after Benjamini and Hochberg.
     positive: int
     negative: int
+    # Of those after Benjamini and Yekutieli
     surely_positive: int
     surely_negative: int
 
@@ -58,20 +48,11 @@ def correlation_p_values(rho: FloatArray, overlap: IntArray) -> FloatArray:
     """Compute two-sided p-values of Spearman's rank correlations.
 
     Their distribution over all orders is fitted by a symmetric beta distribution with the same variance and kurtosis.
-    The usual Student's t has lighter tails, which matter after the correction for a thousand pairs: at a nominal 5 %
-    it finds related pairs on 8 % of boards of noise with twenty models, on 14 % with ten.
+    The usual Student's t has lighter tails, which matter after the correction for a thousand pairs: at a nominal 5 % it
+    finds related pairs on 8 % of boards of noise with twenty models, on 14 % with ten. NaN where `rho` is NaN or rests
+    on fewer than ten models, and nowhere else.
 
-    Parameters
-    ----------
-    rho : ndarray
-        NaN where there is no correlation.
-    overlap : ndarray of int, same shape
-        Number of models that each rests on.
-
-    Returns
-    -------
-    ndarray, same shape
-        NaN where `rho` is NaN or rests on fewer than ten models, and nowhere else.
+    `rho`: NaN where there is no correlation. `overlap`: number of models that each rests on.
 
     References
     ----------
@@ -91,17 +72,9 @@ def correlation_p_values(rho: FloatArray, overlap: IntArray) -> FloatArray:
 def significance(found: Agreement, level: float = LEVEL) -> Significance:
     """Test all pairs of leaves for a rank correlation other than zero.
 
-    Parameters
-    ----------
-    found : Agreement
-        Of a complete board, or pairwise complete.
-    level : float
-        False discovery rate, in (0, 1).
+    Raises InputError if the level is out of range.
 
-    Raises
-    ------
-    InputError
-        If the level is out of range.
+    `found`: of a complete board, or pairwise complete. `level`: false discovery rate, in (0, 1).
 
     References
     ----------
@@ -134,17 +107,10 @@ def significance(found: Agreement, level: float = LEVEL) -> Significance:
 def false_discovery_rates(p: FloatArray, dependent: bool) -> FloatArray:
     """Compute the least false discovery rate at which each of several tests is a discovery.
 
-    Parameters
-    ----------
-    p : ndarray, shape (k,)
-        In [0, 1].
-    dependent : bool
-        Hold the rate however the tests depend on each other (Benjamini, Yekutieli), not only if they are independent or
-        positively dependent (Benjamini, Hochberg).
+    Shape (k,).
 
-    Returns
-    -------
-    ndarray, shape (k,)
+    `p`: shape (k,); in [0, 1]. `dependent`: hold the rate however the tests depend on each other (Benjamini,
+    Yekutieli), not only if they are independent or positively dependent (Benjamini, Hochberg).
     """
     k = np.arange(1, len(p) + 1)
     order = np.argsort(p)

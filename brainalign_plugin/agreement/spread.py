@@ -27,10 +27,7 @@ class Spread:
 def spread(values: FloatArray) -> Spread:
     """Compute standard deviation (n - 1), range, interquartile range (linear) and the five-number summary.
 
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-        NaN is left out.
+    `values`: shape (n,); NaN is left out.
     """
     known = values[~np.isnan(values)]
     if known.size < 2:

@@ -46,41 +46,21 @@ _IN_JSON = {"removal": "iia"}
 
 @dataclass(frozen=True, eq=False)
 class SchemeAudit:
-    """Measured properties of one scheme on one board; None where it is too costly or cannot be measured.
-
-    Attributes
-    ----------
-    scheme : Scheme
-    removal : RemovalAudit or None
-        Independence of irrelevant alternatives.
-    affine, monotone, clone : float or None
-        Share of pairs whose order changes, averaged over the leaves.
-    pareto : int or None
-        Number of violations.
-    monotonicity : Monotonicity or None
-        Also None where it is claimed.
-    hierarchy : bool or None
-    influence : tuple of BenchmarkInfluence
-        Each benchmark left out.
-    optimum : Optimum or None
-    left_out : tuple of str
-        Properties that were not measured because it takes long.
-    problem : str
-        Reason why a property could not be measured; empty otherwise.
-    """
+    """Measured properties of one scheme on one board; None where it is too costly or cannot be measured."""
 
     scheme: Scheme
-    removal: RemovalAudit | None = None
+    removal: RemovalAudit | None = None  # Independence of irrelevant alternatives
+    # Share of pairs whose order changes, averaged over the leaves
     affine: float | None = None
     monotone: float | None = None
     clone: float | None = None
-    pareto: int | None = None
-    monotonicity: Monotonicity | None = None
+    pareto: int | None = None  # Number of violations
+    monotonicity: Monotonicity | None = None  # Also None where it is claimed
     hierarchy: bool | None = None
-    influence: tuple[BenchmarkInfluence, ...] = ()
+    influence: tuple[BenchmarkInfluence, ...] = ()  # Each benchmark left out
     optimum: Optimum | None = None
-    left_out: tuple[str, ...] = ()
-    problem: str = ""
+    left_out: tuple[str, ...] = ()  # Properties that were not measured because it takes long
+    problem: str = ""  # Reason why a property could not be measured; empty otherwise
 
     @property
     def proven(self) -> bool:
@@ -143,18 +123,10 @@ def audit_schemes(
 ) -> tuple[SchemeAudit, ...]:
     """Measure the properties of several schemes on a board, exactly unless `Monotonicity` is sampled.
 
-    Parameters
-    ----------
-    names : sequence of str or Scheme
-        All registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
-    thorough : bool
-        Measure the properties that are left out by default because they take long: see `too_dear`.
-    jobs : int
-        Processes.
-    progress : callable
-        Called with the name of each scheme before it is measured.
-    properties : collection of str, optional
-        Fields of `SchemeAudit` to measure; all if None.
+    `names`: all registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
+    `thorough`: measure the properties that are left out by default because they take long: see `too_dear`. `jobs`:
+    processes. `progress`: called with the name of each scheme before it is measured. `properties`: fields of
+    `SchemeAudit` to measure; all if None.
     """
     found = []
     for name in names or scheme_names():
@@ -259,15 +231,9 @@ def convention_moves(
 ) -> ConventionMoves:
     """Compare each scheme's rule for missing cells with the others that it supports, by the ranks that they move.
 
-    Parameters
-    ----------
-    full : Board
-        A complete one has no missing cells, and the answer is empty.
-    cleaned : Board, optional
-        Its complete cases, which are one more rule: ranks among these models are compared, on the full board and when
-        they and their benchmarks are all there is.
-    thorough : bool
-        Also schemes that are optimisations, and on more than 300 models all costly ones.
+    `full`: A complete one has no missing cells, and the answer is empty. `cleaned`: its complete cases, which are one
+    more rule: ranks among these models are compared, on the full board and when they and their benchmarks are all there
+    is. `thorough`: also schemes that are optimisations, and on more than 300 models all costly ones.
     """
     moves: list[ConventionMove] = []
     problems: list[str] = []

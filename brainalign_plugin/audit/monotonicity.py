@@ -30,22 +30,13 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Monotonicity:
-    """Cells whose raising lowers the rank of their model.
+    """Cells whose raising lowers the rank of their model."""
 
-    Attributes
-    ----------
-    violations : int
-        Among those tried.
-    tried, cells : int
-        Cells that were raised, and that could be.
-    witnesses : tuple of Witness
-        The violations, leaf by leaf.
-    """
-
-    violations: int
+    violations: int  # Among those tried
+    # Cells that were raised, and that could be
     tried: int
     cells: int
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[Witness, ...] = ()  # The violations, leaf by leaf
 
     @property
     def sampled(self) -> bool:
@@ -71,16 +62,8 @@ class Monotonicity:
 def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int = 0) -> Monotonicity:
     """Raise cells one at a time by 0.01 (capped at 1), and count those that lower the rank of their model.
 
-    Parameters
-    ----------
-    case : Case
-        A missing cell cannot be raised, and is filled after the others were.
-    jobs : int
-        Processes.
-    sample : int, optional
-        Number of cells to try, drawn without replacement; all if None.
-    seed : int
-        Seed of the draw.
+    `case`: A missing cell cannot be raised, and is filled after the others were. `jobs`: processes. `sample`: number of
+    cells to try, drawn without replacement; all if None. `seed`: seed of the draw.
     """
     rows, columns = np.nonzero(can_rise(case.board.scores))
     cells = len(rows)

@@ -12,18 +12,12 @@ from ..scales import TIE_DECIMALS, rounded
 
 @dataclass(frozen=True, eq=False)
 class OrderChanges:
-    """Pairs of ``n`` models whose order changes, for each of ``k`` altered sets of scores.
+    """Pairs of ``n`` models whose order changes, for each of ``k`` altered sets of scores."""
 
-    Attributes
-    ----------
-    per_alteration : ndarray of int, shape (k,)
-        Number of pairs whose sign of difference changes; a tie is a sign.
-    fragile : tuple of (int, int, int)
-        Positions of the two models, the lower one first, and the number of sets in which the pair changes;
-        the most fragile pairs first.
-    """
-
+    # Shape (k,); number of pairs whose sign of difference changes; a tie is a sign.
     per_alteration: IntArray
+    # Positions of the two models, the lower one first, and the number of sets in which the pair changes; the most
+    # fragile pairs first.
     fragile: tuple[tuple[int, int, int], ...]
 
 
@@ -36,15 +30,9 @@ def order_changes(
     soon as the gap exceeds the largest relative move of its scores, because no further pair can change. In rows
     in which few models have moved, these are compared with all others instead.
 
-    Parameters
-    ----------
-    base : ndarray, shape (n,)
-        A model without a score (NaN) is below all others, and ties with its like.
-    altered : ndarray, shape (k, n)
-    removed : ndarray of int, shape (k,), optional
-        Position of the model that is absent in each row: its pairs do not count.
-    fragile : int
-        Number of most fragile pairs to return.
+    `base`: shape (n,); A model without a score (NaN) is below all others, and ties with its like. `altered`: shape (k,
+    n). `removed`: shape (k,); position of the model that is absent in each row: its pairs do not count. `fragile`:
+    number of most fragile pairs to return.
     """
     models = len(base)
     start, rows = _placed(base, altered)

@@ -24,25 +24,15 @@ Rescale = Callable[[FloatArray], FloatArray]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A board under a scheme that is audited.
+    """A board under a scheme that is audited."""
 
-    Attributes
-    ----------
-    scheme : Scheme
-        Bound to its reference if it needs one. An audit changes the reference as it changes the board, so that norms
-        and scores stay on one scale.
-    board : Board
-        ``n`` models on ``m`` leaves, before missing cells are filled: a rule may depend on the changed scores.
-    convention : str, optional
-        Rule for missing cells; the scheme's own if None.
-    known : ndarray, shape (n,), optional
-        Scores on the board, if they are known already.
-    """
-
+    # Bound to its reference if it needs one. An audit changes the reference as it changes the board, so that
+    # norms and scores stay on one scale.
     scheme: Scheme
+    # ``n`` models on ``m`` leaves, before missing cells are filled: a rule may depend on the changed scores.
     board: Board
-    convention: Convention | None = None
-    known: FloatArray | None = None
+    convention: Convention | None = None  # Rule for missing cells; the scheme's own if None
+    known: FloatArray | None = None  # Shape (n,); scores on the board, if they are known already
 
     @cached_property
     def rule(self) -> Convention:
@@ -79,14 +69,8 @@ class Case:
     def variants(self, j: int, columns: FloatArray, scheme: Scheme | None = None) -> Iterator[FloatArray]:
         """Yield the scores (n,) with each variant of one leaf in its place.
 
-        Parameters
-        ----------
-        j : int
-            Column of the leaf.
-        columns : ndarray, shape (n, v)
-            Its scores in each variant, before missing ones are filled.
-        scheme : Scheme, optional
-            The scheme on the changed reference, if that was changed too.
+        `j`: column of the leaf. `columns`: shape (n, v); its scores in each variant, before missing ones are filled.
+        `scheme`: the scheme on the changed reference, if that was changed too.
         """
         used, leaf = self.scheme if scheme is None else scheme, self.board.leaves[j]
         if not self.board.complete:

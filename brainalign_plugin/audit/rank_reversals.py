@@ -20,25 +20,13 @@ from .perturb import Case
 def scores_without_each(case: Case, jobs: int = 1) -> FloatArray:
     """Return the scores of a board's models after each model has been removed.
 
-    Missing cells are filled after the removal, because a rule that depends on the other models (just below the
-    lowest score, the mean) then gives another value.
+    Missing cells are filled after the removal, because a rule that depends on the other models (just below the lowest
+    score, the mean) then gives another value. Shape (n, n); row k: scores without model k; NaN for a model that the
+    scheme cannot score. Its own entry has no meaning. Raises BoardError, ConvergenceError if the scheme cannot be used
+    on a smaller board.
 
-    Parameters
-    ----------
-    case : Case
-        Norms of its scheme were frozen before any removal.
-    jobs : int
-        Processes, where the smaller boards are scored one by one.
-
-    Returns
-    -------
-    ndarray, shape (n, n)
-        Row k: scores without model k; NaN for a model that the scheme cannot score. Its own entry has no meaning.
-
-    Raises
-    ------
-    BoardError, ConvergenceError
-        If the scheme cannot be used on a smaller board.
+    `case`: norms of its scheme were frozen before any removal. `jobs`: processes, where the smaller boards are scored
+    one by one.
     """
     scheme, board = case.scheme, case.board
     n = len(board.models)

@@ -31,27 +31,16 @@ class FragilePair:
 
 @dataclass(frozen=True, eq=False)
 class RemovalAudit:
-    """Independence of irrelevant alternatives: order changes after the removal of each of ``n`` models.
+    """Independence of irrelevant alternatives: order changes after the removal of each of ``n`` models."""
 
-    Attributes
-    ----------
-    rate : float or None
-        Share of (removed model, pair of others) whose order changes, n · C(n-1, 2) in all; None with fewer than three
-        models.
-    worst_spoiler : int or None
-        Id of the model whose removal changes most pairs, the smallest id among equals (of all models where no removal
-        changes any: see `worst_changes`).
-    worst_changes : int
-        Number of pairs that it changes.
-    changes : ndarray of int, shape (n,)
-        Pairs changed by each removal.
-    fragile : tuple of FragilePair
-    """
-
+    # Share of (removed model, pair of others) whose order changes, n · C(n-1, 2) in all; None with fewer than
+    # three models.
     rate: float | None
+    # Id of the model whose removal changes most pairs, the smallest id among equals (of all models where no
+    # removal changes any: see `worst_changes`).
     worst_spoiler: int | None
-    worst_changes: int
-    changes: IntArray
+    worst_changes: int  # Number of pairs that it changes
+    changes: IntArray  # Shape (n,); pairs changed by each removal
     fragile: tuple[FragilePair, ...]
 
 

@@ -28,49 +28,25 @@ REPORT_MODELS, FIT_MODELS = 200, 100
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a study; what would exceed one is left out, and named.
+    """Limits of a study; what would exceed one is left out, and named."""
 
-    Attributes
-    ----------
-    memory : float
-        Bytes that one scheme may take.
-    seconds : float
-        Time after which no further scheme is begun. The first scheme, a plain mean, is ranked whatever the limits.
-    clock : callable
-        Seconds that have passed since any moment.
-    """
-
-    memory: float = 1e9
+    memory: float = 1e9  # Bytes that one scheme may take
+    # Time after which no further scheme is begun. The first scheme, a plain mean, is ranked whatever the limits.
     seconds: float = 600.0
-    clock: Callable[[], float] = monotonic
+    clock: Callable[[], float] = monotonic  # Seconds that have passed since any moment
 
 
 @dataclass(frozen=True, eq=False)
 class SchemeStudy:
-    """Rankings, audits and comparison of the aggregation schemes on one board.
+    """Rankings, audits and comparison of the aggregation schemes on one board."""
 
-    Attributes
-    ----------
-    board : Board
-        The cleaned board.
-    reference : Reference
-        With the norms of the REF_ schemes: a named one, or the snapshot itself.
-    resampling : Resampling
-        How intervals of ranks were made.
-    schemes : tuple of RankedScheme
-        All registered schemes; those of which nothing but the scale is fitted have intervals.
-    audits : tuple of SchemeAudit
-        Of the schemes that rank the board, without properties that take long.
-    comparison : SchemeComparison
-        Of the schemes that rank the board.
-    """
-
-    board: Board
-    reference: Reference
-    resampling: Resampling
+    board: Board  # The cleaned board
+    reference: Reference  # With the norms of the REF_ schemes: a named one, or the snapshot itself
+    resampling: Resampling  # Level, number and seed of the draws behind intervals of ranks
+    # All registered schemes; those of which nothing but the scale is fitted have intervals.
     schemes: tuple[RankedScheme, ...]
-    audits: tuple[SchemeAudit, ...]
-    comparison: SchemeComparison
+    audits: tuple[SchemeAudit, ...]  # Of the schemes that rank the board, without properties that take long
+    comparison: SchemeComparison  # Of the schemes that rank the board
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,21 +63,11 @@ def study_schemes(
 ) -> SchemeStudy | None:
     """Rank, audit and compare all registered schemes on the cleaned board of an analysis.
 
-    Parameters
-    ----------
-    reference : Reference, optional
-        Its norms are those of the REF_ schemes; the snapshot itself is frozen if None.
-    resampling : Resampling, optional
-        Level of the intervals, number and seed of the draws; by default 95 %, 1,000 and 0.
-    progress : callable
-        Called with the name of each scheme before it is worked on.
-    limits : Limits
-        Of memory and time.
+    None if cleaning left fewer than two models, or no benchmark.
 
-    Returns
-    -------
-    SchemeStudy or None
-        None if cleaning left fewer than two models, or no benchmark.
+    `reference`: its norms are those of the REF_ schemes; the snapshot itself is frozen if None. `resampling`: level of
+    the intervals, number and seed of the draws; by default 95 %, 1,000 and 0. `progress`: called
+    with the name of each scheme before it is worked on. `limits`: of memory and time.
     """
     board = analysis.cleaning.board
     if not _can_be_compared(board):

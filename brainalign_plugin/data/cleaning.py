@@ -153,13 +153,7 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
 
 
 def complete_board(board: Board, max_missing: float = 0.5) -> Board:
-    """Return the board of `clean`, without its log.
-
-    Raises
-    ------
-    InputError
-        If ``max_missing`` is not in [0, 1].
-    """
+    """Return the board of `clean`, without its log. Raises InputError if ``max_missing`` is not in [0, 1]."""
     return _cut(board, *_kept(board, max_missing))
 
 

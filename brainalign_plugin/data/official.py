@@ -102,9 +102,7 @@ def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, 
     The score in three decimals is rounded half up to two, by its decimal digits, ties share the better rank, FAILED
     comes last and NEVER has no rank.
 
-    Parameters
-    ----------
-    scores, states : ndarray, shape (n,)
+    `scores, states`: shape (n,).
     """
     cent = Decimal("0.01")
     keys: list[Decimal | None] = []
@@ -129,18 +127,9 @@ def official_board(
 ) -> OfficialBoard:
     """Recompute the official aggregate.
 
-    Parameters
-    ----------
-    tree : BenchmarkTree
-        With ``k`` nodes.
-    scores, states : ndarray, shape (n, k)
-        Leaves as scored; the groups' columns hold the published values, for comparison only.
-    root : str
-        Node to rank, ``average_<domain>``.
-    has_published : bool
-        Whether the groups' columns were published at all.
-    published_ranks : sequence of (int or None), optional
-        One for each model, to be compared with the recomputed ranks.
+    `tree`: with ``k`` nodes. `scores, states`: shape (n, k); leaves as scored; the groups' columns hold the published
+    values, for comparison only. `root`: node to rank, ``average_<domain>``. `has_published`: whether the groups'
+    columns were published at all. `published_ranks`: one for each model, to be compared with the recomputed ranks.
     """
     values = np.where(states == CellState.SCORED, capped(tree, scores), 0.0)
     means = node_means(tree, values)

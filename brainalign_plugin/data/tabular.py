@@ -28,21 +28,12 @@ _NUMBERED = frozenset({"", "index", "unnamed: 0"})
 
 @dataclass(frozen=True, eq=False)
 class ParsedTable:
-    """A table of scores, checked.
-
-    Attributes
-    ----------
-    models, leaves : tuple of str, lengths n and m
-    scores : ndarray, shape (n, m)
-        In [0, 1]; NaN where missing.
-    tree : BenchmarkTree
-        Its root is ``average_<domain>``.
-    """
+    """A table of scores, checked."""
 
     models: tuple[str, ...]
     leaves: tuple[str, ...]
-    scores: FloatArray
-    tree: BenchmarkTree
+    scores: FloatArray  # Shape (n, m); in [0, 1]; NaN where missing
+    tree: BenchmarkTree  # Its root is ``average_<domain>``
 
 
 def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: str) -> ParsedTable:

@@ -226,17 +226,10 @@ def names_paper(type_id: str) -> bool:
 def node_means(tree: BenchmarkTree, values: FloatArray) -> FloatArray:
     """Compute recursive means: every group becomes the mean of its children that are not NaN.
 
-    Parameters
-    ----------
-    tree : BenchmarkTree
-        With ``k`` nodes.
-    values : ndarray, shape (n, k)
-        One column a node, in the order of ``tree.nodes``; only the leaves' columns are read.
+    Shape (n, k); the leaves unchanged; a group without any number is NaN.
 
-    Returns
-    -------
-    ndarray, shape (n, k)
-        The leaves unchanged; a group without any number is NaN.
+    `tree`: with ``k`` nodes. `values`: shape (n, k); one column a node, in the order of ``tree.nodes``; only the
+    leaves' columns are read.
     """
     means: FloatArray = np.array(values, dtype=np.float64)
     for i in tree.bottom_up:

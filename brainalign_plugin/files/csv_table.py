@@ -47,16 +47,9 @@ def read_table(text: str) -> Table:
 
     The separator (comma, semicolon or tab) is the one that the header has most of. Lines above the header that begin
     with ``#`` are comments; a line ``sep=;`` states the separator. Rows and columns without any text are left out.
+    Raises ValueError if there is no row, or the text ends within quotes.
 
-    Parameters
-    ----------
-    text : str
-        Lines end with ``\n``, ``\r\n`` or ``\r``.
-
-    Raises
-    ------
-    ValueError
-        If there is no row, or the text ends within quotes.
+    `text`: lines end with ``\n``, ``\r\n`` or ``\r``.
     """
     head = _head(text)
     rows = [
@@ -116,20 +109,10 @@ def csv_rows(text: str, separator: str = ",", line: int = 1) -> Iterator[Row]:
     r"""Split a CSV text into rows; empty lines are left out.
 
     A quote inside a quoted field is doubled; the site's writer leaves it single. A single quote that is followed
-    neither by a separator nor by the end of the line is part of the text.
+    neither by a separator nor by the end of the line is part of the text. Raises ValueError if the text ends within
+    quotes.
 
-    Parameters
-    ----------
-    text : str
-        Lines end with ``\n``, ``\r\n`` or ``\r``.
-    separator : str
-    line : int
-        Number of the first line.
-
-    Raises
-    ------
-    ValueError
-        If the text ends within quotes.
+    `text`: lines end with ``\n``, ``\r\n`` or ``\r``. `line`: number of the first line.
     """
     plain = re.compile(f"[^{re.escape(separator)}\r\n]*")
     row: list[Field] = []

@@ -49,22 +49,11 @@ def column_parents(
 ) -> dict[str, str | None] | None:
     """Find the parent of each column.
 
-    Parameters
-    ----------
-    names : sequence of str, length k
-        Type ids in depth-first order.
-    values : ndarray, shape (n, k)
-        As printed; NaN where there is no number.
-    states : ndarray of int8, shape (n, k)
-    decimals : int
-        With how many decimals scores below 1 are printed.
-    groups : mapping of str to bool
-        What is known of some names: whether it is a group.
+    None if no tree explains the numbers, or more than one does: groups in which nothing is scored, for example.
 
-    Returns
-    -------
-    dict of str to (str or None), or None
-        None if no tree explains the numbers, or more than one does: groups in which nothing is scored, for example.
+    `names`: length k; type ids in depth-first order. `values`: shape (n, k); as printed; NaN where there is no number.
+    `states`: shape (n, k). `decimals`: with how many decimals scores below 1 are printed. `groups`: what is known of
+    some names: whether it is a group.
     """
     # From 1 on, the site prints one decimal; what it prints with two was rounded to three before.
     half = 10.0**-decimals / 2 + (0.0005 if decimals == 2 else 0)

@@ -28,16 +28,8 @@ def parse_json(text: bytes) -> Any:
     """Parse JSON in any encoding that `decode` knows.
 
     A key that an object has twice gets the value `REPEATED`. Integers of more than 400 digits become infinite, because
-    Python refuses to read them, and with them the whole document.
-
-    Raises
-    ------
-    TextError
-        If it is no text.
-    ValueError
-        If it is text and no JSON.
-    RecursionError
-        If it is nested too deeply.
+    Python refuses to read them, and with them the whole document. Raises TextError if it is no text. Raises ValueError
+    if it is text and no JSON. Raises RecursionError if it is nested too deeply.
     """
     return json.loads(decode(text), object_pairs_hook=_object, parse_int=_integer)
 

@@ -322,16 +322,10 @@ def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str
 def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:
     """Find a model by its id or its name.
 
-    Parameters
-    ----------
-    wanted : str
-    place : str
-        Name of the board in error messages.
+    Raises CandidateError if there is none (the message suggests the nearest names), or names are ambiguous (it lists
+    the ids).
 
-    Raises
-    ------
-    CandidateError
-        If there is none (the message suggests the nearest names), or names are ambiguous (it lists the ids).
+    `place`: name of the board in error messages.
     """
     known = tuple(models)
     found = [model for model in known if wanted in (model.name, str(model.id))]

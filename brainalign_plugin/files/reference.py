@@ -35,15 +35,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, eq=False)
 class LeafNorms:
-    """Norms of one leaf: its SCORED cells on the reference board.
+    """Norms of one leaf: its SCORED cells on the reference board."""
 
-    Attributes
-    ----------
-    values : ndarray, shape (c,)
-        The scores, ascending.
-    """
-
-    values: FloatArray
+    values: FloatArray  # Shape (c,); the scores, ascending
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", frozen(np.sort(self.values), float))
@@ -319,10 +313,7 @@ def restore(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[st
 def given_board(snapshot: Snapshot) -> Reference:
     """Freeze a snapshot in place of a named reference: all its SCORED cells, at the moment that it describes.
 
-    Raises
-    ------
-    ReferenceBoardError
-        If no benchmark has two scores.
+    Raises ReferenceBoardError if no benchmark has two scores.
     """
     return _reference(snapshot, GIVEN_BOARD, snapshot.as_of_time)
 
@@ -350,13 +341,7 @@ def _norms(column: FloatArray) -> LeafNorms:
 
 
 def check_name(name: str) -> None:
-    """Check that a reference can have this name.
-
-    Raises
-    ------
-    ReferenceBoardError
-        If it cannot.
-    """
+    """Check that a reference can have this name. Raises ReferenceBoardError if it cannot."""
     if not _NAME.fullmatch(name):
         raise ReferenceBoardError(
             f"a reference cannot be named {name[:200]!r}; use 1 to 64 letters, digits, '_' and '-', the first a letter "
@@ -379,10 +364,7 @@ def _or_without(leaves: Collection[str], board: Board) -> str:
 def document(reference: Reference) -> bytes:
     """Serialise a reference as JSON: the same bytes for the same reference.
 
-    Raises
-    ------
-    ReferenceBoardError
-        If it is a variant made for an audit.
+    Raises ReferenceBoardError if it is a variant made for an audit.
     """
     if reference.variant:
         raise ReferenceBoardError(

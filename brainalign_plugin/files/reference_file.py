@@ -22,10 +22,7 @@ SUFFIX = ".reference.json.gz"
 def reference_bytes(reference: Reference) -> bytes:
     """Serialise a reference; `reference_from_bytes` gives back every cell.
 
-    Raises
-    ------
-    ReferenceBoardError
-        If it is a variant made for an audit.
+    Raises ReferenceBoardError if it is a variant made for an audit.
     """
     return gzip.compress(document(reference), compresslevel=6, mtime=0)
 
@@ -33,10 +30,7 @@ def reference_bytes(reference: Reference) -> bytes:
 def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
     """Read the bytes of `reference_bytes`; error messages call them ``origin``.
 
-    Raises
-    ------
-    ReferenceBoardError
-        If the data are not a reference file of a known version, or are damaged.
+    Raises ReferenceBoardError if the data are not a reference file of a known version, or are damaged.
     """
     try:
         parsed = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
@@ -97,10 +91,7 @@ def read_reference(path: Path | str) -> Reference:
 def reference_path(folder: Path, name: str) -> Path:
     """Return the path of a named reference in a folder.
 
-    Raises
-    ------
-    ReferenceBoardError
-        If the name is not one that a reference can have.
+    Raises ReferenceBoardError if the name is not one that a reference can have.
     """
     check_name(name)
     return folder / f"{name}{SUFFIX}"
@@ -164,12 +155,7 @@ def reference_names(folder: Path | str) -> tuple[str, ...]:
 def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[ReferenceBoardError, ...]]:
     """Read all references of a folder.
 
-    Returns
-    -------
-    references : tuple of Reference
-        Sorted by name.
-    damaged : tuple of ReferenceBoardError
-        One for each file that cannot be read; the others are returned.
+    Returns references (sorted by name) and damaged (one for each file that cannot be read; the others are returned).
     """
     read: list[Reference] = []
     damaged: list[ReferenceBoardError] = []
@@ -224,18 +210,11 @@ def find_reference(folder: Path | str, wanted: str) -> Reference:
 def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
     """Read the named reference, or the only one of a domain.
 
-    Parameters
-    ----------
-    folder : Path or str
-    wanted : str
-        Name, or path of a file; empty if none was named.
-    domain : str
-        That of the models to place; a reference of another domain is refused.
+    Raises ReferenceBoardError if there is none, or there are several and none was named; the message names the next
+    step.
 
-    Raises
-    ------
-    ReferenceBoardError
-        If there is none, or there are several and none was named; the message names the next step.
+    `wanted`: name, or path of a file; empty if none was named. `domain`: that of the models to place; a reference of
+    another domain is refused.
     """
     if wanted:
         named = find_reference(folder, wanted)

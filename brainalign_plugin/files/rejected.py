@@ -17,27 +17,13 @@ Note = Callable[[Any, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Rejected cell or field.
+    """Rejected cell or field."""
 
-    Attributes
-    ----------
-    model_id : int or None
-        None for a field of a benchmark, or of the board.
-    model : str
-        Name of the model.
-    benchmark : str
-        Type id; empty for a field of a model, or of the board.
-    value : str
-        Text in the source, shortened.
-    reason : str
-        Reason for the rejection, and for a field the value used instead.
-    """
-
-    model_id: int | None
-    model: str
-    benchmark: str
-    value: str
-    reason: str
+    model_id: int | None  # None for a field of a benchmark, or of the board
+    model: str  # Name of the model
+    benchmark: str  # Type id; empty for a field of a model, or of the board
+    value: str  # Text in the source, shortened
+    reason: str  # Reason for the rejection, and for a field the value used instead
 
 
 @dataclass(slots=True)

@@ -40,12 +40,8 @@ class Problem(NamedTuple):
 def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
     """Read a model's entries on one benchmark, in their order.
 
-    Parameters
-    ----------
-    entries : Any
-        The JSON value: a list of ``{version, value, error, timestamp}``.
-    current : int
-        The benchmark's latest version.
+    `entries`: the JSON value: a list of ``{version, value, error, timestamp}``. `current`: the benchmark's latest
+    version.
     """
     if not isinstance(entries, list):
         yield Problem(
@@ -85,13 +81,7 @@ def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
 
 
 def read_version(value: Any) -> int:
-    """Return a version number.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
+    """Return a version number. Raises ValueError if it is none."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_VERSION:
         raise ValueError(f"the version {shown(value, 40)!r} is not a version number")
     return value
@@ -100,10 +90,7 @@ def read_version(value: Any) -> int:
 def read_moment(value: Any) -> datetime:
     """Return an ISO date and time in UTC; without an offset the site means UTC.
 
-    Raises
-    ------
-    ValueError
-        If it is none, or lies outside the years 1 to 9999.
+    Raises ValueError if it is none, or lies outside the years 1 to 9999.
     """
     if not isinstance(value, str):
         raise ValueError(f"{shown(value, 40)!r} is not text")

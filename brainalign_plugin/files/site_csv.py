@@ -91,26 +91,11 @@ def is_csv_export(text: str) -> bool:
 def site_csv_document(leaderboard: str, plugins: bytes) -> tuple[dict[str, Any], tuple[Rejected, ...]]:
     """Read a CSV export as the document that the site's JSON would be.
 
-    Models of older exports have no ids: theirs are made of their names, the same in every export.
+    Models of older exports have no ids: theirs are made of their names, the same in every export. Returns document (for
+    `parse_site_json`) and rejected (A note if a spreadsheet has lost the difference of FAILED and NEVER). Raises
+    ValueError if it is no export, or its tree cannot be read from it.
 
-    Parameters
-    ----------
-    leaderboard : str
-        Text of ``leaderboard.csv``.
-    plugins : bytes
-        ``plugin-info.csv``, empty if there is none.
-
-    Returns
-    -------
-    document : dict
-        For `parse_site_json`.
-    rejected : tuple of Rejected
-        A note if a spreadsheet has lost the difference of FAILED and NEVER.
-
-    Raises
-    ------
-    ValueError
-        If it is no export, or its tree cannot be read from it.
+    `leaderboard`: text of ``leaderboard.csv``. `plugins`: ``plugin-info.csv``, empty if there is none.
     """
     table = _table(storable(leaderboard))
     document = _document(table, _leaf_ids(plugins))
@@ -125,11 +110,7 @@ def zip_members(data: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]
 
     The board is ``leaderboard.csv``, or the only other file that ends in ``.csv`` or ``.json``. Files are read in
     memory and never further than the cap, whatever the zip says of their sizes; those that macOS adds do not count.
-
-    Raises
-    ------
-    ArchiveError
-        Its ``kind`` says why.
+    Raises ArchiveError: Its ``kind`` says why.
     """
     what = described(data)
     if what != "a zip":

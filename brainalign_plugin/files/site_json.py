@@ -43,27 +43,13 @@ def parse_site_json(
 ) -> tuple[Snapshot, tuple[Rejected, ...]]:
     """Read a payload of the site.
 
-    Parameters
-    ----------
-    document : Any
-        The parsed JSON (`parse_json`).
-    source, sha256 : str
-        Origin of the body, and its hash, for the snapshot.
-    received_at : datetime, optional
-        As-of time of a payload that states none; UTC if it has no time zone. By default the time of the newest score.
+    Returns Snapshot and tuple of Rejected (rejected cells and fields). Raises EmptyBoardError if it lists no model, no
+    benchmark or no score under the ranked aggregate. Raises SnapshotError if it is JSON of another shape, or
+    contradicts itself.
 
-    Returns
-    -------
-    Snapshot
-    tuple of Rejected
-        Rejected cells and fields.
-
-    Raises
-    ------
-    EmptyBoardError
-        If it lists no model, no benchmark or no score under the ranked aggregate.
-    SnapshotError
-        If it is JSON of another shape, or contradicts itself.
+    `document`: the parsed JSON (`parse_json`). `source, sha256`: origin of the body, and its hash, for the snapshot.
+    `received_at`: as-of time of a payload that states none; UTC if it has no time zone. By default the time of the
+    newest score.
     """
     if document is None or (isinstance(document, dict | list) and not document):
         raise EmptyBoardError(f"it is empty JSON ({document})")

@@ -26,20 +26,11 @@ Scores = Sequence[Mapping[str, Any]]
 def read_tree(benchmarks: Sequence[Mapping[str, Any]], scores: Scores, root: str, log: Log) -> BenchmarkTree:
     """Return the tree of the benchmarks that have a row, and log rejected values.
 
-    Parameters
-    ----------
-    benchmarks : sequence of mapping
-        As the site lists them.
-    scores : sequence of mapping
-        For each model its entries by type id.
-    root : str
-        Type id of the ranked aggregate, which is a group even if nothing is below it.
-    log : Log
+    Raises SnapshotError if a benchmark has no id, type or parent that can be read, a key occurs twice, or the tree
+    contradicts itself.
 
-    Raises
-    ------
-    SnapshotError
-        If a benchmark has no id, type or parent that can be read, a key occurs twice, or the tree contradicts itself.
+    `benchmarks`: as the site lists them. `scores`: for each model its entries by type id. `root`: type id of the ranked
+    aggregate, which is a group even if nothing is below it.
     """
     places = [f"benchmarks.{i}" for i in range(len(benchmarks))]
     ids = [text_of(b, "id", place) for b, place in zip(benchmarks, places, strict=True)]
@@ -83,13 +74,7 @@ def misfit(where: str, value: Any, expected: str) -> SnapshotError:
 
 
 def text_of(entry: Mapping[str, Any], key: str, where: str) -> str:
-    """Return a text that identifies something.
-
-    Raises
-    ------
-    SnapshotError
-        If there is none.
-    """
+    """Return a text that identifies something. Raises SnapshotError if there is none."""
     value = entry.get(key)
     if not isinstance(value, str) or not value:
         raise misfit(f"{where}.{key}", value, "a name")
@@ -117,12 +102,7 @@ def optional_moment(value: Any, what: str, note: Note) -> datetime | None:
 
 
 def check_unique(what: str, keys: Iterable[Hashable]) -> None:
-    """Refuse keys that occur twice.
-
-    Raises
-    ------
-    SnapshotError
-    """
+    """Refuse keys that occur twice. Raises SnapshotError."""
     key, times = max(Counter(keys).items(), key=lambda item: item[1], default=(None, 0))
     if times > 1:
         raise SnapshotError(f"the {what} {shown(key)!r} occurs {times} times, and it is a key")

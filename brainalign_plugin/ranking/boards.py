@@ -23,21 +23,13 @@ BoardKind = Literal["cleaned", "full"]
 
 @dataclass(frozen=True, eq=False)
 class ComparedBoard:
-    """Board for comparing schemes, and the models that it leaves out.
-
-    Attributes
-    ----------
-    kind : str
-    board : Board
-        ``cleaned``: complete. ``full``: every model that has a score, and every benchmark of the snapshot, because
-        benchmarks without any score count in Brain-Score's own aggregate too. On it HIER is that aggregate.
-    left_out : tuple of Model
-        Models of the snapshot that are not on it.
-    """
+    """Board for comparing schemes, and the models that it leaves out."""
 
     kind: BoardKind
+    # ``cleaned``: complete. ``full``: every model that has a score, and every benchmark of the snapshot, because
+    # benchmarks without any score count in Brain-Score's own aggregate too. On it HIER is that aggregate.
     board: Board
-    left_out: tuple[Model, ...]
+    left_out: tuple[Model, ...]  # Models of the snapshot that are not on it
 
     @property
     def size(self) -> str:
@@ -74,12 +66,8 @@ def compared_board(
 ) -> ComparedBoard:
     """Take the board of a snapshot on which schemes are ranked or audited.
 
-    Raises
-    ------
-    InputError
-        If the kind is unknown or the threshold out of range.
-    BoardError
-        If fewer than two models or no benchmark is left.
+    Raises InputError if the kind is unknown or the threshold out of range. Raises BoardError if fewer than two models
+    or no benchmark is left.
     """
     if kind not in get_args(BoardKind):
         raise InputError(f"the board is {kind!r}; known are {' and '.join(get_args(BoardKind))}")

@@ -35,23 +35,15 @@ def dominance(scores: FloatArray) -> BoolArray:
 
 @dataclass(frozen=True, slots=True)
 class SchemePair:
-    """Agreement of two schemes on the same models; None where it does not exist (all ties).
-
-    Attributes
-    ----------
-    spearman, tau_b : float or None
-        Rank correlations (Kendall's tau-b corrects for ties).
-    kappa : float or None
-        Cohen's kappa of the quartiles that the models fall into.
-    top_overlap : float
-        Share of the best ten of one that are among the best ten of the other; ties can make a ten larger.
-    """
+    """Agreement of two schemes on the same models; None where it does not exist (all ties)."""
 
     one: str
     other: str
+    # Rank correlations (Kendall's tau-b corrects for ties)
     spearman: float | None
     tau_b: float | None
-    kappa: float | None
+    kappa: float | None  # Cohen's kappa of the quartiles that the models fall into
+    # Share of the best ten of one that are among the best ten of the other; ties can make a ten larger.
     top_overlap: float
 
 
@@ -68,30 +60,17 @@ class ContestedModel:
 
 @dataclass(frozen=True, eq=False)
 class SchemeComparison:
-    """Pairwise comparison of all schemes.
-
-    Attributes
-    ----------
-    pairs : tuple of SchemePair
-    distinct : int
-        Different rankings: schemes that order all models alike count once.
-    concordance : float or None
-        Kendall's W over all schemes, corrected for ties.
-    models : tuple of ContestedModel
-        By the distance between best and worst rank, the most contested first.
-    pareto_front : tuple of int or None
-        Ids of the models that no other is at least as good as on all benchmarks and better on one; None if scores are
-        missing.
-    always_top : tuple of int
-        Ids of the models among the best ten under every scheme.
-    """
+    """Pairwise comparison of all schemes."""
 
     pairs: tuple[SchemePair, ...]
-    distinct: int
-    concordance: float | None
+    distinct: int  # Different rankings: schemes that order all models alike count once
+    concordance: float | None  # Kendall's W over all schemes, corrected for ties
+    # By the distance between best and worst rank, the most contested first.
     models: tuple[ContestedModel, ...]
+    # Ids of the models that no other is at least as good as on all benchmarks and better on one; None if scores
+    # are missing.
     pareto_front: tuple[int, ...] | None
-    always_top: tuple[int, ...]
+    always_top: tuple[int, ...]  # Ids of the models among the best ten under every scheme
 
 
 def quartiles(ranks: IntArray) -> IntArray:
@@ -102,17 +81,9 @@ def quartiles(ranks: IntArray) -> IntArray:
 def cohen_kappas(labels: IntArray) -> FloatArray:
     """Compute Cohen's kappa of all pairs of labellings.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (k, n)
-        Whole numbers from 0.
+    Shape (k, k); NaN where both have the same single label. Source: Cohen (1960), Educ. Psychol. Meas. 20, 37-46.
 
-    Returns
-    -------
-    ndarray, shape (k, k)
-        NaN where both have the same single label.
-
-    Source: Cohen (1960), Educ. Psychol. Meas. 20, 37-46.
+    `labels`: shape (k, n); whole numbers from 0.
     """
     k, n = labels.shape
     if n == 0:
@@ -130,12 +101,7 @@ def cohen_kappas(labels: IntArray) -> FloatArray:
 def kendall_w(rankings: FloatArray) -> float | None:
     """Compute Kendall's W of rankings, corrected for ties.
 
-    Parameters
-    ----------
-    rankings : ndarray, shape (k, n)
-        ``k`` sets of scores of ``n`` models.
-
-    Source: Kendall, Babington Smith (1939), Ann. Math. Stat. 10, 275-287.
+    `rankings`: shape (k, n); ``k`` sets of scores of ``n`` models.
     """
     k, n = rankings.shape
     if n < 2 or k < 1:
@@ -152,10 +118,7 @@ def kendall_w(rankings: FloatArray) -> float | None:
 def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparison:
     """Compare rankings of one board under several schemes.
 
-    Raises
-    ------
-    InputError
-        If there are none, or they do not rank the same models.
+    Raises InputError if there are none, or they do not rank the same models.
     """
     if not rankings:
         raise InputError("no ranking was given to compare; rank the board under one scheme or more")

@@ -30,28 +30,16 @@ Effort = Literal["formula", "pairs", "fit", "optimum"]
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Scheme fitted on a board.
+    """Scheme fitted on a board."""
 
-    Attributes
-    ----------
-    scale : callable
-        From rows of scores, shape (..., m), to scaled cells.
-    combination : Combination
-    scaled : ndarray, shape (n, m)
-        Scaled cells of the board that it was fitted on.
-    """
-
-    scale: Columnwise
+    scale: Columnwise  # From rows of scores, shape (..., m), to scaled cells
     combination: Combination
-    scaled: FloatArray
+    scaled: FloatArray  # Shape (n, m); scaled cells of the board that it was fitted on
 
     def score(self, rows: FloatArray) -> FloatArray:
         """Return the score of each row; NaN for one without cells to aggregate.
 
-        Parameters
-        ----------
-        rows : ndarray, shape (k, m)
-            Scores on the leaves of the fitted board, with filled missing cells.
+        `rows`: shape (k, m); scores on the leaves of the fitted board, with filled missing cells.
         """
         return self.combination.scores(self.scale(rows))
 

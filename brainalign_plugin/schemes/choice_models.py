@@ -37,26 +37,12 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
     """Fit the Bradley-Terry model by maximum likelihood: i is above j with probability w_i / (w_i + w_j).
 
     All pairs on all benchmarks count; a tie is half a win for each. On a complete matrix the order is that of the mean
-    rank, because the number of wins of each model is a sufficient statistic.
+    rank, because the number of wins of each model is a sufficient statistic. Shape (n,); logarithms of the worths, with
+    mean 0. Raises BoardError if no finite worths maximise the likelihood; the message names models that won or lost
+    everything. Raises ConvergenceError if the iteration does not converge.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Higher is better, NaN where missing; a benchmark that lacks one of two models does not compare them.
-    names : sequence of str, length n, optional
-        Of the models, for messages.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Logarithms of the worths, with mean 0.
-
-    Raises
-    ------
-    BoardError
-        If no finite worths maximise the likelihood; the message names models that won or lost everything.
-    ConvergenceError
-        If the iteration does not converge.
+    `scores`: shape (n, m); higher is better, NaN where missing; a benchmark that lacks one of two models does not
+    compare them. `names`: length n; of the models, for messages.
 
     References
     ----------
@@ -110,25 +96,11 @@ def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
 
     Each is picked from those left with a probability in proportion to its worth. Ties are treated by Efron's method: of
     t tied models, the l-th is picked after (l - 1) / t of their total worth is removed, the mean over random orders.
+    Shape (n,); logarithms of the worths, with mean 0. Raises BoardError if no finite worths maximise the likelihood;
+    the message names models that won or lost everything. Raises ConvergenceError if the iteration does not converge.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Higher is better, NaN where missing; a benchmark ranks the models that it has scored.
-    names : sequence of str, length n, optional
-        Of the models, for messages.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Logarithms of the worths, with mean 0.
-
-    Raises
-    ------
-    BoardError
-        If no finite worths maximise the likelihood; the message names models that won or lost everything.
-    ConvergenceError
-        If the iteration does not converge.
+    `scores`: shape (n, m); higher is better, NaN where missing; a benchmark ranks the models that it has scored.
+    `names`: length n; of the models, for messages.
 
     References
     ----------
@@ -196,22 +168,10 @@ def _centred(log_worth: FloatArray) -> FloatArray:
 def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale: float) -> FloatArray:
     """Minimise a convex function by Newton steps with a backtracking line search.
 
-    Parameters
-    ----------
-    name : str
-        Of the scheme, for messages.
-    evaluate : callable
-        Value and gradient, shape (n,), at a point.
-    step : callable
-        Newton's step from a point with its gradient.
-    start : ndarray, shape (n,)
-    scale : float
-        Scale of the gradient.
+    Raises ConvergenceError if no step helps, or too many are needed.
 
-    Raises
-    ------
-    ConvergenceError
-        If no step helps, or too many are needed.
+    `name`: of the scheme, for messages. `evaluate`: value and gradient, shape (n,), at a point. `step`: Newton's step
+    from a point with its gradient. `start`: shape (n,). `scale`: scale of the gradient.
     """
     point = start
     loss, gradient = evaluate(point)

@@ -26,17 +26,10 @@ class Combination(Protocol):
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return a score for each row.
 
-        Parameters
-        ----------
-        scaled : ndarray, shape (k, m)
-            NaN where a cell is left out.
-        counts : ndarray, shape (k, m), optional
-            Multiplicity of each cell; 1 if None.
+        Shape (k,); NaN for a row without cells.
 
-        Returns
-        -------
-        ndarray, shape (k,)
-            NaN for a row without cells.
+        `scaled`: shape (k, m); NaN where a cell is left out. `counts`: shape (k, m); multiplicity of each cell; 1 if
+        None.
         """
 
 
@@ -49,14 +42,10 @@ class LinearCombination(Combination, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MeanOfMeans:
-    """Recursive mean: each group is the mean of its own columns and of the groups below it.
+    """Recursive mean: each group is the mean of its own columns and of the groups below it."""
 
-    Attributes
-    ----------
-    groups : tuple of (ndarray of int, tuple of int)
-        Columns and positions of the groups below; every group comes after those below it, and the last is the score.
-    """
-
+    # Columns and positions of the groups below; every group comes after those below it, and the last is the
+    # score.
     groups: tuple[tuple[IntArray, tuple[int, ...]], ...]
 
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
@@ -97,14 +86,9 @@ class MeanOfMeans:
 
 @dataclass(frozen=True, eq=False)
 class WeightedSum:
-    """Weighted sum of the cells; a cell that is left out counts as 0.
+    """Weighted sum of the cells; a cell that is left out counts as 0."""
 
-    Attributes
-    ----------
-    weights : ndarray, shape (m,)
-    """
-
-    weights: FloatArray
+    weights: FloatArray  # Shape (m,)
 
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return the sum of each row."""
@@ -139,13 +123,7 @@ def flat_mean(board: Board, name: str) -> MeanOfMeans:  # noqa: ARG001 one signa
 
 
 def tree_mean(board: Board, name: str) -> MeanOfMeans:
-    """Return the recursive mean over a board's tree.
-
-    Raises
-    ------
-    BoardError
-        If the tree has not exactly one root.
-    """
+    """Return the recursive mean over a board's tree. Raises BoardError if the tree has not exactly one root."""
     tree = board.tree
     if len(tree.roots) != 1:
         raise BoardError(
@@ -170,10 +148,7 @@ def tree_mean(board: Board, name: str) -> MeanOfMeans:
 def mean_of_parts(board: Board, name: str) -> MeanOfMeans:
     """Return the mean of the neural and of the behavioural flat mean; leaves under neither are left out.
 
-    Raises
-    ------
-    BoardError
-        If one of the parts has no leaf.
+    Raises BoardError if one of the parts has no leaf.
     """
     neural, behavioural = columns_by_part(board, name)
     nothing = np.arange(0)
@@ -188,10 +163,7 @@ def total(board: Board, name: str) -> WeightedSum:  # noqa: ARG001 one signature
 def columns_by_part(board: Board, name: str) -> tuple[IntArray, IntArray]:
     """Return the columns of the neural and of the behavioural leaves.
 
-    Raises
-    ------
-    BoardError
-        If one of the parts has no leaf.
+    Raises BoardError if one of the parts has no leaf.
     """
     neural, behavioural = (
         np.array([j for j, found in enumerate(board.leaf_parts) if found == part], dtype=np.int64)

@@ -23,11 +23,8 @@ GROUP = "brainalign.schemes"
 def load_plugin_schemes() -> tuple[SchemeError, ...]:
     """Register the schemes of all entry points, in the order of their names.
 
-    Returns
-    -------
-    tuple of SchemeError
-        Refused entry points: each error names the entry point, its distribution and the problem, and is a warning as
-        well. The others are registered.
+    Refused entry points: each error names the entry point, its distribution and the problem, and is a warning as well.
+    The others are registered.
     """
     refused: list[SchemeError] = []
     found = entry_points(group=GROUP)

@@ -19,17 +19,10 @@ _MOST_STEPS = 2000
 
 @dataclass(frozen=True, eq=False)
 class OneFactor:
-    """Maximum likelihood estimate of a one-factor model of ``m`` standardised leaves.
+    """Maximum likelihood estimate of a one-factor model of ``m`` standardised leaves."""
 
-    Attributes
-    ----------
-    loadings : ndarray, shape (m,)
-        Correlation of each leaf with the factor, up to a common sign.
-    uniquenesses : ndarray, shape (m,)
-        Share of each leaf's variance that the factor does not explain, at least `MIN_UNIQUENESS`.
-    """
-
-    loadings: FloatArray
+    loadings: FloatArray  # Shape (m,); correlation of each leaf with the factor, up to a common sign
+    # Shape (m,); share of each leaf's variance that the factor does not explain, at least `MIN_UNIQUENESS`.
     uniquenesses: FloatArray
 
     @property
@@ -47,17 +40,10 @@ def one_factor(correlations: FloatArray) -> OneFactor:
     from the first eigenvector of the rescaled correlations. Only the largest eigenvalue is used, so the correlations
     may be singular (fewer models than leaves). Where the likelihood rises until a uniqueness is zero (a Heywood case,
     two leaves that are copies for example), it stays at `MIN_UNIQUENESS`. The search starts with all uniquenesses at
-    0.5 and ends at a local optimum; where leaves have little in common there may be others.
+    0.5 and ends at a local optimum; where leaves have little in common there may be others. Raises ConvergenceError if
+    no optimum is found.
 
-    Parameters
-    ----------
-    correlations : ndarray, shape (m, m)
-        Of at least three leaves, ones on the diagonal.
-
-    Raises
-    ------
-    ConvergenceError
-        If no optimum is found.
+    `correlations`: shape (m, m); of at least three leaves, ones on the diagonal.
 
     References
     ----------

@@ -23,29 +23,17 @@ from .voting import CONVENTIONS, matrices
 
 @dataclass(frozen=True, eq=False)
 class KemenyResult:
-    """Ranking of ``n`` models, and the proven bound of pairwise agreements of any ranking.
+    """Ranking of ``n`` models, and the proven bound of pairwise agreements of any ranking."""
 
-    Attributes
-    ----------
-    order : ndarray of int, shape (n,)
-        Rows of the models, best first.
-    scores : ndarray of float, shape (n,)
-        n minus the number of models ranked before, so that n is best. Models whose margins against every other model
-        are equal share the place of the first of them.
-    objective : int
-        Pairwise agreements: sum over pairs ranked i before j of the benchmarks on which i is above j. A benchmark on
-        which the two tie agrees with neither order.
-    bound : int
-        No ranking has more agreements; proven.
-    stopped : str
-        Limit of work at which the proof was given up; empty if it was completed.
-    """
-
-    order: IntArray
+    order: IntArray  # Shape (n,); rows of the models, best first
+    # Shape (n,); n minus the number of models ranked before, so that n is best. Models whose margins against
+    # every other model are equal share the place of the first of them.
     scores: FloatArray
+    # Pairwise agreements: sum over pairs ranked i before j of the benchmarks on which i is above j. A benchmark
+    # on which the two tie agrees with neither order.
     objective: int
-    bound: int
-    stopped: str = ""
+    bound: int  # No ranking has more agreements; proven
+    stopped: str = ""  # Limit of work at which the proof was given up; empty if it was completed
 
     @property
     def optimal(self) -> bool:
@@ -62,21 +50,13 @@ def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
     """Rank models so that the number of pairwise agreements with the benchmarks is largest.
 
     Of several best rankings the one is returned that puts the fewest pairs against the order of their sums of margins,
-    which is that of the mean ranks on a complete board: see `_tie_broken`.
+    which is that of the mean ranks on a complete board: see `_tie_broken`. Raises InputError if ``wins`` is not a
+    square matrix of integers from 0, or the number of rounds is negative.
 
-    Parameters
-    ----------
-    wins : ndarray of int, shape (n, n)
-        ``wins[i, j]`` is the number of benchmarks on which i is above j, as from `pairwise_wins`.
-    rounds : int
-        Linear programs after which the proof is given up for a component: the best ranking found is returned with the
-        bound proven so far. Other limits are in `linear_ordering`. All count work, so that the result is the same on
-        every machine.
-
-    Raises
-    ------
-    InputError
-        If ``wins`` is not a square matrix of integers from 0, or the number of rounds is negative.
+    `wins`: shape (n, n); ``wins[i, j]`` is the number of benchmarks on which i is above j, as from `pairwise_wins`.
+    `rounds`: linear programs after which the proof is given up for a component: the best ranking found is returned with
+    the bound proven so far. Other limits are in `linear_ordering`. All count work, so that the result is the same on
+    every machine.
 
     References
     ----------
@@ -119,22 +99,12 @@ def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
 def _tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArray, int]:
     """Scale the margins, and add a small vote to each pair that decides between orders of equal margins.
 
-    Parameters
-    ----------
-    margins : ndarray of int, shape (n, n)
-        Antisymmetric.
-    number : ndarray of int, shape (n,)
-        The model with the smaller number gets that vote.
-    models : int
-        Number of models; a row represents one or more.
+    Returns broken (shape (n, n), ``unit`` times the margins, and 1 or -1 for the numbers. The order that reverses least
+    of it reverses least of the margins and, of all orders that do, puts the fewest pairs against their numbers) and
+    unit (larger than the sum of all small votes and their reversal).
 
-    Returns
-    -------
-    broken : ndarray of int, shape (n, n)
-        ``unit`` times the margins, and 1 or -1 for the numbers. The order that reverses least of it reverses least of
-        the margins and, of all orders that do, puts the fewest pairs against their numbers.
-    unit : int
-        Larger than the sum of all small votes and their reversal.
+    `margins`: shape (n, n); antisymmetric. `number`: shape (n,); the model with the smaller number gets that vote.
+    `models`: number of models; a row represents one or more.
     """
     unit = models * (models - 1) + 1
     broken: IntArray = margins * unit + np.sign(number - number[:, None])

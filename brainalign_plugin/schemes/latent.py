@@ -37,19 +37,11 @@ FILLED: tuple[Convention, ...] = ("mean", "zero", "worst")
 def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> FloatArray:
     """Return the weights of the first principal component, of length one.
 
-    Parameters
-    ----------
-    centred : ndarray, shape (n, m)
-        Complete scores without their column means, standardised or not.
-    like : ndarray, shape (n,)
-        Flat mean of the z-scores, with which the component should correlate positively.
-    order : ndarray of int, shape (m,)
-        Columns in the order in which they decide if it correlates with none.
+    Shape (m,); the component of the models is ``centred @ weights``.
 
-    Returns
-    -------
-    ndarray, shape (m,)
-        The component of the models is ``centred @ weights``.
+    `centred`: shape (n, m); complete scores without their column means, standardised or not. `like`: shape (n,); flat
+    mean of the z-scores, with which the component should correlate positively. `order`: shape (m,); columns in the
+    order in which they decide if it correlates with none.
     """
     values, vectors = linalg.eigh(centred.T @ centred)
     basis = vectors[:, values >= values[-1] - _SAME * abs(values[-1])]
@@ -66,17 +58,9 @@ def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> F
 def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
     """Estimate the covariance with Ledoit-Wolf shrinkage towards a multiple of the identity.
 
-    Parameters
-    ----------
-    centred : ndarray, shape (n, m)
-        Complete, without the column means; n and m at least 1.
+    Returns covariance (shape (m, m), with divisor n) and shrinkage (in [0, 1]).
 
-    Returns
-    -------
-    covariance : ndarray, shape (m, m)
-        With divisor n.
-    shrinkage : float
-        In [0, 1].
+    `centred`: shape (n, m); complete, without the column means; n and m at least 1.
 
     References
     ----------
@@ -95,18 +79,10 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
     """Compute the weights >= 0 with the sum 1 whose weighted mean has the least variance.
 
     If no weight is at its bound they are S⁻¹1 / (1'S⁻¹1). Negative weights are excluded, because with them a high score
-    would lower a model's aggregate. Where the covariance is singular a ridge of 1e-9 of
-    the mean variance picks the most even weights.
+    would lower a model's aggregate. Where the covariance is singular a ridge of 1e-9 of the mean variance picks the
+    most even weights. Raises ConvergenceError if the least-squares solver gives up.
 
-    Parameters
-    ----------
-    covariance : ndarray, shape (m, m)
-        With a positive diagonal.
-
-    Raises
-    ------
-    ConvergenceError
-        If the least-squares solver gives up.
+    `covariance`: shape (m, m); with a positive diagonal.
     """
     # Loading takes as long as most of an analysis, which needs no such weights.
     from scipy import optimize

@@ -44,32 +44,19 @@ _MOST_STEPS = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class LinearOrder:
-    """Order of models with the proven bound.
+    """Order of models with the proven bound."""
 
-    Attributes
-    ----------
-    order : ndarray of int, shape (n,)
-        Best first; no move of a single model makes it better.
-    proven : int
-        No order reverses less weight. It equals the weight that the order reverses unless the proof was given up.
-    stopped : str
-        Limit at which it was given up; empty if it was not.
-    """
-
-    order: IntArray
+    order: IntArray  # Shape (n,); best first; no move of a single model makes it better
+    # No order reverses less weight. It equals the weight that the order reverses unless the proof was given up.
     proven: int
-    stopped: str
+    stopped: str  # Limit at which it was given up; empty if it was not
 
 
 def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
     """Order models so that the weight of the reversed majorities is as small as can be.
 
-    Parameters
-    ----------
-    weights : ndarray of int, shape (n, n)
-        Antisymmetric: positive where the row's model has the majority against the column's.
-    rounds : int
-        Linear programs after which the proof is given up.
+    `weights`: shape (n, n); antisymmetric: positive where the row's model has the majority against the column's.
+    `rounds`: linear programs after which the proof is given up.
     """
     order = improved(weights, np.argsort(-weights.sum(axis=1), kind="stable"))
     cost, proven = reversed_weight(weights, order), 0
@@ -164,11 +151,7 @@ def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> I
     """Find violated cycles of three in ``above``, few of them through any one pair, the most costly first.
 
     Every cycle reverses a pair of the order, so the search is over these. The result is empty only if none is violated.
-
-    Returns
-    -------
-    ndarray of int, shape (k, 3)
-        i, j, k with ``above[i, j] + above[j, k] + above[k, i] > 2``; i is the smallest.
+    Shape (k, 3); i, j, k with ``above[i, j] + above[j, k] + above[k, i] > 2``; i is the smallest.
     """
     models = len(order)
     late, early = np.nonzero(np.tril(above[np.ix_(order, order)], -1) > _TOLERANCE)
@@ -209,32 +192,17 @@ def _apart(cycles: IntArray, gains: FloatArray, models: int) -> IntArray:
 
 @dataclass(frozen=True, eq=False)
 class _Relaxation:
-    """Optimum of the linear program.
+    """Optimum of the linear program."""
 
-    Attributes
-    ----------
-    above : ndarray, shape (n, n)
-        Relaxed order of each pair, from 0 to 1.
-    cost : float
-        No order that keeps the settled pairs costs less; inf if there is none.
-    slack : ndarray, shape (k,)
-        Of each cut.
-    first, second, reduced : ndarray, shape (p,)
-        Pairs in the program, and the reduced cost of the first above the second.
-    steps : int
-        Of the simplex method.
-    stopped : bool
-        Whether branch and bound ended at its limit.
-    """
-
-    above: FloatArray
-    cost: float
-    slack: FloatArray
+    above: FloatArray  # Shape (n, n); relaxed order of each pair, from 0 to 1
+    cost: float  # No order that keeps the settled pairs costs less; inf if there is none
+    slack: FloatArray  # Shape (k,); of each cut
+    # Shape (p,); pairs in the program, and the reduced cost of the first above the second.
     first: IntArray
     second: IntArray
     reduced: FloatArray
-    steps: int = 0
-    stopped: bool = False
+    steps: int = 0  # Of the simplex method
+    stopped: bool = False  # True if branch and bound ended at its limit
 
 
 def _relax(

@@ -17,15 +17,9 @@ _BLOCK = 128
 def pairwise_wins(scores: FloatArray) -> IntArray:
     """Count for every pair of models the benchmarks on which one is above the other.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Higher is better, NaN where missing; values that agree to nine decimals tie.
+    Shape (n, n); ``wins[i, j]`` is the number of columns in which both are present and i is above j.
 
-    Returns
-    -------
-    ndarray of int, shape (n, n)
-        ``wins[i, j]`` is the number of columns in which both are present and i is above j.
+    `scores`: shape (n, m); higher is better, NaN where missing; values that agree to nine decimals tie.
     """
     models, benchmarks = scores.shape
     wins = np.empty((models, models), dtype=np.int64)

@@ -15,57 +15,34 @@ WithoutEach = Callable[[FloatArray, FloatArray], FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Properties that a scheme has on every complete board, by proof and not by measurement.
+    """Properties that a scheme has on every complete board, by proof and not by measurement."""
 
-    Attributes
-    ----------
-    iia : bool
-        Independence of irrelevant alternatives: removing a model never changes the order of two others.
-    affine, monotone : bool
-        Invariance to an increasing affine, or any strictly increasing, rescaling of one benchmark.
-    clone : bool
-        A copy of a benchmark as its sibling changes no order.
-    monotonicity : bool
-        Raising a score never lowers the rank of its model.
-    pareto : bool
-        A model at least as good on all benchmarks and better on one is never ranked below.
-    hierarchy : bool
-        Doubling a benchmark's leaves inside its own group leaves the group's weight.
-    """
-
+    # Independence of irrelevant alternatives: removing a model never changes the order of two others.
     iia: bool = False
+    # Invariance to an increasing affine, or any strictly increasing, rescaling of one benchmark.
     affine: bool = False
     monotone: bool = False
-    clone: bool = False
-    monotonicity: bool = False
+    clone: bool = False  # A copy of a benchmark as its sibling changes no order
+    monotonicity: bool = False  # Raising a score never lowers the rank of its model
+    # A model at least as good on all benchmarks and better on one is never ranked below.
     pareto: bool = False
-    hierarchy: bool = False
+    hierarchy: bool = False  # Doubling a benchmark's leaves inside its own group leaves the group's weight
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Scale of each benchmark's scores, fitted column by column.
-
-    Attributes
-    ----------
-    name, description : str
-    fit : callable
-        From a matrix of shape (n, m), NaN where missing, to the function that scales rows of any shape (..., m) by the
-        norms of these columns.
-    own_cells : bool
-        The norms do not depend on the scores: a scaled cell is a function of the cell alone.
-    order_only : bool
-        Scaled cells depend on nothing but the order of the scores in each column.
-    without_each : callable, optional
-        From the scores (n, m) and weights (m,) to the weighted sums (n, n) of the scaled cells after the removal of
-        each model: entry (k, i) is that of model i without model k. Without it the scale is fitted again n times.
-    """
+    """Scale of each benchmark's scores, fitted column by column."""
 
     name: str
     description: str
+    # From a matrix of shape (n, m), NaN where missing, to the function that scales rows of any shape (..., m) by
+    # the norms of these columns.
     fit: Callable[[FloatArray], Columnwise]
+    # The norms do not depend on the scores: a scaled cell is a function of the cell alone.
     own_cells: bool = False
-    order_only: bool = False
+    order_only: bool = False  # Scaled cells depend on nothing but the order of the scores in each column
+    # From the scores (n, m) and weights (m,) to the weighted sums (n, n) of the scaled cells after the removal of
+    # each model: entry (k, i) is that of model i without model k. Without it the scale is fitted again n times.
     without_each: WithoutEach | None = None
 
     @classmethod

@@ -12,27 +12,15 @@ from ..scales import rounded
 
 @dataclass(frozen=True, eq=False)
 class Picks:
-    """Rankings of ``m`` benchmarks as a sequence of picks, one row a benchmark, flattened.
+    """Rankings of ``m`` benchmarks as a sequence of picks, one row a benchmark, flattened."""
 
-    Attributes
-    ----------
-    model : ndarray of int, shape (m, n)
-        Best first, those without a score last.
-    scored : ndarray of bool, shape (m, n)
-    first, after : ndarray of int, shape (m, n)
-        Start of the group of tied models, and of the next group, as positions in m rows of n + 1.
-    gone : ndarray, shape (m, n)
-        Share of the group's worth that earlier picks of the group have taken.
-    count : ndarray, shape (n,)
-        Number of picks of each model.
-    """
-
-    model: IntArray
-    scored: BoolArray
+    model: IntArray  # Shape (m, n); best first, those without a score last
+    scored: BoolArray  # Shape (m, n)
+    # Shape (m, n); start of the group of tied models, and of the next group, as positions in m rows of n + 1.
     first: IntArray
     after: IntArray
-    gone: FloatArray
-    count: FloatArray
+    gone: FloatArray  # Shape (m, n); share of the group's worth that earlier picks of the group have taken
+    count: FloatArray  # Shape (n,); number of picks of each model
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Sum the values of the models left at each pick; 1 at positions without a pick."""

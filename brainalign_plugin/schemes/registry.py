@@ -180,10 +180,7 @@ def get_scheme(name: str | Scheme) -> Scheme:
 def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention:
     """Return the rule for missing cells that a scheme uses: its own if none is asked for.
 
-    Raises
-    ------
-    SchemeError
-        If the scheme does not support it.
+    Raises SchemeError if the scheme does not support it.
     """
     rule = scheme.conventions[0] if convention is None else convention
     if rule not in scheme.conventions:

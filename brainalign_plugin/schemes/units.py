@@ -23,30 +23,14 @@ _ENOUGH = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """Units (``p``) of a weighted mean of ``m`` leaves, in ``r`` strata.
+    """Units (``p``) of a weighted mean of ``m`` leaves, in ``r`` strata."""
 
-    Attributes
-    ----------
-    strata : tuple of str, length r
-        Type ids of the nodes, in the order of their first leaf.
-    names : tuple of (str, str), length p
-        Stratum and paper of each unit.
-    stratum : ndarray of int, shape (p,)
-        Position of each unit's stratum.
-    weights : ndarray, shape (r,)
-        Weight of each stratum in the mean.
-    shares : ndarray, shape (p,)
-        Share of each unit in its stratum's weight.
-    within : ndarray, shape (m, p)
-        Share of each leaf in its unit's weight; columns sum to one.
-    """
-
-    strata: tuple[str, ...]
-    names: tuple[tuple[str, str], ...]
-    stratum: IntArray
-    weights: FloatArray
-    shares: FloatArray
-    within: FloatArray
+    strata: tuple[str, ...]  # Length r; type ids of the nodes, in the order of their first leaf
+    names: tuple[tuple[str, str], ...]  # Length p; stratum and paper of each unit
+    stratum: IntArray  # Shape (p,); position of each unit's stratum
+    weights: FloatArray  # Shape (r,); weight of each stratum in the mean
+    shares: FloatArray  # Shape (p,); share of each unit in its stratum's weight
+    within: FloatArray  # Shape (m, p); share of each leaf in its unit's weight; columns sum to one
 
     @property
     def counts(self) -> IntArray:
@@ -66,17 +50,10 @@ class Units:
     def means(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return each model's mean in each unit, by the weights of the leaves.
 
-        Parameters
-        ----------
-        scaled : ndarray, shape (n, m)
-            NaN where missing.
-        counts : ndarray, shape (n, m), optional
-            How often each leaf stands in its unit; once if None.
+        Shape (n, p); over the scored leaves; NaN where these carry less than half of the unit's weight.
 
-        Returns
-        -------
-        ndarray, shape (n, p)
-            Over the scored leaves; NaN where these carry less than half of the unit's weight.
+        `scaled`: shape (n, m); NaN where missing. `counts`: shape (n, m); how often each leaf stands in its unit; once
+        if None.
         """
         present = ~np.isnan(scaled)
         if counts is None and present.all():
@@ -104,16 +81,7 @@ def stratum_of(tree: BenchmarkTree, leaf: str) -> str:
 def units_of(tree: BenchmarkTree, leaves: Sequence[str], weights: FloatArray) -> Units:
     """Group leaves into units by stratum and paper.
 
-    Parameters
-    ----------
-    tree : BenchmarkTree
-    leaves : sequence of str, length m
-    weights : ndarray, shape (m,)
-        Of each leaf in the mean; leaves without weight belong to no unit.
-
-    Returns
-    -------
-    Units
+    `leaves`: length m. `weights`: shape (m,); of each leaf in the mean; leaves without weight belong to no unit.
     """
     found: dict[tuple[str, str], list[int]] = {}
     for j, leaf in enumerate(leaves):
@@ -133,35 +101,22 @@ def units_of(tree: BenchmarkTree, leaves: Sequence[str], weights: FloatArray) ->
 
 @dataclass(frozen=True, eq=False)
 class PaperVariances:
-    """Variance between papers in each of ``r`` strata.
+    """Variance between papers in each of ``r`` strata."""
 
-    Attributes
-    ----------
-    values : ndarray, shape (r,)
-        Mean variance of the stratum's units less their mean covariance, not below 0; for a stratum with one unit
-        `pooled` times the variance of that unit.
-    pooled : float or None
-        Mean over the strata with several units of the share of a unit's variance that is its paper's; None where no
-        stratum has two units that vary, so that nothing is estimable.
-    """
-
+    # Shape (r,); mean variance of the stratum's units less their mean covariance, not below 0; for a stratum with
+    # one unit `pooled` times the variance of that unit.
     values: FloatArray
+    # Mean over the strata with several units of the share of a unit's variance that is its paper's; None where no
+    # stratum has two units that vary, so that nothing is estimable.
     pooled: float | None
 
 
 def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
     """Estimate the variance between papers from unit means without gaps, divisor n - 1.
 
-    Parameters
-    ----------
-    means : ndarray, shape (n, p)
-        Complete; n at least 2.
-    units : Units
+    All NaN but for strata with several units, where nothing else is estimable.
 
-    Returns
-    -------
-    PaperVariances
-        All NaN but for strata with several units, where nothing else is estimable.
+    `means`: shape (n, p); complete; n at least 2.
     """
     centred = means - means.mean(axis=0)
     covariance = centred.T @ centred / (len(means) - 1)

@@ -27,20 +27,11 @@ MAX_MISSING = 0.5
 
 @dataclass(frozen=True, eq=False)
 class BoardFit:
-    """A universe score fitted on a board of ``m`` leaves.
+    """A universe score fitted on a board of ``m`` leaves."""
 
-    Attributes
-    ----------
-    kept : ndarray of bool, shape (m,)
-        Leaves that it uses.
-    fit : UniverseFit
-        Its units refer to the kept leaves.
-    pooled : float
-        Share of a unit's variance that is its paper's, from the models that have all kept leaves.
-    """
-
-    kept: BoolArray
-    fit: UniverseFit
+    kept: BoolArray  # Shape (m,); leaves that it uses
+    fit: UniverseFit  # Its units refer to the kept leaves
+    # Share of a unit's variance that is its paper's, from the models that have all kept leaves.
     pooled: float
 
     def unit_means(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
@@ -55,22 +46,10 @@ class BoardFit:
 def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING) -> BoardFit:
     """Fit the universe score on all models of a board.
 
-    Parameters
-    ----------
-    scaled : ndarray, shape (n, m)
-        Scaled cells of the board, NaN where missing.
-    board : Board
-    max_missing : float
-        Largest share of missing cells with which a leaf is kept, as in cleaning.
+    Raises BoardError if no stratum has two papers, or too few models have all kept leaves.
 
-    Returns
-    -------
-    BoardFit
-
-    Raises
-    ------
-    BoardError
-        If no stratum has two papers, or too few models have all kept leaves.
+    `scaled`: shape (n, m); scaled cells of the board, NaN where missing. `max_missing`: largest share of missing cells
+    with which a leaf is kept, as in cleaning.
     """
     missing = np.isnan(scaled)
     kept = missing.sum(axis=0) / max(len(scaled), 1) <= max_missing

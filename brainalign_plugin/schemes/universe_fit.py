@@ -37,24 +37,15 @@ _VARIES = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class UniverseScores:
-    """Universe scores of ``n`` models.
+    """Universe scores of ``n`` models."""
 
-    Attributes
-    ----------
-    scores, sd : ndarray, shape (n,)
-        Mean and standard deviation of what the average over all papers would be; NaN for a model without a unit.
-    weight : ndarray, shape (n,)
-        Of the units that the model has, in the average.
-    units : ndarray of int, shape (n,)
-        Number of units that the model has.
-    reliability : float
-        1 - mean squared standard deviation / variance of the true averages, over the models with a unit.
-    """
-
+    # Shape (n,); mean and standard deviation of what the average over all papers would be; NaN for a model
+    # without a unit.
     scores: FloatArray
     sd: FloatArray
-    weight: FloatArray
-    units: IntArray
+    weight: FloatArray  # Shape (n,); of the units that the model has, in the average
+    units: IntArray  # Shape (n,); number of units that the model has
+    # 1 - mean squared standard deviation / variance of the true averages, over the models with a unit.
     reliability: float
 
     @property
@@ -66,29 +57,15 @@ class UniverseScores:
 
 @dataclass(frozen=True, eq=False)
 class UniverseFit:
-    """Fitted parameters of the universe score for ``p`` units in ``r`` strata.
-
-    Attributes
-    ----------
-    units : Units
-    means : ndarray, shape (p,)
-    covariance : ndarray, shape (r, r)
-        Of the true values in the strata.
-    paper_variances : ndarray, shape (r,)
-    models : int
-        With at least one unit: what it was fitted on.
-    negative_log_likelihood : float
-        Without its constant.
-    inverse_curvature : ndarray
-        Of the search's parameters at its end, where a search of much the same models begins.
-    """
+    """Fitted parameters of the universe score for ``p`` units in ``r`` strata."""
 
     units: Units
-    means: FloatArray
-    covariance: FloatArray
-    paper_variances: FloatArray
-    models: int
-    negative_log_likelihood: float
+    means: FloatArray  # Shape (p,)
+    covariance: FloatArray  # Shape (r, r); of the true values in the strata
+    paper_variances: FloatArray  # Shape (r,)
+    models: int  # With at least one unit: what it was fitted on
+    negative_log_likelihood: float  # Without its constant
+    # Of the search's parameters at its end, where a search of much the same models begins.
     inverse_curvature: FloatArray = field(repr=False)
 
     @cached_property
@@ -97,13 +74,7 @@ class UniverseFit:
         return float(self.units.weights @ self.covariance @ self.units.weights)
 
     def scores(self, means: FloatArray) -> UniverseScores:
-        """Score models by their unit means, each by its own alone.
-
-        Parameters
-        ----------
-        means : ndarray, shape (n, p)
-            NaN where missing.
-        """
+        """Score models by their unit means, each by its own alone. `means`: shape (n, p); NaN where missing."""
         units = self.units
         weights, onto = units.weights, _membership(units)
         present = ~np.isnan(means)
@@ -134,24 +105,11 @@ def fit_universe(
 ) -> UniverseFit:
     """Fit the universe score by maximum likelihood.
 
-    Parameters
-    ----------
-    means : ndarray, shape (n, p)
-        Unit means, NaN where missing; models without a unit are left out.
-    units : Units
-    pooled : float
-        Share of the variance of a unit that is its paper's, held for a stratum with one unit (see `paper_variances`).
-    near : UniverseFit, optional
-        Of much the same models: where to start from.
+    Raises BoardError if fewer than two models have a unit, or a unit has fewer than two models.
 
-    Returns
-    -------
-    UniverseFit
-
-    Raises
-    ------
-    BoardError
-        If fewer than two models have a unit, or a unit has fewer than two models.
+    `means`: shape (n, p); unit means, NaN where missing; models without a unit are left out. `pooled`: share of the
+    variance of a unit that is its paper's, held for a stratum with one unit (see `paper_variances`). `near`: of much
+    the same models: where to start from.
     """
     kept = means[~np.isnan(means).all(axis=1)]
     if len(kept) < 2 or (~np.isnan(kept)).sum(axis=0).min(initial=2) < 2:

@@ -22,15 +22,9 @@ CONVENTIONS: tuple[Convention, ...] = ("skip", "worst", "zero", "attempted", "me
 def copeland_scores(wins: IntArray) -> FloatArray:
     """Count the opponents beaten by majority plus half the opponents with whom the majority ties.
 
-    Parameters
-    ----------
-    wins : ndarray of int, shape (n, n)
-        As from `pairwise_wins`. A pair that was never compared ties.
+    Shape (n,); from 0 to n - 1.
 
-    Returns
-    -------
-    ndarray, shape (n,)
-        From 0 to n - 1.
+    `wins`: shape (n, n); as from `pairwise_wins`. A pair that was never compared ties.
     """
     beaten = (wins > wins.T).sum(axis=1)
     lost = (wins < wins.T).sum(axis=1)
@@ -41,15 +35,9 @@ def copeland_scores(wins: IntArray) -> FloatArray:
 def simpson_scores(wins: IntArray) -> FloatArray:
     """Return the smallest margin (wins minus losses) against any opponent: the worst defeat, or the narrowest win.
 
-    Parameters
-    ----------
-    wins : ndarray of int, shape (n, n)
-        As from `pairwise_wins`. A pair that was never compared has the margin 0.
+    Shape (n,); from -m to m benchmarks; 0 for a model without opponents.
 
-    Returns
-    -------
-    ndarray, shape (n,)
-        From -m to m benchmarks; 0 for a model without opponents.
+    `wins`: shape (n, n); as from `pairwise_wins`. A pair that was never compared has the margin 0.
     """
     if len(wins) == 1:
         return np.zeros(1)
@@ -62,17 +50,9 @@ def simpson_scores(wins: IntArray) -> FloatArray:
 def widest_paths(margins: IntArray) -> IntArray:
     """Return the strength of the strongest path of majorities from each model to each other.
 
-    A path is as strong as its smallest margin; where there is none its strength is 0.
+    A path is as strong as its smallest margin; where there is none its strength is 0. Shape (n, n); 0 on the diagonal.
 
-    Parameters
-    ----------
-    margins : ndarray of int, shape (n, n)
-        Antisymmetric: wins minus losses.
-
-    Returns
-    -------
-    ndarray of int, shape (n, n)
-        0 on the diagonal.
+    `margins`: shape (n, n); antisymmetric: wins minus losses.
     """
     # The smallest type for the margins, because the n passes over the matrix are bound by memory.
     width = np.min_scalar_type(-int(np.abs(margins).max(initial=0)) - 1)
@@ -88,18 +68,10 @@ def widest_paths(margins: IntArray) -> IntArray:
 def schulze_scores(wins: IntArray) -> FloatArray:
     """Count the models beaten by path plus half the models with which the strengths of the paths tie.
 
-    Model i beats j by path if the strongest path of majorities from i to j is stronger than the one back. That
-    relation is transitive, so a model that beats another by path has the higher score.
+    Model i beats j by path if the strongest path of majorities from i to j is stronger than the one back. That relation
+    is transitive, so a model that beats another by path has the higher score. Shape (n,); from 0 to n - 1.
 
-    Parameters
-    ----------
-    wins : ndarray of int, shape (n, n)
-        As from `pairwise_wins`. Strength is by margins.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        From 0 to n - 1.
+    `wins`: shape (n, n); as from `pairwise_wins`. Strength is by margins.
     """
     return copeland_scores(widest_paths(wins - wins.T))
 
