@@ -7,6 +7,7 @@ would condition on their sum and push their correlation down.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,32 +69,60 @@ def good_agreement(board: Board, share: float = HALF) -> GoodAgreement:
 def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[GoodAgreement, ...]:
     """Compute the agreement among the best models for several shares kept, see `good_agreement`."""
     m, n = len(board.leaves), len(board.models)
-    first, second = np.triu_indices(m, k=1)
-    position = np.zeros((m, m), dtype=np.int64)
-    position[first, second] = np.arange(len(first))
-    measured = np.full((len(shares), len(first)), np.nan)
-    predicted = np.full((len(shares), len(first)), np.nan)
-    kept = [max(int(np.ceil(round(share * n, 9))), 0) for share in shares]
-    if m and n >= MIN_MODELS:
-        weights = board.tree.nominal_weights(board.leaves, board.tree.roots[0])
-        for columns, between, others in _paper_pairs(board):
-            one, other = np.nonzero(np.triu(between, k=1))
-            if not others.any() or not len(one):
-                continue
-            pair = position[columns[one], columns[other]]
-            scores = board.scores[:, columns]
-            chosen_by = board.scores[:, others] @ weights[others]
-            order = np.argsort(-np.round(chosen_by, 9), kind="stable")
-            whole, with_choice = spearman_matrix(scores), _spearman_with(chosen_by, scores)
-            for k, models in enumerate(kept):
-                if models < MIN_MODELS:
-                    continue
-                measured[k, pair] = spearman_matrix(scores[order[:models]])[one, other]
-                predicted[k, pair] = _restricted(whole, with_choice, models / n)[one, other]
+    measured, predicted = np.full((2, len(shares), m, m), np.nan)
+    kept = [_kept(share, n) for share in shares]
+    for columns, pairs, order, chosen_by in _best_models(board):
+        scores = board.scores[:, columns]
+        whole, with_choice = spearman_matrix(scores), _spearman_with(chosen_by, scores)
+        at = tuple(columns[pairs])
+        for k, models in enumerate(kept):
+            if models >= MIN_MODELS:
+                measured[k][at] = spearman_matrix(scores[order[:models]])[tuple(pairs)]
+                predicted[k][at] = _restricted(whole, with_choice, models / n)[tuple(pairs)]
     return tuple(
         GoodAgreement(share, models, *_summary(measured[k]), *_summary(predicted[k]), _known(measured[k]))
         for k, (share, models) in enumerate(zip(shares, kept, strict=True))
     )
+
+
+def good_correlations(board: Board, share: float = HALF) -> FloatArray:
+    """Compute Spearman's rho of each pair of leaves among the best models.
+
+    Parameters
+    ----------
+    board : Board
+        Complete, ``m`` leaves.
+    share : float
+        See `good_agreement`.
+
+    Returns
+    -------
+    ndarray, shape (m, m)
+        Symmetric; NaN on the diagonal and where a correlation does not exist.
+    """
+    rho: FloatArray = np.full((len(board.leaves), len(board.leaves)), np.nan)
+    models = _kept(share, len(board.models))
+    if models >= MIN_MODELS:
+        for columns, pairs, order, _ in _best_models(board):
+            found = spearman_matrix(board.scores[np.ix_(order[:models], columns)])[tuple(pairs)]
+            rho[tuple(columns[pairs])] = rho[tuple(columns[pairs][::-1])] = found
+    return rho
+
+
+def _kept(share: float, models: int) -> int:
+    return max(int(np.ceil(round(share * models, 9))), 0)
+
+
+def _best_models(board: Board) -> Iterator[tuple[IntArray, IntArray, IntArray, FloatArray]]:
+    """Yield for each pair of papers its columns, pairs of these (2, k), models by the other papers' average, and it."""
+    if not board.leaves or len(board.models) < MIN_MODELS:
+        return
+    weights = board.tree.nominal_weights(board.leaves, board.tree.roots[0])
+    for columns, between, others in _paper_pairs(board):
+        pairs = np.array(np.nonzero(np.triu(between, k=1)))
+        if others.any() and pairs.size:
+            chosen_by = board.scores[:, others] @ weights[others]
+            yield columns, pairs, np.argsort(-np.round(chosen_by, 9), kind="stable"), chosen_by
 
 
 @dataclass(frozen=True, slots=True)

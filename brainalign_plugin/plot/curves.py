@@ -23,6 +23,7 @@ def over_time(
     form: str = ".2f",
     height: int = 220,
     reverse: bool = False,
+    extent: tuple[float, float] | None = None,
 ) -> Chart:
     """Draw figures over time, with their intervals.
 
@@ -36,6 +37,8 @@ def over_time(
         Ends of the intervals of a curve, shown as a band.
     notes : dict of str to str, optional
         Words for days that need an explanation, shown as lines across.
+    extent : (float, float), optional
+        Ends of the axis; those of the values by default.
     """
     points: dict[str, list[CellValue]] = {"time": [], "curve": [], "value": [], "low": [], "high": []}
     nothing: list[float | None] = [None] * len(times)
@@ -53,7 +56,8 @@ def over_time(
         legend = None
     x = field("time:T", axis={"title": None, "grid": False, "labelOverlap": "greedy"})
     up: Spec = {
-        "scale": {"zero": False, "nice": True, "reverse": reverse},
+        "scale": {"zero": False, "nice": True, "reverse": reverse}
+        | ({} if extent is None else {"domain": list(extent)}),
         "axis": {
             "title": axis,
             "format": form,

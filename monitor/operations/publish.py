@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from ..delivery.pages import (
 )
 from ..delivery.site import Published, publish_site
 from ..delivery.wording import change_text, day_text, figures_at
+from ..history.benchmark_history import benchmark_history
 from ..history.figure_words import figure_text
 from ..history.figures import FIGURES
 from ..history.history_json import history_json
@@ -39,6 +41,7 @@ from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
 from ..rendering.page import embedded_json, page_data
 from ..rendering.sharing import chart_assets, share_assets
+from ..report.benchmark_page import BenchmarkBoard, benchmark_pages
 from ..report.compare_page import compare_page
 from ..report.model_board import ModelBoard
 from ..report.model_page import ModelLink, model_links, model_pages
@@ -167,9 +170,18 @@ def site_view(
     with stage("analysing"):
         board, universe = ModelBoard(results.analysis), results.certainty.universe
     links = model_links(board, universe)
-    past = rank_history(BoardReader(store, Cache(settings.home / "cache")), timeline.versions)
-    with stage("describing the models"):
-        pages = [*model_pages(board, universe, past), compare_page(board, links)]
+    reader = BoardReader(store, Cache(settings.home / "cache"))
+    past = rank_history(reader, timeline.versions)
+    with stage("describing the benchmarks"):
+        benchmarks = BenchmarkBoard(
+            board,
+            results.certainty.replicates,
+            benchmark_history(reader, timeline.versions, settings.max_missing),
+            record,
+        )
+    pages = itertools.chain(
+        model_pages(board, universe, past), benchmark_pages(benchmarks), [compare_page(board, links)]
+    )
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,

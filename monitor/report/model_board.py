@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -155,18 +155,26 @@ class ModelBoard:
             papers.setdefault(paper(leaf), []).append(j)
         found: dict[int, list[tuple[int, str]]] = {}
         for name, columns in {"": [], **papers}.items():
-            rest = [j for j in range(len(self.board.leaves)) if j not in set(columns)]
-            for i, rank in _ranks(self.board, rest).items():
+            for i, rank in self.ranks_without(columns).items():
                 found.setdefault(i, []).append((rank, visible(name, 60) if name else ""))
         return {i: PaperRange(*min(ranks), *max(ranks, key=lambda one: one[0])) for i, ranks in found.items()}
 
+    @cached_property
+    def exact_ranks(self) -> Mapping[int, int]:
+        """Ranks by the official average of full precision, by id."""
+        return self.ranks_without(())
 
-def _ranks(board: Board, columns: Sequence[int]) -> dict[int, int]:
-    """Return the ranks of all models that have a score on some columns, missing scores as 0."""
-    known = ~np.isnan(board.scores)
-    used = [j for j in columns if known[:, j].any()]
-    rows = np.flatnonzero(known[:, used].any(axis=1)).tolist()
-    try:
-        return rank_models(board.take(rows, used), "HIER").by_id() if rows else {}
-    except BoardError:
-        return {}
+    @cached_property
+    def rows(self) -> Mapping[int, int]:
+        """Positions of the models by id."""
+        return {i: row for row, i in enumerate(self.board.ids)}
+
+    def ranks_without(self, columns: Collection[int]) -> dict[int, int]:
+        """Return the ranks of all models that have a score outside some columns, missing scores as 0."""
+        board, known = self.board, ~np.isnan(self.board.scores)
+        used = [j for j in range(len(board.leaves)) if j not in columns and known[:, j].any()]
+        rows = np.flatnonzero(known[:, used].any(axis=1)).tolist()
+        try:
+            return rank_models(board.take(rows, used), "HIER").by_id() if rows else {}
+        except BoardError:
+            return {}

@@ -19,6 +19,7 @@ from brainalign_plugin.text import visible
 from ..base.files import csv_bytes, json_bytes
 from ..base.text import UNKNOWN, counted
 from ..history.rank_history import RankHistory
+from .benchmark_page import benchmark_paths
 from .model_board import ModelBoard, PaperRange
 from .ranks import universe_tiers
 from .records import Column, Figure, Link, Page, Section, Table
@@ -235,9 +236,11 @@ def _profile(board: ModelBoard, row: int, scores: tuple[tuple[Any, ...], ...]) -
         for j, one in enumerate(scores)
         if one[3] is not None
     ]
+    pages = benchmark_paths(board.board.leaves)
     columns = (Column("benchmark", "name"), Column("region", "text"), Column("score"), Column("percentile"),
                Column("median"), Column("best"), Column("models"))  # fmt: skip
-    table = Table("scores", "Its scores", columns, tuple(rows), _SHOWN)
+    links = tuple(f"../{pages[one[0]]}" for one in scores if one[3] is not None)
+    table = Table("scores", "Its scores", columns, tuple(rows), _SHOWN, links=links)
     figures = (Figure("profile", chart, answer=True, wide=True),)
     return Section("profile", "Where is it good?", answer, how, figures=figures, tables=(table,))
 

@@ -89,6 +89,8 @@ class Section:
     points : tuple of Point
     figures : tuple of Figure
     tables : tuple of Table
+    code : str
+        Shown as it is: BibTeX.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Section:
     points: tuple[Point, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,7 +288,14 @@ def opened(browser, address: str, width: int = 1280) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
-PAGES = ("index.html", "compare.html", "history.html", "archive.html", "reports/latest.html")
+PAGES = (
+    "index.html",
+    "compare.html",
+    "benchmarks.html",
+    "history.html",
+    "archive.html",
+    "reports/latest.html",
+)
 
 
 @pytest.mark.needs("browser")

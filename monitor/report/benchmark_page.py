@@ -1,0 +1,439 @@
+"""Pages of single benchmarks: paper, coverage, spread, weight, agreement, arrival, and ranks that they decide."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.certainty.good_models import good_correlations
+from brainalign_plugin.certainty.replicates import Replicates
+from brainalign_plugin.certainty.variance_components import NotEstimable
+from brainalign_plugin.citations import BENCHMARKS
+from brainalign_plugin.data.official import CellState
+from brainalign_plugin.data.tree import names_paper, paper
+from brainalign_plugin.plot.curves import over_time
+from brainalign_plugin.plot.labels import leaf_labels
+from brainalign_plugin.plot.rows import dots
+from brainalign_plugin.text import visible
+
+from ..base.files import csv_bytes, json_bytes
+from ..base.text import UNKNOWN, counted
+from ..history.benchmark_history import BenchmarkHistory
+from ..history.series import History
+from .model_board import ModelBoard
+from .records import Column, Figure, Link, Page, Point, Section, Table
+from .wording import number, percent
+
+_SHOWN, _ENDS, _MOVED = 15, 8, 20
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkBoard:
+    """Facts about all benchmarks of a board that their pages share, each computed once."""
+
+    models: ModelBoard
+    replicates: Replicates | NotEstimable
+    past: BenchmarkHistory
+    history: History
+
+    @property
+    def leaves(self) -> tuple[str, ...]:
+        """All leaves under the average."""
+        return self.models.board.leaves
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Short names of the leaves."""
+        return tuple(one.label for one in leaf_labels(self.leaves))
+
+    @cached_property
+    def kept(self) -> Mapping[str, int]:
+        """Positions of the leaves that the cleaning keeps, on the cleaned board."""
+        return {leaf: j for j, leaf in enumerate(self.models.analysis.cleaning.board.leaves)}
+
+    @cached_property
+    def good(self) -> FloatArray:
+        """Correlations of the kept leaves among good models."""
+        return good_correlations(self.models.analysis.cleaning.board)
+
+    @cached_property
+    def pages(self) -> Mapping[str, str]:
+        """Path of the page of each leaf below the site."""
+        return benchmark_paths(self.leaves)
+
+    def agreements(self, leaf: str) -> list[tuple[str, float | None, float | None, float | None, int]]:
+        """Return the other kept leaves with rho over the poster's board, good models and all that have both.
+
+        The last number counts the latter; the most alike first.
+        """
+        if leaf not in self.kept:
+            return []
+        j, found = self.kept[leaf], self.models.analysis
+        rows = [
+            (
+                other,
+                _known(found.agreement.rho[j, k]),
+                _known(self.good[j, k]),
+                _known(found.pairwise.rho[j, k]),
+                int(found.pairwise.overlap[j, k]),
+            )
+            for other, k in self.kept.items()
+            if k != j
+        ]
+        return sorted(rows, key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))
+
+
+def benchmark_paths(leaves: Sequence[str]) -> dict[str, str]:
+    """Return the path of each benchmark's page: its identifier, or a hash where that is no plain name of a file."""
+    found: dict[str, str] = {}
+    lower = [leaf.lower() for leaf in leaves]
+    for leaf in leaves:
+        name = leaf
+        if not _PLAIN.fullmatch(leaf) or lower.count(leaf.lower()) > 1:
+            name = f"benchmark-{hashlib.sha256(leaf.encode('utf-8', 'replace')).hexdigest()[:12]}"
+        found[leaf] = f"benchmarks/{name}.html"
+    return found
+
+
+def benchmark_pages(board: BenchmarkBoard) -> Iterator[Page]:
+    """Yield the page of every benchmark and the list of all of them."""
+    for j in range(len(board.leaves)):
+        yield _page(board, j)
+    yield _list(board)
+
+
+def _page(board: BenchmarkBoard, j: int) -> Page:
+    leaf = board.leaves[j]
+    path = board.pages[leaf]
+    sections = (
+        _identity(board, j),
+        _coverage(board, j),
+        _spread(board, j),
+        _weight(board, j),
+        _agreement(board, leaf),
+        _arrival(board, leaf),
+        _decides(board, j),
+    )
+    stem = path.removesuffix(".html")
+    name = stem.rpartition("/")[2]
+    scores = board.models.board.scores[:, j]
+    have, _, _ = board.models.columns[j]
+    region = board.models.regions[j]
+    answer = f"{visible(paper(leaf), 60)}, {region}: {counted(have, 'model')} of {len(scores)} have a score"
+    if leaf in board.kept:
+        mean = board.past.points[-1][leaf].rho
+        answer += f"; it agrees with the others with a mean ρ of {number(mean)}"
+    else:
+        answer += "; too few for the poster’s board, which leaves it out"
+    links = (
+        Link(f"{name}.csv", "scores as CSV"),
+        Link(f"{name}.json", "all facts as JSON"),
+        Link("../benchmarks.html", "all benchmarks"),
+    )
+    files = {
+        f"{stem}.csv": csv_bytes(("id", "name", "state", "score", "percentile"), _scores(board, j)),
+        f"{stem}.json": json_bytes(_record(board, j)),
+    }
+    return Page("benchmark", path, visible(leaf, 120), f"{answer}.", sections, links, files)
+
+
+def _scores(board: BenchmarkBoard, j: int) -> list[list[Any]]:
+    used = board.models.board
+    return [
+        [
+            model.id,
+            model.name,
+            CellState(int(used.states[i, j])).name,
+            _known(used.scores[i, j]),
+            _known(board.models.percentiles[i, j]),
+        ]
+        for i, model in enumerate(used.models)
+    ]
+
+
+def _identity(board: BenchmarkBoard, j: int) -> Section:
+    leaf, node = board.leaves[j], board.models.board.tree[board.leaves[j]]
+    source = paper(leaf)
+    metric = visible(leaf.rpartition("-")[2], 60) if "-" in leaf else "not named by its identifier"
+    groups = " › ".join(visible(group, 40) for group in board.models.board.tree.path(leaf)[:-1])
+    points = (
+        Point(f"Metric: {metric}. Version {node.version}. In the tree below {groups}."),
+        *([] if source in BENCHMARKS else [Point("For its BibTeX see the benchmark’s page at Brain-Score.")]),
+    )
+    known = BENCHMARKS.get(source)
+    what = (
+        f"{known.names} ({known.year}): {known.title}. {known.venue}, {known.url}."
+        if known
+        else f"The paper {visible(source, 60)} is not among those that this site can cite."
+        if names_paper(leaf)
+        else "Its identifier names no paper."
+    )
+    return Section("identity", "What is it?", what, points=points, code=known.bibtex if known else "")
+
+
+def _coverage(board: BenchmarkBoard, j: int) -> Section:
+    leaf, past = board.leaves[j], board.past
+    states = board.models.board.states[:, j]
+    failed = int((states == CellState.FAILED).sum())
+    have = board.models.columns[j][0]
+    answer = f"{counted(have, 'model')} of {len(states)} have a score, {failed} failed"
+    times = [f"{moment:%Y-%m-%d}" for moment in past.moments]
+    shares = [
+        100 * points[leaf].scored / models if leaf in points and models else None
+        for points, models in zip(past.points, past.models, strict=True)
+    ]
+    known = [(time, share) for time, share in zip(times, shares, strict=True) if share is not None]
+    figures: tuple[Figure, ...] = ()
+    if len(known) > 1:
+        answer += f"; {known[0][1]:.0f} % on {known[0][0]}, {known[-1][1]:.0f} % on {known[-1][0]}"
+        chart = over_time(
+            times,
+            {"models with a score": shares},
+            title=f"{answer}.",
+            alt=f"A line over time. {answer}.",
+            axis="% of the models",
+            form=".0f",
+            extent=(0, 100),
+        )
+        figures = (Figure("coverage", chart, answer=True, wide=True),)
+    return Section("coverage", "How many models have it?", f"{answer}.", figures=figures)
+
+
+def _spread(board: BenchmarkBoard, j: int) -> Section:
+    column = board.models.board.scores[:, j]
+    known = column[~np.isnan(column)]
+    question = "How far do its scores spread, and do they repeat?"
+    how = (
+        "Rerun reliability: 1 − variance within groups of near-copies of one model over the variance of all. Errors "
+        "that all models share (neurons, stimuli, subjects) are not in it."
+    )
+    if len(known) < 2:
+        return Section("spread", question, "Fewer than two models have a score.", how)
+    low, median, high = np.percentile(known, [10, 50, 90])
+    answer = (
+        f"Standard deviation {number(float(known.std(ddof=1)))}; a tenth of the models is below {number(float(low))}, "
+        f"half below {number(float(median))}, a tenth above {number(float(high))}; the best has "
+        f"{number(float(known.max()))}."
+    )
+    if isinstance(board.replicates, NotEstimable):
+        repeats = "Reliability is not estimable: no model is there twice."
+    else:
+        found = board.replicates.reliability.get(board.leaves[j])
+        repeats = (
+            "Reliability is not estimable: no model is on it twice."
+            if found is None
+            else f"Rerun reliability {number(found)}: near-copies of one model get nearly the same score."
+        )
+    return Section("spread", question, answer, how, points=(Point(repeats),))
+
+
+def _weight(board: BenchmarkBoard, j: int) -> Section:
+    leaf = board.leaves[j]
+    answer = f"{percent(float(board.models.weights[j]))} of the official average by the tree"
+    found = board.models.analysis.explained.leaves.get(leaf)
+    if found is not None:
+        answer += (
+            f"; on the poster’s board {percent(found.nominal)} by the tree and "
+            f"{percent(found.effective)} in effect"
+        )
+    how = (
+        "Effective weight: nominal weight × covariance with the average over its variance; all sum to 100 %."
+    )
+    return Section("weight", "What does it weigh?", f"{answer}.", how)
+
+
+def _agreement(board: BenchmarkBoard, leaf: str) -> Section:
+    question, rows = "What does it agree with?", board.agreements(leaf)
+    how = (
+        "Spearman’s ρ over the poster’s board; among good models: the better half by the benchmarks of other papers; "
+        "over all models that have both, where at least twenty do."
+    )
+    known = [row for row in rows if row[1] is not None]
+    if not known:
+        return Section("agreement", question, "It is not on the poster’s board.", how)
+    labels = dict(zip(board.leaves, board.labels, strict=True))
+    first, last = known[0], known[-1]
+    answer = (
+        f"Most with {labels[first[0]]} (ρ = {number(first[1], 2)}), least with {labels[last[0]]} "
+        f"(ρ = {number(last[1], 2)})."
+    )
+    ends = known if len(known) <= 2 * _ENDS else [*known[:_ENDS], *known[-_ENDS:]]
+    chart = dots(
+        [labels[row[0]] for row in ends],
+        [row[1] for row in ends],
+        title=answer,
+        alt=f"Dots, one row a benchmark: correlation over all models (filled) and among good ones (hollow). {answer}",
+        axis="Spearman’s ρ (hollow: among good models)",
+        reference=[row[2] for row in ends],
+        form=".1f",
+        zero=True,
+    )
+    table = Table(
+        "correlations",
+        "Its rank correlations",
+        (Column("benchmark", "name"), Column("ρ"), Column("among good models"), Column("all that have both"),
+         Column("models")),
+        tuple(
+            (labels[other], number(rho, 2), number(good, 2), number(both, 2), str(n))
+            for other, rho, good, both, n in rows
+        ),
+        _SHOWN,
+        links=tuple(_beside(board.pages[row[0]]) for row in rows),
+    )  # fmt: skip
+    figures = (Figure("agreement", chart, answer=True, wide=True), *_agreement_over_time(board, leaf))
+    return Section("agreement", question, answer, how, figures=figures, tables=(table,))
+
+
+def _beside(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _agreement_over_time(board: BenchmarkBoard, leaf: str) -> tuple[Figure, ...]:
+    points = [found.get(leaf) for found in board.past.points]
+    curves = {
+        "all models": [point.rho if point else None for point in points],
+        "good models": [point.good if point else None for point in points],
+    }
+    known = [rho for rho in curves["all models"] if rho is not None]
+    if len(known) < 2:
+        return ()
+    title = f"Its mean ρ with the other benchmarks: {number(known[0])} at first, {number(known[-1])} now."
+    chart = over_time(
+        [f"{moment:%Y-%m-%d}" for moment in board.past.moments],
+        curves,
+        title=title,
+        alt=f"Two lines over time. {title}",
+        axis="mean ρ",
+    )
+    return (Figure("agreement-time", chart, wide=True),)
+
+
+def _arrival(board: BenchmarkBoard, leaf: str) -> Section:
+    question, past = "What did its arrival do?", board.past
+    how = (
+        "Each change of a figure is split along the path of boards between the two dates; what is named here happened "
+        "between the last board without the benchmark and the first that kept it."
+    )
+    kept = next((k for k, points in enumerate(past.points) if leaf in points and points[leaf].kept), None)
+    first = next((k for k, points in enumerate(past.points) if leaf in points and points[leaf].scored), None)
+    if first is None:
+        return Section("arrival", question, "No known board has a score of it.", how)
+    day = f"{past.moments[first]:%Y-%m-%d}"
+    came = f"The first known board with a score of it is of {day}"
+    if kept is None:
+        return Section("arrival", question, f"{came}; no board had enough for the poster’s cleaning.", how)
+    if kept == 0:
+        return Section("arrival", question, f"It was kept on the first known board, of {day}.", how)
+    when = past.moments[kept]
+    changes = [
+        Point(change.sentence)
+        for change in board.history.changes
+        if change.later == when and change.figure in ("models", "mean_rho", "r2_behavior")
+    ]
+    answer = f"{came}; it counts on the poster’s board since {when:%Y-%m-%d}"
+    answer += ". What moved then:" if changes else ", and no headline figure moved then."
+    return Section("arrival", question, answer, how, points=tuple(changes))
+
+
+def _decides(board: BenchmarkBoard, j: int) -> Section:
+    models = board.models
+    with_all, without = models.exact_ranks, models.ranks_without([j])
+    moved = sorted(
+        ((i, rank, without[i]) for i, rank in with_all.items() if i in without and without[i] != rank),
+        key=lambda row: (-abs(row[2] - row[1]), row[1], row[0]),
+    )
+    question = "Whose ranks does it decide?"
+    how = "Ranks by the official average of full precision, missing scores as 0, with and without the benchmark."
+    if not moved:
+        return Section("decides", question, "Nobody’s: without it every model has the same rank.", how)
+    shift = sum(abs(after - before) for _, before, after in moved) / max(len(with_all), 1)
+    i, before, after = moved[0]
+    answer = (
+        f"Without it {counted(len(moved), 'model')} of {len(with_all)} would have another rank, by "
+        f"{number(shift, 1)} places on average; most of all {models.names[i]}, {after} instead of {before}."
+    )
+    shown = moved[:_MOVED]
+    table = Table(
+        "decided",
+        "Models that it moves furthest",
+        (Column("model", "name"), Column("rank"), Column("without it"), Column("score on it")),
+        tuple(
+            (models.names[i], str(before), str(after), number(float(models.board.scores[models.rows[i], j])))
+            for i, before, after in shown
+        ),
+        _SHOWN,
+        models=tuple(str(i) for i, _, _ in shown),
+        links=tuple(f"../models/{i}.html" for i, _, _ in shown),
+    )
+    return Section("decides", question, answer, how, tables=(table,))
+
+
+def _record(board: BenchmarkBoard, j: int) -> dict[str, Any]:
+    leaf, models = board.leaves[j], board.models
+    weight = models.analysis.explained.leaves.get(leaf)
+    have, median, best = models.columns[j]
+    replicates = board.replicates
+    return {
+        "schema": 1,
+        "benchmark": leaf,
+        "paper": paper(leaf),
+        "region": models.regions[j],
+        "as_of": models.analysis.snapshot.as_of_time.isoformat(),
+        "models": have,
+        "median": median,
+        "best": best,
+        "weight": float(models.weights[j]),
+        "poster": None if weight is None else asdict(weight),
+        "rerun_reliability": None
+        if isinstance(replicates, NotEstimable)
+        else replicates.reliability.get(leaf),
+        "agreement": [
+            dict(zip(("benchmark", "rho", "good", "pairwise", "models"), row, strict=True))
+            for row in board.agreements(leaf)
+        ],
+        "history": [
+            {"as_of": moment.isoformat(), "models": models_then, **asdict(points[leaf])}
+            for moment, models_then, points in zip(
+                board.past.moments, board.past.models, board.past.points, strict=True
+            )
+            if leaf in points
+        ],
+    }
+
+
+def _list(board: BenchmarkBoard) -> Page:
+    """Return the page that lists all benchmarks."""
+    models, points = board.models, board.past.points[-1]
+    weights = models.analysis.explained.leaves
+    rows = tuple(
+        (
+            board.labels[j],
+            models.regions[j],
+            str(models.columns[j][0]),
+            number(models.columns[j][1]),
+            percent(float(models.weights[j])),
+            percent(weights[leaf].effective) if leaf in weights else UNKNOWN,
+            number(points[leaf].rho if leaf in points else None, 2),
+        )
+        for j, leaf in enumerate(board.leaves)
+    )
+    columns = (Column("benchmark", "name"), Column("region", "text"), Column("models"), Column("median"),
+               Column("weight"), Column("effective weight"), Column("mean ρ"))  # fmt: skip
+    table = Table("all-benchmarks", "All benchmarks of the average", columns, rows, len(rows),
+                  links=tuple(board.pages[leaf] for leaf in board.leaves))  # fmt: skip
+    how = "Weight by the tree of the official average; effective weight and mean ρ on the poster’s board."
+    answer = f"{counted(len(rows), 'benchmark')}, {len(board.kept)} of them on the poster’s board; each has a page."
+    section = Section("list", "Which benchmarks make the average?", answer, how, tables=(table,))
+    return Page("benchmarks", "benchmarks.html", "Benchmarks", answer, (section,))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
