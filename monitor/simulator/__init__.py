@@ -7,10 +7,7 @@ site does not have.
 
 from __future__ import annotations
 
-from .board import random_board
-from .expected import ExpectedFigures, expected_figures
 from .life import NEVER, Life, simulate
-from .names import HOSTILE_NAMES
 from .papers import DEFAULT_PAPERS, Paper
 from .parameters import (
     Backfill,
@@ -29,11 +26,9 @@ from .truth import Truth
 
 __all__ = [
     "DEFAULT_PAPERS",
-    "HOSTILE_NAMES",
     "NEVER",
     "Backfill",
     "Event",
-    "ExpectedFigures",
     "Life",
     "NewBenchmark",
     "NewModels",
@@ -44,11 +39,9 @@ __all__ = [
     "Restatement",
     "SimulationParameters",
     "Truth",
-    "expected_figures",
     "payload",
     "payload_bytes",
     "published_text",
     "quiet",
-    "random_board",
     "simulate",
 ]

@@ -9,11 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign_plugin.errors import InputError
-
-from .names import HOSTILE_NAMES, invented_names
+from .names import invented_names
 from .papers import PARTS, Paper
-from .parameters import Backfill, NewModels, RemovedModel, RenamedModel, SimulationParameters, midnight
+from .parameters import Backfill, NewModels, RemovedModel, SimulationParameters, midnight
 from .truth import DECIMALS, Floats, Truth, draw_truth, logistic, stream
 
 Times = NDArray[np.int64]
@@ -114,7 +112,6 @@ def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
         failed=failed,
         times=times,
     )
-    _check_models(life)
     _backfill(life)
     for array in (submitted, ability, factors, noise_free, scores, errors, failed, times):
         array.setflags(write=False)
@@ -222,21 +219,10 @@ def _quantile(chance: float) -> float:
 
 def _names(seed: int, parameters: SimulationParameters, count: int) -> tuple[str, ...]:
     names = invented_names(stream(seed, "names"), count)
-    hostile = HOSTILE_NAMES if parameters.hostile_names else ()
-    names[: len(hostile)] = hostile
-    plain = len(hostile) + stream(seed, "repeated names").permutation(parameters.models - len(hostile))
+    plain = stream(seed, "repeated names").permutation(parameters.models)
     for first, second in plain[: 2 * parameters.repeated_names].reshape(-1, 2):
         names[second] = names[first]
     return tuple(names)
-
-
-def _check_models(life: Life) -> None:
-    for event in life.parameters.events:
-        if isinstance(event, RemovedModel | RenamedModel) and event.model not in life.ids:
-            raise InputError(
-                f"{event!r}: no model has the id {event.model!r}; ids run from {min(life.ids)} to"
-                f" {max(life.ids)}"
-            )
 
 
 def _backfill(life: Life) -> None:
@@ -251,11 +237,6 @@ def _backfill(life: Life) -> None:
         scored = int((run & ~life.failed[:, column]).sum())
         wanted = int(np.ceil(event.scored * there.sum()))
         free = np.flatnonzero(there & ~run)
-        if not scored < wanted <= scored + len(free):
-            raise InputError(
-                f"{event!r} asks for {wanted} of {int(there.sum())} models, but {scored} have a score by then"
-                f" and {len(free)} were never run: choose a share in between"
-            )
         generator = stream(life.seed, repr(event))
         filled = generator.permutation(free)[: wanted - scored]
         life.times[filled, column] = start + _microseconds(generator.random(len(filled)) * 0.9, generator)

@@ -55,36 +55,6 @@ _TRAINING = (
     "-distilled",
 )
 
-HOSTILE_NAMES: tuple[str, ...] = (
-    "<script>alert(document.domain)</script>",
-    "</script><script>document.title='broken out'</script>",
-    '"><img src=x onerror="alert(1)">',
-    "<!-- unclosed comment",
-    "]]><svg/onload=alert(1)>",
-    "{{ 7 * 7 }}{% raw %}",
-    "{% for x in range(9) %}${jndi:ldap://x}{% endfor %}",
-    "javascript:alert('1')//\"",
-    "=1+1",
-    "@SUM(1+1)*cmd|' /C calc'!A0",
-    '-2+3,"quoted";semicolon\ttab',
-    "two\nlines\r\nthree",
-    "control \x07 bell \x1b[31mred\x1b[0m",
-    "\u202egnp.exe reversed",
-    "line\u2028separator\u2029paragraph",
-    "\U0001f9e0\u200d\U0001f52c\U0001f441\ufe0f net",
-    "a\u0301" * 40,
-    "x" * 5000,
-    " leading and trailing ",
-    "../../../../etc/passwd",
-    "'; DROP TABLE models; --",
-    "%s %(name)s {0} {name} %n",
-    "null",
-    "NaN",
-    "546",
-    "\\u003cb\\u003e \\x3cb\\x3e &lt;b&gt; &amp;",
-)
-"""Names that a leaderboard could really serve: its database refuses a NUL or a lone surrogate in JSON."""
-
 
 def invented_names(generator: np.random.Generator, count: int) -> list[str]:
     """Draw distinct, plausible names of models that do not exist.

@@ -7,20 +7,15 @@ exists.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
-
-from brainalign_plugin.errors import InputError
 
 Part = Literal["neural", "behavior", "engineering"]
 Range = tuple[float, float]
 
 PARTS: tuple[Part, ...] = get_args(Part)
 OPENING = date(2020, 8, 27)
-
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -52,49 +47,6 @@ class Paper:
     version: int = 1  # Version of the benchmarks at their arrival
     # Factor from the link's (0, 1) to the score. Only engineering leaves may leave the interval.
     scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.part not in PARTS:
-            raise InputError(f"paper {self.name!r}: part {self.part!r} is not one of {', '.join(PARTS)}")
-        if not self.leaves:
-            raise InputError(f"paper {self.name!r} has no leaves: give at least one path")
-        for path in self.leaves:
-            if not all(_IDENTIFIER.fullmatch(level) for level in path.split("/")):
-                raise InputError(f"paper {self.name!r}: {path!r} is not a path of benchmark identifiers")
-        for name in ("first_run", "rerun", "failure"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise InputError(
-                    f"paper {self.name!r}: {name}={getattr(self, name)!r} is not a chance in [0, 1]"
-                )
-        for name in ("mean", "sd", "error"):
-            low, high = getattr(self, name)
-            if not 0.0 <= low <= high:
-                raise InputError(
-                    f"paper {self.name!r}: {name}={(low, high)!r} is not an interval of positive numbers"
-                )
-        if self.factors < 0 or self.version < 0 or self.scale <= 0.0:
-            raise InputError(
-                f"paper {self.name!r}: factors, version and scale must not be negative, nor scale zero"
-            )
-        if self.part != "engineering" and self.scale != 1.0:
-            raise InputError(
-                f"paper {self.name!r}: scale={self.scale!r}, but only engineering leaves are uncapped"
-            )
-        self._check_moments()
-
-    def _check_moments(self) -> None:
-        low, high = (bound / self.scale for bound in self.mean)
-        # A variable inside (0, 1) with mean m has a variance below m (1 - m); near that bound it is a coin,
-        # not a score.
-        widest = self.sd[1] / self.scale
-        if not (low > 0.0 and high < 1.0 and self.sd[0] > 0.0):
-            raise InputError(
-                f"paper {self.name!r}: mean={self.mean!r}, sd={self.sd!r} lie outside (0, {self.scale:g})"
-            )
-        if widest > 0.8 * min((low * (1 - low)) ** 0.5, (high * (1 - high)) ** 0.5):
-            raise InputError(
-                f"paper {self.name!r}: sd={self.sd!r} is too wide for mean={self.mean!r}: lower it"
-            )
 
 
 _FIELDS = {

@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign_plugin.errors import InputError
-
 from .life import DAY, NEVER, Flags, Life, Times
 from .parameters import NewBenchmark, RemovedBenchmark, RemovedModel, RenamedModel, Restatement, midnight
 from .truth import Floats, stream
@@ -75,8 +73,6 @@ def payload(life: Life, as_of: date) -> dict[str, Any]:
         bring or has taken away.
     """
     start = life.parameters.start
-    if as_of <= start:
-        raise InputError(f"as_of={as_of}: the simulated board opens on {start}, ask for a later day")
     now = midnight(as_of)
     board = _board_at(life, as_of)
     nodes = _tree(life, as_of)
@@ -193,8 +189,6 @@ def _forest(life: Life, as_of: date) -> dict[str, Any]:
             for group in groups:
                 place = place.setdefault(group, {})
             place[leaf] = None
-    if not any(average.values()):
-        raise InputError(f"as of {as_of} every leaf under the average has been removed: keep one")
     return forest
 
 

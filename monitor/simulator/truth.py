@@ -19,7 +19,6 @@ DECIMALS = 9
 
 _LARGEST_COMMUNALITY = 0.95
 _NODES = 481
-_ORDER = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,41 +50,6 @@ class Truth:
     slope: Floats
     scale: Floats
     steepness: Floats  # Root mean square of `scale * y * (1 - y)`, y the link's value, length L
-    covariance: Floats  # Covariances of the noise-free scores, L × L
-
-    @property
-    def reliability(self) -> Floats:
-        """Share of the variance of the observed scores that is not measurement error, length L."""
-        variance = self.sd**2
-        return np.asarray(variance / (variance + self.error_sd**2))
-
-    @property
-    def spearman(self) -> Floats:
-        """Expected Spearman correlations of the observed scores, L × L.
-
-        Exact for noise-free scores; measurement error, taken back through the link, attenuates
-        ``correlation``.
-        """
-        error_of_x = self.error_sd / (self.slope * self.steepness)
-        root = 1.0 / np.sqrt(1.0 + error_of_x**2)
-        rho = np.asarray(6.0 / np.pi * np.arcsin(self.correlation * np.outer(root, root) / 2.0))
-        np.fill_diagonal(rho, 1.0)
-        return rho
-
-    @property
-    def observed_covariance(self) -> Floats:
-        """Covariances of the observed scores before the cap, L × L."""
-        return np.asarray(self.covariance + np.diag(self.error_sd**2))
-
-    def dimensions(self, leaves: tuple[str, ...]) -> int:
-        """Return the number of factors that at least two of the given leaves load on."""
-        rows = [self.leaves.index(leaf) for leaf in leaves]
-        return int(((self.loadings[rows] != 0.0).sum(axis=0) >= 2).sum())
-
-    def explained_variance(self, part: Floats, whole: Floats) -> float:
-        """Return the expected R² of one weighted sum of leaves by another, from weights of length L."""
-        cov = self.observed_covariance
-        return float((part @ cov @ whole) ** 2 / ((part @ cov @ part) * (whole @ cov @ whole)))
 
 
 def stream(seed: int, *keys: object) -> np.random.Generator:
@@ -137,8 +101,7 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
     mean, sd, error_sd = moments
     scale = np.repeat([paper.scale for paper in papers], [len(paper.leaves) for paper in papers])
     intercept, slope = fit_link(mean / scale, sd / scale)
-    covariance = _score_covariance(correlation, intercept, slope) * np.outer(scale, scale)
-    x, weight = _quadrature()
+    x, weight = quadrature()
     y = logistic(intercept[:, None] + slope[:, None] * x)
     steepness = scale * np.sqrt((y * (1.0 - y)) ** 2 @ weight)
     truth = Truth(
@@ -154,7 +117,6 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
         slope=slope,
         scale=scale,
         steepness=steepness,
-        covariance=covariance,
     )
     for value in vars(truth).values():
         if isinstance(value, np.ndarray):
@@ -177,7 +139,7 @@ def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
     mean, sd
         Wanted moments, any common shape, in (0, 1).
     """
-    x, weight = _quadrature()
+    x, weight = quadrature()
     a = np.log(mean / (1.0 - mean))
     b = sd / (mean * (1.0 - mean))
     miss = np.inf
@@ -201,7 +163,7 @@ def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
     return a, b
 
 
-def _quadrature() -> tuple[Floats, Floats]:
+def quadrature() -> tuple[Floats, Floats]:
     """Return the nodes and weights of the mean over a standard normal variable.
 
     Equal steps are as good as Gauss's for an integrand that is smooth and vanishes at both ends, whatever its
@@ -210,19 +172,3 @@ def _quadrature() -> tuple[Floats, Floats]:
     x = np.linspace(-12.0, 12.0, _NODES)
     weight = np.exp(-(x**2) / 2.0)
     return x, weight / weight.sum()
-
-
-def _score_covariance(correlation: Floats, intercept: Floats, slope: Floats) -> Floats:
-    """Return the covariances of ``logistic(a + b x)`` for jointly normal x, by Mehler's expansion."""
-    x, weight = _quadrature()
-    polynomials = [np.ones_like(x), x]
-    for k in range(1, _ORDER):
-        polynomials.append((x * polynomials[k] - np.sqrt(k) * polynomials[k - 1]) / np.sqrt(k + 1))
-    y = logistic(intercept[:, None] + slope[:, None] * x)
-    coefficients = (y * weight) @ np.stack(polynomials[1:]).T
-    covariance = np.zeros_like(correlation)
-    power = np.ones_like(correlation)
-    for k in range(coefficients.shape[1]):
-        power = power * correlation
-        covariance += power * np.outer(coefficients[:, k], coefficients[:, k])
-    return covariance

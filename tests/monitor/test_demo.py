@@ -20,11 +20,11 @@ from brainalign_monitor.cli import main
 from brainalign_monitor.simulator import (
     DEFAULT_PAPERS,
     SimulationParameters,
-    expected_figures,
     payload_bytes,
     simulate,
 )
 from tests.commands import Ended, brainalign
+from tests.simulated import expected_figures
 
 DATES = ["2021-07-01", "2022-07-01", "2023-07-01", "2024-01-01"]
 

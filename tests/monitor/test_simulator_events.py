@@ -1,4 +1,4 @@
-"""Causes planted in a simulated history, names that attack, refusals, and boards for measuring speed."""
+"""Causes planted in a simulated history, names that attack, and boards for measuring speed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.simulator import (
-    DEFAULT_PAPERS,
-    HOSTILE_NAMES,
     Backfill,
     Event,
     Life,
@@ -24,14 +22,14 @@ from brainalign_monitor.simulator import (
     RenamedModel,
     Restatement,
     SimulationParameters,
-    expected_figures,
     payload,
     payload_bytes,
     quiet,
-    random_board,
     simulate,
 )
-from brainalign_plugin.errors import BrainAlignError, InputError
+from tests.bench.boards import random_board
+from tests.hostile import HOSTILE_NAMES
+from tests.simulated import expected_figures
 
 ON = date(2021, 3, 1)
 BEFORE, AFTER = ON, date(2021, 3, 2)
@@ -225,81 +223,15 @@ def test_causes_do_not_disturb_each_other() -> None:
 
 
 def test_hostile_names_arrive_unharmed() -> None:
-    parameters = SimulationParameters(hostile_names=True)
-    document = json.loads(payload_bytes(simulate(3, parameters), date(2024, 1, 1)))
-    published = [model["name"] for model in document["models"]]
-    assert set(HOSTILE_NAMES) <= set(published)
-    assert len(set(published)) == len(published) - parameters.repeated_names
+    life = simulate(3)
+    hostile = replace(life, names=(*HOSTILE_NAMES, *life.names[len(HOSTILE_NAMES) :]))
+    document = json.loads(payload_bytes(hostile, date(2024, 1, 1)))
+    assert set(HOSTILE_NAMES) <= {model["name"] for model in document["models"]}
     text = "".join(HOSTILE_NAMES)
     for attack in ("<script>", '"', "{{", "{%", "\u202e", "\n", "\x1b", "=1+1", "\U0001f9e0", "x" * 5000):
         assert attack in text
-    tame = payload(simulate(3), date(2024, 1, 1))
+    tame = payload(life, date(2024, 1, 1))
     assert [m["scores"] for m in tame["models"]] == [m["scores"] for m in document["models"]]
-
-
-@pytest.mark.parametrize(
-    ("knobs", "complaint"),
-    [
-        ({"domain": "audition"}, "audition"),
-        ({"models": 1}, "models=1"),
-        ({"repeated_names": 200}, "repeated_names=200"),
-        ({"hostile_names": True, "models": 20}, "hostile names"),
-        ({"part_correlation": 1.2}, r"part_correlation=1\.2"),
-        ({"delay_days": -1.0}, "delay_days"),
-        ({"end": date(2020, 9, 1)}, "end=2020-09-01"),
-        ({"papers": DEFAULT_PAPERS[1:2]}, "no neural or behavioural paper arrives"),
-        ({"papers": (*DEFAULT_PAPERS, DEFAULT_PAPERS[0])}, "Mockwell2013"),
-        (
-            {"papers": (*DEFAULT_PAPERS, replace(NOVELTY, name="Other", leaves=("Simulon2020",)))},
-            "leaf and a group",
-        ),
-        ({"events": (RemovedBenchmark(ON, "Absent2020-x"),)}, "Absent2020-x"),
-        ({"events": (Restatement(ON, ("Absent2020-x",)),)}, "Absent2020-x"),
-        ({"events": (Restatement(ON, ("Synthetica2018-i2n",), coverage=2.0),)}, r"coverage=2\.0"),
-        ({"events": (Restatement(ON, ()),)}, "restates nothing"),
-        ({"events": (NewModels(ON, 3), NewModels(ON, 3))}, "planted twice"),
-        ({"events": (Backfill(ON, "Mirage2020.IT-pls", 1.5),)}, r"scored=1\.5"),
-        ({"events": (NewModels(ON, 0),)}, "count=0"),
-        ({"events": (NewModels(date(2020, 1, 1), 1),)}, "second day"),
-        ({"events": (RemovedModel(ON, -1),)}, "no model has the id -1"),
-        ({"events": (RenamedModel(ON, -1, "x"),)}, "no model has the id -1"),
-        ({"events": (Backfill(ON, "Mirage2020.IT-pls", 0.01),)}, "choose a share"),
-    ],
-)
-def test_impossible_parameters_are_refused_by_value(knobs: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(InputError, match=complaint):
-        simulate(1, SimulationParameters(**knobs))
-
-
-@pytest.mark.parametrize(
-    ("knobs", "complaint"),
-    [
-        ({"part": "auditory"}, "auditory"),
-        ({"leaves": ()}, "no leaves"),
-        ({"leaves": ("a//b",)}, "a//b"),
-        ({"rerun": 1.5}, r"rerun=1\.5"),
-        ({"error": (0.2, 0.1)}, "error="),
-        ({"mean": (0.0, 0.5)}, "mean="),
-        ({"sd": (0.1, 0.6)}, "too wide"),
-        ({"scale": 2.0}, "uncapped"),
-        ({"factors": -1}, "negative"),
-    ],
-)
-def test_impossible_papers_are_refused_by_value(knobs: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(InputError, match=complaint):
-        replace(NOVELTY, **knobs)
-
-
-def test_other_refusals(calm: Life) -> None:
-    with pytest.raises(InputError, match="opens on 2020-08-27"):
-        payload(calm, date(2020, 8, 27))
-    with pytest.raises(InputError, match="FabNet-top1"):
-        expected_figures(calm, ["FabNet-top1"])
-    with pytest.raises(InputError, match="none of the leaves is behavior"):
-        expected_figures(calm, ["Ersatz2015.V4-pls"])
-    every = tuple(RemovedBenchmark(ON, leaf) for leaf in calm.truth.leaves)
-    with pytest.raises(BrainAlignError, match="has been removed"):
-        payload(planted(*every), AFTER)
 
 
 @pytest.mark.parametrize("missing_share", [0.0, 0.1, 0.5])
@@ -323,11 +255,3 @@ def test_random_board_is_correlated_and_keeps_a_score_everywhere() -> None:
     sparse = ~np.isnan(random_board(1, 6, 40, 0.8))
     assert sparse.any(axis=0).all()
     assert sparse.any(axis=1).all()
-
-
-@pytest.mark.parametrize(
-    ("models", "benchmarks", "share"), [(0, 3, 0.0), (3, 0, 0.0), (3, 3, 0.9), (3, 3, -0.1)]
-)
-def test_random_board_refuses(models: int, benchmarks: int, share: float) -> None:
-    with pytest.raises(InputError, match=r"board of|missing="):
-        random_board(1, models, benchmarks, share)

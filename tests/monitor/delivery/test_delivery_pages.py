@@ -23,13 +23,13 @@ from brainalign_monitor.operations import pull
 from brainalign_monitor.operations.reporting import headline_intervals
 from brainalign_monitor.rendering import render_report
 from brainalign_monitor.rendering.sharing import share_assets
-from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.schemes import scheme_names
 from tests.commands import brainalign
+from tests.hostile import HOSTILE_NAMES
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import SEEN, told_home
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, report_of

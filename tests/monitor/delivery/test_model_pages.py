@@ -17,11 +17,11 @@ from brainalign_monitor.history.rank_history import RankHistory, rank_history
 from brainalign_monitor.history.reading import BoardReader
 from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.report.model_page import model_pages
-from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.certainty.universe import universe
 from tests.commands import brainalign
+from tests.hostile import HOSTILE_NAMES
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves

@@ -22,11 +22,11 @@ from brainalign_monitor.base.templating import templates
 from brainalign_monitor.rendering import render_report, vega, write_report
 from brainalign_monitor.rendering.page import _inline, embedded_json
 from brainalign_monitor.rendering.vega import vega_runtime
-from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.files.rejected import Rejected
 from tests.boards import small_tree, snapshot_of
 from tests.conftest import ROOT
+from tests.hostile import HOSTILE_NAMES
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves, report_of
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -25,11 +25,11 @@ from brainalign_monitor.base.errors import (
     TruncatedPayloadError,
     exit_code,
 )
-from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_monitor.sources import parse_payload
 from brainalign_monitor.sources.payload import packed
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
+from tests.hostile import HOSTILE_NAMES
 from tests.monitor.sources.samples import LEAVES, RECEIVED_AT, SCORED_AT, TREE, body_of, cell, document
 
 LEAF = "Ada2020.V1-pls"

@@ -9,13 +9,13 @@ import jsonschema
 import numpy as np
 import pytest
 
-from brainalign_monitor.simulator import HOSTILE_NAMES
 from brainalign_plugin.errors import PlotError
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.curves import over_time
 from brainalign_plugin.plot.matrices import heatmap, parts_scatter, scatter
 from brainalign_plugin.plot.rows import bump, dots
 from brainalign_plugin.plot.theme import DARK, LIGHT
+from tests.hostile import HOSTILE_NAMES
 
 altair_schema = pytest.importorskip("altair.vegalite.schema")
 SAYS = {"title": "A finding", "alt": "A chart of something"}

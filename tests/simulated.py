@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brainalign_plugin.errors import InputError
+from brainalign_monitor.simulator.life import Life
+from brainalign_monitor.simulator.truth import Floats, Truth, logistic, quadrature
 
-from .life import Life
-from .truth import Floats
+_ORDER = 40
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
     """Derive the figures of the pruned tree that holds the given leaves.
 
     Means over the tree and R² are exact up to the cap of the scores at 0 and 1; the correlations are those of
-    `Truth.spearman`. Models of a `NewModels` event with a shifted ability are not part of the population. Raises
-    InputError if a leaf is unknown, is under engineering, or a part has none.
+    `expected_spearman`. Models of a `NewModels` event with a shifted ability are not part of the population.
 
     Parameters
     ----------
@@ -54,9 +53,6 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
         if paper.part != "engineering"
     }
     kept = tuple(paths) if leaves is None else tuple(leaves)
-    unknown = [leaf for leaf in kept if leaf not in paths]
-    if unknown:
-        raise InputError(f"{', '.join(unknown)} is not a leaf under the average of this life")
     weights = {
         part: _tree_weights(life, {leaf: paths[leaf] for leaf in kept}, part)
         for part in ("neural", "behavior")
@@ -65,25 +61,29 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
     average = (neural + behavior) / 2.0
     truth = life.truth
     rows = [truth.leaves.index(leaf) for leaf in kept]
-    rho = truth.spearman[np.ix_(rows, rows)]
+    rho = expected_spearman(truth)[np.ix_(rows, rows)]
     upper = np.triu(np.ones_like(rho, dtype=np.bool_), 1)
     is_neural = np.array([paths[leaf][0] == "neural" for leaf in kept])
     within = np.outer(is_neural, is_neural), np.outer(~is_neural, ~is_neural)
     blocks = (*within, ~(within[0] | within[1]))
     rho_neural, rho_behavior, rho_across = (_mean(rho[upper & block]) for block in blocks)
-    cov = truth.observed_covariance
+    cov = covariance(truth) + np.diag(truth.error_sd**2)
+
+    def explained(part: Floats) -> float:
+        return float((part @ cov @ average) ** 2 / ((part @ cov @ part) * (average @ cov @ average)))
+
     sd_neural, sd_behavior = (float(np.sqrt(w @ cov @ w)) for w in (neural, behavior))
     return ExpectedFigures(
         rho_mean=_mean(rho[upper]),
         rho_neural=rho_neural,
         rho_behavior=rho_behavior,
         rho_across=rho_across,
-        r2_neural=truth.explained_variance(neural, average),
-        r2_behavior=truth.explained_variance(behavior, average),
+        r2_neural=explained(neural),
+        r2_behavior=explained(behavior),
         sd_neural=sd_neural,
         sd_behavior=sd_behavior,
         correlation=float(neural @ cov @ behavior / (sd_neural * sd_behavior)),
-        dimensions=truth.dimensions(kept),
+        dimensions=int(((truth.loadings[rows] != 0.0).sum(axis=0) >= 2).sum()),
     )
 
 
@@ -96,8 +96,6 @@ def _tree_weights(life: Life, paths: dict[str, tuple[str, ...]], part: str) -> F
     """Return the weights of the leaves in their part's mean: the product of 1 / children on the way down."""
     children: dict[tuple[str, ...], set[str]] = {}
     inside = {leaf: path for leaf, path in paths.items() if path[0] == part}
-    if not inside:
-        raise InputError(f"none of the leaves is {part}: both parts are needed")
     for leaf, path in inside.items():
         for depth, level in enumerate((*path[1:], leaf)):
             children.setdefault(path[: depth + 1], set()).add(level)
@@ -106,3 +104,31 @@ def _tree_weights(life: Life, paths: dict[str, tuple[str, ...]], part: str) -> F
         sizes = [len(children[path[: depth + 1]]) for depth in range(len(path))]
         weights[life.truth.leaves.index(leaf)] = 1.0 / float(np.prod(sizes))
     return weights
+
+
+def expected_spearman(truth: Truth) -> Floats:
+    """Return the expected Spearman correlations of the observed scores, L × L.
+
+    Exact for noise-free scores; measurement error, taken back through the link, attenuates the correlation.
+    """
+    error_of_x = truth.error_sd / (truth.slope * truth.steepness)
+    root = 1.0 / np.sqrt(1.0 + error_of_x**2)
+    rho = np.asarray(6.0 / np.pi * np.arcsin(truth.correlation * np.outer(root, root) / 2.0))
+    np.fill_diagonal(rho, 1.0)
+    return rho
+
+
+def covariance(truth: Truth) -> Floats:
+    """Return the covariances of the noise-free scores, L × L, by Mehler's expansion."""
+    x, weight = quadrature()
+    polynomials = [np.ones_like(x), x]
+    for k in range(1, _ORDER):
+        polynomials.append((x * polynomials[k] - np.sqrt(k) * polynomials[k - 1]) / np.sqrt(k + 1))
+    y = logistic(truth.intercept[:, None] + truth.slope[:, None] * x)
+    coefficients = (y * weight) @ np.stack(polynomials[1:]).T
+    found = np.zeros_like(truth.correlation)
+    power = np.ones_like(truth.correlation)
+    for column in coefficients.T:
+        power = power * truth.correlation
+        found += power * np.outer(column, column)
+    return found * np.outer(truth.scale, truth.scale)
