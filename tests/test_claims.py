@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.audit.monotonicity import monotonicity
 from brainalign_plugin.audit.orders import order_changes
 from brainalign_plugin.audit.perturb import Case, halved, squared

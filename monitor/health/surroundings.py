@@ -18,7 +18,9 @@ from ..config.reading import CONFIG_NAME
 from ..config.settings import Settings, effective_settings, exposed_secrets
 from ..delivery.smtp import try_login
 from ..notify.channels import mail_server
-from ..sources import files_of, payload_url, shown_source, user_agent
+from ..sources.dispatch import files_of, shown_source
+from ..sources.fetching import user_agent
+from ..sources.website import payload_url
 from ..store import Outcome, is_made, loss, open_to_read, peek
 from .doctor import Check, Checker
 

@@ -20,7 +20,8 @@ from brainalign_plugin.files.snapshot_file import content_digest
 from ..base.errors import PayloadError, SourceError, StoreError
 from ..base.moments import AHEAD, believed_moment, is_believed
 from ..base.progress import FETCHING, Stage, silent
-from ..sources import check_not_shrunken, files_of, is_live, pull, pull_path, shown_source
+from ..sources.dispatch import files_of, is_live, pull, pull_path, shown_source
+from ..sources.shrunken import check_not_shrunken
 from . import reporting
 from .reporting import Found, Results
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.data.snapshot import Snapshot
 
     from ..config.settings import Settings
-    from ..sources import Pull
+    from ..sources.payload import Pull
     from ..store import Removed, SnapshotInfo, Store, Stored
 
 Clock = Callable[[], datetime]
@@ -278,7 +279,7 @@ def _address(where: str, domain: str) -> str:
     if not where.lower().startswith(("http://", "https://")):
         return where
     # Here, because the HTTP client takes a while to load.
-    from ..sources import payload_url
+    from ..sources.website import payload_url
 
     return payload_url(where, domain)
 

@@ -7,10 +7,10 @@ import ipaddress
 import httpx
 
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.files.json_text import shown
 
 from ..base.errors import PrivateRedirectError, RedirectError
 from ..base.text import masked_query
-from .document import shown
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -49,17 +49,7 @@ def shown_url(url: str | httpx.URL) -> str:
 
 
 def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
-    """Return the target of a redirect if it may be followed: the same host, and not from https to http.
-
-    Parameters
-    ----------
-    url : httpx.URL
-        Address that answered.
-    location : str
-        As sent.
-    name : str
-        What messages call the source.
-    """
+    """Return the target of a redirect if it may be followed: the same host, and not from https to http."""
     kind = RedirectError
     try:
         target = url.join(location).copy_with(userinfo=b"", fragment=None)

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.files.json_text import shown
 
 from ..base.errors import ConfigError, SourceError
-from .document import MAX_BODY_BYTES, shown
-from .files import pull_file
-from .payload import Pull
+from .file_source import pull_file
+from .payload import MAX_BODY_BYTES, Pull
 
 DATABASES = ("postgresql", "postgres", "postgresql+psycopg", "sqlite")
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -76,7 +76,7 @@ def pull(
         )
     if kind in DATABASES:
         # Here, because SQLAlchemy takes a while to load.
-        from .database import pull_database
+        from .result_database import pull_database
 
         return pull_database(
             source, domain, received_at=received_at, timeout=timeout, deadline=deadline, max_bytes=max_bytes
@@ -85,12 +85,9 @@ def pull(
 
 
 def pull_path(path: str, domain: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
-    """Read a file: a result database in SQLite, or what `pull_file` reads.
-
-    Raises SourceError if it cannot be read or is refused whole.
-    """
+    """Read a file: a result database in SQLite, or what `pull_file` reads."""
     if _is_sqlite(path):
-        from .database import pull_database
+        from .result_database import pull_database
 
         address = f"sqlite:///{Path(path).absolute()}"
         return pull_database(address, domain, received_at=received_at, max_bytes=max_bytes)
@@ -106,9 +103,8 @@ def is_live(source: str) -> bool:
 def files_of(source: str) -> tuple[str, ...]:
     """Return the files of a folder and of those below it in the order of their names, or the file itself.
 
-    Names that begin with a point are not looked at. Raises SourceError if the folder cannot be read or holds no
-    file that may be one of ours; ConfigError if the source is empty, which a path would take for the current
-    folder.
+    Names that begin with a point are not looked at. Raises SourceError if the folder holds no file that may be one of
+    ours; ConfigError if the source is empty, which a path would take for the current folder.
     """
     if not source.strip():
         raise ConfigError(
@@ -171,7 +167,7 @@ def shown_source(source: str) -> str:
     if not _SCHEME.match(source):
         return shown(source, 300)
     if source.partition("://")[0].lower() in DATABASES:
-        from .database import shown_database
+        from .result_database import shown_database
 
         return shown_database(source)
     from .addresses import shown_url

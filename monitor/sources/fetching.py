@@ -19,6 +19,7 @@ import stamina
 
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.files.json_text import shown
 
 from ..base.deadline import Cut, OverdueError, within
 from ..base.errors import (
@@ -34,7 +35,7 @@ from ..base.errors import (
     UnreachableError,
 )
 from .addresses import checked_url, redirect_target, shown_url
-from .document import MAX_BODY_BYTES, gunzip, shown
+from .payload import MAX_BODY_BYTES, gunzip
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -77,13 +78,7 @@ DEFAULT_LIMITS = FetchLimits()
 
 
 def user_agent(contact: str = "") -> str:
-    """Return the User-Agent of the monitor.
-
-    Parameters
-    ----------
-    contact : str
-        Contact of this monitor's operator for the site's operators.
-    """
+    """Return the User-Agent of the monitor, with the contact of its operator for the site's operators."""
     if not re.fullmatch(r"[!-'*-~ ]{0,200}", contact):
         raise InputError(
             f"the contact {shown(contact)!r} is not up to 200 printable ASCII characters without ()"
@@ -107,18 +102,14 @@ def fetch_body(
     Connection errors, cut bodies, 429 and 5xx are tried again after a growing pause, never sooner than
     ``Retry-After`` (seconds or date), and not at all if that would pass the deadline; any other status ends it at once.
     Redirects are followed on the same host only. A body sent in gzip is unpacked within the cap. Name and password
-    in the address are sent by basic authentication. Proxies are taken from the environment. Returns the body,
-    without its content encoding. Raises UnreachableError or DeadlineError (no answer, or not all of it before the
-    deadline); InputError if the address is not one of http or https with a host.
+    in the address are sent by basic authentication. Proxies are taken from the environment. Raises
+    UnreachableError or DeadlineError (no answer, or not all of it before the deadline), a named SourceError, or
+    InputError if the address is not one of http or https with a host.
 
     Parameters
     ----------
-    url : str
-        ``http`` or ``https``.
     received_at : datetime
         Now, to which a date in ``Retry-After`` is compared if the server sends no date.
-    agent : str, optional
-        User-Agent; `user_agent` by default.
     clock : callable
         Seconds that only rise.
     transport : httpx.BaseTransport, optional
@@ -292,13 +283,7 @@ def _beginning(errand: _Errand, response: httpx.Response) -> bytes:
 
 
 def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
-    """Return the seconds of ``Retry-After``, None if it is absent or cannot be read.
-
-    Parameters
-    ----------
-    now : datetime
-        To compare a date with, where the server does not send the date of its answer.
-    """
+    """Return the seconds of ``Retry-After``, None if absent or unreadable; ``now`` stands in for a missing ``Date``."""
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+", value):
         return float(value)

@@ -1,21 +1,176 @@
-"""The site's JSON (`/<domain>/compare/data/`) as a source: read into a Snapshot, or refused with its body kept."""
+"""A body becomes a Pull: the site's JSON (`/<domain>/compare/data/`) or an exported snapshot, or it is refused.
+
+A body that is refused (cut off, empty, too large, not JSON, of another shape) is kept by the error.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
+import json
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from brainalign_plugin.data.snapshot import Snapshot
-from brainalign_plugin.errors import EmptyBoardError, SnapshotError
+from brainalign_plugin.errors import EmptyBoardError, SnapshotError, TextError
+from brainalign_plugin.files.decoding import binary_kind, described
+from brainalign_plugin.files.json_text import is_storable, parse_json, shown
 from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.files.site_cells import MAX_VERSION
 from brainalign_plugin.files.site_json import parse_site_json
+from brainalign_plugin.files.snapshot_file import FORMAT, snapshot_from_bytes
 
-from ..base.errors import EmptyPayloadError, PayloadShapeError
-from .document import GZIP_MAGIC, MAX_BODY_BYTES, json_document, unpacked
-from .exported import exported_snapshot, is_exported
+from ..base.errors import (
+    BodyTooLargeError,
+    EmptyPayloadError,
+    NotJsonError,
+    PayloadShapeError,
+    TruncatedPayloadError,
+)
+
+# Six times a board of 500 models on 150 benchmarks, and still parsed by a small server.
+MAX_BODY_BYTES = 64_000_000
+GZIP_MAGIC = b"\x1f\x8b"
+# A literal or an escape that was cut off is reported where it begins, at most so far before the end.
+_LONGEST_TORN_TOKEN = 12
+# Unpacks a file that a download gzipped again; one that unpacks to itself ends here.
+_MOST_GZIPPED = 2
+# Byte order marks, the zeros of UTF-16 and white space.
+_BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
+
+
+def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
+    """Unpack a gzip body of one or more members, never further than the cap, or refuse it."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as members:
+            text = members.read(max_bytes + 1)
+    except EOFError as cause:
+        message = f"{source} is gzipped and ends too early; fetch it again"
+        raise TruncatedPayloadError(message, body) from cause
+    except (OSError, zlib.error) as cause:
+        message = f"{source} looks gzipped but does not unpack ({cause}); fetch it again"
+        raise NotJsonError(message, body) from cause
+    if len(text) > max_bytes:
+        raise BodyTooLargeError(
+            f"{source} unpacks from {len(body)} to more than {max_bytes} bytes; "
+            "raise the cap if that is right",
+            body,
+        )
+    return text
+
+
+def unpacked(body: bytes, source: str, max_bytes: int) -> bytes:
+    """Return the text of a plain or gzipped body."""
+    text = body
+    for _ in range(_MOST_GZIPPED):
+        if text.startswith(GZIP_MAGIC):
+            text = gunzip(text, source, max_bytes)
+    if len(text) > max_bytes:
+        message = f"{source} is larger than {max_bytes} bytes; raise the cap if that is right"
+        raise BodyTooLargeError(message, body)
+    if not text.strip():
+        raise EmptyPayloadError(f"{source} is empty; nothing was stored, try again later", body)
+    return text
+
+
+def json_document(text: bytes, source: str, body: bytes) -> Any:
+    """Parse JSON, distinguishing a body that is cut off from one that never was JSON, or refuse ``body``.
+
+    See `parse_json` for keys that an object has twice, and for very long integers.
+    """
+    try:
+        return parse_json(text)
+    except RecursionError as cause:
+        message = f"{source} is nested too deeply for a leaderboard; the body was kept for inspection"
+        raise PayloadShapeError(message, body) from cause
+    except ValueError as cause:
+        if text.lstrip(_BEFORE_TEXT)[:1] == b"{" and _is_torn(cause):
+            message = f"{source} ends after {len(text)} bytes, in the middle; fetch it again"
+            raise TruncatedPayloadError(message, body) from cause
+        raise NotJsonError(f"{source} is {_misread(text, cause)}", body) from cause
+
+
+def _misread(text: bytes, cause: ValueError) -> str:
+    """Return the kind of a body that cannot be read, and the next step."""
+    if isinstance(cause, TextError) and not binary_kind(text):
+        return f"{cause}; save it as UTF-8"
+    what = described(text)
+    if what == "JSON":
+        return f"JSON with an error ({cause}); fetch it again"
+    return f"{what}, and no board; check that it is the JSON of /compare/data/, an exported snapshot or a CSV export"
+
+
+def _is_torn(cause: ValueError) -> bool:
+    """Return whether a text ends too soon: the error is at its end, or in a piece of one literal."""
+    if isinstance(cause, TextError):
+        return cause.torn
+    if not isinstance(cause, json.JSONDecodeError) or cause.msg.startswith("Extra data"):
+        return False
+    rest = cause.doc[cause.pos :].rstrip()
+    return cause.msg.startswith("Unterminated string") or (
+        len(rest) <= _LONGEST_TORN_TOKEN and not set(rest) & set('"{}[]:,')
+    )
+
+
+_Count = Annotated[int, Field(strict=True, ge=0, lt=MAX_VERSION)]
+_Id = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+_Domain = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+_Micros = Annotated[int, Field(strict=True)]
+_Flag = Annotated[bool, Field(strict=True)]
+
+
+class _Node(BaseModel):
+    type_id: Annotated[str, Field(min_length=1)]
+    parent: str | None
+    is_leaf: _Flag
+    is_engineering: _Flag
+    label: str
+    display_domain: str
+    versions: list[tuple[_Count, str, _Micros | None, _Micros | None]]
+
+
+class _Exported(BaseModel):
+    domain: _Domain
+    source: str
+    sha256: str
+    models: Annotated[list[tuple[_Id, str, _Micros | None, _Count | None]], FailFast()]
+    benchmarks: Annotated[list[_Node], FailFast()]
+
+
+def exported_snapshot(document: Any, text: bytes, source: str, body: bytes) -> Snapshot:
+    """Read the snapshot in an exported file, or refuse one that contradicts itself or cannot be stored."""
+    try:
+        _Exported.model_validate(document)
+        snapshot = snapshot_from_bytes(text, origin=source)
+    except ValidationError as cause:
+        raise PayloadShapeError(_message(source, cause), body) from cause
+    except SnapshotError as cause:
+        # The file's own errors name it; those of the tree or the board in it do not.
+        message = str(cause) if source in str(cause) else f"{source} contradicts itself: {cause}"
+        raise PayloadShapeError(message, body) from cause
+    words = [snapshot.source, snapshot.sha256, *(model.name for model in snapshot.models)]
+    for node in snapshot.tree.nodes:
+        words += [node.type_id, node.label, node.display_domain, *(v.identifier for v in node.versions)]
+    for word in words:
+        if not is_storable(word):
+            raise PayloadShapeError(f"{source} holds the text {shown(word)!r}, which cannot be stored", body)
+    return snapshot
+
+
+def _message(source: str, cause: ValidationError) -> str:
+    """Return the place where a document has another shape, and its content."""
+    first = cause.errors(include_url=False)[0]
+    where = shown(".".join(str(part) for part in first["loc"])) or "the document"
+    more = f", and {cause.error_count() - 1} more" if cause.error_count() > 1 else ""
+    return (
+        f"{source} is JSON of another shape: {where} is {shown(first['input'], 60)!r} "
+        f"({first['msg']}{more}); the site may have changed, the body was kept for inspection"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,23 +185,12 @@ class Pull:
 def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
     """Read a payload of the site, plain or gzipped, or an exported snapshot file.
 
-    Raises EmptyPayloadError or TruncatedPayloadError or NotJsonError or PayloadShapeError (the body is refused
-    whole; the error keeps it); BodyTooLargeError (it unpacks to more than ``max_bytes``).
-
-    Parameters
-    ----------
-    body : bytes
-        As received.
-    source : str
-        Where it came from, for the snapshot and for messages.
-    received_at : datetime
-        As-of time of a payload that does not state its own; UTC if it has no time zone.
-    max_bytes : int
-        Largest size of the unpacked body.
+    ``received_at`` is the as-of time of a payload that does not state its own. Raises a PayloadError of a named kind,
+    which keeps the refused body, or BodyTooLargeError if it unpacks to more than ``max_bytes``.
     """
     text = unpacked(body, source, max_bytes)
     document = json_document(text, source, body)
-    if is_exported(document):
+    if isinstance(document, dict) and document.get("format") == FORMAT:
         return Pull(body, exported_snapshot(document, text, source, body))
     return read_document(document, body, source, received_at)
 

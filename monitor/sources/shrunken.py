@@ -23,11 +23,6 @@ def check_not_shrunken(pull: Pull, before: Snapshot | None) -> None:
 
     Counted are models, SCORED cells of leaves and leaves that have any, and the names of the models on both boards.
     Raises ShrunkenBoardError, with the body.
-
-    Parameters
-    ----------
-    before : Snapshot or None
-        The last good board; None if there is none.
     """
     if before is None:
         return

@@ -10,10 +10,10 @@ from datetime import datetime
 import httpx
 
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.files.json_text import shown
 
 from ..base.errors import PayloadShapeError
 from .addresses import checked_url, shown_url
-from .document import shown
 from .fetching import DEFAULT_LIMITS, FetchLimits, fetch_body
 from .payload import Pull, parse_payload
 
@@ -52,19 +52,9 @@ def pull_website(
     clock: Callable[[], float] = time.monotonic,
     transport: httpx.BaseTransport | None = None,
 ) -> Pull:
-    """Read the leaderboard from the site.
+    """Read the leaderboard from the site; see `payload_url` for the address, `fetch_body` for the others.
 
-    Raises a SourceError of a named kind (not reached, or refused whole); InputError if the address or the
-    domain cannot be used.
-
-    Parameters
-    ----------
-    base_url, domain : str
-        See `payload_url`.
-    received_at : datetime
-        As-of time of a payload that does not state its own.
-    agent, limits, clock, transport
-        See `fetch_body`.
+    Raises a SourceError of a named kind (not reached, or refused whole); InputError for an unusable address or domain.
     """
     url = payload_url(base_url, domain)
     body = fetch_body(

@@ -16,8 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from brainalign_monitor.base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
-from brainalign_monitor.sources import database as database_source
-from brainalign_monitor.sources import parse_payload, pull
+from brainalign_monitor.sources import result_database as database_source
+from brainalign_monitor.sources.dispatch import pull
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import InputError
 from tests.commands import brainalign

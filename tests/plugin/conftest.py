@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.data.snapshot import Snapshot
 

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin import analysis_json
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.audit.audit import audit_schemes

@@ -10,7 +10,7 @@ import pytest
 
 from brainalign_monitor.history.periods import midnight
 from brainalign_monitor.simulator import Restatement, SimulationParameters, payload_bytes, simulate
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_monitor.store import open_store
 from tests.commands import brainalign
 from tests.monitor.history.planted import DENSE

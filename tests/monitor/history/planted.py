@@ -22,7 +22,7 @@ from brainalign_monitor.simulator import (
     quiet,
     simulate,
 )
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.board import Board
 
 ON = date(2021, 3, 1)

@@ -21,7 +21,7 @@ from brainalign_monitor.simulator import (
     quiet,
     simulate,
 )
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import InputError
 from tests.boards import small_tree, snapshot_of, snapshots

@@ -12,7 +12,7 @@ import pytest
 
 from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.report import Evidence, Report, build_report
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.audit.study import study_schemes

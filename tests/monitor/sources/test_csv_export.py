@@ -24,7 +24,9 @@ from brainalign_monitor.base.errors import (
     PayloadShapeError,
     TruncatedPayloadError,
 )
-from brainalign_monitor.sources import files_of, parse_payload, pull_file
+from brainalign_monitor.sources.dispatch import files_of
+from brainalign_monitor.sources.file_source import pull_file
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.files.csv_table import Field, csv_rows
 from tests.commands import brainalign

@@ -18,7 +18,9 @@ from brainalign_monitor.base.errors import (
     TruncatedPayloadError,
     exit_code,
 )
-from brainalign_monitor.sources import parse_payload, pull, pull_file
+from brainalign_monitor.sources.dispatch import pull
+from brainalign_monitor.sources.file_source import pull_file
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.monitor.sources.conftest import reply
@@ -196,22 +198,10 @@ def loaded_after(code):
 
 
 def test_nothing_heavy_is_loaded_before_it_is_needed(file):
-    assert (
-        loaded_after("import brainalign_monitor.sources") & {"pydantic", "httpx", "stamina", "numpy"} == set()
-    )
     read = (
-        "from datetime import UTC, datetime\nfrom brainalign_monitor.sources import pull\n"
+        "from datetime import UTC, datetime\nfrom brainalign_monitor.sources.dispatch import pull\n"
         f"pull({str(file)!r}, received_at=datetime.now(UTC))"
     )
     after = loaded_after(read)
     assert "pydantic" in after
     assert after & {"httpx", "stamina", "sqlalchemy", "jinja2"} == set()
-
-
-def test_every_name_of_the_room_is_there():
-    from brainalign_monitor import sources
-
-    assert [name for name in sources.__all__ if not callable(getattr(sources, name))] == []
-    assert sorted(sources.__all__) == dir(sources)
-    with pytest.raises(AttributeError, match="nothing"):
-        sources.nothing  # noqa: B018

@@ -25,8 +25,7 @@ from brainalign_monitor.base.errors import (
     TruncatedPayloadError,
     exit_code,
 )
-from brainalign_monitor.sources import parse_payload
-from brainalign_monitor.sources.payload import packed
+from brainalign_monitor.sources.payload import packed, parse_payload
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.hostile import HOSTILE_NAMES
@@ -954,7 +953,7 @@ def test_a_gzip_bomb_is_not_unpacked():
 import resource, sys
 from datetime import UTC, datetime
 from brainalign_monitor.base.errors import BodyTooLargeError
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     parse_payload(sys.stdin.buffer.read(), "bomb", datetime.now(UTC), max_bytes=1_000_000)

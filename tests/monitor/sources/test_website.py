@@ -35,16 +35,9 @@ from brainalign_monitor.base.errors import (
     UnreachableError,
     exit_code,
 )
-from brainalign_monitor.sources import (
-    FetchLimits,
-    fetch_body,
-    payload_url,
-    pull,
-    pull_website,
-    shown_source,
-    user_agent,
-)
-from brainalign_monitor.sources.fetching import retry_after
+from brainalign_monitor.sources.dispatch import pull, shown_source
+from brainalign_monitor.sources.fetching import FetchLimits, fetch_body, retry_after, user_agent
+from brainalign_monitor.sources.website import payload_url, pull_website
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 from tests.monitor.sources.conftest import chunked, dripping, reply, silent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.data.snapshot import Snapshot

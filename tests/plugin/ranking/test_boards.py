@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.certainty.rank import rank_schemes
 from brainalign_plugin.errors import BoardError, InputError
 from brainalign_plugin.files.reference import given_board

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from brainalign_monitor.simulator import payload_bytes, simulate
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.brainscore.link import LinkState, identifiers
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.files.model_scores import cells_of_model

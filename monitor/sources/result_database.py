@@ -25,11 +25,11 @@ import sqlalchemy.exc
 
 from brainalign_plugin.data.tree import MAX_LEVELS
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.files.json_text import shown
 
 from ..base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
 from ..base.moments import is_believed
-from .document import MAX_BODY_BYTES, shown
-from .payload import Pull, parse_payload
+from .payload import MAX_BODY_BYTES, Pull, parse_payload
 
 _MAX_ROWS = 5_000_000
 
@@ -81,22 +81,15 @@ def pull_database(
 ) -> Pull:
     """Read the leaderboard from a result database of Brain-Score.
 
-    Raises SourceError if it cannot be read, is no such database, or is refused whole; InputError if the address
-    cannot be used.
+    ``received_at`` is the as-of time of a board without any dated score; else the moment of its newest score counts, of
+    those that are at most a day later. ``timeout`` and ``deadline`` are the seconds to wait for a connection, and for
+    each query of a server. Raises SourceError if it cannot be read, is no such database, or is refused whole;
+    InputError if the address cannot be used.
 
     Parameters
     ----------
     address : str
         SQLAlchemy's: ``postgresql://user:password@host/database`` or ``sqlite:///path``.
-    domain : str
-        ``vision`` or ``language``.
-    received_at : datetime
-        As-of time of a board without any dated score; else the moment of its newest score counts, of those that are
-        at most a day later than this.
-    timeout, deadline : float
-        Seconds to wait for a connection, and for each query of a server.
-    max_bytes : int
-        Largest body that is made of it.
     """
     url, name = _url(address)
     try:

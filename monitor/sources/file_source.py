@@ -4,35 +4,60 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from brainalign_plugin.errors import TextError
+from brainalign_plugin.errors import ArchiveError, TextError
 from brainalign_plugin.files.decoding import decode
-from brainalign_plugin.files.site_csv import is_csv_export
+from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.files.site_csv import is_csv_export, site_csv_document, zip_members
 
-from ..base.errors import BodyTooLargeError, SourceError
-from .csv_export import members_of, pull_csv
-from .document import MAX_BODY_BYTES, shown, unpacked
-from .payload import Pull, parse_payload
+from ..base.errors import (
+    BodyTooLargeError,
+    NotJsonError,
+    PayloadError,
+    PayloadShapeError,
+    SourceError,
+    TruncatedPayloadError,
+)
+from .payload import MAX_BODY_BYTES, Pull, parse_payload, read_document, unpacked
+
+_KINDS: dict[str, type[PayloadError | BodyTooLargeError]] = {
+    "other": NotJsonError,
+    "torn": TruncatedPayloadError,
+    "shape": PayloadShapeError,
+    "large": BodyTooLargeError,
+}
+
+
+def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, received_at: datetime) -> Pull:
+    """Read a CSV export (`site_csv_document`); ``body`` is what was received; PayloadError if it is refused."""
+    try:
+        document, notes = site_csv_document(leaderboard, plugins)
+    except ValueError as cause:
+        message = f"{source} is no CSV export of the leaderboard: {cause}; the body was kept for inspection"
+        raise PayloadShapeError(message, body) from cause
+    pull = read_document(document, body, source, received_at)
+    return replace(pull, set_aside=(*notes, *pull.set_aside)) if notes else pull
+
+
+def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]:
+    """Return the board in a zip and its ``plugin-info.csv``; see `zip_members`."""
+    try:
+        return zip_members(text, source, max_bytes)
+    except ArchiveError as cause:
+        raise _KINDS[cause.kind](str(cause), body) from cause
+
 
 # The ending of a body that a store keeps, gzipped, under the hash of what was received.
 _KEPT = ".json.gz"
 
 
 def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
-    """Read the leaderboard from a file.
+    """Read a payload, an exported snapshot or a CSV export, also in its zip, from a file of at most ``max_bytes``.
 
-    Raises SourceError if the file cannot be read, or is refused whole (`PayloadError`, `BodyTooLargeError`).
-
-    Parameters
-    ----------
-    path : Path or str
-        A payload of the site, plain or gzipped, an exported snapshot, or a CSV export, also in its zip.
-    received_at : datetime
-        As-of time of a payload that does not state its own.
-    max_bytes : int
-        Largest size of the file, and of what it unpacks to.
+    Raises SourceError if it cannot be read, or is refused whole (`PayloadError`, `BodyTooLargeError`).
     """
     name = shown(str(path), 300)
     try:
