@@ -1,4 +1,4 @@
-"""Cleaning of foreign text (names of models, ids of benchmarks) for display."""
+"""Text: foreign strings made harmless, names shortened for display, counts with their nouns."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SPACES = re.compile(r"\s+")
 NO_NAME = "(no name)"
+# Sign for an unknown figure.
+UNKNOWN = "–"
 
 
 def visible(text: str, limit: int = 300) -> str:
@@ -39,15 +41,20 @@ def visible(text: str, limit: int = 300) -> str:
     return shown or NO_NAME
 
 
-def many(number: int, noun: str) -> str:
+def printable(text: str) -> str:
+    """Return a foreign text in which no control, formatting or direction character drives a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
     """Return a number with its noun, the right plural.
 
     Examples
     --------
-    >>> many(1, "model"), many(0, "benchmark")
-    ('1 model', '0 benchmarks')
+    >>> counted(1, "model"), counted(0, "benchmark"), counted(2000, "family", "families")
+    ('1 model', '0 benchmarks', '2,000 families')
     """
-    return f"{number} {noun if number == 1 else f'{noun}s'}"
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def shortened(text: str, limit: int) -> str:

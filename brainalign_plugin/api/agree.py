@@ -28,7 +28,7 @@ from ..errors import InputError
 from ..plot.chart import Chart
 from ..plot.matrices import heatmap, scatter
 from ..results import Result, Rows
-from ..text import many
+from ..text import counted
 from .sources import Source, snapshot_of
 
 _FIGURES = ("mean_rho", "negative_share", "paper_balanced_rho", "neural_rho", "behavior_rho", "cross_rho")
@@ -57,8 +57,8 @@ class AgreementResult(Result):
         """One line that names the result."""
         pairs = self.found.all_pairs
         mean = "unknown" if pairs.mean is None else f"{pairs.mean:+.3f}"
-        over = "each over the models with both" if self.pairwise else many(len(self.board.models), "model")
-        return f"Agreement ({self.found.method}): mean {mean} over {many(pairs.pairs, 'pair')} of benchmarks, {over}"
+        over = "each over the models with both" if self.pairwise else counted(len(self.board.models), "model")
+        return f"Agreement ({self.found.method}): mean {mean} over {counted(pairs.pairs, 'pair')} of benchmarks, {over}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the matrix of correlations.
@@ -89,7 +89,7 @@ class AgreementResult(Result):
                 "models": self.found.overlap[first, second],
             }
         ).sort_values("rho", ascending=False, kind="stable", ignore_index=True)
-        return Rows(f"{many(len(frame), 'pair')} of benchmarks", frame)
+        return Rows(f"{counted(len(frame), 'pair')} of benchmarks", frame)
 
     def summary(self) -> pd.DataFrame:
         """Return the summaries: of all pairs, of pairs within and between the parts, of pairs within a paper.
@@ -237,7 +237,7 @@ class AgreementPlots:
             found.leaves,
             found.rho,
             title=self.result.title.replace(" (", " of benchmarks (", 1),
-            alt=f"Matrix of the correlations of {many(len(found.leaves), 'benchmark')}. {self.result.title}.",
+            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
             parts=[part or "" for part in board.leaf_parts],
             overlap=found.overlap.astype(float),
             order=clustered_order(found.rho).tolist(),
@@ -272,7 +272,7 @@ class AgreementPlots:
             if name not in board.leaves:
                 raise InputError(f"there is no benchmark {name!r} here; known are {', '.join(board.leaves)}")
         i, j = board.leaves.index(one), board.leaves.index(other)
-        over = many(int(found.overlap[i, j]), "model")
+        over = counted(int(found.overlap[i, j]), "model")
         title = f"{one} and {other}: {found.method} {found.rho[i, j]:+.3f} over {over}"
         return scatter(
             [model.name for model in board.models],
@@ -280,7 +280,7 @@ class AgreementPlots:
             board.scores[:, i],
             board.scores[:, j],
             title=title,
-            alt=f"Scatter of {many(len(board.models), 'model')}. {title}.",
+            alt=f"Scatter of {counted(len(board.models), 'model')}. {title}.",
             axes=(one, other),
         )
 

@@ -21,7 +21,7 @@ from ..plot.rows import dots
 from ..ranking.boards import BoardKind, ComparedBoard, compared_board
 from ..results import Result, Rows
 from ..schemes import Scheme, get_scheme, scheme_names
-from ..text import many
+from ..text import counted
 from .sources import Source, snapshot_of
 
 # The fields of an audit by the names of the properties.
@@ -183,9 +183,11 @@ class MonotonicityResult(Result):
     def title(self) -> str:
         """One line that names the result."""
         tried = (
-            f"{self.found.tried} of {many(self.found.cells, 'cell')}" if self.found.sampled else "each cell"
+            f"{self.found.tried} of {counted(self.found.cells, 'cell')}"
+            if self.found.sampled
+            else "each cell"
         )
-        return f"Monotonicity of {self.scheme}: {many(self.found.violations, 'violation')}, {tried} raised by 0.01"
+        return f"Monotonicity of {self.scheme}: {counted(self.found.violations, 'violation')}, {tried} raised by 0.01"
 
     @property
     def witnesses(self) -> Rows:
@@ -196,7 +198,7 @@ class MonotonicityResult(Result):
             for w in self.found.witnesses
         ]
         columns = ["model", "id", "benchmark", "score", "raised", "rank", "rank_after"]
-        return Rows(many(len(rows), "violation"), pd.DataFrame(rows, columns=columns))
+        return Rows(counted(len(rows), "violation"), pd.DataFrame(rows, columns=columns))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the witnesses: each cell whose raising lowers the rank of its model.
@@ -359,7 +361,7 @@ class AuditResult(Result):
     def title(self) -> str:
         """One line that names the result."""
         what = ", ".join(self.properties)
-        return f"Audit of {many(len(self._asked), 'scheme')} ({what}): {self.compared.size} ({self.compared.kind})"
+        return f"Audit of {counted(len(self._asked), 'scheme')} ({what}): {self.compared.size} ({self.compared.kind})"
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -453,7 +455,7 @@ class AuditPlots:
         if column not in shown:
             raise InputError(f"{column!r} was not measured; here are {', '.join(map(repr, shown))}")
         values = pd.to_numeric(frame[column]).sort_values()
-        title = f"{column} of {many(len(values), 'scheme')} on {self.result.compared.size}"
+        title = f"{column} of {counted(len(values), 'scheme')} on {self.result.compared.size}"
         return dots(
             [str(name) for name in values.index],
             values.tolist(),

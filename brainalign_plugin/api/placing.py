@@ -20,7 +20,7 @@ from ..placement.profile import ModelPlacement, model_placement_json, place_mode
 from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Result, Rows
-from ..text import many
+from ..text import counted
 from .sources import Source, snapshot_of
 
 Scores = Mapping[str, Any] | pd.Series | str | int | os.PathLike[str]
@@ -44,13 +44,13 @@ class PlacementResult(Result):
         found = self.found
         ranks = [one.placement.rank for one in found.schemes if one.placement is not None]
         place = (
-            f"rank {min(ranks)} to {max(ranks)} under {many(len(ranks), 'scheme')}"
+            f"rank {min(ranks)} to {max(ranks)} under {counted(len(ranks), 'scheme')}"
             if ranks
             else "no scheme places it"
         )
         models = len(found.reference.board.models)
-        scored = f"{len(found.benchmarks)} of {many(len(found.benchmarks) + len(found.missing), 'benchmark')} scored"
-        return f"Placement on {found.reference.name!r} ({many(models, 'model')}): {place}, {scored}"
+        scored = f"{len(found.benchmarks)} of {counted(len(found.benchmarks) + len(found.missing), 'benchmark')} scored"
+        return f"Placement on {found.reference.name!r} ({counted(models, 'model')}): {place}, {scored}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the model's place under each scheme.
@@ -91,14 +91,14 @@ class PlacementResult(Result):
         """Benchmarks without a score and the change that each could make, the largest first."""
         rows = [(one.benchmark, one.state.name, *one.scores, one.change) for one in self.found.missing]
         columns = ["benchmark", "state", "low_score", "high_score", "change"]
-        return Rows(f"{many(len(rows), 'benchmark')} without a score", pd.DataFrame(rows, columns=columns))
+        return Rows(f"{counted(len(rows), 'benchmark')} without a score", pd.DataFrame(rows, columns=columns))
 
     @property
     def profile(self) -> Rows:
         """The model's scores and normal scores among the board's models, the highest normal score first."""
         columns = ["benchmark", "score", "error", "normal_score", "models"]
         rows = [[getattr(one, name) for name in columns] for one in self.found.benchmarks]
-        return Rows(f"{many(len(rows), 'benchmark')} with a score", pd.DataFrame(rows, columns=columns))
+        return Rows(f"{counted(len(rows), 'benchmark')} with a score", pd.DataFrame(rows, columns=columns))
 
     @property
     def neighbours(self) -> Rows:
@@ -108,7 +108,9 @@ class PlacementResult(Result):
             for one in self.found.neighbours
         ]
         columns = ["model", "id", "distance", "correlation", "shared"]
-        return Rows(f"{many(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns))
+        return Rows(
+            f"{counted(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``brainalign place --json`` prints; unknown is None.
@@ -152,7 +154,8 @@ class PlacementPlots:
         8
         """
         frame = self.result.profile.to_frame()
-        title = f"Profile on {self.result.found.reference.name!r}: {many(len(frame), 'benchmark')}, the strongest first"
+        size = counted(len(frame), "benchmark")
+        title = f"Profile on {self.result.found.reference.name!r}: {size}, the strongest first"
         return dots(
             frame["benchmark"].tolist(),
             frame["normal_score"].tolist(),

@@ -17,7 +17,7 @@ from ..ranking.boards import BoardKind, ComparedBoard, compared_board
 from ..ranking.compare import SchemeComparison, compare_schemes, comparison_json
 from ..results import Result
 from ..schemes import Convention, Ranking, Scheme
-from ..text import distinct_names, many
+from ..text import counted, distinct_names
 from .sources import Source, snapshot_of
 
 _NAMED = 10
@@ -148,7 +148,7 @@ class RankPlots:
             distinct_names(names, frame["id"].tolist()),
             frame["rank"].astype(float).tolist(),
             title=title,
-            alt=f"Ranks of {many(len(frame), 'model')}, the best first. {title}.",
+            alt=f"Ranks of {counted(len(frame), 'model')}, the best first. {title}.",
             axis="rank",
             low=frame["low"].astype(float).tolist() if known else None,
             high=frame["high"].astype(float).tolist() if known else None,
@@ -179,7 +179,8 @@ class SchemesResult(Result):
     def title(self) -> str:
         """One line that names the result."""
         problems = "".join(f"; {one.scheme.name}: {one.problem}" for one in self.schemes if one.problem)
-        return f"Ranks under {many(len(self.schemes), 'scheme')}: {self.compared.size} ({self.compared.kind}){problems}"
+        schemes = counted(len(self.schemes), "scheme")
+        return f"Ranks under {schemes}: {self.compared.size} ({self.compared.kind}){problems}"
 
     def __len__(self) -> int:
         return len(self.schemes)
@@ -293,7 +294,7 @@ class SchemesPlots:
         """
         frame = self.result.to_frame()
         ids = [int(i) for i in frame.index.get_level_values("id")]
-        title = f"Ranks of {many(len(frame), 'model')} under {many(len(frame.columns), 'scheme')}"
+        title = f"Ranks of {counted(len(frame), 'model')} under {counted(len(frame.columns), 'scheme')}"
         return bump(
             [str(name) for name in frame.index.get_level_values("model")],
             ids,
@@ -356,7 +357,7 @@ class ComparisonResult(Result):
         w = self.found.concordance
         agreed = "" if w is None else f", Kendall's W {w:.3f}"
         top = f"{len(self.found.always_top)} always in the top ten"
-        return f"Comparison of schemes: {many(len(self.found.pairs), 'pair')}{agreed}, {top}"
+        return f"Comparison of schemes: {counted(len(self.found.pairs), 'pair')}{agreed}, {top}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the agreement of each pair of schemes.

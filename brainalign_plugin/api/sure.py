@@ -19,7 +19,7 @@ from ..files.reference import Reference
 from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Result, Rows
-from ..text import distinct_names, many
+from ..text import counted, distinct_names
 from .sources import Source, snapshot_of
 
 
@@ -110,11 +110,11 @@ class CertaintyResult(Result):
     def title(self) -> str:
         """One line that names the result."""
         official, board = self.found.schemes[SCHEME], self.found.board
-        what = f"{many(len(board.models), 'model')} × {many(len(board.leaves), 'benchmark')}"
+        what = f"{counted(len(board.models), 'model')} × {counted(len(board.leaves), 'benchmark')}"
         if isinstance(official, NotEstimable):
             return f"Certainty of {what}: not estimable, {official.reason}"
         return (
-            f"Certainty of {what}: reliability {official.reliability:.2f}, {many(len(self.found.tiers), 'tier')}, "
+            f"Certainty of {what}: reliability {official.reliability:.2f}, {counted(len(self.found.tiers), 'tier')}, "
             f"{official.told_apart_share:.0%} of the pairs told apart"
         )
 
@@ -156,7 +156,7 @@ class CertaintyResult(Result):
     @property
     def tiers(self) -> Rows:
         """Models by tier: the best of a tier is surely above the next tier."""
-        return Rows(many(len(self.found.tiers), "tier"), self.to_frame()[["tier", "model", "id", "score"]])
+        return Rows(counted(len(self.found.tiers), "tier"), self.to_frame()[["tier", "model", "id", "score"]])
 
     @property
     def reliability(self) -> Rows:
@@ -199,7 +199,7 @@ class CertaintyResult(Result):
             for left in self.found.papers
         ]
         columns = ["paper", "change", "mean_rho", "mean_shift", "rho", "winner"]
-        return Rows(f"Without each of {many(len(rows), 'paper')}", pd.DataFrame(rows, columns=columns))
+        return Rows(f"Without each of {counted(len(rows), 'paper')}", pd.DataFrame(rows, columns=columns))
 
     @property
     def figures(self) -> Rows:
@@ -211,7 +211,7 @@ class CertaintyResult(Result):
         ]
         frame = pd.DataFrame(rows, columns=["figure", "value", "low", "high"])
         return Rows(
-            f"Figures with intervals over {many(boot.families, 'family').replace('familys', 'families')}",
+            f"Figures with intervals over {counted(boot.families, 'family').replace('familys', 'families')}",
             frame,
         )
 
@@ -258,8 +258,8 @@ class CertaintyResult(Result):
             if model not in found.ids:
                 name = f" ({self.names[model]!r})" if model in self.names else ""
                 raise InputError(
-                    f"model {model!r}{name} is not on the cleaned board of {many(len(found.ids), 'model')}; give the "
-                    "id of one that is, see to_frame()"
+                    f"model {model!r}{name} is not on the cleaned board of {counted(len(found.ids), 'model')}; give "
+                    "the id of one that is, see to_frame()"
                 )
         i, j = found.ids.index(one), found.ids.index(other)
         return ToldApart(
@@ -323,7 +323,7 @@ class CertaintyPlots:
             [f"{tier} · {name}" for tier, name in zip(frame["tier"], names, strict=True)],
             ranks,
             title=self.result.title,
-            alt=f"Ranks of {many(len(frame), 'model')} by tier, with intervals. {self.result.title}.",
+            alt=f"Ranks of {counted(len(frame), 'model')} by tier, with intervals. {self.result.title}.",
             axis="rank under the official average",
             low=frame["low"].tolist(),
             high=frame["high"].tolist(),
@@ -399,8 +399,8 @@ class ValidityResult(Result):
     @property
     def title(self) -> str:
         """One line that names the result."""
-        schemes = many(len(self.found.schemes), "scheme")
-        return f"Predictive validity of {schemes} over {many(len(self.found.papers), 'paper')}"
+        schemes = counted(len(self.found.schemes), "scheme")
+        return f"Predictive validity of {schemes} over {counted(len(self.found.papers), 'paper')}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return each scheme's mean correlation with unseen papers, the best first.

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..plot.chart import Chart
 from ..plot.curves import over_time
 from ..results import Result, Rows
-from ..text import many
+from ..text import counted
 from .sources import Source, snapshot_of
 
 _SIZES = ("models", "benchmarks", "kept_models", "kept_benchmarks")
@@ -42,7 +42,7 @@ class Timeline(Result):
         """One line that names the result."""
         days = [day for day in self.figures.index if day is not pd.NaT]
         span = f", {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}" if days else ""
-        return f"Timeline of {many(len(self.snapshots), 'board')}{span}"
+        return f"Timeline of {counted(len(self.snapshots), 'board')}{span}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the figures, a row a board.
@@ -134,7 +134,7 @@ class TimelinePlots:
             raise InputError(f"{len(shown)} figures in one chart cannot be told apart; give up to 6")
         if frame.index.isna().any():
             raise InputError("a board has no date; pass dates=[…] to timeline, one a board")
-        title = f"{', '.join(shown)} over {many(len(frame), 'board')}"
+        title = f"{', '.join(shown)} over {counted(len(frame), 'board')}"
         return over_time(
             [f"{day:%Y-%m-%d}" for day in frame.index],
             {name: [None if pd.isna(x) else float(x) for x in frame[name]] for name in shown},
@@ -182,7 +182,9 @@ def timeline(
         raise InputError("a timeline needs a list of boards; give timeline([then, now])")
     snapshots = tuple(snapshot_of(source) for source in sources)
     if dates is not None and len(dates) != len(snapshots):
-        raise InputError(f"{many(len(dates), 'date')} for {many(len(snapshots), 'board')}; give one a board")
+        raise InputError(
+            f"{counted(len(dates), 'date')} for {counted(len(snapshots), 'board')}; give one a board"
+        )
     rows = []
     for snapshot in snapshots:
         board = snapshot.board()
@@ -216,4 +218,4 @@ def _changes(one: Snapshot, other: Snapshot, before: pd.Series[Any], after: pd.S
         {"before": float, "after": float}
     )
     frame["change"] = frame["after"] - frame["before"]
-    return Rows(f"{many(len(frame) - len(before), 'model or benchmark')} came or left", frame)
+    return Rows(f"{counted(len(frame) - len(before), 'model or benchmark')} came or left", frame)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..arrays import BoolArray, FloatArray, StateArray, frozen
 from ..errors import BoardError, InputError
-from ..text import many
+from ..text import counted
 from .official import CellState
 from .tabular import parse_frame
 from .tree import Benchmark, BenchmarkTree, node_means
@@ -136,8 +136,8 @@ class Board:
     def __repr__(self) -> str:
         missing = float(np.isnan(self.scores).mean()) if self.scores.size else 0.0
         return (
-            f"<Board {self.domain}{self._day}: {many(len(self.models), 'model')} × "
-            f"{many(len(self.leaves), 'benchmark')}, {100 * missing:.0f} % missing>"
+            f"<Board {self.domain}{self._day}: {counted(len(self.models), 'model')} × "
+            f"{counted(len(self.leaves), 'benchmark')}, {100 * missing:.0f} % missing>"
         )
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import BoolArray
 from ..errors import InputError
 from ..results import Rows
-from ..text import many
+from ..text import counted
 from .board import Board
 from .official import CellState
 
@@ -103,7 +103,8 @@ class Cleaning:
         frame = pd.DataFrame(rows, columns=["kind", "id", "name", "failed", "never", "reason"])
         frame["id"] = frame["id"].astype("Int64")
         return Rows(
-            f"{many(len(self.dropped_benchmarks), 'benchmark')} and {many(len(self.dropped_models), 'model')} dropped",
+            f"{counted(len(self.dropped_benchmarks), 'benchmark')} and "
+            f"{counted(len(self.dropped_models), 'model')} dropped",
             frame,
         )
 

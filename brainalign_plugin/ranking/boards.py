@@ -16,7 +16,7 @@ from ..scales import competition_ranks, rounded
 from ..schemes import Convention, Scheme
 from ..schemes.missing import fill_missing
 from ..schemes.registry import rule_for
-from ..text import many
+from ..text import counted
 
 BoardKind = Literal["cleaned", "full"]
 
@@ -34,7 +34,7 @@ class ComparedBoard:
     @property
     def size(self) -> str:
         """Number of models and benchmarks, in words."""
-        return f"{many(len(self.board.models), 'model')} × {many(len(self.board.leaves), 'benchmark')}"
+        return f"{counted(len(self.board.models), 'model')} × {counted(len(self.board.leaves), 'benchmark')}"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -79,8 +79,8 @@ def compared_board(
     if len(board.models) < 2 or not board.leaves:
         other = ", a larger max_missing, or the full board" if kind == "cleaned" else ""
         raise BoardError(
-            f"the {kind} board has {many(len(board.models), 'model')} on {many(len(board.leaves), 'benchmark')}, too "
-            f"few to compare; take another snapshot{other}"
+            f"the {kind} board has {counted(len(board.models), 'model')} on {counted(len(board.leaves), 'benchmark')}, "
+            f"too few to compare; take another snapshot{other}"
         )
     kept = set(board.ids)
     return ComparedBoard(kind, board, tuple(model for model in snapshot.models if model.id not in kept))

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from .text import printable
+from brainalign_plugin.text import printable
 
 
 def configure_logs(*, verbose: bool, as_json: bool) -> None:

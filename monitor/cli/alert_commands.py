@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .options import AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from, stage
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .options import HOME, AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def init(home: Home = None) -> None:
 @config_app.command("check")
 def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
     """Validate settings and rules, and list what is not default."""
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
+
     from ..config.alert_rules import load_rules
     from ..config.reading import CONFIG_NAME
     from ..config.settings import exposed_secrets
@@ -88,7 +90,7 @@ def _lines(settings: list[Effective] | tuple[Effective, ...]) -> list[str]:
     """Return the settings as lines in columns."""
     import json
 
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
 
     rows = [
         (one.name, "" if one.value is None else json.dumps(one.value, ensure_ascii=False), one.origin)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .options import (
     OPERATE,
     WATCH,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from ..history.periods import Period
 from .alert_commands import alerts_app
 from .options import (

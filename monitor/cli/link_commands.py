@@ -48,7 +48,7 @@ def link_json(status: LinkStatus) -> dict[str, Any]:
 
 
 def _say(status: LinkStatus, as_json: bool) -> None:
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
 
     if as_json:
         print_json(link_json(status))

@@ -299,7 +299,7 @@ def _failed(error: BrainAlignError) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
 
     typer.echo(f"brainalign: {printable(' '.join(message.split()))}", err=True)
     return code

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .printing import out, printable
 
 if TYPE_CHECKING:

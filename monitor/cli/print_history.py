@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ..base.text import UNKNOWN, counted
+from brainalign_plugin.text import UNKNOWN, counted
+
 from ..history.drift import Verdict
 from ..history.figures import COUNTS, FIGURES
 from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 
-from ..base.text import UNKNOWN, counted
+from brainalign_plugin.text import UNKNOWN, counted
+
 from .printing import figure, name, out, printable
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from brainalign_plugin.files.csv_table import csv_text
+from brainalign_plugin.text import UNKNOWN, counted
 
-from ..base.text import UNKNOWN, counted
 from .printing import figure, out, printable
 
 if TYPE_CHECKING:

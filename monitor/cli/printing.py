@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..base import text as plain
-from ..base.text import UNKNOWN, counted
+from brainalign_plugin import text as plain
+from brainalign_plugin.text import UNKNOWN, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,8 +30,8 @@ def freeze_reference(
     """Freeze a snapshot under a name."""
     from brainalign_plugin.files.reference import freeze
     from brainalign_plugin.files.reference_file import reference_path, write_reference
+    from brainalign_plugin.text import printable
 
-    from ..base.text import printable
     from ..operations.pull import find_snapshot
     from .printing import set_aside_lines
 
@@ -58,8 +58,8 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     from brainalign_plugin.files.reference_file import list_references
+    from brainalign_plugin.text import printable
 
-    from ..base.text import printable
     from .printing import out
 
     settings = settings_from(home=home)

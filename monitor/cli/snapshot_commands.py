@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .options import (
     AsJson,
     Domain,
@@ -135,7 +136,7 @@ def remove_snapshot(
 
 
 def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None:
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
 
     lines = [
         *(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .options import AsJson, Domain, Home, now, print_json, settings_from
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ Check = Annotated[bool, typer.Option("--check", help="Exit code 8 if a check fai
 
 def status(check: Check = False, home: Home = None, domain: Domain = None, as_json: AsJson = False) -> None:
     """Show last success, last news, jobs, outbox and failures."""
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
+
     from ..operations import pull as pipeline
     from ..operations.status import standing, standing_json
 

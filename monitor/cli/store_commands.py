@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .options import AsJson, Home, command_group, now, print_json, settings_from, stage
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _EXIT_DAMAGED = 6
 @store_app.command("check")
 def check(home: Home = None, as_json: AsJson = False) -> None:
     """Check the database, digests of snapshots, hashes of bodies."""
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
+
     from ..operations import pull
 
     settings = settings_from(home=home)
@@ -58,8 +60,8 @@ def backup(
     Other processes may write meanwhile; the backup is of one moment.
     """
     from brainalign_plugin import __version__
+    from brainalign_plugin.text import printable
 
-    from ..base.text import printable
     from ..operations import pull
 
     settings = settings_from(home=home)
@@ -85,7 +87,8 @@ def backup(
 @store_app.command("restore")
 def restore(backup: BackupFile, home: Home = None) -> None:
     """Verify and restore a backup; nothing is overwritten."""
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
+
     from ..store import open_store, restore_backup
 
     settings = settings_from(home=home)
@@ -120,7 +123,8 @@ def begin(home: Home = None) -> None:
 
     The bodies of the lost store stay; `brainalign fetch` imports them.
     """
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
+
     from ..store import begin_store
 
     settings = settings_from(home=home)
@@ -192,7 +196,7 @@ def prune(
 
 
 def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: bool) -> None:
-    from ..base.text import printable
+    from brainalign_plugin.text import printable
 
     for info in done.snapshots:
         typer.echo(printable(f"{info.id}  {info.domain}  {info.as_of_time:%Y-%m-%d}  {info.sha256[:12]}"))

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..base.errors import ConfigError
-from ..base.text import masked_address
+from ..base.masking import masked_address
 from .reading import (
     ANY,
     CONFIG_NAME,

@@ -13,10 +13,11 @@ from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 
+from brainalign_plugin.text import printable
+
 from ..base.deadline import Cut, OverdueError, within
 from ..base.errors import DeliveryError
 from ..base.messages import Message
-from ..base.text import printable
 
 
 class Security(StrEnum):

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from ..base.text import printable
+from brainalign_plugin.text import printable
+
 from ..history.figure_words import difference_text, figure_text
 from ..history.figures import COUNTS, FIGURES
 from ..history.series import FULL, History, Point

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from brainalign_plugin.errors import BrainAlignError
+from brainalign_plugin.text import counted
 
 from ..base.deadline import request
 from ..base.errors import DeliveryError, MonitorError
-from ..base.text import counted
 from ..config.reading import CONFIG_NAME
 from ..config.settings import Settings, effective_settings, exposed_secrets
 from ..delivery.smtp import try_login

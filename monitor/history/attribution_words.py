@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from .attribution import RESTATED, Attribution
 from .figure_words import MINUS
 from .figures import COUNTS

@@ -11,8 +11,8 @@ from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import Benchmark
+from brainalign_plugin.text import counted
 
-from ..base.text import counted
 from .changes import CellValue, Changes, snapshot_cells
 from .precision import leaf_scores, tolerance
 from .reasons import listed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.text import UNKNOWN
+from brainalign_plugin.text import UNKNOWN
+
 from .figures import COUNTS, SHARES
 
 MINUS = "\N{MINUS SIGN}"

@@ -12,8 +12,8 @@ from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import BoardError, InputError
 from brainalign_plugin.schemes import get_scheme, rank_models
+from brainalign_plugin.text import counted
 
-from ..base.text import counted
 from .attribution import (
     BENCHMARKS_ADDED,
     BENCHMARKS_DROPPED,

@@ -11,8 +11,8 @@ import numpy as np
 from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import paper
+from brainalign_plugin.text import counted
 
-from ..base.text import counted
 from .precision import tolerance
 
 ROUNDED = "rounded otherwise"

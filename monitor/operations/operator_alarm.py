@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..base.text import counted
+from brainalign_plugin.text import counted
+
 from ..store.records import Alarm, SnapshotInfo
 
 

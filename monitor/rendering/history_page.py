@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from brainalign_plugin.plot.rows import dots
+from brainalign_plugin.text import counted
 
-from ..base.text import counted
 from ..history.series import Chronicle
 from ..report.over_time import time_chart
 from ..report.records import Figure

@@ -12,8 +12,8 @@ from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.matrices import heatmap, scatter
+from brainalign_plugin.text import counted
 
-from ..base.text import counted
 from ..history.figures import cleaned
 from .evidence import Evidence
 from .published import ARXIV, WORKSHOP

@@ -21,10 +21,9 @@ from brainalign_plugin.data.tree import names_paper, paper
 from brainalign_plugin.plot.curves import over_time
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..base.files import csv_bytes, json_bytes
-from ..base.text import UNKNOWN, counted
 from ..history.benchmark_history import BenchmarkHistory
 from ..history.series import History
 from .model_board import ModelBoard

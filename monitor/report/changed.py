@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
 from brainalign_plugin.data.board import Board
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import UNKNOWN, counted, visible
 
-from ..base.text import UNKNOWN, counted
 from ..history.series import Change
 from ..history.since import Since
 from .records import Point, Section, Verdict

@@ -14,10 +14,9 @@ from brainalign_plugin.data.official import CellState
 from brainalign_plugin.plot.curves import over_time
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..base.files import csv_bytes, json_bytes
-from ..base.text import UNKNOWN, counted
 from ..history.rank_history import RankHistory
 from .benchmark_page import benchmark_paths
 from .model_board import ModelBoard, PaperRange

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import BrainAlignError
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import UNKNOWN, counted, visible
 
-from ..base.text import UNKNOWN, counted
 from ..history.rank_moves import RankMove, attribute_rank, main_cause
 from ..history.since import Since
 from .evidence import Evidence

@@ -8,9 +8,8 @@ from typing import Any
 
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.curves import over_time
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import counted, visible
 
-from ..base.text import counted
 from ..history.figures import COUNTS
 from ..history.known_events import KnownEvent
 from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS, Chronicle, Point

@@ -11,9 +11,8 @@ from brainalign_plugin.certainty.posterior import Posterior
 from brainalign_plugin.certainty.universe import Universe
 from brainalign_plugin.certainty.variance_components import Certainty, NotEstimable
 from brainalign_plugin.plot.rows import dots
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import UNKNOWN, counted, visible
 
-from ..base.text import UNKNOWN, counted
 from .evidence import Evidence
 from .records import Column, Figure, Point, Section, Table
 from .sample import panels_of

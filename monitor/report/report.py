@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import counted, visible
 
-from ..base.text import counted
 from .agreement import agreement_section, pair_data
 from .average import average_section
 from .changed import changed_section

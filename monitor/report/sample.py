@@ -9,9 +9,8 @@ from brainalign_plugin.data.cleaning import DroppedModel
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import counted, visible
 
-from ..base.text import counted
 from .evidence import Evidence
 from .records import Column, Figure, Found, PanelChoice, Section, Table
 from .wording import count, listed, number, percent

@@ -13,9 +13,8 @@ from brainalign_plugin.certainty.universe import Universe
 from brainalign_plugin.certainty.variance_components import Certainty
 from brainalign_plugin.plot.rows import bump
 from brainalign_plugin.scales import competition_ranks
-from brainalign_plugin.text import shortened, visible
+from brainalign_plugin.text import UNKNOWN, counted, shortened, visible
 
-from ..base.text import UNKNOWN, counted
 from .evidence import Evidence
 from .records import Column, Figure, Section, Table, Verdict
 from .wording import count, number, percent

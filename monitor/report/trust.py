@@ -5,9 +5,8 @@ from __future__ import annotations
 from brainalign_plugin.analysis import Analysis
 from brainalign_plugin.citations import BENCHMARKS, BRAIN_SCORE, BRAINALIGN, POSTER
 from brainalign_plugin.data.tree import paper
-from brainalign_plugin.text import visible
+from brainalign_plugin.text import counted, visible
 
-from ..base.text import counted
 from .evidence import Evidence
 from .records import Citation, Column, Fact, Point, Section, Table, Verdict
 from .wording import count, day, percent, public_source, small

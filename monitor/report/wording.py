@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 
 from brainalign_plugin.certainty.bootstrap import Interval
+from brainalign_plugin.text import UNKNOWN
 
-from ..base.text import UNKNOWN
 from ..history.figures import COUNTS, SHARES
 
 # Headline figures in words that need no other.

@@ -10,7 +10,7 @@ from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.json_text import shown
 
 from ..base.errors import PrivateRedirectError, RedirectError
-from ..base.text import masked_query
+from ..base.masking import masked_query
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_monitor.base.text import counted
 from brainalign_monitor.report import wording
 from brainalign_plugin.plot.labels import BRIEF_LIMIT, LABEL_LIMIT, leaf_labels
-from brainalign_plugin.text import shortened, visible
+from brainalign_plugin.text import counted, shortened, visible
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=400)
 

@@ -1,19 +1,6 @@
-"""Text: foreign strings without control characters, counts with their nouns, masked addresses."""
+"""Addresses without their secrets, for messages, logs and settings that are shown."""
 
 from __future__ import annotations
-
-# Sign for an unknown figure.
-UNKNOWN = "–"
-
-
-def printable(text: str) -> str:
-    """Return a foreign text in which no control, formatting or direction character drives a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: 1 snapshot, 2,000 snapshots."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def masked_query(query: str) -> str:
