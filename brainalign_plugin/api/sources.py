@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 import warnings
 from datetime import UTC, datetime, timedelta
@@ -18,6 +16,7 @@ from ..data.official import CellState
 from ..data.snapshot import UNDATED, Snapshot
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from ..errors import BoardError, SnapshotError, TextError
+from ..files.board_table import table_snapshot
 from ..files.decoding import decode
 from ..files.site_csv import is_csv_export, site_csv_document, zip_members
 from ..files.site_json import parse_site_json
@@ -35,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Board:
     ----------
     path : str or path
         The site's JSON or an exported snapshot, gzipped or not; the site's CSV export or the zip of it; or any table as
-        CSV, a row a model (named in the first column), a column a benchmark.
+        CSV, a row a model (named in the first column), a column a benchmark (``group/benchmark`` makes a tree).
 
     Returns
     -------
@@ -88,11 +87,7 @@ def load(path: str | os.PathLike[str]) -> Board:
         return _of_export(words, plugins, name, hashlib.sha256(data).hexdigest()).whole_board()
     if words.lstrip()[:1] in ("{", "[", "<", ""):
         return snapshot_from_bytes(text, name).whole_board()
-    try:
-        frame = pd.read_csv(io.StringIO(words), index_col=0, sep=None, engine="python")
-    except (ValueError, csv.Error) as cause:
-        raise SnapshotError(f"{name} is neither a snapshot nor a table: {cause}") from cause
-    return Snapshot.from_frame(frame, source=name).whole_board()
+    return table_snapshot(words, name).whole_board()
 
 
 def _of_export(text: str, plugins: bytes, name: str, sha256: str) -> Snapshot:

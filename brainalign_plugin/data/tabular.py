@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +26,9 @@ _PARTS = {
     "behavioral": "behavior",
     "behavioural": "behavior",
 }
+_DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_ROUNDING = 0.001
+_NAMELESS = frozenset({"", "nan", "none", "nat", "<na>"})
 _NUMBERED = frozenset({"", "index", "unnamed: 0"})
 
 
@@ -46,7 +52,7 @@ def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: s
     groups : dict of str to str or None
         Group of each benchmark as a path below the average: ``"neural"``, or ``"neural/V1/Paper2020"`` for a tree.
         Those that are not named lie directly below the average. ``neural`` and ``behavior`` at the top are the two
-        parts that the poster compares.
+        parts that the poster compares. Without it, columns that are paths or of several levels name their groups.
     domain : str
         Name of the leaderboard.
 
@@ -64,10 +70,34 @@ def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: s
     >>> parsed.tree.path("V1-pls")
     ('average_table', 'neural_table', 'V1', 'V1-pls')
     """
+    if not hasattr(frame, "columns"):
+        raise BoardError(
+            f"a DataFrame was expected, not {type(frame).__name__}; give pd.DataFrame(scores, index=models, "
+            "columns=benchmarks)"
+        )
+    if not _DOMAIN.fullmatch(domain):
+        raise BoardError(
+            f"the domain is {domain!r}; use small letters, digits and _, such as 'language_tasks'"
+        )
+    if groups is None:
+        frame, groups = _grouped(frame)
     names, benchmarks = _names(frame)
     scores = _numbers(frame, names, benchmarks)
-    tree = _tree(_paths(groups or {}, benchmarks, domain), domain)
+    tree = _tree(_paths(groups, benchmarks, domain), domain)
     return ParsedTable(tuple(names), tuple(benchmarks), scores, tree)
+
+
+def _grouped(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the table with the last part of each column's path as its name where that is clear, and the groups."""
+    paths = [
+        [str(part).strip() for part in (column if isinstance(column, tuple) else str(column).split("/"))]
+        for column in frame.columns
+    ]
+    paths = [[part for part in path if part] or [""] for path in paths]
+    last = Counter(path[-1] for path in paths)
+    names = [path[-1] if last[path[-1]] == 1 else "/".join(path) for path in paths]
+    groups = {name: "/".join(path[:-1]) for name, path in zip(names, paths, strict=True)}
+    return frame.set_axis(names, axis=1), groups
 
 
 def _names(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -76,17 +106,24 @@ def _names(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
         raise BoardError(
             f"the table has the shape {frame.shape}; give a row a model and a column a benchmark"
         )
-    for column in benchmarks:
-        if column.strip().lower() in _NUMBERED:
+    numbered = frame.index.dtype.kind in "iu"
+    for column, cells in zip(
+        benchmarks, (frame.iloc[:, j].dropna() for j in range(frame.shape[1])), strict=True
+    ):
+        named = len(cells) > 0 and all(isinstance(cell, str) for cell in cells) and cells.is_unique
+        if numbered and named and not any(map(_is_number, cells)):
+            raise BoardError(f"column {column!r} holds names; make it the index: frame.set_index({column!r})")
+        counts = [list(range(first, first + len(frame))) for first in (0, 1) if first + len(frame) > 2]
+        if column.strip().lower() in _NUMBERED or cells.tolist() in counts:
             raise BoardError(
                 f"column {column!r} numbers the rows; read the table with index_col=0, or drop that column"
             )
-    texts = [name for name in benchmarks if _is_text(frame, benchmarks.index(name))]
-    if texts and frame.index.dtype.kind in "iu" and texts[0] == benchmarks[0]:
-        raise BoardError(f"column {texts[0]!r} holds names; make it the index: frame.set_index({texts[0]!r})")
     names = [str(name) for name in frame.index]
+    nameless = next((i for i, name in enumerate(names, 1) if name.strip().lower() in _NAMELESS), None)
+    if nameless is not None:
+        raise BoardError(f"row {nameless} of the table names no model; name it in the index, or drop it")
     for what, found in (("model", names), ("benchmark", benchmarks)):
-        twice = next((name for name in found if found.count(name) > 1), None)
+        twice = next((name for name, times in Counter(found).items() if times > 1), None)
         if twice is not None:
             raise BoardError(
                 f"the {what} {visible(twice)!r} occurs {found.count(twice)} times; rename or drop the others"
@@ -94,35 +131,21 @@ def _names(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
     return names, benchmarks
 
 
-def _is_text(frame: pd.DataFrame, position: int) -> bool:
-    column = frame.iloc[:, position]
-    return not column.isna().all() and all(isinstance(cell, str) for cell in column.dropna())
+def _is_number(cell: object) -> bool:
+    try:
+        float(str(cell).strip().rstrip("%"))
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(frame: pd.DataFrame, names: list[str], benchmarks: list[str]) -> FloatArray:
     scores = np.full(frame.shape, np.nan)
     for j, benchmark in enumerate(benchmarks):
-        for i, cell in enumerate(frame.iloc[:, j].tolist()):
-            where = f"model {visible(names[i])!r} on {visible(benchmark)!r}"
-            if cell is None or cell != cell:  # noqa: PLR0124 -- NaN of any type
-                continue
-            try:
-                score = float(cell)
-            except (TypeError, ValueError):
-                raise BoardError(
-                    f"{where} is {cell!r}, not a number; leave missing scores empty (NaN), or use "
-                    "pd.to_numeric(column, errors='coerce')"
-                ) from None
-            if np.isnan(score):
-                continue
-            if isinstance(cell, str):
-                raise BoardError(f"{where} is the text {cell!r}; convert the column: frame.astype(float)")
-            if np.isinf(score):
-                raise BoardError(f"{where} is {score}; scores are finite: replace it with NaN or a number")
-            if not 0 <= score <= 1:
-                fix = "divide per cent by 100" if 1 < score <= 100 else "rescale the benchmark"
-                raise BoardError(f"{where} is {score:g}, outside [0, 1]; {fix}")
-            scores[i, j] = score
+        column = frame.iloc[:, j]
+        for i in np.flatnonzero(column.notna()):
+            found = column.iloc[i]
+            scores[i, j] = _number(found, f"model {visible(names[i])!r} on {visible(benchmark)!r} is ")
     empty = np.flatnonzero(np.isnan(scores).all(axis=1))
     if len(empty):
         raise BoardError(
@@ -131,8 +154,41 @@ def _numbers(frame: pd.DataFrame, names: list[str], benchmarks: list[str]) -> Fl
     return scores
 
 
+def _number(cell: Any, where: str) -> float:
+    """Return a cell as a score in [0, 1]."""
+    if isinstance(cell, str) and _is_number(cell):
+        fix = "convert the column: frame.astype(float)"
+        if "%" in cell:
+            fix = "convert the column: column.str.rstrip('%').astype(float) / 100"
+        raise BoardError(f"{where}the text {cell!r}; {fix}")
+    try:
+        score = math.nan if isinstance(cell, complex) else float(cell)
+    except (TypeError, ValueError):
+        score = math.nan
+    if math.isnan(score):
+        raise BoardError(
+            f"{where}{visible(repr(cell))}, not a number; leave missing scores empty (NaN), use "
+            "pd.to_numeric(column, errors='coerce'), or drop the column"
+        )
+    if np.isinf(score):
+        raise BoardError(f"{where}{score}; scores are finite: replace it with NaN or a number")
+    if not 0 <= score <= 1:
+        fix = "divide per cent by 100" if 1 < score <= 100 else "rescale the benchmark"
+        if -_ROUNDING < score < 1 + _ROUNDING:
+            fix = "cut off what rounding adds: frame.clip(0, 1)"
+        raise BoardError(f"{where}{score:.10g}, outside [0, 1]; {fix}")
+    return score
+
+
 def _paths(groups: Mapping[str, str], benchmarks: list[str], domain: str) -> dict[str, tuple[str, ...]]:
-    unknown = [name for name in groups if name not in benchmarks]
+    if not hasattr(groups, "items"):
+        raise BoardError(
+            f"the groups are {groups!r}; give a dict from benchmark to path, {{'V1-pls': 'neural/V1'}}"
+        )
+    for name, path in groups.items():
+        if not isinstance(path, str):
+            raise BoardError(f"the group of {name!r} is {path!r}; give a path such as 'neural/V1'")
+    unknown = [name for name, _ in groups.items() if name not in benchmarks]
     if unknown:
         raise BoardError(
             f"groups name the benchmark {visible(str(unknown[0]))!r}, which is no column; known are "
@@ -149,6 +205,8 @@ def _paths(groups: Mapping[str, str], benchmarks: list[str], domain: str) -> dic
 
 def _tree(paths: Mapping[str, tuple[str, ...]], domain: str) -> BenchmarkTree:
     root = f"average_{domain}"
+    if root in paths:
+        raise BoardError(f"the benchmark {root!r} has the name of the average; rename or drop that column")
     nodes: dict[tuple[str, ...], Benchmark] = {(): Benchmark(root, None, is_leaf=False)}
     taken = {root}
     for name, path in paths.items():
@@ -157,7 +215,8 @@ def _tree(paths: Mapping[str, tuple[str, ...]], domain: str) -> BenchmarkTree:
             if place in nodes:
                 continue
             # Groups may share a name in different places, so each is identified by its path.
-            own = place[-1] if place[-1] not in taken and place[-1] not in paths else "/".join(place)
+            names = (place[-1], "/".join(place), f"{'/'.join(place)}/")
+            own = next(one for one in names if one not in taken and one not in paths)
             taken.add(own)
             nodes[place] = Benchmark(own, nodes[place[:-1]].type_id, is_leaf=False)
         nodes[(*path, name, "")] = Benchmark(name, nodes[path].type_id, is_leaf=True)

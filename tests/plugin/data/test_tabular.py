@@ -9,7 +9,8 @@ import pytest
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
-from brainalign_plugin.errors import BoardError
+from brainalign_plugin.errors import BoardError, InputError
+from brainalign_plugin.files.board_table import table_snapshot
 
 PLAIN = pd.DataFrame(
     {"V1-pls": [0.1, 0.2, 0.3], "IT-pls": [0.4, np.nan, 0.5], "Bias2020-i2n": [0.6, 0.7, 0.8]},
@@ -58,6 +59,14 @@ def test_groups_of_one_name_in_two_places_stay_apart():
         (PLAIN.reset_index(drop=True).reset_index(), "index_col=0"),
         (PLAIN.reindex(["alexnet", "empty"]), "model 'empty' has no score at all"),
         (PLAIN.iloc[:0], r"the shape \(0, 3\)"),
+        (PLAIN.assign(rank=[1, 2, 3]), r"column 'rank' numbers the rows"),
+        (PLAIN.reset_index(drop=True).assign(name=["a", "b", "c"]), r"frame.set_index\('name'\)"),
+        (PLAIN.assign(q=["50%", "40%", "1%"]), r"'alexnet' on 'q' is the text '50%'.*/ 100"),
+        (PLAIN.assign(q=[0.5, 1 + 1e-7, 0]), r"'vgg' on 'q' is 1.0000001, .*clip\(0, 1\)"),
+        (PLAIN.assign(q=[1 + 2j, 0, 0]), r"is \(1\+2j\), not a number"),
+        (PLAIN.set_axis(["a", None, "b"]), "row 2 of the table names no model"),
+        (PLAIN.set_axis(["a", "b", "average_table"], axis=1), "has the name of the average"),
+        (PLAIN.to_dict(), "a DataFrame was expected, not dict"),
     ],
 )
 def test_a_table_that_is_no_board_says_which_cell_and_what_to_do(frame, says):
@@ -68,3 +77,35 @@ def test_a_table_that_is_no_board_says_which_cell_and_what_to_do(frame, says):
 def test_a_group_of_no_column_is_refused():
     with pytest.raises(BoardError, match="'V4-pls', which is no column"):
         Board.from_frame(PLAIN, {"V4-pls": "neural"})
+    with pytest.raises(BoardError, match="the group of 'V1-pls' is 5"):
+        Board.from_frame(PLAIN, {"V1-pls": 5})
+    with pytest.raises(BoardError, match="give a dict from benchmark to path"):
+        Board.from_frame(PLAIN, ["neural"])
+    with pytest.raises(BoardError, match="the domain is 'My board'"):
+        Board.from_frame(PLAIN, domain="My board")
+
+
+def test_columns_that_are_paths_make_the_tree():
+    paths = PLAIN.set_axis(["neural/V1/pls", "neural/IT/pls", "behavior/i2n"], axis=1)
+    levels = PLAIN.set_axis([("neural", "V1", "a"), ("neural", "IT", "b"), ("behavior", "", "c")], axis=1)
+    levels.columns = pd.MultiIndex.from_tuples(levels.columns)
+    board = Board.from_frame(paths)
+    assert board.leaves == ("neural/V1/pls", "neural/IT/pls", "i2n")
+    assert board.tree.path("i2n") == ("average_table", "behavior_table", "i2n")
+    assert Board.from_frame(levels).tree.path("a") == ("average_table", "neural_table", "V1", "a")
+    assert Board.from_frame(PLAIN.set_axis(["a/b", "a", "c"], axis=1)).leaves == ("b", "a", "c")
+    assert Board.from_frame(PLAIN.assign(q=[pd.NA, 0.5, None])).states[2, 3] == CellState.NEVER
+
+
+def test_a_table_is_read_from_the_csv_of_any_spreadsheet():
+    found = table_snapshot("sep=;\nmodel;reading/qa;reading/nli\na;0,5;n/a\n\nb;0.7;1\n", "t.csv").board()
+    assert found.to_frame().to_numpy().tolist() == [[0.5, pytest.approx(np.nan, nan_ok=True)], [0.7, 1.0]]
+    assert found.tree.path("qa") == ("average_table", "reading", "qa")
+    for text, words in (
+        ("model,a\nx,0.5,0.6\n", "a further field '0.6' in line 2"),
+        ("model,a,a\nx,0.5,0.6\n", "the benchmark 'a' occurs 2 times"),
+        ("model,a\n,0.5\n", "row 1 of the table names no model"),
+        ('model,"a', "neither a snapshot nor a table"),
+    ):
+        with pytest.raises(InputError, match=words):
+            table_snapshot(text, "t.csv")
