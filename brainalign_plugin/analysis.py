@@ -19,6 +19,8 @@ from .data.snapshot import Snapshot
 from .schemes import Ranking, rank_models
 
 SCHEMA = 1
+# Fields of the record that compare the neural with the behavioural part.
+OF_PARTS = ("agreement.blocks", "spread", "explained_variance", "weights")
 REPORTED_SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")
 
 
@@ -53,6 +55,19 @@ class Analysis:
     spreads: dict[str, Spread]
     explained: ExplainedVariance
     rankings: dict[str, Ranking]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Return the fields of the record that are empty because the board has no neural or behavioural part, and why.
+
+        Returns
+        -------
+        dict of str to str
+            Empty on a board with both.
+        """
+        absent = [part for part in self.snapshot.parts if part not in self.snapshot.tree]
+        reason = f"no benchmark of the board is under {' or '.join(absent)}"
+        return dict.fromkeys(OF_PARTS, reason) if absent else {}
 
     # The following take long and a history of many boards needs none of them: computed on first access.
 
@@ -117,7 +132,7 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
     As docs/commands.md describes it, field by field.
     """
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
-    neural, behavior = snapshot.parts
+    parts = () if analysis.left_out else snapshot.parts
     considered = cleaning.considered
     explained = analysis.explained.parts
     return {
@@ -139,13 +154,15 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
             "benchmarks": len(cleaning.board.leaves),
         },
         "agreement": _agreement_json(analysis),
-        "spread": {part: _spread_json(analysis.spreads.get(part)) for part in (neural, behavior)},
+        "left_out": analysis.left_out,
+        "spread": {part: _spread_json(analysis.spreads.get(part)) for part in parts},
         "explained_variance": {
-            neural: explained[neural].r2,
-            behavior: explained[behavior].r2,
-            "null": {neural: explained[neural].null, behavior: explained[behavior].null},
-            "shapley": {neural: explained[neural].shapley, behavior: explained[behavior].shapley},
-        },
+            **{part: explained[part].r2 for part in parts},
+            "null": {part: explained[part].null for part in parts},
+            "shapley": {part: explained[part].shapley for part in parts},
+        }
+        if parts
+        else {},
         "weights": {
             leaf: {
                 "nominal": weight.nominal,
@@ -185,7 +202,9 @@ def _agreement_json(analysis: Analysis) -> dict[str, Any]:
             "pairs": pairwise.all_pairs.pairs,
             "min_overlap": pairwise.min_overlap,
         },
-        "blocks": {"|".join(block): summary.mean for block, summary in found.blocks.items()},
+        "blocks": {}
+        if analysis.left_out
+        else {"|".join(block): summary.mean for block, summary in found.blocks.items()},
         "within_paper": {name: summary.mean for name, summary in found.within_paper.items()},
         "significance": _significance_json(analysis.significance),
     }

@@ -13,6 +13,8 @@ _SPACES = re.compile(r"\s+")
 NO_NAME = "(no name)"
 # Sign for an unknown figure.
 UNKNOWN = "–"
+# Domains of Brain-Score; a board of another one is of another field.
+BRAIN_SCORE = ("vision", "language")
 
 
 def visible(text: str, limit: int = 300) -> str:
@@ -39,6 +41,11 @@ def visible(text: str, limit: int = 300) -> str:
     if len(shown) > limit:
         shown = shown[: limit - 1] + "…"
     return shown or NO_NAME
+
+
+def leaderboard(domain: str) -> str:
+    """Return the name of the leaderboard of a domain; one that is not Brain-Score's is named by its domain."""
+    return f"Brain-Score {domain}" if domain in BRAIN_SCORE else domain
 
 
 def printable(text: str) -> str:

@@ -89,9 +89,10 @@ def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: s
 
 def _grouped(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the table with the last part of each column's path as its name where that is clear, and the groups."""
+    columns: list[object] = list(frame.columns)
     paths = [
         [str(part).strip() for part in (column if isinstance(column, tuple) else str(column).split("/"))]
-        for column in frame.columns
+        for column in columns
     ]
     paths = [[part for part in path if part] or [""] for path in paths]
     last = Counter(path[-1] for path in paths)

@@ -11,6 +11,7 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from brainalign_plugin.citations import POSTER
+from brainalign_plugin.text import leaderboard
 
 from .errors import TemplateError
 
@@ -47,6 +48,7 @@ def templates(folder: Path | None = None) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.globals["poster"] = POSTER
+    environment.filters["leaderboard"] = leaderboard
     return environment
 
 

@@ -191,8 +191,11 @@ def report(
     home: Home = None,
     domain: Domain = None,
     max_missing: MaxMissing = None,
+    title: Annotated[
+        str, typer.Option(help="Title of the page (default: the leaderboard, or the name of the table).")
+    ] = "",
 ) -> None:
-    """Write the HTML report of one snapshot."""
+    """Write the HTML report of one snapshot, or of any table of scores (CSV, a row a model)."""
     from ..operations import pull, reporting
     from . import printing
 
@@ -203,13 +206,13 @@ def report(
         typer.echo(line, err=True)
     # The newest board of today is another one tomorrow.
     wanted = snapshot if found.info is None else reporting.snapshot_name(found.info)
-    command = reporting.report_command(settings, wanted, output, day, utc(known))
+    command = reporting.report_command(settings, wanted, output, day, utc(known), title)
     if found.info is None:
-        results = reporting.Results(settings, found, as_of=day)
+        results = reporting.Results(settings, found, as_of=day, title=title)
     else:
         with pull.open_existing(settings, snapshot) as store:
             timeline = reporting.timeline_of(settings, store, found.info, stage, day, utc(known))
-            results = reporting.Results(settings, found, timeline, day)
+            results = reporting.Results(settings, found, timeline, day, title)
             _ = results.past, results.since  # while the store is open
     reporting.write_snapshot_report(results, output, command, stage)
     if output.is_file():  # and not /dev/stdout, where the report itself went

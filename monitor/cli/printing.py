@@ -238,7 +238,7 @@ def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
         ", SIMULATED" if snapshot.simulated else ""
     )
     to.print(
-        f"{snapshot.domain} as of {snapshot.as_of_time:%Y-%m-%d}: "
+        f"{snapshot.domain}{f' as of {snapshot.as_of_time:%Y-%m-%d}' if snapshot.dated else ''}: "
         f"{board_size(len(snapshot.models), len(cleaning.considered.leaves))}; cleaned {len(cleaning.board.models)} × "
         f"{len(cleaning.board.leaves)}{marks}"
     )
@@ -252,6 +252,8 @@ def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
         f"{counted(len(cleaning.board.models), 'model')} in {counted(grouped.count, 'family', 'families')}{known}"
     )
     to.print(_headline(found))
+    for field, reason in found.left_out.items():
+        to.print(printable(f"left out {field}: {reason}"))
     if found.rankings:
         to.print(_top_models(found))
 
@@ -263,7 +265,7 @@ def _headline(found: Analysis) -> Table:
     table.add_row("share of pairs below zero", figure(plain.negative_share))
     table.add_row("paper-balanced mean", figure(found.agreement.paper_balanced_mean))
     table.add_row("mean over pairwise-complete pairs", figure(pairwise.mean))
-    for part in found.snapshot.parts:
+    for part in () if found.left_out else found.snapshot.parts:
         variance = found.explained.parts[part]
         table.add_row(
             f"R² of the average by {part}", f"{figure(variance.r2)} (by spread alone {figure(variance.null)})"

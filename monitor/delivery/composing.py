@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from brainalign_plugin.text import leaderboard
+
 from ..base.messages import Channel, Kind, Message, message_id
 from ..base.templating import render
 from .mail import Content, inlined, mail_bytes
 from .records import Alert, Digest, Letterhead, OperatorNote, Picture, Subscriber
 from .wording import (
     day_text,
+    figure_label,
     one_line,
     period_name,
     period_text,
@@ -50,15 +53,18 @@ def compose_digest(
     ]
     alerts = _states(digest.alerts)
     subject = _subject(
-        "; ".join([f"Brain-Score {digest.domain}: {one_line(digest.news)}", *alerts]), digest.simulated
+        "; ".join([f"{leaderboard(digest.domain)}: {one_line(digest.news)}", *alerts]), digest.simulated
     )
     report = f"{letterhead.link.rstrip('/')}/{digest.report}" if letterhead.link and digest.report else ""
     changes = [(one_line(one.text), one.anchor) for one in digest.changes[:MOST_CHANGES]]
     told = _cut([one_line(alert.words, 200) for alert in digest.alerts], MOST_ALERTS)
+    known = [one for one in digest.figures if one.now is not None or one.before is not None]
+    left_out = [one.name for one in digest.figures if one not in known]
     values: dict[str, Any] = {
         "digest": digest,
         "period": period_text(digest),
-        "figures": [shown_figure(one) for one in digest.figures if one.name in _FIGURES],
+        "figures": [shown_figure(one) for one in known if one.name in _FIGURES],
+        "left_out": [figure_label(name) for name in left_out if name in _FIGURES],
         "changes": changes,
         "alerts": told,
         "active": _active_line(digest.active),
@@ -74,7 +80,8 @@ def compose_digest(
         "as_of": digest.as_of.isoformat(),
         "models": digest.models,
         "benchmarks": digest.benchmarks,
-        "figures": [asdict(figure) for figure in digest.figures],
+        "figures": [asdict(figure) for figure in known],
+        "left_out": left_out,
         "verdict": digest.verdict,
         "answer": one_line(digest.answer),
         "changes": [one_line(one.text) for one in digest.changes],
@@ -109,7 +116,7 @@ def compose_alerts(
     first = alerts[0]
     states = [f"{one_line(alert.rule, 80)} {alert.state}" for alert in alerts]
     counted = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
-    subject = _subject(f"Brain-Score {first.domain}: {counted}{', '.join(states)}", first.simulated)
+    subject = _subject(f"{leaderboard(first.domain)}: {counted}{', '.join(states)}", first.simulated)
     shown = [
         {
             "rule": one_line(alert.rule, 80),

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 
 
+# Endings of names that are looked for among the files alone.
+_FILES = (".json", ".gz", ".csv", ".tsv", ".zip")
 # Work inside the transaction in which a snapshot is stored.
 Also = Callable[["Store", "Stored", datetime], None]
 
@@ -417,10 +419,10 @@ def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetim
     InputError
         If a file is to be one that had been seen.
     """
-    if _exists(wanted) or "/" in wanted or wanted.endswith((".json", ".gz")):
+    if _exists(wanted) or "/" in wanted or wanted.lower().endswith(_FILES):
         if known is not None:
             raise InputError(f"the file {wanted!r} has no recorded time; --known is for stored snapshots")
-        pulled = pull_path(wanted, settings.domain, received_at=now, max_bytes=settings.max_body_bytes)
+        pulled = pull_path(wanted, settings.domain, now, settings.max_body_bytes, tables=True)
         moment, note = believed_moment(pulled.snapshot.as_of_time, now, None, live=False)
         snapshot = replace(pulled.snapshot, as_of_time=moment)
         return Found(snapshot, pulled.set_aside, note=note)

@@ -64,12 +64,15 @@ class Results:
         The boards until then (`timeline_of`); without it nothing is known of its past.
     as_of : date, optional
         The results are those of the board as it stood before this day.
+    title : str
+        Of the report; empty names the leaderboard.
     """
 
     settings: Settings
     found: Found
     timeline: Timeline | None = None
     as_of: date | None = None
+    title: str = ""
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -154,12 +157,14 @@ def report_command(
     output: Path,
     as_of: date | None = None,
     known: datetime | None = None,
+    title: str = "",
 ) -> str:
     """Return the command line that makes a report again, with its thresholds."""
     # The name of a file without its folder, because reports are shared and paths are private.
     words = ["brainalign", "report", Path(wanted).name]
     words += [] if as_of is None else ["--as-of", as_of.isoformat()]
     words += [] if known is None else ["--known", known.date().isoformat()]
+    words += [f"--title={title}"] if title else []
     for name, value in changed_settings(settings, ("domain",)).items():
         words += [f"--{name}", str(value)]
     return thresholds_prefix(settings) + shlex.join([*words, "--output", output.name])
@@ -227,6 +232,7 @@ def write_snapshot_report(results: Results, path: Path, command: str, stage: Sta
             past=past,
             rejected=results.found.set_aside,
             command=command,
+            title=results.title,
             version=__version__,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )

@@ -100,6 +100,8 @@ def _means(evidence: Evidence) -> str:
         )
     if not parts:
         return ""
+    if not evidence.brain_score:
+        return f"The mean is {', '.join(parts)}."
     return (
         f"The mean is {', '.join(parts)}. Published were {ARXIV.mean_rho} ({ARXIV.models} models × {ARXIV.benchmarks} "
         f"benchmarks, arXiv) and {WORKSHOP.mean_rho} ({WORKSHOP.models} × {WORKSHOP.benchmarks}, workshop)."

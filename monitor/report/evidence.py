@@ -18,7 +18,7 @@ from brainalign_plugin.certainty.good_models import GoodAgreement, good_agreemen
 from brainalign_plugin.certainty.panels import Panel, largest_benchmarks, panels
 from brainalign_plugin.certainty.validity import Validity
 from brainalign_plugin.files.rejected import Rejected
-from brainalign_plugin.text import distinct_names
+from brainalign_plugin.text import BRAIN_SCORE, distinct_names
 
 from ..history.series import Chronicle
 from ..history.since import Since
@@ -42,6 +42,8 @@ class Evidence:
     rejected : sequence of Rejected
         Cells and fields that were not read as they stand.
     command, version : str
+    title : str
+        Of the page; empty names the leaderboard.
     software : mapping of str to str
         Versions of the libraries that the numbers rest on.
     """
@@ -56,6 +58,12 @@ class Evidence:
     command: str = ""
     version: str = ""
     software: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+
+    @property
+    def brain_score(self) -> bool:
+        """True for a board of Brain-Score, and not of another field."""
+        return self.analysis.snapshot.domain in BRAIN_SCORE
 
     @cached_property
     def names(self) -> Mapping[int, str]:

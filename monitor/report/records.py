@@ -146,7 +146,8 @@ class Report:
     ----------
     title, as_of, size : str
         Of the board.
-    simulated, reconstructed : bool
+        ``as_of`` is empty for a board without a date.
+    simulated, reconstructed, brain_score : bool
     sections : tuple of Section
     left_out : tuple of str
         Questions that this board cannot answer, with the reason.
@@ -177,6 +178,7 @@ class Report:
     citations: tuple[Citation, ...] = ()
     command: str = ""
     facts: tuple[Fact, ...] = ()
+    brain_score: bool = True
 
     @property
     def figures(self) -> Sequence[Figure]:

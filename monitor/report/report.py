@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from brainalign_plugin.text import counted, visible
+from brainalign_plugin.text import counted, leaderboard, visible
 
 from .agreement import agreement_section, pair_data
 from .average import average_section
 from .changed import changed_section
 from .evidence import Evidence
 from .moves import moves_section
+from .other_boards import reworded
 from .over_time import series_data, time_section
 from .ranks import ranks_section
 from .records import Report, Section
 from .sample import panel_choices, sample_section, search_entries
-from .schemes import schemes_section
+from .schemes import schemes_section, without_parts
 from .trust import citations, facts, trust_section
-from .wording import day
+from .wording import day, listed
+
+PARTS_NEEDED = "it needs a neural and a behavioural part that vary"
 
 
 def build_report(evidence: Evidence) -> Report:
@@ -45,10 +48,14 @@ def build_report(evidence: Evidence) -> Report:
     if evidence.has_parts and all(part.r2 is not None for part in analysis.explained.parts.values()):
         sections.append(average_section(evidence))
     else:
-        left_out.append("What decides the average? (it needs a neural and a behavioural part that vary)")
+        left_out.append(f"What decides the average? ({PARTS_NEEDED})")
     sections.append(ranks_section(evidence))
     if evidence.study is not None:
         sections.append(schemes_section(evidence))
+        if schemes := without_parts(evidence):
+            left_out.append(
+                f"The schemes {listed(schemes)} ({PARTS_NEEDED.replace('it needs', 'they need')})"
+            )
     else:
         left_out.append("What would another aggregate change? (it needs two models without a gap)")
     if evidence.since is not None:
@@ -60,9 +67,9 @@ def build_report(evidence: Evidence) -> Report:
     else:
         left_out.append("How did that come about? (the store holds no other board)")
     sections.append(trust_section(evidence))
-    return Report(
-        title=f"Brain-Score {visible(snapshot.domain, 60)}",
-        as_of=day(snapshot.as_of_time),
+    report = Report(
+        title=visible(evidence.title or leaderboard(snapshot.domain), 120),
+        as_of=day(snapshot.as_of_time) if snapshot.dated else "",
         size=f"{counted(len(snapshot.models), 'model')} × {counted(len(cleaning.considered.leaves), 'benchmark')}",
         simulated=snapshot.simulated,
         reconstructed=snapshot.reconstructed,
@@ -75,4 +82,6 @@ def build_report(evidence: Evidence) -> Report:
         citations=citations(evidence),
         command=visible(evidence.command, 4000),
         facts=facts(evidence),
+        brain_score=evidence.brain_score,
     )
+    return report if evidence.brain_score else reworded(report)

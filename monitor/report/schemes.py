@@ -60,6 +60,7 @@ _OTHERS = {
     "Z_UNIVERSE": "universe score of z-scores",
     "NORMAL_UNIVERSE": "universe score of normal scores",
 }
+_OF_PARTS = ("DSEP", "DSP_PCA", "DSP_PCA_Std")
 _TOP = 10
 
 
@@ -95,6 +96,14 @@ def _norms(study: SchemeStudy) -> str:
         return " Schemes with frozen norms: norms frozen for this page, so that nothing is claimed over time."
     beyond = study.reference.saturation(study.board)
     return f" Schemes with frozen norms: {study.reference.description}" + (f"; {beyond}." if beyond else ".")
+
+
+def without_parts(evidence: Evidence) -> tuple[str, ...]:
+    """Return the schemes that combine a neural and a behavioural part, on a board without them."""
+    study = evidence.study
+    if study is None or evidence.has_parts:
+        return ()
+    return tuple(one.scheme.name for one in study.schemes if one.scheme.name in _OF_PARTS)
 
 
 def _answer(evidence: Evidence) -> str:
@@ -194,7 +203,7 @@ def _table(evidence: Evidence, study: SchemeStudy) -> Table:
     if universe is not None:
         ranked["UNIVERSE"] = dict(zip(study.board.ids, universe, strict=True))
     tried = set() if evidence.validity is None else set(evidence.validity.schemes)
-    known = ranked.keys() | tried
+    known = (ranked.keys() | tried) - set(without_parts(evidence))
     names = [name for name in KINDS if name in known] + sorted(name for name in known if name not in KINDS)
     official = _official_ranks(evidence, study.board.ids)
     reference = study.reference

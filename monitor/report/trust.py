@@ -56,6 +56,8 @@ def trust_section(evidence: Evidence) -> Section:
         "with what "
         "the site prints; more than rounding explains is a warning."
     )
+    if not evidence.brain_score:
+        how = "The tree mean gives every group of the tree the mean of its children; a missing score counts as zero."
     verdict = Verdict("Differs from the site", "fails") if warns else Verdict("Agrees with the site", "holds")
     if not any(apart is not None for apart in analysis.official.max_abs_diff.values()):
         verdict = Verdict("Nothing published to compare with", "unknown")
@@ -115,11 +117,8 @@ def _unread(evidence: Evidence) -> str:
 
 def citations(evidence: Evidence) -> tuple[Citation, ...]:
     """Return what to cite: this software, the poster, Brain-Score, and the paper of every benchmark shown."""
-    known = [
-        Citation("BrainAlign", BRAINALIGN.bibtex),
-        Citation("the poster", POSTER.bibtex),
-        Citation("Brain-Score", BRAIN_SCORE.bibtex),
-    ]
+    known = [Citation("BrainAlign", BRAINALIGN.bibtex), Citation("the poster", POSTER.bibtex)]
+    known += [Citation("Brain-Score", BRAIN_SCORE.bibtex)] if evidence.brain_score else []
     papers = dict.fromkeys(paper(leaf) for leaf in evidence.analysis.cleaning.board.leaves)
     return (
         *known,
@@ -137,7 +136,11 @@ def facts(evidence: Evidence) -> tuple[Fact, ...]:
     return (
         Fact("source", visible(public_source(snapshot.source))),
         Fact("SHA-256 of the body", visible(snapshot.sha256)),
-        Fact("as of", day(snapshot.as_of_time) + (", reconstructed" if snapshot.reconstructed else "")),
+        Fact(
+            "as of",
+            (day(snapshot.as_of_time) if snapshot.dated else "unknown")
+            + (", reconstructed" if snapshot.reconstructed else ""),
+        ),
         Fact("largest share of missing scores", percent(analysis.cleaning.max_missing, 0)),
         Fact("fewest common models of a pair", str(analysis.pairwise.min_overlap)),
         Fact("draws of families", f"{count(bootstrap.resamples)}, seed {bootstrap.seed}"),

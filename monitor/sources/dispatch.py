@@ -84,14 +84,16 @@ def pull(
     return pull_path(_path(source) if kind == "file" else source, domain, received_at, max_bytes)
 
 
-def pull_path(path: str, domain: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
+def pull_path(
+    path: str, domain: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES, *, tables: bool = False
+) -> Pull:
     """Read a file: a result database in SQLite, or what `pull_file` reads."""
     if _is_sqlite(path):
         from .result_database import pull_database
 
         address = f"sqlite:///{Path(path).absolute()}"
         return pull_database(address, domain, received_at=received_at, max_bytes=max_bytes)
-    return pull_file(path, received_at, max_bytes)
+    return pull_file(path, received_at, max_bytes, tables=tables)
 
 
 def is_live(source: str) -> bool:

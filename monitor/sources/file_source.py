@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from brainalign_plugin.errors import ArchiveError, TextError
+from brainalign_plugin.errors import ArchiveError, InputError, TextError
+from brainalign_plugin.files.board_table import table_snapshot
 from brainalign_plugin.files.decoding import decode
 from brainalign_plugin.files.json_text import shown
 from brainalign_plugin.files.site_csv import is_csv_export, site_csv_document, zip_members
@@ -52,12 +54,16 @@ def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[b
 
 # The ending of a body that a store keeps, gzipped, under the hash of what was received.
 _KEPT = ".json.gz"
+_TABLE = re.compile(r"\.[ct]sv(\.gz)?$", re.IGNORECASE)
 
 
-def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:
+def pull_file(
+    path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES, *, tables: bool = False
+) -> Pull:
     """Read a payload, an exported snapshot or a CSV export, also in its zip, from a file of at most ``max_bytes``.
 
-    Raises SourceError if it cannot be read, or is refused whole (`PayloadError`, `BodyTooLargeError`).
+    With ``tables`` also any table of scores whose name ends in .csv or .tsv. Raises SourceError if it cannot be read
+    or is refused whole (`PayloadError`, `BodyTooLargeError`), InputError if a cell of a table is no score.
     """
     name = shown(str(path), 300)
     try:
@@ -86,4 +92,9 @@ def pull_file(path: Path | str, received_at: datetime, max_bytes: int = MAX_BODY
         board = ""  # named where JSON is read
     if is_csv_export(board):
         return pull_csv(board, plugins, body, name, received_at)
+    if tables and board and _TABLE.search(str(path)):
+        try:
+            return Pull(body, table_snapshot(board, name))
+        except InputError as cause:
+            raise InputError(f"{name}: {cause}") from cause
     return parse_payload(text if is_zip else body, name, received_at, max_bytes)

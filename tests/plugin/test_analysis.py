@@ -47,6 +47,7 @@ SHAPE = {
         "significance",
         "good_models",
     },
+    "left_out": {},
     "spread": set(PARTS),
     "explained_variance": {*PARTS, "null", "shapley"},
     "weights": {},
@@ -91,14 +92,18 @@ def check_shape(record, snapshot):
     assert record["schema"] == 1
     assert list(record["snapshot"]["states"]) == ["SCORED", "FAILED", "NEVER"]
     assert set(record["agreement"]["pairwise"]) == {"mean", "negative_share", "pairs", "min_overlap"}
-    assert list(record["agreement"]["blocks"]) == [
-        "neural_vision|neural_vision",
-        "behavior_vision|behavior_vision",
-        "neural_vision|behavior_vision",
-    ]
-    for part in PARTS:
-        assert set(record["spread"][part]) == {"sd", "range", "iqr"}
-    assert set(record["explained_variance"]["null"]) == set(PARTS)
+    if record["left_out"]:
+        assert set(record["left_out"]) == {"agreement.blocks", "spread", "explained_variance", "weights"}
+        assert record["agreement"]["blocks"] == record["spread"] == record["explained_variance"] == {}
+    else:
+        assert list(record["agreement"]["blocks"]) == [
+            "neural_vision|neural_vision",
+            "behavior_vision|behavior_vision",
+            "neural_vision|behavior_vision",
+        ]
+        for part in PARTS:
+            assert set(record["spread"][part]) == {"sd", "range", "iqr"}
+        assert set(record["explained_variance"]["null"]) == set(PARTS)
     assert record["official"].keys() == {str(model.id) for model in snapshot.models}
     for entry in record["official"].values():
         assert set(entry) == {"score", "rank"}

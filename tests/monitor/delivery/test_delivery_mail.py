@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -266,6 +267,26 @@ def test_a_quiet_period_has_two_lines_or_nothing():
     ]
     assert pictures == []
     assert "<img" not in html
+
+
+def test_figures_that_a_board_of_another_field_lacks_are_left_out_by_name():
+    figures = (
+        HeadlineFigure("mean_rho", 0.5),
+        HeadlineFigure("r2_behavior", None),
+        HeadlineFigure("sd_neural", None),
+    )
+    message = one_digest(domain="tasks", figures=figures)
+    assert message.subject.startswith("tasks: ")
+    for part in parts(message)[:2]:
+        plain = " ".join(part.split())
+        assert re.search("(?i)left out, unknown on this board and the last: variance of the average", plain)
+        assert "Brain-Score tasks" not in plain
+    hook = compose_digest(
+        digest(figures=figures), [replace(READER, channel=Channel.WEBHOOK)], LETTERHEAD, AT
+    )[0]
+    record = json.loads(hook.body)["digest"]
+    assert [one["name"] for one in record["figures"]] == ["mean_rho"]
+    assert record["left_out"] == ["r2_behavior", "sd_neural"]
 
 
 def test_a_simulated_board_is_called_so_everywhere():
