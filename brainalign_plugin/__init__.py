@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from .plot.chart import Chart
     from .results import Rows
     from .schemes import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
-    from .schemes.decorator import scheme
-    from .schemes.registry import unregister
+    from .schemes.registry import scheme, unregister
 
 __version__ = "0.1.0"
 
@@ -63,7 +62,7 @@ _HOME = {
     "load": "api.sources",
     "Chart": "plot.chart",
     "Rows": "results",
-    "scheme": "schemes.decorator",
+    "scheme": "schemes.registry",
     "Ranking": "schemes",
     "Scheme": "schemes",
     "get_scheme": "schemes",

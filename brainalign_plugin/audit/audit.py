@@ -15,7 +15,7 @@ from ..files.reference import Reference
 from ..ranking.boards import ComparedBoard, resolved_board
 from ..scales import competition_ranks
 from ..schemes import CONVENTIONS, Claims, Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
-from ..schemes.parts import Optimum
+from ..schemes.base import Optimum
 from .monotonicity import SAMPLE, Monotonicity, monotonicity
 from .perturb import Case, halved, squared
 from .rank_reversals import has_closed_form

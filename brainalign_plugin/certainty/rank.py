@@ -12,7 +12,7 @@ from ..files.reference import Reference
 from ..ranking.boards import ComparedBoard
 from ..ranking.compare import SchemeComparison, comparison_json
 from ..schemes import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
-from ..schemes.parts import Optimum
+from ..schemes.base import Optimum
 from .rank_intervals import RankUncertainty, rank_uncertainty
 
 SCHEMA = 1

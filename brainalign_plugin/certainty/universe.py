@@ -10,8 +10,7 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError
 from ..scales import competition_ranks
-from ..schemes.parts import Scale
-from ..schemes.scaling import NONE
+from ..schemes.scaling import NONE, Scale
 from ..schemes.universe import BoardFit, fit_board
 from ..schemes.universe_fit import UniverseScores, fit_universe
 from .families import Families, families

@@ -320,15 +320,9 @@ class Board:
     def node_scores(self, missing_as: float | None = None) -> FloatArray:
         """Compute the recursive means at every node of the tree.
 
-        Parameters
-        ----------
-        missing_as : float, optional
-            Value that missing leaves take; if None they are left out of the means.
+        Shape (n, number of tree nodes); in the order of ``tree.nodes``.
 
-        Returns
-        -------
-        ndarray, shape (n, number of tree nodes)
-            In the order of ``tree.nodes``.
+        `missing_as`: value that missing leaves take; if None they are left out of the means.
         """
         values = np.full((len(self.models), len(self.tree.nodes)), np.nan)
         filled = (

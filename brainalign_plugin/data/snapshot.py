@@ -318,17 +318,10 @@ class Snapshot:
         such a leaf. Otherwise the tree is that of this snapshot: groups of earlier days are not published. Of a
         benchmark with several versions the latest one that had opened by then counts; a version opens when its window
         does, or, without a window, with its first SCORED cell. A leaf without a version is a group whose children are
-        not listed; its past is unknown, and it is left out. Nothing is published for the groups of such a board.
+        not listed; its past is unknown, and it is left out. Nothing is published for the groups of such a board. Raises
+        SnapshotError if the moment is later than this snapshot knows of.
 
-        Parameters
-        ----------
-        moment : date or datetime
-            A datetime without a time zone is read as UTC.
-
-        Raises
-        ------
-        SnapshotError
-            If the moment is later than this snapshot knows of.
+        `moment`: A datetime without a time zone is read as UTC.
         """
         until = _utc(moment)
         if until > self.as_of_time:

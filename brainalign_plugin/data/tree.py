@@ -172,10 +172,7 @@ class BenchmarkTree:
     def pruned(self, leaves: Collection[str], root: str | None = None) -> BenchmarkTree:
         """Keep the given leaves and their ancestors, up to ``root`` if one is given.
 
-        Raises
-        ------
-        SnapshotError
-            If one of them is not a leaf of this tree, or does not lie below ``root``.
+        Raises SnapshotError if one of them is not a leaf of this tree, or does not lie below ``root``.
         """
         kept: set[str] = set()
         for leaf in leaves:
@@ -196,12 +193,8 @@ class BenchmarkTree:
     def nominal_weights(self, leaves: Sequence[str], root: str) -> FloatArray:
         """Compute the nominal weight of each leaf in the recursive mean at ``root``.
 
-        The product of 1 / (number of children) down the tree; leaves outside ``root`` get 0.
-
-        Returns
-        -------
-        ndarray, shape (len(leaves),)
-            Sums to one if ``leaves`` are all leaves below ``root`` and no group below it is empty.
+        The product of 1 / (number of children) down the tree; leaves outside ``root`` get 0. Shape (len(leaves),); sums
+        to one if ``leaves`` are all leaves below ``root`` and no group below it is empty.
         """
         weights = np.zeros(len(leaves))
         for i, leaf in enumerate(leaves):

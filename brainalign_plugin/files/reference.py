@@ -140,10 +140,8 @@ class Reference:
     def check(self, board: Board) -> None:
         """Check that there are norms for every leaf on which a board has a score.
 
-        Raises
-        ------
-        ReferenceBoardError
-            If the reference is of another domain, lacks a benchmark, or has fewer than two scores on one.
+        Raises ReferenceBoardError if the reference is of another domain, lacks a benchmark, or has fewer than two
+        scores on one.
         """
         if board.domain != self.domain:
             raise ReferenceBoardError(
@@ -249,13 +247,7 @@ class Reference:
         )
 
     def norms_of(self, leaf: str) -> LeafNorms:
-        """Return the norms of one leaf.
-
-        Raises
-        ------
-        ReferenceBoardError
-            If the reference lacks it.
-        """
+        """Return the norms of one leaf. Raises ReferenceBoardError if the reference lacks it."""
         try:
             return self.norms[leaf]
         except KeyError:
@@ -295,10 +287,7 @@ def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
 def restore(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[str] = ()) -> Reference:
     """Build a reference as it was frozen, without the given leaves; the other parameters are those of `freeze`.
 
-    Raises
-    ------
-    ReferenceBoardError
-        As from `freeze`, or if a leaf to leave out is not on the board.
+    Raises ReferenceBoardError: As from `freeze`, or if a leaf to leave out is not on the board.
     """
     check_name(name)
     if name == GIVEN_BOARD:

@@ -1,10 +1,10 @@
 """Aggregation schemes, which give each model of a board one score: a module for each family, one registry."""
 
-from . import tree_means, means, ranks, voting, kemeny, choice_models, latent, frozen, universe, entry_points  # noqa: F401, I001 -- importing a family registers its schemes, in this order
-from .base import Scheme
-from .parts import Claims, Scale
+from . import means, voting, kemeny, choice_models, latent, frozen, universe  # noqa: F401, I001 -- importing a family registers its schemes, in this order
+from .base import Claims, Scheme
 from .missing import CONVENTIONS, Convention
-from .registry import Ranking, get_scheme, rank_models, refused_schemes, register, scheme_names
+from .registry import Ranking, get_scheme, rank_models, register, scheme_names
+from .scaling import Scale
 
 __all__ = [
     "CONVENTIONS",
@@ -15,7 +15,6 @@ __all__ = [
     "Scheme",
     "get_scheme",
     "rank_models",
-    "refused_schemes",
     "register",
     "scheme_names",
 ]

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -22,10 +22,46 @@ from ..files.reference import Reference
 from .combining import NAMED, Combination, LinearCombination, MeanOfMeans, RowByRow, RowFunction, WeightedSum
 from .missing import CONVENTIONS, Convention
 from .pairwise import pairwise_wins
-from .parts import Claims, Columnwise, Optimum, Scale
+from .scaling import Columnwise, Scale
 
 Family = Literal["tree", "cardinal", "ordinal", "latent", "reference"]
 Effort = Literal["formula", "pairs", "fit", "optimum"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Properties that a scheme has on every complete board, by proof and not by measurement."""
+
+    # Independence of irrelevant alternatives: removing a model never changes the order of two others.
+    iia: bool = False
+    # Invariance to an increasing affine, or any strictly increasing, rescaling of one benchmark.
+    affine: bool = False
+    monotone: bool = False
+    clone: bool = False  # A copy of a benchmark as its sibling changes no order
+    monotonicity: bool = False  # Raising a score never lowers the rank of its model
+    # A model at least as good on all benchmarks and better on one is never ranked below.
+    pareto: bool = False
+    hierarchy: bool = False  # Doubling a benchmark's leaves inside its own group leaves the group's weight
+
+
+class Optimum(Protocol):
+    """Scores from an optimisation, with its objective and bound."""
+
+    @property
+    def scores(self) -> FloatArray:
+        """Score of each model, shape (n,)."""
+
+    @property
+    def objective(self) -> int:
+        """Value of the objective."""
+
+    @property
+    def bound(self) -> int:
+        """Proven bound of the objective."""
+
+    @property
+    def stopped(self) -> str:
+        """Limit of work that ended the search before the proof; empty if none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +133,7 @@ class Scheme:
     combination: str
     source: str
     conventions: tuple[Convention, ...]
-    claims: Claims = Claims()  # noqa: RUF009 frozen
+    claims: Claims = Claims()
     weights: str | Callable[[FloatArray, Board], FloatArray] | None = None
     rows: Callable[[FloatArray, Board], RowFunction] | None = None
     wins: Callable[[IntArray], FloatArray | Optimum] | None = None
@@ -197,10 +233,7 @@ class Scheme:
     def bind(self, reference: Reference) -> Scheme:
         """Return the scheme with its scale fitted on a reference, or unchanged if it needs none.
 
-        Raises
-        ------
-        ReferenceBoardError
-            If it is no reference.
+        Raises ReferenceBoardError if it is no reference.
         """
         if not self.needs_norms:
             return self
@@ -214,12 +247,8 @@ class Scheme:
     def fitted_scale(self, board: Board) -> Columnwise:
         """Fit the scale on a board, or on the reference that the scheme is bound to.
 
-        Raises
-        ------
-        SchemeError
-            If the scheme needs a reference and has none.
-        ReferenceBoardError
-            If the reference has no norms for a leaf on which the board has a score.
+        Raises SchemeError if the scheme needs a reference and has none. Raises ReferenceBoardError if the reference has
+        no norms for a leaf on which the board has a score.
         """
         if not self.needs_norms:
             return self.scale.fit(board.scores)
@@ -238,10 +267,7 @@ class Scheme:
     def fitted_combination(self, scaled: FloatArray, board: Board) -> Combination:
         """Fit the combination of the scaled cells (n, m) of a board.
 
-        Raises
-        ------
-        SchemeError
-            If the scheme scores a board as a whole only, or returns other than one weight a leaf.
+        Raises SchemeError if the scheme scores a board as a whole only, or returns other than one weight a leaf.
         """
         if isinstance(self.weights, str):
             return NAMED[self.weights](board, self.name)
@@ -272,17 +298,10 @@ class Scheme:
     def fit(self, board: Board) -> Fitted:
         """Fit the scheme on a board.
 
-        Parameters
-        ----------
-        board : Board
-            With filled missing cells, see `fill_missing`; NaN is left out.
+        Raises SchemeError if it scores boards as a whole only, or needs a reference. Raises BoardError if it cannot be
+        used on this board.
 
-        Raises
-        ------
-        SchemeError
-            If it scores boards as a whole only, or needs a reference.
-        BoardError
-            If it cannot be used on this board.
+        `board`: with filled missing cells, see `fill_missing`; NaN is left out.
         """
         scale = self.fitted_scale(board)
         scaled = scale(board.scores)
@@ -291,10 +310,7 @@ class Scheme:
     def scores(self, board: Board) -> FloatArray:
         """Score the models of a board with filled missing cells.
 
-        Returns
-        -------
-        ndarray, shape (n,)
-            Higher is better; NaN for a model without cells to aggregate.
+        Shape (n,); higher is better; NaN for a model without cells to aggregate.
         """
         return self.outcome(board)[0]
 

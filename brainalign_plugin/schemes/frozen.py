@@ -8,20 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .base import Scheme
-from .missing import Convention
-from .parts import Claims
+from .base import Claims, Scheme
+from .missing import LOCAL_RULES
 from .registry import register
 from .scaling import NORMAL_SCORE, Z
 
-_CONVENTIONS: tuple[Convention, ...] = ("skip", "zero", "attempted")
-_Z = replace(
-    Z,
-    name="reference z",
-    description=(
-        "(score - mean) / sd, mean and sd (n - 1) of the reference's scores; 0 if those are constant"
-    ),
-)
+_OF_Z = "(score - mean) / sd, mean and sd (n - 1) of the reference's scores; 0 if those are constant"
+_Z = replace(Z, name="reference z", description=_OF_Z)
 FROZEN_NORMAL = replace(
     NORMAL_SCORE,
     name="reference normal score",
@@ -29,48 +22,29 @@ FROZEN_NORMAL = replace(
         "inverse normal of p = (number below + half the number equal + 0.5) / (n + 1) among the reference's n scores"
     ),
 )
+_MEAN = "arithmetic mean of the {} on the reference's norms"
+_RECURSIVE = "recursive mean over the tree of the leaves' normal scores on the reference's norms"
 _POSTER = "z-scores as in Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530, with norms of a reference group"
 _WAERDEN = "van der Waerden (1952), Indag. Math. 14, 453-458, with norms of a reference group"
-_ORDINAL = Claims(iia=True, affine=True, monotone=True, monotonicity=True, pareto=True)
+_NORMED = Claims(iia=True, affine=True, monotonicity=True, pareto=True)
+_ORDINAL = replace(_NORMED, monotone=True)
+_TREE = replace(_ORDINAL, hierarchy=True)
 
-REF_ZMEAN = register(
-    Scheme(
-        name="REF_ZMEAN",
-        family="reference",
-        scale=_Z,
-        combination="arithmetic mean of the z-scores on the reference's norms",
-        source=_POSTER,
-        conventions=_CONVENTIONS,
-        claims=Claims(iia=True, affine=True, monotonicity=True, pareto=True),
-        weights="flat",
-        needs_norms=True,
+for _name, _scale, _combination, _source, _claims, _weights in (
+    ("REF_ZMEAN", _Z, _MEAN.format("z-scores"), _POSTER, _NORMED, "flat"),
+    ("REF_NORMAL", FROZEN_NORMAL, _MEAN.format("normal scores"), _WAERDEN, _ORDINAL, "flat"),
+    ("HIER_REF_NORMAL", FROZEN_NORMAL, _RECURSIVE, f"{_WAERDEN}, on the tree", _TREE, "tree"),
+):
+    register(
+        Scheme(
+            _name,
+            "reference",
+            _scale,
+            _combination,
+            _source,
+            LOCAL_RULES,
+            _claims,
+            _weights,
+            needs_norms=True,
+        )
     )
-)
-
-REF_NORMAL = register(
-    Scheme(
-        name="REF_NORMAL",
-        family="reference",
-        scale=FROZEN_NORMAL,
-        combination="arithmetic mean of the normal scores on the reference's norms",
-        source=_WAERDEN,
-        conventions=_CONVENTIONS,
-        claims=_ORDINAL,
-        weights="flat",
-        needs_norms=True,
-    )
-)
-
-HIER_REF_NORMAL = register(
-    Scheme(
-        name="HIER_REF_NORMAL",
-        family="reference",
-        scale=FROZEN_NORMAL,
-        combination="recursive mean over the tree of the leaves' normal scores on the reference's norms",
-        source=f"{_WAERDEN}, on the tree",
-        conventions=_CONVENTIONS,
-        claims=replace(_ORDINAL, hierarchy=True),
-        weights="tree",
-        needs_norms=True,
-    )
-)

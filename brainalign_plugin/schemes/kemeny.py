@@ -13,9 +13,8 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError
-from .base import Scheme
+from .base import Claims, Scheme
 from .linear_ordering import ROUNDS, linear_order, reversed_weight
-from .parts import Claims
 from .registry import register
 from .scaling import RANK_SCALE
 from .voting import CONVENTIONS, matrices

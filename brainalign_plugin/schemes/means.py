@@ -1,99 +1,51 @@
-"""Flat cardinal schemes: means of scaled scores over all leaves, independent of their groups."""
+"""Means of scaled scores over all leaves or recursively over the tree, the median of ranks, the geometric mean."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from ..arrays import FloatArray
 from ..data.board import Board
-from .base import Scheme
+from .base import Claims, Scheme
 from .combining import RowFunction
-from .parts import Claims
+from .missing import Convention
 from .registry import register
-from .scaling import LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, ROBUST_Z, Z
+from .scaling import (
+    BORDA_POINTS,
+    LOGIT_SCALE,
+    MIN_MAX,
+    NONE,
+    NORMAL_SCORE,
+    RANK_SCALE,
+    ROBUST_Z,
+    WIN_RATE_SCALE,
+    Z,
+)
 
-_POSTER = "Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530"
 # Half a unit of the third decimal: printed to three decimals, a smaller score equals 0.
 _SMALLEST = 0.0005
+
+_POSTER = "Ahlert, Klein, Wichmann, Geirhos (2024), arXiv 2407.07530"
 _HANDBOOK = "OECD (2008), Handbook on Constructing Composite Indicators"
+_SITE = "Brain-Score (Schrimpf et al. 2018, bioRxiv 407007; 2020, Neuron 108, 413-423)"
+_STRUCTURE = "Brain-Score (2026), Structural properties of the Brain-Score Vision benchmark suite"
+_WAERDEN = "van der Waerden (1952), Indag. Math. 14, 453-458"
+_LIANG = "Liang et al. (2022), Holistic Evaluation of Language Models, arXiv 2211.09110"
+_BORDA = "de Borda (1781); with missing entries: Colombo et al. (2022), arXiv 2202.03799, as MTEB ranks"
 
-FLAT = register(
-    Scheme(
-        name="FLAT",
-        family="cardinal",
-        scale=NONE,
-        combination="arithmetic mean of the scores",
-        source=_POSTER,
-        conventions=("skip", "zero", "attempted", "worst", "mean"),
-        claims=Claims(iia=True, monotonicity=True, pareto=True),
-        weights="flat",
-    )
-)
+# Rules for missing cells, a scheme's own first.
+_ZERO: tuple[Convention, ...] = ("zero", "attempted", "skip", "worst", "mean")
+_ATTEMPTED: tuple[Convention, ...] = ("attempted", "skip", "zero", "worst", "mean")
+_SKIP: tuple[Convention, ...] = ("skip", "zero", "attempted", "worst", "mean")
+_SKIP_WORST: tuple[Convention, ...] = ("skip", "worst", "zero", "attempted", "mean")
+_WORST: tuple[Convention, ...] = ("worst", "skip", "zero", "attempted", "mean")
 
-ZMEAN = register(
-    Scheme(
-        name="ZMEAN",
-        family="cardinal",
-        scale=Z,
-        combination="arithmetic mean of the z-scores",
-        source=_POSTER,
-        conventions=("skip", "zero", "attempted", "worst", "mean"),
-        claims=Claims(affine=True, pareto=True),
-        weights="flat",
-    )
-)
-
-ROBUST_ZMEAN = register(
-    Scheme(
-        name="ROBUST_Z",
-        family="cardinal",
-        scale=ROBUST_Z,
-        combination="arithmetic mean of the robust z-scores",
-        source="Iglewicz, Hoaglin (1993), How to Detect and Handle Outliers",
-        conventions=("skip", "zero", "attempted", "worst", "mean"),
-        claims=Claims(affine=True, pareto=True),
-        weights="flat",
-    )
-)
-
-MINMAX = register(
-    Scheme(
-        name="MINMAX",
-        family="cardinal",
-        scale=MIN_MAX,
-        combination="arithmetic mean of the positions between lowest and highest score",
-        source=_HANDBOOK,
-        conventions=("skip", "zero", "attempted", "worst", "mean"),
-        claims=Claims(affine=True, monotonicity=True, pareto=True),
-        weights="flat",
-    )
-)
-
-NORMAL = register(
-    Scheme(
-        name="NORMAL",
-        family="cardinal",
-        scale=NORMAL_SCORE,
-        combination="arithmetic mean of the normal scores",
-        source="van der Waerden (1952), Indag. Math. 14, 453-458",
-        conventions=("skip", "worst", "zero", "attempted", "mean"),
-        claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
-        weights="flat",
-    )
-)
-
-LOGIT = register(
-    Scheme(
-        name="LOGIT",
-        family="cardinal",
-        scale=LOGIT_SCALE,
-        combination="arithmetic mean of the log odds",
-        source="Aitchison, Shen (1980), Biometrika 67, 261-272, logistic-normal scale; clipped here",
-        conventions=("skip", "zero", "attempted", "worst", "mean"),
-        claims=Claims(iia=True, monotonicity=True, pareto=True),
-        weights="flat",
-    )
-)
+_LOCAL = Claims(iia=True, monotonicity=True, pareto=True)
+_NORMED = Claims(affine=True, pareto=True)
+_SPAN = Claims(affine=True, monotonicity=True, pareto=True)
+_ORDINAL = Claims(affine=True, monotone=True, monotonicity=True, pareto=True)
 
 
 def _geometric_mean(_scaled: FloatArray, _board: Board) -> RowFunction:
@@ -107,16 +59,121 @@ def _geometric_mean(_scaled: FloatArray, _board: Board) -> RowFunction:
     return means
 
 
-GEOMETRIC = register(
+def medians(scaled: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return the median of each row's cells that are not NaN, with its multiplicity. Shapes (k, m) to (k,)."""
+    order = np.argsort(scaled, axis=1)
+    ordered = np.take_along_axis(scaled, order, axis=1)
+    drawn = np.take_along_axis(counts * ~np.isnan(scaled), order, axis=1).cumsum(axis=1)
+    count = drawn[:, -1:]
+    lower, upper = (
+        np.take_along_axis(
+            ordered, (drawn <= place).sum(axis=1, keepdims=True).clip(max=scaled.shape[1] - 1), axis=1
+        )
+        for place in (np.floor((count - 1) / 2), np.floor(count / 2))
+    )
+    middle: FloatArray = np.where(count > 0, (lower + upper) / 2, np.nan)[:, 0]
+    return middle
+
+
+_RECURSIVE = "recursive mean over the tree"
+_MEAN = "arithmetic mean of the"
+_MEDIAN = "Balinski, Laraki (2010), Majority Judgment, on ranks"
+_ROBUST = "Iglewicz, Hoaglin (1993), How to Detect and Handle Outliers"
+_LOG_ODDS = "Aitchison, Shen (1980), Biometrika 67, 261-272, logistic-normal scale; clipped here"
+_ABOVE_0 = "geometric mean of the scores: exp(mean(log score)), a score below 0.0005 counted as 0.0005"
+_BORDA_SUM = "sum over benchmarks of n - rank from the top; a missing score earns no points"
+_ALL = f"{_RECURSIVE}: every group is the mean of all its children"
+_RUN = f"{_RECURSIVE}: every group is the mean of its children that were attempted"
+
+
+def _tree(claims: Claims) -> Claims:
+    return replace(claims, hierarchy=True)
+
+
+# Name, family, scale, combination, source, rules for missing cells, claims, weights of the leaves.
+for _scheme in (
+    Scheme("HIER", "tree", NONE, _ALL, _SITE, _ZERO, _tree(_LOCAL), "tree"),
+    Scheme("HIER_attempted", "tree", NONE, _RUN, _STRUCTURE, _ATTEMPTED, _tree(_LOCAL), "tree"),
     Scheme(
-        name="GEOMETRIC",
-        family="cardinal",
-        scale=NONE,
-        combination="geometric mean of the scores: exp(mean(log score)), a score below 0.0005 counted as 0.0005",
-        source=_HANDBOOK,
-        conventions=("skip", "zero", "attempted", "worst", "mean"),
-        claims=Claims(iia=True, monotonicity=True, pareto=True),
+        "HIER_RANK",
+        "tree",
+        RANK_SCALE,
+        f"{_RECURSIVE} of the leaves' ranks",
+        _STRUCTURE,
+        _WORST,
+        _tree(_ORDINAL),
+        "tree",
+    ),
+    Scheme(
+        "HIER_ZMEAN",
+        "tree",
+        Z,
+        f"{_RECURSIVE} of the leaves' z-scores",
+        _STRUCTURE,
+        _SKIP,
+        _tree(_NORMED),
+        "tree",
+    ),
+    Scheme(
+        "HIER_NORMAL",
+        "tree",
+        NORMAL_SCORE,
+        f"{_RECURSIVE} of the leaves' normal scores",
+        f"{_WAERDEN}, on the tree",
+        _SKIP_WORST,
+        _tree(_ORDINAL),
+        "tree",
+    ),
+    Scheme("FLAT", "cardinal", NONE, f"{_MEAN} scores", _POSTER, _SKIP, _LOCAL, "flat"),
+    Scheme("ZMEAN", "cardinal", Z, f"{_MEAN} z-scores", _POSTER, _SKIP, _NORMED, "flat"),
+    Scheme("ROBUST_Z", "cardinal", ROBUST_Z, f"{_MEAN} robust z-scores", _ROBUST, _SKIP, _NORMED, "flat"),
+    Scheme(
+        "MINMAX",
+        "cardinal",
+        MIN_MAX,
+        f"{_MEAN} positions between lowest and highest score",
+        _HANDBOOK,
+        _SKIP,
+        _SPAN,
+        "flat",
+    ),
+    Scheme(
+        "NORMAL", "cardinal", NORMAL_SCORE, f"{_MEAN} normal scores", _WAERDEN, _SKIP_WORST, _ORDINAL, "flat"
+    ),
+    Scheme("LOGIT", "cardinal", LOGIT_SCALE, f"{_MEAN} log odds", _LOG_ODDS, _SKIP, _LOCAL, "flat"),
+    Scheme(
+        "GEOMETRIC",
+        "cardinal",
+        NONE,
+        _ABOVE_0,
+        _HANDBOOK,
+        _SKIP,
+        _LOCAL,
         rows=_geometric_mean,
         own_cells=True,
-    )
-)
+    ),
+    Scheme("RANK", "ordinal", RANK_SCALE, f"{_MEAN} ranks", _POSTER, _WORST, _ORDINAL, "flat"),
+    Scheme(
+        "MEDIAN_RANK",
+        "ordinal",
+        RANK_SCALE,
+        "median of the ranks",
+        _MEDIAN,
+        _WORST,
+        _ORDINAL,
+        rows=lambda _scaled, _board: medians,
+        own_cells=True,
+    ),
+    Scheme(
+        "WIN_RATE",
+        "ordinal",
+        WIN_RATE_SCALE,
+        f"{_MEAN} win rates over the benchmarks that scored the model",
+        _LIANG,
+        _SKIP_WORST,
+        _ORDINAL,
+        "flat",
+    ),
+    Scheme("BORDA", "ordinal", BORDA_POINTS, _BORDA_SUM, _BORDA, _SKIP_WORST, _ORDINAL, "sum"),
+):
+    register(_scheme)

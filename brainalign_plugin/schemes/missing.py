@@ -20,7 +20,7 @@ CONVENTIONS: dict[Convention, str] = {
     "mean": "FAILED and NEVER take the mean score of the benchmark",
 }
 # Rules that fill a cell independently of the other models.
-LOCAL_RULES: tuple[Convention, ...] = ("zero", "attempted", "skip")
+LOCAL_RULES: tuple[Convention, ...] = ("skip", "zero", "attempted")
 
 
 def fill_missing(board: Board, convention: Convention) -> Board:

@@ -1,21 +1,32 @@
-"""Registry of aggregation schemes by name, and the ranking of a board under one of them."""
+"""Registry of aggregation schemes by name, and the ranking of a board under one of them.
+
+Schemes of other distributions are found by their entry points in the group ``brainalign.schemes``. An entry point names
+a `Scheme`, or a function without arguments that returns one or several. In the ``pyproject.toml`` of such a
+distribution::
+
+    [project.entry-points."brainalign.schemes"]
+    trimmed = "my_package.schemes:TRIMMED_MEAN"
+"""
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError, SchemeError
 from ..files.reference import Reference
 from ..scales import competition_ranks
-from .base import Scheme
+from .base import Effort, Optimum, Scheme
 from .missing import CONVENTIONS, Convention, fill_missing
-from .parts import Optimum
+from .scaling import NONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +57,12 @@ class Ranking:
         return dict(zip(self.ids, self.ranks.tolist(), strict=True))
 
 
+MatrixFunction = Callable[[FloatArray], npt.ArrayLike]
 # Source of a scheme that was made from a function in Python.
 OWN = "defined in Python"
+GROUP = "brainalign.schemes"
 _REGISTRY: dict[str, Scheme] = {}
-_PENDING: list[Callable[[], Iterable[SchemeError]]] = []
+_LOADED: list[str] = []
 _REFUSED: list[SchemeError] = []
 
 
@@ -90,6 +103,82 @@ def register(scheme: Scheme, overwrite: bool = False) -> Scheme:
     return scheme
 
 
+def scheme(
+    name: str, *, missing: Convention = "skip", overwrite: bool = False, effort: Effort = "pairs"
+) -> Callable[[MatrixFunction], Scheme]:
+    """Register a function of a score matrix as an aggregation scheme; used as a decorator.
+
+    Parameters
+    ----------
+        name : str
+            Letters, digits and underscores.
+        missing : {"skip", "zero", "attempted", "worst", "mean"}
+            Rule for missing scores on a board that has them; under ``skip`` they reach the function as NaN.
+        overwrite : bool
+            Whether a scheme of that name may be replaced, as when a cell of a notebook is run again.
+        effort : {"formula", "pairs", "fit", "optimum"}
+            With ``formula`` ranks get intervals, which calls the function a thousand times.
+
+    Returns
+    -------
+        callable
+            From a function ``(models, benchmarks) -> (models,)``, higher is better, to its `Scheme`.
+
+    Raises
+    ------
+        SchemeError
+            If the name is taken or cannot be one, the rule is unknown, or the function cannot be called with a matrix.
+
+    See Also
+    --------
+    rank : Rank a board under schemes.
+    audit : Measure what a scheme keeps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import brainalign_plugin as ba
+    >>> @ba.scheme("WORST_OF_ALL", overwrite=True)
+    ... def worst_of_all(scores):
+    ...     return np.nanmin(scores, axis=1)
+    >>> ba.rank(ba.example(), worst_of_all).to_frame()["model"].iloc[0]
+    'efficientnet_b0'
+    >>> ba.unregister("WORST_OF_ALL")
+    """
+    if missing not in CONVENTIONS:
+        raise SchemeError(
+            f"there is no rule {missing!r} for missing cells; known are {', '.join(map(repr, CONVENTIONS))}"
+        )
+
+    def registered(function: MatrixFunction) -> Scheme:
+        if not callable(function):
+            raise SchemeError(
+                f"the scheme {name!r} was given {function!r}; use it as a decorator: @scheme({name!r}) above a function"
+            )
+
+        def combine(scaled: FloatArray, board: Board) -> FloatArray:
+            del board
+            # A copy, because a function may change its argument.
+            return np.asarray(function(np.array(scaled)), dtype=np.float64)
+
+        text = (function.__doc__ or "").strip().partition("\n")[
+            0
+        ] or f"the function {getattr(function, '__name__', name)}"
+        made = Scheme(
+            name=name,
+            family="cardinal",
+            scale=NONE,
+            combination=text,
+            source=OWN,
+            conventions=(missing,),
+            combine=combine,
+            effort=effort,
+        )
+        return register(made, overwrite=overwrite)
+
+    return registered
+
+
 def unregister(name: str) -> None:
     """Remove a scheme that was made from a function; do nothing if there is none.
 
@@ -112,17 +201,53 @@ def unregister(name: str) -> None:
         del _REGISTRY[known]
 
 
-def before_first_look_up(load: Callable[[], Iterable[SchemeError]]) -> None:
-    """Defer the registration of more schemes to the first look-up; ``load`` returns the errors of refused ones."""
-    _PENDING.append(load)
-
-
 def _known() -> dict[str, Scheme]:
-    while _PENDING:
-        # Removed first, because a scheme that is being loaded may look others up.
-        load = _PENDING.pop()
-        _REFUSED.extend(load())
+    """Return all schemes; the first look-up registers those of entry points, in the order of their names."""
+    if not _LOADED:
+        # Noted first, because a scheme that is being loaded may look others up.
+        _LOADED.append(GROUP)
+        for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+            for error in _register_point(point):
+                warnings.warn(str(error), RuntimeWarning, stacklevel=2)
+                _REFUSED.append(error)
     return _REGISTRY
+
+
+def _register_point(point: EntryPoint) -> list[SchemeError]:
+    """Register the schemes of one entry point; return its errors."""
+    refused: list[SchemeError] = []
+    try:
+        schemes = _schemes(point.load())
+    except (Exception, SystemExit) as cause:  # noqa: BLE001 -- foreign code may fail in any way, and must not take the others down
+        return [_refusal(point, cause)]
+    for scheme in schemes:
+        try:
+            if not isinstance(scheme, Scheme):
+                raise SchemeError(f"it gives {scheme!r}, which is not a Scheme")
+            register(scheme)
+        except SchemeError as cause:
+            refused.append(_refusal(point, cause))
+    return refused
+
+
+def _schemes(given: object) -> tuple[object, ...]:
+    made = given() if callable(given) else given
+    if isinstance(made, Scheme):
+        return (made,)
+    if isinstance(made, Iterable) and not isinstance(made, str | bytes):
+        return tuple(made)
+    raise SchemeError(f"it gives {made!r}; give a Scheme, or a function that returns Schemes")
+
+
+def _refusal(point: EntryPoint, cause: BaseException) -> SchemeError:
+    distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+    what = str(cause) if isinstance(cause, SchemeError) else f"{type(cause).__name__}: {cause}"
+    error = SchemeError(
+        f"the entry point {point.name!r} ({point.value}) of {distribution} gives no usable scheme: {what}; "
+        "correct it, or uninstall that distribution"
+    )
+    error.__cause__ = cause
+    return error
 
 
 def scheme_names() -> tuple[str, ...]:
@@ -134,12 +259,6 @@ def scheme_names() -> tuple[str, ...]:
         In the order of registration.
     """
     return tuple(_known())
-
-
-def refused_schemes() -> tuple[SchemeError, ...]:
-    """Return the errors of the schemes of other distributions that could not be registered."""
-    _known()
-    return tuple(_REFUSED)
 
 
 def get_scheme(name: str | Scheme) -> Scheme:

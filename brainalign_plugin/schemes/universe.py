@@ -13,10 +13,9 @@ import numpy as np
 from ..arrays import BoolArray, FloatArray
 from ..data.board import Board
 from ..errors import BoardError
-from .base import Scheme
+from .base import Claims, Scheme
 from .combining import RowFunction
 from .frozen import FROZEN_NORMAL
-from .parts import Claims
 from .registry import register
 from .scaling import NONE, NORMAL_SCORE, Z
 from .units import not_estimable, paper_variances, units_of

@@ -10,9 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from .base import Scheme
+from .base import Claims, Scheme
 from .missing import Convention
-from .parts import Claims
 from .registry import register
 from .scaling import RANK_SCALE
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.ranking.boards import ComparedBoard
     from brainalign_plugin.ranking.compare import SchemeComparison
     from brainalign_plugin.schemes import Ranking
-    from brainalign_plugin.schemes.parts import Optimum
+    from brainalign_plugin.schemes.base import Optimum
 
 TOP_MODELS = 20
 TOP_CONTESTED = 10

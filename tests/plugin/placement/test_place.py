@@ -24,7 +24,7 @@ from brainalign_plugin.placement.place import place, placement_json
 from brainalign_plugin.ranking.boards import aggregated, compared_board
 from brainalign_plugin.scales import rounded
 from brainalign_plugin.schemes import Scale, get_scheme, rank_models, scheme_names
-from brainalign_plugin.schemes.ranks import medians
+from brainalign_plugin.schemes.means import medians
 from tests.boards import small_tree, snapshot_of, snapshots, tree_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -11,9 +11,14 @@ from scipy import optimize
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.scales import z_scores
-from brainalign_plugin.schemes import Claims, factor, get_scheme, rank_models, scheme_names
-from brainalign_plugin.schemes.factor import MIN_UNIQUENESS, one_factor
-from brainalign_plugin.schemes.latent import first_component, least_variance_weights, ledoit_wolf
+from brainalign_plugin.schemes import Claims, get_scheme, latent, rank_models, scheme_names
+from brainalign_plugin.schemes.latent import (
+    MIN_UNIQUENESS,
+    first_component,
+    least_variance_weights,
+    ledoit_wolf,
+    one_factor,
+)
 from tests.boards import board_of, board_of_matrix, score_matrices, small_tree, tree_of, turned
 
 NAMES = ("PC1", "FACTOR1", "DSEP", "DSP_PCA", "DSP_PCA_Std", "GLS")
@@ -241,7 +246,7 @@ def test_too_few_benchmarks_identify_no_factor(leaves):
 
 
 def test_a_fit_that_does_not_converge_is_an_error(monkeypatch):
-    monkeypatch.setattr(factor, "_MOST_STEPS", 1)
+    monkeypatch.setattr(latent, "_MOST_STEPS", 1)
     with pytest.raises(
         ConvergenceError, match=r"one-factor model of 6 benchmarks has not converged .slope .* 1 steps"
     ):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from brainalign_plugin.analysis import REPORTED_SCHEMES
 from brainalign_plugin.errors import BoardError, SchemeError
 from brainalign_plugin.schemes import CONVENTIONS, get_scheme, rank_models, register, registry, scheme_names
-from brainalign_plugin.schemes.parts import Scale
+from brainalign_plugin.schemes.scaling import Scale
 from tests.boards import FAILED, board_of, boards, small_tree, snapshot_of, tree_of
 
 OWN_CONVENTION = {
