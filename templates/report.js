@@ -51,6 +51,8 @@
   };
 
   const NARROW = 480;
+  // Height of a row, as in the charts of rows (plot.rows).
+  const ROW = 17;
   // Labels of cells: their largest and smallest font size, and the gap between two.
   const LABEL = { most: 10.5, least: 6.5, gap: 0.8 };
   // The size that a chart gets in a column of this width, and the values of its parameters.
@@ -295,15 +297,16 @@
         for (const id of [...followed]) follow(id, named.has(id));
       })
       .catch(() => {});
-  for (const row of document.querySelectorAll("tr[data-model] th:not(:has(a))")) {
+  const followButton = (id, ...nodes) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.title = row.textContent.trim();
-    button.append(...row.childNodes);
-    row.append(button);
-    const id = row.parentElement.dataset.model;
+    button.append(...nodes);
+    button.title = button.textContent.trim();
     button.addEventListener("click", () => follow(id, !followed.includes(id)));
-  }
+    return button;
+  };
+  for (const row of document.querySelectorAll("tr[data-model] th:not(:has(a))"))
+    row.append(followButton(row.parentElement.dataset.model, ...row.childNodes));
 
   // --- a pair of benchmarks ----------------------------------------------------------------------------------------
   const option = (value, text, selected) => {
@@ -401,19 +404,21 @@
   }
 
   // Rows of a table that a script computes, as texts.
-  const fill = (id, rows) => {
+  const fill = (id, rows, ids = []) => {
     const table = byId(id);
     const kinds = [...table.tHead.rows[0].cells].map((head) => head.className);
     table.tBodies[0].replaceChildren(
-      ...rows.map((row) => {
+      ...rows.map((row, at) => {
         const line = document.createElement("tr");
+        if (ids.length) line.dataset.model = ids[at];
+        line.classList.toggle("followed", followed.includes(line.dataset.model));
         row.forEach((text, k) => {
           const one = document.createElement(k ? "td" : "th");
           if (!k) one.scope = "row";
           one.className = kinds[k];
           const shown = document.createElement("bdi");
           shown.textContent = text;
-          one.append(shown);
+          one.append(k || !ids.length ? shown : followButton(String(ids[at]), shown));
           line.append(one);
         });
         return line;
@@ -423,7 +428,24 @@
     const more = document.querySelector(`button[data-table="${id}"]`)?.parentElement;
     if (more) more.hidden = rows.length <= Number(table.dataset.shown);
   };
-  window.brainalign = { page, charts, redraw, titled, fill, option, remember, asked, signed };
+  // A chart of rows with other rows than it was published with.
+  const resized = (id, columns, title) => {
+    const chart = charts.get(id);
+    const count = columns.label.length;
+    const nothing = Array(count).fill(null);
+    chart.tables = { rows: { at: [...nothing.keys()], low: nothing, high: nothing, group: nothing, ...columns } };
+    const known = [...columns.value, ...columns.reference].filter((value) => value !== null);
+    const [low, high] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 1];
+    const spec = structuredClone(chart.spec);
+    for (const { encoding } of spec.layer) {
+      if (encoding.x?.scale) encoding.x.scale.domain = high > low ? [low, high] : [low - 0.5, high + 0.5];
+      if (encoding.y?.scale) encoding.y.scale.domain = [...nothing.keys()];
+    }
+    spec.height = ROW * count;
+    Object.assign(chart, { spec, title, alt: `${chart.alt.split(".")[0]}. ${title}` });
+    redraw(id);
+  };
+  window.brainalign = { page, charts, redraw, titled, fill, option, remember, asked, signed, resized };
 
   drawAll();
   let later = 0;

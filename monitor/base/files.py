@@ -170,6 +170,6 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return csv_text(header, rows).encode()
 
 
-def json_bytes(record: Any) -> bytes:
+def json_bytes(record: Any, indent: int | None = 1) -> bytes:
     """Return a JSON file in ASCII."""
-    return (json.dumps(record, allow_nan=False, indent=1) + "\n").encode("ascii")
+    return (json.dumps(record, allow_nan=False, indent=indent) + "\n").encode("ascii")

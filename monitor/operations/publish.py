@@ -41,6 +41,7 @@ from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
 from ..rendering.page import embedded_json, page_data
 from ..rendering.sharing import chart_assets, share_assets
+from ..report.average_page import average_page, board_record
 from ..report.benchmark_page import BenchmarkBoard, benchmark_pages
 from ..report.compare_page import compare_page
 from ..report.model_board import ModelBoard
@@ -180,7 +181,9 @@ def site_view(
             record,
         )
     pages = itertools.chain(
-        model_pages(board, universe, past), benchmark_pages(benchmarks), [compare_page(board, links)]
+        model_pages(board, universe, past),
+        benchmark_pages(benchmarks),
+        [compare_page(board, links), average_page(board)],
     )
     return SiteView(
         domain=settings.domain,
@@ -204,7 +207,7 @@ def site_view(
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
-        data=_data(settings, record, results, rows, boards, links),
+        data=_data(settings, record, results, rows, boards, board, links),
         model_links=links,
         pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
         templates=settings.templates_folder,
@@ -262,6 +265,7 @@ def _data(
     results: reporting.Results,
     rows: Sequence[FigureRow],
     boards: Sequence[ArchivedBoard],
+    board: ModelBoard,
     links: Sequence[ModelLink],
 ) -> tuple[DataFile, ...]:
     events = known_events(settings.domain, settings.home)
@@ -287,6 +291,11 @@ def _data(
             "latest/models.json",
             "id, name, and ranks in words of every model, the best official rank first",
             json_bytes([[link.id, link.name, link.text] for link in links]),
+        ),
+        DataFile(
+            "latest/board.json",
+            "every score under the average: a number, X for a failed run, null for none; with regions and papers",
+            json_bytes(board_record(board), indent=None),
         ),
         DataFile(
             "latest/history.csv", "the headline figures over time, one line per board", history_csv(rows)

@@ -292,6 +292,7 @@ PAGES = (
     "index.html",
     "compare.html",
     "benchmarks.html",
+    "average.html",
     "history.html",
     "archive.html",
     "reports/latest.html",
