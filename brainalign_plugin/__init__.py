@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis import Analysis, analyse
-    from .api.agree import AgreementResult, agreement
+    from .api.agreement import AgreementResult, agreement
     from .api.audits import AuditResult, audit
-    from .api.placing import PlacementResult, freeze, place
-    from .api.ranks import ComparisonResult, RankResult, SchemesResult, rank
+    from .api.certainty import CertaintyResult, certainty
+    from .api.comparison import ComparisonResult
+    from .api.placement import PlacementResult, freeze, place
+    from .api.rank import rank
+    from .api.ranks import RankResult, SchemesResult
     from .api.sources import example, load
-    from .api.sure import CertaintyResult, ValidityResult, certainty, validity
     from .api.timeline import Timeline, timeline
+    from .api.validity import ValidityResult, validity
     from .certainty.board_certainty import BoardCertainty
     from .certainty.record import analysis_json
     from .certainty.validity import Validity
@@ -43,21 +46,21 @@ __version__ = "0.1.0"
 _HOME = {
     "AuditResult": "api.audits",
     "audit": "api.audits",
-    "PlacementResult": "api.placing",
-    "freeze": "api.placing",
-    "place": "api.placing",
-    "CertaintyResult": "api.sure",
-    "ValidityResult": "api.sure",
-    "certainty": "api.sure",
-    "validity": "api.sure",
+    "PlacementResult": "api.placement",
+    "freeze": "api.placement",
+    "place": "api.placement",
+    "CertaintyResult": "api.certainty",
+    "ValidityResult": "api.validity",
+    "certainty": "api.certainty",
+    "validity": "api.validity",
     "Timeline": "api.timeline",
     "timeline": "api.timeline",
-    "AgreementResult": "api.agree",
-    "agreement": "api.agree",
-    "ComparisonResult": "api.ranks",
+    "AgreementResult": "api.agreement",
+    "agreement": "api.agreement",
+    "ComparisonResult": "api.comparison",
     "RankResult": "api.ranks",
     "SchemesResult": "api.ranks",
-    "rank": "api.ranks",
+    "rank": "api.rank",
     "example": "api.sources",
     "load": "api.sources",
     "Chart": "plot.chart",

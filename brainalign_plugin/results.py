@@ -21,22 +21,71 @@ class Result:
         """One line that names the result."""
         raise NotImplementedError
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the whole result as a table."""
+    def _frame(self) -> pd.DataFrame:
         raise NotImplementedError
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain values: the JSON of the commands; unknown is None."""
+    def _record(self) -> dict[str, Any]:
         raise NotImplementedError
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the whole result as a table.
+
+        Returns
+        -------
+        DataFrame
+            Rows and columns are in the description of the result's class; a copy.
+
+        See Also
+        --------
+        Result.summary : The rows that are shown first.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.agreement(ba.example()).to_frame().shape
+        (8, 8)
+        """
+        return self._frame()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain values, the JSON of the commands.
+
+        Returns
+        -------
+        dict
+            Of dict, list, str, int, float, bool; unknown is None.
+
+        See Also
+        --------
+        Result.to_frame : The same as a table.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.agreement(ba.example()).to_dict()["method"]
+        'spearman'
+        """
+        return self._record()
 
     def summary(self) -> pd.DataFrame:
         """Return the rows that are shown first.
 
         Returns
         -------
-        DataFrame, at most 10 rows
+        DataFrame
+            At most 10 rows.
+
+        See Also
+        --------
+        Result.to_frame : All rows.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.rank(ba.example(), "HIER").summary())
+        10
         """
-        return self.to_frame().head(_SHOWN)
+        return self._frame().head(_SHOWN)
 
     def __repr__(self) -> str:
         shown = self.summary()
@@ -56,57 +105,36 @@ class Rows(Result):
     name : str
         One line that names it.
     frame : DataFrame
+    record : dict, optional
+        What `to_dict` returns; ``rows``, a list of dict by column, if None.
+
+    See Also
+    --------
+    Timeline.changes : A list of them.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> Rows("1 pair", pd.DataFrame({"one": ["a"], "other": ["b"], "rho": [0.5]}))
-    <1 pair>
-      one other  rho
-    0   a     b  0.5
+    >>> rows = Rows("1 pair", pd.DataFrame({"one": ["a"], "other": ["b"], "rho": [None]}))
+    >>> rows.to_dict()
+    {'rows': [{'one': 'a', 'other': 'b', 'rho': None}]}
     """
 
     name: str
     frame: pd.DataFrame
+    record: dict[str, Any] | None = None
 
     @property
     def title(self) -> str:
         """One line that names the table."""
         return self.name
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the table.
-
-        Returns
-        -------
-        DataFrame
-            A copy.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> Rows("two", pd.DataFrame({"a": [1, 2]})).to_frame()["a"].tolist()
-        [1, 2]
-        """
+    def _frame(self) -> pd.DataFrame:
         return self.frame.copy()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the rows as plain values; unknown is None.
-
-        Returns
-        -------
-        dict
-            ``rows`` is a list of dict by column.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> Rows("two", pd.DataFrame({"a": [1.0, None]})).to_dict()
-        {'rows': [{'a': 1.0}, {'a': None}]}
-        """
-        frame = (
-            self.frame
-            if self.frame.index.nlevels == 1 and self.frame.index.name is None
-            else self.frame.reset_index()
-        )
+    def _record(self) -> dict[str, Any]:
+        if self.record is not None:
+            return self.record
+        plain = self.frame.index.nlevels == 1 and self.frame.index.name is None
+        frame = self.frame if plain else self.frame.reset_index()
         return {"rows": json.loads(frame.to_json(orient="records", double_precision=15))}

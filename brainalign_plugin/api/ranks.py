@@ -1,24 +1,25 @@
-"""Ranks of the models of a board under one scheme or several, for notebooks."""
+"""Ranks of models under one scheme or several, as notebooks show them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ..certainty.rank import RankedScheme, Resampling, rank_schemes, ranking_json
+from ..certainty.rank import RankedScheme, Resampling, ranking_json
 from ..errors import InputError
-from ..files.reference import Reference, given_board
+from ..files.reference import Reference
 from ..plot.chart import Chart
 from ..plot.rows import bump, dots
-from ..ranking.boards import BoardKind, ComparedBoard, compared_board
-from ..ranking.compare import SchemeComparison, compare_schemes, comparison_json
+from ..ranking.boards import ComparedBoard
+from ..ranking.compare import compare_schemes
 from ..results import Result
-from ..schemes import Convention, Ranking, Scheme
+from ..schemes import Ranking
 from ..text import counted, distinct_names
-from .sources import Source, snapshot_of
+from .comparison import ComparisonResult
 
 _NAMED = 10
 
@@ -26,6 +27,10 @@ _NAMED = 10
 @dataclass(frozen=True, eq=False, repr=False)
 class RankResult(Result):
     """The models of a board under one scheme.
+
+    The frame has a row a model, the best first, shape (n, 7): rank, model, id, score, low and high (the ends of the
+    interval of the rank, or of its range over papers left out), first (the probability to be truly the first, missing
+    where there is no posterior). The record is that of ``rank --json``.
 
     Attributes
     ----------
@@ -36,6 +41,16 @@ class RankResult(Result):
     reference : Reference
         Norms of the schemes that need them.
     resampling : Resampling or None
+
+    See Also
+    --------
+    rank : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.rank(ba.example(), "HIER").to_frame().columns.tolist()
+    ['rank', 'model', 'id', 'score', 'low', 'high', 'first']
     """
 
     one: RankedScheme
@@ -56,52 +71,26 @@ class RankResult(Result):
         problem = f"; {self.one.problem}" if self.one.problem else ""
         return f"Ranks under {self.one.scheme.name}: {self.compared.size} ({self.compared.kind}){problem}"
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return each model's rank and score, the best first.
-
-        Returns
-        -------
-        DataFrame, shape (n, 7)
-            Columns rank, model, id, score, low, high, first: the ends of the interval of the rank, or of its range
-            over papers left out, and the probability to be truly the first, missing where there is no posterior.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.rank(ba.example(), "HIER").to_frame().columns.tolist()
-        ['rank', 'model', 'id', 'score', 'low', 'high', 'first']
-        """
+    def _frame(self) -> pd.DataFrame:
         columns = ["rank", "model", "id", "score", "low", "high", "first"]
         if self.one.ranking is None:
             return pd.DataFrame(columns=columns)
         ranking, sure = self.one.ranking, self.one.uncertainty
-        unknown = [pd.NA] * len(ranking.ids)
+        first = None if sure is None else sure.first
         frame = pd.DataFrame(
             {
                 "rank": ranking.ranks,
                 "model": [model.name for model in self.compared.board.models],
                 "id": list(ranking.ids),
                 "score": ranking.scores,
-                "low": pd.array(unknown if sure is None else sure.low.tolist(), dtype="Int64"),
-                "high": pd.array(unknown if sure is None else sure.high.tolist(), dtype="Int64"),
-                "first": [float("nan")] * len(unknown) if sure is None or sure.first is None else sure.first,
+                "low": pd.NA if sure is None else sure.low,
+                "high": pd.NA if sure is None else sure.high,
+                "first": np.nan if first is None else first,
             }
-        )
+        ).astype({"low": "Int64", "high": "Int64"})
         return frame.sort_values(["rank", "id"], ignore_index=True)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record of ``brainalign rank --json``; unknown is None.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> list(ba.rank(ba.example(), "HIER").to_dict()["schemes"])
-        ['HIER']
-        """
+    def _record(self) -> dict[str, Any]:
         return ranking_json(self.compared, self.reference, [self.one], self.resampling)
 
     @property
@@ -127,6 +116,10 @@ class RankPlots:
         Returns
         -------
         Chart
+
+        See Also
+        --------
+        SchemesPlots.bump : Ranks under several schemes.
 
         Examples
         --------
@@ -162,12 +155,27 @@ class RankPlots:
 class SchemesResult(Result):
     """The models of a board under several schemes; indexed by name, each is a `RankResult`.
 
+    The frame has each model's rank under each scheme, shape (n, k), by name and id, the best under the first scheme
+    first; a scheme that could not rank the board has no numbers. The record is that of ``rank --json`` with the
+    comparison.
+
     Attributes
     ----------
     schemes : tuple of RankedScheme
     compared : ComparedBoard
     reference : Reference
     resampling : Resampling or None
+
+    See Also
+    --------
+    rank : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ranked = ba.rank(ba.example(), ["HIER", "RANK"])
+    >>> ranked.to_frame().shape, ranked["RANK"].title
+    ((11, 2), 'Ranks under RANK: 11 models × 8 benchmarks (cleaned)')
     """
 
     schemes: tuple[RankedScheme, ...]
@@ -195,20 +203,7 @@ class SchemesResult(Result):
         known = ", ".join(one.scheme.name for one in self.schemes)
         raise InputError(f"the scheme {name!r} was not asked for; here are {known}")
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return each model's rank under each scheme, the best under the first scheme first.
-
-        Returns
-        -------
-        DataFrame, shape (n, k)
-            By name and id; a column a scheme. A scheme that could not rank the board has no numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.rank(ba.example(), ["HIER", "RANK"]).to_frame().shape
-        (11, 2)
-        """
+    def _frame(self) -> pd.DataFrame:
         board = self.compared.board
         index = pd.MultiIndex.from_arrays(
             [[model.name for model in board.models], board.ids], names=["model", "id"]
@@ -234,6 +229,14 @@ class SchemesResult(Result):
         InputError
             If no scheme ranked the board.
 
+        See Also
+        --------
+        validity : Compare schemes on papers that they have not seen.
+
+        References
+        ----------
+        Kendall, Babington Smith (1939), "The problem of m rankings", *Annals of Mathematical Statistics* 10.
+
         Examples
         --------
         >>> import brainalign_plugin as ba
@@ -246,19 +249,7 @@ class SchemesResult(Result):
             compare_schemes(board, rankings), {model.id: model.name for model in board.models}
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record of ``brainalign rank --json`` with the comparison; unknown is None.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.rank(ba.example(), ["HIER", "RANK"]).to_dict()["comparison"]["pairs"][0]["other"]
-        'RANK'
-        """
+    def _record(self) -> dict[str, Any]:
         comparison = self.compare().found if any(one.ranking for one in self.schemes) else None
         return ranking_json(self.compared, self.reference, self.schemes, self.resampling, comparison)
 
@@ -285,6 +276,10 @@ class SchemesPlots:
         Returns
         -------
         Chart
+
+        See Also
+        --------
+        SchemesResult.to_frame : Its numbers.
 
         Examples
         --------
@@ -323,6 +318,10 @@ class SchemesPlots:
         InputError
             If the scheme is not in the result.
 
+        See Also
+        --------
+        RankPlots.intervals : The same of one ranking.
+
         Examples
         --------
         >>> import brainalign_plugin as ba
@@ -335,156 +334,3 @@ class SchemesPlots:
         posterior = (name for name, found in sure if found.kind == "posterior")
         name = scheme or next(posterior, self.result.schemes[0].scheme.name)
         return self.result[name].plot.intervals(top)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ComparisonResult(Result):
-    """Comparison of schemes.
-
-    Attributes
-    ----------
-    found : SchemeComparison
-    names : dict of int to str
-        Name of each model id.
-    """
-
-    found: SchemeComparison
-    names: dict[int, str]
-
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
-        w = self.found.concordance
-        agreed = "" if w is None else f", Kendall's W {w:.3f}"
-        top = f"{len(self.found.always_top)} always in the top ten"
-        return f"Comparison of schemes: {counted(len(self.found.pairs), 'pair')}{agreed}, {top}"
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the agreement of each pair of schemes.
-
-        Returns
-        -------
-        DataFrame
-            Columns one, other, spearman, tau_b, kappa, top_overlap.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.rank(ba.example(), ["HIER", "RANK", "COPELAND"]).compare().to_frame())
-        3
-        """
-        columns = ["one", "other", "spearman", "tau_b", "kappa", "top_overlap"]
-        return pd.DataFrame([[getattr(p, c) for c in columns] for p in self.found.pairs], columns=columns)
-
-    @property
-    def models(self) -> pd.DataFrame:
-        """Best and worst rank of each model over the schemes, the most contested first."""
-        columns = ["id", "best", "best_scheme", "worst", "worst_scheme"]
-        frame = pd.DataFrame([[getattr(m, c) for c in columns] for m in self.found.models], columns=columns)
-        frame.insert(0, "model", [self.names[i] for i in frame["id"]])
-        return frame
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the field ``comparison`` of ``brainalign rank --json``; unknown is None.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> sorted(ba.rank(ba.example(), ["HIER", "RANK"]).compare().to_dict())
-        ['always_top_ten', 'distinct_rankings', 'kendall_w', 'models', 'pairs', 'pareto_front']
-        """
-        return comparison_json(self.found)
-
-
-@overload
-def rank(  # type: ignore[overload-overlap]
-    source: Source,
-    schemes: str | Scheme,
-    *,
-    board: BoardKind = "cleaned",
-    missing: Convention | None = None,
-    reference: Reference | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-    n_jobs: int = 1,
-) -> RankResult: ...
-@overload
-def rank(
-    source: Source,
-    schemes: Sequence[str | Scheme] = (),
-    *,
-    board: BoardKind = "cleaned",
-    missing: Convention | None = None,
-    reference: Reference | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-    n_jobs: int = 1,
-) -> SchemesResult: ...
-def rank(
-    source: Source,
-    schemes: str | Scheme | Sequence[str | Scheme] = (),
-    *,
-    board: BoardKind = "cleaned",
-    missing: Convention | None = None,
-    reference: Reference | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-    n_jobs: int = 1,
-) -> RankResult | SchemesResult:
-    """Rank the models of a board under one scheme or several.
-
-    Parameters
-    ----------
-    source : Snapshot, Board, DataFrame or path
-    schemes : str, Scheme or sequence of them
-        One gives a `RankResult`, a sequence a `SchemesResult`; all registered schemes if empty.
-    board : {"cleaned", "full"}
-        Complete cases, or all models with a score, whose missing scores the scheme's rule deals with.
-    missing : str, optional
-        Rule for missing scores; each scheme's own if None.
-    reference : Reference, optional
-        Frozen norms of the REF schemes; the given board if None.
-    resamples : int
-        Draws of true scores, for intervals of the ranks at 95 %; 0 for no intervals.
-    seed : int
-    n_jobs : int
-        Processes; the numbers do not depend on it.
-
-    Returns
-    -------
-    RankResult or SchemesResult
-
-    Raises
-    ------
-    SchemeError
-        If a scheme is unknown or does not support the rule.
-    BoardError
-        If fewer than two models or no benchmark is left.
-    InputError
-        If a parameter is out of range.
-
-    See Also
-    --------
-    audit : Measure the properties of schemes.
-    scheme : Make a scheme of a function.
-
-    Examples
-    --------
-    >>> import brainalign_plugin as ba
-    >>> ba.rank(ba.example(), "ZMEAN").title
-    'Ranks under ZMEAN: 11 models × 8 benchmarks (cleaned)'
-    """
-    snapshot = snapshot_of(source)
-    compared = compared_board(snapshot, board)
-    norms = given_board(snapshot) if reference is None else reference
-    resampling = Resampling(resamples=resamples, seed=seed, jobs=n_jobs) if resamples else None
-    alone = isinstance(schemes, str | Scheme)
-    names = [schemes] if isinstance(schemes, str | Scheme) else list(schemes)
-    found = rank_schemes(compared, norms, names, missing, resampling)
-    if alone:
-        return RankResult(found[0], compared, norms, resampling)
-    return SchemesResult(found, compared, norms, resampling)

@@ -26,12 +26,25 @@ _SIZES = ("models", "benchmarks", "kept_models", "kept_benchmarks")
 class Timeline(Result):
     """Headline figures of boards, oldest first.
 
+    The frame is ``figures``; the record has ``boards`` and ``changes``.
+
     Attributes
     ----------
     snapshots : tuple of Snapshot
     figures : DataFrame, shape (boards, 15)
         Numbers of models and benchmarks, before and after cleaning, and the figures of each cleaned board; NaN where
         one does not exist. By day.
+
+    See Also
+    --------
+    timeline : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> now = ba.example()
+    >>> ba.timeline([now.as_of("2023-01-01"), now]).to_frame()["models"].tolist()
+    [14, 16]
     """
 
     snapshots: tuple[Snapshot, ...]
@@ -44,20 +57,7 @@ class Timeline(Result):
         span = f", {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}" if days else ""
         return f"Timeline of {counted(len(self.snapshots), 'board')}{span}"
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the figures, a row a board.
-
-        Returns
-        -------
-        DataFrame, shape (boards, 15)
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> now = ba.example()
-        >>> ba.timeline([now.as_of("2023-01-01"), now]).to_frame()["models"].tolist()
-        [14, 16]
-        """
+    def _frame(self) -> pd.DataFrame:
         return self.figures.copy()
 
     @property
@@ -68,19 +68,7 @@ class Timeline(Result):
             for i, (one, other) in enumerate(zip(self.snapshots, self.snapshots[1:], strict=False))
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return figures and changes as plain values; unknown is None.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> sorted(ba.timeline([ba.example()]).to_dict())
-        ['boards', 'changes']
-        """
+    def _record(self) -> dict[str, Any]:
         boards = Rows("", self.figures.reset_index().assign(date=lambda frame: frame["date"].astype(str)))
         return {
             "boards": boards.to_dict()["rows"],
@@ -115,6 +103,10 @@ class TimelinePlots:
         ------
         InputError
             If there is no such figure, or a board has no date.
+
+        See Also
+        --------
+        Timeline.changes : Changes from board to board.
 
         Examples
         --------
@@ -204,18 +196,19 @@ def timeline(
 
 
 def _changes(one: Snapshot, other: Snapshot, before: pd.Series[Any], after: pd.Series[Any]) -> Rows:
-    rows: list[tuple[str, str, Any, Any]] = [
-        ("figure", str(name), before[name], after[name]) for name in before.index
+    rows: list[tuple[Any, ...]] = [
+        ("figure", str(name), None, before[name], after[name]) for name in before.index
     ]
     # Tables number their models from 1, so that only names and ids together say which model it is.
     then, now = ({(m.id, m.name): m for m in snapshot.models} for snapshot in (one, other))
-    rows += [("new model", model.name, None, None) for key, model in now.items() if key not in then]
-    rows += [("model gone", model.name, None, None) for key, model in then.items() if key not in now]
+    rows += [("new model", model.name, model.id, None, None) for key, model in now.items() if key not in then]
+    rows += [
+        ("model gone", model.name, model.id, None, None) for key, model in then.items() if key not in now
+    ]
     old, new = (snapshot.board().leaves for snapshot in (one, other))
-    rows += [("new benchmark", leaf, None, None) for leaf in new if leaf not in old]
-    rows += [("benchmark gone", leaf, None, None) for leaf in old if leaf not in new]
-    frame = pd.DataFrame(rows, columns=["kind", "name", "before", "after"]).astype(
-        {"before": float, "after": float}
-    )
+    rows += [("new benchmark", leaf, None, None, None) for leaf in new if leaf not in old]
+    rows += [("benchmark gone", leaf, None, None, None) for leaf in old if leaf not in new]
+    frame = pd.DataFrame(rows, columns=["kind", "name", "id", "before", "after"])
+    frame = frame.astype({"id": "Int64", "before": float, "after": float})
     frame["change"] = frame["after"] - frame["before"]
     return Rows(f"{counted(len(frame) - len(before), 'model or benchmark')} came or left", frame)

@@ -30,10 +30,24 @@ Scores = Mapping[str, Any] | pd.Series | str | int | os.PathLike[str]
 class PlacementResult(Result):
     """Place of a model on a frozen board.
 
+    The frame has a row a scheme: scheme, rank, low and high (interval of the rank), best and worst (rank if all missing
+    scores were high, and low), share (of the models below), statistic, problem. The record is that of ``place --json``.
+
     Attributes
     ----------
     found : ModelPlacement
         All of it.
+
+    See Also
+    --------
+    place : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> found = ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"])
+    >>> found.to_frame()["rank"].tolist(), found.to_dict()["schemes"]["HIER"]["rank"]
+    ([3], 3)
     """
 
     found: ModelPlacement
@@ -52,22 +66,7 @@ class PlacementResult(Result):
         scored = f"{len(found.benchmarks)} of {counted(len(found.benchmarks) + len(found.missing), 'benchmark')} scored"
         return f"Placement on {found.reference.name!r} ({counted(models, 'model')}): {place}, {scored}"
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the model's place under each scheme.
-
-        Returns
-        -------
-        DataFrame
-            Columns scheme, rank, low, high (interval of the rank), best, worst (rank if all missing scores were high,
-            and low), share (of the models below), statistic, problem.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> board = ba.example()
-        >>> ba.place("vgg19", ba.freeze(board, "base"), schemes=["HIER"]).to_frame()["rank"].tolist()
-        [3]
-        """
+    def _frame(self) -> pd.DataFrame:
         rows: list[dict[str, Any]] = []
         for one in self.found.schemes:
             row: dict[str, Any] = {"scheme": one.scheme, "problem": one.problem}
@@ -112,20 +111,7 @@ class PlacementResult(Result):
             f"{counted(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns)
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what ``brainalign place --json`` prints; unknown is None.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> found = ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).to_dict()
-        >>> found["schemes"]["HIER"]["rank"]
-        3
-        """
+    def _record(self) -> dict[str, Any]:
         return model_placement_json(self.found)
 
     @property
@@ -146,6 +132,10 @@ class PlacementPlots:
         Returns
         -------
         Chart
+
+        See Also
+        --------
+        PlacementResult.profile : Its numbers.
 
         Examples
         --------
@@ -172,6 +162,10 @@ class PlacementPlots:
         Returns
         -------
         Chart
+
+        See Also
+        --------
+        PlacementResult.to_frame : Its numbers.
 
         Examples
         --------
@@ -273,6 +267,10 @@ def place(
     See Also
     --------
     freeze : Make the reference.
+
+    References
+    ----------
+    Angoff (1971), "Scales, norms, and equivalent scores", *Educational Measurement*, for norms of a fixed group.
 
     Examples
     --------

@@ -13,6 +13,7 @@ from ..agreement.clustering import clustered_order
 from ..agreement.correlation import (
     Agreement,
     Method,
+    PairSummary,
     check_method,
     correlation_matrix,
     pairwise_agreement,
@@ -36,7 +37,10 @@ _FIGURES = ("mean_rho", "negative_share", "paper_balanced_rho", "neural_rho", "b
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AgreementResult(Result):
-    """Correlations of all pairs of benchmarks of a board.
+    """Correlations of all pairs of ``m`` benchmarks of a board.
+
+    The frame is the matrix by type ids, shape (m, m), NaN where a correlation does not exist; the record has the
+    figures named as in the JSON of an analysis.
 
     Attributes
     ----------
@@ -46,6 +50,16 @@ class AgreementResult(Result):
         The cleaned board; with ``pairwise`` all models on its benchmarks.
     pairwise : bool
         Whether each pair is over the models that have both.
+
+    See Also
+    --------
+    agreement : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.agreement(ba.example()).pairs.title
+    '28 pairs of benchmarks'
     """
 
     found: Agreement
@@ -60,20 +74,7 @@ class AgreementResult(Result):
         over = "each over the models with both" if self.pairwise else counted(len(self.board.models), "model")
         return f"Agreement ({self.found.method}): mean {mean} over {counted(pairs.pairs, 'pair')} of benchmarks, {over}"
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the matrix of correlations.
-
-        Returns
-        -------
-        DataFrame, shape (m, m)
-            By type ids; NaN where a correlation does not exist.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.agreement(ba.example()).to_frame().shape
-        (8, 8)
-        """
+    def _frame(self) -> pd.DataFrame:
         return pd.DataFrame(self.found.rho, index=list(self.found.leaves), columns=list(self.found.leaves))
 
     @cached_property
@@ -97,7 +98,11 @@ class AgreementResult(Result):
         Returns
         -------
         DataFrame
-            Columns mean, median, negative_share, pairs.
+            Columns mean, median, negative_share, pairs. Without the parts on a board that has none.
+
+        See Also
+        --------
+        AgreementResult.interval : Intervals of the figures.
 
         Examples
         --------
@@ -107,7 +112,7 @@ class AgreementResult(Result):
         """
         found = self.found
         rows: dict[str, Any] = {"all pairs": found.all_pairs}
-        rows |= {" × ".join(block): one for block, one in found.blocks.items()}
+        rows |= {" × ".join(block): one for block, one in self._blocks.items()}
         rows |= {f"within {name}": one for name, one in found.within_paper.items()}
         frame = pd.DataFrame(
             [[one.mean, one.median, one.negative_share, one.pairs] for one in rows.values()],
@@ -139,6 +144,10 @@ class AgreementResult(Result):
         InputError
             If the level is no share, or there is no resample.
 
+        See Also
+        --------
+        certainty : Reliability of the ranks.
+
         References
         ----------
         Davison, Hinkley (1997), *Bootstrap Methods and their Application*, section 3.8.
@@ -153,23 +162,21 @@ class AgreementResult(Result):
         if not 0 < level < 1:
             raise InputError(f"the level is {level}; give a number between 0 and 1, such as 0.95")
         grouped = families(self.board)
-        rows: dict[str, list[float | None]] = {}
         if self.found.method == "spearman" and not self.pairwise:
             boot = family_bootstrap(self.board, grouped, resamples, seed, level)
-            for name in _FIGURES:
-                one = boot.intervals[name]
-                rows[name] = (
-                    [boot.figures[name], None, None] if one is None else [one.value, one.low, one.high]
-                )
+            found = {name: (boot.figures[name], boot.intervals[name]) for name in _FIGURES}
         else:
-            counts = draw_counts(grouped.labels, resamples, seed)
-            drawn = [self._mean_without_copies(times) for times in counts]
-            one = None
+            mean, one = self.found.all_pairs.mean, None
+            drawn = [
+                self._mean_without_copies(times) for times in draw_counts(grouped.labels, resamples, seed)
+            ]
             if sure_enough(grouped.labels):
-                clusters = effective_families(grouped.labels)
-                one = interval(self.found.all_pairs.mean, np.array(drawn), clusters, level=level)
-            mean = self.found.all_pairs.mean
-            rows["mean_rho"] = [mean, None, None] if one is None else [one.value, one.low, one.high]
+                one = interval(mean, np.array(drawn), effective_families(grouped.labels), level=level)
+            found = {"mean_rho": (mean, one)}
+        rows = {
+            name: [value, None, None] if one is None else [one.value, one.low, one.high]
+            for name, (value, one) in found.items()
+        }
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "low", "high"], dtype=float)
 
     def _mean_without_copies(self, times: Any) -> float:
@@ -181,19 +188,13 @@ class AgreementResult(Result):
         values = rho[np.triu_indices(len(rho), k=1)]
         return float(np.nanmean(values)) if not np.isnan(values).all() else np.nan
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain values, named as in ``brainalign analyze --json``; unknown is None.
+    @property
+    def _blocks(self) -> dict[tuple[str, str], PairSummary]:
+        """Summaries within and between the parts that the board has."""
+        known = [part for part in self.board.parts if part in self.board.tree]
+        return {block: one for block, one in self.found.blocks.items() if set(block) <= set(known)}
 
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.agreement(ba.example()).to_dict()["method"]
-        'spearman'
-        """
+    def _record(self) -> dict[str, Any]:
         found = self.found
         return {
             "method": found.method,
@@ -203,7 +204,7 @@ class AgreementResult(Result):
             "pairs": found.all_pairs.pairs,
             "paper_balanced_mean": found.paper_balanced_mean,
             "min_overlap": found.min_overlap,
-            "blocks": {"|".join(block): one.mean for block, one in found.blocks.items()},
+            "blocks": {"|".join(block): one.mean for block, one in self._blocks.items()},
             "within_paper": {name: one.mean for name, one in found.within_paper.items()},
         }
 
@@ -225,6 +226,10 @@ class AgreementPlots:
         Returns
         -------
         Chart
+
+        See Also
+        --------
+        AgreementResult.to_frame : Its numbers.
 
         Examples
         --------
@@ -259,6 +264,10 @@ class AgreementPlots:
         ------
         InputError
             If one of them is not on the board.
+
+        See Also
+        --------
+        AgreementPlots.heatmap : All pairs.
 
         Examples
         --------

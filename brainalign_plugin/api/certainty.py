@@ -1,0 +1,379 @@
+"""Certainty of a board's figures and ranks, for notebooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ..certainty.board_certainty import SCHEME, BoardCertainty
+from ..certainty.board_certainty import certainty as board_certainty
+from ..certainty.record import certainty_json
+from ..certainty.variance_components import NotEstimable
+from ..errors import BoardError, InputError
+from ..plot.chart import Chart
+from ..plot.rows import dots
+from ..results import Result, Rows
+from ..text import counted, distinct_names
+from .sources import Source, snapshot_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ToldApart(Rows):
+    """Two models under a scheme: true if their difference is large enough.
+
+    The frame has one row: scheme, one, one_name, other, other_name, difference (of the scores), needed (the smallest
+    difference with which two models are surely ordered), probability (that one is truly above the other), told_apart.
+
+    See Also
+    --------
+    CertaintyResult.told_apart : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.certainty(ba.example(), resamples=50).told_apart(112, 103).to_frame()["one_name"].tolist()
+    ['inception_v3']
+    """
+
+    def __bool__(self) -> bool:
+        return bool(self.frame["told_apart"].iloc[0])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CertaintyResult(Result):
+    """Certainty of the figures and ranks of a board.
+
+    The frame has a row a model of the cleaned board under the official average, the best first, shape (n, 7): tier,
+    model, id, score, low and high (interval of the rank), first (probability to be truly the first); no rows where the
+    reliability is not estimable. The record is the field ``certainty`` of ``analyze --json``.
+
+    Attributes
+    ----------
+    found : BoardCertainty
+        All of it.
+    names : dict of int to str
+        Name of each model of the source.
+
+    See Also
+    --------
+    certainty : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.certainty(ba.example(), resamples=50).to_frame()["model"].iloc[0]
+    'efficientnet_b0'
+    """
+
+    found: BoardCertainty
+    names: dict[int, str]
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        official, board = self.found.schemes[SCHEME], self.found.board
+        what = f"{counted(len(board.models), 'model')} × {counted(len(board.leaves), 'benchmark')}"
+        if isinstance(official, NotEstimable):
+            return f"Certainty of {what}: not estimable, {official.reason}"
+        return (
+            f"Certainty of {what}: reliability {official.reliability:.2f}, {counted(len(self.found.tiers), 'tier')}, "
+            f"{official.told_apart_share:.0%} of the pairs told apart"
+        )
+
+    def _frame(self) -> pd.DataFrame:
+        columns = ["tier", "model", "id", "score", "low", "high", "first"]
+        official, found = self.found.schemes[SCHEME], self.found
+        if isinstance(official, NotEstimable) or found.ranks is None:
+            return pd.DataFrame(columns=columns)
+        ids = [model for tier in found.tiers for model in tier]
+        at = [found.board.ids.index(model) for model in ids]
+        values: list[Any] = [
+            [number for number, tier in enumerate(found.tiers, 1) for _ in tier],
+            [self.names[model] for model in ids],
+            ids,
+            official.scores[at],
+            found.ranks.low[at],
+            found.ranks.high[at],
+            [found.first[model] for model in ids],
+        ]
+        return pd.DataFrame(dict(zip(columns, values, strict=True)))
+
+    @property
+    def tiers(self) -> Rows:
+        """Models by tier: the best of a tier is surely above the next tier."""
+        return Rows(counted(len(self.found.tiers), "tier"), self.to_frame()[["tier", "model", "id", "score"]])
+
+    @property
+    def reliability(self) -> Rows:
+        """Reliability of each scheme that is a weighted mean, or the reason why it is not estimable."""
+        columns = ["reliability", "standard_error", "told_apart_from", "told_apart_share", "reason"]
+        rows = [
+            [scheme, *(getattr(one, column, None) for column in columns)]
+            for scheme, one in self.found.schemes.items()
+        ]
+        frame = pd.DataFrame(rows, columns=["scheme", *columns]).fillna({"reason": ""})
+        return Rows("Reliability, should other papers have measured the same parts", frame)
+
+    @property
+    def components(self) -> Rows:
+        """Variance of a benchmark of the official average, in per cent: model, stratum, paper, benchmark."""
+        shares = self.found.components
+        frame = pd.DataFrame(
+            {"component": list(shares), "per_cent": pd.Series(list(shares.values()), dtype=float)}
+        )
+        return Rows("Components of the variance of a benchmark", frame)
+
+    @property
+    def influence(self) -> Rows:
+        """Figures of the board without each paper, the largest change of the mean correlation first."""
+        frame = pd.DataFrame(
+            {
+                "paper": left.name,
+                "change": left.changes["mean_rho"],
+                "mean_rho": left.figures["mean_rho"],
+                "mean_shift": left.mean_shift,
+                "rho": left.rho,
+                "winner": None if left.winner is None else self.names[left.winner],
+                "winner_id": left.winner,
+            }
+            for left in self.found.papers
+        )
+        return Rows(f"Without each of {counted(len(frame), 'paper')}", frame)
+
+    @property
+    def figures(self) -> Rows:
+        """Headline figures with intervals over families of models."""
+        boot = self.found.bootstrap
+        rows = [
+            (name, value, *((one.low, one.high) if (one := boot.intervals[name]) else (None, None)))
+            for name, value in boot.figures.items()
+        ]
+        frame = pd.DataFrame(rows, columns=["figure", "value", "low", "high"])
+        return Rows(f"Figures with intervals over {counted(boot.families, 'family', 'families')}", frame)
+
+    def told_apart(self, one: int, other: int, scheme: str = SCHEME) -> ToldApart:
+        """Compare two models.
+
+        Parameters
+        ----------
+        one, other : int
+            Ids of models on the cleaned board.
+        scheme : str
+            Of those in ``reliability``.
+
+        Returns
+        -------
+        ToldApart
+            True where their difference is large enough.
+
+        Raises
+        ------
+        InputError
+            If a model is not on the cleaned board, or there is no such scheme.
+        BoardError
+            If the reliability of the scheme is not estimable.
+
+        See Also
+        --------
+        CertaintyResult.tiers : All models.
+
+        References
+        ----------
+        Brennan (2001), *Generalizability Theory*.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> bool(ba.certainty(ba.example(), resamples=50).told_apart(107, 112))
+        True
+        """
+        if scheme not in self.found.schemes:
+            raise InputError(
+                f"there is no certainty of {scheme!r}; known are {', '.join(self.found.schemes)}"
+            )
+        found = self.found.schemes[scheme]
+        if isinstance(found, NotEstimable):
+            raise BoardError(f"no two models are compared: {found.reason}")
+        for model in (one, other):
+            if model not in found.ids:
+                name = f" ({self.names[model]!r})" if model in self.names else ""
+                raise InputError(
+                    f"model {model!r}{name} is not on the cleaned board of {counted(len(found.ids), 'model')}; give "
+                    "the id of one that is, see to_frame()"
+                )
+        i, j = found.ids.index(one), found.ids.index(other)
+        difference, needed = float(found.scores[i] - found.scores[j]), found.told_apart_from
+        record = {
+            "scheme": scheme,
+            "one": one,
+            "one_name": self.names[one],
+            "other": other,
+            "other_name": self.names[other],
+            "difference": difference,
+            "needed": needed,
+            "probability": found.posterior.above(i, j),
+            "told_apart": abs(difference) >= needed,
+        }
+        verdict = f"{one} and {other} are {'' if record['told_apart'] else 'not '}told apart under {scheme}"
+        title = f"{verdict}: they differ by {abs(difference):.3f}, {needed:.3f} is needed"
+        return ToldApart(title, pd.DataFrame([record]), record)
+
+    def _record(self) -> dict[str, Any]:
+        return certainty_json(self.found, list(self.names))
+
+    @property
+    def plot(self) -> CertaintyPlots:
+        """Charts: ``tiers``, ``components`` and ``influence``."""
+        return CertaintyPlots(self)
+
+
+@dataclass(frozen=True)
+class CertaintyPlots:
+    """Charts of certainty."""
+
+    result: CertaintyResult
+
+    def tiers(self, top: int = 40) -> Chart:
+        """Draw the best models with the intervals of their ranks, tiers in turn in two colours.
+
+        Parameters
+        ----------
+        top : int
+            Number of models.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        CertaintyResult.tiers : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.certainty(ba.example(), resamples=50).plot.tiers(5).to_frame())
+        5
+        """
+        frame = self.result.to_frame().head(top)
+        names = distinct_names(frame["model"].tolist(), frame["id"].tolist())
+        ranks = frame["score"].rank(ascending=False, method="min").tolist()
+        return dots(
+            [f"{tier} · {name}" for tier, name in zip(frame["tier"], names, strict=True)],
+            ranks,
+            title=self.result.title,
+            alt=f"Ranks of {counted(len(frame), 'model')} by tier, with intervals. {self.result.title}.",
+            axis="rank under the official average",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+            groups=["odd tier" if tier % 2 else "even tier" for tier in frame["tier"]],
+            ids=frame["id"].tolist(),
+            form="d",
+            reverse=True,
+        )
+
+    def components(self) -> Chart:
+        """Draw the components of the variance of a benchmark.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        CertaintyResult.components : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.certainty(ba.example(), resamples=50).plot.components().to_frame())
+        4
+        """
+        rows = self.result.components
+        frame = rows.to_frame()
+        title = rows.title
+        return dots(
+            frame["component"].tolist(),
+            frame["per_cent"].tolist(),
+            title=title,
+            alt=f"A dot a component. {title}.",
+            axis="per cent",
+            form=".0f",
+            zero=True,
+        )
+
+    def influence(self) -> Chart:
+        """Draw the change of the mean correlation without each paper.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        CertaintyResult.influence : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.certainty(ba.example(), resamples=50).plot.influence().to_frame())
+        8
+        """
+        frame = self.result.influence.to_frame()
+        title = "Change of the mean correlation without each paper"
+        return dots(
+            frame["paper"].tolist(),
+            frame["change"].tolist(),
+            title=title,
+            alt=f"A dot a paper. {title}.",
+            axis="change of the mean correlation",
+            form="+.3f",
+            zero=True,
+        )
+
+
+def certainty(
+    source: Source, *, max_missing: float = 0.5, resamples: int = 1000, draws: int = 1000, seed: int = 0
+) -> CertaintyResult:
+    """Estimate how sure the figures and ranks of a board are.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    resamples : int
+        Of families of models.
+    draws : int
+        Of true scores, for intervals of ranks.
+    seed : int
+
+    Returns
+    -------
+    CertaintyResult
+        Reliability, components, tiers, influence of papers, intervals of the figures.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+
+    See Also
+    --------
+    validity : Predictive validity of the schemes.
+
+    References
+    ----------
+    Brennan (2001), *Generalizability Theory*.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.certainty(ba.example(), resamples=50).components.to_frame()["component"].tolist()
+    ['model', 'model_stratum', 'model_paper', 'model_leaf']
+    """
+    board = snapshot_of(source).board()
+    found = board_certainty(board, max_missing, resamples, draws, seed)
+    return CertaintyResult(found, {model.id: model.name for model in board.models})
