@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .making import loss
-from .opening import begin_store, is_made, open_store, open_to_read
+from .opening import begin_store, is_made, loss, open_store, open_to_read
 from .pruning import Policy, prunable
+from .pulls import peek
 from .records import (
     BOARD_CHANGED,
     Alarm,
@@ -20,7 +20,6 @@ from .records import (
     Stored,
 )
 from .restoring import restore_backup, verify_backup
-from .statistics import peek
 from .store import Store
 
 __all__ = [

@@ -16,7 +16,7 @@ import sqlalchemy.exc
 
 from ..base.errors import StoreError
 from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
-from .failures import is_busy, translated
+from .database_errors import is_busy, translated
 from .readonly import open_to_read, unchanged
 from .schema import REVISION, REVISION_TABLE, metadata
 

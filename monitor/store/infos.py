@@ -1,16 +1,18 @@
-"""Facts about snapshots without their boards: time, source, size, and rejected cells."""
+"""Facts about snapshots without their boards: time, source, size, rejected cells; and which one a text names."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from brainalign_plugin.files.rejected import Rejected
 
+from ..base.errors import StoreError
 from . import schema
-from .finding import find
 from .records import Removed, SnapshotInfo
 
 # In the column of model ids, which has no null: the entry is of no model.
@@ -94,3 +96,129 @@ def read_info(connection: sa.Connection, snapshot_id: int) -> SnapshotInfo:
         # Raises if there is none.
         return find(read_infos(connection), str(snapshot_id))
     return found[0]
+
+
+_SHORTEST_PREFIX = 4
+_NAMED = 5
+
+
+def find(
+    infos: Sequence[SnapshotInfo],
+    wanted: str,
+    domain: str | None = None,
+    known: datetime | None = None,
+    removed: Sequence[Removed] = (),
+) -> SnapshotInfo:
+    """Find a snapshot by its number, by the first digits of its hash, or as ``latest``.
+
+    Raises StoreError if none or more than one fits, the message names the nearest; or if the one that was meant was
+    pruned.
+
+    Parameters
+    ----------
+    infos : sequence of SnapshotInfo
+        In the order of the moments that they describe.
+    domain : str or None
+        Whose ``latest`` is meant; None is the latest of all. A number or a hash finds its snapshot in any domain.
+    known : datetime, optional
+        Only those that had been seen before this moment.
+    removed : sequence of Removed
+        Those that are no longer there.
+    """
+    text = wanted.strip().lower()
+    _check_not_removed(infos, text, wanted, removed)
+    if not infos:
+        raise StoreError(
+            f"there is no snapshot {wanted!r}: the store is empty; `brainalign fetch` pulls the first"
+        )
+    if known is not None:
+        infos = [info for info in infos if info.seen_at < known]
+        before = [one for one in removed if one.pruned and one.info.seen_at < known]
+        if not infos and before:
+            raise _gone(before[-1], f"latest known before {known:%Y-%m-%d}")
+        if not infos:
+            raise StoreError(
+                f"no snapshot had been seen before {known:%Y-%m-%d %H:%M} UTC; choose a later day"
+            )
+    observed = [info for info in infos if not info.reconstructed]
+    if text == "latest":
+        candidates = [info for info in observed if domain in (None, info.domain)]
+        if not candidates:
+            what = "snapshot that was observed" if domain is None else f"observed snapshot of {domain!r}"
+            raise StoreError(f"there is no {what}; stored are {_named(infos[::-1])}")
+        if known is not None:
+            _check_newest_known(candidates[-1], removed, domain, known)
+        return candidates[-1]
+    by_number = {str(info.id): info for info in infos}
+    if text in by_number:
+        return by_number[text]
+    if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_PREFIX},64}}", text):
+        raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
+    fitting = [info for info in observed if info.sha256.startswith(text)]
+    fitting = fitting or [info for info in infos if info.sha256.startswith(text)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise StoreError(
+            f"{wanted!r} fits {len(fitting)} snapshots; choose one by its number: {_named(fitting)}"
+        )
+    raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
+
+
+def _check_not_removed(
+    infos: Sequence[SnapshotInfo], text: str, wanted: str, removed: Sequence[Removed]
+) -> None:
+    for one in removed:
+        by_hash = len(text) >= _SHORTEST_PREFIX and one.info.sha256.startswith(text)
+        if text == str(one.info.id) or (by_hash and not any(info.sha256.startswith(text) for info in infos)):
+            raise _gone(one, wanted)
+
+
+def _check_newest_known(
+    found: SnapshotInfo, removed: Sequence[Removed], domain: str | None, known: datetime
+) -> None:
+    """Refuse to answer with an older board where the newest that was known then has been pruned."""
+    newer = [
+        one
+        for one in removed
+        if one.pruned
+        and not one.info.reconstructed
+        and domain in (None, one.info.domain)
+        and one.info.seen_at < known
+        and one.info.as_of_time > found.as_of_time
+    ]
+    if newer:
+        raise _gone(newer[-1], f"latest known before {known:%Y-%m-%d}", found)
+
+
+def _gone(removed: Removed, wanted: str, other: SnapshotInfo | None = None) -> StoreError:
+    info, how = removed.info, "pruned" if removed.pruned else "removed"
+    step = (
+        "take another (`brainalign snapshots list`)"
+        if other is None
+        else f"the one before it is {_named([other])}"
+    )
+    return StoreError(
+        f"the snapshot {wanted!r} is {info.id} ({info.sha256[:12]}, as of {info.as_of_time:%Y-%m-%d}), which was {how} "
+        f"on {removed.at:%Y-%m-%d}; {step}"
+    )
+
+
+def _nearest(infos: Sequence[SnapshotInfo], text: str) -> str:
+    """Return the snapshots whose number or hash is nearest to the text; the last ones if none is near."""
+    if text.isdecimal() and len(text) < _SHORTEST_PREFIX + 2:
+        ordered = sorted(infos, key=lambda info: (abs(info.id - int(text)), info.id))
+    else:
+        ordered = sorted(infos, key=lambda info: (-_in_common(info.sha256, text), -info.id))
+    return f"nearest: {_named(ordered)}; write a number, a hash's first {_SHORTEST_PREFIX} digits or more, or latest"
+
+
+def _in_common(one: str, other: str) -> int:
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
+def _named(infos: Sequence[SnapshotInfo]) -> str:
+    named = [f"{info.id} ({info.sha256[:12]}, as of {info.as_of_time:%Y-%m-%d})" for info in infos[:_NAMED]]
+    return ", ".join(named) + (", …" if len(infos) > _NAMED else "")

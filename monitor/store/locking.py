@@ -16,7 +16,7 @@ import sqlalchemy.exc
 from ..base.errors import BusyError, StoreError
 from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
 from .database import AnyDatabase
-from .failures import translated
+from .database_errors import translated
 
 # Any number, the same for all, another than that of a writing transaction: "brainrun" in ASCII.
 _ADVISORY_LOCK = int.from_bytes(b"brainrun", "big")

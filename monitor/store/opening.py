@@ -1,16 +1,97 @@
-"""Open a store: to write, to read, or to begin one anew."""
+"""Open a store to write or to read, make one where there is none, and find out that one was lost."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
-from ..base.errors import StoreError
+from ..base.errors import BusyError, StoreError
+from ..base.files import sync_folder
 from .bodies import write_owners
-from .database import Database, connect
+from .database import LOCK_SECONDS, Database, connect
 from .locking import exclusive
-from .making import make_store, put_aside
 from .store import Store
+
+_PAUSE = 0.1
+# Endings of SQLite's own files: those of another database would be read into a new one.
+_ENDINGS = ("", "-wal", "-shm", "-journal")
+
+
+def make_store(database: Database) -> None:
+    """Bring the schema to this release's; a store that is not there is made under its lock.
+
+    Raises BusyError if another process holds the lock for longer than the making of a store takes.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while database.made_revision() is None:
+        try:
+            with exclusive(database, "the making of a store"):
+                return database.prepare()
+        except BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+    return database.prepare()
+
+
+def put_aside(database: Database) -> tuple[Path, ...]:
+    """Rename files in the place of a new SQLite file; the caller holds the lock.
+
+    Returns the new names; empty files, too, are kept.
+    """
+    if not database.is_sqlite:
+        return ()
+    path, aside = database.path, []
+    mark = f"lost-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    try:
+        for ending in _ENDINGS:
+            found = path.with_name(path.name + ending)
+            if found.exists():
+                aside.append(found.rename(path.with_name(f"{path.name}.{mark}{ending}")))
+        if aside:
+            sync_folder(path.parent)
+    except OSError as cause:
+        raise StoreError(
+            f"cannot rename {str(cause.filename)!r}: {cause.strerror}; rename it by hand"
+        ) from cause
+    return tuple(aside)
+
+
+def remove_database(path: Path) -> None:
+    """Remove an SQLite file that this program alone makes, and SQLite's own files of it."""
+    for ending in _ENDINGS:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> str:
+    """Return a message if a home folder has bodies, reports or a log of a database, and no store; else empty.
+
+    Raises StoreError if a server does not answer.
+    """
+    # Looked for first: another process makes the store before it writes any of them.
+    kept = list(islice(bodies.glob("*/*.json.gz"), 1)) or list(islice(reports.rglob("*.html"), 1))
+    database = connect(url_or_path, read_only=True)
+    try:
+        if database.is_sqlite and not kept:
+            wal = database.path.with_name(f"{database.path.name}-wal")
+            kept = [wal] if wal.exists() and wal.stat().st_size else []
+        if not kept or database.made_revision() is not None:
+            return ""
+    except OSError as cause:
+        raise StoreError(
+            f"cannot read {str(cause.filename)!r}: {cause.strerror}; check its permissions"
+        ) from cause
+    finally:
+        database.engine.dispose()
+    return (
+        f"{database.name} holds no store, but {str(home)!r} has files of one, such as {str(kept[0])!r}: it was "
+        "emptied, lost, or its volume is not mounted. Mount it; or `brainalign store restore FILE` brings a backup "
+        f"back; or `brainalign store begin` makes a new one, and `brainalign fetch {bodies}` "
+        "reads the kept bodies into it"
+    )
 
 
 def open_store(url_or_path: Path | str, bodies: Path) -> Store:

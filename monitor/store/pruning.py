@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from ..base.errors import StoreError
 from . import schema
+from .bodies import Orphans, orphans
 from .database import AnyDatabase
-from .failures import translated
-from .orphans import Orphans, orphans
+from .database_errors import translated
 from .records import SnapshotInfo
 from .schema import Moment, micros
 

@@ -18,12 +18,11 @@ import sqlalchemy as sa
 from ..base.errors import StoreError
 from ..base.files import sync_folder, write_atomically
 from . import schema
-from .backup import CONFIG, FORMAT, MANIFEST, VERSION
+from .backup import CONFIG, FORMAT, MANIFEST, VERSION, load_table
 from .bodies import put_body, write_owners
 from .database import Database, connect
-from .dumping import load_table
 from .locking import exclusive
-from .making import put_aside, remove_database
+from .opening import put_aside, remove_database
 
 _NAME = re.compile(
     rf"tables/[a-z_]{{1,40}}\.jsonl|bodies/[0-9a-f]{{2}}/[0-9a-f]{{64}}\.json\.gz|references/[^/\0]{{1,200}}|{CONFIG}"

@@ -20,18 +20,17 @@ from . import bodies as body_files
 from . import schema
 from .checking import problems
 from .database import AnyDatabase
-from .finding import find
-from .infos import read_info, read_infos, read_removed, read_set_aside, write_set_aside
+from .findings import Watched
+from .infos import find, read_info, read_infos, read_removed, read_set_aside, write_set_aside
 from .locking import exclusive
 from .outbox import Outbox
+from .pulls import Statistics
 from .records import Outcome, PullRecord, SnapshotInfo, Stored
 from .runs import Runs
 from .schema import check_zone
 from .sightings import rebuilt_again, seen_again, write_rest_of_split
 from .snapshots import read_snapshots, write_snapshot
-from .statistics import Statistics
 from .upkeep import Upkeep
-from .watched import Watched
 
 # Rebuilt snapshots that a store keeps in memory: one run reads the newest two again and again.
 _SNAPSHOTS_KEPT = 4
