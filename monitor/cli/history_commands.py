@@ -121,9 +121,8 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show the figures over time, and the causes of each change."""
-    from ..history.history_json import history_json
     from ..history.known_events import event_json, known_events
-    from ..history.series import HistoryOptions
+    from ..history.series import HistoryOptions, history_json
     from ..operations import pull
     from . import print_history
 
@@ -236,8 +235,7 @@ def diff(
 
     Covers each headline figure, or with --model one model's rank.
     """
-    from ..history.attribution import attribute
-    from ..history.attribution_words import attribution_in_words
+    from ..history.attribution import attribute, attribution_in_words
     from ..history.changelog import changes_in_words, changes_json
     from ..history.changes import compare
     from ..operations import pull
@@ -291,7 +289,7 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
 
 def attribution_json(found: Attribution) -> dict[str, Any]:
     """Return the change of each figure with its parts and the words for them; None if unknown."""
-    from ..history.attribution_words import attribution_in_words, reasons_of
+    from ..history.attribution import attribution_in_words, reasons_of
 
     return {
         figure: change_record(found.earlier[figure], after, found.parts[figure])

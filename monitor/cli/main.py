@@ -164,7 +164,7 @@ def analyze(
         analysis = reporting.analyse_snapshot(
             settings, found.snapshot, None if as_of is None else as_of.date()
         )
-    for line in (*printing.note_lines(found.note), *printing.set_aside_lines(found.set_aside)):
+    for line in (*printing.note_lines(found.note), *printing.rejected_lines(found.rejected)):
         typer.echo(line, err=True)
     named, board = settings.family_table, analysis.cleaning.board
     for absent in printing.unknown_family_lines(unknown_models(named, analysis.cleaning.considered)):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TOP_MODELS = 15
 # More lines hide the rest of the output; `snapshots show` prints all of a stored snapshot.
-TOP_SET_ASIDE = 20
+TOP_REJECTED = 20
 _LONGEST_NAME = 80
 # Width of a terminal from which a list of snapshots shows their sources.
 _WIDE = 110
@@ -81,7 +81,7 @@ def fetched(result: Fetched, info: SnapshotInfo) -> None:
         to.print(f"no news: this is snapshot {info.id}, {info.domain} {moments_of(info)}")
     for line in note_lines(*result.notes):
         to.print(line)
-    for line in set_aside_lines(result.pull.set_aside):
+    for line in rejected_lines(result.pull.rejected):
         to.print(line)
 
 
@@ -107,7 +107,7 @@ def exported(path: Path) -> None:
     out().print(printable(f"snapshot: {path}"))
 
 
-def set_aside_line(entry: Rejected) -> Text:
+def rejected_line(entry: Rejected) -> Text:
     """Return a rejected cell or field in words."""
     of = [] if entry.model_id is None else [f"model {entry.model_id} ({entry.model})"]
     of += [entry.benchmark] if entry.benchmark else []
@@ -115,14 +115,14 @@ def set_aside_line(entry: Rejected) -> Text:
     return printable(f"note: {' on '.join(of) or 'the board'}: {value}{entry.reason}")
 
 
-def set_aside_lines(cells: Sequence[Rejected]) -> list[Text]:
+def rejected_lines(cells: Sequence[Rejected]) -> list[Text]:
     """Return the first rejected cells and fields, and the number of the others."""
-    lines = [set_aside_line(cell) for cell in cells[:TOP_SET_ASIDE]]
+    lines = [rejected_line(cell) for cell in cells[:TOP_REJECTED]]
     more = len(cells) - len(lines)
     return lines + ([Text(f"note: {more} more like these")] if more else [])
 
 
-def set_aside_json(cell: Rejected) -> dict[str, Any]:
+def rejected_json(cell: Rejected) -> dict[str, Any]:
     """Return a rejected cell or field for JSON."""
     return {
         "model_id": cell.model_id,
@@ -192,7 +192,7 @@ def snapshot_details(info: SnapshotInfo, aside: Sequence[Rejected]) -> None:
         table.add_row(field, printable(shown))
     to.print(table)
     for cell in aside:
-        to.print(set_aside_line(cell))
+        to.print(rejected_line(cell))
 
 
 _MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}

@@ -33,14 +33,14 @@ def freeze_reference(
     from brainalign_plugin.text import printable
 
     from ..operations.pull import find_snapshot
-    from .printing import set_aside_lines
+    from .printing import rejected_lines
 
     settings = settings_from(home=home)
     # Check the name first, because reading takes longer.
     path = reference_path(settings.references, name)
     frozen_at = now()
     found = find_snapshot(settings, snapshot, frozen_at)
-    for aside in set_aside_lines(found.set_aside):
+    for aside in rejected_lines(found.rejected):
         typer.echo(aside, err=True)
     board = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
     frozen = freeze(board, name, frozen_at)

@@ -57,7 +57,7 @@ def _run_json(done: Done, info: SnapshotInfo) -> dict[str, Any]:
         "domain": info.domain,
         "as_of": info.as_of_time.isoformat(),
         "sha256": info.sha256,
-        "set_aside": len(done.result.fetched.pull.set_aside),
+        "set_aside": len(done.result.fetched.pull.rejected),
         "notes": list(done.result.fetched.notes),
         "report": str(done.result.report),
         "report_written": done.result.wrote_report,

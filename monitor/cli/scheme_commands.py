@@ -180,10 +180,10 @@ def _prepared(
     from brainalign_plugin.ranking.boards import compared_board
 
     from ..operations.pull import find_snapshot
-    from .printing import set_aside_lines
+    from .printing import rejected_lines
 
     found = find_snapshot(settings, wanted, now())
-    for line in set_aside_lines(found.set_aside):
+    for line in rejected_lines(found.rejected):
         typer.echo(line, err=True)
     given = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
     compared = compared_board(given, board.value, settings.max_missing)

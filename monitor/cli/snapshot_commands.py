@@ -58,10 +58,10 @@ def show_snapshot(
     settings = settings_from(home=home, domain=domain)
     with pull.open_existing(settings, snapshot) as store:
         info = store.find(snapshot, settings.domain)
-        aside = store.set_aside(info.id)
+        aside = store.rejected(info.id)
     if as_json:
         print_json(
-            {**printing.info_json(info), "set_aside": [printing.set_aside_json(cell) for cell in aside]}
+            {**printing.info_json(info), "set_aside": [printing.rejected_json(cell) for cell in aside]}
         )
     else:
         printing.snapshot_details(info, aside)

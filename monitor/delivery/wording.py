@@ -8,8 +8,7 @@ from datetime import date, datetime
 
 from brainalign_plugin.text import printable
 
-from ..history.figure_words import difference_text, figure_text
-from ..history.figures import COUNTS, FIGURES
+from ..history.figures import COUNTS, FIGURES, difference_text, figure_text
 from ..history.series import FULL, History, Point
 from ..report.wording import LABELS
 from .records import Digest, DigestPeriod, HeadlineFigure

@@ -10,8 +10,7 @@ from typing import ClassVar
 
 from brainalign_plugin.errors import InputError
 
-from .figure_words import MINUS, difference_text, figure_text
-from .figures import FIGURES, SHARES
+from .figures import FIGURES, MINUS, SHARES, difference_text, figure_text
 
 # Share of a board's cells that must be new for it to confirm what the one before showed.
 NEW_SHARE = 0.1

@@ -15,8 +15,8 @@ from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.good_models import good_correlations
 from brainalign_plugin.data.official import CellState
 
+from .board_reader import BoardReader
 from .figures import ANALYSIS_VERSION, cleaned
-from .reading import BoardReader
 
 if TYPE_CHECKING:
     from brainalign_plugin.data.board import Board
@@ -47,17 +47,7 @@ class BenchmarkHistory:
 def benchmark_history(
     reader: BoardReader, infos: Sequence[SnapshotInfo], max_missing: float = 0.5
 ) -> BenchmarkHistory:
-    """Return how many models had each benchmark at each board, and how far it agreed with the others.
-
-    Parameters
-    ----------
-    reader : BoardReader
-        Its cache keeps the points of each content.
-    infos : sequence of SnapshotInfo
-        The oldest first.
-    max_missing : float
-        Of the cleaning.
-    """
+    """Return the models that had each benchmark at each board, the oldest first, and its agreement with the others."""
     compute = partial(_points, max_missing=max_missing)
     found = reader.each(infos, compute, "benchmarks", max_missing, ANALYSIS_VERSION)
     return BenchmarkHistory(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,31 +29,16 @@ class CellValue(NamedTuple):
     scored_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CellChange:
-    """A cell (model id, type id, version) that came, went or changed; None on the side where it does not exist."""
-
-    model: int
-    benchmark: str
-    version: int
-    before: CellValue | None
-    after: CellValue | None
+CellKey = tuple[int, str, int]  # Model id, type id, version
+Item = TypeVar("Item", Model, Benchmark)
 
 
 @dataclass(frozen=True, slots=True)
-class ModelChange:
-    """A model that is there on both sides under another name, submission time or published rank."""
+class Replaced(Generic[Item]):
+    """A model or benchmark that is there on both sides with another content."""
 
-    before: Model
-    after: Model
-
-
-@dataclass(frozen=True, slots=True)
-class BenchmarkChange:
-    """A benchmark that is there on both sides with another parent, label or versions."""
-
-    before: Benchmark
-    after: Benchmark
+    before: Item
+    after: Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +53,17 @@ class RankMove:
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """Everything by which a later snapshot differs from an earlier one.
-
-    `apply_changes` makes the later snapshot from the earlier one with it.
-    """
+    """Everything by which a later snapshot differs from an earlier one."""
 
     earlier: Snapshot
     later: Snapshot
     models_added: tuple[Model, ...]
     models_removed: tuple[Model, ...]
-    models_changed: tuple[ModelChange, ...]
+    models_changed: tuple[Replaced[Model], ...]
     benchmarks_added: tuple[Benchmark, ...]
     benchmarks_removed: tuple[Benchmark, ...]
-    benchmarks_changed: tuple[BenchmarkChange, ...]
-    cells: tuple[CellChange, ...]
+    benchmarks_changed: tuple[Replaced[Benchmark], ...]
+    cells: tuple[CellKey, ...]
     rank_moves: tuple[RankMove, ...]
 
     @property
@@ -123,7 +105,6 @@ def _scored_leaves(snapshot: Snapshot) -> list[str]:
     return [leaf for leaf, scored in zip(board.leaves, some.tolist(), strict=True) if scored]
 
 
-CellKey = tuple[int, str, int]
 # By their numbers: a board has ten thousands of cells, and asking the enumeration takes longer than all the rest.
 _STATES = tuple(sorted(CellState))
 
@@ -184,14 +165,14 @@ def compare(earlier: Snapshot, later: Snapshot) -> Changes:
         models_added=tuple(m for i, m in after_models.items() if i not in before_models),
         models_removed=tuple(m for i, m in before_models.items() if i not in after_models),
         models_changed=tuple(
-            ModelChange(before_models[i], m) for i, m in after_models.items() if before_models.get(i, m) != m
+            Replaced(before_models[i], m) for i, m in after_models.items() if before_models.get(i, m) != m
         ),
         benchmarks_added=tuple(n for t, n in after_nodes.items() if t not in before_nodes),
         benchmarks_removed=tuple(n for t, n in before_nodes.items() if t not in after_nodes),
         benchmarks_changed=tuple(
-            BenchmarkChange(before_nodes[t], n) for t, n in after_nodes.items() if before_nodes.get(t, n) != n
+            Replaced(before_nodes[t], n) for t, n in after_nodes.items() if before_nodes.get(t, n) != n
         ),
-        cells=tuple(CellChange(*key, before.get(key), after.get(key)) for key in changed),
+        cells=tuple(changed),
         rank_moves=_rank_moves(earlier, aligned(earlier, later)),
     )
 
@@ -204,73 +185,3 @@ def _rank_moves(earlier: Snapshot, later: Snapshot) -> tuple[RankMove, ...]:
         if now is not None and (was := before.get(model.id)) is not None and was != now
     ]
     return tuple(sorted(moves, key=lambda move: (-abs(move.after - move.before), move.model)))
-
-
-def apply_changes(earlier: Snapshot, changes: Changes) -> Snapshot:
-    """Make the later snapshot from the earlier one and the changes.
-
-    Models and benchmarks stand in the later snapshot's order; it, its source and its moment are taken from the changes.
-    """
-    later = changes.later
-    cells = dict(snapshot_cells(earlier))
-    for change in changes.cells:
-        key = (change.model, change.benchmark, change.version)
-        if change.after is None:
-            cells.pop(key, None)
-        else:
-            cells[key] = change.after
-    gone = {m.id for m in changes.models_removed}
-    models = {m.id: m for m in earlier.models if m.id not in gone}
-    models.update({m.id: m for m in changes.models_added})
-    models.update({c.after.id: c.after for c in changes.models_changed})
-    dropped = {n.type_id for n in changes.benchmarks_removed}
-    nodes = {n.type_id: n for n in earlier.tree.nodes if n.type_id not in dropped}
-    nodes.update({n.type_id: n for n in changes.benchmarks_added})
-    nodes.update({c.after.type_id: c.after for c in changes.benchmarks_changed})
-    order = [m.id for m in later.models]
-    types = [n.type_id for n in later.tree.nodes]
-    return _assembled(later, [models[i] for i in order], [nodes[t] for t in types], cells)
-
-
-def _assembled(
-    template: Snapshot, models: Sequence[Model], nodes: Sequence[Benchmark], cells: dict[CellKey, CellValue]
-) -> Snapshot:
-    shape = (len(models), len(nodes))
-    states = np.zeros(shape, dtype=np.int8)
-    scores, errors = np.full(shape, np.nan), np.full(shape, np.nan)
-    scored_at = np.full(shape, np.datetime64("NaT", "us"), dtype="datetime64[us]")
-    row = {model.id: i for i, model in enumerate(models)}
-    column = {node.type_id: j for j, node in enumerate(nodes)}
-    old: list[tuple[int, int, int, CellValue]] = []
-    for (model, benchmark, version), cell in cells.items():
-        i, j = row[model], column[benchmark]
-        if version != nodes[j].version:
-            old.append((i, j, version, cell))
-            continue
-        states[i, j] = cell.state
-        scores[i, j] = np.nan if cell.score is None else cell.score
-        errors[i, j] = np.nan if cell.error is None else cell.error
-        if cell.scored_at is not None:
-            scored_at[i, j] = np.datetime64(cell.scored_at, "us")
-    old.sort(key=lambda entry: entry[:3])
-    return replace(
-        template,
-        models=tuple(models),
-        tree=type(template.tree)(tuple(nodes)),
-        states=states,
-        scores=scores,
-        errors=errors,
-        scored_at=scored_at,
-        superseded=SupersededCells(
-            row=np.array([o[0] for o in old], dtype=np.int64),
-            column=np.array([o[1] for o in old], dtype=np.int64),
-            version=np.array([o[2] for o in old], dtype=np.int64),
-            states=np.array([o[3].state for o in old], dtype=np.int8),
-            scores=np.array([np.nan if o[3].score is None else o[3].score for o in old], dtype=float),
-            errors=np.array([np.nan if o[3].error is None else o[3].error for o in old], dtype=float),
-            scored_at=np.array(
-                [np.datetime64("NaT" if o[3].scored_at is None else o[3].scored_at, "us") for o in old],
-                dtype="datetime64[us]",
-            ),
-        ),
-    )

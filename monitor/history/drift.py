@@ -14,8 +14,8 @@ import numpy as np
 from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
+from .figure_intervals import family_draws
 from .figures import COUNTS, FIGURES, headline_figures
-from .intervals import family_draws
 from .panels import common_panel
 from .precision import tolerance
 
@@ -82,14 +82,9 @@ def paired_differences(
     seed: int,
     named: FamilyTable = (),
 ) -> dict[str, Difference]:
-    """Compare each tested figure on the leaves that both boards keep and the models with a score on all of these.
+    """Compare each tested figure on the leaves that both cleanings keep and the models with a score on all of these.
 
-    Parameters
-    ----------
-    earlier, later : Board
-        Uncleaned.
-    kept : (sequence of str, sequence of str)
-        Leaves that the cleaning of each board keeps.
+    The boards are uncleaned; ``kept`` are the leaves that the cleaning of each keeps.
     """
     one, other = common_panel([earlier, later], kept)
     models, benchmarks = one.scores.shape
@@ -159,19 +154,9 @@ def verdicts(
     """Decide for each figure at each board of a series whether it changed since its last change.
 
     A board is compared with the one at which the figure changed last (at first, with the first one), so that a slow
-    drift adds up. If it shares too few models with that one, it is compared with the board just before, which takes its
-    place. Where the shared cells are equal, or there are too few models, no test is made and no level spent.
-
-    Parameters
-    ----------
-    boards : int
-        How many there are.
-    difference : callable
-        From two positions to the differences between these boards.
-    alpha : float
-        Chance of a false change in the whole series of all figures.
-    min_overlap : int
-        Fewest shared models.
+    drift adds up. If it shares fewer than ``min_overlap`` models with that one, it is compared with the board just
+    before, which takes its place. Where the shared cells are equal, or there are too few models, no test is made and no
+    level spent: ``alpha`` is the chance of a false change in the whole series of all figures.
     """
     reference = dict.fromkeys(TESTED, 0)
     tests = dict.fromkeys(TESTED, 0)

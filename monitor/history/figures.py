@@ -1,4 +1,4 @@
-"""The headline figures that are watched over time, each a number of one cleaned board."""
+"""The headline figures that are watched over time, each a number of one cleaned board, and their text."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from brainalign_plugin.agreement.spread import spread
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.cleaning import complete_board
 from brainalign_plugin.data.tree import BenchmarkTree
+from brainalign_plugin.text import UNKNOWN
 
 # Rises when the definition of a figure or of its interval changes: cached ones of an older version are computed again.
 ANALYSIS_VERSION = 3
@@ -60,13 +61,7 @@ def canonical(board: Board) -> Board:
 
 
 def headline_figures(board: Board) -> dict[str, float | None]:
-    """Compute all headline figures of a complete board; None where one does not exist.
-
-    Parameters
-    ----------
-    board : Board
-        Complete: cleaned, or a panel of it.
-    """
+    """Compute all headline figures of a complete board, cleaned or a panel of it; None where one does not exist."""
     found = agreement(board)
     explained = explained_variance(board).parts
     neural, behavior = board.parts
@@ -90,3 +85,28 @@ def headline_figures(board: Board) -> dict[str, float | None]:
 
 
 Evaluate = Callable[[Board], Mapping[str, float | None]]
+
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """Return a headline figure as text: a count, a percentage or a number with three decimals."""
+    if value is None:
+        return UNKNOWN
+    if name in COUNTS:
+        text = f"{value:,.0f}"
+    elif name in SHARES:
+        text = f"{100 * value:.1f} %"
+    else:
+        text = f"{value:.3f}"
+    return text.replace("-", MINUS)
+
+
+def difference_text(name: str, difference: float) -> str:
+    """Return the change of a figure with its sign; empty if it rounds to nothing."""
+    text = figure_text(name, abs(difference)).removesuffix(" %")
+    if not text.strip("0.,"):
+        return ""
+    unit = " points" if name in SHARES else ""
+    return f"{'+' if difference > 0 else MINUS}{text}{unit}"

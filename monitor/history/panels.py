@@ -46,16 +46,9 @@ def with_models(board: Board, models: Sequence[int]) -> Board:
 
 
 def common_panel(boards: Sequence[Board], kept: Sequence[Sequence[str]]) -> list[Board]:
-    """Cut every board to the leaves that are kept on all of them and the models with a score on these on all of them.
+    """Cut uncleaned boards to the leaves kept on all of them and the models with a score on these on all of them.
 
     Such a panel moves where scores are restated, and nowhere else.
-
-    Parameters
-    ----------
-    boards : sequence of Board
-        Uncleaned.
-    kept : sequence of sequences of str
-        Leaves that the cleaning of each board keeps.
     """
     if not boards:
         return []

@@ -62,19 +62,12 @@ def midnight(day: date) -> datetime:
 def boards_of_history(
     boards: Iterable[AnySeen], every: Period = Period.MONTH, known: datetime | None = None
 ) -> tuple[AnySeen, ...]:
-    """Choose the boards that a history is made of, by the moment that they describe.
+    """Choose the boards of a domain that a history is made of, by the moment that they describe.
 
     All observed boards; and a reconstructed one for a period in which none was observed or seen again: what was seen
     goes before what was worked out. Of several reconstructions of a moment the one from the earliest board counts: a
     score that was restated later is a change of later, and does not rewrite what came before. Of several observations
-    of a moment the last one counts.
-
-    Parameters
-    ----------
-    boards : iterable
-        Of one domain.
-    known : datetime, optional
-        Take only what had been seen strictly before this moment: the history as known then.
+    of a moment the last one counts. Only boards seen strictly before ``known`` are taken: the history as known then.
     """
     there = sorted(
         (board for board in boards if known is None or board.seen_at < known),

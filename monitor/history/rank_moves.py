@@ -1,16 +1,20 @@
-"""Why did a model's rank move? The causes of its places gained and lost under one scheme."""
+"""Why did a model's rank move? The causes of its places gained and lost, of one move or of all official ranks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import pairwise
 from math import inf
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.errors import BoardError, InputError
+from brainalign_plugin.errors import BoardError, BrainAlignError, InputError
 from brainalign_plugin.schemes import get_scheme, rank_models
 from brainalign_plugin.text import counted
 
@@ -22,8 +26,12 @@ from .attribution import (
     boards_between,
     split,
 )
+from .board_reader import BoardReader
 from .precision import tolerance
 from .reasons import ROUNDED, listed, model_text, restatements
+
+if TYPE_CHECKING:
+    from ..store import SnapshotInfo
 
 RANK = "rank"
 
@@ -61,15 +69,6 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
     scheme's own rule (HIER: as 0, as Brain-Score does), so that a benchmark that a model never ran counts. Ranks
     are those of full precision, not the site's two decimals. Raises InputError if the model is not on both boards;
     SchemeError if there is no such scheme, or it needs a reference board.
-
-    Parameters
-    ----------
-    earlier, later : Board
-        As ``Snapshot.board()`` gives them.
-    model : int
-        Its id.
-    scheme : str
-        Any scheme that needs no reference board.
     """
     for name, board in (("earlier", earlier), ("later", later)):
         if model not in board.ids:
@@ -83,13 +82,7 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
 def attribute_ranks(
     earlier: Board, later: Board, models: Sequence[int], scheme: str = "HIER"
 ) -> dict[int, RankMove]:
-    """Split the moves of the ranks of several models, as `attribute_rank` does for one; each board is ranked once.
-
-    Parameters
-    ----------
-    models : sequence of int
-        Ids of models that both boards have.
-    """
+    """Split the moves of the ranks of several models of both boards (`attribute_rank`); each board is ranked once."""
     used = get_scheme(scheme)
 
     def ranks(board: Board) -> dict[int, int]:
@@ -230,3 +223,80 @@ def _why(move: RankMove, cause: str, most: int) -> str:
         return "scores that one of the boards has with fewer decimals"
     own = f", its own on {listed(move.own_cells, most)}" if move.own_cells else ""
     return f"scores{'' if own else ' of others'} filled in, restated or removed{own}"
+
+
+# Rises when moves are kept or put into words otherwise, so that they are computed again.
+_VERSION = 1
+_ROUNDING = "rounding to the two decimals of the official rank"
+
+
+@dataclass(frozen=True, slots=True)
+class DatedMove:
+    """A move of a model's official rank between two boards."""
+
+    # Moments of the boards.
+    earlier: datetime
+    later: datetime
+    # Official ranks.
+    before: int
+    after: int
+    reason: str  # The largest part of the move, in words
+    places: float | None  # Of that part, on ranks of full precision; lost if positive
+
+
+@dataclass(frozen=True, eq=False)
+class RankHistory:
+    """Official ranks at each of several boards."""
+
+    moments: tuple[datetime, ...]
+    # Official rank by model id; models without one are missing; length t.
+    ranks: tuple[Mapping[int, int], ...]
+    moves: Mapping[int, tuple[DatedMove, ...]]  # By model id, the oldest first
+
+
+def rank_history(reader: BoardReader, infos: Sequence[SnapshotInfo]) -> RankHistory:
+    """Return the official ranks of all models at each board, the oldest first, and why they moved to the next.
+
+    No two neighbours have the same content. The reader's cache keeps the ranks of each and the moves between each two.
+    """
+
+    def ranks_of(info: SnapshotInfo) -> dict[int, int]:
+        def compute() -> dict[str, int]:
+            snapshot = reader.store.snapshot(info.id)
+            ranks = zip(snapshot.models, snapshot.official().ranks, strict=True)
+            return {str(model.id): rank for model, rank in ranks if rank is not None}
+
+        found = reader.once(compute, "official ranks", info.digest, _VERSION)
+        return {int(i): rank for i, rank in found.items()}
+
+    ranks = [ranks_of(info) for info in infos]
+    moves: dict[int, list[DatedMove]] = {}
+    for (earlier, was), (later, now) in pairwise(zip(infos, ranks, strict=True)):
+        moved = [i for i, rank in now.items() if i in was and was[i] != rank]
+        if not moved:
+            continue
+        reasons = reader.once(
+            partial(_reasons, reader, (earlier, later), moved),
+            *("rank moves", earlier.digest, later.digest, _VERSION),
+        )
+        for i in moved:
+            reason, places = reasons[str(i)]
+            move = DatedMove(earlier.as_of_time, later.as_of_time, was[i], now[i], reason, places)
+            moves.setdefault(i, []).append(move)
+    return RankHistory(
+        tuple(info.as_of_time for info in infos),
+        tuple(ranks),
+        {i: tuple(found) for i, found in moves.items()},
+    )
+
+
+def _reasons(
+    reader: BoardReader, pair: tuple[SnapshotInfo, SnapshotInfo], moved: Sequence[int]
+) -> dict[str, list[Any]]:
+    """Return the largest cause of each move and its places, by model id."""
+    try:
+        first, last = reader.boards(pair)
+        found = attribute_ranks(first, last, moved)
+    except BrainAlignError as failure:
+        return {str(i): [f"a reason that cannot be found ({failure})", None] for i in moved}
+    return {str(i): list(main_cause(move) or (_ROUNDING, None)) for i, move in found.items()}

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
-from .attribution import STEPS, Attribution
-from .attribution_words import attribution_in_words, causes_in_words, reasons_of
+from .attribution import STEPS, Attribution, attribution_in_words, causes_in_words, reasons_of
+from .figure_intervals import RESAMPLES, figure_intervals
 from .figures import ANALYSIS_VERSION, FIGURES, canonical, headline_figures
-from .intervals import RESAMPLES, figure_intervals
 from .known_events import KnownEvent
 from .periods import Period
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 FULL, SAME_BENCHMARKS, SAME_MODELS = "full", "same_benchmarks", "same_models"
 PANELS = (FULL, SAME_BENCHMARKS, SAME_MODELS)
 _NOTHING = 1e-12
+# Of the record that `history_json` returns.
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,15 +218,10 @@ def changes_between(
     moments: tuple[datetime, datetime],
     reported: Mapping[str, float | None] | None = None,
 ) -> list[Change]:
-    """Return the changes of all figures between two boards.
+    """Return the changes of all figures between two boards, from their `attribution_record`.
 
-    Parameters
-    ----------
-    record : mapping
-        As `attribution_record` makes it.
-    reported : mapping, optional
-        The earlier board's figures by the version of the analysis with which they were reported at the time, if that is
-        not today's; what they differ from today's by is the part of ``analysis``.
+    ``reported`` are the earlier board's figures by the version of the analysis with which they were reported at the
+    time, if that is not today's; what they differ from today's by is the part of ``analysis``.
     """
     found = []
     for name in FIGURES:
@@ -281,3 +277,62 @@ def point_of(info: SnapshotInfo, name: str, panel: str, record: Mapping[str, Any
         origin="reconstructed" if info.reconstructed else "observed",
         snapshot=info.id,
     )
+
+
+def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
+    """Return the record that ``brainalign history --json`` prints, of one figure if one is named."""
+    options, shared = found.options, found.shared
+
+    def wanted(by_figure: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in by_figure.items() if figure in (None, name)}
+
+    return {
+        "schema": SCHEMA,
+        "domain": found.domain,
+        "known": None if options.known is None else options.known.isoformat(),
+        "window_months": options.window_months,
+        "max_missing": options.max_missing,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "analysis_version": ANALYSIS_VERSION,
+        "series": {
+            name: [{**_listed(asdict(point)), "as_of": point.as_of.isoformat()} for point in points]
+            for name, points in wanted(found.series).items()
+        },
+        "changes": [
+            {
+                "figure": change.figure,
+                "from": change.earlier.isoformat(),
+                "to": change.later.isoformat(),
+                "delta": change.delta,
+                "attribution": dict(change.attribution),
+                "reasons": list(change.reasons),
+                "before": change.before,
+                "after": change.after,
+                "words": change.words,
+            }
+            for change in found.changes
+            if figure in (None, change.figure)
+        ],
+        "shared": {
+            "from": shared.first.isoformat(),
+            "to": shared.last.isoformat(),
+            "models": shared.models,
+            "benchmarks": shared.benchmarks,
+            "deltas": wanted(shared.deltas),
+        },
+        "cohorts": [
+            {
+                "year": cohort.year,
+                "models": cohort.models,
+                "benchmarks": cohort.benchmarks,
+                "figures": {name: _listed(asdict(one)) for name, one in wanted(cohort.figures).items()},
+            }
+            for cohort in found.cohorts
+        ],
+    }
+
+
+def _listed(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with its interval as JSON has it."""
+    return {**record, "interval": None if record["interval"] is None else list(record["interval"])}

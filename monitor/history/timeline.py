@@ -17,6 +17,7 @@ from ..base.cache import NOTHING_KEPT, Cache
 from ..base.errors import NoBoardError
 from ..base.progress import Stage, silent
 from .attribution import attribute
+from .board_reader import BoardReader
 from .changelog import WORDS_VERSION, changes_in_words
 from .changes import compare
 from .drift import MIN_OVERLAP, TESTED, Difference, Drift, Verdict, paired_differences, verdicts
@@ -24,7 +25,6 @@ from .eras import TOP, Era, eras
 from .figures import ANALYSIS_VERSION, FIGURES, cleaned
 from .panels import cohorts, first_years, in_all, new_share, with_benchmarks, with_models
 from .periods import boards_of_history
-from .reading import BoardReader
 from .series import (
     FULL,
     SAME_BENCHMARKS,
@@ -65,21 +65,11 @@ Pair = tuple["SnapshotInfo", "SnapshotInfo"]
 
 
 class Timeline:
-    """The boards of a domain until a moment; their list is read from the store once.
+    """The boards of a domain until a moment (`HistoryOptions.until`); their list is read from the store once.
 
     Whatever is written to the store meanwhile, all answers are about the same boards. A board is read when an answer
-    needs it and the cache does not know the answer, and then once.
-
-    Parameters
-    ----------
-    store : Store
-        Open while the timeline is used.
-    domain : str
-        ``vision`` or ``language``.
-    options : HistoryOptions, optional
-        With the moment: ``until``, ``known``.
-    cache : Cache, optional
-        Results of earlier timelines; by default none.
+    needs it and the cache does not know the answer, and then once. Raises NoBoardError if the store holds no board of
+    the domain (that had been seen by then).
 
     Attributes
     ----------
@@ -89,11 +79,6 @@ class Timeline:
         Those that the history is made of (`boards_of_history`), real or simulated like the newest one.
     versions : tuple of SnapshotInfo
         These without those that repeat the content of the one before.
-
-    Raises
-    ------
-    NoBoardError
-        If the store holds no board of the domain (that had been seen by then).
     """
 
     def __init__(
@@ -334,12 +319,8 @@ class Timeline:
     ) -> tuple[BoardChange, ...]:
         """Return the changes between versions that follow each other, the newest first.
 
-        Parameters
-        ----------
-        most : int, optional
-            How many of them are compared cell by cell; the others have an empty changelog.
-        since : datetime, optional
-            Only changes whose later board was first seen at or after this moment.
+        Only ``most`` of them are compared cell by cell, the others have an empty changelog; with ``since`` only those
+        whose later board was first seen at or after this moment.
         """
         pairs = [pair for pair in pairwise(self.versions) if since is None or pair[1].seen_at >= since][::-1]
         # By the later board alone: the earlier one of a history may be another with the same content.
@@ -367,10 +348,7 @@ class Timeline:
     def since(self, begin: datetime | None = None) -> Since | None:
         """Return the changes from the last observed board to the newest one; None if none was observed before it.
 
-        Parameters
-        ----------
-        begin : datetime, optional
-            Changes from the last board seen before this moment; from the first one if all were seen later.
+        With ``begin`` from the last board seen before this moment; from the first one if all were seen later.
         """
         newest, known = self.boards[-1], self.options.known
         before = [
@@ -392,13 +370,7 @@ class Timeline:
         )
 
     def chronicle(self, events: Sequence[KnownEvent] = ()) -> Chronicle | None:
-        """Return the past of the newest board for a report or the site; None if there is no other board.
-
-        Parameters
-        ----------
-        events : sequence of KnownEvent
-            Known structural breaks of the leaderboard.
-        """
+        """Return the past of the newest board, with known structural breaks; None if there is no other board."""
         if len(self.boards) < 2:
             return None
         history, drift = self.history, self.drift()

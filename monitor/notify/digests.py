@@ -23,7 +23,7 @@ from ..history.periods import midnight
 from ..history.series import Chronicle, History, HistoryOptions
 from ..history.timeline import Timeline
 from ..operations import reporting
-from ..operations.kept_alerts import ENDED, active_alerts, told_alerts
+from ..operations.kept_alerts import RESOLVED, active_alerts, told_alerts
 from ..report.changed import changed_section, news_in_words
 from ..report.moves import followed_models
 from ..report.wording import number
@@ -189,7 +189,7 @@ def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
     return Alert(
         domain=info.domain,
         rule=finding.subject,
-        fired=finding.kind != ENDED,
+        fired=finding.kind != RESOLVED,
         words=finding.words,
         as_of=info.as_of_time,
         board=info.digest,

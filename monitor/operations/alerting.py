@@ -16,12 +16,14 @@ from ..base.errors import StoreError
 from ..history.alerts import AlertEvent, Condition, Observation, On, Rule, Standing, event_in_words, follow
 from ..history.figures import COUNTS
 from ..history.timeline import Timeline
-from .kept_alerts import ENDED, FIRED, HELD
+from .kept_alerts import FIRING, HELD, RESOLVED
 
 if TYPE_CHECKING:
     from ..store import SnapshotInfo
 
 STATE_SCHEMA = 1
+# Names of the kinds of findings in records (`news_json`).
+_EVENTS = {FIRING: "fired", RESOLVED: "ended", HELD: "held"}
 
 
 class Reason(StrEnum):
@@ -81,7 +83,7 @@ class AlertNews:
     @property
     def kind(self) -> str:
         """Kind of its stored finding."""
-        return HELD if self.reason is Reason.FIRST else FIRED if self.fired else ENDED
+        return HELD if self.reason is Reason.FIRST else FIRING if self.fired else RESOLVED
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +186,7 @@ def news_json(news: AlertNews) -> dict[str, Any]:
     seen = news.seen
     return {
         "rule": news.rule,
-        "event": news.kind.removeprefix("alert "),
+        "event": _EVENTS[news.kind],
         "reason": news.reason.value,
         "as_of": news.as_of.isoformat(),
         "snapshot": news.snapshot,

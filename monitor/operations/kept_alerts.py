@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..store import Finding, SnapshotInfo, Store
 
 # Kinds of findings: an alert held since the first board, so that it never fired.
-FIRED, ENDED, HELD = "alert fired", "alert ended", "alert held"
+FIRING, RESOLVED, HELD = "alert firing", "alert resolved", "alert held"
 
 
 def alert_record(news: Mapping[str, Any], info: SnapshotInfo) -> Alert:
@@ -38,7 +38,7 @@ def told_alerts(
     store: Store, domain: str, since: datetime | None = None, until: datetime | None = None
 ) -> tuple[Finding, ...]:
     """Return alerts that fired or ended from one moment to before another, in this order."""
-    return tuple(one for one in store.findings(domain, since, until) if one.kind in (FIRED, ENDED))
+    return tuple(one for one in store.findings(domain, since, until) if one.kind in (FIRING, RESOLVED))
 
 
 def last_alerts(store: Store, domain: str) -> tuple[Finding, ...]:
@@ -61,6 +61,6 @@ def active_alerts(store: Store, domain: str, at: datetime | None = None) -> tupl
     active = {name for name, entry in state.get("rules", {}).items() if entry["standing"]["active"]}
     if at is not None:
         active |= {one.subject for one in told_alerts(store, domain, since=at)}
-    known = (one for one in store.findings(domain, until=at) if one.kind in (FIRED, ENDED, HELD))
+    known = (one for one in store.findings(domain, until=at) if one.kind in (FIRING, RESOLVED, HELD))
     last = {one.subject: one for one in known}
-    return tuple(last[name] for name in sorted(active & last.keys()) if last[name].kind != ENDED)
+    return tuple(last[name] for name in sorted(active & last.keys()) if last[name].kind != RESOLVED)

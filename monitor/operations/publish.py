@@ -30,13 +30,11 @@ from ..delivery.pages import (
 from ..delivery.site import Published, publish_site
 from ..delivery.wording import change_text, day_text, figures_at
 from ..history.benchmark_history import benchmark_history
-from ..history.figure_words import figure_text
-from ..history.figures import FIGURES
-from ..history.history_json import history_json
+from ..history.board_reader import BoardReader
+from ..history.figures import FIGURES, figure_text
 from ..history.known_events import event_json, known_events
-from ..history.rank_history import rank_history
-from ..history.reading import BoardReader
-from ..history.series import FULL, BoardChange, History, HistoryOptions
+from ..history.rank_moves import rank_history
+from ..history.series import FULL, BoardChange, History, HistoryOptions, history_json
 from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
 from ..rendering.page import embedded_json, page_data
@@ -134,7 +132,7 @@ def site_view(
     """Gather the contents of the site; ``results`` are used if they are of the same boards."""
     newest = timeline.boards[-1]
     if results is None or results.timeline is None or results.timeline.boards != timeline.boards:
-        found = reporting.Found(store.snapshot(newest.id), store.set_aside(newest.id), newest)
+        found = reporting.Found(store.snapshot(newest.id), store.rejected(newest.id), newest)
         results = reporting.Results(settings, found, timeline)
     else:
         timeline = results.timeline

@@ -221,13 +221,13 @@ def fetch(
         _record_failure(store, failure, name, settings.domain, started)
         raise
     with stage("storing"), store.transaction() as inside:
-        stored = inside.add(pulled.snapshot, pulled.body, started, pulled.set_aside, "; ".join(notes))
+        stored = inside.add(pulled.snapshot, pulled.body, started, pulled.rejected, "; ".join(notes))
         if also is not None:
             also(inside, stored, started)
     log.info(
         "stored" if stored.new else "unchanged",
         snapshot=stored.id,
-        set_aside=len(pulled.set_aside),
+        rejected=len(pulled.rejected),
         source=name,
         **({"notes": notes} if notes else {}),
     )
@@ -394,7 +394,7 @@ def run(
     # Not only with news: the last run may have been stopped between storing and reporting.
     if path.exists() and not fetched.stored.new:
         return RunResult(fetched, path)
-    found = Found(store.snapshot(info.id), store.set_aside(info.id), info)
+    found = Found(store.snapshot(info.id), store.rejected(info.id), info)
     again = command or reporting.report_command(settings, reporting.snapshot_name(info), path)
     results = Results(settings, found, reporting.timeline_of(settings, store, info, stage))
     reporting.write_snapshot_report(results, path, again, stage)
@@ -425,7 +425,7 @@ def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetim
         pulled = pull_path(wanted, settings.domain, now, settings.max_body_bytes, tables=True)
         moment, note = believed_moment(pulled.snapshot.as_of_time, now, None, live=False)
         snapshot = replace(pulled.snapshot, as_of_time=moment)
-        return Found(snapshot, pulled.set_aside, note=note)
+        return Found(snapshot, pulled.rejected, note=note)
     with open_existing(settings, wanted) as store:
         info = store.find(wanted, settings.domain, known)
-        return Found(store.snapshot(info.id), store.set_aside(info.id), info)
+        return Found(store.snapshot(info.id), store.rejected(info.id), info)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import OutputError
-from ..store import BOARD_CHANGED
 from .alerting import unseen
 from .kept_alerts import active_alerts
 from .reporting import report_name
@@ -60,11 +59,7 @@ def dependents(settings: Settings, store: Store, info: SnapshotInfo) -> Dependen
         and (one.domain, one.simulated, one.body_sha256) == (info.domain, info.simulated, info.body_sha256)
     )
     ids = {info.id, *(one.id for one in made)}
-    findings = [
-        one
-        for one in store.findings(info.domain)
-        if one.snapshot_id in ids or (one.kind == BOARD_CHANGED and one.data.get("before") in ids)
-    ]
+    findings = [one for one in store.findings(info.domain) if one.snapshot_id in ids]
     alerts = [one for one in active_alerts(store, info.domain) if one.snapshot_id in ids]
     left = [one for one in infos if one.id not in ids]
     return Dependents(made, reports_of(settings, (info, *made), left), tuple(findings), tuple(alerts))

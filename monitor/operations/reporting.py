@@ -45,7 +45,7 @@ class Found:
     """
 
     snapshot: Snapshot
-    set_aside: Sequence[Rejected]
+    rejected: Sequence[Rejected]
     info: SnapshotInfo | None = None
     note: str = ""
 
@@ -230,7 +230,7 @@ def write_snapshot_report(results: Results, path: Path, command: str, stage: Sta
             study=study,
             since=since,
             past=past,
-            rejected=results.found.set_aside,
+            rejected=results.found.rejected,
             command=command,
             title=results.title,
             version=__version__,

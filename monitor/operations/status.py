@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..config.settings import Settings
     from ..store import Store
     from ..store.records import Alarm, PullRecord, RunRecord, SnapshotInfo
-    from ..store.pulls import Durations
+    from ..store.runs import Durations
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..base.files import csv_bytes, json_bytes
-from ..history.rank_history import RankHistory
+from ..history.rank_moves import RankHistory
 from .benchmark_page import benchmark_paths
 from .model_board import ModelBoard, PaperRange
 from .ranks import universe_tiers

@@ -28,7 +28,7 @@ from ..notify.alarms import Alarms
 from ..notify.outbox import Drained, Outgoing, drain
 from ..operations import pull as pipeline
 from ..operations.operator_alarm import age_alarm, stale_problem
-from ..store import BOARD_CHANGED, Finding, RunRecord, RunState
+from ..store import Finding, RunRecord, RunState
 
 if TYPE_CHECKING:
     from ..base.messages import Message
@@ -280,7 +280,6 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
 
     def also(inside: Store, stored: Stored, at: datetime) -> None:
         info = inside.info(stored.id)
-        inside.add_findings(_changes(inside, info, stored, at))
         told, messages = _follow_alerts(monitor, inside, info, at)
         inside.add_findings([_finding(one, at) for one in told])
         news.extend(told)
@@ -337,28 +336,6 @@ def _finding(news: AlertNews, at: datetime) -> Finding:
     from ..operations.alerting import news_json
 
     return Finding(news.snapshot, news.kind, news.rule, at, news.words, news_json(news))
-
-
-def _changes(inside: Store, info: SnapshotInfo, stored: Stored, at: datetime) -> list[Finding]:
-    """Return the changes of the board since the one before it, if it is the newest."""
-    if not stored.new or info.reconstructed:
-        return []
-    before = [
-        known
-        for known in inside.snapshots(info.domain)
-        if not known.reconstructed and known.simulated == info.simulated and known.id != info.id
-    ]
-    if not before or before[-1].as_of_time > info.as_of_time or before[-1].digest == info.digest:
-        return []
-    from ..history.changelog import changes_in_words
-    from ..history.changes import compare
-
-    changes = compare(inside.snapshot(before[-1].id), inside.snapshot(info.id))
-    lines = changes_in_words(changes)
-    if not lines:
-        return []
-    data = {"before": before[-1].id, "lines": list(lines)}
-    return [Finding(info.id, BOARD_CHANGED, info.domain, at, "; ".join(lines), data)]
 
 
 def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:

@@ -41,7 +41,7 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
         message = f"{source} is no CSV export of the leaderboard: {cause}; the body was kept for inspection"
         raise PayloadShapeError(message, body) from cause
     pull = read_document(document, body, source, received_at)
-    return replace(pull, set_aside=(*notes, *pull.set_aside)) if notes else pull
+    return replace(pull, rejected=(*notes, *pull.rejected)) if notes else pull
 
 
 def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]:

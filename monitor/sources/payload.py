@@ -179,7 +179,7 @@ class Pull:
 
     body: bytes
     snapshot: Snapshot
-    set_aside: tuple[Rejected, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
 
 
 def parse_payload(body: bytes, source: str, received_at: datetime, max_bytes: int = MAX_BODY_BYTES) -> Pull:

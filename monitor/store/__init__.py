@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from .opening import begin_store, is_made, loss, open_store, open_to_read
+from .opening import begin_store, is_made, loss, open_store, open_to_read, peek
 from .pruning import Policy, prunable
-from .pulls import peek
 from .records import (
-    BOARD_CHANGED,
     Alarm,
     Finding,
     MessageState,
@@ -23,7 +21,6 @@ from .restoring import restore_backup, verify_backup
 from .store import Store
 
 __all__ = [
-    "BOARD_CHANGED",
     "Alarm",
     "Finding",
     "MessageState",

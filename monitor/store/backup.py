@@ -27,7 +27,7 @@ from ..base.errors import StoreError
 from ..base.files import atomic_file
 from . import schema
 from .bodies import body_path
-from .database import AnyDatabase
+from .database import Database
 from .records import MessageState
 
 _BATCH = 5000
@@ -39,12 +39,7 @@ _PENDING = MessageState.PENDING.value
 def dump_table(connection: sa.Connection, table: sa.Table, *, public: bool = False) -> Iterator[bytes]:
     """Yield the columns' names, then the rows as stored, a JSON array per line, in the order of the primary key.
 
-    Parameters
-    ----------
-    connection : Connection
-        In a transaction.
-    public : bool
-        Leave out messages that wait to be sent, which name their recipients.
+    A ``public`` dump leaves out messages that wait to be sent, which name their recipients.
     """
     yield _line([column.name for column in table.columns])
     columns = [_shared(table, column).label(column.name) for column in table.columns]
@@ -62,16 +57,9 @@ def dump_table(connection: sa.Connection, table: sa.Table, *, public: bool = Fal
 
 
 def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> int:
-    """Replace the rows of a table, as it is in the database at this moment, by those of a dump.
+    """Replace the rows of a table, as it is in the database at this moment, by the lines of `dump_table`.
 
     Returns their number. Raises StoreError if the lines do not fit the table.
-
-    Parameters
-    ----------
-    connection : Connection
-        In a writing transaction.
-    lines : iterable of bytes
-        As `dump_table` gave them.
     """
     feed = iter(lines)
     try:
@@ -144,73 +132,80 @@ class BackedUp:
     missing: tuple[str, ...]  # Bodies that the store names and that are not there
 
 
-def write_backup(
-    database: AnyDatabase,
-    path: Path,
-    *,
-    bodies: Path,
-    references: Path,
-    config: bytes,
-    made_at: datetime,
-    software: str,
-    public: bool = False,
-) -> BackedUp:
-    """Write a backup whole or not at all; a file of that name is replaced.
+class Backups:
+    """Backups of a store."""
 
-    Parameters
-    ----------
-    bodies, references : Path
-        Folders.
-    config : bytes
-        Settings without their secrets; empty if there are none.
-    software : str
-        Version of this program.
-    public : bool
-        Leave out messages that wait to be sent, so that anybody may read the backup.
-    """
-    entries: dict[str, dict[str, Any]] = {}
-    rows: dict[str, int] = {}
-    with (
-        atomic_file(path, StoreError, private=True) as stream,
-        # Neither a name nor a time in the packing, so that the same state gives the same bytes.
-        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        with database.reading() as connection:
-            for table in schema.metadata.sorted_tables:
-                with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as lines:
-                    rows[table.name] = -1  # the line with the names of the columns
-                    for line in dump_table(connection, table, public=public):
-                        lines.write(line)
-                        rows[table.name] += 1
-                    entries[f"tables/{table.name}.jsonl"] = _add(archive, f"tables/{table.name}.jsonl", lines)
-            hashes = _body_hashes(connection)
-            counters = _counters(connection)
-        missing = []
-        for sha256 in hashes:
-            found = body_path(bodies, sha256)
-            name = f"bodies/{found.relative_to(bodies).as_posix()}"
-            if not _add_file(archive, entries, name, found):
-                missing.append(sha256)
-        for found in sorted(references.glob("*")):
-            if found.is_file():
-                _add_file(archive, entries, f"references/{found.name}", found)
-        if config:
-            entries[CONFIG] = _add(archive, CONFIG, io.BytesIO(config))
-        manifest = {
-            "format": FORMAT,
-            "version": VERSION,
-            "made_at": made_at.isoformat(),
-            "software": software,
-            "schema": schema.REVISION,
-            "rows": rows,
-            "counters": counters,
-            "missing_bodies": missing,
-            "entries": entries,
-        }
-        _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode() + b"\n"))
-    files = sum(name.startswith(("bodies/", "references/")) for name in entries)
-    return BackedUp(path, rows, files, tuple(missing))
+    _database: Database
+    _bodies: Path
+
+    def backup(
+        self,
+        path: Path,
+        *,
+        references: Path,
+        config: bytes,
+        made_at: datetime,
+        software: str,
+        public: bool = False,
+    ) -> BackedUp:
+        """Write everything into one file, as of one moment, whole or not at all; a file of that name is replaced.
+
+        Parameters
+        ----------
+        references : Path
+            Folder.
+        config : bytes
+            Settings without their secrets; empty if there are none.
+        software : str
+            Version of this program.
+        public : bool
+            Leave out messages that wait to be sent, so that anybody may read the backup.
+        """
+        entries: dict[str, dict[str, Any]] = {}
+        rows: dict[str, int] = {}
+        with (
+            atomic_file(path, StoreError, private=True) as stream,
+            # Neither a name nor a time in the packing, so that the same state gives the same bytes.
+            gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            with self._database.reading() as connection:
+                for table in schema.metadata.sorted_tables:
+                    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as lines:
+                        rows[table.name] = -1  # the line with the names of the columns
+                        for line in dump_table(connection, table, public=public):
+                            lines.write(line)
+                            rows[table.name] += 1
+                        entries[f"tables/{table.name}.jsonl"] = _add(
+                            archive, f"tables/{table.name}.jsonl", lines
+                        )
+                hashes = _body_hashes(connection)
+                counters = _counters(connection)
+            missing = []
+            for sha256 in hashes:
+                found = body_path(self._bodies, sha256)
+                name = f"bodies/{found.relative_to(self._bodies).as_posix()}"
+                if not _add_file(archive, entries, name, found):
+                    missing.append(sha256)
+            for found in sorted(references.glob("*")):
+                if found.is_file():
+                    _add_file(archive, entries, f"references/{found.name}", found)
+            if config:
+                entries[CONFIG] = _add(archive, CONFIG, io.BytesIO(config))
+            manifest = {
+                "format": FORMAT,
+                "version": VERSION,
+                "made_at": made_at.isoformat(),
+                "software": software,
+                "schema": schema.REVISION,
+                "rows": rows,
+                "counters": counters,
+                "missing_bodies": missing,
+                "entries": entries,
+            }
+            _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode() + b"\n"))
+        files = sum(name.startswith(("bodies/", "references/")) for name in entries)
+        return BackedUp(path, rows, files, tuple(missing))
 
 
 def _body_hashes(connection: sa.Connection) -> list[str]:

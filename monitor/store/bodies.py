@@ -1,4 +1,4 @@
-"""The raw bodies as they were received: good ones under their hash, refused ones for inspection, orphans for a month."""
+"""The raw bodies as they were received: good ones under their hash, refused and unnamed ones for a while."""
 
 from __future__ import annotations
 

@@ -38,10 +38,12 @@ _WRITES = "brainalign_writes"
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An engine, and what messages call it (a path, or an address without its password)."""
+    """A database of either kind, or one transaction of it."""
 
     engine: sa.Engine
-    name: str
+    name: str  # In messages: a path, or an address without its password
+    # Inside a transaction all reading and writing goes through it, and sees what was written before.
+    connection: sa.Connection | None = None
 
     @property
     def path(self) -> Path:
@@ -56,6 +58,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Give a transaction that sees one state of the store during other writes."""
+        if self.connection is not None:
+            with translated(self.name):
+                yield self.connection
+            return
         with translated(self.name), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -67,6 +73,10 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Give a transaction that commits at the end or leaves nothing; one at a time, over all processes."""
+        if self.connection is not None:
+            with translated(self.name):
+                yield self.connection
+            return
         with translated(self.name), self.engine.connect() as connection:
             connection.execution_options(**{_WRITES: True})
             with connection.begin():
@@ -75,17 +85,23 @@ class Database:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
                 yield connection
 
-    @contextmanager
-    def transaction(self) -> Iterator[OpenTransaction]:
-        """Give a writing transaction in which reading and writing go through one connection."""
-        with self.writing() as connection:
-            yield OpenTransaction(self, connection)
-
-    @contextmanager
-    def reading_only(self) -> Iterator[OpenTransaction]:
-        """Give one reading transaction for all that is read inside."""
-        with self.reading() as connection:
-            yield OpenTransaction(self, connection)
+    def problems(self) -> list[str]:
+        """Check an SQLite file by its own rules; return one sentence a problem."""
+        if not self.is_sqlite:
+            return []
+        try:
+            with self.reading() as connection:
+                lines = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+                dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        except StoreError as problem:
+            return [str(problem)]
+        return [
+            *(f"{self.name}: {line}" for line in lines if line != "ok"),
+            *(
+                f"{self.name}: a row of {child} refers to a missing row of {table}"
+                for child, _, table, _ in dangling
+            ),
+        ]
 
     def check_current(self) -> None:
         """Refuse a database without a store, or with one of another release."""
@@ -99,10 +115,7 @@ class Database:
             )
 
     def made_revision(self) -> str | None:
-        """Return the revision of the schema without making a store; None if there is none.
-
-        Raises StoreError as `revision` does.
-        """
+        """Return the revision of the schema without making a store; None if there is none."""
         if self.is_sqlite and _size(self.path) == 0:
             return None
         with self.reading() as connection:
@@ -129,8 +142,7 @@ class Database:
     def prepare(self) -> None:
         """Bring the schema to this release's revision, and an SQLite file into WAL mode.
 
-        Two processes that open a new store at once both succeed: the second waits, and finds it done. Raises
-        StoreError if the schema is of a newer release, or the database is that of another program.
+        Two processes that open a new store at once both succeed: the second waits, and finds it done.
         """
         if self.is_sqlite:
             self.make_file()
@@ -185,61 +197,11 @@ class Database:
                     raise
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTransaction:
-    """A database inside one writing transaction: what is read is what was written before, committed or not."""
-
-    database: Database
-    connection: sa.Connection
-
-    @property
-    def name(self) -> str:
-        """Return the name of the database in messages."""
-        return self.database.name
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Return whether it is a file."""
-        return self.database.is_sqlite
-
-    @property
-    def path(self) -> Path:
-        """The file of an SQLite database."""
-        return self.database.path
-
-    @property
-    def engine(self) -> sa.Engine:
-        """Return the engine of the database."""
-        return self.database.engine
-
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Give the connection of the transaction."""
-        with translated(self.name):
-            yield self.connection
-
-    writing = reading
-
-    @contextmanager
-    def transaction(self) -> Iterator[OpenTransaction]:
-        """Give itself: what is written inside is committed with the rest."""
-        yield self
-
-    reading_only = transaction
-
-
-AnyDatabase = Database | OpenTransaction
-
-
 def connect(url_or_path: Path | str, *, read_only: bool = False) -> Database:
     """Make the engine for a path, or for an address ``sqlite:///…`` or ``postgresql://…``; opens nothing yet.
 
-    Raises StoreError if the address cannot be used, or the driver for PostgreSQL is missing.
-
-    Parameters
-    ----------
-    read_only : bool
-        Change nothing, and need no right to.
+    With ``read_only`` it changes nothing, and needs no right to. Raises StoreError if the address cannot be used, or
+    the driver for PostgreSQL is missing.
     """
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
         return _sqlite(Path(url_or_path), read_only)

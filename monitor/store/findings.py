@@ -11,16 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from . import schema
-from .database import AnyDatabase, insert_new
+from .database import Database, insert_new
 from .infos import domain_of
 from .records import Alarm, Finding
 from .schema import check_zone
 
 
-class Watched:
+class Findings:
     """Part of a store for alert rules, findings and alarms."""
 
-    _database: AnyDatabase
+    _database: Database
 
     def alert_state(self, domain: str) -> dict[str, Any] | None:
         """Return the state of a domain's alert rules when they were last evaluated; None if they never were."""

@@ -19,9 +19,9 @@ from .records import Removed, SnapshotInfo
 _NO_MODEL = -1
 
 
-def write_set_aside(connection: sa.Connection, snapshot_id: int, entries: Sequence[Rejected]) -> None:
+def write_rejected(connection: sa.Connection, snapshot_id: int, entries: Sequence[Rejected]) -> None:
     """Note rejected cells and fields that are not noted yet."""
-    known = read_set_aside(connection, snapshot_id)
+    known = read_rejected(connection, snapshot_id)
     noted = set(known)
     fresh = [entry for entry in dict.fromkeys(entries) if entry not in noted]
     rows = [
@@ -37,12 +37,12 @@ def write_set_aside(connection: sa.Connection, snapshot_id: int, entries: Sequen
         for i, record in enumerate(fresh)
     ]
     if rows:
-        connection.execute(sa.insert(schema.set_aside), rows)
+        connection.execute(sa.insert(schema.rejected), rows)
 
 
-def read_set_aside(connection: sa.Connection, snapshot_id: int) -> list[Rejected]:
+def read_rejected(connection: sa.Connection, snapshot_id: int) -> list[Rejected]:
     """Return rejected cells and fields, in the order in which they came."""
-    t = schema.set_aside
+    t = schema.rejected
     rows = connection.execute(
         sa.select(t.c.model_id, t.c.model, t.c.benchmark, t.c.value, t.c.reason)
         .where(t.c.snapshot_id == snapshot_id)

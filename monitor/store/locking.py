@@ -15,7 +15,7 @@ import sqlalchemy.exc
 
 from ..base.errors import BusyError, StoreError
 from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
-from .database import AnyDatabase
+from .database import Database
 from .database_errors import translated
 
 # Any number, the same for all, another than that of a writing transaction: "brainrun" in ASCII.
@@ -26,7 +26,7 @@ _KEEP_ALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tc
 
 
 @contextmanager
-def exclusive(database: AnyDatabase, owner: str) -> Iterator[Callable[[], None]]:
+def exclusive(database: Database, owner: str) -> Iterator[Callable[[], None]]:
     """Hold the lock of a store, or raise at once with the name of its holder.
 
     Raises BusyError if another has it; StoreError if that cannot be found out.
@@ -43,7 +43,7 @@ def exclusive(database: AnyDatabase, owner: str) -> Iterator[Callable[[], None]]
 
 
 @contextmanager
-def _file_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
+def _file_lock(database: Database, who: str) -> Iterator[Callable[[], None]]:
     # Path of the file itself, also through links.
     path = database.path.with_name(f"{database.path.name}.lock")
     try:
@@ -91,7 +91,7 @@ def _write_name(descriptor: int, who: str) -> None:
 
 
 @contextmanager
-def _advisory_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], None]]:
+def _advisory_lock(database: Database, who: str) -> Iterator[Callable[[], None]]:
     # A connection of its own, because the lock is that of the session, and outside a transaction, which would keep the
     # database from tidying up for as long as it is held.
     with translated(database.name), database.engine.connect() as connection:
@@ -115,7 +115,7 @@ def _advisory_lock(database: AnyDatabase, who: str) -> Iterator[Callable[[], Non
             _unlock(connection)
 
 
-def _check(database: AnyDatabase, connection: sa.Connection) -> None:
+def _check(database: Database, connection: sa.Connection) -> None:
     try:
         connection.execute(sa.select(1))
     except sqlalchemy.exc.SQLAlchemyError as cause:
@@ -133,7 +133,7 @@ def _unlock(connection: sa.Connection) -> None:
         connection.invalidate()
 
 
-def _busy(database: AnyDatabase, holder: str) -> BusyError:
+def _busy(database: Database, holder: str) -> BusyError:
     return BusyError(
         f"{holder or 'another process'} is at work on the store {database.name}; let it finish, or stop it, and run "
         "this again"

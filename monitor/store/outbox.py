@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..base.messages import Channel, Kind, Message
 from . import schema
-from .database import AnyDatabase, insert_new
+from .database import Database, insert_new
 from .records import MessageState, Queued
 from .schema import check_zone
 
@@ -22,7 +22,7 @@ _END_OF_HEADERS = b"\r\n\r\n"
 class Outbox:
     """Messages of a store."""
 
-    _database: AnyDatabase
+    _database: Database
 
     def enqueue(self, messages: Iterable[Message]) -> tuple[Message, ...]:
         """Queue messages, each to be sent as soon as possible.

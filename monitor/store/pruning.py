@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from ..base.errors import StoreError
 from . import schema
 from .bodies import Orphans, orphans
-from .database import AnyDatabase
+from .database import Database
 from .database_errors import translated
-from .records import SnapshotInfo
+from .infos import read_removed
+from .records import Removed, SnapshotInfo
 from .schema import Moment, micros
 
 _INTERVALS = (schema.cell, schema.model, schema.benchmark_entry)
@@ -74,41 +75,51 @@ def _period(info: SnapshotInfo, policy: Policy, newest: datetime) -> tuple[int, 
     return 2, info.as_of_time.year, info.as_of_time.month
 
 
-def prune(
-    database: AnyDatabase, bodies: Path, which: Sequence[SnapshotInfo], now: datetime, *, dry_run: bool
-) -> Pruned:
-    """Delete snapshots and the rows that held for them alone; put the bodies aside that nothing names any more.
+class Pruning:
+    """Deletion of snapshots of a store; hold its lock, so that no body is added meanwhile."""
 
-    Rows whose interval still holds a snapshot stay as they are, so that every other snapshot is rebuilt exactly. What
-    was found in a deleted snapshot, and what is known of it without its scores, stays. Nobody may be adding a snapshot
-    meanwhile: hold the store's lock.
+    _database: Database
+    _bodies: Path
 
-    Parameters
-    ----------
-    dry_run : bool
-        Only find out what would go.
-    """
-    with database.writing() as connection:
-        nested = connection.begin_nested()
-        rows = delete_snapshots(connection, which, now, pruned=True)
-        named = _named(connection)
-        own = {
-            *connection.execute(sa.select(schema.pull.c.body_sha256).distinct()).scalars(),
-            *connection.execute(sa.select(schema.removed_snapshot.c.body_sha256)).scalars(),
-        }
-        store = str(connection.execute(sa.select(schema.identity.c.id)).scalar_one())
-        s = schema.snapshot.c
-        newest = sa.func.max(sa.func.coalesce(s.seen_until, s.as_of_time), type_=Moment)
-        last = connection.execute(sa.select(newest)).scalar()
-        if own - {None} and not named:
-            raise StoreError("the store names no body, and would lose all that it had; nothing was changed")
-        if dry_run:
-            nested.rollback()
-        else:
-            nested.commit()
-    found = orphans(bodies, named, own, store, min(now, last or now), dry_run=dry_run)
-    problem = "" if dry_run or not rows else _shrink(database)
-    return Pruned(tuple(which), rows, found, problem)
+    def prune(self, which: Sequence[SnapshotInfo], now: datetime, *, dry_run: bool = False) -> Pruned:
+        """Delete snapshots (`prunable`) and the rows that held for them alone; move unnamed bodies away.
+
+        Rows whose interval still holds a snapshot stay as they are, so that every other snapshot is rebuilt exactly.
+        Findings in a deleted snapshot, and the facts about it, stay. With ``dry_run`` nothing is changed.
+        """
+        with self._database.writing() as connection:
+            nested = connection.begin_nested()
+            rows = delete_snapshots(connection, which, now, pruned=True)
+            named = _named(connection)
+            own = {
+                *connection.execute(sa.select(schema.pull.c.body_sha256).distinct()).scalars(),
+                *connection.execute(sa.select(schema.removed_snapshot.c.body_sha256)).scalars(),
+            }
+            store = str(connection.execute(sa.select(schema.identity.c.id)).scalar_one())
+            s = schema.snapshot.c
+            newest = sa.func.max(sa.func.coalesce(s.seen_until, s.as_of_time), type_=Moment)
+            last = connection.execute(sa.select(newest)).scalar()
+            if own - {None} and not named:
+                raise StoreError(
+                    "the store names no body, and would lose all that it had; nothing was changed"
+                )
+            if dry_run:
+                nested.rollback()
+            else:
+                nested.commit()
+        found = orphans(self._bodies, named, own, store, min(now, last or now), dry_run=dry_run)
+        problem = "" if dry_run or not rows else _shrink(self._database)
+        return Pruned(tuple(which), rows, found, problem)
+
+    def remove(self, which: Sequence[SnapshotInfo], now: datetime) -> None:
+        """Delete snapshots that are no good; alerts that fired with them stay."""
+        with self._database.writing() as connection:
+            delete_snapshots(connection, which, now, pruned=False)
+
+    def removed(self, domain: str | None = None) -> tuple[Removed, ...]:
+        """Return the snapshots that were pruned or removed, by the moment that they described."""
+        with self._database.reading() as connection:
+            return tuple(one for one in read_removed(connection) if domain in (None, one.info.domain))
 
 
 def delete_snapshots(
@@ -165,7 +176,7 @@ def _orphaned(table: sa.Table) -> sa.Delete:
     return sa.delete(table).where(~holds)
 
 
-def _shrink(database: AnyDatabase) -> str:
+def _shrink(database: Database) -> str:
     """Give the file's free pages back, and return why that failed; PostgreSQL does it by itself."""
     if not database.is_sqlite:
         return ""

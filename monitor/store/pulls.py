@@ -1,72 +1,78 @@
-"""Sums over the log of pulls and runs, for external monitors."""
+"""The log of pulls: what became of each attempt to read a source."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from . import bodies as body_files
 from . import schema
-from .database import AnyDatabase, connect
-from .records import Outcome, PullRecord, RunState
+from .database import Database
+from .records import Outcome, PullRecord
+from .schema import check_zone
 
 
-@dataclass(frozen=True, slots=True)
-class Durations:
-    """Number of finished runs of a job, and the sum of their seconds."""
+class Pulls:
+    """The log of pulls of a store."""
 
-    finished: int
-    seconds: float
+    _database: Database
+    _bodies: Path
 
+    def log_failure(
+        self, at: datetime, source: str, domain: str, refused: bool, message: str, error: str | None = None
+    ) -> None:
+        """Log a pull that brought nothing: its body was refused, or there was none.
 
-@dataclass(frozen=True, slots=True)
-class Peek:
-    """State of a store, read without opening it for work."""
+        Parameters
+        ----------
+        message : str
+            Message of the error.
+        error : str, optional
+            Name of its class.
+        """
+        check_zone("at", at)
+        outcome = Outcome.REFUSED if refused else Outcome.FAILED
+        with self._database.writing() as connection:
+            connection.execute(
+                sa.insert(schema.pull).values(
+                    at=at,
+                    source=source,
+                    domain=domain,
+                    outcome=outcome.value,
+                    message=message,
+                    error=error,
+                )
+            )
 
-    revision: str  # Of its schema
-    is_current: bool  # It is this release's
-    snapshots: int
-    last_pull: datetime | None  # Moment of the last attempt that was logged
+    def keep_refused(self, body: bytes, reason: str, source: str, at: datetime) -> Path:
+        """Keep a refused body for inspection, in the folder ``refused``; the newest 50 stay.
 
+        Returns the gzipped body. A ``.json`` of its name has time, source and reason.
+        """
+        check_zone("at", at)
+        return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
 
-def peek(url_or_path: Path | str) -> Peek:
-    """Read the state of an existing store without changing or migrating it.
-
-    Raises StoreError if it cannot be read, or is of a newer release.
-    """
-    database = connect(url_or_path, read_only=True)
-    try:
-        with database.reading() as connection:
-            revision = database.revision(connection)
-            if revision is None:
-                return Peek("none", False, 0, None)
-            snapshots = connection.execute(
-                sa.select(sa.func.count()).select_from(schema.snapshot)
-            ).scalar_one()
-            last = connection.execute(sa.select(sa.func.max(schema.pull.c.at))).scalar()
-        return Peek(revision, revision == schema.REVISION, snapshots, last)
-    finally:
-        database.engine.dispose()
-
-
-class Statistics:
-    """The part of a `Store` that counts."""
-
-    _database: AnyDatabase
-
-    def last_pull(self, domain: str, *outcomes: Outcome) -> PullRecord | None:
-        """Return the last logged attempt for a domain, with one of these outcomes if any are named."""
+    def pulls(
+        self, domain: str | None = None, *outcomes: Outcome, limit: int = 100
+    ) -> tuple[PullRecord, ...]:
+        """Return the last attempts to read a source, of a domain or with some outcomes if named; the newest first."""
         t = schema.pull
         # By number: the clock may have been set meanwhile.
-        query = sa.select(t).where(t.c.domain == domain).order_by(t.c.id.desc()).limit(1)
+        query = sa.select(t).order_by(t.c.id.desc()).limit(limit)
+        if domain is not None:
+            query = query.where(t.c.domain == domain)
         if outcomes:
             query = query.where(t.c.outcome.in_([outcome.value for outcome in outcomes]))
         with self._database.reading() as connection:
-            row = connection.execute(query).mappings().first()
-        return None if row is None else PullRecord(**{**row, "outcome": Outcome(row["outcome"])})
+            rows = connection.execute(query).mappings()
+            return tuple(PullRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows)
+
+    def last_pull(self, domain: str, *outcomes: Outcome) -> PullRecord | None:
+        """Return the last logged attempt for a domain, with one of these outcomes if any are named."""
+        return next(iter(self.pulls(domain, *outcomes, limit=1)), None)
 
     def pull_counts(self) -> Mapping[tuple[str, str, str], int]:
         """Return the number of attempts by domain, outcome and kind of error (empty if it had none)."""
@@ -77,18 +83,3 @@ class Statistics:
         )
         with self._database.reading() as connection:
             return {(domain, outcome, error): n for domain, outcome, error, n in connection.execute(query)}
-
-    def durations(self) -> Mapping[str, Durations]:
-        """Return the durations of the finished runs of each job."""
-        t = schema.run
-        took = sa.type_coerce(t.c.ended_at, sa.BigInteger) - sa.type_coerce(t.c.started_at, sa.BigInteger)
-        query = (
-            sa.select(t.c.job, sa.func.count(), sa.func.sum(took))
-            .where(t.c.state == RunState.FINISHED.value, t.c.ended_at.is_not(None))
-            .group_by(t.c.job)
-        )
-        with self._database.reading() as connection:
-            # A clock that was set back in a run makes it look shorter than nothing.
-            return {
-                job: Durations(n, max(0.0, float(total) / 1e6)) for job, n, total in connection.execute(query)
-            }

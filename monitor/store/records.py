@@ -10,9 +10,6 @@ from typing import Any
 
 from ..base.messages import Message
 
-# A finding of this kind has the differences of a board from the one before, which `data` names.
-BOARD_CHANGED = "board changed"
-
 
 class Outcome(StrEnum):
     """Outcome of one attempt to read a source."""
@@ -95,7 +92,7 @@ class PullRecord:
     snapshot_id: int | None  # The snapshot that it brought or met again
     # Hash of the body as received, if it is kept: that of an unchanged board is not.
     body_sha256: str | None
-    set_aside: int  # Number of cells that could not be read
+    rejected: int  # Number of cells that could not be read
     # Why it was refused or failed, or notes on what was not believed of a board that was read.
     message: str
     error: str | None  # Name of the error's class
@@ -156,7 +153,7 @@ class Finding:
     """Something that is new with a snapshot."""
 
     snapshot_id: int
-    kind: str  # Such as `alert fired`
+    kind: str  # Such as `alert firing`
     # A rule, a figure. There is one finding of a kind about a subject in a snapshot.
     subject: str
     found_at: datetime

@@ -156,7 +156,8 @@ def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any], ro
 
     upgrade(connection, manifest["schema"])
     tables = {name: data for name, data in _entries(path) if name.startswith("tables/")}
-    order = [table.name for table in schema.metadata.sorted_tables]
+    # Those of the backup's schema, in the order of their references.
+    order = [name for name, _ in sa.inspect(connection).get_sorted_table_and_fkc_names() if name]
     known = [name for name in order if f"tables/{name}.jsonl" in tables]
     if strange := tables.keys() - {f"tables/{name}.jsonl" for name in known}:
         raise _damaged(path, f"{min(strange)!r} is no table of a store")

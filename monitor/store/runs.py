@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,17 +11,25 @@ import sqlalchemy as sa
 
 from ..base.errors import StoreError
 from . import schema
-from .database import AnyDatabase, insert_new
+from .database import Database, insert_new
 from .records import RunRecord, RunState
 from .schema import check_zone
 
 _t = schema.run
 
 
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Number of finished runs of a job, and the sum of their seconds."""
+
+    finished: int
+    seconds: float
+
+
 class Runs:
     """Runs of a store."""
 
-    _database: AnyDatabase
+    _database: Database
 
     def claim_slot(
         self, job: str, slot: datetime, at: datetime, host: str, pid: int, attempts: int = 3
@@ -172,6 +182,21 @@ class Runs:
             query = sa.select(sa.func.max(_t.c.slot)).where(_t.c.job == job, _t.c.slot <= until)
             found: datetime | None = connection.execute(query).scalar()
             return found
+
+    def durations(self) -> Mapping[str, Durations]:
+        """Return the durations of the finished runs of each job."""
+        t = schema.run
+        took = sa.type_coerce(t.c.ended_at, sa.BigInteger) - sa.type_coerce(t.c.started_at, sa.BigInteger)
+        query = (
+            sa.select(t.c.job, sa.func.count(), sa.func.sum(took))
+            .where(t.c.state == RunState.FINISHED.value, t.c.ended_at.is_not(None))
+            .group_by(t.c.job)
+        )
+        with self._database.reading() as connection:
+            # A clock that was set back in a run makes it look shorter than nothing.
+            return {
+                job: Durations(n, max(0.0, float(total) / 1e6)) for job, n, total in connection.execute(query)
+            }
 
 
 def _held(run: RunRecord) -> tuple[sa.ColumnElement[bool], ...]:

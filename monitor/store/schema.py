@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
@@ -22,7 +23,7 @@ from sqlalchemy.types import TypeDecorator
 from ..base.errors import StoreError
 
 # The newest revision in migrations/versions, and the table with a database's own revision.
-REVISION = "0005"
+REVISION = "0006"
 REVISION_TABLE = "brainalign_schema"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,6 +84,28 @@ metadata = sa.MetaData(
     }
 )
 
+
+def _facts() -> list[sa.Column[Any]]:
+    """Return the columns of a snapshot that outlive it."""
+    return [
+        sa.Column("as_of_time", Moment, nullable=False),
+        sa.Column("seen_at", Moment, nullable=False),
+        sa.Column("source", AnyText, nullable=False),
+        sa.Column("sha256", AnyText, nullable=False),
+        sa.Column("body_sha256", sa.Text, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("models", sa.Integer, nullable=False),
+        sa.Column("benchmarks", sa.Integer, nullable=False),
+        sa.Column("scored", sa.Integer, nullable=False),
+        sa.Column("failed", sa.Integer, nullable=False),
+        sa.Column("never", sa.Integer, nullable=False),
+        # The last later moment for which the same content was seen; null if there is none.
+        sa.Column("seen_until", Moment),
+        # Null if no score has a time.
+        sa.Column("newest_score_at", Moment),
+    ]
+
+
 chain = sa.Table(
     "chain",
     metadata,
@@ -99,21 +122,7 @@ snapshot = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("chain_id", sa.ForeignKey("chain.id"), nullable=False),
     sa.Column("seq", sa.Integer, nullable=False),
-    sa.Column("as_of_time", Moment, nullable=False),
-    sa.Column("seen_at", Moment, nullable=False),
-    sa.Column("source", AnyText, nullable=False),
-    sa.Column("sha256", AnyText, nullable=False),
-    sa.Column("body_sha256", sa.Text, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("models", sa.Integer, nullable=False),
-    sa.Column("benchmarks", sa.Integer, nullable=False),
-    sa.Column("scored", sa.Integer, nullable=False),
-    sa.Column("failed", sa.Integer, nullable=False),
-    sa.Column("never", sa.Integer, nullable=False),
-    # The last later moment for which the same content was seen; null if there is none.
-    sa.Column("seen_until", Moment),
-    # Null if no score has a time.
-    sa.Column("newest_score_at", Moment),
+    *_facts(),
     sa.Column("layout", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("chain_id", "seq"),
     # A number that was printed once must not come to mean another snapshot after the newest one is pruned.
@@ -128,19 +137,7 @@ removed_snapshot = sa.Table(
     sa.Column("domain", AnyText, nullable=False),
     sa.Column("reconstructed", sa.Boolean, nullable=False),
     sa.Column("simulated", sa.Boolean, nullable=False),
-    sa.Column("as_of_time", Moment, nullable=False),
-    sa.Column("seen_at", Moment, nullable=False),
-    sa.Column("source", AnyText, nullable=False),
-    sa.Column("sha256", AnyText, nullable=False),
-    sa.Column("body_sha256", sa.Text, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("models", sa.Integer, nullable=False),
-    sa.Column("benchmarks", sa.Integer, nullable=False),
-    sa.Column("scored", sa.Integer, nullable=False),
-    sa.Column("failed", sa.Integer, nullable=False),
-    sa.Column("never", sa.Integer, nullable=False),
-    sa.Column("seen_until", Moment),
-    sa.Column("newest_score_at", Moment),
+    *_facts(),
     sa.Column("removed_at", Moment, nullable=False),
     # By a policy; otherwise by its number, because it was no good.
     sa.Column("pruned", sa.Boolean, nullable=False),
@@ -216,7 +213,7 @@ pull = sa.Table(
     sa.Column("body_sha256", sa.Text),
     # The moment that the board describes; null if nothing usable came.
     sa.Column("as_of_time", Moment),
-    sa.Column("set_aside", sa.Integer, nullable=False, default=0),
+    sa.Column("rejected", sa.Integer, nullable=False, default=0),
     sa.Column("message", AnyText, nullable=False, default=""),
     # Name of the error's class; null if there was none, or if the pull is older than the column.
     sa.Column("error", sa.Text),
@@ -224,8 +221,8 @@ pull = sa.Table(
     sqlite_autoincrement=True,
 )
 
-set_aside = sa.Table(
-    "set_aside",
+rejected = sa.Table(
+    "rejected",
     metadata,
     sa.Column("snapshot_id", sa.ForeignKey("snapshot.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,34 +17,35 @@ from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.files.rejected import Rejected
 from brainalign_plugin.files.snapshot_file import content_digest
 
+from ..base.errors import StoreError
 from . import bodies as body_files
 from . import schema
-from .checking import problems
-from .database import AnyDatabase
-from .findings import Watched
-from .infos import find, read_info, read_infos, read_removed, read_set_aside, write_set_aside
+from .backup import Backups
+from .database import Database
+from .findings import Findings
+from .infos import find, read_info, read_infos, read_rejected, read_removed, write_rejected
 from .locking import exclusive
 from .outbox import Outbox
-from .pulls import Statistics
-from .records import Outcome, PullRecord, SnapshotInfo, Stored
+from .pruning import Pruning
+from .pulls import Pulls
+from .records import Outcome, SnapshotInfo, Stored
 from .runs import Runs
 from .schema import check_zone
 from .sightings import rebuilt_again, seen_again, write_rest_of_split
 from .snapshots import read_snapshots, write_snapshot
-from .upkeep import Upkeep
 
 # Rebuilt snapshots that a store keeps in memory: one run reads the newest two again and again.
 _SNAPSHOTS_KEPT = 4
 
 
-class Store(Runs, Outbox, Watched, Upkeep, Statistics):
+class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
     """An open store; close it, or use it in ``with``.
 
     Every method is one transaction and raises StoreError if the database or a file cannot be read or written.
     Times are arguments: the store has no clock.
     """
 
-    def __init__(self, database: AnyDatabase, bodies: Path, read: dict[Any, Snapshot] | None = None) -> None:
+    def __init__(self, database: Database, bodies: Path, read: dict[Any, Snapshot] | None = None) -> None:
         self._database = database
         self._bodies = bodies
         self._read: dict[Any, Snapshot] = {} if read is None else read
@@ -73,14 +75,14 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
 
         Reading in it sees what was written in it. The database is locked for other writers meanwhile.
         """
-        with self._database.transaction() as opened:
-            yield Store(opened, self._bodies, self._read)
+        with self._database.writing() as connection:
+            yield Store(replace(self._database, connection=connection), self._bodies, self._read)
 
     @contextmanager
     def one_moment(self) -> Iterator[Store]:
         """Give the store as it is at this moment, in one reading transaction, during other writes."""
-        with self._database.reading_only() as opened:
-            yield Store(opened, self._bodies, self._read)
+        with self._database.reading() as connection:
+            yield Store(replace(self._database, connection=connection), self._bodies, self._read)
 
     @contextmanager
     def exclusive(self, owner: str) -> Iterator[None]:
@@ -113,7 +115,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         snapshot: Snapshot,
         body: bytes,
         seen_at: datetime,
-        set_aside: Sequence[Rejected] = (),
+        rejected: Sequence[Rejected] = (),
         note: str = "",
     ) -> Stored:
         """Store a snapshot, the body that it was read from, and the pull that brought it.
@@ -134,7 +136,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
             As received.
         seen_at : datetime
             When, with time zone.
-        set_aside : sequence of Rejected
+        rejected : sequence of Rejected
             Cells of the body that could not be read.
         note : str
             Kept with the pull: what was not believed.
@@ -165,7 +167,7 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
                 if body_sha256 == read_info(connection, known).body_sha256:
                     # A damaged or lost file is replaced.
                     kept = body_files.write_body(self._bodies, body)
-            write_set_aside(connection, stored.id, set_aside)
+            write_rejected(connection, stored.id, rejected)
             if not snapshot.reconstructed:
                 outcome = Outcome.STORED if stored.new else Outcome.UNCHANGED
                 connection.execute(
@@ -177,45 +179,11 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
                         snapshot_id=stored.id,
                         as_of_time=snapshot.as_of_time,
                         body_sha256=kept,
-                        set_aside=len(set_aside),
+                        rejected=len(rejected),
                         message=note,
                     )
                 )
         return stored
-
-    def log_failure(
-        self, at: datetime, source: str, domain: str, refused: bool, message: str, error: str | None = None
-    ) -> None:
-        """Log a pull that brought nothing: its body was refused, or there was none.
-
-        Parameters
-        ----------
-        message : str
-            Message of the error.
-        error : str, optional
-            Name of its class.
-        """
-        check_zone("at", at)
-        outcome = Outcome.REFUSED if refused else Outcome.FAILED
-        with self._database.writing() as connection:
-            connection.execute(
-                sa.insert(schema.pull).values(
-                    at=at,
-                    source=source,
-                    domain=domain,
-                    outcome=outcome.value,
-                    message=message,
-                    error=error,
-                )
-            )
-
-    def keep_refused(self, body: bytes, reason: str, source: str, at: datetime) -> Path:
-        """Keep a refused body for inspection, in the folder ``refused``; the newest 50 stay.
-
-        Returns the gzipped body. A ``.json`` of its name has time, source and reason.
-        """
-        check_zone("at", at)
-        return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
 
     def snapshots(self, domain: str | None = None) -> tuple[SnapshotInfo, ...]:
         """Return all snapshots (of a domain, if named), also reconstructed ones, by the moment that they describe."""
@@ -285,24 +253,11 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         with self._database.reading() as connection:
             yield from read_snapshots(connection, [read_info(connection, number) for number in snapshot_ids])
 
-    def model_ids(self, snapshot_id: int) -> frozenset[int]:
-        """Return the ids of the models on a snapshot's board."""
-        s, m = schema.snapshot, schema.model
-        holds = sa.and_(
-            m.c.chain_id == s.c.chain_id,
-            m.c.from_seq <= s.c.seq,
-            sa.or_(m.c.to_seq.is_(None), m.c.to_seq > s.c.seq),
-        )
-        with self._database.reading() as connection:
-            read_info(connection, snapshot_id)
-            ids = sa.select(m.c.model_id).select_from(s.join(m, holds)).where(s.c.id == snapshot_id)
-            return frozenset(connection.execute(ids).scalars())
-
-    def set_aside(self, snapshot_id: int) -> tuple[Rejected, ...]:
+    def rejected(self, snapshot_id: int) -> tuple[Rejected, ...]:
         """Return the cells that could not be read, of all bodies that brought this snapshot."""
         with self._database.reading() as connection:
             read_info(connection, snapshot_id)
-            return tuple(read_set_aside(connection, snapshot_id))
+            return tuple(read_rejected(connection, snapshot_id))
 
     def body(self, sha256: str) -> bytes:
         """Return a body as it was received (`SnapshotInfo.body_sha256`).
@@ -311,23 +266,29 @@ class Store(Runs, Outbox, Watched, Upkeep, Statistics):
         """
         return body_files.read_body(self._bodies, sha256)
 
-    def pulls(self, domain: str | None = None, limit: int = 100) -> tuple[PullRecord, ...]:
-        """Return the last attempts to read a source, the newest first."""
-        t = schema.pull
-        query = sa.select(t).order_by(t.c.at.desc(), t.c.id.desc()).limit(limit)
-        if domain is not None:
-            query = query.where(t.c.domain == domain)
-        with self._database.reading() as connection:
-            rows = connection.execute(query).mappings()
-            return tuple(PullRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows)
-
     def check(self) -> list[str]:
         """Check for damage: the database, each snapshot against its digest, each body against its hash.
 
         Returns one sentence a problem; empty if there is none.
         """
         self._read.clear()  # snapshots in memory hide damage on the disk
-        return problems(self._database, self.snapshots(), self.snapshot, self.body)
+        found, infos = self._database.problems(), self.snapshots()
+        for info in infos:
+            try:
+                digest = content_digest(self.snapshot(info.id))
+            except StoreError as problem:
+                found.append(str(problem))
+                continue
+            if digest != info.digest:
+                found.append(
+                    f"snapshot {info.id} is not what was stored: its digest is {digest}, not {info.digest}"
+                )
+        for sha256 in sorted({info.body_sha256 for info in infos}):
+            try:
+                self.body(sha256)
+            except StoreError as problem:
+                found.append(str(problem))
+        return found
 
 
 def _id(connection: sa.Connection) -> str:

@@ -261,7 +261,7 @@ def test_a_leaf_has_a_row_where_it_has_an_instance(results: Results) -> None:
     found = results.pull()
     tree = found.snapshot.tree
     assert "Idle2024-x" in tree.leaves("average_vision"), "nobody ran it, and it counts"
-    assert [entry.benchmark for entry in found.set_aside] == ["Announced2025-x"]
+    assert [entry.benchmark for entry in found.rejected] == ["Announced2025-x"]
     assert found.snapshot.official().at("behavior_vision")[0] == pytest.approx(0.6 / 2)
 
 

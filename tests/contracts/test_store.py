@@ -137,7 +137,6 @@ def test_any_life_comes_back_exactly_in_any_order(backend: Backend) -> None:
         assert [info.digest for info in holding] == [content_digest(board) for board in boards]
         for board, info in zip(boards, holding, strict=True):
             assert info.as_of_time <= board.as_of_time <= info.until_time
-            assert store.model_ids(info.id) == board.rows.keys()
         rebuilt = [replace(b, as_of_time=info.as_of_time) for b, info in zip(boards, holding, strict=True)]
         found = list(store.snapshots_whole([info.id for info in holding]))
         assert [content_digest(board) for board in found] == [content_digest(board) for board in rebuilt]
@@ -373,8 +372,8 @@ def test_a_fact_of_a_snapshot_does_not_follow_its_successors(store: Store) -> No
         **{name: getattr(without, name)[:2] for name in ("states", "scores", "errors", "scored_at")},
     )
     second = add(store, gone)
-    assert store.model_ids(first) == {model.id for model in small().models}
-    assert store.model_ids(second) == {model.id for model in small().models[:2]}
+    assert store.snapshot(first).models == small().models
+    assert store.snapshot(second).models == small().models[:2]
 
 
 # Cells that were set aside, and the log of pulls
@@ -383,16 +382,16 @@ def test_a_fact_of_a_snapshot_does_not_follow_its_successors(store: Store) -> No
 BAD = [Rejected(1, "a\x00b", "V1\ud800", "'n/a'", "not a number"), Rejected(None, "", "IT", "", "")]
 
 
-def test_cells_that_were_set_aside_are_kept_with_their_snapshot(store: Store) -> None:
+def test_cells_that_were_rejected_are_kept_with_their_snapshot(store: Store) -> None:
     first = store.add(small(), b"one", NOW, BAD)
     second = store.add(replace(small(0.1), as_of_time=NOW), b"two", NOW)
-    assert store.set_aside(first.id) == tuple(BAD)
-    assert store.set_aside(second.id) == ()
+    assert store.rejected(first.id) == tuple(BAD)
+    assert store.rejected(second.id) == ()
     # Another body of the same board: what it has besides is added, what it repeats is not.
     third = Rejected(3, "c", "V4", "?", "not a number")
     assert not store.add(small(), b"three", NOW, [BAD[1], third, third]).new
-    assert [cell.model_id for cell in store.set_aside(first.id)] == [1, None, 3]
-    assert [pull.set_aside for pull in store.pulls()] == [3, 0, 2]
+    assert [cell.model_id for cell in store.rejected(first.id)] == [1, None, 3]
+    assert [pull.rejected for pull in store.pulls()] == [3, 0, 2]
 
 
 def test_every_attempt_is_logged(store: Store) -> None:
@@ -430,7 +429,7 @@ BREAK = {
     ],
 }
 MEND = {"sqlite": ["DROP TRIGGER broken"], "postgres": ["DROP FUNCTION broken CASCADE"]}
-TABLES = ("chain", "benchmark", "cell", "model", "benchmark_entry", "snapshot", "set_aside", "pull")
+TABLES = ("chain", "benchmark", "cell", "model", "benchmark_entry", "snapshot", "rejected", "pull")
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -532,7 +531,7 @@ def test_snapshots_are_found_by_number_hash_and_latest(store: Store) -> None:
             store.find(wanted)
     with pytest.raises(StoreError, match=r"nearest: \d+ \(aaaa22"):
         store.find("aaaa22ff")
-    for use in (store.info, store.snapshot, store.set_aside, store.model_ids):
+    for use in (store.info, store.snapshot, store.rejected):
         with pytest.raises(StoreError, match="there is no snapshot '99'"):
             use(99)
 

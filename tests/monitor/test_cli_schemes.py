@@ -393,7 +393,7 @@ def test_a_reference_that_lacks_a_benchmark_is_named_with_it(run, board, tmp_pat
     assert record["schemes"]["REF_NORMAL"]["iia"] == {"rate": None, "worst_spoiler": None}
 
 
-def test_an_infinite_score_is_set_aside_and_named(run, tmp_path):
+def test_an_infinite_score_is_rejected_and_named(run, tmp_path):
     changed = document(4)
     changed["models"][1]["scores"]["Ada2020.V1-pls"][0]["value"] = "inf"
     path = tmp_path / "infinite.json"

@@ -350,14 +350,14 @@ def test_a_file_is_preferred_to_a_number(settings, tmp_path, monkeypatch):
     assert len(pipeline.find_snapshot(settings, "1", NOW).snapshot.models) == 7
 
 
-def test_a_stored_snapshot_remembers_what_was_set_aside(settings, tmp_path):
+def test_a_stored_snapshot_remembers_what_was_rejected(settings, tmp_path):
     board = document(4)
     board["models"][0]["scores"]["Cid2022-i2n"][0]["value"] = "n/a"
     source = tmp_path / "board.json"
     source.write_bytes(body_of(board))
     result = run(settings, source)
     found = pipeline.find_snapshot(settings, "latest", NOW)
-    assert [cell.benchmark for cell in found.set_aside] == ["Cid2022-i2n"]
+    assert [cell.benchmark for cell in found.rejected] == ["Cid2022-i2n"]
     assert "n/a" in result.report.read_text()
     source.write_text(json.dumps(board, indent=1))
     assert not fetch(settings, source).stored.new, "the same content in another body"

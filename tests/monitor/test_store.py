@@ -208,9 +208,9 @@ def test_a_damaged_file_says_so(store: Store, path: Path) -> None:
 def test_a_missing_reference_is_found(store: Store, path: Path) -> None:
     store.add(small(), b"{}", NOW)
     with sqlite3.connect(path) as connection:
-        connection.execute("INSERT INTO set_aside VALUES (77, 0, 1, 'm', 'b', 'v', 'r')")
+        connection.execute("INSERT INTO rejected VALUES (77, 0, 1, 'm', 'b', 'v', 'r')")
     connection.close()
-    assert store.check() == [f"{path}: a row of set_aside refers to a missing row of snapshot"]
+    assert store.check() == [f"{path}: a row of rejected refers to a missing row of snapshot"]
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:

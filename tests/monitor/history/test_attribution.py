@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.history.attribution import STEPS, attribute
-from brainalign_monitor.history.attribution_words import attribution_in_words, reasons_of
+from brainalign_monitor.history.attribution import STEPS, attribute, attribution_in_words, reasons_of
 from brainalign_monitor.history.figures import FIGURES, headline_figures
 from brainalign_monitor.sources.file_source import pull_file
 from brainalign_plugin.data.board import Board, Model

@@ -100,7 +100,7 @@ def test_the_newer_dialect_comes_back(board, tmp_path, sidecar, decimals):
     assert found.snapshot.as_of_time == board.as_of_time, "of the range of dates that was exported"
     assert [m.published_rank for m in found.snapshot.models] == [m.published_rank for m in board.models]
     assert found.snapshot.tree["Ada2020.V1-pls"].version == (2 if sidecar else 0)
-    assert found.set_aside == ()
+    assert found.rejected == ()
 
 
 def test_the_older_dialect_comes_back(board, tmp_path):
@@ -232,7 +232,7 @@ def test_an_export_is_read_as_a_spreadsheet_saves_it(board, tmp_path, how, encod
     )
     same_board(found.snapshot, expected, 3)
     assert found.snapshot.as_of_time == board.as_of_time
-    told = [entry.reason for entry in found.set_aside]
+    told = [entry.reason for entry in found.rejected]
     if how.get("quotes"):
         assert told == []
     else:
@@ -325,7 +325,7 @@ def test_the_exports_of_2025_say_what_the_json_does(shared_site, name, models, d
     more = shared_site.parent / "more"
     board = pull_file(more / "compare-data-2025-05-07.json.gz", RECEIVED_AT).snapshot
     found = pull_file(more / name, RECEIVED_AT)
-    assert found.set_aside == ()
+    assert found.rejected == ()
     one, other = board.board(), found.snapshot.board()
     assert {n.type_id: n.parent for n in found.snapshot.tree.nodes} == {
         n.type_id: n.parent for n in board.tree.nodes

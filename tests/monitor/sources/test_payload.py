@@ -60,7 +60,7 @@ def refused(what, error, match=None, **more):
 def test_a_real_payload_is_read_whole(shared_site, date):
     body = (shared_site / f"compare-data-{date}.json.gz").read_bytes()
     pull = parse_payload(body, date, RECEIVED_AT)
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
     snapshot = pull.snapshot
     assert snapshot.as_of_time == datetime.fromisoformat(date).replace(tzinfo=UTC)
     official = snapshot.official()
@@ -97,7 +97,7 @@ def test_a_payload_is_read():
     assert snapshot.tree.path(LEAF) == ("average_vision", "neural_vision", LEAF)
     assert (snapshot.source, snapshot.domain, snapshot.simulated) == ("the site", "vision", False)
     assert pull.body == body_of(what)
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_values(value, state, score):
     j = pull.snapshot.tree.index[LEAF]
     assert pull.snapshot.states[0, j] == state
     assert score == pull.snapshot.scores[0, j] or (score is None and np.isnan(pull.snapshot.scores[0, j]))
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_without_a_stated_time_the_board_is_of_when_it_came(stated):
 def test_a_stated_time_that_cannot_be_read_is_unknown(value):
     pull = parse(document() | {"datetime_range": {"max": value}})
     assert pull.snapshot.as_of_time == RECEIVED_AT
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.model_id, aside.benchmark) == (None, "")
     assert "datetime_range.max" in aside.reason
 
@@ -197,7 +197,7 @@ def test_a_benchmark_that_a_model_does_not_mention_was_never_run_on_it():
     del what["models"][0]["scores"][LEAF]
     what["models"][1]["scores"][LEAF] = []
     pull = parse(what)
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
     assert pull.snapshot.states[:2, pull.snapshot.tree.index[LEAF]].tolist() == [CellState.NEVER] * 2
 
 
@@ -246,7 +246,7 @@ def test_what_no_database_can_hold_is_replaced(written, read):
 def test_a_replaced_benchmark_name_still_finds_its_scores():
     body = body_of(document()).replace(LEAF.encode(), rb"\ud800.V1-pls")
     pull = parse(body)
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
     assert "\ufffd.V1-pls" in pull.snapshot.tree
 
 
@@ -303,11 +303,11 @@ BAD_CELLS = [
 
 
 @pytest.mark.parametrize(("bad", "value", "reason"), BAD_CELLS)
-def test_a_bad_cell_is_set_aside_and_the_rest_is_stored(bad, value, reason):
+def test_a_bad_cell_is_rejected_and_the_rest_is_stored(bad, value, reason):
     what = document()
     what["models"][1]["scores"][LEAF] = [bad]
     pull = parse(what)
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.model_id, aside.model, aside.benchmark) == (2, "model 2", LEAF)
     assert aside.value.startswith(value)
     assert len(aside.value) <= 80
@@ -339,7 +339,7 @@ def test_a_bad_field_of_a_cell_costs_itself_alone(field, value, reason):
     what = document()
     what["models"][1]["scores"][LEAF] = [cell(".5", 2, **{field: value})]
     pull = parse(what)
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.model_id, aside.model, aside.benchmark) == (2, "model 2", LEAF)
     assert reason in aside.reason
     assert aside.reason.endswith("; it is unknown")
@@ -355,8 +355,8 @@ def test_unreadable_times_throughout_refuse_no_board_and_are_counted():
         for entries in m["scores"].values():
             entries[0]["timestamp"] = "?"
     pull = parse(what)
-    assert len(pull.set_aside) == 10_001
-    assert pull.set_aside[-1].reason == "2000 more fields are unknown"
+    assert len(pull.rejected) == 10_001
+    assert pull.rejected[-1].reason == "2000 more fields are unknown"
     assert (pull.snapshot.states == CellState.SCORED).all()
 
 
@@ -367,7 +367,7 @@ def test_null_in_a_superseded_version_is_a_failed_run():
     pull = parse(what)
     assert pull.snapshot.superseded.states.tolist() == [CellState.FAILED]
     assert pull.snapshot.scores[0, pull.snapshot.tree.index[LEAF]] == 0.5
-    assert [(aside.model_id, aside.reason) for aside in pull.set_aside] == [
+    assert [(aside.model_id, aside.reason) for aside in pull.rejected] == [
         (2, "the value is missing or null")
     ]
 
@@ -391,7 +391,7 @@ def test_a_bad_field_of_a_model_refuses_no_board(key, value, reason):
     what = document()
     what["models"][1][key] = value
     pull = parse(what)
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.model_id, aside.benchmark) == (2, "")
     assert reason in aside.reason
     found = pull.snapshot.models[1]
@@ -399,7 +399,7 @@ def test_a_bad_field_of_a_model_refuses_no_board(key, value, reason):
         key
     ) in (None, "")
     del what["models"][1][key]
-    assert len(parse(what).set_aside) == (key in ("name", "scores"))
+    assert len(parse(what).rejected) == (key in ("name", "scores"))
     others = [m for i, m in enumerate(parse(document()).snapshot.models) if i != 1]
     assert [m for i, m in enumerate(pull.snapshot.models) if i != 1] == others
 
@@ -428,7 +428,7 @@ def test_a_bad_field_of_a_benchmark_refuses_no_board(key, value, reason):
     what = document()
     what["benchmarks"][2][key] = value
     pull = parse(what)
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.model_id, aside.benchmark) == (None, LEAF)
     assert reason in aside.reason
     clean = parse(document()).snapshot
@@ -460,12 +460,12 @@ def test_a_type_in_no_models_scores_has_no_row_and_is_listed():
     what = without_row(document(), LEAF)
     pull = parse(what)
     assert LEAF not in pull.snapshot.tree
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.model_id, aside.benchmark) == (None, LEAF)
     assert "in no model's scores" in aside.reason
     assert pull.snapshot.official().at("neural_vision").tolist() == [0.1, 0.2, 0.3]
     what["models"][2]["scores"][LEAF] = [cell("", 2)]
-    assert parse(what).set_aside == ()
+    assert parse(what).rejected == ()
     assert parse(what).snapshot.official().at("neural_vision").tolist() == [0.05, 0.1, 0.15]
 
 
@@ -475,7 +475,7 @@ def test_a_node_without_children_that_has_scores_is_a_leaf_whatever_its_flag(val
     what["benchmarks"][2]["is_leaf"] = False
     what["models"][0]["scores"][LEAF] = [cell(value, 2)]
     pull = parse(what)
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
     assert pull.snapshot.tree[LEAF].is_leaf
     assert pull.snapshot.tree.leaves("average_vision") == parse(document()).snapshot.tree.leaves(
         "average_vision"
@@ -486,17 +486,17 @@ def test_a_node_with_children_is_a_group_whatever_its_flag():
     what = document()
     what["benchmarks"][1]["is_leaf"] = True
     pull = parse(what)
-    assert [aside.benchmark for aside in pull.set_aside] == ["neural_vision"]
+    assert [aside.benchmark for aside in pull.rejected] == ["neural_vision"]
     assert pull.snapshot.official().ranks == parse(document()).snapshot.official().ranks
 
 
 def test_a_group_whose_children_have_no_row_is_a_leaf_if_it_has_one():
     what = without_row(without_row(document(), LEAF), "Bea2021.IT-pls")
     pull = parse(what)
-    assert [aside.benchmark for aside in pull.set_aside] == [LEAF, "Bea2021.IT-pls"]
+    assert [aside.benchmark for aside in pull.rejected] == [LEAF, "Bea2021.IT-pls"]
     assert pull.snapshot.tree["neural_vision"].is_leaf
     gone = parse(without_row(what, "neural_vision"))
-    assert [aside.benchmark for aside in gone.set_aside] == ["neural_vision", LEAF, "Bea2021.IT-pls"]
+    assert [aside.benchmark for aside in gone.rejected] == ["neural_vision", LEAF, "Bea2021.IT-pls"]
     assert gone.snapshot.official().at("average_vision").tolist() == [0.1, 0.2, 0.3]
 
 
@@ -505,7 +505,7 @@ def test_an_unlisted_parent_is_a_group_of_its_own(parent):
     what = document()
     what["benchmarks"][2]["parent_id"] = parent
     pull = parse(what)
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.benchmark, aside.value) == (parent, LEAF)
     assert "not listed" in aside.reason
     tree = pull.snapshot.tree
@@ -520,7 +520,7 @@ def test_a_parent_may_be_named_by_its_type():
     what = document()
     what["benchmarks"][2]["parent_id"] = "neural_vision"
     pull = parse(what)
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
     assert pull.snapshot.tree == parse(document()).snapshot.tree
 
 
@@ -554,7 +554,7 @@ def test_a_later_real_board_is_read_and_checked_without_a_difference(shared_site
     if not path.exists():
         pytest.skip(f"{path} is not there")
     pull = parse_payload(path.read_bytes(), name, datetime(2027, 1, 1, tzinfo=UTC))
-    assert [aside.benchmark for aside in pull.set_aside] == listed
+    assert [aside.benchmark for aside in pull.rejected] == listed
     official = pull.snapshot.official()
     assert len(pull.snapshot.board().leaves) == leaves
     assert max(apart for apart in official.max_abs_diff.values() if apart is not None) < 0.001
@@ -565,40 +565,40 @@ def test_a_later_real_board_is_read_and_checked_without_a_difference(shared_site
 
 
 @pytest.mark.parametrize("entries", ["X", 0.5, None, {"version": 2, "value": ".5"}])
-def test_entries_that_are_no_list_are_set_aside(entries):
+def test_entries_that_are_no_list_are_rejected(entries):
     what = document()
     what["models"][0]["scores"][LEAF] = entries
-    (aside,) = parse(what).set_aside
+    (aside,) = parse(what).rejected
     assert (aside.benchmark, aside.reason) == (LEAF, "not a list of versions")
 
 
-def test_a_benchmark_that_is_not_in_the_tree_is_set_aside():
+def test_a_benchmark_that_is_not_in_the_tree_is_rejected():
     what = document()
     what["models"][0]["scores"]["Zoe2030-new"] = [cell(".9", 0)]
-    (aside,) = parse(what).set_aside
+    (aside,) = parse(what).rejected
     assert (aside.benchmark, aside.reason) == ("Zoe2030-new", "no such benchmark in the payload's tree")
 
 
-def test_of_a_version_that_occurs_twice_the_second_is_set_aside():
+def test_of_a_version_that_occurs_twice_the_second_is_rejected():
     what = document()
     what["models"][0]["scores"][LEAF] = [cell(".4", 2), cell(".6", 2)]
     pull = parse(what)
     assert pull.snapshot.scores[0, pull.snapshot.tree.index[LEAF]] == 0.4
-    assert [(a.value, a.reason) for a in pull.set_aside] == [(".6", "version 2 occurs twice")]
+    assert [(a.value, a.reason) for a in pull.rejected] == [(".6", "version 2 occurs twice")]
 
 
 def test_a_number_of_ten_thousand_digits_is_one_bad_cell():
     what = document()
     what["models"][0]["scores"][LEAF][0]["value"] = "HERE"
     pull = parse(body_of(what).replace(b'"HERE"', b"1" * 10_000))
-    assert [a.reason for a in pull.set_aside] == ["the value is infinite"]
+    assert [a.reason for a in pull.rejected] == ["the value is infinite"]
 
 
 def test_a_cell_nested_deeply_is_one_bad_cell():
     what = document()
     what["models"][0]["scores"][LEAF][0]["value"] = "HERE"
     pull = parse(body_of(what).replace(b'"HERE"', b"[" * 300 + b"]" * 300))
-    (aside,) = pull.set_aside
+    (aside,) = pull.rejected
     assert (aside.reason, len(aside.value) <= 80) == ("the value is of type list", True)
 
 
@@ -625,17 +625,17 @@ def repeated(body, old, new):
         ),
     ],
 )
-def test_a_cell_that_says_something_twice_is_set_aside(old, new, reason):
-    (aside,) = parse(repeated(body_of(document()), old, new)).set_aside
+def test_a_cell_that_says_something_twice_is_rejected(old, new, reason):
+    (aside,) = parse(repeated(body_of(document()), old, new)).rejected
     assert reason in aside.reason
 
 
-def test_a_benchmark_bad_for_every_model_is_set_aside():
+def test_a_benchmark_bad_for_every_model_is_rejected():
     what = document()
     for m in what["models"]:
         m["scores"][LEAF][0]["value"] = "?"
     pull = parse(what)
-    assert [a.model_id for a in pull.set_aside] == [1, 2, 3]
+    assert [a.model_id for a in pull.rejected] == [1, 2, 3]
     assert (pull.snapshot.states[:, pull.snapshot.tree.index[LEAF]] == CellState.NEVER).all()
 
 
@@ -712,7 +712,7 @@ def test_gzip_with_a_damaged_middle_or_more_behind_it_is_refused():
     refused(wrong_sum, NotJsonError, "does not unpack")
     refused(body + b"more", NotJsonError, "does not unpack")
     refused(body + body, NotJsonError, "JSON with an error .Extra data")
-    assert parse(body + b"\0" * 512).set_aside == ()
+    assert parse(body + b"\0" * 512).rejected == ()
 
 
 def test_gzip_of_several_members_is_read_and_its_last_one_may_not_be_cut():
@@ -900,7 +900,7 @@ def test_a_tree_or_list_that_contradicts_itself_is_refused(change, match):
 
 
 @pytest.mark.parametrize("changed", ["value", "version", "entries", "names"])
-def test_cells_of_another_shape_throughout_are_refused_not_set_aside(changed):
+def test_cells_of_another_shape_throughout_are_refused_not_rejected(changed):
     what = document()
     for m in what["models"]:
         scores = m["scores"]
@@ -941,8 +941,8 @@ def test_deep_nesting_is_refused(depth, prefix):
 
 def test_a_body_larger_than_the_cap_is_refused():
     body = body_of(document())
-    assert parse(body, max_bytes=len(body)).set_aside == ()
-    assert parse(gzip.compress(body), max_bytes=len(body)).set_aside == ()
+    assert parse(body, max_bytes=len(body)).rejected == ()
+    assert parse(gzip.compress(body), max_bytes=len(body)).rejected == ()
     refused(body, BodyTooLargeError, f"larger than {len(body) - 1} bytes", max_bytes=len(body) - 1)
     refused(gzip.compress(body), BodyTooLargeError, "unpacks from", max_bytes=len(body) - 1)
 
@@ -1024,7 +1024,7 @@ def test_a_payload_with_anything_anywhere_is_read_or_refused(changes):
     for text in [*(m.name for m in pull.snapshot.models), *(n.label for n in pull.snapshot.tree.nodes)]:
         text.encode("utf-8")
         assert "\0" not in text
-    for aside in pull.set_aside:
+    for aside in pull.rejected:
         f"{aside.benchmark}{aside.value}{aside.reason}".encode()
     assert parse(snapshot_bytes(pull.snapshot)).snapshot == pull.snapshot
 

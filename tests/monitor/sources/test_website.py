@@ -85,7 +85,7 @@ def test_a_payload_is_fetched_and_read(server):
     server.answers = [reply(body=BODY)]
     pull = ask(server)
     assert pull.body == BODY
-    assert pull.set_aside == ()
+    assert pull.rejected == ()
     assert pull.snapshot.source == f"{server.url}/vision/compare/data/"
     assert pull.snapshot.as_of_time == datetime(2024, 1, 1, tzinfo=UTC)
     (request,) = server.requests
@@ -123,7 +123,7 @@ def test_a_bad_cell_does_not_fail_the_pull(server):
     what = document()
     what["models"][0]["scores"]["Cid2022-i2n"][0]["value"] = "?"
     server.answers = [reply(body=body_of(what))]
-    assert len(ask(server).set_aside) == 1
+    assert len(ask(server).rejected) == 1
 
 
 @pytest.mark.parametrize(
