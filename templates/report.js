@@ -226,7 +226,7 @@
   }
 
   // --- models -----------------------------------------------------------------------------------------------------
-  const named = new Map((page.models ?? []).map(([id, name, text]) => [id, { name, text }]));
+  const named = new Map((page.models ?? []).map(([id, name, text, href]) => [id, { name, text, href }]));
   const bar = byId("followed");
   const follow = (id, on) => {
     if (!bar) return;
@@ -271,10 +271,20 @@
       const found = sought
         ? [...named].filter(([id, { name }]) => id === sought || name.toLowerCase().includes(sought))
         : [];
+      const exact = ([id, { name }]) => id === sought || name.toLowerCase() === sought;
+      found.sort((one, other) => exact(other) - exact(one));
       said.textContent = !sought ? "" : found.length === 1 ? `${found[0][1].name}: ${found[0][1].text}` : `${found.length} found`;
       hits.replaceChildren(
-        ...found.slice(0, MOST_HITS).map(([id, { name, text }]) => {
+        ...found.slice(0, MOST_HITS).map(([id, { name, text, href }]) => {
           const line = document.createElement("li");
+          if (href) {
+            const link = document.createElement("a");
+            link.href = href;
+            link.textContent = name;
+            line.append(link, `: ${text} `);
+            name = "follow";
+            text = "";
+          }
           const button = document.createElement("button");
           button.type = "button";
           button.textContent = name;

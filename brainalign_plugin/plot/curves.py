@@ -54,7 +54,7 @@ def over_time(
                            "symbolOpacity": 1, "labelLimit": 0, "columns": 2}  # fmt: skip
     if len(curves) == 1:
         legend = None
-    x = field("time:T", axis={"title": None, "grid": False, "labelOverlap": "greedy"})
+    x = field("time:T", axis={"title": None, "grid": False, "labelOverlap": "greedy", "labelSeparation": 8})
     up: Spec = {
         "scale": {"zero": False, "nice": True, "reverse": reverse}
         | ({} if extent is None else {"domain": list(extent)}),

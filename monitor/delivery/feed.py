@@ -72,6 +72,8 @@ def atom_feed(
             "title": entry.title,
             "updated": _time(entry.updated),
             "topics": entry.topics,
+            # The causes come last, and are the news in short.
+            "summary": next((line for topic in entry.topics[::-1] for line in topic.lines), entry.title),
             "link": f"{address}{entry.page or 'history.html'}",
         }
         for entry in newest[:MOST_ENTRIES]

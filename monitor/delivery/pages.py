@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,6 @@ from typing import Any
 from ..base.files import csv_bytes
 from ..base.templating import asset, render
 from ..history.figures import FIGURES
-from ..report.model_page import ModelLink
 from ..report.records import Page
 from .feed import FeedEntry, atom_feed
 from .records import HeadlineFigure
@@ -88,8 +88,12 @@ class SiteView:
     chart_assets : mapping of str to bytes
         Style sheets and scripts of the pages, by name.
     data : sequence of DataFile
-    model_links : sequence of ModelLink
-        All models of the newest board, the best official rank first.
+    answer : str
+        The agreement of the newest board in a sentence.
+    front : object or None
+        The chart of the first page; None if there is no other board.
+    front_data : str
+        What the script of the first page reads: that chart, and all models for the search.
     pages : iterable of (Page, str)
         Further pages, and JSON for the scripts of each; taken once.
     templates : Path or None
@@ -113,7 +117,9 @@ class SiteView:
     chart_data: str
     chart_assets: Mapping[str, bytes]
     data: Sequence[DataFile]
-    model_links: Sequence[ModelLink] = ()
+    answer: str = ""
+    front: object = None
+    front_data: str = "{}"
     pages: Iterable[tuple[Page, str]] = ()
     templates: Path | None = None
 
@@ -121,10 +127,8 @@ class SiteView:
 def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
     """Yield every file of the site but the reports, as path and content; equal views give equal bytes."""
     site_style = asset("site.css", view.templates).encode()
-    site_script = asset("site.js", view.templates).encode()
-    script_name = hashed("site.js", site_script)
     scripts = [name for name in view.chart_assets if name.endswith(".js")]
-    assets = {**view.chart_assets, hashed("site.css", site_style): site_style, script_name: site_script}
+    assets = {**view.chart_assets, hashed("site.css", site_style): site_style}
     shared: dict[str, Any] = {
         "site": view,
         "root": "",
@@ -136,10 +140,11 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         "index": {
             "figures": [shown_figure(figure) for figure in view.figures],
             "newest": view.news[:_NEWEST_NEWS],
-            "site_script": script_name,
+            "scripts": scripts,
         },
-        "history": {"scripts": scripts},
+        "history": {"scripts": scripts, "figures": [shown_figure(figure) for figure in view.figures]},
         "archive": {},
+        "data": {"files": [(file, file_fields(file)) for file in view.data]},
     }
     for name, values in pages.items():
         text = render(f"site_{name}.html.j2", view.templates, page=name, **shared, **values)
@@ -169,6 +174,14 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         yield f"assets/{name}", data
     for file in view.data:
         yield file.path, file.data
+
+
+def file_fields(file: DataFile) -> str:
+    """Return the columns of a CSV file, or the keys of a JSON file."""
+    if file.path.endswith(".csv"):
+        return file.data.decode().splitlines()[0].replace(",", ", ")
+    record = json.loads(file.data)
+    return ", ".join(record) if isinstance(record, dict) else "a list, one entry a model"
 
 
 def hashed(name: str, data: bytes) -> str:

@@ -5,24 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from brainalign_plugin.analysis import analysis_fields
-from brainalign_plugin.certainty.record import analysis_json
-from brainalign_plugin.errors import InputError
+from typing import TYPE_CHECKING
 
 from ..base.cache import Cache
 from ..base.errors import OutputError
-from ..base.files import csv_bytes, json_bytes
 from ..base.progress import Stage, silent
 from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from ..delivery.pages import (
     ArchivedBoard,
-    DataFile,
-    FigureRow,
     SiteView,
-    archive_csv,
-    history_csv,
     report_frame,
     site_files,
     told,
@@ -31,21 +22,26 @@ from ..delivery.site import Published, publish_site
 from ..delivery.wording import change_text, day_text, figures_at
 from ..history.benchmark_history import benchmark_history
 from ..history.board_reader import BoardReader
-from ..history.figures import FIGURES, figure_text
-from ..history.known_events import event_json, known_events
+from ..history.figures import figure_text
 from ..history.rank_moves import rank_history
-from ..history.series import FULL, BoardChange, History, HistoryOptions, history_json
+from ..history.series import BoardChange, History, HistoryOptions
 from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
 from ..rendering.page import embedded_json, page_data
 from ..rendering.sharing import chart_assets, share_assets
-from ..report.average_page import average_page, board_record
+from ..report.agreement import agreement_answer
+from ..report.average_page import average_page
 from ..report.benchmark_page import BenchmarkBoard, benchmark_pages
 from ..report.compare_page import compare_page
+from ..report.evidence import Evidence
+from ..report.methods_page import methods_page
 from ..report.model_board import ModelBoard
-from ..report.model_page import ModelLink, model_links, model_pages
+from ..report.model_page import model_links, model_pages, models_page
+from ..report.over_time import time_chart
+from ..report.records import Figure
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
+from .site_data import data_files
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -164,7 +160,6 @@ def site_view(
         )
         for info in reversed(observed)
     ]
-    rows = _rows(record)
     charts, chart_data = ((), None) if results.past is None else history_page(results.past)
     with stage("analysing"):
         board, universe = ModelBoard(results.analysis), results.certainty.universe
@@ -181,8 +176,12 @@ def site_view(
     pages = itertools.chain(
         model_pages(board, universe, past),
         benchmark_pages(benchmarks),
-        [compare_page(board, links), average_page(board)],
+        [models_page(board, universe), compare_page(board, links), average_page(board), methods_page()],
     )
+    evidence = Evidence(results.analysis, results.certainty)
+    front = None if results.past is None else Figure("time", time_chart(results.past, "mean_rho"), wide=True)
+    front_data = {**page_data([] if front is None else [front])}
+    front_data["models"] = [[str(link.id), link.name, link.text, link.page] for link in links]
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
@@ -202,11 +201,13 @@ def site_view(
         entries=tuple(entries.values()),
         news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
         boards=boards,
+        answer=agreement_answer(evidence),
+        front=front,
+        front_data=embedded_json(front_data),
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
-        data=_data(settings, record, results, rows, boards, board, links),
-        model_links=links,
+        data=data_files(settings, record, results, boards, board, links),
         pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
         templates=settings.templates_folder,
     )
@@ -236,89 +237,3 @@ def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports:
         topics=[topic for topic in topics if topic.lines],
         page=reports.get(change.later.id, ""),
     )
-
-
-def _rows(record: History) -> list[FigureRow]:
-    found = []
-    for number, point in enumerate(record.series["models"]):
-        if point.panel != FULL:
-            continue
-        own = {name: record.series[name][number] for name in FIGURES}
-        found.append(
-            FigureRow(
-                point.as_of,
-                point.origin,
-                point.models,
-                point.benchmarks,
-                {name: one.value for name, one in own.items()},
-                {name: one.interval for name, one in own.items()},
-            )
-        )
-    return found[::-1]
-
-
-def _data(
-    settings: Settings,
-    record: History,
-    results: reporting.Results,
-    rows: Sequence[FigureRow],
-    boards: Sequence[ArchivedBoard],
-    board: ModelBoard,
-    links: Sequence[ModelLink],
-) -> tuple[DataFile, ...]:
-    events = known_events(settings.domain, settings.home)
-    of_history = {**history_json(record), "known_events": [event_json(event) for event in events]}
-    header, models = _models(results)
-    return (
-        DataFile(
-            "latest/analysis.json",
-            "the analysis of the newest board: the record of `brainalign analyze --json`",
-            json_bytes(analysis_json(results.analysis, named=settings.family_table)),
-        ),
-        DataFile(
-            "latest/models.csv",
-            "every model of the newest board: official score and rank, rank under each scheme",
-            csv_bytes(header, models),
-        ),
-        DataFile(
-            "latest/history.json",
-            "the headline figures over time, with intervals and causes: the record of `brainalign history --json`",
-            json_bytes(of_history),
-        ),
-        DataFile(
-            "latest/models.json",
-            "id, name, and ranks in words of every model, the best official rank first",
-            json_bytes([[link.id, link.name, link.text] for link in links]),
-        ),
-        DataFile(
-            "latest/board.json",
-            "every score under the average: a number, X for a failed run, null for none; with regions and papers",
-            json_bytes(board_record(board), indent=None),
-        ),
-        DataFile(
-            "latest/history.csv", "the headline figures over time, one line per board", history_csv(rows)
-        ),
-        DataFile("latest/archive.csv", "the observed boards", archive_csv(boards)),
-    )
-
-
-def _models(results: reporting.Results) -> tuple[list[str], list[list[Any]]]:
-    """Return the header and a row a model: official score and rank, and its rank under every registered scheme."""
-    from brainalign_plugin.certainty.rank import rank_schemes
-    from brainalign_plugin.ranking.boards import compared_board
-
-    analysis = results.analysis
-    record = analysis_fields(analysis)
-    try:
-        board = compared_board(analysis.snapshot, max_missing=analysis.cleaning.max_missing)
-        ranked = rank_schemes(board, results.reference)
-    except InputError:  # too small a board for any scheme
-        ranked = ()
-    ranks = {one.scheme.name: {} if one.ranking is None else one.ranking.by_id() for one in ranked}
-    rows = []
-    for model in analysis.snapshot.models:
-        official = record["official"][str(model.id)]
-        own = [by_id.get(model.id) for by_id in ranks.values()]
-        rows.append([model.id, model.name, official["score"], official["rank"], *own])
-    rows.sort(key=lambda row: (row[3] is None, row[3], row[0]))
-    return ["id", "name", "official_score", "official_rank", *ranks], rows

@@ -27,15 +27,7 @@ MEDIUM, LARGE = 0.3, 0.5
 def agreement_section(evidence: Evidence) -> Section:
     """Return the section on the agreement of benchmarks."""
     found, board = evidence.analysis.agreement, evidence.analysis.cleaning.board
-    pairs, words = found.all_pairs, within("mean_rho", evidence.interval("mean_rho"))
-    mean = pairs.mean
-    level = "cannot be told" if mean is None else (
-        "they hardly agree" if mean < MEDIUM else "they agree somewhat" if mean < LARGE else "they agree"
-    )  # fmt: skip
-    answer = (
-        f"On average two benchmarks rank models alike with ρ = {number(mean)}{words}: {level}; "
-        f"{percent(pairs.negative_share)} of {counted(pairs.pairs, 'pair')} are negative."
-    )
+    answer, mean = agreement_answer(evidence), found.all_pairs.mean
     labels = leaf_labels(board.leaves)
     parts = [part or "" for part in board.leaf_parts] if evidence.has_parts else ()
     figures = [
@@ -67,6 +59,19 @@ def agreement_section(evidence: Evidence) -> Section:
         "agreement", "Do the benchmarks agree?", answer, how, _verdict(evidence, mean),
         tuple(point for point in points if point.text), tuple(figures),
     )  # fmt: skip
+
+
+def agreement_answer(evidence: Evidence) -> str:
+    """Return the mean rank correlation with its interval, in a sentence."""
+    pairs = evidence.analysis.agreement.all_pairs
+    words, mean = within("mean_rho", evidence.interval("mean_rho")), pairs.mean
+    if mean is None:
+        return "No pair of benchmarks has a rank correlation on this board."
+    level = "they hardly agree" if mean < MEDIUM else "they agree somewhat" if mean < LARGE else "they agree"
+    return (
+        f"On average two benchmarks rank models alike with ρ = {number(mean)}{words}: {level}; "
+        f"{percent(pairs.negative_share)} of {counted(pairs.pairs, 'pair')} are negative."
+    )
 
 
 def _verdict(evidence: Evidence, mean: float | None) -> Verdict | None:

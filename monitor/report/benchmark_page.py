@@ -430,7 +430,7 @@ def _list(board: BenchmarkBoard) -> Page:
                   links=tuple(board.pages[leaf] for leaf in board.leaves))  # fmt: skip
     how = "Weight by the tree of the official average; effective weight and mean ρ on the poster’s board."
     answer = f"{counted(len(rows), 'benchmark')}, {len(board.kept)} of them on the poster’s board; each has a page."
-    section = Section("list", "Which benchmarks make the average?", answer, how, tables=(table,))
+    section = Section("list", "Which benchmarks make the average?", "", how, tables=(table,))
     return Page("benchmarks", "benchmarks.html", "Benchmarks", answer, (section,))
 
 

@@ -80,6 +80,37 @@ def model_pages(board: ModelBoard, universe: Universe | NotEstimable, past: Rank
         yield _page(board, row, links, standings.get(board.board.ids[row]), past)
 
 
+def models_page(board: ModelBoard, universe: Universe | NotEstimable) -> Page:
+    """Return the page that lists all models."""
+    standings, links = _standings(universe), model_links(board, universe)
+    rows = []
+    for link in links:
+        row, own, spread = board.rows[link.id], standings.get(link.id), board.paper_ranges.get(link.id)
+        rank = board.ranks[row]
+        rows.append(
+            (
+                link.name,
+                UNKNOWN if rank is None else str(rank),
+                number(float(board.scores[row])),
+                f"{own.rank} ({own.low}–{own.high})" if own else UNKNOWN,
+                str(own.tier) if own else UNKNOWN,
+                f"{spread.best}–{spread.worst}" if spread else UNKNOWN,
+                str(int((board.board.states[row] == CellState.SCORED).sum())),
+            )
+        )
+    columns = (Column("model", "name"), Column("official rank"), Column("score"), Column("universe rank"),
+               Column("tier"), Column("without a paper"), Column("benchmarks"))  # fmt: skip
+    table = Table("all-models", "All models, the best official rank first", columns, tuple(rows), 100,
+                  links=tuple(link.page for link in links))  # fmt: skip
+    how = (
+        "Universe rank: by universe score, with its 95 % interval. Without a paper: best and worst official rank "
+        "over the boards that lack one paper, at full precision."
+    )
+    answer = f"{counted(len(rows), 'model')}; each has a page with its ranks, profile, history and gaps."
+    return Page("models", "models.html", "Models", answer,
+                (Section("list", "How do all models rank?", "", how, tables=(table,)),))  # fmt: skip
+
+
 def _standings(found: Universe | NotEstimable) -> dict[int, _Standing]:
     if isinstance(found, NotEstimable):
         return {}

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import feedparser
+import numpy as np
 import pytest
 
 from brainalign_monitor.base.errors import TemplateError
@@ -71,10 +72,16 @@ def text_of(page: Path) -> str:
 def test_all_that_is_promised_is_there(site):
     names = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     assert {"index.html", "history.html", "archive.html", "feed.xml", "reports/latest.html"} <= names
-    assert {
-        f"latest/{name}"
-        for name in ("analysis.json", "models.csv", "history.json", "history.csv", "archive.csv")
-    } <= names
+    data = (
+        "analysis.json",
+        "board.json",
+        "models.json",
+        "models.csv",
+        "pairs.csv",
+        "history.json",
+        "history.csv",
+    )
+    assert {f"latest/{name}" for name in (*data, "archive.csv")} <= names
 
 
 def test_it_is_published_again_without_a_change(site, home):
@@ -171,6 +178,8 @@ def test_without_an_address_the_feed_links_relatively(home, tmp_path):
     assert not feed.bozo
     assert feed.feed.link == "index.html"
     assert feed.entries[0].link.startswith("reports/")
+    assert [link.href for link in feed.feed.links if link.rel == "self"] == ["feed.xml"]
+    assert all(entry.summary and entry.published == entry.updated for entry in feed.entries)
 
 
 def test_data_say_what_the_pages_show(site):
@@ -189,6 +198,12 @@ def test_data_say_what_the_pages_show(site):
         assert int(row["RANK"]) == latest["schemes"]["RANK"][row["id"]]
     assert set(scheme_names()) <= set(models[0])
     assert all(row["KEMENY"] and row["REF_ZMEAN"] for row in models if row["HIER"])
+    pairs = list(csv.DictReader(io.StringIO(text_of(site / "latest/pairs.csv"))))
+    assert len(pairs) == 9 * 8 // 2
+    assert np.mean([float(row["rho"]) for row in pairs]) == pytest.approx(latest["agreement"]["mean"])
+    described = text_of(site / "data.html")
+    for path in sorted((site / "latest").iterdir()):
+        assert f'href="latest/{path.name}"' in described
     archive = list(csv.DictReader(io.StringIO(text_of(site / "latest/archive.csv"))))
     assert [row["sha256"][0] for row in archive] == ["c", "b", "a"]
     assert (site / archive[0]["report"]).is_file()
@@ -210,9 +225,9 @@ def test_the_first_page_has_the_intervals_of_the_report(site, home):
         analysis = analyse(store.snapshot(store.latest("vision").id))
     board = analysis.cleaning.board
     intervals = headline_intervals(family_bootstrap(board, families(board)))
-    page = text_of(site / "index.html")
-    for name in ("mean_rho", "r2_behavior", "sd_neural"):
-        assert interval_text(name, intervals[name]) in page
+    for page, names in (("index", ("mean_rho", "r2_behavior")), ("history", ("mean_rho", "sd_neural"))):
+        for name in names:
+            assert interval_text(name, intervals[name]) in text_of(site / f"{page}.html")
 
 
 def test_alerts_that_are_active_are_on_the_first_page(site):
@@ -292,6 +307,9 @@ PAGES = (
     "index.html",
     "compare.html",
     "benchmarks.html",
+    "models.html",
+    "methods.html",
+    "data.html",
     "average.html",
     "history.html",
     "archive.html",
@@ -340,7 +358,7 @@ def test_a_reader_clicks_from_the_first_page_to_the_report_and_back(browser, ser
     from selenium.webdriver.common.by import By
 
     opened(browser, served)
-    browser.find_element(By.LINK_TEXT, "Read the latest report").click()
+    browser.find_element(By.LINK_TEXT, "the latest report").click()
     assert browser.current_url == f"{served}reports/latest.html"
     browser.find_element(By.LINK_TEXT, "History").click()
     assert browser.current_url == f"{served}history.html"

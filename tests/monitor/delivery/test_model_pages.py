@@ -56,7 +56,7 @@ def test_every_model_has_a_page_a_table_and_a_record(site, analysis):
     for model in analysis.snapshot.models:
         for kind in ("html", "csv", "json"):
             assert (site / f"models/{model.id}.{kind}").is_file()
-        assert f'href="models/{model.id}.html"' in (site / "index.html").read_text(encoding="utf-8")
+        assert f'href="models/{model.id}.html"' in (site / "models.html").read_text(encoding="utf-8")
     assert len(list((site / "models").iterdir())) == 3 * len(analysis.snapshot.models)
 
 
@@ -199,10 +199,10 @@ def test_a_reader_finds_a_model_on_the_first_page(browser, served, analysis, wid
 
     assert opened(browser, served, width) == []
     model = analysis.snapshot.models[4]
-    field = browser.find_element(By.CSS_SELECTOR, "#find-model input")
-    assert not browser.find_elements(By.CSS_SELECTOR, "#model-list li:not([hidden])")
+    field = browser.find_element(By.CSS_SELECTOR, "#find input")
+    assert not browser.find_elements(By.CSS_SELECTOR, "#find-hits li")
     field.send_keys(str(model.id))
-    (line, *_) = browser.find_elements(By.CSS_SELECTOR, "#model-list li:not([hidden]) a")
+    (line, *_) = browser.find_elements(By.CSS_SELECTOR, "#find-hits a")
     line.click()
     assert browser.current_url == f"{served}models/{model.id}.html"
     browser.find_element(By.LINK_TEXT, "Overview").click()
