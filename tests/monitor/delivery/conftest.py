@@ -22,6 +22,7 @@ from brainalign_monitor.delivery import (
 )
 from brainalign_monitor.delivery.records import NewsLine
 from brainalign_monitor.operations import pull, reporting
+from brainalign_monitor.operations.kept_alerts import FIRING, RESOLVED
 from brainalign_monitor.store import Finding
 from tests.monitor.delivery.mail_host import Certificates, make_certificates
 from tests.monitor.report.conftest import drawn_snapshot
@@ -82,7 +83,7 @@ def digest(**changes: object) -> Digest:
 def finding(snapshot: int, event: str, rule: str, at: datetime, words: str) -> Finding:
     data = {"event": event, "rule": rule, "figure": "mean_rho", "on": "level", "as_of": at.isoformat()}
     data |= {"words": words, "attribution": None, "value": 0.25, "interval": [0.125, 0.375]}
-    return Finding(snapshot, f"alert {event}", rule, at, words, data)
+    return Finding(snapshot, {"fired": FIRING, "ended": RESOLVED}[event], rule, at, words, data)
 
 
 @pytest.fixture(scope="session")
