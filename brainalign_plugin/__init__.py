@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .files.reference import Reference
     from .files.reference_file import find_reference, read_reference, write_reference
     from .files.snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
-    from .placement.place import Placement, placement_json
-    from .placement.profile import ModelPlacement, model_placement_json, place_model
+    from .placement.place import Placement
+    from .placement.record import placement_json
     from .plot.chart import Chart
     from .results import Rows
     from .schemes import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
@@ -84,13 +84,10 @@ _HOME = {
     "read_scores": "files.model_scores",
     "Cleaning": "data.cleaning",
     "clean": "data.cleaning",
-    "ModelPlacement": "placement.profile",
-    "model_placement_json": "placement.profile",
-    "place_model": "placement.profile",
     "CellState": "data.official",
     "OfficialBoard": "data.official",
     "Placement": "placement.place",
-    "placement_json": "placement.place",
+    "placement_json": "placement.record",
     "Reference": "files.reference",
     "Snapshot": "data.snapshot",
     "find_reference": "files.reference_file",
@@ -118,7 +115,6 @@ __all__ = [
     "Cleaning",
     "ComparisonResult",
     "Model",
-    "ModelPlacement",
     "OfficialBoard",
     "Placement",
     "PlacementResult",
@@ -144,9 +140,7 @@ __all__ = [
     "freeze",
     "get_scheme",
     "load",
-    "model_placement_json",
     "place",
-    "place_model",
     "placement_json",
     "rank",
     "rank_models",

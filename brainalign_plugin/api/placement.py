@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,9 @@ from ..files.model_scores import Cell, cells_from, cells_of_model, find_model, r
 from ..files.reference import Reference
 from ..files.reference import freeze as freeze_snapshot
 from ..files.reference_file import read_reference
-from ..placement.profile import ModelPlacement, model_placement_json, place_model
+from ..placement import place as placing
+from ..placement.place import Placement
+from ..placement.record import placement_json
 from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Result, Rows
@@ -35,7 +37,7 @@ class PlacementResult(Result):
 
     Attributes
     ----------
-    found : ModelPlacement
+    found : Placement
         All of it.
 
     See Also
@@ -50,34 +52,36 @@ class PlacementResult(Result):
     ([3], 3)
     """
 
-    found: ModelPlacement
+    found: Placement
 
     @property
     def title(self) -> str:
         """One line that names the result."""
-        found = self.found
-        ranks = [one.placement.rank for one in found.schemes if one.placement is not None]
-        place = (
-            f"rank {min(ranks)} to {max(ranks)} under {counted(len(ranks), 'scheme')}"
-            if ranks
-            else "no scheme places it"
-        )
-        models = len(found.reference.board.models)
-        scored = f"{len(found.benchmarks)} of {counted(len(found.benchmarks) + len(found.missing), 'benchmark')} scored"
-        return f"Placement on {found.reference.name!r} ({counted(models, 'model')}): {place}, {scored}"
+        return f"{self.found.answer}, on {self.found.reference.name!r}"
 
-    def _frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
+        """Return the model's place under each scheme.
+
+        Returns
+        -------
+        DataFrame
+            Columns scheme, rank, low, high (interval of the rank), best, worst (rank on all benchmarks if all missing
+            scores were high, and low), share (of the models below), statistic, problem.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> board = ba.example()
+        >>> ba.place("vgg19", ba.freeze(board, "base"), schemes=["HIER"]).to_frame()["rank"].tolist()
+        [3]
+        """
         rows: list[dict[str, Any]] = []
         for one in self.found.schemes:
             row: dict[str, Any] = {"scheme": one.scheme, "problem": one.problem}
-            if one.placement is not None:
-                sure = one.placement.uncertainty
-                row |= {
-                    "rank": one.placement.rank,
-                    "share": one.placement.share,
-                    "statistic": one.placement.statistic,
-                }
-                row |= {} if sure is None else {"low": sure.ranks[0], "high": sure.ranks[1]}
+            if not one.problem:
+                row |= {"rank": one.rank, "share": one.share, "statistic": one.statistic}
+            if one.uncertainty is not None:
+                row |= dict(zip(("low", "high"), one.uncertainty.ranks, strict=True))
             if one.bounds is not None:
                 row |= {"worst": one.bounds[0], "best": one.bounds[1]}
             rows.append(row)
@@ -87,9 +91,9 @@ class PlacementResult(Result):
 
     @property
     def missing(self) -> Rows:
-        """Benchmarks without a score and the change that each could make, the largest first."""
-        rows = [(one.benchmark, one.state.name, *one.scores, one.change) for one in self.found.missing]
-        columns = ["benchmark", "state", "low_score", "high_score", "change"]
+        """Benchmarks without a score; the one whose score would narrow the bounds most is first."""
+        rows = [(one.benchmark, one.state.name, *one.scores, one.narrows) for one in self.found.missing]
+        columns = ["benchmark", "state", "low_score", "high_score", "narrows"]
         return Rows(f"{counted(len(rows), 'benchmark')} without a score", pd.DataFrame(rows, columns=columns))
 
     @property
@@ -111,8 +115,21 @@ class PlacementResult(Result):
             f"{counted(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns)
         )
 
-    def _record(self) -> dict[str, Any]:
-        return model_placement_json(self.found)
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``brainalign place --json`` prints; unknown is None.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> found = ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).to_dict()
+        >>> found["schemes"]["HIER"]["rank"]
+        3
+        """
+        return placement_json(self.found)
 
     @property
     def plot(self) -> PlacementPlots:
@@ -227,12 +244,12 @@ def place(
     reference: Reference | str | os.PathLike[str],
     *,
     schemes: Sequence[str] = (),
-    leave_out: int | None = None,
-    min_constituents: float = 0.5,
+    leave_out: int | Collection[int] = (),
+    min_constituents: float = 0.0,
     resamples: int = 1000,
     seed: int = 0,
 ) -> PlacementResult:
-    """Place a model on a frozen board under each scheme.
+    """Place a model among the models of a frozen board that have its benchmarks.
 
     Parameters
     ----------
@@ -242,13 +259,13 @@ def place(
     reference : Reference or path
         From `freeze` or `read_reference`.
     schemes : sequence of str
-        All that can place a model if empty.
-    leave_out : int, optional
-        Id of a model of the board that is not compared with.
+        Five if empty, ``"all"`` for all that can place a model.
+    leave_out : int or collection of int
+        Ids of models of the board that are not compared with.
     min_constituents : float
         Smallest share of the benchmarks that must be scored, in [0, 1].
     resamples : int
-        Of the benchmarks, for intervals; 0 for none.
+        Draws for intervals; 0 for none.
     seed : int
 
     Returns
@@ -288,11 +305,12 @@ def place(
             )
         reference = read_reference(os.fspath(reference))
     cells, itself = _cells(scores, reference)
-    found = place_model(
+    out = (leave_out,) if isinstance(leave_out, int) else tuple(leave_out)
+    found = placing.place(
         reference,
         cells,
         [schemes] if isinstance(schemes, str) else schemes,
-        leave_out=itself if leave_out is None else leave_out,
+        leave_out=out or itself,
         min_constituents=min_constituents,
         resamples=resamples,
         seed=seed,
@@ -300,7 +318,7 @@ def place(
     return PlacementResult(found)
 
 
-def _cells(scores: Scores, reference: Reference) -> tuple[dict[str, Cell], int | None]:
+def _cells(scores: Scores, reference: Reference) -> tuple[dict[str, Cell], tuple[int, ...]]:
     """Return the cells of the model, and its id if it is on the board."""
     if isinstance(scores, pd.Series):
         twice = scores.index[scores.index.duplicated()]
@@ -311,15 +329,15 @@ def _cells(scores: Scores, reference: Reference) -> tuple[dict[str, Cell], int |
         known = scores.astype(object).where(scores.notna(), None)
         scores = {str(name): value for name, value in known.items()}
     if isinstance(scores, Mapping):
-        return _full_names(cells_from(scores), reference), None
+        return _full_names(cells_from(scores), reference), ()
     if isinstance(scores, os.PathLike) or (
         isinstance(scores, str)
         and (scores.lower().endswith((".csv", ".json", ".tsv", ".txt")) or Path(scores).is_file())
     ):
-        return _full_names(read_scores(os.fspath(scores)), reference), None
+        return _full_names(read_scores(os.fspath(scores)), reference), ()
     if isinstance(scores, str | int):
         model = find_model(reference.board.models, str(scores), f"the reference {reference.name!r}")
-        return cells_of_model(reference.snapshot, model, f"the reference {reference.name!r}"), model.id
+        return cells_of_model(reference.snapshot, model, f"the reference {reference.name!r}"), (model.id,)
     raise CandidateError(
         f"scores were expected, not {type(scores).__name__}; give a dict or Series from benchmark to score, the path "
         "of a scores file, or the name of a model on the board"

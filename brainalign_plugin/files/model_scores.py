@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,14 @@ from .csv_table import Row, Table, decimal_point, read_table
 from .decoding import decode
 
 COLUMNS = ("benchmark", "score", "error", "version")
+# A score is ceiled already, and an index says nothing: these are named and not read.
+UNREAD = ("raw", "ceiling", "index")
 # Ceiled scores may exceed 1 a little; larger values are percentages.
 HIGHEST_SCORE = 2.0
 # Version suffix of the site; no identifier of Brain-Score contains ``_v``.
 _VERSIONED = re.compile(r"(.+)_v([0-9]{1,6})")
 _FAILED = frozenset({"x", "failed", "nan"})
+_UNKNOWN = frozenset({"", "nan", "none", "null"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHOWN = 80
 _LOOKED_UP = 50
@@ -69,11 +72,12 @@ class Cell:
             )
 
 
-def read_scores(path: Path | str) -> dict[str, Cell]:
+def read_scores(path: Path | str, notes: list[str] | None = None) -> dict[str, Cell]:
     """Read a scores file: the scores of one model by benchmark.
 
-    CSV has the columns ``benchmark`` and ``score``, and may have ``error`` and ``version``; separators, decimal commas
-    and encodings are those of `read_table` and `decode`. JSON is an object from benchmark to score or to an object with
+    CSV has the columns ``benchmark`` and ``score``, and may have ``error`` and ``version``; an index and the columns
+    ``raw`` and ``ceiling`` are not read. Separators, decimal commas and encodings are those of `read_table` and
+    `decode`. JSON is an object from benchmark to score or to an object with
     these fields, or a list of such objects. A version may end the name of its benchmark (``_v2``). A score is a number,
     ``X`` for FAILED, or empty (null) for NEVER.
 
@@ -81,6 +85,8 @@ def read_scores(path: Path | str) -> dict[str, Cell]:
     ----------
     path : Path or str
         ``.json`` is JSON, everything else CSV.
+    notes : list of str, optional
+        Is extended by the names of the fields that were not read.
 
     Returns
     -------
@@ -110,7 +116,11 @@ def read_scores(path: Path | str) -> dict[str, Cell]:
             raise TextError("binary data: it holds NUL bytes")
     except TextError as cause:
         raise CandidateError(f"the scores file {name} is {cause}; save it as UTF-8 text") from cause
-    return _cells(_json_rows(text, name) if is_json else _csv_rows(text, name), name)
+    unread: set[str] = set()
+    found = _cells(_json_rows(text, name, unread) if is_json else _csv_rows(text, name, unread), name)
+    if unread and notes is not None:
+        notes.append(f"not read, because scores are ceiled already: {', '.join(sorted(unread))} of {name}")
+    return found
 
 
 def cells_from(scores: Mapping[str, Any], name: str = "the scores") -> dict[str, Cell]:
@@ -142,7 +152,8 @@ def cells_from(scores: Mapping[str, Any], name: str = "the scores") -> dict[str,
     given: dict[str, Cell] = {}
     for benchmark, value in scores.items():
         if isinstance(value, Cell):
-            given[benchmark] = value
+            plain_name, version = _identifier({"benchmark": benchmark, "version": value.version}, name)
+            given[plain_name] = value if version is None else replace(value, version=version)
             continue
         if isinstance(value, np.generic):
             value = value.item()  # noqa: PLW2901 (numbers of numpy are numbers)
@@ -153,13 +164,13 @@ def cells_from(scores: Mapping[str, Any], name: str = "the scores") -> dict[str,
     return found | {benchmark: cell for benchmark, cell in given.items() if cell.state != CellState.NEVER}
 
 
-def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _csv_rows(text: str, name: str, unread: set[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         table = read_table(text) if text.strip() else Table((), Row(1, ()), ())
     except ValueError as cause:
         raise CandidateError(f"{name} is not CSV: {cause}") from cause
     header = [field.text.strip().lower() for field in table.header.fields]
-    _check_columns(header, name)
+    _check_columns(header, name, unread)
     for row in table.rows:
         where = f"line {row.line} of {name}"
         if len(row.fields) != len(header):
@@ -173,9 +184,11 @@ def _csv_rows(text: str, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         )
 
 
-def _check_columns(header: list[str], name: str) -> None:
-    for column in filter(None, header):  # pandas gives its index no title
-        if column not in COLUMNS or header.count(column) > 1:
+def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
+    for column in filter(None, header):  # pandas gives its index no title, or this one when it is read again
+        if column in UNREAD or column.startswith("unnamed: "):
+            unread |= {column} & {"raw", "ceiling"}
+        elif column not in COLUMNS or header.count(column) > 1:
             problem = "occurs twice" if column in COLUMNS else "is not known"
             raise CandidateError(
                 f"the column {column[:_SHOWN]!r} of {name} {problem}; the columns are {', '.join(COLUMNS)}"
@@ -187,7 +200,7 @@ def _check_columns(header: list[str], name: str) -> None:
             )
 
 
-def _json_rows(text: str, name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _json_rows(text: str, name: str, unread: set[str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     try:
         document = json.loads(text, object_pairs_hook=_unique)
     except CandidateError as cause:
@@ -206,11 +219,12 @@ def _json_rows(text: str, name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
         )
     for number, row in enumerate(document, start=1):
         where = f"entry {number} of {name}"
-        if not isinstance(row, dict) or not {"benchmark", "score"} <= row.keys() <= set(COLUMNS):
+        if not isinstance(row, dict) or not {"benchmark", "score"} <= row.keys() <= {*COLUMNS, *UNREAD}:
             raise CandidateError(
                 f"{where} is {str(row)[:_SHOWN]!r}; give an object with benchmark and score, and if known error "
                 "and version"
             )
+        unread |= row.keys() & {"raw", "ceiling"}
         yield where, row
 
 
@@ -283,8 +297,8 @@ def _cell(row: Mapping[str, Any], where: str, origin: str) -> Cell | None:
 
 
 def _number(given: Any, what: str, where: str) -> float:
-    """Read a finite number; NaN from an empty field."""
-    if given is None or (isinstance(given, str) and not given.strip()):
+    """Read a finite number; NaN from an empty field, and from one that says so."""
+    if given is None or (isinstance(given, str) and given.strip().lower() in _UNKNOWN):
         return math.nan
     if isinstance(given, str) and _NUMBER.fullmatch(given.strip()):
         given = float(given.strip())
@@ -305,18 +319,49 @@ def _version(given: Any, where: str) -> int | None:
     return int(number)
 
 
-def nearest_names(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str | None]:
-    """Find for each unknown name of a benchmark the nearest known one; None if none is near.
+def unused_names(names: Iterable[str], missing: Sequence[str], leaves: Sequence[str]) -> dict[str, str]:
+    """Explain for each name of a benchmark why a board does not place by it; empty if there is no reason.
 
-    Case and a version at the end (``_v2``) do not count. Looked up for the first 50 only, because it takes long.
+    Parameters
+    ----------
+    names : iterable of str
+    missing : sequence of str
+        Benchmarks that may have been meant. Case and a version at the end (``_v2``) do not count, and names are
+        compared for the first 50 only, because it takes long.
+    leaves : sequence of str
+        All benchmarks of the board.
     """
-    by_lower = {name.lower(): name for name in known}
-    found: dict[str, str | None] = {}
-    for number, name in enumerate(unknown):
+    by_lower = {name.lower(): name for name in missing}
+    found: dict[str, str] = {}
+    for number, name in enumerate(names):
         plain = re.sub(r"_v\d+$", "", name[:200].lower())
         near = difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.8) if number < _LOOKED_UP else []
-        found[name] = by_lower[near[0]] if near else None
+        if name in leaves:
+            found[name] = "too few models of the reference have it"
+        elif "public" in plain:
+            found[name] = "a public variant: other data, not comparable"
+        else:
+            found[name] = f"did you mean {by_lower[near[0]]}?" if near else ""
     return found
+
+
+def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]:
+    """Find the models that a list names: ids or names with commas between, or ``name:NAME`` for all of that name.
+
+    Raises
+    ------
+    CandidateError
+        If there is none of a name, or a plain name is ambiguous.
+    """
+    known = tuple(models)
+    if any(wanted == model.name for model in known):
+        return [find_model(known, wanted, place)]
+    found: dict[int, Model] = {}
+    for part in filter(None, map(str.strip, wanted.split(","))):
+        name = part.removeprefix("name:")
+        same = [model for model in known if model.name == name] if name != part else []
+        found |= {model.id: model for model in same or [find_model(known, name, place)]}
+    return list(found.values())
 
 
 def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:

@@ -1,20 +1,23 @@
-"""Interval of a placement: from the posterior where it exists, else the range over papers left out in turn."""
+"""Interval of a placement: from the posterior, else over papers left out in turn, else over benchmarks of one paper."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from ..arrays import FloatArray, StateArray
+from ..arrays import FloatArray
 from ..certainty.linear import is_linear
 from ..certainty.variance_components import Certainty, certainty_of
-from ..data.official import CellState
+from ..data.board import Board
 from ..data.tree import paper
 from ..scales import percentile_ends, rounded
-from .frozen_schemes import FrozenScheme
+from ..schemes import Scheme
+from ..schemes.base import Fitted
+from ..schemes.combining import scores_under
 
 # Numbers in a batch of posterior draws.
 _CELLS = 2_000_000
@@ -22,15 +25,16 @@ _CELLS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
-    """Interval of a placement, should other papers have measured the same strata.
+    """Interval of a placement, should other papers, or else other benchmarks, have measured the same.
 
     Attributes
     ----------
     kind : str
-        ``posterior``: of the true scores, where the scheme is a weighted mean of scaled leaves and no score is missing.
-        ``papers``: range over the reference as it is and without each paper, which has no probability.
+        ``posterior``: of the true scores, where the scheme is a weighted mean of scaled leaves.
+        ``papers``: range over the board as it is and without each paper, which has no probability.
+        ``benchmarks``: bootstrap of the benchmarks, where all are of one paper; another paper may differ more.
     resamples : int
-        Draws of true scores, or papers that were left out.
+        Draws of true scores or benchmarks, or papers that were left out.
     seed : int or None
         Of the draws.
     level : float or None
@@ -41,7 +45,7 @@ class Uncertainty:
     ranks : tuple of int
     """
 
-    kind: Literal["posterior", "papers"]
+    kind: Literal["posterior", "papers", "benchmarks"]
     resamples: int
     seed: int | None
     level: float | None
@@ -51,42 +55,38 @@ class Uncertainty:
 
 
 def placement_interval(
-    frozen: FrozenScheme, scaled: FloatArray, states: StateArray, draws: int, seed: int, level: float
+    scheme: Scheme, board: Board, fitted: Fitted, scaled: FloatArray, sampling: tuple[int, int, float]
 ) -> Uncertainty | None:
-    """Return the interval of a placement.
+    """Return the interval of a placement on a complete board.
 
     Parameters
     ----------
-    frozen : FrozenScheme
+    scheme : Scheme
+        Bound to its reference, if it needs one.
+    fitted : Fitted
+        The scheme on the board.
     scaled : ndarray, shape (m,)
-        The model's cells on the frozen scales.
-    states : ndarray, shape (m,)
-        Theirs.
-    draws, seed : int
-        Of true scores; none if 0.
-    level : float
+        The model's cells on the fitted scales.
+    sampling : tuple
+        Draws of true scores, their seed, and the level.
 
     Returns
     -------
     Uncertainty or None
-        None with 0 draws, and where fewer than two benchmarks or papers have a score.
+        None with 0 draws, and with a single benchmark.
 
     References
     ----------
     Goldstein, Spiegelhalter (1996), J. R. Stat. Soc. A 159, 385-443; the jackknife: Efron, Tibshirani (1993), chapter
     11.
     """
-    scored = states == CellState.SCORED
-    if not draws or int(scored.sum()) < 2:
+    if not sampling[0] or len(board.leaves) < 2:
         return None
-    board = frozen.board
-    if scored.all() and (board.states == CellState.SCORED).all() and is_linear(frozen.scheme):
-        found = certainty_of(frozen.scheme, board)
+    if is_linear(scheme):
+        found = certainty_of(scheme, board)
         if isinstance(found, Certainty):
-            return _posterior(
-                found, float(frozen.statistics(scaled[None, :], _once(frozen))[0]), draws, seed, level
-            )
-    return _over_papers(frozen, scaled)
+            return _posterior(found, float(fitted.combination.scores(scaled[None, :])[0]), *sampling)
+    return _over_papers(board, fitted, scaled) or _over_benchmarks(board, fitted, scaled, *sampling)
 
 
 def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -108,10 +108,6 @@ def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, Float
     return (below + equal / 2) / models, 1.0 + models - below - equal
 
 
-def _once(frozen: FrozenScheme) -> FloatArray:
-    return np.ones((1, len(frozen.board.leaves)))
-
-
 def _posterior(found: Certainty, statistic: float, draws: int, seed: int, level: float) -> Uncertainty:
     known = found.posterior
     centre = float(found.scores.mean())
@@ -122,10 +118,20 @@ def _posterior(found: Certainty, statistic: float, draws: int, seed: int, level:
         size = min(step, draws - start)
         others = known.mean + sd * random.standard_normal((size, models))
         parts.append(standing(own + sd * random.standard_normal(size), others))
+    return _percentiles("posterior", parts, draws, seed, level)
+
+
+def _percentiles(
+    kind: Literal["posterior", "benchmarks"],
+    parts: Sequence[tuple[FloatArray, FloatArray]],
+    draws: int,
+    seed: int,
+    level: float,
+) -> Uncertainty:
     shares, ranks = (np.sort(np.concatenate(one)) for one in zip(*parts, strict=True))
     low, high = percentile_ends(draws, level)
     return Uncertainty(
-        "posterior",
+        kind,
         draws,
         seed,
         level,
@@ -135,16 +141,16 @@ def _posterior(found: Certainty, statistic: float, draws: int, seed: int, level:
     )
 
 
-def _over_papers(frozen: FrozenScheme, scaled: FloatArray) -> Uncertainty | None:
-    papers = np.array([paper(leaf) for leaf in frozen.board.leaves])
+def _over_papers(board: Board, fitted: Fitted, scaled: FloatArray) -> Uncertainty | None:
+    papers = np.array([paper(leaf) for leaf in board.leaves])
     names = np.array(list(dict.fromkeys(papers.tolist())))
-    counts = np.vstack([_once(frozen), (papers[None, :] != names[:, None]).astype(float)])
-    own = frozen.statistics(scaled[None, :], counts)
+    counts = np.vstack([np.ones((1, len(papers))), (papers[None, :] != names[:, None]).astype(float)])
+    own = fitted.combination.scores(np.broadcast_to(scaled, counts.shape), counts)
     usable = ~np.isnan(own)
     left_out = int(usable[1:].sum())
     if left_out < 2:
         return None
-    shares, ranks = standing(own[usable], frozen.population(counts[usable]))
+    shares, ranks = standing(own[usable], scores_under(fitted.combination, fitted.scaled, counts[usable]))
     # From the boards without one paper only.
     error = math.sqrt((left_out - 1) * float(shares[1:].var()))
     return Uncertainty(
@@ -156,3 +162,16 @@ def _over_papers(frozen: FrozenScheme, scaled: FloatArray) -> Uncertainty | None
         (float(shares.min()), float(shares.max())),
         (int(ranks.min()), int(ranks.max())),
     )
+
+
+def _over_benchmarks(
+    board: Board, fitted: Fitted, scaled: FloatArray, draws: int, seed: int, level: float
+) -> Uncertainty:
+    random, leaves = np.random.default_rng(seed), len(board.leaves)
+    parts = []
+    for start in range(0, draws, step := max(1, _CELLS // (leaves * len(board.models)))):
+        size = min(step, draws - start)
+        counts = random.multinomial(leaves, np.full(leaves, 1 / leaves), size).astype(float)
+        own = fitted.combination.scores(np.broadcast_to(scaled, counts.shape), counts)
+        parts.append(standing(own, scores_under(fitted.combination, fitted.scaled, counts)))
+    return _percentiles("benchmarks", parts, draws, seed, level)

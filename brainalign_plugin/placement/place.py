@@ -1,132 +1,231 @@
-"""Placement of one model on a frozen reference board: statistic, share, rank and their intervals.
+"""Placement of one model among the models of a frozen board that have its benchmarks, like for like.
 
-The reference determines the norms, and its models keep their statistics: a placed model changes nothing for the
-others, and two models that are placed one after the other can be compared.
+The board is restricted to the benchmarks on which the model has a score, and to the models that have a score on all of
+them, so that no rule for missing scores counts. A scheme is fitted on that board and then scores the model's own cells:
+a score that equals a model's of the board is scaled as that one, so that a copy has the statistic of its original.
+
+Schemes that compare models in pairs or fit all of them together (Condorcet schemes, Kemeny-Young, Bradley-Terry,
+Plackett-Luce) cannot place a model, because an additional one changes the scores of the others.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, StateArray
+from ..arrays import FloatArray
+from ..data.board import Board
 from ..data.official import CellState
-from ..errors import CandidateError, InputError
-from ..files.model_scores import Cell, nearest_names
+from ..errors import BoardError, CandidateError, ConvergenceError, InputError, ReferenceBoardError, SchemeError
+from ..files.model_scores import Cell, unused_names
 from ..files.reference import Reference
-from ..schemes import CONVENTIONS, Convention, Scheme
-from .frozen_schemes import FrozenScheme, constituents, freeze_scheme
+from ..scales import rounded
+from ..schemes import Scheme, get_scheme, scheme_names
+from ..schemes.base import Fitted
+from ..text import counted
 from .intervals import Uncertainty, placement_interval, standing
+from .profile import BenchmarkStanding, Neighbour, neighbours_of, standings_of
 
-MIN_CONSTITUENTS = 0.5
+# The first five that can be used are the default.
+PREFERRED = ("HIER", "FLAT", "ZMEAN", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
+DEFAULT_SCHEMES = 5
+# Rules that count a missing score as a low one: on all benchmarks such a rank is one of coverage.
+_COVERAGE = ("zero", "attempted", "worst")
 RESAMPLES = 1000
 LEVEL = 0.95
-NEVER = Cell(math.nan, state=CellState.NEVER)
+# Percentiles of the reference's scores that bound a missing score.
+PERCENTILES = (5.0, 95.0)
+MIN_SCORES = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
-    """One constituent of a placement.
-
-    Attributes
-    ----------
-    benchmark : str
-    cell : Cell
-        Cell of the model.
-    scaled : float or None
-        The cell on the scheme's scale, after the scheme's rule for missing cells; None if it is left out.
-    """
-
-    benchmark: str
-    cell: Cell
-    scaled: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class Placement:
-    """Place of one model on a reference board under a scheme.
+class SchemePlace:
+    """Place of a model under one scheme.
 
     Attributes
     ----------
     scheme : str
-    convention : str
-        The scheme's rule for FAILED and NEVER; `meaning` has it in words.
+    problem : str
+        Reason why the scheme cannot place it; all else is then empty.
     statistic : float
         The scheme's own score of the model.
     share : float
-        Share of the reference's models whose statistic is below, plus half of those equal to nine decimals; in [0, 1].
+        Share of the board's models whose statistic is below, plus half of those equal to nine decimals.
     rank : int
-        Competition rank (1 is best) among the reference's models and this one.
-    population : int
-        Number of models of the reference that it is compared with.
+        Competition rank (1 is best) among the board's models and this one.
     uncertainty : Uncertainty or None
         None if it was not asked for, or fewer than two benchmarks or papers have a score.
-    components : tuple of Component
-        In the order of the reference's board.
-    reference : Reference
-    left_out : int or None
-        Id of the reference's model that was left out.
-    unused : tuple of str
-        Benchmarks of the model that are no constituents.
+    scaled : mapping of str to float
+        Each cell on the scheme's scale.
+    bounds : tuple of int, or None
+        Ranks on all benchmarks, among the models that have all, with each missing score at the 5th and at the 95th
+        percentile of the reference; None if nothing is missing, or fewer than two models have all.
     """
 
     scheme: str
-    convention: Convention
-    statistic: float
-    share: float
-    rank: int
-    population: int
-    uncertainty: Uncertainty | None
-    components: tuple[Component, ...]
+    problem: str = ""
+    statistic: float = math.nan
+    share: float = math.nan
+    rank: int = 0
+    uncertainty: Uncertainty | None = None
+    scaled: Mapping[str, float] | None = None
+    bounds: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingScore:
+    """Benchmark without a score.
+
+    Attributes
+    ----------
+    benchmark : str
+    state : CellState
+        FAILED or NEVER.
+    scores : tuple of float
+        The 5th and the 95th percentile of the reference's scores on it.
+    narrows : float
+        Share of the distance between the bounds, on the scheme's scale, by which they narrow once its score is known
+        to be the median; median over the schemes, NaN without bounds.
+    """
+
+    benchmark: str
+    state: CellState
+    scores: tuple[float, float]
+    narrows: float
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Place of one model among the models that have its benchmarks.
+
+    Attributes
+    ----------
+    reference : Reference
+    left_out : tuple of int
+        Ids of the reference's models that it is not compared with.
+    board : Board
+        The models that it is compared with, on the benchmarks on which it has a score.
+    cells : mapping of str to Cell
+        The model's cells on all benchmarks that models are placed by.
+    complete : int
+        Models that have a score on all of these, for the bounds.
+    schemes : tuple of SchemePlace
+    not_placed : tuple of str
+        Schemes that were not asked for by name and whose rule for missing scores would rank coverage.
+    benchmarks : tuple of BenchmarkStanding
+        The highest normal score first.
+    neighbours : tuple of Neighbour
+        The nearest first; only models that share at least half of the model's scored benchmarks.
+    missing : tuple of MissingScore
+        The one that narrows the bounds most first.
+    unused : mapping of str to str
+        Benchmarks of the model that the reference does not place by, each with a reason; empty if unknown.
+    other_versions : mapping of str to tuple of int
+        Benchmarks whose score is on another version than the reference has, and so counts as missing: both versions.
+    """
+
     reference: Reference
-    left_out: int | None
-    unused: tuple[str, ...]
+    left_out: tuple[int, ...]
+    board: Board
+    cells: Mapping[str, Cell]
+    complete: int
+    schemes: tuple[SchemePlace, ...]
+    not_placed: tuple[str, ...]
+    benchmarks: tuple[BenchmarkStanding, ...]
+    neighbours: tuple[Neighbour, ...]
+    missing: tuple[MissingScore, ...]
+    unused: Mapping[str, str]
+    other_versions: Mapping[str, tuple[int, int]]
 
     @property
-    def meaning(self) -> str:
-        """Meaning of FAILED and NEVER under the scheme's rule."""
-        return CONVENTIONS[self.convention]
+    def population(self) -> int:
+        """Number of models that it is compared with."""
+        return len(self.board.models)
 
     @property
-    def missing(self) -> tuple[str, ...]:
-        """Constituents without a score."""
-        return tuple(c.benchmark for c in self.components if c.cell.state != CellState.SCORED)
+    def placed(self) -> tuple[SchemePlace, ...]:
+        """Schemes without a problem."""
+        return tuple(one for one in self.schemes if not one.problem)
 
     @property
-    def failed(self) -> tuple[str, ...]:
-        """Constituents of `missing` that were run."""
-        return tuple(c.benchmark for c in self.components if c.cell.state == CellState.FAILED)
+    def answer(self) -> str:
+        """The rank under the first scheme, in one sentence."""
+        scored = len(self.benchmarks)
+        on = f"On {'these' if self.missing else 'all'} {counted(scored, 'benchmark')}"
+        if scored == 1:
+            on = f"On {self.benchmarks[0].benchmark} alone"
+        if not self.placed:
+            return f"{on}: no scheme places the model"
+        first = self.placed[0]
+        sure = first.uncertainty
+        ends = "" if sure is None else f", {sure.ranks[0]} to {sure.ranks[1]}"
+        return f"{on}: rank {first.rank} of {self.population + 1}{ends} ({first.scheme})"
+
+    @property
+    def above_all(self) -> tuple[str, ...]:
+        """Benchmarks with a score above the reference's highest: a normal score or rank there rises no further."""
+        return self._outside(lambda score, values: score > values[-1])
+
+    @property
+    def below_all(self) -> tuple[str, ...]:
+        """Benchmarks with a score below the reference's lowest: a normal score or rank there falls no further."""
+        return self._outside(lambda score, values: score < values[0])
+
+    def _outside(self, beyond: Callable[[float, FloatArray], bool]) -> tuple[str, ...]:
+        norms = self.reference.norms
+        return tuple(
+            one.benchmark
+            for one in self.benchmarks
+            if beyond(float(rounded(np.array(one.score))), rounded(norms[one.benchmark].values))
+        )
+
+
+def placeable_schemes() -> tuple[str, ...]:
+    """Return the names of the registered schemes that can place one model, in the order of registration."""
+    return tuple(name for name in scheme_names() if get_scheme(name).fits)
+
+
+def constituents(reference: Reference) -> tuple[str, ...]:
+    """Return the benchmarks that models are placed by.
+
+    They are those that the cleaning keeps: at least half of the reference's models have a score, and on a board of 30
+    models or more at least 30.
+    """
+    models = len(reference.board.models)
+    needed = max(models / 2, MIN_SCORES if models >= MIN_SCORES else 2)
+    return tuple(leaf for leaf in reference.board.leaves if reference.norms[leaf].count >= needed)
 
 
 def place(
     reference: Reference,
-    scheme: str | Scheme,
-    cells: Mapping[str, Cell],
+    scores: Mapping[str, Cell],
+    schemes: Sequence[str | Scheme] = (),
     *,
-    leave_out: int | None = None,
-    min_constituents: float = MIN_CONSTITUENTS,
+    leave_out: Collection[int] = (),
+    min_constituents: float = 0.0,
     resamples: int = RESAMPLES,
     seed: int = 0,
     level: float = LEVEL,
 ) -> Placement:
-    """Place one model on a reference board.
+    """Place one model on a reference board, like for like.
 
     Parameters
     ----------
-    scheme : str or Scheme
-        One of `placeable_schemes`.
-    cells : mapping of str to Cell
-        The model's cell on each benchmark; absent ones count as never run, and only constituents are used.
-    leave_out : int, optional
-        Id of a model of the reference that is not compared with, for example an earlier entry of the same model.
+    reference : Reference
+    scores : mapping of str to Cell
+        The model's cell on each benchmark; absent ones count as never run.
+    schemes : sequence of str or Scheme
+        Five if empty; ``("all",)`` for all that can place a model. Of these, schemes whose rule counts a missing score
+        as a low one are left out while a benchmark is missing; named ones are not.
+    leave_out : collection of int
+        Ids of models of the reference that are not compared with, such as earlier entries of the same model.
     min_constituents : float
-        Smallest share of the reference's benchmarks that must be scored, in [0, 1].
+        Smallest share of the reference's benchmarks that must have a score, in [0, 1]; one of them at least.
     resamples : int
-        Draws of true scores for the interval; 0 for none. The reference's cells and norms stay as they are.
+        Draws of true scores for the interval; 0 for none.
     seed : int
     level : float
         Of the intervals, in (0, 1).
@@ -138,89 +237,62 @@ def place(
     Raises
     ------
     CandidateError
-        If too few benchmarks are scored.
-    SchemeError, ReferenceBoardError, BoardError
-        As from `freeze_scheme`.
+        If too few benchmarks have a score.
+    SchemeError
+        If a scheme is unknown, or cannot place one model.
+    ReferenceBoardError
+        If there is no model to leave out, or fewer than two models have the benchmarks.
     InputError
         If a parameter is out of range.
     """
-    check_parameters(min_constituents, resamples, level)
-    # Checked before fitting, because this error is the most frequent.
+    _check_parameters(min_constituents, resamples, level)
+    known = constituents(reference)
+    cells, other_versions = _of_versions(reference, known, scores)
     check_enough(reference, cells, min_constituents)
-    frozen = freeze_scheme(reference, scheme, leave_out)
-    return place_frozen(frozen, reference, cells, leave_out, (resamples, seed, level))
-
-
-def check_parameters(min_constituents: float, resamples: int, level: float) -> None:
-    """Check the parameters of `place`.
-
-    Raises
-    ------
-    InputError
-        If one is out of range.
-    """
-    if not 0 <= min_constituents <= 1:
-        raise InputError(
-            f"the smallest share of constituents is {min_constituents}; give a number from 0 to 1"
+    own = {leaf: cells.get(leaf, Cell(math.nan, state=CellState.NEVER)) for leaf in known}
+    scored = [leaf for leaf in known if own[leaf].state == CellState.SCORED]
+    missing = [leaf for leaf in known if leaf not in scored]
+    out = tuple(leave_out)
+    used, not_placed = _chosen(schemes, bool(missing))
+    board = _restricted(reference, scored, out)
+    if len(board.models) < 2:
+        _refuse_few(reference, board, scored)
+    whole = _restricted(reference, known, out)
+    guesses = {leaf: np.percentile(reference.norms[leaf].values, (*PERCENTILES, 50)).tolist() for leaf in missing}
+    placed, narrowed = [], []
+    for scheme in used:
+        try:
+            one = _placed(scheme.bind(reference), board, own, (resamples, seed, level))
+            bounds, narrows = _open(scheme.bind(reference), whole, own, guesses)
+        except (BoardError, CandidateError, ConvergenceError) as error:
+            placed.append(SchemePlace(scheme.name, str(error)))
+            continue
+        placed.append(SchemePlace(scheme.name, "", *one, bounds))
+        narrowed += [narrows] if bounds is not None else []
+    profile = standings_of(reference, {leaf: own[leaf] for leaf in scored})
+    found = [
+        MissingScore(
+            leaf,
+            own[leaf].state,
+            (guesses[leaf][0], guesses[leaf][1]),
+            float(np.median([narrows[leaf] for narrows in narrowed])) if narrowed else math.nan,
         )
-    if not 0 < level < 1:
-        raise InputError(
-            f"the level of the intervals is {level}; give a number between 0 and 1, such as 0.95"
-        )
-    if resamples < 0:
-        raise InputError(f"{resamples} resamples were asked for; give 0 for none, or a positive number")
-
-
-def place_frozen(
-    frozen: FrozenScheme,
-    reference: Reference,
-    cells: Mapping[str, Cell],
-    leave_out: int | None,
-    resampling: tuple[int, int, float],
-) -> Placement:
-    """Place one model under a scheme that is frozen already; ``resampling`` holds resamples, seed and level.
-
-    Raises
-    ------
-    CandidateError
-        If there is no cell that the scheme aggregates.
-    """
-    leaves = frozen.board.leaves
-    own, scores, states = candidate_row(leaves, cells)
-    known = set(leaves)
-    scaled = frozen.scale(frozen.resolved(scores, states))
-    once = np.ones((1, len(leaves)))
-    statistic = float(frozen.statistics(scaled[None, :], once)[0])
-    if math.isnan(statistic):
-        raise CandidateError(
-            f"{frozen.scheme.name} has nothing to aggregate under {frozen.convention!r}; give scores on others"
-        )
-    shares, ranks = standing(np.array([statistic]), frozen.population(once))
+        for leaf in missing
+    ]
     return Placement(
-        scheme=frozen.scheme.name,
-        convention=frozen.convention,
-        statistic=statistic,
-        share=float(shares[0]),
-        rank=int(ranks[0]),
-        population=len(frozen.board.models),
-        uncertainty=placement_interval(frozen, scaled, states, *resampling),
-        components=tuple(
-            Component(leaf, cell, None if math.isnan(value) else value)
-            for leaf, cell, value in zip(leaves, own, scaled.tolist(), strict=True)
-        ),
-        reference=reference,
-        left_out=leave_out,
-        unused=tuple(name for name in cells if name not in known),
+        reference,
+        out,
+        board,
+        own,
+        len(whole.models),
+        tuple(placed),
+        not_placed,
+        profile,
+        neighbours_of(reference, known, profile, out),
+        tuple(sorted(found, key=lambda one: (-one.narrows, one.benchmark))),
+        unused_names([name for name in cells if name not in own], missing, reference.board.leaves),
+        other_versions,
     )
-
-
-def candidate_row(
-    leaves: Sequence[str], cells: Mapping[str, Cell]
-) -> tuple[list[Cell], FloatArray, StateArray]:
-    """Return a model's cells, their scores capped to [0, 1] and their states, in the order of the leaves."""
-    own = [cells.get(leaf, NEVER) for leaf in leaves]
-    scores = np.clip(np.array([cell.score for cell in own], dtype=np.float64), 0.0, 1.0)
-    return own, scores, np.array([cell.state for cell in own], dtype=np.int8)
 
 
 def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituents: float) -> None:
@@ -236,29 +308,37 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
     if scored and len(scored) >= min_constituents * len(leaves):
         return
     missing = [leaf for leaf in leaves if leaf not in scored]
-    near = nearest_names([name for name in cells if name not in leaves], missing)
-    meant = next((f"; did {name[:80]!r} mean {found!r}?" for name, found in near.items() if found), "")
+    others = [name for name in cells if name not in leaves]
+    why = next(
+        (f"; {name[:80]!r}: {text}" for name, text in unused_names(others, missing, reference.board.leaves).items() if text),
+        "",
+    )
+    least = f"fewer than the share of {min_constituents:g} that is asked for" if scored else "and one is needed"
     raise CandidateError(
-        f"{len(scored)} of the {len(leaves)} benchmarks of the reference {reference.name!r} have a score, fewer than "
-        f"the share of {min_constituents:g} that is asked for; missing are {_some(missing)}{meant}"
+        f"{len(scored)} of the {len(leaves)} benchmarks of the reference {reference.name!r} have a score, {least}; "
+        f"missing are {_some(missing)}{why}"
     )
 
 
-def of_versions(
-    reference: Reference, cells: Mapping[str, Cell]
+def _check_parameters(min_constituents: float, resamples: int, level: float) -> None:
+    if not 0 <= min_constituents <= 1:
+        raise InputError(
+            f"the smallest share of constituents is {min_constituents}; give a number from 0 to 1"
+        )
+    if not 0 < level < 1:
+        raise InputError(
+            f"the level of the intervals is {level}; give a number between 0 and 1, such as 0.95"
+        )
+    if resamples < 0:
+        raise InputError(f"{resamples} resamples were asked for; give 0 for none, or a positive number")
+
+
+def _of_versions(
+    reference: Reference, known: Sequence[str], cells: Mapping[str, Cell]
 ) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
-    """Select a model's cells on the versions of benchmarks that the reference has.
-
-    A cell or a reference without a version matches every version.
-
-    Returns
-    -------
-    cells : dict of str to Cell
-    others : dict of str to tuple of int
-        For each benchmark that is left out, the cell's version and the reference's.
-    """
+    """Select the cells on the reference's versions; a cell or reference without a version matches every one."""
     kept, others = dict(cells), {}
-    for leaf in constituents(reference):
+    for leaf in known:
         wanted, cell = reference.board.tree[leaf].version, cells.get(leaf)
         if cell is not None and wanted and cell.version is not None and cell.version != wanted:
             others[leaf] = (cell.version, wanted)
@@ -266,67 +346,96 @@ def of_versions(
     return kept, others
 
 
+def _chosen(schemes: Sequence[str | Scheme], some_missing: bool) -> tuple[list[Scheme], tuple[str, ...]]:
+    """Return the schemes to place under, and those that are left out because their rank would be one of coverage."""
+    by_name = bool(schemes) and [str(name).lower() for name in schemes] != ["all"]
+    names = list(schemes) if by_name else list(placeable_schemes() if schemes else PREFERRED)
+    found = {one.name: one for one in (get_scheme(n) if isinstance(n, str) else n for n in names)}
+    for one in found.values():
+        if not one.fits:
+            raise SchemeError(
+                f"{one.name} cannot place one model on a frozen board, because it has no norms that could be frozen: "
+                f"a model's score depends on the others as a whole; schemes that can are {', '.join(placeable_schemes())}"
+            )
+    if by_name:
+        return list(found.values()), ()
+    ranked_by_coverage = {one.name for one in found.values() if one.conventions[0] in _COVERAGE}
+    out = tuple(name for name in found if name in ranked_by_coverage and some_missing)
+    kept = [one for one in found.values() if one.name not in out]
+    return kept if schemes else kept[:DEFAULT_SCHEMES], out
+
+
+def _restricted(reference: Reference, leaves: Sequence[str], leave_out: Collection[int]) -> Board:
+    """Return the board of the models with a score on all the given leaves."""
+    whole = reference.board
+    for model in leave_out:
+        if model not in whole.ids:
+            raise ReferenceBoardError(
+                f"the model {model} that is to be left out is not on the reference {reference.name!r}; "
+                "`brainalign reference show` lists what was frozen"
+            )
+    columns = [j for j, leaf in enumerate(whole.leaves) if leaf in set(leaves)]
+    complete = ~np.isnan(whole.scores[:, columns]).any(axis=1)
+    rows = [i for i, model in enumerate(whole.ids) if complete[i] and model not in leave_out]
+    return whole.take(rows, columns)
+
+
+def _refuse_few(reference: Reference, board: Board, scored: Sequence[str]) -> None:
+    fewest = min(scored, key=lambda leaf: reference.norms[leaf].count)
+    raise ReferenceBoardError(
+        f"{counted(len(board.models), 'model')} of the reference {reference.name!r} can be compared on these "
+        f"{counted(len(scored), 'benchmark')}, and two are needed; leave out {fewest!r}, which only "
+        f"{counted(reference.norms[fewest].count, 'model')} have, or freeze a fuller board with "
+        "`brainalign reference freeze NAME SNAPSHOT`"
+    )
+
+
+def _placed(
+    scheme: Scheme, board: Board, own: Mapping[str, Cell], sampling: tuple[int, int, float]
+) -> tuple[float, float, int, Uncertainty | None, dict[str, float]]:
+    """Return statistic, share, rank, interval and scaled cells on a complete board."""
+    fitted = scheme.fit(board)
+    row = np.clip([[own[leaf].score for leaf in board.leaves]], 0.0, 1.0)
+    scaled = fitted.scale(row)[0]
+    statistic, share, rank = _standing(fitted, row)
+    if np.isnan(statistic[0]):
+        raise CandidateError(f"{scheme.name} has nothing to aggregate on these benchmarks; give scores on others")
+    sure = placement_interval(scheme, board, fitted, scaled, sampling)
+    return (
+        float(statistic[0]),
+        float(share[0]),
+        int(rank[0]),
+        sure,
+        dict(zip(board.leaves, scaled.tolist(), strict=True)),
+    )
+
+
+def _standing(fitted: Fitted, rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    own = fitted.score(rows)
+    return own, *standing(own, fitted.combination.scores(fitted.scaled)[None, :])
+
+
+def _open(
+    scheme: Scheme, whole: Board, own: Mapping[str, Cell], guesses: Mapping[str, Sequence[float]]
+) -> tuple[tuple[int, int] | None, dict[str, float]]:
+    """Return the ranks with all missing scores low and high, and the share by which each narrows these if known."""
+    if not guesses or len(whole.models) < 2:
+        return None, {}
+    leaves = whole.leaves
+    row = np.clip([own[leaf].score for leaf in leaves], 0.0, 1.0)
+    at = [leaves.index(leaf) for leaf in guesses]
+    # Two rows for all missing scores, the low ones first, then two for each that is known to be the median.
+    rows = np.tile(row, (2 * (1 + len(at)), 1))
+    for end in (0, 1):
+        rows[end::2, at] = [guesses[leaves[column]][end] for column in at]
+    for k, column in enumerate(at, start=1):
+        rows[2 * k : 2 * k + 2, column] = guesses[leaves[column]][2]
+    statistics, _, ranks = _standing(scheme.fit(whole), rows)
+    widths = np.abs(statistics[1::2] - statistics[0::2])
+    narrower = 1 - widths[1:] / widths[0] if widths[0] > 0 else np.zeros(len(at))
+    return (int(ranks[0]), int(ranks[1])), dict(zip(guesses, narrower.tolist(), strict=True))
+
+
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(map(repr, names[:3]))}{more}"
-
-
-def placement_json(placed: Placement) -> dict[str, Any]:
-    """Build the record of a placement; unknown is None.
-
-    Parameters
-    ----------
-    placed : Placement
-
-    Returns
-    -------
-    dict
-    """
-    known = placed.uncertainty
-    return {
-        "scheme": placed.scheme,
-        "statistic": placed.statistic,
-        "share": placed.share,
-        "rank": placed.rank,
-        "population": placed.population,
-        "interval": None if known is None else list(known.ranks),
-        "share_interval": None if known is None else list(known.shares),
-        "level": None if known is None else known.level,
-        "error": None if known is None else known.error,
-        "error_over": None if known is None else ["paper"],
-        "interval_kind": None if known is None else known.kind,
-        "resamples": None if known is None else known.resamples,
-        "seed": None if known is None else known.seed,
-        "components": {c.benchmark: _component_json(c) for c in placed.components},
-        "missing": list(placed.missing),
-        "failed": list(placed.failed),
-        "convention": placed.convention,
-        "missing_meant": placed.meaning,
-        "reference": reference_json(placed.reference),
-        "left_out": placed.left_out,
-        "unused": list(placed.unused),
-    }
-
-
-def reference_json(reference: Reference) -> dict[str, Any]:
-    """Build the record of a reference, with the hash because names can be reused."""
-    return {
-        "name": reference.name,
-        "sha256": reference.sha256,
-        "date": f"{reference.as_of:%Y-%m-%d}",
-        "frozen_at": reference.frozen_at.isoformat(),
-        "domain": reference.domain,
-        "reconstructed": reference.snapshot.reconstructed,
-        "simulated": reference.snapshot.simulated,
-    }
-
-
-def _component_json(component: Component) -> dict[str, Any]:
-    cell = component.cell
-    return {
-        "score": cell.score if cell.state == CellState.SCORED else None,
-        "error": None if math.isnan(cell.error) else cell.error,
-        "scaled": component.scaled,
-        "state": CellState(cell.state).name,
-        "origin": cell.origin,
-    }

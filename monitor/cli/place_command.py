@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsJson, Domain, Home, SchemeName, named_schemes, print_json, settings_from, stage
+from .options import AsJson, Domain, Home, named_schemes, now, print_json, settings_from, stage
+
+if TYPE_CHECKING:
+    from brainalign_plugin import Reference
+
+    from ..config.settings import Settings
 
 
 def place(
@@ -17,28 +22,35 @@ def place(
     reference: Annotated[
         str,
         typer.Option(
-            help="A frozen reference, or the path of its file (default: the only one).",
+            help="A frozen reference, or the path of its file (default: the only one, else the newest snapshot).",
             envvar="BRAINALIGN_REFERENCE",
             show_envvar=True,
             metavar="NAME",
         ),
     ] = "",
-    scheme: SchemeName = "all",
-    leave_out: Annotated[
-        str,
-        typer.Option(
-            help="Id or name of a model of the reference to leave out, such as an earlier entry.",
-            metavar="MODEL",
-        ),
+    scheme: Annotated[
+        str, typer.Option(help="Schemes with commas, or 'all' (default: five).", metavar="NAMES")
     ] = "",
+    beside: Annotated[
+        str,
+        typer.Option(help="Compare the scores cell by cell with a model of the board.", metavar="MODEL"),
+    ] = "",
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Models of the reference to leave out, such as earlier entries: ids or names with commas, or "
+            "name:NAME for all of that name.",
+            metavar="MODELS",
+        ),
+    ] = None,
     min_constituents: Annotated[
         float,
         typer.Option(
             min=0, max=1, help="Smallest share of benchmarks that must have a score.", metavar="SHARE"
         ),
-    ] = 0.5,
+    ] = 0.0,
     interval: Annotated[float, typer.Option(min=0.5, max=0.999, help="Level of the intervals.")] = 0.95,
-    resamples: Annotated[int, typer.Option(min=0, help="Draws of true scores; 0 for no intervals.")] = 1000,
+    resamples: Annotated[int, typer.Option(min=0, help="Draws for the intervals; 0 for none.")] = 1000,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")
     ] = 0,
@@ -46,32 +58,38 @@ def place(
     domain: Domain = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rank a model of your own on a frozen reference board."""
+    """Rank a model of your own among the models that have its benchmarks."""
     from brainalign_plugin.errors import CandidateError
-    from brainalign_plugin.files.model_scores import find_model, read_scores
-    from brainalign_plugin.files.reference_file import choose_reference, find_reference
-    from brainalign_plugin.placement.profile import model_placement_json, place_model
+    from brainalign_plugin.files.model_scores import cells_of_model, find_model, find_models, read_scores
+    from brainalign_plugin.placement.place import place as place_model
+    from brainalign_plugin.placement.profile import beside as compare
+    from brainalign_plugin.placement.record import beside_json, placement_json
 
     from . import print_place
 
     settings = settings_from(home=home, domain=domain)
-    cells = read_scores(scores)
-    reference = reference or settings.reference
-    frozen = (
-        find_reference(settings.references, reference)
-        if reference
-        else choose_reference(settings.references, "", settings.domain)
-    )
-    out = None
-    if leave_out:
-        out = find_model(frozen.board.models, leave_out, f"the reference {frozen.name!r}").id
+    notes: list[str] = []
+    cells = read_scores(scores, notes)
+    for note in notes:
+        typer.echo(note, err=True)
+    frozen = _reference(settings, reference)
+    models, where = frozen.board.models, f"the reference {frozen.name!r}"
+    if beside:
+        model = find_model(models, beside, where)
+        pairs = compare(cells, cells_of_model(frozen.snapshot, model, where))
+        if as_json:
+            print_json({"model": {"id": model.id, "name": model.name}, "cells": beside_json(pairs)})
+        else:
+            print_place.cell_pairs(pairs, model)
+        return
+    out = {model.id: None for wanted in leave_out or () for model in find_models(models, wanted, where)}
     try:
         with stage("placing"):
             placed = place_model(
                 frozen,
                 cells,
-                named_schemes(scheme),
-                leave_out=out,
+                ("all",) if scheme.strip().lower() == "all" else named_schemes(scheme) if scheme else (),
+                leave_out=tuple(out),
                 min_constituents=min_constituents,
                 resamples=resamples,
                 seed=seed,
@@ -81,6 +99,29 @@ def place(
         error.add_note(f"complete {str(scores)!r}, or allow a smaller share with --min-constituents")
         raise
     if as_json:
-        print_json(model_placement_json(placed) | {"reference_named": bool(reference)})
+        print_json(placement_json(placed) | {"reference_named": bool(reference)})
     else:
-        print_place.model_placement(placed, named=bool(reference))
+        print_place.placement(placed, named=bool(reference))
+
+
+def _reference(settings: Settings, wanted: str) -> Reference:
+    """Return the named reference, or the only one of the domain, or the newest snapshot if there is none."""
+    from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
+    from brainalign_plugin.files.reference import given_board
+    from brainalign_plugin.files.reference_file import choose_reference, find_reference, list_references
+
+    from ..operations.pull import find_snapshot
+
+    if wanted:
+        return find_reference(settings.references, wanted)
+    try:
+        return choose_reference(settings.references, "", settings.domain)
+    except ReferenceBoardError:
+        if any(one.domain == settings.domain for one in list_references(settings.references)[0]):
+            raise
+        try:
+            return given_board(find_snapshot(settings, "latest", now()).snapshot)
+        except BrainAlignError:
+            pass
+        # Without a snapshot either, the first step is to fetch and freeze one.
+        raise
