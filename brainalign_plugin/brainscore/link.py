@@ -1,9 +1,8 @@
-"""Link the meta-benchmarks into Brain-Score's folder of plugins, and remove the link.
+"""Link the meta-benchmarks into Brain-Score's folders of plugins, and remove the links.
 
-Brain-Score finds a benchmark by reading the ``__init__.py`` of every folder in ``brainscore_vision/benchmarks``; there
-is no other way in. The link is such a folder: a symbolic link for each file of `meta_benchmarks`, and a marker
-file. ``requirements.txt`` is not among them, because Brain-Score hands it to pip on every load, and
-brainalign is installed already.
+Brain-Score finds a benchmark by reading the ``__init__.py`` of every folder in the ``benchmarks`` of brainscore_vision
+or brainscore_language; there is no other way in. The link is such a folder with one file, which registers classes of
+this package.
 """
 
 from __future__ import annotations
@@ -21,14 +20,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import LinkError
+from .registration import MADE_BY, identifiers, registration
 
-PACKAGE = "brainscore_vision"
-DISTRIBUTION = "brainscore-vision"
+PACKAGES = {"vision": "brainscore_vision", "language": "brainscore_language"}
 FOLDER = "brainalign"
-MARKER = ".brainalign-link.json"
-SOURCE = Path(__file__).absolute().parent / "meta_benchmarks"
-_NOT_LINKED = frozenset({"requirements.txt"})
-_INSTALL = "`pip install 'brainscore-vision>=2.4'`"
 _OTHER_OWNER = "use a virtual environment that you may write to, or become the owner of this one"
 _UNFINISHED = ".brainalign-unfinished-"
 _REGISTRATION = re.compile(r"""benchmark_registry\[['"]([^'"\]]+)['"]\]""")
@@ -42,26 +37,29 @@ class LinkState(StrEnum):
     GONE = "gone"
     OUTDATED = "outdated"
     FOREIGN = "not ours"
-    NO_BRAINSCORE = "no brainscore_vision"
+    NO_BRAINSCORE = "no Brain-Score"
 
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """The link of this interpreter's brainscore_vision.
+    """The link of one domain's package in this interpreter.
 
     Attributes
     ----------
+    package : str
+        ``brainscore_vision`` or ``brainscore_language``.
     state : LinkState
     folder : Path or None
-        Folder of the link, made or not; None without brainscore_vision.
+        Folder of the link, made or not; None without the package.
     version : str or None
-        Version of brainscore_vision, None if unknown.
+        Version of the package, None if unknown.
     message : str
         The state in words.
     next_step : str
         Action for the user; empty if none.
     """
 
+    package: str
     state: LinkState
     folder: Path | None
     version: str | None
@@ -74,8 +72,13 @@ class LinkStatus:
         return self.state is LinkState.LINKED
 
 
-def benchmarks_folder() -> Path | None:
-    """Return the folder of benchmark plugins of this interpreter's brainscore_vision; None without it.
+def domains_here() -> tuple[str, ...]:
+    """Return the domains whose package this interpreter has; vision if it has none."""
+    return tuple(domain for domain, package in PACKAGES.items() if importable(package)) or ("vision",)
+
+
+def benchmarks_folder(domain: str) -> Path | None:
+    """Return the folder of benchmark plugins of a domain's package; None without it.
 
     The package is found, not imported: that would take seconds.
 
@@ -84,52 +87,54 @@ def benchmarks_folder() -> Path | None:
     LinkError
         If there is a package of that name without such a folder.
     """
-    spec = _spec()
+    spec, name = _spec(domain), _distribution(domain)
     if spec is None:
         return None
-    if _leftover() is not None:
+    if _leftover(domain) is not None:
         raise LinkError(
-            f"{DISTRIBUTION} was uninstalled and the link is what is left of it; install it again, or take the link "
-            "away with `brainalign unlink`"
+            f"{name} was uninstalled and the link is what is left of it; install it again, or take the link away with "
+            "`brainalign unlink`"
         )
     folder = None if spec.origin is None else Path(spec.origin).parent / "benchmarks"
     if folder is None or not folder.is_dir():
         raise LinkError(
-            f"the package {PACKAGE} at {str(spec.origin or list(spec.submodule_search_locations or []))!r} has no "
-            f"folder of benchmarks; reinstall {DISTRIBUTION}"
+            f"the package {PACKAGES[domain]} at {str(spec.origin or list(spec.submodule_search_locations or []))!r} "
+            f"has no folder of benchmarks; reinstall {name}"
         )
     return folder
 
 
-def identifiers(init: Path = SOURCE / "__init__.py") -> tuple[str, ...]:
-    """Return the identifiers that a plugin registers, read from its text as Brain-Score does."""
-    return tuple(dict.fromkeys(_REGISTRATION.findall(init.read_text(encoding="utf-8", errors="replace"))))
-
-
-def link(record: Path | None = None) -> LinkStatus:
-    """Link the meta-benchmarks into Brain-Score; an intact link stays as it is.
+def link(record: Path | None = None, domain: str = "vision") -> LinkStatus:
+    """Link the meta-benchmarks into a domain's package; an intact link stays as it is.
 
     Parameters
     ----------
     record : Path, optional
         File in which the link is recorded, so that its loss is noticed.
+    domain : str
 
     Raises
     ------
     LinkError
-        If there is no brainscore_vision, the place is taken by something else, an identifier is registered by another
+        If there is no such package, the place is taken by something else, an identifier is registered by another
         folder, or the folder cannot be written to.
     """
-    folder = _needed_folder()
+    folder = benchmarks_folder(domain)
+    if folder is None:
+        raise LinkError(
+            f"{_distribution(domain)} is not installed for this Python; {_install(domain)}, and link again"
+        )
     place = folder / FOLDER
     _refuse_foreign(place)
-    _refuse_duplicates(folder)
-    if _expected() != _found(place):
+    duplicates = _duplicates(folder)
+    if duplicates:
+        raise LinkError(f"{_duplicate_message(domain, duplicates)}; use that one, or move it away")
+    if _text(place) != registration(domain, identifiers()):
         try:
             _clear_unfinished(folder)
             made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
             try:
-                _fill(made)
+                (made / "__init__.py").write_text(registration(domain, identifiers()), encoding="utf-8")
                 made.chmod(0o755)
                 # A folder cannot be replaced atomically, and the one that is there was made by `link`.
                 _remove(place)
@@ -138,19 +143,19 @@ def link(record: Path | None = None) -> LinkStatus:
                 _remove(made)
         except OSError as cause:
             raise _cannot_write(folder, cause) from cause
-    _remember(record, {**_recorded(record), str(place): _version()})
-    return link_status(record)
+    _remember(record, {**_recorded(record), str(place): _version(domain)})
+    return link_status(record, domain)
 
 
-def unlink(record: Path | None = None) -> LinkStatus:
-    """Remove the link and restore Brain-Score's folders; without a link do nothing.
+def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
+    """Remove the link and restore the package's folders; without a link do nothing.
 
     Raises
     ------
     LinkError
         If the folder was not made by `link`, or cannot be removed.
     """
-    folder = _leftover() or benchmarks_folder()
+    folder = _leftover(domain) or benchmarks_folder(domain)
     if folder is not None:
         _refuse_foreign(folder / FOLDER)
         try:
@@ -163,33 +168,36 @@ def unlink(record: Path | None = None) -> LinkStatus:
             record,
             {made: version for made, version in _recorded(record).items() if made != str(folder / FOLDER)},
         )
-    return link_status(record)
+    return link_status(record, domain)
 
 
-def link_status(record: Path | None = None) -> LinkStatus:
+def link_status(record: Path | None = None, domain: str = "vision") -> LinkStatus:
     """Return the state of the link, read only.
 
     Parameters
     ----------
     record : Path, optional
         As given to `link`: without it a lost link is reported as never made.
+    domain : str
     """
+    package = PACKAGES[domain]
     try:
-        folder = benchmarks_folder()
+        folder = benchmarks_folder(domain)
     except LinkError as error:
         message, _, step = str(error).rpartition("; ")
-        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, message, step)
+        return LinkStatus(package, LinkState.NO_BRAINSCORE, None, None, message, step)
     if folder is None:
-        message = f"{DISTRIBUTION} is not installed for this Python"
-        return LinkStatus(LinkState.NO_BRAINSCORE, None, None, message, _INSTALL)
-    version, place = _version(), folder / FOLDER
-    state, message, step = _state(place, version, _recorded(record))
-    return LinkStatus(state, place, version, message, step)
+        message = f"{_distribution(domain)} is not installed for this Python"
+        return LinkStatus(package, LinkState.NO_BRAINSCORE, None, None, message, _install(domain))
+    place = folder / FOLDER
+    state, message, step = _state(place, domain, _recorded(record))
+    return LinkStatus(package, state, place, _version(domain), message, step)
 
 
-def _state(place: Path, version: str | None, recorded: dict[str, str | None]) -> tuple[LinkState, str, str]:
+def _state(place: Path, domain: str, recorded: dict[str, str | None]) -> tuple[LinkState, str, str]:
     """Return the state, its description and the next step."""
-    what = f"{PACKAGE} {version or 'of an unknown version'}"
+    package, version = PACKAGES[domain], _version(domain)
+    full = f"{package} {version or 'of an unknown version'}"
     relink = "run `brainalign link`"
     if not os.access(place.parent, os.W_OK):
         relink = f"{str(place.parent)!r} cannot be written to: {_OTHER_OWNER}, then `brainalign link`"
@@ -199,75 +207,54 @@ def _state(place: Path, version: str | None, recorded: dict[str, str | None]) ->
         duplicates = _duplicates(place.parent)
         if duplicates:
             step = "`brainalign unlink` takes ours away"
-            return LinkState.OUTDATED, _duplicate_message(duplicates), step
-        if _expected() != _found(place):
+            return LinkState.OUTDATED, _duplicate_message(domain, duplicates), step
+        if _text(place) != registration(domain, identifiers()):
             return LinkState.OUTDATED, f"the link in {str(place)!r} is of another brainalign", relink
-        found = f"linked: {what} finds {len(identifiers())} meta-benchmarks in {str(place)!r}"
+        found = f"linked: {full} finds {len(identifiers())} meta-benchmarks in {str(place)!r}"
         return LinkState.LINKED, found, ""
     if str(place) in recorded:
         was = recorded[str(place)]
         since = f" (then {was}, now {version})" if was != version else ""
-        gone = f"the link into {PACKAGE}{since} is gone, as after an upgrade or a reinstallation"
+        gone = f"the link into {package}{since} is gone, as after an upgrade or a reinstallation"
         return LinkState.GONE, gone, relink
-    return LinkState.ABSENT, f"not linked into {what}", relink
+    return LinkState.ABSENT, f"not linked into {full}", relink
 
 
-def _needed_folder() -> Path:
-    folder = benchmarks_folder()
-    if folder is None:
-        raise LinkError(f"{DISTRIBUTION} is not installed for this Python; {_INSTALL}, and link again")
-    return folder
+def _distribution(domain: str) -> str:
+    return f"brainscore-{domain}"
 
 
-def _expected() -> dict[str, str]:
-    """Return the names in the link and the files that they point to."""
-    return {
-        path.name: str(path)
-        for path in sorted(SOURCE.iterdir())
-        if path.is_file() and path.name not in _NOT_LINKED and not path.name.startswith(".")
-    }
+def _install(domain: str) -> str:
+    return f"`pip install 'brainscore-{domain}>=2.{4 if domain == 'vision' else 3}'`"
 
 
-def _found(place: Path) -> dict[str, str]:
-    """Return the names in a folder and their targets, None for no link. Compiled modules do not count."""
-    if not place.is_dir() or place.is_symlink():
-        return {}
-    return {
-        path.name: str(path.readlink()) if path.is_symlink() else ""
-        for path in sorted(place.iterdir())
-        if path.name not in (MARKER, "__pycache__")
-    }
-
-
-def _fill(made: Path) -> None:
-    for name, target in _expected().items():
-        (made / name).symlink_to(target)
-    marker = {"made_by": "brainalign link", "source": str(SOURCE)}
-    (made / MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
+def _text(place: Path) -> str | None:
+    """Return the text of a link's file; None if there is none."""
+    try:
+        return (place / "__init__.py").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
 
 
 def _is_ours(place: Path) -> bool:
-    """Return whether a folder has the marker and holds links only, whichever brainalign they point to."""
+    """Return whether a folder holds the file that `link` writes, and no other; compiled modules do not count."""
     if place.is_symlink() or not place.is_dir():
         return False
-    marker = place / MARKER
-    try:
-        made_by = json.loads(marker.read_text(encoding="utf-8")).get("made_by")
-    except (OSError, ValueError, AttributeError):
-        return False
-    return made_by == "brainalign link" and all(_found(place).values())
+    names = {path.name for path in place.iterdir()} - {"__pycache__"}
+    return names == {"__init__.py"} and (_text(place) or "").startswith(MADE_BY)
 
 
-def _spec() -> ModuleSpec | None:
+def _spec(domain: str) -> ModuleSpec | None:
+    package = PACKAGES[domain]
     try:
-        return find_spec(PACKAGE)
+        return find_spec(package)
     except (ImportError, ValueError) as cause:
-        raise LinkError(f"{PACKAGE} cannot be found ({cause}); reinstall {DISTRIBUTION}") from cause
+        raise LinkError(f"{package} cannot be found ({cause}); reinstall {_distribution(domain)}") from cause
 
 
-def _leftover() -> Path | None:
+def _leftover(domain: str) -> Path | None:
     """Return the folder of benchmarks that only holds our link, because Brain-Score was uninstalled."""
-    spec = _spec()
+    spec = _spec(domain)
     if spec is None or spec.origin is not None:
         return None
     places = (Path(place) / "benchmarks" for place in spec.submodule_search_locations or ())
@@ -277,7 +264,7 @@ def _leftover() -> Path | None:
 def _remove_empty(folder: Path) -> None:
     """Remove the folders that an uninstalled Brain-Score left because of our link."""
     for place in (folder, folder.parent):
-        if place.name in (PACKAGE, "benchmarks") and not any(place.iterdir()):
+        if place.name in (*PACKAGES.values(), "benchmarks") and not any(place.iterdir()):
             place.rmdir()
 
 
@@ -300,16 +287,11 @@ def _duplicates(folder: Path) -> dict[str, str]:
     return found
 
 
-def _duplicate_message(duplicates: dict[str, str]) -> str:
+def _duplicate_message(domain: str, duplicates: dict[str, str]) -> str:
     name, other = next(iter(duplicates.items()))
     more = f" and {len(duplicates) - 1} more" if len(duplicates) > 1 else ""
-    return f"{PACKAGE} has the benchmark {name!r}{more} in its folder {other!r} already, and wants each in one folder"
-
-
-def _refuse_duplicates(folder: Path) -> None:
-    duplicates = _duplicates(folder)
-    if duplicates:
-        raise LinkError(f"{_duplicate_message(duplicates)}; use that one, or move it away")
+    where = f"{PACKAGES[domain]} has the benchmark {name!r}{more} in its folder {other!r}"
+    return f"{where} already, and wants each in one folder"
 
 
 def _remove(place: Path) -> None:
@@ -326,9 +308,9 @@ def _cannot_write(folder: Path, cause: OSError) -> LinkError:
     return LinkError(f"cannot change {str(folder)!r}: {cause.strerror}; {_OTHER_OWNER}")
 
 
-def _version() -> str | None:
+def _version(domain: str) -> str | None:
     try:
-        return importlib.metadata.version(DISTRIBUTION)
+        return importlib.metadata.version(_distribution(domain))
     except importlib.metadata.PackageNotFoundError:
         return None
 

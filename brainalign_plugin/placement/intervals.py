@@ -84,7 +84,8 @@ def placement_interval(
         return None
     if is_linear(scheme):
         found = certainty_of(scheme, board)
-        if isinstance(found, Certainty):
+        # With a reliability of 0 all true scores are equal, and no rank is known.
+        if isinstance(found, Certainty) and found.reliability > 0:
             return _posterior(found, float(fitted.combination.scores(scaled[None, :])[0]), *sampling)
     return _over_papers(board, fitted, scaled) or _over_benchmarks(board, fitted, scaled, *sampling)
 

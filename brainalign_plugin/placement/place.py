@@ -19,7 +19,14 @@ import numpy as np
 from ..arrays import FloatArray
 from ..data.board import Board
 from ..data.official import CellState
-from ..errors import BoardError, CandidateError, ConvergenceError, InputError, ReferenceBoardError, SchemeError
+from ..errors import (
+    BoardError,
+    CandidateError,
+    ConvergenceError,
+    InputError,
+    ReferenceBoardError,
+    SchemeError,
+)
 from ..files.model_scores import Cell, unused_names
 from ..files.reference import Reference
 from ..scales import rounded
@@ -247,7 +254,7 @@ def place(
     """
     _check_parameters(min_constituents, resamples, level)
     known = constituents(reference)
-    cells, other_versions = _of_versions(reference, known, scores)
+    cells, other_versions = of_versions(reference, scores)
     check_enough(reference, cells, min_constituents)
     own = {leaf: cells.get(leaf, Cell(math.nan, state=CellState.NEVER)) for leaf in known}
     scored = [leaf for leaf in known if own[leaf].state == CellState.SCORED]
@@ -258,7 +265,9 @@ def place(
     if len(board.models) < 2:
         _refuse_few(reference, board, scored)
     whole = _restricted(reference, known, out)
-    guesses = {leaf: np.percentile(reference.norms[leaf].values, (*PERCENTILES, 50)).tolist() for leaf in missing}
+    guesses = {
+        leaf: np.percentile(reference.norms[leaf].values, (*PERCENTILES, 50)).tolist() for leaf in missing
+    }
     placed, narrowed = [], []
     for scheme in used:
         try:
@@ -310,10 +319,16 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
     missing = [leaf for leaf in leaves if leaf not in scored]
     others = [name for name in cells if name not in leaves]
     why = next(
-        (f"; {name[:80]!r}: {text}" for name, text in unused_names(others, missing, reference.board.leaves).items() if text),
+        (
+            f"; {name[:80]!r}: {text}"
+            for name, text in unused_names(others, missing, reference.board.leaves).items()
+            if text
+        ),
         "",
     )
-    least = f"fewer than the share of {min_constituents:g} that is asked for" if scored else "and one is needed"
+    least = (
+        f"fewer than the share of {min_constituents:g} that is asked for" if scored else "and one is needed"
+    )
     raise CandidateError(
         f"{len(scored)} of the {len(leaves)} benchmarks of the reference {reference.name!r} have a score, {least}; "
         f"missing are {_some(missing)}{why}"
@@ -333,12 +348,19 @@ def _check_parameters(min_constituents: float, resamples: int, level: float) -> 
         raise InputError(f"{resamples} resamples were asked for; give 0 for none, or a positive number")
 
 
-def _of_versions(
-    reference: Reference, known: Sequence[str], cells: Mapping[str, Cell]
+def of_versions(
+    reference: Reference, cells: Mapping[str, Cell]
 ) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
-    """Select the cells on the reference's versions; a cell or reference without a version matches every one."""
+    """Select the cells on the reference's versions; a cell or reference without a version matches every one.
+
+    Returns
+    -------
+    cells : dict of str to Cell
+    others : dict of str to tuple of int
+        For each benchmark that is left out, the cell's version and the reference's.
+    """
     kept, others = dict(cells), {}
-    for leaf in known:
+    for leaf in constituents(reference):
         wanted, cell = reference.board.tree[leaf].version, cells.get(leaf)
         if cell is not None and wanted and cell.version is not None and cell.version != wanted:
             others[leaf] = (cell.version, wanted)
@@ -355,7 +377,8 @@ def _chosen(schemes: Sequence[str | Scheme], some_missing: bool) -> tuple[list[S
         if not one.fits:
             raise SchemeError(
                 f"{one.name} cannot place one model on a frozen board, because it has no norms that could be frozen: "
-                f"a model's score depends on the others as a whole; schemes that can are {', '.join(placeable_schemes())}"
+                "a model's score depends on the others as a whole; schemes that can are "
+                f"{', '.join(placeable_schemes())}"
             )
     if by_name:
         return list(found.values()), ()
@@ -399,7 +422,9 @@ def _placed(
     scaled = fitted.scale(row)[0]
     statistic, share, rank = _standing(fitted, row)
     if np.isnan(statistic[0]):
-        raise CandidateError(f"{scheme.name} has nothing to aggregate on these benchmarks; give scores on others")
+        raise CandidateError(
+            f"{scheme.name} has nothing to aggregate on these benchmarks; give scores on others"
+        )
     sure = placement_interval(scheme, board, fitted, scaled, sampling)
     return (
         float(statistic[0]),

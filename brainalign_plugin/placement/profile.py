@@ -99,7 +99,10 @@ def standings_of(reference: Reference, cells: Mapping[str, Cell]) -> tuple[Bench
 
 
 def neighbours_of(
-    reference: Reference, leaves: Sequence[str], profile: Sequence[BenchmarkStanding], leave_out: Collection[int]
+    reference: Reference,
+    leaves: Sequence[str],
+    profile: Sequence[BenchmarkStanding],
+    leave_out: Collection[int],
 ) -> tuple[Neighbour, ...]:
     """Find the reference's models with the nearest profile on the given leaves."""
     board = reference.board

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,48 +10,94 @@ import typer
 from .options import AsJson, Home, print_json, settings_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from brainalign_plugin.brainscore.link import LinkStatus
 
 Check = Annotated[bool, typer.Option("--check", help="Only check the link; exit code 8 if it is missing.")]
 
 
-def link(check: Check = False, home: Home = None, as_json: AsJson = False) -> None:
-    """Make an installed Brain-Score find the meta-benchmarks.
-
-    Links among its benchmarks lead to them.
-    """
+def link(
+    check: Check = False,
+    submission: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a plugin that can be submitted to Brain-Score into a new folder.", metavar="DIR"
+        ),
+    ] = None,
+    reference: Annotated[
+        str,
+        typer.Option(
+            help="Of a submission: a frozen reference, or the path of its file (default: the only one).",
+            envvar="BRAINALIGN_REFERENCE",
+            show_envvar=True,
+            metavar="NAME",
+        ),
+    ] = "",
+    repository: Annotated[
+        str,
+        typer.Option(
+            help="Of a submission: address of brainalign's repository or wheel, for its requirements.",
+            envvar="BRAINALIGN_REPOSITORY",
+            show_envvar=True,
+            metavar="URL",
+        ),
+    ] = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an installed Brain-Score find the meta-benchmarks, for each of its domains."""
     from brainalign_plugin.brainscore import link as linking
 
-    record = settings_from(home=home).link_record
-    status = linking.link_status(record) if check else linking.link(record)
-    _say(status, as_json)
-    if check and not status.ok:
+    settings = settings_from(home=home)
+    if submission is not None:
+        from brainalign_plugin.brainscore.registration import write_submission
+        from brainalign_plugin.files.reference_file import choose_reference, find_reference
+
+        frozen = (
+            find_reference(settings.references, reference)
+            if reference
+            else choose_reference(settings.references, "", settings.domain)
+        )
+        folder, step = write_submission(submission, frozen, repository)
+        typer.echo(f"written: {folder}, with the reference {frozen.name}{step and f'; {step}'}")
+        return
+    record = settings.link_record
+    found = [
+        linking.link_status(record, domain) if check else linking.link(record, domain)
+        for domain in linking.domains_here()
+    ]
+    _say(found, as_json)
+    if check and not all(status.ok for status in found):
         raise typer.Exit(8)
 
 
 def unlink(home: Home = None, as_json: AsJson = False) -> None:
-    """Remove the link into Brain-Score."""
+    """Remove the links into Brain-Score."""
     from brainalign_plugin.brainscore import link as linking
 
-    _say(linking.unlink(settings_from(home=home).link_record), as_json)
+    record = settings_from(home=home).link_record
+    _say([linking.unlink(record, domain) for domain in linking.domains_here()], as_json)
 
 
 def link_json(status: LinkStatus) -> dict[str, Any]:
     """Return the state of the link."""
     return {
+        "package": status.package,
         "state": status.state.value,
         "linked": status.ok,
         "folder": None if status.folder is None else str(status.folder),
-        "brainscore_vision": status.version,
+        "version": status.version,
         "message": status.message,
         "next_step": status.next_step,
     }
 
 
-def _say(status: LinkStatus, as_json: bool) -> None:
+def _say(found: Sequence[LinkStatus], as_json: bool) -> None:
     from brainalign_plugin.text import printable
 
     if as_json:
-        print_json(link_json(status))
-    else:
+        print_json([link_json(status) for status in found])
+        return
+    for status in found:
         typer.echo(printable("; ".join(filter(None, (status.message, status.next_step)))))

@@ -70,8 +70,6 @@ def place(
     settings = settings_from(home=home, domain=domain)
     notes: list[str] = []
     cells = read_scores(scores, notes)
-    for note in notes:
-        typer.echo(note, err=True)
     frozen = _reference(settings, reference)
     models, where = frozen.board.models, f"the reference {frozen.name!r}"
     if beside:
@@ -99,9 +97,9 @@ def place(
         error.add_note(f"complete {str(scores)!r}, or allow a smaller share with --min-constituents")
         raise
     if as_json:
-        print_json(placement_json(placed) | {"reference_named": bool(reference)})
+        print_json(placement_json(placed) | {"notes": notes, "reference_named": bool(reference)})
     else:
-        print_place.placement(placed, named=bool(reference))
+        print_place.placement(placed, notes, named=bool(reference))
 
 
 def _reference(settings: Settings, wanted: str) -> Reference:

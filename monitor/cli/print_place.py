@@ -25,11 +25,13 @@ _KINDS = {
 }
 
 
-def placement(placed: Placement, *, named: bool) -> None:
+def placement(placed: Placement, notes: Sequence[str], *, named: bool) -> None:
     """Print a model's rank, what its missing scores could change, its strengths and its neighbours."""
     to = out()
     to.print(printable(placed.answer))
     _given(placed, named)
+    for note in notes:
+        to.print(printable(note))
     _schemes(placed)
     _missing(placed)
     _benchmarks(placed)
@@ -64,9 +66,7 @@ def _given(placed: Placement, named: bool) -> None:
     for benchmark, (version, wanted) in placed.other_versions.items():
         to.print(printable(f"not used, of version {version} where the reference has {wanted}: {benchmark}"))
     for benchmark, why in list(placed.unused.items())[:TOP]:
-        to.print(
-            printable(f"not used: {benchmark[:80]}; {why or 'the reference has no such benchmark'}")
-        )
+        to.print(printable(f"not used: {benchmark[:80]}; {why or 'the reference has no such benchmark'}"))
     if len(placed.unused) > TOP:
         to.print(f"not used: {len(placed.unused) - TOP} more")
 
@@ -98,8 +98,8 @@ def _schemes(placed: Placement) -> None:
     if table.row_count:
         to.print(table)
         to.print(
-            f"rank among the {counted(placed.population, 'model')} that have these benchmarks and this one; above: share "
-            "of them below, plus half of those equal; score: the scheme's own"
+            f"rank among the {counted(placed.population, 'model')} that have these benchmarks and this one; above: "
+            "share of them below, plus half of those equal; score: the scheme's own; with all: see below"
         )
         for kind, mark in (("papers", "*"), ("benchmarks", "+")):
             if kind in kinds:
@@ -109,8 +109,8 @@ def _schemes(placed: Placement) -> None:
             to.print(printable(f"{one.scheme}: {one.problem}"))
     if placed.not_placed:
         to.print(
-            f"left out: {', '.join(placed.not_placed)}, which count a missing score as a low one, so that their rank on "
-            "all benchmarks would be one of coverage; --scheme NAME places by one on these benchmarks alone"
+            f"left out: {', '.join(placed.not_placed)}, which count a missing score as a low one, so that their rank "
+            "on all benchmarks would be one of coverage; --scheme NAME places by one on these benchmarks alone"
         )
 
 
@@ -173,7 +173,8 @@ def cell_pairs(pairs: Sequence[CellPair], model: Model) -> None:
     beyond = sum(one.beyond for one in pairs)
     to.print(
         printable(
-            f"{counted(len(both), 'benchmark')} shared with {model.name} ({model.id}); {beyond} differ beyond the errors"
+            f"{counted(len(both), 'benchmark')} shared with {model.name} ({model.id}); {beyond} differ beyond "
+            "the errors"
         )
     )
     table = Table(Column("benchmark", overflow="fold"), "yours", "board's", "difference", "beyond")
@@ -181,7 +182,11 @@ def cell_pairs(pairs: Sequence[CellPair], model: Model) -> None:
         if one.beyond or not math.isnan(one.difference):
             difference = UNKNOWN if math.isnan(one.difference) else f"{one.difference:+.3f}"
             table.add_row(
-                name(one.benchmark), _cell(one.mine), _cell(one.theirs), difference, "yes" if one.beyond else ""
+                name(one.benchmark),
+                _cell(one.mine),
+                _cell(one.theirs),
+                difference,
+                "yes" if one.beyond else "",
             )
     to.print(table)
     to.print(

@@ -66,7 +66,7 @@ _OTHER_VARIABLES = frozenset(
     for name in (
         *("REQUIRE", "SHARED", "TEST_POSTGRES"),
         *("SCORES", "SNAPSHOT", "DATABASE", "MODEL", "RUN", "RESULTS"),
-        *("MIN_CONSTITUENTS", "LEAVE_OUT"),
+        *("MIN_CONSTITUENTS", "LEAVE_OUT", "REPOSITORY"),
     )
 )
 

@@ -54,12 +54,12 @@ class Checker(Protocol):
 
 # Loading Brain-Score takes seconds and may fail in any way, so another process does it. Its last line is for us.
 _PROBE = """
-import json, os, sys
-import brainscore_vision
-if sys.argv[1]:
-    brainscore_vision.load_benchmark(sys.argv[1])
+import importlib, json, os, sys
+package = importlib.import_module(sys.argv[1])
+if sys.argv[2]:
+    package.load_benchmark(sys.argv[2])
 from brainalign_plugin.errors import CandidateError
-from brainalign_plugin.brainscore.meta_benchmarks.settings import settings_from
+from brainalign_plugin.brainscore.settings import settings_from
 wrong = ""
 try:
     settings_from()
@@ -67,7 +67,7 @@ except CandidateError as error:
     wrong = str(error)
 print()
 print(json.dumps({
-    "place": os.path.dirname(brainscore_vision.__file__),
+    "place": os.path.dirname(package.__file__),
     "wrong": wrong,
 }))
 """
@@ -77,35 +77,37 @@ _PROBE_SECONDS = 300
 
 
 def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
-    """Check Brain-Score, the link into it and the variables of the plugin."""
+    """Check Brain-Score's packages, the link into each, and the variables of the plugin."""
     del at
-    status = link_status(settings.link_record)
+    return [check for domain in linking.domains_here() for check in _of_domain(settings, domain)]
+
+
+def _of_domain(settings: Settings, domain: str) -> list[Check]:
+    status = link_status(settings.link_record, domain)
+    package = status.package
     if status.state is LinkState.NO_BRAINSCORE:
-        if linking.importable(linking.PACKAGE):
-            return [Check("brainscore_vision", "problem", status.message, status.next_step)]
+        if linking.importable(package):
+            return [Check(package, "problem", status.message, status.next_step)]
         message = "not installed; only the meta-benchmarks need it"
-        return [Check("brainscore_vision", "ok", message, status.next_step)]
-    loaded, problem = _probe(identifiers()[0] if status.ok else "")
+        return [Check(package, "ok", message, status.next_step)]
+    loaded, problem = _probe(package, identifiers()[0] if status.ok else "")
     what = f"version {status.version or 'unknown'}"
     if loaded is None:
-        step = "reinstall it: `pip install --force-reinstall 'brainscore-vision>=2.4'`"
-        return [
-            Check("brainscore_vision", "problem", f"{what} cannot be used: {problem}", step),
-            _link(status),
-        ]
+        step = f"reinstall it: `pip install --force-reinstall {package.replace('_', '-')}`"
+        return [Check(package, "problem", f"{what} cannot be used: {problem}", step), _link(status, domain)]
     return [
-        Check("brainscore_vision", "ok", f"{what} in {loaded['place']!r}"),
-        _link(status),
-        _variables(settings, loaded["wrong"]),
+        Check(package, "ok", f"{what} in {loaded['place']!r}"),
+        _link(status, domain),
+        _variables(settings, domain, loaded["wrong"]),
     ]
 
 
-def _probe(identifier: str) -> tuple[dict[str, Any] | None, str]:
+def _probe(package: str, identifier: str) -> tuple[dict[str, Any] | None, str]:
     """Return Brain-Score's state once loaded, with one of the benchmarks if it is linked; else the reason."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
     try:
-        done = subprocess.run(  # noqa: S603 -- this interpreter with our own text and one of our identifiers
-            [sys.executable, "-c", _PROBE, identifier],
+        done = subprocess.run(  # noqa: S603 -- this interpreter with our own text
+            [sys.executable, "-c", _PROBE, package, identifier],
             env=os.environ | {"PYTHONPATH": path, **_PROBE_VARIABLES},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -122,19 +124,20 @@ def _probe(identifier: str) -> tuple[dict[str, Any] | None, str]:
     return found, ""
 
 
-def _link(status: LinkStatus) -> Check:
+def _link(status: LinkStatus, domain: str) -> Check:
     state: State = "ok" if status.ok else "warning" if status.state is LinkState.ABSENT else "problem"
-    return Check("link", state, status.message, status.next_step)
+    name = "link" if domain == "vision" else f"link into {status.package}"
+    return Check(name, state, status.message, status.next_step)
 
 
-def _variables(settings: Settings, wrong: str) -> Check:
+def _variables(settings: Settings, domain: str, wrong: str) -> Check:
     """Check the environment variables of the plugin, of which only the reference is required."""
-    name = "reference to place on"
+    name = "reference to place on" if domain == "vision" else f"reference of {domain}"
     if wrong:
         return _failed(name, "problem", wrong)
     wanted = os.environ.get("BRAINALIGN_REFERENCE", "").strip()
     try:
-        return Check(name, "ok", choose_reference(settings.references, wanted, "vision").description)
+        return Check(name, "ok", choose_reference(settings.references, wanted, domain).description)
     except ReferenceBoardError as error:
         return _failed(name, "problem" if wanted else "warning", error)
 

@@ -23,6 +23,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 import sqlalchemy.exc
 
+from brainalign_plugin.brainscore.database import row_value
 from brainalign_plugin.data.tree import MAX_LEVELS
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.json_text import shown
@@ -337,14 +338,16 @@ def _add_rows(
 
 
 def _value(row: Any, node: _Node, is_sqlite: bool) -> float | str:
-    ceiled = _number(row.score_ceiled)
-    told = "error" in str(row.comment or "").lower()
-    if told and ceiled is None:
-        return "X"
-    number = _number(row.score_raw) if node.is_engineering else ceiled
+    number = row_value(
+        _number(row.score_raw),
+        _number(row.score_ceiled),
+        row.comment,
+        ended=row.end_timestamp is not None,
+        is_sqlite=is_sqlite,
+        engineering=node.is_engineering,
+    )
     if number is None:
-        # SQLite has no NaN and keeps it as NULL: what has ended without a number has failed.
-        return "X" if is_sqlite and row.end_timestamp is not None else ""
+        return ""
     return "X" if math.isnan(number) else number
 
 

@@ -7,13 +7,17 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
 
-from brainalign_plugin import find_reference, model_placement_json, place_model, read_scores
+from brainalign_monitor.simulator import payload_bytes, simulate
+from brainalign_monitor.sources import parse_payload
+from brainalign_plugin import find_reference, placement_json, read_scores
 from brainalign_plugin.files.reference import freeze
 from brainalign_plugin.files.reference_file import reference_path, write_reference
+from brainalign_plugin.placement.place import place
 from tests.boards import day, models_of, snapshot_of, tree_of
 from tests.commands import brainalign, brainalign_process, documented_table
 
@@ -66,21 +70,22 @@ def run(home):
 
 def test_the_command_is_the_function(run, scores, home):
     record = run(scores, "--json").succeeded().json
-    assert record.pop("reference_named") is False
-    expected = place_model(find_reference(home / "references", "base"), read_scores(scores), resamples=50)
-    assert record == model_placement_json(expected)
-    named = run(scores, "--json", "--reference", "base", "--seed", 1, "--interval", 0.8).succeeded().json
+    assert (record.pop("reference_named"), record.pop("notes")) == (False, [])
+    expected = place(find_reference(home / "references", "base"), read_scores(scores), resamples=50)
+    assert record == placement_json(expected)
+    named = run(scores, "--json", "--reference", "base", "--seed", 1, "--scheme", "hier").succeeded().json
     assert named.pop("reference_named") is True
-    assert named["schemes"]["HIER"]["interval_kind"] == "papers", "scores are missing"
-    assert named["schemes"]["HIER"]["interval"] == record["schemes"]["HIER"]["interval"]
+    assert list(named["schemes"]) == ["HIER"]
+    assert named["not_placed"] == []
     assert run(scores, "--json", reference="base").succeeded().json["reference_named"] is True
+    assert len(run(scores, "--json", "--scheme", "all").succeeded().json["schemes"]) > 20
 
 
 def paths(value, prefix=""):
     """Dotted path and value of everything in a record; one scheme stands for all, lists of records have none."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if prefix.endswith(("schemes", "missing.ranks")) and key != "HIER":
+            if prefix.endswith("schemes") and key != "HIER":
                 continue
             yield from paths(inner, f"{prefix}.{key}" if prefix else key)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
@@ -104,7 +109,7 @@ KINDS = {
 
 def test_the_record_is_what_is_documented(run, scores):
     documented = {row[0].strip("`"): row[1] for row in documented_table("## `place --json`")}
-    found = list(paths(run(scores, "--json").succeeded().json))
+    found = list(paths(run(scores, "--json", "--scheme", "HIER").succeeded().json))
     assert list(dict.fromkeys(path for path, _ in found)) == list(documented)
     for path, value in found:
         assert any(KINDS[kind](value) for kind in documented[path].split(" or ")), (path, value)
@@ -114,28 +119,63 @@ def test_what_people_read(run, scores, home):
     out = run(scores).succeeded().out
     lines = out.splitlines()
     description = find_reference(home / "references", "base").description
-    assert lines[:5] == [
+    assert re.fullmatch(r"On these 4 benchmarks: rank \d+ of 13, \d+ to \d+ \(FLAT\)", lines[0])
+    assert lines[1:5] == [
         f"the only reference: {description}",
         "4 of its 6 benchmarks have a score; 1 failed, 1 never run",
         "not used, of version 7 where the reference has 1: F2021-acc",
-        "not used, the reference has no such benchmark: F2021-ac; did you mean F2021-acc?",
-        lines[4],
+        "not used: F2021-ac; did you mean F2021-acc?",
     ]
-    assert "without a paper" in out
-    assert "rank among 12 models and this one; " in out
+    assert "rank among the 12 models that have these benchmarks and this one; " in out
+    assert "left out: HIER, RANK, which count a missing score as a low one" in out
+    assert re.search(
+        r"^with all 6 benchmarks: rank \d+ to \d+ of 13 \(FLAT\), .*; run next: \S+$", out, re.MULTILINE
+    )
     rows = [re.sub(" +", " ", line) for line in lines if line.startswith("│")]
     for pattern in (
-        r"│ HIER │ \d+ │ \d+–\d+ │ \d+\.\d% │ 0\.\d{3,4} │ zero │ \d+ to \d+ │",
+        r"│ FLAT │ \d+ │ \d+–\d+[*+]? │ \d+\.\d% │ 0\.\d{3,4} │ \d+ to \d+ │",
         r"│ strongest │ \S+ │ 0\.\d{4} │ [+-]\d\.\d\d │ 12 │",
         r"│ model\d+ │ \d+ │ \d\.\d\d │ [+-]\d\.\d\d │ \d │",
-        rf"│ {LEAVES[2]} │ FAILED │ 0\.\d+ to 0\.\d+ │ \d+(\.5)? │ \d+ to \d+ │",
+        rf"│ {LEAVES[2]} │ FAILED │ 0\.\d+ to 0\.\d+ │ \d+\.\d% │",
     ):
         assert any(re.fullmatch(pattern, row) for row in rows), pattern
     named = run(scores, "--reference", "base").succeeded().out.splitlines()
-    assert named == [description, *lines[1:]]
+    assert named == [lines[0], description, *lines[2:]]
     few = run(scores, "--scheme", "ref_normal,FLAT").succeeded().out
+    assert "(REF_NORMAL)" in few.splitlines()[0]
     assert "HIER" not in few
-    assert "rank by REF_NORMAL" in few
+
+
+def test_the_newest_snapshot_serves_without_a_reference(scores, tmp_path):
+    body = payload_bytes(simulate(1), date(2024, 1, 1))
+    (tmp_path / "board.json").write_bytes(body)
+    home = tmp_path / "home"
+    brainalign("fetch", tmp_path / "board.json", home=home).succeeded()
+    snapshot = parse_payload(body, "board.json", datetime(2024, 1, 1, tzinfo=UTC)).snapshot
+    leaves = snapshot.board().leaves[:5]
+    path = written(tmp_path, HEADER + "".join(f"{leaf},0.3\n" for leaf in leaves))
+    lines = brainalign("place", path, "--resamples", 50, home=home).succeeded().out.splitlines()
+    assert lines[0].startswith("On these ")
+    assert lines[1].startswith("the newest snapshot (")
+    assert lines[1].endswith("`brainalign reference freeze NAME` keeps it for later models")
+
+
+def test_a_scores_file_beside_a_model_of_the_board(run, home, tmp_path):
+    board = find_reference(home / "references", "base").board
+    own = dict(zip(LEAVES, board.scores[3].tolist(), strict=True))
+    own[LEAVES[1]] += 0.2
+    lines = [f"{name}_v1,{score},nan\n" for name, score in own.items()]
+    path = written(tmp_path, "benchmark,score,error\n" + "".join(lines) + "Other2020public-x,0.3,\n")
+    out = run(path, "--beside", board.ids[3]).succeeded().out
+    assert out.startswith(
+        f"6 benchmarks shared with {board.models[3].name} ({board.ids[3]}); 1 differ beyond the errors\n"
+    )
+    rows = [re.sub(" +", " ", line) for line in out.splitlines() if line.startswith("│")]
+    assert rows[0].startswith(f"│ {LEAVES[1]} │ ")
+    assert rows[0].endswith("│ +0.200 │ yes │")
+    assert "only in your file: Other2020public-x" in out
+    record = run(path, "--beside", board.ids[3], "--json").succeeded().json
+    assert [one["benchmark"] for one in record["cells"] if one["beyond"]] == [LEAVES[1]]
 
 
 def test_leaving_out_an_earlier_entry(run, scores, home):
@@ -144,8 +184,13 @@ def test_leaving_out_an_earlier_entry(run, scores, home):
     left = models[4]
     out = run(scores, "--leave-out", left.id).succeeded().out
     assert f"left out: {left.name} ({left.id})" in out
-    assert "rank among 11 models and this one; " in out
-    assert run(scores, "--leave-out", "earlier", "--json").succeeded().json["left_out"] == left.id
+    assert "rank among the 11 models that have these benchmarks and this one; " in out
+    assert run(scores, "--leave-out", "earlier", "--json").succeeded().json["left_out"] == [left.id]
+    same = [model.id for model in models if model.name == models[0].name]
+    listed = f"name:{models[0].name}, {left.id}"
+    assert run(scores, "--leave-out", listed, "--json").succeeded().json["left_out"] == [*same, left.id]
+    twice = run(scores, "--leave-out", left.id, "--leave-out", same[0], "--json").succeeded().json
+    assert twice["left_out"] == [left.id, same[0]]
     ambiguous = run(scores, "--leave-out", models[0].name).problem
     assert f"give an id instead: {models[0].id} ('model0'), {models[1].id} ('model0')" in ambiguous
 
@@ -156,7 +201,7 @@ def test_which_reference(run, scores, home, tmp_path):
     # One of another domain does not make the only one ambiguous.
     assert "reference base (" in run(scores).succeeded().out
     assert "reference words (" in run(scores, "--domain", "language").succeeded().out
-    assert run(scores, "--reference", "words").succeeded().out.startswith("reference words (")
+    assert "\nreference words (" in run(scores, "--reference", "words").succeeded().out
     write_reference(reference_path(references, "second"), reference_of("second"))
     ended = run(scores)
     assert ended.code == 8
@@ -166,7 +211,7 @@ def test_which_reference(run, scores, home, tmp_path):
     )
     assert "did you mean second" in run(scores, "--reference", "secnd").problem
     elsewhere = write_reference(tmp_path / "sent.reference.json.gz", reference_of("sent"))
-    assert run(scores, "--reference", elsewhere).succeeded().out.startswith("reference sent (")
+    assert "\nreference sent (" in run(scores, "--reference", elsewhere).succeeded().out
 
 
 def test_no_reference_names_the_command(scores, tmp_path):
@@ -178,12 +223,12 @@ def test_no_reference_names_the_command(scores, tmp_path):
 
 def test_too_few_scores(run, tmp_path):
     path = written(tmp_path, f"benchmark,score\n{LEAVES[0]},0.5\nB2021.V4-plz,0.2\n")
-    ended = run(path)
+    ended = run(path, "--min-constituents", 0.5)
     assert ended.code == 8
     assert "1 of the 6 benchmarks of the reference 'base' have a score" in ended.problem
-    assert "did 'B2021.V4-plz' mean 'B2021.V4-pls'?" in ended.problem
+    assert "'B2021.V4-plz': did you mean B2021.V4-pls?" in ended.problem
     assert ended.problem.endswith("or allow a smaller share with --min-constituents")
-    assert "1 of its 6 benchmarks have a score" in run(path, "--min-constituents", 0.1).succeeded().out
+    assert "1 of its 6 benchmarks have a score" in run(path).succeeded().out
 
 
 HEADER = "benchmark,score\n"
@@ -198,11 +243,17 @@ ENOUGH = "".join(f"{leaf},0.{i + 2}\n" for i, leaf in enumerate(LEAVES[:4]))
         HEADER + ENOUGH.replace(",0", ',"0').replace("\n", '"\n'),
         HEADER + "\n\n" + ENOUGH.replace(",", " , "),
         HEADER + ENOUGH + f"{LEAVES[4]},\n",
+        ",benchmark,score,raw,ceiling,error\n"
+        + "".join(f"{i},{line.strip()},0.1,0.8,nan\n" for i, line in enumerate(ENOUGH.splitlines())),
+        "Unnamed: 0,index,benchmark,score\n" + "".join(f"1,2,{line}\n" for line in ENOUGH.splitlines()),
     ],
 )
 def test_one_model_written_in_many_ways(run, tmp_path, text):
     expected = run(written(tmp_path, HEADER + ENOUGH), "--json", "--scheme", "HIER").succeeded().json
-    assert run(written(tmp_path, text), "--json", "--scheme", "HIER").succeeded().json == expected
+    record = run(written(tmp_path, text), "--json", "--scheme", "HIER").succeeded().json
+    notes = record.pop("notes")
+    assert record | {"notes": []} == expected
+    assert bool(notes) is ("raw" in text)
     assert expected["never"] == list(LEAVES[4:])
 
 

@@ -31,12 +31,14 @@ def home(tmp_path):
 def linked(monkeypatch, tmp_path):
     """Brain-Score in the state and with the answer that the test wants, and the link there."""
     state = {
-        "status": LinkStatus(LinkState.LINKED, tmp_path / "site", "2.4.2", "linked: it finds them"),
+        "status": LinkStatus(
+            "brainscore_vision", LinkState.LINKED, tmp_path / "site", "2.4.2", "linked: it finds them"
+        ),
         "loaded": LOADED,
         "problem": "",
     }
-    monkeypatch.setattr(health, "link_status", lambda _: state["status"])
-    monkeypatch.setattr(health, "_probe", lambda _: (state["loaded"], state["problem"]))
+    monkeypatch.setattr(health, "link_status", lambda *_: state["status"])
+    monkeypatch.setattr(health, "_probe", lambda *_: (state["loaded"], state["problem"]))
     return state
 
 
@@ -93,8 +95,8 @@ def test_states_of_the_link(home, linked, state, expected, code):
 
 
 def test_without_brainscore(home, monkeypatch):
-    monkeypatch.setattr(linking, "PACKAGE", "no_such_package_here")
-    check = examined(home)["brainscore_vision"]
+    monkeypatch.setitem(linking.PACKAGES, "vision", "no_such_package_here")
+    check = examined(home)["no_such_package_here"]
     assert (check.state, check.message) == ("ok", "not installed; only the meta-benchmarks need it")
     assert check.next_step == "`pip install 'brainscore-vision>=2.4'`"
 
@@ -102,8 +104,8 @@ def test_without_brainscore(home, monkeypatch):
 def test_a_package_that_is_not_whole(home, monkeypatch, tmp_path):
     (tmp_path / "namespace_of_the_doctor").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(linking, "PACKAGE", "namespace_of_the_doctor")
-    check = examined(home, code=8)["brainscore_vision"]
+    monkeypatch.setitem(linking.PACKAGES, "vision", "namespace_of_the_doctor")
+    check = examined(home, code=8)["namespace_of_the_doctor"]
     assert "has no folder of benchmarks" in check.message
     assert check.next_step == "reinstall brainscore-vision"
 
@@ -131,7 +133,7 @@ def test_what_loading_said(monkeypatch, code, message):
     monkeypatch.setattr(health, "_PROBE", code)
     if "took" in message:
         monkeypatch.setattr(health, "_PROBE_SECONDS", 1)
-    assert health._probe("") == (None, message)
+    assert health._probe("brainscore_vision", "") == (None, message)
 
 
 def test_the_probe_sees_what_this_process_sees(monkeypatch, tmp_path):
@@ -139,9 +141,9 @@ def test_the_probe_sees_what_this_process_sees(monkeypatch, tmp_path):
     (tmp_path / "only_here.py").write_text("print('loaded')\nplace = 'here'\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(
-        health, "_PROBE", "import json, only_here, sys\nprint(json.dumps([only_here.place, sys.argv[1]]))"
+        health, "_PROBE", "import json, only_here, sys\nprint(json.dumps([only_here.place, sys.argv[2]]))"
     )
-    assert health._probe("An-id") == (["here", "An-id"], "")
+    assert health._probe("x", "An-id") == (["here", "An-id"], "")
 
 
 def test_which_reference_is_placed_on(home, linked):
@@ -163,7 +165,7 @@ def test_which_reference_is_placed_on(home, linked):
 
 def test_variables_of_the_plugin_that_are_wrong(home, linked):
     frozen(home, "base")
-    linked["loaded"] = LOADED | {"wrong": "BRAINALIGN_RUN is 'yes'; known are no, missing"}
+    linked["loaded"] = LOADED | {"wrong": "BRAINALIGN_RUN is 'yes'; known are no, missing, failed"}
     check = examined(home, code=8)["reference to place on"]
     assert (check.state, check.message) == ("problem", "BRAINALIGN_RUN is 'yes'")
 
@@ -185,11 +187,11 @@ def test_every_field_is_documented(home, linked):
 
 @pytest.mark.parametrize("package", ["no_such_package_here", "brainscore_vision"])
 def test_every_field_of_the_link_is_documented(home, package, monkeypatch):
-    monkeypatch.setattr(linking, "PACKAGE", package)
+    monkeypatch.setitem(linking.PACKAGES, "vision", package)
     found = brainalign("link", "--check", "--json", home=home)
     assert (found.code, found.err) == (8, ""), "the environment of the tests is never linked"
-    assert [row[0].strip("`") for row in documented_table("## `link --json`")] == list(found.json)
-    assert found.json["linked"] is False
+    assert [row[0].strip("`") for row in documented_table("## `link --json`")] == list(found.json[0])
+    assert found.json[0]["linked"] is False
 
 
 def test_the_clock_reaches_the_checks(home):

@@ -25,7 +25,11 @@ from tests.monitor.sources.samples import body_of, document
 
 @pytest.fixture(autouse=True)
 def _without_brainscore(monkeypatch):
-    monkeypatch.setattr(health, "link_status", lambda _: LinkStatus(LinkState.ABSENT, None, None, "absent"))
+    monkeypatch.setattr(
+        health,
+        "link_status",
+        lambda *_: LinkStatus("brainscore_vision", LinkState.ABSENT, None, None, "absent"),
+    )
     monkeypatch.setattr(health, "_probe", lambda _: ({"place": "x", "wrong": ""}, ""))
 
 

@@ -12,7 +12,7 @@ import brainalign_plugin
 PACKAGE = Path(brainalign_plugin.__file__).parent
 
 # The only places that may know Brain-Score.
-APART = {"brainalign_plugin.brainscore.link", "brainalign_plugin.brainscore.meta_benchmarks"}
+APART = {"brainalign_plugin.brainscore"}
 
 
 def modules() -> list[str]:

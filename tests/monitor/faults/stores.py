@@ -377,7 +377,10 @@ def _become_nobody() -> None:
     # The interpreter may lie where nobody but root can read: all that a command loads is loaded before.
     for package in (brainalign_plugin, brainalign_monitor):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not any(part in module.name for part in ("meta_benchmarks", "__main__", "migrations.")):
+            if not any(
+                part in module.name
+                for part in ("brainscore.benchmark", "brainscore.running", "__main__", "migrations.")
+            ):
                 importlib.import_module(module.name)
     "".encode("unicode-escape")
     os.setgroups([])

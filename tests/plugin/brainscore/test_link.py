@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from brainalign_plugin.brainscore import link as linking
-from brainalign_plugin.brainscore.link import LinkState, identifiers, link, link_status, unlink
+from brainalign_plugin.brainscore.link import LinkState, domains_here, link, link_status, unlink
+from brainalign_plugin.brainscore.registration import identifiers, registration, version_of, write_submission
 from brainalign_plugin.errors import LinkError
-from brainalign_plugin.placement.frozen_schemes import placeable_schemes
+from brainalign_plugin.placement.place import placeable_schemes
+from tests.plugin.placement.test_place import small_reference
 
 PACKAGE = "brainscore_vision_of_this_test"
 
@@ -31,8 +36,9 @@ def package(tmp_path, monkeypatch):
         (plugin / "__init__.py").write_text("benchmark_registry['MajajHong2015.IT-pls'] = object\n")
     (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    monkeypatch.setattr(linking, "PACKAGE", PACKAGE)
-    monkeypatch.setattr(linking, "_version", lambda: "2.4.2")
+    monkeypatch.setitem(linking.PACKAGES, "vision", PACKAGE)
+    monkeypatch.setitem(linking.PACKAGES, "language", "no_such_package_here")
+    monkeypatch.setattr(linking, "_version", lambda _: "2.4.2")
     yield folder
     assert PACKAGE not in sys.modules, "the package was imported, which takes seconds"
 
@@ -60,13 +66,12 @@ def test_there_and_back(package, record):
     assert status.folder == package / "benchmarks" / "brainalign"
     assert status.version == "2.4.2"
     linked = status.folder
-    assert {path.name for path in linked.iterdir() if path.is_symlink()} >= {
-        *("__init__.py", "benchmark.py", "test.py", "metadata.yaml", "running.py"),
-    }
-    assert (linked / "__init__.py").read_text() == (linking.SOURCE / "__init__.py").read_text()
-    # Brain-Score would have pip install it on every load.
-    assert not (linked / "requirements.txt").exists()
-    assert (linking.SOURCE / "requirements.txt").read_text() == "brainalign\n"
+    assert [path.name for path in linked.iterdir()] == ["__init__.py"]
+    text = (linked / "__init__.py").read_text()
+    assert (
+        'benchmark_registry["Ahlert2024-flat"] = lambda: MetaBenchmark("Ahlert2024-flat", "vision")' in text
+    )
+    assert text == registration("vision", identifiers())
     assert stat.S_IMODE(linked.stat().st_mode) == 0o755
     assert tree(package).keys() - before.keys() == {
         str(path.relative_to(package)) for path in (linked, *linked.iterdir())
@@ -102,7 +107,7 @@ def test_what_python_compiled_goes_too(package):
 def test_a_link_that_is_gone_is_noticed(package, record, monkeypatch):
     link(record)
     linking._remove(package / "benchmarks/brainalign")
-    monkeypatch.setattr(linking, "_version", lambda: "2.5.0")
+    monkeypatch.setattr(linking, "_version", lambda _: "2.5.0")
     status = link_status(record)
     assert status.state is LinkState.GONE
     assert "(then 2.4.2, now 2.5.0) is gone, as after an upgrade" in status.message
@@ -119,7 +124,7 @@ def test_two_environments_share_a_home(package, record, tmp_path, monkeypatch):
     (other.parent / "__init__.py").touch()
     with monkeypatch.context() as patch:
         patch.syspath_prepend(str(tmp_path / "other"))
-        patch.setattr(linking, "PACKAGE", "another_one")
+        patch.setitem(linking.PACKAGES, "vision", "another_one")
         assert link_status(record).state is LinkState.ABSENT
         link(record)
         unlink(record)
@@ -152,7 +157,7 @@ def test_nothing_else_is_overwritten(package, record, what, tmp_path):
     else:
         link()
         if what == "damaged marker":
-            (place / linking.MARKER).write_text("[]")
+            (place / "__init__.py").write_text("# " + (place / "__init__.py").read_text())
         else:
             (place / "notes.txt").write_text("mine")
     before = tree(package)
@@ -164,18 +169,32 @@ def test_nothing_else_is_overwritten(package, record, what, tmp_path):
     assert not record.exists()
 
 
-def test_a_link_of_another_brainalign_is_renewed(package, monkeypatch, tmp_path):
-    other = tmp_path / "older" / "meta_benchmarks"
-    other.mkdir(parents=True)
-    (other / "__init__.py").write_text("benchmark_registry['Ahlert2024-flat'] = None\n")
-    with monkeypatch.context() as patch:
-        patch.setattr(linking, "SOURCE", other)
-        link()
+def test_a_link_of_another_brainalign_is_renewed(package):
+    link()
+    file = package / "benchmarks/brainalign/__init__.py"
+    file.write_text(registration("vision", identifiers()[:3]))
     assert link_status().state is LinkState.OUTDATED
     assert "is of another brainalign" in link_status().message
     assert link_status().next_step == "run `brainalign link`"
     assert link().ok
-    assert "benchmark.py" in {path.name for path in (package / "benchmarks/brainalign").iterdir()}
+    assert file.read_text() == registration("vision", identifiers())
+
+
+def test_each_domain_has_a_link_of_its_own(package, record, tmp_path, monkeypatch):
+    other = tmp_path / "site" / "brainscore_language_of_this_test"
+    (other / "benchmarks").mkdir(parents=True)
+    (other / "__init__.py").touch()
+    monkeypatch.setitem(linking.PACKAGES, "language", other.name)
+    assert domains_here() == ("vision", "language")
+    assert link(record).ok
+    assert link_status(record, "language").state is LinkState.ABSENT
+    assert link(record, "language").folder == other / "benchmarks/brainalign"
+    text = (other / "benchmarks/brainalign/__init__.py").read_text()
+    assert "from brainscore_language import benchmark_registry" in text
+    assert 'lambda: MetaBenchmark("BrainAlign2026-hier", "language")' in text
+    unlink(record)
+    assert link_status(record, "language").ok
+    assert not (package / "benchmarks/brainalign").exists()
 
 
 def test_identifiers_that_another_folder_has(package, record):
@@ -248,11 +267,11 @@ def test_a_read_only_folder(package, record):
 def test_what_a_crash_left_is_cleared(package, record, monkeypatch):
     before = tree(package)
 
-    def crash(_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(linking, "_fill", crash)
+        patch.setattr(linking.Path, "write_text", crash)
         with pytest.raises(KeyboardInterrupt):
             link(record)
     assert tree(package) == before
@@ -270,7 +289,7 @@ def test_a_record_that_cannot_be_written(package, tmp_path):
 
 
 def test_without_brainscore(monkeypatch, record):
-    monkeypatch.setattr(linking, "PACKAGE", "no_such_package_here")
+    monkeypatch.setitem(linking.PACKAGES, "vision", "no_such_package_here")
     status = link_status(record)
     assert status.state is LinkState.NO_BRAINSCORE
     assert "pip install 'brainscore-vision>=2.4'" in status.next_step
@@ -282,7 +301,7 @@ def test_without_brainscore(monkeypatch, record):
 def test_a_package_that_cannot_be_found(monkeypatch, record):
     # What python makes of a module that somebody put into sys.modules by hand.
     monkeypatch.setitem(sys.modules, PACKAGE, type(sys)(PACKAGE))
-    monkeypatch.setattr(linking, "PACKAGE", PACKAGE)
+    monkeypatch.setitem(linking.PACKAGES, "vision", PACKAGE)
     assert link_status(record).next_step == "reinstall brainscore-vision"
     for change in (link, unlink):
         with pytest.raises(LinkError, match="cannot be found"):
@@ -292,11 +311,51 @@ def test_a_package_that_cannot_be_found(monkeypatch, record):
 def test_a_package_without_benchmarks(monkeypatch, tmp_path, record):
     (tmp_path / "namespace_of_this_test").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(linking, "PACKAGE", "namespace_of_this_test")
+    monkeypatch.setitem(linking.PACKAGES, "vision", "namespace_of_this_test")
     assert link_status(record).state is LinkState.NO_BRAINSCORE
     for change in (link, unlink):
         with pytest.raises(LinkError, match="has no folder of benchmarks; reinstall brainscore-vision"):
             change(record)
+
+
+@pytest.mark.parametrize(
+    ("repository", "requirement"),
+    [
+        ("https://example.org/lab/brainalign", "brainalign @ git+https://example.org/lab/brainalign"),
+        (
+            "https://example.org/brainalign-1-py3-none-any.whl",
+            "brainalign @ https://example.org/brainalign-1-py3-none-any.whl",
+        ),
+        ("/srv/brainalign.whl", "brainalign @ file:///srv/brainalign.whl"),
+    ],
+)
+def test_a_submission_is_one_folder(tmp_path, repository, requirement):
+    reference = small_reference()
+    folder, step = write_submission(tmp_path / "plugin", reference, repository)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("__init__.py", "metadata.yaml", "requirements.txt", "small.reference.json.gz", "test.py")
+    ]
+    assert (folder / "requirements.txt").read_text() == f"{requirement}\n"
+    assert ("--repository" in step) is repository.startswith("/")
+    text = (folder / "__init__.py").read_text()
+    names = re.findall(r'benchmark_registry\["(.+)"\] = ', text)
+    assert names == [
+        "Ahlert2024-flat",
+        "Ahlert2024-zmean",
+        "Ahlert2024-rank",
+        "BrainAlign2026-hier_ref_normal",
+    ]
+    assert 'Path(__file__).parent / "small.reference.json.gz"' in text
+    assert reference.sha256 in (folder / "metadata.yaml").read_text()
+    with pytest.raises(LinkError, match="has files already"):
+        write_submission(folder, reference)
+
+
+def test_a_new_freeze_is_a_new_version():
+    reference = small_reference()
+    later = replace(reference, frozen_at=reference.frozen_at + timedelta(seconds=1))
+    assert version_of(later) > version_of(reference) > version_of(None)
+    assert version_of(replace(reference, frozen_at=datetime(2087, 1, 1, tzinfo=UTC))) < 2**31
 
 
 def test_identifiers_are_those_of_the_schemes_that_can_place():

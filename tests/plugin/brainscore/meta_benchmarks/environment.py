@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import textwrap
 import venv
 from collections.abc import Mapping
@@ -150,7 +149,8 @@ def make_environment(folder: Path) -> Environment:
 def _borrow_packages(folder: Path) -> None:
     """Links to all packages but the two that are installed in the environment itself, so that it sees no other."""
     folder.mkdir()
-    for place in sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}):
+    # An environment may borrow packages from another one in turn.
+    for place in [entry for entry in sys.path if entry.endswith("site-packages")]:
         for path in Path(place).iterdir():
             ours = path.name == "brainscore_vision" or path.name.startswith("brainalign")
             if not ours and not (folder / path.name).exists():

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_plugin.brainscore.link import SOURCE, identifiers
+from brainalign_plugin.brainscore.registration import identifiers
+from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.conftest import ROOT
+from tests.plugin.brainscore.meta_benchmarks.conftest import tiny_reference
 from tests.plugin.brainscore.meta_benchmarks.environment import Environment, borrow_brainscore
 
 needs_brainscore = pytest.mark.needs("brainscore")
@@ -83,7 +85,7 @@ def test_what_pip_does_to_the_link(bare, tmp_path):
     assert (bare.package / "benchmarks/brainalign").is_dir()
     state, _, message, step = linking(bare, "link_status")
     assert (state, message) == (
-        "no brainscore_vision",
+        "no Brain-Score",
         "brainscore-vision was uninstalled and the link is what is left of it",
     )
     assert step == "install it again, or take the link away with `brainalign unlink`"
@@ -129,7 +131,7 @@ def test_an_editable_clone(environment, tmp_path):
         assert environment.brainalign("link", "--check").code == 8
         said = environment.brainalign("link").succeeded().out
         assert said.startswith("linked: brainscore_vision 2.4.99 finds")
-        assert (clone / "brainscore_vision/benchmarks/brainalign/benchmark.py").is_symlink()
+        assert (clone / "brainscore_vision/benchmarks/brainalign/__init__.py").is_file()
         code = "import brainscore_vision as b; print(b.load_benchmark('BrainAlign2026-ref_zmean').identifier)"
         assert environment.python_runs(code).succeeded().out.endswith("BrainAlign2026-ref_zmean\n")
         environment.brainalign("unlink").succeeded()
@@ -142,15 +144,43 @@ def test_an_editable_clone(environment, tmp_path):
 
 
 @needs_brainscore
-def test_the_folder_as_it_would_be_submitted(environment):
-    """A copy under another name, requirements and all, is a plugin like any other."""
+def test_the_folder_as_it_would_be_submitted(environment, tmp_path):
+    """It is a plugin like any other: its tests pass, and its reference is its own."""
     folder = environment.package / "benchmarks/ahlert2024"
-    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    path = write_reference(reference_path(tmp_path, "tiny"), tiny_reference())
+    (wheel,) = environment.folder.glob("*.whl")
+    written = environment.brainalign(
+        "link", "--submission", folder, "--reference", path, "--repository", wheel
+    ).succeeded()
+    assert written.out.startswith(f"written: {folder}, with the reference tiny")
     try:
-        assert (folder / "requirements.txt").is_file()
+        assert (folder / "requirements.txt").read_text() == f"brainalign @ {wheel.as_uri()}\n"
         tests = (environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder / "test.py")
-        found = environment.run(*tests, "-k", "hier or flat", variables={"BS_INSTALL_DEPENDENCIES": "no"})
-        assert " passed" in found.succeeded().out
+        found = environment.run(*tests, variables={"BS_INSTALL_DEPENDENCIES": "no"})
+        assert "4 passed" in found.succeeded().out
+        code = """
+            import json, sys, types
+            from pathlib import Path
+            import brainscore_vision
+            # Only Brain-Score's own extra for tests brings it, and the tests here do not use it.
+            sys.modules.setdefault('pytest_check', types.ModuleType('pytest_check'))
+            from brainscore_core.plugin_management.handle_metadata import validate_metadata_file
+            from brainscore_core.plugin_management.parse_plugin_changes import get_plugin_ids, get_test_file_paths
+            from brainscore_core.plugin_management.test_plugins import PluginTestRunner
+            root = Path(brainscore_vision.__file__).parent
+            folder = root / 'benchmarks' / 'ahlert2024'
+            PluginTestRunner(folder).validate_plugin()
+            errors, data = validate_metadata_file(folder / 'metadata.yaml')
+            ids = get_plugin_ids('benchmarks', ['ahlert2024'], str(root))
+            tests = [Path(path).name for path in get_test_file_paths(folder)]
+            print(json.dumps([errors, sorted(data['benchmarks']), ids, tests]))
+        """
+        shown = environment.python_runs(code).succeeded().out.splitlines()[-1]
+        errors, described, registered, files = json.loads(shown)
+        assert errors == []
+        assert described == sorted(registered)
+        assert len(registered) == 4
+        assert files == ["test.py"]
         # Brain-Score wants each identifier in one folder.
         refused = environment.brainalign("link")
         assert refused.code == 8

@@ -1,4 +1,4 @@
-"""Scores of a model from a Brain-Score result database, read only."""
+"""Scores of a model from a Brain-Score result database, read only, and the site's rules for its rows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, column, create_engine, make_url, or_, select, table
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from brainalign_plugin.data.board import Model
-from brainalign_plugin.data.official import CellState
-from brainalign_plugin.errors import CandidateError
-from brainalign_plugin.files.model_scores import Cell, find_model
+from ..data.board import Model
+from ..data.official import CellState
+from ..errors import CandidateError
+from ..files.model_scores import Cell, find_model
 
 _MODEL = table("brainscore_model", column("id"), column("name"))
 _INSTANCE = table(
@@ -22,7 +22,10 @@ _INSTANCE = table(
 )
 _SCORE = table(
     "brainscore_score",
-    *map(column, ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "end_timestamp")),
+    *map(
+        column,
+        ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "comment", "end_timestamp"),
+    ),
 )
 # Databases limit the length of an IN clause.
 _AT_ONCE = 500
@@ -31,8 +34,7 @@ _AT_ONCE = 500
 def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dict[str, Cell] | None:
     """Read the cells of one model.
 
-    The ceiled score counts, or the raw one of a benchmark without a ceiling. A row of scores without a number is
-    FAILED.
+    A row counts by `row_value`; of several rows of a version the one with the highest raw score does.
 
     Parameters
     ----------
@@ -104,48 +106,76 @@ def _model(connection: Connection, wanted: str, place: str) -> Model | None:
     return find_model(models, wanted, place) if models else None
 
 
+def row_value(
+    raw: float | None,
+    ceiled: float | None,
+    comment: str | None,
+    *,
+    ended: bool,
+    is_sqlite: bool,
+    engineering: bool = False,
+) -> float | None:
+    """Return the score of a row as the site counts it: NaN for FAILED, None for a row that has not ended (NEVER).
+
+    Parameters
+    ----------
+    raw, ceiled : float or None
+        Engineering benchmarks count by the raw score, all others by the ceiled one.
+    comment : str or None
+        Holds the error of a run that has failed.
+    ended : bool
+        Whether the row has an end.
+    is_sqlite : bool
+        SQLite has no NaN and keeps it as NULL, so that a row that has ended without a number has failed there.
+    engineering : bool
+    """
+    if ceiled is None and "error" in str(comment or "").lower():
+        return math.nan
+    number = raw if engineering else ceiled
+    if number is None:
+        return math.nan if is_sqlite and ended else None
+    return float(number)
+
+
 def _rows(connection: Connection, model: int, benchmarks: Sequence[str]) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
+    is_sqlite = connection.dialect.name == "sqlite"
     for start in range(0, len(benchmarks), _AT_ONCE):
         query = (
-            select(
-                _INSTANCE.c.benchmark_type_id,
-                _INSTANCE.c.version,
-                _SCORE.c.score_ceiled,
-                _SCORE.c.score_raw,
-                _SCORE.c.error,
-            )
+            select(_INSTANCE.c.benchmark_type_id, _INSTANCE.c.version, _SCORE)
             .select_from(_SCORE.join(_INSTANCE, _SCORE.c.benchmark_id == _INSTANCE.c.id))
             .where(_SCORE.c.model_id == model)
             .where(_INSTANCE.c.benchmark_type_id.in_(benchmarks[start : start + _AT_ONCE]))
             .order_by(_SCORE.c.id)
         )
-        found += [tuple(row) for row in connection.execute(query)]
+        for row in connection.execute(query):
+            raw, ceiled = (_number(value) for value in (row.score_raw, row.score_ceiled))
+            ended = row.end_timestamp is not None
+            value = row_value(raw, ceiled, row.comment, ended=ended, is_sqlite=is_sqlite)
+            found.append((row.benchmark_type_id, row.version, value, raw, row.error))
     return found
 
 
 def _cells(rows: Sequence[tuple[Any, ...]], versions: Mapping[str, int], origin: str) -> dict[str, Cell]:
-    found: dict[str, Cell] = {}
-    for benchmark, version, ceiled, raw, error in rows:
-        score = _number(raw if ceiled is None else ceiled)
-        state = CellState.FAILED if math.isnan(score) else CellState.SCORED
-        cell = Cell(score, abs(_number(error)), state, origin, None if version is None else int(version))
-        if _counts_more(cell, found.get(benchmark), versions[benchmark]):
-            found[benchmark] = cell
-    return found
+    best: dict[str, tuple[tuple[bool, int, float], Cell]] = {}
+    for benchmark, version, value, raw, given in rows:
+        if value is None:
+            continue
+        failed = not math.isfinite(value)
+        error = _number(given)
+        cell = Cell(
+            math.nan if failed else value,
+            math.nan if error is None or not math.isfinite(error) else abs(error),
+            CellState.FAILED if failed else CellState.SCORED,
+            origin,
+            None if version is None else int(version),
+        )
+        weight = -math.inf if failed or raw is None else raw
+        key = version == versions[benchmark], version or 0, weight
+        if benchmark not in best or key >= best[benchmark][0]:
+            best[benchmark] = key, cell
+    return {benchmark: cell for benchmark, (_, cell) in best.items()}
 
 
-def _counts_more(cell: Cell, other: Cell | None, wanted: int) -> bool:
-    """Return whether a row replaces an earlier one of its benchmark: wanted version, later version, a number."""
-    if other is None:
-        return True
-
-    def key(one: Cell) -> tuple[bool, int, bool]:
-        return one.version == wanted, one.version or 0, one.state == CellState.SCORED
-
-    return key(cell) >= key(other)
-
-
-def _number(value: object) -> float:
-    number = math.nan if value is None else float(str(value))
-    return number if math.isfinite(number) else math.nan
+def _number(value: object) -> float | None:
+    return None if value is None else float(str(value))

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from brainalign_plugin.data.official import CellState
-from brainalign_plugin.errors import CandidateError
-from brainalign_plugin.files.model_scores import Cell, cells_of_model, find_model, read_scores
-from brainalign_plugin.files.reference import Reference
-from brainalign_plugin.files.snapshot_file import read_snapshot
-from brainalign_plugin.placement.frozen_schemes import constituents
-from brainalign_plugin.placement.place import of_versions
-
+from ..data.official import CellState
+from ..errors import CandidateError
+from ..files.model_scores import Cell, cells_of_model, find_model, read_scores
+from ..files.reference import Reference
+from ..files.snapshot_file import read_snapshot
+from ..placement.place import constituents, of_versions
 from .database import read_database
-from .running import results_of, run_missing
 from .settings import Settings
 
 Cells = Mapping[str, Cell]
@@ -24,15 +21,7 @@ Cells = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Cells and notes from all sources.
-
-    Attributes
-    ----------
-    cells : mapping of str to Cell
-        Constituents, and other benchmarks of a scores file.
-    notes : tuple of str
-        Sources and benchmarks that were not used or run, with the reason.
-    """
+    """Cells of constituents and of a scores file, and notes on sources and benchmarks that were not used or run."""
 
     cells: Cells
     notes: tuple[str, ...]
@@ -52,7 +41,7 @@ def gather(
 
     Parameters
     ----------
-    candidate : BrainModel
+    candidate : BrainModel or ArtificialSubject
         Only its identifier is used, unless benchmarks have to be run.
     now, say : callable
         The clock and the progress of running.
@@ -65,7 +54,7 @@ def gather(
     versions = {leaf: reference.board.tree[leaf].version for leaf in constituents(reference)}
     found: dict[str, Cell] = {}
     notes: list[str] = []
-    for given, note in _sources(settings, versions, candidate):
+    for given, note in _sources(settings, versions, candidate, notes):
         notes += [note] if note else []
         cells, others = of_versions(reference, given)
         for name, cell in cells.items():
@@ -76,19 +65,28 @@ def gather(
                 notes.append(
                     f"{name}: version {version} of {given[name].origin} is not used, the reference has {wanted}"
                 )
-    if settings.run == "missing":
-        missing = {name: version for name, version in versions.items() if name not in found}
+    if settings.run != "no":
+        from .running import results_of, run_missing
+
+        again = settings.run == "failed"
+        missing = {
+            name: version
+            for name, version in versions.items()
+            if name not in found or (again and found[name].state == CellState.FAILED)
+        }
         results = results_of(settings.runs, _identifier(candidate))
-        run, problems = run_missing(candidate, missing, results, now, say)
+        run, problems = run_missing(candidate, missing, results, now, say, reference.domain, again=again)
         found |= run
         notes += problems
     return Gathered(found, tuple(notes))
 
 
-def _sources(settings: Settings, versions: Mapping[str, int], candidate: Any) -> Iterator[tuple[Cells, str]]:
+def _sources(
+    settings: Settings, versions: Mapping[str, int], candidate: Any, notes: list[str]
+) -> Iterator[tuple[Cells, str]]:
     """Yield the cells of each source in turn, and a note if it lacks the model."""
     if settings.scores is not None:
-        yield read_scores(settings.scores), ""
+        yield read_scores(settings.scores, notes), ""
     wanted = settings.model or (
         _identifier(candidate) if settings.snapshot is not None or settings.database else ""
     )

@@ -11,11 +11,10 @@ from typing import Literal, get_args
 
 import platformdirs
 
-from brainalign_plugin.errors import CandidateError
-from brainalign_plugin.placement.place import MIN_CONSTITUENTS
+from ..errors import CandidateError
 
 PREFIX = "BRAINALIGN_"
-Run = Literal["no", "missing"]
+Run = Literal["no", "missing", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,14 @@ class Settings:
     model : str
         Id or name of the candidate in snapshot and database; if empty, its own identifier.
     run : str
-        ``missing``: run the benchmarks that no source has a score for. ``no``: never.
+        ``missing``: run the benchmarks that no source has a score for. ``failed``: run those that FAILED as well.
+        ``no``: never.
     results : Path
         Folder of the saved results of running; ``runs`` in the home folder if not given.
     min_constituents : float
         Smallest share of the reference's benchmarks that must have a score.
     leave_out : str
-        Id or name of a model of the reference that the candidate is not compared with.
+        Models of the reference that the candidate is not compared with, see `find_models`.
     """
 
     home: Path
@@ -54,7 +54,7 @@ class Settings:
     model: str = ""
     run: Run = "no"
     results: Path | None = None
-    min_constituents: float = MIN_CONSTITUENTS
+    min_constituents: float = 0.0
     leave_out: str = ""
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
 
     share = given.get(f"{PREFIX}MIN_CONSTITUENTS")
     try:
-        min_constituents = MIN_CONSTITUENTS if share is None else float(share)
+        min_constituents = 0.0 if share is None else float(share)
     except ValueError as cause:
         raise CandidateError(f"{PREFIX}MIN_CONSTITUENTS is {share!r}; give a number from 0 to 1") from cause
     return Settings(

@@ -14,25 +14,32 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from brainscore_core.benchmarks import score_benchmark
-from brainscore_vision import benchmark_registry, load_benchmark
-from brainscore_vision.model_interface import BrainModel
 
-from brainalign_plugin.data.official import CellState
-from brainalign_plugin.errors import CandidateError
-from brainalign_plugin.files.model_scores import Cell
+from ..data.official import CellState
+from ..errors import CandidateError
+from ..files.model_scores import Cell
 
 FORMAT = "brainalign-run"
 VERSION = 1
-# Faults of the machine, its network or its access rights are not the model's. The last two are compared by name,
-# because neither library is a requirement.
-_MACHINE_FAULTS = (OSError, MemoryError, ImportError)
-_MACHINE_FAULT_MODULES = frozenset({"botocore", "boto3"})
-_MACHINE_FAULT_NAMES = frozenset({"OutOfMemoryError"})
+# Faults of the machine, its network, its disk or its access rights are not the model's. Libraries that are no
+# requirement are compared by name, and an error that only has a text by the text.
+_FAULTS = (OSError, MemoryError, ImportError, EOFError)
+_FAULT_MODULES = frozenset(
+    {"botocore", "boto3", "s3transfer", "urllib3", "requests", "httpx", "httpcore", "aiohttp", "http", "ssl"}
+)
+_FAULT_NAMES = frozenset({"OutOfMemoryError", "BadZipFile"})
+_FAULT_TEXT = re.compile(
+    r"out of memory|can(not|.t) allocate memory|no space left|disk quota|max retries exceeded|name resolution"
+    r"|(connection|network|host) (error|is unreachable|was |is |timed|refused|reset|aborted)|timed out"
+    r"|(locate|no|invalid|expired) credentials|access denied|accessdenied|forbidden|could not connect",
+    re.IGNORECASE,
+)
 _LONGEST_REASON = 500
 
 
@@ -158,21 +165,28 @@ def run_missing(
     results: Results,
     now: Callable[[], datetime],
     say: Callable[[str], object],
+    domain: str = "vision",
+    *,
+    again: bool = False,
 ) -> tuple[dict[str, Cell], tuple[str, ...]]:
     """Score a candidate on the benchmarks that no earlier run has finished.
 
     A benchmark that raises while it scores is FAILED, as on the site, and not run again. One that cannot be loaded or
-    run here, or is of another version than the one that counts, is left unscored and tried again the next time.
+    run here, for want of network, credentials, disk or memory, or is of another version than the one that counts, is
+    left unscored and tried again the next time.
 
     Parameters
     ----------
-    candidate : BrainModel
+    candidate : BrainModel or ArtificialSubject
     versions : mapping of str to int
         The benchmarks to run, each with the version that counts (0 for any), in this order.
     now : callable
         The clock.
     say : callable
         Called with a line for each benchmark.
+    domain : str
+    again : bool
+        Run those that FAILED in an earlier run again.
 
     Returns
     -------
@@ -181,20 +195,21 @@ def run_missing(
     tuple of str
         Benchmarks that could not be run, with the reason.
     """
-    done = _finished(results, versions)
-    cells = {name: done[name] for name in versions if name in done}
+    earlier = _finished(results, versions)
+    done = {name: cell for name, cell in earlier.items() if not (again and cell.state == CellState.FAILED)}
+    cells = {name: earlier[name] for name in versions if name in earlier}
     waiting = [name for name in versions if name not in done]
-    if cells:
-        say(f"{len(cells)} of {len(versions)} benchmarks were scored before: {results.path}")
+    if done:
+        say(f"{len(done)} of {len(versions)} benchmarks were scored before: {results.path}")
     notes: list[str] = []
     for number, name in enumerate(waiting, start=1):
         at = f"{number}/{len(waiting)} {name}"
         elsewhere = _finished(results, versions)
-        if name in elsewhere:
+        if elsewhere.get(name) != earlier.get(name):
             cells[name] = elsewhere[name]
             say(f"{at}: scored by another process meanwhile")
             continue
-        benchmark, problem = _loaded(name, versions[name])
+        benchmark, problem = _loaded(name, versions[name], domain)
         if benchmark is None:
             notes.append(problem)
             say(f"{at}: {problem}")
@@ -202,11 +217,14 @@ def run_missing(
         say(f"{at}: running")
         started = now()
         try:
-            _at_rest(candidate, say)
+            _reset_task(candidate, domain, say)
             record = _result(score_benchmark(benchmark, candidate))
         except Exception as cause:  # noqa: BLE001 -- foreign code may fail in any way, which is what FAILED means
-            if _is_machine_fault(cause):
-                notes.append(f"{name} could not be run here: {_reason(cause)}")
+            fault = _machine_fault(cause)
+            if fault is not None:
+                notes.append(
+                    f"{name} could not be run here and is tried again the next time: {_reason(fault)}"
+                )
                 say(f"{at}: {notes[-1]}")
                 continue
             record = {"state": "FAILED", "score": None, "error": None, "reason": _reason(cause)}
@@ -228,11 +246,13 @@ def _finished(results: Results, versions: Mapping[str, int]) -> dict[str, Cell]:
     }
 
 
-def _loaded(name: str, wanted: int) -> tuple[Any, str]:
+def _loaded(name: str, wanted: int, domain: str) -> tuple[Any, str]:
     """Load a benchmark; return None and the reason if it cannot be run."""
     try:
+        package = import_module(f"brainscore_{domain}")
+        registry = package.benchmark_registry
         # A benchmark that this process has registered needs no plugin folder and no installation.
-        benchmark = benchmark_registry[name]() if name in benchmark_registry else load_benchmark(name)
+        benchmark = registry[name]() if name in registry else package.load_benchmark(name)
     except Exception as cause:  # noqa: BLE001 -- no such plugin, no access to its data, no network: all alike
         return None, f"{name} could not be loaded here: {_reason(cause)}"
     version = _version(benchmark)
@@ -244,11 +264,34 @@ def _loaded(name: str, wanted: int) -> tuple[Any, str]:
     return benchmark, ""
 
 
-def _is_machine_fault(cause: Exception) -> bool:
+def _machine_fault(cause: BaseException) -> BaseException | None:
+    """Return the fault of the machine among an error, its arguments and its causes; None if there is none."""
+    seen: set[int] = set()
+    waiting: list[Any] = [cause]
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, BaseException):
+            if _is_fault(one):
+                return one
+            # Brain-Score's fetch raises a plain Exception with the list of what each way of fetching raised.
+            waiting += [*one.args, one.__cause__]
+        elif isinstance(one, list | tuple | set | frozenset):
+            waiting += one
+        elif isinstance(one, Mapping):
+            waiting += one.values()
+    return None
+
+
+def _is_fault(one: BaseException) -> bool:
+    kinds = type(one).__mro__
     return (
-        isinstance(cause, _MACHINE_FAULTS)
-        or type(cause).__module__.partition(".")[0] in _MACHINE_FAULT_MODULES
-        or type(cause).__name__ in _MACHINE_FAULT_NAMES
+        isinstance(one, _FAULTS)
+        or any(kind.__module__.partition(".")[0] in _FAULT_MODULES for kind in kinds)
+        or any(kind.__name__ in _FAULT_NAMES for kind in kinds)
+        or any(isinstance(text, str) and _FAULT_TEXT.search(text) for text in one.args)
     )
 
 
@@ -257,8 +300,12 @@ def _version(benchmark: Any) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 
-def _at_rest(candidate: Any, say: Callable[[str], object]) -> None:
-    """Reset the task of the last benchmark, because the model would answer it in the next one."""
+def _reset_task(candidate: Any, domain: str, say: Callable[[str], object]) -> None:
+    """Reset the task of the last benchmark, because a model of vision would answer it in the next one."""
+    if domain != "vision":
+        return
+    from brainscore_vision.model_interface import BrainModel
+
     try:
         candidate.start_task(BrainModel.Task.passive)
     except Exception as cause:  # noqa: BLE001 -- a model need not know this task, and then has none to take back

@@ -1,0 +1,219 @@
+"""Meta-benchmarks: a candidate's share of models below it, like for like, on a frozen board under a scheme."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from brainscore_core.benchmarks import BenchmarkBase
+from brainscore_core.metrics import Score
+
+from ..citations import BRAINALIGN, POSTER
+from ..errors import BrainAlignError, CandidateError
+from ..files.model_scores import find_models
+from ..files.reference import Reference
+from ..files.reference_file import choose_reference
+from ..placement.place import Placement, check_enough, place
+from ..placement.record import cell_json, reference_json, scheme_json
+from ..schemes import get_scheme
+from .registration import POSTER_SCHEMES, version_of
+from .scores import Gathered, gather
+from .settings import Settings, settings_from
+
+# Longest comment that Brain-Score's database stores, in characters.
+_LONGEST_COMMENT = 1000
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"brainalign: {text}\n")
+    sys.stderr.flush()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+# xarray warns of a subclass without slots, which Brain-Score's own class does not have.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", FutureWarning)
+
+    class PlacedScore(Score):  # type: ignore[misc]  # Brain-Score has no types
+        """Score of a meta-benchmark; a netCDF file holds its attributes as numbers and as JSON."""
+
+        def to_netcdf(self, *arguments: Any, **options: Any) -> Any:
+            """Write the score to a netCDF file, as xarray does."""
+            plain = self.copy()
+            plain.attrs = {name: _storable(value) for name, value in self.attrs.items()}
+            return super(PlacedScore, plain).to_netcdf(*arguments, **options)
+
+
+def _storable(value: Any) -> str | int | float:
+    if isinstance(value, Score):
+        return float(value.item())
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return value
+    return json.dumps(value)
+
+
+class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no types
+    """The share of a reference board's models that a candidate is above under one aggregation scheme.
+
+    Parameters
+    ----------
+    identifier : str
+        Author and year, a hyphen, and the scheme in lower case.
+    domain : str
+        ``vision`` or ``language``.
+    reference : Path, optional
+        File of the reference that it is made with; chosen by the settings if None.
+    settings : Settings, optional
+        From the environment, as it is when the benchmark is called, if None.
+    say : callable
+        Called with each line of progress while constituents are run.
+    now : callable
+        The clock, for the times of saved results.
+    """
+
+    def __init__(
+        self,
+        identifier: str,
+        domain: str = "vision",
+        reference: Path | None = None,
+        settings: Settings | None = None,
+        say: Callable[[str], object] = _say,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self.scheme = get_scheme(identifier.partition("-")[2])
+        cited = POSTER if self.scheme.name in POSTER_SCHEMES else BRAINALIGN
+        # A root of its own: below average_vision it would be averaged with its own constituents.
+        super().__init__(
+            identifier=identifier,
+            ceiling=_ceiling(),
+            version=None,
+            parent=f"meta_{domain}",
+            bibtex=cited.bibtex,
+        )
+        self.domain = domain
+        self._file = reference
+        self._settings = settings
+        self._say = say
+        self._now = now
+
+    @property
+    def version(self) -> int:
+        """Version by the moment of freezing, so that Brain-Score keeps scores of an older reference apart."""
+        try:
+            return version_of(self._reference(self._used()))
+        except BrainAlignError:
+            # Without a reference it can be listed, and calling it gives the reason.
+            return version_of(None)
+
+    def _used(self) -> Settings:
+        return settings_from() if self._settings is None else self._settings
+
+    def _reference(self, settings: Settings) -> Reference:
+        wanted = settings.reference if self._file is None else str(self._file)
+        return choose_reference(settings.references, wanted, self.domain)
+
+    def __call__(self, candidate: Any) -> Any:
+        """Place a candidate.
+
+        Parameters
+        ----------
+        candidate : BrainModel or ArtificialSubject
+
+        Returns
+        -------
+        PlacedScore
+            A scalar in [0, 1]; see `placed_score`.
+
+        Raises
+        ------
+        ReferenceBoardError
+            If there is no frozen reference, or it is of another domain.
+        CandidateError
+            If too few constituents have a score, a source cannot be used, or the scheme cannot use these scores.
+        """
+        settings = self._used()
+        reference = self._reference(settings)
+        models = find_models(reference.board.models, settings.leave_out, f"the reference {reference.name!r}")
+        gathered = gather(settings, reference, candidate, self._now, self._say)
+        self._check_enough(settings, reference, gathered, candidate)
+        placed = place(
+            reference, gathered.cells, (self.scheme,), leave_out=tuple(model.id for model in models)
+        )
+        if placed.schemes[0].problem:
+            raise CandidateError(placed.schemes[0].problem)
+        return placed_score(placed, gathered.notes, self.ceiling)
+
+    def _check_enough(
+        self, settings: Settings, reference: Reference, gathered: Gathered, candidate: Any
+    ) -> None:
+        try:
+            check_enough(reference, gathered.cells, settings.min_constituents)
+        except CandidateError as cause:
+            name = getattr(candidate, "identifier", "MODEL")
+            notes = "".join(f"; {note}" for note in gathered.notes[:3])
+            more = f"; and {len(gathered.notes) - 3} more like that" if len(gathered.notes) > 3 else ""
+            raise CandidateError(
+                f"{cause}{notes}{more}; name a source with BRAINALIGN_SCORES, BRAINALIGN_SNAPSHOT or "
+                "BRAINALIGN_DATABASE, or run what is missing: `BRAINALIGN_RUN=missing "
+                f"python -m brainscore_{self.domain} score --model_identifier={name} "
+                f"--benchmark_identifier={self.identifier}`"
+            ) from cause
+
+
+def _ceiling() -> Any:
+    ceiling = Score(1.0)
+    ceiling.attrs["error"] = 0.0
+    return ceiling
+
+
+def placed_score(placed: Placement, notes: Sequence[str], ceiling: Any) -> PlacedScore:
+    """Convert a placement under one scheme to Brain-Score's `Score`.
+
+    Its value is the share of the models below, plus half of those equal. ``attrs``: ``raw`` (the scheme's statistic,
+    with the reference's name and hash in its own ``attrs``), ``ceiling`` (1), ``error`` (standard error of the value),
+    ``interval_kind``, ``n_bootstrap``, ``rank``, ``interval`` (of the rank), ``score_interval``, ``level``,
+    ``population``, ``bounds``, ``components``, ``missing``, ``failed``, ``reference``, ``left_out``, ``notes``,
+    ``comment``.
+    """
+    (one,) = placed.schemes
+    record = scheme_json(one)
+    provenance = reference_json(placed.reference)
+    score = PlacedScore(record["share"])
+    score.attrs["raw"] = Score(record["statistic"])
+    # Brain-Score replaces the comment when it stores a score.
+    score.attrs["raw"].attrs = {"reference": provenance["name"], "reference_sha256": provenance["sha256"]}
+    score.attrs["ceiling"] = ceiling
+    if record["error"] is None:
+        score.attrs["error"] = float("nan")
+        score.attrs["error_nan_reason"] = "fewer than two benchmarks have a score"
+    else:
+        score.attrs["error"] = record["error"]
+        score.attrs["error_over"] = ["benchmark" if record["interval_kind"] == "benchmarks" else "paper"]
+        score.attrs["interval_kind"] = record["interval_kind"]
+        score.attrs["n_bootstrap"] = record["resamples"]
+    for name in ("rank", "interval", "level", "bounds"):
+        score.attrs[name] = record[name]
+    scaled = one.scaled or {}
+    failed = [missing.benchmark for missing in placed.missing if missing.state.name == "FAILED"]
+    score.attrs |= {
+        "score_interval": record["share_interval"],
+        "population": placed.population,
+        "components": {
+            leaf: {**cell_json(cell), "scaled": scaled.get(leaf)} for leaf, cell in placed.cells.items()
+        },
+        "missing": [leaf for leaf in placed.cells if leaf not in scaled],
+        "failed": sorted(failed),
+        "reference": provenance,
+        "left_out": list(placed.left_out),
+        "notes": list(notes),
+        "comment": f"{placed.answer}; {placed.reference.description}"[:_LONGEST_COMMENT],
+    }
+    return score
