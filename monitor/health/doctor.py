@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from brainalign_plugin.brainscore import link as linking
-from brainalign_plugin.brainscore.link import LinkState, LinkStatus, identifiers, link_status
+from brainalign_plugin.brainscore.link import LinkState, LinkStatus, link_status
+from brainalign_plugin.brainscore.registration import identifiers
 from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
 from brainalign_plugin.files.reference_file import choose_reference, find_reference, list_references
 
