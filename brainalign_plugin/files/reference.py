@@ -277,11 +277,16 @@ def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
         If the name cannot be used, the time has no zone, or no benchmark has enough scores.
     """
     board = snapshot.board()
+    kept = set(kept_leaves(board))
+    return restore(snapshot, name, at, [leaf for leaf in board.leaves if leaf not in kept])
+
+
+def kept_leaves(board: Board) -> tuple[str, ...]:
+    """Return the leaves with scores of half of the models, and at least 30 if any leaf has so many."""
     counts = (~np.isnan(board.scores)).sum(axis=0).tolist()
     enough = NEW_MIN_SCORES if max(counts, default=0) >= NEW_MIN_SCORES else MIN_SCORES
     needed = max(enough, len(board.models) / 2)
-    left_out = tuple(leaf for leaf, count in zip(board.leaves, counts, strict=True) if count < needed)
-    return restore(snapshot, name, at, left_out)
+    return tuple(leaf for leaf, count in zip(board.leaves, counts, strict=True) if count >= needed)
 
 
 def restore(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[str] = ()) -> Reference:

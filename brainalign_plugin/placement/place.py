@@ -28,7 +28,7 @@ from ..errors import (
     SchemeError,
 )
 from ..files.model_scores import Cell, unused_names
-from ..files.reference import Reference
+from ..files.reference import Reference, kept_leaves
 from ..scales import rounded
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
@@ -45,7 +45,6 @@ RESAMPLES = 1000
 LEVEL = 0.95
 # Percentiles of the reference's scores that bound a missing score.
 PERCENTILES = (5.0, 95.0)
-MIN_SCORES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +197,10 @@ def placeable_schemes() -> tuple[str, ...]:
 def constituents(reference: Reference) -> tuple[str, ...]:
     """Return the benchmarks that models are placed by.
 
-    They are those that the cleaning keeps: at least half of the reference's models have a score, and on a board of 30
-    models or more at least 30.
+    They are those that the cleaning keeps, also of a board that was not cleaned when it was frozen: half of the models
+    have a score, and at least 30 if any benchmark has so many.
     """
-    models = len(reference.board.models)
-    needed = max(models / 2, MIN_SCORES if models >= MIN_SCORES else 2)
-    return tuple(leaf for leaf in reference.board.leaves if reference.norms[leaf].count >= needed)
+    return kept_leaves(reference.board)
 
 
 def place(
@@ -299,7 +296,7 @@ def place(
         profile,
         neighbours_of(reference, known, profile, out),
         tuple(sorted(found, key=lambda one: (-one.narrows, one.benchmark))),
-        unused_names([name for name in cells if name not in own], missing, reference.board.leaves),
+        unused_names([name for name in cells if name not in own], missing, _all_leaves(reference)),
         other_versions,
     )
 
@@ -321,7 +318,7 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
     why = next(
         (
             f"; {name[:80]!r}: {text}"
-            for name, text in unused_names(others, missing, reference.board.leaves).items()
+            for name, text in unused_names(others, missing, _all_leaves(reference)).items()
             if text
         ),
         "",
@@ -459,6 +456,10 @@ def _open(
     widths = np.abs(statistics[1::2] - statistics[0::2])
     narrower = 1 - widths[1:] / widths[0] if widths[0] > 0 else np.zeros(len(at))
     return (int(ranks[0]), int(ranks[1])), dict(zip(guesses, narrower.tolist(), strict=True))
+
+
+def _all_leaves(reference: Reference) -> tuple[str, ...]:
+    return (*reference.board.leaves, *reference.left_out)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -19,10 +19,9 @@ from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.errors import CandidateError, InputError, ReferenceBoardError, SchemeError
 from brainalign_plugin.files.model_scores import Cell, cells_of_model
-from brainalign_plugin.files.reference import Reference, freeze
+from brainalign_plugin.files.reference import Reference, freeze, given_board
 from brainalign_plugin.placement.place import (
     DEFAULT_SCHEMES,
-    MIN_SCORES,
     Placement,
     SchemePlace,
     constituents,
@@ -139,8 +138,9 @@ def test_constituents_are_what_the_cleaning_keeps(real_snapshots):
 )
 def test_half_of_the_models_and_thirty_scores(models, scores, kept):
     rows = [[0.01 * i, 0.5 if i < scores else "", *[0.3] * 4, 0.2] for i in range(models)]
-    assert MIN_SCORES == 30
     assert (LEAVES[1] in constituents(small_reference(rows))) is kept
+    # A board that was frozen as it is.
+    assert (LEAVES[1] in constituents(given_board(snapshot_of(small_tree(), rows)))) is kept
 
 
 @pytest.mark.parametrize("name", sorted(set(scheme_names()) - set(ALL)))
