@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from .files.reference import Reference
     from .files.reference_file import find_reference, read_reference, write_reference
     from .files.snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
-    from .placement.place import Placement
-    from .placement.record import placement_json
+    from .placement.result import Placement, placement_json
     from .plot.chart import Chart
     from .results import Rows
     from .schemes import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
@@ -86,8 +85,8 @@ _HOME = {
     "clean": "data.cleaning",
     "CellState": "data.official",
     "OfficialBoard": "data.official",
-    "Placement": "placement.place",
-    "placement_json": "placement.record",
+    "Placement": "placement.result",
+    "placement_json": "placement.result",
     "Reference": "files.reference",
     "Snapshot": "data.snapshot",
     "find_reference": "files.reference_file",

@@ -17,8 +17,7 @@ from ..files.reference import Reference
 from ..files.reference import freeze as freeze_snapshot
 from ..files.reference_file import read_reference
 from ..placement import place as placing
-from ..placement.place import Placement
-from ..placement.record import placement_json
+from ..placement.result import Placement, placement_json
 from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Result, Rows

@@ -18,8 +18,8 @@ from ..errors import BrainAlignError, CandidateError
 from ..files.model_scores import find_models
 from ..files.reference import Reference
 from ..files.reference_file import choose_reference
-from ..placement.place import Placement, check_enough, place
-from ..placement.record import cell_json, reference_json, scheme_json
+from ..placement.place import check_enough, place
+from ..placement.result import Placement, cell_json, reference_json, scheme_json
 from ..schemes import get_scheme
 from .registration import POSTER_SCHEMES, version_of
 from .scores import Gathered, gather

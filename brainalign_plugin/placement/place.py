@@ -11,8 +11,7 @@ Plackett-Luce) cannot place a model, because an additional one changes the score
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -29,12 +28,12 @@ from ..errors import (
 )
 from ..files.model_scores import Cell, unused_names
 from ..files.reference import Reference, kept_leaves
-from ..scales import rounded
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
 from ..text import counted
 from .intervals import Uncertainty, placement_interval, standing
-from .profile import BenchmarkStanding, Neighbour, neighbours_of, standings_of
+from .profile import neighbours_of, standings_of
+from .result import MissingScore, Placement, SchemePlace
 
 # The first five that can be used are the default.
 PREFERRED = ("HIER", "FLAT", "ZMEAN", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
@@ -45,148 +44,6 @@ RESAMPLES = 1000
 LEVEL = 0.95
 # Percentiles of the reference's scores that bound a missing score.
 PERCENTILES = (5.0, 95.0)
-
-
-@dataclass(frozen=True, slots=True)
-class SchemePlace:
-    """Place of a model under one scheme.
-
-    Attributes
-    ----------
-    scheme : str
-    problem : str
-        Reason why the scheme cannot place it; all else is then empty.
-    statistic : float
-        The scheme's own score of the model.
-    share : float
-        Share of the board's models whose statistic is below, plus half of those equal to nine decimals.
-    rank : int
-        Competition rank (1 is best) among the board's models and this one.
-    uncertainty : Uncertainty or None
-        None if it was not asked for, or fewer than two benchmarks or papers have a score.
-    scaled : mapping of str to float
-        Each cell on the scheme's scale.
-    bounds : tuple of int, or None
-        Ranks on all benchmarks, among the models that have all, with each missing score at the 5th and at the 95th
-        percentile of the reference; None if nothing is missing, or fewer than two models have all.
-    """
-
-    scheme: str
-    problem: str = ""
-    statistic: float = math.nan
-    share: float = math.nan
-    rank: int = 0
-    uncertainty: Uncertainty | None = None
-    scaled: Mapping[str, float] | None = None
-    bounds: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MissingScore:
-    """Benchmark without a score.
-
-    Attributes
-    ----------
-    benchmark : str
-    state : CellState
-        FAILED or NEVER.
-    scores : tuple of float
-        The 5th and the 95th percentile of the reference's scores on it.
-    narrows : float
-        Share of the distance between the bounds, on the scheme's scale, by which they narrow once its score is known
-        to be the median; median over the schemes, NaN without bounds.
-    """
-
-    benchmark: str
-    state: CellState
-    scores: tuple[float, float]
-    narrows: float
-
-
-@dataclass(frozen=True, eq=False)
-class Placement:
-    """Place of one model among the models that have its benchmarks.
-
-    Attributes
-    ----------
-    reference : Reference
-    left_out : tuple of int
-        Ids of the reference's models that it is not compared with.
-    board : Board
-        The models that it is compared with, on the benchmarks on which it has a score.
-    cells : mapping of str to Cell
-        The model's cells on all benchmarks that models are placed by.
-    complete : int
-        Models that have a score on all of these, for the bounds.
-    schemes : tuple of SchemePlace
-    not_placed : tuple of str
-        Schemes that were not asked for by name and whose rule for missing scores would rank coverage.
-    benchmarks : tuple of BenchmarkStanding
-        The highest normal score first.
-    neighbours : tuple of Neighbour
-        The nearest first; only models that share at least half of the model's scored benchmarks.
-    missing : tuple of MissingScore
-        The one that narrows the bounds most first.
-    unused : mapping of str to str
-        Benchmarks of the model that the reference does not place by, each with a reason; empty if unknown.
-    other_versions : mapping of str to tuple of int
-        Benchmarks whose score is on another version than the reference has, and so counts as missing: both versions.
-    """
-
-    reference: Reference
-    left_out: tuple[int, ...]
-    board: Board
-    cells: Mapping[str, Cell]
-    complete: int
-    schemes: tuple[SchemePlace, ...]
-    not_placed: tuple[str, ...]
-    benchmarks: tuple[BenchmarkStanding, ...]
-    neighbours: tuple[Neighbour, ...]
-    missing: tuple[MissingScore, ...]
-    unused: Mapping[str, str]
-    other_versions: Mapping[str, tuple[int, int]]
-
-    @property
-    def population(self) -> int:
-        """Number of models that it is compared with."""
-        return len(self.board.models)
-
-    @property
-    def placed(self) -> tuple[SchemePlace, ...]:
-        """Schemes without a problem."""
-        return tuple(one for one in self.schemes if not one.problem)
-
-    @property
-    def answer(self) -> str:
-        """The rank under the first scheme, in one sentence."""
-        scored = len(self.benchmarks)
-        on = f"On {'these' if self.missing else 'all'} {counted(scored, 'benchmark')}"
-        if scored == 1:
-            on = f"On {self.benchmarks[0].benchmark} alone"
-        if not self.placed:
-            return f"{on}: no scheme places the model"
-        first = self.placed[0]
-        sure = first.uncertainty
-        ends = "" if sure is None else f", {sure.ranks[0]} to {sure.ranks[1]}"
-        return f"{on}: rank {first.rank} of {self.population + 1}{ends} ({first.scheme})"
-
-    @property
-    def above_all(self) -> tuple[str, ...]:
-        """Benchmarks with a score above the reference's highest: a normal score or rank there rises no further."""
-        return self._outside(lambda score, values: score > values[-1])
-
-    @property
-    def below_all(self) -> tuple[str, ...]:
-        """Benchmarks with a score below the reference's lowest: a normal score or rank there falls no further."""
-        return self._outside(lambda score, values: score < values[0])
-
-    def _outside(self, beyond: Callable[[float, FloatArray], bool]) -> tuple[str, ...]:
-        norms = self.reference.norms
-        return tuple(
-            one.benchmark
-            for one in self.benchmarks
-            if beyond(float(rounded(np.array(one.score))), rounded(norms[one.benchmark].values))
-        )
 
 
 def placeable_schemes() -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def place(
     from brainalign_plugin.files.model_scores import cells_of_model, find_model, find_models, read_scores
     from brainalign_plugin.placement.place import place as place_model
     from brainalign_plugin.placement.profile import beside as compare
-    from brainalign_plugin.placement.record import beside_json, placement_json
+    from brainalign_plugin.placement.result import beside_json, placement_json
 
     from . import print_place
 

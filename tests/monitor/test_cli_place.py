@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.simulator import payload_bytes, simulate
-from brainalign_monitor.sources import parse_payload
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin import find_reference, placement_json, read_scores
 from brainalign_plugin.files.reference import freeze
 from brainalign_plugin.files.reference_file import reference_path, write_reference

@@ -30,7 +30,7 @@ def _without_brainscore(monkeypatch):
         "link_status",
         lambda *_: LinkStatus("brainscore_vision", LinkState.ABSENT, None, None, "absent"),
     )
-    monkeypatch.setattr(health, "_probe", lambda _: ({"place": "x", "wrong": ""}, ""))
+    monkeypatch.setattr(health, "_probe", lambda *_: ({"place": "x", "wrong": ""}, ""))
 
 
 def examined(home, code=0, **settings):

@@ -22,13 +22,11 @@ from brainalign_plugin.files.model_scores import Cell, cells_of_model
 from brainalign_plugin.files.reference import Reference, freeze, given_board
 from brainalign_plugin.placement.place import (
     DEFAULT_SCHEMES,
-    Placement,
-    SchemePlace,
     constituents,
     place,
     placeable_schemes,
 )
-from brainalign_plugin.placement.record import placement_json
+from brainalign_plugin.placement.result import Placement, SchemePlace, placement_json
 from brainalign_plugin.ranking.boards import aggregated
 from brainalign_plugin.scales import rounded
 from brainalign_plugin.schemes import Scale, get_scheme, rank_models, scheme_names

@@ -1,0 +1,295 @@
+"""Place of one model among the models that have its benchmarks, and its record for ``brainalign place --json``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import FloatArray
+from ..data.board import Board
+from ..data.official import CellState
+from ..files.model_scores import Cell
+from ..files.reference import Reference
+from ..scales import rounded
+from ..text import counted
+from .intervals import Uncertainty
+from .profile import BenchmarkStanding, CellPair, Neighbour
+
+SCHEMA = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SchemePlace:
+    """Place of a model under one scheme.
+
+    Attributes
+    ----------
+    scheme : str
+    problem : str
+        Reason why the scheme cannot place it; all else is then empty.
+    statistic : float
+        The scheme's own score of the model.
+    share : float
+        Share of the board's models whose statistic is below, plus half of those equal to nine decimals.
+    rank : int
+        Competition rank (1 is best) among the board's models and this one.
+    uncertainty : Uncertainty or None
+        None if it was not asked for, or fewer than two benchmarks or papers have a score.
+    scaled : mapping of str to float
+        Each cell on the scheme's scale.
+    bounds : tuple of int, or None
+        Ranks on all benchmarks, among the models that have all, with each missing score at the 5th and at the 95th
+        percentile of the reference; None if nothing is missing, or fewer than two models have all.
+    """
+
+    scheme: str
+    problem: str = ""
+    statistic: float = math.nan
+    share: float = math.nan
+    rank: int = 0
+    uncertainty: Uncertainty | None = None
+    scaled: Mapping[str, float] | None = None
+    bounds: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MissingScore:
+    """Benchmark without a score.
+
+    Attributes
+    ----------
+    benchmark : str
+    state : CellState
+        FAILED or NEVER.
+    scores : tuple of float
+        The 5th and the 95th percentile of the reference's scores on it.
+    narrows : float
+        Share of the distance between the bounds, on the scheme's scale, by which they narrow once its score is known
+        to be the median; median over the schemes, NaN without bounds.
+    """
+
+    benchmark: str
+    state: CellState
+    scores: tuple[float, float]
+    narrows: float
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Place of one model among the models that have its benchmarks.
+
+    Attributes
+    ----------
+    reference : Reference
+    left_out : tuple of int
+        Ids of the reference's models that it is not compared with.
+    board : Board
+        The models that it is compared with, on the benchmarks on which it has a score.
+    cells : mapping of str to Cell
+        The model's cells on all benchmarks that models are placed by.
+    complete : int
+        Models that have a score on all of these, for the bounds.
+    schemes : tuple of SchemePlace
+    not_placed : tuple of str
+        Schemes that were not asked for by name and whose rule for missing scores would rank coverage.
+    benchmarks : tuple of BenchmarkStanding
+        The highest normal score first.
+    neighbours : tuple of Neighbour
+        The nearest first; only models that share at least half of the model's scored benchmarks.
+    missing : tuple of MissingScore
+        The one that narrows the bounds most first.
+    unused : mapping of str to str
+        Benchmarks of the model that the reference does not place by, each with a reason; empty if unknown.
+    other_versions : mapping of str to tuple of int
+        Benchmarks whose score is on another version than the reference has, and so counts as missing: both versions.
+    """
+
+    reference: Reference
+    left_out: tuple[int, ...]
+    board: Board
+    cells: Mapping[str, Cell]
+    complete: int
+    schemes: tuple[SchemePlace, ...]
+    not_placed: tuple[str, ...]
+    benchmarks: tuple[BenchmarkStanding, ...]
+    neighbours: tuple[Neighbour, ...]
+    missing: tuple[MissingScore, ...]
+    unused: Mapping[str, str]
+    other_versions: Mapping[str, tuple[int, int]]
+
+    @property
+    def population(self) -> int:
+        """Number of models that it is compared with."""
+        return len(self.board.models)
+
+    @property
+    def placed(self) -> tuple[SchemePlace, ...]:
+        """Schemes without a problem."""
+        return tuple(one for one in self.schemes if not one.problem)
+
+    @property
+    def answer(self) -> str:
+        """The rank under the first scheme, in one sentence."""
+        scored = len(self.benchmarks)
+        on = f"On {'these' if self.missing else 'all'} {counted(scored, 'benchmark')}"
+        if scored == 1:
+            on = f"On {self.benchmarks[0].benchmark} alone"
+        if not self.placed:
+            return f"{on}: no scheme places the model"
+        first = self.placed[0]
+        sure = first.uncertainty
+        ends = "" if sure is None else f", {sure.ranks[0]} to {sure.ranks[1]}"
+        return f"{on}: rank {first.rank} of {self.population + 1}{ends} ({first.scheme})"
+
+    @property
+    def above_all(self) -> tuple[str, ...]:
+        """Benchmarks with a score above the reference's highest: a normal score or rank there rises no further."""
+        return self._outside(lambda score, values: score > values[-1])
+
+    @property
+    def below_all(self) -> tuple[str, ...]:
+        """Benchmarks with a score below the reference's lowest: a normal score or rank there falls no further."""
+        return self._outside(lambda score, values: score < values[0])
+
+    def _outside(self, beyond: Callable[[float, FloatArray], bool]) -> tuple[str, ...]:
+        norms = self.reference.norms
+        return tuple(
+            one.benchmark
+            for one in self.benchmarks
+            if beyond(float(rounded(np.array(one.score))), rounded(norms[one.benchmark].values))
+        )
+
+
+def placement_json(placed: Placement) -> dict[str, Any]:
+    """Build the record of a placement; unknown is None.
+
+    Parameters
+    ----------
+    placed : Placement
+
+    Returns
+    -------
+    dict
+    """
+    reference = placed.reference
+    return {
+        "schema": SCHEMA,
+        "answer": placed.answer,
+        "reference": {
+            **reference_json(reference),
+            "models": len(reference.board.models),
+            "benchmarks": len(placed.cells),
+        },
+        "left_out": list(placed.left_out),
+        "scored": len(placed.benchmarks),
+        "population": placed.population,
+        "complete": placed.complete,
+        "failed": sorted(one.benchmark for one in placed.missing if one.state == CellState.FAILED),
+        "never": sorted(one.benchmark for one in placed.missing if one.state == CellState.NEVER),
+        "unused": [{"benchmark": name, "reason": why or None} for name, why in placed.unused.items()],
+        "other_versions": [
+            {"benchmark": name, "version": version, "reference_version": wanted}
+            for name, (version, wanted) in placed.other_versions.items()
+        ],
+        "schemes": {one.scheme: scheme_json(one) for one in placed.schemes},
+        "not_placed": list(placed.not_placed),
+        "benchmarks": [
+            {
+                "benchmark": one.benchmark,
+                "score": one.score,
+                "error": _known(one.error),
+                "normal_score": one.normal_score,
+                "models": one.models,
+            }
+            for one in placed.benchmarks
+        ],
+        "above_all": list(placed.above_all),
+        "below_all": list(placed.below_all),
+        "neighbours": [
+            {
+                "id": one.model.id,
+                "name": one.model.name,
+                "distance": one.distance,
+                "correlation": _known(one.correlation),
+                "shared": one.shared,
+            }
+            for one in placed.neighbours
+        ],
+        "missing": [
+            {
+                "benchmark": one.benchmark,
+                "state": one.state.name,
+                "scores": list(one.scores),
+                "narrows": _known(one.narrows),
+            }
+            for one in placed.missing
+        ],
+    }
+
+
+def scheme_json(one: SchemePlace) -> dict[str, Any]:
+    """Build the record of a place under one scheme; all is None but the problem if there is one."""
+    known, placed = one.uncertainty, not one.problem
+    return {
+        "statistic": one.statistic if placed else None,
+        "share": one.share if placed else None,
+        "rank": one.rank if placed else None,
+        "interval": None if known is None else list(known.ranks),
+        "share_interval": None if known is None else list(known.shares),
+        "level": None if known is None else known.level,
+        "error": None if known is None else known.error,
+        "interval_kind": None if known is None else known.kind,
+        "resamples": None if known is None else known.resamples,
+        "seed": None if known is None else known.seed,
+        "bounds": None if one.bounds is None else list(one.bounds),
+        "problem": one.problem or None,
+    }
+
+
+def reference_json(reference: Reference) -> dict[str, Any]:
+    """Build the record of a reference, with the hash because names can be reused."""
+    return {
+        "name": reference.name,
+        "sha256": reference.sha256,
+        "date": f"{reference.as_of:%Y-%m-%d}",
+        "frozen_at": reference.frozen_at.isoformat(),
+        "domain": reference.domain,
+        "reconstructed": reference.snapshot.reconstructed,
+        "simulated": reference.snapshot.simulated,
+    }
+
+
+def cell_json(cell: Cell) -> dict[str, Any]:
+    """Build the record of a cell."""
+    return {
+        "score": _known(cell.score),
+        "error": _known(cell.error),
+        "state": CellState(cell.state).name,
+        "origin": cell.origin,
+    }
+
+
+def beside_json(pairs: Sequence[CellPair]) -> list[dict[str, Any]]:
+    """Build the record of two models cell by cell."""
+    return [
+        {
+            "benchmark": one.benchmark,
+            "score": _known(one.mine.score),
+            "error": _known(one.mine.error),
+            "state": CellState(one.mine.state).name,
+            "board_score": _known(one.theirs.score),
+            "board_error": _known(one.theirs.error),
+            "board_state": CellState(one.theirs.state).name,
+            "difference": _known(one.difference),
+            "beyond": one.beyond,
+        }
+        for one in pairs
+    ]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
