@@ -31,8 +31,9 @@ Scores = Mapping[str, Any] | pd.Series | str | int | os.PathLike[str]
 class PlacementResult(Result):
     """Place of a model on a frozen board.
 
-    The frame has a row a scheme: scheme, rank, low and high (interval of the rank), best and worst (rank if all missing
-    scores were high, and low), share (of the models below), statistic, problem. The record is that of ``place --json``.
+    The frame has a row a scheme: scheme, rank, low and high (interval of the rank), best and worst (rank on all
+    benchmarks if all missing scores were high, and low), share (of the models below), statistic, problem. The record
+    is that of ``place --json``.
 
     Attributes
     ----------
@@ -58,22 +59,7 @@ class PlacementResult(Result):
         """One line that names the result."""
         return f"{self.found.answer}, on {self.found.reference.name!r}"
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the model's place under each scheme.
-
-        Returns
-        -------
-        DataFrame
-            Columns scheme, rank, low, high (interval of the rank), best, worst (rank on all benchmarks if all missing
-            scores were high, and low), share (of the models below), statistic, problem.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> board = ba.example()
-        >>> ba.place("vgg19", ba.freeze(board, "base"), schemes=["HIER"]).to_frame()["rank"].tolist()
-        [3]
-        """
+    def _frame(self) -> pd.DataFrame:
         rows: list[dict[str, Any]] = []
         for one in self.found.schemes:
             row: dict[str, Any] = {"scheme": one.scheme, "problem": one.problem}
@@ -114,20 +100,7 @@ class PlacementResult(Result):
             f"{counted(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns)
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what ``brainalign place --json`` prints; unknown is None.
-
-        Returns
-        -------
-        dict
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> found = ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).to_dict()
-        >>> found["schemes"]["HIER"]["rank"]
-        3
-        """
+    def _record(self) -> dict[str, Any]:
         return placement_json(self.found)
 
     @property
