@@ -335,7 +335,8 @@ def rank_models(
     Raises
     ------
     SchemeError
-        If the scheme is unknown, does not support the convention, or needs a reference and gets none.
+        If the scheme or convention is unknown, the scheme does not support the convention on a board with missing
+        cells, or it needs a reference and gets none.
     BoardError
         If the board has no model or no leaf, or the scheme leaves a model without a score.
     """

@@ -35,6 +35,8 @@ NAMES = [
     "MEDIAN_RANK",
 ]
 
+ITERATED = {"KEMENY", "BT", "PL", "FACTOR1"}
+
 
 def violations(name, board):
     return monotonicity(Case(get_scheme(name), board)).violations
@@ -56,14 +58,11 @@ def falls_one_by_one(name, board):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    ("models", "leaves", "digits", "missing"),
-    [(9, 7, 2, 0.0), (14, 9, 3, 0.0), (6, 10, 2, 0.0), (9, 8, 2, 0.25)],
-)
-def test_the_count_is_that_of_all_boards(name, models, leaves, digits, missing):
+@pytest.mark.parametrize(("models", "leaves", "missing"), [(9, 7, 0.0), (6, 10, 0.0), (9, 8, 0.25)])
+def test_the_count_is_that_of_all_boards(name, models, leaves, missing):
     measured = 0
-    for seed in range(4):
-        board = drawn_board(seed, models, leaves, digits, missing)
+    for seed in range(1 if name in ITERATED else 3):
+        board = drawn_board(seed, models, leaves, 2, missing)
         try:
             expected = falls_one_by_one(name, board)
             found = violations(name, board)

@@ -49,7 +49,7 @@ def alterations(draw, models=(1, 9), rows=(0, 6)):
     return base, altered, None if removed is None else np.array(removed, dtype=np.int64)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(alterations(), st.integers(0, 40))
 def test_the_count_is_that_of_a_loop_over_all_pairs(case, named):
     base, altered, removed = case

@@ -35,7 +35,7 @@ def assert_same(found, expected, which):
 ONE_LEAF = board_of([[0.0], [0.1]], tree_of({"average_vision": {"A2020-pls": None}}))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4), how=st.sampled_from(sorted(RESCALES)))
 @example(board=ONE_LEAF, choice=0, how="coarse")
 def test_rescaled_leaves(board, choice, how):
@@ -50,7 +50,7 @@ def test_rescaled_leaves(board, choice, how):
         assert_same(found, expected, (name, case.rule))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4))
 def test_copied_leaves(board, choice):
     for name in QUICK:
@@ -62,7 +62,7 @@ def test_copied_leaves(board, choice):
         assert_same(cloned_each(case), expected, (name, case.rule))
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4), data=st.data())
 def test_several_leaves_are_copied_together(board, choice, data):
     sets = data.draw(st.lists(st.lists(st.sampled_from(board.leaves), unique=True), min_size=1, max_size=4))

@@ -59,7 +59,7 @@ def assert_same_changes(name, base, found, expected):
     assert one.fragile == other.fragile, name
 
 
-@settings(max_examples=80)
+@settings(max_examples=25)
 @given(board=complete_boards())
 def test_a_closed_form_is_aggregating_again(board):
     for name in CLOSED:
@@ -119,7 +119,7 @@ def test_the_closed_form_on_the_real_board(name, real_snapshots):
     assert_same_changes(name, scheme.scores(board), found, without_each(scheme, board))
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(board=incomplete_boards(), choice=st.integers(0, 4))
 def test_missing_cells_are_dealt_with_after_the_removal(board, choice):
     for name in SCHEMES:
