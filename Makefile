@@ -56,7 +56,8 @@ $(BASE): setup.cfg pyproject.toml
 	touch $@
 
 .PHONY: test
-test: lint imports types test-brainscore test-base ## all checks
+test: lint imports types ## all checks, the two worlds at once
+	$(MAKE) --output-sync=target -j2 test-brainscore test-base
 
 .PHONY: lint
 lint: $(SETUP) ## ruff: rules and format
@@ -72,17 +73,21 @@ types: $(SETUP) $(BASE) ## mypy --strict, against the libraries of both worlds
 	.venv/bin/mypy
 	.venv-base/bin/mypy --cache-dir .mypy_cache/base
 
+# Rooms of the monitor that depend neither on Brain-Score nor on a version of numpy: tested once, in the second world.
+ONCE := tests/monitor/delivery tests/monitor/faults tests/monitor/running tests/monitor/sources \
+	$(filter-out tests/contracts/test_database_source.py,$(wildcard tests/contracts/test_*.py))
+
 .PHONY: test-brainscore
 test-brainscore: $(SETUP) ## pytest beside brainscore-vision
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(addprefix --ignore=,$(ONCE))
 
-# What depends on numpy and pandas: the science, and one run of each family of commands. All else is tested once.
+# What depends on numpy and pandas is tested in both: the science, and one run of each family of commands.
 BASE_TESTS := tests/plugin tests/test_packaging.py tests/test_claims.py tests/monitor/test_demo.py \
 	tests/monitor/test_pipeline.py tests/monitor/test_cli_schemes.py tests/monitor/test_cli_watch.py
 
 .PHONY: test-base
-test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them
-	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(BASE_TESTS)
+test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them, and what is tested once
+	BRAINALIGN_REQUIRE='$(BASE_REQUIRE)' .venv-base/bin/python -m pytest $(BASE_TESTS) $(ONCE)
 
 .PHONY: picture
 picture: $(SETUP) ## docs/report.png: the top of the demo's report, in headless Chromium

@@ -52,7 +52,7 @@ def changes(before, after):
     return int(order_changes(before, after[None, :]).per_alteration[0])
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(board=complete_boards((3, 6)))
 def test_a_model_that_goes_changes_nothing_between_others(board):
     for name, claimed in CLAIMED:
@@ -64,7 +64,7 @@ def test_a_model_that_goes_changes_nothing_between_others(board):
             assert changes(before[others], aggregated(case.scheme, board.take(rows=others))) == 0, (name, k)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(board=complete_boards((2, 6)), data=st.data())
 def test_another_scale_on_a_benchmark_changes_no_order(board, data):
     leaf = data.draw(st.sampled_from(board.leaves))
@@ -78,7 +78,7 @@ def test_another_scale_on_a_benchmark_changes_no_order(board, data):
         assert changes(before, after) == 0, (name, claimed, leaf, which)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(board=complete_boards((2, 6)), data=st.data())
 def test_a_score_that_rises_never_lowers_its_model(board, data):
     i = data.draw(st.integers(0, len(board.models) - 1))
@@ -98,7 +98,7 @@ def test_a_score_that_rises_never_lowers_its_model(board, data):
         assert ranks_of_all(after)[i] <= ranks_of_all(before)[i], name
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(board=complete_boards((2, 6)), data=st.data())
 def test_a_model_that_is_nowhere_worse_is_not_below(board, data):
     # Dominance is rare among drawn models, so one is made: a copy of another, raised here and there.
@@ -114,7 +114,7 @@ def test_a_model_that_is_nowhere_worse_is_not_below(board, data):
             assert pareto_violations(case_of(name, board)) == 0, name
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(board=complete_boards((1, 5)))
 def test_a_doubled_group_keeps_its_weight(board):
     for name, claimed in CLAIMED:
@@ -122,7 +122,7 @@ def test_a_doubled_group_keeps_its_weight(board):
             assert respects_hierarchy(case_of(name, board)), name
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(board=complete_boards((2, 5)), data=st.data())
 def test_a_copied_benchmark_changes_no_order(board, data):
     leaf = data.draw(st.sampled_from(board.leaves))
@@ -151,11 +151,9 @@ def real_snapshot(shared_site):
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_claims_on_the_real_board(name, real_snapshot):
-    board = compared_board(real_snapshot).board
+    # Each raised cell and each removal is another board: fourteen models have hundreds of them.
+    board = compared_board(real_snapshot).board.take(rows=range(0, 83, 6))
     scheme = get_scheme(name).bind(given_board(real_snapshot))
-    if not scheme.linear:
-        # Every raised cell of these is aggregated again.
-        board = board.take(rows=range(0, 83, 6))
     for claim in (p for n, p in CLAIMED if n == name):
         assert HOLDS[claim](Case(scheme, board)), claim
 

@@ -181,7 +181,7 @@ def unknown_models(table: FamilyTable, board: Board) -> tuple[str, ...]:
 
 
 def _labels(count: int, groups: Iterable[Sequence[int]]) -> IntArray:
-    """Number connected groups of positions in the order of their first member, shape (count,)."""
+    """Return the numbers of connected groups of positions in the order of their first member, shape (count,)."""
     parent = list(range(count))
 
     def root(i: int) -> int:

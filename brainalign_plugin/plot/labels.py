@@ -53,7 +53,7 @@ def leaf_labels(leaves: Sequence[str]) -> tuple[LeafLabel, ...]:
 
 
 def _within_paper(name: str, members: Sequence[str]) -> dict[str, str]:
-    """What tells the leaves of a paper apart: identifiers without the paper, a shared ending and inner citations."""
+    """Return short names of the leaves of a paper: without the paper, a shared ending and inner citations."""
     rests = {leaf: leaf.replace(name, "", 1).strip(_BREAKS) for leaf in members}
     ending = commonprefix([rest[::-1] for rest in rests.values()])[::-1]  # noqa: RUF071 -- not of paths: by character
     # Only whole words go: from the first break within the ending on.

@@ -61,7 +61,7 @@ def heatmap(
     own = [parts[k] if parts else "" for k in shown]
     names = {"at": list(range(len(shown))), "label": [labels[k] for k in shown], "part": own}
     scale = {"domain": list(range(len(shown))), "paddingInner": 0.06, "paddingOuter": 0}
-    # Where the cells are too small for labels the page sets `narrow`, and the strips remain.
+    # If the cells are too small for labels, the page sets `narrow`, and the strips remain.
     axis = label_axis(
         "names",
         labelLimit=expr("narrow ? 1 : 22 * labelSize"),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# Green for agreement, purple for disagreement: told apart by readers with any colour vision.
+# Green for agreement, purple for disagreement: distinct to readers with any colour vision.
 _RHO_LIGHT = [
     "#5b1a6e",
     "#672d7a",

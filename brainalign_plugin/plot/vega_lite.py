@@ -8,35 +8,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-# That the specifications are written for.
+# Release of the specifications.
 VERSION = "6.4"
 Spec = dict[str, Any]
 _TYPES = {"N": "nominal", "O": "ordinal", "Q": "quantitative", "T": "temporal"}
 
 
 def field(shorthand: str, **settings: Any) -> Spec:
-    """A channel that shows a field, named with the letter of its type: ``rho:Q``; an end of a range has no type."""
+    """Return a channel that shows a field, named with the letter of its type, ``rho:Q``; ends of ranges have none."""
     name, _, kind = shorthand.partition(":")
     return {"field": name, **({"type": _TYPES[kind]} if kind else {}), **settings}
 
 
 def value(constant: Any) -> Spec:
-    """A channel that is the same for all rows; of positions in pixels."""
+    """Return a channel that is the same for all rows; of positions in pixels."""
     return {"value": constant}
 
 
 def expr(expression: str) -> Spec:
-    """A value that Vega computes when it draws, from sizes and parameters."""
+    """Return a value that Vega computes when it draws, from sizes and parameters."""
     return {"expr": expression}
 
 
 def mark(kind: str, **style: Any) -> Spec:
-    """What is drawn for a row."""
+    """Return the mark of a row."""
     return {"type": kind, **style}
 
 
 def layer(table: str, mark: Spec, transform: Iterable[Spec] = (), **channels: Spec | Sequence[Spec]) -> Spec:
-    """Marks for the rows of one of the page's tables, after the transforms."""
+    """Return the marks for the rows of one of the page's tables, after the transforms."""
     steps = list(transform)
     return {
         "data": {"name": table},

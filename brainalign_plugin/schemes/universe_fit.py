@@ -82,7 +82,7 @@ class UniverseFit:
         patterns, pattern = np.unique(counts, axis=0, return_inverse=True)
         posterior = _posterior(_root(self.covariance), patterns / self.paper_variances)
         deviations = np.where(present, means - self.means, 0.0) @ onto / self.paper_variances
-        # Weights of the deviations, pattern by pattern, so that a model's score is the same whoever else is scored.
+        # Weights of the deviations, pattern by pattern, so that a model's score is the same whatever others are scored.
         predicted = (deviations * (posterior @ weights)[pattern.ravel()]).sum(axis=1)
         variances = np.einsum("r,grs,s->g", weights, posterior, weights)[pattern.ravel()]
         known = present.any(axis=1)

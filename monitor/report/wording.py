@@ -47,12 +47,12 @@ def public_source(source: str) -> str:
 
 
 def known(value: float | None) -> float | None:
-    """The value as a float, or None if it is missing or not finite."""
+    """Return the value as a float, or None if it is missing or not finite."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with a fixed count of decimals and a true minus sign."""
+    """Return a number with a fixed count of decimals and a true minus sign."""
     if known(value) is None or value is None:
         return UNKNOWN
     text = f"{value:.{digits}f}"
@@ -62,30 +62,30 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def small(value: float | None) -> str:
-    """A difference that may be tiny: six decimals, without the zeros at the end."""
+    """Return a difference that may be tiny: six decimals, without the zeros at the end."""
     text = number(value, 6)
     return text if text == UNKNOWN else text.rstrip("0").rstrip(".")
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as a percentage."""
+    """Return a share as a percentage."""
     return UNKNOWN if known(value) is None or value is None else f"{number(100 * value, digits)}{_THIN}%"
 
 
 def chance(value: float) -> str:
-    """A probability from a finite number of draws, so that it is never said to be 0 or 1."""
+    """Return a probability from a finite number of draws, which is never 0 or 1."""
     if value > 0.99:
         return "a probability above 0.99"
     return "a probability below 0.01" if value < 0.01 else f"a probability of {number(value, 2)}"
 
 
 def count(value: int) -> str:
-    """A count with thousands marked."""
+    """Return a count with thousands marked."""
     return f"{value:,}"
 
 
 def within(name: str, interval: Interval | None) -> str:
-    """An interval of a headline figure in words, in brackets after it; empty if there is none."""
+    """Return an interval of a headline figure in words, in brackets; empty if there is none."""
     if interval is None:
         return ""
     low, high = (figure(name, end) for end in (interval.low, interval.high))
@@ -93,7 +93,7 @@ def within(name: str, interval: Interval | None) -> str:
 
 
 def figure(name: str, value: float | None) -> str:
-    """A headline figure by its kind: a count, a share or a number."""
+    """Return a headline figure by its kind: a count, a share or a number."""
     if value is None:
         return UNKNOWN
     if name in COUNTS:
@@ -102,7 +102,7 @@ def figure(name: str, value: float | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """A text with a capital at its beginning and a full stop at its end."""
+    """Return a text with a capital at its beginning and a full stop at its end."""
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
@@ -114,7 +114,7 @@ def listed(words: tuple[str, ...]) -> str:
 
 
 def day(moment: datetime) -> str:
-    """A date in UTC, e.g. 1 January 2024; with the time of day unless it is midnight."""
+    """Return a date in UTC, e.g. 1 January 2024; with the time of day unless it is midnight."""
     utc = moment.astimezone(UTC)
     date = f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}"
     return date if (utc.hour, utc.minute) == (0, 0) else f"{date}, {utc:%H:%M} UTC"

@@ -119,7 +119,7 @@ def check_shape(record, snapshot):
         assert set(panel) == {"max_missing", "models", "benchmarks", "mean_rho", "negative_share"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(snapshots())
 def test_any_snapshot_can_be_analysed(snapshot):
     record = analysis_json(analyse(snapshot, min_overlap=2), full=True)

@@ -31,7 +31,7 @@ def as_published(board: Board) -> Published:
 
 
 @given(board_pairs(), st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_parts_sum_to_the_change_of_every_figure(pair, max_missing):
     found = attribute(*pair, max_missing)
     assert set(found.later) == set(found.earlier) == set(found.parts) == set(FIGURES)
@@ -48,7 +48,7 @@ def test_parts_sum_to_the_change_of_every_figure(pair, max_missing):
 
 
 @given(board_pairs(), st.sampled_from([0.0, 0.3, 0.5, 0.9]))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_both_ends_are_the_figures_of_the_cleaned_boards(pair, max_missing):
     found = attribute(*pair, max_missing)
     for figures, board in zip((found.earlier, found.later), pair, strict=True):
@@ -59,7 +59,7 @@ def test_both_ends_are_the_figures_of_the_cleaned_boards(pair, max_missing):
 
 
 @given(board_pairs())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_parts_are_those_of_a_second_computation(pair):
     found = attribute(*pair).parts
     for figure, parts in attribution(*map(as_published, pair)).items():
@@ -67,7 +67,7 @@ def test_parts_are_those_of_a_second_computation(pair):
 
 
 @given(board_pairs(), st.sampled_from([0.0, 0.3, 0.5, 0.9]))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_every_model_and_benchmark_of_one_board_alone_has_one_reason(pair, max_missing):
     found = attribute(*pair, max_missing)
     first, last = (clean(board, max_missing).board for board in pair)

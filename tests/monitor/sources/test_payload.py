@@ -764,7 +764,7 @@ ACCENTED = json.dumps(document(2) | {"é": "ü}"}, ensure_ascii=False).encode()
 
 
 @given(st.sampled_from([WHOLE, ACCENTED]), st.data())
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_a_payload_torn_anywhere_is_never_a_board(whole, data):
     cut = data.draw(st.integers(0, len(whole) - 1))
     refused(whole[:cut], TruncatedPayloadError if cut else EmptyPayloadError)
@@ -1000,7 +1000,7 @@ PLACES = [path for path in places(document(2)) if path]
 
 
 @given(st.lists(st.tuples(st.sampled_from(PLACES), _JSON | st.just("DELETE")), min_size=1, max_size=4))
-@settings(max_examples=400)
+@settings(max_examples=150)
 @example([(("models", 0, "name"), "\ud800\0")])
 def test_a_payload_with_anything_anywhere_is_read_or_refused(changes):
     what = copy.deepcopy(document(2))
@@ -1030,7 +1030,7 @@ def test_a_payload_with_anything_anywhere_is_read_or_refused(changes):
 
 
 @given(st.binary(max_size=200), st.integers(0, len(WHOLE)), st.integers(0, 60))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_bytes_replaced_anywhere_are_read_or_refused(noise, start, length):
     with suppress(PayloadError):
         parse(WHOLE[:start] + noise + WHOLE[start + length :])
@@ -1041,7 +1041,7 @@ SNAPSHOT_PLACES = [path for path in places(SNAPSHOT) if path and path[0] != "for
 
 
 @given(st.sampled_from(SNAPSHOT_PLACES), _JSON)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_snapshot_file_with_anything_anywhere_is_read_or_refused(path, value):
     what = copy.deepcopy(SNAPSHOT)
     inner = what

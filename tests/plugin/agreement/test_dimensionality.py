@@ -66,7 +66,7 @@ def partials_by_inverse(correlations, components):
     return float((partial[off] ** 2).mean())
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(complete_boards((4, 9), max_leaves=6))
 def test_dimensions_against_formulas_written_out(board):
     found = dimensions(board, permutations=20)

@@ -77,7 +77,7 @@ def test_the_real_families(real_board, date):
         assert {name[i].split("-")[0] for i in found.near_copies[0]} == {"alexnet"}
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000))
 def test_near_copies_are_found_as_by_pairs(seed):
     random = np.random.default_rng(seed)

@@ -90,7 +90,7 @@ def test_strata_of_the_site(real_board, date):
     assert set(found.strata[4].papers) == {"Geirhos2021", "Rajalingham2018"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(["HIER", "HIER_ZMEAN", "HIER_RANK", "FLAT", "RANK"]))
 def test_an_independent_reading_agrees(seed, name):
     board = random_board(seed)

@@ -38,7 +38,7 @@ def test_hier_on_the_full_board_is_the_published_aggregate(payloads):
     assert empty > 40
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(snapshots())
 def test_hier_on_any_full_board_is_the_official_aggregate(snapshot):
     """Whatever the tree: empty groups, benchmarks without an instance, benchmarks that all models failed."""

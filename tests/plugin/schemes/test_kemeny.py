@@ -111,7 +111,7 @@ def test_no_order_has_more_agreements(scores):
     assert result.gap == 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(2, 9), st.sampled_from([1, 2, 5, 100]))
 def test_no_order_has_more_agreements_where_majorities_go_in_circles(seed, models, most):
     wins = random_wins(seed, models, most)
@@ -199,7 +199,7 @@ def test_models_with_equal_margins_share_a_place():
     assert rank_models(flat_board(np.full((4, 3), 0.5)), "KEMENY").ranks.tolist() == [1, 1, 1, 1]
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(score_matrices(rows=(2, 7), columns=(1, 5)), st.integers(0, 99))
 def test_scores_give_the_order_and_equal_scores_cost_nothing(scores, seed):
     wins = pairwise_wins(scores)
@@ -212,7 +212,7 @@ def test_scores_give_the_order_and_equal_scores_cost_nothing(scores, seed):
     assert result.scores.max() == len(wins)
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(2, 9))
 def test_relabelling_models_relabels_the_ranking(seed, models):
     random = np.random.default_rng(seed)

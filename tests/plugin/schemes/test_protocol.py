@@ -30,7 +30,7 @@ def usable(name, board, choice=0):
     return scheme, resolved
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4))
 def test_a_fitted_scheme_scores_the_rows_of_its_board_as_the_board(board, choice):
     for name in SCHEMES:
@@ -46,7 +46,7 @@ def test_a_fitted_scheme_scores_the_rows_of_its_board_as_the_board(board, choice
         np.testing.assert_allclose(once, expected, atol=1e-9, err_msg=name)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4))
 def test_a_linear_scheme_is_a_weighted_sum_of_scaled_cells(board, choice):
     for name in SCHEMES:
@@ -62,7 +62,7 @@ def test_a_linear_scheme_is_a_weighted_sum_of_scaled_cells(board, choice):
         )
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(board=complete_boards((3, 6)), data=st.data())
 def test_a_score_of_own_cells_does_not_see_the_other_models(board, data):
     rows = data.draw(st.lists(st.integers(0, len(board.models) - 1), min_size=1, unique=True))
@@ -75,7 +75,7 @@ def test_a_score_of_own_cells_does_not_see_the_other_models(board, data):
         )
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(board=complete_boards((2, 6)), data=st.data())
 def test_an_order_stays_whatever_the_distances(board, data):
     leaf = data.draw(st.integers(0, len(board.leaves) - 1))

@@ -63,7 +63,7 @@ def naive_mean(name, scaled, type_id="average_vision"):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(reference=references(), board=incomplete, convention=st.sampled_from(["skip", "zero", "attempted"]))
 def test_a_scheme_agrees_with_a_naive_loop(name, reference, board, convention):
     cells = fill_missing(board, convention).scores

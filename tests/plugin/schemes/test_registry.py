@@ -121,7 +121,7 @@ def test_a_scheme_agrees_with_a_naive_loop(name, board, convention):
 
 
 @pytest.mark.parametrize("name", NAIVE)
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(board=boards(models=(1, 5)))
 def test_a_schemes_own_convention_is_the_default(name, board):
     assume(board.leaves)
@@ -135,7 +135,7 @@ def test_a_schemes_own_convention_is_the_default(name, board):
 
 
 @pytest.mark.parametrize("name", NAIVE)
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(board=boards(models=(1, 6), missing=False), data=st.data())
 def test_the_order_of_models_does_not_matter(name, board, data):
     assume(board.leaves)

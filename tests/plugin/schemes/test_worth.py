@@ -124,7 +124,7 @@ def test_the_expected_wins_are_those_observed():
         assert expected == pytest.approx(won, abs=1e-9)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(score_matrices(rows=(2, 7), columns=(1, 6), missing=False))
 def test_on_complete_boards_bradley_terry_has_the_order_of_mean_ranks(scores):
     assume(connected(scores))
@@ -133,7 +133,7 @@ def test_on_complete_boards_bradley_terry_has_the_order_of_mean_ranks(scores):
 
 
 @both
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(scores=score_matrices(rows=(2, 7), columns=(1, 6)))
 def test_finite_worths_are_found_where_they_exist_and_refused_where_not(name, scores):
     if connected(scores):
@@ -144,7 +144,7 @@ def test_finite_worths_are_found_where_they_exist_and_refused_where_not(name, sc
 
 
 @both
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(scores=score_matrices(rows=(2, 7), columns=(1, 6), missing=False))
 def test_no_dominated_model_is_ahead(name, scores):
     assume(connected(scores))
