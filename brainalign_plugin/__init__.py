@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis import Analysis, analyse
     from .api.agreement import AgreementResult, agreement
     from .api.audits import AuditResult, audit
     from .api.certainty import CertaintyResult, certainty
@@ -22,22 +21,17 @@ if TYPE_CHECKING:
     from .api.sources import example, load
     from .api.timeline import Timeline, timeline
     from .api.validity import ValidityResult, validity
-    from .certainty.board_certainty import BoardCertainty
-    from .certainty.record import analysis_json
-    from .certainty.validity import Validity
-    from .data.board import Board, Model
-    from .data.cleaning import Cleaning, clean
-    from .data.official import CellState, OfficialBoard
+    from .data.board import Board
+    from .data.cleaning import Cleaning
+    from .data.official import CellState
     from .data.snapshot import Snapshot
-    from .data.tree import Benchmark, BenchmarkTree
     from .files.model_scores import Cell, read_scores
     from .files.reference import Reference
-    from .files.reference_file import find_reference, read_reference, write_reference
-    from .files.snapshot_file import read_snapshot, snapshot_bytes, snapshot_from_bytes
-    from .placement.result import Placement, placement_json
+    from .files.reference_file import read_reference, write_reference
+    from .files.snapshot_file import read_snapshot, snapshot_bytes
     from .plot.chart import Chart
     from .results import Rows
-    from .schemes import Ranking, Scheme, get_scheme, rank_models, register, scheme_names
+    from .schemes import Scheme, scheme_names
     from .schemes.registry import scheme, unregister
 
 __version__ = "0.1.0"
@@ -65,92 +59,56 @@ _HOME = {
     "Chart": "plot.chart",
     "Rows": "results",
     "scheme": "schemes.registry",
-    "Ranking": "schemes",
     "Scheme": "schemes",
-    "get_scheme": "schemes",
-    "rank_models": "schemes",
-    "register": "schemes",
     "unregister": "schemes.registry",
     "scheme_names": "schemes",
-    "Analysis": "analysis",
-    "analyse": "analysis",
-    "analysis_json": "certainty.record",
-    "BoardCertainty": "certainty.board_certainty",
-    "Validity": "certainty.validity",
     "Board": "data.board",
-    "Model": "data.board",
     "Cell": "files.model_scores",
     "read_scores": "files.model_scores",
     "Cleaning": "data.cleaning",
-    "clean": "data.cleaning",
     "CellState": "data.official",
-    "OfficialBoard": "data.official",
-    "Placement": "placement.result",
-    "placement_json": "placement.result",
     "Reference": "files.reference",
     "Snapshot": "data.snapshot",
-    "find_reference": "files.reference_file",
     "read_reference": "files.reference_file",
     "write_reference": "files.reference_file",
     "read_snapshot": "files.snapshot_file",
     "snapshot_bytes": "files.snapshot_file",
-    "snapshot_from_bytes": "files.snapshot_file",
-    "Benchmark": "data.tree",
-    "BenchmarkTree": "data.tree",
 }
 
 __all__ = [
     "AgreementResult",
-    "Analysis",
     "AuditResult",
-    "Benchmark",
-    "BenchmarkTree",
     "Board",
-    "BoardCertainty",
     "Cell",
     "CellState",
     "CertaintyResult",
     "Chart",
     "Cleaning",
     "ComparisonResult",
-    "Model",
-    "OfficialBoard",
-    "Placement",
     "PlacementResult",
     "RankResult",
-    "Ranking",
     "Reference",
     "Rows",
     "Scheme",
     "SchemesResult",
     "Snapshot",
     "Timeline",
-    "Validity",
     "ValidityResult",
     "__version__",
     "agreement",
-    "analyse",
-    "analysis_json",
     "audit",
     "certainty",
-    "clean",
     "example",
-    "find_reference",
     "freeze",
-    "get_scheme",
     "load",
     "place",
-    "placement_json",
     "rank",
-    "rank_models",
     "read_reference",
     "read_scores",
     "read_snapshot",
-    "register",
     "scheme",
     "scheme_names",
     "snapshot_bytes",
-    "snapshot_from_bytes",
     "timeline",
     "unregister",
     "validity",

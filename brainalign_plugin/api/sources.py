@@ -162,6 +162,10 @@ def example() -> Board:
     Board
         16 models on 8 benchmarks of 8 papers, with cells that FAILED or were NEVER run, and dates.
 
+    See Also
+    --------
+    load : Read a real one.
+
     Examples
     --------
     >>> import brainalign_plugin as ba

@@ -38,7 +38,7 @@ RULES = {str(name): text for name, text in CONVENTIONS.items()} | {
 # Largest numbers of models for properties that aggregate the board repeatedly, that optimise repeatedly,
 # and for raising every cell where each raise aggregates the board again.
 MANY_MODELS, OPTIMUM_MODELS, CELL_MODELS = 300, 150, 100
-PROVEN = "claimed, by proof; brainalign audit --thorough measures it all the same"
+PROVEN = "claimed, by proof; audit(…, thorough=True) measures it all the same"
 
 # Names of properties in the record that differ from the attribute's name.
 _IN_JSON = {"removal": "iia"}
@@ -268,7 +268,7 @@ def convention_moves(
 
 
 def _long(board: Board) -> str:
-    return f"not measured, because it takes long on {len(board.models)} models; brainalign audit --thorough measures it"
+    return f"not measured, because it takes long on {len(board.models)} models; audit(…, thorough=True) measures it"
 
 
 def _move(base: Ranking, other: Ranking, own: str, rule: str) -> ConventionMove:

@@ -120,8 +120,8 @@ def _ranked(
         return RankedScheme(
             scheme,
             None,
-            problem=f"takes long on {models} models, so that reports leave it out; brainalign rank SNAPSHOT "
-            f"--scheme {scheme.name} computes it",
+            problem=f"takes long on {models} models, so that reports leave it out; rank(board, "
+            f"{scheme.name!r}) computes it",
         )
     try:
         (found,) = rank_schemes(compared, reference, [name], resampling=used)

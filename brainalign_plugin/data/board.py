@@ -57,6 +57,17 @@ class Board:
         Published errors, NaN where there is none; their meaning differs by benchmark.
     snapshot : Snapshot, optional
         The snapshot of which this is the whole ranked board; its times allow `as_of`.
+
+    See Also
+    --------
+    load : Read a board from a file.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"V1-pls": [0.2, 0.3], "i2n": [0.4, None]}, index=["alexnet", "vgg"])
+    >>> Board.from_frame(table, groups={"V1-pls": "neural", "i2n": "behavior"})
+    <Board table: 2 models × 2 benchmarks, 25 % missing>
     """
 
     domain: str
@@ -110,9 +121,32 @@ class Board:
     def from_frame(
         cls, frame: pd.DataFrame, groups: Mapping[str, str] | None = None, *, domain: str = "table"
     ) -> Board:
-        """Make a board of a table: a row a model, a column a benchmark; see `tabular.parse_frame`.
+        """Make a board of a table: a row a model, a column a benchmark.
 
         Models are numbered from 1; missing scores are NEVER run.
+
+        Parameters
+        ----------
+        frame : DataFrame, shape (n, m)
+            Scores in [0, 1] by the models' names; NaN where a benchmark was not run.
+        groups : dict of str to str, optional
+            Path of each benchmark's group, ``"neural"`` or ``"neural/V1/Paper2020"``. Without it, columns that are
+            paths (``"neural/V1/V1-pls"``) or of several levels name their groups.
+        domain : str
+            Name of the leaderboard: small letters, digits and ``_``.
+
+        Returns
+        -------
+        Board
+
+        Raises
+        ------
+        BoardError
+            If the table is no board; the message names the cell and the next step.
+
+        See Also
+        --------
+        load : Read a table from a file.
 
         Examples
         --------
@@ -168,6 +202,10 @@ class Board:
         -------
         DataFrame, shape (n, m)
 
+        See Also
+        --------
+        Board.clean : Only complete rows.
+
         Examples
         --------
         >>> import pandas as pd
@@ -185,12 +223,16 @@ class Board:
         return pd.DataFrame(words[self.states], index=index, columns=list(self.leaves))
 
     def as_of(self, moment: str | date | datetime) -> Board:
-        """Return the board of an earlier moment; see `Snapshot.as_of`.
+        """Return the board of an earlier moment.
 
         Parameters
         ----------
         moment : str, date or datetime
             A string as ``2023-01-01``; without a time zone it is UTC.
+
+        Returns
+        -------
+        Board
 
         Raises
         ------
@@ -200,6 +242,10 @@ class Board:
             If the string is no date.
         SnapshotError
             If the moment is later than the board.
+
+        See Also
+        --------
+        timeline : Figures over time.
 
         Examples
         --------
@@ -220,7 +266,7 @@ class Board:
         return self.snapshot.as_of(moment).whole_board()
 
     def clean(self, max_missing: float = 0.5) -> Cleaning:
-        """Drop sparse benchmarks, then models with a missing score; see `clean`.
+        """Drop sparse benchmarks, then models with a missing score.
 
         Parameters
         ----------
@@ -236,6 +282,14 @@ class Board:
         ------
         InputError
             If the share is out of range.
+
+        See Also
+        --------
+        agreement : Correlate the benchmarks of the cleaned board.
+
+        References
+        ----------
+        Ahlert, Klein, Wichmann, Geirhos (2024), *How aligned are different alignment metrics?*, arXiv 2407.07530.
 
         Examples
         --------

@@ -76,6 +76,16 @@ class Cleaning:
         The audit log, in the order of the board.
     constant : tuple of str
         Kept leaves on which all kept models have the same score (nine decimals): no rank correlation exists for them.
+
+    See Also
+    --------
+    Board.clean : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.example().clean().log.title
+    '0 benchmarks and 5 models dropped'
     """
 
     board: Board

@@ -21,7 +21,17 @@ _BINARY = 1e-9
 
 
 class CellState(IntEnum):
-    """State of the cell of one model and one benchmark."""
+    """State of the cell of one model and one benchmark.
+
+    See Also
+    --------
+    Board.to_frame : ``states=True`` gives the state of each cell.
+
+    Examples
+    --------
+    >>> CellState(1).name
+    'FAILED'
+    """
 
     NEVER = 0
     FAILED = 1

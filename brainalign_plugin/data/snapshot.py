@@ -110,6 +110,16 @@ class Snapshot:
     SnapshotError
         If ids repeat, shapes disagree, a time has no zone, a SCORED cell has no finite score or another cell has one,
         or a superseded cell lies outside the board, occurs twice or is not of an older version.
+
+    See Also
+    --------
+    Board : Its scores under the ranked average.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.example().snapshot.as_of_time.year
+    2024
     """
 
     domain: str

@@ -52,6 +52,15 @@ class Cell:
         Source of the cell, in words.
     version : int or None
         Version of the benchmark, None if the source states none.
+
+    See Also
+    --------
+    place : Place a model by its cells.
+
+    Examples
+    --------
+    >>> Cell(0.5, error=0.02).state.name
+    'SCORED'
     """
 
     score: float
@@ -73,7 +82,7 @@ class Cell:
 
 
 def read_scores(path: Path | str, notes: list[str] | None = None) -> dict[str, Cell]:
-    """Read a scores file: the scores of one model by benchmark.
+    r"""Read a scores file: the scores of one model by benchmark.
 
     CSV has the columns ``benchmark`` and ``score``, and may have ``error`` and ``version``; an index and the columns
     ``raw`` and ``ceiling`` are not read. Separators, decimal commas and encodings are those of `read_table` and
@@ -97,6 +106,19 @@ def read_scores(path: Path | str, notes: list[str] | None = None) -> dict[str, C
     ------
     CandidateError
         If the file cannot be read; the message names the line or benchmark and the value.
+
+    See Also
+    --------
+    place : Place the model; it takes the path too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "scores.csv")
+    ...     _ = path.write_text("benchmark,score\nV1-pls,0.5\ni2n,X\n")
+    ...     [(name, cell.state.name) for name, cell in read_scores(path).items()]
+    [('V1-pls', 'SCORED'), ('i2n', 'FAILED')]
     """
     name = repr(str(path))
     try:

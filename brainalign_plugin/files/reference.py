@@ -93,6 +93,17 @@ class Reference:
         Leaves of the snapshot without norms, because too few models have a score.
     variant : str
         Change that an audit made; such a reference is never written.
+
+    See Also
+    --------
+    freeze : Make it.
+    place : Place a model on it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> len(ba.freeze(ba.example(), "base").norms)
+    8
     """
 
     name: str
@@ -146,7 +157,7 @@ class Reference:
         if board.domain != self.domain:
             raise ReferenceBoardError(
                 f"the reference {self.name!r} is of the domain {self.domain!r} and the board of {board.domain!r}; "
-                "`brainalign reference list` shows the others"
+                "pass a reference of that domain"
             )
         scored = ~np.isnan(board.scores).all(axis=0)
         needed = [leaf for leaf, some in zip(board.leaves, scored.tolist(), strict=True) if some]
@@ -177,8 +188,8 @@ class Reference:
     @property
     def _remedy(self) -> str:
         if self.is_given_board:
-            return "name a reference that has it: `brainalign reference list` shows them"
-        return "freeze a board that has it: `brainalign reference freeze NAME SNAPSHOT`"
+            return "pass a reference that has it"
+        return "freeze a board that has it: freeze(board, name)"
 
     def beyond(self, board: Board) -> tuple[int, int, int]:
         """Count the scores of a board above and below all of the reference's on their leaf, and those compared."""
@@ -352,7 +363,7 @@ def _or_without(leaves: Collection[str], board: Board) -> str:
     scored = {leaf for leaf, some in zip(board.leaves, board.scored_leaves.tolist(), strict=True) if some}
     if not scored.isdisjoint(leaves):
         return ""
-    return "; or leave out what no model has a score on: `--missing skip`"
+    return "; or leave out what no model has a score on: missing='skip'"
 
 
 def document(reference: Reference) -> bytes:

@@ -36,12 +36,12 @@ def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
         parsed = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
         raise ReferenceBoardError(
-            f"{origin} is not a reference file ({cause}); write one with `brainalign reference freeze`"
+            f"{origin} is not a reference file ({cause}); write one with write_reference"
         ) from cause
     if not isinstance(parsed, dict) or parsed.get("format") != FORMAT:
         raise ReferenceBoardError(
             f'{origin} is JSON but not a reference file: it has no "format": "{FORMAT}"; '
-            "write one with `brainalign reference freeze`"
+            "write one with write_reference"
         )
     if parsed.get("version") != VERSION:
         raise ReferenceBoardError(
@@ -79,6 +79,16 @@ def read_reference(path: Path | str) -> Reference:
     ------
     ReferenceBoardError
         If the file cannot be read or is not a reference file; the message names the path.
+
+    See Also
+    --------
+    write_reference : Write one, with an example.
+
+    Examples
+    --------
+    >>> read_reference("nothing.json.gz")
+    Traceback (most recent call last):
+    brainalign_plugin.errors.ReferenceBoardError: cannot read the reference file ...
     """
     try:
         data = Path(path).read_bytes()
@@ -117,12 +127,24 @@ def write_reference(path: Path | str, reference: Reference, replace_existing: bo
     ------
     ReferenceBoardError
         If the file exists and may not be replaced, or cannot be written.
+
+    See Also
+    --------
+    freeze : Make a reference.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = ba.write_reference(Path(folder, "base.json.gz"), ba.freeze(ba.example(), "base"))
+    ...     ba.read_reference(path).name
+    'base'
     """
     target, data, temporary = Path(path), reference_bytes(reference), None
     if target.exists() and not replace_existing:
         raise ReferenceBoardError(
             f"{str(target)!r} exists, and scores that were made with it could not be made again; choose another name, "
-            "or replace it with --replace"
+            "or pass replace_existing=True"
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +219,7 @@ def find_reference(folder: Path | str, wanted: str) -> Reference:
         elif known:
             hint = f"there are {', '.join(known)}"
         else:
-            hint = "freeze one with `brainalign reference freeze NAME SNAPSHOT`"
+            hint = "freeze one: freeze(board, name)"
         raise ReferenceBoardError(f"there is no reference {wanted!r} in {str(folder)!r}; {hint}")
     found = read_reference(path)
     if found.name != wanted:
@@ -221,8 +243,7 @@ def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
         if named.domain != domain:
             raise ReferenceBoardError(
                 f"the reference {named.name!r} is of the domain {named.domain!r}, and what is to be placed of "
-                f"{domain!r}; `brainalign reference list` shows the others, `brainalign reference freeze NAME "
-                "SNAPSHOT` makes one"
+                f"{domain!r}; pass a reference of that domain, or make one: freeze(board, name)"
             )
         return named
     found, damaged = list_references(folder)
@@ -236,7 +257,7 @@ def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
     if not of_domain:
         why = f"; {damaged[0]}" if damaged else ""
         raise ReferenceBoardError(
-            f"there is no frozen reference of the domain {domain!r} in {str(folder)!r}{why}; pull the leaderboard with "
-            "`brainalign fetch` and freeze it: `brainalign reference freeze NAME`"
+            f"there is no frozen reference of the domain {domain!r} in {str(folder)!r}{why}; pull the leaderboard and "
+            "freeze it: freeze(board, name)"
         )
     return of_domain[0]

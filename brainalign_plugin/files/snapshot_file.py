@@ -47,6 +47,16 @@ def snapshot_bytes(snapshot: Snapshot) -> bytes:
     -------
     bytes
         Gzipped JSON.
+
+    See Also
+    --------
+    read_snapshot : Read them from a file.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> gzip.decompress(ba.snapshot_bytes(ba.example().snapshot))[:30]
+    b'{"format":"brainalign-snapshot'
     """
     document = {
         "format": FORMAT,
@@ -133,6 +143,20 @@ def read_snapshot(path: Path | str) -> Snapshot:
     ------
     SnapshotError
         If the file cannot be read or is neither.
+
+    See Also
+    --------
+    load : Read a board from any file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import brainalign_plugin as ba
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "board.json.gz")
+    ...     _ = path.write_bytes(ba.snapshot_bytes(ba.example().snapshot))
+    ...     ba.read_snapshot(path)
+    <Snapshot vision 2024-01-01: 16 models × 8 benchmarks, 4 % missing>
     """
     try:
         data = Path(path).read_bytes()

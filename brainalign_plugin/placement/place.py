@@ -249,7 +249,7 @@ def _restricted(reference: Reference, leaves: Sequence[str], leave_out: Collecti
         if model not in whole.ids:
             raise ReferenceBoardError(
                 f"the model {model} that is to be left out is not on the reference {reference.name!r}; "
-                "`brainalign reference show` lists what was frozen"
+                "reference.board.ids lists what was frozen"
             )
     columns = [j for j, leaf in enumerate(whole.leaves) if leaf in set(leaves)]
     complete = ~np.isnan(whole.scores[:, columns]).any(axis=1)

@@ -49,6 +49,16 @@ class Chart:
         Number of rows, for ``cells``.
     label : float
         Longest label in multiples of its font size, for ``cells``.
+
+    See Also
+    --------
+    Chart.save : Write it to a file.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.rank(ba.example(), "HIER").plot.intervals(5)
+    <Chart 'Ranks under HIER, with posterior intervals at 95%', 5 rows; .save('chart.svg') writes it>
     """
 
     title: str
@@ -79,9 +89,12 @@ class Chart:
         dict
             For anything that takes Vega-Lite 5 or 6.
 
+        See Also
+        --------
+        Chart.save : Write it to a file.
+
         Examples
         --------
-        >>> from brainalign_plugin.plot.chart import Chart
         >>> from brainalign_plugin.plot.vega_lite import field, layer, mark
         >>> spec = layer("points", mark("point"), x=field("x:Q"))
         >>> chart = Chart("One point", "A point at 1", spec, {"points": {"x": [1]}})
@@ -109,9 +122,16 @@ class Chart:
     def to_frame(self) -> pd.DataFrame:
         """Return the chart's data, one row a mark.
 
+        Returns
+        -------
+        DataFrame
+
+        See Also
+        --------
+        Chart.to_dict : The whole specification.
+
         Examples
         --------
-        >>> from brainalign_plugin.plot.chart import Chart
         >>> Chart("t", "a", {}, {"points": {"x": [1, 2]}}).to_frame()["x"].tolist()
         [1, 2]
         """
@@ -138,10 +158,13 @@ class Chart:
         PlotError
             If the suffix is unknown, vl-convert is not installed, or it cannot draw the chart.
 
+        See Also
+        --------
+        Chart.to_altair : Change the chart with Altair.
+
         Examples
         --------
         >>> import tempfile, pathlib
-        >>> from brainalign_plugin.plot.chart import Chart
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     Chart("t", "a", {}, {"points": {"x": [1]}}).save(pathlib.Path(folder, "x.json")).name
         'x.json'
@@ -151,7 +174,32 @@ class Chart:
         return target
 
     def drawn(self, suffix: str, width: int = _WIDTH, theme: Literal["light", "dark"] = "light") -> bytes:
-        """Return the chart in a format, named by the suffix of its file; see `save`."""
+        r"""Return the chart in a format.
+
+        Parameters
+        ----------
+        suffix : {".svg", ".png", ".pdf", ".html", ".json"}
+        width, theme
+            As in `save`.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        PlotError
+            As in `save`.
+
+        See Also
+        --------
+        Chart.save : Write it to a file.
+
+        Examples
+        --------
+        >>> Chart("One point", "A point", {}, {"points": {"x": [1]}}).drawn(".json")[:12]
+        b'{\n "$schema"'
+        """
         import json
 
         kind = suffix.lower()
@@ -185,10 +233,25 @@ class Chart:
     def to_altair(self) -> Any:
         """Return the chart as an Altair chart.
 
+        Returns
+        -------
+        altair.Chart, or the kind of chart that the specification is
+
         Raises
         ------
         PlotError
             If Altair is not installed.
+
+        See Also
+        --------
+        Chart.to_dict : The specification, without Altair.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> chart = ba.rank(ba.example(), "HIER").plot.intervals(5)
+        >>> chart.to_altair().to_dict()["title"]["text"]
+        ['Ranks under HIER, with posterior intervals at 95%']
         """
         try:
             import altair as alt

@@ -125,6 +125,16 @@ class Scheme:
         From the numbers of models and leaves to the bytes that aggregating takes at most.
     without_each : callable, optional
         With `wins`: from the matrix to the scores (n, n) after the removal of each model, row k without model k.
+
+    See Also
+    --------
+    scheme : Make one of a function.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.rank(ba.example(), "ZMEAN").one.scheme.family
+    'cardinal'
     """
 
     name: str

@@ -191,6 +191,10 @@ def unregister(name: str) -> None:
     SchemeError
         If the scheme comes with a distribution.
 
+    See Also
+    --------
+    scheme : Add one.
+
     Examples
     --------
     >>> unregister("NO_SUCH_SCHEME")
@@ -257,6 +261,16 @@ def scheme_names() -> tuple[str, ...]:
     -------
     tuple of str
         In the order of registration.
+
+    See Also
+    --------
+    scheme : Add one.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> "HIER" in ba.scheme_names()
+    True
     """
     return tuple(_known())
 

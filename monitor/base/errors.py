@@ -32,6 +32,8 @@
 
 from __future__ import annotations
 
+import re
+
 from brainalign_plugin.errors import BrainAlignError, InputError
 
 
@@ -191,3 +193,25 @@ def exit_code(error: BrainAlignError) -> int:
     if isinstance(error, MonitorError):
         return error.exit_code
     return 8 if isinstance(error, InputError) else 1
+
+
+# Next steps of the library, and of the shell.
+_IN_SHELL = (
+    ("audit(…, thorough=True)", "`brainalign audit --thorough`"),
+    ("pull the leaderboard and", "pull the leaderboard with `brainalign fetch` and"),
+    ("freeze(board, name)", "`brainalign reference freeze NAME SNAPSHOT`"),
+    ("write_reference", "`brainalign reference freeze`"),
+    ("replace_existing=True", "--replace"),
+    ("missing='skip'", "`--missing skip`"),
+    ("reference.board.ids lists", "`brainalign reference show` lists"),
+    ("pass a reference of that domain", "`brainalign reference list` shows the references"),
+    ("pass a reference that has it", "name a reference that has it: `brainalign reference list` shows them"),
+)
+_RANKED = re.compile(r"rank\(board, '(\w+)'\)")
+
+
+def in_shell(message: str) -> str:
+    """Return a message of the library with its next step as a command."""
+    for call, command in _IN_SHELL:
+        message = message.replace(call, command)
+    return _RANKED.sub(r"`brainalign rank SNAPSHOT --scheme \1`", message)

@@ -296,9 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: BrainAlignError) -> int:
-    from ..base.errors import exit_code
+    from ..base.errors import exit_code, in_shell
 
-    return _say("; ".join([str(error), *getattr(error, "__notes__", ())]), exit_code(error))
+    return _say("; ".join([in_shell(str(error)), *getattr(error, "__notes__", ())]), exit_code(error))
 
 
 def _say(message: str, code: int) -> int:

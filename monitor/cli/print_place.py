@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from brainalign_plugin.text import UNKNOWN, counted
 
+from ..base.errors import in_shell
 from .printing import figure, name, out, printable
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _schemes(placed: Placement) -> None:
                 to.print(f"{mark}: {_KINDS[kind]}")
     for one in placed.schemes:
         if one.problem:
-            to.print(printable(f"{one.scheme}: {one.problem}"))
+            to.print(printable(in_shell(f"{one.scheme}: {one.problem}")))
     if placed.not_placed:
         to.print(
             f"left out: {', '.join(placed.not_placed)}, which count a missing score as a low one, so that their rank "

@@ -12,6 +12,7 @@ from rich.table import Table
 from brainalign_plugin.files.csv_table import csv_text
 from brainalign_plugin.text import UNKNOWN, counted
 
+from ..base.errors import in_shell
 from .printing import figure, out, printable
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def ranking(
     usable = [(one, one.ranking) for one in found if one.ranking is not None]
     for one in found:
         if one.problem:
-            console.print(printable(f"{one.scheme.name}: {one.problem}"))
+            console.print(printable(in_shell(f"{one.scheme.name}: {one.problem}")))
         _optimum(one.scheme.name, one.optimum)
     if usable:
         _best(compared, usable)
@@ -309,7 +310,7 @@ def audit(
                 f"{one.scheme.name} claims {', '.join(one.violated)}, and this board contradicts it"
             )
         if one.problem:
-            console.print(printable(f"{one.scheme.name}: {one.problem}"))
+            console.print(printable(in_shell(f"{one.scheme.name}: {one.problem}")))
         _optimum(one.scheme.name, one.optimum)
     if len(found) <= FEW_SCHEMES:
         for one in found:
@@ -389,7 +390,7 @@ def _measured(text: str, claimed: bool) -> str:
 
 def _moves(conventions: ConventionMoves, names: Mapping[int, str]) -> None:
     for problem in conventions.problems:
-        out().print(printable(f"rule for missing cells: {problem}"))
+        out().print(printable(in_shell(f"rule for missing cells: {problem}")))
     moves, title = conventions.moves, "the largest shifts of ranks"
     if len({move.scheme for move in moves}) > FEW_SCHEMES:
         moves, title = conventions.largest, "the largest shift of each scheme"

@@ -17,6 +17,7 @@ from brainalign_plugin.brainscore.registration import identifiers
 from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
 from brainalign_plugin.files.reference_file import choose_reference, find_reference, list_references
 
+from ..base.errors import in_shell
 from ..config.settings import Settings
 
 State = Literal["ok", "warning", "problem"]
@@ -160,7 +161,7 @@ def check_references(settings: Settings, at: datetime) -> list[Check]:
 
 def _failed(name: str, state: State, error: BrainAlignError | str) -> Check:
     """Return an error as a check: the message ends in the next step, after a semicolon."""
-    message, _, step = str(error).rpartition("; ")
+    message, _, step = in_shell(str(error)).rpartition("; ")
     return Check(name, state, message or step, step if message else "")
 
 

@@ -14,10 +14,11 @@ import pytest
 
 from brainalign_monitor.simulator import payload_bytes, simulate
 from brainalign_monitor.sources.payload import parse_payload
-from brainalign_plugin import find_reference, placement_json, read_scores
+from brainalign_plugin import read_scores
 from brainalign_plugin.files.reference import freeze
-from brainalign_plugin.files.reference_file import reference_path, write_reference
+from brainalign_plugin.files.reference_file import find_reference, reference_path, write_reference
 from brainalign_plugin.placement.place import place
+from brainalign_plugin.placement.result import placement_json
 from tests.boards import day, models_of, snapshot_of, tree_of
 from tests.commands import brainalign, brainalign_process, documented_table
 
@@ -217,7 +218,7 @@ def test_which_reference(run, scores, home, tmp_path):
 def test_no_reference_names_the_command(scores, tmp_path):
     ended = brainalign("place", scores, home=tmp_path / "empty")
     assert ended.code == 8
-    assert "`brainalign reference freeze NAME`" in ended.problem
+    assert "`brainalign reference freeze NAME SNAPSHOT`" in ended.problem
     assert not (tmp_path / "empty").exists()
 
 

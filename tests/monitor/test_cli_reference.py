@@ -133,7 +133,7 @@ def test_a_name_that_leads_elsewhere_writes_nothing(run, home, board, name):
 
 
 def test_an_unknown_reference_suggests_the_nearest(run, board):
-    assert run("show", "bse").problem.endswith("freeze one with `brainalign reference freeze NAME SNAPSHOT`")
+    assert run("show", "bse").problem.endswith("freeze one: `brainalign reference freeze NAME SNAPSHOT`")
     run("freeze", "base", board)
     for command in (("show", "bse"), ("export", "bse", "-o", "x.gz")):
         found = run(*command)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from brainalign_plugin import analysis_json
 from brainalign_plugin.agreement.correlation import agreement, pairwise_agreement
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.schemes import rank_models

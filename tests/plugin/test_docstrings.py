@@ -7,12 +7,15 @@ import doctest
 import enum
 import inspect
 import re
+import sys
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 import brainalign_plugin
+from brainalign_plugin.results import Result
 
 NAMES = [name for name in brainalign_plugin.__all__ if name != "__version__"]
 
@@ -65,7 +68,7 @@ def test_a_function_says_what_it_takes_and_what_it_raises(name):
 
 
 def test_arrays_have_shapes():
-    for name in ("Board", "Snapshot", "OfficialBoard", "Ranking"):
+    for name in ("Board", "Snapshot", "RankResult"):
         assert "shape (" in inspect.getdoc(MEMBERS[name])
 
 
@@ -91,35 +94,77 @@ WITH_EXAMPLES = sorted(
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_print_what_they_show(module):
-    found = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
+    found = doctest.testmod(
+        import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    )
     assert found.attempted
     assert not found.failed
 
 
+def shown() -> dict[str, type]:
+    """The results, their charts, and `Chart`, by name."""
+    modules = {sys.modules[MEMBERS[name].__module__] for name in NAMES if inspect.isclass(MEMBERS[name])}
+    modules.add(import_module("brainalign_plugin.api.scheme_audit"))
+    kinds = {kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)}
+    return {
+        kind.__name__: kind
+        for kind in kinds
+        if issubclass(kind, Result) or kind.__name__.endswith("Plots") or kind is brainalign_plugin.Chart
+    }
+
+
+SHOWN = shown()
+
+
 def results() -> list[tuple[str, object]]:
-    """The verbs, and the methods and charts of their results."""
-    found = [(name, MEMBERS[name]) for name in VERBS]
-    modules = {inspect.getmodule(MEMBERS[name]) for name in VERBS}
-    for module in modules:
-        for kind in vars(module).values():
-            if inspect.isclass(kind) and kind.__module__ == module.__name__:
-                found += [
-                    (f"{kind.__name__}.{name}", thing)
-                    for name, thing in vars(kind).items()
-                    if not name.startswith("_") and inspect.isfunction(thing)
-                ]
-    return found
+    """The public names, and the methods of results, of their charts and of boards."""
+    found = [(name, MEMBERS[name]) for name in NAMES]
+    for name, kind in sorted(SHOWN.items()):
+        methods = inspect.getmembers(kind, inspect.isfunction)
+        found += [(f"{name}.{method}", thing) for method, thing in methods if not method.startswith("_")]
+    board = brainalign_plugin.Board
+    return found + [
+        (f"Board.{name}", getattr(board, name)) for name in ("from_frame", "to_frame", "as_of", "clean")
+    ]
 
 
-VERBS = [
-    name
-    for name in NAMES
-    if ".api." in f"{inspect.getmodule(MEMBERS[name]).__name__}." and inspect.isfunction(MEMBERS[name])
-]
+# Names that read, write, draw or show what others computed.
+WITHOUT_SOURCE = {
+    *("Cell", "CellState", "Chart", "Reference", "Rows", "Scheme", "Snapshot", "Board", "Timeline"),
+    *(
+        "example",
+        "freeze",
+        "load",
+        "read_reference",
+        "read_scores",
+        "read_snapshot",
+        "scheme",
+        "scheme_names",
+    ),
+    *("snapshot_bytes", "timeline", "unregister", "write_reference"),
+}
 
 
 @pytest.mark.parametrize(("name", "thing"), results())
-def test_a_verb_or_method_of_a_result_has_an_executed_example(name, thing):
+def test_a_public_name_or_method_has_an_executed_example_and_what_belongs_to_it(name, thing):
     text = inspect.getdoc(thing) or ""
     assert ">>>" in text, name
-    assert "Returns\n-------" in text, name
+    sections = {line for line, under in pairwise(text.splitlines()) if re.fullmatch("-+", under) and under}
+    assert {"See Also", "Examples"} <= sections, name
+    if inspect.isroutine(thing):
+        assert "Returns" in sections or inspect.signature(thing).return_annotation == "None", name
+        parameters = set(inspect.signature(thing).parameters) - {"self", "cls"}
+        assert not parameters or "Parameters" in sections, name
+        assert "raise " not in inspect.getsource(thing) or "Raises" in sections, name
+    estimates = name in NAMES and inspect.isfunction(thing) and name not in WITHOUT_SOURCE
+    if estimates or name.partition(".")[2] in ("interval", "told_apart", "difference", "compare", "clean"):
+        assert "References" in sections, name
+
+
+@pytest.mark.parametrize(("name", "thing"), results())
+def test_see_also_names_what_there_is(name, thing):
+    section = (inspect.getdoc(thing) or "").partition("See Also\n--------\n")[2].partition("\n\n")[0]
+    for other in re.findall(r"^([\w.]+) :", section, re.MULTILINE):
+        outer, _, inner = other.partition(".")
+        owner = SHOWN.get(outer) or getattr(brainalign_plugin, outer)
+        assert not inner or hasattr(owner, inner), (name, other)

@@ -65,5 +65,5 @@ def test_every_public_name_is_there():
     assert dir(brainalign_plugin) == sorted(brainalign_plugin.__all__)
     for name in brainalign_plugin.__all__:
         assert getattr(brainalign_plugin, name) is not None
-    assert brainalign_plugin.clean is import_module("brainalign_plugin.data.cleaning").clean
+    assert brainalign_plugin.Board is import_module("brainalign_plugin.data.board").Board
     assert not hasattr(brainalign_plugin, "nothing_of_the_kind")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.sources.payload import parse_payload
-from brainalign_plugin import analysis_json
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.audit.audit import audit_schemes
 from brainalign_plugin.certainty.rank import rank_schemes
+from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
 from tests.boards import day

@@ -244,7 +244,7 @@ def test_a_leaf_that_nobody_has_run_needs_no_norms_unless_it_counts(name):
     scores[:, 1] = np.nan
     board = board_of_matrix(scores)
     rank_models(board, name, reference=reference_of(scores))
-    found = r"'base' has too few scores on 'Marques2020-size' \(0\), .*`brainalign .*; or leave out .*`--missing skip`"
+    found = r"'base' has too few scores on 'Marques2020-size' \(0\), .*freeze\(board.*; or leave out .*missing='skip'"
     with pytest.raises(ReferenceBoardError, match=found):
         rank_models(board, name, "zero", reference_of(scores))
     # A single score has no norms either, but then it is one to lose.

@@ -364,7 +364,7 @@ def test_the_only_reference_needs_no_name(benchmark, home, scores):
 
 def test_no_reference_names_the_commands(benchmark, tmp_path):
     with pytest.raises(
-        ReferenceBoardError, match=r"`brainalign fetch` and .*`brainalign reference freeze NAME`"
+        ReferenceBoardError, match=r"pull the leaderboard and freeze it: freeze\(board, name\)"
     ):
         benchmark(home=tmp_path / "empty")(Named())
     with pytest.raises(ReferenceBoardError, match=r"there is no reference 'tny' .*did you mean tiny"):
@@ -377,7 +377,9 @@ def test_no_reference_names_the_commands(benchmark, tmp_path):
 
 def test_a_reference_of_another_domain(benchmark, home, tmp_path):
     write_reference(reference_path(home / "references", "words"), tiny_reference("words", "language"))
-    with pytest.raises(ReferenceBoardError, match=r"of the domain 'language'.*`brainalign reference list`"):
+    with pytest.raises(
+        ReferenceBoardError, match=r"of the domain 'language'.*pass a reference of that domain"
+    ):
         benchmark(reference="words")(Named())
     # It does not count among those that need no name.
     with pytest.raises(CandidateError, match="0 of the 4 benchmarks of the reference 'tiny'"):
