@@ -262,8 +262,8 @@ def _refuse_few(reference: Reference, board: Board, scored: Sequence[str]) -> No
     raise ReferenceBoardError(
         f"{counted(len(board.models), 'model')} of the reference {reference.name!r} can be compared on these "
         f"{counted(len(scored), 'benchmark')}, and two are needed; leave out {fewest!r}, which only "
-        f"{counted(reference.norms[fewest].count, 'model')} have, or freeze a fuller board with "
-        "`brainalign reference freeze NAME SNAPSHOT`"
+        f"{counted(reference.norms[fewest].count, 'model')} have, or freeze a fuller board: "
+        "freeze(board, name)"
     )
 
 

@@ -15,8 +15,10 @@ from .printing import figure, name, out, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brainalign_plugin import Cell, Model, Placement
+    from brainalign_plugin.data.board import Model
+    from brainalign_plugin.files.model_scores import Cell
     from brainalign_plugin.placement.profile import CellPair
+    from brainalign_plugin.placement.result import Placement
 
 SHOWN = 5
 TOP = 10
