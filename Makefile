@@ -38,7 +38,7 @@ setup: $(SETUP) ## .venv with everything: Brain-Score and the test tools
 
 $(SETUP): setup.cfg pyproject.toml
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python $(PIP_INSTALL) --editable '.[brainscore,test]'
+	.venv/bin/python $(PIP_INSTALL) --editable '.[brainscore,docs,test]'
 	touch $@
 
 .PHONY: demo
@@ -93,6 +93,10 @@ test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on t
 picture: $(SETUP) ## docs/report.png: the top of the demo's report, in headless Chromium
 	.venv/bin/brainalign demo --output build/demo.html
 	.venv/bin/python docs/picture.py build/demo.html docs/report.png
+
+.PHONY: docs
+docs: $(SETUP) ## build/site: the documentation, a warning being an error
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
 
 .PHONY: causes
 causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes of CPU)

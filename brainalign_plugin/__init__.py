@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .schemes import Scheme, scheme_names
     from .schemes.registry import scheme, unregister
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOME = {
     "AuditResult": "api.audits",

@@ -19,9 +19,11 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import brainalign_plugin
 from tests.conftest import ROOT
 
 # Folder in the repository -> package that it is installed as.
@@ -142,7 +144,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(built):
-    version = setup_cfg()["metadata"]["version"]
+    version = brainalign_plugin.__version__
     about = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE"}
     with zipfile.ZipFile(built.wheel) as wheel:
         contents = {name: wheel.read(name) for name in wheel.namelist()}
@@ -168,6 +170,7 @@ def test_the_wheel_says_what_it_is(built):
     assert metadata.get_all("Provides-Extra") == [
         "bench",
         "brainscore",
+        "docs",
         "dask",
         "plot",
         "notify",
@@ -176,17 +179,43 @@ def test_the_wheel_says_what_it_is(built):
     ]
 
 
-def test_the_sdist_holds_what_a_packager_needs(built):
+def test_the_sdist_is_the_repository(built):
     with tarfile.open(built.sdist) as sdist:
-        names = {name.partition("/")[2] for name in sdist.getnames()}
-    rooms = {
-        path.relative_to(built.source)
-        for room in ROOM_PACKAGES
-        for path in (built.source / room).rglob("*.*")
+        names = {name.name.partition("/")[2] for name in sdist.getmembers() if name.isfile()}
+    folders = (*ROOM_PACKAGES, "deploy", "docs", "examples", "tests")
+    expected = {
+        path.relative_to(built.source).as_posix()
+        for folder in folders
+        for path in (built.source / folder).rglob("*")
+        if path.is_file()
     }
-    tests = {path.relative_to(built.source) for path in (built.source / "tests").rglob("*.py")}
-    assert {path.as_posix() for path in rooms | tests} <= names
-    assert {"setup.cfg", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "Makefile"} <= names
+    expected |= {path.name for path in built.source.glob("*.md")}
+    expected |= {
+        "setup.cfg",
+        "pyproject.toml",
+        "LICENSE",
+        "Makefile",
+        "MANIFEST.in",
+        "CITATION.cff",
+        "mkdocs.yml",
+    }
+    made = {name for name in names if name == "PKG-INFO" or ".egg-info/" in name}
+    assert names - made == expected
+
+
+def test_twine_takes_what_is_built(built):
+    assert (
+        run(sys.executable, "-m", "twine", "check", "--strict", built.wheel, built.sdist, cwd=ROOT).count(
+            "PASSED"
+        )
+        == 2
+    )
+
+
+def test_one_version_is_written_everywhere():
+    version = brainalign_plugin.__version__
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == version
+    assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module", params=["wheel", "editable"])

@@ -1,4 +1,4 @@
-"""The pages on use with Brain-Score: what they tell to type is typed, what they list is what there is."""
+"""The page on use with Brain-Score: what it tells to type is typed, what it lists is what there is."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from tests.commands import documented_table
 from tests.conftest import ROOT
 
 PAGE = "brainscore.md"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECTION = re.split(r"^(?=## )", README.split("\n## Use it with Brain-Score\n")[1], flags=re.MULTILINE)[0]
+_, SECTION, REST = re.split(
+    r"^(?=## (?:In short|Link)$)", (ROOT / "docs" / PAGE).read_text(encoding="utf-8"), flags=re.MULTILINE
+)
 
 
 def blocks(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-# In place of the network that the README names, whose weights would be downloaded.
+# In place of the network that the page names, whose weights would be downloaded.
 ALEXNET = """
     from brainscore_vision import model_registry
     from brainscore_vision.model_interface import BrainModel
@@ -40,7 +41,7 @@ ALEXNET = """
 
 @pytest.fixture
 def reader(environment, tmp_path):
-    """Someone who has followed the README so far: a snapshot in the store, and a file of the scores of one model."""
+    """Someone who has followed Start so far: a snapshot in the store, and a file of the scores of one model."""
     body = payload_bytes(simulate(1), date(2024, 1, 1))
     (tmp_path / "board.json").write_bytes(body)
     snapshot = parse_payload(body, "board.json", datetime(2024, 1, 1, tzinfo=UTC)).snapshot
@@ -58,7 +59,7 @@ def reader(environment, tmp_path):
 
 
 @pytest.mark.needs("brainscore")
-def test_the_section_of_the_readme_runs(reader, tmp_path):
+def test_the_page_runs(reader, tmp_path):
     before = reader.tree()
     home = {"home": tmp_path / "home"}
     reader.brainalign("fetch", tmp_path / "board.json", **home).succeeded()
@@ -66,7 +67,7 @@ def test_the_section_of_the_readme_runs(reader, tmp_path):
     (snippet,) = blocks(SECTION, "python")
     assert SECTION.count("```") == 6, "every block is run"
     (tmp_path / "snippet.py").write_text(snippet)
-    (page,) = blocks((ROOT / "docs" / PAGE).read_text(encoding="utf-8"), "python")
+    (page,) = blocks(REST, "python")
     (tmp_path / "page.py").write_text(page)
     lines = [
         f"cd {tmp_path}",

@@ -1,0 +1,203 @@
+"""Pages of the documentation that the build makes: help, settings file, Python, schemas, gallery, pages of the root.
+
+MkDocs calls `on_files` with the files of docs/; see the hooks in mkdocs.yml.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+import brainalign_plugin as ba
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# Charts of the library: a name, and the lines after `import` and `board = ba.example()` that make it.
+CHARTS = {
+    "heatmap": "chart = ba.agreement(board).plot.heatmap()",
+    "scatter": 'chart = ba.agreement(board).plot.scatter("FreemanZiemba2013.V1-pls", "Marques2020-size")',
+    "bump": 'chart = ba.rank(board, ["HIER", "ZMEAN", "RANK", "COPELAND"]).plot.bump()',
+    "intervals": 'chart = ba.rank(board, "HIER").plot.intervals()',
+    "intervals of one scheme of several": 'chart = ba.rank(board, ["HIER", "ZMEAN"]).plot.intervals("ZMEAN")',
+    "tiers": "chart = ba.certainty(board).plot.tiers()",
+    "components": "chart = ba.certainty(board).plot.components()",
+    "influence": "chart = ba.certainty(board).plot.influence()",
+    "validity": 'chart = ba.validity(board, ["HIER", "ZMEAN", "RANK"]).plot.schemes()',
+    "violations": 'chart = ba.audit(board, ["HIER", "ZMEAN", "RANK"], ["iia"]).plot.violations()',
+    "profile": 'chart = ba.place(board.ids[0], ba.freeze(board, "base"), schemes=["HIER"]).plot.profile()',
+    "place": 'chart = ba.place(board.ids[0], ba.freeze(board, "base"), schemes=["HIER", "ZMEAN"]).plot.schemes()',
+    "timeline": 'chart = ba.timeline([board.as_of("2023-01-01"), board]).plot.figures()',
+}
+BEFORE = "import brainalign_plugin as ba\nboard = ba.example()\n"
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the generated pages and files."""
+    for path, content in generated():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def generated() -> Iterator[tuple[str, str]]:
+    """Return path and content of every generated file."""
+    yield "help.md", help_page()
+    yield "settings-file.md", settings_page()
+    yield "python.md", python_page()
+    yield "design.md", of_the_root("DESIGN.md")
+    yield "contributing.md", of_the_root("CONTRIBUTING.md")
+    yield "changelog.md", of_the_root("CHANGELOG.md")
+    found = schemas()
+    yield "schemas.md", schemas_page(found)
+    for command, schema in found.items():
+        yield f"schemas/{command}.schema.json", json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    yield from gallery()
+
+
+def of_the_root(name: str) -> str:
+    """Return a page of the repository's root with its links as seen from docs/."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.sub(r"\]\((?:docs/|([A-Z]+\.md))", lambda found: f"]({(found[1] or '').lower()}", text)
+
+
+def help_page() -> str:
+    """Return the help of every command."""
+    import typer
+
+    from brainalign_monitor.cli.main import app
+
+    blocks = ["# Help of every command\n\n`brainalign COMMAND --help` prints the same.\n"]
+
+    def walk(command: Any, parents: tuple[str, ...], above: Any) -> None:
+        context = command.make_context(parents[-1], [], parent=above, resilient_parsing=True)
+        context.terminal_width = 100
+        blocks.append(f"## {' '.join(parents)}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+        for name, inner in sorted(getattr(command, "commands", {}).items()):
+            walk(inner, (*parents, name), context)
+
+    walk(typer.main.get_command(app), ("brainalign",), None)
+    return "\n".join(blocks)
+
+
+def settings_page() -> str:
+    """Return the annotated settings file, and the environment variable of each setting."""
+    from brainalign_monitor.config.reading import is_secret, setting_fields, variable
+    from brainalign_monitor.config.settings import Settings
+
+    example = (ROOT / "monitor/brainalign.example.toml").read_text(encoding="utf-8")
+    lines = [
+        "# Settings file and variables\n",
+        "`brainalign config init` writes this file; [Configuration](configuration.md) explains each setting.\n",
+        f"```toml\n{example}```\n",
+        "## Environment variables\n",
+        "| setting | variable | secret |",
+        "|---|---|---|",
+    ]
+    for path, field in setting_fields(Settings):
+        name, env = (".".join(path).replace("*", "NAME"), variable(path).replace("*", "NAME"))
+        lines.append(f"| `{name}` | `{env}` | {'yes' if is_secret(field.annotation) else ''} |")
+    return "\n".join(lines) + "\n"
+
+
+def python_page() -> str:
+    """Return the page from which mkdocstrings makes the reference of all public names."""
+    head = "# Python\n\n`import brainalign_plugin as ba`; each name below is `ba.NAME`.\n"
+    names = [name for name in ba.__all__ if not name.startswith("__")]
+    own = [f"::: {getattr(ba, name).__module__}.{name}\n" for name in sorted(names, key=str.lower)]
+    return "\n".join([head, *own])
+
+
+def tables(page: str) -> Iterator[tuple[str, list[list[str]]]]:
+    """Return the heading and the cells of the first table below each heading that names a JSON record."""
+    for section in re.split(r"^## ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        named = re.match(r"`([a-z ]+) --json`\n", section)
+        rows = re.findall(r"^\| (`.*) \|$", section, flags=re.MULTILINE)
+        if named and rows:
+            yield named[1], [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)] for row in rows]
+
+
+def types(words: str) -> list[str]:
+    """Return the types of JSON that a cell such as ``array of strings or null`` names."""
+    first, null = words.partition(" ")[0], ["null"] if "null" in words else []
+    return [{"list": "array"}.get(first, first), *null] if first else []
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema of each record, from the tables that describe their fields."""
+    found = {}
+    for page in ("commands.md", "history.md"):
+        for command, rows in tables(page):
+            root: dict[str, Any] = {"type": "object", "properties": {}}
+            for row in rows:
+                words, meaning = (row[1], row[2]) if len(row) > 2 else ("", row[1])
+                for name in re.findall(r"`([^`]+)`", row[0]):
+                    place(root, name.replace("\\|", "|").split("."), words, meaning)
+            found[command.replace(" ", "-")] = {
+                "$schema": SCHEMA_DIALECT,
+                "title": f"brainalign {command} --json",
+                **nested(root),
+            }
+    return found
+
+
+def place(parent: dict[str, Any], path: list[str], words: str, meaning: str) -> None:
+    """Put a field of a table at its place in a tree of fields."""
+    name = path[0].removesuffix("[]")
+    # A scheme, a model, a benchmark or a figure: any name.
+    key = "*" if name.startswith("<") or name.isupper() else name
+    own = parent["properties"].setdefault(key, {"type": [], "properties": {}, "description": ""})
+    if len(path) > 1:
+        place(own, path[1:], words, meaning)
+        return
+    own["type"], own["description"] = types(words), meaning
+
+
+def nested(field: dict[str, Any]) -> dict[str, Any]:
+    """Return a field and all fields below it as a schema."""
+    below = {key: nested(one) for key, one in field["properties"].items()}
+    schema: dict[str, Any] = {"description": field["description"]} if field.get("description") else {}
+    if not below:
+        return schema | ({"type": field["type"]} if field["type"] else {})
+    inner: dict[str, Any] = {"type": "object", "properties": {k: v for k, v in below.items() if k != "*"}}
+    if "*" in below:
+        inner["additionalProperties"] = below["*"]
+    return schema | {"anyOf": [inner, {"type": "array", "items": inner}, {"type": "null"}]}
+
+
+def schemas_page(found: dict[str, dict[str, Any]]) -> str:
+    """Return the list of the schemas."""
+    lines = [
+        "# JSON Schema\n",
+        "One file for the record of each command, made of the tables that describe it. A field that a schema does not",
+        "name may come with a later release; [Commands](commands.md#analyze---json) states when `schema` rises.\n",
+        "| record | file |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| `brainalign {name.replace('-', ' ')} --json` | [{name}.schema.json](schemas/{name}.schema.json) |"
+        for name in sorted(found)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def gallery() -> Iterator[tuple[str, str]]:
+    """Return the page of all charts, and the charts."""
+    lines = [
+        "# Gallery\n",
+        "Every chart of the library, on the made-up board of `ba.example()`, with the three lines that make it.",
+        '`chart.save("chart.svg")` writes it; `.png`, `.pdf`, `.html` and `.json` (Vega-Lite) are possible too.\n',
+    ]
+    names: dict[str, Any] = {}
+    exec(BEFORE, names)  # noqa: S102 -- the lines above
+    for name, line in CHARTS.items():
+        exec(line, names)  # noqa: S102 -- the same
+        path = f"gallery/{name.replace(' ', '-')}.svg"
+        yield path, names["chart"].drawn(".svg").decode()
+        lines.append(f"## {name}\n\n![{names['chart'].alt}]({path})\n\n```python\n{BEFORE}{line}\n```\n")
+    yield "gallery.md", "\n".join(lines)

@@ -1,0 +1,242 @@
+"""The documentation is built without a warning, and a reader who types what its pages say gets what they say."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import brainalign_plugin as ba
+from tests.commands import brainalign, environment
+from tests.conftest import ROOT, shared_folder
+from tests.local_site import local_site
+from tests.monitor.delivery.mail_host import mail_host
+from tests.monitor.sources.samples import body_of, document
+from tests.monitor.test_cli import COMMANDS
+from tests.test_packaging import IN_REPOSITORY_ONLY
+
+DOCS = ROOT / "docs"
+SCRIPTS = Path(sys.executable).parent
+BOARD = "compare-data-2024-01-01.json.gz"
+BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# `text` is what only a machine of the reader's own can do: a download, an installation.
+RUN = {"sh", "python", "toml", "csv", "crontab"}
+
+
+def blocks(page: str) -> list[tuple[str, str, str]]:
+    """Language, file and text of the blocks of a page; Python without a command between it is one script."""
+    found = BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+    assert {language for language, _, _ in found} <= RUN | {"text"}, page
+    joined = []
+    for (language, title), group in groupby(found, key=lambda one: one[:2]):
+        texts = [text for _, _, text in group]
+        joined += (
+            [(language, title, "\n".join(texts))]
+            if language == "python"
+            else [(language, title, t) for t in texts]
+        )
+    return joined
+
+
+def script(page: str) -> str:
+    """All that a page has a reader do, as one script."""
+    lines = ["set -eu"]
+    for language, title, text in blocks(page):
+        if title:
+            lines.append(f"cat > {title} <<'END OF FILE'\n{text}END OF FILE")
+        elif language == "python":
+            lines.append(f"python -W error::UserWarning - <<'END OF FILE'\n{text}END OF FILE")
+        elif language == "sh":
+            lines.append(text)
+        elif language == "crontab":
+            lines += [line.split(maxsplit=5)[5] for line in text.splitlines()]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder in which all pages are followed in turn, a leaderboard and a mail server."""
+    folder = tmp_path_factory.mktemp("desk")
+    body = body_of(document(12))
+    real = shared_folder() / BOARD
+    if real.exists():
+        shutil.copy(real, folder / BOARD)
+    (folder / "board.json").write_bytes(gzip.decompress(real.read_bytes()) if real.exists() else body)
+    with local_site(body) as site:
+        path = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+        yield folder, environment(base_url=site.url, attempts=1) | {"HOME": str(folder), "PATH": path}
+
+
+def follow(page: str, desk: tuple[Path, dict[str, str]], **more: str) -> str:
+    """Output of all that a page has a reader do."""
+    folder, variables = desk
+    done = subprocess.run(
+        ["bash", "-c", script(page)],
+        cwd=folder,
+        env=variables | more,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{page}\n{done.stdout[-3000:]}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def started(desk):
+    return follow("start.md", desk)
+
+
+def test_start_answers_its_question(started, desk):
+    assert "above rodworks_tiny (1535)" in started
+    assert re.search(r"HIER +│ 63\.\d%", started)
+    assert re.search(r"glianet_w24-in22k_ft +│ 1714 │ [\d.]+ +│ 1 +│ 1–15 ", started)
+    assert (desk[0] / "tiers.svg").exists()
+    assert (desk[0] / "real.html").read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_what_start_installs_can_be_installed(tmp_path):
+    (text,) = [text for language, _, text in blocks("start.md") if "pip install" in text]
+    source = shutil.copytree(ROOT, tmp_path / "brainalign-source", ignore=IN_REPOSITORY_ONLY)
+    *_, command = text.splitlines()
+    assert command == f"pip install ./{source.name}"
+    options = ["--dry-run", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    done = subprocess.run([sys.executable, "-m", *command.split(), *options], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+
+
+def test_a_submitter_learns_why_a_model_moved(started, desk):
+    out = follow("howto/submitted.md", desk)
+    assert "models_joined" in out or "joined" in out
+    assert "site/current/models/1535.html" in out
+    assert "frozen: reference base" in out
+
+
+def test_a_benchmark_maker_learns_what_it_adds(started, desk):
+    out = follow("howto/benchmark.md", desk)
+    assert "Mine2026-match" in out
+
+
+def test_a_maintainer_gets_a_weekly_mail(desk):
+    with mail_host() as mail:
+        server = {"host": "127.0.0.1", "port": str(mail.port), "security": "none"}
+        out = follow(
+            "howto/weekly.md",
+            desk,
+            **{f"BRAINALIGN_MAIL__{name.upper()}": one for name, one in server.items()},
+        )
+    assert "stored snapshot 1" in out
+    assert (desk[0] / "preview.html").exists()
+    assert [mail["To"] for mail in mail.mails] == ["me@lab.example", "vision-group@lab.example"]
+
+
+def test_a_journalist_reads_a_report(started, desk):
+    assert "mean_rho" in follow("howto/reader.md", desk)
+
+
+def test_another_leaderboard_is_a_table(desk):
+    assert "<Ranks under 3 schemes" in follow("howto/another.md", desk)
+    assert (desk[0] / "agreement.svg").exists()
+
+
+@pytest.mark.needs("shared")
+def test_the_figures_of_the_methods_are_those_of_the_real_board(desk):
+    text = (DOCS / "methods.md").read_text(encoding="utf-8")
+    expected = re.findall(r"^print\(.*\)  # (.*)$", text, re.MULTILINE)
+    assert follow("methods.md", desk).splitlines() == expected
+    assert len(expected) > 20
+
+
+def test_every_page_with_blocks_is_followed():
+    with_blocks = {
+        path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "```" in path.read_text("utf-8")
+    }
+    elsewhere = {
+        "brainscore.md",
+        "configuration.md",
+        "delivery.md",
+        "deploy.md",
+        "history.md",
+        "running.md",
+        "schemes.md",
+    }
+    here = {"start.md", "methods.md", *(f"howto/{path.name}" for path in (DOCS / "howto").glob("*.md"))}
+    assert with_blocks == elsewhere | here
+
+
+# --- The site -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as MkDocs builds it; a warning, as of a link that leads nowhere, is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_the_site_needs_no_other_host(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 20
+    loaded = re.compile(
+        r"<(?:script|img|iframe)[^>]+src=\"(https?:[^\"]+)|<link[^>]+rel=\"(?:stylesheet|preconnect)\"[^>]+href=\"(https?:[^\"]+)"
+    )
+    assert [found for page in pages for found in loaded.findall(page.read_text("utf-8"))] == []
+
+
+def test_every_command_and_public_name_has_its_place(site):
+    text = (site / "help.html").read_text("utf-8")
+    assert set(re.findall(r'<h2 id="(brainalign[^"]*)"', text)) >= {
+        f"brainalign-{'-'.join(name)}" for name in COMMANDS
+    }
+    text = (site / "python.html").read_text("utf-8")
+    for name in ba.__all__:
+        if not name.startswith("__"):
+            assert f'.{name}"' in text, name
+
+
+def test_every_chart_is_in_the_gallery(site):
+    shown = (DOCS / "generated.py").read_text("utf-8")
+    charts = {
+        f".{name}("
+        for module in (ROOT / "brainalign_plugin/api").glob("*.py")
+        for plots in re.split(r"^class ", module.read_text("utf-8"), flags=re.MULTILINE)[1:]
+        if re.match(r"\w+Plots\b", plots)
+        for name in re.findall(r"^    def (\w+)\(self.*-> Chart:", plots, re.MULTILINE)
+    }
+    assert charts
+    assert {name for name in charts if name not in shown} == set()
+    pictures = re.findall(r'src="(gallery/[^"]+\.svg)"', (site / "gallery.html").read_text("utf-8"))
+    assert len(pictures) >= len(charts)
+    assert all((site / picture).read_text("utf-8").startswith("<svg") for picture in pictures)
+
+
+@pytest.mark.parametrize("command", [("analyze", "board.json"), ("rank", "board.json"), ("doctor",)])
+def test_a_record_is_as_its_schema_says(site, tmp_path, command):
+    path = tmp_path / "board.json"
+    path.write_bytes(body_of(document(12)))
+    words = [path if word == path.name else word for word in command]
+    ended = brainalign(*words, "--json", home=tmp_path, base_url="http://127.0.0.1:1", attempts=1)
+    schema = json.loads((site / f"schemas/{command[0]}.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(ended.json, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(ended.json | {next(iter(ended.json)): []}, schema)
