@@ -107,7 +107,7 @@ soak: $(SETUP) ## a monitor is killed, starved and kept running for 2,000 runs; 
 	.venv/bin/python -m tests.monitor.faults.soak
 
 .PHONY: lock
-lock: $(BASE) ## deploy/requirements.txt: versions and hashes of all that the monitor needs (Python 3.12)
+lock: $(BASE) ## deploy/requirements.lock: versions and hashes of all that the monitor needs (Python 3.12)
 	.venv-base/bin/python deploy/lock.py
 
 .PHONY: clean

@@ -1,7 +1,7 @@
-"""Write ``requirements.txt`` beside this file: every package of the monitor, its version, the hashes of its wheels.
+"""Write ``requirements.lock`` beside this file: every package of the monitor, its version, the hashes of its wheels.
 
 ``make lock`` runs it, for Python 3.12 on Linux (x86-64 and ARM, glibc 2.28 or later), from what setup.cfg asks for. pip
-refuses whatever has another hash: ``pip install --require-hashes --requirement deploy/requirements.txt``.
+refuses whatever has another hash: ``pip install --require-hashes --requirement deploy/requirements.lock``.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
             " \\\n".join([f"{name}=={versions.pop()}", *(f"    --hash=sha256:{one}" for one in hashes)])
             + "\n"
         )
-    (HERE / "requirements.txt").write_text("".join(lines), encoding="utf-8")
+    (HERE / "requirements.lock").write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -235,7 +235,7 @@ def test_nothing_says_to_install_this_by_its_bare_name():
 
 
 def test_the_lock_file_has_all_that_is_asked_for_with_hashes():
-    text = (DEPLOY / "requirements.txt").read_text(encoding="utf-8").replace(" \\\n", " ")
+    text = (DEPLOY / "requirements.lock").read_text(encoding="utf-8").replace(" \\\n", " ")
     locked = {}
     for line in text.splitlines()[1:]:
         found = re.fullmatch(r"([a-z0-9-]+)==(\S+)((?:\s+--hash=sha256:[0-9a-f]{64})+)", line)

@@ -29,7 +29,7 @@ def init(home: Home = None) -> None:
     from ..config.reading import CONFIG_NAME
     from ..config.settings import load_home
 
-    path = load_home(home) / CONFIG_NAME
+    path = load_home(home or HOME.get()) / CONFIG_NAME
     if path.exists():
         raise ConfigError(f"{str(path)!r} exists already; move it away to get a new one")
     example = files("brainalign_monitor").joinpath("brainalign.example.toml").read_bytes()
