@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 
 import brainalign_plugin as ba
+from brainalign_monitor.history.figures import FIGURES
 from tests.commands import brainalign, environment
 from tests.conftest import ROOT, shared_folder
 from tests.local_site import local_site
@@ -117,9 +118,33 @@ def test_what_start_installs_can_be_installed(tmp_path):
 
 def test_a_submitter_learns_why_a_model_moved(started, desk):
     out = follow("howto/submitted.md", desk)
-    assert "models_joined" in out or "joined" in out
+    assert (
+        "rodworks_tiny (1535) rose 1 place under HIER, from 4 to 3: 1 by a new benchmark (Chimera2024-ridge)"
+        in out
+    )
     assert "site/current/models/1535.html" in out
     assert "frozen: reference base" in out
+    documented = csv_columns()
+    for path in (desk[0] / "site/current").rglob("*.csv"):
+        folder = path.parent.name
+        columns = documented[f"{folder}/{path.name}" if folder == "latest" else f"{folder}/<id>.csv"]
+        header = path.read_text("utf-8").splitlines()[0].split(",")
+        assert [name for name in header if name not in columns] in ([], header[len(columns) :]), path
+
+
+def csv_columns() -> dict[str, list[str]]:
+    """Columns of each CSV file that docs/csv.md describes; those of a figure or a scheme under every name."""
+    sections = re.split(r"^### `", (DOCS / "csv.md").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    found = {}
+    for section in sections:
+        cells = re.findall(r"^\| (`.*?) \|", section.partition("\n## ")[0], re.MULTILINE)
+        names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+        found[section.partition("`")[0]] = [
+            name.replace("<figure>", figure)
+            for name in names
+            for figure in (FIGURES if "<figure>" in name else ("",))
+        ]
+    return found
 
 
 def test_a_benchmark_maker_learns_what_it_adds(started, desk):
@@ -136,8 +161,11 @@ def test_a_maintainer_gets_a_weekly_mail(desk):
             **{f"BRAINALIGN_MAIL__{name.upper()}": one for name, one in server.items()},
         )
     assert "stored snapshot 1" in out
-    assert (desk[0] / "preview.html").exists()
-    assert [mail["To"] for mail in mail.mails] == ["me@lab.example", "vision-group@lab.example"]
+    (arrived,) = mail.mails
+    assert (arrived["To"], arrived["Subject"]) == (
+        "me@lab.example",
+        "Brain-Score vision: first report; agreement 1.00",
+    )
 
 
 def test_a_journalist_reads_a_report(started, desk):

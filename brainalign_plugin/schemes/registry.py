@@ -110,24 +110,24 @@ def scheme(
 
     Parameters
     ----------
-        name : str
-            Letters, digits and underscores.
-        missing : {"skip", "zero", "attempted", "worst", "mean"}
-            Rule for missing scores on a board that has them; under ``skip`` they reach the function as NaN.
-        overwrite : bool
-            Whether a scheme of that name may be replaced, as when a cell of a notebook is run again.
-        effort : {"formula", "pairs", "fit", "optimum"}
-            With ``formula`` ranks get intervals, which calls the function a thousand times.
+    name : str
+        Letters, digits and underscores.
+    missing : {"skip", "zero", "attempted", "worst", "mean"}
+        Rule for missing scores on a board that has them; under ``skip`` they reach the function as NaN.
+    overwrite : bool
+        Whether a scheme of that name may be replaced, as when a cell of a notebook is run again.
+    effort : {"formula", "pairs", "fit", "optimum"}
+        With ``formula`` ranks get intervals, which calls the function a thousand times.
 
     Returns
     -------
-        callable
-            From a function ``(models, benchmarks) -> (models,)``, higher is better, to its `Scheme`.
+    callable
+        From a function ``(models, benchmarks) -> (models,)``, higher is better, to its `Scheme`.
 
     Raises
     ------
-        SchemeError
-            If the name is taken or cannot be one, the rule is unknown, or the function cannot be called with a matrix.
+    SchemeError
+        If the name is taken or cannot be one, the rule is unknown, or the function cannot be called with a matrix.
 
     See Also
     --------

@@ -171,21 +171,30 @@ def mail_preview(
 @mail_app.command("test")
 def mail_test(
     address: Annotated[str, typer.Argument(help="Address of the recipient.", metavar="ADDRESS")],
+    digest: Annotated[
+        Digests | None, typer.Option(help="Send this digest as it would be sent now instead.")
+    ] = None,
     home: Home = None,
+    domain: Domain = None,
 ) -> None:
     """Send a test mail to an address right away."""
     from ..base.errors import ConfigError
     from ..config.sections import is_mail_address
     from ..notify import channels
-    from ..notify.mail_preview import test_message
+    from ..notify.mail_preview import test_digest, test_message
+    from ..operations import pull
     from . import print_delivery
 
     if not is_mail_address(address):
         raise typer.BadParameter(f"{address!r} is not a plain mail address", param_hint="ADDRESS")
-    settings = settings_from(home=home)
+    settings = settings_from(home=home, domain=domain)
     if settings.mail.host is None:
         raise ConfigError("no mail server is configured; set mail.host and mail.sender")
-    message = test_message(settings, address, now())
+    if digest is None:
+        message = test_message(settings, address, now())
+    else:
+        with pull.open_existing(settings, "latest") as store:
+            message = test_digest(settings, store, digest.value, address, now(), stage)
     with stage(f"sending to {address}"):
         channels.sender(settings, now)(message)
     print_delivery.tested(settings.mail.host, settings.mail.used_port, message)

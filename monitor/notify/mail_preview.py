@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from brainalign_plugin.errors import InputError
 
 from ..base.errors import StoreError
-from ..base.messages import Channel, Message
+from ..base.messages import Channel, Kind, Message, message_id
 from ..base.progress import Stage, silent
 from ..delivery import DigestPeriod, OperatorNote, Subscriber
 from ..delivery.composing import compose_alerts, compose_digest, compose_operator
@@ -54,13 +54,15 @@ def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: St
     return queued.message if queued is not None and queued.message.body else made
 
 
-def _digest_preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage) -> Message:
+def _digest_preview(
+    settings: Settings, store: Store, kind: str, at: datetime, stage: Stage, reader: Subscriber | None = None
+) -> Message:
     period = DigestPeriod(kind)
     # Of the period that is not over yet, if nothing had been seen before it: what will be sent at its end.
     for slot in (at, at + timedelta(days=7 if period is DigestPeriod.WEEKLY else 31)):
         digest = digest_of(settings, store, period, slot, stage)
         if digest is not None:
-            reader = _reader(
+            reader = reader or _reader(
                 settings, lambda one: one.digest is period, Subscriber(Channel.MAIL, _READER, digest=period)
             )
             # Shown also to a reader who gets none in a quiet period.
@@ -101,6 +103,18 @@ def test_message(settings: Settings, address: str, at: datetime) -> Message:
     reader = Subscriber(Channel.MAIL, address, operator=True)
     (message,) = compose_operator(note, [reader], letterhead(settings), at)
     return message
+
+
+def test_digest(
+    settings: Settings, store: Store, kind: str, address: str, at: datetime, stage: Stage
+) -> Message:
+    """Return the digest as it would be sent now to an address, with a Message-ID of its own."""
+    reader = Subscriber(Channel.MAIL, address, digest=DigestPeriod(kind))
+    made = _digest_preview(settings, store, kind, at, stage, reader)
+    # Of two mails with one Message-ID, mail programs show the first alone.
+    own = message_id(Channel.MAIL, Kind.DIGEST, address, f"test {at.isoformat()}")
+    digits, new = (name.partition("@")[0].encode() for name in (made.id, own))
+    return replace(made, id=own, body=made.body.replace(digits, new))
 
 
 def preview_bytes(message: Message, suffix: str) -> bytes:

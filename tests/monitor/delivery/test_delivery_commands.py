@@ -274,6 +274,15 @@ def test_a_trial_mail_arrives(mailing, host):
     assert (mail["To"], mail["Subject"]) == ("me@lab.test", "BrainAlign: test mail")
 
 
+def test_a_digest_arrives_on_trial_and_again_when_it_is_due(mailing, host):
+    brainalign("mail", "test", "me@lab.test", "--digest", "weekly", home=mailing).succeeded()
+    brainalign("deliver", "--digest", "weekly", home=mailing).succeeded()
+    trial, *due = host.mails
+    assert trial["To"] == "me@lab.test"
+    assert trial.get_body(("plain",)).get_content() == due[0].get_body(("plain",)).get_content()
+    assert trial["Message-ID"] not in {mail["Message-ID"] for mail in due}
+
+
 def test_a_trial_mail_says_what_is_wrong(mailing, host, tmp_path):
     host.answers["RCPT"] = "550 no such user"
     ended = brainalign("mail", "test", "me@lab.test", home=mailing)
