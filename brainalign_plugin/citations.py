@@ -7,24 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A work to cite.
+    """A work to cite."""
 
-    Attributes
-    ----------
-    authors : tuple of (str, str)
-        Given and family name of each author; a group has an empty given name.
-    title, venue, url : str
-    year : int
-    bibtex : str
-        One entry, as Brain-Score's database takes it.
-    """
-
+    # Given and family name of each author; a group has an empty given name.
     authors: tuple[tuple[str, str], ...]
     title: str
     year: int
     venue: str
     url: str
-    bibtex: str
+    bibtex: str  # One entry, as Brain-Score's database takes it
 
     @property
     def names(self) -> str:

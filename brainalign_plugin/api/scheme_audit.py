@@ -23,14 +23,9 @@ class RemovalResult(Rows):
 
     The frame has a row a model, the one that changes most first: model, id, changes (pairs of others that change their
     order), share (of the C(n - 1, 2) pairs of others).
-
-    Attributes
-    ----------
-    fragile : Rows
-        The pairs of models whose order most removals change.
     """
 
-    fragile: Rows = field(kw_only=True)
+    fragile: Rows = field(kw_only=True)  # The pairs of models whose order most removals change
 
     @property
     def by_model(self) -> pd.DataFrame:
@@ -69,13 +64,6 @@ class SchemeAuditResult(Result):
 
     The frame has a row a property: measured (missing where it was not), claimed. The record is that of the scheme in
     ``audit --json``.
-
-    Attributes
-    ----------
-    one : SchemeAudit
-    compared : ComparedBoard
-    reference : Reference
-    n_jobs : int
     """
 
     one: SchemeAudit

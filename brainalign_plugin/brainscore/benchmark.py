@@ -123,21 +123,9 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
     def __call__(self, candidate: Any) -> Any:
         """Place a candidate.
 
-        Parameters
-        ----------
-        candidate : BrainModel or ArtificialSubject
-
-        Returns
-        -------
-        PlacedScore
-            A scalar in [0, 1]; see `placed_score`.
-
-        Raises
-        ------
-        ReferenceBoardError
-            If there is no frozen reference, or it is of another domain.
-        CandidateError
-            If too few constituents have a score, a source cannot be used, or the scheme cannot use these scores.
+        A scalar in [0, 1]; see `placed_score`. Raises ReferenceBoardError if there is no frozen reference, or it is of
+        another domain. Raises CandidateError if too few constituents have a score, a source cannot be used, or the
+        scheme cannot use these scores.
         """
         settings = self._used()
         reference = self._reference(settings)

@@ -34,26 +34,12 @@ _AT_ONCE = 500
 def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dict[str, Cell] | None:
     """Read the cells of one model.
 
-    A row counts by `row_value`; of several rows of a version the one with the highest raw score does.
+    A row counts by `row_value`; of several rows of a version the one with the highest raw score does. None if the
+    database has no such model. Raises CandidateError if the database cannot be read, or several models have this name
+    (the message lists their ids).
 
-    Parameters
-    ----------
-    address : str
-        SQLAlchemy URL.
-    wanted : str
-        The model's id or name.
-    versions : mapping of str to int
-        For each benchmark the version that counts; 0 for the latest that the model has.
-
-    Returns
-    -------
-    dict of str to Cell, or None
-        None if the database has no such model.
-
-    Raises
-    ------
-    CandidateError
-        If the database cannot be read, or several models have this name (the message lists their ids).
+    `address`: SQLAlchemy URL. `wanted`: the model's id or name. `versions`: for each benchmark the version that counts;
+    0 for the latest that the model has.
     """
     url = _url(address)
     shown = url.render_as_string(hide_password=True)
@@ -117,17 +103,9 @@ def row_value(
 ) -> float | None:
     """Return the score of a row as the site counts it: NaN for FAILED, None for a row that has not ended (NEVER).
 
-    Parameters
-    ----------
-    raw, ceiled : float or None
-        Engineering benchmarks count by the raw score, all others by the ceiled one.
-    comment : str or None
-        Holds the error of a run that has failed.
-    ended : bool
-        Whether the row has an end.
-    is_sqlite : bool
-        SQLite has no NaN and keeps it as NULL, so that a row that has ended without a number has failed there.
-    engineering : bool
+    `raw, ceiled`: engineering benchmarks count by the raw score, all others by the ceiled one. `comment`: holds the
+    error of a run that has failed. `ended`: whether the row has an end. `is_sqlite`: SQLite has no NaN and keeps it as
+    NULL, so that a row that has ended without a number has failed there.
     """
     if ceiled is None and "error" in str(comment or "").lower():
         return math.nan

@@ -42,29 +42,14 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """The link of one domain's package in this interpreter.
+    """The link of one domain's package in this interpreter."""
 
-    Attributes
-    ----------
-    package : str
-        ``brainscore_vision`` or ``brainscore_language``.
-    state : LinkState
-    folder : Path or None
-        Folder of the link, made or not; None without the package.
-    version : str or None
-        Version of the package, None if unknown.
-    message : str
-        The state in words.
-    next_step : str
-        Action for the user; empty if none.
-    """
-
-    package: str
+    package: str  # ``brainscore_vision`` or ``brainscore_language``
     state: LinkState
-    folder: Path | None
-    version: str | None
-    message: str
-    next_step: str = ""
+    folder: Path | None  # Folder of the link, made or not; None without the package
+    version: str | None  # Version of the package, None if unknown
+    message: str  # The state in words
+    next_step: str = ""  # Action for the user; empty if none
 
     @property
     def ok(self) -> bool:
@@ -80,12 +65,8 @@ def domains_here() -> tuple[str, ...]:
 def benchmarks_folder(domain: str) -> Path | None:
     """Return the folder of benchmark plugins of a domain's package; None without it.
 
-    The package is found, not imported: that would take seconds.
-
-    Raises
-    ------
-    LinkError
-        If there is a package of that name without such a folder.
+    The package is found, not imported: that would take seconds. Raises LinkError if there is a package of that name
+    without such a folder.
     """
     spec, name = _spec(domain), _distribution(domain)
     if spec is None:
@@ -107,17 +88,10 @@ def benchmarks_folder(domain: str) -> Path | None:
 def link(record: Path | None = None, domain: str = "vision") -> LinkStatus:
     """Link the meta-benchmarks into a domain's package; an intact link stays as it is.
 
-    Parameters
-    ----------
-    record : Path, optional
-        File in which the link is recorded, so that its loss is noticed.
-    domain : str
+    Raises LinkError if there is no such package, the place is taken by something else, an identifier is registered by
+    another folder, or the folder cannot be written to.
 
-    Raises
-    ------
-    LinkError
-        If there is no such package, the place is taken by something else, an identifier is registered by another
-        folder, or the folder cannot be written to.
+    `record`: file in which the link is recorded, so that its loss is noticed.
     """
     folder = benchmarks_folder(domain)
     if folder is None:
@@ -150,10 +124,7 @@ def link(record: Path | None = None, domain: str = "vision") -> LinkStatus:
 def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
     """Remove the link and restore the package's folders; without a link do nothing.
 
-    Raises
-    ------
-    LinkError
-        If the folder was not made by `link`, or cannot be removed.
+    Raises LinkError if the folder was not made by `link`, or cannot be removed.
     """
     folder = _leftover(domain) or benchmarks_folder(domain)
     if folder is not None:
@@ -174,11 +145,7 @@ def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
 def link_status(record: Path | None = None, domain: str = "vision") -> LinkStatus:
     """Return the state of the link, read only.
 
-    Parameters
-    ----------
-    record : Path, optional
-        As given to `link`: without it a lost link is reported as never made.
-    domain : str
+    `record`: as given to `link`: without it a lost link is reported as never made.
     """
     package = PACKAGES[domain]
     try:

@@ -53,13 +53,7 @@ def version_of(reference: Reference | None) -> int:
 def registration(domain: str, names: Sequence[str], reference: str = "") -> str:
     """Return the text of the ``__init__.py`` that registers meta-benchmarks.
 
-    Parameters
-    ----------
-    domain : str
-    names : sequence of str
-        Identifiers.
-    reference : str
-        Name of a reference file in the same folder; the settings choose one if empty.
+    `names`: identifiers. `reference`: name of a reference file in the same folder; the settings choose one if empty.
     """
     path = ["from pathlib import Path", ""] if reference else []
     given = f', Path(__file__).parent / "{reference}"' if reference else ""
@@ -84,28 +78,13 @@ def registration(domain: str, names: Sequence[str], reference: str = "") -> str:
 def write_submission(folder: Path, reference: Reference, repository: str = "") -> tuple[Path, str]:
     """Write the folder of a plugin that can be submitted to Brain-Score.
 
-    It has four identifiers, a test of each against a score computed here, metadata, requirements, and the reference
-    as data; on Brain-Score's servers the scores come from the database.
+    It has four identifiers, a test of each against a score computed here, metadata, requirements, and the reference as
+    data; on Brain-Score's servers the scores come from the database. Returns Path (the folder) and str (next step for
+    the requirements; empty if there is none). Raises LinkError if the folder has files already, or cannot be written
+    to.
 
-    Parameters
-    ----------
-    folder : Path
-        New, or empty; named as the plugin.
-    reference : Reference
-    repository : str
-        Address for pip: of the repository, or of a wheel; of the installation if empty.
-
-    Returns
-    -------
-    Path
-        The folder.
-    str
-        Next step for the requirements; empty if there is none.
-
-    Raises
-    ------
-    LinkError
-        If the folder has files already, or cannot be written to.
+    `folder`: new, or empty; named as the plugin. `repository`: address for pip: of the repository, or of a wheel; of
+    the installation if empty.
     """
     names = [identifier_of(name) for name in SUBMITTED]
     file = f"{reference.name}{SUFFIX}"

@@ -45,25 +45,15 @@ _LONGEST_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The saved results of one model.
-
-    Attributes
-    ----------
-    path : Path
-    model : str
-        Its identifier and the key of its results: a changed model needs another.
-    """
+    """The saved results of one model."""
 
     path: Path
-    model: str
+    model: str  # Its identifier and the key of its results: a changed model needs another
 
     def read(self) -> dict[str, Cell]:
         """Read the saved results.
 
-        Raises
-        ------
-        CandidateError
-            If the file cannot be read, or holds the results of another model.
+        Raises CandidateError if the file cannot be read, or holds the results of another model.
         """
         try:
             lines = self.path.read_bytes().split(b"\n")
@@ -99,13 +89,7 @@ class Results:
             ) from cause
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Append a result and flush it to disk.
-
-        Raises
-        ------
-        CandidateError
-            If it cannot be written.
-        """
+        """Append a result and flush it to disk. Raises CandidateError if it cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             new = not self.path.exists() or not self.path.stat().st_size
@@ -173,27 +157,11 @@ def run_missing(
 
     A benchmark that raises while it scores is FAILED, as on the site, and not run again. One that cannot be loaded or
     run here, for want of network, credentials, disk or memory, or is of another version than the one that counts, is
-    left unscored and tried again the next time.
+    left unscored and tried again the next time. Returns dict of str to Cell (finished in this or an earlier run) and
+    tuple of str (benchmarks that could not be run, with the reason).
 
-    Parameters
-    ----------
-    candidate : BrainModel or ArtificialSubject
-    versions : mapping of str to int
-        The benchmarks to run, each with the version that counts (0 for any), in this order.
-    now : callable
-        The clock.
-    say : callable
-        Called with a line for each benchmark.
-    domain : str
-    again : bool
-        Run those that FAILED in an earlier run again.
-
-    Returns
-    -------
-    dict of str to Cell
-        Finished in this or an earlier run.
-    tuple of str
-        Benchmarks that could not be run, with the reason.
+    `versions`: the benchmarks to run, each with the version that counts (0 for any), in this order. `now`: the clock.
+    `say`: called with a line for each benchmark. `again`: run those that FAILED in an earlier run again.
     """
     earlier = _finished(results, versions)
     done = {name: cell for name, cell in earlier.items() if not (again and cell.state == CellState.FAILED)}

@@ -19,42 +19,23 @@ Run = Literal["no", "missing", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of a meta-benchmark; each is read from ``BRAINALIGN_<NAME>`` where none is given.
+    """Settings of a meta-benchmark; each is read from ``BRAINALIGN_<NAME>`` where none is given."""
 
-    Attributes
-    ----------
-    home : Path
-        Folder of all state; frozen references are in its folder ``references``.
-    reference : str
-        Name of a frozen reference, or path of its file; if empty, the only one in the folder.
-    scores : Path or None
-        Scores file of the candidate, CSV or JSON: benchmark, score, error.
-    snapshot : Path or None
-        Exported snapshot file with the candidate on it.
-    database : str
-        SQLAlchemy URL of a Brain-Score result database with the candidate in it; only read.
-    model : str
-        Id or name of the candidate in snapshot and database; if empty, its own identifier.
-    run : str
-        ``missing``: run the benchmarks that no source has a score for. ``failed``: run those that FAILED as well.
-        ``no``: never.
-    results : Path
-        Folder of the saved results of running; ``runs`` in the home folder if not given.
-    min_constituents : float
-        Smallest share of the reference's benchmarks that must have a score.
-    leave_out : str
-        Models of the reference that the candidate is not compared with, see `find_models`.
-    """
-
-    home: Path
+    home: Path  # Folder of all state; frozen references are in its folder ``references``
+    # Name of a frozen reference, or path of its file; if empty, the only one in the folder.
     reference: str = ""
-    scores: Path | None = None
-    snapshot: Path | None = None
+    scores: Path | None = None  # Scores file of the candidate, CSV or JSON: benchmark, score, error
+    snapshot: Path | None = None  # Exported snapshot file with the candidate on it
+    # SQLAlchemy URL of a Brain-Score result database with the candidate in it; only read.
     database: str = ""
-    model: str = ""
+    model: str = ""  # Id or name of the candidate in snapshot and database; if empty, its own identifier
+    # ``missing``: run the benchmarks that no source has a score for. ``failed``: run those that FAILED as well.
+    # ``no``: never.
     run: Run = "no"
+    # Folder of the saved results of running; ``runs`` in the home folder if not given.
     results: Path | None = None
-    min_constituents: float = 0.0
+    min_constituents: float = 0.0  # Smallest share of the reference's benchmarks that must have a score
+    # Models of the reference that the candidate is not compared with, see `find_models`.
     leave_out: str = ""
 
     def __post_init__(self) -> None:
@@ -84,10 +65,7 @@ _OF_THE_MONITOR = (f"{PREFIX}STORE",)
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from environment variables; an empty one counts as unset.
 
-    Raises
-    ------
-    CandidateError
-        If a value is wrong, or a variable is a near miss of one of these.
+    Raises CandidateError if a value is wrong, or a variable is a near miss of one of these.
     """
     _refuse_misspelt(environment)
     given = {name: text for name in VARIABLES if (text := environment.get(name, "").strip())}

@@ -21,23 +21,12 @@ MIN_MODELS = 20
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A benchmark that arrived, and how well schemes fitted before it rank the models on it.
-
-    Attributes
-    ----------
-    benchmark : str
-    day : date
-        Of its first score.
-    models : int
-        On the cleaned board of that day, with a score on the benchmark now.
-    rho : dict of str to float or None
-        By scheme; None where the scheme cannot be used on that board.
-    """
+    """A benchmark that arrived, and how well schemes fitted before it rank the models on it."""
 
     benchmark: str
-    day: date
-    models: int
-    rho: dict[str, float | None]
+    day: date  # Of its first score
+    models: int  # On the cleaned board of that day, with a score on the benchmark now
+    rho: dict[str, float | None]  # By scheme; None where the scheme cannot be used on that board
 
 
 def validity_over_time(
@@ -47,25 +36,11 @@ def validity_over_time(
 ) -> tuple[Arrival, ...]:
     """Ask schemes to rank models on each benchmark that arrived, from the board of the day before.
 
-    Parameters
-    ----------
-    snapshot : Snapshot
-        With the times of its scores.
-    schemes : iterable of str
-        Names; those with frozen norms cannot be asked.
-    max_missing : float
-        Of the cleaning of each earlier board.
+    In the order of arrival, without the benchmarks of the first day, and those on which fewer than 20 models of the
+    earlier board have a score. Raises SchemeError if a scheme is unknown.
 
-    Returns
-    -------
-    tuple of Arrival
-        In the order of arrival, without the benchmarks of the first day, and those on which fewer than 20 models of the
-        earlier board have a score.
-
-    Raises
-    ------
-    SchemeError
-        If a scheme is unknown.
+    `snapshot`: with the times of its scores. `schemes`: names; those with frozen norms cannot be asked. `max_missing`:
+    of the cleaning of each earlier board.
     """
     used = aggregates(tuple(schemes))
     whole = snapshot.board()

@@ -31,19 +31,11 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True, eq=False)
 class Families:
-    """The families of ``n`` models.
+    """The families of ``n`` models."""
 
-    Attributes
-    ----------
-    ids : tuple of int, length n
-    labels : ndarray of int, shape (n,)
-        Family of each model, numbered from 0 in the order of their first member.
-    near_copies : tuple of tuple of int
-        Ids of the models of each group of near-copies, largest group first.
-    """
-
-    ids: tuple[int, ...]
-    labels: IntArray
+    ids: tuple[int, ...]  # Length n
+    labels: IntArray  # Shape (n,); family of each model, numbered from 0 in the order of their first member
+    # Ids of the models of each group of near-copies, largest group first.
     near_copies: tuple[tuple[int, ...], ...]
 
     @property
@@ -65,17 +57,10 @@ def near_copies(scores: FloatArray) -> tuple[tuple[int, ...], ...]:
     """Find groups of models that are the same but for rounding and small changes.
 
     Two models are near-copies if they have at least 10 cells in common, agree to three decimals (difference below
-    0.0005) on at least half of these and differ by more than 0.01 on none. Groups are connected.
+    0.0005) on at least half of these and differ by more than 0.01 on none. Groups are connected. Positions, ascending;
+    groups of at least two, the largest first.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        NaN where missing.
-
-    Returns
-    -------
-    tuple of tuple of int
-        Positions, ascending; groups of at least two, the largest first.
+    `scores`: shape (n, m); NaN where missing.
     """
     first, second = np.triu_indices(len(scores), k=1)
     common, equal = np.zeros(len(first), dtype=np.int64), np.zeros(len(first), dtype=np.int64)
@@ -105,17 +90,9 @@ def families(board: Board, named: FamilyTable = ()) -> Families:
     A family is a group of near-copies, joined with all models whose names begin with the same run of letters, and with
     all for which a source names the same family.
 
-    Parameters
-    ----------
-    board : Board
-        Near-copies are found by its scores; cells may be missing.
-    named : tuple of (str, str), optional
-        Models, by id or name, and families that they belong to: the user's table (`read_families`). A name stands for
-        all models of that name, one that the board lacks for none.
-
-    Returns
-    -------
-    Families
+    `board`: near-copies are found by its scores; cells may be missing. `named`: models, by id or name, and families
+    that they belong to: the user's table (`read_families`). A name stands for all models of that name, one that the
+    board lacks for none.
     """
     copies = near_copies(board.scores)
     groups: dict[tuple[str, str], list[int]] = {}
@@ -137,19 +114,8 @@ def families(board: Board, named: FamilyTable = ()) -> Families:
 def read_families(path: Path) -> FamilyTable:
     """Read the user's table of families: a CSV file with the columns ``model`` (an id or a name) and ``family``.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    tuple of (str, str)
-        For `families`, in the order of the file.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, lacks a column, or a line lacks a model or a family.
+    For `families`, in the order of the file. Raises InputError if the file cannot be read, lacks a column, or a line
+    lacks a model or a family.
     """
     try:
         table = read_table(decode(path.read_bytes(), ansi=True))

@@ -36,18 +36,10 @@ _VARIES = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Headline:
-    """Headline figures under ``r`` sets of counts, by the names in `FIGURES`.
+    """Headline figures under ``r`` sets of counts, by the names in `FIGURES`."""
 
-    Attributes
-    ----------
-    values : dict of str to ndarray, shape (r,)
-        NaN where a figure does not exist.
-    rho : ndarray, shape (r, pairs of leaves), optional
-        Rank correlations, if they were asked for.
-    """
-
-    values: dict[str, FloatArray]
-    rho: FloatArray | None = None
+    values: dict[str, FloatArray]  # Shape (r,); NaN where a figure does not exist
+    rho: FloatArray | None = None  # Shape (r, pairs of leaves); rank correlations, if they were asked for
 
     def first(self) -> dict[str, float | None]:
         """Return the figures under the first set of counts; None where one does not exist."""
@@ -59,20 +51,9 @@ def headline(
 ) -> Headline:
     """Compute the headline figures of a complete board.
 
-    Parameters
-    ----------
-    board : Board
-        Complete, ``n`` models on ``m`` leaves.
-    counts : ndarray of int, shape (r, n), optional
-        How often each model counts; once each if None.
-    rho : ndarray, shape (r, m (m - 1) / 2), optional
-        Rank correlations of its pairs of leaves, if they are known already.
-    keep_rho : bool
-        Return the rank correlations too.
-
-    Returns
-    -------
-    Headline
+    `board`: complete, ``n`` models on ``m`` leaves. `counts`: shape (r, n); how often each model counts; once each if
+    None. `rho`: shape (r, m (m - 1); rank correlations of its pairs of leaves, if they are known already. `keep_rho`:
+    return the rank correlations too.
     """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
     size = max(1, _BLOCK // max(1, board.scores.size))
@@ -91,17 +72,9 @@ def headline(
 def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
     """Return twice the average rank of each model among the counted ones, less the mean, in each column and resample.
 
-    Whole numbers, so that products are exact and no sign of a correlation is a matter of rounding.
+    Whole numbers, so that products are exact and no sign of a correlation is a matter of rounding. Shape (r, m, n).
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Complete.
-    counts : ndarray of int, shape (r, n)
-
-    Returns
-    -------
-    ndarray, shape (r, m, n)
+    `scores`: shape (n, m); complete. `counts`: shape (r, n).
     """
     resamples, models = counts.shape
     total = counts.sum(axis=1)
@@ -122,16 +95,9 @@ def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
 def rank_correlations(scores: FloatArray, counts: IntArray) -> FloatArray:
     """Return Spearman's rho of all pairs of columns in each resample.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        Complete.
-    counts : ndarray of int, shape (r, n)
+    Shape (r, m (m - 1); in the order of ``numpy.triu_indices``; NaN where it does not exist.
 
-    Returns
-    -------
-    ndarray, shape (r, m (m - 1) / 2)
-        In the order of ``numpy.triu_indices``; NaN where it does not exist.
+    `scores`: shape (n, m); complete. `counts`: shape (r, n).
     """
     first, second = np.triu_indices(scores.shape[1], k=1)
     if len(scores) < 2 or not len(first):

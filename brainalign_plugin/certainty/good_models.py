@@ -25,24 +25,14 @@ MIN_MODELS = 3
 
 @dataclass(frozen=True, slots=True)
 class GoodAgreement:
-    """Agreement of benchmarks among the best models.
+    """Agreement of benchmarks among the best models."""
 
-    Attributes
-    ----------
-    share : float
-        Of the models that is kept.
-    models : int
-    mean, negative_share : float or None
-        Of Spearman's rho over pairs of leaves; None where no pair has one.
-    predicted_mean, predicted_negative_share : float or None
-        The same if nothing but the narrower range of a Gaussian copula had changed it.
-    pairs : int
-    """
-
-    share: float
+    share: float  # Of the models that is kept
     models: int
+    # Of Spearman's rho over pairs of leaves; None where no pair has one.
     mean: float | None
     negative_share: float | None
+    # The same if nothing but the narrower range of a Gaussian copula had changed it.
     predicted_mean: float | None
     predicted_negative_share: float | None
     pairs: int
@@ -51,17 +41,8 @@ class GoodAgreement:
 def good_agreement(board: Board, share: float = HALF) -> GoodAgreement:
     """Compute the agreement among the best models.
 
-    Parameters
-    ----------
-    board : Board
-        Complete, ``n`` models.
-    share : float
-        Of the models that is kept for each pair of leaves: the best by the average of all leaves of other papers under
-        nominal weights, rounded up.
-
-    Returns
-    -------
-    GoodAgreement
+    `board`: complete, ``n`` models. `share`: of the models that is kept for each pair of leaves: the best by the
+    average of all leaves of other papers under nominal weights, rounded up.
     """
     return agreement_curve(board, (share,))[0]
 
@@ -88,17 +69,9 @@ def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[G
 def good_correlations(board: Board, share: float = HALF) -> FloatArray:
     """Compute Spearman's rho of each pair of leaves among the best models.
 
-    Parameters
-    ----------
-    board : Board
-        Complete, ``m`` leaves.
-    share : float
-        See `good_agreement`.
+    Shape (m, m); symmetric; NaN on the diagonal and where a correlation does not exist.
 
-    Returns
-    -------
-    ndarray, shape (m, m)
-        Symmetric; NaN on the diagonal and where a correlation does not exist.
+    `board`: complete, ``m`` leaves. `share`: see `good_agreement`.
     """
     rho: FloatArray = np.full((len(board.leaves), len(board.leaves)), np.nan)
     models = _kept(share, len(board.models))
@@ -127,20 +100,12 @@ def _best_models(board: Board) -> Iterator[tuple[IntArray, IntArray, IntArray, F
 
 @dataclass(frozen=True, slots=True)
 class FamilyAgreement:
-    """Agreement within families of models against agreement between them.
+    """Agreement within families of models against agreement between them."""
 
-    Attributes
-    ----------
-    within : float or None
-        Mean rho over pairs of leaves of the ranks less their family's mean, over families with at least two models.
-    between : float or None
-        Mean rho over pairs of leaves of the families' mean scores, one vote a family.
-    families, models_within : int
-        Number of families, and of models in families with at least two.
-    """
-
+    # Mean rho over pairs of leaves of the ranks less their family's mean, over families with at least two models.
     within: float | None
-    between: float | None
+    between: float | None  # Mean rho over pairs of leaves of the families' mean scores, one vote a family
+    # Number of families, and of models in families with at least two.
     families: int
     models_within: int
 
@@ -148,12 +113,7 @@ class FamilyAgreement:
 def family_agreement(board: Board, families: Families) -> FamilyAgreement:
     """Compare agreement within families of models with agreement between them.
 
-    Parameters
-    ----------
-    board : Board
-        Complete.
-    families : Families
-        Of its models.
+    `board`: complete. `families`: of its models.
     """
     from ..scales import ranks_from_bottom
 

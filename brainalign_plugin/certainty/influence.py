@@ -21,30 +21,15 @@ SCHEME = "HIER"
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One paper, benchmark or model left out of a board.
+    """One paper, benchmark or model left out of a board."""
 
-    Attributes
-    ----------
-    name : str
-        The paper, the leaf's type id, or the model's id.
-    figures : dict of str to float or None
-        Headline figures of the rest.
-    changes : dict of str to float or None
-        What they differ by from those of the whole board.
-    winner : int or None
-        Id of the first model of the rest, the smallest id among equals; None where the scheme cannot rank the rest.
-    mean_shift : float or None
-        Mean number of places that a model moves.
-    rho : float or None
-        Spearman's correlation of the scheme's scores with those on the whole board.
-    """
-
-    name: str
-    figures: dict[str, float | None]
-    changes: dict[str, float | None]
+    name: str  # The paper, the leaf's type id, or the model's id
+    figures: dict[str, float | None]  # Headline figures of the rest
+    changes: dict[str, float | None]  # Differences from those of the whole board
+    # Id of the first model of the rest, the smallest id among equals; None where the scheme cannot rank the rest.
     winner: int | None
-    mean_shift: float | None
-    rho: float | None
+    mean_shift: float | None  # Mean number of places that a model moves
+    rho: float | None  # Spearman's correlation of the scheme's scores with those on the whole board
 
     @property
     def size(self) -> float:
@@ -54,29 +39,17 @@ class LeftOut:
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """What single papers, benchmarks and models decide on a board of ``n`` models, the largest influence first.
-
-    Attributes
-    ----------
-    scheme : str
-    figures : dict of str to float or None
-        Of the whole board.
-    winner : int
-        Id of the first model.
-    papers, benchmarks, models : tuple of LeftOut
-        By the change in the mean rank correlation.
-    ids : tuple of int, length n
-    best, worst : ndarray of int, shape (n,)
-        Each model's range of ranks over the boards without one paper, the whole board included.
-    """
+    """What single papers, benchmarks and models decide on a board of ``n`` models, the largest influence first."""
 
     scheme: str
-    figures: dict[str, float | None]
-    winner: int
+    figures: dict[str, float | None]  # Of the whole board
+    winner: int  # Id of the first model
+    # By the change in the mean rank correlation
     papers: tuple[LeftOut, ...]
     benchmarks: tuple[LeftOut, ...]
     models: tuple[LeftOut, ...]
-    ids: tuple[int, ...]
+    ids: tuple[int, ...]  # Length n
+    # Shape (n,); each model's range of ranks over the boards without one paper, the whole board included.
     best: IntArray
     worst: IntArray
 
@@ -84,23 +57,10 @@ class Influence:
 def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) -> Influence:
     """Leave each paper, each benchmark and each model out in turn.
 
-    Parameters
-    ----------
-    board : Board
-        Complete, with at least one model.
-    scheme : str or Scheme
-        Whose winner and ranks are followed.
-    models : bool
-        False leaves the models in, which takes longest.
+    Raises BoardError if the scheme cannot rank the whole board.
 
-    Returns
-    -------
-    Influence
-
-    Raises
-    ------
-    BoardError
-        If the scheme cannot rank the whole board.
+    `board`: complete, with at least one model. `scheme`: whose winner and ranks are followed. `models`: false leaves
+    the models in, which takes longest.
     """
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
     if not board.models or not board.leaves:
@@ -127,20 +87,9 @@ def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) 
 def leave_one_paper_out(board: Board, scheme: str | Scheme = SCHEME) -> tuple[LeftOut, ...]:
     """Leave each paper out in turn, in the order of the board.
 
-    Parameters
-    ----------
-    board : Board
-        Complete.
-    scheme : str or Scheme
+    Raises BoardError if the scheme cannot rank the whole board.
 
-    Returns
-    -------
-    tuple of LeftOut
-
-    Raises
-    ------
-    BoardError
-        If the scheme cannot rank the whole board.
+    `board`: complete.
     """
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
     return without_papers(_Whole.of(board, used))[0]

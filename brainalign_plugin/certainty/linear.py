@@ -15,19 +15,11 @@ from ..schemes import Scheme, get_scheme
 
 @dataclass(frozen=True, eq=False)
 class LinearForm:
-    """A weighted mean of ``m`` scaled leaves of a complete board of ``n`` models: ``scaled @ weights``.
-
-    Attributes
-    ----------
-    scheme : str
-    scaled : ndarray, shape (n, m)
-    weights : ndarray, shape (m,)
-        Sum to one.
-    """
+    """A weighted mean of ``m`` scaled leaves of a complete board of ``n`` models: ``scaled @ weights``."""
 
     scheme: str
-    scaled: FloatArray
-    weights: FloatArray
+    scaled: FloatArray  # Shape (n, m)
+    weights: FloatArray  # Shape (m,); sum to one
 
     @property
     def scores(self) -> FloatArray:
@@ -44,23 +36,10 @@ def is_linear(scheme: Scheme) -> bool:
 def linear_form(scheme: str | Scheme, board: Board, reference: Any = None) -> LinearForm | None:
     """Take a scheme apart on a complete board.
 
-    Parameters
-    ----------
-    scheme : str or Scheme
-    board : Board
-        Complete: the cleaned one.
-    reference : Reference, optional
-        For the schemes with frozen norms.
+    None if the scheme is no weighted mean of scaled leaves, or needs a reference and gets none. Raises BoardError if
+    the board has missing cells or no leaf.
 
-    Returns
-    -------
-    LinearForm or None
-        None if the scheme is no weighted mean of scaled leaves, or needs a reference and gets none.
-
-    Raises
-    ------
-    BoardError
-        If the board has missing cells or no leaf.
+    `board`: complete: the cleaned one. `reference`: for the schemes with frozen norms.
     """
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
     used = used if reference is None else used.bind(reference)

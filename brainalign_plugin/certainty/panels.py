@@ -12,20 +12,10 @@ from .figures import headline
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A cleaned board and its headline figures.
+    """A cleaned board and its headline figures."""
 
-    Attributes
-    ----------
-    max_missing : float
-        The smallest threshold that gives it.
-    ids : tuple of int
-        Of its models.
-    leaves : tuple of str
-    figures : dict of str to float or None
-    """
-
-    max_missing: float
-    ids: tuple[int, ...]
+    max_missing: float  # The smallest threshold that gives it
+    ids: tuple[int, ...]  # Of its models
     leaves: tuple[str, ...]
     figures: dict[str, float | None]
 
@@ -33,15 +23,9 @@ class Panel:
 def panels(board: Board) -> tuple[Panel, ...]:
     """Compute the headline figures on every distinct board with a model that a cleaning threshold gives.
 
-    Parameters
-    ----------
-    board : Board
-        Before cleaning.
+    From the strictest threshold to the loosest.
 
-    Returns
-    -------
-    tuple of Panel
-        From the strictest threshold to the loosest.
+    `board`: before cleaning.
     """
     if not board.models:
         return ()

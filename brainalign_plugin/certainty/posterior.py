@@ -25,33 +25,20 @@ _TIE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class RankIntervals:
-    """Percentiles of the ranks of ``n`` models, and how often each is among the first ten.
+    """Percentiles of the ranks of ``n`` models, and how often each is among the first ten."""
 
-    Attributes
-    ----------
-    low, high : ndarray of int, shape (n,)
-        Best and worst rank of the interval.
-    top_ten : ndarray, shape (n,)
-        Probability of a rank of 10 or better.
-    level : float
-        Of the interval.
-    """
-
+    # Shape (n,); best and worst rank of the interval
     low: IntArray
     high: IntArray
-    top_ten: FloatArray
-    level: float
+    top_ten: FloatArray  # Shape (n,); probability of a rank of 10 or better
+    level: float  # Of the interval
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Independent normal distributions of the true scores of ``n`` models.
+    """Independent normal distributions of the true scores of ``n`` models."""
 
-    Attributes
-    ----------
-    mean, sd : ndarray, shape (n,)
-    """
-
+    # Each of the shape (n,)
     mean: FloatArray
     sd: FloatArray
 
@@ -100,17 +87,9 @@ class Posterior:
     def ranks(self, draws: int = DRAWS, seed: int = 0, level: float = LEVEL) -> RankIntervals:
         """Draw true scores and return percentiles of the ranks that follow.
 
-        Parameters
-        ----------
-        draws : int
-        seed : int
-        level : float
-            Of the interval, in (0, 1).
+        Raises InputError if there is no draw, or the level is no share.
 
-        Raises
-        ------
-        InputError
-            If there is no draw, or the level is no share.
+        `level`: of the interval, in (0, 1).
         """
         if draws < 1 or not 0 < level < 1:
             raise InputError(
@@ -132,17 +111,10 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """Models in order, split where the best of a tier is told apart from the next.
+    """Models in order, split where the best of a tier is told apart from the next."""
 
-    Attributes
-    ----------
-    positions : tuple of tuple of int
-        Positions of the models, tier by tier, best first.
-    neighbours_apart, neighbours : int
-        How many neighbours in the order are told apart, of how many.
-    """
-
-    positions: tuple[tuple[int, ...], ...]
+    positions: tuple[tuple[int, ...], ...]  # Positions of the models, tier by tier, best first
+    # Numbers of neighbours in the order that are distinct, and of all
     neighbours_apart: int
     neighbours: int
 
@@ -150,11 +122,7 @@ class Tiers:
 def tiers(scores: FloatArray, apart: float) -> Tiers:
     """Split models into tiers.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n,)
-    apart : float
-        Smallest difference with which two models are told apart; infinite where none are.
+    `scores`: shape (n,). `apart`: smallest difference with which two models are told apart; infinite where none are.
     """
     order = np.argsort(-rounded(scores), kind="stable")
     found: list[list[int]] = []

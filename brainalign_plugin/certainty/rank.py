@@ -20,29 +20,15 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How intervals of ranks are made.
+    """How intervals of ranks are made."""
 
-    Attributes
-    ----------
-    level : float
-        Of the intervals.
-    resamples : int
-        Draws of true scores.
-    seed : int
-        Of the draws.
-    thorough : bool
-        Leave papers out also under schemes that are fitted by iteration or search, which takes long.
-    jobs : int
-        Processes; the numbers do not depend on it.
-    above : tuple of (int, int)
-        Pairs of models (ids) of which the probability is wanted that the first is truly above the second.
-    """
-
-    level: float = 0.95
-    resamples: int = 1000
-    seed: int = 0
+    level: float = 0.95  # Of the intervals
+    resamples: int = 1000  # Draws of true scores
+    seed: int = 0  # Of the draws
+    # Leave papers out also under schemes that are fitted by iteration or search, which takes long.
     thorough: bool = False
-    jobs: int = 1
+    jobs: int = 1  # Processes; the numbers do not depend on it
+    # Pairs of models (ids) of which the probability is wanted that the first is truly above the second.
     above: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -58,28 +44,16 @@ class Resampling:
 
 @dataclass(frozen=True, eq=False)
 class RankedScheme:
-    """One scheme on one board.
+    """One scheme on one board."""
 
-    Attributes
-    ----------
-    scheme : Scheme
-        Bound to the reference if it needs one.
-    ranking : Ranking or None
-        None if the scheme cannot be used on this board; `problem` has the reason.
-    uncertainty : RankUncertainty or None
-        None if it was not asked for, takes long, or does not exist; then `problem` says why.
-    above : tuple of (int, int, float)
-        For each pair of models (ids) asked for, the probability that the first is truly above the second; empty where
-        there is no posterior.
-    problem : str
-        Empty if there is none.
-    """
-
-    scheme: Scheme
-    ranking: Ranking | None
+    scheme: Scheme  # Bound to the reference if it needs one
+    ranking: Ranking | None  # None if the scheme cannot be used on this board; `problem` has the reason
+    # None if it was not asked for, takes long, or does not exist; then `problem` says why.
     uncertainty: RankUncertainty | None = None
+    # For each pair of models (ids) asked for, the probability that the first is truly above the second; empty
+    # where there is no posterior.
     above: tuple[tuple[int, int, float], ...] = ()
-    problem: str = ""
+    problem: str = ""  # Empty if there is none
 
     @property
     def optimum(self) -> Optimum | None:
@@ -102,21 +76,11 @@ def rank_schemes(
 ) -> tuple[RankedScheme, ...]:
     """Rank a board under several schemes.
 
-    Parameters
-    ----------
-    names : sequence of str or Scheme
-        All registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
-    convention : str, optional
-        Rule for missing cells; each scheme's own if None.
-    resampling : Resampling, optional
-        No intervals if None.
-    progress : callable
-        Called with the name of each scheme before it is computed.
+    Raises SchemeError if a name is unknown, or a single scheme does not support the convention.
 
-    Raises
-    ------
-    SchemeError
-        If a name is unknown, or a single scheme does not support the convention.
+    `names`: all registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
+    `convention`: rule for missing cells; each scheme's own if None. `resampling`: no intervals if None. `progress`:
+    called with the name of each scheme before it is computed.
     """
     schemes = [bound_scheme(name, reference) for name in (names or scheme_names())]
     found = []

@@ -28,36 +28,21 @@ Kind = Literal["posterior", "papers"]
 
 @dataclass(frozen=True, eq=False)
 class RankUncertainty:
-    """Intervals or ranges of the ranks of ``n`` models.
+    """Intervals or ranges of the ranks of ``n`` models."""
 
-    Attributes
-    ----------
-    kind : str
-        ``posterior``: interval of the true rank, had all papers measured that could have. ``papers``: lowest and
-        highest rank over the whole board and the boards without one paper.
-    level : float or None
-        Of the intervals; None for ranges over papers.
-    low, high : ndarray of int, shape (n,)
-    first, top_ten : ndarray, shape (n,), or None
-        Probability to be truly the first, and among the first ten; None for ranges over papers.
-    papers : int
-        How many papers were left out, each in turn; 0 for a posterior.
-    failed : int
-        How many of them the scheme cannot do without.
-    reason : str
-        Why there is no posterior; empty where there is one.
-    posterior : Posterior or None
-    """
-
+    # ``posterior``: interval of the true rank, had all papers measured that could have. ``papers``: lowest and
+    # highest rank over the whole board and the boards without one paper.
     kind: Kind
-    level: float | None
+    level: float | None  # Of the intervals; None for ranges over papers
+    # Each of the shape (n,)
     low: IntArray
     high: IntArray
+    # Shape (n,); probability to be truly the first, and among the first ten; None for ranges over papers.
     first: FloatArray | None = None
     top_ten: FloatArray | None = None
-    papers: int = 0
-    failed: int = 0
-    reason: str = ""
+    papers: int = 0  # Number of papers left out, each in turn; 0 for a posterior
+    failed: int = 0  # Number of them that the scheme needs
+    reason: str = ""  # Why there is no posterior; empty where there is one
     posterior: Posterior | None = None
 
 
@@ -72,31 +57,12 @@ def rank_uncertainty(
 ) -> RankUncertainty:
     """Give the ranks of a board under a scheme intervals of the posterior, or ranges over papers left out.
 
-    Parameters
-    ----------
-    scheme : Scheme
-        Bound to its reference if it needs one.
-    board : Board
-        ``n`` models, as it is before missing cells are dealt with.
-    convention : str, optional
-        Rule for missing cells; the scheme's own if None.
-    draws, seed : int
-        Of true scores.
-    level : float
-        Of the intervals, in (0, 1).
-    jobs : int
-        Processes; the numbers do not depend on it.
+    Raises InputError if a parameter is out of range. Raises BoardError if there is neither: one paper only, or a scheme
+    that can do without none.
 
-    Returns
-    -------
-    RankUncertainty
-
-    Raises
-    ------
-    InputError
-        If a parameter is out of range.
-    BoardError
-        If there is neither: one paper only, or a scheme that can do without none.
+    `scheme`: bound to its reference if it needs one. `board`: ``n`` models, as it is before missing cells are dealt
+    with. `convention`: rule for missing cells; the scheme's own if None. `draws, seed`: of true scores. `level`: of the
+    intervals, in (0, 1). `jobs`: processes; the numbers do not depend on it.
 
     References
     ----------

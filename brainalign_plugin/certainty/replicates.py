@@ -17,22 +17,13 @@ from .variance_components import NotEstimable
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """Rerun reliability of each leaf of a board.
+    """Rerun reliability of each leaf of a board."""
 
-    Attributes
-    ----------
-    groups : tuple of tuple of int
-        Ids of the near-copies that it rests on.
-    reliability : dict of str to float or None
-        1 - variance within groups / variance over all models; None for a leaf that no group has twice, or on which all
-        models have the same score.
-    farthest : float
-        Largest difference between two near-copies on any leaf.
-    """
-
-    groups: tuple[tuple[int, ...], ...]
+    groups: tuple[tuple[int, ...], ...]  # Ids of the near-copies that it rests on
+    # 1 - variance within groups / variance over all models; None for a leaf that no group has twice, or on which
+    # all models have the same score.
     reliability: dict[str, float | None]
-    farthest: float
+    farthest: float  # Largest difference between two near-copies on any leaf
 
     @property
     def lowest(self) -> float | None:
@@ -43,17 +34,9 @@ class Replicates:
 def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstimable:
     """Estimate the rerun reliability of each leaf from near-copies.
 
-    Parameters
-    ----------
-    board : Board
-        Cells may be missing.
-    families : Families
-        Of its models.
+    The latter if no two models are near-copies.
 
-    Returns
-    -------
-    Replicates or NotEstimable
-        The latter if no two models are near-copies.
+    `board`: cells may be missing. `families`: of its models.
     """
     if not families.near_copies:
         return NotEstimable(

@@ -37,24 +37,15 @@ _BLOCK = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class SchemeValidity:
-    """How well a scheme predicts unseen papers.
-
-    Attributes
-    ----------
-    scheme : str
-    mean : float or None
-        Of `papers`; None where no paper has a correlation.
-    papers : dict of str to float or None
-        Spearman's rho of the scheme, fitted without the paper, with the models' mean rank on the paper's leaves; None
-        where the scheme cannot be used without it.
-    interval : Interval or None
-        Of the mean, over families of models; the schemes as they were fitted on all models. None with fewer than 8
-        families.
-    """
+    """How well a scheme predicts unseen papers."""
 
     scheme: str
-    mean: float | None
+    mean: float | None  # Of `papers`; None where no paper has a correlation
+    # Spearman's rho of the scheme, fitted without the paper, with the models' mean rank on the paper's leaves;
+    # None where the scheme cannot be used without it.
     papers: dict[str, float | None]
+    # Of the mean, over families of models; the schemes as they were fitted on all models. None with fewer than 8
+    # families.
     interval: Interval | None
 
 
@@ -83,20 +74,10 @@ class Validity:
     def difference(self, one: str, other: str) -> Interval | None:
         """Return by how much one scheme predicts better than another, paired in each resample.
 
-        Parameters
-        ----------
-        one, other : str
-            Names of schemes.
+        None where they have no means over the same papers, or with fewer than 8 families. Raises InputError if one of
+        them was not compared.
 
-        Returns
-        -------
-        Interval or None
-            None where they have no means over the same papers, or with fewer than 8 families.
-
-        Raises
-        ------
-        InputError
-            If one of them was not compared.
+        `one, other`: names of schemes.
         """
         for name in (one, other):
             if name not in self.schemes:

@@ -35,50 +35,27 @@ class NotEstimable:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """A part of the tree: its weight in the average, the papers that measured it, the variance between them.
+    """A part of the tree: its weight in the average, the papers that measured it, the variance between them."""
 
-    Attributes
-    ----------
-    name : str
-        Type id of its node.
-    weight : float
-    papers : tuple of str
-    paper_variance : float
-        Of one paper's mean; for a stratum with one paper the pooled share of its variance.
-    """
-
-    name: str
+    name: str  # Type id of its node
     weight: float
     papers: tuple[str, ...]
+    # Of one paper's mean; for a stratum with one paper the pooled share of its variance.
     paper_variance: float
 
 
 @dataclass(frozen=True, eq=False)
 class Certainty:
-    """How far an average of ``n`` models is that of all papers that could have measured the same strata.
-
-    Attributes
-    ----------
-    scheme : str
-    ids : tuple of int, length n
-    scores : ndarray, shape (n,)
-        The aggregate.
-    strata : tuple of Stratum
-    pooled_share : float
-        Share of a unit's variance that is its paper's, mean over the strata with several papers.
-    error_variance : float
-        Of the aggregate: what other papers in the same strata would change.
-    variance : float
-        Of the aggregate over the models (n - 1).
-    """
+    """How far an average of ``n`` models is that of all papers that could have measured the same strata."""
 
     scheme: str
-    ids: tuple[int, ...]
-    scores: FloatArray
+    ids: tuple[int, ...]  # Length n
+    scores: FloatArray  # Shape (n,); the aggregate
     strata: tuple[Stratum, ...]
+    # Share of a unit's variance that is its paper's, mean over the strata with several papers.
     pooled_share: float
-    error_variance: float
-    variance: float
+    error_variance: float  # Of the aggregate: what other papers in the same strata would change
+    variance: float  # Of the aggregate over the models (n - 1)
 
     @property
     def reliability(self) -> float:
@@ -126,23 +103,10 @@ class Certainty:
 def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> Certainty | NotEstimable:
     """Estimate the reliability of a scheme's ranking of a complete board.
 
-    Parameters
-    ----------
-    scheme : str or Scheme
-    board : Board
-        The cleaned one.
-    reference : Reference, optional
-        For schemes with frozen norms.
+    The latter says why: no weighted mean, too few models, no stratum with two papers, nothing that varies. Raises
+    BoardError if the board has missing cells, or a scheme that separates the parts of the tree lacks one.
 
-    Returns
-    -------
-    Certainty or NotEstimable
-        The latter says why: no weighted mean, too few models, no stratum with two papers, nothing that varies.
-
-    Raises
-    ------
-    BoardError
-        If the board has missing cells, or a scheme that separates the parts of the tree lacks one.
+    `board`: the cleaned one. `reference`: for schemes with frozen norms.
 
     References
     ----------
@@ -181,14 +145,8 @@ def certainties(
 ) -> dict[str, Certainty | NotEstimable]:
     """Estimate the reliability of every scheme that is a weighted mean of scaled leaves, in the order of registration.
 
-    Parameters
-    ----------
-    board : Board
-        Complete.
-    schemes : iterable of str, optional
-        Names; all registered ones if None. Those that are no weighted mean are left out.
-    reference : Reference, optional
-        For schemes with frozen norms, which are left out without one.
+    `board`: complete. `schemes`: names; all registered ones if None. Those that are no weighted mean are left out.
+    `reference`: for schemes with frozen norms, which are left out without one.
     """
     found: dict[str, Certainty | NotEstimable] = {}
     for name in scheme_names() if schemes is None else schemes:
@@ -211,20 +169,11 @@ def component_table(form: LinearForm, board: Board) -> dict[str, float | None]:
 
     What two leaves share on average (covariance over the product of standard deviations, pairs by the product of their
     weights) is the models' own where the strata differ; what two papers in one stratum share beyond that is the
-    stratum's, what two leaves of one paper share beyond that is the paper's, and the rest is the leaf's own. Below
-    zero counts as 0, and the parts are scaled to 100.
+    stratum's, what two leaves of one paper share beyond that is the paper's, and the rest is the leaf's own. Below zero
+    counts as 0, and the parts are scaled to 100. By the names in `COMPONENTS`; None where no pair of leaves shows a
+    part. A part that cannot be seen is counted with the next smaller one.
 
-    Parameters
-    ----------
-    form : LinearForm
-    board : Board
-        That it was taken from.
-
-    Returns
-    -------
-    dict of str to float or None
-        By the names in `COMPONENTS`; None where no pair of leaves shows a part. A part that cannot be seen is counted
-        with the next smaller one.
+    `board`: that it was taken from.
     """
     units = units_of(board.tree, board.leaves, form.weights)
     used = np.flatnonzero(units.within.any(axis=1))

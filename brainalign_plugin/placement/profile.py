@@ -23,65 +23,35 @@ _NEVER = Cell(math.nan, state=CellState.NEVER)
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkStanding:
-    """Score of the model on one benchmark, compared with the reference's models.
-
-    Attributes
-    ----------
-    benchmark : str
-    score, error : float
-        As in the model's cell.
-    normal_score : float
-        Inverse normal of (models below + half of those equal + 1/2) / (models + 1).
-    models : int
-        Models of the reference with a score on it.
-    """
+    """Score of the model on one benchmark, compared with the reference's models."""
 
     benchmark: str
+    # As in the model's cell
     score: float
     error: float
-    normal_score: float
-    models: int
+    normal_score: float  # Inverse normal of (models below + half of those equal + 1/2) / (models + 1)
+    models: int  # Models of the reference with a score on it
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A model of the reference with a similar profile of normal scores.
-
-    Attributes
-    ----------
-    model : Model
-    distance : float
-        Root mean square difference of normal scores over the shared benchmarks.
-    correlation : float
-        Pearson correlation of the two profiles; NaN if one of them is flat.
-    shared : int
-        Benchmarks on which both have a score.
-    """
+    """A model of the reference with a similar profile of normal scores."""
 
     model: Model
-    distance: float
-    correlation: float
-    shared: int
+    distance: float  # Root mean square difference of normal scores over the shared benchmarks
+    correlation: float  # Pearson correlation of the two profiles; NaN if one of them is flat
+    shared: int  # Benchmarks on which both have a score
 
 
 @dataclass(frozen=True, slots=True)
 class CellPair:
-    """Cells of two models on one benchmark.
-
-    Attributes
-    ----------
-    benchmark : str
-    mine, theirs : Cell
-    difference : float
-        Of the scores; NaN unless both are SCORED.
-    beyond : bool
-        True if the difference exceeds the sum of the errors and of rounding, or state or version differ.
-    """
+    """Cells of two models on one benchmark."""
 
     benchmark: str
     mine: Cell
     theirs: Cell
-    difference: float
+    difference: float  # Of the scores; NaN unless both are SCORED
+    # True if the difference exceeds the sum of the errors and of rounding, or state or version differ.
     beyond: bool
 
 
@@ -125,15 +95,9 @@ def neighbours_of(
 def beside(mine: Mapping[str, Cell], theirs: Mapping[str, Cell]) -> tuple[CellPair, ...]:
     """Compare the cells of two models, the largest difference first.
 
-    Parameters
-    ----------
-    mine, theirs : mapping of str to Cell
-        For example a scores file, and a model of a board.
+    A pair for each benchmark that either has; without a score on one side it is last.
 
-    Returns
-    -------
-    tuple of CellPair
-        A pair for each benchmark that either has; without a score on one side it is last.
+    `mine, theirs`: for example a scores file, and a model of a board.
     """
     found = []
     for name in dict.fromkeys((*mine, *theirs)):

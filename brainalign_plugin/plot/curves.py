@@ -27,18 +27,9 @@ def over_time(
 ) -> Chart:
     """Draw figures over time, with their intervals.
 
-    Parameters
-    ----------
-    times : sequence of str, length t
-        Moments as ISO dates.
-    curves : dict of str to sequence of float, each of length t
-        By the name that the legend shows.
-    low, high : dict of str to sequence of float, optional
-        Ends of the intervals of a curve, shown as a band.
-    notes : dict of str to str, optional
-        Words for days that need an explanation, shown as lines across.
-    extent : (float, float), optional
-        Ends of the axis; those of the values by default.
+    `times`: length t; moments as ISO dates. `curves`: length t; by the name that the legend shows. `low, high`: ends of
+    the intervals of a curve, shown as a band. `notes`: words for days that need an explanation, shown as lines across.
+    `extent`: ends of the axis; those of the values by default.
     """
     points: dict[str, list[CellValue]] = {"time": [], "curve": [], "value": [], "low": [], "high": []}
     nothing: list[float | None] = [None] * len(times)

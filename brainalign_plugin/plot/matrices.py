@@ -126,15 +126,9 @@ def parts_scatter(
 ) -> Chart:
     """Draw the poster's scatter: one part of the average against the other, better models lighter.
 
-    Parameters
-    ----------
-    names, ids : sequences of length n
-    first, second : ndarray, shape (n,)
-        Scores on both parts; the two axes have one scale, so that spreads can be compared.
-    ranks : sequence of int, length n
-        Rank by the average, 1 is best.
-    official : sequence of int or None, optional
-        The official ranks, for the tooltip.
+    `names, ids`: length n. `first, second`: shape (n,); scores on both parts; the two axes have one scale, so that
+    spreads can be compared. `ranks`: length n; rank by the average, 1 is best. `official`: the official ranks, for the
+    tooltip.
     """
     both = np.concatenate([first, second])
     low, high = math.floor(both.min() * 20 - 0.5) / 20, math.ceil(both.max() * 20 + 0.5) / 20
@@ -214,11 +208,7 @@ def scatter(
 ) -> Chart:
     """Draw one benchmark against another, a point a model.
 
-    Parameters
-    ----------
-    names, ids : sequences of length n
-    x, y : ndarray, shape (n,)
-        NaN is left out.
+    `names, ids`: length n. `x, y`: shape (n,); NaN is left out.
     """
     points: Table = {"name": list(names), "id": [str(i) for i in ids], "x": cells(x), "y": cells(y)}
     across = field("x:Q", scale={"zero": False}, axis={"title": axes[0], "grid": False, "tickCount": 6})

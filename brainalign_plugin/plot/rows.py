@@ -153,16 +153,9 @@ def bump(
 ) -> Chart:
     """Draw the rank of each model under each scheme, a line a model.
 
-    Parameters
-    ----------
-    names, ids : sequences of length n
-    schemes : sequence of str, length k
-    ranks : sequences of int, shape (k, n)
-        None where a scheme does not rank a model.
-    chosen : sequence of int
-        Ids of the models whose lines stand out and are named.
-    only_chosen : bool
-        Draw no other lines, but those of models that a reader follows.
+    `names, ids`: length n. `schemes`: length k. `ranks`: shape (k, n); none where a scheme does not rank a model.
+    `chosen`: ids of the models whose lines stand out and are named. `only_chosen`: draw no other lines, but those of
+    models that a reader follows.
     """
     most = int(max((rank for row in ranks for rank in row if rank is not None), default=2))
     picked = {int(i) for i in chosen}
