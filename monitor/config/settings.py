@@ -342,7 +342,8 @@ def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
     first = cause.errors(include_url=False)[0]
     path = tuple(str(part) for part in first["loc"])
     name = ".".join(path)
-    more = f" ({cause.error_count() - 1} more are wrong)" if cause.error_count() > 1 else ""
+    others = cause.error_count() - 1
+    more = f" ({others} more {'is' if others == 1 else 'are'} wrong)" if others else ""
     if first["type"] == "extra_forbidden":
         return f"there is no setting {name!r} in {CONFIG_NAME}{_nearest_setting(path)}{more}"
     if first["type"] == "missing":

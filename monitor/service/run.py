@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from brainalign_plugin.errors import BrainAlignError
-
 from ..base.errors import StoreError
 from ..base.files import remove_leftovers
 from ..base.progress import NOTING, Stage, silent
@@ -365,8 +363,8 @@ def run_once(monitor: Monitor, source: str | None = None) -> Done:
     ------
     BusyError
         If another process is at work.
-    BrainAlignError
-        If it failed; what was due in the outbox was sent all the same.
+    Exception
+        If it failed, whatever it was; what was due in the outbox was sent all the same.
     """
     with at_work(monitor):
         now = monitor.clock()
@@ -374,7 +372,7 @@ def run_once(monitor: Monitor, source: str | None = None) -> Done:
             done = do_slot(monitor, PULL, now, lambda run: pull_once(monitor, run, source))
         except StoreError:
             raise
-        except BrainAlignError:
+        except Exception:
             send_due(monitor)
             raise
         if done is None:

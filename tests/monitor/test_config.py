@@ -325,7 +325,8 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
             "no setting 'late_after_hours' in brainalign.toml; did you mean health.late_",
         ),
         ("[heath]\nport = 1", "no setting 'heath' in brainalign.toml; did you mean health?"),
-        ("a = 1\nb = 2", "(1 more are wrong)"),
+        ("a = 1\nb = 2", "(1 more is wrong)"),
+        ("a = 1\nb = 2\nc = 3", "(2 more are wrong)"),
         (
             'home = "/elsewhere"',
             "sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -246,6 +246,24 @@ def test_mail_that_cannot_be_sent_now_is_sent_by_a_later_run_even_one_that_fails
     with pytest.raises(NotJsonError):
         run(later, str(bad))
     assert [letter.kind for letter in mailbox.letters] == [Kind.ALERT]
+
+
+def test_an_unexpected_error_in_every_run_keeps_no_message_back(monitor, store, mailbox, tmp_path):
+    run(monitor, payload(tmp_path, 1))
+
+    @contextmanager
+    def failing(text):
+        if text == "writing the report":
+            raise ZeroDivisionError("a fault of ours")
+        yield
+
+    broken = replace(monitor, stage=failing)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            run(broken, payload(tmp_path, 2, models=7))
+    assert [letter.kind for letter in mailbox.letters] == [Kind.ALERT, Kind.OPERATOR]
+    assert "a fault of ours" in mailbox.letters[1].body.decode()
+    assert len(store.snapshots()) == 2
 
 
 def test_rules_that_cannot_be_followed_do_not_keep_a_board_from_being_stored(
