@@ -94,7 +94,8 @@ def _state(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def _bodies(one: Patient) -> set[str]:
+def bodies_of(one: Patient) -> set[str]:
+    """Return the names of all bodies in a home folder, those that were put aside too."""
     return {path.name for path in one.home.rglob("*.json.gz") if len(path.name) == 64 + len(".json.gz")}
 
 
@@ -110,7 +111,7 @@ def lost_stores(folder: Path) -> Row:
         with fed(folder / str(number), 3) as one:
             database, backup = one.home / "brainalign.sqlite", folder / f"{number}.tar.gz"
             _command(one, "store", "backup", backup).succeeded()
-            bodies = _bodies(one)
+            bodies = bodies_of(one)
             way(database)
             for words in (*READING, ("run",), ("fetch",), ("store", "prune"), ("publish", "-o", folder)):
                 ended = _command(one, *words)
@@ -121,8 +122,8 @@ def lost_stores(folder: Path) -> Row:
             _command(one, "store", "begin").succeeded()
             _command(one, "store", "prune", "--keep-days", "0", "--weekly-days", "0").succeeded()
             _command(one, "fetch", one.home / "bodies", "--accept-shrunken").succeeded()
-            if one.count("snapshot") != 3 or _bodies(one) != bodies:
-                lost.append(f"{one.count('snapshot')} boards, other bodies: {bodies ^ _bodies(one)}")
+            if one.count("snapshot") != 3 or bodies_of(one) != bodies:
+                lost.append(f"{one.count('snapshot')} boards, other bodies: {bodies ^ bodies_of(one)}")
             database.unlink()
             _command(one, "store", "restore", backup).succeeded()
             lost += one.damage()
@@ -268,12 +269,12 @@ def wrong_clocks(folder: Path, store: str = "") -> Row:
     """Prune by a clock that is years off, and then by a right one."""
     clocks, lost = (-20_000, -400, 400, 27_000), 0
     with fed(folder, 6, store) as one:
-        bodies = _bodies(one)
+        bodies = bodies_of(one)
         for days in clocks:
             with open_store(one.settings.store_address, one.settings.bodies) as opened:
                 wrong = now() + timedelta(days=days)
                 opened.prune(prunable(opened.snapshots(), Policy(90, 730), wrong), wrong)
-            lost += one.boards - one.count("snapshot") + len(bodies - _bodies(one))
+            lost += one.boards - one.count("snapshot") + len(bodies - bodies_of(one))
         lost += len(one.damage())
     return Row(
         f"store prune by a clock that is years off{where(store)}",
@@ -313,10 +314,10 @@ def read_without_rights(folder: Path) -> Row:
                 read("a full disk, and a log")
         if os.getuid() == 0:
             with _only_readable(one.home):
-                read("a home that may only be read, and a log", _become_nobody)
+                read("a home that may only be read, and a log", become_nobody)
             one.complete()
             with _only_readable(one.home):
-                read("a home that may only be read", _become_nobody)
+                read("a home that may only be read", become_nobody)
         with _full(one.home) as full:
             if full:
                 read("a full disk")
@@ -373,7 +374,7 @@ def _only_readable(home: Path) -> Iterator[None]:
                 path.chmod(mode)
 
 
-def _become_nobody() -> None:
+def become_nobody() -> None:
     # The interpreter may lie where nobody but root can read: all that a command loads is loaded before.
     for package in (brainalign_plugin, brainalign_monitor):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -477,7 +478,7 @@ def one_lock(folder: Path) -> Row:
                 one.next_board()
                 _command(one, "run").succeeded()
                 one.next_board()
-                if code := _in_child(one, "run", hurt=_become_nobody):
+                if code := _in_child(one, "run", hurt=become_nobody):
                     wrong.append(f"after root: {code}, {one.errors[-300:]}")
                 wrong += served.torn(one.site) + served.unfinished(one.site, one.boards)
                 owners = {path.stat().st_uid for path in one.home.rglob("*")}
