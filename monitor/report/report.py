@@ -14,7 +14,7 @@ from .over_time import series_data, time_section
 from .ranks import ranks_section
 from .records import Report, Section
 from .sample import panel_choices, sample_section, search_entries
-from .schemes import schemes_section, without_parts
+from .schemes import missing_schemes, schemes_section, without_parts
 from .trust import citations, facts, trust_section
 from .wording import day, listed
 
@@ -56,6 +56,7 @@ def build_report(evidence: Evidence) -> Report:
             left_out.append(
                 f"The schemes {listed(schemes)} ({PARTS_NEEDED.replace('it needs', 'they need')})"
             )
+        left_out += missing_schemes(evidence)
     else:
         left_out.append("What would another aggregate change? (it needs two models without a gap)")
     if evidence.since is not None:

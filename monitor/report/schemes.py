@@ -17,7 +17,7 @@ from brainalign_plugin.text import UNKNOWN, counted, shortened, visible
 
 from .evidence import Evidence
 from .records import Column, Figure, Section, Table, Verdict
-from .wording import count, number, percent
+from .wording import count, listed, number, percent
 
 # One scheme of each kind, in the words of its kind; the others follow in the table.
 KINDS = {
@@ -104,6 +104,24 @@ def without_parts(evidence: Evidence) -> tuple[str, ...]:
     if study is None or evidence.has_parts:
         return ()
     return tuple(one.scheme.name for one in study.schemes if one.scheme.name in _OF_PARTS)
+
+
+def missing_schemes(evidence: Evidence) -> tuple[str, ...]:
+    """Return the schemes and properties that the study left out, one text for each reason."""
+    study = evidence.study
+    reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    ranked = () if study is None else study.schemes
+    found = [("scheme", one.scheme.name, one.problem) for one in ranked if one.ranking is None]
+    found += [("properties of", one.scheme.name, one.problem) for one in (study.audits if study else ())]
+    for what, name, problem in found:
+        if problem and name not in without_parts(evidence):
+            reasons.setdefault((what, problem.replace(name, "NAME")), []).append((name, problem))
+    lines = []
+    for (what, reason), of in reasons.items():
+        names = listed(tuple(shortened(visible(name), 24) for name, _ in of))
+        many = "s" if what == "scheme" and len(of) > 1 else ""
+        lines.append(f"The {what}{many} {names} ({visible(of[0][1] if len(of) == 1 else reason)})")
+    return tuple(lines)
 
 
 def _answer(evidence: Evidence) -> str:

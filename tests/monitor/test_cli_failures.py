@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -372,45 +370,6 @@ def test_an_interrupted_command_ends_without_a_traceback(tmp_path):
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (130, "", "")
-
-
-ENDS = {
-    # As from a terminal, whose Ctrl-C reaches the workers too.
-    "Ctrl-C": (lambda pid: os.killpg(pid, signal.SIGINT), 130),
-    "SIGINT": (lambda pid: os.kill(pid, signal.SIGINT), 130),
-    "SIGTERM": (lambda pid: os.kill(pid, signal.SIGTERM), -signal.SIGTERM),
-    "SIGKILL": (lambda pid: os.kill(pid, signal.SIGKILL), -signal.SIGKILL),
-}
-
-
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("command", ["rank", "audit"])
-def test_an_ended_command_leaves_neither_its_workers_nor_their_tracebacks(tmp_path, command, end):
-    path = tmp_path / "board.json"
-    path.write_bytes(body_of(document(60)))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "brainalign_monitor", command, "--jobs", "2", "--thorough", str(path)],
-        env=environment(home=tmp_path / "home"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- nothing else runs in it yet
-    )
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    deadline = time.monotonic() + 120
-    while len(workers := children.read_text().split()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(workers) == 2
-    act, code = ENDS[end]
-    act(process.pid)
-    # The pipes end with the last process that holds them.
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (code, "", "")
-    while left := [one for one in workers if Path(f"/proc/{one}").exists()]:
-        assert time.monotonic() < deadline, f"{left} go on"
-        time.sleep(0.01)
 
 
 def test_a_traceback_in_the_log_has_lines_and_cannot_drive_a_terminal(capsys):

@@ -56,7 +56,7 @@ def ended_commands(folder: Path, tries: int) -> Row:
     path.write_bytes(body_of(document(60)))
     for number in range(tries):
         words = COMMANDS[number % len(COMMANDS)]
-        end = list(ENDS)[number // len(COMMANDS) % len(ENDS)]
+        end = list(ENDS)[number % len(ENDS)]
         process = subprocess.Popen(
             [sys.executable, "-m", "brainalign_monitor", *words, str(path)],
             env=environment(home=folder / f"home{number}"),
@@ -162,9 +162,9 @@ def small_budgets(folder: Path) -> Row:
     wrong: list[str] = []
     folder.mkdir(parents=True)
     path = folder / "board.json"
-    path.write_bytes(body_of(large(120, 8)))
+    path.write_bytes(body_of(large(40, 6)))
     given: tuple[tuple[dict[str, object], str], ...] = (
-        ({"study_memory": 400_000}, r"left out, because it takes about [\d.]+ GB"),
+        ({"study_memory": 50_000}, r"left out, because it takes about [\d.]+ GB"),
         ({"study_seconds": 0.001}, "reached its limit of 0.001 seconds"),
     )
     for number, (settings, said) in enumerate(given):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from brainalign_monitor.base.text import counted
 from brainalign_monitor.delivery import DigestPeriod
 from brainalign_monitor.notify.digests import digest_messages
 from brainalign_monitor.operations.kept_alerts import active_alerts, told_alerts
 from brainalign_monitor.operations.pull import open_home
+from brainalign_plugin.text import counted
 from tests.commands import brainalign
 from tests.monitor.faults.driver import now
 from tests.monitor.faults.harness import Patient, Row, patient, where

@@ -19,7 +19,7 @@ from brainalign_monitor.operations.pull import open_home
 from brainalign_monitor.service.run import monitor_of
 from brainalign_monitor.service.scheduler import jobs_of, tend
 from tests.conftest import ROOT
-from tests.monitor.faults import daemons, posting, scenarios, served, stores
+from tests.monitor.faults import bounds, daemons, keeping, posting, scenarios, served, stores
 from tests.monitor.faults.driver import alone, with_plain_reports
 from tests.monitor.faults.harness import Patient, Row, in_child, patient, where
 from tests.postgres import new_database, running_server
@@ -139,6 +139,7 @@ FULL = (
     Part(scenarios.full_file_system, {"tries": 16}),
     Part(scenarios.read_only, {"tries": 12}),
     Part(scenarios.bad_responses),
+    Part(bounds.large_boards, {"sizes": ((3000, 6), (1420, 52))}),
     Part(stores.lost_stores),
     Part(stores.restored_during_another, {"tries": 24}),
     Part(stores.restored_during_another, {"tries": 24}, postgres=True),
@@ -146,6 +147,13 @@ FULL = (
     Part(stores.killed_backups, {"tries": 25}),
     Part(stores.wrong_clocks),
     Part(stores.wrong_clocks, postgres=True),
+    Part(keeping.pruned_boards, {"tries": 6}),
+    Part(keeping.pruned_boards, {"tries": 6}, postgres=True),
+    Part(keeping.shared_bodies),
+    Part(keeping.late_digests, {"weeks": 12}),
+    Part(keeping.late_digests, {"weeks": 12}, postgres=True),
+    Part(keeping.moving_clocks, {"pulls": 30}),
+    Part(keeping.moving_clocks, {"pulls": 30}, postgres=True),
     Part(stores.pruned_on_a_full_disk, {"tries": 6}),
     Part(stores.two_at_once, {"tries": 24}),
     Part(stores.two_at_once, {"tries": 24}, postgres=True),
@@ -161,6 +169,12 @@ FULL = (
     Part(posting.interrupted, {"tries": 20}, postgres=True),
     Part(posting.slow_clients, {"clients": 200, "slots": 10}),
     Part(posting.dripping_heartbeat, {"tries": 3}),
+    Part(bounds.missed_deadlines),
+    Part(bounds.ended_commands, {"tries": 48}),
+    Part(bounds.small_budgets),
+    Part(bounds.locked_tables, postgres=True),
+    Part(bounds.asked_when_ill),
+    Part(bounds.shipped_files),
     Part(posting.every_line),
     Part(posting.a_year_of_digests, {"weeks": 52}),
     Part(posting.a_year_of_digests, {"weeks": 52}, postgres=True),

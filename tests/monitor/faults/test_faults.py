@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from brainalign_monitor.delivery.site import publish_site
-from tests.monitor.faults import daemons, posting, scenarios, served, soak, stores
+from tests.monitor.faults import bounds, daemons, keeping, posting, scenarios, served, soak, stores
 from tests.monitor.faults.harness import Row
 from tests.postgres import drop_database, new_database
 
@@ -136,6 +136,42 @@ def test_texts_of_messages_are_kept_once_and_for_a_while(tmp_path, postgres_serv
     store = new_database(postgres_server)
     nothing_lost(posting.a_year_of_digests(tmp_path / "two", 8, store=store), 160)
     drop_database(postgres_server, store)
+
+
+def test_what_stays_when_boards_are_pruned(tmp_path, postgres_server):
+    nothing_lost(keeping.pruned_boards(tmp_path / "one", 2), 2)
+    nothing_lost(keeping.shared_bodies(tmp_path / "two"), 2)
+    store = new_database(postgres_server)
+    nothing_lost(keeping.pruned_boards(tmp_path / "three", 1, store), 1)
+    drop_database(postgres_server, store)
+
+
+def test_digests_that_are_late_and_bodies_with_a_clock(tmp_path, postgres_server):
+    nothing_lost(keeping.late_digests(tmp_path / "one", 2), 2)
+    nothing_lost(keeping.moving_clocks(tmp_path / "two", 3), 3)
+    for number, (done, count) in enumerate(((keeping.late_digests, 1), (keeping.moving_clocks, 3))):
+        store = new_database(postgres_server)
+        nothing_lost(done(tmp_path / f"server{number}", count, store), count)
+        drop_database(postgres_server, store)
+
+
+def test_runs_that_may_take_little(tmp_path):
+    nothing_lost(bounds.large_boards(tmp_path / "one", ((250, 6),)), 2)
+    nothing_lost(bounds.small_budgets(tmp_path / "two"), 2)
+
+
+def test_a_signal_at_any_command_leaves_no_process_and_no_traceback(tmp_path):
+    nothing_lost(bounds.ended_commands(tmp_path / "one", 4), 4)
+
+
+def test_readers_of_locked_tables_end(tmp_path, postgres_server):
+    store = new_database(postgres_server)
+    nothing_lost(bounds.locked_tables(tmp_path / "one", store), 3)
+    drop_database(postgres_server, store)
+
+
+def test_doctor_and_health_check_name_what_is_wrong(tmp_path):
+    nothing_lost(bounds.asked_when_ill(tmp_path / "one"), 12)
 
 
 def test_two_daemons_on_one_store(tmp_path, postgres_server):
