@@ -56,6 +56,9 @@ class FamilyBootstrap:
         8 families.
     models, families : int
     resamples, seed : int
+    rho, rho_p : ndarray, shape (pairs,), or None
+        Rank correlation of each pair of leaves, and its two-sided p-value by the resamples of families; None without
+        intervals.
     """
 
     figures: dict[str, float | None]
@@ -66,6 +69,8 @@ class FamilyBootstrap:
     families: int
     resamples: int
     seed: int
+    rho: FloatArray | None = None
+    rho_p: FloatArray | None = None
 
 
 def draw_counts(labels: IntArray, resamples: int, seed: int) -> IntArray:
@@ -198,7 +203,13 @@ def effective_n(models: int, independent: FloatArray, clustered: FloatArray) -> 
 
 
 def family_bootstrap(
-    board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
+    board: Board,
+    families: Families,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+    *,
+    effective: bool = True,
 ) -> FamilyBootstrap:
     """Give the headline figures of a complete board intervals over families of models.
 
@@ -211,6 +222,8 @@ def family_bootstrap(
     resamples, seed : int
     level : float
         Of the intervals, in (0, 1).
+    effective : bool
+        Estimate the effective numbers of models too, from as many resamples of single models.
 
     Returns
     -------
@@ -225,28 +238,48 @@ def family_bootstrap(
     itself = headline(board, keep_rho=True)
     figures = itself.first()
     clustered = headline(board, draw_counts(labels, resamples, seed), keep_rho=True)
-    independent = headline(board, draw_counts(np.arange(n, dtype=np.int64), resamples, seed))
     intervals: dict[str, Interval | None] = dict.fromkeys(figures)
-    effective: dict[str, float | None] = dict.fromkeys(figures)
-    corrected = None
+    numbers: dict[str, float | None] = dict.fromkeys(figures)
+    corrected = rho = rho_p = None
     if sure_enough(labels):
         clusters = effective_families(labels)
         for name, value in figures.items():
             drawn = clustered.values[name]
             intervals[name] = interval(value, drawn, clusters, METHODS.get(name, "percentile"), level)
-            effective[name] = effective_n(n, independent.values[name], drawn)
+        if effective:
+            alone = headline(board, draw_counts(np.arange(n, dtype=np.int64), resamples, seed)).values
+            numbers = {name: effective_n(n, alone[name], clustered.values[name]) for name in figures}
         corrected, shares = _below_zero(itself, clustered, clusters)
+        rho, rho_p = _pairs(itself, clustered, clusters)
         intervals["negative_share"] = interval(corrected, shares, clusters, level=level)
     return FamilyBootstrap(
         figures,
         intervals,
         corrected,
-        effective,
+        numbers,
         n,
         families.count,
         resamples,
         seed,
+        rho,
+        rho_p,
     )
+
+
+def _pairs(
+    itself: Headline, resampled: Headline, clusters: float
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Return the correlation of each pair, and its p-value by Student's t with the effective number of families."""
+    if itself.rho is None or resampled.rho is None or not itself.rho.size:
+        return None, None
+    from scipy.special import stdtr
+
+    rho, known = itself.rho[0], ~np.isnan(resampled.rho)
+    drawn = np.where(known, resampled.rho, np.where(np.isnan(itself.rho), 0.0, itself.rho))
+    error = drawn.std(axis=0) * np.sqrt(clusters / (clusters - 1))
+    tested = ~np.isnan(rho) & (error > 0) & (known.mean(axis=0) >= _KNOWN_SHARE)
+    p: FloatArray = 2 * stdtr(clusters - 1, -np.abs(rho) / np.where(tested, error, np.nan))
+    return rho, p
 
 
 def _below_zero(itself: Headline, resampled: Headline, clusters: float) -> tuple[float | None, FloatArray]:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..agreement.significance import false_discovery_rates
 from ..analysis import Analysis, analysis_fields
 from ..errors import BoardError
 from .arrivals import validity_over_time
 from .board_certainty import SCHEME, BoardCertainty, certainty
+from .bootstrap import FamilyBootstrap
 from .families import FamilyTable
 from .good_models import good_agreement
 from .panels import panels
@@ -50,6 +52,7 @@ def analysis_json(
         "predicted_mean": good.predicted_mean,
         "predicted_negative_share": good.predicted_negative_share,
     }
+    record["agreement"]["significance"]["families"] = _related(found.bootstrap, analysis.significance.level)
     record["certainty"] = certainty_json(found, [model.id for model in analysis.snapshot.models])
     record["panels"] = [
         {
@@ -128,6 +131,21 @@ def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
         "corrected_negative_share": bootstrap.corrected_negative_share,
         "universe": _universe_json(found.universe, ids),
     }
+
+
+def _related(found: FamilyBootstrap, level: float) -> dict[str, dict[str, int]] | None:
+    """Count the pairs of leaves that are related whatever families were drawn; None without intervals."""
+    if found.rho is None or found.rho_p is None:
+        return None
+    tested = ~np.isnan(found.rho_p)
+    rho, counts = found.rho[tested], {}
+    for name, dependent in (("benjamini_hochberg", False), ("benjamini_yekutieli", True)):
+        related = false_discovery_rates(found.rho_p[tested], dependent) <= level
+        counts[name] = {
+            "positive": int((related & (rho > 0)).sum()),
+            "negative": int((related & (rho < 0)).sum()),
+        }
+    return counts
 
 
 def _scheme_json(found: Certainty | NotEstimable) -> dict[str, Any]:

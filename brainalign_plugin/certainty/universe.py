@@ -90,7 +90,7 @@ def universe(
     means = fit.unit_means(scaled)
     scored = fit.fit.scores(means)
     used = families(board) if grouped is None else grouped
-    widened = np.sqrt(scored.sd**2 + _parameter_variance(fit, means, scored, used.labels))
+    widened = np.sqrt(scored.sd**2 + parameter_variance(fit, means, used.labels))
     n = len(board.models)
     ranks, low, high = (np.zeros(n, dtype=np.int64) for _ in range(3))
     first = np.zeros(n)
@@ -104,20 +104,31 @@ def universe(
     return Universe(board.ids, scored, ranks, low, high, first, widened, LEVEL, fit)
 
 
-def _parameter_variance(
-    fit: BoardFit, means: FloatArray, scored: UniverseScores, labels: IntArray
-) -> FloatArray:
+def parameter_variance(fit: BoardFit, means: FloatArray, labels: IntArray) -> FloatArray:
     """Return the variance that estimated parameters add to each score, by leaving out groups of families in turn.
 
-    A shift that all models share changes no rank and is left out. Shape (n,).
+    A shift that all models share changes no rank and is left out.
+
+    Parameters
+    ----------
+    fit : BoardFit
+    means : ndarray, shape (n + k, p)
+        Unit means of the ``n`` models that it was fitted on, and of ``k`` others.
+    labels : ndarray of int, shape (n,)
+        Families.
+
+    Returns
+    -------
+    ndarray, shape (n + k,)
     """
+    scored = fit.fit.scores(means)
     group = _even_groups(labels)
     number = int(group.max(initial=-1)) + 1
-    known = scored.units > 0
+    fitted, known = means[: len(labels)], np.flatnonzero(scored.units[: len(labels)])
     shifts = []
     for g in range(number):
         try:
-            without = fit_universe(means[group != g], fit.fit.units, fit.pooled, near=fit.fit)
+            without = fit_universe(fitted[group != g], fit.fit.units, fit.pooled, near=fit.fit)
         except BoardError:
             continue
         shift = without.scores(means).scores - scored.scores

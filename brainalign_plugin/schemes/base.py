@@ -290,7 +290,9 @@ class Scheme:
                 )
             return WeightedSum(weights)
         if self.rows is not None and self.rows_of_norms and self.norms is not None:
-            return RowByRow(_on_leaves(_rows_of(self.rows, self.scale, self.norms), self.norms.board, board))
+            place = {leaf: j for j, leaf in enumerate(board.leaves)}
+            columns = np.array([place.get(leaf, -1) for leaf in self.norms.board.leaves])
+            return RowByRow(_rows_of(self.rows, self.scale, self.norms), columns)
         if self.rows is not None:
             return RowByRow(self.rows(scaled, board))
         raise SchemeError(
@@ -366,23 +368,6 @@ def _rows_of(
     """Make the function of rows from a reference: its cells on the scale that it is fitted on."""
     scores = reference.board.scores
     return rows(scale.fit(scores)(scores), reference.board)
-
-
-def _on_leaves(function: RowFunction, whole: Board, board: Board) -> RowFunction:
-    """Let a function of rows on the leaves of one board take rows on those of another; others count as missing."""
-    column = {leaf: j for j, leaf in enumerate(whole.leaves)}
-    here = [k for k, leaf in enumerate(board.leaves) if leaf in column]
-    there = [column[board.leaves[k]] for k in here]
-
-    def of_rows(scaled: FloatArray, counts: FloatArray) -> FloatArray:
-        cells, times = (
-            np.full((len(scaled), len(whole.leaves)), np.nan),
-            np.ones((len(scaled), len(whole.leaves))),
-        )
-        cells[:, there], times[:, there] = scaled[:, here], counts[:, here]
-        return function(cells, times)
-
-    return of_rows
 
 
 def _check_call(scheme: str, field: str, function: object, arguments: int) -> None:

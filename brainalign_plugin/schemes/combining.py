@@ -103,13 +103,29 @@ class WeightedSum:
 
 @dataclass(frozen=True, eq=False)
 class RowByRow:
-    """Non-linear function of a row of scaled cells."""
+    """Non-linear function of a row of scaled cells.
+
+    Attributes
+    ----------
+    function : callable
+    columns : ndarray of int, optional
+        Position in the rows of each leaf that the function takes, -1 for one that they lack; all in order if None.
+    """
 
     function: RowFunction
+    columns: IntArray | None = None
 
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return the function of each row."""
-        return self.function(scaled, np.ones(scaled.shape) if counts is None else counts)
+        times = np.ones(scaled.shape) if counts is None else counts
+        return self.function(self.aligned(scaled), self.aligned(times, 1.0))
+
+    def aligned(self, rows: FloatArray, lacking: float = np.nan) -> FloatArray:
+        """Return rows on the leaves that the function takes, filled where they lack one."""
+        if self.columns is None:
+            return rows
+        filled: FloatArray = np.column_stack([rows, np.full(len(rows), lacking)])[:, self.columns]
+        return filled
 
 
 def scores_under(combination: Combination, scaled: FloatArray, counts: FloatArray) -> FloatArray:

@@ -14,12 +14,12 @@ from ..arrays import BoolArray, FloatArray
 from ..data.board import Board
 from ..errors import BoardError
 from .base import Claims, Scheme
-from .combining import RowFunction
+from .combining import Combination, RowByRow
 from .frozen import FROZEN_NORMAL
 from .registry import register
 from .scaling import NONE, NORMAL_SCORE, Z
 from .units import not_estimable, paper_variances, units_of
-from .universe_fit import DECIMALS, UniverseFit, UniverseScores, fit_universe
+from .universe_fit import DECIMALS, UniverseFit, fit_universe
 
 MAX_MISSING = 0.5
 
@@ -36,10 +36,6 @@ class BoardFit:
     def unit_means(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
         """Return unit means of rows of scaled cells on all leaves of the board; shapes (k, m) to (k, p)."""
         return self.fit.units.means(scaled[:, self.kept], None if counts is None else counts[:, self.kept])
-
-    def scores(self, scaled: FloatArray) -> UniverseScores:
-        """Score rows of scaled cells on all leaves of the board, shape (k, m)."""
-        return self.fit.scores(self.unit_means(scaled))
 
 
 def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING) -> BoardFit:
@@ -80,9 +76,26 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
     return BoardFit(kept, fit_universe(means, units, pooled), pooled)
 
 
-def _universe(scaled: FloatArray, board: Board) -> RowFunction:
-    fitted = fit_board(scaled, board)
-    return lambda cells, counts: fitted.fit.scores(fitted.unit_means(cells, counts)).scores
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The universe score of rows of scaled cells, with its fit."""
+
+    fitted: BoardFit
+
+    def __call__(self, cells: FloatArray, counts: FloatArray) -> FloatArray:
+        return self.fitted.fit.scores(self.fitted.unit_means(cells, counts)).scores
+
+
+def _universe(scaled: FloatArray, board: Board) -> _Rows:
+    return _Rows(fit_board(scaled, board))
+
+
+def universe_of(combination: Combination, scaled: FloatArray) -> tuple[BoardFit, FloatArray] | None:
+    """Return the fit of a universe score, and the unit means of rows (k, m); None for another scheme's combination."""
+    if not isinstance(combination, RowByRow) or not isinstance(combination.function, _Rows):
+        return None
+    fitted = combination.function.fitted
+    return fitted, fitted.unit_means(combination.aligned(scaled))
 
 
 _SOURCE = (

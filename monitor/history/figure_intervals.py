@@ -59,7 +59,7 @@ def figure_intervals(
     named: FamilyTable = (),
 ) -> dict[str, tuple[float, float] | None]:
     """Return the interval of each headline figure of a complete board; a count is known exactly."""
-    found = family_bootstrap(board, families(board, named), resamples, seed).intervals
+    found = family_bootstrap(board, families(board, named), resamples, seed, effective=False).intervals
     return {
         name: (None if value is None else (value, value)) if name in COUNTS else _ends(found[name])
         for name, value in values.items()

@@ -11,19 +11,20 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Observation, On, Rule, follow
-from brainalign_monitor.history.drift import paired_differences
+from brainalign_monitor.history.drift import Difference, paired_differences
 from brainalign_monitor.history.figure_intervals import figure_intervals
 from brainalign_monitor.history.figures import COUNTS, headline_figures
 from brainalign_monitor.history.panels import new_share
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.data.board import Board, Model
-from tests.bench.coverage import LEAVES, SIZES, SPREAD, WORLDS, World, board_of_scores, correlations
+from tests.bench.coverage import LEAVES, SHRUNK, SIZES, SPREAD, WORLDS, World, board_of, correlations
 
 BOARDS, RESTATED, NOISE, POPULATION = 24, 0.01, 0.002, 4000
 
@@ -41,41 +42,65 @@ def history(world: World, random: np.random.Generator) -> tuple[list[Board], dic
     def draw(count: int) -> FloatArray:
         return random.normal(size=(count, len(LEAVES))) @ root.T
 
-    truth = headline(board_of_scores(0.4 + SPREAD * world.mixed(draw, np.arange(POPULATION), random))).first()
+    truth = headline(board_of(SPREAD * world.mixed(draw, np.arange(POPULATION), random))).first()
     # Families come in a random order; the members of one come together.
     sizes = random.permutation(np.array(SIZES))
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    whole = named(board_of_scores(0.4 + SPREAD * world.mixed(draw, labels, random)), labels.tolist())
+    whole = named(board_of(SPREAD * world.mixed(draw, labels, random)), labels.tolist())
     many = np.linspace(len(labels) // 2, len(labels), BOARDS).astype(int)
     boards, scores = [], np.array(whole.scores)
     for n in many.tolist():
         restated = random.random(scores.shape) < RESTATED
-        scores = scores + restated * NOISE * random.normal(size=scores.shape)
+        scores = np.clip(scores + restated * NOISE / SHRUNK * random.normal(size=scores.shape), 0, 1)
         boards.append(replace(whole, scores=scores).take(rows=list(range(n))))
     return boards, truth
 
 
-def observations(rule: Rule, boards: list[Board], seed: int) -> list[tuple[int, Observation | None]]:
+@dataclass(frozen=True)
+class Seen:
+    """Figures of one board with their intervals, and their differences from the board before."""
+
+    board: Board
+    values: dict[str, float | None]
+    intervals: dict[str, tuple[float, float] | None]
+    differences: dict[str, Difference]
+    new: float
+    joined: int
+
+
+def seen_of(boards: list[Board], seed: int) -> list[Seen]:
+    """Compute once what all rules see of a history."""
+    found = []
+    for before, board in pairwise([boards[0], *boards]):
+        values = headline_figures(board)
+        found.append(
+            Seen(
+                board,
+                values,
+                figure_intervals(board, values, 200, seed),
+                paired_differences(before, board, (LEAVES, LEAVES), 200, seed),
+                new_share(before, board) if found else 1.0,
+                len(board.models) - len(before.models),
+            )
+        )
+    return found
+
+
+def observations(rule: Rule, history: list[Seen]) -> list[tuple[int, Observation | None]]:
     """Return what a rule sees of each board."""
     found: list[tuple[int, Observation | None]] = []
-    for k, board in enumerate(boards):
+    for k, seen in enumerate(history):
         if rule.on is On.CHANGE and rule.figure in COUNTS:
-            delta = float(len(board.models) - len(boards[max(k - 1, 0)].models))
-            found.append((k, Observation(delta, delta, delta, len(board.models))))
-            continue
-        if rule.on is On.CHANGE:
-            if not k:
-                continue
-            one = paired_differences(boards[k - 1], board, (LEAVES, LEAVES), 200, seed)[rule.figure]
+            found.append((k, Observation(seen.joined, seen.joined, seen.joined, len(seen.board.models))))
+        elif rule.on is On.CHANGE and k:
+            one = seen.differences[rule.figure]
             known = one.delta is not None and one.interval is not None
             found.append((k, Observation(one.delta, *one.interval, one.models) if known else None))
-            continue
-        values = headline_figures(board)
-        interval = figure_intervals(board, values, 200, seed)[rule.figure]
-        new = new_share(boards[k - 1], board) if k else 1.0
-        value = values[rule.figure]
-        known = interval is not None and value is not None
-        found.append((k, Observation(value, *interval, len(board.models), new) if known else None))
+        elif rule.on is On.LEVEL:
+            value, interval = seen.values[rule.figure], seen.intervals[rule.figure]
+            known = interval is not None and value is not None
+            models = len(seen.board.models)
+            found.append((k, Observation(value, *interval, models, seen.new) if known else None))
     return found
 
 
@@ -99,10 +124,10 @@ def main(arguments: list[str] | None = None) -> int:
     world = next(one for one in WORLDS if one.name == "families")
     while done < given.histories and time.process_time() < given.seconds:
         boards, truth = history(world, random)
-        fired = []
+        seen, fired = seen_of(boards, done), []
         for default in DEFAULT_RULES:
             rule = at_the_truth(default, truth)
-            if any(event.fired for event in follow(rule, observations(rule, boards, done))[1]):
+            if any(event.fired for event in follow(rule, observations(rule, seen))[1]):
                 fired.append(rule.name)
         rules.update(fired)
         false += bool(fired)

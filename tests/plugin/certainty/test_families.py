@@ -228,6 +228,9 @@ def test_families_widen_intervals_and_lower_the_effective_n():
     wide, narrow = (f.intervals["mean_rho"] for f in (found, alone))
     assert 0 <= found.corrected_negative_share <= 1
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+    # Eight independent models are no proof of a relation; eighty would be for some pairs of leaves.
+    assert (alone.rho_p < 0.001).mean() > 0.15
+    assert (found.rho_p < 0.001).mean() < 0.05
     few = family_bootstrap(board, families(named(board, *("abcdefg" * 12)[:80])), resamples=50, seed=1)
     assert (few.families, few.intervals["mean_rho"], few.effective_n["mean_rho"]) == (7, None, None)
     assert effective_n(5, np.full(3, np.nan), np.ones(3)) is None

@@ -38,6 +38,10 @@ def test_the_record_of_the_last_payload(record, real_snapshot):
     assert [len(group) for group in found["near_copies"]] == [7]
     assert found["families"] == 23
     assert 15 < found["effective_n"] < 35
+    tests = record["agreement"]["significance"]
+    assert tests["benjamini_hochberg"] == {"positive": 381, "negative": 20}
+    assert tests["families"]["benjamini_hochberg"]["positive"] < 200
+    assert tests["families"]["benjamini_hochberg"]["negative"] < 5
     low, high = found["intervals"]["mean_rho"]
     assert low < record["agreement"]["mean"] < high
     assert "validity" not in record

@@ -160,8 +160,8 @@ def test_no_parameters_nearby_are_likelier(seed):
 def test_a_score_is_a_function_of_the_models_own_cells():
     board = gappy(3)
     kept = fit_board(board.scores, board)
-    together = kept.scores(board.scores).scores
-    singly = [kept.scores(row[None, :]).scores[0] for row in board.scores]
+    together = kept.fit.scores(kept.unit_means(board.scores)).scores
+    singly = [kept.fit.scores(kept.unit_means(row[None, :])).scores[0] for row in board.scores]
     assert np.array_equal(together, singly, equal_nan=True)
 
 
