@@ -247,8 +247,7 @@ class _Watch:
         found = record["figures"][figure]
         if found["value"] is None or found["interval"] is None:
             return None
-        low, high = found["interval"]
-        return Observation(found["value"], low, high, record["models"])
+        return Observation.of_level(found["value"], found["interval"], record["models"])
 
     def _change(self, figure: str, info: SnapshotInfo) -> Observation | None:
         before = self._before.get(info.id)

@@ -14,10 +14,12 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
+from brainalign_monitor.history.drift import paired_differences
 from brainalign_plugin.arrays import FloatArray, IntArray
 from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import Families
@@ -28,7 +30,10 @@ from brainalign_plugin.certainty.variance_components import Certainty, certainty
 from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import BenchmarkTree
-from tests.boards import tree_of
+from brainalign_plugin.files.model_scores import Cell
+from brainalign_plugin.files.reference import freeze
+from brainalign_plugin.placement.place import place
+from tests.boards import snapshot_of, tree_of
 
 SIZES = (14, 9, 8, 7, 7, 6, 4, 4, 3, 3, 3, 2, 2, *(1,) * 11)[:23]
 # Standard deviation of a leaf in each stratum, and the papers with the number of their leaves.
@@ -145,6 +150,14 @@ def board_of(deviations: FloatArray) -> Board:
     )
 
 
+def named(board: Board, labels: IntArray) -> Board:
+    """Give models names that begin with their family's letters."""
+    words = [
+        f"{chr(97 + label // 26)}{chr(97 + label % 26)}net{i}" for i, label in enumerate(labels.tolist())
+    ]
+    return replace(board, models=tuple(Model(i + 1, word) for i, word in enumerate(words)))
+
+
 def labels_of(sizes: tuple[int, ...] = SIZES) -> IntArray:
     """Family of each model."""
     return np.repeat(np.arange(len(sizes)), sizes)
@@ -187,8 +200,9 @@ def over_models(world: World, boards: int, resamples: int, seed: int) -> Tally:
             return random.normal(size=(count, len(LEAVES))) @ root.T
 
         everyone = board_of(SPREAD * world.mixed(draw, np.arange(POPULATION), random))
-        board = board_of(SPREAD * world.mixed(draw, labels, random))
+        board = named(board_of(SPREAD * world.mixed(draw, labels, random)), labels)
         truth = headline(everyone).first()
+        _restated(tally, everyone, board, truth, random)
         grouped = Families(board.ids, labels, ())
         sure_of = family_bootstrap(board, grouped, resamples, number, effective=False).intervals
         for name in FIGURES:
@@ -197,6 +211,24 @@ def over_models(world: World, boards: int, resamples: int, seed: int) -> Tally:
                 unit = SHRUNK if name.startswith("sd_") else 1.0
                 tally.add(name, float(sure.low <= truth[name] <= sure.high), unit * (sure.high - sure.low))
     return tally
+
+
+def _restated(
+    tally: Tally, everyone: Board, board: Board, truth: dict[str, float | None], random: np.random.Generator
+) -> None:
+    """Count the interval of a difference, where a tenth of the benchmarks is scored again with noise of its own."""
+    again = random.random(len(LEAVES)) < 0.1
+
+    def later(one: Board) -> Board:
+        noise = 0.5 * SPREAD / SHRUNK * again * random.normal(size=one.scores.shape)
+        return replace(one, scores=np.clip(one.scores + noise, 0.0, 1.0))
+
+    found = paired_differences(board, later(board), (LEAVES, LEAVES), 200, 0)["mean_rho"]
+    if found.interval is None or not again.any():
+        return
+    difference = headline(later(everyone)).first()["mean_rho"] - truth["mean_rho"]
+    low, high = found.interval
+    tally.add("difference of mean_rho after a restatement", float(low <= difference <= high), high - low)
 
 
 def over_papers(world: World, boards: int, seed: int) -> Tally:
@@ -245,6 +277,7 @@ def over_papers(world: World, boards: int, seed: int) -> Tally:
         error = scores - scores.mean() - (true - true.mean())
         tally.add("universe score", np.mean(np.abs(error) <= reach), np.mean(2 * reach))
         _first(tally, "universe score", scored.first, ranks)
+        _placed(tally, named(board, labels), ranks, random)
         tally.add("squared correlation with the truth, HIER", np.corrcoef(found.scores, true)[0, 1] ** 2, 0.0)
         tally.add(
             "squared correlation with the truth, universe score",
@@ -252,6 +285,22 @@ def over_papers(world: World, boards: int, seed: int) -> Tally:
             0.0,
         )
     return tally
+
+
+def _placed(tally: Tally, board: Board, ranks: IntArray, random: np.random.Generator) -> None:
+    """Count the interval of the rank of one model, placed with a third of the benchmarks on the board of the others."""
+    one = int(random.integers(len(board.models)))
+    rows = [row for i, row in enumerate(board.scores.tolist()) if i != one]
+    others = tuple(model for i, model in enumerate(board.models) if i != one)
+    reference = freeze(
+        snapshot_of(board.tree, rows, models=others), "simulated", datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    scored = random.permutation(len(LEAVES))[: len(LEAVES) // 3]
+    cells = {LEAVES[j]: Cell(float(board.scores[one, j])) for j in scored}
+    found = place(reference, "REF_UNIVERSE", cells, min_constituents=0.1).uncertainty
+    if found is not None:
+        low, high = found.ranks
+        tally.add("rank, placed with a third of the benchmarks", float(low <= ranks[one] <= high), high - low)
 
 
 def _first(tally: Tally, name: str, probability: FloatArray, ranks: IntArray) -> None:
@@ -297,9 +346,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--boards", type=int, default=200)
     parser.add_argument("--resamples", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--world", choices=[world.name for world in WORLDS], help="one kind of boards (default: all)"
+    )
     given = parser.parse_args(arguments)
     print("| boards | interval | coverage at 0.95 | ± | width |\n|---|---|---|---|---|")
-    for world in WORLDS:
+    for world in (one for one in WORLDS if given.world in (None, one.name)):
         for tally in (
             over_models(world, given.boards, given.resamples, given.seed),
             of_validity(world, given.boards, given.resamples, given.seed),

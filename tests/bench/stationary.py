@@ -23,16 +23,10 @@ from brainalign_monitor.history.figures import COUNTS, headline_figures
 from brainalign_monitor.history.panels import new_share
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.figures import headline
-from brainalign_plugin.data.board import Board, Model
-from tests.bench.coverage import LEAVES, SHRUNK, SIZES, SPREAD, WORLDS, World, board_of, correlations
+from brainalign_plugin.data.board import Board
+from tests.bench.coverage import LEAVES, SHRUNK, SIZES, SPREAD, WORLDS, World, board_of, correlations, named
 
 BOARDS, RESTATED, NOISE, POPULATION = 24, 0.01, 0.002, 4000
-
-
-def named(board: Board, labels: list[int]) -> Board:
-    """Give models names that begin with their family's letters."""
-    words = [f"{chr(97 + label // 26)}{chr(97 + label % 26)}net{i}" for i, label in enumerate(labels)]
-    return replace(board, models=tuple(Model(i + 1, word) for i, word in enumerate(words)))
 
 
 def history(world: World, random: np.random.Generator) -> tuple[list[Board], dict[str, float | None]]:
@@ -46,7 +40,7 @@ def history(world: World, random: np.random.Generator) -> tuple[list[Board], dic
     # Families come in a random order; the members of one come together.
     sizes = random.permutation(np.array(SIZES))
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    whole = named(board_of(SPREAD * world.mixed(draw, labels, random)), labels.tolist())
+    whole = named(board_of(SPREAD * world.mixed(draw, labels, random)), labels)
     many = np.linspace(len(labels) // 2, len(labels), BOARDS).astype(int)
     boards, scores = [], np.array(whole.scores)
     for n in many.tolist():
@@ -100,7 +94,7 @@ def observations(rule: Rule, history: list[Seen]) -> list[tuple[int, Observation
             value, interval = seen.values[rule.figure], seen.intervals[rule.figure]
             known = interval is not None and value is not None
             models = len(seen.board.models)
-            found.append((k, Observation(value, *interval, models, seen.new) if known else None))
+            found.append((k, Observation.of_level(value, interval, models, seen.new) if known else None))
     return found
 
 

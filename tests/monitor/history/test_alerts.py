@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,10 @@ from brainalign_monitor.history.alerts import (
     follow,
 )
 from brainalign_monitor.history.panels import new_share
+from brainalign_plugin.data.board import Model
 from brainalign_plugin.errors import InputError
-from tests.boards import board_of_matrix
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
+from tests.boards import board_of_matrix, day, small_tree, snapshot_of
 from tests.commands import brainalign
 
 
@@ -185,6 +188,29 @@ def test_what_would_have_fired_over_the_history(configured):
     assert moved["attribution"] in text
 
 
+@pytest.mark.parametrize("restated", [True, False])
+def test_a_restatement_that_moves_the_mean_correlation_fires_a_default_alert(tmp_path, restated):
+    random = np.random.default_rng(4)
+    scores = 0.5 + 0.08 * random.normal(size=(60, 1)) + 0.05 * random.normal(size=(60, 7))
+    models = tuple(Model(i + 1, f"{'abcdefghijklmno'[i // 4]}net_{i}") for i in range(60))
+    home = tmp_path / "home"
+    for number in (8, 9):
+        board = snapshot_of(
+            small_tree(), scores.clip(0, 1).round(3).tolist(), models=models, as_of_time=day(number)
+        )
+        path = tmp_path / f"{number}.snapshot.json.gz"
+        path.write_bytes(snapshot_bytes(replace(board, sha256=f"{number}" * 64)))
+        brainalign("fetch", path, home=home).succeeded()
+        if restated:
+            scores[:, :3] = random.permuted(scores[:, :3], axis=0)
+        else:
+            scores[:3, 0] += 0.001
+    events = brainalign("alerts", "backtest", "--json", home=home).succeeded().json
+    found = [event for event in events if event["rule"] == "scores were restated and agreement moved"]
+    assert [event["event"] for event in found] == ["fired"] * restated
+    assert all("restated" in event["attribution"] for event in found)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -214,6 +240,12 @@ def test_events_are_told_with_what_was_seen():
     _, (event,) = follow(ABOVE, enumerate([OUT, OUT]))
     assert event_in_words(event) == (
         "high firing: mean rank correlation of all pairs of benchmarks is above 0.5 (0.600 [0.510, 0.700])"
+    )
+
+
+def test_rules_on_a_level_see_wider_intervals():
+    assert Observation.of_level(0.2, (0.1, 0.24), 50, 0.5) == Observation(
+        0.2, pytest.approx(0.2 - 1.75 * 0.1), pytest.approx(0.2 + 1.75 * 0.04), 50, 0.5
     )
 
 
