@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from ..arrays import FloatArray
+from ..certainty.families import families
 from ..certainty.linear import is_linear
+from ..certainty.universe import parameter_variance
 from ..certainty.variance_components import Certainty, certainty_of
 from ..data.board import Board
 from ..data.tree import paper
@@ -18,6 +21,7 @@ from ..scales import percentile_ends, rounded
 from ..schemes import Scheme
 from ..schemes.base import Fitted
 from ..schemes.combining import scores_under
+from ..schemes.universe import universe_of
 
 # Numbers in a batch of posterior draws.
 _CELLS = 2_000_000
@@ -30,7 +34,7 @@ class Uncertainty:
     Attributes
     ----------
     kind : str
-        ``posterior``: of the true scores, where the scheme is a weighted mean of scaled leaves.
+        ``posterior``: of the true scores, where the scheme is a weighted mean of scaled leaves or a universe score.
         ``papers``: range over the board as it is and without each paper, which has no probability.
         ``benchmarks``: bootstrap of the benchmarks, where all are of one paper; another paper may differ more.
     resamples : int
@@ -43,6 +47,8 @@ class Uncertainty:
         Standard error of the share: over the draws, or the jackknife's over papers.
     shares : tuple of float
     ranks : tuple of int
+    scores : tuple of float, or None
+        Of the true score, on the scheme's scale; None without a posterior.
     """
 
     kind: Literal["posterior", "papers", "benchmarks"]
@@ -52,12 +58,13 @@ class Uncertainty:
     error: float
     shares: tuple[float, float]
     ranks: tuple[int, int]
+    scores: tuple[float, float] | None = None
 
 
 def placement_interval(
     scheme: Scheme, board: Board, fitted: Fitted, scaled: FloatArray, sampling: tuple[int, int, float]
 ) -> Uncertainty | None:
-    """Return the interval of a placement on a complete board.
+    """Return the interval of a placement on a board, complete but for universe scores.
 
     Parameters
     ----------
@@ -66,7 +73,7 @@ def placement_interval(
     fitted : Fitted
         The scheme on the board.
     scaled : ndarray, shape (m,)
-        The model's cells on the fitted scales.
+        The model's cells on the fitted scales; NaN where missing.
     sampling : tuple
         Draws of true scores, their seed, and the level.
 
@@ -82,11 +89,19 @@ def placement_interval(
     """
     if not sampling[0] or len(board.leaves) < 2:
         return None
+    universe = universe_of(fitted.combination, np.vstack([fitted.scaled, scaled]))
+    if universe is not None:
+        fit, means = universe
+        known = fit.fit.scores(means)
+        added = parameter_variance(fit, means, families(board).labels)
+        return _posterior(known.scores, np.hypot(known.sd, np.sqrt(added)), *sampling)
     if is_linear(scheme):
         found = certainty_of(scheme, board)
         # With a reliability of 0 all true scores are equal, and no rank is known.
         if isinstance(found, Certainty) and found.reliability > 0:
-            return _posterior(found, float(fitted.combination.scores(scaled[None, :])[0]), *sampling)
+            centre, own = found.scores.mean(), fitted.combination.scores(scaled[None, :])
+            true = centre + found.reliability * (np.append(found.scores, own) - centre)
+            return _posterior(true, np.full(len(true), found.posterior.sd[0]), *sampling)
     return _over_papers(board, fitted, scaled) or _over_benchmarks(board, fitted, scaled, *sampling)
 
 
@@ -109,17 +124,17 @@ def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, Float
     return (below + equal / 2) / models, 1.0 + models - below - equal
 
 
-def _posterior(found: Certainty, statistic: float, draws: int, seed: int, level: float) -> Uncertainty:
-    known = found.posterior
-    centre = float(found.scores.mean())
-    own, sd = centre + found.reliability * (statistic - centre), float(known.sd[0])
-    random, models = np.random.default_rng(seed), len(found.scores)
+def _posterior(means: FloatArray, sd: FloatArray, draws: int, seed: int, level: float) -> Uncertainty:
+    """Draw true scores of the board's models and, last, of the model that is placed."""
+    random, models = np.random.default_rng(seed), len(means) - 1
     parts = []
-    for start in range(0, draws, step := max(1, _CELLS // models)):
+    for start in range(0, draws, step := max(1, _CELLS // len(means))):
         size = min(step, draws - start)
-        others = known.mean + sd * random.standard_normal((size, models))
-        parts.append(standing(own + sd * random.standard_normal(size), others))
-    return _percentiles("posterior", parts, draws, seed, level)
+        others = means[:-1] + sd[:-1] * random.standard_normal((size, models))
+        parts.append(standing(means[-1] + sd[-1] * random.standard_normal(size), others))
+    reach = NormalDist().inv_cdf((1 + level) / 2) * float(sd[-1])
+    ends = (float(means[-1]) - reach, float(means[-1]) + reach)
+    return replace(_percentiles("posterior", parts, draws, seed, level), scores=ends)
 
 
 def _percentiles(

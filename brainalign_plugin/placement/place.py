@@ -1,8 +1,9 @@
 """Placement of one model among the models of a frozen board that have its benchmarks, like for like.
 
 The board is restricted to the benchmarks on which the model has a score, and to the models that have a score on all of
-them, so that no rule for missing scores counts. A scheme is fitted on that board and then scores the model's own cells:
-a score that equals a model's of the board is scaled as that one, so that a copy has the statistic of its original.
+them, so that no rule for missing scores counts; a universe score takes all models, because it needs no complete board.
+A scheme is fitted on that board and then scores the model's own cells: a score that equals a model's of the board is
+scaled as that one, so that a copy has the statistic of its original.
 
 Schemes that compare models in pairs or fit all of them together (Condorcet schemes, Kemeny-Young, Bradley-Terry,
 Plackett-Luce) cannot place a model, because an additional one changes the scores of the others.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,13 +32,14 @@ from ..files.model_scores import Cell, unused_names
 from ..files.reference import Reference, kept_leaves
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
+from ..schemes.universe import is_universe
 from ..text import counted
 from .intervals import Uncertainty, placement_interval, standing
 from .profile import neighbours_of, standings_of
 from .result import MissingScore, Placement, SchemePlace
 
 # The first five that can be used are the default.
-PREFERRED = ("HIER", "FLAT", "ZMEAN", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
+PREFERRED = ("HIER", "FLAT", "ZMEAN", "UNIVERSE", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
 DEFAULT_SCHEMES = 5
 # Rules that count a missing score as a low one: on all benchmarks such a rank is one of coverage.
 _COVERAGE = ("zero", "attempted", "worst")
@@ -118,14 +121,15 @@ def place(
     board = _restricted(reference, scored, out)
     if len(board.models) < 2:
         _refuse_few(reference, board, scored)
-    whole = _restricted(reference, known, out)
+    whole, every = _restricted(reference, known, out), _restricted(reference, known, out, complete=False)
     guesses = {
         leaf: np.percentile(reference.norms[leaf].values, (*PERCENTILES, 50)).tolist() for leaf in missing
     }
     placed, narrowed = [], []
     for scheme in used:
         try:
-            one = _placed(scheme.bind(reference), board, own, (resamples, seed, level))
+            among = every if is_universe(scheme) else board
+            one = _placed(scheme.bind(reference), among, own, (resamples, seed, level))
             bounds, narrows = _open(scheme.bind(reference), whole, own, guesses)
         except (BoardError, CandidateError, ConvergenceError) as error:
             placed.append(SchemePlace(scheme.name, str(error)))
@@ -242,8 +246,10 @@ def _chosen(schemes: Sequence[str | Scheme], some_missing: bool) -> tuple[list[S
     return kept if schemes else kept[:DEFAULT_SCHEMES], out
 
 
-def _restricted(reference: Reference, leaves: Sequence[str], leave_out: Collection[int]) -> Board:
-    """Return the board of the models with a score on all the given leaves."""
+def _restricted(
+    reference: Reference, leaves: Sequence[str], leave_out: Collection[int], complete: bool = True
+) -> Board:
+    """Return the board of the models with a score on all the given leaves, or on any."""
     whole = reference.board
     for model in leave_out:
         if model not in whole.ids:
@@ -252,8 +258,9 @@ def _restricted(reference: Reference, leaves: Sequence[str], leave_out: Collecti
                 "reference.board.ids lists what was frozen"
             )
     columns = [j for j, leaf in enumerate(whole.leaves) if leaf in set(leaves)]
-    complete = ~np.isnan(whole.scores[:, columns]).any(axis=1)
-    rows = [i for i, model in enumerate(whole.ids) if complete[i] and model not in leave_out]
+    scored = ~np.isnan(whole.scores[:, columns])
+    enough = scored.all(axis=1) if complete else scored.any(axis=1)
+    rows = [i for i, model in enumerate(whole.ids) if enough[i] and model not in leave_out]
     return whole.take(rows, columns)
 
 
@@ -269,11 +276,14 @@ def _refuse_few(reference: Reference, board: Board, scored: Sequence[str]) -> No
 
 def _placed(
     scheme: Scheme, board: Board, own: Mapping[str, Cell], sampling: tuple[int, int, float]
-) -> tuple[float, float, int, Uncertainty | None, dict[str, float]]:
-    """Return statistic, share, rank, interval and scaled cells on a complete board."""
+) -> tuple[float, float, int, int, Uncertainty | None, dict[str, float]]:
+    """Return statistic, share, rank, number of models with a statistic, interval and scaled cells on a board."""
     fitted = scheme.fit(board)
     row = np.clip([[own[leaf].score for leaf in board.leaves]], 0.0, 1.0)
     scaled = fitted.scale(row)[0]
+    known = np.flatnonzero(~np.isnan(fitted.combination.scores(fitted.scaled)))
+    if len(known) < len(board.models):
+        board, fitted = board.take(known.tolist()), replace(fitted, scaled=fitted.scaled[known])
     statistic, share, rank = _standing(fitted, row)
     if np.isnan(statistic[0]):
         raise CandidateError(
@@ -284,8 +294,9 @@ def _placed(
         float(statistic[0]),
         float(share[0]),
         int(rank[0]),
+        len(board.models),
         sure,
-        dict(zip(board.leaves, scaled.tolist(), strict=True)),
+        {leaf: x for leaf, x in zip(board.leaves, scaled.tolist(), strict=True) if not math.isnan(x)},
     )
 
 

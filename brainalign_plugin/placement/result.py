@@ -34,9 +34,11 @@ class SchemePlace:
     statistic : float
         The scheme's own score of the model.
     share : float
-        Share of the board's models whose statistic is below, plus half of those equal to nine decimals.
+        Share of the others whose statistic is below, plus half of those equal to nine decimals.
     rank : int
-        Competition rank (1 is best) among the board's models and this one.
+        Competition rank (1 is best) among the models that it is compared with and this one.
+    population : int
+        Number of these: under a universe score all of the reference that have one, else those that have its benchmarks.
     uncertainty : Uncertainty or None
         None if it was not asked for, or fewer than two benchmarks or papers have a score.
     scaled : mapping of str to float
@@ -51,6 +53,7 @@ class SchemePlace:
     statistic: float = math.nan
     share: float = math.nan
     rank: int = 0
+    population: int = 0
     uncertainty: Uncertainty | None = None
     scaled: Mapping[str, float] | None = None
     bounds: tuple[int, int] | None = None
@@ -143,7 +146,7 @@ class Placement:
         first = self.placed[0]
         sure = first.uncertainty
         ends = "" if sure is None else f", {sure.ranks[0]} to {sure.ranks[1]}"
-        return f"{on}: rank {first.rank} of {self.population + 1}{ends} ({first.scheme})"
+        return f"{on}: rank {first.rank} of {first.population + 1}{ends} ({first.scheme})"
 
     @property
     def above_all(self) -> tuple[str, ...]:
@@ -238,8 +241,10 @@ def scheme_json(one: SchemePlace) -> dict[str, Any]:
         "statistic": one.statistic if placed else None,
         "share": one.share if placed else None,
         "rank": one.rank if placed else None,
+        "population": one.population if placed else None,
         "interval": None if known is None else list(known.ranks),
         "share_interval": None if known is None else list(known.shares),
+        "statistic_interval": None if known is None or known.scores is None else list(known.scores),
         "level": None if known is None else known.level,
         "error": None if known is None else known.error,
         "interval_kind": None if known is None else known.kind,

@@ -90,6 +90,11 @@ def _universe(scaled: FloatArray, board: Board) -> _Rows:
     return _Rows(fit_board(scaled, board))
 
 
+def is_universe(scheme: Scheme) -> bool:
+    """Return whether a scheme is a universe score, which needs no complete board."""
+    return scheme.rows is _universe
+
+
 def universe_of(combination: Combination, scaled: FloatArray) -> tuple[BoardFit, FloatArray] | None:
     """Return the fit of a universe score, and the unit means of rows (k, m); None for another scheme's combination."""
     if not isinstance(combination, RowByRow) or not isinstance(combination.function, _Rows):

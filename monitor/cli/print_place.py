@@ -100,9 +100,11 @@ def _schemes(placed: Placement) -> None:
         )
     if table.row_count:
         to.print(table)
+        others = {one.population for one, _ in shown} - {placed.population}
+        among = f", by universe score among {max(others)} models" if others else ""
         to.print(
-            f"rank among the {counted(placed.population, 'model')} that have these benchmarks and this one; above: "
-            "share of them below, plus half of those equal; score: the scheme's own; with all: see below"
+            f"rank among the {counted(placed.population, 'model')} that have these benchmarks and this one{among}; "
+            "above: share of them below, plus half of those equal; score: the scheme's own; with all: see below"
         )
         for kind, mark in (("papers", "*"), ("benchmarks", "+")):
             if kind in kinds:

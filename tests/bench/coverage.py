@@ -297,7 +297,7 @@ def _placed(tally: Tally, board: Board, ranks: IntArray, random: np.random.Gener
     )
     scored = random.permutation(len(LEAVES))[: len(LEAVES) // 3]
     cells = {LEAVES[j]: Cell(float(board.scores[one, j])) for j in scored}
-    found = place(reference, "REF_UNIVERSE", cells, min_constituents=0.1).uncertainty
+    found = place(reference, cells, ("REF_UNIVERSE",)).schemes[0].uncertainty
     if found is not None:
         low, high = found.ranks
         tally.add("rank, placed with a third of the benchmarks", float(low <= ranks[one] <= high), high - low)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainalign_plugin.certainty.universe import universe
 from brainalign_plugin.certainty.variance_components import certainty_of
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState
@@ -31,6 +32,7 @@ from brainalign_plugin.ranking.boards import aggregated
 from brainalign_plugin.scales import rounded
 from brainalign_plugin.schemes import Scale, get_scheme, rank_models, scheme_names
 from brainalign_plugin.schemes.means import medians
+from brainalign_plugin.schemes.universe import fit_board
 from tests.boards import small_tree, snapshot_of, tree_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -447,6 +449,36 @@ def test_the_interval_on_benchmarks_of_one_paper_is_a_bootstrap_of_these():
     alone = place(reference, cells(0.5, leaves=leaves[:1]), ("FLAT",))
     assert alone.schemes[0].uncertainty is None
     assert alone.answer.startswith(f"On {leaves[0]} alone: rank ")
+
+
+@pytest.mark.parametrize("name", ["UNIVERSE", "REF_UNIVERSE"])
+@pytest.mark.parametrize("scored", [12, 5])
+def test_a_universe_score_has_its_posterior_however_much_is_missing(name, scored):
+    reference = planted()
+    # Names of different letters, so that every model is a family.
+    names = tuple(
+        replace(model, name=f"{chr(97 + i // 26)}{chr(97 + i % 26)}")
+        for i, model in enumerate(reference.board.models)
+    )
+    reference = freeze(replace(reference.snapshot, models=names), "planted", NOW)
+    board = reference.board
+    row = [0.6 if j < scored else np.nan for j in range(12)]
+    mine = cells(*["" if np.isnan(x) else x for x in row], leaves=board.leaves)
+    found = place(reference, mine, (name,), resamples=4000).schemes[0]
+    fit = fit_board(board.scores, board)
+    own = fit.fit.scores(fit.unit_means(np.array([row])))
+    known = found.uncertainty
+    assert (found.population, known.kind) == (60, "posterior")
+    assert found.statistic == pytest.approx(own.scores[0])
+    low, high = known.scores
+    assert (low + high) / 2 == pytest.approx(own.scores[0])
+    sd = (high - low) / 2 / 1.959964
+    # Wider than with known parameters, by what ten refits without a tenth of the families show.
+    assert own.sd[0] < sd < 1.5 * own.sd[0]
+    random, others = np.random.default_rng(5), universe(board)
+    theirs = others.scored.scores + others.sd_widened * random.standard_normal((20_000, 60))
+    ranks = 1 + (theirs > own.scores[0] + sd * random.standard_normal((20_000, 1))).sum(axis=1)
+    assert known.ranks == tuple(pytest.approx(end, abs=1) for end in np.quantile(ranks, [0.025, 0.975]))
 
 
 @given(
