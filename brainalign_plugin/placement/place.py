@@ -39,7 +39,7 @@ from .profile import neighbours_of, standings_of
 from .result import MissingScore, Placement, SchemePlace
 
 # The first five that can be used are the default.
-PREFERRED = ("HIER", "FLAT", "ZMEAN", "UNIVERSE", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
+PREFERRED = ("HIER", "FLAT", "ZMEAN", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
 DEFAULT_SCHEMES = 5
 # Rules that count a missing score as a low one: on all benchmarks such a rank is one of coverage.
 _COVERAGE = ("zero", "attempted", "worst")
