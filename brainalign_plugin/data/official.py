@@ -81,29 +81,12 @@ class OfficialBoard:
         column: FloatArray = self.scores[:, self.tree.index[self.tree[type_id].type_id]]
         return column
 
-    def text(self, row: int, type_id: str) -> str:
-        """Return the cell as the site prints it: ``""`` NEVER, ``"X"`` FAILED, else the number."""
-        column = self.tree.index[self.tree[type_id].type_id]
-        return score_text(float(self.scores[row, column]), CellState(int(self.states[row, column])))
-
 
 def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
     """Cap every column to [0, 1] but those of engineering benchmarks; NaN stays NaN. Shape (n, k) in and out."""
     engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
     limited: FloatArray = np.where(engineering, scores, np.clip(scores, 0.0, 1.0))
     return limited
-
-
-def score_text(value: float, state: CellState) -> str:
-    """Return the text of one cell as the site prints it."""
-    if state is CellState.NEVER:
-        return ""
-    if state is CellState.FAILED:
-        return "X"
-    if value >= 1:
-        return f"{value:.1f}"
-    # The site strips leading zeros, and a minus sign precedes them: -0.123 keeps its zero.
-    return f"{value:.3f}".removeprefix("0")
 
 
 def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, ...]:
