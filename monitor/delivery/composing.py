@@ -36,17 +36,10 @@ def compose_digest(
 ) -> list[Message]:
     """Compose the digest of a period for each subscriber who wants one of this length.
 
-    In a quiet period it has two lines, and subscribers who chose so get none.
+    In a quiet period it has two lines, and subscribers who chose so get none. Raises TemplateError if a template of the
+    user's is broken.
 
-    Parameters
-    ----------
-    at : datetime
-        With time zone: Date of the mails.
-
-    Raises
-    ------
-    TemplateError
-        If a template of the user's is broken.
+    `at`: with time zone: Date of the mails.
     """
     wanting = [
         one for one in subscribers if one.digest is digest.period and (one.when_quiet or not digest.quiet)
@@ -106,12 +99,7 @@ def compose_alerts(
 ) -> list[Message]:
     """Compose one message on all alerts that changed with a board, for each subscriber who wants alerts.
 
-    Parameters
-    ----------
-    alerts : sequence of Alert
-        At least one, all of one board.
-    at : datetime
-        With time zone: Date of the mails.
+    `alerts`: at least one, all of one board. `at`: with time zone: Date of the mails.
     """
     first = alerts[0]
     states = [f"{one_line(alert.rule, 80)} {alert.state}" for alert in alerts]

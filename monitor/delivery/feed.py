@@ -23,26 +23,15 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One piece of news.
+    """One piece of news."""
 
-    Attributes
-    ----------
-    key : str
-        What makes it one, from which its id is made.
-    title : str
-    as_of, updated : datetime
-        Moment of the board, and when we had it.
-    topics : sequence of Topic
-    page : str
-        Path of the page that shows it, below the site; empty if there is none.
-    """
-
-    key: str
+    key: str  # Key of the entry, from which its id is made
     title: str
+    # Moment of the board, and when we had it
     as_of: datetime
     updated: datetime
     topics: Sequence[Topic]
-    page: str = ""
+    page: str = ""  # Path of the page that shows it, below the site; empty if there is none
 
 
 def atom_feed(
@@ -56,12 +45,8 @@ def atom_feed(
 ) -> bytes:
     """Write the feed; the newest `MOST_ENTRIES` entries come first.
 
-    Parameters
-    ----------
-    address : str
-        Where readers find the site, with a slash at its end; empty if that is not known: then links are relative.
-    updated : datetime
-        Of the newest entry, or of what is known if there is none.
+    `address`: where readers find the site, with a slash at its end; empty if that is not known: then links are
+    relative. `updated`: of the newest entry, or of what is known if there is none.
     """
     # Without the address: readers know an entry by its id, wherever the site moves to.
     feed = uuid.uuid5(uuid.NAMESPACE_URL, f"brainalign:{domain}")

@@ -19,14 +19,9 @@ _SECONDS = 10.0
 
 @dataclass
 class Heartbeat:
-    """The heartbeat of a process: nothing waits for it while a run holds the store's lock.
+    """The heartbeat of a process: nothing waits for it while a run holds the store's lock."""
 
-    Attributes
-    ----------
-    url : str or None
-        Address for a success, to which ``/start`` and ``/fail`` are added for the rest; secret. None calls nothing.
-    """
-
+    # Address for a success, to which ``/start`` and ``/fail`` are added for the rest; secret. None calls nothing.
     url: str | None = field(repr=False)
     _start: threading.Thread | None = None
     _succeeded: bool | None = None
@@ -54,19 +49,10 @@ class Heartbeat:
 def beat(url: str, signal: str = "", seconds: float = _SECONDS) -> bool:
     """Call a heartbeat address. A failure is logged and changes nothing: the service's silence is the alarm.
 
-    Parameters
-    ----------
-    url : str
-        Secret: neither it nor an error that quotes it is logged.
-    signal : str
-        ``start`` or ``fail``, which is added to its path; empty for a success.
-    seconds : float
-        Longest time for all of it.
+    Whether it was answered with 2xx.
 
-    Returns
-    -------
-    bool
-        Whether it was answered with 2xx.
+    `url`: secret: neither it nor an error that quotes it is logged. `signal`: ``start`` or ``fail``, which is added to
+    its path; empty for a success. `seconds`: longest time for all of it.
     """
     parts = urlsplit(url)
     address = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{signal}")) if signal else url

@@ -34,12 +34,8 @@ class Content:
 def inlined(html: str, templates: Path | None = None) -> str:
     """Return HTML with the styles of ``mail.css`` in each element, as mail programs that drop style sheets need it.
 
-    Rules under an ``@media``, such as those of dark colours, stay a style sheet.
-
-    Raises
-    ------
-    TemplateError
-        If the result is larger than `MOST_HTML_BYTES`.
+    Rules under an ``@media``, such as those of dark colours, stay a style sheet. Raises TemplateError if the result is
+    larger than `MOST_HTML_BYTES`.
     """
     # Loading it takes a while, and few commands make a mail.
     import css_inline
@@ -60,16 +56,8 @@ def inlined(html: str, templates: Path | None = None) -> str:
 def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at: datetime) -> bytes:
     """Compose a mail in wire form; equal arguments give equal bytes.
 
-    Parameters
-    ----------
-    content : Content
-        Its HTML shows a picture by ``cid:<its name>@brainalign``.
-    to : str
-        Address of the recipient.
-    name : str
-        That of the message; the Message-ID has the sender's domain in place of ours.
-    at : datetime
-        With time zone.
+    `content`: its HTML shows a picture by ``cid:<its name>@brainalign``. `to`: address of the recipient. `name`: that
+    of the message; the Message-ID has the sender's domain in place of ours. `at`: with time zone.
     """
     mail = EmailMessage(policy=SMTP)
     mail["From"] = letterhead.sender

@@ -33,10 +33,7 @@ def apprise_is_there() -> bool:
 def send_notification(notification: Notification, message: Message) -> None:
     """Send a message to a chat service.
 
-    Raises
-    ------
-    DeliveryError
-        Never permanent: apprise does not distinguish refusals from temporary failures.
+    Raises DeliveryError: Never permanent: apprise does not distinguish refusals from temporary failures.
     """
     if not apprise_is_there():
         raise DeliveryError(MISSING, permanent=False)

@@ -57,71 +57,33 @@ class DataFile:
 
 @dataclass(frozen=True, eq=False)
 class SiteView:
-    """Content of the site.
-
-    Attributes
-    ----------
-    domain : str
-    simulated : bool
-    address : str
-        Where readers find the site, with a slash at its end; empty if that is not known.
-    as_of, seen_at : datetime
-        Of the newest board.
-    models, benchmarks : int
-        Of the newest board.
-    figures : sequence of HeadlineFigure
-        Of the newest board and the one before it with another content.
-    before : datetime or None
-        Moment of that one.
-    active : sequence of str
-        Alerts that fired and have not ended, in words.
-    entries : sequence of FeedEntry
-        What changed, the newest first.
-    news : sequence of FeedEntry
-        The observed ones among them, for the feed.
-    boards : sequence of ArchivedBoard
-        The newest first.
-    history : sequence of object
-        Charts of the past of the newest board; none if there is no other board.
-    chart_data : str
-        JSON that is fit to stand in an element, for the script that draws them.
-    chart_assets : mapping of str to bytes
-        Style sheets and scripts of the pages, by name.
-    data : sequence of DataFile
-    answer : str
-        The agreement of the newest board in a sentence.
-    front : object or None
-        The chart of the first page; None if there is no other board.
-    front_data : str
-        What the script of the first page reads: that chart, and all models for the search.
-    pages : iterable of (Page, str)
-        Further pages, and JSON for the scripts of each; taken once.
-    templates : Path or None
-        Folder of the user's own templates.
-    """
+    """Content of the site."""
 
     domain: str
     simulated: bool
-    address: str
+    address: str  # Address of the site for readers, with a slash at its end; empty if unknown
+    # Of the newest board
     as_of: datetime
     seen_at: datetime
+    # Of the newest board
     models: int
     benchmarks: int
-    figures: Sequence[HeadlineFigure]
-    before: datetime | None
-    active: Sequence[str]
-    entries: Sequence[FeedEntry]
-    news: Sequence[FeedEntry]
-    boards: Sequence[ArchivedBoard]
-    history: Sequence[object]
-    chart_data: str
-    chart_assets: Mapping[str, bytes]
+    figures: Sequence[HeadlineFigure]  # Of the newest board and the one before it with another content
+    before: datetime | None  # Moment of that one
+    active: Sequence[str]  # Alerts that fired and have not ended, in words
+    entries: Sequence[FeedEntry]  # Changes, the newest first
+    news: Sequence[FeedEntry]  # The observed ones among them, for the feed
+    boards: Sequence[ArchivedBoard]  # The newest first
+    history: Sequence[object]  # Charts of the past of the newest board; none if there is no other board
+    chart_data: str  # JSON that is fit to stand in an element, for the script that draws them
+    chart_assets: Mapping[str, bytes]  # Style sheets and scripts of the pages, by name
     data: Sequence[DataFile]
-    answer: str = ""
-    front: object = None
+    answer: str = ""  # The agreement of the newest board in a sentence
+    front: object = None  # The chart of the first page; None if there is no other board
+    # Data for the script of the first page: its chart, and all models for the search.
     front_data: str = "{}"
-    pages: Iterable[tuple[Page, str]] = ()
-    templates: Path | None = None
+    pages: Iterable[tuple[Page, str]] = ()  # Further pages, and JSON for the scripts of each; taken once
+    templates: Path | None = None  # Folder of the user's own templates
 
 
 def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:

@@ -20,14 +20,8 @@ def make_send(
 ) -> Callable[[Message], None]:
     """Make the function that sends a message once and returns, or raises DeliveryError.
 
-    Parameters
-    ----------
-    server : MailServer or None
-        None if no mail server is configured.
-    webhooks, notifications : iterable
-        Known by their names.
-    clock : callable
-        Gives the time that the signature of a webhook holds.
+    `server`: none if no mail server is configured. `webhooks, notifications`: known by their names. `clock`: gives the
+    time that the signature of a webhook holds.
     """
     hooks = {one.name: one for one in webhooks}
     services = {one.name: one for one in notifications}

@@ -34,20 +34,11 @@ _CANNOT_LINK = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV,
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Outcome of publishing.
+    """Outcome of publishing."""
 
-    Attributes
-    ----------
-    folder : Path
-        The folder for the web server.
-    new : bool
-        Whether anything differs from what was there.
-    written, kept, removed : int
-        Files that are new or changed, that stayed as they were, and that are there no more.
-    """
-
-    folder: Path
-    new: bool
+    folder: Path  # The folder for the web server
+    new: bool  # True if anything differs from what was there
+    # Files that are new or changed, that stayed as they were, and that are there no more.
     written: int
     kept: int
     removed: int
@@ -57,19 +48,11 @@ def publish_site(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage 
     """Publish files as a site.
 
     They are written to a new folder, flushed to disk and swapped in by one rename. A file with the content that it had
-    is not written again: it stays the same file, with the time of its last change.
+    is not written again: it stays the same file, with the time of its last change. Raises OutputError if it cannot be
+    written; the old version stays published.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there. Serve ``current`` in it.
-    files : iterable of (str, bytes)
-        Path below the site and content; taken one at a time.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written; the old version stays published.
+    `folder`: made if it is not there. Serve ``current`` in it. `files`: path below the site and content; taken one at a
+    time.
     """
     try:
         _make_folder(folder)

@@ -30,48 +30,26 @@ class Security(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """A mail server and the account on it.
-
-    Attributes
-    ----------
-    host : str
-    port : int
-    security : Security
-    user : str
-        Empty for a server that takes mail without a login.
-    password : str
-    sender : str
-        Sender for the server, with or without a name before it.
-    timeout : float
-        Longest wait for a connection and each answer, in seconds.
-    deadline : float
-        Longest time for a whole mail.
-    certificates : Path or None
-        Certificates to trust instead of the system's.
-    """
+    """A mail server and the account on it."""
 
     host: str
     port: int
     security: Security
-    user: str = ""
+    user: str = ""  # Empty for a server that takes mail without a login
     password: str = field(default="", repr=False)
-    sender: str = ""
-    timeout: float = 30.0
-    deadline: float = 300.0
-    certificates: Path | None = None
+    sender: str = ""  # Sender for the server, with or without a name before it
+    timeout: float = 30.0  # Longest wait for a connection and each answer, in seconds
+    deadline: float = 300.0  # Longest time for a whole mail
+    certificates: Path | None = None  # Certificates to trust instead of the system's
 
 
 def send_mail(server: MailServer, message: Message) -> None:
     """Send a mail to the server.
 
     A mail of which it is not known whether the server took it counts as failed: it is sent again with the same
-    Message-ID, by which mail programs recognize it.
-
-    Raises
-    ------
-    DeliveryError
-        Permanent if the server refused this mail or recipient with a 5xx; else what failed may pass, or can be put
-        right in the settings (login, certificate, encryption).
+    Message-ID, by which mail programs recognize it. Raises DeliveryError: Permanent if the server refused this mail or
+    recipient with a 5xx; else what failed may pass, or can be put right in the settings (login, certificate,
+    encryption).
     """
     sender = parseaddr(server.sender)[1]
 
@@ -91,13 +69,7 @@ def send_mail(server: MailServer, message: Message) -> None:
 
 
 def try_login(server: MailServer) -> None:
-    """Connect and log in as for a mail, and leave without one.
-
-    Raises
-    ------
-    DeliveryError
-        As `send_mail` does.
-    """
+    """Connect and log in as for a mail, and leave without one. Raises DeliveryError: As `send_mail` does."""
 
     def enter(cut: Cut) -> None:
         connection = _Connection(server, cut)

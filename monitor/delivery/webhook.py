@@ -24,25 +24,13 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Address that JSON is posted to; only its host is shown, because it may hold a token.
-
-    Attributes
-    ----------
-    name : str
-    url : str
-    secret : str
-        Key of the signature; empty for none.
-    timeout : float
-        Longest wait for a connection and each piece of an answer, in seconds.
-    deadline : float
-        Longest time for the whole request.
-    """
+    """Address that JSON is posted to; only its host is shown, because it may hold a token."""
 
     name: str
     url: str = field(repr=False)
-    secret: str = field(default="", repr=False)
-    timeout: float = 30.0
-    deadline: float = 60.0
+    secret: str = field(default="", repr=False)  # Key of the signature; empty for none
+    timeout: float = 30.0  # Longest wait for a connection and each piece of an answer, in seconds
+    deadline: float = 60.0  # Longest time for the whole request
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -54,11 +42,8 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetime]) -> None:
     """Post a message; any answer of 2xx means that it was accepted.
 
-    Raises
-    ------
-    DeliveryError
-        Permanent if the server refused it with a final status of 4xx; a redirect is not followed, because its
-        target was not configured.
+    Raises DeliveryError: Permanent if the server refused it with a final status of 4xx; a redirect is not followed,
+    because its target was not configured.
     """
     timestamp = str(int(clock().timestamp()))
     headers = {

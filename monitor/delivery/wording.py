@@ -70,12 +70,8 @@ def figures_at(
 ) -> tuple[HeadlineFigure, ...]:
     """Return the headline figures of two boards of a history, on the whole board after cleaning.
 
-    Parameters
-    ----------
-    now, before : int
-        Numbers of their snapshots.
-    intervals : mapping of str to (float, float) or None, optional
-        Of the figures now, from more resamples than the history takes: those that the report of that board shows.
+    `now, before`: numbers of their snapshots. `intervals`: of the figures now, from more resamples than the history
+    takes: those that the report of that board shows.
     """
     found = []
     for name in FIGURES:

@@ -25,24 +25,13 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check and its finding.
+    """A check and its finding."""
 
-    Attributes
-    ----------
-    name : str
-        What was looked at, in a word or two.
-    state : str
-        ``ok``; ``warning``, where something is likely to be missed; ``problem``, where something does not work.
-    message : str
-        What was found.
-    next_step : str
-        What to do about it; empty if nothing.
-    """
-
-    name: str
+    name: str  # Subject, in a word or two
+    # ``ok``; ``warning``, where something is likely to be missed; ``problem``, where something does not work.
     state: State
-    message: str
-    next_step: str = ""
+    message: str  # Finding
+    next_step: str = ""  # Action for the user; empty if none
 
 
 class Checker(Protocol):
@@ -169,15 +158,7 @@ CHECKERS: tuple[Checker, ...] = (check_brainscore, check_references)
 
 
 def examine(settings: Settings, at: datetime, checkers: Iterable[Checker] = CHECKERS) -> tuple[Check, ...]:
-    """Make all checks, in their order.
-
-    Parameters
-    ----------
-    settings : Settings
-    at : datetime
-        Now, with time zone.
-    checkers : iterable of callable
-    """
+    """Make all checks, in their order. `at`: now, with time zone."""
     found: list[Check] = []
     for checker in checkers:
         try:

@@ -137,24 +137,10 @@ class _Collector:
 def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[int]:
     """Answer ``/healthz`` and ``/metrics`` until the end of the block.
 
-    Parameters
-    ----------
-    address : str
-        To listen at.
-    port : int
-        0 takes any that is free.
-    look : callable
-        Returns the state; called once in five seconds at most, in another thread.
+    The port. Raises ConfigError if the port is taken or not allowed.
 
-    Yields
-    ------
-    int
-        The port.
-
-    Raises
-    ------
-    ConfigError
-        If the port is taken or not allowed.
+    `address`: to listen at. `port`: 0 takes any that is free. `look`: returns the state; called once in five seconds at
+    most, in another thread.
     """
     try:
         server = _Server((address, port), _handler(look))

@@ -21,28 +21,16 @@ log = structlog.get_logger("brainalign")
 
 @dataclass(frozen=True)
 class Alarms:
-    """Threshold and composition of messages to the operators.
+    """Threshold and composition of messages to the operators."""
 
-    Attributes
-    ----------
-    after : int
-        Failures in a row.
-    compose : callable
-        Makes the messages to the operators from a note and a time.
-    """
-
-    after: int
+    after: int  # Failures in a row
+    # Makes the messages to the operators from a note and a time
     compose: Callable[[OperatorNote, datetime], Sequence[Message]]
 
     def failed(self, store: Store, name: str, problem: str, at: datetime) -> None:
         """Note a failure, and queue messages to the operators if it is the last of so many in a row.
 
-        Parameters
-        ----------
-        name : str
-            What failed, as messages call it: ``pulling vision``.
-        problem : str
-            Message of the failure.
+        `name`: what failed, as messages call it: ``pulling vision``. `problem`: message of the failure.
         """
         with store.transaction() as inside:
             alarm, notice = after_failure(name, inside.alarm(name), at, problem, self.after)

@@ -71,16 +71,7 @@ def digest_messages(
 
     Whenever it is made, its messages are the same ones to the outbox.
 
-    Parameters
-    ----------
-    slot : datetime
-        When it was due, in UTC.
-    at : datetime
-        When it is made: Date of the mails.
-
-    Returns
-    -------
-    Composed
+    `slot`: when it was due, in UTC. `at`: when it is made: Date of the mails.
     """
     wanting: Sequence[Subscriber] = [one for one in subscribers(settings) if one.digest is period]
     if not wanting:

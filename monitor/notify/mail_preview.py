@@ -34,15 +34,9 @@ _ALERT = "alert"
 def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage = silent) -> Message:
     """Return the mail to the first recipient who wants it: as it was sent, or as it would be sent now.
 
-    Parameters
-    ----------
-    kind : str
-        ``weekly``, ``monthly`` or ``alert``.
+    Raises StoreError if there is no news yet.
 
-    Raises
-    ------
-    StoreError
-        If there is no news yet.
+    `kind`: ``weekly``, ``monthly`` or ``alert``.
     """
     made = (
         _alert_preview(settings, store)
@@ -120,10 +114,7 @@ def test_digest(
 def preview_bytes(message: Message, suffix: str) -> bytes:
     """Return a mail as a file: whole (``.eml``), its text (``.txt``), or its HTML with pictures (``.html``).
 
-    Raises
-    ------
-    InputError
-        If the suffix is another.
+    Raises InputError if the suffix is another.
     """
     if suffix == ".eml":
         return message.body

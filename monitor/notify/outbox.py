@@ -40,19 +40,11 @@ log = structlog.get_logger("brainalign")
 
 @dataclass(frozen=True)
 class Outgoing:
-    """Recipients and channels of messages.
-
-    Attributes
-    ----------
-    subscribers : sequence of Subscriber
-    letterhead : Letterhead
-    send : callable
-        Sends one message, or raises DeliveryError.
-    """
+    """Recipients and channels of messages."""
 
     subscribers: Sequence[Subscriber]
     letterhead: Letterhead
-    send: Callable[[Message], None]
+    send: Callable[[Message], None]  # Sends one message, or raises DeliveryError
 
     def alert_messages(self, news: Sequence[AlertNews], store: Store, at: datetime) -> list[Message]:
         """Compose the messages about alerts, one for each board and subscriber who wants it."""
@@ -108,12 +100,8 @@ def drain(
     dies between the two it is sent again, under the same Message-ID. Whatever goes wrong with one message, the others
     are sent.
 
-    Parameters
-    ----------
-    send : callable
-        Sends one message, or raises DeliveryError.
-    alarms : Alarms
-        Receives messages that are given up; those to the operators themselves are only logged.
+    `send`: sends one message, or raises DeliveryError. `alarms`: receives messages that are given up; those to the
+    operators themselves are only logged.
     """
     done = Drained()
     failing: dict[Channel, str] = {}

@@ -25,21 +25,11 @@ log = structlog.get_logger("brainalign")
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """The outcome of a backfill.
+    """The outcome of a backfill."""
 
-    Attributes
-    ----------
-    source : SnapshotInfo
-        The observed snapshot that the boards were reconstructed from.
-    dates : tuple of date
-        Days as of which there is a board now.
-    added : tuple of date
-        Those that the store did not have.
-    """
-
-    source: SnapshotInfo
-    dates: tuple[date, ...]
-    added: tuple[date, ...]
+    source: SnapshotInfo  # The observed snapshot that the boards were reconstructed from
+    dates: tuple[date, ...]  # Days as of which there is a board now
+    added: tuple[date, ...]  # Those that the store did not have
 
 
 def backfill(
@@ -53,19 +43,11 @@ def backfill(
     """Reconstruct boards of the past from the newest observed snapshot, and store them as reconstructed.
 
     A board is made as of the first day of each period. It counts as seen when the snapshot that it was made from was:
-    nothing more was known before. Boards that are there already stay; a second run adds nothing.
+    nothing more was known before. Boards that are there already stay; a second run adds nothing. Raises StoreError if
+    nothing was observed yet, or the store cannot be written. Raises InputError if ``last`` is later than the snapshot,
+    or before ``first``.
 
-    Parameters
-    ----------
-    first, last : date, optional
-        Bounds of the days, both included; by default from the first score to the snapshot's own moment.
-
-    Raises
-    ------
-    StoreError
-        If nothing was observed yet, or the store cannot be written.
-    InputError
-        If ``last`` is later than the snapshot, or before ``first``.
+    `first, last`: bounds of the days, both included; by default from the first score to the snapshot's own moment.
     """
     source = store.latest(domain)
     if source is None:

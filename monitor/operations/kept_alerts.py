@@ -52,10 +52,7 @@ def last_alerts(store: Store, domain: str) -> tuple[Finding, ...]:
 def active_alerts(store: Store, domain: str, at: datetime | None = None) -> tuple[Finding, ...]:
     """Return the finding that each active alert fired with, or held since the first board, by the rule's name.
 
-    Parameters
-    ----------
-    at : datetime, optional
-        Those that were active at this moment; a rule that was removed since, without its alert having ended, is not.
+    `at`: those that were active at this moment; a rule that was removed since, without its alert having ended, is not.
     """
     state: Mapping[str, Any] = store.alert_state(domain) or {}
     active = {name for name, entry in state.get("rules", {}).items() if entry["standing"]["active"]}

@@ -16,21 +16,12 @@ from ..store.records import Alarm, SnapshotInfo
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Message to the operator.
+    """Message to the operator."""
 
-    Attributes
-    ----------
-    occasion : str
-        The same for all attempts, for `messages.message_id`.
-    subject, text : str
-    recovered : bool
-        Whether it is over.
-    """
-
-    occasion: str
+    occasion: str  # The same for all attempts, for `messages.message_id`
     subject: str
     text: str
-    recovered: bool
+    recovered: bool  # True if it is over
 
 
 def after_failure(
@@ -38,22 +29,10 @@ def after_failure(
 ) -> tuple[Alarm, Notice | None]:
     """Count a failure, and raise the alarm if it is the last of so many in a row.
 
-    Parameters
-    ----------
-    name : str
-        What failed, as messages call it: ``pulling vision``.
-    before : Alarm or None
-        What was kept of its failures; None after a success.
-    at : datetime
-    problem : str
-        Message of the failure.
-    in_a_row : int
-        Failures before the message to the operator, at least 1.
+    The state to keep, and the message: none before the last of so many, and none after it.
 
-    Returns
-    -------
-    tuple of Alarm and (Notice or None)
-        The state to keep, and the message: none before the last of so many, and none after it.
+    `name`: what failed, as messages call it: ``pulling vision``. `before`: what was kept of its failures; None after a
+    success. `problem`: message of the failure. `in_a_row`: failures before the message to the operator, at least 1.
     """
     failures = 1 if before is None else before.failures + 1
     since = at if before is None else before.since
@@ -82,11 +61,7 @@ def times(failures: int) -> str:
 def after_success(before: Alarm | None, at: datetime) -> Notice | None:
     """Report the recovery if the operator got a message about the failures; the kept `Alarm` ends either way.
 
-    Parameters
-    ----------
-    before : Alarm or None
-        What was kept of the failures.
-    at : datetime
+    `before`: what was kept of the failures.
     """
     if before is None or before.raised_at is None:
         return None
@@ -113,10 +88,7 @@ def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -
     The pulls may succeed all the while: an old page of a cache, or a site that shows no new scores any more. The moment
     of a board does not show it, because a site may state that of the request.
 
-    Parameters
-    ----------
-    board : SnapshotInfo
-        The newest observed board.
+    `board`: the newest observed board.
     """
     age = now - board.dated
     if age <= timedelta(days=stale_after_days):

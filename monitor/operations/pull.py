@@ -69,10 +69,7 @@ class RunResult:
 def open_home(settings: Settings) -> Store:
     """Open the store in the state directory, making it if there is none.
 
-    Raises
-    ------
-    StoreError
-        If it cannot be opened, or was lost: the home folder has what it kept.
+    Raises StoreError if it cannot be opened, or was lost: the home folder has what it kept.
     """
     # SQLAlchemy takes a while to load, and a file is analysed without it.
     from ..store import open_store
@@ -84,10 +81,7 @@ def open_home(settings: Settings) -> Store:
 def check_not_lost(settings: Settings) -> None:
     """Refuse a home folder with bodies or reports and without a store: a new one would hide that it was lost.
 
-    Raises
-    ------
-    StoreError
-        With the next step.
+    Raises StoreError: With the next step.
     """
     from ..store import loss
 
@@ -105,10 +99,7 @@ def _exists(path: Path | str) -> bool:
 def has_store(settings: Settings) -> bool:
     """Return whether there is a store already, without making one.
 
-    Raises
-    ------
-    StoreError
-        If it was lost, or a server does not answer.
+    Raises StoreError if it was lost, or a server does not answer.
     """
     address = settings.store_address
     if isinstance(address, Path) and not _exists(settings.home) and not _exists(address):
@@ -123,10 +114,7 @@ def has_store(settings: Settings) -> bool:
 def open_existing(settings: Settings, wanted: str, *, to_write: bool = False) -> Iterator[Store]:
     """Open the store that is there: to write, or as it is at this moment, in one transaction that changes nothing.
 
-    Raises
-    ------
-    StoreError
-        If there is none, or it cannot be opened.
+    Raises StoreError if there is none, or it cannot be opened.
     """
     if not has_store(settings):
         where = repr(str(settings.home)) if settings.store is None else str(settings.store)
@@ -150,10 +138,7 @@ def list_snapshots(
 ) -> tuple[tuple[SnapshotInfo, ...], tuple[Removed, ...]]:
     """Return the stored snapshots, of a domain and seen before a moment if one is named; none if there is no store.
 
-    Returns
-    -------
-    tuple of two tuples
-        The snapshots, and those that had been seen before the moment and were pruned since.
+    The snapshots, and those that had been seen before the moment and were pruned since.
     """
     if not has_store(settings):
         return (), ()
@@ -179,24 +164,13 @@ def fetch(
 ) -> Fetched:
     """Pull one snapshot and store it in one transaction.
 
-    A body that is refused is kept for inspection; whatever fails, the attempt is logged and nothing already stored
-    is touched.
+    A body that is refused is kept for inspection; whatever fails, the attempt is logged and nothing already stored is
+    touched. Raises SourceError if the source cannot be read or its payload is refused. Raises StoreError if the store
+    cannot be written.
 
-    Parameters
-    ----------
-    source : str or None
-        Address, file or folder; None is the configured site.
-    accept_shrunken : bool
-        Store a board even if more than a third of it is gone, see `check_not_shrunken`.
-    also : callable, optional
-        What has to be committed with the snapshot; given the store in the transaction, what was stored, and when.
-
-    Raises
-    ------
-    SourceError
-        If the source cannot be read or its payload is refused.
-    StoreError
-        If the store cannot be written.
+    `source`: address, file or folder; None is the configured site. `accept_shrunken`: store a board even if more than a
+    third of it is gone, see `check_not_shrunken`. `also`: what has to be committed with the snapshot; given the store
+    in the transaction, what was stored, and when.
     """
     where = _where(settings, source)
     # An address may hold a password, which has no place in logs and in the store.
@@ -246,12 +220,7 @@ def fetch_all(
 ) -> tuple[Fetched, ...]:
     """Pull one snapshot, or each file of a folder, in any order; see `fetch`.
 
-    A file that fails does not keep the others out.
-
-    Raises
-    ------
-    SourceError
-        The first failure, after all files were tried.
+    A file that fails does not keep the others out. Raises SourceError: The first failure, after all files were tried.
     """
     found, failures = [], []
     files = files_of(_where(settings, source))
@@ -376,14 +345,8 @@ def run(
 
     Of the files of a folder the newest board is reported on.
 
-    Parameters
-    ----------
-    source : str or None
-        Address, file or folder; None is the configured site.
-    command : str, optional
-        The command line that makes the report again, printed in it; `report_command` by default.
-    also : callable, optional
-        What has to be committed with the snapshot.
+    `source`: address, file or folder; None is the configured site. `command`: the command line that makes the report
+    again, printed in it; `report_command` by default. `also`: what has to be committed with the snapshot.
     """
     fetched = max(
         fetch_all(settings, store, source, clock, stage, also=also),
@@ -405,19 +368,10 @@ def run(
 def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetime | None = None) -> Found:
     """Read a snapshot from a file of that name if there is one, else from the store by number, hash or ``latest``.
 
-    Parameters
-    ----------
-    known : datetime, optional
-        Look only among the stored snapshots that had been seen before this moment.
+    Raises SourceError if it is a file that cannot be read or is refused. Raises StoreError if there is neither such a
+    file nor such a snapshot. Raises InputError if a file is to be one that had been seen.
 
-    Raises
-    ------
-    SourceError
-        If it is a file that cannot be read or is refused.
-    StoreError
-        If there is neither such a file nor such a snapshot.
-    InputError
-        If a file is to be one that had been seen.
+    `known`: look only among the stored snapshots that had been seen before this moment.
     """
     if _exists(wanted) or "/" in wanted or wanted.lower().endswith(_FILES):
         if known is not None:

@@ -20,32 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Dependents:
-    """Things that depend on a stored board.
+    """Things that depend on a stored board."""
 
-    Attributes
-    ----------
-    reconstructed : tuple of SnapshotInfo
-        Boards of the past that were reconstructed from it.
-    reports : tuple of Path
-    findings : tuple of Finding
-        Of it and of those, and changes that other boards have since it.
-    alerts : tuple of Finding
-        Active alerts that fired with it.
-    """
-
-    reconstructed: tuple[SnapshotInfo, ...]
+    reconstructed: tuple[SnapshotInfo, ...]  # Boards of the past that were reconstructed from it
     reports: tuple[Path, ...]
-    findings: tuple[Finding, ...]
-    alerts: tuple[Finding, ...]
+    findings: tuple[Finding, ...]  # Of it and of those, and changes that other boards have since it
+    alerts: tuple[Finding, ...]  # Active alerts that fired with it
 
 
 def dependents(settings: Settings, store: Store, info: SnapshotInfo) -> Dependents:
-    """Find what depends on a stored board.
-
-    Raises
-    ------
-    StoreError
-    """
+    """Find what depends on a stored board. Raises StoreError."""
     infos = store.snapshots()
     again = [
         one for one in infos if not one.reconstructed and one.body_sha256 == info.body_sha256 and one != info
@@ -68,14 +52,8 @@ def dependents(settings: Settings, store: Store, info: SnapshotInfo) -> Dependen
 def remove_board(store: Store, info: SnapshotInfo, found: Dependents, now: datetime) -> None:
     """Remove a board, the boards that were reconstructed from it, and the reports of all of them.
 
-    Alert messages stay, and active alerts stay until the next board resolves them; the body stays until
-    `Store.prune` puts it aside. Hold the store's lock.
-
-    Raises
-    ------
-    StoreError
-    OutputError
-        If a report cannot be removed.
+    Alert messages stay, and active alerts stay until the next board resolves them; the body stays until `Store.prune`
+    puts it aside. Hold the store's lock. Raises StoreError. Raises OutputError if a report cannot be removed.
     """
     with store.transaction() as inside:
         inside.remove((info, *found.reconstructed), now)
@@ -99,12 +77,7 @@ def reports_of(
 
 
 def remove_reports(reports: Sequence[Path]) -> None:
-    """Remove reports of boards that are gone.
-
-    Raises
-    ------
-    OutputError
-    """
+    """Remove reports of boards that are gone. Raises OutputError."""
     try:
         for path in reports:
             path.unlink(missing_ok=True)

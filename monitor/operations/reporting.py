@@ -52,27 +52,14 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """Results on one board, each computed when it is first needed and then shared by report and site.
+    """Results on one board, each computed when it is first needed and then shared by report and site."""
 
-    Attributes
-    ----------
-    settings : Settings
-        With the thresholds of the analysis.
-    found : Found
-        The snapshot, and its cells that could not be read.
-    timeline : Timeline, optional
-        The boards until then (`timeline_of`); without it nothing is known of its past.
-    as_of : date, optional
-        The results are those of the board as it stood before this day.
-    title : str
-        Of the report; empty names the leaderboard.
-    """
-
-    settings: Settings
-    found: Found
+    settings: Settings  # With the thresholds of the analysis
+    found: Found  # The snapshot, and its cells that could not be read
+    # The boards until then (`timeline_of`); without it nothing is known of its past.
     timeline: Timeline | None = None
-    as_of: date | None = None
-    title: str = ""
+    as_of: date | None = None  # The results are those of the board as it stood before this day
+    title: str = ""  # Of the report; empty names the leaderboard
 
     @cached_property
     def analysis(self) -> Analysis:
@@ -204,14 +191,8 @@ def headline_intervals(found: FamilyBootstrap) -> dict[str, tuple[float, float] 
 def write_snapshot_report(results: Results, path: Path, command: str, stage: Stage = silent) -> Path:
     """Write the report of a snapshot; equal results and software give equal bytes.
 
-    Parameters
-    ----------
-    results : Results
-        Of the snapshot; without a timeline the report has no section on its past.
-    path : Path
-        The HTML file to write.
-    command : str
-        The command line that makes this report again, printed in it.
+    `results`: of the snapshot; without a timeline the report has no section on its past. `path`: the HTML file to
+    write. `command`: the command line that makes this report again, printed in it.
     """
     settings, past, since = results.settings, results.past, results.since
     with stage("analysing"):

@@ -30,22 +30,10 @@ def render_report(report: Report, templates: Path | None = None, cache: Cache = 
     """Render a report as one HTML document that needs no network.
 
     Scripts and styles are inline and named by hash in the page's Content Security Policy, so that nothing else runs or
-    loads, whatever a model is called. Equal reports give equal bytes.
+    loads, whatever a model is called. Equal reports give equal bytes. Raises ReportError if the Vega runtime cannot be
+    had from vl-convert. Raises TemplateError if a template of the user's is broken.
 
-    Parameters
-    ----------
-    report : Report
-    templates : Path, optional
-        Folder of the user's own templates.
-    cache : Cache, optional
-        Where the Vega runtime is kept.
-
-    Raises
-    ------
-    ReportError
-        If the Vega runtime cannot be had from vl-convert.
-    TemplateError
-        If a template of the user's is broken.
+    `templates`: folder of the user's own templates. `cache`: where the Vega runtime is kept.
     """
     page = page_data(report.figures) | {"pairs": report.pairs, "series": report.series}
     page["models"] = [[one.id, one.name, one.text] for one in report.models]
@@ -87,13 +75,7 @@ def stylesheet(templates: Path | None = None) -> str:
 
 
 def write_report(path: Path, html: str) -> Path:
-    """Write a rendered report whole or not at all.
-
-    Raises
-    ------
-    ReportError
-        If it cannot be written.
-    """
+    """Write a rendered report whole or not at all. Raises ReportError if it cannot be written."""
     return write_atomically(Path(path), html.encode("utf-8"), ReportError)
 
 

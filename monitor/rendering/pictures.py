@@ -12,10 +12,7 @@ from ..report.over_time import time_chart
 def chart_png(chart: Chart, width: int) -> bytes:
     """Draw a chart in its light colours, twice as fine as its width in pixels.
 
-    Raises
-    ------
-    ReportError
-        If it cannot be drawn.
+    Raises ReportError if it cannot be drawn.
     """
     from brainalign_plugin.errors import PlotError
 

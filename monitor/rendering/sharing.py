@@ -34,16 +34,8 @@ class SharedPage:
 def share_assets(html: str, assets: str, head: str = "", top: str = "") -> SharedPage:
     """Move the styles and scripts of a report into files named by their content.
 
-    Parameters
-    ----------
-    html : str
-        As `render_report` makes it.
-    assets : str
-        Address of the folder of these files, seen from the page: ``../assets/``.
-    head : str
-        HTML to be put at the end of the head.
-    top : str
-        HTML to be put at the beginning of the body.
+    `html`: as `render_report` makes it. `assets`: address of the folder of these files, seen from the page:
+    ``../assets/``. `head`: HTML to be put at the end of the head. `top`: HTML to be put at the beginning of the body.
     """
     found: dict[str, bytes] = {}
 

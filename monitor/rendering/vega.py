@@ -14,15 +14,9 @@ from ..base.errors import ReportError
 def vega_runtime(cache: Cache = NOTHING_KEPT) -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, in the version that charts are written for if vl-convert has it.
 
-    Parameters
-    ----------
-    cache : Cache, optional
-        Bundling takes more than a second, and gives the same for the same vl-convert.
+    Raises ReportError if it cannot be had from vl-convert.
 
-    Raises
-    ------
-    ReportError
-        If it cannot be had from vl-convert.
+    `cache`: bundling takes more than a second, and gives the same for the same vl-convert.
     """
     key = cache.key("vega runtime", version("vl-convert-python"), VERSION)
     kept = cache.get(key)

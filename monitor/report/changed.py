@@ -38,14 +38,8 @@ _TOLD = (
 def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstrap) -> Section:
     """Return the section on the last observed board and this one.
 
-    Parameters
-    ----------
-    since : Since or None
-        None if no board was observed before.
-    board : Board
-        The board after cleaning.
-    bootstrap : FamilyBootstrap
-        Its figures, with intervals.
+    `since`: none if no board was observed before. `board`: the board after cleaning. `bootstrap`: its figures, with
+    intervals.
     """
     question = "What changed since the last report, and does it matter?"
     how = (
@@ -72,13 +66,7 @@ def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstra
 def news_in_words(since: Since, board: Board, bootstrap: FamilyBootstrap, complete: Iterable[int]) -> str:
     """Return the news since a board in a few words: benchmarks, models, scores, agreement.
 
-    Parameters
-    ----------
-    board : Board
-        The board after cleaning.
-    bootstrap : FamilyBootstrap
-    complete : iterable of int
-        Ids of the models of the earlier board after cleaning.
+    `board`: the board after cleaning. `complete`: ids of the models of the earlier board after cleaning.
     """
     changes = since.changes
     incomplete = set(complete) & {model.id for model in changes.later.models} - set(board.ids)

@@ -18,11 +18,7 @@ FIRST, SECOND = "the first model", "the second model"
 def compare_page(board: ModelBoard, links: Sequence[ModelLink]) -> Page:
     """Return the page that compares two models by their records, ``models/ID.json``.
 
-    Parameters
-    ----------
-    board : ModelBoard
-    links : sequence of ModelLink
-        Of all models, the best official rank first: the first two are compared at first.
+    `links`: of all models, the best official rank first: the first two are compared at first.
     """
     regions = list(dict.fromkeys(board.regions))
     profile = dots(

@@ -26,39 +26,20 @@ from ..history.since import Since
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Results on one board, from which its report is built.
-
-    Attributes
-    ----------
-    analysis : Analysis
-    certainty : BoardCertainty
-    validity : Validity or None
-        None where the board is too small.
-    study : SchemeStudy or None
-        None where no schemes can be compared.
-    since : Since or None
-        Changes since the last observed board; None if there is no other.
-    past : Chronicle or None
-    rejected : sequence of Rejected
-        Cells and fields that were not read as they stand.
-    command, version : str
-    title : str
-        Of the page; empty names the leaderboard.
-    software : mapping of str to str
-        Versions of the libraries that the numbers rest on.
-    """
+    """Results on one board, from which its report is built."""
 
     analysis: Analysis
     certainty: BoardCertainty
-    validity: Validity | None = None
-    study: SchemeStudy | None = None
-    since: Since | None = None
+    validity: Validity | None = None  # None where the board is too small
+    study: SchemeStudy | None = None  # None where no schemes can be compared
+    since: Since | None = None  # Changes since the last observed board; None if there is no other
     past: Chronicle | None = None
-    rejected: Sequence[Rejected] = ()
+    rejected: Sequence[Rejected] = ()  # Cells and fields that were not read as they stand
     command: str = ""
     version: str = ""
+    # Versions of the libraries that the numbers rest on
     software: Mapping[str, str] = field(default_factory=dict)
-    title: str = ""
+    title: str = ""  # Of the page; empty names the leaderboard
 
     @property
     def brain_score(self) -> bool:

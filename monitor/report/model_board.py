@@ -32,12 +32,7 @@ class PaperRange:
 
 @dataclass(frozen=True, eq=False)
 class ModelBoard:
-    """All ``n`` models of a board on its ``m`` leaves under the average.
-
-    Attributes
-    ----------
-    analysis : Analysis
-    """
+    """All ``n`` models of a board on its ``m`` leaves under the average."""
 
     analysis: Analysis
 

@@ -66,13 +66,7 @@ def model_links(board: ModelBoard, universe: Universe | NotEstimable) -> list[Mo
 def model_pages(board: ModelBoard, universe: Universe | NotEstimable, past: RankHistory) -> Iterator[Page]:
     """Yield the page of every model, the best official rank first.
 
-    Parameters
-    ----------
-    board : ModelBoard
-    universe : Universe or NotEstimable
-        Of the same models.
-    past : RankHistory
-        Up to the same board.
+    `universe`: of the same models. `past`: up to the same board.
     """
     standings = _standings(universe)
     links = {link.id: link for link in model_links(board, universe)}

@@ -71,15 +71,8 @@ def followed_models(
 ) -> tuple[str, ...]:
     """Return a sentence on each model of an id or name: its official ranks before and now, and the reason.
 
-    Parameters
-    ----------
-    wanted : str
-        An id, or a name in any case; a name may be that of several models.
-    snapshot : Snapshot
-        The board now.
-    ranks : sequence of int or None
-        Official rank of each of its models.
-    since : Since or None
+    `wanted`: an id, or a name in any case; a name may be that of several models. `snapshot`: the board now. `ranks`:
+    official rank of each of its models.
     """
     now = {model.id: rank for model, rank in zip(snapshot.models, ranks, strict=True)}
     gone = () if since is None else since.changes.models_removed

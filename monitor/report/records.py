@@ -23,30 +23,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; the first cell of each row is its header.
-
-    Attributes
-    ----------
-    id, caption : str
-    columns : tuple of Column
-    rows : tuple of tuple of str
-    shown : int
-        Rows that a reader sees before asking for all; 0 is all.
-    models : tuple of str
-        Model id of each row; empty where rows are no models.
-    panels : tuple of str
-        Names of the panels that each row's model is on.
-    links : tuple of str
-        Address of each row's page, seen from this page; empty where rows have none.
-    """
+    """A table; the first cell of each row is its header."""
 
     id: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
-    shown: int = 0
-    models: tuple[str, ...] = ()
-    panels: tuple[str, ...] = ()
+    shown: int = 0  # Rows that a reader sees before asking for all; 0 is all
+    models: tuple[str, ...] = ()  # Model id of each row; empty where rows are no models
+    panels: tuple[str, ...] = ()  # Names of the panels that each row's model is on
+    # Address of each row's page, seen from this page; empty where rows have none.
     links: tuple[str, ...] = ()
 
 
@@ -78,30 +64,17 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A question, the sentence that answers it, and what shows it.
-
-    Attributes
-    ----------
-    id, question, answer : str
-    how : str
-        How the figures are made.
-    verdict : Verdict or None
-    points : tuple of Point
-    figures : tuple of Figure
-    tables : tuple of Table
-    code : str
-        Shown as it is: BibTeX.
-    """
+    """A question, the sentence that answers it, and what shows it."""
 
     id: str
     question: str
     answer: str
-    how: str = ""
+    how: str = ""  # Method of the figures
     verdict: Verdict | None = None
     points: tuple[Point, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
-    code: str = ""
+    code: str = ""  # Shown as it is: BibTeX
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,43 +113,24 @@ class Fact:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """One report, ready to be displayed.
+    """One report, ready to be displayed."""
 
-    Attributes
-    ----------
-    title, as_of, size : str
-        Of the board.
-        ``as_of`` is empty for a board without a date.
-    simulated, reconstructed, brain_score : bool
-    sections : tuple of Section
-    left_out : tuple of str
-        Questions that this board cannot answer, with the reason.
-    panels : tuple of PanelChoice
-    models : tuple of Found
-        All models of the board, the best official rank first.
-    pairs : mapping
-        Scores and correlations from which the page draws any pair of benchmarks; empty without correlations.
-    series : mapping
-        Figures over time, from which the page draws any of them; empty without a past.
-    citations : tuple of Citation
-    command : str
-        The command line that makes the same bytes again.
-    facts : tuple of Fact
-    """
-
+    # Of the board. ``as_of`` is empty for a board without a date
     title: str
     as_of: str
     size: str
     simulated: bool
     reconstructed: bool
     sections: tuple[Section, ...]
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()  # Questions that this board cannot answer, with the reason
     panels: tuple[PanelChoice, ...] = ()
-    models: tuple[Found, ...] = ()
+    models: tuple[Found, ...] = ()  # All models of the board, the best official rank first
+    # Scores and correlations from which the page draws any pair of benchmarks; empty without correlations.
     pairs: Mapping[str, Any] = field(default_factory=dict)
+    # Figures over time, from which the page draws any of them; empty without a past.
     series: Mapping[str, Any] = field(default_factory=dict)
     citations: tuple[Citation, ...] = ()
-    command: str = ""
+    command: str = ""  # The command line that makes the same bytes again
     facts: tuple[Fact, ...] = ()
     brain_score: bool = True
 
@@ -196,35 +150,18 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """A page of the site.
+    """A page of the site."""
 
-    Attributes
-    ----------
-    kind : str
-        Of the page: model, benchmark, compare, average.
-    path : str
-        Below the site.
-    heading, answer : str
-    sections : tuple of Section
-    links : tuple of Link
-        Shown under the heading.
-    files : mapping of str to bytes
-        What it links to for programs, by path below the site.
-    script : str
-        Name of a script of its own; empty if it has none.
-    data : mapping
-        What that script reads.
-    """
-
-    kind: str
-    path: str
+    kind: str  # Of the page: model, benchmark, compare, average
+    path: str  # Below the site
     heading: str
     answer: str
     sections: tuple[Section, ...]
-    links: tuple[Link, ...] = ()
+    links: tuple[Link, ...] = ()  # Shown under the heading
+    # Links for programs, by path below the site
     files: Mapping[str, bytes] = field(default_factory=dict)
-    script: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    script: str = ""  # Name of a script of its own; empty if it has none
+    data: Mapping[str, Any] = field(default_factory=dict)  # Data for that script
 
     @property
     def figures(self) -> list[Figure]:

@@ -22,17 +22,7 @@ PARTS_NEEDED = "it needs a neural and a behavioural part that vary"
 
 
 def build_report(evidence: Evidence) -> Report:
-    """Turn the evidence on one board into the records that its report displays.
-
-    Parameters
-    ----------
-    evidence : Evidence
-
-    Returns
-    -------
-    Report
-        Equal evidence gives equal records.
-    """
+    """Turn the evidence on one board into the records that its report displays. Equal evidence gives equal records."""
     analysis, past = evidence.analysis, evidence.past
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
     sections: list[Section] = [

@@ -191,10 +191,7 @@ def stopped_by_signals(service: Service) -> Iterator[None]:
 def serve(monitor: Monitor) -> None:
     """Work by the schedule until a signal ends it, and answer ``/healthz`` and ``/metrics``.
 
-    Raises
-    ------
-    ConfigError
-        If the configured address cannot be used.
+    Raises ConfigError if the configured address cannot be used.
     """
     service, health = Service(monitor), monitor.settings.health
     with ExitStack() as stack:

@@ -50,16 +50,9 @@ def pull(
     Raises a SourceError of a named kind (not reached or read, or refused whole); InputError if the source is
     none of the above.
 
-    Parameters
-    ----------
-    received_at : datetime
-        Now: as-of time of a payload that does not state its own.
-    domain : str
-        ``vision`` or ``language``; read for the base of a site and for a database.
-    contact : str
-        Part of the User-Agent, see `user_agent`.
-    timeout, deadline, attempts, max_bytes
-        See `FetchLimits`; a file has only its size checked.
+    `received_at`: now: as-of time of a payload that does not state its own. `domain`: ``vision`` or ``language``; read
+    for the base of a site and for a database. `contact`: part of the User-Agent, see `user_agent`. `timeout, deadline,
+    attempts, max_bytes`: see `FetchLimits`; a file has only its size checked.
     """
     scheme = _SCHEME.match(source)
     kind = (scheme[1] or scheme[2]).lower() if scheme else ""

@@ -106,14 +106,8 @@ def fetch_body(
     UnreachableError or DeadlineError (no answer, or not all of it before the deadline), a named SourceError, or
     InputError if the address is not one of http or https with a host.
 
-    Parameters
-    ----------
-    received_at : datetime
-        Now, to which a date in ``Retry-After`` is compared if the server sends no date.
-    clock : callable
-        Seconds that only rise.
-    transport : httpx.BaseTransport, optional
-        Instead of the network.
+    `received_at`: now, to which a date in ``Retry-After`` is compared if the server sends no date. `clock`: seconds
+    that only rise. `transport`: instead of the network.
     """
     address, name = checked_url(url), shown_url(url)
     started = clock()

@@ -87,10 +87,7 @@ def pull_database(
     each query of a server. Raises SourceError if it cannot be read, is no such database, or is refused whole;
     InputError if the address cannot be used.
 
-    Parameters
-    ----------
-    address : str
-        SQLAlchemy's: ``postgresql://user:password@host/database`` or ``sqlite:///path``.
+    `address`: SQLAlchemy's: ``postgresql://user:password@host/database`` or ``sqlite:///path``.
     """
     url, name = _url(address)
     try:
