@@ -27,7 +27,7 @@ BASE := .venv-base/.installed
 # brainscore-vision is absent from the base world by intention, and so is what holds numpy back: no failure there.
 comma := ,
 empty :=
-BASE_REQUIRE = $(subst $(empty) ,$(comma),$(strip $(filter-out brainscore oracles,$(subst $(comma), ,$(BRAINALIGN_REQUIRE)))))
+BASE_REQUIRE = $(subst $(empty) ,$(comma),$(strip $(filter-out brainscore language oracles,$(subst $(comma), ,$(BRAINALIGN_REQUIRE)))))
 
 .PHONY: help
 help: ## list the targets
@@ -39,6 +39,15 @@ setup: $(SETUP) ## .venv with everything: Brain-Score and the test tools
 $(SETUP): setup.cfg pyproject.toml
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP_INSTALL) --editable '.[brainscore,docs,test]'
+	touch $@
+
+LANGUAGE := .language/.installed
+
+.PHONY: language
+language: $(LANGUAGE) ## .language with brainscore_language alone: it needs another scikit-learn than brainscore-vision
+
+$(LANGUAGE): $(SETUP)
+	.venv/bin/python $(PIP_INSTALL) --no-deps --upgrade --target .language 'brainscore-language>=2.3'
 	touch $@
 
 .PHONY: demo
@@ -78,7 +87,7 @@ ONCE := tests/monitor/delivery tests/monitor/faults tests/monitor/running tests/
 	$(filter-out tests/contracts/test_database_source.py,$(wildcard tests/contracts/test_*.py))
 
 .PHONY: test-brainscore
-test-brainscore: $(SETUP) ## pytest beside brainscore-vision
+test-brainscore: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision
 	.venv/bin/python -m pytest $(addprefix --ignore=,$(ONCE))
 
 # What depends on numpy and pandas is tested in both: the science, and one run of each family of commands.

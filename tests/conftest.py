@@ -42,6 +42,16 @@ def _no_brainscore() -> str | None:
     return None if find_spec("brainscore_vision") else "brainscore_vision is not installed: make setup"
 
 
+def language_folder() -> Path | None:
+    """The folder that holds the package brainscore_language, which Brain-Score's other half cannot stand beside."""
+    places = (os.environ.get("BRAINALIGN_TEST_LANGUAGE"), ROOT / ".language")
+    return next((Path(p) for p in places if p and (Path(p) / "brainscore_language").is_dir()), None)
+
+
+def _no_language() -> str | None:
+    return None if language_folder() else "brainscore_language is not in .language: make language"
+
+
 def _no_shared() -> str | None:
     folder = shared_folder()
     if any(folder.glob("compare-data-*.json.gz")):
@@ -77,6 +87,7 @@ def _no_faketime() -> str | None:
 # Each answers what is missing, or None if nothing is.
 REASONS: dict[str, Callable[[], str | None]] = {
     "brainscore": _no_brainscore,
+    "language": _no_language,
     "shared": _no_shared,
     "browser": _no_browser,
     "postgres": _no_postgres,
@@ -132,7 +143,12 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or writes the state of the person who runs it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("BRAINALIGN_")]:
-            if name not in {"BRAINALIGN_REQUIRE", "BRAINALIGN_SHARED", "BRAINALIGN_TEST_POSTGRES"}:
+            if name not in {
+                "BRAINALIGN_REQUIRE",
+                "BRAINALIGN_SHARED",
+                "BRAINALIGN_TEST_POSTGRES",
+                "BRAINALIGN_TEST_LANGUAGE",
+            }:
                 patch.delenv(name)
         patch.setenv("BRAINALIGN_HOME", str(tmp_path_factory.mktemp("home")))
         yield

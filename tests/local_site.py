@@ -32,6 +32,7 @@ class LocalSite:
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
+        self.other_domains: dict[str, bytes] = {}
         self.visits: list[tuple[str, dict[str, str]]] = []
         site = self
 
@@ -39,7 +40,9 @@ class LocalSite:
             def do_GET(self) -> None:
                 site.visits.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
                 found = self.path.partition("?")[0].endswith("/compare/data/")
-                given = site.answer if found else Answer(b"<h1>Not Found</h1>", 404, content_type="text/html")
+                domain = self.path.split("/")[1]
+                answer = Answer(site.other_domains[domain]) if domain in site.other_domains else site.answer
+                given = answer if found else Answer(b"<h1>Not Found</h1>", 404, content_type="text/html")
                 self.send_response(given.status)
                 self.send_header("Content-Type", given.content_type)
                 self.send_header("Content-Length", str(len(given.sent)))

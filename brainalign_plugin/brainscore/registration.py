@@ -80,8 +80,8 @@ def write_submission(folder: Path, reference: Reference, repository: str = "") -
 
     It has four identifiers, a test of each against a score computed here, metadata, requirements, and the reference as
     data; on Brain-Score's servers the scores come from the database. Returns Path (the folder) and str (next step for
-    the requirements; empty if there is none). Raises LinkError if the folder has files already, or cannot be written
-    to.
+    the requirements; empty if there is none). Raises LinkError if the folder has files already or cannot be written
+    to, or no address is known.
 
     `folder`: new, or empty; named as the plugin. `repository`: address for pip: of the repository, or of a wheel; of
     the installation if empty.
@@ -120,7 +120,7 @@ def _requirement(repository: str) -> tuple[str, str]:
             repository = f"{version['vcs']}+{repository}@{version['commit_id']}"
     step = "name the address that Brain-Score can install brainalign from with --repository"
     if not repository:
-        return "brainalign", step
+        raise LinkError(f"the requirements of a plugin need the address of brainalign; {step}")
     if repository.startswith("https://") and not repository.endswith((".whl", ".tar.gz", ".zip")):
         repository = f"git+{repository}"
     elif "://" not in repository:

@@ -52,12 +52,15 @@ def publish(
     from . import print_delivery
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
-    folder = output or settings.site_folder
-    if folder is None:
+    if output is not None:
+        site = settings.site.model_copy(update={"folder": output.absolute()})
+        settings = settings.model_copy(update={"site": site})
+    if settings.site_folder is None:
         raise ConfigError("there is no folder to publish in; set site.folder, or give --output DIR")
     with pull.open_existing(settings, "latest") as store:
-        done = publishing.publish(settings, store, folder, stage)
-    print_delivery.published(done)
+        for one in settings.each():
+            folder = one.site_folder or settings.site_folder
+            print_delivery.published(publishing.publish(one, store, folder, stage))
 
 
 _QUEUED_BEFORE = "it was queued before for all who get it; each period has one"

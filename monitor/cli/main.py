@@ -45,6 +45,7 @@ from .options import (
     settings_from,
     stage,
     utc,
+    watched,
 )
 from .place_command import place
 from .plot_command import plot
@@ -132,8 +133,9 @@ def fetch(
 
     settings = settings_from(home=home, domain=domain)
     with pull.open_home(settings) as store, store.exclusive("brainalign fetch"):
-        for fetched in pull.fetch_all(settings, store, source, now, stage, accept_shrunken=accept_shrunken):
-            printing.fetched(fetched, store.info(fetched.stored.id))
+        for one in watched(settings, source):
+            for fetched in pull.fetch_all(one, store, source, now, stage, accept_shrunken=accept_shrunken):
+                printing.fetched(fetched, store.info(fetched.stored.id))
 
 
 @app.command(rich_help_panel=LOOK)

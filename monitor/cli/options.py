@@ -139,6 +139,11 @@ def settings_from(**options: Any) -> Settings:
     return load_settings(**options)
 
 
+def watched(settings: Settings, source: str | None) -> tuple[Settings, ...]:
+    """Return the settings of each leaderboard; a named source is of one."""
+    return settings.each() if source is None else (settings,)
+
+
 def named_schemes(schemes: str) -> tuple[str, ...]:
     """Return the names of the requested schemes; empty for all."""
     from brainalign_plugin.errors import SchemeError

@@ -26,18 +26,40 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Fetch, store, check alerts, report and deliver, once (for cron)."""
+    from brainalign_plugin.errors import BrainAlignError
+    from brainalign_plugin.text import printable
+
     from ..operations import pull
-    from ..operations.kept_alerts import HELD
     from ..service.run import monitor_of, run_once
-    from . import printing
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    records, failures = [], []
     with pull.open_home(settings) as store:
-        done = run_once(monitor_of(settings, store, now, stage), source)
-        info = store.info(done.result.fetched.stored.id)
-    if as_json:
-        print_json(_run_json(done, info))
-        return
+        monitor = monitor_of(settings, store, now, stage)
+        several = monitor.each() if source is None else (monitor,)
+        for one in several:
+            try:
+                done = run_once(one, source)
+            except BrainAlignError as failure:
+                # One leaderboard that fails keeps no other from its run.
+                failures.append(failure)
+                continue
+            info = store.info(done.result.fetched.stored.id)
+            records.append(_run_json(done, info))
+            if not as_json:
+                _print_run(done, info)
+    if as_json and records:
+        print_json(records if len(several) > 1 else records[0])
+    for other in failures[1:]:
+        typer.echo(printable(f"brainalign: {other}"), err=True)
+    if failures:
+        raise failures[0]
+
+
+def _print_run(done: Done, info: SnapshotInfo) -> None:
+    from ..operations.kept_alerts import HELD
+    from . import printing
+
     printing.fetched(done.result.fetched, info)
     printing.report(done.result.report, done.result.wrote_report)
     for news in done.news:

@@ -287,3 +287,9 @@ class SiteSettings(Section):
     folder: Path | None = None
     # Public address; links in mails and in the feed lead there.
     address: Annotated[str, AfterValidator(_public_address)] | None = None
+
+    def of_domain(self, domain: str) -> SiteSettings:
+        """Return the site of one of several leaderboards, in a folder of its name."""
+        folder = None if self.folder is None else self.folder / domain
+        address = None if self.address is None else f"{self.address.rstrip('/')}/{domain}/"
+        return self.model_copy(update={"folder": folder, "address": address})

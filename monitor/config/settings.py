@@ -105,6 +105,7 @@ class Settings(BaseSettings):
     # Address of a PostgreSQL database, or path of an SQLite file (from the home folder), instead of the file there.
     store: StoreAddress | None = None
     domain: DomainName = "vision"  # Leaderboard, `vision` or `language`
+    domains: tuple[DomainName, ...] = ()  # Leaderboards to watch in one home, in place of `domain`
     # Source instead of the site: an address, a file, a folder or a result database of Brain-Score.
     source: SourceAddress | None = None
     base_url: WebAddress = "https://www.brain-score.org"  # Site whose `/<domain>/compare/data/` is read
@@ -148,6 +149,20 @@ class Settings(BaseSettings):
         if recipients and mail is not None and mail.host is None:
             raise ValueError("recipients need a mail.host; set it, or remove the recipients")
         return recipients
+
+    def each(self) -> tuple[Settings, ...]:
+        """Return the settings of each leaderboard; each of several has a folder of its own on the site."""
+        names = tuple(dict.fromkeys(self.domains)) or (self.domain,)
+        if len(names) == 1:
+            return (self.model_copy(update={"domain": names[0], "domains": ()}),)
+        return tuple(
+            self.model_copy(update={"domain": name, "domains": (), "site": self.site.of_domain(name)})
+            for name in names
+        )
+
+    def suffixes(self) -> tuple[str, ...]:
+        """Return the ends of the names of jobs, in the order of `each`; the first leaderboard has none."""
+        return tuple(f" {one.domain}" if i else "" for i, one in enumerate(self.each()))
 
     @property
     def store_address(self) -> str | Path:
@@ -243,7 +258,12 @@ def load_settings(**options: Any) -> Settings:
     given = {name: value for name, value in options.items() if value is not None}
     check_environment(Settings, _OTHER_VARIABLES)
     try:
-        return Settings(**given)
+        read = Settings(**given)
+        if "domain" in given or not read.domains:
+            # One leaderboard that is asked for is watched alone, in its own folder.
+            alone = read.model_copy(update={"domains": ()})
+            return next((one for one in read.each() if one.domain == read.domain), alone)
+        return read.model_copy(update={"domain": read.domains[0]})
     except OSError as cause:
         raise ConfigError(
             f"cannot read {str(cause.filename)!r}: {cause.strerror}; make it readable"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -81,9 +81,12 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
     board, success = store.latest(domain), store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED)
     alarms = store.alarms()
     last = store.last_pull(domain)
-    found_problems = tuple(_problems(settings, board, success, last, alarms, at))
+    several = settings.each()
+    found_problems = tuple(
+        dict.fromkeys(problem for one in several for problem in _problems(one, several, store, alarms, at))
+    )
     last_runs: dict[str, RunRecord] = {}
-    for job in settings.schedule.schedules:
+    for job in (f"{job}{suffix}" for suffix in settings.suffixes() for job in settings.schedule.schedules):
         found = store.runs(job, limit=1)
         if found:
             last_runs[job] = found[0]
@@ -108,13 +111,15 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
 
 def _problems(
     settings: Settings,
-    board: SnapshotInfo | None,
-    success: PullRecord | None,
-    last: PullRecord | None,
+    several: Sequence[Settings],
+    store: Store,
     alarms: tuple[Alarm, ...],
     at: datetime,
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, in words and as its kind alone."""
+    domain = settings.domain
+    board, success = store.latest(domain), store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED)
+    last = store.last_pull(domain)
     late = timedelta(hours=settings.health.late_after_hours)
     words = None
     if success is None:
@@ -129,8 +134,10 @@ def _problems(
     if board is not None and (stale := stale_problem(board, at, settings.health.stale_after_days)):
         yield stale, stale
     for alarm in alarms:
-        if alarm.raised_at is not None and alarm.name != age_alarm(settings.domain):
-            error = f" ({last.error})" if last and last.error and settings.domain in alarm.name else ""
+        if alarm.raised_at is not None and alarm.name not in [age_alarm(one.domain) for one in several]:
+            if any(one.domain in alarm.name for one in several) and domain not in alarm.name:
+                continue
+            error = f" ({last.error})" if last and last.error and domain in alarm.name else ""
             yield f"{alarm.name}: {alarm.message}", f"{alarm.name} failed {times(alarm.failures)}{error}"
 
 

@@ -70,6 +70,8 @@ class Monitor:
         Name of the process for others that wait for it.
     heartbeat : Heartbeat
         Who is called when a pull begins and ends.
+    suffix : str
+        Distinguishes the slots of a further leaderboard; empty for the first.
     """
 
     settings: Settings
@@ -80,6 +82,19 @@ class Monitor:
     stage: Stage = silent
     name: str = "brainalign run"
     heartbeat: Heartbeat = field(default_factory=lambda: Heartbeat(None))
+    suffix: str = ""
+
+    def each(self) -> tuple[Monitor, ...]:
+        """Return the tools for each leaderboard of the settings."""
+        return tuple(
+            replace(
+                self,
+                settings=settings,
+                outgoing=replace(self.outgoing, letterhead=channels.letterhead(settings)),
+                suffix=suffix,
+            )
+            for settings, suffix in zip(self.settings.each(), self.settings.suffixes(), strict=True)
+        )
 
     @property
     def alarms(self) -> Alarms:
@@ -176,7 +191,8 @@ def at_work(monitor: Monitor) -> Iterator[None]:
 
 def alarm_name(settings: Settings, job: str) -> str:
     """Return the name of a job's work in messages."""
-    return f"watching {settings.domain}" if job == PULL else f"the {job} digest"
+    kind, _, domain = job.partition(" ")
+    return f"watching {domain or settings.domain}" if kind == PULL else f"the {job} digest"
 
 
 def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecord], T]) -> T | None:
@@ -199,7 +215,7 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
     if run is None:
         return None
     with structlog.contextvars.bound_contextvars(job=job, slot=slot.isoformat()):
-        if job == PULL:
+        if job.startswith(PULL):
             monitor.heartbeat.begin()
         try:
             result = work(run)
@@ -207,14 +223,14 @@ def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecor
             _end(store, run, monitor.clock(), RunState.LOST, None, STOPPED)
             raise
         except Exception as failure:
-            if job == PULL:
+            if job.startswith(PULL):
                 monitor.heartbeat.end(succeeded=False)
             _end(store, run, monitor.clock(), RunState.FAILED, type(failure).__name__, str(failure))
             _alarm(monitor, name, failure)
             raise
         store.end_slot(run, monitor.clock())
         monitor.alarms.succeeded(store, name, monitor.clock())
-        if job == PULL:
+        if job.startswith(PULL):
             monitor.heartbeat.end(succeeded=True)
         return result
 
@@ -369,7 +385,9 @@ def run_once(monitor: Monitor, source: str | None = None) -> Done:
     with at_work(monitor):
         now = monitor.clock()
         try:
-            done = do_slot(monitor, PULL, now, lambda run: pull_once(monitor, run, source))
+            done = do_slot(
+                monitor, f"{PULL}{monitor.suffix}", now, lambda run: pull_once(monitor, run, source)
+            )
         except StoreError:
             raise
         except Exception:

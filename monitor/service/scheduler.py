@@ -41,23 +41,33 @@ class Job:
     schedule : Schedule
     work : callable
         Does it, given the slot that is claimed.
+    monitor : Monitor
+        Of its leaderboard.
     """
 
     name: str
     schedule: Schedule
     work: Callable[[RunRecord], object]
+    monitor: Monitor
 
 
 def jobs_of(monitor: Monitor) -> tuple[Job, ...]:
-    """Return the jobs of the configuration: pulling, and the digests."""
+    """Return the jobs of the configuration: pulling, and the digests, of each leaderboard."""
+    return tuple(job for one in monitor.each() for job in _jobs_of_one(one))
 
+
+def _jobs_of_one(monitor: Monitor) -> tuple[Job, ...]:
     def digest(period: DigestPeriod) -> Callable[[RunRecord], object]:
         return lambda run: queue_digest(monitor, period, run)
 
     works: dict[str, Callable[[RunRecord], object]] = {PULL: lambda run: pull_once(monitor, run, None)}
     works |= {period.value: digest(period) for period in (DigestPeriod.WEEKLY, DigestPeriod.MONTHLY)}
     schedules = monitor.settings.schedule.schedules
-    return tuple(Job(name, schedules[name], works[name]) for name in works if name in schedules)
+    return tuple(
+        Job(f"{name}{monitor.suffix}", schedules[name], works[name], monitor)
+        for name in works
+        if name in schedules
+    )
 
 
 def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
@@ -69,7 +79,7 @@ def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
         if run.state is RunState.LOST and run.attempt < ATTEMPTS
     ]
     last = store.last_slot(job.name, now)
-    if last is None and job.name == PULL:
+    if last is None and job.name.startswith(PULL):
         # The first run follows the start without a wait.
         found = due_slots(job.schedule, now, now - LOOK_BACK, again, CatchUp("latest", 1), LOOK_BACK)
         return Due(found.now, ())
@@ -141,7 +151,7 @@ def _do_job(monitor: Monitor, job: Job, now: datetime) -> int:
     done = 0
     for slot in due.now:
         try:
-            done += do_slot(monitor, job.name, slot, lambda run: (job.work(run), run)) is not None
+            done += do_slot(job.monitor, job.name, slot, lambda run: (job.work(run), run)) is not None
         except BrainAlignError as failure:
             log.error(
                 "run failed", job=job.name, slot=str(slot), kind=type(failure).__name__, error=str(failure)

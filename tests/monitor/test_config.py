@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from brainalign_monitor.config.reading import CONFIG_NAME, is_secret, setting_fi
 from brainalign_monitor.config.sections import is_mail_address
 from brainalign_monitor.config.settings import Settings, changed_settings, load_settings
 from brainalign_monitor.history.known_events import known_events
+from brainalign_monitor.operations.pull import open_home
+from brainalign_monitor.service.run import monitor_of
+from brainalign_monitor.service.scheduler import jobs_of
 from tests.commands import brainalign, documented_table
 from tests.conftest import ROOT
 from tests.local_site import LocalSite, local_site
@@ -28,6 +32,7 @@ OTHER = {
     "store": ("/tmp/a.sqlite", '"/tmp/a.sqlite"'),
     "source": ("/tmp/board.json", '"/tmp/board.json"'),
     "domain": ("language", '"language"'),
+    "domains": (("vision", "language"), '["vision", "language"]'),
     "base_url": ("https://mirror.test", '"https://mirror.test"'),
     "contact": ("me@lab.test", '"me@lab.test"'),
     "timeout_seconds": (1.5, "1.5"),
@@ -543,6 +548,45 @@ def test_base_url_and_domain_make_the_path(site, tmp_path):
     )
     option = brainalign("snapshots", "show", "--json", "--domain", "language", home=tmp_path)
     assert option.json["domain"] == "language"
+
+
+def test_both_domains_in_one_home(site, tmp_path):
+    """Fetch, run, report, site and alerts for each; one that fails keeps the other from nothing."""
+    vision = site.answer.body
+    language = vision.replace(b"_vision", b"_language").replace(b'"vision"', b'"language"')
+    site.other_domains = {"language": language}
+    (tmp_path / "brainalign.toml").write_text(
+        'domains = ["vision", "language"]\n[site]\nfolder = "site"\naddress = "https://lab.test/"\n'
+    )
+    how = {"base_url": site.url, "attempts": 1}
+    brainalign("fetch", home=tmp_path, **how).succeeded()
+    listed = brainalign("snapshots", "list", "--json", home=tmp_path).succeeded().json
+    assert sorted(info["domain"] for info in listed) == ["language", "vision"]
+    runs = brainalign("run", "--json", home=tmp_path, **how).succeeded().json
+    assert [one["domain"] for one in runs] == ["vision", "language"]
+    for one in ("vision", "language"):
+        assert list((tmp_path / "reports" / one).glob("*.html"))
+        page = (tmp_path / "site" / one / "current/index.html").read_text()
+        assert one.capitalize() in page or one in page
+    assert brainalign("snapshots", "show", "--json", home=tmp_path).json["domain"] == "vision"
+    alone = brainalign("run", "--json", "--domain", "language", home=tmp_path, **how).succeeded().json
+    assert alone["domain"] == "language"
+    assert {path.name for path in (tmp_path / "site").iterdir()} == {"vision", "language"}
+    site.other_domains = {"language": b"nonsense"}
+    failed = brainalign("run", home=tmp_path, **how)
+    assert failed.code == 5
+    assert "vision as of " in failed.out, "the first was run all the same"
+    settings = load_settings(home=tmp_path)
+    with open_home(settings) as store:
+        jobs = jobs_of(monitor_of(settings, store, lambda: datetime.now(UTC)))
+    names = [job.name for job in jobs]
+    assert names[: len(names) // 2] == [name.removesuffix(" language") for name in names[len(names) // 2 :]]
+    assert [job.monitor.settings.domain for job in jobs if job.name.startswith("pull")] == [
+        "vision",
+        "language",
+    ]
+    problems = brainalign("status", "--json", home=tmp_path).succeeded().json["problems"]
+    assert not any("no pull of" in problem for problem in problems)
 
 
 def test_max_body_bytes_refuses(site, tmp_path):

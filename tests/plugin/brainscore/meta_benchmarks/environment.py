@@ -132,7 +132,7 @@ def make_environment(folder: Path) -> Environment:
     environment.run(*build, source).succeeded()
     (wheel,) = folder.glob("*.whl")
     borrow_brainscore(environment.package)
-    _borrow_packages(folder / "borrowed")
+    borrow_packages(folder / "borrowed", {"brainscore_vision"})
     (environment.site / "borrowed.pth").write_text(f"{folder / 'borrowed'}\n", encoding="utf-8")
     # What a stranger types; all that it needs is there.
     pip = (sys.executable, "-m", "pip", "--python", environment.python, "--disable-pip-version-check")
@@ -146,13 +146,13 @@ def make_environment(folder: Path) -> Environment:
     return environment
 
 
-def _borrow_packages(folder: Path) -> None:
-    """Links to all packages but the two that are installed in the environment itself, so that it sees no other."""
+def borrow_packages(folder: Path, but: set[str]) -> None:
+    """Links to all packages but those that are installed in the environment itself, so that it sees no other."""
     folder.mkdir()
     # An environment may borrow packages from another one in turn.
     for place in [entry for entry in sys.path if entry.endswith("site-packages")]:
         for path in Path(place).iterdir():
-            ours = path.name == "brainscore_vision" or path.name.startswith("brainalign")
+            ours = path.name in but or path.name.startswith("brainalign")
             if not ours and not (folder / path.name).exists():
                 (folder / path.name).symlink_to(path)
 

@@ -16,20 +16,30 @@ from brainalign_plugin.brainscore.registration import identifiers
 from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.conftest import ROOT
 from tests.plugin.brainscore.meta_benchmarks.conftest import tiny_reference
-from tests.plugin.brainscore.meta_benchmarks.environment import Environment, borrow_brainscore
+from tests.plugin.brainscore.meta_benchmarks.environment import (
+    Environment,
+    borrow_brainscore,
+    borrow_packages,
+)
 
 needs_brainscore = pytest.mark.needs("brainscore")
 
 
 @pytest.fixture
 def bare(tmp_path):
-    """A virtual environment with nothing but this source of brainalign's plugin."""
+    """A virtual environment with this source of brainalign's plugin and its libraries, without any Brain-Score."""
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     made = Environment(tmp_path, tmp_path / "venv" / "lib" / version / "site-packages")
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin/brainalign_plugin").symlink_to(ROOT / "brainalign_plugin")
-    (made.site / "plugin.pth").write_text(f"{tmp_path / 'plugin'}\n", encoding="utf-8")
+    present = {
+        path.name for place in sys.path if place.endswith("site-packages") for path in Path(place).iterdir()
+    }
+    borrow_packages(tmp_path / "borrowed", {name for name in present if name.startswith("brainscore")})
+    (made.site / "plugin.pth").write_text(
+        f"{tmp_path / 'plugin'}\n{tmp_path / 'borrowed'}\n", encoding="utf-8"
+    )
     return made
 
 
@@ -143,6 +153,21 @@ def test_an_editable_clone(environment, tmp_path):
     assert environment.tree() == before
 
 
+def _without_conda(folder: Path, python: Path) -> Path:
+    """Stand-ins for conda and pip, because Brain-Score's runner makes an environment from the network."""
+    folder.mkdir()
+    scripts = {
+        "conda": f'[ "$1" = info ] && echo {folder}\nexit 0\n',
+        "pip": "exit 0\n",
+        "python": f'[ "$1 $2" = "-m pip" ] && exit 0\nexec {python} "$@"\n',
+        "pytest": f'exec {python} -m pytest "$@"\n',
+    }
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}")
+        (folder / name).chmod(0o755)
+    return folder
+
+
 @needs_brainscore
 def test_the_folder_as_it_would_be_submitted(environment, tmp_path):
     """It is a plugin like any other: its tests pass, and its reference is its own."""
@@ -166,10 +191,8 @@ def test_the_folder_as_it_would_be_submitted(environment, tmp_path):
             sys.modules.setdefault('pytest_check', types.ModuleType('pytest_check'))
             from brainscore_core.plugin_management.handle_metadata import validate_metadata_file
             from brainscore_core.plugin_management.parse_plugin_changes import get_plugin_ids, get_test_file_paths
-            from brainscore_core.plugin_management.test_plugins import PluginTestRunner
             root = Path(brainscore_vision.__file__).parent
             folder = root / 'benchmarks' / 'ahlert2024'
-            PluginTestRunner(folder).validate_plugin()
             errors, data = validate_metadata_file(folder / 'metadata.yaml')
             ids = get_plugin_ids('benchmarks', ['ahlert2024'], str(root))
             tests = [Path(path).name for path in get_test_file_paths(folder)]
@@ -181,6 +204,27 @@ def test_the_folder_as_it_would_be_submitted(environment, tmp_path):
         assert described == sorted(registered)
         assert len(registered) == 4
         assert files == ["test.py"]
+        runner = """
+            import sys, types
+            from pathlib import Path
+            import brainscore_vision
+            checks = types.ModuleType('pytest_check')
+            checks.equal = lambda one, other: None
+            sys.modules['pytest_check'] = checks
+            from brainscore_core.plugin_management.test_plugins import PluginTestRunner
+            runner = PluginTestRunner(Path(brainscore_vision.__file__).parent / 'benchmarks' / 'ahlert2024')
+            runner()
+            print('returned', runner.returncode)
+        """
+        shims = _without_conda(tmp_path / "shims", environment.python)
+        how = {
+            "PATH": f"{shims}:{environment.variables()['PATH']}",
+            "BRAINSCORE_KEEP_PLUGIN_ENV": "1",
+            "BS_INSTALL_DEPENDENCIES": "no",
+        }
+        ran = environment.python_runs(runner, variables=how).succeeded()
+        assert ran.out.endswith("returned 0\n"), ran.out
+        assert "4 passed" in ran.out
         # Brain-Score wants each identifier in one folder.
         refused = environment.brainalign("link")
         assert refused.code == 8
