@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from brainalign_plugin.text import counted
 
-from .options import AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from, stage
+from .options import AsJson, Domain, Home, MaxMissing, command_group, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -20,8 +20,6 @@ def list_rules(home: Home = None, as_json: AsJson = False) -> None:
     """List the configured rules, or the default ones."""
     from dataclasses import asdict
 
-    from . import printing
-
     rules = _rules(settings_from(home=home))
     if as_json:
         print_json(
@@ -29,12 +27,10 @@ def list_rules(home: Home = None, as_json: AsJson = False) -> None:
         )
         return
     for rule in rules:
-        printing.out().print(
-            printing.printable(
-                f"{rule.name}: {rule.on.value} of {rule.figure} {rule.condition.value} {rule.bound:g} for "
-                f"{counted(rule.versions, 'data version')}, resolved at {rule.back_at:g}, at least "
-                f"{counted(rule.min_overlap, 'model')}, {counted(len(rule.tests), 'test')}"
-            )
+        say(
+            f"{rule.name}: {rule.on.value} of {rule.figure} {rule.condition.value} {rule.bound:g} for "
+            f"{counted(rule.versions, 'data version')}, resolved at {rule.back_at:g}, at least "
+            f"{counted(rule.min_overlap, 'model')}, {counted(len(rule.tests), 'test')}"
         )
 
 
@@ -44,15 +40,12 @@ def run_tests(home: Home = None) -> None:
     from brainalign_plugin.errors import InputError
 
     from ..history.alerts import failed_tests
-    from . import printing
 
     rules = _rules(settings_from(home=home))
     wrong = [sentence for rule in rules for sentence in failed_tests(rule)]
     if wrong:
         raise InputError("; ".join([*wrong, "correct the rule or its test"]))
-    printing.out().print(
-        f"{counted(sum(len(rule.tests) for rule in rules), 'test')} of {counted(len(rules), 'rule')} passed"
-    )
+    say(f"{counted(sum(len(rule.tests) for rule in rules), 'test')} of {counted(len(rules), 'rule')} passed")
 
 
 @alerts_app.command("backtest")
@@ -64,7 +57,6 @@ def backtest_rules(
     from ..history.series import HistoryOptions
     from ..history.timeline import Timeline
     from ..operations import alerting, pull
-    from . import printing
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     rules = _rules(settings)
@@ -78,15 +70,14 @@ def backtest_rules(
     if as_json:
         print_json([alerting.news_json(event) for event in found.events])
         return
-    to = printing.out()
-    to.print(
+    say(
         f"{counted(len(rules), 'rule')} over {counted(len(found.boards), 'data version')}: "
         f"{counted(len(found.events), 'event')}"
     )
     for event in found.events:
-        to.print(printing.printable(f"{event.as_of:%Y-%m-%d} {event.words}"))
+        say(f"{event.as_of:%Y-%m-%d} {event.words}")
         if event.attribution is not None:
-            to.print(printing.printable(f"           {event.attribution}"))
+            say(f"           {event.attribution}")
 
 
 def _rules(settings: Settings) -> tuple[Rule, ...]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from brainalign_plugin.text import counted
 
-from .options import HOME, AsJson, Domain, Home, MaxMissing, command_group, print_json, settings_from
+from .options import HOME, AsJson, Domain, Home, MaxMissing, command_group, print_json, say, settings_from
 
 if TYPE_CHECKING:
     from ..config.settings import Effective, Settings
@@ -36,14 +34,12 @@ def init(home: Home = None) -> None:
     write_atomically(path, example)
     # The file may hold passwords.
     path.chmod(0o600)
-    typer.echo(f"wrote {path}; every setting in it is commented out; `brainalign config check` validates it")
+    say(f"wrote {path}; every setting in it is commented out; `brainalign config check` validates it")
 
 
 @config_app.command("check")
 def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
     """Validate settings and rules, and list what is not default."""
-    from brainalign_plugin.text import printable
-
     from ..config.alert_rules import load_rules
     from ..config.reading import CONFIG_NAME
     from ..config.settings import exposed_secrets
@@ -52,17 +48,16 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
     path = settings.home / CONFIG_NAME
     rules, named = load_rules(path), settings.family_table
     there = "is valid" if path.exists() else "does not exist, and is not required"
-    typer.echo(printable(f"{path} {there}"))
-    for line in _lines([one for one in effective if one.origin != "default"]):
-        typer.echo(line)
-    typer.echo(f"{counted(len(rules), 'alert rule')}: {printable(', '.join(rule.name for rule in rules))}")
+    say(f"{path} {there}")
+    say(*_lines([one for one in effective if one.origin != "default"]))
+    say(f"{counted(len(rules), 'alert rule')}: {', '.join(rule.name for rule in rules)}")
     if settings.families is not None:
-        typer.echo(f"table of families: {counted(len(named), 'line')}")
+        say(f"table of families: {counted(len(named), 'line')}")
     if exposed := exposed_secrets(settings.home, effective):
         problem = (
             f"{str(path)!r} holds {', '.join(exposed)} and other users can read it; run `chmod 600` on it"
         )
-        typer.echo(f"brainalign: {printable(problem)}", err=True)
+        say(f"brainalign: {problem}", err=True)
 
 
 @config_app.command("show")
@@ -74,8 +69,7 @@ def show(
     if as_json:
         print_json({"settings": [{"name": e.name, "value": e.value, "origin": e.origin} for e in effective]})
         return
-    for line in _lines(effective):
-        typer.echo(line)
+    say(*_lines(effective))
 
 
 def _effective(**options: Any) -> tuple[Settings, tuple[Effective, ...]]:

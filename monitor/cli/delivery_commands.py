@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,9 +23,14 @@ from .options import (
     command_group,
     now,
     print_json,
+    say,
     settings_from,
     stage,
 )
+
+if TYPE_CHECKING:
+    from ..base.messages import Message
+    from ..store import Queued
 
 # Most messages of the outbox to print.
 _MOST = 1000
@@ -49,7 +57,6 @@ def publish(
     from ..base.errors import ConfigError
     from ..operations import publish as publishing
     from ..operations import pull
-    from . import print_delivery
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     if output is not None:
@@ -60,7 +67,10 @@ def publish(
     with pull.open_existing(settings, "latest") as store:
         for one in settings.each():
             folder = one.site_folder or settings.site_folder
-            print_delivery.published(publishing.publish(one, store, folder, stage))
+            done = publishing.publish(one, store, folder, stage)
+            removed = f", {done.removed} removed" if done.removed else ""
+            counts = f"{counted(done.written, 'file')} written, {done.kept} unchanged{removed}"
+            say(f"site: {done.folder} ({counts if done.new else 'no changes'})")
 
 
 _QUEUED_BEFORE = "it was queued before for all who get it; each period has one"
@@ -94,7 +104,6 @@ def deliver(
     from ..operations import pull
     from ..service.run import at_work, monitor_of, send_due
     from ..store import MessageState
-    from . import print_delivery
 
     settings = settings_from(home=home, domain=domain)
     period = None if digest is None else DigestPeriod(digest.value)
@@ -107,10 +116,16 @@ def deliver(
             new = [message for message in messages if message.id not in known]
             why = "" if made is None or new else made.reason or _QUEUED_BEFORE
             if as_json:
-                print_json(print_delivery.waiting_json(waiting, new, why))
+                print_json(
+                    {
+                        "no_digest": why or None,
+                        "waiting": [_queued_json(one) for one in waiting],
+                        "new": [_message_json(one) for one in new],
+                    }
+                )
             else:
-                print_delivery.waiting(waiting, new, now())
-                print_delivery.no_digest(digest, why)
+                _print_waiting(waiting, new, now())
+                _print_no_digest(digest, why)
             return
         monitor = monitor_of(settings, store, now, stage, "brainalign deliver")
         why = ""
@@ -121,10 +136,13 @@ def deliver(
             drained = send_due(monitor)
         left = store.messages(MessageState.PENDING, limit=_MOST)
     if as_json:
-        print_json(print_delivery.drained_json(drained, left, why))
+        waiting_json = [_queued_json(one) for one in left]
+        print_json({**asdict(drained), "no_digest": why or None, "waiting": waiting_json})
     else:
-        print_delivery.drained(drained, left)
-        print_delivery.no_digest(digest, why)
+        say(
+            f"{drained.sent} sent, {drained.failed} to be tried again, {drained.given_up} given up, {len(left)} waiting"
+        )
+        _print_no_digest(digest, why)
     if drained.failed or drained.given_up:
         last = next((one.last_error for one in reversed(left) if one.last_error), "see the log")
         raise DeliveryError(
@@ -132,6 +150,44 @@ def deliver(
             f"the last error: {last}",
             permanent=False,
         )
+
+
+def _print_waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> None:
+    """Print the messages that would be sent: pending ones, and those that would be queued first."""
+    for message in new:
+        say(f"new  {message.channel.value} to {message.recipient}: {message.subject}")
+    for one in queued:
+        at = one.next_try_at
+        when = "due" if at is None or at <= now else f"at {at:%Y-%m-%d %H:%M} UTC"
+        tried = f" (tried {counted(one.attempts, 'time')}; {one.last_error})" if one.attempts else ""
+        say(f"{when}  {one.message.channel.value} to {one.message.recipient}: {one.message.subject}{tried}")
+    say(f"{counted(len(new) + len(queued), 'message')}; nothing was sent")
+
+
+def _print_no_digest(period: str | None, why: str) -> None:
+    """Print why no digest was queued, if there is a reason."""
+    if why:
+        say(f"no {period} digest was queued: {why}")
+
+
+def _message_json(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "channel": message.channel.value,
+        "kind": message.kind.value,
+        "recipient": message.recipient,
+        "subject": message.subject,
+        "created_at": message.created_at.isoformat(),
+    }
+
+
+def _queued_json(one: Queued) -> dict[str, Any]:
+    return {
+        **_message_json(one.message),
+        "attempts": one.attempts,
+        "next_try_at": None if one.next_try_at is None else one.next_try_at.isoformat(),
+        "last_error": one.last_error or None,
+    }
 
 
 mail_app = command_group("Preview and test mails.")
@@ -162,13 +218,12 @@ def mail_preview(
     from ..base.files import write_atomically
     from ..notify.mail_preview import preview, preview_bytes
     from ..operations import pull
-    from . import print_delivery
 
     settings = settings_from(home=home, domain=domain)
     with pull.open_existing(settings, "latest") as store:
         message = preview(settings, store, kind.value, now(), stage)
     write_atomically(output, preview_bytes(message, output.suffix))
-    print_delivery.previewed(message, output)
+    say(message.subject, f"mail: {output}")
 
 
 @mail_app.command("test")
@@ -186,7 +241,6 @@ def mail_test(
     from ..notify import channels
     from ..notify.mail_preview import test_digest, test_message
     from ..operations import pull
-    from . import print_delivery
 
     if not is_mail_address(address):
         raise typer.BadParameter(f"{address!r} is not a plain mail address", param_hint="ADDRESS")
@@ -200,7 +254,8 @@ def mail_test(
             message = test_digest(settings, store, digest.value, address, now(), stage)
     with stage(f"sending to {address}"):
         channels.sender(settings, now)(message)
-    print_delivery.tested(settings.mail.host, settings.mail.used_port, message)
+    server = f"{settings.mail.host}:{settings.mail.used_port}"
+    say(f"{server} accepted the mail to {message.recipient} (message {message.id})")
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -21,6 +21,7 @@ from .options import (
     Known,
     MaxMissing,
     print_json,
+    say,
     settings_from,
     stage,
     utc,
@@ -65,7 +66,6 @@ def backfill(
     """
     from ..operations import backfill as backfilling
     from ..operations import pull
-    from . import printing
 
     settings = settings_from(home=home, domain=domain)
     with (
@@ -90,9 +90,8 @@ def backfill(
             }
         )
         return
-    to = printing.out()
     span = f", {done.dates[0]} to {done.dates[-1]}" if done.dates else ""
-    to.print(
+    say(
         f"{counted(len(done.dates), 'board')} reconstructed from snapshot {done.source.id}{span}; "
         f"{len(done.added)} of them new"
     )
@@ -239,7 +238,6 @@ def diff(
     from ..history.changelog import changes_in_words, changes_json
     from ..history.changes import compare
     from ..operations import pull
-    from . import printing
 
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     now = datetime.now(UTC)
@@ -255,18 +253,15 @@ def diff(
     if as_json:
         print_json(changes_json(changes) | {"figures": attribution_json(found)})
         return
-    to = printing.out()
-    to.print(f"{before.domain}: {before.as_of_time:%Y-%m-%d} to {after.as_of_time:%Y-%m-%d}")
-    for line in changes_in_words(changes):
-        to.print(printing.printable(line))
+    say(f"{before.domain}: {before.as_of_time:%Y-%m-%d} to {after.as_of_time:%Y-%m-%d}")
+    say(*changes_in_words(changes))
     for figure in found.later:
-        to.print(printing.printable(attribution_in_words(found, figure)))
+        say(attribution_in_words(found, figure))
 
 
 def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_json: bool) -> None:
     from ..history.changes import check_one_domain
     from ..history.rank_moves import attribute_rank, rank_move_in_words
-    from . import printing
 
     check_one_domain(before, after)
     move = attribute_rank(before.board(), after.board(), model, scheme)
@@ -284,7 +279,7 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
             }
         )
         return
-    printing.out().print(printing.printable(rank_move_in_words(move)))
+    say(rank_move_in_words(move))
 
 
 def attribution_json(found: Attribution) -> dict[str, Any]:

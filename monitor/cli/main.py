@@ -14,14 +14,15 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+
+from brainalign_plugin.text import counted
 
 from ..base.process import open_standard_streams, set_up
 from .config_commands import config_app
 from .delivery_commands import add_commands as add_delivery_commands
-from .doctor_command import doctor
 from .history_commands import add_commands as add_history_commands
 from .link_commands import link, unlink
 from .options import (
@@ -42,6 +43,7 @@ from .options import (
     help_without_command,
     now,
     print_json,
+    say,
     settings_from,
     stage,
     utc,
@@ -53,11 +55,8 @@ from .reference_commands import reference_app
 from .run_commands import run, serve
 from .scheme_commands import audit, rank
 from .snapshot_commands import snapshots_app
-from .status_command import status
+from .status_commands import doctor, status
 from .store_commands import store_app
-
-if TYPE_CHECKING:
-    from brainalign_plugin.errors import BrainAlignError
 
 # Plain help, because rich takes longer to load than everything else.
 app = typer.Typer(
@@ -85,7 +84,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from brainalign_plugin import __version__
 
-        typer.echo(f"brainalign {__version__}")
+        say(f"brainalign {__version__}")
         raise typer.Exit
 
 
@@ -166,11 +165,10 @@ def analyze(
         analysis = reporting.analyse_snapshot(
             settings, found.snapshot, None if as_of is None else as_of.date()
         )
-    for line in (*printing.note_lines(found.note), *printing.rejected_lines(found.rejected)):
-        typer.echo(line, err=True)
     named, board = settings.family_table, analysis.cleaning.board
-    for absent in printing.unknown_family_lines(unknown_models(named, analysis.cleaning.considered)):
-        typer.echo(absent, err=True)
+    say(*([f"note: {found.note}"] if found.note else []), *printing.rejected_lines(found.rejected), err=True)
+    if absent := unknown_models(named, analysis.cleaning.considered):
+        say(printing.unknown_family_line(absent), err=True)
     if as_json:
         with stage("computing intervals"):
             record = analysis_json(analysis, full, named=named)
@@ -204,8 +202,8 @@ def report(
     settings = settings_from(home=home, domain=domain, max_missing=max_missing)
     day = None if as_of is None else as_of.date()
     found = pull.find_snapshot(settings, snapshot, now(), utc(known))
-    for line in printing.note_lines(found.note):
-        typer.echo(line, err=True)
+    if found.note:
+        say(f"note: {found.note}", err=True)
     # The newest board of today is another one tomorrow.
     wanted = snapshot if found.info is None else reporting.snapshot_name(found.info)
     command = reporting.report_command(settings, wanted, output, day, utc(known), title)
@@ -235,7 +233,10 @@ def demo(
     from ..service.demo import run_demo
     from . import printing
 
-    printing.demo(run_demo(settings_from(home=home), seed, output, now, stage))
+    done = run_demo(settings_from(home=home), seed, output, now, stage)
+    say(f"{counted(done.snapshots, 'simulated snapshot')} in {done.home}")
+    printing.report(done.report)
+    say(f"open it in a browser: {done.report.resolve().as_uri()}")
 
 
 add_history_commands(app)
@@ -255,15 +256,7 @@ app.add_typer(reference_app, name="reference", rich_help_panel=MODELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; a known failure ends as one line on stderr and its exit code.
-
-    Returns the exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
-    """
+    """Run a command, by default that of the process, and return its exit code; a known failure ends as one line."""
     open_standard_streams()
     set_up()
     from brainalign_plugin.errors import BrainAlignError
@@ -276,10 +269,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(args=arguments, prog_name="brainalign", standalone_mode=False)
         sys.stdout.flush()
     except BrainAlignError as error:
-        return _failed(error)
+        from ..base.errors import exit_code, in_shell
+
+        return _failed("; ".join([in_shell(str(error)), *getattr(error, "__notes__", ())]), exit_code(error))
     except _UsageError as error:
         path = error.ctx.command_path if error.ctx else app.info.name
-        return _say(f"{error.format_message().rstrip('.')}; see `{path} --help`", error.exit_code)
+        return _failed(f"{error.format_message().rstrip('.')}; see `{path} --help`", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except (BrokenPipeError, SystemExit) as error:
@@ -293,18 +288,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Without a file name the error is one of standard output.
         if error.filename is not None or error.errno not in _STREAM_ERRORS:
             raise
-        return _say(f"cannot write the output: {error.strerror}; free space, or send it elsewhere", 7)
+        return _failed(f"cannot write the output: {error.strerror}; free space, or send it elsewhere", 7)
     return code if isinstance(code, int) else 0
 
 
-def _failed(error: BrainAlignError) -> int:
-    from ..base.errors import exit_code, in_shell
-
-    return _say("; ".join([in_shell(str(error)), *getattr(error, "__notes__", ())]), exit_code(error))
-
-
-def _say(message: str, code: int) -> int:
-    from brainalign_plugin.text import printable
-
-    typer.echo(f"brainalign: {printable(' '.join(message.split()))}", err=True)
+def _failed(message: str, code: int) -> int:
+    say(f"brainalign: {' '.join(message.split())}", err=True)
     return code

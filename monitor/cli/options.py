@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from brainalign_plugin.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -157,6 +159,12 @@ def named_schemes(schemes: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines without control characters of foreign text."""
+    for line in lines:
+        typer.echo(printable(line), err=err)
+
+
 def print_json(record: Any) -> None:
     """Print a record in ASCII: a foreign string in it cannot drive a terminal, and every locale can encode it."""
     typer.echo(json.dumps(record, allow_nan=False, indent=2))
@@ -173,8 +181,6 @@ def stage(text: str) -> AbstractContextManager[object]:
 def _bar(text: str) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from brainalign_plugin.text import printable
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

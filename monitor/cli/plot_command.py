@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsOf, Given, Home, now, settings_from
+from .options import AsOf, Given, Home, now, say, settings_from
 
 if TYPE_CHECKING:
     from brainalign_plugin.data.snapshot import Snapshot
@@ -47,7 +47,7 @@ def plot(
         chart.save(output)
     except OSError as cause:
         raise ReportError(f"cannot write {str(output)!r}: {cause.strerror}; name another file") from cause
-    typer.echo(f"chart: {output}")
+    say(f"chart: {output}")
 
 
 def _chart(name: ChartName, snapshot: Snapshot) -> Chart:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from brainalign_plugin.files.csv_table import csv_text
 from brainalign_plugin.text import UNKNOWN, counted
 
 from ..base.errors import in_shell
-from .printing import figure, out, printable
+from .options import say
+from .printing import figure, print_table
 
 if TYPE_CHECKING:
     from brainalign_plugin.audit.audit import ConventionMoves, SchemeAudit
@@ -56,24 +55,20 @@ def ranking(
     comparison: SchemeComparison | None = None,
 ) -> None:
     """Print the best models with rank and interval under each scheme, and the schemes against each other."""
-    console = out()
     board = compared.board
     _board(compared)
     if any(one.scheme.family == "reference" for one in found):
-        for line in (reference.description, *reference.notes(board)):
-            console.print(printable(line))
+        say(reference.description, *reference.notes(board))
     usable = [(one, one.ranking) for one in found if one.ranking is not None]
     for one in found:
         if one.problem:
-            console.print(printable(in_shell(f"{one.scheme.name}: {one.problem}")))
+            say(in_shell(f"{one.scheme.name}: {one.problem}"))
         _optimum(one.scheme.name, one.optimum)
     if usable:
         _best(compared, usable)
     rules = {one.scheme.name: ranks.convention for one, ranks in usable if ranks.convention != "complete"}
     if rules:
-        console.print(
-            "rule for missing cells: " + ", ".join(f"{name} {rule}" for name, rule in rules.items())
-        )
+        say("rule for missing cells: " + ", ".join(f"{name} {rule}" for name, rule in rules.items()))
     _interval_kinds(found)
     _above(compared, found)
     if comparison is not None:
@@ -84,7 +79,7 @@ def _optimum(scheme: str, found: Optimum | None) -> None:
     if found is None:
         return
     gap = (found.bound - found.objective) / found.bound if found.bound else 0.0
-    out().print(
+    say(
         f"{scheme}: {found.objective:g} pairwise agreements, proven bound {found.bound:g}"
         + (f"; gap {gap:.2%}" if gap else "; optimal")
         + (f"; the proof stopped after {found.stopped}" if found.stopped else "")
@@ -92,59 +87,57 @@ def _optimum(scheme: str, found: Optimum | None) -> None:
 
 
 def _board(compared: ComparedBoard) -> None:
-    out().print(f"{compared.kind} board: {compared.size}")
+    say(f"{compared.kind} board: {compared.size}")
     if compared.left_out:
-        out().print(
-            f"models of the snapshot that are not on it, because they lack scores: {len(compared.left_out)}"
-        )
-    for note in compared.notes:
-        out().print(printable(note))
+        say(f"models of the snapshot that are not on it, because they lack scores: {len(compared.left_out)}")
+    say(*compared.notes)
 
 
 def _best(compared: ComparedBoard, usable: Sequence[tuple[RankedScheme, Ranking]]) -> None:
     """Print the best models by the first scheme, with their ranks under all."""
     board = compared.board
     first, lead = usable[0]
-    order = sorted(range(len(board.models)), key=lambda i: (int(lead.ranks[i]), board.ids[i]))
+    order = sorted(range(len(board.models)), key=lambda i: (int(lead.ranks[i]), board.ids[i]))[:TOP_MODELS]
     if len(usable) == 1:
-        _one_scheme(compared, first, lead, order[:TOP_MODELS])
+        _one_scheme(compared, first, lead, order)
         return
     # Six schemes fit a page; a longer list goes below it.
     for start in range(0, len(usable), 6):
         shown = usable[start : start + 6]
-        table = Table(
-            "model", "id", *(one.scheme.name for one, _ in shown), title=f"best by {first.scheme.name}"
+        print_table(
+            ("model", "id", *(one.scheme.name for one, _ in shown)),
+            (
+                (
+                    board.models[i].name,
+                    board.ids[i],
+                    *(_rank_cell(one, int(ranks.ranks[i]), i) for one, ranks in shown),
+                )
+                for i in order
+            ),
+            title=f"best by {first.scheme.name}",
         )
-        for i in order[:TOP_MODELS]:
-            cells = [_rank_cell(one, int(ranks.ranks[i]), i) for one, ranks in shown]
-            table.add_row(printable(board.models[i].name), str(board.ids[i]), *cells)
-        out().print(table)
 
 
 def _one_scheme(compared: ComparedBoard, one: RankedScheme, ranking: Ranking, rows: Sequence[int]) -> None:
     """Print the ranks under a single scheme with intervals and probabilities."""
-    table = Table(
-        "model",
-        "id",
-        "score",
-        "rank",
-        "range" if one.uncertainty is not None and one.uncertainty.kind == "papers" else "interval",
-        "is first",
-        "in the top ten",
+    found = one.uncertainty
+    span = "range" if found is not None and found.kind == "papers" else "interval"
+    print_table(
+        ("model", "id", "score", "rank", span, "is first", "in the top ten"),
+        (
+            (
+                compared.board.models[i].name,
+                compared.board.ids[i],
+                f"{ranking.scores[i]:.4f}",
+                ranking.ranks[i],
+                UNKNOWN if found is None else f"{found.low[i]}–{found.high[i]}",
+                UNKNOWN if found is None or found.first is None else f"{found.first[i]:.1%}",
+                UNKNOWN if found is None or found.top_ten is None else f"{found.top_ten[i]:.1%}",
+            )
+            for i in rows
+        ),
         title=f"best by {one.scheme.name}",
     )
-    found = one.uncertainty
-    for i in rows:
-        table.add_row(
-            printable(compared.board.models[i].name),
-            str(compared.board.ids[i]),
-            f"{ranking.scores[i]:.4f}",
-            str(ranking.ranks[i]),
-            UNKNOWN if found is None else f"{found.low[i]}–{found.high[i]}",
-            UNKNOWN if found is None or found.first is None else f"{found.first[i]:.1%}",
-            UNKNOWN if found is None or found.top_ten is None else f"{found.top_ten[i]:.1%}",
-        )
-    out().print(table)
 
 
 def _interval_kinds(found: Sequence[RankedScheme]) -> None:
@@ -153,34 +146,30 @@ def _interval_kinds(found: Sequence[RankedScheme]) -> None:
     posterior = [(name, sure) for name, sure in known if sure.kind == "posterior"]
     ranges = [(name, sure) for name, sure in known if sure.kind == "papers"]
     if posterior:
-        out().print(
+        say(
             f"{100 * (posterior[0][1].level or 0):g} % intervals of the true rank, had other papers measured the same "
             f"parts of the tree (posterior): {', '.join(name for name, _ in posterior)}"
         )
     if ranges:
-        out().print(
+        say(
             "ranges of the rank over the board and the board without each paper, which have no probability: "
             + ", ".join(name for name, _ in ranges)
         )
     for reason in dict.fromkeys(sure.reason for _, sure in ranges):
         if "no weighted mean" not in reason:
-            out().print(printable(f"no posterior: {reason}"))
+            say(f"no posterior: {reason}")
     for name, sure in ranges:
         if sure.failed:
-            out().print(f"{name} cannot do without {sure.failed} of {sure.papers} papers")
+            say(f"{name} cannot do without {sure.failed} of {sure.papers} papers")
 
 
 def _above(compared: ComparedBoard, found: Sequence[RankedScheme]) -> None:
     """Print how probable it is that one model is truly above another, under each scheme that has a posterior."""
     names = _names(compared)
-    pairs = dict.fromkeys((a, b) for one in found for a, b, _ in one.above)
-    for a, b in pairs:
-        table = Table("scheme", "probability", title=printable(f"{names[a]} above {names[b]}"))
-        for one in found:
-            shares = [share for first, second, share in one.above if (first, second) == (a, b)]
-            if shares:
-                table.add_row(one.scheme.name, f"{shares[0]:.1%}")
-        out().print(table)
+    for a, b in dict.fromkeys((a, b) for one in found for a, b, _ in one.above):
+        shares = {one.scheme.name: share for one in found for *pair, share in one.above if pair == [a, b]}
+        rows = [(scheme, f"{share:.1%}") for scheme, share in shares.items()]
+        print_table(("scheme", "probability"), rows, title=f"{names[a]} above {names[b]}")
 
 
 def _names(compared: ComparedBoard) -> dict[int, str]:
@@ -189,45 +178,39 @@ def _names(compared: ComparedBoard) -> dict[int, str]:
 
 def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: int) -> None:
     """Print the agreement of the schemes, and the models that they disagree about."""
-    console, names = out(), _names(compared)
-    console.print(
+    names = _names(compared)
+    say(
         f"{schemes} schemes, {counted(comparison.distinct, 'distinct ranking')}; Kendall's W "
         f"{figure(comparison.concordance, '.3f')}"
     )
-    console.print(
-        printable(f"in the top ten under every scheme: {_listed(comparison.always_top, names) or 'no model'}")
-    )
+    say(f"in the top ten under every scheme: {_listed(comparison.always_top, names) or 'no model'}")
     front = comparison.pareto_front
     if front is None:
-        console.print("Pareto front: none on a board with missing scores")
+        say("Pareto front: none on a board with missing scores")
     else:
-        console.print(
-            printable(
-                f"on the Pareto front: {len(front)} of {len(names)} models{_listed(front, names, ': ')}"
-            )
-        )
-    table = Table("scheme", "and", "rho", "tau-b", "kappa", "top ten", title="schemes that agree least")
+        say(f"on the Pareto front: {len(front)} of {len(names)} models{_listed(front, names, ': ')}")
     known = [(pair.spearman, pair) for pair in comparison.pairs if pair.spearman is not None]
-    for _, pair in sorted(known, key=lambda item: item[0])[:FEWEST_PAIRS]:
-        table.add_row(
-            pair.one,
-            pair.other,
-            figure(pair.spearman, ".3f"),
-            figure(pair.tau_b, ".3f"),
-            figure(pair.kappa, ".3f"),
-            f"{pair.top_overlap:.0%}",
-        )
-    console.print(table)
-    table = Table("model", "best", "under", "worst", "under", title="most contested models")
-    for model in comparison.models[:TOP_CONTESTED]:
-        table.add_row(
-            printable(names[model.id]),
-            str(model.best),
-            model.best_scheme,
-            str(model.worst),
-            model.worst_scheme,
-        )
-    console.print(table)
+    print_table(
+        ("scheme", "and", "rho", "tau-b", "kappa", "top ten"),
+        (
+            (
+                pair.one,
+                pair.other,
+                *(figure(value, ".3f") for value in (pair.spearman, pair.tau_b, pair.kappa)),
+                f"{pair.top_overlap:.0%}",
+            )
+            for _, pair in sorted(known, key=lambda item: item[0])[:FEWEST_PAIRS]
+        ),
+        title="schemes that agree least",
+    )
+    print_table(
+        ("model", "best", "under", "worst", "under"),
+        (
+            (names[model.id], model.best, model.best_scheme, model.worst, model.worst_scheme)
+            for model in comparison.models[:TOP_CONTESTED]
+        ),
+        title="most contested models",
+    )
 
 
 def _listed(ids: Sequence[int], names: Mapping[int, str], before: str = "") -> str:
@@ -272,51 +255,53 @@ def audit(
     conventions: ConventionMoves,
 ) -> None:
     """Print what each scheme claims and what was measured."""
-    console = out()
-    board = compared.board
+    board, names = compared.board, _names(compared)
     _board(compared)
-    for line in (reference.description, *reference.notes(board)):
-        console.print(printable(line))
-    console.print(
-        "shares of pairs of models whose order changes; a tick is a claim, proven for every complete board"
+    say(reference.description, *reference.notes(board))
+    say("shares of pairs of models whose order changes; a tick is a claim, proven for every complete board")
+    print_table(
+        (
+            "scheme",
+            "IIA",
+            "affine",
+            "monotone",
+            "clone",
+            "Pareto",
+            "monotonicity",
+            "hierarchy",
+            "worst spoiler",
+        ),
+        (_audited(one, names) for one in found),
     )
-    names = _names(compared)
-    names_of_all = names | {model.id: f"{model.name} ({model.id})" for model in compared.left_out}
-    table = Table(
-        "scheme", "IIA", "affine", "monotone", "clone", "Pareto", "monotonicity", "hierarchy", "worst spoiler"
-    )
-    for one in found:
-        claims = one.scheme.claims
-        rate = None if one.removal is None else one.removal.rate
-        spoiler = ""
-        if one.removal is not None and one.removal.worst_spoiler is not None and one.removal.worst_changes:
-            spoiler = names[one.removal.worst_spoiler]
-        table.add_row(
-            one.scheme.name,
-            _measured(figure(rate, ".5f"), claims.iia),
-            _measured(figure(one.affine, ".5f"), claims.affine),
-            _measured(figure(one.monotone, ".5f"), claims.monotone),
-            _measured(figure(one.clone, ".5f"), claims.clone),
-            _measured(UNKNOWN if one.pareto is None else str(one.pareto), claims.pareto),
-            _measured(_monotonicity(one), claims.monotonicity),
-            _measured({True: "yes", False: "no", None: UNKNOWN}[one.hierarchy], claims.hierarchy),
-            printable(spoiler),
-        )
-    console.print(table)
     _left_out(found, len(board.models))
     for one in found:
         if one.violated:
-            console.print(
-                f"{one.scheme.name} claims {', '.join(one.violated)}, and this board contradicts it"
-            )
+            say(f"{one.scheme.name} claims {', '.join(one.violated)}, and this board contradicts it")
         if one.problem:
-            console.print(printable(in_shell(f"{one.scheme.name}: {one.problem}")))
+            say(in_shell(f"{one.scheme.name}: {one.problem}"))
         _optimum(one.scheme.name, one.optimum)
     if len(found) <= FEW_SCHEMES:
         for one in found:
             _fragile(one, names)
     _influences(found, names)
-    _moves(conventions, names_of_all)
+    _moves(conventions, names | {model.id: f"{model.name} ({model.id})" for model in compared.left_out})
+
+
+def _audited(one: SchemeAudit, names: Mapping[int, str]) -> tuple[str, ...]:
+    """Return a scheme's row: each property as measured, with a tick if it is claimed, and the worst spoiler."""
+    claims, removal = one.scheme.claims, one.removal
+    measured = (
+        (figure(None if removal is None else removal.rate, ".5f"), claims.iia),
+        (figure(one.affine, ".5f"), claims.affine),
+        (figure(one.monotone, ".5f"), claims.monotone),
+        (figure(one.clone, ".5f"), claims.clone),
+        (UNKNOWN if one.pareto is None else str(one.pareto), claims.pareto),
+        (_monotonicity(one), claims.monotonicity),
+        ({True: "yes", False: "no", None: UNKNOWN}[one.hierarchy], claims.hierarchy),
+    )
+    spoiler = None if removal is None or not removal.worst_changes else removal.worst_spoiler
+    cells = (f"{text} ✓" if claimed else text for text, claimed in measured)
+    return (one.scheme.name, *cells, "" if spoiler is None else names[spoiler])
 
 
 def _monotonicity(one: SchemeAudit) -> str:
@@ -337,7 +322,7 @@ def _left_out(found: Sequence[SchemeAudit], models: int) -> None:
             schemes.setdefault(one.left_out, []).append(one.scheme.name)
     for properties, names in schemes.items():
         called = [_IN_TABLE.get(name, name) for name in properties]
-        out().print(
+        say(
             f"{', '.join(names)}: {', '.join(called)} not measured, because it takes long on {models} models; "
             "--thorough measures it"
         )
@@ -345,12 +330,9 @@ def _left_out(found: Sequence[SchemeAudit], models: int) -> None:
 
 def _fragile(one: SchemeAudit, names: Mapping[int, str]) -> None:
     """Print the pairs of models whose order the removal of others changes most often."""
-    if one.removal is None or not one.removal.fragile:
-        return
-    table = Table("model", "and", "removals", title=f"most fragile pairs under {one.scheme.name}")
-    for pair in one.removal.fragile:
-        table.add_row(printable(names[pair.one]), printable(names[pair.other]), str(pair.removals))
-    out().print(table)
+    if one.removal is not None and one.removal.fragile:
+        rows = ((names[pair.one], names[pair.other], pair.removals) for pair in one.removal.fragile)
+        print_table(("model", "and", "removals"), rows, f"most fragile pairs under {one.scheme.name}")
 
 
 def _influences(found: Sequence[SchemeAudit], names: Mapping[int, str]) -> None:
@@ -361,51 +343,33 @@ def _influences(found: Sequence[SchemeAudit], names: Mapping[int, str]) -> None:
     shifts: dict[str, list[tuple[float, int, int, str]]] = {}
     for one in found:
         for item in one.influence:
-            shifts.setdefault(item.leaf, []).append(
-                (item.mean_shift, item.max_shift, item.most_moved, one.scheme.name)
-            )
+            shift = (item.mean_shift, item.max_shift, item.most_moved, one.scheme.name)
+            shifts.setdefault(item.leaf, []).append(shift)
     if not shifts:
         return
-    table = Table(
-        "benchmark left out",
-        "mean shift",
-        "largest",
-        "of",
-        "under",
-        title=f"benchmarks left out: shifts of ranks under {', '.join(audited)}",
+    mean = {leaf: sum(shift for shift, *_ in some) / len(some) for leaf, some in shifts.items()}
+    worst = {leaf: max(some, key=lambda shift: shift[1]) for leaf, some in shifts.items()}
+    print_table(
+        ("benchmark left out", "mean shift", "largest", "of", "under"),
+        (
+            (leaf, f"{mean[leaf]:.2f}", worst[leaf][1], names[worst[leaf][2]], worst[leaf][3])
+            for leaf in sorted(shifts, key=lambda leaf: (-mean[leaf], leaf))[:TOP_INFLUENCES]
+        ),
+        f"benchmarks left out: shifts of ranks under {', '.join(audited)}",
     )
-
-    def mean(leaf: str) -> float:
-        return sum(shift for shift, _, _, _ in shifts[leaf]) / len(shifts[leaf])
-
-    for leaf in sorted(shifts, key=lambda leaf: (-mean(leaf), leaf))[:TOP_INFLUENCES]:
-        _, most, model, scheme = max(shifts[leaf], key=lambda shift: shift[1])
-        table.add_row(printable(leaf), f"{mean(leaf):.2f}", str(most), printable(names[model]), scheme)
-    out().print(table)
-
-
-def _measured(text: str, claimed: bool) -> str:
-    return f"{text} ✓" if claimed else text
 
 
 def _moves(conventions: ConventionMoves, names: Mapping[int, str]) -> None:
-    for problem in conventions.problems:
-        out().print(printable(in_shell(f"rule for missing cells: {problem}")))
+    say(*(in_shell(f"rule for missing cells: {problem}") for problem in conventions.problems))
     moves, title = conventions.moves, "the largest shifts of ranks"
     if len({move.scheme for move in moves}) > FEW_SCHEMES:
         moves, title = conventions.largest, "the largest shift of each scheme"
-    if not moves:
-        return
-    table = Table("scheme", "own rule", "other rule", "mean shift", "moves most", "from", "to")
-    for move in moves:
-        table.add_row(
-            move.scheme,
-            move.own,
-            move.other,
-            f"{move.mean_shift:.1f}",
-            printable(names[move.model]),
-            str(move.rank),
-            str(move.other_rank),
+    if moves:
+        say(f"rules for missing cells on the full board: {title}")
+        print_table(
+            ("scheme", "own rule", "other rule", "mean shift", "moves most", "from", "to"),
+            (
+                (m.scheme, m.own, m.other, f"{m.mean_shift:.1f}", names[m.model], m.rank, m.other_rank)
+                for m in moves
+            ),
         )
-    out().print(f"rules for missing cells on the full board: {title}")
-    out().print(table)

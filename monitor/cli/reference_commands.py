@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson, AsOf, Given, Home, command_group, now, print_json, settings_from
+from .options import AsJson, AsOf, Given, Home, command_group, now, print_json, say, settings_from
 
 if TYPE_CHECKING:
     from brainalign_plugin.files.reference import Reference
@@ -30,7 +30,6 @@ def freeze_reference(
     """Freeze a snapshot under a name."""
     from brainalign_plugin.files.reference import freeze
     from brainalign_plugin.files.reference_file import reference_path, write_reference
-    from brainalign_plugin.text import printable
 
     from ..operations.pull import find_snapshot
     from .printing import rejected_lines
@@ -40,49 +39,47 @@ def freeze_reference(
     path = reference_path(settings.references, name)
     frozen_at = now()
     found = find_snapshot(settings, snapshot, frozen_at)
-    for aside in rejected_lines(found.rejected):
-        typer.echo(aside, err=True)
+    say(*rejected_lines(found.rejected), err=True)
     board = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
     frozen = freeze(board, name, frozen_at)
     write_reference(path, frozen, replace_existing=replace)
     if as_json:
         print_json(_summary(frozen) | {"path": str(path)})
         return
-    for line in (f"frozen: {frozen.description}", *_remarks(frozen), f"reference: {path}"):
-        typer.echo(printable(line))
+    say(f"frozen: {frozen.description}", *_remarks(frozen), f"reference: {path}")
 
 
 @reference_app.command("list")
 def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
     """List the frozen references. Exit code 8 if a file among them is damaged."""
-    from rich.table import Table
-
     from brainalign_plugin.files.reference_file import list_references
-    from brainalign_plugin.text import printable
 
-    from .printing import out
+    from .printing import print_table
 
     settings = settings_from(home=home)
     references, damaged = list_references(settings.references)
     if as_json:
         print_json([_summary(reference) for reference in references])
     elif references:
-        table = Table("name", "domain", "as of", "frozen", "models", "benchmarks", "sha256")
-        for reference in references:
-            table.add_row(
-                reference.name,
-                printable(reference.domain),
-                f"{reference.as_of:%Y-%m-%d}{_marks(reference)}",
-                f"{reference.frozen_at:%Y-%m-%d %H:%M}",
-                str(len(reference.board.models)),
-                str(len(reference.board.leaves)),
-                reference.sha256[:12],
-            )
-        out().print(table)
+        print_table(
+            ("name", "domain", "as of", "frozen", "models", "benchmarks", "sha256"),
+            (
+                (
+                    one.name,
+                    one.domain,
+                    f"{one.as_of:%Y-%m-%d}{_marks(one)}",
+                    f"{one.frozen_at:%Y-%m-%d %H:%M}",
+                    len(one.board.models),
+                    len(one.board.leaves),
+                    one.sha256[:12],
+                )
+                for one in references
+            ),
+        )
     elif not damaged:
-        typer.echo("no references yet; `brainalign reference freeze NAME` freezes the latest snapshot")
+        say("no references yet; `brainalign reference freeze NAME` freezes the latest snapshot")
     for error in damaged:
-        typer.echo(f"brainalign: {printable(' '.join(str(error).split()))}", err=True)
+        say(f"brainalign: {' '.join(str(error).split())}", err=True)
     if damaged:
         raise typer.Exit(8)
 
@@ -90,26 +87,23 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
 @reference_app.command("show")
 def show_reference(name: Wanted, home: Home = None, as_json: AsJson = False) -> None:
     """Show a reference and its norms on each benchmark."""
-    from rich.table import Table
-
     from brainalign_plugin.files.reference_file import find_reference
 
-    from .printing import figure, out, printable
+    from .printing import figure, print_facts, print_table
 
     reference = find_reference(settings_from(home=home).references, name)
     if as_json:
         print_json(_summary(reference) | {"norms": _norms(reference)})
         return
-    to, facts = out(), Table(show_header=False)
-    for fact, value in _summary(reference).items():
-        facts.add_row(fact, printable(str(value)))
-    to.print(facts)
-    table = Table("benchmark", "scores", "mean", "sd")
-    for leaf, norms in _norms(reference).items():
-        table.add_row(printable(leaf), str(norms["scores"]), figure(norms["mean"]), figure(norms["sd"]))
-    to.print(table)
-    for line in _remarks(reference):
-        to.print(printable(line))
+    print_facts(_summary(reference))
+    print_table(
+        ("benchmark", "scores", "mean", "sd"),
+        (
+            (leaf, norms["scores"], figure(norms["mean"]), figure(norms["sd"]))
+            for leaf, norms in _norms(reference).items()
+        ),
+    )
+    say(*_remarks(reference))
 
 
 @reference_app.command("export")
@@ -126,7 +120,7 @@ def export_reference(
 
     reference = find_reference(settings_from(home=home).references, name)
     write_reference(output, reference, replace_existing=replace)
-    typer.echo(f"reference: {output}")
+    say(f"reference: {output}")
 
 
 def _summary(reference: Reference) -> dict[str, Any]:

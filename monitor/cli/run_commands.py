@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import LOG_LINES, AsJson, Domain, Home, MaxMissing, now, print_json, settings_from, stage
+from .options import LOG_LINES, AsJson, Domain, Home, MaxMissing, now, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from ..service.run import Done
@@ -63,9 +63,9 @@ def _print_run(done: Done, info: SnapshotInfo) -> None:
     printing.fetched(done.result.fetched, info)
     printing.report(done.result.report, done.result.wrote_report)
     for news in done.news:
-        printing.out().print(printing.printable(f"{'note' if news.kind == HELD else 'alert'}: {news.words}"))
+        say(f"{'note' if news.kind == HELD else 'alert'}: {news.words}")
     if line := _messages_line(done):
-        printing.out().print(line)
+        say(line)
 
 
 def _run_json(done: Done, info: SnapshotInfo) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from .options import (
     named_schemes,
     now,
     print_json,
+    say,
     settings_from,
 )
 
@@ -183,8 +184,7 @@ def _prepared(
     from .printing import rejected_lines
 
     found = find_snapshot(settings, wanted, now())
-    for line in rejected_lines(found.rejected):
-        typer.echo(line, err=True)
+    say(*rejected_lines(found.rejected), err=True)
     given = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
     compared = compared_board(given, board.value, settings.max_missing)
     frozen = given_board(given) if reference is None else find_reference(settings.references, reference)

@@ -18,14 +18,19 @@ from .options import (
     command_group,
     now,
     print_json,
+    say,
     settings_from,
     utc,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..operations.remove import Dependents
     from ..store import SnapshotInfo
 
+# Width of a terminal from which a list of snapshots shows their sources.
+_WIDE = 110
 snapshots_app = command_group("List, show, export and remove stored snapshots.")
 
 
@@ -40,11 +45,42 @@ def list_snapshots(
     infos, pruned = pull.list_snapshots(settings_from(home=home, domain=domain), domain, utc(known))
     if pruned:
         numbers = ", ".join(str(one.info.id) for one in pruned)
-        typer.echo(f"brainalign: pruned since then, and not listed: {numbers}", err=True)
+        say(f"brainalign: pruned since then, and not listed: {numbers}", err=True)
     if as_json:
         print_json([printing.info_json(info) for info in infos])
     else:
-        printing.snapshot_list(infos)
+        _print_list(infos)
+
+
+def _print_list(infos: Sequence[SnapshotInfo]) -> None:
+    """List stored snapshots."""
+    from rich.table import Table
+
+    from .printing import out, printable
+
+    if not infos:
+        say("no snapshots yet; `brainalign fetch` pulls the first")
+        return
+    to = out()
+    # Eighty columns have no room for the source, which `snapshots show` prints.
+    wide = to.width >= _WIDE
+    columns = ("id", "domain", "as of", "kind", "seen", "models", "benchmarks", "sha256")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in (*columns, *(("source",) if wide else ())):
+        table.add_column(column, no_wrap=True)
+    for info in infos:
+        table.add_row(
+            str(info.id),
+            info.domain,
+            f"{info.as_of_time:%Y-%m-%d}",
+            "reconstructed" if info.reconstructed else "simulated" if info.simulated else "observed",
+            f"{info.seen_at:%Y-%m-%d}",
+            str(info.models),
+            str(info.benchmarks),
+            info.sha256[:12],
+            *((printable(info.source),) if wide else ()),
+        )
+    to.print(table)
 
 
 @snapshots_app.command("show")
@@ -52,19 +88,20 @@ def show_snapshot(
     snapshot: Stored = "latest", home: Home = None, domain: Domain = None, as_json: AsJson = False
 ) -> None:
     """Show one snapshot and its source."""
+    from dataclasses import asdict
+
     from ..operations import pull
     from . import printing
 
     settings = settings_from(home=home, domain=domain)
     with pull.open_existing(settings, snapshot) as store:
         info = store.find(snapshot, settings.domain)
-        aside = store.rejected(info.id)
+        rejected = store.rejected(info.id)
     if as_json:
-        print_json(
-            {**printing.info_json(info), "set_aside": [printing.rejected_json(cell) for cell in aside]}
-        )
-    else:
-        printing.snapshot_details(info, aside)
+        print_json({**printing.info_json(info), "set_aside": [asdict(cell) for cell in rejected]})
+        return
+    printing.print_facts(printing.info_json(info))
+    say(*printing.rejected_lines(rejected, None))
 
 
 @snapshots_app.command("export")
@@ -82,13 +119,12 @@ def export_snapshot(
 
     from ..base.files import write_atomically
     from ..operations import pull
-    from . import printing
 
     settings = settings_from(home=home, domain=domain)
     with pull.open_existing(settings, snapshot) as store:
         found = store.snapshot(store.find(snapshot, settings.domain).id)
     write_atomically(output, snapshot_bytes(found))
-    printing.exported(output)
+    say(f"snapshot: {output}")
 
 
 @snapshots_app.command("remove")
@@ -136,8 +172,6 @@ def remove_snapshot(
 
 
 def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None:
-    from brainalign_plugin.text import printable
-
     lines = [
         *(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed),
         *(f"report         {path}" for path in found.reports),
@@ -152,5 +186,4 @@ def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None
         counted(len(found.reconstructed), "reconstructed board"),
         counted(len(found.reports), "report"),
     )
-    for line in [*lines, f"{done}{info.as_of_time:%Y-%m-%d}), {boards} and {reports}"]:
-        typer.echo(printable(line))
+    say(*lines, f"{done}{info.as_of_time:%Y-%m-%d}), {boards} and {reports}")

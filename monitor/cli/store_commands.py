@@ -9,7 +9,7 @@ import typer
 
 from brainalign_plugin.text import counted
 
-from .options import AsJson, Home, command_group, now, print_json, settings_from, stage
+from .options import AsJson, Home, command_group, now, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,6 @@ _EXIT_DAMAGED = 6
 @store_app.command("check")
 def check(home: Home = None, as_json: AsJson = False) -> None:
     """Check the database, digests of snapshots, hashes of bodies."""
-    from brainalign_plugin.text import printable
-
     from ..operations import pull
 
     settings = settings_from(home=home)
@@ -37,9 +35,8 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"snapshots": snapshots, "problems": problems})
     else:
-        for problem in problems:
-            typer.echo(printable(problem), err=True)
-        typer.echo(
+        say(*problems, err=True)
+        say(
             f"{counted(snapshots, 'snapshot')}, {counted(len(problems), 'problem') if problems else 'no problem'}"
         )
     if problems:
@@ -60,7 +57,6 @@ def backup(
     Other processes may write meanwhile; the backup is of one moment.
     """
     from brainalign_plugin import __version__
-    from brainalign_plugin.text import printable
 
     from ..operations import pull
 
@@ -75,20 +71,14 @@ def backup(
             public=public,
         )
     for sha256 in done.missing:
-        typer.echo(f"brainalign: the body {sha256} is missing, also in the backup", err=True)
+        say(f"brainalign: the body {sha256} is missing, also in the backup", err=True)
     held = counted(done.rows["snapshot"], "snapshot")
-    typer.echo(
-        printable(
-            f"{done.path}: {held}, {counted(sum(done.rows.values()), 'row')}, {counted(done.files, 'file')}"
-        )
-    )
+    say(f"{done.path}: {held}, {counted(sum(done.rows.values()), 'row')}, {counted(done.files, 'file')}")
 
 
 @store_app.command("restore")
 def restore(backup: BackupFile, home: Home = None) -> None:
     """Verify and restore a backup; nothing is overwritten."""
-    from brainalign_plugin.text import printable
-
     from ..store import open_store, restore_backup
 
     settings = settings_from(home=home)
@@ -103,16 +93,14 @@ def restore(backup: BackupFile, home: Home = None) -> None:
     with open_store(settings.store_address, settings.bodies) as store, stage("checking"):
         problems = store.check()
     for problem in problems:
-        typer.echo(f"brainalign: {printable(problem)}", err=True)
+        say(f"brainalign: {problem}", err=True)
     where = str(settings.home) if settings.store is None else f"{settings.home} and {settings.store}"
-    typer.echo(
-        printable(
-            f"{counted(done.rows['snapshot'], 'snapshot')}, {counted(sum(done.rows.values()), 'row')}, "
-            f"{counted(done.files, 'file')} in {where}"
-        )
+    say(
+        f"{counted(done.rows['snapshot'], 'snapshot')}, {counted(sum(done.rows.values()), 'row')}, "
+        f"{counted(done.files, 'file')} in {where}"
     )
     if done.config is not None:
-        typer.echo(printable(f"{done.config} has the settings; secrets were left out: set them again"))
+        say(f"{done.config} has the settings; secrets were left out: set them again")
     if problems:
         raise typer.Exit(_EXIT_DAMAGED)
 
@@ -123,20 +111,16 @@ def begin(home: Home = None) -> None:
 
     The bodies of the lost store stay; `brainalign fetch` imports them.
     """
-    from brainalign_plugin.text import printable
-
     from ..store import begin_store
 
     settings = settings_from(home=home)
     with begin_store(settings.store_address, settings.bodies) as store:
         where = settings.home if settings.store is None else settings.store
-        typer.echo(printable(f"{where} has a new store, {store.id}"))
+        say(f"{where} has a new store, {store.id}")
     kept = sum(1 for _ in settings.bodies.glob("*/*.json.gz"))
     if kept:
-        typer.echo(
-            printable(
-                f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads them in"
-            )
+        say(
+            f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads them in"
         )
 
 
@@ -177,7 +161,7 @@ def prune(
         if not dry_run:
             remove_reports(reports)
     if done.not_shrunk:
-        typer.echo(f"brainalign: the file did not shrink: {done.not_shrunk}", err=True)
+        say(f"brainalign: the file did not shrink: {done.not_shrunk}", err=True)
     if as_json:
         print_json(
             {
@@ -196,27 +180,26 @@ def prune(
 
 
 def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: bool) -> None:
-    from brainalign_plugin.text import printable
 
     for info in done.snapshots:
-        typer.echo(printable(f"{info.id}  {info.domain}  {info.as_of_time:%Y-%m-%d}  {info.sha256[:12]}"))
+        say(f"{info.id}  {info.domain}  {info.as_of_time:%Y-%m-%d}  {info.sha256[:12]}")
     for path in reports:
-        typer.echo(printable(f"report {path}"))
+        say(f"report {path}")
     found = done.orphans
-    typer.echo(
+    say(
         f"{'would delete' if dry_run else 'deleted'} {counted(len(done.snapshots), 'snapshot')}, "
         f"{counted(done.rows, 'row')} and {counted(len(reports), 'report')}; {counted(left, 'snapshot')} left"
     )
-    typer.echo(
+    say(
         f"{'would move' if dry_run else 'moved'} {counted(len(found.aside), 'body', 'bodies')} away for 30 days, "
         f"{'would remove' if dry_run else 'removed'} {len(found.removed)} that had been away for longer "
         f"({found.freed_bytes / 1e6:.1f} MB)"
     )
     if found.shared_with:
         others = ", ".join(found.shared_with)
-        typer.echo(f"the bodies stay: other stores keep theirs in the same folder ({others})")
+        say(f"the bodies stay: other stores keep theirs in the same folder ({others})")
     elif found.foreign:
-        typer.echo(f"left in place: {counted(found.foreign, 'body', 'bodies')} that this store never had")
+        say(f"left in place: {counted(found.foreign, 'body', 'bodies')} that this store never had")
 
 
 def _config_without_secrets(settings: Settings) -> bytes:

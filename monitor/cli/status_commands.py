@@ -1,14 +1,15 @@
-"""The command for the state of the monitor: ``brainalign status``."""
+"""Commands for the state of the monitor: ``brainalign status`` and ``brainalign doctor``."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brainalign_plugin.text import counted
 
-from .options import AsJson, Domain, Home, now, print_json, settings_from
+from .options import AsJson, Domain, Home, now, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from ..operations.status import Standing
@@ -19,8 +20,6 @@ Check = Annotated[bool, typer.Option("--check", help="Exit code 8 if a check fai
 
 def status(check: Check = False, home: Home = None, domain: Domain = None, as_json: AsJson = False) -> None:
     """Show last success, last news, jobs, outbox and failures."""
-    from brainalign_plugin.text import printable
-
     from ..operations import pull as pipeline
     from ..operations.status import standing, standing_json
 
@@ -30,8 +29,7 @@ def status(check: Check = False, home: Home = None, domain: Domain = None, as_js
     if as_json:
         print_json(standing_json(found))
     else:
-        for line in _lines(found):
-            typer.echo(printable(line))
+        say(*_lines(found))
     if check and not found.healthy:
         raise typer.Exit(8)
 
@@ -88,3 +86,32 @@ def _lines(found: Standing) -> list[str]:
         *(f"check: {problem}" for problem in found.problems),
         *([] if found.problems else ["healthy"]),
     ]
+
+
+_MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
+
+
+def doctor(home: Home = None, as_json: AsJson = False) -> None:
+    """Check the installation, settings and service.
+
+    Each problem is printed with its next step. Exit code 8 if there is a problem.
+    """
+    from ..health.doctor import CHECKERS, examine
+    from ..health.surroundings import CHECKERS as SURROUNDINGS
+
+    settings = settings_from(home=home)
+    with stage("examining"):
+        checks = examine(settings, now(), (*SURROUNDINGS, *CHECKERS))
+    counts = {state: sum(check.state == state for check in checks) for state in ("problem", "warning")}
+    if as_json:
+        print_json({"ok": not counts["problem"], "checks": [asdict(check) for check in checks]})
+    else:
+        wide = max(len(check.name) for check in checks)
+        for check in checks:
+            say(f"{_MARKS[check.state]} {check.name:<{wide}}  {check.message}")
+            if check.next_step:
+                say(f"{'':>{wide + 4}}{check.next_step}")
+        found = [counted(count, state) for state, count in counts.items() if count]
+        say(", ".join(found) or "everything is in order")
+    if counts["problem"]:
+        raise typer.Exit(8)
