@@ -65,12 +65,7 @@ def within(seconds: float, work: Callable[[Cut], Result]) -> Result:
 
     A server that sends a byte now and then never meets a read time-out, a host with many dead addresses meets one for
     each, and the resolver has none: so the work is done in a thread of its own, which is left to end by itself where
-    shutting its connections does not end it.
-
-    Parameters
-    ----------
-    work : callable
-        Given the `Cut` that has to know of its connections.
+    shutting its connections, of which its `Cut` knows, does not end it. Raises OverdueError.
     """
     cut, future = Cut(), Future[Result]()
 

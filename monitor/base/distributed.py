@@ -10,16 +10,9 @@ from brainalign_plugin.errors import InputError
 
 @contextmanager
 def computing_on(backend: str, scheduler: str | None = None) -> Iterator[None]:
-    """Send joblib's work to a backend; the numbers do not depend on it.
+    """Send joblib's work to a backend, ``local`` or ``dask`` with a scheduler; the numbers do not depend on it.
 
     Raises InputError if Dask is not installed, or no scheduler is named or answers.
-
-    Parameters
-    ----------
-    backend : str
-        ``local`` or ``dask``.
-    scheduler : str, optional
-        Address of the Dask scheduler; needed for ``dask``.
     """
     if backend == "local":
         if scheduler is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import itertools
 import json
 import os
@@ -22,6 +23,7 @@ from .errors import MonitorError, OutputError
 # Errors of file systems that cannot flush a folder: some of the network, some shared with a virtual machine.
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 
+GZIP_MAGIC = b"\x1f\x8b"
 # Permissions of the store, the bodies and backups: for their owner alone.
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
@@ -47,16 +49,9 @@ def atomic_file(
 
     A symbolic link stays one: the file that it points to is replaced. What is neither a file nor a folder (a pipe,
     ``/dev/stdout``) is written to directly, because replacing it would take it away from everybody. What root writes
-    belongs to the owner of the folder, so that one command with ``sudo`` takes nothing away from a service.
-
-    Parameters
-    ----------
-    path : Path
-        Missing folders are made.
-    error : type
-        What to raise if the file cannot be written; the target is then what it was.
-    private : bool
-        Only its owner may read the file and enter the folders that are made, under every umask.
+    belongs to the owner of the folder, so that one command with ``sudo`` takes nothing away from a service. Missing
+    folders are made; if ``private``, its owner alone may read the file and enter them, under every umask. If the file
+    cannot be written, the ``error`` is raised and the target is what it was.
     """
     try:
         if _is_special(path):
@@ -150,6 +145,11 @@ def _is_special(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def packed(body: bytes) -> bytes:
+    """Gzip a body unless it already is; the same body gives the same bytes."""
+    return body if body.startswith(GZIP_MAGIC) else gzip.compress(body, compresslevel=6, mtime=0)
 
 
 def sync_folder(folder: Path) -> None:

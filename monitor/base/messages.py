@@ -42,14 +42,10 @@ class Message:
 
 
 def message_id(channel: Channel, kind: Kind, recipient: str, occasion: str) -> str:
-    """Return the id of a message by its content.
+    """Return the id of a message by its content, of the form ``<hex>@brainalign``.
 
-    It is of the form ``<hex>@brainalign``; the Message-ID of a mail has the same digits and the sender's domain.
-
-    Parameters
-    ----------
-    occasion : str
-        Its content, the same in every attempt: ``alert <domain> <rule> firing <digest>``, ``weekly 2026-W48``.
+    The ``occasion`` is the same in every attempt: ``alert <domain> <rule> firing <digest>``, ``weekly 2026-W48``. The
+    Message-ID of a mail has the same digits and the sender's domain.
     """
     told = "\n".join((channel.value, kind.value, recipient, occasion))
     return f"{hashlib.sha256(told.encode()).hexdigest()[:32]}@brainalign"

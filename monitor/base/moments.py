@@ -20,16 +20,9 @@ def believed_moment(
 ) -> tuple[datetime, str]:
     """Return the moment that a board is dated, and a note if that is not the moment that it states.
 
-    Parameters
-    ----------
-    stated : datetime
-        Of the board; that at which it was received if it states none.
-    received : datetime
-        By the local clock.
-    newest : datetime or None
-        The newest moment of the boards that are known; if it is later than the local clock, it is the better now.
-    live : bool
-        Whether the source shows the board of now, so that a board received later is later.
+    A board that states none has the moment at which it was received by the local clock. If the newest known board is
+    later than that clock, it is the better now. A live source shows the board of now, so that a board received later is
+    later.
     """
     now = received if newest is None else max(received, newest + _NEXT)
     if not is_believed(stated, now):

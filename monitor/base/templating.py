@@ -20,16 +20,11 @@ _PACKAGE = "brainalign_monitor.templates"
 
 @functools.cache
 def templates(folder: Path | None = None) -> jinja2.Environment:
-    """Return the environment of the templates.
+    """Return the environment of the templates; TemplateError if there is no such folder.
 
     Sandboxed, because a template that was found somewhere must not read the process's secrets or run its code.
-    Raises TemplateError if there is no such folder.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Templates in it are taken instead of the package's of the same name. They can extend or include the originals
-        under ``brainalign/<name>``.
+    Templates in ``folder`` are taken instead of the package's of the same name. They can extend or include the
+    originals under ``brainalign/<name>``.
     """
     package = jinja2.PackageLoader(_PACKAGE, "")
     loaders: list[jinja2.BaseLoader] = [package]

@@ -77,14 +77,9 @@ def nearest(name: str, known: set[str]) -> str:
 
 
 def check_environment(model: type[BaseModel], others: frozenset[str]) -> None:
-    """Refuse variables that are no setting: pydantic-settings ignores them, and so would do nothing.
+    """Refuse variables that are no setting, naming the nearest: pydantic-settings would ignore them.
 
-    Raises ConfigError, which names the nearest one.
-
-    Parameters
-    ----------
-    others : frozenset of str
-        Variables of the same prefix that other programs read.
+    ``others`` are variables of the same prefix that other programs read.
     """
     known: set[str] = set()
     for path, field in setting_fields(model):

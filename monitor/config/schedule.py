@@ -46,16 +46,11 @@ class Schedule:
 
 
 def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
-    """Read a cron line (``minute hour day month weekday``) or an interval (``every 6h``).
+    """Read a cron line (``minute hour day month weekday``) in a time zone or an interval (``every 6h``).
 
     Weekdays are those of cron: 0 and 7 are Sunday. A time that a zone skips is due at the moment at which it would
     have been; a repeated one is due the first time, and both times if the line begins its hours with a star. Raises
     ValueError if it cannot be read, or never occurs.
-
-    Parameters
-    ----------
-    zone : str
-        Time zone of a cron line, a name such as ``Europe/Berlin``.
     """
     if found := _INTERVAL.fullmatch(text):
         length = timedelta(**{_UNITS[found[2][0]]: int(found[1])})
@@ -218,15 +213,9 @@ def due_slots(
     """Decide which slots have to be done.
 
     Of several that are due at once the newest is done, and with ``all`` some before it; one that is older than the
-    grace was missed, and with ``skip`` is not done.
-
-    Parameters
-    ----------
-    last : datetime or None
-        The newest slot, not later than ``now``, that was ever begun or missed. None if there was none: then what was
-        due before the grace is not of this schedule.
-    lost : iterable of datetime
-        Slots that were begun and may be begun again.
+    grace was missed, and with ``skip`` is not done. ``last`` is the newest slot, not later than ``now``, that was ever
+    begun or missed; if there was none, slots due before the grace are not of this schedule. ``lost`` slots were begun
+    and may be begun again.
     """
     begin = max(now - grace if last is None else last, now - LOOK_BACK)
     if schedule.interval is not None:

@@ -204,10 +204,7 @@ class Settings(BaseSettings):
 
     @property
     def family_table(self) -> FamilyTable:
-        """The user's table of families of models, read anew; empty if none is set.
-
-        Raises InputError if it cannot be read.
-        """
+        """The user's table of families of models, read anew; empty if none is set; InputError if it cannot be read."""
         if self.families is None:
             return ()
         from brainalign_plugin.certainty.families import read_families
@@ -245,15 +242,9 @@ class Effective:
 
 
 def load_settings(**options: Any) -> Settings:
-    """Read the settings.
+    """Read the settings; options of the command line that are None were not given.
 
-    Raises ConfigError if a value is wrong, a key is unknown (the nearest known one is named) or a file cannot be
-    read.
-
-    Parameters
-    ----------
-    options
-        Settings from the command line; what is None was not given.
+    Raises ConfigError if a value is wrong, a key is unknown (the nearest known one is named) or a file is unreadable.
     """
     given = {name: value for name, value in options.items() if value is not None}
     check_environment(Settings, _OTHER_VARIABLES)
@@ -273,13 +264,7 @@ def load_settings(**options: Any) -> Settings:
 
 
 def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, ...]:
-    """Return every setting in force and its origin, in the order of their definition.
-
-    Parameters
-    ----------
-    settings : Settings
-        As `load_settings` gave it for these options.
-    """
+    """Return every setting in force, as `load_settings` gave it for these options, and its origin, in their order."""
     layers = (
         ("option", {name: value for name, value in options.items() if value is not None}),
         ("environment", Environment(Settings, settings.home)()),
@@ -313,10 +298,7 @@ def changed_settings(settings: Settings, names: tuple[str, ...]) -> dict[str, An
 
 
 def load_home(given: Path | str | None) -> Path:
-    """Return the home folder: of an option, else of the environment, else of the user.
-
-    Raises ConfigError if it names a user who does not exist.
-    """
+    """Return the home folder: of an option, else of the environment, else of the user; ConfigError for no such user."""
     home = Path(given or os.environ.get(f"{PREFIX}HOME") or _default_home())
     try:
         return _absolute(home)

@@ -15,9 +15,9 @@ _LOGIN = ("mail", "user")
 
 
 def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Leave out of a document of settings what is masked when settings are shown, and all addresses of people.
+    """Leave out of a document of settings all that is masked when they are shown, and all addresses of people.
 
-    Returns the settings, which are valid, and the names of what was left out.
+    Returns the settings, which are valid, and the names of the others.
     """
     secrets = {path for path, field in setting_fields(Settings) if is_secret(field.annotation)}
     left_out: list[str] = []

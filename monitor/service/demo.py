@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import OutputError, ReportError, StoreError
-from ..base.files import write_atomically
+from ..base.files import packed, write_atomically
 from ..base.progress import Stage, silent
 from ..operations import pull, reporting
 from ..simulator import payload_bytes, simulate
-from ..sources.payload import packed
 
 if TYPE_CHECKING:
     from ..config.settings import Settings

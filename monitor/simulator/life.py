@@ -71,21 +71,13 @@ class _Draws(NamedTuple):
 
 
 def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
-    """Simulate a leaderboard's life.
+    """Simulate a leaderboard's life; the same seed and parameters give the same.
 
     Every model has a general ability, which makes up ``part_correlation`` of the variance of its neural,
     behavioural and engineering factor; papers add factors of their own. So the leaves under the average share two
-    dimensions plus one for each factor of a paper (`Truth.dimensions`). Draws come from streams named after what
-    they are for: adding an event or a paper leaves everything else as it was. Raises InputError if an event needs
-    something that the board does not have.
-
-    Parameters
-    ----------
-    seed
-        Seed; the same seed and parameters give the same life.
-    parameters
-        All knobs; the defaults give 281 models × 51 leaves under the average in the image of the public
-        board.
+    dimensions plus one for each factor of a paper. Draws come from streams named after what they are for: adding an
+    event or a paper leaves everything else as it was. The default parameters give 281 models × 51 leaves under the
+    average in the image of the public board.
     """
     parameters = parameters if parameters is not None else SimulationParameters()
     papers = parameters.all_papers()

@@ -50,40 +50,18 @@ class Paper:
 
 
 _FIELDS = {
-    "field_size": ("summation_field", "surround_diameter"),
-    "surround": ("suppression_index",),
-    "frequency": ("peak_sf", "sf_bandwidth", "sf_selective"),
-    "orientation": (
-        "pref_or",
-        "circular_variance",
-        "cv_bandwidth_ratio",
-        "cv_difference",
-        "or_bandwidth",
-        "or_selective",
-        "orth_pref_ratio",
-    ),
-    "texture": ("texture_index", "abs_texture_index"),
-    "magnitude": ("max_noise", "max_texture", "max_dc"),
-    "selectivity": ("texture_selectivity", "texture_sparseness", "variance_ratio", "modulation_ratio"),
+    "field_size": "summation_field surround_diameter",
+    "surround": "suppression_index",
+    "frequency": "peak_sf sf_bandwidth sf_selective",
+    "orientation": "pref_or circular_variance cv_bandwidth_ratio cv_difference or_bandwidth or_selective "
+    "orth_pref_ratio",
+    "texture": "texture_index abs_texture_index",
+    "magnitude": "max_noise max_texture max_dc",
+    "selectivity": "texture_selectivity texture_sparseness variance_ratio modulation_ratio",
 }
 _DISTORTIONS = (
-    "colour",
-    "contrast",
-    "cueconflict",
-    "edge",
-    "eidolonI",
-    "eidolonII",
-    "eidolonIII",
-    "falsecolour",
-    "highpass",
-    "lowpass",
-    "phasescrambling",
-    "powerequalisation",
-    "rotation",
-    "silhouette",
-    "sketch",
-    "stylized",
-    "uniformnoise",
+    "colour contrast cueconflict edge eidolonI eidolonII eidolonIII falsecolour highpass lowpass "
+    "phasescrambling powerequalisation rotation silhouette sketch stylized uniformnoise"
 )
 
 
@@ -125,7 +103,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         tuple(
             f"V1/Simulon2020/V1-simulated_{group}/Simulon2020-{field}"
             for group, fields in _FIELDS.items()
-            for field in fields
+            for field in fields.split()
         ),
         date(2021, 9, 22),
         mean=(0.5, 0.85),
@@ -175,7 +153,10 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
     Paper(
         "Illusor2021",
         "behavior",
-        tuple(f"Illusor2021-error_consistency/Illusor2021{name}-error_consistency" for name in _DISTORTIONS),
+        tuple(
+            f"Illusor2021-error_consistency/Illusor2021{name}-error_consistency"
+            for name in _DISTORTIONS.split()
+        ),
         date(2022, 6, 18),
         mean=(0.1, 0.35),
         sd=(0.08, 0.2),

@@ -53,24 +53,11 @@ class _Board:
 
 
 def payload(life: Life, as_of: date) -> dict[str, Any]:
-    """Return the body of ``/<domain>/compare/data/`` at 00:00 UTC of a day, marked as simulated.
+    """Return the body of ``/<domain>/compare/data/`` at 00:00 UTC of a day after the opening, marked as simulated.
 
-    Raises InputError if the board does not exist yet.
-
-    Parameters
-    ----------
-    life
-        A simulated life.
-    as_of
-        Scores that came strictly before 00:00 UTC of this day are on the board, and events of earlier days
-        have happened.
-
-    Returns
-    -------
-    dict
-        Keys, order, types and texts as the site has them, and ``"simulated": True``. Only models with a score
-        or a failure under the average are listed. The tree is whole, but for leaves that an event has yet to
-        bring or has taken away.
+    Scores that came strictly before are on the board, and events of earlier days have happened. Keys, order, types and
+    texts are as the site has them. Only models with a score or a failure under the average are listed. The tree is
+    whole, but for leaves that an event has yet to bring or has taken away.
     """
     start = life.parameters.start
     now = midnight(as_of)
@@ -99,13 +86,7 @@ def payload_bytes(life: Life, as_of: date) -> bytes:
 
 
 def published_text(value: float) -> str:
-    """Return the site's text of a score: one decimal from one on, else three without the leading zero.
-
-    Parameters
-    ----------
-    value
-        A finite score in full precision.
-    """
+    """Return the site's text of a finite score: one decimal from one on, else three without the leading zero."""
     if value >= 1.0:
         return f"{np.floor(value * 10.0 + 0.5) / 10.0:.1f}"
     milli = int(np.copysign(np.floor(abs(value) * 1000.0 + 0.5), value))

@@ -59,19 +59,7 @@ def stream(seed: int, *keys: object) -> np.random.Generator:
 
 
 def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) -> Truth:
-    """Draw loadings and moments of every leaf and derive what they imply.
-
-    Raises ConvergenceError if no link gives a leaf its mean and standard deviation.
-
-    Parameters
-    ----------
-    seed
-        Seed.
-    papers
-        The benchmarks.
-    part_correlation
-        Correlation between the factors of any two parts.
-    """
+    """Draw loadings and moments of every leaf and derive what they imply; ConvergenceError if no link gives them."""
     names = (*PARTS, *(f"{paper.name}.{k + 1}" for paper in papers for k in range(paper.factors)))
     leaves = tuple(path.rsplit("/", 1)[-1] for paper in papers for path in paper.leaves)
     loadings = np.zeros((len(leaves), len(names)))
@@ -130,15 +118,7 @@ def logistic(x: Floats) -> Floats:
 
 
 def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
-    """Give ``logistic(intercept + slope * x)``, x standard normal, the given moments.
-
-    Raises ConvergenceError if Newton's method does not reach them.
-
-    Parameters
-    ----------
-    mean, sd
-        Wanted moments, any common shape, in (0, 1).
-    """
+    """Return intercept and slope with which ``logistic(intercept + slope * x)``, x standard normal, has the moments."""
     x, weight = quadrature()
     a = np.log(mean / (1.0 - mean))
     b = sd / (mean * (1.0 - mean))

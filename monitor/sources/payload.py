@@ -32,10 +32,10 @@ from ..base.errors import (
     PayloadShapeError,
     TruncatedPayloadError,
 )
+from ..base.files import GZIP_MAGIC
 
 # Six times a board of 500 models on 150 benchmarks, and still parsed by a small server.
 MAX_BODY_BYTES = 64_000_000
-GZIP_MAGIC = b"\x1f\x8b"
 # A literal or an escape that was cut off is reported where it begins, at most so far before the end.
 _LONGEST_TORN_TOKEN = 12
 # Unpacks a file that a download gzipped again; one that unpacks to itself ends here.
@@ -203,8 +203,3 @@ def read_document(document: Any, body: bytes, source: str, received_at: datetime
         raise EmptyPayloadError(f"{source}: {cause}; nothing was stored, try again later", body) from cause
     except SnapshotError as cause:
         raise PayloadShapeError(f"{source}: {cause}; the body was kept for inspection", body) from cause
-
-
-def packed(body: bytes) -> bytes:
-    """Gzip a body unless it already is; the same body gives the same bytes."""
-    return body if body.startswith(GZIP_MAGIC) else gzip.compress(body, compresslevel=6, mtime=0)

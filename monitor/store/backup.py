@@ -150,16 +150,8 @@ class Backups:
     ) -> BackedUp:
         """Write everything into one file, as of one moment, whole or not at all; a file of that name is replaced.
 
-        Parameters
-        ----------
-        references : Path
-            Folder.
-        config : bytes
-            Settings without their secrets; empty if there are none.
-        software : str
-            Version of this program.
-        public : bool
-            Leave out messages that wait to be sent, so that anybody may read the backup.
+        ``config`` are the settings without their secrets, ``software`` is the version of this program. A ``public``
+        backup leaves out messages that wait to be sent, so that anybody may read it.
         """
         entries: dict[str, dict[str, Any]] = {}
         rows: dict[str, int] = {}

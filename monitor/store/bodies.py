@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from ..base.errors import StoreError
-from ..base.files import make_folder, write_atomically
+from ..base.files import make_folder, packed, write_atomically
+from .schema import micros, moment
 
 REFUSED_KEPT = 50
-_GZIP_MAGIC = b"\x1f\x8b"
 _SUFFIX = ".json.gz"
 _OWNERS = ".stores"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -54,19 +54,8 @@ def write_owners(folder: Path, stores: Iterable[str]) -> None:
     write_atomically(folder / _OWNERS, text.encode(), StoreError, private=True)
 
 
-def write_body(folder: Path, body: bytes) -> str:
-    """Keep a body under the sha256 of what was received, on disk when this returns.
-
-    A body that came gzipped is kept byte for byte, any other is gzipped. A damaged file of the same name is
-    replaced. Returns the hash, in hexadecimal.
-    """
-    sha256 = hashlib.sha256(body).hexdigest()
-    put_body(folder, sha256, _packed(body))
-    return sha256
-
-
-def put_body(folder: Path, sha256: str, packed: bytes) -> None:
-    """Write a packed body under its hash, on disk when this returns; a damaged file of that name is replaced."""
+def put_body(folder: Path, sha256: str, data: bytes) -> None:
+    """Write a body as `packed` under the hash of what was received; a damaged file of that name is replaced."""
     path = body_path(folder, sha256)
     try:
         if path.exists() and _body_in(path, sha256) is not None:
@@ -75,7 +64,7 @@ def put_body(folder: Path, sha256: str, packed: bytes) -> None:
         raise StoreError(
             f"cannot read the body {str(path)!r}: {cause.strerror}; check its permissions"
         ) from cause
-    write_atomically(path, packed, StoreError, private=True)
+    write_atomically(path, data, StoreError, private=True)
 
 
 def read_body(folder: Path, sha256: str) -> bytes:
@@ -110,16 +99,17 @@ def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: dateti
     the gzipped body.
     """
     sha256 = hashlib.sha256(body).hexdigest()
+    received = moment(micros(at))
     # The name has time (UTC) and body, so that sorting by name sorts by time.
-    name = f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{sha256[:16]}"
+    name = f"{received:%Y%m%dT%H%M%S.%fZ}-{sha256[:16]}"
     note = {
         "reason": reason,
         "source": source,
-        "at": at.astimezone(UTC).isoformat(),
+        "at": received.isoformat(),
         "sha256": sha256,
         "bytes": len(body),
     }
-    kept = write_atomically(folder / f"{name}.body.gz", _packed(body), StoreError, private=True)
+    kept = write_atomically(folder / f"{name}.body.gz", packed(body), StoreError, private=True)
     noted = json.dumps(note, indent=2).encode() + b"\n"
     write_atomically(folder / f"{name}.json", noted, StoreError, private=True)
     earlier = [path for path in sorted(folder.glob("*.body.gz")) if path != kept]
@@ -129,10 +119,6 @@ def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: dateti
         _remove(path)
         _remove(path.with_name(path.name.removesuffix(".body.gz") + ".json"))
     return kept
-
-
-def _packed(body: bytes) -> bytes:
-    return body if body.startswith(_GZIP_MAGIC) else gzip.compress(body, compresslevel=6, mtime=0)
 
 
 def _body_in(path: Path, sha256: str) -> bytes | None:
@@ -182,20 +168,10 @@ def orphans(
     *,
     dry_run: bool,
 ) -> Orphans:
-    """Put a store's bodies aside that it no longer names, and remove those that have been aside for `KEPT_DAYS`.
+    """Move a store's bodies away that it no longer names, and remove those that have been away for `KEPT_DAYS`.
 
-    Parameters
-    ----------
-    bodies : Path
-        Their folder.
-    named, own : set of str
-        Hashes of the bodies that are needed, and of all that the store ever had.
-    store : str
-        Name of the store.
-    newest : datetime
-        The newest moment that the store's boards describe: the clock by which days are counted.
-    dry_run : bool
-        Only find out what would be done.
+    ``named`` and ``own`` are the hashes of the bodies that are needed, and of all that the store ever had. Days are
+    counted by ``newest``, the newest moment that the store's boards describe.
     """
     others = tuple(sorted(owners(bodies) - {store}))
     today = newest.astimezone(UTC).date()

@@ -38,10 +38,7 @@ class CellArrays:
 def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, CellValue]:
     """Return all cells with content: of the versions in force those that are not blank, and all older ones.
 
-    Parameters
-    ----------
-    benchmarks : sequence of int, length k
-        The store's number of each tree node.
+    ``benchmarks`` are the store's numbers of the k tree nodes.
     """
     ids = [model.id for model in snapshot.models]
     in_force = [node.version for node in snapshot.tree.nodes]
@@ -109,20 +106,9 @@ def cell_arrays(
     in_force: Sequence[int],
     superseded_order: Sequence[int] | None,
 ) -> CellArrays:
-    """Return arrays of cells from rows, as the inverse of `cell_rows`.
+    """Return arrays of cells from rows, as the inverse of `cell_rows`, for n models by id and k benchmarks by number.
 
-    Raises KeyError if a cell is of a model or benchmark that the snapshot does not have.
-
-    Parameters
-    ----------
-    models : sequence of int, length n
-        Ids in the order of the snapshot.
-    benchmarks : sequence of int, length k
-        The store's number of each tree node.
-    in_force : sequence of int, length k
-        Each node's latest version.
-    superseded_order : sequence of int or None
-        As `superseded_order` gave it.
+    ``in_force`` are the nodes' latest versions. Raises KeyError if a cell is of another model or benchmark.
     """
     row, column = _positions(found.model, models), _positions(found.benchmark, benchmarks)
     version = found.version

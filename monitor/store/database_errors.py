@@ -52,6 +52,8 @@ def translated(store: str) -> Iterator[None]:
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error) as cause:
+        if isinstance(own := getattr(cause, "orig", None), StoreError):
+            raise own from cause
         raise StoreError(f"the store {store} {_sentence(cause)}") from cause
     except OverflowError as cause:
         raise StoreError(

@@ -14,7 +14,6 @@ from . import schema
 from .database import Database, insert_new
 from .infos import domain_of
 from .records import Alarm, Finding
-from .schema import check_zone
 
 
 class Findings:
@@ -31,7 +30,6 @@ class Findings:
 
     def put_alert_state(self, domain: str, state: Mapping[str, Any], at: datetime) -> None:
         """Store the state of a domain's alert rules, as JSON can hold it."""
-        check_zone("at", at)
         t = schema.alert_state
         row = {"domain": domain, "updated_at": at, "state": json.dumps(state, allow_nan=False)}
         with self._database.writing() as connection:
@@ -46,7 +44,6 @@ class Findings:
         new = []
         with self._database.writing() as connection:
             for finding in findings:
-                check_zone("found_at", finding.found_at)
                 row = {
                     "snapshot_id": finding.snapshot_id,
                     "domain": domain_of(connection, finding.snapshot_id),
@@ -90,8 +87,6 @@ class Findings:
 
     def put_alarm(self, alarm: Alarm) -> None:
         """Store the state of something that is failing, in place of its earlier state."""
-        check_zone("since", alarm.since)
-        check_zone("last_at", alarm.last_at)
         t = schema.alarm
         with self._database.writing() as connection:
             connection.execute(sa.delete(t).where(t.c.name == alarm.name))

@@ -109,22 +109,7 @@ def find(
     known: datetime | None = None,
     removed: Sequence[Removed] = (),
 ) -> SnapshotInfo:
-    """Find a snapshot by its number, by the first digits of its hash, or as ``latest``.
-
-    Raises StoreError if none or more than one fits, the message names the nearest; or if the one that was meant was
-    pruned.
-
-    Parameters
-    ----------
-    infos : sequence of SnapshotInfo
-        In the order of the moments that they describe.
-    domain : str or None
-        Whose ``latest`` is meant; None is the latest of all. A number or a hash finds its snapshot in any domain.
-    known : datetime, optional
-        Only those that had been seen before this moment.
-    removed : sequence of Removed
-        Those that are no longer there.
-    """
+    """Find a snapshot among some, in the order of the moments that they describe; see `Store.find`."""
     text = wanted.strip().lower()
     _check_not_removed(infos, text, wanted, removed)
     if not infos:

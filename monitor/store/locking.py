@@ -27,14 +27,9 @@ _KEEP_ALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tc
 
 @contextmanager
 def exclusive(database: Database, owner: str) -> Iterator[Callable[[], None]]:
-    """Hold the lock of a store, or raise at once with the name of its holder.
+    """Hold the lock of a store, or raise BusyError at once with the name of its holder.
 
-    Raises BusyError if another has it; StoreError if that cannot be found out.
-
-    Yields
-    ------
-    callable
-        Raises StoreError if the lock has been lost, with the session of a PostgreSQL server.
+    Yields a check that raises StoreError if the lock has been lost, with the session of a PostgreSQL server.
     """
     who = f"{owner} (process {os.getpid()} on {socket.gethostname()})"
     held = _file_lock(database, who) if database.is_sqlite else _advisory_lock(database, who)

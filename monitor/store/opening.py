@@ -101,15 +101,9 @@ def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> st
 def open_store(url_or_path: Path | str, bodies: Path) -> Store:
     """Open a store, making it if there is none, and bring its schema to this release.
 
-    Raises StoreError if it cannot be opened, or is of a newer release; BusyError if there is none, and another
-    process is making or restoring it.
-
-    Parameters
-    ----------
-    url_or_path : Path or str
-        Path of an SQLite file, or ``postgresql://user@host/database``.
-    bodies : Path
-        Folder of the raw bodies; refused ones go to the folder ``refused`` next to it.
+    The store is an SQLite file or ``postgresql://user@host/database``; refused bodies go to the folder ``refused`` next
+    to ``bodies``. Raises StoreError if it cannot be opened, or is of a newer release; BusyError if there is none, and
+    another process is making or restoring it.
     """
     return _opened(connect(url_or_path), bodies, make_store)
 

@@ -12,7 +12,6 @@ from ..base.messages import Channel, Kind, Message
 from . import schema
 from .database import Database, insert_new
 from .records import MessageState, Queued
-from .schema import check_zone
 
 _t, _shared = schema.message, schema.shared_body
 # Behind it the mails of an occasion are the same for all recipients.
@@ -32,7 +31,6 @@ class Outbox:
         new = []
         with self._database.writing() as connection:
             for message in messages:
-                check_zone("created_at", message.created_at)
                 own, mark, shared = message.body.partition(_END_OF_HEADERS)
                 row = {
                     "id": message.id,
@@ -58,36 +56,21 @@ class Outbox:
     ) -> tuple[Queued, ...]:
         """Return pending messages whose time has come, the oldest first.
 
-        Parameters
-        ----------
-        horizon : timedelta
-            A next try further ahead than any back-off was set by a clock that ran ahead, and is due too.
+        A next try further ahead than ``horizon``, and any back-off, was set by a clock that ran ahead, and is due too.
         """
-        check_zone("now", now)
         due = sa.or_(_t.c.next_try_at <= now, _t.c.next_try_at > now + horizon)
         with self._database.reading() as connection:
             return _messages(connection, _t.c.state == MessageState.PENDING.value, due, limit=limit)
 
     def mark_sent(self, message_id: str, at: datetime) -> None:
         """Note that a message was sent."""
-        check_zone("at", at)
         self._settle(message_id, {"state": MessageState.SENT.value, "settled_at": at, "next_try_at": None})
 
     def claim_message(self, queued: Queued, by: str, until: datetime) -> bool:
-        """Take a message upon oneself before it is sent: one of all who try at once gets it.
+        """Claim a due message before it is sent: one of all who try at once gets it, until it is due again.
 
         False if it has changed meanwhile: another has claimed it, or it is sent.
-
-        Parameters
-        ----------
-        queued : Queued
-            As `due_messages` gave it.
-        by : str
-            Who claims it.
-        until : datetime
-            When it is due again if nothing more is heard of it.
         """
-        check_zone("until", until)
         seen = (
             _t.c.id == queued.message.id,
             _t.c.state == queued.state.value,
@@ -100,14 +83,7 @@ class Outbox:
             return connection.execute(claimed).scalar() is not None
 
     def release_messages(self, ended: Callable[[str], bool], at: datetime) -> None:
-        """Make due what was claimed by who cannot be sending it any more.
-
-        Parameters
-        ----------
-        ended : callable
-            Returns whether a claiming process has ended.
-        """
-        check_zone("at", at)
+        """Make due the messages of claiming processes that have ended."""
         with self._database.reading() as connection:
             claimed = set(connection.execute(sa.select(_t.c.claimed_by).distinct()).scalars()) - {None}
         over = [by for by in claimed if ended(by)]
@@ -118,7 +94,6 @@ class Outbox:
 
     def forget_bodies(self, before: datetime) -> None:
         """Remove the bodies of messages that were sent or given up before a moment; that they were made stays known."""
-        check_zone("before", before)
         old = (_t.c.settled_at < before, sa.or_(_t.c.body != b"", _t.c.shared_body_id.is_not(None)))
         with self._database.reading() as connection:
             if connection.execute(sa.select(_t.c.id).where(*old).limit(1)).scalar() is None:
@@ -130,20 +105,10 @@ class Outbox:
 
     def postpone(self, message_id: str, next_try_at: datetime) -> None:
         """Leave a message for later without a try."""
-        check_zone("next_try_at", next_try_at)
         self._settle(message_id, {"next_try_at": next_try_at})
 
     def mark_failed(self, message_id: str, at: datetime, error: str, next_try_at: datetime | None) -> None:
-        """Note that a try to send a message failed.
-
-        Parameters
-        ----------
-        error : str
-            Message of the error.
-        next_try_at : datetime or None
-            None gives it up.
-        """
-        check_zone("at", at)
+        """Note that a try to send a message failed; without a next try it is given up."""
         values = {"attempts": _t.c.attempts + 1, "last_error": error, "next_try_at": next_try_at}
         if next_try_at is None:
             values |= {"state": MessageState.GIVEN_UP.value, "settled_at": at}

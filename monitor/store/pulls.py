@@ -12,7 +12,6 @@ from . import bodies as body_files
 from . import schema
 from .database import Database
 from .records import Outcome, PullRecord
-from .schema import check_zone
 
 
 class Pulls:
@@ -24,16 +23,7 @@ class Pulls:
     def log_failure(
         self, at: datetime, source: str, domain: str, refused: bool, message: str, error: str | None = None
     ) -> None:
-        """Log a pull that brought nothing: its body was refused, or there was none.
-
-        Parameters
-        ----------
-        message : str
-            Message of the error.
-        error : str, optional
-            Name of its class.
-        """
-        check_zone("at", at)
+        """Log a pull that brought nothing, its body refused or absent, with message and class of the error."""
         outcome = Outcome.REFUSED if refused else Outcome.FAILED
         with self._database.writing() as connection:
             connection.execute(
@@ -52,7 +42,6 @@ class Pulls:
 
         Returns the gzipped body. A ``.json`` of its name has time, source and reason.
         """
-        check_zone("at", at)
         return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
 
     def pulls(

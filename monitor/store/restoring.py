@@ -64,19 +64,12 @@ def verify_backup(path: Path) -> dict[str, Any]:
 def restore_backup(
     path: Path, address: str | Path, *, home: Path, bodies: Path, references: Path
 ) -> Restored:
-    """Restore a backup into a new store.
+    """Restore a backup into a new store, its settings into ``home`` and its files into their folders.
 
     Nothing is written before all of it was verified. The store's lock is held over all of it, and the store appears
     whole, after everything else; a file in its place without a store in it gets another name. Files that are there
     with the same content stay. A restore that was killed can be done again. Raises StoreError if the backup is
-    damaged, or something is there already; BusyError if another process is at work on the store.
-
-    Parameters
-    ----------
-    address : str or Path
-        Database to restore into, of either kind; one that holds a store is refused.
-    home, bodies, references : Path
-        Targets of the settings and the folders.
+    damaged, or something is there already, such as a store; BusyError if another process is at work on the store.
     """
     manifest = verify_backup(path)
     database = connect(address)

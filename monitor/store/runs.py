@@ -13,7 +13,6 @@ from ..base.errors import StoreError
 from . import schema
 from .database import Database, insert_new
 from .records import RunRecord, RunState
-from .schema import check_zone
 
 _t = schema.run
 
@@ -36,20 +35,9 @@ class Runs:
     ) -> RunRecord | None:
         """Claim a job in a slot: one of all processes that try at once gets it.
 
-        A slot that was lost may be claimed again. None if another has claimed it, or it is done, or was
-        lost too often.
-
-        Parameters
-        ----------
-        slot : datetime
-            The moment for which it is due, with time zone.
-        pid : int
-            Who claims it.
-        attempts : int
-            How often a slot may be begun.
+        A slot that was lost may be claimed again, up to ``attempts`` in all. None if another has claimed it, or it is
+        done, or was lost too often.
         """
-        check_zone("slot", slot)
-        check_zone("at", at)
         mine: dict[str, Any] = {
             "state": RunState.CLAIMED.value,
             "host": host,
@@ -85,20 +73,10 @@ class Runs:
         error: str | None = None,
         message: str = "",
     ) -> None:
-        """Record the outcome of a claimed slot.
+        """Record the outcome of a claimed slot, with class and message of its error.
 
         Raises StoreError if another process has taken it over meanwhile.
-
-        Parameters
-        ----------
-        run : RunRecord
-            As `claim_slot` gave it.
-        error : str, optional
-            Name of the class of the error with which it ended.
-        message : str
-            Message of the error.
         """
-        check_zone("at", at)
         ended = (
             sa.update(_t)
             .where(*_held(run))
@@ -128,7 +106,6 @@ class Runs:
 
         Returns those slots, as they were.
         """
-        check_zone("at", at)
         if not self.claimed_slots():
             return ()
         claimed = _t.c.state == RunState.CLAIMED.value
@@ -147,8 +124,6 @@ class Runs:
 
         False if the slot had a state before.
         """
-        check_zone("slot", slot)
-        check_zone("at", at)
         row = {
             "job": job,
             "slot": slot,

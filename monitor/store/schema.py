@@ -33,19 +33,15 @@ _ESCAPED = re.compile(r"\\u([0-9a-f]{4})")
 
 
 def micros(moment: datetime) -> int:
-    """Return whole microseconds since 1970-01-01 UTC."""
+    """Return whole microseconds since 1970-01-01 UTC; StoreError for a moment without a time zone."""
+    if moment.tzinfo is None:
+        raise StoreError(f"{moment} is a time without a time zone; give it in UTC")
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def moment(since_epoch: int) -> datetime:
     """Return the moment of microseconds, as the inverse of `micros`."""
     return _EPOCH + timedelta(microseconds=since_epoch)
-
-
-def check_zone(name: str, time: datetime) -> None:
-    """Refuse a moment without a time zone."""
-    if time.tzinfo is None:
-        raise StoreError(f"{name} is {time}, without a time zone; give it in UTC")
 
 
 class AnyText(TypeDecorator[str]):
@@ -62,7 +58,7 @@ class AnyText(TypeDecorator[str]):
 
 
 class Moment(TypeDecorator[datetime]):
-    """A moment with time zone, to the microsecond."""
+    """A moment with time zone, to the microsecond; one without is refused."""
 
     impl = sa.BigInteger
     cache_ok = True

@@ -50,14 +50,7 @@ def write_changes(
 ) -> Change:
     """Make a table hold what is given from snapshot ``seq`` on, which must be the chain's newest.
 
-    Parameters
-    ----------
-    connection : Connection
-        In a writing transaction.
-    table : Table
-        With the columns ``chain_id``, ``from_seq`` and ``to_seq``.
-    now : mapping of key to values
-        Both in the order of the table's other columns. What is absent ceases to hold.
+    Keys and values are in the order of the table's columns other than the interval. An absent key ceases to hold.
     """
     keys, values = _columns(table)
     open_rows = sa.select(*keys, *values).where(table.c.chain_id == chain, table.c.to_seq.is_(None))
@@ -130,16 +123,9 @@ def _columns(table: sa.Table) -> tuple[list[sa.Column[Any]], list[sa.Column[Any]
 def write_snapshot(
     connection: sa.Connection, chain: int, seq: int, snapshot: Snapshot, row: Mapping[str, Any]
 ) -> tuple[int, Change]:
-    """Add a snapshot as the newest of its chain.
+    """Add a snapshot as the newest of its chain; return its number, and how many scores changed.
 
-    Returns the snapshot's number, and how many scores changed.
-
-    Parameters
-    ----------
-    connection : Connection
-        In a writing transaction.
-    row : mapping
-        Values of the columns of the table ``snapshot`` that do not follow from the snapshot.
+    ``row`` has the values of the table's columns that do not follow from the snapshot.
     """
     numbers = _benchmark_numbers(connection, [node.type_id for node in snapshot.tree.nodes])
     benchmarks = [numbers[node.type_id] for node in snapshot.tree.nodes]

@@ -18,6 +18,7 @@ from brainalign_plugin.files.rejected import Rejected
 from brainalign_plugin.files.snapshot_file import content_digest
 
 from ..base.errors import StoreError
+from ..base.files import packed
 from . import bodies as body_files
 from . import schema
 from .backup import Backups
@@ -30,7 +31,6 @@ from .pruning import Pruning
 from .pulls import Pulls
 from .records import Outcome, SnapshotInfo, Stored
 from .runs import Runs
-from .schema import check_zone
 from .sightings import rebuilt_again, seen_again, write_rest_of_split
 from .snapshots import read_snapshots, write_snapshot
 
@@ -89,12 +89,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
         """Hold the store's lock, which one process at a time has; its death frees it.
 
         Unlike a transaction it keeps nobody from reading or writing: it is for work that must not be done twice at
-        once, such as a run. Raises BusyError if another has it; the message names that one.
-
-        Parameters
-        ----------
-        owner : str
-            What the message to others calls the holder.
+        once, such as a run. Raises BusyError if another has it; the message names that ``owner``.
         """
         with exclusive(self._database, owner) as check:
             self._check_lock = check
@@ -133,15 +128,12 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
         Parameters
         ----------
         body : bytes
-            As received.
-        seen_at : datetime
-            When, with time zone.
+            As received at ``seen_at``.
         rejected : sequence of Rejected
             Cells of the body that could not be read.
         note : str
-            Kept with the pull: what was not believed.
+            Kept with the pull.
         """
-        check_zone("seen_at", seen_at)
         digest = content_digest(snapshot)
         body_sha256 = hashlib.sha256(body).hexdigest()
         with self._database.writing() as connection:
@@ -150,11 +142,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
                 known = rebuilt_again(connection, chain, snapshot.as_of_time, digest, body_sha256)
             else:
                 known = seen_again(connection, chain, snapshot.as_of_time, digest)
-            kept: str | None = None
             if known is None:
-                body_files.add_owner(self._bodies, _id(connection))
-                # The body first: a snapshot never refers to a body that is not on disk. One too many does no harm.
-                kept = body_files.write_body(self._bodies, body)
                 row = {"seen_at": seen_at, "body_sha256": body_sha256, "digest": digest}
                 number, change = write_snapshot(
                     connection, chain, _next_seq(connection, chain), snapshot, row
@@ -162,11 +150,13 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
                 stored = Stored(number, True, change.added, change.closed)
                 if not snapshot.reconstructed:
                     write_rest_of_split(connection, chain, stored.id)
+                body_files.add_owner(self._bodies, _id(connection))
             else:
                 stored = Stored(known, False, 0, 0)
-                if body_sha256 == read_info(connection, known).body_sha256:
-                    # A damaged or lost file is replaced.
-                    kept = body_files.write_body(self._bodies, body)
+            kept = stored.new or body_sha256 == read_info(connection, stored.id).body_sha256
+            if kept:
+                # On disk before the commit; a damaged or lost file is replaced.
+                body_files.put_body(self._bodies, body_sha256, packed(body))
             write_rejected(connection, stored.id, rejected)
             if not snapshot.reconstructed:
                 outcome = Outcome.STORED if stored.new else Outcome.UNCHANGED
@@ -178,7 +168,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
                         outcome=outcome.value,
                         snapshot_id=stored.id,
                         as_of_time=snapshot.as_of_time,
-                        body_sha256=kept,
+                        body_sha256=body_sha256 if kept else None,
                         rejected=len(rejected),
                         message=note,
                     )
@@ -215,15 +205,9 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
     def find(self, wanted: str, domain: str | None = None, known: datetime | None = None) -> SnapshotInfo:
         """Find a snapshot by its number, by the first digits of its hash (at least four), or as ``latest``.
 
-        A hash means the observed snapshot, not the boards that were reconstructed from it; those have numbers.
-        Raises StoreError if none or more than one fits; the message names the nearest.
-
-        Parameters
-        ----------
-        domain : str or None
-            Whose ``latest`` is meant; None is the latest of all. A number or a hash is found in any domain.
-        known : datetime, optional
-            Only those that had been seen before this moment.
+        A hash means the observed snapshot, not the boards that were reconstructed from it; those have numbers. The
+        ``domain`` is that of ``latest``, None of all; only snapshots seen before ``known`` count. Raises StoreError if
+        none or more than one fits, naming the nearest; or if the one that was meant was pruned.
         """
         with self._database.reading() as connection:
             return find(read_infos(connection), wanted, domain, known, read_removed(connection))

@@ -271,6 +271,7 @@ def test_a_number_that_was_rolled_back_is_not_taken_for_the_board_that_has_it_no
 
 def test_moments_have_a_zone(store: Store) -> None:
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
+    number = store.add(BOARD, BODY, NOW).id
     for refused in (
         lambda: store.enqueue([letter(at=naive)]),
         lambda: store.due_messages(naive),
@@ -278,7 +279,7 @@ def test_moments_have_a_zone(store: Store) -> None:
         lambda: store.postpone("a", naive),
         lambda: store.mark_failed("a", naive, "", None),
         lambda: store.put_alert_state("vision", {}, naive),
-        lambda: store.add_findings([finding(1, at=naive)]),
+        lambda: store.add_findings([finding(number, at=naive)]),
         lambda: store.put_alarm(Alarm("a", 1, naive, NOW, None, "")),
     ):
         with pytest.raises(StoreError, match="without a time zone"):

@@ -25,7 +25,8 @@ from brainalign_monitor.base.errors import (
     TruncatedPayloadError,
     exit_code,
 )
-from brainalign_monitor.sources.payload import packed, parse_payload
+from brainalign_monitor.base.files import packed
+from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.hostile import HOSTILE_NAMES
