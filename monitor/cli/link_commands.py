@@ -46,7 +46,10 @@ def link(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an installed Brain-Score find the meta-benchmarks, for each of its domains."""
+    """Make an installed Brain-Score find the meta-benchmarks.
+
+    They are linked for each of its domains.
+    """
     from brainalign_plugin.brainscore import link as linking
 
     settings = settings_from(home=home)

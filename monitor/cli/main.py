@@ -195,7 +195,10 @@ def report(
         str, typer.Option(help="Title of the page (default: the leaderboard, or the name of the table).")
     ] = "",
 ) -> None:
-    """Write the HTML report of one snapshot, or of any table of scores (CSV, a row a model)."""
+    """Write the HTML report of one snapshot or table of scores.
+
+    A table is a CSV file with a row a model.
+    """
     from ..operations import pull, reporting
     from . import printing
 

@@ -161,8 +161,9 @@ def named_schemes(schemes: str) -> tuple[str, ...]:
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines without control characters of foreign text."""
-    for line in lines:
-        typer.echo(printable(line), err=err)
+    stream = sys.stderr if err else sys.stdout
+    stream.write("".join(f"{printable(line)}\n" for line in lines))
+    stream.flush()
 
 
 def print_json(record: Any) -> None:
