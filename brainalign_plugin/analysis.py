@@ -17,6 +17,7 @@ from .data.cleaning import Cleaning, clean
 from .data.official import CellState, OfficialBoard
 from .data.snapshot import Snapshot
 from .schemes import Ranking, rank_models
+from .text import brief
 
 SCHEMA = 1
 # Fields of the record that compare the neural with the behavioural part.
@@ -46,6 +47,8 @@ class Analysis:
     rankings : dict of str to Ranking
         The cleaned board under each scheme; empty if cleaning leaves no model.
     """
+
+    __repr__ = brief
 
     snapshot: Snapshot
     cleaning: Cleaning

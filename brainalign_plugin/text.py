@@ -6,10 +6,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 # Marks that change the direction of all following text, also outside an element of a page.
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SPACES = re.compile(r"\s+")
+_BRIEF = 60
 NO_NAME = "(no name)"
 # Sign for an unknown figure.
 UNKNOWN = "–"
@@ -62,6 +65,17 @@ def counted(number: int, one: str, many: str = "") -> str:
     ('1 model', '0 benchmarks', '2,000 families')
     """
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def brief(record: Any) -> str:
+    """Return a record as one line: short values as they are, of others the size or the kind."""
+    shown = []
+    for one in fields(record):
+        value = getattr(record, one.name)
+        words = repr(value) if isinstance(value, str | int | float | None) or is_dataclass(value) else ""
+        size = f"{len(value)} of them" if hasattr(value, "__len__") else type(value).__name__
+        shown.append(f"{one.name}={words if words and len(words) <= _BRIEF else size}")
+    return f"<{type(record).__name__}: {', '.join(shown)}>"
 
 
 def shortened(text: str, limit: int) -> str:

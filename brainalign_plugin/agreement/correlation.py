@@ -16,6 +16,7 @@ from ..data.board import Board
 from ..data.tree import paper
 from ..errors import InputError
 from ..scales import ranks_from_bottom, rounded
+from ..text import brief
 
 Method = Literal["spearman", "kendall", "pearson"]
 
@@ -33,6 +34,8 @@ class PairSummary:
 @dataclass(frozen=True, eq=False)
 class Agreement:
     """Correlation of all pairs of ``m`` leaves."""
+
+    __repr__ = brief
 
     leaves: tuple[str, ...]  # Length m
     # Shape (m, m); symmetric, NaN where a correlation does not exist (a constant leaf, too few models).

@@ -126,13 +126,21 @@ class TimelinePlots:
             raise InputError(f"{len(shown)} figures in one chart cannot be told apart; give up to 6")
         if frame.index.isna().any():
             raise InputError("a board has no date; pass dates=[…] to timeline, one a board")
-        title = f"{', '.join(shown)} over {counted(len(frame), 'board')}"
+        words = {name: FIGURES.get(name, name.replace("_", " ")) for name in shown}
+        what = (
+            next(iter(words.values()))
+            if len(words) == 1
+            else "figures"
+            if names
+            else "agreement of benchmarks"
+        )
+        title = f"{what[0].upper()}{what[1:]}, {counted(len(frame), 'board')}"
         return over_time(
             [f"{day:%Y-%m-%d}" for day in frame.index],
-            {name: [None if pd.isna(x) else float(x) for x in frame[name]] for name in shown},
+            {words[name]: [None if pd.isna(x) else float(x) for x in frame[name]] for name in shown},
             title=title,
             alt=f"A line a figure. {title}.",
-            axis=shown[0] if len(shown) == 1 else "correlation" if not names else "value",
+            axis="value" if names else "correlation",
         )
 
 
@@ -211,4 +219,6 @@ def _changes(one: Snapshot, other: Snapshot, before: pd.Series[Any], after: pd.S
     frame = pd.DataFrame(rows, columns=["kind", "name", "id", "before", "after"])
     frame = frame.astype({"id": "Int64", "before": float, "after": float})
     frame["change"] = frame["after"] - frame["before"]
-    return Rows(f"{counted(len(frame) - len(before), 'model or benchmark')} came or left", frame)
+    kinds = frame["kind"].str.split().explode()
+    came = " and ".join(counted(int((kinds == one).sum()), one) for one in ("model", "benchmark"))
+    return Rows(f"{came} came or left", frame)

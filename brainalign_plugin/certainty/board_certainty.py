@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..data.board import Board
 from ..data.cleaning import complete_board
+from ..text import brief
 from .bootstrap import RESAMPLES, FamilyBootstrap, family_bootstrap
 from .families import Families, FamilyTable, families
 from .influence import LeftOut, leave_one_paper_out
@@ -47,6 +48,8 @@ class BoardCertainty:
     universe : Universe or NotEstimable
         Universe scores of all models, on the kept leaves.
     """
+
+    __repr__ = brief
 
     board: Board
     schemes: dict[str, Certainty | NotEstimable]

@@ -16,19 +16,19 @@ from ..data.board import Board
 from ..data.tree import paper
 from ..scales import rounded
 
-FIGURES = (
-    "mean_rho",
-    "negative_share",
-    "paper_balanced_rho",
-    "neural_rho",
-    "behavior_rho",
-    "cross_rho",
-    "r2_behavior",
-    "r2_neural",
-    "null_r2_behavior",
-    "sd_behavior",
-    "sd_neural",
-)
+FIGURES = {
+    "mean_rho": "mean rank correlation of all pairs of benchmarks",
+    "negative_share": "share of pairs of benchmarks with a negative rank correlation",
+    "paper_balanced_rho": "mean rank correlation, each pair of papers counting once",
+    "neural_rho": "mean rank correlation within the neural part",
+    "behavior_rho": "mean rank correlation within the behavioural part",
+    "cross_rho": "mean rank correlation between the two parts",
+    "r2_behavior": "variance of the average explained by behaviour (R²)",
+    "r2_neural": "variance of the average explained by the neural part (R²)",
+    "null_r2_behavior": "variance of the average explained by behaviour if the parts were unrelated (R²)",
+    "sd_behavior": "standard deviation of the behavioural part over models",
+    "sd_neural": "standard deviation of the neural part over models",
+}
 # Numbers held at once by one block of resamples.
 _BLOCK = 4_000_000
 _VARIES = 1e-12

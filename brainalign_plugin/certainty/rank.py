@@ -13,6 +13,7 @@ from ..ranking.boards import ComparedBoard
 from ..ranking.compare import SchemeComparison, comparison_json
 from ..schemes import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum
+from ..text import brief
 from .rank_intervals import RankUncertainty, rank_uncertainty
 
 SCHEMA = 1
@@ -45,6 +46,8 @@ class Resampling:
 @dataclass(frozen=True, eq=False)
 class RankedScheme:
     """One scheme on one board."""
+
+    __repr__ = brief
 
     scheme: Scheme  # Bound to the reference if it needs one
     ranking: Ranking | None  # None if the scheme cannot be used on this board; `problem` has the reason

@@ -13,6 +13,7 @@ from ..scales import competition_ranks
 from ..schemes.scaling import NONE, Scale
 from ..schemes.universe import BoardFit, fit_board
 from ..schemes.universe_fit import UniverseScores, fit_universe
+from ..text import brief
 from .families import Families, families
 from .posterior import DRAWS, LEVEL, Posterior
 from .variance_components import NotEstimable
@@ -42,6 +43,8 @@ class Universe:
         Of the interval.
     fit : BoardFit
     """
+
+    __repr__ = brief
 
     ids: tuple[int, ...]
     scored: UniverseScores

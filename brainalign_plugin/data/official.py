@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray, StateArray
+from ..text import brief
 from .tree import BenchmarkTree, node_means
 
 # Tolerance for rounding errors of binary numbers.
@@ -65,6 +66,8 @@ class OfficialBoard:
         Number of cells of groups that are published in another state than recomputed. An engineering group that is
         published as FAILED over leaves published as NEVER does not count: the site writes failed leaves there as NEVER.
     """
+
+    __repr__ = brief
 
     tree: BenchmarkTree
     scores: FloatArray

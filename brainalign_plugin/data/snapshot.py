@@ -187,7 +187,7 @@ class Snapshot:
         shape = (len(table.models), len(table.tree.nodes))
         scores = np.full(shape, np.nan)
         scores[:, [table.tree.index[leaf] for leaf in table.leaves]] = table.scores
-        content = repr((table.models, table.tree)).encode() + table.scores.tobytes()
+        content = repr((table.models, table.tree.nodes)).encode() + table.scores.tobytes()
         return cls(
             domain=domain,
             as_of_time=as_of or UNDATED,
@@ -238,7 +238,7 @@ class Snapshot:
         states[:, columns] = np.where(
             np.isnan(board.scores), np.minimum(board.states, CellState.FAILED), CellState.SCORED
         )
-        content = repr((board.models, tree)).encode() + scores.tobytes() + states.tobytes()
+        content = repr((board.models, tree.nodes)).encode() + scores.tobytes() + states.tobytes()
         return cls(
             domain=board.domain,
             as_of_time=UNDATED if known is None else known.as_of_time,

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import SnapshotError
+from ..text import brief
 
 # Limit for recursive functions; the site's tree has five levels.
 MAX_LEVELS = 100
@@ -67,6 +68,8 @@ class BenchmarkTree:
     SnapshotError
         On a repeated identifier, a parent that is not there, a leaf with children, a cycle or more than 100 levels.
     """
+
+    __repr__ = brief
 
     nodes: tuple[Benchmark, ...]
 

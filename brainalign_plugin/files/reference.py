@@ -114,6 +114,9 @@ class Reference:
     left_out: tuple[str, ...] = ()
     variant: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Reference {self.name!r}: {self.snapshot!r}>"
+
     @property
     def domain(self) -> str:
         """``vision`` or ``language``."""

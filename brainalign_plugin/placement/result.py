@@ -15,7 +15,7 @@ from ..data.official import CellState
 from ..files.model_scores import Cell
 from ..files.reference import Reference
 from ..scales import rounded
-from ..text import counted
+from ..text import brief, counted
 from .intervals import Uncertainty
 from .profile import BenchmarkStanding, CellPair, Neighbour
 
@@ -110,6 +110,8 @@ class Placement:
     other_versions : mapping of str to tuple of int
         Benchmarks whose score is on another version than the reference has, and so counts as missing: both versions.
     """
+
+    __repr__ = brief
 
     reference: Reference
     left_out: tuple[int, ...]

@@ -16,7 +16,7 @@ from ..scales import competition_ranks, rounded
 from ..schemes import Convention, Scheme
 from ..schemes.missing import fill_missing
 from ..schemes.registry import rule_for
-from ..text import counted
+from ..text import brief, counted
 
 BoardKind = Literal["cleaned", "full"]
 
@@ -24,6 +24,8 @@ BoardKind = Literal["cleaned", "full"]
 @dataclass(frozen=True, eq=False)
 class ComparedBoard:
     """Board for comparing schemes, and the models that it leaves out."""
+
+    __repr__ = brief
 
     kind: BoardKind
     # ``cleaned``: complete. ``full``: every model that has a score, and every benchmark of the snapshot, because

@@ -15,6 +15,7 @@ from ..data.board import Board
 from ..errors import InputError
 from ..scales import ranks_from_bottom, rounded
 from ..schemes import Ranking
+from ..text import brief
 
 TOP = 10
 
@@ -61,6 +62,8 @@ class ContestedModel:
 @dataclass(frozen=True, eq=False)
 class SchemeComparison:
     """Pairwise comparison of all schemes."""
+
+    __repr__ = brief
 
     pairs: tuple[SchemePair, ...]
     distinct: int  # Different rankings: schemes that order all models alike count once

@@ -156,6 +156,9 @@ class Scheme:
     memory: Callable[[int, int], float] = lambda n, m: 64.0 * n * m
     without_each: Callable[[IntArray], FloatArray] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Scheme {self.name}: {self.combination}>"
+
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").isalnum():
             raise SchemeError(f"a scheme is named {self.name!r}; use letters, digits and underscores")

@@ -24,6 +24,7 @@ from ..data.board import Board
 from ..errors import BoardError, SchemeError
 from ..files.reference import Reference
 from ..scales import competition_ranks
+from ..text import brief
 from .base import Effort, Optimum, Scheme
 from .missing import CONVENTIONS, Convention, fill_missing
 from .scaling import NONE
@@ -44,6 +45,8 @@ class Ranking:
     optimum : Optimum or None
         Objective and proven bound, for a scheme that is an optimisation.
     """
+
+    __repr__ = brief
 
     scheme: str
     convention: str

@@ -10,6 +10,7 @@ import numpy as np
 from brainalign_plugin.agreement.correlation import agreement
 from brainalign_plugin.agreement.explained_variance import explained_variance
 from brainalign_plugin.agreement.spread import spread
+from brainalign_plugin.certainty.figures import FIGURES as OF_A_BOARD
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.cleaning import complete_board
 from brainalign_plugin.data.tree import BenchmarkTree
@@ -21,17 +22,7 @@ ANALYSIS_VERSION = 3
 FIGURES: Mapping[str, str] = {
     "models": "models on the cleaned board (complete cases)",
     "benchmarks": "benchmarks on the cleaned board",
-    "mean_rho": "mean rank correlation of all pairs of benchmarks",
-    "negative_share": "share of pairs of benchmarks with a negative rank correlation",
-    "paper_balanced_rho": "mean rank correlation, each pair of papers counting once",
-    "neural_rho": "mean rank correlation within the neural part",
-    "behavior_rho": "mean rank correlation within the behavioural part",
-    "cross_rho": "mean rank correlation between the two parts",
-    "r2_behavior": "variance of the average explained by behaviour (R²)",
-    "r2_neural": "variance of the average explained by the neural part (R²)",
-    "null_r2_behavior": "variance of the average explained by behaviour if the parts were unrelated (R²)",
-    "sd_behavior": "standard deviation of the behavioural part over models",
-    "sd_neural": "standard deviation of the neural part over models",
+    **OF_A_BOARD,
 }
 
 # Known exactly: models drawn again are as many, so a count has no interval of its own.

@@ -38,6 +38,7 @@ def _no_own_scheme():
 def check(results, folder):
     for result in results:
         assert len(repr(result)) < 4000, repr(result)[:200]
+        assert len(repr(getattr(result, "found", None))) < 500
         assert "<table" in result._repr_html_()
         assert isinstance(result.to_frame(), pd.DataFrame)
         if not isinstance(result, ba.Board):
@@ -177,6 +178,18 @@ def test_errors_speak_python(ask, error, words):
         ask(ba.example())
     assert "--" not in str(caught.value)
     assert "`brainalign" not in str(caught.value)
+
+
+def test_what_a_notebook_shows_of_parts_is_short():
+    board = ba.example()
+    reference = ba.freeze(board, "base")
+    ranked = ba.rank(board, "HIER", resamples=0)
+    assert repr(reference).startswith("<Reference 'base': <Snapshot vision 2024-01-01: 16 models")
+    assert repr(ranked.one.scheme) == f"<Scheme HIER: {ranked.one.scheme.combination}>"
+    for part in (board.tree, board.snapshot.official(), ranked.one, ranked.ranking, ranked.compared):
+        assert len(repr(part)) < 300
+    chart = ba.timeline([board.as_of("2023-01-01"), board]).plot.figures("mean_rho")
+    assert chart.title == "Mean rank correlation of all pairs of benchmarks, 2 boards"
 
 
 def test_a_timeline_of_tables_takes_its_dates():

@@ -35,6 +35,7 @@ def test_the_snapshot_of_a_table_has_the_same_board():
     pd.testing.assert_frame_equal(snapshot.board().to_frame(), Board.from_frame(PLAIN, GROUPS).to_frame())
     assert snapshot == Snapshot.from_frame(PLAIN, GROUPS)
     assert snapshot.sha256 != Snapshot.from_frame(PLAIN.fillna(0.1), GROUPS).sha256
+    assert snapshot.sha256 != Snapshot.from_frame(PLAIN).sha256
     assert repr(snapshot) == "<Snapshot table: 3 models × 3 benchmarks, 11 % missing>"
 
 
