@@ -116,22 +116,25 @@
     const fillIn = filled[choice.missing];
     const scaled = new Map(used.map((j) => [j, scales[choice.scale](rows.map((i) => (isScore(j, i) ? board.cells[j][i] : fillIn(board.cells[j][i]))))]));
     // Parts of each model's average: its share of the weight times the scaled cell.
-    const parts = new Map(used.map((j) => [j, rows.map(() => 0)]));
-    const there = (node, i) => node.mass > 0 && (node.leaf !== undefined ? !Number.isNaN(scaled.get(node.leaf)[i]) : node.children.some((child) => there(child, i)));
+    const whole = used.every((j) => scaled.get(j).every((value) => !Number.isNaN(value)));
+    const parts = new Map(used.map((j) => [j, whole ? scaled.get(j).map((value) => value * weights.get(j)) : rows.map(() => 0)]));
+    const mark = (node, i) => {
+      node.there = node.mass > 0 && (node.leaf !== undefined ? !Number.isNaN(scaled.get(node.leaf)[i]) : node.children.map((child) => mark(child, i)).some(Boolean));
+      return node.there;
+    };
     const spread = (node, share, i) => {
       if (node.leaf !== undefined) {
         parts.get(node.leaf)[i] = share * scaled.get(node.leaf)[i];
         return;
       }
-      const known = node.children.filter((child) => there(child, i));
-      const mass = sum(known.map((child) => child.mass));
-      for (const child of known) spread(child, (share * child.mass) / mass, i);
+      let mass = 0;
+      for (const child of node.children) if (child.there) mass += child.mass;
+      for (const child of node.children) if (child.there) spread(child, (share * child.mass) / mass, i);
     };
-    rows.forEach((_, i) => spread(root, 1, i));
+    if (!whole) rows.forEach((_, i) => mark(root, i) && spread(root, 1, i));
     const scores = rows.map((_, i) => sum(used.map((j) => parts.get(j)[i])));
     const variance = covariance(scores, scores);
     const shares = new Map(used.map((j) => [j, variance > 1e-20 ? covariance(parts.get(j), scores) / variance : null]));
-    const whole = used.every((j) => scaled.get(j).every((value) => !Number.isNaN(value)));
     return { rows, used, weights, scores, ranks: places(scores), shares, variance, reliability: whole ? reliability(used, weights, scaled, scores, variance) : undefined };
   };
   // Variance components of papers within strata, as `certainty_of` in Python.
@@ -281,5 +284,6 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(show));
   form.hidden = false;
-  show();
+  // The official average came first; a frame in between keeps the page responsive.
+  requestAnimationFrame(() => setTimeout(show));
 })();

@@ -75,6 +75,7 @@
   // Ids of the models that a reader follows on every chart and table.
   const followed = [];
   const drawn = new Map();
+  let brushed = () => {};
   const draw = async (chart) => {
     const place = byId(`chart-${chart.id}`);
     const { params: fitted, size } = sized(chart, place.parentElement.clientWidth);
@@ -99,12 +100,17 @@
     const svg = place.querySelector("svg");
     svg.setAttribute("aria-hidden", "true");
     for (const one of [svg, ...svg.querySelectorAll("[role]")]) one.removeAttribute("role");
+    // A chart wider than its place is scrolled by keyboard as well.
+    place.parentElement.toggleAttribute("tabindex", place.parentElement.scrollWidth > place.parentElement.clientWidth);
+    if (chart.id === "time") brushed(result.view);
     if (chart.id === "matrix") result.view.addEventListener("click", (_event, item) => choosePair(item?.datum));
   };
 
   // Charts that come into view are drawn first; the rest follows, so that a print has all of them.
   const waiting = new Set(charts.keys());
-  const pause = () => new Promise((done) => setTimeout(done, 0));
+  // The rest waits until the browser is idle, so that a reader's click is answered first.
+  const idle = window.requestIdleCallback ?? ((done) => setTimeout(done, 50));
+  const pause = () => new Promise((done) => idle(done, { timeout: 300 }));
   let working = false;
   const drawWaiting = async () => {
     if (working) return;
@@ -151,8 +157,21 @@
   };
   const svg = async (chart) => {
     const styles = getComputedStyle(document.documentElement);
+    if (!drawn.has(chart.id)) await draw(chart);
     const text = await drawn.get(chart.id).view.toSVG();
     return text.replace(/var\((--[\w-]+)\)/g, (_use, name) => styles.getPropertyValue(name).trim());
+  };
+  const png = async (chart) => {
+    const image = new Image();
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(await svg(chart))}`;
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [2 * image.width, 2 * image.height];
+    const brush = canvas.getContext("2d");
+    brush.fillStyle = getComputedStyle(document.body).backgroundColor;
+    brush.fillRect(0, 0, canvas.width, canvas.height);
+    brush.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return new Promise((done) => { canvas.toBlob(done); });
   };
   document.querySelectorAll("[data-csv]").forEach((button) => {
     button.addEventListener("click", () => save(`${button.dataset.csv}.csv`, "text/csv", csv(charts.get(button.dataset.csv))));
@@ -160,6 +179,11 @@
   document.querySelectorAll("[data-svg]").forEach((button) => {
     button.addEventListener("click", async () => {
       save(`${button.dataset.svg}.svg`, "image/svg+xml", await svg(charts.get(button.dataset.svg)));
+    });
+  });
+  document.querySelectorAll("[data-png]").forEach((button) => {
+    button.addEventListener("click", async () => {
+      save(`${button.dataset.png}.png`, "image/png", await png(charts.get(button.dataset.png)));
     });
   });
 
@@ -218,11 +242,18 @@
   const panels = byId("panels");
   if (panels) {
     panels.hidden = false;
-    panels.addEventListener("change", (event) => {
-      panel = event.target.value;
+    const switched = (input) => {
+      panel = input.value;
+      remember("panel", input.defaultChecked ? "" : panel);
       panels.querySelector("[role=status]").textContent = page.panels[panel];
       for (const table of document.querySelectorAll("table[data-shown]")) show(table);
-    });
+    };
+    panels.addEventListener("change", (event) => switched(event.target));
+    const wanted = [...panels.querySelectorAll("input")].find(({ value }) => value === asked("panel"));
+    if (wanted) {
+      wanted.checked = true;
+      switched(wanted);
+    }
   }
 
   // --- models -----------------------------------------------------------------------------------------------------
@@ -351,6 +382,8 @@
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, titled(one, before, after, within || key === "title" || key === "domain")]));
   };
   let pair = pairs.chosen;
+  const asPair = (asked("pair") ?? "").split(",").map(Number);
+  if (asPair.length === 2 && asPair[0] !== asPair[1] && asPair.every((k) => pairs.labels?.[k] !== undefined)) pair = asPair;
   const showPair = () => {
     const [i, j] = pair;
     const m = pairs.labels.length;
@@ -366,6 +399,7 @@
     const rho = pairs.rho[at] === null ? "unknown" : signed(pairs.rho[at]);
     chart.title = `${chart.axes[0]} and ${chart.axes[1]}: ρ = ${rho}${words.length ? `; ${words.join(", ")}` : ""}.`;
     chart.alt = `Scatter, a point a model: ${chart.title}`;
+    if (pair !== pairs.chosen) remember("pair", pair.join(","));
     byId("pair-first").value = i;
     byId("pair-second").value = j;
     redraw("pair");
@@ -406,11 +440,33 @@
     };
     const showTime = () => {
       const chosen = series[figure.value];
+      remember("figure", figure.selectedIndex ? figure.value : "");
+      remember("from", from.selectedIndex ? from.value : "");
+      remember("to", to.selectedIndex < days.length - 1 ? to.value : "");
       const tables = Object.fromEntries(Object.entries(chosen.tables).map(([name, table]) => [name, within(table)]));
       Object.assign(charts.get("time"), { spec: chosen.spec, tables, title: chosen.title });
       redraw("time");
     };
     for (const one of [figure, from, to]) one.addEventListener("change", showTime);
+    // A span that is drawn over the chart becomes its ends; a double click shows all again.
+    let span = null;
+    brushed = (view) => view.addSignalListener("brush", (_name, value) => { span = value.time ?? null; });
+    const place = byId("chart-time");
+    addEventListener("pointerup", () => {
+      if (!span) return;
+      const inside = days.filter((day) => Date.parse(day) >= span[0] && Date.parse(day) <= span[1]);
+      span = null;
+      if (!inside.length) return;
+      [from.value, to.value] = [inside[0], inside.at(-1)];
+      showTime();
+    });
+    place.addEventListener("dblclick", () => {
+      [from.value, to.value] = [days[0], days.at(-1)];
+      showTime();
+    });
+    for (const [name, select] of [["figure", figure], ["from", from], ["to", to]])
+      if ([...select.options].some(({ value }) => value === asked(name))) select.value = asked(name);
+    if (figure.selectedIndex || from.selectedIndex || to.selectedIndex < days.length - 1) showTime();
   }
 
   // Rows of a table that a script computes, as texts.

@@ -24,12 +24,13 @@ def over_time(
     height: int = 220,
     reverse: bool = False,
     extent: tuple[float, float] | None = None,
+    brush: bool = False,
 ) -> Chart:
     """Draw figures over time, with their intervals.
 
     `times`: length t; moments as ISO dates. `curves`: length t; by the name that the legend shows. `low, high`: ends of
     the intervals of a curve, shown as a band. `notes`: words for days that need an explanation, shown as lines across.
-    `extent`: ends of the axis; those of the values by default.
+    `extent`: ends of the axis; those of the values by default. `brush`: a reader can draw a span of time.
     """
     points: dict[str, list[CellValue]] = {"time": [], "curve": [], "value": [], "low": [], "high": []}
     nothing: list[float | None] = [None] * len(times)
@@ -79,6 +80,8 @@ def over_time(
         layer("points", mark("line", strokeWidth=2), [known], x=x, y=y, color=colour),
         layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tooltip),
     ]  # fmt: skip
+    if brush:
+        layers[-1]["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
     if notes:
         layers.append(
             layer(

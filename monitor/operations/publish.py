@@ -179,7 +179,7 @@ def site_view(
         [models_page(board, universe), compare_page(board, links), average_page(board), methods_page()],
     )
     evidence = Evidence(results.analysis, results.certainty)
-    front = None if results.past is None else Figure("time", time_chart(results.past, "mean_rho"), wide=True)
+    front = None if results.past is None else Figure("front", time_chart(results.past, "mean_rho"), wide=True)
     front_data = {**page_data([] if front is None else [front])}
     front_data["models"] = [[str(link.id), link.name, link.text, link.page] for link in links]
     return SiteView(

@@ -7,6 +7,7 @@ from dataclasses import fields
 from brainalign_plugin.schemes import get_scheme, scheme_names
 from brainalign_plugin.schemes.base import Claims
 from brainalign_plugin.schemes.missing import CONVENTIONS
+from brainalign_plugin.text import UNKNOWN
 
 from .records import Column, Page, Section, Table
 from .wording import LABELS
@@ -49,7 +50,7 @@ def methods_page() -> Page:
             one.scale.description,
             one.combination,
             one.conventions[0],
-            *("yes" if getattr(one.claims, claim) else "" for claim in claims),
+            ", ".join(claim for claim in claims if getattr(one.claims, claim)) or UNKNOWN,
             one.source,
         )
         for one in schemes
@@ -60,7 +61,7 @@ def methods_page() -> Page:
         Column("scale", "prose"),
         Column("how scores become one", "prose"),
         Column("missing", "text"),
-        *(Column(claim, "text", _PROPERTIES.get(claim, "")) for claim in claims),
+        Column("properties", "prose"),
         Column("source", "prose"),
     )
     sections = (
@@ -72,9 +73,9 @@ def methods_page() -> Page:
                 "FAILED: it was run and gave no number. NEVER: it was not run.",
                 tables=(_glossary("rules", "Rules for missing scores", tuple(CONVENTIONS.items())),)),
         Section("schemes", "Which schemes are there?",
-                f"{len(schemes)}; “yes” marks a property that a proof gives on every complete board. Properties "
+                f"{len(schemes)}; the properties are those that a proof gives on every complete board; those "
                 "measured on a board are in its report.",
-                tables=(Table("schemes", "All schemes", columns, rows),
+                tables=(Table("scheme-list", "All schemes", columns, rows),
                         _glossary("properties", "Properties", tuple(_PROPERTIES.items())))),
     )  # fmt: skip
     answer = "Every figure of this site, its definition and its source."

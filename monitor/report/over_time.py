@@ -47,7 +47,9 @@ def time_section(past: Chronicle) -> Section:
         "where the "
         "first line moves and they do not, the sample moved."
     )
-    figures = (Figure("time", time_chart(past, "mean_rho"), answer=True, wide=True),) if known else ()
+    figures = (
+        (Figure("time", time_chart(past, "mean_rho", brush=True), answer=True, wide=True),) if known else ()
+    )
     return Section("time", "How did that come about?", title, how, None, (Line(text),), figures)
 
 
@@ -65,7 +67,7 @@ def _title(past: Chronicle, name: str) -> str:
     )
 
 
-def time_chart(past: Chronicle, name: str, events: bool = True) -> Chart:
+def time_chart(past: Chronicle, name: str, events: bool = True, brush: bool = False) -> Chart:
     """Draw one headline figure over time, on every panel."""
     series = past.history.series[name]
     panels = list(dict.fromkeys(point.panel for point in series))
@@ -89,6 +91,7 @@ def time_chart(past: Chronicle, name: str, events: bool = True) -> Chart:
         low={first: low},
         high={first: high},
         notes=_notes(past.events, times) if events else None,
+        brush=brush,
         form=",.0f" if name in COUNTS else ".2f",
     )
 
@@ -114,7 +117,7 @@ def series_data(past: Chronicle) -> dict[str, Any]:
     """Return the charts that a reader can switch to, without what they share."""
     found = {}
     for name in CHOICES:
-        chart = time_chart(past, name)
+        chart = time_chart(past, name, brush=True)
         found[name] = {
             "label": LABELS[name],
             "title": chart.title,

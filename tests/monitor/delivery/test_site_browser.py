@@ -1,0 +1,75 @@
+"""Every kind of page of the site in a real browser: silent, inside its width, reachable by all, whole on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from brainalign_monitor.rendering import render_report
+from tests.accessibility import violations
+from tests.commands import brainalign
+from tests.local_site import site_server
+from tests.monitor.delivery.conftest import told_home
+from tests.monitor.delivery.test_model_pages import HOSTILE, opened
+from tests.monitor.report.test_report_render import hostile_view
+
+pytestmark = pytest.mark.needs("browser")
+
+LEAF = "Author2000.V1-pls"
+PAGES = (
+    "index", "models", "models/3", "compare", "benchmarks", f"benchmarks/{LEAF}", "average", "history", "archive",
+    "methods", "data", "reports/latest",
+)  # fmt: skip
+OUTSIDE = """
+return performance.getEntriesByType("resource").map((one) => one.name)
+  .filter((name) => !name.startsWith(location.origin) && !name.startsWith("data:"));
+"""
+# On paper: a table wider than its page, and a header without a row.
+CUT = """
+return [...document.querySelectorAll("table")].filter((table) => table.getClientRects().length)
+  .filter((table) => table.scrollWidth > document.documentElement.clientWidth + 1 || !table.tBodies[0].rows.length)
+  .map((table) => table.id);
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[str]:
+    folder: Path = tmp_path_factory.mktemp("site")
+    told_home(folder, HOSTILE, render_report(hostile_view()))
+    brainalign("publish", "--output", folder / "site", home=folder).succeeded()
+    with site_server(folder / "site/current") as address:
+        yield address
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_every_page_is_silent_inside_its_width_and_accessible(browser, served, width, dark):
+    scheme = "dark" if dark else "light"
+    for page in PAGES:
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        )
+        assert opened(browser, f"{served}{page}.html", width) == [], page
+        wide = browser.execute_script(
+            "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide[0] <= wide[1], page
+        assert browser.execute_script(OUTSIDE) == [], page
+        if width == 360:
+            assert violations(browser) == [], page
+        assert browser.execute_script("return document.querySelectorAll('h1, img, iframe').length") == 1, page
+
+
+def test_print_cuts_no_table_and_shows_no_empty_one(browser, served):
+    for page in PAGES:
+        opened(browser, f"{served}{page}.html", 1000)
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+        # A4 within its margins.
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 688, "height": 1000, "deviceScaleFactor": 1, "mobile": False},
+        )
+        assert browser.execute_script(CUT) == [], page
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": []})
