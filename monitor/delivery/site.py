@@ -93,11 +93,14 @@ def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> 
     try:
         with stage("writing the site"):
             content, names, written = _write(building, versions / old if old else None, files)
-        if content == old:
-            _open_to_readers(versions / old)
-            return Published(current, False, 0, len(names), 0)
         gone = _names(versions / old) - names if old else set()
         target = versions / content
+        if content == old:
+            if not written and not gone:
+                _open_to_readers(target)
+                return Published(current, False, 0, len(names), 0)
+            # A file of the published version was removed or changed since.
+            _remove_others(versions, set())
         if not target.exists():  # else it is one that was current before
             with stage("flushing the site to disk"):
                 _sync_tree(building)

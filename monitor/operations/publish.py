@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +22,12 @@ from ..delivery.pages import (
     site_files,
     told,
 )
-from ..delivery.site import Published, publish_site
+from ..delivery.site import CURRENT, Published, publish_site
 from ..delivery.wording import change_text, day_text, figures_at
 from ..history.benchmark_history import benchmark_history
 from ..history.board_reader import BoardReader
 from ..history.figures import figure_text
+from ..history.known_events import FILE_NAME as EVENTS
 from ..history.rank_moves import rank_history
 from ..history.series import BoardChange, History, HistoryOptions
 from ..history.timeline import Timeline
@@ -46,6 +51,8 @@ from .site_data import data_files
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from ..store import SnapshotInfo, Store
+
+_PACKAGES = ("brainalign_plugin", "brainalign_monitor", "brainalign_monitor.templates")
 
 
 def publish(
@@ -73,10 +80,62 @@ def publish(
     OutputError
         If it cannot be written; the old version stays published.
     """
-    options = HistoryOptions(settings.max_missing, families=settings.family_table)
-    timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
+    timeline = _timeline(settings, store, stage)
+    key = _inputs(settings, store, timeline, folder)
     view = site_view(settings, store, timeline, stage, results)
-    return publish_site(folder, _files(settings, view, timeline.observed), stage)
+    published = publish_site(folder, _files(settings, view, timeline.observed), stage)
+    _cache(settings).put(key, _state(published.folder.resolve()))
+    return published
+
+
+def is_published(settings: Settings, store: Store, folder: Path) -> bool:
+    """Return whether `publish` would change nothing: the site is as it was left, and was made from what is there now.
+
+    Raises
+    ------
+    StoreError
+        If there is no board yet.
+    """
+    timeline = _timeline(settings, store)
+    noted = _cache(settings).get(_inputs(settings, store, timeline, folder))
+    return bool(noted == _state((folder / CURRENT).resolve()))
+
+
+def _timeline(settings: Settings, store: Store, stage: Stage = silent) -> Timeline:
+    options = HistoryOptions(settings.max_missing, families=settings.family_table)
+    return Timeline(store, settings.domain, options, _cache(settings), stage)
+
+
+def _cache(settings: Settings) -> Cache:
+    return Cache(settings.home / "cache")
+
+
+def _inputs(settings: Settings, store: Store, timeline: Timeline, folder: Path) -> str:
+    """Return the hash of all that the site depends on: boards, alerts, files and software."""
+    reports = [reporting.report_path(settings, info) for info in timeline.observed]
+    own = [settings.home / EVENTS, settings.references, *map(_package, _PACKAGES)]
+    return _cache(settings).key(
+        "site",
+        str(folder.resolve()),
+        settings.model_dump_json(),
+        [repr(replace(info, seen_until=None)) for info in (*timeline.boards, *timeline.observed)],
+        [repr(one) for one in store.findings(settings.domain)],
+        [one.subject for one in active_alerts(store, settings.domain)],
+        [_state(path) for path in (*reports, *own, *filter(None, [settings.templates_folder]))],
+        {name: version(name) for name in ("numpy", "scipy", "pandas", "jinja2")},
+    )
+
+
+def _package(name: str) -> Path:
+    return Path(str(files(name)))
+
+
+def _state(path: Path) -> str:
+    """Return the hash of names, sizes and times of a file, or of all files in a folder."""
+    found = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
+    listed = ((one, one.stat()) for one in found if one.suffix != ".pyc")
+    text = "".join(f"{one} {stat.st_size} {stat.st_mtime_ns}\n" for one, stat in listed)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _files(
@@ -164,7 +223,7 @@ def site_view(
     with stage("analysing"):
         board, universe = ModelBoard(results.analysis), results.certainty.universe
     links = model_links(board, universe)
-    reader = BoardReader(store, Cache(settings.home / "cache"))
+    reader = BoardReader(store, _cache(settings))
     past = rank_history(reader, timeline.versions)
     with stage("describing the benchmarks"):
         benchmarks = BenchmarkBoard(
@@ -206,7 +265,7 @@ def site_view(
         front_data=embedded_json(front_data),
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
-        chart_assets=chart_assets(settings.templates_folder, Cache(settings.home / "cache")),
+        chart_assets=chart_assets(settings.templates_folder, _cache(settings)),
         data=data_files(settings, record, results, boards, board, links),
         pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
         templates=settings.templates_folder,

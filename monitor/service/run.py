@@ -309,10 +309,11 @@ def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
     if source is None:  # a named source, such as a file of the past, may be of any age
         _tell_age(monitor)
     if settings.site_folder is not None:
-        from ..operations.publish import publish
+        from ..operations.publish import is_published, publish
 
-        # Every time: the last run may have been stopped before it, and an unchanged page is not rewritten.
-        publish(settings, store, settings.site_folder, stage, result.results)
+        # Every time: the last run may have been stopped before it.
+        if result.wrote_report or not is_published(settings, store, settings.site_folder):
+            publish(settings, store, settings.site_folder, stage, result.results)
     return Done(result, news, len(queued))
 
 

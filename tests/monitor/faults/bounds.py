@@ -74,7 +74,9 @@ def ended_commands(folder: Path, tries: int) -> Row:
         # Its pipes end with the last process that holds them.
         _, errors = process.communicate(timeout=60)
         gone = until(lambda process=process: not session(process.pid), 10)
-        if process.returncode not in (130, -signal.SIGTERM, -signal.SIGKILL) or errors or not gone:
+        # Before Python has set its handler, Ctrl-C ends the process by itself.
+        ends = (130, -signal.SIGINT, -signal.SIGTERM, -signal.SIGKILL)
+        if process.returncode not in ends or errors or not gone:
             wrong.append(f"{end} at {words[0]}: {process.returncode}, {session(process.pid)} left, {errors}")
     return Row(
         "Ctrl-C, SIGINT, SIGTERM, SIGKILL at rank and audit with --jobs 2, and at run",

@@ -348,6 +348,7 @@ def bad_responses(folder: Path) -> Row:
             quiet += one.run() == 0
             stored += state() != before
         server.answers = [reply(body=body_of(document(5)))]
+        one.settings = load_settings(home=one.home, base_url=server.url)
         one.complete()
         server.close()
         lost = stored + quiet + len(one.damage()) + (one.count("snapshot") != 2)

@@ -266,6 +266,38 @@ def test_an_unexpected_error_in_every_run_keeps_no_message_back(monitor, store, 
     assert len(store.snapshots()) == 2
 
 
+def test_a_site_is_made_again_only_if_something_of_it_changed(monitor, store, tmp_path):
+    begun = []
+
+    @contextmanager
+    def noting(text):
+        begun.append(text)
+        yield
+
+    own = tmp_path / "templates"
+    own.mkdir()
+    settings = monitor.settings.model_copy(
+        update={"site": SiteSettings(folder=tmp_path / "site"), "templates": own}
+    )
+    monitor = replace(monitor, settings=settings, stage=noting)
+    page = tmp_path / "site" / "current" / "index.html"
+
+    def made(source, **changes):
+        begun.clear()
+        run(replace(monitor, settings=settings.model_copy(update=changes)), source)
+        return "writing the site" in begun
+
+    first = payload(tmp_path, 1)
+    assert [made(first), made(first)] == [True, False]
+    page.unlink()
+    assert [made(first), made(first)] == [True, False]
+    assert page.is_file()
+    (own / "site.css").write_text("body { color: red }")
+    assert [made(first), made(first)] == [True, False]
+    assert [made(first, max_missing=0.25), made(first, max_missing=0.25)] == [True, False]
+    assert [made(payload(tmp_path, 2, models=7)), made(payload(tmp_path, 2, models=7))] == [True, False]
+
+
 def test_rules_that_cannot_be_followed_do_not_keep_a_board_from_being_stored(
     monitor, store, mailbox, tmp_path, monkeypatch
 ):
