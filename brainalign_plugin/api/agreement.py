@@ -30,7 +30,7 @@ from ..plot.chart import Chart
 from ..plot.matrices import heatmap, scatter
 from ..results import Result, Rows
 from ..text import counted
-from .sources import Source, snapshot_of
+from .sources import Source, check_work, snapshot_of
 
 _FIGURES = ("mean_rho", "negative_share", "paper_balanced_rho", "neural_rho", "behavior_rho", "cross_rho")
 
@@ -159,6 +159,7 @@ class AgreementResult(Result):
         >>> bool(found.loc["mean_rho", "low"] < found.loc["mean_rho", "value"] < found.loc["mean_rho", "high"])
         True
         """
+        check_work(seed)
         if not 0 < level < 1:
             raise InputError(f"the level is {level}; give a number between 0 and 1, such as 0.95")
         grouped = families(self.board)

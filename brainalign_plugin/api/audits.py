@@ -18,7 +18,7 @@ from ..results import Result
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..text import counted
 from .scheme_audit import SchemeAuditResult, measured_row
-from .sources import Source, snapshot_of
+from .sources import Source, check_work, scheme_list, snapshot_of
 
 # The fields of an audit by the names of the properties.
 PROPERTIES = {
@@ -239,8 +239,8 @@ def audit(
             raise InputError(f"there is no property {name!r}; known are {', '.join(map(repr, PROPERTIES))}")
 
     snapshot = snapshot_of(source)
-    given = [schemes] if isinstance(schemes, str | Scheme) else list(schemes)
-    wanted = given or list(scheme_names())
+    check_work(0, n_jobs)
+    wanted = scheme_list(schemes) or list(scheme_names())
     compared = compared_board(snapshot, board)
     norms = given_board(snapshot) if reference is None else reference
     names = tuple(get_scheme(one).name for one in wanted)

@@ -16,7 +16,7 @@ from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Result, Rows
 from ..text import counted, distinct_names
-from .sources import Source, snapshot_of
+from .sources import Source, check_work, snapshot_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -374,6 +374,7 @@ def certainty(
     >>> ba.certainty(ba.example(), resamples=50).components.to_frame()["component"].tolist()
     ['model', 'model_stratum', 'model_paper', 'model_leaf']
     """
+    check_work(seed)
     board = snapshot_of(source).board()
     found = board_certainty(board, max_missing, resamples, draws, seed)
     return CertaintyResult(found, {model.id: model.name for model in board.models})

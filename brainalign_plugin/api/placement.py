@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import CandidateError, ReferenceBoardError
@@ -22,7 +23,7 @@ from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Result, Rows
 from ..text import counted
-from .sources import Source, snapshot_of
+from .sources import Source, check_work, snapshot_of
 
 Scores = Mapping[str, Any] | pd.Series | str | int | os.PathLike[str]
 
@@ -270,6 +271,7 @@ def place(
     >>> ba.place(mine, ref, schemes=["HIER"], resamples=0).missing.to_frame()["state"].value_counts().to_dict()
     {'NEVER': 3, 'FAILED': 1}
     """
+    check_work(seed)
     if not isinstance(reference, Reference):
         if not isinstance(reference, str | os.PathLike):
             raise ReferenceBoardError(
@@ -307,7 +309,7 @@ def _cells(scores: Scores, reference: Reference) -> tuple[dict[str, Cell], tuple
         and (scores.lower().endswith((".csv", ".json", ".tsv", ".txt")) or Path(scores).is_file())
     ):
         return _full_names(read_scores(os.fspath(scores)), reference), ()
-    if isinstance(scores, str | int):
+    if isinstance(scores, str | int | np.integer):
         model = find_model(reference.board.models, str(scores), f"the reference {reference.name!r}")
         return cells_of_model(reference.snapshot, model, f"the reference {reference.name!r}"), (model.id,)
     raise CandidateError(

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import overload
 
 from ..certainty.rank import Resampling, rank_schemes
+from ..errors import SchemeError
 from ..files.reference import Reference, given_board
 from ..ranking.boards import BoardKind, compared_board
 from ..schemes import Convention, Scheme
+from ..schemes.missing import CONVENTIONS
 from .ranks import RankResult, SchemesResult
-from .sources import Source, snapshot_of
+from .sources import Source, check_work, scheme_list, snapshot_of
 
 
 @overload
@@ -95,13 +97,16 @@ def rank(
     >>> ba.rank(ba.example(), "ZMEAN").title
     'Ranks under ZMEAN: 11 models × 8 benchmarks (cleaned)'
     """
+    check_work(seed, n_jobs)
+    if missing is not None and missing not in CONVENTIONS:
+        raise SchemeError(
+            f"there is no rule {missing!r} for missing scores; known are {', '.join(CONVENTIONS)}"
+        )
     snapshot = snapshot_of(source)
     compared = compared_board(snapshot, board)
     norms = given_board(snapshot) if reference is None else reference
     resampling = Resampling(resamples=resamples, seed=seed, jobs=n_jobs) if resamples else None
-    alone = isinstance(schemes, str | Scheme)
-    names = [schemes] if isinstance(schemes, str | Scheme) else list(schemes)
-    found = rank_schemes(compared, norms, names, missing, resampling)
-    if alone:
+    found = rank_schemes(compared, norms, scheme_list(schemes), missing, resampling)
+    if isinstance(schemes, str | Scheme):
         return RankResult(found[0], compared, norms, resampling)
     return SchemesResult(found, compared, norms, resampling)

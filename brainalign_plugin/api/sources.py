@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from ..data.board import Board, Model
 from ..data.official import CellState
 from ..data.snapshot import UNDATED, Snapshot
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
-from ..errors import BoardError, SnapshotError, TextError
+from ..errors import BoardError, InputError, SnapshotError, TextError
 from ..files.board_table import table_snapshot
 from ..files.decoding import decode
 from ..files.site_csv import is_csv_export, site_csv_document, zip_members
 from ..files.site_json import parse_site_json
 from ..files.snapshot_file import snapshot_from_bytes
+from ..schemes import Scheme
 
 # Largest file that a zip may hold.
 _MOST_BYTES = 64_000_000
@@ -67,8 +69,10 @@ def load(path: str | os.PathLike[str]) -> Board:
     ...     ba.load(path)
     <Board vision 2024-01-01: 16 models × 8 benchmarks, 4 % missing>
     """
+    if not isinstance(path, str | os.PathLike):
+        raise SnapshotError(f"a path was expected, not {type(path).__name__}; pass load('board.json.gz')")
     try:
-        data = Path(path).read_bytes()
+        data = Path(path or "(no path)").read_bytes()
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else cause
         raise SnapshotError(f"cannot read {os.fspath(path)!r}: {reason}") from cause
@@ -132,6 +136,20 @@ def snapshot_of(source: Source) -> Snapshot:
         f"a board was expected, not {type(source).__name__}; give a Board, a Snapshot, a DataFrame (a row a model, a "
         "column a benchmark) or the path of a file"
     )
+
+
+def check_work(seed: object, n_jobs: object = 1) -> None:
+    """Refuse a seed or a number of processes that no computation can use, by InputError."""
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"the seed is {seed!r}; pass seed=0, or another whole number from 0")
+    if not isinstance(n_jobs, int | np.integer) or n_jobs == 0:
+        raise InputError(f"n_jobs is {n_jobs!r}; pass a number of processes, or n_jobs=-1 for one a core")
+
+
+def scheme_list(schemes: str | Scheme | Iterable[str | Scheme]) -> list[str | Scheme]:
+    """Return the given schemes as a list; one that is none is refused when it is looked up."""
+    several = isinstance(schemes, Iterable) and not isinstance(schemes, str)
+    return list(schemes) if several else [schemes]  # type: ignore[arg-type, list-item]
 
 
 _TREE = {

@@ -178,7 +178,7 @@ def timeline(
     >>> ba.timeline([now.as_of("2023-01-01"), now]).changes[-1].to_frame().query("kind == 'new model'")["name"].tolist()
     ['pnasnet', 'swin_small']
     """
-    if isinstance(sources, Snapshot | str | pd.DataFrame) or not list(sources):
+    if isinstance(sources, str | pd.DataFrame) or not hasattr(sources, "__iter__") or not list(sources):
         raise InputError("a timeline needs a list of boards; give timeline([then, now])")
     snapshots = tuple(snapshot_of(source) for source in sources)
     if dates is not None and len(dates) != len(snapshots):

@@ -16,7 +16,7 @@ from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Result
 from ..text import counted
-from .sources import Source, snapshot_of
+from .sources import Source, check_work, snapshot_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -189,6 +189,7 @@ def validity(
     >>> ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).title
     'Predictive validity of 2 schemes over 8 papers'
     """
+    check_work(seed)
     board = snapshot_of(source).board()
     names = [schemes] if isinstance(schemes, str) else schemes
     return ValidityResult(board_validity(board, names, reference, None, resamples, seed, max_missing))

@@ -263,6 +263,8 @@ class Board:
                 moment = datetime.fromisoformat(moment)
             except ValueError:
                 raise InputError(f"{moment!r} is no date; write it as '2023-01-01'") from None
+        if not isinstance(moment, date):
+            raise InputError(f"{moment!r} is no date; write it as '2023-01-01'")
         return self.snapshot.as_of(moment).whole_board()
 
     def clean(self, max_missing: float = 0.5) -> Cleaning:

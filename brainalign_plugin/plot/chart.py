@@ -156,7 +156,7 @@ class Chart:
         Raises
         ------
         PlotError
-            If the suffix is unknown, vl-convert is not installed, or it cannot draw the chart.
+            If the suffix is unknown, vl-convert is not installed or cannot draw the chart, or the file cannot be written.
 
         See Also
         --------
@@ -170,7 +170,11 @@ class Chart:
         'x.json'
         """
         target = Path(path)
-        target.write_bytes(self.drawn(target.suffix, width, theme))
+        data = self.drawn(target.suffix, width, theme)
+        try:
+            target.write_bytes(data)
+        except OSError as cause:
+            raise PlotError(f"cannot write {str(target)!r}: {cause.strerror}; name another file") from cause
         return target
 
     def drawn(self, suffix: str, width: int = _WIDTH, theme: Literal["light", "dark"] = "light") -> bytes:

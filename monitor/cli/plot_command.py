@@ -41,12 +41,16 @@ def plot(
     found = find_snapshot(settings_from(home=home), snapshot, now()).snapshot
     board = found if as_of is None else found.as_of(as_of.date())
     chart = _chart(name, board)
+    from brainalign_plugin.errors import PlotError
+
     from ..base.errors import ReportError
 
     try:
         chart.save(output)
-    except OSError as cause:
-        raise ReportError(f"cannot write {str(output)!r}: {cause.strerror}; name another file") from cause
+    except PlotError as cause:
+        if isinstance(cause.__cause__, OSError):
+            raise ReportError(str(cause)) from cause
+        raise
     say(f"chart: {output}")
 
 
