@@ -156,7 +156,7 @@ class Chart:
         Raises
         ------
         PlotError
-            If the suffix is unknown, vl-convert is not installed or cannot draw the chart, or the file cannot be written.
+            If the suffix is unknown, vl-convert is not there or cannot draw the chart, or the file cannot be written.
 
         See Also
         --------
