@@ -137,7 +137,11 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         )
         if placed.schemes[0].problem:
             raise CandidateError(placed.schemes[0].problem)
-        return placed_score(placed, gathered.notes, self.ceiling)
+        unused = [
+            f"{name} is not used: {why or 'the reference has no such benchmark'}"
+            for name, why in placed.unused.items()
+        ]
+        return placed_score(placed, (*gathered.notes, *unused), self.ceiling)
 
     def _check_enough(
         self, settings: Settings, reference: Reference, gathered: Gathered, candidate: Any

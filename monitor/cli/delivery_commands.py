@@ -109,12 +109,16 @@ def deliver(
     period = None if digest is None else DigestPeriod(digest.value)
     with pull.open_existing(settings, "latest", to_write=not dry_run) as store:
         if dry_run:
-            made = None if period is None else digest_messages(settings, store, period, now(), now(), stage)
+            made = (
+                []
+                if period is None
+                else [digest_messages(one, store, period, now(), now(), stage) for one in settings.each()]
+            )
             waiting = store.messages(MessageState.PENDING, limit=_MOST)
-            messages = () if made is None else made.messages
+            messages = [message for one in made for message in one.messages]
             known = store.known_messages(message.id for message in messages)
             new = [message for message in messages if message.id not in known]
-            why = "" if made is None or new else made.reason or _QUEUED_BEFORE
+            why = "" if not made or new else made[0].reason or _QUEUED_BEFORE
             if as_json:
                 print_json(
                     {
@@ -131,8 +135,9 @@ def deliver(
         why = ""
         with at_work(monitor):
             if period is not None:
-                made = digest_messages(settings, store, period, now(), now(), stage)
-                why = "" if store.enqueue(made.messages) else made.reason or _QUEUED_BEFORE
+                made = [digest_messages(one, store, period, now(), now(), stage) for one in settings.each()]
+                queued = store.enqueue([message for one in made for message in one.messages])
+                why = "" if queued else made[0].reason or _QUEUED_BEFORE
             drained = send_due(monitor)
         left = store.messages(MessageState.PENDING, limit=_MOST)
     if as_json:

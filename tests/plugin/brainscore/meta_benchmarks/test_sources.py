@@ -399,6 +399,16 @@ def test_too_few_constituents_name_what_to_do(benchmark, scores):
     assert score.attrs["error_nan_reason"]
 
 
+def test_a_public_variant_is_noted_and_not_used(benchmark, scores):
+    path = scores(a=0.2, b=0.3)
+    path.write_text(path.read_text() + "Tiny2026public.IT-rdm,0.99\n")
+    score = benchmark("BrainAlign2026-ref_normal", scores=path)(Named())
+    assert score.attrs["missing"] == list(LEAVES[2:])
+    assert score.attrs["notes"] == [
+        "Tiny2026public.IT-rdm is not used: a public variant: other data, not comparable"
+    ]
+
+
 def test_leaving_out_an_earlier_entry(benchmark, scores):
     given = scores(a=0.2, b=0.3, c=0.4, d=0.5)
     reference = tiny_reference()
