@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -15,6 +15,14 @@ import numpy.typing as npt
 from ..arrays import FloatArray, IntArray, StateArray, TimeArray, frozen
 from ..errors import SnapshotError
 from .board import Board, Model
+from .cells import (
+    SUPERSEDED_DTYPES,
+    SupersededCells,
+    check_ids_and_moments,
+    check_superseded,
+    check_values,
+    no_superseded,
+)
 from .official import CellState, OfficialBoard, capped, official_board
 from .tabular import parse_frame
 from .tree import Benchmark, BenchmarkTree, BenchmarkVersion
@@ -25,55 +33,6 @@ if TYPE_CHECKING:
 NO_TIME = np.datetime64("NaT", "us")
 # Moment of a table that names none.
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, eq=False)
-class SupersededCells:
-    """Scores of benchmark versions that no longer count, one entry a cell (all arrays of shape (c,)).
-
-    Values are as published: full precision, uncapped. `row` and `column` are positions in the snapshot's models and
-    tree nodes.
-    """
-
-    row: IntArray
-    column: IntArray
-    version: IntArray
-    states: StateArray
-    scores: FloatArray
-    errors: FloatArray
-    scored_at: TimeArray
-
-    def __post_init__(self) -> None:
-        for name, dtype in _SUPERSEDED_DTYPES.items():
-            array = frozen(getattr(self, name), dtype)
-            object.__setattr__(self, name, array)
-            if array.shape != (len(self.row),):
-                raise SnapshotError(
-                    f"superseded cells: {name} has {array.size} entries and row has {len(self.row)}; one entry a cell"
-                )
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def take(self, which: npt.NDArray[np.bool_] | IntArray) -> SupersededCells:
-        """Select entries by mask or position."""
-        return SupersededCells(*(getattr(self, name)[which] for name in _SUPERSEDED_DTYPES))
-
-
-_SUPERSEDED_DTYPES: dict[str, npt.DTypeLike] = {
-    "row": np.int64,
-    "column": np.int64,
-    "version": np.int64,
-    "states": np.int8,
-    "scores": np.float64,
-    "errors": np.float64,
-    "scored_at": "datetime64[us]",
-}
-
-
-def no_superseded() -> SupersededCells:
-    """Return an empty table, for a board on which every benchmark has one version."""
-    return SupersededCells(*(np.empty(0, dtype=dtype) for dtype in _SUPERSEDED_DTYPES.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,9 +112,9 @@ class Snapshot:
                     f"{name} has the shape {array.shape}; {shape[0]} models and {shape[1]} benchmarks need {shape}"
                 )
             object.__setattr__(self, name, array)
-        _check_ids_and_moments(self.models, self.tree)
-        _check_values(self.states, self.scores, self.errors, self._cell_name)
-        _check_superseded(self.superseded, self.models, self.tree)
+        check_ids_and_moments(self.models, self.tree)
+        check_values(self.states, self.scores, self.errors, self._cell_name)
+        check_superseded(self.superseded, self.models, self.tree)
         if self.root not in self.tree:
             raise SnapshotError(f"the tree has no node {self.root!r}; is {self.domain!r} the right domain?")
 
@@ -290,7 +249,7 @@ class Snapshot:
             all(getattr(self, name) == getattr(other, name) for name in _PLAIN_FIELDS)
             and all(_same(getattr(self, name), getattr(other, name)) for name in _CELL_FIELDS)
             and all(
-                _same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in _SUPERSEDED_DTYPES
+                _same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in SUPERSEDED_DTYPES
             )
         )
 
@@ -389,79 +348,6 @@ class Snapshot:
         return np.array(
             [j for j, node in enumerate(self.tree.nodes) if node.type_id in names], dtype=np.int64
         )
-
-
-def _check_ids_and_moments(models: tuple[Model, ...], tree: BenchmarkTree) -> None:
-    seen: set[int] = set()
-    for model in models:
-        if model.id in seen:
-            raise SnapshotError(f"model id {model.id} occurs twice; the id is the key of a model")
-        seen.add(model.id)
-        if model.submitted_at is not None and model.submitted_at.tzinfo is None:
-            raise SnapshotError(
-                f"model {model.id} was submitted at {model.submitted_at}, without a time zone; give it in UTC"
-            )
-    for node in tree.nodes:
-        for v in node.versions:
-            if any(moment is not None and moment.tzinfo is None for moment in (v.valid_from, v.valid_to)):
-                raise SnapshotError(
-                    f"version {v.version} of {node.type_id!r} counted from {v.valid_from} to {v.valid_to}, "
-                    "without a time zone; give both in UTC"
-                )
-
-
-def _check_values(
-    states: StateArray, scores: FloatArray, errors: FloatArray, name: Callable[..., str]
-) -> None:
-    unknown = np.argwhere(~np.isin(states, list(CellState)))
-    if len(unknown):
-        at = tuple(unknown[0])
-        raise SnapshotError(
-            f"{name(*at)} has the state {int(states[at])}; known are {[int(s) for s in CellState]}"
-        )
-    wrong = np.argwhere(((states == CellState.SCORED) != np.isfinite(scores)) | np.isinf(scores))
-    if len(wrong):
-        at = tuple(wrong[0])
-        raise SnapshotError(
-            f"{name(*at)} is {CellState(int(states[at])).name} with the score {scores[at]}; "
-            "only SCORED cells have a score, and it is finite"
-        )
-    infinite = np.argwhere(np.isinf(errors))
-    if len(infinite):
-        at = tuple(infinite[0])
-        raise SnapshotError(
-            f"{name(*at)} has the error {errors[at]}; an error is finite, or NaN where there is none"
-        )
-
-
-def _check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: BenchmarkTree) -> None:
-    for what, positions, count in (
-        ("model", old.row, len(models)),
-        ("benchmark", old.column, len(tree.nodes)),
-    ):
-        outside = positions[(positions < 0) | (positions >= count)]
-        if len(outside):
-            raise SnapshotError(
-                f"a superseded cell is of {what} number {outside[0]}; there are {count}, from 0"
-            )
-
-    def name(i: int) -> str:
-        return f"model {models[old.row[i]].id} on version {old.version[i]} of {tree.nodes[old.column[i]].type_id!r}"
-
-    latest = np.array([node.version for node in tree.nodes], dtype=np.int64)[old.column]
-    late = np.flatnonzero(old.version >= latest)
-    if len(late):
-        raise SnapshotError(
-            f"{name(late[0])} is a superseded cell, but the latest version is {latest[late[0]]}"
-        )
-    order = np.lexsort((old.version, old.column, old.row))
-    keys = np.stack((old.row, old.column, old.version))[:, order]
-    twice = np.flatnonzero((keys[:, 1:] == keys[:, :-1]).all(axis=0))
-    if len(twice):
-        raise SnapshotError(
-            f"{name(order[twice[0]])} occurs twice among the superseded cells; one cell a version"
-        )
-    _check_values(old.states, old.scores, old.errors, name)
 
 
 _PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")
