@@ -131,17 +131,18 @@ def types(words: str) -> list[str]:
 def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each record, from the tables that describe their fields."""
     found = {}
-    for page in ("commands.md", "history.md"):
+    for page in ("commands.md", "history.md", "records.md"):
         for command, rows in tables(page):
-            root: dict[str, Any] = {"type": "object", "properties": {}}
+            root: dict[str, Any] = {"type": ["object"], "properties": {}}
             for row in rows:
                 words, meaning = (row[1], row[2]) if len(row) > 2 else ("", row[1])
                 for name in re.findall(r"`([^`]+)`", row[0]):
-                    place(root, name.replace("\\|", "|").split("."), words, meaning)
+                    place(root, name.replace("\\|", "|").removeprefix("[].").split("."), words, meaning)
+            inner = object_of(root)
             found[command.replace(" ", "-")] = {
                 "$schema": SCHEMA_DIALECT,
                 "title": f"brainalign {command} --json",
-                **nested(root),
+                **({"type": "array", "items": inner} if rows[0][0].startswith("`[].") else inner),
             }
     return found
 
@@ -160,14 +161,19 @@ def place(parent: dict[str, Any], path: list[str], words: str, meaning: str) -> 
 
 def nested(field: dict[str, Any]) -> dict[str, Any]:
     """Return a field and all fields below it as a schema."""
-    below = {key: nested(one) for key, one in field["properties"].items()}
-    schema: dict[str, Any] = {"description": field["description"]} if field.get("description") else {}
-    if not below:
+    schema: dict[str, Any] = {"description": field["description"]} if field["description"] else {}
+    if not field["properties"]:
         return schema | ({"type": field["type"]} if field["type"] else {})
-    inner: dict[str, Any] = {"type": "object", "properties": {k: v for k, v in below.items() if k != "*"}}
-    if "*" in below:
-        inner["additionalProperties"] = below["*"]
+    # A table writes `boards.models` of one object as of many.
+    inner = object_of(field)
     return schema | {"anyOf": [inner, {"type": "array", "items": inner}, {"type": "null"}]}
+
+
+def object_of(field: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with the fields below a field as a schema."""
+    below = {key: nested(one) for key, one in field["properties"].items()}
+    other = {"additionalProperties": below.pop("*")} if "*" in below else {}
+    return {"type": "object", "properties": below, **other}
 
 
 def schemas_page(found: dict[str, dict[str, Any]]) -> str:
