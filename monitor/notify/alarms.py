@@ -1,4 +1,7 @@
-"""Alarms: counts failures, and queues messages to the operators."""
+"""Messages to the operators: after several failures in a row once, and once after the recovery.
+
+The count is kept in the transaction in which a message is queued, so that a crash neither loses nor repeats one.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from brainalign_plugin.text import counted
+
 from ..base.messages import Message
 from ..delivery import OperatorNote
-from ..operations.operator_alarm import Notice, after_failure, after_success
+from ..operations.status import times
+from ..store.records import Alarm
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -33,22 +39,67 @@ class Alarms:
         `name`: what failed, as messages call it: ``pulling vision``. `problem`: message of the failure.
         """
         with store.transaction() as inside:
-            alarm, notice = after_failure(name, inside.alarm(name), at, problem, self.after)
+            alarm, note = after_failure(name, inside.alarm(name), at, problem, self.after)
             inside.put_alarm(alarm)
-            self._tell(inside, notice, at)
+            if note is not None:
+                log.error(note.subject, told=len(inside.enqueue(self.compose(note, at))))
 
     def succeeded(self, store: Store, name: str, at: datetime) -> None:
         """Note a success, and queue messages to the operators if they got one about the failures."""
         if store.alarm(name) is None:
             return
         with store.transaction() as inside:
-            notice = after_success(inside.alarm(name), at)
+            note = after_success(inside.alarm(name), at)
             inside.clear_alarm(name)
-            self._tell(inside, notice, at)
+            if note is not None:
+                log.info(note.subject, told=len(inside.enqueue(self.compose(note, at))))
 
-    def _tell(self, inside: Store, notice: Notice | None, at: datetime) -> None:
-        if notice is None:
-            return
-        note = OperatorNote(notice.occasion, notice.subject, notice.text)
-        queued = inside.enqueue(self.compose(note, at))
-        (log.info if notice.recovered else log.error)(notice.subject, told=len(queued))
+
+def after_failure(
+    name: str, before: Alarm | None, at: datetime, problem: str, in_a_row: int
+) -> tuple[Alarm, OperatorNote | None]:
+    """Count a failure, and raise the alarm if it is the last of so many in a row.
+
+    The state to keep, and the message: none before the last of so many, and none after it.
+
+    `name`: what failed, as messages call it: ``pulling vision``. `before`: what was kept of its failures; None after a
+    success. `problem`: message of the failure. `in_a_row`: failures before the message to the operator, at least 1.
+    """
+    failures = 1 if before is None else before.failures + 1
+    since = at if before is None else before.since
+    raised_at = None if before is None else before.raised_at
+    if raised_at is not None or failures < in_a_row:
+        return Alarm(name, failures, since, at, raised_at, problem), None
+    failed = "failed" if failures == 1 else f"failed {times(failures)}"
+    note = OperatorNote(
+        occasion=f"{name} failing since {since.isoformat()}",
+        subject=f"{name} {failed}",
+        words=(
+            f"{name} {failed}, first at {_minute(since)}. The last error:\n\n{problem}\n\n"
+            "There will be no further message about this until it succeeds again. `brainalign status` shows the "
+            "state.\n"
+        ),
+    )
+    return Alarm(name, failures, since, at, at, problem), note
+
+
+def after_success(before: Alarm | None, at: datetime) -> OperatorNote | None:
+    """Report the recovery if the operator got a message about the failures; the kept `Alarm` ends either way.
+
+    `before`: what was kept of the failures.
+    """
+    if before is None or before.raised_at is None:
+        return None
+    failures = counted(before.failures, "failure") + " in a row" * (before.failures > 1)
+    return OperatorNote(
+        occasion=f"{before.name} recovered, failing since {before.since.isoformat()}",
+        subject=f"{before.name} works again",
+        words=(
+            f"{before.name} succeeded at {_minute(at)}, after {failures} since {_minute(before.since)}. The last "
+            f"error:\n\n{before.message}\n"
+        ),
+    )
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from brainalign_plugin.text import counted
+
 from ..store.records import MessageState, Outcome
-from .operator_alarm import age_alarm, stale_problem, times
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -204,3 +205,32 @@ def standing_json(found: Standing) -> dict[str, Any]:
             for alarm in found.alarms
         ],
     }
+
+
+def times(failures: int) -> str:
+    """Return how often something failed, in words."""
+    return "once" if failures == 1 else f"{failures} times in a row"
+
+
+def age_alarm(domain: str) -> str:
+    """Return the name of the alarm for a leaderboard without new scores."""
+    return f"the check that {domain} is up to date"
+
+
+def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -> str | None:
+    """Return the problem with a leaderboard whose newest score is old; None if it is not.
+
+    The pulls may succeed all the while: an old page of a cache, or a site that shows no new scores any more. The moment
+    of a board does not show it, because a site may state that of the request.
+
+    `board`: the newest observed board.
+    """
+    age = now - board.dated
+    if age <= timedelta(days=stale_after_days):
+        return None
+    what = "board" if board.newest_score_at is None else "score"
+    return (
+        f"the newest {what} of {board.domain} is of {board.dated:%Y-%m-%d}, {counted(age.days, 'day')} ago, more than "
+        f"the {stale_after_days:g} of health.stale_after_days: check that the site shows new scores and no cache "
+        "answers for it"
+    )

@@ -25,7 +25,7 @@ from ..notify import channels
 from ..notify.alarms import Alarms
 from ..notify.outbox import Drained, Outgoing, drain
 from ..operations import pull as pipeline
-from ..operations.operator_alarm import age_alarm, stale_problem
+from ..operations.status import age_alarm, stale_problem
 from ..store import Finding, RunRecord, RunState
 
 if TYPE_CHECKING:

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_monitor.operations.operator_alarm import Notice, after_failure, after_success, stale_problem
+from brainalign_monitor.delivery import OperatorNote
+from brainalign_monitor.notify.alarms import after_failure, after_success
+from brainalign_monitor.operations.status import stale_problem
 from brainalign_monitor.store.records import Alarm, SnapshotInfo
 
 START = datetime(2026, 1, 1, 6, 17, tzinfo=UTC)
 
 
-def told(outcomes: list[bool], in_a_row: int) -> tuple[list[Notice | None], Alarm | None]:
+def told(outcomes: list[bool], in_a_row: int) -> tuple[list[OperatorNote | None], Alarm | None]:
     """What is told after each of a row of daily attempts, True for a success; and what is kept at the end."""
     kept: Alarm | None = None
     notices = []
@@ -33,7 +35,7 @@ def told(outcomes: list[bool], in_a_row: int) -> tuple[list[Notice | None], Alar
 def marks(outcomes: str, in_a_row: int) -> str:
     """``!`` where the alarm is raised, ``+`` at a recovery, ``.`` where nothing is told; x is a failure."""
     notices, _ = told([one == "o" for one in outcomes], in_a_row)
-    return "".join("." if n is None else "+" if n.recovered else "!" for n in notices)
+    return "".join("." if n is None else "+" if "recovered" in n.occasion else "!" for n in notices)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_once_after_n_in_a_row_and_once_when_it_is_over(outcomes, in_a_row, expe
 @given(st.lists(st.booleans(), max_size=40), st.integers(1, 5))
 def test_alarms_and_recoveries_alternate_and_no_row_of_n_goes_untold(outcomes, in_a_row):
     notices, kept = told(outcomes, in_a_row)
-    kinds = [notice.recovered for notice in notices if notice]
+    kinds = ["recovered" in notice.occasion for notice in notices if notice]
     assert kinds == [i % 2 == 1 for i in range(len(kinds))]
     rows = "".join("o" if success else "x" for success in outcomes).split("o")
     assert kinds.count(False) == sum(len(row) >= in_a_row for row in rows)
@@ -69,11 +71,11 @@ def test_the_notices_say_what_failed_since_when_and_what_to_do():
     notices, _ = told([False, False, True], 2)
     alarm, recovery = notices[1:]
     assert alarm.subject == "pulling vision failed 2 times in a row"
-    assert "first at 2026-01-01 06:17 UTC" in alarm.text
-    assert "no answer on day 1" in alarm.text
-    assert "brainalign status" in alarm.text
+    assert "first at 2026-01-01 06:17 UTC" in alarm.words
+    assert "no answer on day 1" in alarm.words
+    assert "brainalign status" in alarm.words
     assert recovery.subject == "pulling vision works again"
-    assert "at 2026-01-03 06:17 UTC, after 2 failures in a row since 2026-01-01 06:17 UTC" in recovery.text
+    assert "at 2026-01-03 06:17 UTC, after 2 failures in a row since 2026-01-01 06:17 UTC" in recovery.words
 
 
 def test_the_same_failure_told_twice_is_one_message():
