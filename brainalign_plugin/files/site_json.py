@@ -16,8 +16,9 @@ import numpy as np
 
 from ..arrays import TimeArray
 from ..data.board import Model
+from ..data.cells import SupersededCells
 from ..data.official import CellState
-from ..data.snapshot import NO_TIME, Snapshot, SupersededCells
+from ..data.snapshot import NO_TIME, Snapshot
 from ..data.tree import BenchmarkTree
 from ..errors import EmptyBoardError, SnapshotError
 from .json_text import REPEATED, storable

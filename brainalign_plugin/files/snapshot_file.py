@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.board import Model
+from ..data.cells import SupersededCells
 from ..data.official import CellState
-from ..data.snapshot import Snapshot, SupersededCells
+from ..data.snapshot import Snapshot
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from ..errors import SnapshotError
 from .json_text import parse_json

@@ -12,8 +12,9 @@ import numpy as np
 
 from brainalign_plugin.arrays import BoolArray
 from brainalign_plugin.data.board import Model
+from brainalign_plugin.data.cells import SupersededCells
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import Snapshot, SupersededCells
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import Benchmark
 from brainalign_plugin.errors import InputError
 

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brainalign_plugin.arrays import BoolArray, FloatArray, IntArray, StateArray, TimeArray
+from brainalign_plugin.data.cells import SupersededCells
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import NO_TIME, Snapshot, SupersededCells
+from brainalign_plugin.data.snapshot import NO_TIME, Snapshot
 
 # Model id, benchmark's number in the store, benchmark version.
 CellKey = tuple[int, int, int]

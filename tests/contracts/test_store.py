@@ -20,7 +20,8 @@ from brainalign_monitor.base.errors import StoreError
 from brainalign_monitor.sources.payload import Pull, parse_payload
 from brainalign_monitor.store import Outcome, Store
 from brainalign_plugin.data.board import Model
-from brainalign_plugin.data.snapshot import Snapshot, SupersededCells
+from brainalign_plugin.data.cells import SupersededCells
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import BenchmarkTree
 from brainalign_plugin.files.rejected import Rejected
 from brainalign_plugin.files.snapshot_file import content_digest, snapshot_bytes
