@@ -197,7 +197,7 @@ def placed_score(placed: Placement, notes: Sequence[str], ceiling: Any) -> Place
     failed = [missing.benchmark for missing in placed.missing if missing.state.name == "FAILED"]
     score.attrs |= {
         "score_interval": record["share_interval"],
-        "population": placed.population,
+        "population": one.population,
         "components": {
             leaf: {**cell_json(cell), "scaled": scaled.get(leaf)} for leaf, cell in placed.cells.items()
         },
