@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import warnings
+import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,7 +82,10 @@ def load(path: str | os.PathLike[str]) -> Board:
     if data.startswith(b"PK\x03\x04"):
         text, plugins = zip_members(data, name, _MOST_BYTES)
     elif data.startswith(b"\x1f\x8b"):
-        return snapshot_from_bytes(data, name).whole_board()
+        try:
+            text = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error):
+            return snapshot_from_bytes(data, name).whole_board()  # it names the fault
     try:
         words = decode(text, ansi=True)
     except TextError as cause:
@@ -90,7 +95,7 @@ def load(path: str | os.PathLike[str]) -> Board:
     if is_csv_export(words):
         return _of_export(words, plugins, name, hashlib.sha256(data).hexdigest()).whole_board()
     if words.lstrip()[:1] in ("{", "[", "<", ""):
-        return snapshot_from_bytes(text, name).whole_board()
+        return snapshot_from_bytes(data if data.startswith(b"\x1f\x8b") else text, name).whole_board()
     return table_snapshot(words, name).whole_board()
 
 

@@ -98,6 +98,9 @@ class Cleaning:
     def __repr__(self) -> str:
         return f"<Cleaning: {self.board!r} kept of {self.considered!r}>"
 
+    def _repr_html_(self) -> str:
+        return self.log._repr_html_()
+
     @property
     def log(self) -> Rows:
         """Each dropped benchmark and model with its counts and the reason."""

@@ -224,6 +224,9 @@ class Snapshot:
     def __repr__(self) -> str:
         return repr(self.whole_board()).replace("<Board", "<Snapshot", 1)
 
+    def _repr_html_(self) -> str:
+        return self.whole_board()._repr_html_().replace("&lt;Board", "&lt;Snapshot", 1)
+
     def _cell_name(self, row: int, column: int) -> str:
         return f"model {self.models[row].id} on {self.tree.nodes[column].type_id!r}"
 
@@ -292,6 +295,10 @@ class Snapshot:
 
         `moment`: A datetime without a time zone is read as UTC.
         """
+        if not self.dated:
+            raise SnapshotError(
+                "the board has no date, so that its past is unknown; leave the date of a past board out"
+            )
         until = _utc(moment)
         if until > self.as_of_time:
             raise SnapshotError(

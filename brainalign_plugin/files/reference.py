@@ -145,7 +145,8 @@ class Reference:
     @property
     def description(self) -> str:
         """Source of the norms, in one line."""
-        board = f"{len(self.board.models)} models, {self.domain} as of {self.as_of:%Y-%m-%d}"
+        board = f"{len(self.board.models)} models, {self.domain}"
+        board += f" as of {self.as_of:%Y-%m-%d}" * self.snapshot.dated
         board += ", reconstructed" * self.snapshot.reconstructed + ", SIMULATED" * self.snapshot.simulated
         if self.is_given_board:
             return f"no reference was named: norms frozen on the whole given board ({board})"

@@ -54,7 +54,7 @@ def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[b
 
 # The ending of a body that a store keeps, gzipped, under the hash of what was received.
 _KEPT = ".json.gz"
-_TABLE = re.compile(r"\.[ct]sv(\.gz)?$", re.IGNORECASE)
+_TABLE = re.compile(r"\.([ct]sv|txt)(\.gz)?$", re.IGNORECASE)
 
 
 def pull_file(

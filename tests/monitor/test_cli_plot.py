@@ -78,6 +78,11 @@ def test_what_needs_parts_is_left_out_by_name_on_a_table(tmp_path):
         text.split()
     )
     assert "neural_table)" not in text
+    frozen = brainalign("reference", "freeze", "base", table, home=tmp_path).succeeded().out
+    assert "1970" not in text + frozen
+    past = brainalign("report", table, "--as-of", "2020-01-01", home=tmp_path)
+    assert past.code == 8
+    assert "the board has no date" in past.err
 
 
 def test_a_cell_of_a_table_that_is_no_score_is_named(tmp_path):

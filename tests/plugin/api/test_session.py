@@ -107,6 +107,8 @@ def test_load_reads_csv_zips_and_any_table(tmp_path):
         assert repr(board) == "<Board vision 2024-01-01: 4 models × 3 benchmarks, 0 % missing>"
         assert board.ids == (11, 12, 13, 14)
     TABLE.to_csv(table)
+    TABLE.to_csv(tmp_path / "table.csv.gz")
+    assert ba.load(tmp_path / "table.csv.gz").leaves == ba.load(table).leaves
     assert ba.load(table).to_frame().to_numpy().tolist() == TABLE.to_numpy().tolist()
     (tmp_path / "torn.zip").write_bytes(packed.read_bytes()[:60])
     with pytest.raises(SnapshotError, match="damaged or cut off"):
@@ -199,6 +201,8 @@ def test_what_a_notebook_shows_of_parts_is_short():
     ranked = ba.rank(board, "HIER", resamples=0)
     assert repr(reference).startswith("<Reference 'base': <Snapshot vision 2024-01-01: 16 models")
     assert repr(ranked.one.scheme) == f"<Scheme HIER: {ranked.one.scheme.combination}>"
+    assert "&lt;Snapshot vision" in board.snapshot._repr_html_()
+    assert "<table" in board.clean()._repr_html_()
     for part in (board.tree, board.snapshot.official(), ranked.one, ranked.ranking, ranked.compared):
         assert len(repr(part)) < 300
     chart = ba.timeline([board.as_of("2023-01-01"), board]).plot.figures("mean_rho")
