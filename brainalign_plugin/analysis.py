@@ -27,46 +27,25 @@ REPORTED_SCHEMES = ("HIER", "HIER_attempted", "FLAT", "ZMEAN", "RANK")
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """Analysis of one snapshot.
-
-    Attributes
-    ----------
-    snapshot : Snapshot
-    cleaning : Cleaning
-        The cleaned board and its audit log.
-    official : OfficialBoard
-        Brain-Score's aggregate, recomputed.
-    agreement : Agreement
-        On the cleaned board (complete cases).
-    pairwise : Agreement
-        On the kept leaves with all models, each pair over the models that have both.
-    spreads : dict of str to Spread
-        By node of the cleaned board's tree.
-    explained : ExplainedVariance
-        Of the average of the neural and the behavioural part, on the cleaned board.
-    rankings : dict of str to Ranking
-        The cleaned board under each scheme; empty if cleaning leaves no model.
-    """
+    """Analysis of one snapshot."""
 
     __repr__ = brief
 
     snapshot: Snapshot
-    cleaning: Cleaning
-    official: OfficialBoard
-    agreement: Agreement
-    pairwise: Agreement
-    spreads: dict[str, Spread]
+    cleaning: Cleaning  # The cleaned board and its audit log
+    official: OfficialBoard  # Brain-Score's aggregate, recomputed
+    agreement: Agreement  # On the cleaned board (complete cases)
+    pairwise: Agreement  # On the kept leaves with all models, each pair over the models that have both
+    spreads: dict[str, Spread]  # By node of the cleaned board's tree
+    # Of the average of the neural and the behavioural part, on the cleaned board.
     explained: ExplainedVariance
-    rankings: dict[str, Ranking]
+    rankings: dict[str, Ranking]  # The cleaned board under each scheme; empty if cleaning leaves no model
 
     @property
     def left_out(self) -> dict[str, str]:
         """Return the fields of the record that are empty because the board has no neural or behavioural part, and why.
 
-        Returns
-        -------
-        dict of str to str
-            Empty on a board with both.
+        Empty on a board with both.
         """
         absent = [part for part in self.snapshot.parts if part not in self.snapshot.tree]
         reason = f"no benchmark of the board is under {' or '.join(absent)}"
@@ -93,23 +72,11 @@ class Analysis:
 def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20) -> Analysis:
     """Clean a snapshot and compute agreement, spread, explained variance and the ranks under the basic schemes.
 
-    Parameters
-    ----------
-    snapshot : Snapshot
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    min_overlap : int
-        Fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
+    Dimensions, significance and main effects are computed when they are first asked for. Raises InputError if a
+    parameter is out of range.
 
-    Returns
-    -------
-    Analysis
-        Dimensions, significance and main effects are computed when they are first asked for.
-
-    Raises
-    ------
-    InputError
-        If a parameter is out of range.
+    `max_missing`: largest share of missing scores with which a benchmark is kept. `min_overlap`: fewest common models
+    for which a pair of benchmarks counts among the pairwise-complete ones.
     """
     considered = snapshot.board()
     cleaning = clean(considered, max_missing)

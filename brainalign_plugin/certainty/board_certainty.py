@@ -21,47 +21,26 @@ SCHEME = "HIER"
 
 @dataclass(frozen=True, eq=False)
 class BoardCertainty:
-    """How sure the figures and ranks of a board are.
-
-    Attributes
-    ----------
-    board : Board
-        The cleaned board, ``n`` models.
-    schemes : dict of str to Certainty or NotEstimable
-        Reliability of each scheme that is a weighted mean of scaled leaves.
-    components : dict of str to float or None
-        Variance of a leaf of the official average: model, model × stratum, model × paper, model × leaf, in per cent.
-    ranks : RankIntervals or None
-        Of the official average; None where its reliability is not estimable.
-    first : dict of int to float
-        Probability of each model id to be truly the first under the official average; empty where not estimable.
-    tiers : tuple of tuple of int
-        Ids, best tier first; empty where not estimable.
-    papers : tuple of LeftOut
-        What the official average would be without each paper.
-    families : Families
-        Of the models of the cleaned board.
-    bootstrap : FamilyBootstrap
-        Headline figures with intervals over families, and effective numbers of models.
-    replicates : Replicates or NotEstimable
-        Rerun reliability.
-    universe : Universe or NotEstimable
-        Universe scores of all models, on the kept leaves.
-    """
+    """How sure the figures and ranks of a board are."""
 
     __repr__ = brief
 
-    board: Board
+    board: Board  # The cleaned board, ``n`` models
+    # Reliability of each scheme that is a weighted mean of scaled leaves.
     schemes: dict[str, Certainty | NotEstimable]
+    # Variance of a leaf of the official average: model, model × stratum, model × paper, model × leaf, in per
+    # cent.
     components: dict[str, float | None]
-    ranks: RankIntervals | None
+    ranks: RankIntervals | None  # Of the official average; None where its reliability is not estimable
+    # Probability of each model id to be truly the first under the official average; empty where not estimable.
     first: dict[int, float]
-    tiers: tuple[tuple[int, ...], ...]
-    papers: tuple[LeftOut, ...]
-    families: Families
+    tiers: tuple[tuple[int, ...], ...]  # Ids, best tier first; empty where not estimable
+    papers: tuple[LeftOut, ...]  # Official average without each paper
+    families: Families  # Of the models of the cleaned board
+    # Headline figures with intervals over families, and effective numbers of models.
     bootstrap: FamilyBootstrap
-    replicates: Replicates | NotEstimable
-    universe: Universe | NotEstimable
+    replicates: Replicates | NotEstimable  # Rerun reliability
+    universe: Universe | NotEstimable  # Universe scores of all models, on the kept leaves
 
 
 def certainty(

@@ -41,34 +41,24 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class FamilyBootstrap:
-    """Headline figures of a board with intervals over families of models.
-
-    Attributes
-    ----------
-    figures : dict of str to float or None
-    intervals : dict of str to Interval or None
-        None where a figure does not exist, or in over a tenth of the resamples; all None with fewer than 8 families.
-    corrected_negative_share : float or None
-        Share of negative pairs less what noise adds: small correlations are pushed below zero. Its interval is that of
-        ``negative_share``.
-    effective_n : dict of str to float or None
-        Number of independent models that would leave a figure as uncertain as these families do; None with fewer than
-        8 families.
-    models, families : int
-    resamples, seed : int
-    rho, rho_p : ndarray, shape (pairs,), or None
-        Rank correlation of each pair of leaves, and its two-sided p-value by the resamples of families; None without
-        intervals.
-    """
+    """Headline figures of a board with intervals over families of models."""
 
     figures: dict[str, float | None]
+    # None where a figure does not exist, or in over a tenth of the resamples; all None with fewer than 8
+    # families.
     intervals: dict[str, Interval | None]
+    # Share of negative pairs less what noise adds: small correlations are pushed below zero. Its interval is that
+    # of ``negative_share``.
     corrected_negative_share: float | None
+    # Number of independent models that would leave a figure as uncertain as these families do; None with fewer
+    # than 8 families.
     effective_n: dict[str, float | None]
     models: int
     families: int
     resamples: int
     seed: int
+    # Shape (pairs,); rank correlation of each pair of leaves, and its two-sided p-value by the resamples of
+    # families; None without intervals.
     rho: FloatArray | None = None
     rho_p: FloatArray | None = None
 
@@ -76,20 +66,9 @@ class FamilyBootstrap:
 def draw_counts(labels: IntArray, resamples: int, seed: int) -> IntArray:
     """Draw families with replacement and return how often each model counts.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n,)
-        Family of each model, numbered from 0.
-    resamples, seed : int
+    Shape (resamples, n). Raises InputError if there is no resample.
 
-    Returns
-    -------
-    ndarray of int, shape (resamples, n)
-
-    Raises
-    ------
-    InputError
-        If there is no resample.
+    `labels`: shape (n,); family of each model, numbered from 0.
     """
     if resamples < 1:
         raise InputError(f"{resamples} resamples were asked for; at least 1 is needed")
@@ -123,23 +102,11 @@ def interval(
 ) -> Interval | None:
     """Return the central interval of a figure from its resamples.
 
-    Parameters
-    ----------
-    value : float or None
-        The figure itself.
-    resampled : ndarray, shape (r,)
-        NaN where a resample has no figure.
-    clusters : float
-        Effective number of families, above 1.
-    method : str
-        ``percentile``, with widened tails; ``spread`` for standard deviations: Student's t on the logarithms, less the
-        bias that the resamples show.
-    level : float
+    None if the figure is unknown, or in over a tenth of the resamples.
 
-    Returns
-    -------
-    Interval or None
-        None if the figure is unknown, or in over a tenth of the resamples.
+    `value`: the figure itself. `resampled`: shape (r,); NaN where a resample has no figure. `clusters`: effective
+    number of families, above 1. `method`: ``percentile``, with widened tails; ``spread`` for standard deviations:
+    Student's t on the logarithms, less the bias that the resamples show.
     """
     known = resampled[~np.isnan(resampled)]
     if value is None or known.size < max(1.0, _KNOWN_SHARE * resampled.size):
@@ -161,16 +128,9 @@ def share_below_zero(rho: FloatArray, noise: FloatArray) -> FloatArray:
 
     The true ones are taken as normal, with the mean of the noisy ones and their variance less the noise; each pair is
     counted by its posterior probability to be below zero (empirical Bayes: Efron, Morris 1975, *JASA* 70, 311-319).
+    Shape (...).
 
-    Parameters
-    ----------
-    rho : ndarray, shape (..., pairs)
-    noise : ndarray, shape (pairs,)
-        Variance of each.
-
-    Returns
-    -------
-    ndarray, shape (...)
+    `rho`: shape (..., pairs). `noise`: shape (pairs,); variance of each.
     """
     from scipy.special import ndtr
 
@@ -185,16 +145,9 @@ def share_below_zero(rho: FloatArray, noise: FloatArray) -> FloatArray:
 def effective_n(models: int, independent: FloatArray, clustered: FloatArray) -> float | None:
     """Return the number of independent models that would leave a figure as uncertain as the families do.
 
-    Parameters
-    ----------
-    models : int
-    independent, clustered : ndarray, shape (r,)
-        The figure in resamples of models, and in resamples of families.
+    n · (variance over models / variance over families); None where the latter is 0 or unknown.
 
-    Returns
-    -------
-    float or None
-        n · (variance over models / variance over families); None where the latter is 0 or unknown.
+    `independent, clustered`: shape (r,); the figure in resamples of models, and in resamples of families.
     """
     if np.isnan(independent).all() or np.isnan(clustered).all():
         return None
@@ -213,26 +166,10 @@ def family_bootstrap(
 ) -> FamilyBootstrap:
     """Give the headline figures of a complete board intervals over families of models.
 
-    Parameters
-    ----------
-    board : Board
-        Complete.
-    families : Families
-        Of its models.
-    resamples, seed : int
-    level : float
-        Of the intervals, in (0, 1).
-    effective : bool
-        Estimate the effective numbers of models too, from as many resamples of single models.
+    Raises InputError if there is no resample.
 
-    Returns
-    -------
-    FamilyBootstrap
-
-    Raises
-    ------
-    InputError
-        If there is no resample.
+    `board`: complete. `families`: of its models. `level`: of the intervals, in (0, 1). `effective`: estimate the
+    effective numbers of models too, from as many resamples of single models.
     """
     n, labels = len(board.models), families.labels
     itself = headline(board, keep_rho=True)

@@ -26,20 +26,10 @@ def analysis_json(
 ) -> dict[str, Any]:
     """Make the record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
 
-    Parameters
-    ----------
-    analysis : Analysis
-    full : bool
-        With predictive validity, which takes longest.
-    seed : int
-        Of resamples and draws.
-    named : tuple of (str, str), optional
-        The user's table of families (`read_families`).
+    As docs/commands.md describes it, field by field.
 
-    Returns
-    -------
-    dict
-        As docs/commands.md describes it, field by field.
+    `full`: with predictive validity, which takes longest. `seed`: of resamples and draws. `named`: the user's table of
+    families (`read_families`).
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning
@@ -82,18 +72,7 @@ def analysis_json(
 
 
 def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
-    """Make the record of a board's certainty.
-
-    Parameters
-    ----------
-    found : BoardCertainty
-    ids : list of int
-        All models of the snapshot.
-
-    Returns
-    -------
-    dict
-    """
+    """Make the record of a board's certainty. `ids`: all models of the snapshot."""
     official = found.schemes[SCHEME]
     strata = official.strata if isinstance(official, Certainty) else ()
     bootstrap = found.bootstrap
@@ -177,16 +156,7 @@ def _universe_json(found: Universe | NotEstimable, ids: list[int]) -> dict[str, 
 
 
 def validity_json(found: Validity) -> dict[str, Any]:
-    """Make the record of predictive validity, the best scheme first.
-
-    Parameters
-    ----------
-    found : Validity
-
-    Returns
-    -------
-    dict
-    """
+    """Make the record of predictive validity, the best scheme first."""
     return {
         name: {
             "mean": one.mean,

@@ -24,36 +24,21 @@ GROUPS = 10
 
 @dataclass(frozen=True, eq=False)
 class Universe:
-    """Universe scores of ``n`` models, ranked where they have more than half of the weight.
-
-    Attributes
-    ----------
-    ids : tuple of int, length n
-    scored : UniverseScores
-        Scores, standard deviations given the parameters, weight and number of units, reliability.
-    ranks : ndarray of int, shape (n,)
-        Competition rank among the ranked models; 0 for the others.
-    low, high : ndarray of int, shape (n,)
-        Interval of the rank, widened for the estimated parameters; 0 for models without a rank.
-    first : ndarray, shape (n,)
-        Probability to be truly the first of the ranked models; 0 for models without a rank.
-    sd_widened : ndarray, shape (n,)
-        Standard deviations with what the parameters add.
-    level : float
-        Of the interval.
-    fit : BoardFit
-    """
+    """Universe scores of ``n`` models, ranked where they have more than half of the weight."""
 
     __repr__ = brief
 
-    ids: tuple[int, ...]
+    ids: tuple[int, ...]  # Length n
+    # Scores, standard deviations given the parameters, weight and number of units, reliability.
     scored: UniverseScores
-    ranks: IntArray
+    ranks: IntArray  # Shape (n,); competition rank among the ranked models; 0 for the others
+    # Shape (n,); interval of the rank, widened for the estimated parameters; 0 for models without a rank.
     low: IntArray
     high: IntArray
+    # Shape (n,); probability to be truly the first of the ranked models; 0 for models without a rank.
     first: FloatArray
-    sd_widened: FloatArray
-    level: float
+    sd_widened: FloatArray  # Shape (n,); standard deviations with what the parameters add
+    level: float  # Of the interval
     fit: BoardFit = field(repr=False)
 
 
@@ -67,23 +52,11 @@ def universe(
 ) -> Universe | NotEstimable:
     """Score and rank all models of a board on the leaves that cleaning keeps.
 
-    Parameters
-    ----------
-    board : Board
-        All models of a snapshot on all leaves; cells may be missing.
-    max_missing : float
-        Largest share of missing scores with which a leaf is kept.
-    grouped : Families, optional
-        Of the models; found by scores and names if None.
-    scale : Scale
-        Of each leaf: the score itself, z or normal scores.
-    draws, seed : int
-        Of the intervals of ranks.
+    The latter with the reason, where no stratum has two papers or too few models are complete.
 
-    Returns
-    -------
-    Universe or NotEstimable
-        The latter with the reason, where no stratum has two papers or too few models are complete.
+    `board`: all models of a snapshot on all leaves; cells may be missing. `max_missing`: largest share of missing
+    scores with which a leaf is kept. `grouped`: of the models; found by scores and names if None. `scale`: of each
+    leaf: the score itself, z or normal scores. `draws, seed`: of the intervals of ranks.
     """
     scaled = scale.of(board.scores)
     try:
@@ -110,19 +83,10 @@ def universe(
 def parameter_variance(fit: BoardFit, means: FloatArray, labels: IntArray) -> FloatArray:
     """Return the variance that estimated parameters add to each score, by leaving out groups of families in turn.
 
-    A shift that all models share changes no rank and is left out.
+    A shift that all models share changes no rank and is left out. Shape (n + k,).
 
-    Parameters
-    ----------
-    fit : BoardFit
-    means : ndarray, shape (n + k, p)
-        Unit means of the ``n`` models that it was fitted on, and of ``k`` others.
-    labels : ndarray of int, shape (n,)
-        Families.
-
-    Returns
-    -------
-    ndarray, shape (n + k,)
+    `means`: shape (n + k, p); unit means of the ``n`` models that it was fitted on, and of ``k`` others. `labels`:
+    shape (n,); families.
     """
     scored = fit.fit.scores(means)
     group = _even_groups(labels)

@@ -51,19 +51,10 @@ class SchemeValidity:
 
 @dataclass(frozen=True, eq=False)
 class Validity:
-    """Predictive validity of schemes on one board.
-
-    Attributes
-    ----------
-    papers : tuple of str
-    schemes : dict of str to SchemeValidity
-        The best mean first; schemes without any come last.
-    models, families : int
-    resamples, seed : int
-    """
+    """Predictive validity of schemes on one board."""
 
     papers: tuple[str, ...]
-    schemes: dict[str, SchemeValidity]
+    schemes: dict[str, SchemeValidity]  # The best mean first; schemes without any come last
     models: int
     families: int
     resamples: int

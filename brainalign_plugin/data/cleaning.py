@@ -125,24 +125,11 @@ class Cleaning:
 def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     """Drop leaves with a share of missing scores above ``max_missing``, then models with any missing score.
 
-    FAILED and NEVER are both missing.
+    FAILED and NEVER are both missing. The complete board, and the dropped benchmarks and models with reasons. Raises
+    InputError if ``max_missing`` is not in [0, 1].
 
-    Parameters
-    ----------
-    board : Board
-        ``n`` models on ``m`` leaves, as ``Snapshot.board()`` gives them: without groups and engineering benchmarks.
-    max_missing : float
-        In [0, 1].
-
-    Returns
-    -------
-    Cleaning
-        The complete board, and the dropped benchmarks and models with reasons.
-
-    Raises
-    ------
-    InputError
-        If ``max_missing`` is not in [0, 1].
+    `board`: ``n`` models on ``m`` leaves, as ``Snapshot.board()`` gives them: without groups and engineering
+    benchmarks. `max_missing`: in [0, 1].
 
     References
     ----------

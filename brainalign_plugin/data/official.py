@@ -41,42 +41,29 @@ class CellState(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class OfficialBoard:
-    """The official aggregate of every model at every node.
-
-    Attributes
-    ----------
-    tree : BenchmarkTree
-        With ``k`` nodes.
-    scores, states : ndarray, shape (n, k)
-        Full-precision recomputed scores (NaN unless SCORED), and the state of each cell.
-    ranks : tuple of (int or None), length n
-        Official rank by the two-decimal score at `root`, the published one where it agrees with the recomputed one
-        within `rounding`; None for a model that was never run.
-    rank_differences : int or None
-        Number of published ranks that differ from `ranks`; None where no rank was published.
-    rounding : float
-        Largest difference between published and recomputed mean by rounding alone: one unit in the last decimal of the
-        source, 0.001 for the site's JSON and 0.01 for its CSV export.
-    root : str
-        The node that is ranked, ``average_<domain>``.
-    max_abs_diff : dict of str to (float or None)
-        For each group the largest absolute difference from the published value, over the models for which both are
-        numbers; None where nothing was published (a reconstructed board).
-    state_mismatches : int
-        Number of cells of groups that are published in another state than recomputed. An engineering group that is
-        published as FAILED over leaves published as NEVER does not count: the site writes failed leaves there as NEVER.
-    """
+    """The official aggregate of every model at every node."""
 
     __repr__ = brief
 
-    tree: BenchmarkTree
+    tree: BenchmarkTree  # With ``k`` nodes
+    # Shape (n, k); full-precision recomputed scores (NaN unless SCORED), and the state of each cell.
     scores: FloatArray
     states: StateArray
+    # Length n; official rank by the two-decimal score at `root`, the published one where it agrees with the
+    # recomputed one within `rounding`; None for a model that was never run.
     ranks: tuple[int | None, ...]
+    # Number of published ranks that differ from `ranks`; None where no rank was published.
     rank_differences: int | None
+    # Largest difference between published and recomputed mean by rounding alone: one unit in the last decimal of
+    # the source, 0.001 for the site's JSON and 0.01 for its CSV export.
     rounding: float
-    root: str
+    root: str  # The node that is ranked, ``average_<domain>``
+    # For each group the largest absolute difference from the published value, over the models for which both are
+    # numbers; None where nothing was published (a reconstructed board).
     max_abs_diff: dict[str, float | None]
+    # Number of cells of groups that are published in another state than recomputed. An engineering group that is
+    # published as FAILED over leaves published as NEVER does not count: the site writes failed leaves there as
+    # NEVER.
     state_mismatches: int
 
     def at(self, type_id: str) -> FloatArray:

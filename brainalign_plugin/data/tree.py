@@ -31,24 +31,13 @@ class BenchmarkVersion:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A node of the tree: a leaf is a benchmark that is run, every other node is a group.
+    """A node of the tree: a leaf is a benchmark that is run, every other node is a group."""
 
-    Attributes
-    ----------
-    type_id : str
-        Identifier, the key of the tree.
-    parent : str or None
-        Type id of the group that it is in; None for a root.
-    is_leaf, is_engineering : bool
-    label, display_domain : str
-        Names that the site shows.
-    versions : tuple of BenchmarkVersion
-    """
-
-    type_id: str
-    parent: str | None
+    type_id: str  # Identifier, the key of the tree
+    parent: str | None  # Type id of the group that it is in; None for a root
     is_leaf: bool
     is_engineering: bool = False
+    # Names that the site shows
     label: str = ""
     display_domain: str = ""
     versions: tuple[BenchmarkVersion, ...] = ()

@@ -344,14 +344,8 @@ def _version(given: Any, where: str) -> int | None:
 def unused_names(names: Iterable[str], missing: Sequence[str], leaves: Sequence[str]) -> dict[str, str]:
     """Explain for each name of a benchmark why a board does not place by it; empty if there is no reason.
 
-    Parameters
-    ----------
-    names : iterable of str
-    missing : sequence of str
-        Benchmarks that may have been meant. Case and a version at the end (``_v2``) do not count, and names are
-        compared for the first 50 only, because it takes long.
-    leaves : sequence of str
-        All benchmarks of the board.
+    `missing`: benchmarks that may have been meant. Case and a version at the end (``_v2``) do not count, and names are
+    compared for the first 50 only, because it takes long. `leaves`: all benchmarks of the board.
     """
     by_lower = {name.lower(): name for name in missing}
     found: dict[str, str] = {}
@@ -370,10 +364,7 @@ def unused_names(names: Iterable[str], missing: Sequence[str], leaves: Sequence[
 def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]:
     """Find the models that a list names: ids or names with commas between, or ``name:NAME`` for all of that name.
 
-    Raises
-    ------
-    CandidateError
-        If there is none of a name, or a plain name is ambiguous.
+    Raises CandidateError if there is none of a name, or a plain name is ambiguous.
     """
     known = tuple(models)
     if any(wanted == model.name for model in known):

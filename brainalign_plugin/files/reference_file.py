@@ -192,21 +192,11 @@ def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[Re
 def find_reference(folder: Path | str, wanted: str) -> Reference:
     """Read a reference by its name in a folder, or by the path of its file.
 
-    Parameters
-    ----------
-    folder : Path or str
-        Folder of the references with names.
-    wanted : str
-        A name, or a path, which contains a ``/`` or ends like a reference file.
+    Raises ReferenceBoardError if there is none (the message suggests the nearest names), or its file is damaged or
+    holds another name.
 
-    Returns
-    -------
-    Reference
-
-    Raises
-    ------
-    ReferenceBoardError
-        If there is none (the message suggests the nearest names), or its file is damaged or holds another name.
+    `folder`: folder of the references with names. `wanted`: A name, or a path, which contains a ``/`` or ends like a
+    reference file.
     """
     if "/" in wanted or wanted.endswith(SUFFIX):
         return read_reference(wanted)

@@ -84,23 +84,10 @@ def content_digest(snapshot: Snapshot) -> str:
 def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
     """Read the bytes of `snapshot_bytes`, or the site's JSON.
 
-    Unreadable values of the site's JSON are left out with a warning; `parse_site_json` returns them.
+    Unreadable values of the site's JSON are left out with a warning; `parse_site_json` returns them. Raises
+    SnapshotError if the data are not a snapshot file of a known version, or contradict themselves.
 
-    Parameters
-    ----------
-    data : bytes
-        Gzipped or plain.
-    origin : str
-        Name of the data in error messages.
-
-    Returns
-    -------
-    Snapshot
-
-    Raises
-    ------
-    SnapshotError
-        If the data are not a snapshot file of a known version, or contradict themselves.
+    `data`: gzipped or plain. `origin`: name of the data in error messages.
     """
     try:
         text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data

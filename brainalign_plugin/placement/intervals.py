@@ -29,35 +29,19 @@ _CELLS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Uncertainty:
-    """Interval of a placement, should other papers, or else other benchmarks, have measured the same.
+    """Interval of a placement, should other papers, or else other benchmarks, have measured the same."""
 
-    Attributes
-    ----------
-    kind : str
-        ``posterior``: of the true scores, where the scheme is a weighted mean of scaled leaves or a universe score.
-        ``papers``: range over the board as it is and without each paper, which has no probability.
-        ``benchmarks``: bootstrap of the benchmarks, where all are of one paper; another paper may differ more.
-    resamples : int
-        Draws of true scores or benchmarks, or papers that were left out.
-    seed : int or None
-        Of the draws.
-    level : float or None
-        Of the intervals; None for ranges.
-    error : float
-        Standard error of the share: over the draws, or the jackknife's over papers.
-    shares : tuple of float
-    ranks : tuple of int
-    scores : tuple of float, or None
-        Of the true score, on the scheme's scale; None without a posterior.
-    """
-
+    # ``posterior``: of the true scores, where the scheme is a weighted mean of scaled leaves or a universe score.
+    # ``papers``: range over the board as it is and without each paper, which has no probability. ``benchmarks``:
+    # bootstrap of the benchmarks, where all are of one paper; another paper may differ more.
     kind: Literal["posterior", "papers", "benchmarks"]
-    resamples: int
-    seed: int | None
-    level: float | None
-    error: float
+    resamples: int  # Draws of true scores or benchmarks, or papers that were left out
+    seed: int | None  # Of the draws
+    level: float | None  # Of the intervals; None for ranges
+    error: float  # Standard error of the share: over the draws, or the jackknife's over papers
     shares: tuple[float, float]
     ranks: tuple[int, int]
+    # Of the true score, on the scheme's scale; None without a posterior.
     scores: tuple[float, float] | None = None
 
 
@@ -66,21 +50,10 @@ def placement_interval(
 ) -> Uncertainty | None:
     """Return the interval of a placement on a board, complete but for universe scores.
 
-    Parameters
-    ----------
-    scheme : Scheme
-        Bound to its reference, if it needs one.
-    fitted : Fitted
-        The scheme on the board.
-    scaled : ndarray, shape (m,)
-        The model's cells on the fitted scales; NaN where missing.
-    sampling : tuple
-        Draws of true scores, their seed, and the level.
+    None with 0 draws, and with a single benchmark.
 
-    Returns
-    -------
-    Uncertainty or None
-        None with 0 draws, and with a single benchmark.
+    `scheme`: bound to its reference, if it needs one. `fitted`: the scheme on the board. `scaled`: shape (m,); the
+    model's cells on the fitted scales; NaN where missing. `sampling`: draws of true scores, their seed, and the level.
 
     References
     ----------
@@ -108,14 +81,9 @@ def placement_interval(
 def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return share and rank of one model among a population in each resample.
 
-    Parameters
-    ----------
-    own : ndarray, shape (size,)
-    population : ndarray, shape (size, n) or (1, n)
+    Shape (size,).
 
-    Returns
-    -------
-    shares, ranks : ndarray, shape (size,)
+    `own`: shape (size,). `population`: shape (size, n).
     """
     mine = np.nan_to_num(rounded(own), nan=-np.inf)[:, None]
     theirs = np.nan_to_num(rounded(population), nan=-np.inf)

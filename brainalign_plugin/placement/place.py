@@ -165,10 +165,7 @@ def place(
 def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituents: float) -> None:
     """Check that a model is scored on enough of the reference's benchmarks.
 
-    Raises
-    ------
-    CandidateError
-        If it is not; the message names the missing benchmarks and near misses among the names.
+    Raises CandidateError if it is not; the message names the missing benchmarks and near misses among the names.
     """
     leaves = constituents(reference)
     scored = [leaf for leaf in leaves if leaf in cells and cells[leaf].state == CellState.SCORED]
@@ -211,11 +208,7 @@ def of_versions(
 ) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
     """Select the cells on the reference's versions; a cell or reference without a version matches every one.
 
-    Returns
-    -------
-    cells : dict of str to Cell
-    others : dict of str to tuple of int
-        For each benchmark that is left out, the cell's version and the reference's.
+    Returns cells and others (for each benchmark that is left out, the cell's version and the reference's).
     """
     kept, others = dict(cells), {}
     for leaf in constituents(reference):

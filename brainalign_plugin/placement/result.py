@@ -24,106 +24,59 @@ SCHEMA = 2
 
 @dataclass(frozen=True, slots=True)
 class SchemePlace:
-    """Place of a model under one scheme.
-
-    Attributes
-    ----------
-    scheme : str
-    problem : str
-        Reason why the scheme cannot place it; all else is then empty.
-    statistic : float
-        The scheme's own score of the model.
-    share : float
-        Share of the others whose statistic is below, plus half of those equal to nine decimals.
-    rank : int
-        Competition rank (1 is best) among the models that it is compared with and this one.
-    population : int
-        Number of these: under a universe score all of the reference that have one, else those that have its benchmarks.
-    uncertainty : Uncertainty or None
-        None if it was not asked for, or fewer than two benchmarks or papers have a score.
-    scaled : mapping of str to float
-        Each cell on the scheme's scale.
-    bounds : tuple of int, or None
-        Ranks on all benchmarks, among the models that have all, with each missing score at the 5th and at the 95th
-        percentile of the reference; None if nothing is missing, or fewer than two models have all.
-    """
+    """Place of a model under one scheme."""
 
     scheme: str
-    problem: str = ""
-    statistic: float = math.nan
+    problem: str = ""  # Reason why the scheme cannot place it; all else is then empty
+    statistic: float = math.nan  # The scheme's own score of the model
+    # Share of the others whose statistic is below, plus half of those equal to nine decimals.
     share: float = math.nan
-    rank: int = 0
+    rank: int = 0  # Competition rank (1 is best) among the models that it is compared with and this one
+    # Number of these: under a universe score all of the reference that have one, else those that have its
+    # benchmarks.
     population: int = 0
+    # None if it was not asked for, or fewer than two benchmarks or papers have a score.
     uncertainty: Uncertainty | None = None
-    scaled: Mapping[str, float] | None = None
+    scaled: Mapping[str, float] | None = None  # Each cell on the scheme's scale
+    # Ranks on all benchmarks, among the models that have all, with each missing score at the 5th and at the 95th
+    # percentile of the reference; None if nothing is missing, or fewer than two models have all.
     bounds: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MissingScore:
-    """Benchmark without a score.
-
-    Attributes
-    ----------
-    benchmark : str
-    state : CellState
-        FAILED or NEVER.
-    scores : tuple of float
-        The 5th and the 95th percentile of the reference's scores on it.
-    narrows : float
-        Share of the distance between the bounds, on the scheme's scale, by which they narrow once its score is known
-        to be the median; median over the schemes, NaN without bounds.
-    """
+    """Benchmark without a score."""
 
     benchmark: str
-    state: CellState
-    scores: tuple[float, float]
+    state: CellState  # FAILED or NEVER
+    scores: tuple[float, float]  # The 5th and the 95th percentile of the reference's scores on it
+    # Share of the distance between the bounds, on the scheme's scale, by which they narrow once its score is
+    # known to be the median; median over the schemes, NaN without bounds.
     narrows: float
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Place of one model among the models that have its benchmarks.
-
-    Attributes
-    ----------
-    reference : Reference
-    left_out : tuple of int
-        Ids of the reference's models that it is not compared with.
-    board : Board
-        The models that it is compared with, on the benchmarks on which it has a score.
-    cells : mapping of str to Cell
-        The model's cells on all benchmarks that models are placed by.
-    complete : int
-        Models that have a score on all of these, for the bounds.
-    schemes : tuple of SchemePlace
-    not_placed : tuple of str
-        Schemes that were not asked for by name and whose rule for missing scores would rank coverage.
-    benchmarks : tuple of BenchmarkStanding
-        The highest normal score first.
-    neighbours : tuple of Neighbour
-        The nearest first; only models that share at least half of the model's scored benchmarks.
-    missing : tuple of MissingScore
-        The one that narrows the bounds most first.
-    unused : mapping of str to str
-        Benchmarks of the model that the reference does not place by, each with a reason; empty if unknown.
-    other_versions : mapping of str to tuple of int
-        Benchmarks whose score is on another version than the reference has, and so counts as missing: both versions.
-    """
+    """Place of one model among the models that have its benchmarks."""
 
     __repr__ = brief
 
     reference: Reference
-    left_out: tuple[int, ...]
-    board: Board
-    cells: Mapping[str, Cell]
-    complete: int
+    left_out: tuple[int, ...]  # Ids of the reference's models that it is not compared with
+    board: Board  # The models that it is compared with, on the benchmarks on which it has a score
+    cells: Mapping[str, Cell]  # The model's cells on all benchmarks that models are placed by
+    complete: int  # Models that have a score on all of these, for the bounds
     schemes: tuple[SchemePlace, ...]
+    # Schemes that were not asked for by name and whose rule for missing scores would rank coverage.
     not_placed: tuple[str, ...]
-    benchmarks: tuple[BenchmarkStanding, ...]
+    benchmarks: tuple[BenchmarkStanding, ...]  # The highest normal score first
+    # The nearest first; only models that share at least half of the model's scored benchmarks.
     neighbours: tuple[Neighbour, ...]
-    missing: tuple[MissingScore, ...]
+    missing: tuple[MissingScore, ...]  # The one that narrows the bounds most first
+    # Benchmarks of the model that the reference does not place by, each with a reason; empty if unknown.
     unused: Mapping[str, str]
+    # Benchmarks whose score is on another version than the reference has, and so counts as missing: both
+    # versions.
     other_versions: Mapping[str, tuple[int, int]]
 
     @property
@@ -170,16 +123,7 @@ class Placement:
 
 
 def placement_json(placed: Placement) -> dict[str, Any]:
-    """Build the record of a placement; unknown is None.
-
-    Parameters
-    ----------
-    placed : Placement
-
-    Returns
-    -------
-    dict
-    """
+    """Build the record of a placement; unknown is None."""
     reference = placed.reference
     return {
         "schema": SCHEMA,

@@ -103,16 +103,10 @@ class WeightedSum:
 
 @dataclass(frozen=True, eq=False)
 class RowByRow:
-    """Non-linear function of a row of scaled cells.
-
-    Attributes
-    ----------
-    function : callable
-    columns : ndarray of int, optional
-        Position in the rows of each leaf that the function takes, -1 for one that they lack; all in order if None.
-    """
+    """Non-linear function of a row of scaled cells."""
 
     function: RowFunction
+    # Position in the rows of each leaf that the function takes, -1 for one that they lack; all in order if None.
     columns: IntArray | None = None
 
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:

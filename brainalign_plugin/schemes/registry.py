@@ -32,28 +32,16 @@ from .scaling import NONE
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Scores and competition ranks (1, 2, 2, 4; 1 is best) of ``n`` models under one scheme.
-
-    Attributes
-    ----------
-    scheme : str
-    convention : str
-        The rule for missing cells that was used; ``complete`` if the board has none.
-    ids : tuple of int, length n
-    scores : ndarray of float, shape (n,)
-    ranks : ndarray of int, shape (n,)
-    optimum : Optimum or None
-        Objective and proven bound, for a scheme that is an optimisation.
-    """
+    """Scores and competition ranks (1, 2, 2, 4; 1 is best) of ``n`` models under one scheme."""
 
     __repr__ = brief
 
     scheme: str
-    convention: str
-    ids: tuple[int, ...]
-    scores: FloatArray
-    ranks: IntArray
-    optimum: Optimum | None = None
+    convention: str  # The rule for missing cells that was used; ``complete`` if the board has none
+    ids: tuple[int, ...]  # Length n
+    scores: FloatArray  # Shape (n,)
+    ranks: IntArray  # Shape (n,)
+    optimum: Optimum | None = None  # Objective and proven bound, for a scheme that is an optimisation
 
     def by_id(self) -> dict[int, int]:
         """Return the rank of each model id."""
@@ -72,21 +60,10 @@ _REFUSED: list[SchemeError] = []
 def register(scheme: Scheme, overwrite: bool = False) -> Scheme:
     """Add a scheme under its name; adding the same object again changes nothing.
 
-    Parameters
-    ----------
-    scheme : Scheme
-    overwrite : bool
-        Whether it may replace a scheme of its name that was made from a function.
+    Returns the same, so that a definition and its registration are one expression. Raises SchemeError if the name is
+    taken, regardless of case.
 
-    Returns
-    -------
-    Scheme
-        The same, so that a definition and its registration are one expression.
-
-    Raises
-    ------
-    SchemeError
-        If the name is taken, regardless of case.
+    `overwrite`: whether it may replace a scheme of its name that was made from a function.
     """
     # A module may register its scheme itself and name it in an entry point too.
     if _REGISTRY.get(scheme.name) is scheme:
@@ -281,19 +258,9 @@ def scheme_names() -> tuple[str, ...]:
 def get_scheme(name: str | Scheme) -> Scheme:
     """Look a scheme up by name, regardless of case.
 
-    Parameters
-    ----------
-    name : str or Scheme
-        A scheme is returned as it is.
+    Raises SchemeError if there is none; the message suggests the nearest names.
 
-    Returns
-    -------
-    Scheme
-
-    Raises
-    ------
-    SchemeError
-        If there is none; the message suggests the nearest names.
+    `name`: A scheme is returned as it is.
     """
     if isinstance(name, Scheme):
         return name
@@ -334,28 +301,13 @@ def rank_models(
 ) -> Ranking:
     """Aggregate a board under a scheme.
 
-    Parameters
-    ----------
-    board : Board
-        ``n`` models; complete (the cleaned board) or with missing cells.
-    scheme : str or Scheme
-    convention : str, optional
-        Rule for missing cells; the scheme's own if None. Without effect on a complete board.
-    reference : Reference, optional
-        Frozen reference board, for the schemes that need one.
+    Of all ``n`` models. Raises SchemeError if the scheme or convention is unknown, the scheme does not support the
+    convention on a board with missing cells, or it needs a reference and gets none. Raises BoardError if the board has
+    no model or no leaf, or the scheme leaves a model without a score.
 
-    Returns
-    -------
-    Ranking
-        Of all ``n`` models.
-
-    Raises
-    ------
-    SchemeError
-        If the scheme or convention is unknown, the scheme does not support the convention on a board with missing
-        cells, or it needs a reference and gets none.
-    BoardError
-        If the board has no model or no leaf, or the scheme leaves a model without a score.
+    `board`: ``n`` models; complete (the cleaned board) or with missing cells. `convention`: rule for missing cells; the
+    scheme's own if None. Without effect on a complete board. `reference`: frozen reference board, for the schemes that
+    need one.
     """
     used = get_scheme(scheme)
     used = used if reference is None else used.bind(reference)

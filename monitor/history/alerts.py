@@ -53,15 +53,9 @@ class Observation:
 
 @dataclass(frozen=True)
 class RuleTest:
-    """A rule's own test: what it sees, and at which positions (from 0) it has to fire and to end.
+    """A rule's own test: what it sees, and at which positions (from 0) it has to fire and to end."""
 
-    Attributes
-    ----------
-    values : tuple
-        A number (an interval without width), ``[low, value, high]``, or ``missing``.
-    fired, ended : tuple of int
-    """
-
+    # A number (an interval without width), ``[low, value, high]``, or ``missing``.
     values: tuple[float | tuple[float, float, float] | str, ...]
     fired: tuple[int, ...] = ()
     ended: tuple[int, ...] = ()
@@ -153,26 +147,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """State of a rule after the data versions that it has seen; versions are numbers.
+    """State of a rule after the data versions that it has seen; versions are numbers."""
 
-    Attributes
-    ----------
-    active : bool
-        It has fired and not ended.
-    streak : int
-        For how many data versions in a row the interval has been beyond the bound.
-    gathered : float
-        Share of cells that are new since the last one that was counted.
-    since : int or None
-        At which it fired, while it is active.
-    before : int or None
-        The last one that was seen and was not part of the streak: what happened since then is why it fires.
-    """
-
-    active: bool = False
-    streak: int = 0
-    gathered: float = 0.0
-    since: int | None = None
+    active: bool = False  # It has fired and not ended
+    streak: int = 0  # For how many data versions in a row the interval has been beyond the bound
+    gathered: float = 0.0  # Share of cells that are new since the last one that was counted
+    since: int | None = None  # At which it fired, while it is active
+    # The last one that was seen and was not part of the streak: what happened since then is why it fires.
     before: int | None = None
 
 
@@ -192,19 +173,11 @@ def follow(
 ) -> tuple[Standing, list[AlertEvent]]:
     """Evaluate a rule on the data versions; None, or too few models, leaves it as it is.
 
-    Parameters
-    ----------
-    observations : iterable of (int, Observation or None)
-        Numbers of the versions, in order of time, and what is seen of them.
-    start : Standing
-        Where the rule stood before them.
+    Returns Standing (its state now, the same for a history evaluated in pieces or whole) and list of AlertEvent (fired
+    and ended in turn).
 
-    Returns
-    -------
-    Standing
-        Its state now, the same for a history evaluated in pieces or whole.
-    list of AlertEvent
-        Fired and ended in turn.
+    `observations`: numbers of the versions, in order of time, and what is seen of them. `start`: where the rule stood
+    before them.
     """
     events: list[AlertEvent] = []
     now = start
@@ -256,10 +229,7 @@ def _observation(rule: Rule, value: float | tuple[float, float, float] | str) ->
 def event_in_words(event: AlertEvent, *, first: bool = False) -> str:
     """Return one sentence: the rule, what it saw, and the bound.
 
-    Parameters
-    ----------
-    first : bool
-        It is so since the first board, so that nothing fired.
+    `first`: it is so since the first board, so that nothing fired.
     """
     rule, seen = event.rule, event.seen
     what = FIGURES[rule.figure] if rule.on is On.LEVEL else f"change of {FIGURES[rule.figure]}"

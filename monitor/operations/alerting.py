@@ -41,43 +41,22 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertNews:
-    """An event to report once: an alert is firing or resolved.
+    """An event to report once: an alert is firing or resolved."""
 
-    Attributes
-    ----------
-    rule : str
-        Its name.
-    figure, on, condition : str
-        What it watches.
-    fired : bool
-        Whether it fired; otherwise it ended.
-    bound : float
-        That at which it fired, or at which it ended.
-    reason : Reason
-    as_of : datetime
-        The moment of the board.
-    snapshot : int
-        Its number in the store.
-    seen : Observation or None
-        What was seen; None if the rule ended because it was changed or removed.
-    words : str
-        One sentence.
-    attribution : str or None
-        What the figure's change is due to, in words: for a level since the last board that was not yet (or no longer)
-        beyond the bound, for a change since the board that it is a change from. None without such a board.
-    """
-
-    rule: str
+    rule: str  # Its name
+    # Figure or benchmark that it watches
     figure: str
     on: str
     condition: str
-    fired: bool
-    bound: float
+    fired: bool  # True if it fired; otherwise it ended
+    bound: float  # Bound at which it fired, or ended
     reason: Reason
-    as_of: datetime
-    snapshot: int
-    seen: Observation | None
-    words: str
+    as_of: datetime  # The moment of the board
+    snapshot: int  # Its number in the store
+    seen: Observation | None  # Observation; None if the rule ended because it was changed or removed
+    words: str  # One sentence
+    # Causes of the change, in words: for a level since the last board that was not yet (or no
+    # longer) beyond the bound, for a change since the board that it is a change from. None without such a board.
     attribution: str | None
 
     @property
@@ -88,18 +67,10 @@ class AlertNews:
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """States of the rules for the next run, and the events since the last one.
+    """States of the rules for the next run, and the events since the last one."""
 
-    Attributes
-    ----------
-    state : dict
-        Only what JSON can hold.
-    news : tuple of AlertNews
-        In order of time.
-    """
-
-    state: dict[str, Any]
-    news: tuple[AlertNews, ...]
+    state: dict[str, Any]  # Only what JSON can hold
+    news: tuple[AlertNews, ...]  # In order of time
 
 
 def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[str, Any] | None) -> Evaluated:
@@ -112,19 +83,9 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
 
     A new or changed rule is evaluated over the whole history without news; then the difference is reported: that it is
     firing (as of the board on which it fired), or that it is resolved. An active rule that was removed from the
-    configuration is resolved.
+    configuration is resolved. Raises StoreError if the state is not one.
 
-    Parameters
-    ----------
-    rules : sequence of Rule
-        With distinct names.
-    state : mapping or None
-        `Evaluated.state` of the last time; None is the first time.
-
-    Raises
-    ------
-    StoreError
-        If the state is not one.
+    `rules`: with distinct names. `state`: `Evaluated.state` of the last time; None is the first time.
     """
     known, last = _read_state(state, timeline.domain)
     last = _placed(last, timeline.versions)
@@ -205,13 +166,7 @@ def news_json(news: AlertNews) -> dict[str, Any]:
 def unseen(state: Mapping[str, Any], removed: SnapshotInfo, newest: SnapshotInfo | None) -> dict[str, Any]:
     """Return the state of the rules after the removal of a board, which may have been the newest one seen.
 
-    Parameters
-    ----------
-    state : mapping
-        `Evaluated.state`.
-    removed : SnapshotInfo
-    newest : SnapshotInfo or None
-        The newest board that is left.
+    `state`: `Evaluated.state`. `newest`: the newest board that is left.
     """
     seen = {"as_of": removed.as_of_time.isoformat(), "digest": removed.digest}
     if state["seen"] != seen:

@@ -42,21 +42,10 @@ def run_demo(
     """Simulate a leaderboard, write the payloads that its site would serve, and run the pipeline on each in turn.
 
     The simulated board has a state folder of its own below the home folder, so that it never mixes with a real one.
-    Each demonstration begins it anew: an earlier release may have simulated another board from the same seed.
+    Each demonstration begins it anew: an earlier release may have simulated another board from the same seed. Raises
+    StoreError if the state folder cannot be written. Raises ReportError if the report cannot be made or written.
 
-    Parameters
-    ----------
-    seed : int
-        The same seed gives the same board.
-    output : Path
-        Where the report of the last snapshot is written.
-
-    Raises
-    ------
-    StoreError
-        If the state folder cannot be written.
-    ReportError
-        If the report cannot be made or written.
+    `seed`: the same seed gives the same board. `output`: where the report of the last snapshot is written.
     """
     home = settings.home / "demo" / f"seed-{seed}"
     own = settings.model_copy(update={"home": home, "store": None, "domain": "vision"})

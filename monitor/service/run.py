@@ -53,36 +53,18 @@ class Stopped(BaseException):
 
 @dataclass(frozen=True)
 class Monitor:
-    """Tools of the runs of one process.
-
-    Attributes
-    ----------
-    settings : Settings
-    store : Store
-    rules : sequence of Rule
-        Of the alerts.
-    outgoing : Outgoing
-        Subscribers and channels.
-    clock : callable
-    stage : callable
-        Shows, or interrupts, what is being done.
-    name : str
-        Name of the process for others that wait for it.
-    heartbeat : Heartbeat
-        Who is called when a pull begins and ends.
-    suffix : str
-        Distinguishes the slots of a further leaderboard; empty for the first.
-    """
+    """Tools of the runs of one process."""
 
     settings: Settings
     store: Store
-    rules: Sequence[Rule]
-    outgoing: Outgoing
+    rules: Sequence[Rule]  # Of the alerts
+    outgoing: Outgoing  # Subscribers and channels
     clock: pipeline.Clock
-    stage: Stage = silent
-    name: str = "brainalign run"
+    stage: Stage = silent  # Shows, or interrupts, what is being done
+    name: str = "brainalign run"  # Name of the process for others that wait for it
+    # Addresses that are called when a pull begins and ends
     heartbeat: Heartbeat = field(default_factory=lambda: Heartbeat(None))
-    suffix: str = ""
+    suffix: str = ""  # Distinguishes the slots of a further leaderboard; empty for the first
 
     def each(self) -> tuple[Monitor, ...]:
         """Return the tools for each leaderboard of the settings."""
@@ -109,13 +91,7 @@ def monitor_of(
     stage: Stage = silent,
     name: str = "brainalign run",
 ) -> Monitor:
-    """Return the tools of a run, by the settings.
-
-    Raises
-    ------
-    ConfigError
-        If an alert rule is wrong.
-    """
+    """Return the tools of a run, by the settings. Raises ConfigError if an alert rule is wrong."""
     rules = load_rules(settings.home / CONFIG_NAME)
     outgoing = Outgoing(
         channels.subscribers(settings), channels.letterhead(settings), channels.sender(settings, clock)
@@ -142,35 +118,19 @@ def _under_lock(store: Store, shown: Stage) -> Stage:
 
 @dataclass(eq=False)
 class Done:
-    """Outcome of one run.
-
-    Attributes
-    ----------
-    result : RunResult
-    news : list of AlertNews
-        Alerts that fired or ended with it.
-    queued : int
-        Messages that it put into the outbox.
-    drained : Drained
-        What became of the messages that were due.
-    """
+    """Outcome of one run."""
 
     result: pipeline.RunResult
-    news: list[AlertNews]
-    queued: int
-    drained: Drained = field(default_factory=Drained)
+    news: list[AlertNews]  # Alerts that fired or ended with it
+    queued: int  # Messages that it put into the outbox
+    drained: Drained = field(default_factory=Drained)  # Outcome of the messages that were due
 
 
 @contextmanager
 def at_work(monitor: Monitor) -> Iterator[None]:
     """Hold the store's lock; mark slots whose processes died as lost, and log them.
 
-    What a run that was killed left half written is removed.
-
-    Raises
-    ------
-    BusyError
-        If another process is at work.
+    What a run that was killed left half written is removed. Raises BusyError if another process is at work.
     """
     try:
         with monitor.store.exclusive(monitor.name):
@@ -198,17 +158,8 @@ def alarm_name(settings: Settings, job: str) -> str:
 def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecord], T]) -> T | None:
     """Do a job in one slot unless it is done; the caller holds the lock.
 
-    Failures are counted, and reported to the operators.
-
-    Returns
-    -------
-    object or None
-        What the work returned; None if the slot is claimed, done, or was lost too often.
-
-    Raises
-    ------
-    BrainAlignError
-        What the work raised, after it was noted.
+    Failures are counted, and reported to the operators. What the work returned; None if the slot is claimed, done, or
+    was lost too often. Raises BrainAlignError: What the work raised, after it was noted.
     """
     store, name = monitor.store, alarm_name(monitor.settings, job)
     run = store.claim_slot(job, slot, monitor.clock(), socket.gethostname(), os.getpid())
@@ -282,12 +233,7 @@ def _alarm(monitor: Monitor, name: str, failure: Exception) -> None:
 def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
     """Pull, store, evaluate the alert rules and queue messages in one transaction; then report and publish.
 
-    Parameters
-    ----------
-    run : RunRecord
-        The slot that is claimed for it.
-    source : str or None
-        Address or file; None is the configured site.
+    `run`: the slot that is claimed for it. `source`: address or file; None is the configured site.
     """
     news: list[AlertNews] = []
     queued: list[Message] = []
@@ -356,10 +302,7 @@ def _finding(news: AlertNews, at: datetime) -> Finding:
 def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
     """Compose the digest of a slot and queue it.
 
-    Returns
-    -------
-    int
-        Messages that were queued; none without subscribers, or if it was queued before.
+    Messages that were queued; none without subscribers, or if it was queued before.
     """
     from ..notify.digests import digest_messages
 
@@ -376,12 +319,8 @@ def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
 def run_once(monitor: Monitor, source: str | None = None) -> Done:
     """One run, now: what ``brainalign run`` does.
 
-    Raises
-    ------
-    BusyError
-        If another process is at work.
-    Exception
-        If it failed, whatever it was; what was due in the outbox was sent all the same.
+    Raises BusyError if another process is at work. Raises Exception if it failed, whatever it was; what was due in the
+    outbox was sent all the same.
     """
     with at_work(monitor):
         now = monitor.clock()

@@ -33,22 +33,12 @@ log = structlog.get_logger("brainalign")
 
 @dataclass(frozen=True)
 class Job:
-    """Something that is done in every slot of a schedule.
-
-    Attributes
-    ----------
-    name : str
-    schedule : Schedule
-    work : callable
-        Does it, given the slot that is claimed.
-    monitor : Monitor
-        Of its leaderboard.
-    """
+    """Something that is done in every slot of a schedule."""
 
     name: str
     schedule: Schedule
-    work: Callable[[RunRecord], object]
-    monitor: Monitor
+    work: Callable[[RunRecord], object]  # Does it, given the slot that is claimed
+    monitor: Monitor  # Of its leaderboard
 
 
 def jobs_of(monitor: Monitor) -> tuple[Job, ...]:
@@ -95,24 +85,11 @@ def tend(
 ) -> int:
     """Do the due slots of some jobs and send due messages; wait for another process at work.
 
-    A failed job is noted and logged, and stops no other.
+    A failed job is noted and logged, and stops no other. Slots done, failed ones too. Raises Stopped if a stop was
+    requested.
 
-    Parameters
-    ----------
-    wait : callable
-        Waits so many seconds, and returns whether a stop was requested meanwhile.
-    settle : timedelta
-        Slots younger than this are left for later: they are put off by a jitter.
-
-    Returns
-    -------
-    int
-        Slots done, failed ones too.
-
-    Raises
-    ------
-    Stopped
-        If a stop was requested.
+    `wait`: waits so many seconds, and returns whether a stop was requested meanwhile. `settle`: slots younger than this
+    are left for later: they are put off by a jitter.
     """
     due = _anything_due(monitor, jobs, monitor.clock() - settle)
     # A claimed slot is in work or was lost: only the holder of the lock can decide.
