@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gzip
 import itertools
 import json
@@ -64,6 +65,7 @@ def atomic_file(
         temporary = target.parent / f".{secrets.token_hex(_TOKEN)}.tmp"
         try:
             with _unnamed_file(target.parent) or temporary.open("x+b") as stream:
+                _lock(stream)
                 # Readable for others as far as the umask allows, if it is not private: reports are made to be read.
                 if private:
                     os.fchmod(stream.fileno(), PRIVATE_FILE)
@@ -122,6 +124,21 @@ def give_to_owner(made: Path | int, folder: Path) -> None:
     if os.geteuid() == 0 and (owner := folder.stat()).st_uid != 0:
         with suppress(PermissionError):  # root of a container may not
             os.chown(made, owner.st_uid, owner.st_gid)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what `atomic_file` left in a folder when it was killed, of whatever age: no process holds its lock."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if _TEMPORARY.fullmatch(path.name):
+                with path.open("rb") as stream:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+
+
+def _lock(stream: BinaryIO) -> None:
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_leftovers(folder: Path, now: datetime) -> int:

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from ..base.errors import StoreError
-from ..base.files import atomic_file
+from ..base.files import atomic_file, remove_abandoned
 from . import schema
 from .bodies import body_path
 from .database import Database
@@ -153,6 +153,8 @@ class Backups:
         ``config`` are the settings without their secrets, ``software`` is the version of this program. A ``public``
         backup leaves out messages that wait to be sent, so that anybody may read it.
         """
+        # A backup that was killed may have left a whole copy of the store.
+        remove_abandoned(path.parent)
         entries: dict[str, dict[str, Any]] = {}
         rows: dict[str, int] = {}
         with (

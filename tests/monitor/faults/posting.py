@@ -174,6 +174,8 @@ def _interrupting(at: str, time_of_it: int) -> Stage:
         nonlocal left
         left -= text == at
         if text == at and left == 0:
+            # It is ignored in a process that a shell put into the background.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.raise_signal(signal.SIGINT)
         yield
 

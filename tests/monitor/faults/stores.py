@@ -245,24 +245,40 @@ def killed_backups(folder: Path, tries: int) -> Row:
         began = time.monotonic()
         assert _in_child(one, "store", "backup", target) == 0, one.errors
         length = time.monotonic() - began
-        for _ in range(tries):
-            child = _start(partial(_run, one, ("store", "backup", target), lambda: None))
-            time.sleep(moments.uniform(0, length))
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            left = sorted(path.name for path in target.parent.iterdir())
+        for number in range(tries):
+            if number:
+                child = _start(partial(_run, one, ("store", "backup", target), lambda: None))
+                time.sleep(moments.uniform(0, length))
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            else:  # the one moment at which the new file has a name of its own
+                _in_child(one, "store", "backup", target, hurt=partial(at_every_call, _die_at_replace))
             with tarfile.open(target) as archive:
                 whole = archive.getnames()[-1] == "manifest.json"
-            if left != [target.name] or not whole or target.stat().st_mode & 0o077:
+            left = sorted(path.name for path in target.parent.iterdir())
+            if not number:
+                assert len(left) == 2, left
+                _command(one, "store", "backup", target).succeeded()
+                left = sorted(path.name for path in target.parent.iterdir())
+            others = [name for name in left if name != target.name]
+            if not whole or target.stat().st_mode & 0o077 or (others and not number):
                 wrong.append(f"{left}, whole: {whole}")
+        _command(one, "store", "backup", target).succeeded()
+        if [path.name for path in target.parent.iterdir()] != [target.name]:
+            wrong.append("something is left")
     return Row(
         "SIGKILL at a random moment of a backup",
         tries,
         len(wrong),
-        "the old or the new backup whole, for its owner alone, and nothing else"
+        "the old or the new backup whole, for its owner alone; nothing else after the next one"
         if not wrong
         else str(wrong[:2]),
     )
+
+
+def _die_at_replace(name: str, _: int) -> None:
+    if name in ("replace", "rename"):
+        die()
 
 
 def wrong_clocks(folder: Path, store: str = "") -> Row:
