@@ -16,8 +16,8 @@ from ..plot.chart import Chart
 from ..plot.rows import bump, dots
 from ..ranking.boards import ComparedBoard
 from ..ranking.compare import compare_schemes
-from ..results import Result
-from ..schemes import Ranking
+from ..results import Result, Rows
+from ..schemes import Ranking, Scheme
 from ..text import counted, distinct_names
 from .comparison import ComparisonResult
 
@@ -186,9 +186,15 @@ class SchemesResult(Result):
     @property
     def title(self) -> str:
         """One line that names the result."""
-        problems = "".join(f"; {one.scheme.name}: {one.problem}" for one in self.schemes if one.problem)
-        schemes = counted(len(self.schemes), "scheme")
-        return f"Ranks under {schemes}: {self.compared.size} ({self.compared.kind}){problems}"
+        schemes, problems = counted(len(self.schemes), "scheme"), len(self.problems.frame)
+        noted = f"; {counted(problems, 'note')} in problems" if problems else ""
+        return f"Ranks under {schemes}: {self.compared.size} ({self.compared.kind}){noted}"
+
+    @property
+    def problems(self) -> Rows:
+        """Schemes that did not rank the board or have no intervals, with the reason."""
+        rows = [(one.scheme.name, one.problem) for one in self.schemes if one.problem]
+        return Rows(counted(len(rows), "problem"), pd.DataFrame(rows, columns=["scheme", "problem"]))
 
     def __len__(self) -> int:
         return len(self.schemes)
@@ -196,7 +202,8 @@ class SchemesResult(Result):
     def __iter__(self) -> Iterator[RankResult]:
         return (self[one.scheme.name] for one in self.schemes)
 
-    def __getitem__(self, name: str) -> RankResult:
+    def __getitem__(self, scheme: str | Scheme) -> RankResult:
+        name = scheme.name if isinstance(scheme, Scheme) else scheme
         for one in self.schemes:
             if one.scheme.name.lower() == name.lower():
                 return RankResult(one, self.compared, self.reference, self.resampling)

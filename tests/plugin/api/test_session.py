@@ -145,6 +145,10 @@ def test_a_scheme_of_ones_own_cannot_take_the_place_of_a_known_one():
         ba.scheme("trimmed")(lambda scores: scores.mean(axis=1))
     flat = ba.rank(ba.example(), ["FLAT", made], resamples=0).to_frame()
     assert flat["FLAT"].equals(flat["TRIMMED"].rename("FLAT"))
+    ranked = ba.rank(ba.Board.from_frame(TABLE.rename(columns={"i2n": "i2n-b"})), [made, "DSEP"], resamples=0)
+    assert ranked[made].ranking.ids == (1, 2, 3)
+    assert ranked.title.endswith("; 1 note in problems")
+    assert ranked.problems.to_frame()["scheme"].tolist() == ["DSEP"]
 
 
 @pytest.mark.parametrize(
