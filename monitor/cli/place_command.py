@@ -114,12 +114,11 @@ def _reference(settings: Settings, wanted: str) -> Reference:
         return find_reference(settings.references, wanted)
     try:
         return choose_reference(settings.references, "", settings.domain)
-    except ReferenceBoardError:
+    except ReferenceBoardError as error:
         if any(one.domain == settings.domain for one in list_references(settings.references)[0]):
             raise
         try:
             return given_board(find_snapshot(settings, "latest", now()).snapshot)
-        except BrainAlignError:
-            pass
-        # Without a snapshot either, the first step is to fetch and freeze one.
+        except BrainAlignError as cause:
+            error.add_note(f"no snapshot serves in its place: {cause}")
         raise
