@@ -184,6 +184,6 @@ def archive_csv(boards: Iterable[ArchivedBoard]) -> bytes:
     )
 
 
-def told(lines: Iterable[str]) -> tuple[str, ...]:
+def lines_shown(lines: Iterable[str]) -> tuple[str, ...]:
     """Return the lines of an entry, fit to be shown."""
     return tuple(one_line(line) for line in lines)

@@ -18,9 +18,9 @@ from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from ..delivery.pages import (
     ArchivedBoard,
     SiteView,
+    lines_shown,
     report_frame,
     site_files,
-    told,
 )
 from ..delivery.site import CURRENT, Published, publish_site
 from ..delivery.wording import change_text, day_text, figures_at
@@ -256,7 +256,7 @@ def site_view(
             reporting.headline_intervals(results.certainty.bootstrap),
         ),
         before=None if before is None else before.as_of_time,
-        active=told(one.words for one in active_alerts(store, settings.domain)),
+        active=lines_shown(one.words for one in active_alerts(store, settings.domain)),
         entries=tuple(entries.values()),
         news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
         boards=boards,
@@ -274,9 +274,9 @@ def site_view(
 
 def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports: dict[int, str]) -> FeedEntry:
     topics = [
-        Topic("Alerts", told(alerts)),
-        Topic("On the board", told(change.changelog)),
-        Topic("Causes of the changes", told(one.sentence for one in change.causes)),
+        Topic("Alerts", lines_shown(alerts)),
+        Topic("On the board", lines_shown(change.changelog)),
+        Topic("Causes of the changes", lines_shown(one.sentence for one in change.causes)),
     ]
     figures = {figure.name: figure for figure in figures_at(record, change.later.id, change.earlier.id)}
     moved = [

@@ -71,7 +71,7 @@ class Evidence:
 
     @property
     def has_parts(self) -> bool:
-        """Whether the board has a neural and a behavioural part, with models on it."""
+        """True if the board has a neural and a behavioural part, with models on it."""
         board = self.analysis.cleaning.board
         return bool(board.models) and all(part in board.tree for part in board.parts)
 

@@ -19,7 +19,7 @@ from .sample import panels_of
 from .wording import count, listed, number, percent
 
 _SHOWN, _CHARTED = 20, 20
-# Two models are told apart where the better one is above with at least this probability.
+# Two models are distinguished where the better one is above with at least this probability.
 _APART = 0.975
 
 

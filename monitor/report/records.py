@@ -88,7 +88,7 @@ class PanelChoice:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the search says of a model."""
+    """A model as the search shows it."""
 
     id: str
     name: str
