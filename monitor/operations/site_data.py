@@ -41,7 +41,7 @@ def data_files(
     return (
         DataFile(
             "latest/analysis.json",
-            "the analysis of the newest board: the record of `brainalign analyze --json`",
+            "the analysis of the newest board: the record of brainalign analyze --json",
             json_bytes(analysis_json(results.analysis, named=settings.family_table)),
         ),
         DataFile(
@@ -66,7 +66,7 @@ def data_files(
         ),
         DataFile(
             "latest/history.json",
-            "the headline figures over time, with intervals and causes: the record of `brainalign history --json`",
+            "the headline figures over time, with intervals and causes: the record of brainalign history --json",
             json_bytes(of_history),
         ),
         DataFile(
