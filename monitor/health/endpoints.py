@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,52 +52,33 @@ def metrics_text(found: Standing) -> bytes:
     return generate_latest(registry)
 
 
+# Rows of a metric: the values of its labels, and the number.
+_Samples = Iterable[tuple[Sequence[str], float]]
+
+
 class _Collector:
     def __init__(self, found: Standing) -> None:
         self._found = found
 
-    def collect(self) -> Iterable[Metric]:
+    def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        found, gauge = self._found, GaugeMetricFamily
-        info = gauge("brainalign_info", "Version of the monitor.", labels=["version"])
-        info.add_metric([__version__], 1)
-        yield info
-        yield gauge("brainalign_healthy", "1 if the monitor is healthy, else 0.", int(found.healthy))
+        found, board = self._found, self._found.board
+        yield _gauge("info", "Version of the monitor.", ["version"], [([__version__], 1)])
+        yield _gauge("healthy", "1 if the monitor is healthy, else 0.", [], [([], int(found.healthy))])
         moments = {
-            "brainalign_last_pull_timestamp_seconds": (
-                "Last attempt to read the leaderboard.",
-                found.last_pull,
-            ),
-            "brainalign_last_success_timestamp_seconds": ("Last successful pull.", found.last_success),
-            "brainalign_last_news_timestamp_seconds": (
-                "Last pull that brought a new board.",
-                found.last_news,
+            "last_pull": ("Last attempt to read the leaderboard.", found.last_pull and found.last_pull.at),
+            "last_success": ("Last successful pull.", found.last_success and found.last_success.at),
+            "last_news": ("Last pull that brought a new board.", found.last_news and found.last_news.at),
+            "board": ("Moment that the newest board describes.", board and board.as_of_time),
+            "newest_score": (
+                "Time of the newest score of the newest board; the board's moment if no score has a time.",
+                board and board.dated,
             ),
         }
-        for name, (text, pull) in moments.items():
-            metric = gauge(name, text, labels=["domain"])
-            if pull is not None:
-                metric.add_metric([found.domain], pull.at.timestamp())
-            yield metric
-        newest = gauge(
-            "brainalign_board_timestamp_seconds", "Moment that the newest board describes.", labels=["domain"]
-        )
-        if found.board is not None:
-            newest.add_metric([found.domain], found.board.as_of_time.timestamp())
-        yield newest
-        score = gauge(
-            "brainalign_newest_score_timestamp_seconds",
-            "Time of the newest score of the newest board; the board's moment if no score has a time.",
-            labels=["domain"],
-        )
-        if found.board is not None:
-            score.add_metric([found.domain], found.board.dated.timestamp())
-        yield score
-        yield gauge("brainalign_snapshots", "Snapshots in the store.", found.boards)
-        yield from self._counts()
-
-    def _counts(self) -> Iterable[Metric]:
-        found = self._found
+        for name, (text, at) in moments.items():
+            known: _Samples = [] if at is None else [([found.domain], at.timestamp())]
+            yield _gauge(f"{name}_timestamp_seconds", text, ["domain"], known)
+        yield _gauge("snapshots", "Snapshots in the store.", [], [([], found.boards)])
         pulls = CounterMetricFamily(
             "brainalign_pulls", "Attempts to read the leaderboard.", labels=["domain", "outcome", "error"]
         )
@@ -108,29 +89,25 @@ class _Collector:
         for job, took in sorted(found.durations.items()):
             runs.add_metric([job], count_value=took.finished, sum_value=took.seconds)
         yield runs
-        last = GaugeMetricFamily(
-            "brainalign_last_run_duration_seconds",
-            "Duration of the last run of a job.",
-            labels=["job", "state"],
+        lasted: _Samples = [
+            ([job, run.state.value], max(0.0, (run.ended_at - run.started_at).total_seconds()))
+            for job, run in sorted(found.last_runs.items())
+            if run.ended_at is not None
+        ]
+        yield _gauge(
+            "last_run_duration_seconds", "Duration of the last run of a job.", ["job", "state"], lasted
         )
-        for job, run in sorted(found.last_runs.items()):
-            if run.ended_at is not None:
-                last.add_metric(
-                    [job, run.state.value], max(0.0, (run.ended_at - run.started_at).total_seconds())
-                )
-        yield last
-        outbox = GaugeMetricFamily("brainalign_messages", "Messages of the outbox.", labels=["state"])
-        for state in MessageState:
-            outbox.add_metric([state.value], found.messages.get(state, 0))
-        yield outbox
-        alarms = GaugeMetricFamily(
-            "brainalign_failures_in_a_row",
-            "Current failures in a row.",
-            labels=["name"],
-        )
-        for alarm in found.alarms:
-            alarms.add_metric([alarm.name], alarm.failures)
-        yield alarms
+        outbox: _Samples = [([state.value], found.messages.get(state, 0)) for state in MessageState]
+        yield _gauge("messages", "Messages of the outbox.", ["state"], outbox)
+        failing: _Samples = [([alarm.name], alarm.failures) for alarm in found.alarms]
+        yield _gauge("failures_in_a_row", "Current failures in a row.", ["name"], failing)
+
+
+def _gauge(name: str, text: str, labels: Sequence[str], samples: _Samples) -> Metric:
+    metric = GaugeMetricFamily(f"brainalign_{name}", text, labels=labels)
+    for values, number in samples:
+        metric.add_metric(values, number)
+    return metric
 
 
 @contextmanager
