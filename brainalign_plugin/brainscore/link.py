@@ -126,13 +126,15 @@ def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
 
     Raises LinkError if the folder was not made by `link`, or cannot be removed.
     """
-    folder = _leftover(domain) or benchmarks_folder(domain)
+    left = _leftover(domain)
+    folder = left or benchmarks_folder(domain)
     if folder is not None:
         _refuse_foreign(folder / FOLDER)
         try:
             _clear_unfinished(folder)
             _remove(folder / FOLDER)
-            _remove_empty(folder)
+            if left is not None:
+                _remove_empty(left)
         except OSError as cause:
             raise _cannot_write(folder, cause) from cause
         _remember(

@@ -10,7 +10,7 @@ import typer
 from .options import AsJson, Home, print_json, settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from brainalign_plugin.brainscore.link import LinkStatus
 
@@ -66,11 +66,7 @@ def link(
         typer.echo(f"written: {folder}, with the reference {frozen.name}{step and f'; {step}'}")
         return
     record = settings.link_record
-    found = [
-        linking.link_status(record, domain) if check else linking.link(record, domain)
-        for domain in linking.domains_here()
-    ]
-    _say(found, as_json)
+    found = _each(linking.link_status if check else linking.link, record, as_json)
     if check and not all(status.ok for status in found):
         raise typer.Exit(8)
 
@@ -79,8 +75,25 @@ def unlink(home: Home = None, as_json: AsJson = False) -> None:
     """Remove the links into Brain-Score."""
     from brainalign_plugin.brainscore import link as linking
 
-    record = settings_from(home=home).link_record
-    _say([linking.unlink(record, domain) for domain in linking.domains_here()], as_json)
+    _each(linking.unlink, settings_from(home=home).link_record, as_json)
+
+
+def _each(change: Callable[[Path, str], LinkStatus], record: Path, as_json: bool) -> list[LinkStatus]:
+    """Do the same for each domain's package; one that fails keeps no other from it."""
+    from brainalign_plugin.brainscore import link as linking
+    from brainalign_plugin.errors import LinkError
+
+    found, failures = [], []
+    for domain in linking.domains_here():
+        try:
+            found.append(change(record, domain))
+        except LinkError as failure:
+            failures.append(failure)
+    if found:
+        _say(found, as_json)
+    if failures:
+        raise failures[0]
+    return found
 
 
 def link_json(status: LinkStatus) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from brainalign_plugin.brainscore.link import LinkState, domains_here, link, lin
 from brainalign_plugin.brainscore.registration import identifiers, registration, version_of, write_submission
 from brainalign_plugin.errors import LinkError
 from brainalign_plugin.placement.place import placeable_schemes
+from tests.commands import brainalign
 from tests.plugin.placement.test_place import small_reference
 
 PACKAGE = "brainscore_vision_of_this_test"
@@ -195,6 +196,13 @@ def test_each_domain_has_a_link_of_its_own(package, record, tmp_path, monkeypatc
     unlink(record)
     assert link_status(record, "language").ok
     assert not (package / "benchmarks/brainalign").exists()
+    # One that cannot be linked keeps no other from it.
+    unlink(record, "language")
+    (package / "benchmarks/brainalign").mkdir()
+    ended = brainalign("link", home=tmp_path / "home")
+    assert ended.code == 8
+    assert "finds" in ended.out
+    assert link_status(record, "language").ok
 
 
 def test_identifiers_that_another_folder_has(package, record):
