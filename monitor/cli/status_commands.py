@@ -13,7 +13,7 @@ from .options import AsJson, Domain, Home, now, print_json, say, settings_from, 
 
 if TYPE_CHECKING:
     from ..operations.status import Standing
-    from ..store.records import PullRecord
+    from ..store.stored import PullRecord
 
 Check = Annotated[bool, typer.Option("--check", help="Exit code 8 if a check fails: for health checks.")]
 

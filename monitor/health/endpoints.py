@@ -22,7 +22,7 @@ from brainalign_plugin.errors import BrainAlignError
 
 from ..base.errors import ConfigError
 from ..operations.status import Standing
-from ..store.records import MessageState
+from ..store.stored import MessageState
 
 # Clients that are answered at a time, and the longest time for each, from its first byte to the last of the answer.
 _SLOTS = 8

@@ -17,7 +17,7 @@ from brainalign_plugin.text import counted
 from ..base.messages import Message
 from ..delivery import OperatorNote
 from ..operations.status import times
-from ..store.records import Alarm
+from ..store.stored import Alarm
 
 if TYPE_CHECKING:
     from ..store import Store

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.text import counted
 
-from ..store.records import MessageState, Outcome
+from ..store.stored import MessageState, Outcome
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from ..store import Store
-    from ..store.records import Alarm, PullRecord, RunRecord, SnapshotInfo
+    from ..store.stored import Alarm, PullRecord, RunRecord, SnapshotInfo
     from ..store.runs import Durations
 
 

@@ -21,7 +21,7 @@ from .parameters import (
     SimulationParameters,
     quiet,
 )
-from .payload import payload, payload_bytes, published_text
+from .published import payload, payload_bytes, published_text
 from .truth import Truth
 
 __all__ = [

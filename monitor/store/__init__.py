@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .opening import begin_store, is_made, loss, open_store, open_to_read, peek
 from .pruning import Policy, prunable
-from .records import (
+from .restoring import restore_backup, verify_backup
+from .store import Store
+from .stored import (
     Alarm,
     Finding,
     MessageState,
@@ -17,8 +19,6 @@ from .records import (
     SnapshotInfo,
     Stored,
 )
-from .restoring import restore_backup, verify_backup
-from .store import Store
 
 __all__ = [
     "Alarm",

@@ -28,7 +28,7 @@ from ..base.files import atomic_file, remove_abandoned
 from . import schema
 from .bodies import body_path
 from .database import Database
-from .records import MessageState
+from .stored import MessageState
 
 _BATCH = 5000
 # Columns of a message with its recipient and content.

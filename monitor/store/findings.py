@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from . import schema
 from .database import Database, insert_new
 from .infos import domain_of
-from .records import Alarm, Finding
+from .stored import Alarm, Finding
 
 
 class Findings:

@@ -13,7 +13,7 @@ from brainalign_plugin.files.rejected import Rejected
 
 from ..base.errors import StoreError
 from . import schema
-from .records import Removed, SnapshotInfo
+from .stored import Removed, SnapshotInfo
 
 # In the column of model ids, which has no null: the entry is of no model.
 _NO_MODEL = -1

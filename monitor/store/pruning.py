@@ -18,8 +18,8 @@ from .bodies import Orphans, orphans
 from .database import Database
 from .database_errors import translated
 from .infos import read_removed
-from .records import Removed, SnapshotInfo
 from .schema import Moment, micros
+from .stored import Removed, SnapshotInfo
 
 _INTERVALS = (schema.cell, schema.model, schema.benchmark_entry)
 

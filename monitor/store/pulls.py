@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from . import bodies as body_files
 from . import schema
 from .database import Database
-from .records import Outcome, PullRecord
+from .stored import Outcome, PullRecord
 
 
 class Pulls:

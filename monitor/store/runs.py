@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ..base.errors import StoreError
 from . import schema
 from .database import Database, insert_new
-from .records import RunRecord, RunState
+from .stored import RunRecord, RunState
 
 _t = schema.run
 

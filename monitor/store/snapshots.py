@@ -27,8 +27,8 @@ from ..base.errors import StoreError
 from ..base.moments import AHEAD
 from . import schema
 from .cells import CellColumns, cell_arrays, cell_columns, cell_rows, superseded_order
-from .records import SnapshotInfo
 from .schema import micros, moment
+from .stored import SnapshotInfo
 
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]

@@ -26,13 +26,13 @@ from .database import Database
 from .findings import Findings
 from .infos import find, read_info, read_infos, read_rejected, read_removed, write_rejected
 from .locking import exclusive
-from .outbox import Outbox
 from .pruning import Pruning
 from .pulls import Pulls
-from .records import Outcome, SnapshotInfo, Stored
+from .queued import Outbox
 from .runs import Runs
 from .sightings import rebuilt_again, seen_again, write_rest_of_split
 from .snapshots import read_snapshots, write_snapshot
+from .stored import Outcome, SnapshotInfo, Stored
 
 # Rebuilt snapshots that a store keeps in memory: one run reads the newest two again and again.
 _SNAPSHOTS_KEPT = 4

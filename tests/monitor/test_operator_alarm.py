@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from brainalign_monitor.delivery import OperatorNote
 from brainalign_monitor.notify.alarms import after_failure, after_success
 from brainalign_monitor.operations.status import stale_problem
-from brainalign_monitor.store.records import Alarm, SnapshotInfo
+from brainalign_monitor.store.stored import Alarm, SnapshotInfo
 
 START = datetime(2026, 1, 1, 6, 17, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ..base.messages import Channel, Kind, Message
 from . import schema
 from .database import Database, insert_new
-from .records import MessageState, Queued
+from .stored import MessageState, Queued
 
 _t, _shared = schema.message, schema.shared_body
 # Behind it the mails of an occasion are the same for all recipients.

@@ -1,4 +1,4 @@
-"""Plain records that go into the store and come out."""
+"""Plain records of what is stored."""
 
 from __future__ import annotations
 
