@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brainalign_monitor.simulator.life import Life
+from brainalign_monitor.simulator.parameters import SimulationParameters
 from brainalign_monitor.simulator.truth import Floats, Truth, logistic, quadrature
 
 _ORDER = 40
@@ -132,3 +133,19 @@ def covariance(truth: Truth) -> Floats:
         power = power * truth.correlation
         found += power * np.outer(column, column)
     return found * np.outer(truth.scale, truth.scale)
+
+
+def quiet(parameters: SimulationParameters) -> SimulationParameters:
+    """Return the same board with every paper and model from the opening on, and every run within hours.
+
+    After its first two weeks nothing happens on it but its events, so that a change between two later dates
+    has no other cause. Sparse leaves stay sparse.
+    """
+    opening = parameters.start
+    return replace(
+        parameters,
+        papers=tuple(replace(paper, arrives=opening) for paper in parameters.papers),
+        opening_share=1.0,
+        delay_days=0.1,
+        delay_spread=0.5,
+    )

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from ..store import Store
 
 
+FigureName = Annotated[
+    str | None, typer.Option("--figure", help="Only this headline figure (default: all).", metavar="NAME")
+]
 Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
 
 
@@ -108,9 +111,7 @@ Window = Annotated[
 
 
 def history(
-    figure: Annotated[
-        str | None, typer.Option(help="Only this headline figure (default: all).", metavar="NAME")
-    ] = None,
+    figure: FigureName = None,
     window: Window = 24,
     every: Every = Period.MONTH,
     known: Known = None,
@@ -142,9 +143,7 @@ def history(
 
 
 def drift(
-    figure: Annotated[
-        str | None, typer.Option(help="Only this headline figure (default: all).", metavar="NAME")
-    ] = None,
+    figure: FigureName = None,
     every: Every = Period.MONTH,
     min_overlap: Annotated[
         int, typer.Option(help="Fewest models that two boards must share.", min=2, metavar="MODELS")

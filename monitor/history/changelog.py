@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import Benchmark
@@ -169,6 +168,8 @@ def _value_json(side: InForce | None) -> dict[str, Any] | None:
     }
 
 
+# Names in a sentence.
+_MOST = 5
 _WHAT = (
     ("scored", "score", "came"),
     ("failed", "run", "failed"),
@@ -177,10 +178,10 @@ _WHAT = (
 )
 
 
-def changes_in_words(changes: Changes, most: int = 5) -> tuple[str, ...]:
+def changes_in_words(changes: Changes) -> tuple[str, ...]:
     """Return the changes as sentences; long lists name the first few."""
     scores = score_changes(changes)
-    lines = [*_models_in_words(changes, most), *_benchmarks_in_words(changes, scores, most)]
+    lines = [*_models_in_words(changes), *_benchmarks_in_words(changes, scores)]
     known = {m.id for m in changes.earlier.models}
     for kind, noun, verb in _WHAT:
         told = [c for c in scores if c.kind == kind]
@@ -188,17 +189,17 @@ def changes_in_words(changes: Changes, most: int = 5) -> tuple[str, ...]:
             old = sum(c.model in known for c in told)
             were = f"{'was' if len(told) == 1 else 'were'} restated" if verb == "restated" else verb
             whose = "" if kind in ("restated", "removed") else f", {old} of models that were there before"
-            where = listed(_leaves_by_count(told), most)
+            where = listed(_leaves_by_count(told), _MOST)
             lines.append(f"{counted(len(told), noun)} {were}{whose}: on {where}")
     if moves := changes.rank_moves:
-        furthest = ", ".join(f"{m.name} ({m.model}) from {m.before} to {m.after}" for m in moves[:most])
+        furthest = ", ".join(f"{m.name} ({m.model}) from {m.before} to {m.after}" for m in moves[:_MOST])
         lines.append(f"{counted(len(moves), 'model')} moved in the official ranking, furthest {furthest}")
     return tuple(lines) or ("nothing changed",)
 
 
-def _models_in_words(changes: Changes, most: int) -> list[str]:
+def _models_in_words(changes: Changes) -> list[str]:
     lines = [
-        f"{counted(len(models), 'model')} {verb}: {_names(models, most)}"
+        f"{counted(len(models), 'model')} {verb}: {listed([f'{model.name} ({model.id})' for model in models], _MOST)}"
         for models, verb in ((changes.models_added, "came"), (changes.models_removed, "went"))
         if models
     ]
@@ -209,13 +210,13 @@ def _models_in_words(changes: Changes, most: int) -> list[str]:
     ]
 
 
-def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange], most: int) -> list[str]:
+def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange]) -> list[str]:
     lines = []
     if started := changes.benchmarks_started:
-        lines.append(f"{counted(len(started), 'benchmark')} got a first score: {listed(started, most)}")
+        lines.append(f"{counted(len(started), 'benchmark')} got a first score: {listed(started, _MOST)}")
     gone = [n.type_id for n in changes.benchmarks_removed if n.is_leaf]
     if gone:
-        lines.append(f"{counted(len(gone), 'benchmark')} removed: {listed(gone, most)}")
+        lines.append(f"{counted(len(gone), 'benchmark')} removed: {listed(gone, _MOST)}")
     for benchmark, before, after in changes.versions:
         again = sum(c.benchmark == benchmark and c.kind == "rerun" for c in scores)
         lost = sum(c.benchmark == benchmark and c.kind == "removed" for c in scores)
@@ -234,7 +235,3 @@ def _leaves_by_count(scores: Sequence[ScoreChange]) -> list[str]:
     for change in scores:
         counts[change.benchmark] = counts.get(change.benchmark, 0) + 1
     return sorted(counts, key=lambda leaf: (-counts[leaf], leaf))
-
-
-def _names(models: Sequence[Model], most: int) -> str:
-    return listed([f"{model.name} ({model.id})" for model in models], most)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..store import SnapshotInfo
 
 
 class Period(StrEnum):
@@ -14,26 +17,6 @@ class Period(StrEnum):
     WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
-
-
-class Seen(Protocol):
-    """A board that is known: the moments that it describes, when it was first seen, and whether it was observed."""
-
-    @property
-    def id(self) -> int: ...  # noqa: D102
-    @property
-    def as_of_time(self) -> datetime: ...  # noqa: D102
-    @property
-    def until_time(self) -> datetime: ...  # noqa: D102
-    @property
-    def seen_at(self) -> datetime: ...  # noqa: D102
-    @property
-    def body_sha256(self) -> str: ...  # noqa: D102
-    @property
-    def reconstructed(self) -> bool: ...  # noqa: D102
-
-
-AnySeen = TypeVar("AnySeen", bound=Seen)
 
 
 def period_start(day: date, every: Period) -> date:
@@ -60,8 +43,8 @@ def midnight(day: date) -> datetime:
 
 
 def boards_of_history(
-    boards: Iterable[AnySeen], every: Period = Period.MONTH, known: datetime | None = None
-) -> tuple[AnySeen, ...]:
+    boards: Iterable[SnapshotInfo], every: Period = Period.MONTH, known: datetime | None = None
+) -> tuple[SnapshotInfo, ...]:
     """Choose the boards of a domain that a history is made of, by the moment that they describe.
 
     All observed boards; and a reconstructed one for a period in which none was observed or seen again: what was seen

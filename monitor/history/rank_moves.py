@@ -161,9 +161,11 @@ def _own_changes(
 
 
 _NOTHING = 1e-9
+# Names in a cause.
+_MOST = 3
 
 
-def rank_move_in_words(move: RankMove, most: int = 3) -> str:
+def rank_move_in_words(move: RankMove) -> str:
     """Return a sentence: how far a model rose or fell and why, the largest cause first."""
     before, after = move.before, move.after
     who = model_text(move.model)
@@ -185,21 +187,21 @@ def rank_move_in_words(move: RankMove, most: int = 3) -> str:
     # Places in the direction of the move carry no sign; a cause against it is named as such.
     sign = 1 if after >= before else -1
     told = ", ".join(
-        f"{abs(part):.0f} {'by' if part * sign > 0 else 'back by'} {_why(move, cause, most)}"
+        f"{abs(part):.0f} {'by' if part * sign > 0 else 'back by'} {_why(move, cause)}"
         for cause, part in causes
     )
     return f"{moved}: {told}"
 
 
-def main_cause(move: RankMove, most: int = 3) -> tuple[str, float] | None:
+def main_cause(move: RankMove) -> tuple[str, float] | None:
     """Return the largest cause of a move in words and its places; None if it cannot be split or nothing moved."""
     if not move.parts:
         return None
     cause, places = max(move.parts.items(), key=lambda part: abs(part[1]))
-    return (_why(move, cause, most), places) if abs(places) > _NOTHING else None
+    return (_why(move, cause), places) if abs(places) > _NOTHING else None
 
 
-def _why(move: RankMove, cause: str, most: int) -> str:
+def _why(move: RankMove, cause: str) -> str:
     if cause == BENCHMARKS_ADDED:
         many = len(move.added)
         if move.never_ran and len(move.never_ran) == many:
@@ -208,20 +210,18 @@ def _why(move: RankMove, cause: str, most: int) -> str:
             what = "a new benchmark" if many == 1 else f"{many} new benchmarks"
             if move.never_ran:
                 what += f", {len(move.never_ran)} of which it never ran"
-        return f"{what} ({listed(move.never_ran or move.added, most)})"
+        return f"{what} ({listed(move.never_ran or move.added, _MOST)})"
     if cause == BENCHMARKS_DROPPED:
-        return f"{counted(len(move.dropped), 'removed benchmark')} ({listed(move.dropped, most)})"
+        return f"{counted(len(move.dropped), 'removed benchmark')} ({listed(move.dropped, _MOST)})"
     if cause == MODELS_LEFT:
-        return (
-            f"{counted(len(move.left), 'removed model')} ({listed([model_text(m) for m in move.left], most)})"
-        )
+        return f"{counted(len(move.left), 'removed model')} ({listed([model_text(m) for m in move.left], _MOST)})"
     if cause == MODELS_JOINED:
         what = "a new model" if len(move.joined) == 1 else f"{len(move.joined)} new models"
         above = [model_text(new) for new in move.above]
-        return f"{what}, above it now {listed(above, most)}" if above else what
+        return f"{what}, above it now {listed(above, _MOST)}" if above else what
     if move.rounded:
         return "scores that one of the boards has with fewer decimals"
-    own = f", its own on {listed(move.own_cells, most)}" if move.own_cells else ""
+    own = f", its own on {listed(move.own_cells, _MOST)}" if move.own_cells else ""
     return f"scores{'' if own else ' of others'} filled in, restated or removed{own}"
 
 

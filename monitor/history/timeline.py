@@ -314,15 +314,12 @@ class Timeline:
             for info in last.values()
         }
 
-    def board_changes(
-        self, most: int | None = None, since: datetime | None = None
-    ) -> tuple[BoardChange, ...]:
+    def board_changes(self, most: int | None = None) -> tuple[BoardChange, ...]:
         """Return the changes between versions that follow each other, the newest first.
 
-        Only ``most`` of them are compared cell by cell, the others have an empty changelog; with ``since`` only those
-        whose later board was first seen at or after this moment.
+        Only ``most`` of them are compared cell by cell; the others have an empty changelog.
         """
-        pairs = [pair for pair in pairwise(self.versions) if since is None or pair[1].seen_at >= since][::-1]
+        pairs = list(pairwise(self.versions))[::-1]
         # By the later board alone: the earlier one of a history may be another with the same content.
         by_moment: dict[datetime, list[Change]] = {}
         for change in self.history.changes:

@@ -19,7 +19,6 @@ from .parameters import (
     RenamedModel,
     Restatement,
     SimulationParameters,
-    quiet,
 )
 from .published import payload, payload_bytes, published_text
 from .truth import Truth
@@ -42,6 +41,5 @@ __all__ = [
     "payload",
     "payload_bytes",
     "published_text",
-    "quiet",
     "simulate",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from .papers import DEFAULT_PAPERS, OPENING, Paper
@@ -118,22 +118,6 @@ class SimulationParameters:
     def all_papers(self) -> tuple[Paper, ...]:
         """Return the papers of the board followed by those of `NewBenchmark` events."""
         return (*self.papers, *(event.paper for event in self.events if isinstance(event, NewBenchmark)))
-
-
-def quiet(parameters: SimulationParameters) -> SimulationParameters:
-    """Return the same board with every paper and model from the opening on, and every run within hours.
-
-    After its first two weeks nothing happens on it but its events, so that a change between two later dates
-    has no other cause. Sparse leaves stay sparse.
-    """
-    opening = parameters.start
-    return replace(
-        parameters,
-        papers=tuple(replace(paper, arrives=opening) for paper in parameters.papers),
-        opening_share=1.0,
-        delay_days=0.1,
-        delay_spread=0.5,
-    )
 
 
 def midnight(day: date) -> int:

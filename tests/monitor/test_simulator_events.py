@@ -24,12 +24,11 @@ from brainalign_monitor.simulator import (
     SimulationParameters,
     payload,
     payload_bytes,
-    quiet,
     simulate,
 )
 from tests.bench.boards import random_board
 from tests.hostile import HOSTILE_NAMES
-from tests.simulated import expected_figures
+from tests.simulated import expected_figures, quiet
 
 ON = date(2021, 3, 1)
 BEFORE, AFTER = ON, date(2021, 3, 2)

@@ -19,11 +19,11 @@ from brainalign_monitor.simulator import (
     Restatement,
     SimulationParameters,
     payload_bytes,
-    quiet,
     simulate,
 )
 from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.board import Board
+from tests.simulated import quiet
 
 ON = date(2021, 3, 1)
 DURING = date(2021, 3, 2)

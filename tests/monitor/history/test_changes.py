@@ -17,7 +17,6 @@ from brainalign_monitor.simulator import (
     Restatement,
     SimulationParameters,
     payload_bytes,
-    quiet,
     simulate,
 )
 from brainalign_monitor.sources.payload import parse_payload
@@ -25,6 +24,7 @@ from brainalign_plugin.errors import InputError
 from tests.boards import small_tree, snapshot_of, snapshots
 from tests.monitor.history.pairs import snapshot_pairs
 from tests.monitor.history.planted import DENSE
+from tests.simulated import quiet
 
 
 @given(snapshots())

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from brainalign_monitor.simulator import SimulationParameters, payload, quiet, simulate
+from brainalign_monitor.simulator import SimulationParameters, payload, simulate
 from tests.commands import brainalign
+from tests.simulated import quiet
 
 LEAF = "Ersatz2015.IT-pls"
 DAYS = tuple(date(2022, 3, 1) + timedelta(days=7 * week) for week in range(3))
