@@ -150,24 +150,12 @@ class History:
 
 
 @dataclass(frozen=True, eq=False)
-class Restated:
-    """A figure that changed on what two boards share (`drift`): scores were restated."""
-
-    figure: str
-    earlier: datetime
-    later: datetime
-    delta: float
-    interval: tuple[float, float]  # 95 %
-    models: int  # On both boards
-
-
-@dataclass(frozen=True, eq=False)
 class Chronicle:
     """The past of a board."""
 
     history: History  # Up to the board
-    restated: tuple[Restated, ...]  # Figures that changed on what boards share
-    events: tuple[KnownEvent, ...]  # Known structural breaks of the leaderboard
+    restated: int = 0  # Times that a figure changed on the models and benchmarks that boards share (`drift`)
+    events: tuple[KnownEvent, ...] = ()  # Known structural breaks of the leaderboard
 
 
 def panel_figures(board: Board, options: HistoryOptions) -> dict[str, Figure]:

@@ -35,7 +35,6 @@ from .series import (
     Cohort,
     History,
     HistoryOptions,
-    Restated,
     Shared,
     attribution_record,
     changes_between,
@@ -370,22 +369,9 @@ class Timeline:
         """Return the past of the newest board, with known structural breaks; None if there is no other board."""
         if len(self.boards) < 2:
             return None
-        history, drift = self.history, self.drift()
-        restated = [
-            Restated(
-                step.figure,
-                drift.moments[step.earlier],
-                drift.moments[step.later],
-                step.difference.delta,
-                step.difference.interval,
-                step.difference.models,
-            )
-            for step in drift.steps
-            if step.verdict is Verdict.CHANGED
-            and step.difference.delta is not None
-            and step.difference.interval is not None
-        ]
-        return Chronicle(history, tuple(restated), tuple(events))
+        history = self.history
+        restated = sum(step.verdict is Verdict.CHANGED for step in self.drift().steps)
+        return Chronicle(history, restated, tuple(events))
 
 
 def _left_out(what: str, pair: Pair, failure: Exception) -> str:

@@ -191,7 +191,7 @@ def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
 def _picture(record: History) -> Picture | None:
     from ..rendering.pictures import chart_png, history_chart
 
-    past = history_chart(Chronicle(record, (), ()), _PICTURED)
+    past = history_chart(Chronicle(record), _PICTURED)
     if past is None:
         return None
     return Picture("agreement", past.title, past.alt, chart_png(past, _WIDTH), _WIDTH)

@@ -32,10 +32,9 @@ def time_section(past: Chronicle) -> Section:
     points = [point for point in past.history.series["mean_rho"] if point.panel == FULL]
     known = [point for point in points if point.value is not None]
     title = _title(past, "mean_rho")
-    restated = len(past.restated)
     text = (
-        f"Scores were restated in a way that moved a figure {counted(restated, 'time')}."
-        if restated
+        f"Scores were restated in a way that moved a figure {counted(past.restated, 'time')}."
+        if past.restated
         else "No figure ever moved because scores were restated: what moved is the sample."
     )
     observed = sum(point.origin == "observed" for point in points)
