@@ -159,9 +159,9 @@ def test_a_disk_that_fills(tmp_path, monkeypatch, free, state, code):
 
 
 def test_a_clock_that_was_set_back(stored, monkeypatch):
-    from brainalign_monitor.cli import doctor_command
+    from brainalign_monitor.cli import status_commands
 
-    monkeypatch.setattr(doctor_command, "now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(status_commands, "now", lambda: datetime(2020, 1, 1, tzinfo=UTC))
     check = examined(stored, code=8)["clock"]
     assert (check.state, "earlier than the last pull" in check.message) == ("problem", True)
 
