@@ -14,8 +14,8 @@ from ..store.stored import MessageState, Outcome
 if TYPE_CHECKING:
     from ..config.settings import Settings
     from ..store import Store
-    from ..store.stored import Alarm, PullRecord, RunRecord, SnapshotInfo
     from ..store.runs import Durations
+    from ..store.stored import Alarm, PullRecord, RunRecord, SnapshotInfo
 
 
 @dataclass(frozen=True)
