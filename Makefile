@@ -66,7 +66,7 @@ $(BASE): setup.cfg pyproject.toml
 
 .PHONY: test
 test: lint imports types ## all checks, the two worlds at once
-	$(MAKE) --output-sync=target -j2 test-brainscore test-base
+	$(MAKE) --no-print-directory -j2 test-brainscore test-base
 
 .PHONY: lint
 lint: $(SETUP) ## ruff: rules and format
