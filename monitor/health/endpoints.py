@@ -65,18 +65,20 @@ class _Collector:
         found, board = self._found, self._found.board
         yield _gauge("info", "Version of the monitor.", ["version"], [([__version__], 1)])
         yield _gauge("healthy", "1 if the monitor is healthy, else 0.", [], [([], int(found.healthy))])
-        moments = {
-            "last_pull": ("Last attempt to read the leaderboard.", found.last_pull and found.last_pull.at),
-            "last_success": ("Last successful pull.", found.last_success and found.last_success.at),
-            "last_news": ("Last pull that brought a new board.", found.last_news and found.last_news.at),
-            "board": ("Moment that the newest board describes.", board and board.as_of_time),
-            "newest_score": (
+        moments = (
+            ("last_pull", "Last attempt to read the leaderboard.", found.last_pull, "at"),
+            ("last_success", "Last successful pull.", found.last_success, "at"),
+            ("last_news", "Last pull that brought a new board.", found.last_news, "at"),
+            ("board", "Moment that the newest board describes.", board, "as_of_time"),
+            (
+                "newest_score",
                 "Time of the newest score of the newest board; the board's moment if no score has a time.",
-                board and board.dated,
+                board,
+                "dated",
             ),
-        }
-        for name, (text, at) in moments.items():
-            known: _Samples = [] if at is None else [([found.domain], at.timestamp())]
+        )
+        for name, text, one, field in moments:
+            known: _Samples = [] if one is None else [([found.domain], getattr(one, field).timestamp())]
             yield _gauge(f"{name}_timestamp_seconds", text, ["domain"], known)
         yield _gauge("snapshots", "Snapshots in the store.", [], [([], found.boards)])
         pulls = CounterMetricFamily(
