@@ -6,10 +6,12 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from brainalign_plugin.schemes.registry import GROUP
 
 from ..base.cache import Cache
 from ..base.errors import OutputError
@@ -123,6 +125,7 @@ def _inputs(settings: Settings, store: Store, timeline: Timeline, folder: Path) 
         [one.subject for one in active_alerts(store, settings.domain)],
         [_state(path) for path in (*reports, *own, *filter(None, [settings.templates_folder]))],
         {name: version(name) for name in ("numpy", "scipy", "pandas", "jinja2")},
+        [f"{one.name} {one.value} {one.dist and one.dist.version}" for one in entry_points(group=GROUP)],
     )
 
 
