@@ -167,8 +167,10 @@ def _number(cell: Any, where: str) -> float:
     except (TypeError, ValueError):
         score = math.nan
     if math.isnan(score):
+        # The repr of a scalar names its type under numpy 2.
+        shown = repr(cell) if isinstance(cell, str) else str(cell)
         raise BoardError(
-            f"{where}{visible(repr(cell))}, not a number; leave missing scores empty (NaN), use "
+            f"{where}{visible(shown)}, not a number; leave missing scores empty (NaN), use "
             "pd.to_numeric(column, errors='coerce'), or drop the column"
         )
     if np.isinf(score):
