@@ -117,7 +117,9 @@ class Results:
         from brainalign_plugin.audit.study import Limits, study_schemes
 
         limits = Limits(self.settings.study_memory, self.settings.study_seconds)
-        return study_schemes(self.analysis, self.reference, limits=limits)
+        # A board without scores has no reference either.
+        named = self.reference if self.settings.reference else None
+        return study_schemes(self.analysis, named, limits=limits)
 
 
 def report_path(settings: Settings, info: SnapshotInfo) -> Path:
