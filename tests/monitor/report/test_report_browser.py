@@ -10,6 +10,7 @@ import pytest
 from brainalign_monitor.rendering import render_report, write_report
 from brainalign_monitor.rendering.vega import vega_runtime
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.files.board_table import table_snapshot
 from tests.accessibility import violations
 from tests.boards import small_tree, snapshot_of
 from tests.local_site import site_server
@@ -453,3 +454,14 @@ def test_without_a_script_sentences_and_tables_are_there(browser, real_page):
 def test_a_page_without_charts_is_silent_too(browser, tmp_path):
     empty = render_report(report_of(analyse(snapshot_of(small_tree(), []))))
     assert open_page(browser, write_report(tmp_path / "report.html", empty)) == []
+
+
+def test_the_report_of_a_table_draws_every_chart(browser, tmp_path):
+    text = "model,reading/a,reading/b,speech/c\n" + "".join(
+        f"m{i},{i * 37 % 23 / 23:.3f},{i * 31 % 19 / 19:.3f},{i * 29 % 17 / 17:.3f}\n" for i in range(1, 13)
+    )
+    report = report_of(analyse(table_snapshot(text, "t.csv")), title="Tasks")
+    path = write_report(tmp_path / "table.html", render_report(report))
+    assert open_page(browser, path) == []
+    drawn = browser.execute_script("return document.querySelectorAll('.chart svg').length")
+    assert drawn == len(report.figures) > 0

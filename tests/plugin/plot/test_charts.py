@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 
 import jsonschema
 import numpy as np
 import pytest
 
+from brainalign_plugin import example
 from brainalign_plugin.errors import PlotError
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.curves import over_time
@@ -111,3 +113,22 @@ def test_a_notebook_shows_it_and_altair_takes_it():
 def test_both_themes_name_the_same_colours():
     assert set(LIGHT) == set(DARK)
     assert charts(NAMES)["time"].to_dict(theme="dark")["config"]["background"] == DARK["--paper"]
+
+
+def test_a_library_that_is_absent_is_named(monkeypatch, tmp_path):
+    for name in ("vl_convert", "altair"):
+        monkeypatch.setitem(sys.modules, name, None)
+    chart = charts(NAMES)["scatter"]
+    with pytest.raises(PlotError, match=r"a .svg needs vl-convert-python.*extra `plot`.*or save as .json"):
+        chart.save(tmp_path / "x.svg")
+    with pytest.raises(PlotError, match=r"install altair, or use .save\(\)"):
+        chart.to_altair()
+    assert chart.save(tmp_path / "x.json").exists()
+    assert "application/vnd.vegalite.v5+json" in chart._repr_mimebundle_()
+
+
+def test_a_shell_of_jupyter_shows_charts_and_tables():
+    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell.instance()
+    shown = shell.display_formatter.format(charts(NAMES)["scatter"])[0]
+    assert "application/vnd.vegalite.v6+json" in shown
+    assert "text/html" in shell.display_formatter.format(example())[0]
