@@ -39,7 +39,7 @@ class Checker(Protocol):
 
     __name__: str
 
-    def __call__(self, settings: Settings, at: datetime) -> Iterable[Check]:
+    def __call__(self, settings: Settings, at: datetime, /) -> Iterable[Check]:
         """Return the findings."""
 
 
@@ -67,9 +67,8 @@ _PROBE_VARIABLES = {"PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", "BS_I
 _PROBE_SECONDS = 300
 
 
-def check_brainscore(settings: Settings, at: datetime) -> list[Check]:
+def check_brainscore(settings: Settings, _: datetime) -> list[Check]:
     """Check Brain-Score's packages, the link into each, and the variables of the plugin."""
-    del at
     return [check for domain in linking.domains_here() for check in _of_domain(settings, domain)]
 
 
@@ -125,17 +124,16 @@ def _variables(settings: Settings, domain: str, wrong: str) -> Check:
     """Check the environment variables of the plugin, of which only the reference is required."""
     name = "reference to place on" if domain == "vision" else f"reference of {domain}"
     if wrong:
-        return _failed(name, "problem", wrong)
+        return failed(name, "problem", wrong)
     wanted = os.environ.get("BRAINALIGN_REFERENCE", "").strip()
     try:
         return Check(name, "ok", choose_reference(settings.references, wanted, domain).description)
     except ReferenceBoardError as error:
-        return _failed(name, "problem" if wanted else "warning", error)
+        return failed(name, "problem" if wanted else "warning", error)
 
 
-def check_references(settings: Settings, at: datetime) -> list[Check]:
+def check_references(settings: Settings, _: datetime) -> list[Check]:
     """Check that the frozen references in the home folder can be read."""
-    del at
     found, wrong = list_references(settings.references)
     if settings.reference:
         try:
@@ -143,12 +141,12 @@ def check_references(settings: Settings, at: datetime) -> list[Check]:
         except ReferenceBoardError as error:
             wrong = (*wrong, error)
     if wrong:
-        return [_failed("references", "problem", error) for error in wrong]
+        return [failed("references", "problem", error) for error in wrong]
     names = ", ".join(reference.name for reference in found)
     return [Check("references", "ok", names or "none is frozen yet")]
 
 
-def _failed(name: str, state: State, error: BrainAlignError | str) -> Check:
+def failed(name: str, state: State, error: BrainAlignError | str) -> Check:
     """Return an error as a check: the message ends in the next step, after a semicolon."""
     message, _, step = in_shell(str(error)).rpartition("; ")
     return Check(name, state, message or step, step if message else "")
@@ -166,5 +164,5 @@ def examine(settings: Settings, at: datetime, checkers: Iterable[Checker] = CHEC
         except (OSError, BrainAlignError) as cause:
             # One that cannot look, such as below a closed folder, keeps no other from looking.
             name = checker.__name__.removeprefix("check_").replace("_", " ")
-            found.append(_failed(name, "problem", f"cannot be checked: {cause}; check the permissions"))
+            found.append(failed(name, "problem", f"cannot be checked: {cause}; check the permissions"))
     return tuple(found)

@@ -22,7 +22,7 @@ from ..sources.dispatch import files_of, shown_source
 from ..sources.fetching import user_agent
 from ..sources.website import payload_url
 from ..store import Outcome, is_made, loss, open_to_read, peek
-from .doctor import Check, Checker
+from .doctor import Check, Checker, failed
 
 _LITTLE_BYTES = 500_000_000
 _TOO_LITTLE_BYTES = 50_000_000
@@ -30,9 +30,8 @@ _CLOCK_SECONDS = 5
 _SOURCE_SECONDS = 10.0
 
 
-def check_settings(settings: Settings, at: datetime) -> list[Check]:
+def check_settings(settings: Settings, _: datetime) -> list[Check]:
     """Check that only the owner of the settings file can read it if it holds secrets."""
-    del at
     effective = effective_settings(settings)
     changed = sum(one.origin != "default" for one in effective)
     if exposed := exposed_secrets(settings.home, effective):
@@ -42,19 +41,18 @@ def check_settings(settings: Settings, at: datetime) -> list[Check]:
     return [Check("settings", "ok", f"valid, {changed} are not the default (`brainalign config check`)")]
 
 
-def check_store(settings: Settings, at: datetime) -> list[Check]:
+def check_store(settings: Settings, _: datetime) -> list[Check]:
     """Check that the store can be read and written, without making or migrating one."""
-    del at
     address = settings.store_address
     try:
         if lost := loss(address, settings.home, settings.bodies, settings.reports):
-            message, _, step = lost.partition(". ")
+            message, __, step = lost.partition(". ")
             return [Check("store", "problem", message, step)]
         if not is_made(address):
             return [Check("store", "ok", "there is none yet; the first run makes it")]
         found = peek(address)
     except MonitorError as failure:
-        return [_failed("store", failure)]
+        return [failed("store", "problem", failure)]
     if isinstance(address, Path) and not (os.access(address, os.W_OK) and os.access(address.parent, os.W_OK)):
         message = f"{str(address)!r} or its folder may not be written by this user"
         return [Check("store", "problem", message, "give this user the right to write there")]
@@ -71,16 +69,15 @@ def _nearest(folder: Path) -> Path:
     return folder
 
 
-def check_source(settings: Settings, at: datetime) -> list[Check]:
+def check_source(settings: Settings, _: datetime) -> list[Check]:
     """Check that the source answers, reading only the beginning of the answer of an address."""
-    del at
     where = settings.base_url if settings.source is None else settings.source.get_secret_value()
     name = shown_source(where)
     if not where.lower().startswith(("http://", "https://")):
         try:
             files = files_of(where)
         except BrainAlignError as failure:
-            return [_failed("source", failure)]
+            return [failed("source", "problem", failure)]
         if "://" in where or all(os.access(one, os.R_OK) for one in files):
             return [Check("source", "ok", name)]
         return [
@@ -98,9 +95,8 @@ def check_source(settings: Settings, at: datetime) -> list[Check]:
     return [Check("source", "ok", f"{name} answers")]
 
 
-def check_last_pull(settings: Settings, at: datetime) -> list[Check]:
+def check_last_pull(settings: Settings, _: datetime) -> list[Check]:
     """Check that the last pull did not fail."""
-    del at
     try:
         if not is_made(settings.store_address) or not peek(settings.store_address).is_current:
             return [Check("last pull", "ok", "none is recorded")]
@@ -112,15 +108,14 @@ def check_last_pull(settings: Settings, at: datetime) -> list[Check]:
         return [Check("last pull", "ok", f"there was none of {settings.domain} yet")]
     when = f"{last.at:%Y-%m-%d %H:%M} UTC"
     if last.outcome in (Outcome.FAILED, Outcome.REFUSED):
-        message, _, step = last.message.rpartition("; ")
+        message, __, step = last.message.rpartition("; ")
         words = f"{last.outcome.value} at {when}: {message or step}"
         return [Check("last pull", "problem", words, step if message else "`brainalign run` tries again")]
     return [Check("last pull", "ok", f"{last.outcome.value} at {when}")]
 
 
-def check_recipients(settings: Settings, at: datetime) -> list[Check]:
+def check_recipients(settings: Settings, _: datetime) -> list[Check]:
     """Check that an operator gets messages of failures, and that the User-Agent names a contact."""
-    del at
     told = [*settings.recipients.values(), *settings.webhooks.values(), *settings.notify.values()]
     operators = sum(one.operator for one in told)
     words = f"{counted(len(told), 'recipient')}, {operators} of them with operator messages"
@@ -138,9 +133,8 @@ def check_recipients(settings: Settings, at: datetime) -> list[Check]:
     ]
 
 
-def check_disk(settings: Settings, at: datetime) -> list[Check]:
+def check_disk(settings: Settings, _: datetime) -> list[Check]:
     """Check that the disk of the home folder has room."""
-    del at
     folder = _nearest(settings.home)
     try:
         free = shutil.disk_usage(folder).free
@@ -196,9 +190,8 @@ def _synchronised() -> bool | None:
     return {b"yes": True, b"no": False}.get(done.stdout.strip())
 
 
-def check_mail(settings: Settings, at: datetime) -> list[Check]:
+def check_mail(settings: Settings, _: datetime) -> list[Check]:
     """Check that the mail server answers and takes the login; send nothing."""
-    del at
     server = mail_server(settings)
     if server is None:
         if settings.recipients:
@@ -208,14 +201,13 @@ def check_mail(settings: Settings, at: datetime) -> list[Check]:
     try:
         try_login(server)
     except DeliveryError as failure:
-        return [_failed("mail server", failure)]
+        return [failed("mail server", "problem", failure)]
     how = f"login as {server.user!r}" if server.user else "without a login"
     return [Check("mail server", "ok", f"{server.host}:{server.port} answers, {how}")]
 
 
-def check_site(settings: Settings, at: datetime) -> list[Check]:
+def check_site(settings: Settings, _: datetime) -> list[Check]:
     """Check that the site's folder can be written."""
-    del at
     if settings.site.folder is None:
         return [Check("site folder", "ok", "none is configured")]
     folder = settings.home / settings.site.folder.expanduser()
@@ -229,11 +221,6 @@ def check_site(settings: Settings, at: datetime) -> list[Check]:
                 Check("site folder", "problem", message, f"give this user the right to write {str(folder)!r}")
             ]
     return [Check("site folder", "ok", f"{str(folder)!r} can be written")]
-
-
-def _failed(name: str, failure: BrainAlignError) -> Check:
-    message, _, step = str(failure).rpartition("; ")
-    return Check(name, "problem", message or step, step if message else "")
 
 
 CHECKERS: Iterable[Checker] = (
