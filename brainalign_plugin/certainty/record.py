@@ -22,18 +22,22 @@ from .variance_components import Certainty, NotEstimable
 
 
 def analysis_json(
-    analysis: Analysis, full: bool = False, seed: int = 0, named: FamilyTable = ()
+    analysis: Analysis,
+    full: bool = False,
+    seed: int = 0,
+    named: FamilyTable = (),
+    found: BoardCertainty | None = None,
 ) -> dict[str, Any]:
     """Make the record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
 
     As docs/commands.md describes it, field by field.
 
     `full`: with predictive validity, which takes longest. `seed`: of resamples and draws. `named`: the user's table of
-    families (`read_families`).
+    families (`read_families`). `found`: the certainty of the board, where it is known already.
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning
-    found = certainty(cleaning.considered, cleaning.max_missing, seed=seed, named=named)
+    found = found or certainty(cleaning.considered, cleaning.max_missing, seed=seed, named=named)
     good = good_agreement(cleaning.board)
     record["agreement"]["good_models"] = {
         "models": good.models,

@@ -169,6 +169,8 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _harmless(text: str) -> str:
+    if text.isascii() and text.isprintable() and not _FORMULA.search(text):
+        return text
     line = "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
     # Spreadsheets read full-width signs as the plain ones.
     plain = "".join(c if len(wide := unicodedata.normalize("NFKC", c)) != 1 else wide for c in line)

@@ -42,7 +42,7 @@ def data_files(
         DataFile(
             "latest/analysis.json",
             "the analysis of the newest board: the record of brainalign analyze --json",
-            json_bytes(analysis_json(results.analysis, named=settings.family_table)),
+            json_bytes(analysis_json(results.analysis, found=results.certainty)),
         ),
         DataFile(
             "latest/models.csv",

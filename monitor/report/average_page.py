@@ -6,7 +6,6 @@ from typing import Any
 
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import paper
-from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.schemes.units import stratum_of
 
@@ -32,7 +31,7 @@ def average_page(board: ModelBoard) -> Page:
     )
     heaviest = min(_HEAVIEST, len(board.board.leaves))
     shares = dots(
-        [one.label for one in leaf_labels(board.board.leaves)][:heaviest],
+        board.labels[:heaviest],
         [float(k) for k in range(heaviest)],
         title="The heaviest benchmarks",
         alt="Dots, one row a benchmark: its share of the variance",
@@ -69,7 +68,6 @@ def board_record(board: ModelBoard) -> dict[str, Any]:
     Columns by leaf: a number is SCORED, "X" is FAILED, null is NEVER run.
     """
     used = board.board
-    labels = leaf_labels(used.leaves)
     return {
         "schema": 1,
         "as_of": board.analysis.snapshot.as_of_time.isoformat(),
@@ -77,7 +75,7 @@ def board_record(board: ModelBoard) -> dict[str, Any]:
         "leaves": [
             {
                 "id": leaf,
-                "label": labels[j].label,
+                "label": board.labels[j],
                 "region": board.regions[j],
                 "paper": paper(leaf),
                 "stratum": stratum_of(used.tree, leaf),

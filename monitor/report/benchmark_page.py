@@ -19,7 +19,6 @@ from brainalign_plugin.citations import BENCHMARKS
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import names_paper, paper
 from brainalign_plugin.plot.curves import over_time
-from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
@@ -51,7 +50,7 @@ class BenchmarkBoard:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Short names of the leaves."""
-        return tuple(one.label for one in leaf_labels(self.leaves))
+        return self.models.labels
 
     @cached_property
     def kept(self) -> Mapping[str, int]:

@@ -16,6 +16,7 @@ from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.official import CellState, official_ranks
 from brainalign_plugin.data.tree import names_paper, paper
 from brainalign_plugin.errors import BoardError
+from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.schemes import rank_models
 from brainalign_plugin.text import distinct_names, visible
 
@@ -47,6 +48,11 @@ class ModelBoard:
         ids = self.board.ids
         shown = distinct_names([model.name for model in self.board.models], ids, 60)
         return dict(zip(ids, shown, strict=True))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Short names of the leaves."""
+        return tuple(one.label for one in leaf_labels(self.board.leaves))
 
     @property
     def ranks(self) -> tuple[int | None, ...]:

@@ -12,7 +12,6 @@ from brainalign_plugin.certainty.universe import Universe
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.plot.curves import over_time
-from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
@@ -246,10 +245,10 @@ def _profile(board: ModelBoard, row: int, scores: tuple[tuple[Any, ...], ...]) -
         "best. A dot is the mean over the benchmarks of a region that the model has (their number in brackets), a bar "
         f"their range; hollow is the officially first model, {board.names[board.board.ids[first]]}."
     )
-    names = leaf_labels(board.board.leaves)
+    names = board.labels
     rows = [
         (
-            names[j].label,
+            names[j],
             one[1],
             number(one[3]),
             number(one[4], 0),
@@ -335,10 +334,10 @@ def _gaps(board: ModelBoard, row: int) -> Section:
     answer = f"{answer[:1].upper()}{answer[1:]}"
     if (rank := board.rank_without_gaps(row)) is not None:
         answer += f", and with the median score on each its official rank would be {rank} instead of {board.ranks[row]}"
-    names = leaf_labels(board.board.leaves)
+    names = board.labels
     rows = tuple(
         (
-            names[j].label,
+            names[j],
             "failed" if states[j] == CellState.FAILED else "never run",
             percent(float(board.weights[j])),
             number(board.columns[j][1]),
