@@ -139,8 +139,8 @@ def remove_snapshot(
 ) -> None:
     """Remove a bad board and what depends on it.
 
-    Its reports, its changes and the boards reconstructed from it are removed too. Alert messages stay; its body stays
-    until `brainalign store prune` moves it away.
+    Its reports and the boards reconstructed from it are removed too. Its alerts stay; its body stays until
+    `brainalign store prune` moves it away.
     """
     from contextlib import nullcontext
 
@@ -163,7 +163,6 @@ def remove_snapshot(
                 "snapshot": info.id,
                 "reconstructed": [one.id for one in found.reconstructed],
                 "reports": [str(path) for path in found.reports],
-                "findings": [one.words for one in found.findings],
                 "alerts": [one.subject for one in found.alerts],
             }
         )
@@ -175,7 +174,6 @@ def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None
     lines = [
         *(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed),
         *(f"report         {path}" for path in found.reports),
-        *(f"finding        {one.kind}: {one.words}" for one in found.findings),
         *(
             f"active alert   {one.subject}: keeps firing until the next board resolves it"
             for one in found.alerts

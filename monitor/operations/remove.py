@@ -24,7 +24,6 @@ class Dependents:
 
     reconstructed: tuple[SnapshotInfo, ...]  # Boards of the past that were reconstructed from it
     reports: tuple[Path, ...]
-    findings: tuple[Finding, ...]  # Of it and of those, and changes that other boards have since it
     alerts: tuple[Finding, ...]  # Active alerts that fired with it
 
 
@@ -43,10 +42,9 @@ def dependents(settings: Settings, store: Store, info: SnapshotInfo) -> Dependen
         and (one.domain, one.simulated, one.body_sha256) == (info.domain, info.simulated, info.body_sha256)
     )
     ids = {info.id, *(one.id for one in made)}
-    findings = [one for one in store.findings(info.domain) if one.snapshot_id in ids]
     alerts = [one for one in active_alerts(store, info.domain) if one.snapshot_id in ids]
     left = [one for one in infos if one.id not in ids]
-    return Dependents(made, reports_of(settings, (info, *made), left), tuple(findings), tuple(alerts))
+    return Dependents(made, reports_of(settings, (info, *made), left), tuple(alerts))
 
 
 def remove_board(store: Store, info: SnapshotInfo, found: Dependents, now: datetime) -> None:
