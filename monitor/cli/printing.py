@@ -58,8 +58,9 @@ def print_facts(record: Mapping[str, object]) -> None:
     """Print a record as a table without a heading."""
     table = Table(show_header=False)
     for fact, value in record.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(fact, printable(shown))
+        if isinstance(value, dict):
+            value = [f"{key} {one}" for key, one in value.items()]  # noqa: PLW2901
+        table.add_row(fact, printable(", ".join(value) if isinstance(value, list) else str(value)))
     out().print(table)
 
 
