@@ -45,7 +45,7 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def generated() -> Iterator[tuple[str, str]]:
+def generated() -> Iterator[tuple[str, str | bytes]]:
     """Return path and content of every generated file."""
     yield "help.md", help_page()
     yield "settings-file.md", settings_page()
@@ -192,7 +192,7 @@ def schemas_page(found: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gallery() -> Iterator[tuple[str, str]]:
+def gallery() -> Iterator[tuple[str, str | bytes]]:
     """Return the page of all charts, and the charts."""
     lines = [
         "# Gallery\n",
@@ -203,7 +203,10 @@ def gallery() -> Iterator[tuple[str, str]]:
     exec(BEFORE, names)  # noqa: S102 -- the lines above
     for name, line in CHARTS.items():
         exec(line, names)  # noqa: S102 -- the same
-        path = f"gallery/{name.replace(' ', '-')}.svg"
-        yield path, names["chart"].drawn(".svg").decode()
-        lines.append(f"## {name}\n\n![{names['chart'].alt}]({path})\n\n```python\n{BEFORE}{line}\n```\n")
+        # No SVG: a browser may have wider letters than those by which the chart was laid out.
+        path = f"gallery/{name.replace(' ', '-')}.png"
+        yield path, names["chart"].drawn(".png")
+        lines.append(
+            f"## {name}\n\n![{names['chart'].alt}]({path}){{ width=640 }}\n\n```python\n{BEFORE}{line}\n```\n"
+        )
     yield "gallery.md", "\n".join(lines)
