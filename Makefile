@@ -111,6 +111,12 @@ docs: $(SETUP) ## build/site: the documentation, a warning being an error
 causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histories a cause (ten minutes of CPU)
 	.venv/bin/python -m tests.monitor.history.planted 200
 
+.PHONY: coverage
+coverage: $(SETUP) ## docs/coverage.md: how often intervals hold the truth of simulated boards (ten minutes of CPU)
+	mkdir -p build
+	.venv/bin/python -m tests.bench.coverage --boards 60 --resamples 200 --world families >build/coverage.md
+	mv build/coverage.md docs/coverage.md
+
 .PHONY: soak
 soak: $(SETUP) ## a monitor is killed, starved and kept running for 2,000 runs; writes docs/faults.md (fifteen minutes)
 	.venv/bin/python -m tests.monitor.faults.soak
