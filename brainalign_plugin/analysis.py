@@ -194,6 +194,7 @@ def _dimensions_json(found: Dimensions) -> dict[str, Any]:
     return {
         "benchmarks": len(found.leaves),
         "participation_ratio": found.participation_ratio,
+        "participation_unrelated": found.participation_unrelated,
         "pc1_share": found.pc1_share,
         "parallel_analysis": found.parallel_analysis,
         "permutations": PERMUTATIONS,

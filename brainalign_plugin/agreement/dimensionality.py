@@ -31,8 +31,10 @@ class Dimensions:
 
     leaves: tuple[str, ...]  # Length m; leaves that are not constant
     eigenvalues: FloatArray  # Shape (m,); of their Pearson correlations, the largest first; their sum is m
-    # (sum of eigenvalues)² / sum of their squares: from 1 (all leaves are proportional) to m (none are related).
+    # (sum of eigenvalues)² / sum of their squares: 1 if all leaves are proportional, m if all correlations are 0.
     participation_ratio: float | None
+    # Its mean over the permuted boards: unrelated leaves do not reach m.
+    participation_unrelated: float | None
     pc1_share: float | None  # The first eigenvalue over the sum
     thresholds: FloatArray  # Shape (m,); threshold of each eigenvalue in parallel analysis
     parallel_analysis: int | None  # Components that parallel analysis keeps
@@ -56,17 +58,19 @@ def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED)
     leaves = tuple(board.leaves[j] for j in varied)
     nothing = np.zeros(0)
     if not leaves:
-        return Dimensions(leaves, nothing, None, None, nothing, None, nothing, None)
+        return Dimensions(leaves, nothing, None, None, None, nothing, None, nothing, None)
     z = z[:, varied]
     correlations = _correlations(z)
     eigenvalues = np.maximum(linalg.eigvalsh(correlations)[::-1], 0.0)
-    thresholds = parallel_thresholds(z, permutations, seed)
+    shuffled = shuffled_eigenvalues(z, permutations, seed)
+    thresholds: FloatArray = np.percentile(shuffled, PERCENTILE, axis=0)
     partials = average_partials(correlations)
     several = len(leaves) > 1
     return Dimensions(
         leaves=leaves,
         eigenvalues=eigenvalues,
         participation_ratio=participation_ratio(eigenvalues),
+        participation_unrelated=float(np.mean([participation_ratio(row) for row in shuffled])),
         pc1_share=float(eigenvalues[0] / eigenvalues.sum()),
         thresholds=thresholds,
         parallel_analysis=kept_components(eigenvalues, thresholds) if several else None,
@@ -81,9 +85,15 @@ def participation_ratio(eigenvalues: FloatArray) -> float:
 
 
 def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED) -> FloatArray:
-    """Compute the 95th percentile of each eigenvalue on boards with independently permuted leaves.
+    """Compute the 95th percentile of each eigenvalue over permuted boards, as from `shuffled_eigenvalues`."""
+    thresholds: FloatArray = np.percentile(shuffled_eigenvalues(z, permutations, seed), PERCENTILE, axis=0)
+    return thresholds
 
-    Shape (m,). Raises InputError if ``permutations`` is below 1.
+
+def shuffled_eigenvalues(z: FloatArray, permutations: int, seed: int) -> FloatArray:
+    """Compute the eigenvalues, the largest first, of boards with independently permuted leaves.
+
+    Shape (permutations, m). Raises InputError if ``permutations`` is below 1.
 
     `z`: shape (n, m); z-scores of leaves that vary; a shuffled leaf keeps its mean and standard deviation.
 
@@ -101,8 +111,7 @@ def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: i
         # Leaves are rows of contiguous memory, because NumPy calls BLAS for such products only.
         shuffled = rng.permuted(np.tile(z.T, (size, 1, 1)), axis=2)
         found.append(np.linalg.eigvalsh(_correlations(np.swapaxes(shuffled, 1, 2)))[:, ::-1])
-    thresholds: FloatArray = np.percentile(np.concatenate(found), PERCENTILE, axis=0)
-    return thresholds
+    return np.concatenate(found)
 
 
 def kept_components(eigenvalues: FloatArray, thresholds: FloatArray) -> int:

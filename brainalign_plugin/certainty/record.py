@@ -46,8 +46,8 @@ def analysis_json(
         "predicted_mean": good.predicted_mean,
         "predicted_negative_share": good.predicted_negative_share,
     }
-    record["agreement"]["significance"]["families"] = _related(found.bootstrap, analysis.significance.level)
     record["certainty"] = certainty_json(found, [model.id for model in analysis.snapshot.models])
+    record["certainty"]["related_pairs"] = _related(found.bootstrap, analysis.significance.level)
     record["panels"] = [
         {
             "max_missing": panel.max_missing,

@@ -54,6 +54,7 @@ SHAPE = {
     "dimensions": {
         "benchmarks",
         "participation_ratio",
+        "participation_unrelated",
         "pc1_share",
         "parallel_analysis",
         "permutations",
@@ -72,6 +73,7 @@ SHAPE = {
         "first",
         "tiers",
         "rank_intervals",
+        "related_pairs",
         "leave_one_paper_out",
         "near_copies",
         "families",

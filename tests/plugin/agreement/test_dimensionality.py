@@ -74,6 +74,7 @@ def test_dimensions_against_formulas_written_out(board):
     assert found.leaves == tuple(board.leaves[j] for j in varied)
     if not varied:
         assert found.participation_ratio is None
+        assert found.participation_unrelated is None
         assert found.pc1_share is None
         assert found.parallel_analysis is None
         assert found.map is None

@@ -6,15 +6,13 @@ import json
 
 import pytest
 
-import brainalign_plugin
 from brainalign_plugin.analysis import analyse
+from brainalign_plugin.certainty.record import analysis_json
 
 
 @pytest.fixture(scope="module")
 def record(real_snapshot):
-    return json.loads(
-        json.dumps(brainalign_plugin.analysis_json(analyse(real_snapshot("2024-01-01"))), allow_nan=False)
-    )
+    return json.loads(json.dumps(analysis_json(analyse(real_snapshot("2024-01-01"))), allow_nan=False))
 
 
 def test_the_record_of_the_last_payload(record, real_snapshot):
@@ -40,8 +38,9 @@ def test_the_record_of_the_last_payload(record, real_snapshot):
     assert 15 < found["effective_n"] < 35
     tests = record["agreement"]["significance"]
     assert tests["benjamini_hochberg"] == {"positive": 381, "negative": 20}
-    assert tests["families"]["benjamini_hochberg"]["positive"] < 200
-    assert tests["families"]["benjamini_hochberg"]["negative"] < 5
+    related = found["related_pairs"]["benjamini_hochberg"]
+    assert 100 < related["positive"] < 200
+    assert related["negative"] < 5
     low, high = found["intervals"]["mean_rho"]
     assert low < record["agreement"]["mean"] < high
     assert "validity" not in record
@@ -65,6 +64,7 @@ def test_good_models_and_panels(record):
 
 
 def test_a_function_may_have_the_name_of_its_folder():
+    import brainalign_plugin
     from brainalign_plugin.certainty import families
 
     assert families.__name__ == "brainalign_plugin.certainty.families"
