@@ -61,7 +61,7 @@ def falls_one_by_one(name, board):
 @pytest.mark.parametrize(("models", "leaves", "missing"), [(9, 7, 0.0), (6, 10, 0.0), (9, 8, 0.25)])
 def test_the_count_is_that_of_all_boards(name, models, leaves, missing):
     measured = 0
-    for seed in range(1 if name in ITERATED else 3):
+    for seed in range(3):
         board = drawn_board(seed, models, leaves, 2, missing)
         try:
             expected = falls_one_by_one(name, board)
@@ -71,6 +71,8 @@ def test_the_count_is_that_of_all_boards(name, models, leaves, missing):
         if expected is not None:
             measured += 1
             assert found == expected, seed
+        if measured and name in ITERATED:
+            break
     assert measured
 
 
