@@ -106,7 +106,11 @@ def test_what_is_so_on_the_first_board_alarms_nobody_and_one_board_is_one_mail(
 ):
     growth = Rule("it grew", "models", Condition.ABOVE, 5, on=On.CHANGE, versions=1, min_overlap=1)
     fell = Rule("it fell", "models", Condition.BELOW, -5, on=On.CHANGE, versions=1, min_overlap=1)
-    low = next(rule for rule in DEFAULT_RULES if rule.figure == "mean_rho" and rule.on is On.LEVEL)
+    low = replace(
+        next(rule for rule in DEFAULT_RULES if rule.figure == "mean_rho" and rule.on is On.LEVEL),
+        bound=0.8,
+        resolve=0.9,
+    )
     watched = replace(monitor, rules=(low, growth, fell, replace(growth, name="it grew again")))
     first = run(watched, board_of_noise(tmp_path, 1, 60))
     assert [(news.rule, news.kind) for news in first.news] == [(low.name, "alert held")]
