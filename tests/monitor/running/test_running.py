@@ -112,18 +112,18 @@ def test_what_is_so_on_the_first_board_alarms_nobody_and_one_board_is_one_mail(
         resolve=0.9,
     )
     watched = replace(monitor, rules=(low, growth, fell, replace(growth, name="it grew again")))
-    first = run(watched, board_of_noise(tmp_path, 1, 60))
+    first = run(watched, board_of_noise(tmp_path, 1, 160))
     assert [(news.rule, news.kind) for news in first.news] == [(low.name, "alert held")]
     assert "holds since the first board: mean rank correlation" in first.news[0].words
-    second = run(watched, board_of_noise(tmp_path, 2, 61))
+    second = run(watched, board_of_noise(tmp_path, 2, 161))
     assert (second.news, mailbox.letters) == ([], [])
     assert [one.subject for one in active_alerts(store, "vision")] == [low.name]
     # Two alerts of a board are one mail to the reader.
-    third = run(watched, board_of_noise(tmp_path, 3, 80))
+    third = run(watched, board_of_noise(tmp_path, 3, 180))
     assert [news.rule for news in third.news] == ["it grew", "it grew again"]
     (letter,) = mailbox.letters
     assert letter.subject == "Brain-Score vision: 2 alerts: it grew firing, it grew again firing"
-    run(watched, board_of_noise(tmp_path, 4, 70))
+    run(watched, board_of_noise(tmp_path, 4, 170))
     later = mailbox.letters[1]
     assert later.subject.endswith("3 alerts: it grew resolved, it fell firing, it grew again resolved")
     assert len(mailbox.letters) == 2
