@@ -482,8 +482,15 @@
           const one = document.createElement(k ? "td" : "th");
           if (!k) one.scope = "row";
           one.className = kinds[k];
-          const shown = document.createElement("bdi");
+          let shown = document.createElement("bdi");
           shown.textContent = text;
+          if (kinds[k] === "name") {
+            const clip = document.createElement("span");
+            clip.className = "clip";
+            clip.title = text;
+            clip.append(shown);
+            shown = clip;
+          }
           one.append(k || !ids.length ? shown : followButton(String(ids[at]), shown));
           line.append(one);
         });
