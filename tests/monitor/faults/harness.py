@@ -230,6 +230,8 @@ def _fork(work: Callable[[], None], errors: Path) -> int:
         stream = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(stream, 1)
         os.dup2(stream, 2)
+        # pytest has others in their place.
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         work()
         code = 0
     except BrainAlignError as failure:
