@@ -231,7 +231,7 @@ def _fork(work: Callable[[], None], errors: Path) -> int:
         os.dup2(stream, 1)
         os.dup2(stream, 2)
         # pytest has others in their place.
-        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        sys.stdout, sys.stderr = (os.fdopen(one, "w", 1, closefd=False) for one in (1, 2))
         work()
         code = 0
     except BrainAlignError as failure:
