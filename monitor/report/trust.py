@@ -16,6 +16,11 @@ ROUNDING = 0.001
 # From 1 on it prints one decimal: half of one at a group's own value, and as much at its children's.
 COARSE_ROUNDING = 0.1
 _UNREAD = 20
+# From docs/coverage.md: simulated boards with the families of a real one.
+COVERAGE = (
+    "On simulated boards with known truth, 95 % intervals of ranks held in 94 to 95 % of cases, and those of figures "
+    "over models in 88 to 98 %."
+)
 
 
 def trust_section(evidence: Evidence) -> Section:
@@ -31,6 +36,7 @@ def trust_section(evidence: Evidence) -> Section:
                f"{counted(len(cleaning.constant), 'kept benchmark')} give all models one score.")
         ),
         Point(_unread(evidence)),
+        Point(COVERAGE),
     ]  # fmt: skip
     rejected = [one for one in evidence.rejected if one.model_id is not None][:_UNREAD]
     tables: tuple[Table, ...] = ()

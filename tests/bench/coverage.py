@@ -53,6 +53,9 @@ STRATA = {
     ),
     "behavior_vision": (0.12, {"Geirhos2021": 17, "Rajalingham2018": 1}),
 }
+# Bounds of an acceptable coverage at a nominal 0.95, and rows that are no interval.
+BOUNDS = 0.92, 0.98
+NO_INTERVAL = ("first by", "pairs told apart", "squared correlation")
 SHARES = {"model": 0.17, "stratum": 0.20, "paper": 0.34, "leaf": 0.29}
 WITHIN_FAMILY = 0.5
 POPULATION = 20_000
@@ -362,6 +365,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     print(HEAD.format(boards=given.boards, resamples=given.resamples, seed=given.seed))
     print("| boards | interval | coverage at 0.95 | ± | width |\n|---|---|---|---|---|")
+    outside = []
     for world in (one for one in WORLDS if given.world in (None, one.name)):
         for tally in (
             over_models(world, given.boards, given.resamples, given.seed),
@@ -370,6 +374,9 @@ def main(arguments: list[str] | None = None) -> int:
         ):
             for name, coverage, error, width in tally.rows():
                 print(f"| {world.name} | {name} | {coverage:.3f} | {error:.3f} | {width:.3f} |", flush=True)
+                if not name.startswith(NO_INTERVAL) and not BOUNDS[0] <= round(coverage, 3) <= BOUNDS[1]:
+                    outside.append(f"{name} {coverage:.3f} ({world.name})")
+    print(f"\nOutside {BOUNDS[0]} to {BOUNDS[1]}: {', '.join(outside) or 'none'}.")
     return 0
 
 

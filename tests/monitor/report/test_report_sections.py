@@ -13,10 +13,12 @@ from brainalign_monitor.history.changes import compare
 from brainalign_monitor.history.since import Since
 from brainalign_monitor.report import Report, build_report
 from brainalign_monitor.report.records import Section
+from brainalign_monitor.report.trust import COVERAGE
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.files.rejected import Rejected
 from tests.boards import small_tree, snapshot_of
+from tests.conftest import ROOT
 from tests.monitor.report.conftest import drawn_snapshot, evidence_of, plain_leaves, report_of
 from tests.monitor.report.vega_lite_schema import faults
 
@@ -241,3 +243,14 @@ def test_unread_cells_are_counted_and_shown(drawn):
 def test_equal_evidence_gives_equal_records(drawn):
     evidence = evidence_of(drawn)
     assert words(build_report(evidence)) == words(build_report(evidence))
+
+
+def test_the_coverage_in_the_report_is_that_of_the_study():
+    table = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| families \| (.*?) \| ([\d.]+) \|", table, re.MULTILINE)
+    ranks = [float(share) for name, share in rows if name in ("rank, HIER", "rank, universe score")]
+    figures = [float(share) for name, share in rows if re.fullmatch(r"[a-z0-9_]+", name)]
+    assert len(ranks) == 2
+    assert len(figures) > 8
+    found = [(int(low), int(high)) for low, high in re.findall(r"(\d\d) to (\d\d) %", COVERAGE)]
+    assert found == [(round(100 * min(held)), round(100 * max(held))) for held in (ranks, figures)]
