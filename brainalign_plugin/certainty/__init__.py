@@ -1,1 +1,1 @@
-"""How sure: what the papers, the models and the cleaning that happened to be there leave open."""
+"""Uncertainty of figures and ranks: by papers, by families of models, and by the cleaning."""

@@ -1,4 +1,4 @@
-"""How sure a board is: reliability, tiers, influence of papers, families, intervals and universe scores at once."""
+"""Certainty of a board: reliability, tiers, influence of papers, families, intervals and universe scores at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEME = "HIER"
 
 @dataclass(frozen=True, eq=False)
 class BoardCertainty:
-    """How sure the figures and ranks of a board are."""
+    """Reliability, intervals and influences of the figures and ranks of a board."""
 
     __repr__ = brief
 

@@ -33,13 +33,13 @@ class LeftOut:
 
     @property
     def size(self) -> float:
-        """How far the mean rank correlation moves; 0 where it is unknown."""
+        """Absolute change of the mean rank correlation; 0 where it is unknown."""
         return abs(self.changes["mean_rho"] or 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """What single papers, benchmarks and models decide on a board of ``n`` models, the largest influence first."""
+    """Influence of single papers, benchmarks and models on a board of ``n`` models, the largest first."""
 
     scheme: str
     figures: dict[str, float | None]  # Of the whole board

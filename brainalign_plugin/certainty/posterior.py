@@ -111,7 +111,7 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """Models in order, split where the best of a tier is told apart from the next."""
+    """Models in order, split where the best of a tier is distinct from the next."""
 
     positions: tuple[tuple[int, ...], ...]  # Positions of the models, tier by tier, best first
     # Numbers of neighbours in the order that are distinct, and of all
@@ -122,7 +122,7 @@ class Tiers:
 def tiers(scores: FloatArray, apart: float) -> Tiers:
     """Split models into tiers.
 
-    `scores`: shape (n,). `apart`: smallest difference with which two models are told apart; infinite where none are.
+    `scores`: shape (n,). `apart`: smallest difference that makes two models distinct; infinite where none are.
     """
     order = np.argsort(-rounded(scores), kind="stable")
     found: list[list[int]] = []

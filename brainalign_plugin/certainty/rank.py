@@ -21,7 +21,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How intervals of ranks are made."""
+    """Settings of the intervals of ranks."""
 
     level: float = 0.95  # Of the intervals
     resamples: int = 1000  # Draws of true scores

@@ -37,7 +37,7 @@ _BLOCK = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class SchemeValidity:
-    """How well a scheme predicts unseen papers."""
+    """Correlations of one scheme with unseen papers."""
 
     scheme: str
     mean: float | None  # Of `papers`; None where no paper has a correlation

@@ -46,7 +46,7 @@ class Stratum:
 
 @dataclass(frozen=True, eq=False)
 class Certainty:
-    """How far an average of ``n`` models is that of all papers that could have measured the same strata."""
+    """Reliability of an average of ``n`` models, over all papers that could have measured the same strata."""
 
     scheme: str
     ids: tuple[int, ...]  # Length n
@@ -79,7 +79,7 @@ class Certainty:
 
     @property
     def told_apart_share(self) -> float:
-        """Share of all pairs of models that are told apart."""
+        """Share of all pairs of models that are distinct."""
         n = len(self.scores)
         ordered = np.sort(self.scores)
         apart = np.searchsorted(ordered, ordered - self.told_apart_from, side="right")
@@ -96,7 +96,7 @@ class Certainty:
 
     @cached_property
     def tiers(self) -> Tiers:
-        """The models in order, a new tier where its best is told apart from the next."""
+        """Models in order, a new tier where its best is distinct from the next."""
         return tiers(self.scores, self.told_apart_from)
 
 
