@@ -166,6 +166,11 @@ def validity_json(found: Validity) -> dict[str, Any]:
             "mean": one.mean,
             "interval": None if one.interval is None else [one.interval.low, one.interval.high],
             "papers": one.papers,
+            "differences": {
+                other: None if gap is None else [gap.value, gap.low, gap.high]
+                for other, gap in ((other, found.difference(name, other)) for other in found.schemes)
+                if other != name
+            },
         }
         for name, one in found.schemes.items()
     }

@@ -53,7 +53,7 @@ from .place_command import place
 from .plot_command import plot
 from .reference_commands import reference_app
 from .run_commands import run, serve
-from .scheme_commands import audit, rank
+from .scheme_commands import audit, rank, validity
 from .snapshot_commands import snapshots_app
 from .status_commands import doctor, status
 from .store_commands import store_app
@@ -246,6 +246,7 @@ add_history_commands(app)
 add_delivery_commands(app)
 app.command(rich_help_panel=LOOK)(plot)
 app.command(rich_help_panel=MODELS)(rank)
+app.command(rich_help_panel=MODELS)(validity)
 app.command(rich_help_panel=MODELS)(audit)
 app.command(rich_help_panel=MODELS)(place)
 app.command(rich_help_panel=MODELS)(link)

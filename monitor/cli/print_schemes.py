@@ -1,4 +1,4 @@
-"""Output of ``rank`` and ``audit``."""
+"""Output of ``rank``, ``validity`` and ``audit``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from .printing import figure, print_table
 
 if TYPE_CHECKING:
     from brainalign_plugin.audit.audit import ConventionMoves, SchemeAudit
+    from brainalign_plugin.certainty.bootstrap import Interval
     from brainalign_plugin.certainty.rank import RankedScheme
+    from brainalign_plugin.certainty.validity import Validity
     from brainalign_plugin.files.reference import Reference
     from brainalign_plugin.ranking.boards import ComparedBoard
     from brainalign_plugin.ranking.compare import SchemeComparison
@@ -246,6 +248,35 @@ def ranking_csv(compared: ComparedBoard, reference: Reference, found: Sequence[R
                 ]
             )
     sys.stdout.write(csv_text(header, rows))
+
+
+def validity(found: Validity) -> None:
+    """Print each scheme's mean correlation with unseen papers, the best first, and its gap to the first."""
+    best = next(iter(found.schemes), "")
+    say(
+        f"mean Spearman's rho over {counted(len(found.papers), 'paper')}, each scheme fitted without the paper; 95 % "
+        f"intervals over {counted(found.families, 'family', 'families')} of {counted(found.models, 'model')}"
+    )
+    print_table(
+        ("scheme", "mean rho", "interval", f"less {best}", "interval"),
+        (
+            (
+                name,
+                figure(one.mean, ".3f"),
+                _span(one.interval),
+                *_gap(None if name == best else found.difference(name, best)),
+            )
+            for name, one in found.schemes.items()
+        ),
+    )
+
+
+def _gap(found: Interval | None) -> tuple[str, str]:
+    return figure(None if found is None else found.value, "+.3f"), _span(found)
+
+
+def _span(found: Interval | None) -> str:
+    return UNKNOWN if found is None else f"{found.low:.3f} to {found.high:.3f}"
 
 
 def audit(

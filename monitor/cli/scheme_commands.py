@@ -1,4 +1,4 @@
-"""The commands that compare aggregation schemes: ``rank`` and ``audit``."""
+"""The commands that compare aggregation schemes: ``rank``, ``validity`` and ``audit``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .options import (
     print_json,
     say,
     settings_from,
+    stage,
 )
 
 if TYPE_CHECKING:
@@ -133,6 +134,48 @@ def rank(
         print_schemes.ranking_csv(compared, frozen, found)
     else:
         print_schemes.ranking(compared, frozen, found, comparison)
+
+
+def validity(
+    snapshot: Given,
+    scheme: SchemeName = "all",
+    resamples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Draws of families of models (default: 1000, above 600 models 200)."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")
+    ] = 0,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Frozen reference; without one 'all' omits REF schemes.")
+    ] = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    domain: Domain = None,
+    max_missing: MaxMissing = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the models on papers that no scheme has seen.
+
+    Each scheme is fitted without a paper and then compared with the models' ranks on it.
+    """
+    from brainalign_plugin.certainty import validity as predictive
+    from brainalign_plugin.certainty.families import families
+    from brainalign_plugin.certainty.record import validity_json
+
+    from . import print_schemes
+
+    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    _, compared, frozen = _prepared(settings, snapshot, BoardChoice.CLEANED, reference, as_of)
+    names = named_schemes(scheme) or None
+    norms = frozen if names or reference else None
+    grouped = families(compared.board, settings.family_table)
+    with stage("predicting unseen papers"):
+        found = predictive.validity(compared.board, names, norms, grouped, resamples, seed)
+    if as_json:
+        print_json(validity_json(found))
+    else:
+        print_schemes.validity(found)
 
 
 def audit(

@@ -469,3 +469,37 @@ def test_every_field_is_documented(run, gappy, ids):
     assert set(record) == {
         "schema", "board", "reference", "schemes", "conventions", "convention_problems", "convention_rules",
     }  # fmt: skip
+
+
+def test_validity_prints_means_intervals_and_paired_differences(run, payload):
+    asked = ("validity", payload, "--scheme", "HIER,HIER_ZMEAN,FLAT", "--resamples", 50)
+    found = run(*asked, "--json").succeeded().json
+    means = [one["mean"] for one in found.values()]
+    assert set(found) == {"HIER", "HIER_ZMEAN", "FLAT"}
+    assert means == sorted(means, reverse=True)
+    for name, one in found.items():
+        assert one["mean"] == pytest.approx(statistics.mean(one["papers"].values()))
+        assert one["interval"][0] < one["mean"] < one["interval"][1]
+        for other, (value, low, high) in one["differences"].items():
+            assert value == pytest.approx(one["mean"] - found[other]["mean"])
+            assert [value, low, high] == pytest.approx(
+                [-found[other]["differences"][name][k] for k in (0, 2, 1)], abs=1e-12
+            )
+    fields = {"mean", "interval", "papers.<paper>", "differences.<scheme>"}
+    documented_fields = {name for name in documented("## `analyze --json`") if name.startswith("validity.")}
+    assert documented_fields == {f"validity.<scheme>.{field}" for field in fields}
+    text = run(*asked).succeeded().out
+    assert all(f"{mean:.3f}" in text for mean in means)
+    assert f"less {next(iter(found))}" in text
+
+
+def test_validity_of_a_frozen_scheme_and_of_a_board_too_small(run, board, payload, tmp_path):
+    frozen = (
+        run("validity", payload, "--scheme", "HIER_REF_NORMAL", "--resamples", 5, "--json").succeeded().json
+    )
+    assert frozen["HIER_REF_NORMAL"]["mean"] is not None
+    small = run("validity", put(tmp_path / "two.snapshot.json.gz", ROWS[:2]))
+    assert "needs three models" in small.problem
+    few = run("validity", board, "--scheme", "HIER,FLAT", "--json").succeeded().json
+    assert few["HIER"]["interval"] is None
+    assert few["HIER"]["differences"] == {"FLAT": None}
