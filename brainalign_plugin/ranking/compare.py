@@ -18,6 +18,8 @@ from ..schemes import Ranking
 from ..text import brief
 
 TOP = 10
+# It rewards benchmarks that agree with no other, so that noise would decide contrasts with it.
+_REWARDS_NOISE = "GLS"
 
 
 def dominance(scores: FloatArray) -> BoolArray:
@@ -68,12 +70,19 @@ class SchemeComparison:
     pairs: tuple[SchemePair, ...]
     distinct: int  # Different rankings: schemes that order all models alike count once
     concordance: float | None  # Kendall's W over all schemes, corrected for ties
-    # By the distance between best and worst rank, the most contested first.
+    # By the distance between best and worst rank, the most contested first; GLS counts with fewer than three schemes.
     models: tuple[ContestedModel, ...]
     # Ids of the models that no other is at least as good as on all benchmarks and better on one; None if scores
     # are missing.
     pareto_front: tuple[int, ...] | None
     always_top: tuple[int, ...]  # Ids of the models among the best ten under every scheme
+
+    @property
+    def least_alike(self) -> list[SchemePair]:
+        """Pairs without GLS whose rank correlation is known, the lowest first; with GLS where there are no others."""
+        known = [pair for pair in self.pairs if pair.spearman is not None]
+        usual = [pair for pair in known if _REWARDS_NOISE not in (pair.one, pair.other)]
+        return sorted(usual or known, key=lambda pair: pair.spearman or 0.0)
 
 
 def quartiles(ranks: IntArray) -> IntArray:
@@ -133,16 +142,19 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
     ranks = np.array([ranking.ranks for ranking in rankings]).reshape(len(rankings), len(board.models))
     scores = np.array([ranking.scores for ranking in rankings]).reshape(ranks.shape)
     pairs = _pairs([ranking.scheme for ranking in rankings], scores, ranks)
-    contested = []
+    usual = [k for k, ranking in enumerate(rankings) if ranking.scheme != _REWARDS_NOISE]
+    if len(usual) < 2:
+        usual = list(range(len(rankings)))
+    places, contested = ranks[usual], []
     for i, model in enumerate(board.ids):
-        best, worst = int(ranks[:, i].argmin()), int(ranks[:, i].argmax())
+        best, worst = int(places[:, i].argmin()), int(places[:, i].argmax())
         contested.append(
             ContestedModel(
                 model,
-                int(ranks[best, i]),
-                int(ranks[worst, i]),
-                rankings[best].scheme,
-                rankings[worst].scheme,
+                int(places[best, i]),
+                int(places[worst, i]),
+                rankings[usual[best]].scheme,
+                rankings[usual[worst]].scheme,
             )
         )
     contested.sort(key=lambda model: (model.best - model.worst, model.id))
@@ -157,7 +169,7 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
         models=tuple(contested),
         pareto_front=front,
         always_top=tuple(
-            i for i, worst in zip(board.ids, ranks.max(axis=0, initial=0), strict=True) if worst <= TOP
+            i for i, worst in zip(board.ids, places.max(axis=0, initial=0), strict=True) if worst <= TOP
         ),
     )
 

@@ -185,13 +185,14 @@ def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: in
         f"{schemes} schemes, {counted(comparison.distinct, 'distinct ranking')}; Kendall's W "
         f"{figure(comparison.concordance, '.3f')}"
     )
+    if schemes > 2 and any("GLS" in (pair.one, pair.other) for pair in comparison.pairs):
+        say("GLS rewards benchmarks that agree with no other, so that it is left out of what follows")
     say(f"in the top ten under every scheme: {_listed(comparison.always_top, names) or 'no model'}")
     front = comparison.pareto_front
     if front is None:
         say("Pareto front: none on a board with missing scores")
     else:
         say(f"on the Pareto front: {len(front)} of {len(names)} models{_listed(front, names, ': ')}")
-    known = [(pair.spearman, pair) for pair in comparison.pairs if pair.spearman is not None]
     print_table(
         ("scheme", "and", "rho", "tau-b", "kappa", "top ten"),
         (
@@ -201,7 +202,7 @@ def _compared(compared: ComparedBoard, comparison: SchemeComparison, schemes: in
                 *(figure(value, ".3f") for value in (pair.spearman, pair.tau_b, pair.kappa)),
                 f"{pair.top_overlap:.0%}",
             )
-            for _, pair in sorted(known, key=lambda item: item[0])[:FEWEST_PAIRS]
+            for pair in comparison.least_alike[:FEWEST_PAIRS]
         ),
         title="schemes that agree least",
     )

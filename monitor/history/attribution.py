@@ -117,18 +117,22 @@ _MOST = 2
 def attribution_in_words(found: Attribution, figure: str) -> str:
     """Return one sentence: how far a figure moved and what moved it, the largest part first."""
     before, after = found.earlier[figure], found.later[figure]
+    change = change_in_words(figure, before, after)
+    causes = "" if before is None or after is None else causes_in_words(found, figure)
+    return f"{change}: {causes}" if causes else change
+
+
+def change_in_words(figure: str, before: float | None, after: float | None) -> str:
+    """Return from where to where a figure moved; values that round alike did not go from one to the other."""
     if before is None or after is None:
         boards = {(True, True): "either", (True, False): "the earlier", (False, True): "the later"}
         return f"{figure} does not exist on {boards[before is None, after is None]} board"
     old, new = _number(figure, before), _number(figure, after)
     if abs(after - before) <= _NOTHING:
-        change = f"{figure} stayed at {new}"
-    elif old == new:
-        change = f"{figure} hardly moved from {new}"
-    else:
-        change = f"{figure} went from {old} to {new}"
-    causes = causes_in_words(found, figure)
-    return f"{change}: {causes}" if causes else change
+        return f"{figure} stayed at {new}"
+    if old == new:
+        return f"{figure} hardly moved from {new}"
+    return f"{figure} went from {old} to {new}"
 
 
 def causes_in_words(found: Attribution, figure: str) -> str:

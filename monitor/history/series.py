@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
-from .attribution import STEPS, Attribution, attribution_in_words, causes_in_words, reasons_of
+from .attribution import (
+    STEPS,
+    Attribution,
+    attribution_in_words,
+    causes_in_words,
+    change_in_words,
+    reasons_of,
+)
 from .figure_intervals import RESAMPLES, figure_intervals
 from .figures import ANALYSIS_VERSION, FIGURES, canonical, headline_figures
 from .known_events import KnownEvent
@@ -196,7 +203,7 @@ def unsplit_record(earlier: Mapping[str, Any], later: Mapping[str, Any], reason:
         "later": after,
         "parts": dict.fromkeys(after),
         "reasons": {name: [why] for name in after},
-        "words": {name: f"{name} went from {before[name]} to {now}: {why}" for name, now in after.items()},
+        "words": {name: f"{change_in_words(name, before[name], now)}: {why}" for name, now in after.items()},
         "causes": dict.fromkeys(after, why),
     }
 

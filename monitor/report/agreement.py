@@ -77,6 +77,9 @@ def agreement_answer(evidence: Evidence) -> str:
 def _verdict(evidence: Evidence, mean: float | None) -> Verdict | None:
     if mean is None:
         return None
+    claim = "The poster’s claim 1, benchmarks conflict,"
+    if evidence.interval("mean_rho") is None:
+        return Verdict(f"{claim} is open: too few families of models", "unknown")
     drawn = evidence.resampled["mean_rho"]
     if mean < MEDIUM:
         words, tone, same = "holds", "holds", drawn < MEDIUM
@@ -84,9 +87,7 @@ def _verdict(evidence: Evidence, mean: float | None) -> Verdict | None:
         words, tone, same = "is weaker", "weaker", (drawn >= MEDIUM) & (drawn < LARGE)
     else:
         words, tone, same = "fails", "fails", drawn >= LARGE
-    sure = evidence.probability(same)
-    probability = "" if sure is None else f", with {chance(sure)}"
-    return Verdict(f"The poster’s claim 1, benchmarks conflict, {words}{probability}", tone)  # type: ignore[arg-type]
+    return Verdict(f"{claim} {words}, with {chance(float(np.mean(same)))}", tone)  # type: ignore[arg-type]
 
 
 def _means(evidence: Evidence) -> str:

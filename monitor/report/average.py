@@ -68,6 +68,9 @@ def _verdict(evidence: Evidence) -> Verdict | None:
     found = evidence.analysis.explained.parts[board.parts[1]]
     if found.r2 is None or found.shapley is None:
         return None
+    claim = "The poster’s claim 2, behaviour decides,"
+    if evidence.interval("mean_rho") is None:
+        return Verdict(f"{claim} is open: too few families of models", "unknown")
     shares = (drawn["r2_behavior"] + 1 - drawn["r2_neural"]) / 2
     rules = {
         "fails": shares <= 0.5,
@@ -81,10 +84,8 @@ def _verdict(evidence: Evidence) -> Verdict | None:
         if found.r2 >= R2 and found.shapley >= SHAPLEY
         else "weaker"
     )
-    sure = evidence.probability(rules[tone])
     words = {"fails": "fails", "holds": "holds", "weaker": "is weaker"}[tone]
-    probability = "" if sure is None else f", with {chance(sure)}"
-    return Verdict(f"The poster’s claim 2, behaviour decides, {words}{probability}", tone)  # type: ignore[arg-type]
+    return Verdict(f"{claim} {words}, with {chance(float(np.mean(rules[tone])))}", tone)  # type: ignore[arg-type]
 
 
 def _shares(evidence: Evidence) -> str:

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.arrays import BoolArray, FloatArray
+from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.certainty.board_certainty import BoardCertainty
 from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
@@ -84,12 +82,6 @@ class Evidence:
         """Headline figures in the resamples of families that the intervals rest on."""
         used, board = self.certainty.bootstrap, self.analysis.cleaning.board
         return headline(board, draw_counts(self.certainty.families.labels, used.resamples, used.seed)).values
-
-    def probability(self, holds: BoolArray) -> float | None:
-        """Return the share of resamples in which something holds; None where it has no interval."""
-        if self.interval("mean_rho") is None:
-            return None
-        return float(np.mean(holds))
 
     @cached_property
     def good(self) -> GoodAgreement:

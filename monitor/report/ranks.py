@@ -34,7 +34,7 @@ def ranks_section(evidence: Evidence) -> Section:
         "(95 %) holds the rank among all ranked models; models measured on less than half of the weight have "
         "none. A new "
         "tier begins where its best is told apart (probability 0.975) from the next. Range: best and worst rank under "
-        "all schemes on the poster’s board."
+        "all schemes but GLS on the poster’s board."
     )
     table = _table(evidence, universe_tiers(found) if isinstance(found, Universe) else {})
     if isinstance(found, NotEstimable):
@@ -162,7 +162,7 @@ def _table(evidence: Evidence, tiers: Mapping[int, int]) -> Table:
         Column("universe rank"),
         Column("95 % interval"),
         Column("tier"),
-        Column("range", hint="best and worst rank under all schemes, poster’s board"),
+        Column("range", hint="best and worst rank under all schemes but GLS, poster’s board"),
         Column("scored on"),
         Column("trend", hint="places of the official rank since the last report"),
     )

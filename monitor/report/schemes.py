@@ -76,7 +76,8 @@ def schemes_section(evidence: Evidence) -> Section:
         "papers, 95 % interval over families of models. The poster’s three properties, measured: irrelevant models "
         "(share of pairs that change order when a model is removed), scale (when a benchmark is squared), hierarchy "
         "(doubling a benchmark leaves its group’s weight). Reliability: of weighted means alone. Distance: mean places "
-        "between the scheme’s and the official order of the same models." + _norms(study)
+        "between the scheme’s and the official order of the same models. GLS rewards benchmarks that agree with no "
+        "other, noise too, and counts in no range of ranks." + _norms(study)
     )
     return Section(
         "schemes",
@@ -173,7 +174,7 @@ def _movement(study: SchemeStudy) -> str:
         return f"{counted(len(found.models), 'model')} are ranked by {counted(len(study.schemes), 'scheme')}."
     always = len(found.always_top)
     return (
-        f"Over all schemes a model of the official top {len(top)} of this board moves "
+        f"Over {counted(found.distinct, 'distinct ranking')} a model of the official top {len(top)} here moves "
         f"{mean(one.worst - one.best for one in top):.0f} "
         f"places on average; {count(always)} of them {'stays' if always == 1 else 'stay'} in every top {_TOP}."
     )

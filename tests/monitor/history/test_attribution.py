@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.history.attribution import STEPS, attribute, attribution_in_words, reasons_of
+from brainalign_monitor.history.attribution import (
+    STEPS,
+    attribute,
+    attribution_in_words,
+    change_in_words,
+    reasons_of,
+)
 from brainalign_monitor.history.figures import FIGURES, headline_figures
 from brainalign_monitor.sources.file_source import pull_file
 from brainalign_plugin.data.board import Board, Model
@@ -268,3 +274,10 @@ def test_the_board_before_a_planted_cause_is_the_one_after_without_it():
     for cause in PLANTED:
         earlier, later = boards_around(cause, seed=3)
         assert earlier.models != later.models or earlier.scores.tobytes() != later.scores.tobytes()
+
+
+def test_values_that_round_alike_did_not_go_from_one_to_the_other():
+    assert change_in_words("mean_rho", 0.19802, 0.19797) == "mean_rho hardly moved from 0.198"
+    assert change_in_words("mean_rho", 0.198, 0.198) == "mean_rho stayed at 0.198"
+    assert change_in_words("mean_rho", 0.198, 0.171) == "mean_rho went from 0.198 to 0.171"
+    assert change_in_words("mean_rho", None, 0.171) == "mean_rho does not exist on the earlier board"

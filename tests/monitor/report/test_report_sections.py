@@ -254,3 +254,12 @@ def test_the_coverage_in_the_report_is_that_of_the_study():
     assert len(figures) > 8
     found = [(int(low), int(high)) for low, high in re.findall(r"(\d\d) to (\d\d) %", COVERAGE)]
     assert found == [(round(100 * min(held)), round(100 * max(held))) for held in (ranks, figures)]
+
+
+def test_claims_are_open_where_there_are_too_few_families():
+    names = [f"resnet-{i}" for i in range(10)]
+    few = drawn_snapshot(10, plain_leaves(6, "V1-pls"), plain_leaves(4, "i2n"), names=names)
+    report = report_of(analyse(few), study=None, validity=None)
+    for name in ("agreement", "average"):
+        verdict = section(report, name).verdict
+        assert (verdict.tone, "is open: too few families" in verdict.words) == ("unknown", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,3 +174,18 @@ def test_one_score_of_zero_does_not_decide_the_geometric_mean():
     found = rank_models(board, "GEOMETRIC")
     assert found.ranks.tolist() == [1, 3, 1]
     assert found.scores[0] == pytest.approx((0.9**5 * 0.0005) ** (1 / 6))
+
+
+def test_gls_decides_no_headline_contrast():
+    board = board_of_matrix(np.random.default_rng(3).uniform(size=(30, 6)), halves(6))
+    usual = [rank_models(board, name) for name in ("HIER", "RANK", "COPELAND")]
+    extreme = replace(
+        usual[0], scheme="GLS", scores=-usual[0].scores, ranks=competition_ranks(-usual[0].scores)
+    )
+    found, without = compare_schemes(board, [*usual, extreme]), compare_schemes(board, usual)
+    assert (found.models, found.always_top) == (without.models, without.always_top)
+    assert found.least_alike == without.least_alike
+    assert (len(found.pairs), found.distinct) == (6, without.distinct + 1)
+    (only,) = compare_schemes(board, [usual[0], extreme]).least_alike
+    assert only.spearman == pytest.approx(-1)
+    assert compare_schemes(board, [extreme]).models[0].best_scheme == "GLS"
