@@ -46,6 +46,30 @@ def visible(text: str, limit: int = 300) -> str:
     return shown or NO_NAME
 
 
+def masked_address(text: str, limit: int = 300) -> str:
+    """Return an address for display: login and values of the query masked, the fragment left out.
+
+    A text without ``//`` is no address; of it, all between a colon and an @ is masked.
+
+    Examples
+    --------
+    >>> masked_address("https://me:pass@site.org/board?token=1&all")
+    'https://***@site.org/board?token=***&***'
+    """
+    scheme, mark, rest = text.partition("//")
+    if not mark:
+        return re.sub(r":.*@", ":***@", text, flags=re.DOTALL)
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    login = ""
+    # A password may hold any sign unescaped, and look like a port: then all before the last @ is the login.
+    if "@" in host or ":" in host:
+        _, login, rest = rest.rpartition("@")
+    path, question, query = rest.partition("#")[0].partition("?")
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    values = "&".join(f"{key}=***" if sign else "***" for key, sign, _ in pairs) if query else ""
+    return visible(f"{scheme}//{'***@' if login else ''}{path}{question if query else ''}{values}", limit)
+
+
 def leaderboard(domain: str) -> str:
     """Return the name of the leaderboard of a domain; one that is not Brain-Score's is named by its domain."""
     return f"Brain-Score {domain}" if domain in BRAIN_SCORE else domain

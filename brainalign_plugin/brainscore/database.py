@@ -15,6 +15,7 @@ from ..data.board import Model
 from ..data.official import CellState
 from ..errors import CandidateError
 from ..files.model_scores import Cell, find_model
+from ..text import masked_address
 
 _MODEL = table("brainscore_model", column("id"), column("name"))
 _INSTANCE = table(
@@ -42,7 +43,7 @@ def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dic
     0 for the latest that the model has.
     """
     url = _url(address)
-    shown = url.render_as_string(hide_password=True)
+    shown = masked_address(address)
     try:
         # Only PostgreSQL has this option; SQLAlchemy ignores it for others.
         engine = create_engine(_read_only(url), execution_options={"postgresql_readonly": True})

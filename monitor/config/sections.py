@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from ..base.masking import masked_address
+from brainalign_plugin.text import masked_address
+
 from .schedule import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zone
 
 

@@ -21,8 +21,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from brainalign_plugin.text import masked_address
+
 from ..base.errors import ConfigError
-from ..base.masking import masked_address
 from .reading import (
     ANY,
     CONFIG_NAME,

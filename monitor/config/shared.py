@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..base.masking import masked_address
+from brainalign_plugin.text import masked_address
+
 from .reading import IN_FILE, Keys, is_secret, setting_fields
 from .settings import Settings
 

@@ -1,4 +1,4 @@
-"""Addresses: validated, redirected, and printed without their secrets."""
+"""Addresses of the web: validated, and redirected."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import ipaddress
 import httpx
 
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.text import masked_address
 
 from ..base.errors import PrivateRedirectError, RedirectError
-from ..base.masking import masked_query
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -22,30 +21,17 @@ def checked_url(url: str) -> httpx.URL:
         parsed.host.encode("idna")
     except (httpx.InvalidURL, UnicodeError):
         # Without the cause, which quotes pieces of the address, and a password may be one.
-        raise InputError(f"{shown_url(url)!r} is not a web address; give https://HOST/…") from None
+        raise InputError(f"{masked_address(url)!r} is not a web address; give https://HOST/…") from None
     # Characters that no host may contain come back in percent signs; in an IPv6 address they announce a zone.
     if parsed.scheme not in _PORTS or not parsed.host or ("%" in parsed.host and ":" not in parsed.host):
         raise InputError(
-            f"{shown_url(url)!r} is not an address of http or https with a host; give https://HOST/…"
+            f"{masked_address(url)!r} is not an address of http or https with a host; give https://HOST/…"
         )
     if parsed.port is not None and not 0 < parsed.port < 2**16:
-        raise InputError(f"{shown_url(url)!r} names a port that does not exist; give one from 1 to 65535")
+        raise InputError(
+            f"{masked_address(url)!r} names a port that does not exist; give one from 1 to 65535"
+        )
     return parsed
-
-
-def shown_url(url: str | httpx.URL) -> str:
-    """Return an address for messages without name and password, and with the query's values masked."""
-    text = str(url)
-    try:
-        parsed = httpx.URL(text)
-    except httpx.InvalidURL:
-        parsed = httpx.URL()
-    if parsed.scheme in _PORTS and parsed.host:
-        path, _, query = parsed.raw_path.decode("ascii").partition("?")
-        text = f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{path}"
-    else:  # no telling where a password would end: everything before the last @ may be one
-        text, _, query = text.rpartition("@")[2].partition("#")[0].partition("?")
-    return shown(text + masked_query(query), 300)
 
 
 def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
@@ -54,7 +40,7 @@ def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
     try:
         target = url.join(location).copy_with(userinfo=b"", fragment=None)
     except (httpx.InvalidURL, UnicodeError) as cause:
-        message = f"{name} redirects to {shown_url(location)!r}, which is no address; try again later"
+        message = f"{name} redirects to {masked_address(location)!r}, which is no address; try again later"
         raise RedirectError(message) from cause
     if target.scheme not in _PORTS:
         problem = "what is not on the web,"
@@ -69,8 +55,8 @@ def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
     else:
         return target
     raise kind(
-        f"{name} redirects to {problem} {shown_url(target)}; not followed: if that is right, give this address "
-        "as source"
+        f"{name} redirects to {problem} {masked_address(str(target))}; not followed: if that is right, give this "
+        "address as source"
     )
 
 

@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.text import masked_address
 
 from ..base.errors import ConfigError, SourceError
 from .file_source import pull_file
@@ -159,12 +160,4 @@ def _path(url: str) -> str:
 
 def shown_source(source: str) -> str:
     """Return the source for messages, logs and tables: an address without its secrets, a path as it is."""
-    if not _SCHEME.match(source):
-        return shown(source, 300)
-    if source.partition("://")[0].lower() in DATABASES:
-        from .result_database import shown_database
-
-        return shown_database(source)
-    from .addresses import shown_url
-
-    return shown_url(source)
+    return masked_address(source) if _SCHEME.match(source) else shown(source, 300)

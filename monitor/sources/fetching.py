@@ -20,6 +20,7 @@ import stamina
 from brainalign_plugin import __version__
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.text import masked_address
 
 from ..base.deadline import Cut, OverdueError, within
 from ..base.errors import (
@@ -34,7 +35,7 @@ from ..base.errors import (
     TruncatedPayloadError,
     UnreachableError,
 )
-from .addresses import checked_url, redirect_target, shown_url
+from .addresses import checked_url, redirect_target
 from .payload import MAX_BODY_BYTES, gunzip
 
 _MOST_REDIRECTS = 5
@@ -109,7 +110,7 @@ def fetch_body(
     `received_at`: now, to which a date in ``Retry-After`` is compared if the server sends no date. `clock`: seconds
     that only rise. `transport`: instead of the network.
     """
-    address, name = checked_url(url), shown_url(url)
+    address, name = checked_url(url), masked_address(url)
     started = clock()
     ends = started + limits.deadline
     client = _client(address, agent or user_agent(), transport)

@@ -27,6 +27,7 @@ from brainalign_plugin.brainscore.database import row_value
 from brainalign_plugin.data.tree import MAX_LEVELS
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.text import masked_address
 
 from ..base.errors import EmptyPayloadError, PayloadShapeError, SourceError, UnreachableError
 from ..base.moments import is_believed
@@ -104,15 +105,8 @@ def pull_database(
     return parse_payload(body, name, received_at, max_bytes)
 
 
-def shown_database(address: str) -> str:
-    """Return the address without its login and the values of its query."""
-    beginning, _, _ = address.partition("?")
-    scheme, _, rest = beginning.partition("://")
-    return shown(f"{scheme}://{rest.rpartition('@')[2]}", 300)
-
-
 def _url(address: str) -> tuple[sa.URL, str]:
-    name = shown_database(address)
+    name = masked_address(address)
     try:
         url = sa.make_url(address)
     except (sqlalchemy.exc.ArgumentError, ValueError):

@@ -11,9 +11,10 @@ import httpx
 
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.json_text import shown
+from brainalign_plugin.text import masked_address
 
 from ..base.errors import PayloadShapeError
-from .addresses import checked_url, shown_url
+from .addresses import checked_url
 from .fetching import DEFAULT_LIMITS, FetchLimits, fetch_body
 from .payload import Pull, parse_payload
 
@@ -60,10 +61,11 @@ def pull_website(
     body = fetch_body(
         url, received_at=received_at, agent=agent, limits=limits, clock=clock, transport=transport
     )
-    pull = parse_payload(body, shown_url(url), received_at, limits.max_bytes)
+    pull = parse_payload(body, masked_address(url), received_at, limits.max_bytes)
     found = pull.snapshot.domain
     if found != domain and not _is_payload(checked_url(base_url)):
-        message = f"{shown_url(url)} is the board of {shown(found)!r}, but {domain!r} was requested; check the address"
+        name = masked_address(url)
+        message = f"{name} is the board of {shown(found)!r}, but {domain!r} was requested; check the address"
         raise PayloadShapeError(message, body)
     return pull
 

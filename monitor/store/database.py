@@ -14,6 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 import sqlalchemy.exc
 
+from brainalign_plugin.text import masked_address
+
 from ..base.errors import StoreError
 from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
 from .database_errors import is_busy, translated
@@ -277,7 +279,7 @@ def _postgres(url: sa.URL) -> Database:
         raise StoreError(
             "a store in PostgreSQL needs the driver psycopg; install it with `pip install 'psycopg[binary]>=3.2'`"
         ) from cause
-    return Database(engine, url.set(drivername="postgresql").render_as_string(hide_password=True))
+    return Database(engine, masked_address(str(url.set(drivername="postgresql", password=None))))
 
 
 def _set_up(connection: sqlite3.Connection, _: Any) -> None:

@@ -134,7 +134,7 @@ def test_show_prints_every_setting_and_masks_secrets(home):
     assert settings.keys() >= {".".join(path) for path, _ in setting_fields(Settings) if ANY not in path}
     assert settings["store"] == {
         "name": "store",
-        "value": "postgresql://me:***@host/db",
+        "value": "postgresql://***@host/db",
         "origin": "BRAINALIGN_STORE",
     }
     assert settings["health.heartbeat_url"] == {

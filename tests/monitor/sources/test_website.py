@@ -614,7 +614,7 @@ def test_credentials_are_used_and_never_told(server, caplog, capsys):
     url = f"http://user:geh%20eim@127.0.0.1:{server.port}/?token=geheim"
     server.answers = [redirect("/vision/compare/data/?token=geheim"), reply(body=BODY)]
     pull = pull_website(url, received_at=RECEIVED_AT, limits=QUICK)
-    assert pull.snapshot.source == f"{server.url}/vision/compare/data/?token=***"
+    assert pull.snapshot.source == f"http://***@127.0.0.1:{server.port}/vision/compare/data/?token=***"
     for request in server.requests:
         assert "Authorization: Basic dXNlcjpnZWggZWlt\r\n" in request  # user:geh eim
         assert "GET /vision/compare/data/?token=geheim " in request
@@ -637,9 +637,15 @@ def test_credentials_are_used_and_never_told(server, caplog, capsys):
     ("source", "shown"),
     [
         ("https://h.org/vision", "https://h.org/vision"),
-        ("https://u:p@h.org:8000/a?b=c&d#e", "https://h.org:8000/a?b=***&***"),
+        ("https://u:p@h.org:8000/a?b=c&d#e", "https://***@h.org:8000/a?b=***&***"),
+        ("https://u:p?q@r/s#t@h.org/a?b=c", "https://***@h.org/a?b=***"),
+        ("https://u:12/3@h.org/", "https://***@h.org/"),
+        ("https://token@h.org/", "https://***@h.org/"),
+        ("https://h.org:80/a", "https://h.org:80/a"),
+        ("postgresql+psycopg://me:p@h/db?sslpassword=p", "postgresql+psycopg://***@h/db?sslpassword=***"),
+        ("sqlite:////data/a@b.sqlite", "sqlite:////data/a@b.sqlite"),
         ("https://h.org/a@b", "https://h.org/a@b"),
-        ("ftp://u:p@h.org/a?b=c", "h.org/a?b=***"),
+        ("ftp://u:p@h.org/a?b=c", "ftp://***@h.org/a?b=***"),
         ("board.json.gz", "board.json.gz"),
         ("/data/a@b?c.json", "/data/a@b?c.json"),
     ],
