@@ -84,12 +84,6 @@ def participation_ratio(eigenvalues: FloatArray) -> float:
     return float(eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
 
 
-def parallel_thresholds(z: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED) -> FloatArray:
-    """Compute the 95th percentile of each eigenvalue over permuted boards, as from `shuffled_eigenvalues`."""
-    thresholds: FloatArray = np.percentile(shuffled_eigenvalues(z, permutations, seed), PERCENTILE, axis=0)
-    return thresholds
-
-
 def shuffled_eigenvalues(z: FloatArray, permutations: int, seed: int) -> FloatArray:
     """Compute the eigenvalues, the largest first, of boards with independently permuted leaves.
 

@@ -31,15 +31,13 @@ class Significance:
     # Shape (m, m); significant after Benjamini and Hochberg, whose rate holds for independent or positively
     # dependent tests.
     related: BoolArray
-    # Shape (m, m); significant after Benjamini and Yekutieli, whose rate holds whatever the dependence.
-    surely_related: BoolArray
     # Pairs with a p-value, and pairs without
     tested: int
     untested: int
     # Of the pairs that are significant after Benjamini and Hochberg.
     positive: int
     negative: int
-    # Of those after Benjamini and Yekutieli
+    # Of those after Benjamini and Yekutieli, whose rate holds whatever the dependence.
     surely_positive: int
     surely_negative: int
 
@@ -94,7 +92,6 @@ def significance(found: Agreement, level: float = LEVEL) -> Significance:
         level=level,
         p=p,
         related=hochberg,
-        surely_related=yekutieli,
         tested=int(known.sum()),
         untested=int((above & np.isnan(p)).sum()),
         positive=int((above & hochberg & (found.rho > 0)).sum()),

@@ -20,7 +20,7 @@ from ..scales import rounded
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.units import not_estimable, paper_variances, units_of
 from .linear import LinearForm, is_linear, linear_form
-from .posterior import LEVEL, Posterior, Tiers, tiers
+from .posterior import LEVEL, Posterior, tiers
 
 COMPONENTS = ("model", "model_stratum", "model_paper", "model_leaf")
 
@@ -52,8 +52,6 @@ class Certainty:
     ids: tuple[int, ...]  # Length n
     scores: FloatArray  # Shape (n,); the aggregate
     strata: tuple[Stratum, ...]
-    # Share of a unit's variance that is its paper's, mean over the strata with several papers.
-    pooled_share: float
     error_variance: float  # Of the aggregate: what other papers in the same strata would change
     variance: float  # Of the aggregate over the models (n - 1)
 
@@ -95,7 +93,7 @@ class Certainty:
         return Posterior(centre + r * (self.scores - centre), np.full(len(self.scores), spread))
 
     @cached_property
-    def tiers(self) -> Tiers:
+    def tiers(self) -> tuple[tuple[int, ...], ...]:
         """Models in order, a new tier where its best is distinct from the next."""
         return tiers(self.scores, self.told_apart_from)
 
@@ -135,9 +133,7 @@ def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> C
         for r, stratum in enumerate(units.strata)
     )
     error = float((units.weights**2 * variances.values * spread).sum())
-    return Certainty(
-        form.scheme, board.ids, scores, strata, variances.pooled, error, float(scores.var(ddof=1))
-    )
+    return Certainty(form.scheme, board.ids, scores, strata, error, float(scores.var(ddof=1)))
 
 
 def certainties(

@@ -31,7 +31,6 @@ from .site_json import is_site_json, parse_site_json
 
 FORMAT = "brainalign-snapshot"
 VERSION = 1
-SUFFIX = ".snapshot.json.gz"
 _LETTERS: Mapping[int, str] = {CellState.NEVER: "N", CellState.FAILED: "F", CellState.SCORED: "S"}
 _STATES = {letter: state for state, letter in _LETTERS.items()}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ Tests check every specification of a report against Vega-Lite's own schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 # Release of the specifications.
@@ -49,16 +49,6 @@ def layer(table: str, mark: Spec, transform: Iterable[Spec] = (), **channels: Sp
 def filtered(predicate: str | Spec) -> Spec:
     """Keep the rows for which an expression, or a predicate with parameters, is true."""
     return {"filter": predicate}
-
-
-def calculated(name: str, expression: str) -> Spec:
-    """Add a field."""
-    return {"calculate": expression, "as": name}
-
-
-def numbered(*order: Mapping[str, str]) -> Spec:
-    """Add the field ``row``: the position of a row in this order, from 1 on."""
-    return {"window": [{"op": "row_number", "as": "row"}], "sort": [dict(one) for one in order]}
 
 
 def looked_up(key: str, table: str, of: str, fields: Sequence[str], names: Sequence[str] = ()) -> Spec:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from brainalign_plugin.arrays import FloatArray, IntArray
 from brainalign_plugin.certainty.bootstrap import (
-    LEVEL,
     MIN_FAMILIES,
     Interval,
     draw_counts,
@@ -22,9 +21,8 @@ from brainalign_plugin.data.board import Board
 
 from .figures import COUNTS
 
-__all__ = ["CONFIDENCE", "MIN_FAMILIES", "RESAMPLES", "FamilyDraws", "family_draws", "figure_intervals"]
+__all__ = ["MIN_FAMILIES", "RESAMPLES", "FamilyDraws", "family_draws", "figure_intervals"]
 RESAMPLES = 200
-CONFIDENCE = LEVEL
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,8 +33,6 @@ from .reasons import ROUNDED, listed, model_text, restatements
 if TYPE_CHECKING:
     from ..store import SnapshotInfo
 
-RANK = "rank"
-
 
 @dataclass(frozen=True, eq=False)
 class RankMove:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..store import SnapshotInfo
 
 FULL, SAME_BENCHMARKS, SAME_MODELS = "full", "same_benchmarks", "same_models"
-PANELS = (FULL, SAME_BENCHMARKS, SAME_MODELS)
 _NOTHING = 1e-12
 # Of the record that `history_json` returns.
 SCHEMA = 2

@@ -40,7 +40,7 @@ class Life:
     names: tuple[str, ...]
     submitted: Times
     ability: Floats  # General ability, length N
-    factors: Floats  # Scores on the factors of `Truth.factor_names`, N × K
+    factors: Floats  # Scores on the K factors of `Truth`, N × K
     noise_free: Floats  # Scores without measurement error, N × L
     scores: Floats  # Scores with measurement error, uncapped, N × L, as of each leaf's first version
     errors: Floats  # Standard deviation of each cell's measurement error, N × L

@@ -32,8 +32,6 @@ class Truth:
     """
 
     leaves: tuple[str, ...]  # Identifiers of the leaves, L of them
-    # Names of the factors, K of them; `"neural"`, `"behavior"` and `"engineering"` come first.
-    factor_names: tuple[str, ...]
     loadings: Floats  # Loadings, L × K
     factor_correlation: Floats  # Correlations of the factors, K × K
     # Correlations of the leaves' `x`, L × L. As the link is monotone, Spearman's rho of noise-free scores is
@@ -94,7 +92,6 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
     steepness = scale * np.sqrt((y * (1.0 - y)) ** 2 @ weight)
     truth = Truth(
         leaves=leaves,
-        factor_names=names,
         loadings=loadings,
         factor_correlation=correlated,
         correlation=correlation,

@@ -15,7 +15,13 @@ from brainalign_monitor.base.cache import Cache
 from brainalign_monitor.history import series, timeline
 from brainalign_monitor.history.figures import ANALYSIS_VERSION, COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.panels import common_panel
-from brainalign_monitor.history.series import PANELS, HistoryOptions, panel_figures
+from brainalign_monitor.history.series import (
+    FULL,
+    SAME_BENCHMARKS,
+    SAME_MODELS,
+    HistoryOptions,
+    panel_figures,
+)
 from brainalign_monitor.store import open_store
 from brainalign_plugin.data.cleaning import clean
 from tests.boards import board_of, board_of_matrix, turned, unrelated
@@ -43,7 +49,7 @@ def test_the_record_is_what_was_promised(shared_past):
             "reconstructed",
             "observed",
         ]
-        assert {point["panel"] for point in points} == set(PANELS)
+        assert {point["panel"] for point in points} == {FULL, SAME_BENCHMARKS, SAME_MODELS}
         for point in points:
             assert point.keys() >= {"as_of", "value", "interval", "panel", "models", "benchmarks"}
             assert point["interval"] is None or point["value"] is not None

@@ -72,7 +72,7 @@ def test_pure_noise_yields_nothing():
     found = [significance(agreement(noise(60, 30, seed))) for seed in range(100)]
     assert all(one.tested == 435 for one in found)
     assert sum(one.related.any() for one in found) <= 10
-    assert sum(one.surely_related.any() for one in found) <= 3
+    assert sum(one.surely_positive + one.surely_negative > 0 for one in found) <= 3
     # Without the correction each of them would show about twenty.
     assert all(10 <= (one.p[np.triu_indices(30, 1)] < 0.05).sum() <= 40 for one in found)
     assert not found[0].related.any()
@@ -89,10 +89,7 @@ def test_planted_relations_are_found_with_their_sign():
     assert (found.surely_positive, found.surely_negative) == (3, 3)
     assert found.positive >= 3
     assert found.negative >= 3
-    block = found.surely_related[:4, :4]
-    assert block.sum() == 12
-    # What is sure is also found by the less strict rule.
-    assert not (found.surely_related & ~found.related).any()
+    assert found.related[:4, :4].sum() == 12
 
 
 def test_adjusted_by_hand():
@@ -102,9 +99,10 @@ def test_adjusted_by_hand():
     p = np.sort(found.p[upper])
     n = len(p)
     harmonic = (1 / np.arange(1, n + 1)).sum()
-    for related, level in ((found.related, 0.4), (found.surely_related, 0.4 / harmonic)):
+    surely = found.surely_positive + found.surely_negative
+    for related, level in ((found.related[upper].sum(), 0.4), (surely, 0.4 / harmonic)):
         fits = np.flatnonzero(p <= np.arange(1, n + 1) / n * level)
-        assert related[upper].sum() == (fits[-1] + 1 if fits.size else 0)
+        assert related == (fits[-1] + 1 if fits.size else 0)
 
 
 def test_a_missing_cell_never_makes_a_p_value_nan_in_silence():
@@ -115,8 +113,8 @@ def test_a_missing_cell_never_makes_a_p_value_nan_in_silence():
     found = significance(pairwise_agreement(board(scores)))
     assert (found.tested, found.untested) == (28, 0)
     assert np.isnan(found.p).sum() == 8
-    assert found.surely_related[0, 1]
-    assert full.surely_related[0, 1]
+    assert found.related[0, 1]
+    assert full.related[0, 1]
     # What cannot be tested is counted, and the rest is tested as if it were alone.
     scores[:, 7] = np.nan
     scores[:, 6] = 0.5

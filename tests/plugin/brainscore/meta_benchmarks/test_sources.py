@@ -258,7 +258,7 @@ def test_a_candidate_without_a_name(gathered, snapshot_file, scores, identifier)
         ("mysql+nodriver://a:secret@host/b", "cannot read the Brain-Score database mysql"),
         (
             "postgresql+psycopg://a:secret@127.0.0.1:1/b",
-            r"cannot read the Brain-Score database postgresql.*a:\*\*\*@127",
+            r"cannot read the Brain-Score database postgresql.*//\*\*\*@127",
         ),
     ],
 )
