@@ -13,7 +13,7 @@ from .influence import LeftOut, leave_one_paper_out
 from .linear import linear_form
 from .posterior import DRAWS, RankIntervals
 from .replicates import Replicates, rerun_reliability
-from .universe import Universe, universe
+from .universe_ranks import Universe, universe
 from .variance_components import COMPONENTS, Certainty, NotEstimable, certainties, component_table
 
 SCHEME = "HIER"

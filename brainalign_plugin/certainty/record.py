@@ -16,7 +16,7 @@ from .bootstrap import FamilyBootstrap
 from .families import FamilyTable
 from .good_models import good_agreement
 from .panels import panels
-from .universe import Universe
+from .universe_ranks import Universe
 from .validity import Validity, validity
 from .variance_components import Certainty, NotEstimable
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..certainty.families import families
 from ..certainty.linear import is_linear
-from ..certainty.universe import parameter_variance
+from ..certainty.universe_ranks import parameter_variance
 from ..certainty.variance_components import Certainty, certainty_of
 from ..data.board import Board
 from ..data.tree import paper

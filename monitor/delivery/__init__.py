@@ -1,6 +1,6 @@
 """Messages to readers and operators: mail, webhooks, notifications, the published site."""
 
-from .records import (
+from .messages import (
     Alert,
     Digest,
     DigestPeriod,

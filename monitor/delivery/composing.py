@@ -13,8 +13,7 @@ from brainalign_plugin.text import leaderboard
 from ..base.messages import Channel, Kind, Message, message_id
 from ..base.templating import render
 from .mail import Content, inlined, mail_bytes
-from .records import Alert, Digest, Letterhead, OperatorNote, Picture, Subscriber
-from .wording import (
+from .message_text import (
     day_text,
     figure_label,
     one_line,
@@ -23,6 +22,7 @@ from .wording import (
     shown_figure,
     without_mentions,
 )
+from .messages import Alert, Digest, Letterhead, OperatorNote, Picture, Subscriber
 
 SCHEMA = 3
 # A mail has at most so many lines of a kind, the page has all.

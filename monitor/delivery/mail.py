@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from ..base.errors import TemplateError
 from ..base.templating import asset
-from .records import Letterhead, Picture
+from .messages import Letterhead, Picture
 
 # Gmail cuts a mail whose HTML is larger than about 102 kB, and hides the rest.
 MOST_HTML_BYTES = 80_000

@@ -15,8 +15,8 @@ from ..base.templating import asset, render
 from ..history.figures import FIGURES
 from ..report.records import Page
 from .feed import FeedEntry, atom_feed
-from .records import HeadlineFigure
-from .wording import day_text, one_line, shown_figure
+from .message_text import day_text, one_line, shown_figure
+from .messages import HeadlineFigure
 
 _NEWEST_NEWS = 3
 

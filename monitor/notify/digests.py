@@ -16,8 +16,8 @@ from ..base.messages import Message
 from ..base.progress import Stage, silent
 from ..delivery import Alert, Digest, DigestPeriod, Picture, Subscriber
 from ..delivery.composing import compose_digest
-from ..delivery.records import NewsLine
-from ..delivery.wording import day_text, figures_at, period_text
+from ..delivery.message_text import day_text, figures_at, period_text
+from ..delivery.messages import NewsLine
 from ..history.figures import cleaned
 from ..history.periods import midnight
 from ..history.series import Chronicle, History, HistoryOptions

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..delivery.records import Alert, HeadlineFigure
+from ..delivery.messages import Alert, HeadlineFigure
 from ..history.alerts import On
 
 if TYPE_CHECKING:

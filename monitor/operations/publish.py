@@ -17,6 +17,7 @@ from ..base.cache import Cache
 from ..base.errors import OutputError
 from ..base.progress import Stage, silent
 from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
+from ..delivery.message_text import change_text, day_text, figures_at
 from ..delivery.pages import (
     ArchivedBoard,
     SiteView,
@@ -25,7 +26,6 @@ from ..delivery.pages import (
     site_files,
 )
 from ..delivery.site import CURRENT, Published, publish_site
-from ..delivery.wording import change_text, day_text, figures_at
 from ..history.benchmark_history import benchmark_history
 from ..history.board_reader import BoardReader
 from ..history.figures import figure_text

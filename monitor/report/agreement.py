@@ -16,7 +16,7 @@ from brainalign_plugin.text import counted
 
 from ..history.figures import cleaned
 from .evidence import Evidence
-from .published import ARXIV, WORKSHOP
+from .poster import ARXIV, WORKSHOP
 from .records import Figure, Point, Section, Verdict
 from .wording import chance, day, number, percent, within
 

@@ -15,7 +15,7 @@ from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.scales import competition_ranks, z_scores
 
 from .evidence import Evidence
-from .published import ARXIV, WORKSHOP
+from .poster import ARXIV, WORKSHOP
 from .records import Figure, Point, Section, Verdict
 from .wording import chance, number, percent, within
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from brainalign_plugin.certainty.universe import Universe
+from brainalign_plugin.certainty.universe_ranks import Universe
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.plot.curves import over_time

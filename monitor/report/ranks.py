@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from brainalign_plugin.certainty.posterior import Posterior
-from brainalign_plugin.certainty.universe import Universe
+from brainalign_plugin.certainty.universe_ranks import Universe
 from brainalign_plugin.certainty.variance_components import Certainty, NotEstimable
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible

@@ -20,7 +20,7 @@ from brainalign_monitor.delivery import (
     Picture,
     Subscriber,
 )
-from brainalign_monitor.delivery.records import NewsLine
+from brainalign_monitor.delivery.messages import NewsLine
 from brainalign_monitor.operations import pull, reporting
 from brainalign_monitor.operations.kept_alerts import FIRING, RESOLVED
 from brainalign_monitor.store import Finding

@@ -12,7 +12,7 @@ import pytest
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.posterior import Posterior
-from brainalign_plugin.certainty.universe import universe
+from brainalign_plugin.certainty.universe_ranks import universe
 from tests.commands import brainalign
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.base.errors import TemplateError
-from brainalign_monitor.delivery.wording import interval_text
+from brainalign_monitor.delivery.message_text import interval_text
 from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.operations import publish as publishing
 from brainalign_monitor.operations import pull

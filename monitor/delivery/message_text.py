@@ -11,7 +11,7 @@ from brainalign_plugin.text import printable
 from ..history.figures import COUNTS, FIGURES, difference_text, figure_text
 from ..history.series import FULL, History, Point
 from ..report.wording import LABELS
-from .records import Digest, DigestPeriod, HeadlineFigure
+from .messages import Digest, DigestPeriod, HeadlineFigure
 
 Interval = tuple[float, float] | None
 
