@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +23,9 @@ from ..agreement.correlation import agreement as complete_agreement
 from ..arrays import FloatArray
 from ..certainty.bootstrap import draw_counts, effective_families, family_bootstrap, interval, sure_enough
 from ..certainty.families import families
+from ..certainty.good_models import agreement_curve, family_agreement
 from ..data.board import Board
-from ..data.cleaning import clean
+from ..data.cleaning import clean, complete_board
 from ..errors import InputError
 from ..plot.chart import Chart
 from ..plot.matrices import heatmap, scatter
@@ -122,6 +123,21 @@ class AgreementResult(Result):
         )
         frame.loc["papers balanced"] = [found.paper_balanced_mean, None, None, found.all_pairs.pairs]
         return frame
+
+    @cached_property
+    def good_models(self) -> Rows:
+        """Spearman's rho among the best models, for each share of them kept; each pair by the other papers' order."""
+        curve = agreement_curve(complete_board(self.board, 1.0))
+        return Rows("Agreement among the best models", pd.DataFrame([asdict(one) for one in curve]))
+
+    @cached_property
+    def model_families(self) -> Rows:
+        """Spearman's rho of benchmarks within families of models and between them."""
+        board = complete_board(self.board, 1.0)
+        found = family_agreement(board, families(board))
+        rows = [("within", found.within, found.models_within), ("between", found.between, found.families)]
+        frame = pd.DataFrame(rows, columns=["agreement", "mean", "count"]).astype({"mean": float})
+        return Rows("Agreement within families of models, and between them", frame)
 
     def interval(self, level: float = 0.95, seed: int = 0, resamples: int = 1000) -> pd.DataFrame:
         """Return intervals over families of models, which are drawn with replacement.

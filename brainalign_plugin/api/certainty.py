@@ -79,7 +79,8 @@ class CertaintyResult(Result):
             return f"Certainty of {what}: not estimable, {official.reason}"
         return (
             f"Certainty of {what}: reliability {official.reliability:.2f}, {counted(len(self.found.tiers), 'tier')}, "
-            f"{official.told_apart_share:.0%} of the pairs told apart"
+            f"{official.told_apart_share:.0%} of the pairs told apart, {official.tiers.neighbours_apart} of "
+            f"{counted(official.tiers.neighbours, 'pair')} of neighbours"
         )
 
     def _frame(self) -> pd.DataFrame:

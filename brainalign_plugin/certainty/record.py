@@ -1,8 +1,9 @@
-"""The JSON record of an analysis, with how sure it is."""
+"""The JSON record of an analysis, with its certainty."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .arrivals import validity_over_time
 from .board_certainty import SCHEME, BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap
 from .families import FamilyTable
-from .good_models import good_agreement
+from .good_models import agreement_curve, family_agreement, good_agreement
 from .panels import panels
 from .universe_ranks import Universe
 from .validity import Validity, validity
@@ -46,6 +47,12 @@ def analysis_json(
         "predicted_mean": good.predicted_mean,
         "predicted_negative_share": good.predicted_negative_share,
     }
+    by_family = family_agreement(cleaning.board, found.families)
+    record["agreement"]["families"] = {
+        "within": by_family.within,
+        "between": by_family.between,
+        "models_within": by_family.models_within,
+    }
     record["certainty"] = certainty_json(found, [model.id for model in analysis.snapshot.models])
     record["certainty"]["related_pairs"] = _related(found.bootstrap, analysis.significance.level)
     record["panels"] = [
@@ -63,6 +70,7 @@ def analysis_json(
             record["validity"] = validity_json(validity(cleaning.board, seed=seed, grouped=found.families))
         except BoardError:  # too small a board
             record["validity"] = {}
+        record["good_models_curve"] = [asdict(one) for one in agreement_curve(cleaning.board)]
         record["validity_over_time"] = [
             {
                 "benchmark": arrival.benchmark,
@@ -78,7 +86,7 @@ def analysis_json(
 def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
     """Make the record of a board's certainty. `ids`: all models of the snapshot."""
     official = found.schemes[SCHEME]
-    strata = official.strata if isinstance(official, Certainty) else ()
+    strata, tiers = (official.strata, official.tiers) if isinstance(official, Certainty) else ((), None)
     bootstrap = found.bootstrap
     return {
         "schemes": {name: _scheme_json(one) for name, one in found.schemes.items()},
@@ -93,6 +101,8 @@ def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
         "components": found.components,
         "first": {str(model): probability for model, probability in found.first.items()},
         "tiers": [list(tier) for tier in found.tiers],
+        "neighbours": None if tiers is None else tiers.neighbours,
+        "neighbours_told_apart": None if tiers is None else tiers.neighbours_apart,
         "rank_intervals": {}
         if found.ranks is None
         else {

@@ -258,22 +258,12 @@ def validity(found: Validity) -> None:
         f"mean Spearman's rho over {counted(len(found.papers), 'paper')}, each scheme fitted without the paper; 95 % "
         f"intervals over {counted(found.families, 'family', 'families')} of {counted(found.models, 'model')}"
     )
-    print_table(
-        ("scheme", "mean rho", "interval", f"less {best}", "interval"),
-        (
-            (
-                name,
-                figure(one.mean, ".3f"),
-                _span(one.interval),
-                *_gap(None if name == best else found.difference(name, best)),
-            )
-            for name, one in found.schemes.items()
-        ),
-    )
-
-
-def _gap(found: Interval | None) -> tuple[str, str]:
-    return figure(None if found is None else found.value, "+.3f"), _span(found)
+    rows = []
+    for name, one in found.schemes.items():
+        gap = None if name == best else found.difference(name, best)
+        less = None if gap is None else gap.value
+        rows.append((name, figure(one.mean, ".3f"), _span(one.interval), figure(less, "+.3f"), _span(gap)))
+    print_table(("scheme", "mean rho", "interval", f"less {best}", "interval"), rows)
 
 
 def _span(found: Interval | None) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from brainalign_plugin.agreement.clustering import clustered_order
 from brainalign_plugin.agreement.correlation import agreement
 from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.certainty.good_models import family_agreement
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.matrices import heatmap, scatter
@@ -91,10 +92,18 @@ def _verdict(evidence: Evidence, mean: float | None) -> Verdict | None:
 
 
 def _means(evidence: Evidence) -> str:
-    analysis, good, second = evidence.analysis, evidence.good, evidence.second_panel
+    analysis, second, (most, good, best) = evidence.analysis, evidence.second_panel, evidence.good
     parts = []
     if good.mean is not None:
-        parts.append(f"{number(good.mean)} among the better half of the models")
+        parts.append(
+            f"{number(good.mean)} among the better half of the models ({number(most.mean)} among the best three "
+            f"quarters, {number(best.mean)} among the best quarter)"
+        )
+    families = family_agreement(analysis.cleaning.board, evidence.certainty.families)
+    if families.within is not None and families.between is not None:
+        parts.append(
+            f"{number(families.between)} between families of models and {number(families.within)} within one"
+        )
     if analysis.agreement.paper_balanced_mean is not None:
         parts.append(f"{number(analysis.agreement.paper_balanced_mean)} with papers balanced")
     if analysis.pairwise.all_pairs.mean is not None:

@@ -12,7 +12,7 @@ from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.certainty.board_certainty import BoardCertainty
 from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
 from brainalign_plugin.certainty.figures import headline
-from brainalign_plugin.certainty.good_models import GoodAgreement, good_agreement
+from brainalign_plugin.certainty.good_models import HALF, GoodAgreement, agreement_curve
 from brainalign_plugin.certainty.panels import Panel, largest_benchmarks, panels
 from brainalign_plugin.certainty.validity import Validity
 from brainalign_plugin.files.rejected import Rejected
@@ -84,9 +84,10 @@ class Evidence:
         return headline(board, draw_counts(self.certainty.families.labels, used.resamples, used.seed)).values
 
     @cached_property
-    def good(self) -> GoodAgreement:
-        """Agreement among the better half of the models."""
-        return good_agreement(self.analysis.cleaning.board)
+    def good(self) -> tuple[GoodAgreement, GoodAgreement, GoodAgreement]:
+        """Agreement among the best three quarters, the better half and the best quarter of the models."""
+        most, half, quarter = agreement_curve(self.analysis.cleaning.board, (0.75, HALF, 0.25))
+        return most, half, quarter
 
     @cached_property
     def second_panel(self) -> Panel | None:

@@ -46,6 +46,7 @@ SHAPE = {
         "within_paper",
         "significance",
         "good_models",
+        "families",
     },
     "left_out": {},
     "spread": set(PARTS),
@@ -72,6 +73,8 @@ SHAPE = {
         "components",
         "first",
         "tiers",
+        "neighbours",
+        "neighbours_told_apart",
         "rank_intervals",
         "related_pairs",
         "leave_one_paper_out",
@@ -127,6 +130,7 @@ def test_any_snapshot_can_be_analysed(snapshot):
     record = analysis_json(analyse(snapshot, min_overlap=2), full=True)
     assert isinstance(record.pop("validity"), dict)
     assert isinstance(record.pop("validity_over_time"), list)
+    assert [one["share"] for one in record.pop("good_models_curve")][::8] == [1.0, 0.25]
     text = json.dumps(record, allow_nan=False)
     check_shape(json.loads(text), snapshot)
     assert json.dumps(analysis_json(analyse(snapshot, min_overlap=2))) == text

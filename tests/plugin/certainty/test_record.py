@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
 
+from brainalign_plugin import agreement
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.record import analysis_json
 
@@ -55,6 +57,29 @@ def test_the_universe_scores_of_all_models(record, real_snapshot):
     assert names[best] == "cvt_cvt-w24-384-in22k_finetuned-in1k_4"
     assert record["official"][best]["rank"] == 1
     assert universe["models"][best]["interval"][0] == 1
+
+
+def test_neighbours_told_apart(record):
+    scores = {model: entry["score"] for model, entry in record["official"].items()}
+    (order,) = [[model for tier in record["certainty"]["tiers"] for model in tier]]
+    gaps = [scores[str(one)] - scores[str(other)] for one, other in itertools.pairwise(order)]
+    least = record["certainty"]["schemes"]["HIER"]["told_apart_from"]
+    assert record["certainty"]["neighbours"] == len(gaps) == 82
+    assert record["certainty"]["neighbours_told_apart"] == sum(gap >= least for gap in gaps)
+
+
+def test_agreement_of_the_best_models_and_of_families_in_python(real_snapshot, record):
+    found = agreement(real_snapshot("2024-01-01"))
+    curve = found.good_models.to_frame().set_index("share")
+    assert curve["models"].tolist() == [83, 75, 67, 59, 50, 42, 34, 25, 21]
+    assert curve["mean"][1.0] == pytest.approx(record["agreement"]["mean"])
+    assert curve["mean"][0.5] == pytest.approx(record["agreement"]["good_models"]["mean"])
+    by_family = found.model_families.to_frame().set_index("agreement")
+    for name in ("within", "between"):
+        assert by_family["mean"][name] == pytest.approx(record["agreement"]["families"][name])
+    assert by_family["count"].tolist() == [record["agreement"]["families"]["models_within"], 23]
+    pairwise = agreement(real_snapshot("2024-01-01"), pairwise=True)
+    assert pairwise.good_models.to_frame()["models"].tolist() == curve["models"].tolist()
 
 
 def test_good_models_and_panels(record):
