@@ -38,10 +38,7 @@ class Dimensions:
     pc1_share: float | None  # The first eigenvalue over the sum
     thresholds: FloatArray  # Shape (m,); threshold of each eigenvalue in parallel analysis
     parallel_analysis: int | None  # Components that parallel analysis keeps
-    # Shape (k,); velicer's criterion: entry c is the mean squared partial correlation once c components are taken
-    # out.
-    average_partials: FloatArray
-    map: int | None  # Components at which it is smallest: minimum average partial
+    map: int | None  # Components by Velicer's criterion: minimum average partial
 
 
 def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED) -> Dimensions:
@@ -58,13 +55,12 @@ def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED)
     leaves = tuple(board.leaves[j] for j in varied)
     nothing = np.zeros(0)
     if not leaves:
-        return Dimensions(leaves, nothing, None, None, None, nothing, None, nothing, None)
+        return Dimensions(leaves, nothing, None, None, None, nothing, None, None)
     z = z[:, varied]
     correlations = _correlations(z)
     eigenvalues = np.maximum(linalg.eigvalsh(correlations)[::-1], 0.0)
     shuffled = shuffled_eigenvalues(z, permutations, seed)
     thresholds: FloatArray = np.percentile(shuffled, PERCENTILE, axis=0)
-    partials = average_partials(correlations)
     several = len(leaves) > 1
     return Dimensions(
         leaves=leaves,
@@ -74,8 +70,7 @@ def dimensions(board: Board, permutations: int = PERMUTATIONS, seed: int = SEED)
         pc1_share=float(eigenvalues[0] / eigenvalues.sum()),
         thresholds=thresholds,
         parallel_analysis=kept_components(eigenvalues, thresholds) if several else None,
-        average_partials=partials,
-        map=int(np.argmin(partials)) if several else None,
+        map=int(np.argmin(average_partials(correlations))) if several else None,
     )
 
 

@@ -17,23 +17,18 @@ class Spread:
     sd: float | None
     range: float | None
     iqr: float | None
-    low: float | None
-    q1: float | None
-    median: float | None
-    q3: float | None
-    high: float | None
 
 
 def spread(values: FloatArray) -> Spread:
-    """Compute standard deviation (n - 1), range, interquartile range (linear) and the five-number summary.
+    """Compute standard deviation (n - 1), range and interquartile range (linear).
 
     `values`: shape (n,); NaN is left out.
     """
     known = values[~np.isnan(values)]
     if known.size < 2:
-        return Spread(None, None, None, None, None, None, None, None)
-    low, q1, median, q3, high = (float(q) for q in np.quantile(known, [0, 0.25, 0.5, 0.75, 1]))
-    return Spread(float(known.std(ddof=1)), high - low, q3 - q1, low, q1, median, q3, high)
+        return Spread(None, None, None)
+    low, first, third, high = (float(q) for q in np.quantile(known, [0, 0.25, 0.75, 1]))
+    return Spread(float(known.std(ddof=1)), high - low, third - first)
 
 
 def node_spreads(board: Board) -> dict[str, Spread]:

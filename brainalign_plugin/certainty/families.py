@@ -48,10 +48,6 @@ class Families:
         """Group of near-copies of each model, a group of its own for a model without any; shape (n,)."""
         return _labels(len(self.ids), [[self.ids.index(i) for i in group] for group in self.near_copies])
 
-    def members(self, family: int) -> tuple[int, ...]:
-        """Return the ids of a family's models."""
-        return tuple(self.ids[i] for i in np.flatnonzero(self.labels == family))
-
 
 def near_copies(scores: FloatArray) -> tuple[tuple[int, ...], ...]:
     """Find groups of models that are the same but for rounding and small changes.

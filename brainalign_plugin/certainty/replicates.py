@@ -23,12 +23,6 @@ class Replicates:
     # 1 - variance within groups / variance over all models; None for a leaf that no group has twice, or on which
     # all models have the same score.
     reliability: dict[str, float | None]
-    farthest: float  # Largest difference between two near-copies on any leaf
-
-    @property
-    def lowest(self) -> float | None:
-        """Smallest reliability of a leaf; None where no leaf has one."""
-        return min((r for r in self.reliability.values() if r is not None), default=None)
 
 
 def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstimable:
@@ -44,7 +38,6 @@ def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstim
         )
     scores, labels = board.scores, families.copy_labels
     within, freedom = np.zeros(len(board.leaves)), np.zeros(len(board.leaves))
-    farthest = 0.0
     for group in np.flatnonzero(np.bincount(labels) > 1):
         rows = scores[labels == group]
         present = ~np.isnan(rows)
@@ -52,13 +45,9 @@ def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstim
         centred = np.where(present, rows - np.where(present, rows, 0).sum(axis=0) / np.maximum(count, 1), 0.0)
         within += (centred**2).sum(axis=0)
         freedom += np.maximum(count - 1, 0)
-        spans = np.max(rows, axis=0, where=present, initial=-np.inf) - np.min(
-            rows, axis=0, where=present, initial=np.inf
-        )
-        farthest = max(farthest, float(spans.max()))
     found: dict[str, float | None] = {}
     for j, leaf in enumerate(board.leaves):
         known = scores[~np.isnan(scores[:, j]), j]
         total = float(known.var(ddof=1)) if len(known) > 1 and np.ptp(known) > 1e-9 else 0.0
         found[leaf] = 1 - within[j] / freedom[j] / total if total > 0 and freedom[j] > 0 else None
-    return Replicates(families.near_copies, found, farthest)
+    return Replicates(families.near_copies, found)

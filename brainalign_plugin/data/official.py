@@ -50,13 +50,10 @@ class OfficialBoard:
     scores: FloatArray
     states: StateArray
     # Length n; official rank by the two-decimal score at `root`, the published one where it agrees with the
-    # recomputed one within `rounding`; None for a model that was never run.
+    # recomputed one but for rounding; None for a model that was never run.
     ranks: tuple[int | None, ...]
     # Number of published ranks that differ from `ranks`; None where no rank was published.
     rank_differences: int | None
-    # Largest difference between published and recomputed mean by rounding alone: one unit in the last decimal of
-    # the source, 0.001 for the site's JSON and 0.01 for its CSV export.
-    rounding: float
     root: str  # The node that is ranked, ``average_<domain>``
     # For each group the largest absolute difference from the published value, over the models for which both are
     # numbers; None where nothing was published (a reconstructed board).
@@ -127,7 +124,7 @@ def official_board(
     engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
     published = groups & (states != CellState.NEVER).any(axis=0)
     written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
-    # Leaves are published in three decimals, so their mean may round to another second decimal than the site's.
+    # Leaves are published in three decimals (the site's CSV export: two), so their mean may round differently.
     rounding = _last_decimal(scores[:, ~groups & ~engineering])
     agree = np.abs(scores[:, column] - means[:, column]) <= rounding + _BINARY
     ranked = np.where(has_published & agree, scores[:, column], means[:, column])
@@ -139,7 +136,6 @@ def official_board(
         states=known,
         ranks=ranks,
         rank_differences=sum(one != other for one, other in compared) if compared else None,
-        rounding=rounding,
         root=root,
         max_abs_diff=_differences(tree, means, scores, groups)
         if has_published

@@ -5,32 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os.path import commonprefix
 
 from ..data.tree import paper
 from ..text import shortened, visible
 
 LABEL_LIMIT = 40
-BRIEF_LIMIT = 24
 _CITATION = re.compile(r"[A-Z][A-Za-z]+[0-9]{4}[-_.]?")
 _BREAKS = "-_. "
 
 
-@dataclass(frozen=True, slots=True)
-class LeafLabel:
-    """Names of one leaf, fit to be shown: in full, for an axis, and for the axis of a narrow screen."""
-
-    full: str
-    label: str
-    brief: str
-
-
-def leaf_labels(leaves: Sequence[str]) -> tuple[LeafLabel, ...]:
+def leaf_labels(leaves: Sequence[str]) -> tuple[str, ...]:
     """Label leaves so that each is short and no two are alike.
 
     Three or more leaves of one paper lose the ending that they share and the citations inside:
-    ``Marques2020_Ringach2002-or_selective`` becomes ``Marques2020 or_selective``. The brief label loses the paper too.
+    ``Marques2020_Ringach2002-or_selective`` becomes ``Marques2020 or_selective``.
     """
     by_paper: dict[str, list[str]] = defaultdict(list)
     for leaf in leaves:
@@ -40,16 +29,7 @@ def leaf_labels(leaves: Sequence[str]) -> tuple[LeafLabel, ...]:
         if len(members) >= 3:
             told_apart.update(_within_paper(name, members))
     labels = [f"{paper(leaf)} {told_apart[leaf]}" if leaf in told_apart else leaf for leaf in leaves]
-    briefs = [told_apart.get(leaf, leaf) for leaf in leaves]
-    return tuple(
-        LeafLabel(visible(leaf), label, brief)
-        for leaf, label, brief in zip(
-            leaves,
-            _distinct(labels, leaves, LABEL_LIMIT),
-            _distinct(briefs, leaves, BRIEF_LIMIT),
-            strict=True,
-        )
-    )
+    return tuple(_distinct(labels, leaves))
 
 
 def _within_paper(name: str, members: Sequence[str]) -> dict[str, str]:
@@ -67,12 +47,12 @@ def _within_paper(name: str, members: Sequence[str]) -> dict[str, str]:
     return {}
 
 
-def _distinct(labels: Sequence[str], leaves: Sequence[str], limit: int) -> list[str]:
+def _distinct(labels: Sequence[str], leaves: Sequence[str]) -> list[str]:
     """Shown and shortened labels; where two come out alike, the identifier, and a number if even that is not enough."""
-    shown = [shortened(visible(label), limit) for label in labels]
-    for replacement in ([shortened(visible(leaf), limit) for leaf in leaves], None):
+    shown = [shortened(visible(label), LABEL_LIMIT) for label in labels]
+    for replacement in ([shortened(visible(leaf), LABEL_LIMIT) for leaf in leaves], None):
         repeats = Counter(shown)
         for i, label in enumerate(shown):
             if repeats[label] > 1:
-                shown[i] = replacement[i] if replacement else f"{shortened(label, limit - 5)} ·{i + 1}"
+                shown[i] = replacement[i] if replacement else f"{shortened(label, LABEL_LIMIT - 5)} ·{i + 1}"
     return shown

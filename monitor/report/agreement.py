@@ -35,7 +35,7 @@ def agreement_section(evidence: Evidence) -> Section:
         Figure(
             "matrix",
             heatmap(
-                [one.label for one in labels],
+                labels,
                 found.rho,
                 title=answer,
                 alt=f"Matrix of Spearman’s rank correlations between {counted(len(labels), 'benchmark')}, "
@@ -145,7 +145,7 @@ def opposite_pair(rho: FloatArray) -> tuple[int, int]:
 def pair_chart(evidence: Evidence, first: int, second: int) -> Chart:
     """Draw one benchmark against another."""
     board = evidence.analysis.cleaning.board
-    labels = [one.label for one in leaf_labels(board.leaves)]
+    labels = leaf_labels(board.leaves)
     rho = evidence.analysis.agreement.rho[first, second]
     title = f"{labels[first]} and {labels[second]}: ρ = {number(rho, 2)}."
     return scatter(
@@ -166,7 +166,7 @@ def pair_data(evidence: Evidence) -> dict[str, Any]:
         evidence.analysis.agreement,
         evidence.analysis.pairwise,
     )
-    labels = [one.label for one in leaf_labels(board.leaves)]
+    labels = leaf_labels(board.leaves)
     first, second = opposite_pair(found.rho)
     data: dict[str, Any] = {
         "labels": labels,

@@ -131,7 +131,7 @@ def _r2(half: FloatArray, average: FloatArray) -> float | None:
 
 def _heaviest(evidence: Evidence) -> tuple[Figure, ...]:
     board, weights = evidence.analysis.cleaning.board, evidence.analysis.explained.leaves
-    labels = dict(zip(board.leaves, (one.label for one in leaf_labels(board.leaves)), strict=True))
+    labels = dict(zip(board.leaves, leaf_labels(board.leaves), strict=True))
     parts = dict(zip(board.leaves, board.leaf_parts, strict=True))
     known = [leaf for leaf in board.leaves if weights[leaf].effective is not None]
     rows = sorted(known, key=lambda leaf: (-(weights[leaf].effective or 0.0), leaf))[:_HEAVIEST]

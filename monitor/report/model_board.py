@@ -52,7 +52,7 @@ class ModelBoard:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Short names of the leaves."""
-        return tuple(one.label for one in leaf_labels(self.board.leaves))
+        return leaf_labels(self.board.leaves)
 
     @property
     def ranks(self) -> tuple[int | None, ...]:

@@ -36,7 +36,7 @@ def sample_section(evidence: Evidence) -> Section:
         answer += _news(evidence, leaf)
     figures: tuple[Figure, ...] = ()
     if lacking:
-        labels = dict(zip(kept.leaves, (one.label for one in leaf_labels(kept.leaves)), strict=True))
+        labels = dict(zip(kept.leaves, leaf_labels(kept.leaves), strict=True))
         rows = sorted(lacking, key=lambda leaf: (-alone[leaf], -lacking[leaf], leaf))[:_ROWS]
         chart = dots(
             [labels[leaf] for leaf in rows],

@@ -27,7 +27,6 @@ class DemoResult:
     """Results of the demonstration."""
 
     home: Path
-    payloads: tuple[Path, ...]
     snapshots: int
     report: Path
 
@@ -78,7 +77,7 @@ def run_demo(
             f"cannot read the report {str(reports[-1])!r}: {cause.strerror}; run it again"
         ) from cause
     write_atomically(output, html, OutputError)
-    return DemoResult(home, payloads, stored, output)
+    return DemoResult(home, stored, output)
 
 
 def _clear(folder: Path) -> None:

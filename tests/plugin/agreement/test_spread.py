@@ -15,22 +15,17 @@ def test_spread_agrees_with_numpy_and_scipy(scores):
     known = column[~np.isnan(column)]
     found = spread(column)
     if len(known) < 2:
-        assert found == Spread(None, None, None, None, None, None, None, None)
+        assert found == Spread(None, None, None)
         return
     assert found.sd == pytest.approx(np.std(known, ddof=1), abs=1e-12)
     assert found.range == pytest.approx(np.ptp(known), abs=1e-12)
     assert found.iqr == pytest.approx(stats.iqr(known), abs=1e-12)
-    assert (found.low, found.high) == (known.min(), known.max())
-    assert found.q1 == pytest.approx(np.percentile(known, 25), abs=1e-12)
-    assert found.median == pytest.approx(np.median(known), abs=1e-12)
-    assert found.q3 == pytest.approx(np.percentile(known, 75), abs=1e-12)
 
 
 def test_spread_worked_out_by_hand():
     found = spread(np.array([0.4, np.nan, 0.1, 0.2, 0.3]))
     # Quartiles lie a quarter of the way: between 0.1 and 0.4 in three steps, at 0.75 and 2.25 steps.
     assert found.sd == pytest.approx(np.sqrt((0.15**2 + 0.05**2) * 2 / 3))
-    assert (found.q1, found.median, found.q3) == pytest.approx((0.175, 0.25, 0.325))
     assert (found.iqr, found.range) == pytest.approx((0.15, 0.3))
 
 
