@@ -116,7 +116,6 @@ def test_families_join_copies_names_and_tables():
         board, (("vit_b", "transformer"), (str(ids[5]), "Transformer "), ("1x", "odd"), ("absent", "odd"))
     )
     assert found.labels.tolist() == [0, 0, 1, 2, 3, 3, 0]
-    assert found.members(3) == (ids[4], ids[5])
     assert found.near_copies == ((ids[0], ids[6]),)
 
 
