@@ -95,7 +95,7 @@ def certainty(
         else dict(zip(cleaned.ids, official.posterior.first().tolist(), strict=True)),
         tiers=()
         if official is None
-        else tuple(tuple(cleaned.ids[i] for i in tier) for tier in official.tiers),
+        else tuple(tuple(cleaned.ids[i] for i in tier) for tier in official.tiers.positions),
         papers=leave_one_paper_out(cleaned, SCHEME) if usable else (),
         families=grouped,
         bootstrap=family_bootstrap(cleaned, grouped, resamples, seed),

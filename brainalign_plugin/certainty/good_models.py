@@ -16,6 +16,7 @@ from ..agreement.correlation import spearman_matrix
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..data.tree import paper
+from .families import Families
 
 HALF = 0.5
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.25)
@@ -97,6 +98,38 @@ def _best_models(board: Board) -> Iterator[tuple[IntArray, IntArray, IntArray, F
             yield columns, pairs, np.argsort(-np.round(chosen_by, 9), kind="stable"), chosen_by
 
 
+@dataclass(frozen=True, slots=True)
+class FamilyAgreement:
+    """Agreement within families of models against agreement between them."""
+
+    # Mean rho over pairs of leaves of the ranks less their family's mean, over families with at least two models.
+    within: float | None
+    between: float | None  # Mean rho over pairs of leaves of the families' mean scores, one vote a family
+    # Number of families, and of models in families with at least two.
+    families: int
+    models_within: int
+
+
+def family_agreement(board: Board, families: Families) -> FamilyAgreement:
+    """Compare agreement within families of models with agreement between them.
+
+    `board`: complete. `families`: of its models.
+    """
+    from ..scales import ranks_from_bottom
+
+    labels, sizes = families.labels, np.bincount(families.labels, minlength=families.count)
+    onto = (labels == np.arange(families.count)[:, None]) / np.maximum(sizes, 1)[:, None]
+    first, second = np.triu_indices(len(board.leaves), k=1)
+    between = _mean(spearman_matrix(onto @ board.scores)[first, second])
+    ranks = ranks_from_bottom(board.scores)
+    inside = sizes[labels] > 1
+    centred = (ranks - (onto @ ranks)[labels])[inside]
+    products = centred.T @ centred
+    squares = np.sqrt(np.outer(np.diag(products), np.diag(products)))
+    rho = np.where(squares > 1e-9, products / np.where(squares > 1e-9, squares, 1.0), np.nan)
+    return FamilyAgreement(_mean(rho[first, second]), between, families.count, int(inside.sum()))
+
+
 def _paper_pairs(board: Board) -> list[tuple[IntArray, BoolArray, BoolArray]]:
     """Return for each pair of papers their leaves (k,), which of these make its pairs (k, k), the others (m,)."""
     papers = list(dict.fromkeys(map(paper, board.leaves)))
@@ -136,6 +169,10 @@ def _restricted(rho: FloatArray, with_choice: FloatArray, share: float) -> Float
 
 def _known(values: FloatArray) -> int:
     return int((~np.isnan(values)).sum())
+
+
+def _mean(values: FloatArray) -> float | None:
+    return float(np.nanmean(values)) if _known(values) else None
 
 
 def _summary(values: FloatArray) -> tuple[float | None, float | None]:

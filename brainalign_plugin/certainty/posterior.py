@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
 from ..scales import percentile_ends, rounded
 
@@ -109,8 +109,18 @@ class Posterior:
         return RankIntervals(low, high, (ranks <= 10).mean(axis=0), level)
 
 
-def tiers(scores: FloatArray, apart: float) -> tuple[tuple[int, ...], ...]:
-    """Split models into tiers, each begun by a model that is distinct from the best before: positions, best first.
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """Models in order, split where the best of a tier is distinct from the next."""
+
+    positions: tuple[tuple[int, ...], ...]  # Positions of the models, tier by tier, best first
+    # Numbers of neighbours in the order that are distinct, and of all
+    neighbours_apart: int
+    neighbours: int
+
+
+def tiers(scores: FloatArray, apart: float) -> Tiers:
+    """Split models into tiers.
 
     `scores`: shape (n,). `apart`: smallest difference that makes two models distinct; infinite where none are.
     """
@@ -122,4 +132,5 @@ def tiers(scores: FloatArray, apart: float) -> tuple[tuple[int, ...], ...]:
             found.append([])
             best = scores[i]
         found[-1].append(i)
-    return tuple(map(tuple, found))
+    steps: BoolArray = -np.diff(scores[order]) >= apart
+    return Tiers(tuple(map(tuple, found)), int(steps.sum()), max(len(scores) - 1, 0))

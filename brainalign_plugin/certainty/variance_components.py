@@ -20,7 +20,7 @@ from ..scales import rounded
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.units import not_estimable, paper_variances, units_of
 from .linear import LinearForm, is_linear, linear_form
-from .posterior import LEVEL, Posterior, tiers
+from .posterior import LEVEL, Posterior, Tiers, tiers
 
 COMPONENTS = ("model", "model_stratum", "model_paper", "model_leaf")
 
@@ -93,7 +93,7 @@ class Certainty:
         return Posterior(centre + r * (self.scores - centre), np.full(len(self.scores), spread))
 
     @cached_property
-    def tiers(self) -> tuple[tuple[int, ...], ...]:
+    def tiers(self) -> Tiers:
         """Models in order, a new tier where its best is distinct from the next."""
         return tiers(self.scores, self.told_apart_from)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from brainalign_plugin.agreement.correlation import agreement
-from brainalign_plugin.certainty.good_models import agreement_curve, good_agreement
+from brainalign_plugin.certainty.families import families
+from brainalign_plugin.certainty.good_models import agreement_curve, family_agreement, good_agreement
 from brainalign_plugin.certainty.influence import influence, leave_one_paper_out
 from brainalign_plugin.certainty.panels import largest_benchmarks, panels
 from brainalign_plugin.data.cleaning import clean
@@ -169,3 +170,14 @@ def _large(scores):
     models = tuple(Model(i + 1, f"m{i}") for i in range(len(many)))
     states = np.ones(many.shape, dtype=np.int8) * small.states[0, 0]
     return replace(small, models=models, scores=many, states=states, errors=np.full(many.shape, np.nan))
+
+
+def test_agreement_within_and_between_families(real_board):
+    board = real_board("2024-01-01")
+    found = family_agreement(board, families(board))
+    assert (found.families, found.models_within) == (23, 70)
+    labels = families(board).labels
+    means = np.array([board.scores[labels == f].mean(axis=0) for f in range(23)])
+    rho = spearmanr(means.round(9))[0][np.triu_indices(51, k=1)]
+    assert found.between == pytest.approx(rho.mean(), abs=1e-6)
+    assert 0 < found.within < found.between

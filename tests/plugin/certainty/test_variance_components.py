@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from statistics import NormalDist
 
 import numpy as np
@@ -169,13 +170,17 @@ def test_rank_intervals_are_percentiles_and_repeat():
 
 def test_tiers_begin_where_the_best_is_told_apart():
     found = certainty_of("HIER", random_board(4, models=30))
-    order = [i for tier in found.tiers for i in tier]
+    order = [i for tier in found.tiers.positions for i in tier]
     assert sorted(order) == list(range(30))
     assert (np.diff(found.scores[order]) <= 1e-9).all()
-    for tier, following in zip(found.tiers, found.tiers[1:], strict=False):
+    for tier, following in zip(found.tiers.positions, found.tiers.positions[1:], strict=False):
         best = found.scores[tier[0]]
         assert best - found.scores[tier[-1]] < found.told_apart_from
         assert best - found.scores[following[0]] >= found.told_apart_from
+    assert found.tiers.neighbours == 29
+    assert found.tiers.neighbours_apart == sum(
+        found.scores[a] - found.scores[b] >= found.told_apart_from for a, b in itertools.pairwise(order)
+    )
 
 
 def test_why_nothing_is_estimable():
@@ -210,7 +215,7 @@ def test_papers_that_disagree_entirely_leave_no_reliability():
     assert found.reliability == 0
     assert found.told_apart_from == float("inf")
     assert found.told_apart_share == 0
-    assert len(found.tiers) == 1
+    assert len(found.tiers.positions) == 1
     assert found.posterior.first() == pytest.approx(np.full(6, 1 / 6))
     assert found.posterior.above(0, 1) == 0.5
 
