@@ -54,7 +54,7 @@ class ComparisonResult(Result):
 
     @property
     def models(self) -> pd.DataFrame:
-        """Best and worst rank of each model over the schemes, the most contested first."""
+        """Best and worst rank of each model over the schemes, most contested first; of three or more without GLS."""
         columns = ["id", "best", "best_scheme", "worst", "worst_scheme"]
         frame = pd.DataFrame([[getattr(m, c) for c in columns] for m in self.found.models], columns=columns)
         frame.insert(0, "model", [self.names[i] for i in frame["id"]])
