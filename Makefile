@@ -65,8 +65,11 @@ $(BASE): setup.cfg pyproject.toml
 	touch $@
 
 .PHONY: test
-test: lint imports types ## all checks, the two worlds at once
-	$(MAKE) --no-print-directory -j2 test-brainscore test-base
+test: lint imports types worlds ## all checks
+
+.PHONY: worlds
+worlds: $(SETUP) $(BASE) ## pytest in both worlds at once
+	$(MAKE) --no-print-directory --keep-going --jobs 2 test-brainscore test-base
 
 .PHONY: lint
 lint: $(SETUP) ## ruff: rules and format

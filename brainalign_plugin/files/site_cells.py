@@ -66,7 +66,8 @@ def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
             yield Problem(entry.get("value"), str(cause))
             continue
         seen.add(version)
-        error, scored_at = math.nan, NO_TIME
+        error = math.nan
+        scored_at: np.datetime64 = NO_TIME
         # Error and time are optional, so an unreadable one leaves the cell valid.
         try:
             error = _error(entry.get("error"))

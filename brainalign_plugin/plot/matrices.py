@@ -58,8 +58,9 @@ def heatmap(
     }
     if overlap is not None:
         pairs["n"] = [int(n) for n in np.asarray(overlap)[np.ix_(shown, shown)][known]]
-    own = [parts[k] if parts else "" for k in shown]
-    names = {"at": list(range(len(shown))), "label": [labels[k] for k in shown], "part": own}
+    own = [parts[k] if parts else "" for k in shown.tolist()]
+    at: Sequence[CellValue] = list(range(len(shown)))
+    names = {"at": at, "label": [labels[k] for k in shown.tolist()], "part": own}
     scale = {"domain": list(range(len(shown))), "paddingInner": 0.06, "paddingOuter": 0}
     # If the cells are too small for labels, the page sets `narrow`, and the strips remain.
     axis = label_axis(

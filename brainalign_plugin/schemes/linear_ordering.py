@@ -76,7 +76,7 @@ def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
             integral, found = True, _open_cycles(settled)
         cuts = np.concatenate((cuts, found))
         start = _majorities(weights, order)
-        work -= _INTEGER * (np.count_nonzero(settled == 0) // 2) ** 2 if integral else 0
+        work -= _INTEGER * (int(np.count_nonzero(settled == 0)) // 2) ** 2 if integral else 0
         relaxed = None
         if work > 0 and len(cuts):
             relaxed = _relax(weights, cuts, settled, start, integral, max(work // len(cuts), 1))
