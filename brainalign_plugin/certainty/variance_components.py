@@ -52,8 +52,6 @@ class Certainty:
     ids: tuple[int, ...]  # Length n
     scores: FloatArray  # Shape (n,); the aggregate
     strata: tuple[Stratum, ...]
-    # Share of a unit's variance that is its paper's, mean over the strata with several papers.
-    pooled_share: float
     error_variance: float  # Of the aggregate: what other papers in the same strata would change
     variance: float  # Of the aggregate over the models (n - 1)
 
@@ -135,9 +133,7 @@ def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> C
         for r, stratum in enumerate(units.strata)
     )
     error = float((units.weights**2 * variances.values * spread).sum())
-    return Certainty(
-        form.scheme, board.ids, scores, strata, variances.pooled, error, float(scores.var(ddof=1))
-    )
+    return Certainty(form.scheme, board.ids, scores, strata, error, float(scores.var(ddof=1)))
 
 
 def certainties(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from brainalign_plugin.agreement.correlation import pairwise_correlation
-from brainalign_plugin.agreement.dimensionality import parallel_thresholds
+from brainalign_plugin.agreement.dimensionality import PERCENTILE, SEED, shuffled_eigenvalues
 from brainalign_plugin.audit.perturb import Case
 from brainalign_plugin.audit.rank_reversals import has_closed_form
 from brainalign_plugin.audit.stability import audit_removal
@@ -45,7 +47,7 @@ def rank_intervals(board: Board) -> str:
 
 
 def parallel_analysis(board: Board) -> object:
-    return parallel_thresholds(z_scores(board.scores), 1_000)
+    return np.percentile(shuffled_eigenvalues(z_scores(board.scores), 1_000, SEED), PERCENTILE, axis=0)
 
 
 def plackett_luce(board: Board) -> object:

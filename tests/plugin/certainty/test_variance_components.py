@@ -105,7 +105,6 @@ def test_an_independent_reading_agrees(seed, name):
     expected = independent.certainty(board, form.scaled, expected_weights)
     found = certainty_of(name, board)
     assert found.scores == pytest.approx(expected["scores"])
-    assert found.pooled_share == pytest.approx(expected["pooled"])
     for figure in ("reliability", "standard_error", "told_apart_from"):
         assert getattr(found, figure) == pytest.approx(expected[figure]), figure
     assert found.told_apart_share == pytest.approx(expected["told_apart_share"], abs=0.03)
