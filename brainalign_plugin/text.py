@@ -46,7 +46,7 @@ def visible(text: str, limit: int = 300) -> str:
     return shown or NO_NAME
 
 
-def masked_address(text: str, limit: int = 300) -> str:
+def masked_address(text: str) -> str:
     """Return an address for display: login and values of the query masked, the fragment left out.
 
     A text without ``//`` is no address; of it, all between a colon and an @ is masked.
@@ -67,7 +67,7 @@ def masked_address(text: str, limit: int = 300) -> str:
     path, question, query = rest.partition("#")[0].partition("?")
     pairs = (pair.partition("=") for pair in query.split("&"))
     values = "&".join(f"{key}=***" if sign else "***" for key, sign, _ in pairs) if query else ""
-    return visible(f"{scheme}//{'***@' if login else ''}{path}{question if query else ''}{values}", limit)
+    return visible(f"{scheme}//{'***@' if login else ''}{path}{question if query else ''}{values}")
 
 
 def leaderboard(domain: str) -> str:

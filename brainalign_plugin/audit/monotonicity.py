@@ -91,9 +91,9 @@ def _falls(case: Case, j: int, models: IntArray) -> list[Witness]:
     return found
 
 
-def raised(scores: FloatArray, step: float = STEP) -> FloatArray:
-    """Raise scores by a step, capped at 1; scores above 1 stay."""
-    return np.maximum(scores, np.minimum(scores + step, 1.0))
+def raised(scores: FloatArray) -> FloatArray:
+    """Raise scores by `STEP`, capped at 1; scores above 1 stay."""
+    return np.maximum(scores, np.minimum(scores + STEP, 1.0))
 
 
 def can_rise(scores: FloatArray) -> BoolArray:

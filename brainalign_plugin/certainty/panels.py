@@ -43,7 +43,7 @@ def panels(board: Board) -> tuple[Panel, ...]:
     return tuple(found)
 
 
-def largest_benchmarks(found: tuple[Panel, ...], min_models: int = 20) -> Panel | None:
-    """Return the panel with the most benchmarks that keeps enough models; None where none does."""
-    wide = [panel for panel in found if len(panel.ids) >= min_models]
+def largest_benchmarks(found: tuple[Panel, ...]) -> Panel | None:
+    """Return the panel with the most benchmarks that keeps 20 models or more; None where none does."""
+    wide = [panel for panel in found if len(panel.ids) >= 20]
     return max(wide, key=lambda panel: len(panel.leaves), default=None)

@@ -21,7 +21,6 @@ def over_time(
     high: Mapping[str, Sequence[float | None]] | None = None,
     notes: Mapping[str, str] | None = None,
     form: str = ".2f",
-    height: int = 220,
     reverse: bool = False,
     extent: tuple[float, float] | None = None,
     brush: bool = False,
@@ -91,5 +90,5 @@ def over_time(
                 tooltip=[field("note:N", title=" ")],
             )
         )
-    spec = {"layer": layers, "height": height, "params": [NARROW]}
+    spec = {"layer": layers, "height": 220, "params": [NARROW]}
     return Chart(title, alt, spec, {"points": points, **({"notes": marked} if notes else {})}, most=760)

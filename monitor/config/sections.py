@@ -17,7 +17,7 @@ from .schedule import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zo
 
 
 class SecretAddress(SecretStr):
-    """A path, or an address that may hold a password: all but that is shown."""
+    """A path, or an address that may hold a login: all but that is shown."""
 
     def _display(self) -> str:
         return masked_address(self.get_secret_value())

@@ -43,7 +43,7 @@ class Database:
     """A database of either kind, or one transaction of it."""
 
     engine: sa.Engine
-    name: str  # In messages: a path, or an address without its password
+    name: str  # In messages: a path, or an address without its login
     # Inside a transaction all reading and writing goes through it, and sees what was written before.
     connection: sa.Connection | None = None
 
