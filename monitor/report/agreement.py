@@ -95,9 +95,9 @@ def _means(evidence: Evidence) -> str:
     analysis, second, (most, good, best) = evidence.analysis, evidence.second_panel, evidence.good
     parts = []
     if good.mean is not None:
+        others = f" ({number(most.mean)} among the best three quarters, {number(best.mean)} among the best quarter)"
         parts.append(
-            f"{number(good.mean)} among the better half of the models ({number(most.mean)} among the best three "
-            f"quarters, {number(best.mean)} among the best quarter)"
+            f"{number(good.mean)} among the better half of the models{'' if best.mean is None else others}"
         )
     families = family_agreement(analysis.cleaning.board, evidence.certainty.families)
     if families.within is not None and families.between is not None:
