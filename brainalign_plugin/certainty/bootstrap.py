@@ -233,9 +233,14 @@ def _below_zero(itself: Headline, resampled: Headline, clusters: float) -> tuple
     return float(share_below_zero(rho, noise)), share_below_zero(drawn, noise + again)
 
 
-def one_vote_each(board: Board, families: Families) -> dict[str, float | None]:
-    """Compute the headline figures with one vote a group of near-copies: its first model counts, the others do not."""
+def one_vote_each(board: Board, families: Families) -> float | None:
+    """Compute the mean rank correlation with one vote a group of near-copies; None where the board has none.
+
+    Of each group its first model counts.
+    """
+    if not families.near_copies:
+        return None
     _, first = np.unique(families.copy_labels, return_index=True)
     counts = np.zeros((1, len(board.models)), dtype=np.int64)
     counts[0, first] = 1
-    return headline(board, counts).first()
+    return headline(board, counts).first()["mean_rho"]

@@ -13,7 +13,7 @@ from ..analysis import Analysis, analysis_fields
 from ..errors import BoardError
 from .arrivals import validity_over_time
 from .board_certainty import SCHEME, BoardCertainty, certainty
-from .bootstrap import FamilyBootstrap
+from .bootstrap import FamilyBootstrap, one_vote_each
 from .families import FamilyTable
 from .good_models import agreement_curve, family_agreement, good_agreement
 from .panels import panels
@@ -52,6 +52,7 @@ def analysis_json(
         "within": by_family.within,
         "between": by_family.between,
         "models_within": by_family.models_within,
+        "one_vote_a_copy": one_vote_each(cleaning.board, found.families),
     }
     record["certainty"] = certainty_json(found, [model.id for model in analysis.snapshot.models])
     record["certainty"]["related_pairs"] = _related(found.bootstrap, analysis.significance.level)

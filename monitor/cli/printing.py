@@ -165,17 +165,22 @@ def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
         *(f"dropped {dropped.type_id}: {dropped.reason}" for dropped in cleaning.dropped_benchmarks),
         f"{counted(len(cleaning.board.models), 'model')} in {counted(grouped.count, 'family', 'families')}{known}",
     )
-    print_table(("figure", "value"), _headline(found))
+    print_table(("figure", "value"), _headline(found, grouped))
     say(*(f"left out {field}: {reason}" for field, reason in found.left_out.items()))
     if found.rankings:
         title = f"best {TOP_MODELS} of the cleaned board by HIER"
         print_table(("model", "id", "official", *found.rankings), _top_models(found), title)
 
 
-def _headline(found: Analysis) -> Iterator[tuple[str, str]]:
+def _headline(found: Analysis, grouped: Families) -> Iterator[tuple[str, str]]:
+    from brainalign_plugin.certainty.bootstrap import one_vote_each
+
     official = found.official
     yield "mean rank correlation of benchmarks", figure(found.agreement.all_pairs.mean)
     yield "share of pairs below zero", figure(found.agreement.all_pairs.negative_share)
+    single = one_vote_each(found.cleaning.board, grouped)
+    if single is not None:
+        yield "mean with one vote a group of near-copies", figure(single)
     yield "paper-balanced mean", figure(found.agreement.paper_balanced_mean)
     yield "mean over pairwise-complete pairs", figure(found.pairwise.all_pairs.mean)
     for part in () if found.left_out else found.snapshot.parts:

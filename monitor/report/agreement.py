@@ -9,6 +9,7 @@ import numpy as np
 from brainalign_plugin.agreement.clustering import clustered_order
 from brainalign_plugin.agreement.correlation import agreement
 from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.certainty.bootstrap import one_vote_each
 from brainalign_plugin.certainty.good_models import family_agreement
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.labels import leaf_labels
@@ -104,6 +105,9 @@ def _means(evidence: Evidence) -> str:
         parts.append(
             f"{number(families.between)} between families of models and {number(families.within)} within one"
         )
+    single = one_vote_each(analysis.cleaning.board, evidence.certainty.families)
+    if single is not None:
+        parts.append(f"{number(single)} with one vote a group of near-copies")
     if analysis.agreement.paper_balanced_mean is not None:
         parts.append(f"{number(analysis.agreement.paper_balanced_mean)} with papers balanced")
     if analysis.pairwise.all_pairs.mean is not None:

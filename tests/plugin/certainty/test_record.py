@@ -77,6 +77,7 @@ def test_agreement_of_the_best_models_and_of_families_in_python(real_snapshot, r
     by_family = found.model_families.to_frame().set_index("agreement")
     for name in ("within", "between"):
         assert by_family["mean"][name] == pytest.approx(record["agreement"]["families"][name])
+    assert record["agreement"]["families"]["one_vote_a_copy"] == pytest.approx(0.1903, abs=5e-5)
     assert by_family["count"].tolist() == [record["agreement"]["families"]["models_within"], 23]
     pairwise = agreement(real_snapshot("2024-01-01"), pairwise=True)
     assert pairwise.good_models.to_frame()["models"].tolist() == curve["models"].tolist()
