@@ -222,6 +222,13 @@ def test_the_record_says_what_was_found():
             "models": 2,
             **dict.fromkeys(("mean", "negative_share", "predicted_mean", "predicted_negative_share")),
         },
+        # All three models are of one family.
+        "families": {
+            "between": None,
+            "within": complete.all_pairs.mean,
+            "models_within": 3,
+            "one_vote_a_copy": None,
+        },
     }
     assert complete.all_pairs.mean != pairwise.all_pairs.mean
     neural, behavior = ([0.65, 0.525, 0.45], [0.4, 0.6, 0.5])
