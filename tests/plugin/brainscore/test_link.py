@@ -356,7 +356,7 @@ def test_a_submission_is_one_folder(tmp_path, repository, requirement):
     assert 'Path(__file__).parent / "small.reference.json.gz"' in text
     assert reference.sha256 in (folder / "metadata.yaml").read_text()
     with pytest.raises(LinkError, match="has files already"):
-        write_submission(folder, reference)
+        write_submission(folder, reference, repository)
 
 
 def test_a_new_freeze_is_a_new_version():
