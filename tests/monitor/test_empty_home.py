@@ -27,6 +27,7 @@ GIVEN = {
     "snapshots show": ["latest"],
     "store backup": ["backup.tar.gz"],
     "store restore": ["backup.tar.gz"],
+    "validity": ["latest"],
 }
 # They need no store: they read settings, make one, look at Brain-Score or run for ever.
 WITHOUT = {
