@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -240,8 +240,10 @@ def _fork(work: Callable[[], None], errors: Path) -> int:
     except BaseException:  # noqa: BLE001 (whatever it is, this process must not go on as the test that it was)
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # With a full disk nothing can be written, and the process must end all the same.
+        for written in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                written.flush()
         os._exit(code)
 
 
