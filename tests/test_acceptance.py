@@ -25,8 +25,8 @@ PROMISES = {
         "monitor/test_cli_watch.py::test_analyze_prints_the_published_figures",
     ],
     "the recomputed aggregate is within 0.001 of the published one, the rank equal, on all seven payloads": [
-        "plugin/test_official.py::test_real_parents_are_reproduced",
-        "plugin/test_official.py::test_real_ranks_are_the_published_ones",
+        "plugin/data/test_official.py::test_real_parents_are_reproduced",
+        "plugin/data/test_official.py::test_real_ranks_are_the_published_ones",
         "test_acceptance.py::test_the_official_rank_of_every_model_of_all_seven_payloads",
     ],
     "run stores seven snapshots, reports after each, and an eighth pull of the same body adds nothing": [
@@ -39,7 +39,7 @@ PROMISES = {
         "test_acceptance.py::test_the_largest_payload_is_analysed_within_400_megabytes",
     ],
     "make demo leaves a report that can be looked at": [
-        "test_readme.py::test_make_demo_leaves_a_report",
+        "test_readme.py::test_the_commands_do_what_the_page_says",
         "monitor/test_demo.py::test_the_whole_pipeline_ran_on_each_date",
     ],
     "--help answers without loading anything heavy": ["monitor/test_cli.py::test_help_loads_nothing_heavy"],
@@ -50,8 +50,8 @@ PROMISES = {
         "monitor/test_demo.py::test_everything_made_from_it_is_marked_as_simulated",
     ],
     "cleaning and ranks hold for any board": [
-        "plugin/test_cleaning.py::test_pandas_cleans_the_same",
-        "plugin/test_official.py::test_ranks_of_three_decimal_scores",
+        "plugin/data/test_cleaning.py::test_pandas_cleans_the_same",
+        "plugin/data/test_official.py::test_ranks_of_three_decimal_scores",
     ],
     "hostile names change nothing in a parsed report, and nothing in a terminal": [
         "monitor/report/test_report_render.py::test_hostile_names_change_no_tag",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainalign_plugin.errors import ArchiveError, BoardError, BrainAlignError
+from brainalign_plugin.errors import BoardError, BrainAlignError
 from brainalign_plugin.parallel import each
 
 
@@ -39,11 +39,19 @@ def test_large_results_are_whole():
     assert [(one.size, one[0], one[-1]) for one in found] == [(300_000, item, item) for item in range(5)]
 
 
+class TornError(Exception):
+    """Can be pickled, and not read back: that gives one argument."""
+
+    def __init__(self, words, part):
+        super().__init__(words)
+        self.part = part
+
+
 def fail(item):
     if item == 2:
         raise BoardError("no fit")
     if item == 3:
-        raise ArchiveError("a kind of error that cannot be copied", "torn")
+        raise TornError("a kind of error that cannot be copied", "torn")
     if item == 4:
         os.kill(os.getpid(), signal.SIGKILL)
     return (lambda: item) if item == 5 else item

@@ -182,6 +182,7 @@ def test_weights_and_benchmarks_of_ones_own_are_those_of_a_computation_by_hand(b
 def test_a_choice_stands_in_the_address_and_is_undone(browser, real):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.select import Select
+    from selenium.webdriver.support.wait import WebDriverWait
 
     address, analysis = real
     computed(browser, address)
@@ -208,7 +209,7 @@ def test_a_choice_stands_in_the_address_and_is_undone(browser, real):
     )
     assert wide[0] <= wide[1]
     browser.find_element(By.CSS_SELECTOR, "#choices [type=reset]").click()
-    assert "?" not in browser.current_url
+    WebDriverWait(browser, 10).until(lambda b: "?" not in b.current_url)
     first = computed(browser, address, missing="skip", out=list(analysis.snapshot.board().leaves)[1:])
     assert list(first["shares"]) == [leaf]
 
