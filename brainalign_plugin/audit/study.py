@@ -120,8 +120,7 @@ def _ranked(
         return RankedScheme(
             scheme,
             None,
-            problem=f"takes long on {models} models, so that reports leave it out; rank(board, "
-            f"{scheme.name!r}) computes it",
+            problem=f"reports rank and audit it on at most {REPORT_MODELS} models, and there are {models}",
         )
     try:
         (found,) = rank_schemes(compared, reference, [name], resampling=used)

@@ -149,7 +149,7 @@ def _heaviest(evidence: Evidence) -> tuple[Figure, ...]:
         [100 * (weights[leaf].effective or 0.0) for leaf in rows],
         title=title,
         alt=f"Dots, one row a benchmark: effective weight (filled) and weight by the tree (hollow). {title}",
-        axis="% of the variance (hollow: by the tree)",
+        axis="% of variance (hollow: tree)",
         reference=[100 * weights[leaf].nominal for leaf in rows],
         groups=[parts[leaf] or "" for leaf in rows],
         form=".1f",

@@ -55,7 +55,7 @@ def ranks_section(evidence: Evidence) -> Section:
         title=answer,
         alt="Dots with bars, one row a model: rank by universe score with its 95 % interval, official rank "
         f"hollow. {answer}",
-        axis="rank, 95 % interval (hollow: official)",
+        axis="rank, 95 % (hollow: official)",
         low=[float(found.low[k]) for k in top],
         high=[float(found.high[k]) for k in top],
         reference=[_float(evidence.official[found.ids[k]]) for k in top],

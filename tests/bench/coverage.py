@@ -1,4 +1,4 @@
-"""How often intervals hold: ``make coverage`` simulates boards with known truth and writes docs/coverage.md.
+"""Coverage of the intervals: ``make coverage`` simulates boards with known truth and writes docs/coverage.md.
 
 Boards have the tree, the shares of variance (model, model × stratum, model × paper, model × leaf) and the families of
 the board of 2024-01-01: 83 models of 23 families on 51 benchmarks of 9 papers. Three kinds of boards: without families;

@@ -1,4 +1,4 @@
-"""What has to stay when boards go or other boards come: alerts, history, bodies, digests; lines of the table."""
+"""Rows of the table on lost or changed boards: alerts, history, bodies, digests have to stay."""
 
 from __future__ import annotations
 

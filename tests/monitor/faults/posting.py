@@ -1,4 +1,4 @@
-"""What is done to what goes out and in: lost locks, unexpected errors, Ctrl-C, slow clients, drips."""
+"""Rows of the table on messages and requests: lost locks, unexpected errors, Ctrl-C, slow clients, drips."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_new_reference_leaves_out_benchmarks_with_few_scores():
     assert (again.left_out, again.sha256) == (reference.left_out, reference.sha256)
     with pytest.raises(ReferenceBoardError, match=rf"lacks .*{LEAVES[0]}.* was left out for too few scores"):
         reference.check(snapshot.board())
-    # Where no benchmark has 30 scores, those of half of the models are enough.
+    # If no benchmark has 30 scores, those of half of the models are enough.
     few = freeze(snapshot_of(small_tree(), [["X", *row[1:]] for row in rows[35:]]), "few", AT)
     assert few.left_out == (LEAVES[0],)
 
