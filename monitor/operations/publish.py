@@ -180,6 +180,18 @@ def _report_page(path: Path) -> str:
     return f"reports/{path.name}"
 
 
+def _archived(info: SnapshotInfo, report: str) -> ArchivedBoard:
+    return ArchivedBoard(
+        info.as_of_time,
+        info.seen_at,
+        info.models,
+        info.benchmarks,
+        info.states["SCORED"],
+        info.sha256,
+        report,
+    )
+
+
 def site_view(
     settings: Settings,
     store: Store,
@@ -210,18 +222,7 @@ def site_view(
         change.later.id: _entry(record, change, alerts.get(change.later.id, []), reports)
         for change in changes
     }
-    boards = [
-        ArchivedBoard(
-            info.as_of_time,
-            info.seen_at,
-            info.models,
-            info.benchmarks,
-            info.states["SCORED"],
-            info.sha256,
-            reports.get(info.id, ""),
-        )
-        for info in reversed(observed)
-    ]
+    boards = [_archived(info, reports.get(info.id, "")) for info in reversed(observed)]
     charts, chart_data = ((), None) if results.past is None else history_page(results.past)
     with stage("analysing"):
         board, universe = ModelBoard(results.analysis), results.certainty.universe
@@ -240,10 +241,9 @@ def site_view(
         benchmark_pages(benchmarks),
         [models_page(board, universe), compare_page(board, links), average_page(board), methods_page()],
     )
-    evidence = Evidence(results.analysis, results.certainty)
     front = None if results.past is None else Figure("front", time_chart(results.past, "mean_rho"), wide=True)
-    front_data = {**page_data([] if front is None else [front])}
-    front_data["models"] = [[str(link.id), link.name, link.text, link.page] for link in links]
+    front_data = page_data([] if front is None else [front])
+    searched = [[str(link.id), link.name, link.text, link.page] for link in links]
     return SiteView(
         domain=settings.domain,
         simulated=newest.simulated,
@@ -263,9 +263,9 @@ def site_view(
         entries=tuple(entries.values()),
         news=tuple(entries[change.later.id] for change in changes if not change.later.reconstructed),
         boards=boards,
-        answer=agreement_answer(evidence),
+        answer=agreement_answer(Evidence(results.analysis, results.certainty)),
         front=front,
-        front_data=embedded_json(front_data),
+        front_data=embedded_json({**front_data, "models": searched}),
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, _cache(settings)),
