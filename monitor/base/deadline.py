@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -71,11 +71,13 @@ def within(seconds: float, work: Callable[[Cut], Result]) -> Result:
 
     def do() -> None:
         try:
-            future.set_result(work(cut))
+            # Closed before the result is known: the caller may count its sockets.
+            with closing(cut):
+                result = work(cut)
         except BaseException as failure:  # noqa: BLE001 -- raised where it is waited for
             future.set_exception(failure)
-        finally:
-            cut.close()
+        else:
+            future.set_result(result)
 
     threading.Thread(target=contextvars.copy_context().run, args=(do,), daemon=True).start()
     try:
