@@ -17,7 +17,7 @@ from tests.monitor.faults.driver import now
 from tests.monitor.faults.harness import Patient, Row, patient, where
 from tests.monitor.faults.stores import STORE, bodies_of
 from tests.monitor.sources.samples import body_of, document
-from tests.postgres import with_driver
+from tests.postgres import drop_database, new_database, with_driver
 
 DAY = timedelta(days=1)
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -108,15 +108,16 @@ def _without_snapshots(one: Patient) -> list[str]:
     return wrong + ["bodies of no snapshot are gone"] * (bodies_of(one) != bodies)
 
 
-def shared_bodies(folder: Path) -> Row:
+def shared_bodies(folder: Path, store: str = "") -> Row:
     """Two stores with one folder of bodies: neither prunes what the other may need."""
     wrong: list[str] = []
-    with patient(folder, publishes=False) as one:
-        for _ in range(3):
+    with patient(folder, store, publishes=False) as one:
+        address = new_database(store) if store else f"sqlite:///{folder / 'other.sqlite'}"
+        other = {"home": one.home, "store": address}
+        for number in range(3):
             show(one, 9)
             one.complete()
-            other = {"home": one.home, "store": f"sqlite:///{folder / 'other.sqlite'}"}
-            if not (folder / "other.sqlite").exists():
+            if not number:
                 brainalign("store", "begin", **other).succeeded()
             brainalign("fetch", folder / "board.json", **other).succeeded()
         bodies = bodies_of(one)
@@ -125,8 +126,10 @@ def shared_bodies(folder: Path) -> Row:
             if bodies_of(one) != bodies or (one.home / "pruned").exists():
                 wrong.append(f"bodies went with {given}")
             brainalign("store", "check", **given).succeeded()
+    if store:
+        drop_database(store, address)
     return Row(
-        "store prune by two stores with one folder of bodies",
+        f"store prune by two stores with one folder of bodies{where(store)}",
         2,
         len(wrong),
         "every body stays, and both stores are whole" if not wrong else str(wrong[:2]),

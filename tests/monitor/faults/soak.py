@@ -150,6 +150,7 @@ FULL = (
     Part(keeping.pruned_boards, {"tries": 6}),
     Part(keeping.pruned_boards, {"tries": 6}, postgres=True),
     Part(keeping.shared_bodies),
+    Part(keeping.shared_bodies, postgres=True),
     Part(keeping.late_digests, {"weeks": 12}),
     Part(keeping.late_digests, {"weeks": 12}, postgres=True),
     Part(keeping.moving_clocks, {"pulls": 30}),

@@ -144,6 +144,9 @@ def test_what_stays_when_boards_are_pruned(tmp_path, postgres_server):
     store = new_database(postgres_server)
     nothing_lost(keeping.pruned_boards(tmp_path / "three", 1, store), 1)
     drop_database(postgres_server, store)
+    store = new_database(postgres_server)
+    nothing_lost(keeping.shared_bodies(tmp_path / "four", store), 2)
+    drop_database(postgres_server, store)
 
 
 def test_digests_that_are_late_and_bodies_with_a_clock(tmp_path, postgres_server):
