@@ -52,7 +52,7 @@ def headline(
     """Compute the headline figures of a complete board.
 
     `board`: complete, ``n`` models on ``m`` leaves. `counts`: shape (r, n); how often each model counts; once each if
-    None. `rho`: shape (r, m (m - 1); rank correlations of its pairs of leaves, if they are known already. `keep_rho`:
+    None. `rho`: shape (r, m (m - 1) / 2); rank correlations of its pairs of leaves, if they are known already. `keep_rho`:
     return the rank correlations too.
     """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
@@ -87,15 +87,16 @@ def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
         order = np.argsort(column)
         np.cumsum(times[order], axis=0, out=up_to[1:])
         # Average rank of the counted models at a level: all those below, and the middle of its own.
-        below, through = (np.searchsorted(column[order], column, side) for side in ("left", "right"))
-        ranks[j] = up_to[below] + up_to[through] - total
+        ends = np.append(np.flatnonzero(np.diff(column[order])) + 1, models)
+        begins = np.append(0, ends[:-1])
+        ranks[j, order] = np.repeat(up_to[begins] + up_to[ends] - total, ends - begins, axis=0)
     return np.ascontiguousarray(ranks.transpose(2, 0, 1))
 
 
 def rank_correlations(scores: FloatArray, counts: IntArray) -> FloatArray:
     """Return Spearman's rho of all pairs of columns in each resample.
 
-    Shape (r, m (m - 1); in the order of ``numpy.triu_indices``; NaN where it does not exist.
+    Shape (r, m (m - 1) / 2); in the order of ``numpy.triu_indices``; NaN where it does not exist.
 
     `scores`: shape (n, m); complete. `counts`: shape (r, n).
     """

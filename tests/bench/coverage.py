@@ -1,9 +1,9 @@
 """Coverage of the intervals: ``make coverage`` simulates boards with known truth and writes docs/coverage.md.
 
 Boards have the tree, the shares of variance (model, model × stratum, model × paper, model × leaf) and the families of
-the board of 2024-01-01: 83 models of 23 families on 51 benchmarks of 9 papers. Three kinds of boards: without families;
-with families whose members share half of the variance; with families whose own part has heavy tails (Student's t with
-five degrees of freedom). Two truths:
+the board of 2024-01-01: 83 models of 23 families on 51 benchmarks of 9 papers. Four kinds of boards: without families;
+without families and papers; with families whose members share half of the variance; with families whose own part has
+heavy tails (Student's t with five degrees of freedom). Two truths:
 
 - the population of models (new families on the same benchmarks), for figures over models;
 - all papers that could have measured the same strata, for ranks and scores of the models at hand.
@@ -85,11 +85,19 @@ LEAVES = TREE.leaves("average_vision")
 
 @dataclass(frozen=True)
 class World:
-    """A way to make models: whether families share anything, with how heavy tails."""
+    """A way to make models: whether families and papers share anything, with how heavy tails."""
 
     name: str
     shared: float
     heavy: bool
+    papers: bool = True
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Shares of variance; without papers theirs is the leaves'."""
+        if self.papers:
+            return SHARES
+        return SHARES | {"paper": 0.0, "leaf": SHARES["paper"] + SHARES["leaf"]}
 
     def scales(self, count: int, random: np.random.Generator) -> FloatArray:
         """Factors of the families' own part, of mean square 1; shape (count, 1)."""
@@ -108,6 +116,7 @@ class World:
 
 WORLDS = (
     World("no families", 0.0, False),
+    World("neither families nor papers", 0.0, False, papers=False),
     World("families", WITHIN_FAMILY, False),
     World("families, heavy tails", WITHIN_FAMILY, True),
 )
@@ -129,12 +138,13 @@ def membership() -> tuple[IntArray, IntArray, FloatArray]:
 STRATUM, UNIT, SPREAD = membership()
 
 
-def correlations(random: np.random.Generator) -> FloatArray:
+def correlations(world: World, random: np.random.Generator) -> FloatArray:
     """Correlations of the leaves of one set of benchmarks: the shares, and directions that some pairs have opposed."""
-    same = SHARES["model"] + SHARES["stratum"] * (STRATUM[:, None] == STRATUM)
-    same = same + SHARES["paper"] * (UNIT[:, None] == UNIT)
+    shares = world.shares
+    same = shares["model"] + shares["stratum"] * (STRATUM[:, None] == STRATUM)
+    same = same + shares["paper"] * (UNIT[:, None] == UNIT)
     loadings = random.normal(size=(len(LEAVES), 6)) * 0.3
-    covariance = 0.6 * same + loadings @ loadings.T + SHARES["leaf"] * np.eye(len(LEAVES))
+    covariance = 0.6 * same + loadings @ loadings.T + shares["leaf"] * np.eye(len(LEAVES))
     sd = np.sqrt(np.diag(covariance))
     return covariance / np.outer(sd, sd)
 
@@ -197,7 +207,7 @@ def over_models(world: World, boards: int, resamples: int, seed: int) -> Tally:
     if world.shared == 0:
         labels = np.arange(len(labels))
     for number in range(boards):
-        root = np.linalg.cholesky(correlations(random) + 1e-9 * np.eye(len(LEAVES)))
+        root = np.linalg.cholesky(correlations(world, random) + 1e-9 * np.eye(len(LEAVES)))
 
         def draw(count: int, root: FloatArray = root) -> FloatArray:
             return random.normal(size=(count, len(LEAVES))) @ root.T
@@ -251,7 +261,7 @@ def over_papers(world: World, boards: int, seed: int) -> Tally:
             def draw(count: int, columns: int = columns) -> FloatArray:
                 return random.normal(size=(count, columns))
 
-            parts[name] = np.sqrt(SHARES[name]) * world.mixed(draw, labels, random)
+            parts[name] = np.sqrt(world.shares[name]) * world.mixed(draw, labels, random)
         strata = parts["model"] + parts["stratum"]
         scores = strata[:, STRATUM] + parts["paper"][:, UNIT] + parts["leaf"]
         board = board_of(SPREAD * scores)
@@ -319,7 +329,7 @@ def of_validity(world: World, boards: int, resamples: int, seed: int) -> Tally:
         labels = np.arange(len(labels))
     names = ("HIER", "HIER_ZMEAN", "FLAT")
     for number in range(boards):
-        root = np.linalg.cholesky(correlations(random) + 1e-9 * np.eye(len(LEAVES)))
+        root = np.linalg.cholesky(correlations(world, random) + 1e-9 * np.eye(len(LEAVES)))
 
         def draw(count: int, root: FloatArray = root) -> FloatArray:
             return random.normal(size=(count, len(LEAVES))) @ root.T

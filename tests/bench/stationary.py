@@ -31,7 +31,7 @@ BOARDS, RESTATED, NOISE, POPULATION = 24, 0.01, 0.002, 4000
 
 def history(world: World, random: np.random.Generator) -> tuple[list[Board], dict[str, float | None]]:
     """Draw the boards of one history, and the figures of its population."""
-    root = np.linalg.cholesky(correlations(random) + 1e-9 * np.eye(len(LEAVES)))
+    root = np.linalg.cholesky(correlations(world, random) + 1e-9 * np.eye(len(LEAVES)))
 
     def draw(count: int) -> FloatArray:
         return random.normal(size=(count, len(LEAVES))) @ root.T
