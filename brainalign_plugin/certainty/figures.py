@@ -52,8 +52,8 @@ def headline(
     """Compute the headline figures of a complete board.
 
     `board`: complete, ``n`` models on ``m`` leaves. `counts`: shape (r, n); how often each model counts; once each if
-    None. `rho`: shape (r, m (m - 1) / 2); rank correlations of its pairs of leaves, if they are known already. `keep_rho`:
-    return the rank correlations too.
+    None. `rho`: shape (r, m (m - 1) / 2); rank correlations of its pairs of leaves, if they are known already.
+    `keep_rho`: return the rank correlations too.
     """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
     size = max(1, _BLOCK // max(1, board.scores.size))
