@@ -4,6 +4,9 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# The tests start hundreds of commands, each of which would compile the sources anew where a container sets this.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYENV_VERSIONS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 PYTHONS_311 := python3.11 $(wildcard $(PYENV_VERSIONS)/3.11*/bin/python3.11)
 PYTHONS_312 := python3.12 $(wildcard $(PYENV_VERSIONS)/3.12*/bin/python3.12)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -258,9 +256,8 @@ except StoreError as error:
 """
 
 
-def test_a_folder_without_permission_says_so(tmp_path: Path) -> None:
-    # Below /tmp itself: pytest's own folders are closed to other users, and root may write anywhere.
-    folder = Path(shutil.os.path.realpath(tmp_path.anchor)) / "tmp" / f"brainalign-test-{os.getpid()}"
+def test_a_folder_without_permission_says_so(open_folder: Path) -> None:
+    folder = open_folder / "home"
     board = folder / "board.snapshot.json.gz"
     path = folder / "store.sqlite"
     folder.mkdir()
@@ -284,7 +281,6 @@ def test_a_folder_without_permission_says_so(tmp_path: Path) -> None:
     finally:
         for entry in (folder, *folder.rglob("*")):
             entry.chmod(0o755)
-        shutil.rmtree(folder)
 
 
 # Size

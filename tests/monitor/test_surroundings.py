@@ -109,16 +109,14 @@ def test_who_hears_of_failures_and_whom_the_site_can_reach(tmp_path):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("inside", ["home", "site"])
-def test_what_lies_below_a_folder_that_one_may_not_enter(stored, tmp_path, inside):
-    closed, log = tmp_path / "closed", tmp_path / "log"
+def test_what_lies_below_a_folder_that_one_may_not_enter(tmp_path, open_folder, inside):
+    closed, log = open_folder / "closed", tmp_path / "log"
     closed.mkdir(mode=0o700)
     place = closed / "far" / inside
     settings = load_settings(
-        home=place if inside == "home" else tmp_path / "new", base_url="http://127.0.0.1:1"
+        home=place if inside == "home" else open_folder / "new", base_url="http://127.0.0.1:1"
     )
     settings = settings.model_copy(update={"site": SiteSettings(folder=closed / "far" / "site")})
-    for folder in tmp_path.parents:
-        folder.chmod(folder.stat().st_mode | 0o055)
 
     def look():
         os.setgroups([])

@@ -307,16 +307,12 @@ def _unprivileged(folder: Path) -> Callable[[], None]:
             os.setgid(65534)
             os.setuid(65534)
 
-    if os.getuid() == 0:
-        # All folders on the way may be entered, and what is not meant to be read-only be written.
-        for path in (folder.parent, *folder.parents):
-            if path.stat().st_mode & 0o055 != 0o055:
-                path.chmod(path.stat().st_mode | 0o055)
-        if folder.name != "home":
-            folder.parent.chmod(0o777)
-            for path in folder.parent.iterdir():
-                if path != folder:
-                    _writable(path)
+    if os.getuid() == 0 and folder.name != "home":
+        # All else may be written.
+        folder.parent.chmod(0o777)
+        for path in folder.parent.iterdir():
+            if path != folder:
+                _writable(path)
     return hurt
 
 

@@ -219,4 +219,6 @@ def _outcome(future: Future[Row | None], part: Part) -> Row | None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="brainalign-soak-") as given:
+        # Some of it is done as another user.
+        Path(given).chmod(0o755)
         sys.exit(main(Path(given), sys.argv[1:]))

@@ -375,17 +375,13 @@ def _leave_a_log(database: Path) -> None:
 
 @contextmanager
 def _only_readable(home: Path) -> Iterator[None]:
-    everything = [home, *home.rglob("*")]
-    modes = {path: path.stat().st_mode for path in everything}
-    above = {path: path.stat().st_mode for path in home.parents if path.stat().st_mode & 0o055 != 0o055}
-    for path in above:
-        path.chmod(0o755)
-    for path in everything:
+    modes = {path: path.stat().st_mode for path in (home, *home.rglob("*"))}
+    for path in modes:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
         yield
     finally:
-        for path, mode in {**modes, **above}.items():
+        for path, mode in modes.items():
             if path.exists():
                 path.chmod(mode)
 
@@ -491,16 +487,20 @@ def one_lock(folder: Path) -> Row:
             for path in [one.home, *one.home.rglob("*")]:
                 os.chown(path, NOBODY, NOBODY)
             (one.home / "brainalign.sqlite.lock").unlink()
-            with _entered(one.folder):
-                one.next_board()
-                _command(one, "run").succeeded()
-                one.next_board()
-                if code := _in_child(one, "run", hurt=become_nobody):
-                    wrong.append(f"after root: {code}, {one.errors[-300:]}")
-                wrong += served.torn(one.site) + served.unfinished(one.site, one.boards)
-                owners = {path.stat().st_uid for path in one.home.rglob("*")}
-                if owners != {NOBODY}:
-                    wrong.append(f"owned by {owners}")
+            # The tests note in it what the other user does.
+            one.folder.chmod(0o777)
+            for path in one.folder.iterdir():
+                if path.is_file():
+                    path.chmod(0o666)
+            one.next_board()
+            _command(one, "run").succeeded()
+            one.next_board()
+            if code := _in_child(one, "run", hurt=become_nobody):
+                wrong.append(f"after root: {code}, {one.errors[-300:]}")
+            wrong += served.torn(one.site) + served.unfinished(one.site, one.boards)
+            owners = {path.stat().st_uid for path in one.home.rglob("*")}
+            if owners != {NOBODY}:
+                wrong.append(f"owned by {owners}")
         wrong += one.damage()
     return Row(
         "a lock by two names of a database file, and a service after one run by root",
@@ -508,24 +508,6 @@ def one_lock(folder: Path) -> Row:
         len(wrong),
         "one lock; all that root made is the service's" if not wrong else str(wrong[:2]),
     )
-
-
-@contextmanager
-def _entered(folder: Path) -> Iterator[None]:
-    """Let every user enter a folder, and write what the tests note in it."""
-    modes = {path: path.stat().st_mode for path in (folder, *folder.parents)}
-    for path, mode in modes.items():
-        if mode & 0o055 != 0o055:
-            path.chmod(mode | 0o055)
-    folder.chmod(0o777)
-    for path in folder.iterdir():
-        if path.is_file():
-            path.chmod(0o666)
-    try:
-        yield
-    finally:
-        for path, mode in modes.items():
-            path.chmod(mode)
 
 
 def pruned_on_a_full_disk(folder: Path, tries: int) -> Row | None:

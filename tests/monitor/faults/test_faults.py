@@ -57,8 +57,8 @@ def test_a_disk_that_is_full(tmp_path):
     assert row.found.startswith("2 runs failed")
 
 
-def test_folders_that_are_read_only(tmp_path):
-    row = scenarios.read_only(tmp_path / "one", 3)
+def test_folders_that_are_read_only(open_folder):
+    row = scenarios.read_only(open_folder / "one", 3)
     nothing_lost(row, 3)
     assert row.found.startswith("3 runs failed")
 
@@ -89,16 +89,16 @@ def test_prune_by_a_wrong_clock_and_without_room(tmp_path, postgres_server):
     assert row is None or row.lost == 0, row
 
 
-def test_commands_during_a_run_and_one_lock(tmp_path, postgres_server):
+def test_commands_during_a_run_and_one_lock(tmp_path, open_folder, postgres_server):
     nothing_lost(stores.two_at_once(tmp_path / "one", 3), 3)
     store = new_database(postgres_server)
     nothing_lost(stores.two_at_once(tmp_path / "two", 2, store), 2)
     drop_database(postgres_server, store)
-    assert stores.one_lock(tmp_path / "three").lost == 0
+    assert stores.one_lock(open_folder / "one").lost == 0
 
 
-def test_reading_changes_nothing_and_needs_no_right(tmp_path, postgres_server):
-    row = stores.read_without_rights(tmp_path / "one")
+def test_reading_changes_nothing_and_needs_no_right(tmp_path, open_folder, postgres_server):
+    row = stores.read_without_rights(open_folder / "one")
     assert row.lost == 0, row.found
     nothing_lost(stores.other_releases(tmp_path / "two"), 12)
     store = new_database(postgres_server)
