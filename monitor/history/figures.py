@@ -7,10 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from brainalign_plugin.agreement.correlation import agreement
-from brainalign_plugin.agreement.explained_variance import explained_variance
-from brainalign_plugin.agreement.spread import spread
 from brainalign_plugin.certainty.figures import FIGURES as OF_A_BOARD
+from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.cleaning import complete_board
 from brainalign_plugin.data.tree import BenchmarkTree
@@ -53,26 +51,8 @@ def canonical(board: Board) -> Board:
 
 def headline_figures(board: Board) -> dict[str, float | None]:
     """Compute all headline figures of a complete board, cleaned or a panel of it; None where one does not exist."""
-    found = agreement(board)
-    explained = explained_variance(board).parts
-    neural, behavior = board.parts
-    parts = board.part_scores() if len(board.models) > 1 else {}
-    blocks = found.blocks
-    return {
-        "models": float(len(board.models)),
-        "benchmarks": float(len(board.leaves)),
-        "mean_rho": found.all_pairs.mean,
-        "negative_share": found.all_pairs.negative_share,
-        "paper_balanced_rho": found.paper_balanced_mean,
-        "neural_rho": blocks[neural, neural].mean,
-        "behavior_rho": blocks[behavior, behavior].mean,
-        "cross_rho": blocks[neural, behavior].mean,
-        "r2_behavior": explained[behavior].r2,
-        "r2_neural": explained[neural].r2,
-        "null_r2_behavior": explained[behavior].null,
-        "sd_behavior": spread(parts[behavior]).sd if behavior in parts else None,
-        "sd_neural": spread(parts[neural]).sd if neural in parts else None,
-    }
+    counts = {"models": float(len(board.models)), "benchmarks": float(len(board.leaves))}
+    return {**counts, **headline(board).first()}
 
 
 Evaluate = Callable[[Board], Mapping[str, float | None]]
