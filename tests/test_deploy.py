@@ -320,7 +320,12 @@ def test_the_store_is_kept_from_run_to_run_and_the_site_is_there(tmp_path):
         assert outcome == 5
     listed = brainalign("snapshots", "list", "--json", home=third / "home").json
     assert sorted(info["models"] for info in listed) == [4, 5]
-    assert brainalign("status", "--json", home=third / "home").json["pulls"]["last"]["outcome"] == "refused"
+    assert (
+        brainalign("status", "--json", home=third / "home").json["leaderboards"][0]["pulls"]["last"][
+            "outcome"
+        ]
+        == "refused"
+    )
     log = subprocess.run(
         ["git", f"--git-dir={hub}", "log", "--oneline", "brainalign-store"],
         capture_output=True,

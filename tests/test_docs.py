@@ -273,6 +273,7 @@ RECORDS = {
     "link": "--check",
     "rank": "latest --scheme HIER,KEMENY",
     "reference list": "",
+    "run": "--source {desk}/board.json --home {desk}/watched",
     "snapshots list": "",
     "status": "",
     "store check": "",
@@ -294,7 +295,7 @@ def closed(schema: Any) -> Any:
 
 @pytest.mark.parametrize("command", RECORDS)
 def test_a_record_is_as_its_schema_says(site, started, desk, command):
-    words = [*command.split(), *RECORDS[command].split(), "--json"]
+    words = [*command.split(), *RECORDS[command].format(desk=desk[0]).split(), "--json"]
     ended = brainalign(*words, home=desk[0] / "first/demo/seed-1", base_url="http://127.0.0.1:1", attempts=1)
     schema = json.loads((site / f"schemas/{command.replace(' ', '-')}.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)

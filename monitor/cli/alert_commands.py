@@ -58,7 +58,7 @@ def backtest_rules(
     from ..history.timeline import Timeline
     from ..operations import alerting, pull
 
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from("latest", home=home, domain=domain, max_missing=max_missing)
     rules = _rules(settings)
     with pull.open_existing(settings, "latest") as store:
         cache, options = (

@@ -224,7 +224,7 @@ def mail_preview(
     from ..notify.mail_preview import preview, preview_bytes
     from ..operations import pull
 
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from("latest", home=home, domain=domain)
     with pull.open_existing(settings, "latest") as store:
         message = preview(settings, store, kind.value, now(), stage)
     write_atomically(output, preview_bytes(message, output.suffix))
@@ -249,7 +249,7 @@ def mail_test(
 
     if not is_mail_address(address):
         raise typer.BadParameter(f"{address!r} is not a plain mail address", param_hint="ADDRESS")
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from("latest" if digest else "", home=home, domain=domain)
     if settings.mail.host is None:
         raise ConfigError("no mail server is configured; set mail.host and mail.sender")
     if digest is None:

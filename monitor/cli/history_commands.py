@@ -70,7 +70,7 @@ def backfill(
     from ..operations import backfill as backfilling
     from ..operations import pull
 
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from("latest", home=home, domain=domain)
     with (
         pull.open_existing(settings, "latest", to_write=True) as store,
         store.exclusive("brainalign backfill"),
@@ -127,7 +127,7 @@ def history(
     from . import print_history
 
     check_figure(figure)
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from("latest", home=home, domain=domain, max_missing=max_missing)
     with pull.open_existing(settings, "latest") as store:
         options = HistoryOptions(
             settings.max_missing, every, window, utc(known), families=settings.family_table
@@ -164,7 +164,7 @@ def drift(
     from . import print_history
 
     check_figure(figure)
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from("latest", home=home, domain=domain, max_missing=max_missing)
     options = HistoryOptions(settings.max_missing, every, known=utc(known), families=settings.family_table)
     with pull.open_existing(settings, "latest") as store:
         found = timeline_of(settings, store, options).drift(min_overlap)
@@ -187,7 +187,7 @@ def eras(
     from ..operations import pull
     from . import print_history
 
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from("latest", home=home, domain=domain)
     with pull.open_existing(settings, "latest") as store:
         found = timeline_of(settings, store, HistoryOptions(known=utc(known))).eras(top)
     if as_json:
@@ -238,7 +238,7 @@ def diff(
     from ..history.changes import compare
     from ..operations import pull
 
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(later, home=home, domain=domain, max_missing=max_missing)
     now = datetime.now(UTC)
     before = pull.find_snapshot(settings, earlier, now).snapshot
     after = pull.find_snapshot(settings, later, now).snapshot

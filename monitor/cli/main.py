@@ -159,7 +159,7 @@ def analyze(
     from ..operations import pull, reporting
     from . import printing
 
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
     found = pull.find_snapshot(settings, snapshot, now(), utc(known))
     with stage("analysing"):
         analysis = reporting.analyse_snapshot(
@@ -202,7 +202,7 @@ def report(
     from ..operations import pull, reporting
     from . import printing
 
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
     day = None if as_of is None else as_of.date()
     found = pull.find_snapshot(settings, snapshot, now(), utc(known))
     if found.note:

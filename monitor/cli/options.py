@@ -129,8 +129,11 @@ def utc(day: datetime | None) -> datetime | None:
     return None if day is None else day.replace(tzinfo=UTC)
 
 
-def settings_from(**options: Any) -> Settings:
-    """Return the settings with the options applied, and start logging by them."""
+def settings_from(wanted: str = "", **options: Any) -> Settings:
+    """Return the settings with the options applied, and start logging by them.
+
+    `wanted`: snapshot that the command reads; of ``latest`` the leaderboard is named if there are several.
+    """
     from ..base.logs import configure_logs
     from ..config.settings import load_settings
 
@@ -138,7 +141,11 @@ def settings_from(**options: Any) -> Settings:
 
     if options.get("home") is None:
         options["home"] = HOME.get()
-    return load_settings(**options)
+    settings = load_settings(**options)
+    others = [name for name in settings.domains if name != settings.domain]
+    if wanted == "latest" and others:
+        say(f"note: this is {settings.domain}; --domain {others[0]} names another leaderboard", err=True)
+    return settings
 
 
 def watched(settings: Settings, source: str | None) -> tuple[Settings, ...]:

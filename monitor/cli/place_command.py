@@ -67,7 +67,7 @@ def place(
 
     from . import print_place
 
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from("" if reference else "latest", home=home, domain=domain)
     notes: list[str] = []
     cells = read_scores(scores, notes)
     frozen = _reference(settings, reference)

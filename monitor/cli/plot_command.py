@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsOf, Given, Home, now, say, settings_from
+from .options import AsOf, Domain, Given, Home, now, say, settings_from
 
 if TYPE_CHECKING:
     from brainalign_plugin.data.snapshot import Snapshot
@@ -34,11 +34,12 @@ def plot(
     ] = Path("chart.svg"),
     as_of: AsOf = None,
     home: Home = None,
+    domain: Domain = None,
 ) -> None:
     """Draw one chart of a snapshot."""
     from ..operations.pull import find_snapshot
 
-    found = find_snapshot(settings_from(home=home), snapshot, now()).snapshot
+    found = find_snapshot(settings_from(snapshot, home=home, domain=domain), snapshot, now()).snapshot
     board = found if as_of is None else found.as_of(as_of.date())
     chart = _chart(name, board)
     from brainalign_plugin.errors import PlotError

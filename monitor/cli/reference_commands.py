@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson, AsOf, Given, Home, command_group, now, print_json, say, settings_from
+from .options import AsJson, AsOf, Domain, Given, Home, command_group, now, print_json, say, settings_from
 
 if TYPE_CHECKING:
     from brainalign_plugin.files.reference import Reference
@@ -25,6 +25,7 @@ def freeze_reference(
     as_of: AsOf = None,
     replace: Replace = False,
     home: Home = None,
+    domain: Domain = None,
     as_json: AsJson = False,
 ) -> None:
     """Freeze a snapshot under a name."""
@@ -34,7 +35,7 @@ def freeze_reference(
     from ..operations.pull import find_snapshot
     from .printing import rejected_lines
 
-    settings = settings_from(home=home)
+    settings = settings_from(snapshot, home=home, domain=domain)
     # Check the name first, because reading takes longer.
     path = reference_path(settings.references, name)
     frozen_at = now()

@@ -36,8 +36,7 @@ def run(
     records, failures = [], []
     with pull.open_home(settings) as store:
         monitor = monitor_of(settings, store, now, stage)
-        several = monitor.each() if source is None else (monitor,)
-        for one in several:
+        for one in monitor.each() if source is None else (monitor,):
             try:
                 done = run_once(one, source)
             except BrainAlignError as failure:
@@ -49,7 +48,7 @@ def run(
             if not as_json:
                 _print_run(done, info)
     if as_json and records:
-        print_json(records if len(several) > 1 else records[0])
+        print_json({"schema": 1, "runs": records})
     for other in failures[1:]:
         typer.echo(printable(f"brainalign: {other}"), err=True)
     if failures:

@@ -115,7 +115,7 @@ def rank(
     from ..base.distributed import computing_on
     from . import print_schemes
 
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
     _, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     rule: Convention | None = None if missing is None else missing.value
     pairs = tuple(_pair(compared, text) for text in versus or ())
@@ -165,7 +165,7 @@ def validity(
 
     from . import print_schemes
 
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
     _, compared, frozen = _prepared(settings, snapshot, BoardChoice.CLEANED, reference, as_of)
     names = named_schemes(scheme) or None
     norms = frozen if names or reference else None
@@ -201,7 +201,7 @@ def audit(
 
     from . import print_schemes
 
-    settings = settings_from(home=home, domain=domain, max_missing=max_missing)
+    settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
     given, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
     names = named_schemes(scheme)
     with print_schemes.progress("auditing") as advance:

@@ -93,7 +93,7 @@ def show_snapshot(
     from ..operations import pull
     from . import printing
 
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from(snapshot, home=home, domain=domain)
     with pull.open_existing(settings, snapshot) as store:
         info = store.find(snapshot, settings.domain)
         rejected = store.rejected(info.id)
@@ -120,7 +120,7 @@ def export_snapshot(
     from ..base.files import write_atomically
     from ..operations import pull
 
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from(snapshot, home=home, domain=domain)
     with pull.open_existing(settings, snapshot) as store:
         found = store.snapshot(store.find(snapshot, settings.domain).id)
     write_atomically(output, snapshot_bytes(found))
@@ -147,7 +147,7 @@ def remove_snapshot(
     from ..operations import pull
     from ..operations.remove import dependents, remove_board
 
-    settings = settings_from(home=home, domain=domain)
+    settings = settings_from(snapshot, home=home, domain=domain)
     with (
         pull.open_existing(settings, snapshot, to_write=not dry_run) as store,
         nullcontext() if dry_run else store.exclusive("brainalign snapshots remove"),

@@ -47,20 +47,19 @@ def _lines(found: Standing) -> list[str]:
         at = getattr(record, "at", None)
         return "never" if at is None else f"{at:%Y-%m-%d %H:%M} UTC"
 
-    board = found.board
-    rows = [
-        (
-            "last pull",
-            moment(found.last_pull) + _outcome(found.last_pull),
-        ),
-        ("last success", moment(found.last_success)),
-        ("last news", moment(found.last_news)),
-        (
-            "newest board",
-            "none" if board is None else f"{board.id}, {moments_of(board)}",
-        ),
-        ("snapshots", str(found.boards)),
-    ]
+    rows: list[tuple[str, str]] = []
+    for one in found.leaderboards:
+        of = f" of {one.domain}" if len(found.leaderboards) > 1 else ""
+        rows += [
+            (f"last pull{of}", moment(one.last_pull) + _outcome(one.last_pull)),
+            (f"last success{of}", moment(one.last_success)),
+            (f"last news{of}", moment(one.last_news)),
+            (
+                f"newest board{of}",
+                "none" if one.board is None else f"{one.board.id}, {moments_of(one.board)}",
+            ),
+        ]
+    rows.append(("snapshots", str(found.snapshots)))
     for job, due in found.next_slots.items():
         run = found.last_runs.get(job)
         last = "never run" if run is None else f"{run.state.value} for {run.slot:%Y-%m-%d %H:%M} UTC"

@@ -37,11 +37,12 @@ log = structlog.get_logger("brainalign")
 
 def health_json(found: Standing) -> dict[str, Any]:
     """Return the record of ``/healthz``: kinds of failure without addresses, because it is public."""
-    success = found.last_success
+    successes = [one.last_success for one in found.leaderboards]
+    oldest = min((one.at for one in successes if one is not None), default=None)
     return {
         "healthy": found.healthy,
         "problems": list(found.kinds),
-        "last_success": None if success is None else success.at.isoformat(),
+        "last_success": None if oldest is None or None in successes else oldest.isoformat(),
     }
 
 
@@ -62,25 +63,29 @@ class _Collector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        found, board = self._found, self._found.board
+        found = self._found
         yield _gauge("info", "Version of the monitor.", ["version"], [([__version__], 1)])
         yield _gauge("healthy", "1 if the monitor is healthy, else 0.", [], [([], int(found.healthy))])
         moments = (
-            ("last_pull", "Last attempt to read the leaderboard.", found.last_pull, "at"),
-            ("last_success", "Last successful pull.", found.last_success, "at"),
-            ("last_news", "Last pull that brought a new board.", found.last_news, "at"),
-            ("board", "Moment that the newest board describes.", board, "as_of_time"),
+            ("last_pull", "Last attempt to read the leaderboard.", "last_pull", "at"),
+            ("last_success", "Last successful pull.", "last_success", "at"),
+            ("last_news", "Last pull that brought a new board.", "last_news", "at"),
+            ("board", "Moment that the newest board describes.", "board", "as_of_time"),
             (
                 "newest_score",
                 "Time of the newest score of the newest board; the board's moment if no score has a time.",
-                board,
+                "board",
                 "dated",
             ),
         )
-        for name, text, one, field in moments:
-            known: _Samples = [] if one is None else [([found.domain], getattr(one, field).timestamp())]
+        for name, text, record, field in moments:
+            known: _Samples = [
+                ([one.domain], getattr(getattr(one, record), field).timestamp())
+                for one in found.leaderboards
+                if getattr(one, record) is not None
+            ]
             yield _gauge(f"{name}_timestamp_seconds", text, ["domain"], known)
-        yield _gauge("snapshots", "Snapshots in the store.", [], [([], found.boards)])
+        yield _gauge("snapshots", "Snapshots in the store.", [], [([], found.snapshots)])
         pulls = CounterMetricFamily(
             "brainalign_pulls", "Attempts to read the leaderboard.", labels=["domain", "outcome", "error"]
         )

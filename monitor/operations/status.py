@@ -19,19 +19,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Leaderboard:
+    """State of one leaderboard: its newest observed board, and its pulls."""
+
+    domain: str
+    board: SnapshotInfo | None
+    last_pull: PullRecord | None
+    last_success: PullRecord | None  # The last that read a leaderboard
+    last_news: PullRecord | None  # The last that brought a board which was not known
+
+
+@dataclass(frozen=True)
 class Standing:
     """State of the monitor at one moment.
 
     Attributes
     ----------
     at : datetime
-    domain : str
-    board : SnapshotInfo or None
-        The newest observed one.
-    boards : int
-        Snapshots in all.
-    last_pull, last_success, last_news : PullRecord or None
-        The last attempt, the last that read a leaderboard, and the last that brought one which was not known.
+    leaderboards : tuple of Leaderboard
+    snapshots : int
+        In all.
     pulls : mapping of (domain, outcome, kind of error) to int
     last_runs : mapping of str to RunRecord
         The last of each job.
@@ -49,12 +56,8 @@ class Standing:
     """
 
     at: datetime
-    domain: str
-    board: SnapshotInfo | None
-    boards: int
-    last_pull: PullRecord | None
-    last_success: PullRecord | None
-    last_news: PullRecord | None
+    leaderboards: tuple[Leaderboard, ...]
+    snapshots: int
     pulls: Mapping[tuple[str, str, str], int]
     last_runs: Mapping[str, RunRecord]
     durations: Mapping[str, Durations]
@@ -78,31 +81,28 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
     StoreError
         If it cannot be read.
     """
-    domain = settings.domain
-    board, success = store.latest(domain), store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED)
     alarms = store.alarms()
-    last = store.last_pull(domain)
     several = settings.each()
+    leaderboards = tuple(_leaderboard(store, one.domain) for one in several)
+    domains = tuple(one.domain for one in several)
     found_problems = tuple(
-        dict.fromkeys(problem for one in several for problem in _problems(one, several, store, alarms, at))
+        dict.fromkeys(
+            problem for one in leaderboards for problem in _problems(settings, one, domains, alarms, at)
+        )
     )
-    last_runs: dict[str, RunRecord] = {}
-    for job in (f"{job}{suffix}" for suffix in settings.suffixes() for job in settings.schedule.schedules):
-        found = store.runs(job, limit=1)
-        if found:
-            last_runs[job] = found[0]
+    next_slots = {
+        f"{job}{suffix}": schedule.next_slot(at)
+        for suffix in settings.suffixes()
+        for job, schedule in settings.schedule.schedules.items()
+    }
     return Standing(
         at=at,
-        domain=domain,
-        board=board,
-        boards=len(store.snapshots()),
-        last_pull=last,
-        last_success=success,
-        last_news=store.last_pull(domain, Outcome.STORED),
+        leaderboards=leaderboards,
+        snapshots=len(store.snapshots()),
         pulls=store.pull_counts(),
-        last_runs=last_runs,
+        last_runs={job: found[0] for job in next_slots if (found := store.runs(job, limit=1))},
         durations=store.durations(),
-        next_slots={job: schedule.next_slot(at) for job, schedule in settings.schedule.schedules.items()},
+        next_slots=next_slots,
         messages=store.message_counts(),
         alarms=alarms,
         problems=tuple(words for words, _ in found_problems),
@@ -110,24 +110,32 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
     )
 
 
+def _leaderboard(store: Store, domain: str) -> Leaderboard:
+    return Leaderboard(
+        domain,
+        store.latest(domain),
+        store.last_pull(domain),
+        store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED),
+        store.last_pull(domain, Outcome.STORED),
+    )
+
+
 def _problems(
     settings: Settings,
-    several: Sequence[Settings],
-    store: Store,
+    found: Leaderboard,
+    domains: Sequence[str],
     alarms: tuple[Alarm, ...],
     at: datetime,
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, in words and as its kind alone."""
-    domain = settings.domain
-    board, success = store.latest(domain), store.last_pull(domain, Outcome.STORED, Outcome.UNCHANGED)
-    last = store.last_pull(domain)
+    domain, board, success, last = found.domain, found.board, found.last_success, found.last_pull
     late = timedelta(hours=settings.health.late_after_hours)
     words = None
     if success is None:
-        words = f"no pull of {settings.domain} has succeeded yet: `brainalign run` makes the first"
+        words = f"no pull of {domain} has succeeded yet: `brainalign run` makes the first"
     elif at - success.at > late:
         words = (
-            f"the last successful pull of {settings.domain} was at {success.at:%Y-%m-%d %H:%M} UTC, more than "
+            f"the last successful pull of {domain} was at {success.at:%Y-%m-%d %H:%M} UTC, more than "
             f"{settings.health.late_after_hours:g} hours ago: check that `brainalign serve` or cron runs"
         )
     if words:
@@ -135,8 +143,8 @@ def _problems(
     if board is not None and (stale := stale_problem(board, at, settings.health.stale_after_days)):
         yield stale, stale
     for alarm in alarms:
-        if alarm.raised_at is not None and alarm.name not in [age_alarm(one.domain) for one in several]:
-            if any(one.domain in alarm.name for one in several) and domain not in alarm.name:
+        if alarm.raised_at is not None and alarm.name not in map(age_alarm, domains):
+            if any(one in alarm.name for one in domains) and domain not in alarm.name:
                 continue
             error = f" ({last.error})" if last and last.error and domain in alarm.name else ""
             yield f"{alarm.name}: {alarm.message}", f"{alarm.name} failed {times(alarm.failures)}{error}"
@@ -149,35 +157,8 @@ def standing_json(found: Standing) -> dict[str, Any]:
         "at": found.at.isoformat(),
         "healthy": found.healthy,
         "problems": list(found.problems),
-        "domain": found.domain,
-        "board": None
-        if found.board is None
-        else {
-            "snapshot": found.board.id,
-            "as_of": found.board.as_of_time.isoformat(),
-            "seen_at": found.board.seen_at.isoformat(),
-            "seen_until": found.board.until_time.isoformat(),
-            "newest_score_at": None
-            if found.board.newest_score_at is None
-            else found.board.newest_score_at.isoformat(),
-            "age_days": (found.at - found.board.dated) / timedelta(days=1),
-        },
-        "snapshots": found.boards,
-        "pulls": {
-            name: None
-            if pull is None
-            else {
-                "at": pull.at.isoformat(),
-                "outcome": pull.outcome.value,
-                "error": pull.error,
-                "message": pull.message,
-            }
-            for name, pull in (
-                ("last", found.last_pull),
-                ("last_success", found.last_success),
-                ("last_news", found.last_news),
-            )
-        },
+        "leaderboards": [_leaderboard_json(one, found.at) for one in found.leaderboards],
+        "snapshots": found.snapshots,
         "jobs": {
             job: {
                 "next": None if moment is None else moment.isoformat(),
@@ -204,6 +185,35 @@ def standing_json(found: Standing) -> dict[str, Any]:
             }
             for alarm in found.alarms
         ],
+    }
+
+
+def _leaderboard_json(one: Leaderboard, at: datetime) -> dict[str, Any]:
+    board = one.board
+    pulls = (("last", one.last_pull), ("last_success", one.last_success), ("last_news", one.last_news))
+    return {
+        "domain": one.domain,
+        "board": None
+        if board is None
+        else {
+            "snapshot": board.id,
+            "as_of": board.as_of_time.isoformat(),
+            "seen_at": board.seen_at.isoformat(),
+            "seen_until": board.until_time.isoformat(),
+            "newest_score_at": None if board.newest_score_at is None else board.newest_score_at.isoformat(),
+            "age_days": (at - board.dated) / timedelta(days=1),
+        },
+        "pulls": {
+            name: None
+            if pull is None
+            else {
+                "at": pull.at.isoformat(),
+                "outcome": pull.outcome.value,
+                "error": pull.error,
+                "message": pull.message,
+            }
+            for name, pull in pulls
+        },
     }
 
 

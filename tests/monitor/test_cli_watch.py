@@ -54,16 +54,23 @@ def test_an_eighth_pull_of_the_same_body_adds_nothing(watched):
         "no news: this is snapshot 7, vision as of 2024-01-01 00:00 UTC, newest score of 2023-12-31"
     )
     assert ended.out.splitlines()[1].endswith("(unchanged)")
-    again = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).succeeded().json
+    (again,) = (
+        brainalign("run", "--json", home=watched.home, base_url=watched.site.url).succeeded().json["runs"]
+    )
     assert (again["news"], again["snapshot"], again["report_written"]) == (False, 7, False)
     assert stored_state(watched.home) == before
 
 
 def test_every_field_of_run_json_is_documented(watched):
     watched.site.serve(watched.bodies[-1])
-    record = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).json
-    documented = [(row[0].strip("`"), row[1]) for row in documented_table("## `run --json`")]
-    assert [(name, json_type(value)) for name, value in record.items()] == documented
+    record = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).json["runs"][0]
+    documented = [
+        (row[0].strip("`").removeprefix("runs[]."), row[1]) for row in documented_table("## `run --json`")
+    ]
+    assert [
+        ("schema", "integer"),
+        *((name, json_type(value)) for name, value in record.items()),
+    ] == documented
 
 
 # From the table of published figures: models, dropped, complete models × leaves, mean rho, share below zero,
@@ -243,7 +250,10 @@ def test_cells_that_cannot_be_read_are_named_on_stderr(tmp_path):
     shown = brainalign("snapshots", "show", "--json", home=tmp_path / "home").json
     assert [(cell["model_id"], cell["benchmark"]) for cell in shown["set_aside"]] == [(1, "Cid2022-i2n")]
     assert "note: model 1" in brainalign("snapshots", "show", home=tmp_path / "home").out
-    assert brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["set_aside"] == 1
+    assert (
+        brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["runs"][0]["set_aside"]
+        == 1
+    )
 
 
 def test_many_bad_cells_do_not_hide_the_rest(tmp_path):

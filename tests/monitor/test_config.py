@@ -18,8 +18,10 @@ from brainalign_monitor.config.alert_rules import load_rules
 from brainalign_monitor.config.reading import CONFIG_NAME, is_secret, setting_fields, variable
 from brainalign_monitor.config.sections import is_mail_address
 from brainalign_monitor.config.settings import Settings, changed_settings, load_settings
+from brainalign_monitor.health.endpoints import metrics_text
 from brainalign_monitor.history.known_events import known_events
 from brainalign_monitor.operations.pull import open_home
+from brainalign_monitor.operations.status import standing
 from brainalign_monitor.service.run import monitor_of
 from brainalign_monitor.service.scheduler import jobs_of
 from tests.commands import brainalign, documented_table
@@ -562,7 +564,7 @@ def test_both_domains_in_one_home(site, tmp_path):
     brainalign("fetch", home=tmp_path, **how).succeeded()
     listed = brainalign("snapshots", "list", "--json", home=tmp_path).succeeded().json
     assert sorted(info["domain"] for info in listed) == ["language", "vision"]
-    runs = brainalign("run", "--json", home=tmp_path, **how).succeeded().json
+    runs = brainalign("run", "--json", home=tmp_path, **how).succeeded().json["runs"]
     assert [one["domain"] for one in runs] == ["vision", "language"]
     for one in ("vision", "language"):
         assert list((tmp_path / "reports" / one).glob("*.html"))
@@ -570,7 +572,7 @@ def test_both_domains_in_one_home(site, tmp_path):
         assert one.capitalize() in page or one in page
     assert brainalign("snapshots", "show", "--json", home=tmp_path).json["domain"] == "vision"
     alone = brainalign("run", "--json", "--domain", "language", home=tmp_path, **how).succeeded().json
-    assert alone["domain"] == "language"
+    assert [one["domain"] for one in alone["runs"]] == ["language"]
     assert {path.name for path in (tmp_path / "site").iterdir()} == {"vision", "language"}
     site.other_domains = {"language": b"nonsense"}
     failed = brainalign("run", home=tmp_path, **how)
@@ -585,8 +587,27 @@ def test_both_domains_in_one_home(site, tmp_path):
         "vision",
         "language",
     ]
-    problems = brainalign("status", "--json", home=tmp_path).succeeded().json["problems"]
-    assert not any("no pull of" in problem for problem in problems)
+    told = brainalign("status", "--json", home=tmp_path).succeeded().json
+    assert not any("no pull of" in problem for problem in told["problems"])
+    assert [one["board"]["snapshot"] for one in told["leaderboards"]] == [1, 2]
+    assert "pull language" in told["jobs"]
+    text = brainalign("status", home=tmp_path).succeeded().out
+    assert any(line.split()[:5] == ["newest", "board", "of", "language", "2,"] for line in text.splitlines())
+    with open_home(settings) as store:
+        metrics = metrics_text(standing(settings, store, datetime.now(UTC))).decode()
+    for one in ("vision", "language"):
+        for name in ("last_pull", "last_success", "last_news", "board", "newest_score"):
+            assert f'brainalign_{name}_timestamp_seconds{{domain="{one}"}}' in metrics
+    for words in (
+        ["report", "-o", tmp_path / "x.html"],
+        ["history"],
+        ["reference", "freeze", "base", "--replace"],
+    ):
+        said = brainalign(*words, home=tmp_path)
+        note = "note: this is vision; --domain language names another leaderboard\n"
+        assert (said.code, said.err) == (0, note)
+        brainalign(*words, "--domain", "language", home=tmp_path).succeeded()
+    assert "language" in brainalign("reference", "show", "base", home=tmp_path).out
 
 
 def test_max_body_bytes_refuses(site, tmp_path):

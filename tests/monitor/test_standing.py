@@ -47,10 +47,12 @@ def test_status_of_a_monitor_that_runs(tmp_path):
     with local_site(recent()) as site:
         brainalign("run", home=tmp_path, base_url=site.url).succeeded()
     told = brainalign("status", "--json", "--check", home=tmp_path).succeeded().json
-    assert (told["healthy"], told["problems"], told["domain"], told["snapshots"]) == (True, [], "vision", 1)
-    assert told["pulls"]["last"] == told["pulls"]["last_success"] == told["pulls"]["last_news"]
-    assert told["pulls"]["last"]["outcome"] == "stored"
-    assert 0 <= told["board"]["age_days"] < 1
+    assert (told["healthy"], told["problems"], told["snapshots"]) == (True, [], 1)
+    (one,) = told["leaderboards"]
+    assert one["domain"] == "vision"
+    assert one["pulls"]["last"] == one["pulls"]["last_success"] == one["pulls"]["last_news"]
+    assert one["pulls"]["last"]["outcome"] == "stored"
+    assert 0 <= one["board"]["age_days"] < 1
     assert told["jobs"]["pull"]["last"]["state"] == "finished"
     assert told["jobs"]["pull"]["next"] > told["at"]
     assert told["alarms"] == []
@@ -68,8 +70,9 @@ def test_status_says_what_fails(tmp_path):
     told = brainalign("status", "--json", home=tmp_path).succeeded().json
     (alarm,) = told["alarms"]
     assert (alarm["name"], alarm["failures"], alarm["told"]) == ("watching vision", 3, True)
-    assert told["pulls"]["last"]["error"] == "NotJsonError"
-    assert told["pulls"]["last_success"]["outcome"] == "stored"
+    (one,) = told["leaderboards"]
+    assert one["pulls"]["last"]["error"] == "NotJsonError"
+    assert one["pulls"]["last_success"]["outcome"] == "stored"
     assert not told["healthy"]
     ended = brainalign("status", "--check", home=tmp_path)
     assert ended.code == 8

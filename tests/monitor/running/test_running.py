@@ -384,7 +384,8 @@ def test_the_command_says_what_fired_and_what_became_of_messages(tmp_path):
         'on = "change"\nversions = 1\nmin_overlap = 1\n'
     )
     brainalign("run", "--source", payload(tmp_path, 1), home=home).succeeded()
-    done = brainalign("run", "--source", payload(tmp_path, 2, models=7), "--json", home=home).succeeded().json
+    told = brainalign("run", "--source", payload(tmp_path, 2, models=7), "--json", home=home).succeeded().json
+    (done,) = told["runs"]
     (alert,) = done["alerts"]
     assert (alert["rule"], alert["event"], alert["snapshot"]) == ("the board shrank", "fired", 2)
     assert done["messages"] == {"queued": 0, "sent": 0, "failed": 0, "given_up": 0, "postponed": 0}
