@@ -33,6 +33,16 @@ _TOKEN, _OLD = 8, 24 * 3600
 _TEMPORARY = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 
 
+@contextmanager
+def os_errors(error: type[MonitorError], action: str, path: Path | str | None, step: str) -> Iterator[None]:
+    """Raise an OSError as another error, which names the action, the path (if None that of the OSError) and a step."""
+    try:
+        yield
+    except OSError as cause:
+        named = str(cause.filename if path is None else path)
+        raise error(f"cannot {action} {named!r}: {cause.strerror}; {step}") from cause
+
+
 def write_atomically(
     path: Path, data: bytes, error: type[MonitorError] = OutputError, *, private: bool = False
 ) -> Path:

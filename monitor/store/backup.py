@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from ..base.errors import StoreError
-from ..base.files import atomic_file, remove_abandoned
+from ..base.files import atomic_file, os_errors, remove_abandoned
 from . import schema
 from .bodies import body_path
 from .database import Database
@@ -213,7 +213,7 @@ def _body_hashes(connection: sa.Connection) -> list[str]:
 
 def _counters(connection: sa.Connection) -> dict[str, int]:
     """Return the last number used in each table, also by deleted rows."""
-    numbered = [t for t in schema.metadata.sorted_tables if _is_numbered(t)]
+    numbered = [t for t in schema.metadata.sorted_tables if t.autoincrement_column is not None]
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence").all()
         known = {str(name): int(last) for name, last in rows}
@@ -230,18 +230,11 @@ def _counters(connection: sa.Connection) -> dict[str, int]:
     return counters
 
 
-def _is_numbered(table: sa.Table) -> bool:
-    keys = list(table.primary_key.columns)
-    return len(keys) == 1 and keys[0].name == "id" and isinstance(keys[0].type, sa.Integer)
-
-
 def _add_file(archive: tarfile.TarFile, entries: dict[str, dict[str, Any]], name: str, path: Path) -> bool:
-    try:
+    with os_errors(StoreError, "read", path, "check its permissions"):
+        if not path.exists():
+            return False
         data = path.read_bytes()
-    except FileNotFoundError:
-        return False
-    except OSError as cause:
-        raise StoreError(f"cannot read {str(path)!r}: {cause.strerror}; check its permissions") from cause
     entries[name] = _add(archive, name, io.BytesIO(data))
     return True
 

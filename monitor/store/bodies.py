@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from ..base.errors import StoreError
-from ..base.files import make_folder, packed, write_atomically
+from ..base.files import make_folder, os_errors, packed, write_atomically
 from .schema import micros, moment
 
 REFUSED_KEPT = 50
@@ -46,10 +46,8 @@ def owners(folder: Path) -> frozenset[str]:
 
 def write_owners(folder: Path, stores: Iterable[str]) -> None:
     """Write down which stores keep bodies in a folder."""
-    try:
+    with os_errors(StoreError, "make the folder", folder.parent, "check its permissions"):
         make_folder(folder.parent)
-    except OSError as cause:
-        raise StoreError(f"cannot make the folder {str(folder.parent)!r}: {cause.strerror}") from cause
     text = "".join(f"{store}\n" for store in sorted(stores))
     write_atomically(folder / _OWNERS, text.encode(), StoreError, private=True)
 
@@ -57,13 +55,9 @@ def write_owners(folder: Path, stores: Iterable[str]) -> None:
 def put_body(folder: Path, sha256: str, data: bytes) -> None:
     """Write a body as `packed` under the hash of what was received; a damaged file of that name is replaced."""
     path = body_path(folder, sha256)
-    try:
+    with os_errors(StoreError, "read the body", path, "check its permissions"):
         if path.exists() and _body_in(path, sha256) is not None:
             return
-    except OSError as cause:
-        raise StoreError(
-            f"cannot read the body {str(path)!r}: {cause.strerror}; check its permissions"
-        ) from cause
     write_atomically(path, data, StoreError, private=True)
 
 
@@ -75,16 +69,12 @@ def read_body(folder: Path, sha256: str) -> bytes:
     if not _SHA256.fullmatch(sha256):
         raise StoreError(f"{sha256!r} is not the sha256 of a body: that has 64 hexadecimal digits")
     path = body_path(folder, sha256)
-    try:
+    with os_errors(StoreError, "read the body", path, "check its permissions"):
+        if not path.exists():
+            raise StoreError(
+                f"the body {sha256} is not in {str(folder)!r}: it was moved or removed; put it back from a backup"
+            )
         body = _body_in(path, sha256)
-    except FileNotFoundError as cause:
-        raise StoreError(
-            f"the body {sha256} is not in {str(folder)!r}: it was moved or removed; put it back from a backup"
-        ) from cause
-    except OSError as cause:
-        raise StoreError(
-            f"cannot read the body {str(path)!r}: {cause.strerror}; check its permissions"
-        ) from cause
     if body is None:
         raise StoreError(
             f"the body {str(path)!r} is damaged: its sha256 is another; put it back from a backup"
@@ -115,9 +105,10 @@ def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: dateti
     earlier = [path for path in sorted(folder.glob("*.body.gz")) if path != kept]
     again = [path for path in earlier if path.name.endswith(f"-{sha256[:16]}.body.gz")]
     others = [path for path in earlier if path not in again]
-    for path in again + others[: max(0, len(others) - REFUSED_KEPT + 1)]:
-        _remove(path)
-        _remove(path.with_name(path.name.removesuffix(".body.gz") + ".json"))
+    with os_errors(StoreError, "remove the old refused body", None, "check its permissions"):
+        for path in again + others[: max(0, len(others) - REFUSED_KEPT + 1)]:
+            path.unlink(missing_ok=True)
+            path.with_name(path.name.removesuffix(".body.gz") + ".json").unlink(missing_ok=True)
     return kept
 
 
@@ -131,13 +122,6 @@ def _body_in(path: Path, sha256: str) -> bytes | None:
     except (OSError, EOFError, zlib.error):
         return None
     return body if hashlib.sha256(body).hexdigest() == sha256 else None
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as cause:
-        raise StoreError(f"cannot remove the old refused body {str(path)!r}: {cause.strerror}") from cause
 
 
 KEPT_DAYS = 30
@@ -175,7 +159,7 @@ def orphans(
     """
     others = tuple(sorted(owners(bodies) - {store}))
     today = newest.astimezone(UTC).date()
-    try:
+    with os_errors(StoreError, "move away or remove the body", None, "check its permissions"):
         unnamed = [path for path in sorted(bodies.glob("*/*.json.gz")) if _hash(path) not in named]
         mine = [path for path in unnamed if _hash(path) in own and not others]
         old = [path for folder in _days(bodies.parent / ASIDE, today) for path in sorted(folder.iterdir())]
@@ -190,10 +174,6 @@ def orphans(
                 path.unlink(missing_ok=True)
             for folder in {path.parent for path in old}:
                 folder.rmdir()
-    except OSError as cause:
-        raise StoreError(
-            f"cannot move the body {str(cause.filename)!r} away or remove it: {cause.strerror}; check its permissions"
-        ) from cause
     return Orphans(tuple(mine), tuple(old), freed, len(unnamed) - len(mine), others)
 
 

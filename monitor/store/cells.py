@@ -25,17 +25,6 @@ _Columns = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArr
 _NAT = int(NO_TIME.astype(np.int64))
 
 
-@dataclass(frozen=True, eq=False)
-class CellArrays:
-    """Cells as a snapshot of ``n`` models and ``k`` nodes holds them: arrays of shape (n, k), and older versions."""
-
-    states: StateArray
-    scores: FloatArray
-    errors: FloatArray
-    scored_at: TimeArray
-    superseded: SupersededCells
-
-
 def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, CellValue]:
     """Return all cells with content: of the versions in force those that are not blank, and all older ones.
 
@@ -106,9 +95,10 @@ def cell_arrays(
     benchmarks: Sequence[int],
     in_force: Sequence[int],
     superseded_order: Sequence[int] | None,
-) -> CellArrays:
-    """Return arrays of cells from rows, as the inverse of `cell_rows`, for n models by id and k benchmarks by number.
+) -> dict[str, Any]:
+    """Return a snapshot's arrays of cells, shape (n, k), by field, and the older versions: the inverse of `cell_rows`.
 
+    ``models`` are the ids of the n models, ``benchmarks`` the store's numbers of the k nodes.
     ``in_force`` are the nodes' latest versions. Raises KeyError if a cell is of another model or benchmark.
     """
     row, column = _positions(found.model, models), _positions(found.benchmark, benchmarks)
@@ -128,7 +118,8 @@ def cell_arrays(
     older = older.take(_by_key(older))
     if superseded_order is not None:
         older = older.take(np.array(superseded_order, dtype=np.int64))
-    return CellArrays(*full, superseded=older)
+    fields = ("states", "scores", "errors", "scored_at")
+    return {**dict(zip(fields, full, strict=True)), "superseded": older}
 
 
 def superseded_order(cells: SupersededCells) -> list[int] | None:

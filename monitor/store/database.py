@@ -17,7 +17,7 @@ import sqlalchemy.exc
 from brainalign_plugin.text import masked_address
 
 from ..base.errors import StoreError
-from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
+from ..base.files import PRIVATE_FILE, give_to_owner, make_folder, os_errors
 from .database_errors import is_busy, translated
 from .readonly import open_to_read, unchanged
 from .schema import REVISION, REVISION_TABLE, metadata
@@ -97,13 +97,9 @@ class Database:
                 dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         except StoreError as problem:
             return [str(problem)]
-        return [
-            *(f"{self.name}: {line}" for line in lines if line != "ok"),
-            *(
-                f"{self.name}: a row of {child} refers to a missing row of {table}"
-                for child, _, table, _ in dangling
-            ),
-        ]
+        broken = [line for line in lines if line != "ok"]
+        broken += [f"a row of {child} refers to a missing row of {table}" for child, _, table, _ in dangling]
+        return [f"{self.name}: {problem}" for problem in broken]
 
     def check_current(self) -> None:
         """Refuse a database without a store, or with one of another release."""
@@ -126,15 +122,12 @@ class Database:
     def make_file(self) -> None:
         """Make an empty file for its owner alone, if there is none; SQLite would ask the umask."""
         path = self.path
-        try:
+        with os_errors(StoreError, "make the store", path, "check the path and its folder, or name another"):
             make_folder(path.parent)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-        except FileExistsError:
-            return
-        except OSError as cause:
-            raise StoreError(
-                f"cannot make the store {str(path)!r}: {cause.strerror}; check the path and its folder, or name another"
-            ) from cause
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+            except FileExistsError:
+                return
         try:
             os.fchmod(descriptor, PRIVATE_FILE)
             give_to_owner(descriptor, path.parent)
@@ -250,14 +243,11 @@ def _sqlite(path: Path, read_only: bool) -> Database:
 
 def _size(path: Path) -> int:
     """Return the size of a file; 0 if it is not there."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-    except OSError as cause:
-        raise StoreError(
-            f"cannot read the store {str(path)!r}: {cause.strerror}; check the path and who may enter its folder"
-        ) from cause
+    with os_errors(StoreError, "read the store", path, "check the path and who may enter its folder"):
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 def _limit_reading(connection: sa.Connection) -> None:

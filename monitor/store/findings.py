@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from . import schema
 from .database import Database, insert_new
-from .infos import domain_of
+from .infos import read_info
 from .stored import Alarm, Finding
 
 
@@ -46,7 +46,7 @@ class Findings:
             for finding in findings:
                 row = {
                     "snapshot_id": finding.snapshot_id,
-                    "domain": domain_of(connection, finding.snapshot_id),
+                    "domain": read_info(connection, finding.snapshot_id).domain,
                     "kind": finding.kind,
                     "subject": finding.subject,
                     "found_at": finding.found_at,

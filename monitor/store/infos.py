@@ -64,14 +64,6 @@ def read_infos(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -
     return tuple(_as_info(dict(row)) for row in rows)
 
 
-def domain_of(connection: sa.Connection, snapshot_id: int) -> str:
-    """Return the domain of a snapshot; StoreError if there is none of this number."""
-    s, c = schema.snapshot, schema.chain
-    query = sa.select(c.c.domain).select_from(s.join(c)).where(s.c.id == snapshot_id)
-    found: str | None = connection.execute(query).scalar()
-    return read_info(connection, snapshot_id).domain if found is None else found
-
-
 def read_removed(connection: sa.Connection) -> tuple[Removed, ...]:
     """Return the snapshots that were pruned or removed, in the order of the moments that they described."""
     t = schema.removed_snapshot

@@ -7,14 +7,14 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 import sqlalchemy.exc
 
 from ..base.errors import BusyError, StoreError
-from ..base.files import PRIVATE_FILE, give_to_owner, make_folder
+from ..base.files import PRIVATE_FILE, give_to_owner, make_folder, os_errors
 from .database import Database
 from .database_errors import translated
 
@@ -25,29 +25,22 @@ _ADVISORY_LOCK = int.from_bytes(b"brainrun", "big")
 _KEEP_ALIVE = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 
 
-@contextmanager
-def exclusive(database: Database, owner: str) -> Iterator[Callable[[], None]]:
+def exclusive(database: Database, owner: str) -> AbstractContextManager[Callable[[], None]]:
     """Hold the lock of a store, or raise BusyError at once with the name of its holder.
 
-    Yields a check that raises StoreError if the lock has been lost, with the session of a PostgreSQL server.
+    Gives a check that raises StoreError if the lock has been lost, with the session of a PostgreSQL server.
     """
     who = f"{owner} (process {os.getpid()} on {socket.gethostname()})"
-    held = _file_lock(database, who) if database.is_sqlite else _advisory_lock(database, who)
-    with held as check:
-        yield check
+    return _file_lock(database, who) if database.is_sqlite else _advisory_lock(database, who)
 
 
 @contextmanager
 def _file_lock(database: Database, who: str) -> Iterator[Callable[[], None]]:
     # Path of the file itself, also through links.
     path = database.path.with_name(f"{database.path.name}.lock")
-    try:
+    with os_errors(StoreError, "open the lock", path, "make it and its folder writable for this user"):
         make_folder(path.parent)
         descriptor = _open_lock(path)
-    except OSError as cause:
-        raise StoreError(
-            f"cannot open the lock {str(path)!r}: {cause.strerror}; make it and its folder writable for this user"
-        ) from cause
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,7 +100,11 @@ def _advisory_lock(database: Database, who: str) -> Iterator[Callable[[], None]]
         try:
             yield lambda: _check(database, connection)
         finally:
-            _unlock(connection)
+            try:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))
+            except sqlalchemy.exc.SQLAlchemyError:
+                # The connection was lost, and the lock with it.
+                connection.invalidate()
 
 
 def _check(database: Database, connection: sa.Connection) -> None:
@@ -118,14 +115,6 @@ def _check(database: Database, connection: sa.Connection) -> None:
             f"the lock of the store {database.name} was lost, because the session that held it has ended; check that "
             "the server and its network stay up, and run this again"
         ) from cause
-
-
-def _unlock(connection: sa.Connection) -> None:
-    try:
-        connection.execute(sa.select(sa.func.pg_advisory_unlock(_ADVISORY_LOCK)))
-    except sqlalchemy.exc.SQLAlchemyError:
-        # The connection was lost, and the lock with it.
-        connection.invalidate()
 
 
 def _busy(database: Database, holder: str) -> BusyError:

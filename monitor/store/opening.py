@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -12,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ..base.errors import BusyError, StoreError
-from ..base.files import sync_folder
+from ..base.files import os_errors, sync_folder
 from . import schema
 from .bodies import write_owners
 from .database import LOCK_SECONDS, Database, connect
@@ -50,17 +51,13 @@ def put_aside(database: Database) -> tuple[Path, ...]:
         return ()
     path, aside = database.path, []
     mark = f"lost-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-    try:
+    with os_errors(StoreError, "rename", None, "rename it by hand"):
         for ending in _ENDINGS:
             found = path.with_name(path.name + ending)
             if found.exists():
                 aside.append(found.rename(path.with_name(f"{path.name}.{mark}{ending}")))
         if aside:
             sync_folder(path.parent)
-    except OSError as cause:
-        raise StoreError(
-            f"cannot rename {str(cause.filename)!r}: {cause.strerror}; rename it by hand"
-        ) from cause
     return tuple(aside)
 
 
@@ -77,19 +74,12 @@ def loss(url_or_path: Path | str, home: Path, bodies: Path, reports: Path) -> st
     """
     # Looked for first: another process makes the store before it writes any of them.
     kept = list(islice(bodies.glob("*/*.json.gz"), 1)) or list(islice(reports.rglob("*.html"), 1))
-    database = connect(url_or_path, read_only=True)
-    try:
+    with _looked_at(url_or_path) as database, os_errors(StoreError, "read", None, "check its permissions"):
         if database.is_sqlite and not kept:
             wal = database.path.with_name(f"{database.path.name}-wal")
             kept = [wal] if wal.exists() and wal.stat().st_size else []
         if not kept or database.made_revision() is not None:
             return ""
-    except OSError as cause:
-        raise StoreError(
-            f"cannot read {str(cause.filename)!r}: {cause.strerror}; check its permissions"
-        ) from cause
-    finally:
-        database.engine.dispose()
     return (
         f"{database.name} holds no store, but {str(home)!r} has files of one, such as {str(kept[0])!r}: it was "
         "emptied, lost, or its volume is not mounted. Mount it; or `brainalign store restore FILE` brings a backup "
@@ -148,9 +138,15 @@ def is_made(url_or_path: Path | str) -> bool:
 
     Raises StoreError if that cannot be found out.
     """
+    with _looked_at(url_or_path) as database:
+        return database.made_revision() is not None
+
+
+@contextmanager
+def _looked_at(url_or_path: Path | str) -> Iterator[Database]:
     database = connect(url_or_path, read_only=True)
     try:
-        return database.made_revision() is not None
+        yield database
     finally:
         database.engine.dispose()
 
@@ -170,16 +166,10 @@ def peek(url_or_path: Path | str) -> Peek:
 
     Raises StoreError if it cannot be read, or is of a newer release.
     """
-    database = connect(url_or_path, read_only=True)
-    try:
-        with database.reading() as connection:
-            revision = database.revision(connection)
-            if revision is None:
-                return Peek("none", False, 0, None)
-            snapshots = connection.execute(
-                sa.select(sa.func.count()).select_from(schema.snapshot)
-            ).scalar_one()
-            last = connection.execute(sa.select(sa.func.max(schema.pull.c.at))).scalar()
+    with _looked_at(url_or_path) as database, database.reading() as connection:
+        revision = database.revision(connection)
+        if revision is None:
+            return Peek("none", False, 0, None)
+        snapshots = connection.execute(sa.select(sa.func.count()).select_from(schema.snapshot)).scalar_one()
+        last = connection.execute(sa.select(sa.func.max(schema.pull.c.at))).scalar()
         return Peek(revision, revision == schema.REVISION, snapshots, last)
-    finally:
-        database.engine.dispose()

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..base.errors import StoreError
-from ..base.files import sync_folder, write_atomically
+from ..base.files import os_errors, sync_folder, write_atomically
 from . import schema
 from .backup import CONFIG, FORMAT, MANIFEST, VERSION, load_table
 from .bodies import put_body, write_owners
@@ -75,7 +75,8 @@ def restore_backup(
     database = connect(address)
     try:
         with exclusive(database, "brainalign store restore"):
-            _check_empty(database)
+            if database.made_revision() is not None:
+                raise _there_already(database)
             _check_files(path, references)
             # The store comes last: until then the same restore can be done again.
             files, config = _restore_files(path, home, bodies, references)
@@ -95,16 +96,13 @@ def _restore_rows(
     # Only a restore makes a file of this name, and only while it holds the lock.
     building = connect(target.with_name(f"{target.name}.restoring"))
     try:
-        remove_database(building.path)
-        rows = _loaded(building, path, manifest, bodies)
-        building.engine.dispose()
-        put_aside(database)
-        os.link(building.path, target)
-        sync_folder(target.parent)
-    except OSError as cause:
-        raise StoreError(
-            f"cannot put the store {str(target)!r} in place: {cause.strerror}; check its folder and run this again"
-        ) from cause
+        with os_errors(StoreError, "put in place the store", target, "check its folder and run this again"):
+            remove_database(building.path)
+            rows = _loaded(building, path, manifest, bodies)
+            building.engine.dispose()
+            put_aside(database)
+            os.link(building.path, target)
+            sync_folder(target.parent)
     finally:
         building.engine.dispose()
         remove_database(building.path)
@@ -112,13 +110,12 @@ def _restore_rows(
 
 
 def _loaded(database: Database, path: Path, manifest: Mapping[str, Any], bodies: Path) -> dict[str, int]:
-    rows: dict[str, int] = {}
     if database.is_sqlite:
         database.make_file()
     with database.writing() as connection:
         if database.revision(connection) is not None:
             raise _there_already(database)
-        _load(connection, path, manifest, rows)
+        rows = _load(connection, path, manifest)
     database.prepare()
     with database.reading() as connection:
         write_owners(bodies, connection.execute(sa.select(schema.identity.c.id)).scalars())
@@ -144,7 +141,7 @@ def _restore_files(path: Path, home: Path, bodies: Path, references: Path) -> tu
     return files, config
 
 
-def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any], rows: dict[str, int]) -> None:
+def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any]) -> dict[str, int]:
     from .migrations import upgrade
 
     upgrade(connection, manifest["schema"])
@@ -154,11 +151,14 @@ def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any], ro
     known = [name for name in order if f"tables/{name}.jsonl" in tables]
     if strange := tables.keys() - {f"tables/{name}.jsonl" for name in known}:
         raise _damaged(path, f"{min(strange)!r} is no table of a store")
-    for name in known:
-        rows[name] = load_table(connection, name, tables[f"tables/{name}.jsonl"].splitlines(keepends=True))
+    rows = {
+        name: load_table(connection, name, tables[f"tables/{name}.jsonl"].splitlines(keepends=True))
+        for name in known
+    }
     for name, last in manifest["counters"].items():
         if name in known:
             _set_counter(connection, name, int(last))
+    return rows
 
 
 def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
@@ -171,11 +171,6 @@ def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
             connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last))
     else:
         connection.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence(name, "id"), last)))
-
-
-def _check_empty(database: Database) -> None:
-    if database.made_revision() is not None:
-        raise _there_already(database)
 
 
 def _there_already(database: Database) -> StoreError:

@@ -67,8 +67,7 @@ def write_rest_of_split(connection: sa.Connection, chain: int, new: int) -> None
         "digest": info.digest,
         "seen_until": info.until_time if info.until_time > begins else None,
     }
-    seq = connection.execute(sa.select(sa.func.max(_t.c.seq)).where(_t.c.chain_id == chain)).scalar_one()
-    rest, _ = write_snapshot(connection, chain, seq + 1, replace(board, as_of_time=begins), row)
+    rest, _ = write_snapshot(connection, chain, replace(board, as_of_time=begins), row)
     connection.execute(
         sa.update(_pull)
         .where(_pull.c.snapshot_id == split, _pull.c.as_of_time > moment)

@@ -121,12 +121,14 @@ def _columns(table: sa.Table) -> tuple[list[sa.Column[Any]], list[sa.Column[Any]
 
 
 def write_snapshot(
-    connection: sa.Connection, chain: int, seq: int, snapshot: Snapshot, row: Mapping[str, Any]
+    connection: sa.Connection, chain: int, snapshot: Snapshot, row: Mapping[str, Any]
 ) -> tuple[int, Change]:
     """Add a snapshot as the newest of its chain; return its number, and how many scores changed.
 
     ``row`` has the values of the table's columns that do not follow from the snapshot.
     """
+    t = schema.snapshot
+    seq = 1 + (connection.execute(sa.select(sa.func.max(t.c.seq)).where(t.c.chain_id == chain)).scalar() or 0)
     numbers = _benchmark_numbers(connection, [node.type_id for node in snapshot.tree.nodes])
     benchmarks = [numbers[node.type_id] for node in snapshot.tree.nodes]
     models = {(model.id,): (model.name, model.submitted_at) for model in snapshot.models}
@@ -134,7 +136,6 @@ def write_snapshot(
     changed = write_changes(connection, schema.cell, chain, seq, cell_rows(snapshot, benchmarks))
     write_changes(connection, schema.model, chain, seq, models)
     write_changes(connection, schema.benchmark_entry, chain, seq, entries)
-    t = schema.snapshot
     columns = [snapshot.tree.index[leaf] for leaf in snapshot.tree.leaves(snapshot.root)]
     states = snapshot.states[:, columns]
     number = connection.execute(
@@ -220,7 +221,7 @@ def _snapshot(
     models = {row[0]: row[1:] for row in chain.models.at(seq)}
     order = json.loads(zlib.decompress(layout))
     nodes = tuple(_node(number, entries[number], names) for number in order["benchmarks"])
-    arrays = cell_arrays(
+    cells = cell_arrays(
         chain.columns.take(chain.cells.hold(seq)),
         order["models"],
         order["benchmarks"],
@@ -237,13 +238,9 @@ def _snapshot(
             for model, rank in zip(order["models"], order["ranks"], strict=True)
         ),
         tree=BenchmarkTree(nodes),
-        states=arrays.states,
-        scores=arrays.scores,
-        errors=arrays.errors,
-        scored_at=arrays.scored_at,
-        superseded=arrays.superseded,
         reconstructed=info.reconstructed,
         simulated=info.simulated,
+        **cells,
     )
 
 

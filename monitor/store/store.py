@@ -144,9 +144,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
                 known = seen_again(connection, chain, snapshot.as_of_time, digest)
             if known is None:
                 row = {"seen_at": seen_at, "body_sha256": body_sha256, "digest": digest}
-                number, change = write_snapshot(
-                    connection, chain, _next_seq(connection, chain), snapshot, row
-                )
+                number, change = write_snapshot(connection, chain, snapshot, row)
                 stored = Stored(number, True, change.added, change.closed)
                 if not snapshot.reconstructed:
                     write_rest_of_split(connection, chain, stored.id)
@@ -292,9 +290,3 @@ def _chain(connection: sa.Connection, snapshot: Snapshot) -> int:
     if known is None:
         known = connection.execute(sa.insert(t).values(**kind).returning(t.c.id)).scalar_one()
     return int(known)
-
-
-def _next_seq(connection: sa.Connection, chain: int) -> int:
-    t = schema.snapshot
-    last = connection.execute(sa.select(sa.func.max(t.c.seq)).where(t.c.chain_id == chain)).scalar()
-    return (last or 0) + 1

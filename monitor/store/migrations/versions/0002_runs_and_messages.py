@@ -21,7 +21,7 @@ def upgrade() -> None:
 def _runs_and_messages() -> None:
     op.create_table(
         "run",
-        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("job", sa.Text, nullable=False),
         sa.Column("slot", sa.BigInteger, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
@@ -32,16 +32,13 @@ def _runs_and_messages() -> None:
         sa.Column("ended_at", sa.BigInteger),
         sa.Column("error", sa.Text),
         sa.Column("message", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_run"),
-        sa.UniqueConstraint("job", "slot", name="uq_run_job_slot"),
-        sa.CheckConstraint(
-            "state IN ('claimed', 'finished', 'failed', 'lost', 'missed')", name=op.f("ck_run_state")
-        ),
+        sa.UniqueConstraint("job", "slot"),
+        sa.CheckConstraint("state IN ('claimed', 'finished', 'failed', 'lost', 'missed')", name="state"),
         sqlite_autoincrement=True,
     )
     op.create_table(
         "message",
-        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, primary_key=True),
         sa.Column("channel", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("recipient", sa.Text, nullable=False),
@@ -53,8 +50,7 @@ def _runs_and_messages() -> None:
         sa.Column("next_try_at", sa.BigInteger),
         sa.Column("settled_at", sa.BigInteger),
         sa.Column("last_error", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_message"),
-        sa.CheckConstraint("state IN ('pending', 'sent', 'given_up')", name=op.f("ck_message_state")),
+        sa.CheckConstraint("state IN ('pending', 'sent', 'given_up')", name="state"),
     )
     op.create_index("ix_message_state_next_try_at", "message", ["state", "next_try_at"])
 
@@ -62,36 +58,32 @@ def _runs_and_messages() -> None:
 def _alerts_and_alarms() -> None:
     op.create_table(
         "alert_state",
-        sa.Column("domain", sa.Text, nullable=False),
+        sa.Column("domain", sa.Text, primary_key=True),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("domain", name="pk_alert_state"),
     )
     op.create_table(
         "finding",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("snapshot_id", sa.Integer, nullable=False),
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column(
+            "snapshot_id", sa.Integer, sa.ForeignKey("snapshot.id", ondelete="CASCADE"), nullable=False
+        ),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("found_at", sa.BigInteger, nullable=False),
         sa.Column("words", sa.Text, nullable=False),
         sa.Column("data", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_finding"),
-        sa.ForeignKeyConstraint(
-            ["snapshot_id"], ["snapshot.id"], name="fk_finding_snapshot_id_snapshot", ondelete="CASCADE"
-        ),
-        sa.UniqueConstraint("snapshot_id", "kind", "subject", name="uq_finding_snapshot_id_kind_subject"),
+        sa.UniqueConstraint("snapshot_id", "kind", "subject"),
         sqlite_autoincrement=True,
     )
     op.create_table(
         "alarm",
-        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, primary_key=True),
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("since", sa.BigInteger, nullable=False),
         sa.Column("last_at", sa.BigInteger, nullable=False),
         sa.Column("raised_at", sa.BigInteger),
         sa.Column("message", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_alarm"),
     )
 
 

@@ -15,9 +15,8 @@ def upgrade() -> None:
     """Add the table and the columns; messages of before keep their bodies whole."""
     op.create_table(
         "shared_body",
-        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, primary_key=True),
         sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_shared_body"),
     )
     op.add_column("message", sa.Column("shared_body_id", sa.Text))
     op.add_column("message", sa.Column("claimed_by", sa.Text))

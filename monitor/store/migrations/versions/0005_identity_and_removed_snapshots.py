@@ -17,13 +17,12 @@ def upgrade() -> None:
     """Make the tables; findings get their domain, and outlive their snapshot."""
     identity = op.create_table(
         "identity",
-        sa.Column("id", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_identity"),
+        sa.Column("id", sa.Text, primary_key=True),
     )
     op.bulk_insert(identity, [{"id": uuid.uuid4().hex}])
     op.create_table(
         "removed_snapshot",
-        sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("domain", sa.Text, nullable=False),
         sa.Column("reconstructed", sa.Boolean, nullable=False),
         sa.Column("simulated", sa.Boolean, nullable=False),
@@ -42,7 +41,6 @@ def upgrade() -> None:
         sa.Column("newest_score_at", sa.BigInteger),
         sa.Column("removed_at", sa.BigInteger, nullable=False),
         sa.Column("pruned", sa.Boolean, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_removed_snapshot"),
     )
     op.add_column("finding", sa.Column("domain", sa.Text, nullable=False, server_default=""))
     op.execute(
