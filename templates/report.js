@@ -50,7 +50,7 @@
     tip.style.top = `${Math.max(4, top)}px`;
   };
 
-  const NARROW = 480;
+  const NARROW = 420;
   // Height of a row, as in the charts of rows (plot.rows).
   const ROW = 17;
   // Labels of cells: their largest and smallest font size, and the gap between two.
@@ -111,7 +111,12 @@
   // The rest waits until the browser is idle, so that a reader's click is answered first.
   const idle = window.requestIdleCallback ?? ((done) => setTimeout(done, 50));
   const pause = () => new Promise((done) => idle(done, { timeout: 300 }));
-  let working = false;
+  // Not in the task that reads the page: its text stands before the first chart.
+  let working = true;
+  setTimeout(() => {
+    working = false;
+    drawAll();
+  });
   const drawWaiting = async () => {
     if (working) return;
     working = true;
@@ -254,6 +259,27 @@
       wanted.checked = true;
       switched(wanted);
     }
+  }
+
+  // Ranks under one scheme in the place of the range over all.
+  const scheme = byId("scheme");
+  if (scheme && page.schemes?.length) {
+    scheme.closest("p").hidden = false;
+    const table = byId("all-models");
+    const head = [...table.tHead.rows[0].cells].find((one) => one.textContent === "range");
+    const place = new Map(page.models.map(([id], at) => [id, at]));
+    const ranges = new Map([...table.tBodies[0].rows].map((row) => [row, row.cells[head.cellIndex].textContent]));
+    const rankUnder = () => {
+      const chosen = page.schemes[scheme.value];
+      head.querySelector("button").textContent = chosen ? "rank under it" : "range";
+      head.removeAttribute("aria-sort");
+      for (const [row, range] of ranges)
+        row.cells[head.cellIndex].textContent = chosen ? chosen[2][place.get(row.dataset.model)] ?? "–" : range;
+      remember("scheme", chosen?.[0] ?? "");
+    };
+    page.schemes.forEach(([name, words], at) => scheme.add(new Option(words, at, false, name === asked("scheme"))));
+    scheme.addEventListener("change", rankUnder);
+    if (scheme.value) rankUnder();
   }
 
   // --- models -----------------------------------------------------------------------------------------------------
@@ -520,7 +546,6 @@
   };
   window.brainalign = { page, charts, redraw, titled, fill, option, remember, asked, signed, resized };
 
-  drawAll();
   let later = 0;
   addEventListener("resize", () => {
     clearTimeout(later);

@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import FloatArray
 from .axes import FOLLOWED, IS_FOLLOWED, NARROW, cells, label_axis, part_colour, row_scale, two_parts
 from .chart import CellValue, Chart, Table
-from .theme import ACCENT, INK, LINE, NEURAL, SOFT
+from .theme import ACCENT, INK, LINE, NEURAL, RANK, SOFT
 from .vega_lite import Spec, expr, field, filtered, layer, mark, value
 
 _ROW = 17
@@ -154,11 +154,11 @@ def bump(
     """Draw the rank of each model under each scheme, a line a model.
 
     `names, ids`: length n. `schemes`: length k. `ranks`: shape (k, n); none where a scheme does not rank a model.
-    `chosen`: ids of the models whose lines stand out and are named. `only_chosen`: draw no other lines, but those of
-    models that a reader follows.
+    `chosen`: ids of the models whose lines stand out and are named, the lightest first. `only_chosen`: draw no other
+    lines, but those of models that a reader follows.
     """
     most = int(max((rank for row in ranks for rank in row if rank is not None), default=2))
-    picked = {int(i) for i in chosen}
+    picked = {int(i): place for place, i in enumerate(chosen, 1)}
     points: dict[str, list[CellValue]] = {
         "name": [],
         "id": [],
@@ -171,7 +171,7 @@ def bump(
         for name, i, rank in zip(names, ids, row, strict=True):
             if rank is None:
                 continue
-            one: tuple[CellValue, ...] = (name, str(i), scheme, k, int(rank), int(i) in picked)
+            one: tuple[CellValue, ...] = (name, str(i), scheme, k, int(rank), picked.get(int(i), 0))
             for column, cell in zip(points.values(), one, strict=True):
                 column.append(cell)
     slots = {"domain": [-0.3, max(len(schemes) - 0.7, 0.3)], "nice": False, "zero": False}
@@ -191,6 +191,9 @@ def bump(
     lit = filtered(f"datum.chosen || {IS_FOLLOWED}")
     last = filtered(f"datum.slot === {len(schemes) - 1}")
     bright: Spec = {"condition": [{"test": IS_FOLLOWED, "value": ACCENT}], "value": INK}
+    step = f"floor((datum.chosen - 1) * {len(RANK)} / {max(len(picked), 1)})"
+    by_place = [{"test": f"{step} === {k}", "value": colour} for k, colour in enumerate(RANK)]
+    coloured: Spec = {"condition": [*bright["condition"], *by_place], "value": INK}
     tooltip = [
         field("name:N", title="model"),
         field("id:N", title="id"),
@@ -205,15 +208,15 @@ def bump(
     )
     layers = [
         *others,
-        layer("points", mark("line", strokeWidth=2.2), [lit], color=bright, **line),
-        layer("points", mark("circle", size=34, opacity=1), [lit], x=x, y=y, color=bright),
+        layer("points", mark("line", strokeWidth=2.2), [lit], color=coloured, **line),
+        layer("points", mark("circle", size=34, opacity=1), [lit], x=x, y=y, color=coloured),
         layer(
             "points", mark("circle", size=70, opacity=0), [lit] if only_chosen else (), x=x, y=y, tooltip=tooltip
         ),
         layer("schemes", text, x=x, y=value(-8), text=field("label:N")),
-        layer("labels", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 110 : 210")), (),
+        layer("labels", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 96 : 210")), (),
               x=value(expr("width")), y=field("at:Q", scale=None), text=field("name:N"), color=bright),
-        layer("points", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 110 : 210")),
+        layer("points", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 96 : 210")),
               [last, filtered(f"!datum.chosen && {IS_FOLLOWED}")],
               x=value(expr("width")), y=y, text=field("name:N"), color=bright),
     ]  # fmt: skip
@@ -227,7 +230,7 @@ def bump(
     }
     spec = {"layer": layers, "height": _HEIGHT, "params": [NARROW, FOLLOWED]}
     tables = {"points": points, "schemes": shown, "labels": texts}
-    return Chart(title, alt, spec, tables, least=190 + 20 * len(schemes))
+    return Chart(title, alt, spec, tables, least=160 + 20 * len(schemes))
 
 
 def _spread_out(places: Sequence[float]) -> list[float]:

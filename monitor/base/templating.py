@@ -10,7 +10,6 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from brainalign_plugin.citations import POSTER
 from brainalign_plugin.text import leaderboard
 
 from .errors import TemplateError
@@ -42,7 +41,6 @@ def templates(folder: Path | None = None) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["poster"] = POSTER
     environment.filters["leaderboard"] = leaderboard
     return environment
 

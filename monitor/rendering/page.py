@@ -37,6 +37,7 @@ def render_report(report: Report, templates: Path | None = None, cache: Cache = 
     """
     page = page_data(report.figures) | {"pairs": report.pairs, "series": report.series}
     page["models"] = [[one.id, one.name, one.text] for one in report.models]
+    page["schemes"] = report.schemes
     page["panels"] = {choice.key: choice.text for choice in report.panels}
     style = _inline(stylesheet(templates))
     scripts = tuple(

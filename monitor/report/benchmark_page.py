@@ -15,7 +15,7 @@ from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.good_models import good_correlations
 from brainalign_plugin.certainty.replicates import Replicates
 from brainalign_plugin.certainty.variance_components import NotEstimable
-from brainalign_plugin.citations import BENCHMARKS
+from brainalign_plugin.citations import benchmark_citation
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import names_paper, paper
 from brainalign_plugin.plot.curves import over_time
@@ -162,15 +162,13 @@ def _identity(board: BenchmarkBoard, j: int) -> Section:
     source = paper(leaf)
     metric = visible(leaf.rpartition("-")[2], 60) if "-" in leaf else "not named by its identifier"
     groups = " › ".join(visible(group, 40) for group in board.models.board.tree.path(leaf)[:-1])
-    points = (
-        Point(f"Metric: {metric}. Version {node.version}. In the tree below {groups}."),
-        *([] if source in BENCHMARKS else [Point("For its BibTeX see the benchmark’s page at Brain-Score.")]),
-    )
-    known = BENCHMARKS.get(source)
+    known = benchmark_citation(leaf)
+    points = (Point(f"Metric: {metric}. Version {node.version}. In the tree below {groups}."),)
     what = (
-        f"{known.names} ({known.year}): {known.title}. {known.venue}, {known.url}."
+        str(known)
         if known
-        else f"The paper {visible(source, 60)} is not among those that this site can cite."
+        else f"The paper {visible(source, 60)} is not among those that this site can cite; see the benchmark’s page at "
+        "Brain-Score."
         if names_paper(leaf)
         else "Its identifier names no paper."
     )

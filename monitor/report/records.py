@@ -129,6 +129,8 @@ class Report:
     pairs: Mapping[str, Any] = field(default_factory=dict)
     # Figures over time, from which the page draws any of them; empty without a past.
     series: Mapping[str, Any] = field(default_factory=dict)
+    # Scheme, its words, and the rank of each of `models` under it
+    schemes: tuple[tuple[str, str, tuple[int | None, ...]], ...] = ()
     citations: tuple[Citation, ...] = ()
     command: str = ""  # The command line that makes the same bytes again
     facts: tuple[Fact, ...] = ()

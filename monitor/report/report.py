@@ -14,7 +14,7 @@ from .over_time import series_data, time_section
 from .ranks import ranks_section
 from .records import Report, Section
 from .sample import panel_choices, sample_section, search_entries
-from .schemes import missing_schemes, schemes_section, without_parts
+from .schemes import missing_schemes, scheme_ranks, schemes_section, without_parts
 from .trust import citations, facts, trust_section
 from .wording import day, listed
 
@@ -70,6 +70,7 @@ def build_report(evidence: Evidence) -> Report:
         models=search_entries(evidence),
         pairs=pair_data(evidence) if agrees else {},
         series={} if past is None else series_data(past),
+        schemes=scheme_ranks(evidence),
         citations=citations(evidence),
         command=visible(evidence.command, 4000),
         facts=facts(evidence),

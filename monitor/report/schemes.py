@@ -181,22 +181,14 @@ def _movement(study: SchemeStudy) -> str:
 
 
 def _bump(evidence: Evidence, study: SchemeStudy, title: str) -> Figure:
-    board = study.board
-    ranks: dict[str, list[int | None]] = {}
-    for one in study.schemes:
-        if one.scheme.name in KINDS and one.ranking is not None:
-            by_id = one.ranking.by_id()
-            ranks[one.scheme.name] = [by_id.get(i) for i in board.ids]
-    universe = _universe_ranks(evidence, board.ids)
-    if universe is not None:
-        ranks["UNIVERSE"] = list(universe)
+    board, ranks = study.board, _ranked(evidence, study)
     shown = [name for name in KINDS if name in ranks]
     official = [i for i in evidence.official_order if i in board.ids][:_TOP]
     chart = bump(
         [evidence.names[i] for i in board.ids],
         board.ids,
         [KINDS[name] for name in shown],
-        [ranks[name] for name in shown],
+        [[ranks[name].get(i) for i in board.ids] for name in shown],
         title=title,
         alt=f"Lines of ranks, one line a model, under {counted(len(shown), 'scheme')}. {title}",
         chosen=official[:_TOP],
@@ -215,33 +207,56 @@ def _universe_ranks(evidence: Evidence, ids: Sequence[int]) -> list[int] | None:
     return None if np.isnan(scores).any() else competition_ranks(scores).tolist()
 
 
-def _table(evidence: Evidence, study: SchemeStudy) -> Table:
-    audits = {one.scheme.name: one for one in study.audits}
-    ranked = {one.scheme.name: one.ranking.by_id() for one in study.schemes if one.ranking is not None}
+def _ranked(evidence: Evidence, study: SchemeStudy) -> dict[str, dict[int, int]]:
+    """Return the ranks of the study's models by scheme, those of one kind each first."""
+    found = {one.scheme.name: one.ranking.by_id() for one in study.schemes if one.ranking is not None}
     universe = _universe_ranks(evidence, study.board.ids)
     if universe is not None:
-        ranked["UNIVERSE"] = dict(zip(study.board.ids, universe, strict=True))
-    tried = set() if evidence.validity is None else set(evidence.validity.schemes)
-    known = (ranked.keys() | tried) - set(without_parts(evidence))
-    names = [name for name in KINDS if name in known] + sorted(name for name in known if name not in KINDS)
-    official = _official_ranks(evidence, study.board.ids)
+        found["UNIVERSE"] = dict(zip(study.board.ids, universe, strict=True))
+    return {name: found[name] for name in sorted(found, key=_place)}
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (list(KINDS).index(name) if name in KINDS else len(KINDS), name)
+
+
+def scheme_ranks(evidence: Evidence) -> tuple[tuple[str, str, tuple[int | None, ...]], ...]:
+    """Return each scheme with its words and the ranks of all models of the board, the best official rank first."""
+    study = evidence.study
+    if study is None:
+        return ()
+    norms = _norms_used(study)
+    return tuple(
+        (name, _named(name, norms), tuple(ranks.get(i) for i in evidence.official_order))
+        for name, ranks in _ranked(evidence, study).items()
+    )
+
+
+def _norms_used(study: SchemeStudy) -> str:
     reference = study.reference
-    norms = (
+    return (
         "norms frozen for this page" if reference.is_given_board else f"norms of reference {reference.name}"
     )
-    rows = []
-    for name in names:
-        audit = audits.get(name)
-        words = _words(name, norms)
-        rows.append(
-            (
-                f"{shortened(visible(name), 24)}: {words}" if name in KINDS | _OTHERS else words,
-                *_properties(audit),
-                _reliability(evidence, name),
-                *_validity(evidence, name),
-                _distance(ranked.get(name, {}), official),
-            )
+
+
+def _table(evidence: Evidence, study: SchemeStudy) -> Table:
+    audits = {one.scheme.name: one for one in study.audits}
+    ranked = _ranked(evidence, study)
+    tried = set() if evidence.validity is None else set(evidence.validity.schemes)
+    known = (ranked.keys() | tried) - set(without_parts(evidence))
+    names = sorted(known, key=_place)
+    official = _official_ranks(evidence, study.board.ids)
+    norms = _norms_used(study)
+    rows = tuple(
+        (
+            _named(name, norms),
+            *_properties(audits.get(name)),
+            _reliability(evidence, name),
+            *_validity(evidence, name),
+            _distance(ranked.get(name, {}), official),
         )
+        for name in names
+    )
     columns = (
         Column("scheme", "name"),
         Column("irrelevant models", "text", "independence of irrelevant alternatives"),
@@ -257,9 +272,14 @@ def _table(evidence: Evidence, study: SchemeStudy) -> Table:
         f"Which method is most appropriate? One scheme of each of {count(sum(n in KINDS for n in names))} kinds; "
         f"{count(len(names))} in all",
         columns,
-        tuple(rows),
+        rows,
         sum(name in KINDS for name in names),
     )
+
+
+def _named(name: str, norms: str) -> str:
+    words = _words(name, norms)
+    return f"{shortened(visible(name), 24)}: {words}" if name in KINDS | _OTHERS else words
 
 
 def _words(name: str, norms: str = "frozen norms") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brainalign_plugin.analysis import Analysis
-from brainalign_plugin.citations import BENCHMARKS, BRAIN_SCORE, BRAINALIGN, POSTER
+from brainalign_plugin.citations import BRAIN_SCORE, BRAINALIGN, POSTER, benchmark_citation
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.text import counted, visible
 
@@ -125,12 +125,16 @@ def citations(evidence: Evidence) -> tuple[Citation, ...]:
     """Return what to cite: this software, the poster, Brain-Score, and the paper of every benchmark shown."""
     known = [Citation("BrainAlign", BRAINALIGN.bibtex), Citation("the poster", POSTER.bibtex)]
     known += [Citation("Brain-Score", BRAIN_SCORE.bibtex)] if evidence.brain_score else []
-    papers = dict.fromkeys(paper(leaf) for leaf in evidence.analysis.cleaning.board.leaves)
+    leaves = evidence.analysis.cleaning.board.leaves
+    works = {leaf: benchmark_citation(leaf) for leaf in leaves}
+    # One entry a work, and one for each paper without any.
+    shown = {work.bibtex if work else paper(leaf): leaf for leaf, work in reversed(works.items())}
     return (
         *known,
         *(
-            Citation(visible(name, 60), BENCHMARKS[name].bibtex if name in BENCHMARKS else "")
-            for name in papers
+            Citation(visible(paper(leaf), 60), work.bibtex if work else "")
+            for leaf, work in works.items()
+            if leaf in shown.values()
         ),
     )
 

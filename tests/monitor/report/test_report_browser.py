@@ -465,3 +465,53 @@ def test_the_report_of_a_table_draws_every_chart(browser, tmp_path):
     assert open_page(browser, path) == []
     drawn = browser.execute_script("return document.querySelectorAll('.chart svg').length")
     assert drawn == len(report.figures) > 0
+
+
+# Charts of the document when it was read, and the tasks in which further ones came.
+TASKS = """
+window.seen = { read: null, tasks: [] };
+let task = 0;
+const next = new MessageChannel();
+next.port1.onmessage = () => {
+  task += 1;
+  if (document.documentElement?.dataset.charts !== "drawn") next.port2.postMessage(0);
+};
+next.port2.postMessage(0);
+document.addEventListener("DOMContentLoaded", () => { seen.read = document.querySelectorAll(".chart svg").length; });
+new MutationObserver((changes) => {
+  for (const one of changes) for (const node of one.addedNodes) if (node.nodeName === "svg") seen.tasks.push(task);
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+@needs_shared
+def test_no_chart_is_drawn_while_the_page_is_read_and_no_two_in_one_task(browser, real_page, real):
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": TASKS})
+    try:
+        open_page(browser, real_page)
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    seen = browser.execute_script("return seen")
+    assert seen["read"] == 0
+    assert len(set(seen["tasks"])) == len(seen["tasks"]) >= len(real.figures)
+
+
+@needs_shared
+def test_the_rank_under_a_scheme_replaces_the_range_and_stands_in_the_address(browser, served, real):
+    from selenium.webdriver.support.ui import Select
+
+    open_page(browser, served)
+    column = (
+        "return [...document.querySelectorAll('#all-models tbody tr')].map((r) => r.cells[5].textContent)"
+    )
+    ranges = browser.execute_script(column)
+    name, words, ranks = next(one for one in real.schemes if one[0] == "PL")
+    Select(element(browser, "#scheme")).select_by_visible_text(words)
+    expected = ["–" if rank is None else str(rank) for rank in ranks]
+    assert browser.execute_script(column) == expected != ranges
+    assert browser.current_url.endswith(f"?scheme={name}")
+    assert open_page(browser, browser.current_url) == []
+    assert browser.execute_script(column) == expected
+    Select(element(browser, "#scheme")).select_by_index(0)
+    assert browser.execute_script(column) == ranges
+    assert "scheme" not in browser.current_url
