@@ -22,6 +22,7 @@ SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Charts of the library: a name, and the lines after `import` and `board = ba.example()` that make it.
 CHARTS = {
     "heatmap": "chart = ba.agreement(board).plot.heatmap()",
+    "good models": "chart = ba.agreement(board).plot.good_models()",
     "scatter": 'chart = ba.agreement(board).plot.scatter("FreemanZiemba2013.V1-pls", "Marques2020-size")',
     "bump": 'chart = ba.rank(board, ["HIER", "ZMEAN", "RANK", "COPELAND"]).plot.bump()',
     "intervals": 'chart = ba.rank(board, "HIER").plot.intervals()',

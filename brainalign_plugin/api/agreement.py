@@ -26,8 +26,9 @@ from ..certainty.families import families
 from ..certainty.good_models import agreement_curve, family_agreement
 from ..data.board import Board
 from ..data.cleaning import clean, complete_board
-from ..errors import InputError
+from ..errors import BoardError, InputError
 from ..plot.chart import Chart
+from ..plot.curves import agreement_by_share
 from ..plot.matrices import heatmap, scatter
 from ..results import Result, Rows
 from ..text import counted
@@ -227,7 +228,7 @@ class AgreementResult(Result):
 
     @property
     def plot(self) -> AgreementPlots:
-        """Charts: ``heatmap`` and ``scatter``."""
+        """Charts: ``heatmap``, ``good_models`` and ``scatter``."""
         return AgreementPlots(self)
 
 
@@ -264,6 +265,36 @@ class AgreementPlots:
             overlap=found.overlap.astype(float),
             order=clustered_order(found.rho).tolist(),
         )
+
+    def good_models(self) -> Chart:
+        """Draw the agreement among the best models over the share of them that is kept, from 100 % to 25 %.
+
+        Returns
+        -------
+        Chart
+
+        Raises
+        ------
+        BoardError
+            If no pair has a correlation: the best by other papers need two papers and 3 models.
+
+        See Also
+        --------
+        AgreementResult.good_models : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.agreement(ba.example()).plot.good_models().to_frame())
+        18
+        """
+        curve = self.result.good_models.to_frame()
+        if not curve["pairs"].any():
+            raise BoardError(
+                f"no pair of the {counted(len(self.result.board.leaves), 'benchmark')} has a correlation among the "
+                "best models by other papers; take a board of at least 2 papers and 3 models"
+            )
+        return agreement_by_share(*(curve[name].tolist() for name in ("share", "mean", "predicted_mean")))
 
     def scatter(self, one: str, other: str) -> Chart:
         """Draw one benchmark against another, a point a model.

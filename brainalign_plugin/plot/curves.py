@@ -1,9 +1,10 @@
-"""Charts of figures over time."""
+"""Charts of figures over time, and of agreement over the share of the models that is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..text import UNKNOWN
 from .axes import NARROW, cells
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, INK, LINE, NEURAL, RULE, SOFT
@@ -92,3 +93,54 @@ def over_time(
         )
     spec = {"layer": layers, "height": 220, "params": [NARROW]}
     return Chart(title, alt, spec, {"points": points, **({"notes": marked} if notes else {})}, most=760)
+
+
+def agreement_by_share(
+    shares: Sequence[float], mean: Sequence[float | None], predicted: Sequence[float | None]
+) -> Chart:
+    """Draw the mean rank correlation of benchmarks over the share of the models that is kept.
+
+    `shares`: length k; in (0, 1], from all models to the best ones. `mean`: length k; None where unknown.
+    `predicted`: length k; the mean if nothing but the narrower range of scores had changed it.
+    """
+    ends = (mean[0], mean[-1])
+    first, last = (UNKNOWN if value is None else f"{value:.3f}".replace("-", "−") for value in cells(ends))
+    title = f"Mean ρ of benchmarks: {first} among all models, {last} among the best {100 * shares[-1]:.0f} %."
+    curves = {"measured": mean, "by the narrower range alone": predicted}
+    points: dict[str, list[CellValue]] = {
+        "share": cells([100 * share for share in shares]) * len(curves),
+        "curve": [name for name in curves for _ in shares],
+        "value": [value for values in curves.values() for value in cells(values)],
+    }
+    x = field(
+        "share:Q",
+        scale={"zero": False, "nice": False, "reverse": True},
+        axis={
+            "title": "% of the models, the best by other papers",
+            "values": [100, 75, 50, 25],
+            "grid": False,
+        },
+    )
+    y = field("value:Q", axis={"title": "mean ρ", "format": ".2f", "tickCount": 5, "gridColor": RULE})
+    legend: Spec = {
+        "title": None,
+        "orient": "top",
+        "symbolType": "stroke",
+        "symbolStrokeWidth": 2.5,
+        "labelLimit": 0,
+    }
+    colour = field("curve:N", scale={"domain": list(curves), "range": [INK, SOFT]}, legend=legend)
+    tooltip = [
+        field("share:Q", title="% of the models", format=".0f"),
+        field("curve:N", title=" "),
+        field("value:Q", title="mean ρ", format=".3f"),
+    ]
+    known = filtered("isValid(datum.value)")
+    layers = [
+        layer("points", mark("line", strokeWidth=2), [known], x=x, y=y, color=colour),
+        layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tooltip),
+    ]
+    spec = {"layer": layers, "height": 220, "params": [NARROW]}
+    return Chart(
+        title, f"Lines over the share of the models that is kept. {title}", spec, {"points": points}, most=760
+    )

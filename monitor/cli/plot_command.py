@@ -19,6 +19,7 @@ class ChartName(StrEnum):
     """Charts of a snapshot, named as in the library."""
 
     HEATMAP = "heatmap"
+    GOOD_MODELS = "good-models"
     BUMP = "bump"
     INTERVALS = "intervals"
     TIERS = "tiers"
@@ -60,6 +61,8 @@ def _chart(name: ChartName, snapshot: Snapshot) -> Chart:
 
     if name is ChartName.HEATMAP:
         return ba.agreement(snapshot).plot.heatmap()
+    if name is ChartName.GOOD_MODELS:
+        return ba.agreement(snapshot).plot.good_models()
     if name is ChartName.BUMP:
         return ba.rank(snapshot, ["HIER", "ZMEAN", "RANK", "COPELAND"], resamples=0).plot.bump()
     if name is ChartName.INTERVALS:

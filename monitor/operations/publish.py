@@ -223,7 +223,9 @@ def site_view(
         for change in changes
     }
     boards = [_archived(info, reports.get(info.id, "")) for info in reversed(observed)]
-    charts, chart_data = ((), None) if results.past is None else history_page(results.past)
+    charts, chart_data = (
+        ((), None) if results.past is None else history_page(results.past, results.analysis.cleaning.board)
+    )
     with stage("analysing"):
         board, universe = ModelBoard(results.analysis), results.certainty.universe
     links = model_links(board, universe)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from brainalign_plugin.certainty.good_models import agreement_curve
+from brainalign_plugin.data.board import Board
+from brainalign_plugin.plot.curves import agreement_by_share
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import counted
 
@@ -14,14 +17,18 @@ from ..report.wording import LABELS
 from .page import page_data
 
 
-def history_page(past: Chronicle) -> tuple[tuple[Figure, ...], dict[str, Any]]:
-    """Return the charts of the page, and what its script reads to draw them."""
+def history_page(past: Chronicle, newest: Board) -> tuple[tuple[Figure, ...], dict[str, Any]]:
+    """Return the charts of the page, and what its script reads to draw them. `newest`: the cleaned board."""
     figures = tuple(
         Figure(f"history-{name}", time_chart(past, name))
         for name in LABELS
         if any(point.value is not None for point in past.history.series[name])
     )
-    figures = (*figures, *_cohorts(past))
+    curve = agreement_curve(newest)
+    good = agreement_by_share(
+        [one.share for one in curve], [one.mean for one in curve], [one.predicted_mean for one in curve]
+    )
+    figures = (*figures, *_cohorts(past), *((Figure("history-good", good),) if curve[0].pairs else ()))
     return figures, page_data(figures)
 
 

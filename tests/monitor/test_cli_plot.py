@@ -18,7 +18,9 @@ def board(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("name", ["heatmap", "bump", "intervals", "tiers", "components", "influence"])
+@pytest.mark.parametrize(
+    "name", ["heatmap", "good-models", "bump", "intervals", "tiers", "components", "influence"]
+)
 def test_each_chart_is_drawn(name, board, tmp_path):
     target = tmp_path / "chart.svg"
     done = brainalign("plot", name, board, "--output", target, home=tmp_path).succeeded()

@@ -379,12 +379,14 @@ def test_the_history_draws_and_tells_each_point(browser, served):
         ".map((chart) => chart.querySelectorAll('g.mark-symbol path').length)"
     )
     points = browser.execute_script(drawn)
-    assert len(points) == 13
+    assert len(points) == 14
     assert min(points) >= 3
     ticks = browser.execute_script(
         "return [...document.querySelectorAll('#chart-history-models text')].map((t) => t.textContent)"
     )
     assert not [tick for tick in ticks if "e+" in tick]
+    caption = browser.execute_script("return document.querySelector('#caption-history-good').textContent")
+    assert re.fullmatch(r"Mean ρ of benchmarks: \S+ among all models, \S+ among the best 25 %\.", caption)
 
 
 @pytest.mark.needs("browser")

@@ -43,7 +43,7 @@ def write_plain_report(_results: Any, path: Path, command: str, stage: Stage) ->
 def with_plain_reports() -> None:
     """Reports of one line and a site without charts from now on, in this process."""
     reporting.write_snapshot_report = write_plain_report
-    publish.history_page = lambda _: ((), None)
+    publish.history_page = lambda *_: ((), None)
 
 
 def alone() -> None:

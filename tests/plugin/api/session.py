@@ -30,7 +30,7 @@ def session(
         ba.agreement(board, pairwise=True),
     ]
     frames += [agr.to_frame(), agr.pairs.to_frame(), agr.summary(), agr.interval(0.95, seed=0)]
-    charts = [agr.plot.heatmap()]
+    charts = [agr.plot.heatmap(), agr.plot.good_models()]
 
     r = ba.rank(board, "ZMEAN")
     rs = ba.rank(board, ["HIER", "RANK", "COPELAND"], seed=0, n_jobs=2)

@@ -44,7 +44,7 @@ def check(results, folder):
         assert isinstance(result.to_frame(), pd.DataFrame)
         if not isinstance(result, ba.Board):
             json.dumps(result.to_dict(), allow_nan=False)
-    assert len(list(folder.glob("*.svg"))) == 6
+    assert len(list(folder.glob("*.svg"))) == 7
 
 
 def test_the_session_on_a_made_up_board(tmp_path):
@@ -187,6 +187,7 @@ def test_a_scheme_of_ones_own_cannot_take_the_place_of_a_known_one():
         (lambda _: ba.load(None), SnapshotError, "a path was expected, not NoneType"),
         (lambda b: b.as_of(5), InputError, "5 is no date"),
         (lambda _: ba.timeline(5), InputError, "needs a list of boards"),
+        (lambda b: ba.agreement(b.take(columns=[0])).plot.good_models(), BoardError, "at least 2 papers"),
         (lambda b: ba.agreement(b).plot.heatmap().save("/no/such/x.svg"), PlotError, "cannot write"),
         (lambda b: ba.agreement(b).plot.heatmap().save("chart.bmp"), PlotError, "known are .svg"),
         (lambda b: b.clean(max_missing=50), InputError, "between 0 and 1"),

@@ -13,7 +13,7 @@ import pytest
 from brainalign_plugin import example
 from brainalign_plugin.errors import PlotError
 from brainalign_plugin.plot.chart import Chart
-from brainalign_plugin.plot.curves import over_time
+from brainalign_plugin.plot.curves import agreement_by_share, over_time
 from brainalign_plugin.plot.matrices import heatmap, parts_scatter, scatter
 from brainalign_plugin.plot.rows import bump, dots
 from brainalign_plugin.plot.theme import DARK, LIGHT
@@ -35,6 +35,7 @@ def charts(names: list[str]) -> dict[str, Chart]:
     low, high = {"all": [0, None]}, {"all": [0.3, None]}
     return {
         "heatmap": heatmap(names, rho, parts=halves, overlap=np.full((n, n), 5), **SAYS),
+        "good models": agreement_by_share([1.0, 0.5, 0.25], [0.2, 0.1, -0.1], [0.2, 0.18, None]),
         "parts": parts_scatter(
             names, ids, rng.random(n), rng.random(n), ranks[0], official=[1, None, *ids[2:]], **SAYS
         ),
