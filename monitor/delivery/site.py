@@ -44,7 +44,16 @@ class Published:
     removed: int
 
 
-def publish_site(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage = silent) -> Published:
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A file that stays as the published version has it, by the hash of its content."""
+
+    sha256: str
+
+
+def publish_site(
+    folder: Path, files: Iterable[tuple[str, bytes | Unchanged]], stage: Stage = silent
+) -> Published:
     """Publish files as a site.
 
     They are written to a new folder, flushed to disk and swapped in by one rename. A file with the content that it had
@@ -79,7 +88,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _publish(folder: Path, files: Iterable[tuple[str, bytes]], stage: Stage) -> Published:
+def _publish(folder: Path, files: Iterable[tuple[str, bytes | Unchanged]], stage: Stage) -> Published:
     current, versions = folder / CURRENT, folder / _VERSIONS
     if current.exists() and not current.is_symlink():
         raise OutputError(
@@ -131,7 +140,9 @@ def _version_of(current: Path) -> str | None:
     return current.readlink().name if current.is_symlink() and current.is_dir() else None
 
 
-def _write(building: Path, old: Path | None, files: Iterable[tuple[str, bytes]]) -> tuple[str, set[str], int]:
+def _write(
+    building: Path, old: Path | None, files: Iterable[tuple[str, bytes | Unchanged]]
+) -> tuple[str, set[str], int]:
     """Fill the new folder; return the hash of its content, the names of its files, and the number of new ones."""
     digests: dict[str, str] = {}
     written = 0
@@ -139,9 +150,13 @@ def _write(building: Path, old: Path | None, files: Iterable[tuple[str, bytes]])
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or name in digests:
             raise OutputError(f"{name!r} cannot be a page of the site, or is one twice")
-        digests[name] = hashlib.sha256(data).hexdigest()
         target = building / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(data, Unchanged):
+            digests[name] = data.sha256
+            _link((old or building) / path, target)
+            continue
+        digests[name] = hashlib.sha256(data).hexdigest()
         if old is None or not _link_same(old / path, target, data):
             with target.open("xb") as stream:
                 stream.write(data)
@@ -159,13 +174,17 @@ def _link_same(old: Path, target: Path, data: bytes) -> bool:
             return False
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
+    _link(old, target)
+    return True
+
+
+def _link(old: Path, target: Path) -> None:
     try:
         os.link(old, target)
     except OSError as cause:
         if cause.errno not in _CANNOT_LINK:
             raise
         shutil.copy2(old, target)
-    return True
 
 
 def _open_to_readers(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points, version
 from importlib.resources import files
@@ -25,7 +25,7 @@ from ..delivery.pages import (
     report_frame,
     site_files,
 )
-from ..delivery.site import CURRENT, Published, publish_site
+from ..delivery.site import CURRENT, Published, Unchanged, publish_site
 from ..history.benchmark_history import benchmark_history
 from ..history.board_reader import BoardReader
 from ..history.figures import figure_text
@@ -85,7 +85,9 @@ def publish(
     timeline = _timeline(settings, store, stage)
     key = _inputs(settings, store, timeline, folder)
     view = site_view(settings, store, timeline, stage, results)
-    published = publish_site(folder, _files(settings, view, timeline.observed), stage)
+    reports = _Reports(settings, folder)
+    published = publish_site(folder, _files(settings, view, timeline.observed, reports), stage)
+    reports.remember()
     _cache(settings).put(key, _state(published.folder.resolve()))
     return published
 
@@ -141,30 +143,57 @@ def _state(path: Path) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+class _Reports:
+    """Pages of the reports and their shared files; those that were published before are not read again."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.cache, self.current = _cache(settings), folder / CURRENT
+        self.frame = report_frame(settings.templates_folder)
+        self.read: dict[str, dict[str, str]] = {}  # Hash of each file by name, by key of the report
+
+    def files(self, path: Path) -> Mapping[str, bytes | Unchanged]:
+        """Return the page of a report and the files that it shares, by name."""
+        key = self.cache.key("report page", str(self.current.absolute()), _state(path), self.frame)
+        before = self.cache.get(key) or {}
+        if before and all(self._now(name) == state for name, (_, *state) in before.items()):
+            return {name: Unchanged(digest) for name, (digest, *_) in before.items()}
+        page = share_assets(_read(path), "../assets/", *self.frame)
+        found = {f"assets/{name}": data for name, data in page.assets.items()}
+        found[_report_page(path)] = page.html.encode()
+        self.read[key] = {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
+        return found
+
+    def remember(self) -> None:
+        """Keep what was read, once it is published."""
+        for key, digests in self.read.items():
+            self.cache.put(key, {name: [digest, *self._now(name)] for name, digest in digests.items()})
+
+    def _now(self, name: str) -> list[int]:
+        try:
+            stat = (self.current / name).stat()
+        except OSError:
+            return []
+        return [stat.st_size, stat.st_mtime_ns]
+
+
 def _files(
-    settings: Settings, view: SiteView, observed: Sequence[SnapshotInfo]
-) -> Iterator[tuple[str, bytes]]:
+    settings: Settings, view: SiteView, observed: Sequence[SnapshotInfo], reports: _Reports
+) -> Iterator[tuple[str, bytes | Unchanged]]:
     shared = dict(site_files(view))
     yield from shared.items()
     seen = set(shared)
-    newest = ""
-    head, top = report_frame(view.templates)
-    # Oldest first, so that the last one is the newest.
-    for info in observed:
-        path = reporting.report_path(settings, info)
-        if not path.is_file():
-            continue
-        page = share_assets(_read(path), "../assets/", head, top)
-        for name, data in page.assets.items():
-            if f"assets/{name}" not in seen:
-                seen.add(f"assets/{name}")
-                yield f"assets/{name}", data
-        newest = page.html
-        if (target := _report_page(path)) not in seen:
-            seen.add(target)
-            yield target, page.html.encode()
-    if newest:
-        yield "reports/latest.html", newest.encode()
+    paths = [reporting.report_path(settings, info) for info in observed]
+    paths = [path for path in paths if path.is_file()]
+    for path in paths:
+        for name, data in reports.files(path).items():
+            if name not in seen:
+                seen.add(name)
+                yield name, data
+    if paths:
+        yield (
+            "reports/latest.html",
+            share_assets(_read(paths[-1]), "../assets/", *reports.frame).html.encode(),
+        )
 
 
 def _read(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import urllib.parse
 import xml.etree.ElementTree as ET
@@ -20,7 +21,7 @@ from brainalign_monitor.base.errors import TemplateError
 from brainalign_monitor.delivery.message_text import interval_text
 from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.operations import publish as publishing
-from brainalign_monitor.operations import pull
+from brainalign_monitor.operations import pull, reporting
 from brainalign_monitor.operations.reporting import headline_intervals
 from brainalign_monitor.rendering import render_report
 from brainalign_monitor.rendering.sharing import share_assets
@@ -93,6 +94,34 @@ def test_it_is_published_again_without_a_change(site, home):
     )
     assert "(no changes)" in said
     assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.rglob("*")} == before
+
+
+def test_reports_that_were_published_are_not_read_again(tmp_path, report):
+    settings = told_home(tmp_path, report=report)
+    with pull.open_home(settings) as store:
+        old = reporting.report_path(settings, store.info(1))
+    old.write_text(report)
+    page = tmp_path / "site/current/reports" / old.name
+
+    def published(address: str) -> os.stat_result:
+        brainalign("publish", "--output", tmp_path / "site", home=tmp_path, site__address=address).succeeded()
+        return page.stat()
+
+    first = published("https://lab.test/one")
+    # Other content of the same size and time: it would show, were it read.
+    stat = old.stat()
+    old.write_text(report.replace("benchmark", "BENCHMARK"))
+    os.utime(old, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    second = published("https://lab.test/two")
+    assert (second.st_ino, second.st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    assert "BENCHMARK" not in text_of(page)
+    # It is read where the published page is not the one that was published, and where the report is another.
+    page.write_text("changed by hand")
+    published("https://lab.test/three")
+    assert "BENCHMARK" in text_of(page)
+    old.write_text(report)
+    published("https://lab.test/four")
+    assert "BENCHMARK" not in text_of(page)
 
 
 def test_shared_assets_are_there_once(site, report):
