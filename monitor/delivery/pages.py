@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from brainalign_plugin.text import BRAIN_SCORE
+
 from ..base.files import csv_bytes
 from ..base.templating import asset, render
 from ..history.figures import FIGURES
@@ -84,6 +86,11 @@ class SiteView:
     front_data: str = "{}"
     pages: Iterable[tuple[Page, str]] = ()  # Further pages, and JSON for the scripts of each; taken once
     templates: Path | None = None  # Folder of the user's own templates
+
+    @property
+    def brain_score(self) -> bool:
+        """True for a leaderboard of Brain-Score, and not of another field."""
+        return self.domain in BRAIN_SCORE
 
 
 def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainalign_plugin.schemes.registry import GROUP
+from brainalign_plugin.text import BRAIN_SCORE
 
 from ..base.cache import Cache
 from ..base.errors import OutputError
@@ -44,8 +45,9 @@ from ..report.evidence import Evidence
 from ..report.methods_page import methods_page
 from ..report.model_board import ModelBoard
 from ..report.model_page import model_links, model_pages, models_page
+from ..report.other_boards import reworded_page
 from ..report.over_time import time_chart
-from ..report.records import Figure
+from ..report.records import Figure, Page
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
 from .site_data import data_files
@@ -252,6 +254,13 @@ def site_view(
         for change in changes
     }
     boards = [_archived(info, reports.get(info.id, "")) for info in reversed(observed)]
+    intervals = reporting.headline_intervals(results.certainty.bootstrap)
+    figures = [
+        # A board without a neural part has none of its figures.
+        one
+        for one in figures_at(record, newest.id, None if before is None else before.id, intervals)
+        if (one.now, one.before) != (None, None)
+    ]
     charts, chart_data = (
         ((), None) if results.past is None else history_page(results.past, results.analysis.cleaning.board)
     )
@@ -267,11 +276,18 @@ def site_view(
             benchmark_history(reader, timeline.versions, settings.max_missing),
             record,
         )
-    pages = itertools.chain(
+    pages: Iterator[Page] = itertools.chain(
         model_pages(board, universe, past),
         benchmark_pages(benchmarks),
-        [models_page(board, universe), compare_page(board, links), average_page(board), methods_page()],
+        [
+            models_page(board, universe),
+            compare_page(board, links),
+            average_page(board),
+            methods_page([one.name for one in figures]),
+        ],
     )
+    if newest.domain not in BRAIN_SCORE:
+        pages = map(reworded_page, pages)
     front = None if results.past is None else Figure("front", time_chart(results.past, "mean_rho"), wide=True)
     front_data = page_data([] if front is None else [front])
     searched = [[str(link.id), link.name, link.text, link.page] for link in links]
@@ -283,12 +299,7 @@ def site_view(
         seen_at=newest.seen_at,
         models=newest.models,
         benchmarks=newest.benchmarks,
-        figures=figures_at(
-            record,
-            newest.id,
-            None if before is None else before.id,
-            reporting.headline_intervals(results.certainty.bootstrap),
-        ),
+        figures=figures,
         before=None if before is None else before.as_of_time,
         active=lines_shown(one.words for one in active_alerts(store, settings.domain)),
         entries=tuple(entries.values()),

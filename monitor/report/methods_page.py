@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 from brainalign_plugin.schemes import get_scheme, scheme_names
@@ -39,8 +40,8 @@ _PROPERTIES = {
 }
 
 
-def methods_page() -> Page:
-    """Return the page on methods; it is the same for every board."""
+def methods_page(figures: Sequence[str] = tuple(LABELS)) -> Page:
+    """Return the page on methods; `figures`: names of the headline figures that the board has."""
     claims = [one.name for one in fields(Claims)]
     schemes = [get_scheme(name) for name in scheme_names()]
     rows = tuple(
@@ -68,7 +69,8 @@ def methods_page() -> Page:
         Section("words", "What do the words mean?", "In the order in which a reader meets them.",
                 tables=(_glossary("glossary", "Words", _WORDS),)),
         Section("figures", "What are the headline figures?", "All are on the poster’s board.",
-                tables=(_glossary("headline", "Headline figures", tuple(LABELS.items())),)),
+                tables=(_glossary("headline", "Headline figures",
+                                  tuple((name, LABELS[name]) for name in figures)),)),
         Section("missing", "What becomes of missing scores?",
                 "FAILED: it was run and gave no number. NEVER: it was not run.",
                 tables=(_glossary("rules", "Rules for missing scores", tuple(CONVENTIONS.items())),)),

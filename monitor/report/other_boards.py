@@ -6,7 +6,7 @@ import re
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from .records import Report
+from .records import Page, Report
 
 # Phrases of the sections about Brain-Score alone, in the order in which they are replaced.
 _PHRASES = (
@@ -24,6 +24,8 @@ _PHRASES = (
     ("Officially first", "First by tree mean"),
     ("official average", "tree mean"),
     ("hollow: official", "hollow: tree mean"),
+    ("Official rank", "Tree-mean rank"),
+    ("; see the benchmark’s page at Brain-Score", ""),
     ("places from official", "places from tree mean"),
 )
 _OFFICIAL = re.compile(r"\bofficial (?=rank|order|score|top \d)")
@@ -34,6 +36,12 @@ def reworded(record: Report) -> Report:
     words: Report = _reworded(record)
     # A name in it is the user's, and the command must work as it stands.
     return replace(words, title=record.title, command=record.command, models=_entries(record))
+
+
+def reworded_page(page: Page) -> Page:
+    """Return a page of the site without the words that hold for Brain-Score alone."""
+    links = tuple(link for link in page.links if not link.href.startswith("https:"))
+    return replace(page, answer=_words(page.answer), sections=_reworded(page.sections), links=links)
 
 
 def _entries(record: Report) -> tuple[Any, ...]:

@@ -10,7 +10,8 @@ import re
 import urllib.parse
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import feedparser
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.base.errors import TemplateError
+from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.message_text import interval_text
 from brainalign_monitor.history.timeline import Timeline
 from brainalign_monitor.operations import publish as publishing
@@ -29,6 +31,7 @@ from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import families
+from brainalign_plugin.files.board_table import table_snapshot
 from brainalign_plugin.schemes import scheme_names
 from tests.commands import brainalign
 from tests.hostile import HOSTILE_NAMES
@@ -94,6 +97,28 @@ def test_it_is_published_again_without_a_change(site, home):
     )
     assert "(no changes)" in said
     assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.rglob("*")} == before
+
+
+def test_the_site_of_another_field_speaks_of_no_neural_half_and_not_of_brain_score(tmp_path):
+    settings = load_settings(home=tmp_path, domain="table")
+    rows = "\n".join(
+        f"m{i},{i * 37 % 23 / 23:.3f},{i * 31 % 19 / 19:.3f},{i * 29 % 17 / 17:.3f}" for i in range(12)
+    )
+    board = table_snapshot(f"model,Wang2018-sst,Socher2013-mr,Joshi2017-qa\n{rows}\n", "t.csv")
+    with pull.open_home(settings) as store:
+        for day in (18, 20):
+            moment = datetime(2024, 11, day, tzinfo=UTC)
+            store.add(replace(board, as_of_time=moment, sha256=f"{day}" * 32), b"", seen_at=moment)
+    brainalign("publish", "--domain", "table", "--output", tmp_path / "site", home=tmp_path).succeeded()
+    pages = {path.name: text_of(path) for path in (tmp_path / "site/current").rglob("*.html")}
+    assert {"index.html", "history.html", "methods.html", "Wang2018-sst.html", "1.html"} <= pages.keys()
+    for name, text in pages.items():
+        assert "affiliated" not in text, name
+        assert "at Brain-Score" not in text, name
+        assert "Made by BrainAlign from tables of scores" in text, name
+    for name in ("index.html", "history.html"):
+        assert "neural" not in pages[name]
+        assert "behaviour" not in pages[name]
 
 
 def test_reports_that_were_published_are_not_read_again(tmp_path, report):
