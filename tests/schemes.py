@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,13 @@ from brainalign_plugin.schemes import Scheme, get_scheme, scheme_names
 from tests.boards import SCORED, boards, day, models_of, small_tree, snapshot_of
 
 SCHEMES = scheme_names()
+_FITTED = [name for name in SCHEMES if "UNIVERSE" in name]
+
+
+def by_turns(turn: int, without: Collection[str] = ()) -> list[str]:
+    """Every scheme, of those that fit variance components (some ten milliseconds a time) one by turns."""
+    fitted = set(_FITTED) - {_FITTED[turn % len(_FITTED)]}
+    return [name for name in SCHEMES if name not in fitted and name not in without]
 
 
 def reference_of(board: Board) -> Reference:

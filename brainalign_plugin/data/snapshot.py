@@ -308,7 +308,8 @@ class Snapshot:
         limit = np.datetime64(until.replace(tzinfo=None), "us")
         states, scores, errors, scored_at = (np.array(getattr(self, name)) for name in _CELL_FIELDS)
         leaf = np.array([node.is_leaf and bool(node.versions) for node in self.tree.nodes], dtype=bool)
-        _blank(states, scores, errors, scored_at, ~leaf[None, :] | ~(scored_at < limit))
+        gone = ~leaf[None, :] | ~(scored_at < limit)
+        states[gone], scores[gone], errors[gone], scored_at[gone] = _NO_CELL
         older = self.superseded.take((self.superseded.scored_at < limit) & leaf[self.superseded.column])
         nodes = list(self.tree.nodes)
         for column in np.flatnonzero(leaf):
@@ -319,8 +320,8 @@ class Snapshot:
             nodes[column] = replace(nodes[column], versions=versions)
             counts = nodes[column].version
             if counts != self.tree.nodes[column].version:
-                states[:, column], scores[:, column] = CellState.NEVER, np.nan
-                errors[:, column], scored_at[:, column] = np.nan, NO_TIME
+                at = np.s_[:, column]
+                states[at], scores[at], errors[at], scored_at[at] = _NO_CELL
                 now = cells[older.version[cells] == counts]
                 for name, array in zip(_CELL_FIELDS, (states, scores, errors, scored_at), strict=True):
                     array[older.row[now], column] = getattr(older, name)[now]
@@ -359,20 +360,11 @@ class Snapshot:
 
 _PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")
 _CELL_FIELDS = ("states", "scores", "errors", "scored_at")
+_NO_CELL = (CellState.NEVER, np.nan, np.nan, NO_TIME)
 
 
 def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fM"))
-
-
-def _blank(
-    states: StateArray,
-    scores: FloatArray,
-    errors: FloatArray,
-    scored_at: TimeArray,
-    where: npt.NDArray[np.bool_],
-) -> None:
-    states[where], scores[where], errors[where], scored_at[where] = CellState.NEVER, np.nan, np.nan, NO_TIME
 
 
 def _opened(

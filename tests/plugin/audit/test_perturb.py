@@ -15,9 +15,16 @@ from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
 from brainalign_plugin.schemes import Scale, Scheme, get_scheme
 from tests.boards import board_of, tree_of
-from tests.schemes import SCHEMES, case_of, cloned_scores, complete_boards, incomplete_boards, rescaled_scores
+from tests.schemes import (
+    by_turns,
+    case_of,
+    cloned_scores,
+    complete_boards,
+    incomplete_boards,
+    rescaled_scores,
+)
 
-QUICK = [name for name in SCHEMES if name not in {"KEMENY", "BT", "PL"}]
+SLOW = {"KEMENY", "BT", "PL"}
 EITHER_BOARD = complete_boards((1, 7)) | incomplete_boards((2, 7))
 RESCALES = {
     "halved": halved,
@@ -40,7 +47,7 @@ ONE_LEAF = board_of([[0.0], [0.1]], tree_of({"average_vision": {"A2020-pls": Non
 @example(board=ONE_LEAF, choice=0, how="coarse")
 def test_rescaled_leaves(board, choice, how):
     rescale = RESCALES[how]
-    for name in QUICK:
+    for name in by_turns(choice, SLOW):
         case = case_of(name, board, choice)
         try:
             expected = [rescaled_scores(case, leaf, rescale) for leaf in board.leaves]
@@ -53,7 +60,7 @@ def test_rescaled_leaves(board, choice, how):
 @settings(max_examples=10)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4))
 def test_copied_leaves(board, choice):
-    for name in QUICK:
+    for name in by_turns(choice, SLOW):
         case = case_of(name, board, choice)
         try:
             expected = [cloned_scores(case, [leaf]) for leaf in board.leaves]

@@ -20,7 +20,7 @@ from brainalign_plugin.scales import ranks_from_bottom
 from brainalign_plugin.schemes import Claims, Scale, Scheme, get_scheme
 from brainalign_plugin.schemes.missing import fill_missing
 from tests.boards import board_of, board_of_matrix, score_matrices
-from tests.schemes import SCHEMES, bound, complete_boards, incomplete_boards
+from tests.schemes import SCHEMES, bound, by_turns, complete_boards, incomplete_boards
 
 # Everything else is aggregated again: components, factors, paths, optima and fits depend on all models at once.
 WITHOUT_CLOSED_FORM = {
@@ -122,7 +122,7 @@ def test_the_closed_form_on_the_real_board(name, real_snapshots):
 @settings(max_examples=12)
 @given(board=incomplete_boards(), choice=st.integers(0, 4))
 def test_missing_cells_are_dealt_with_after_the_removal(board, choice):
-    for name in SCHEMES:
+    for name in by_turns(choice):
         scheme = bound(name, board)
         rule = scheme.conventions[choice % len(scheme.conventions)]
         try:

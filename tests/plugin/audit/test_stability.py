@@ -29,11 +29,10 @@ from brainalign_plugin.ranking.compare import dominance
 from brainalign_plugin.schemes import Claims, Scale, Scheme, get_scheme
 from brainalign_plugin.schemes.missing import fill_missing
 from tests.boards import board_of, board_of_matrix, tree_of
-from tests.schemes import SCHEMES, case_of, complete_boards, incomplete_boards, reference_of
+from tests.schemes import by_turns, case_of, complete_boards, incomplete_boards, reference_of
 
 # Too slow for every cell of every drawn board: see test_monotonicity.
 SLOW = {"FACTOR1", "KEMENY", "BT", "PL"}
-QUICK = [name for name in SCHEMES if name not in SLOW]
 EITHER_BOARD = complete_boards((1, 6)) | incomplete_boards((2, 6))
 
 
@@ -172,7 +171,7 @@ def cases(board, names, choice):
 @settings(max_examples=10)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4))
 def test_what_a_removed_model_changes(board, choice):
-    for case in cases(board, SCHEMES, choice):
+    for case in cases(board, by_turns(choice), choice):
         try:
             expected = naive_removal(case, board) if len(board.models) > 2 else (None, None)
         except (BoardError, ConvergenceError):
@@ -184,7 +183,7 @@ def test_what_a_removed_model_changes(board, choice):
 @settings(max_examples=8)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4))
 def test_what_another_scale_or_a_copy_changes(board, choice):
-    for case in cases(board, QUICK, choice):
+    for case in cases(board, by_turns(choice, SLOW), choice):
         try:
             expected = [
                 naive_rescaled(case, board, lambda x: x / 2),
@@ -200,7 +199,7 @@ def test_what_another_scale_or_a_copy_changes(board, choice):
 @settings(max_examples=8)
 @given(board=EITHER_BOARD, choice=st.integers(0, 4))
 def test_dominated_models_raised_cells_and_doubled_groups(board, choice):
-    for case in cases(board, QUICK, choice):
+    for case in cases(board, by_turns(choice, SLOW), choice):
         which = case.scheme.name, case.rule
         assert pareto_violations(case) == naive_pareto(case, board), which
         assert monotonicity(case).violations == naive_monotonicity(case, board), which
