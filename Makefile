@@ -88,17 +88,17 @@ types: $(SETUP) $(BASE) ## mypy --strict, against the libraries of both worlds
 	.venv/bin/mypy
 	.venv-base/bin/mypy --cache-dir .mypy_cache/base
 
-# Rooms of the monitor that depend neither on Brain-Score nor on a version of numpy: tested once, in the second world.
+# What depends neither on Brain-Score nor on a version of numpy is tested once, in the second world.
 ONCE := tests/monitor/delivery tests/monitor/faults tests/monitor/running tests/monitor/sources \
+	tests/test_packaging.py tests/test_claims.py tests/monitor/test_demo.py \
 	$(filter-out tests/contracts/test_database_source.py,$(wildcard tests/contracts/test_*.py))
 
 .PHONY: test-brainscore
 test-brainscore: $(SETUP) $(LANGUAGE) ## pytest beside brainscore-vision
 	.venv/bin/python -m pytest $(addprefix --ignore=,$(ONCE))
 
-# What depends on numpy and pandas is tested in both: the science, and one run of each family of commands.
-BASE_TESTS := tests/plugin tests/test_packaging.py tests/test_claims.py tests/monitor/test_demo.py \
-	tests/monitor/test_pipeline.py tests/monitor/test_cli_schemes.py tests/monitor/test_cli_watch.py
+# What depends on numpy and pandas is tested in both: the science, and commands that print its numbers.
+BASE_TESTS := tests/plugin tests/monitor/test_cli_schemes.py
 
 .PHONY: test-base
 test-base: $(BASE) ## pytest with the newest numpy and pandas: what depends on them, and what is tested once

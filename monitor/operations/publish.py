@@ -39,7 +39,8 @@ from ..rendering.page import embedded_json, page_data
 from ..rendering.sharing import chart_assets, share_assets
 from ..report.agreement import agreement_answer
 from ..report.average_page import average_page
-from ..report.benchmark_page import BenchmarkBoard, benchmark_pages
+from ..report.benchmark_board import BenchmarkBoard
+from ..report.benchmark_page import benchmark_pages
 from ..report.compare_page import compare_page
 from ..report.evidence import Evidence
 from ..report.methods_page import methods_page

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from brainalign_plugin.arrays import FloatArray
-from brainalign_plugin.certainty.good_models import good_correlations
-from brainalign_plugin.certainty.replicates import Replicates
-from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.citations import benchmark_citation
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import names_paper, paper
@@ -23,82 +16,11 @@ from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..base.files import csv_bytes, json_bytes
-from ..history.benchmark_history import BenchmarkHistory
-from ..history.series import History
-from .model_board import ModelBoard
+from .benchmark_board import BenchmarkBoard
 from .records import Column, Figure, Link, Page, Point, Section, Table
-from .wording import number, percent
+from .wording import known, number, percent
 
 _SHOWN, _ENDS, _MOVED = 15, 8, 20
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-
-
-@dataclass(frozen=True, eq=False)
-class BenchmarkBoard:
-    """Facts about all benchmarks of a board that their pages share, each computed once."""
-
-    models: ModelBoard
-    replicates: Replicates | NotEstimable
-    past: BenchmarkHistory
-    history: History
-
-    @property
-    def leaves(self) -> tuple[str, ...]:
-        """All leaves under the average."""
-        return self.models.board.leaves
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """Short names of the leaves."""
-        return self.models.labels
-
-    @cached_property
-    def kept(self) -> Mapping[str, int]:
-        """Positions of the leaves that the cleaning keeps, on the cleaned board."""
-        return {leaf: j for j, leaf in enumerate(self.models.analysis.cleaning.board.leaves)}
-
-    @cached_property
-    def good(self) -> FloatArray:
-        """Correlations of the kept leaves among good models."""
-        return good_correlations(self.models.analysis.cleaning.board)
-
-    @cached_property
-    def pages(self) -> Mapping[str, str]:
-        """Path of the page of each leaf below the site."""
-        return benchmark_paths(self.leaves)
-
-    def agreements(self, leaf: str) -> list[tuple[str, float | None, float | None, float | None, int]]:
-        """Return the other kept leaves with rho over the poster's board, good models and all that have both.
-
-        The last number counts the latter; the most alike first.
-        """
-        if leaf not in self.kept:
-            return []
-        j, found = self.kept[leaf], self.models.analysis
-        rows = [
-            (
-                other,
-                _known(found.agreement.rho[j, k]),
-                _known(self.good[j, k]),
-                _known(found.pairwise.rho[j, k]),
-                int(found.pairwise.overlap[j, k]),
-            )
-            for other, k in self.kept.items()
-            if k != j
-        ]
-        return sorted(rows, key=lambda row: (row[1] is None, -(row[1] or 0), row[0]))
-
-
-def benchmark_paths(leaves: Sequence[str]) -> dict[str, str]:
-    """Return the path of each benchmark's page: its identifier, or a hash where that is no plain name of a file."""
-    found: dict[str, str] = {}
-    lower = [leaf.lower() for leaf in leaves]
-    for leaf in leaves:
-        name = leaf
-        if not _PLAIN.fullmatch(leaf) or lower.count(leaf.lower()) > 1:
-            name = f"benchmark-{hashlib.sha256(leaf.encode('utf-8', 'replace')).hexdigest()[:12]}"
-        found[leaf] = f"benchmarks/{name}.html"
-    return found
 
 
 def benchmark_pages(board: BenchmarkBoard) -> Iterator[Page]:
@@ -111,21 +33,12 @@ def benchmark_pages(board: BenchmarkBoard) -> Iterator[Page]:
 def _page(board: BenchmarkBoard, j: int) -> Page:
     leaf = board.leaves[j]
     path = board.pages[leaf]
-    sections = (
-        _identity(board, j),
-        _coverage(board, j),
-        _spread(board, j),
-        _weight(board, j),
-        _agreement(board, leaf),
-        _arrival(board, leaf),
-        _decides(board, j),
-    )
+    parts = (_identity, _coverage, _spread, _weight, _agreement, _arrival, _decides)
     stem = path.removesuffix(".html")
     name = stem.rpartition("/")[2]
-    scores = board.models.board.scores[:, j]
-    have, _, _ = board.models.columns[j]
-    region = board.models.regions[j]
-    answer = f"{visible(paper(leaf), 60)}, {region}: {counted(have, 'model')} of {len(scores)} have a score"
+    models = board.models
+    have = f"{counted(models.columns[j][0], 'model')} of {len(models.board.models)} have a score"
+    answer = f"{visible(paper(leaf), 60)}, {models.regions[j]}: {have}"
     if leaf in board.kept:
         mean = board.past.points[-1][leaf].rho
         answer += f"; it agrees with the others with a mean ρ of {number(mean)}"
@@ -140,21 +53,23 @@ def _page(board: BenchmarkBoard, j: int) -> Page:
         f"{stem}.csv": csv_bytes(("id", "name", "state", "score", "percentile"), _scores(board, j)),
         f"{stem}.json": json_bytes(_record(board, j)),
     }
-    return Page("benchmark", path, visible(leaf, 120), f"{answer}.", sections, links, files)
+    return Page(
+        "benchmark",
+        path,
+        visible(leaf, 120),
+        f"{answer}.",
+        tuple(part(board, j) for part in parts),
+        links,
+        files,
+    )
 
 
-def _scores(board: BenchmarkBoard, j: int) -> list[list[Any]]:
+def _scores(board: BenchmarkBoard, j: int) -> list[tuple[Any, ...]]:
     used = board.models.board
-    return [
-        [
-            model.id,
-            model.name,
-            CellState(int(used.states[i, j])).name,
-            _known(used.scores[i, j]),
-            _known(board.models.percentiles[i, j]),
-        ]
-        for i, model in enumerate(used.models)
-    ]
+    states = [CellState(int(state)).name for state in used.states[:, j]]
+    scores, percentiles = map(known, used.scores[:, j]), map(known, board.models.percentiles[:, j])
+    names = [model.name for model in used.models]
+    return list(zip(used.ids, names, states, scores, percentiles, strict=True))
 
 
 def _identity(board: BenchmarkBoard, j: int) -> Section:
@@ -219,15 +134,12 @@ def _spread(board: BenchmarkBoard, j: int) -> Section:
         f"half below {number(float(median))}, a tenth above {number(float(high))}; the best has "
         f"{number(float(known.max()))}."
     )
-    if isinstance(board.replicates, NotEstimable):
-        repeats = "Reliability is not estimable: no model is there twice."
-    else:
-        found = board.replicates.reliability.get(board.leaves[j])
-        repeats = (
-            "Reliability is not estimable: no model is on it twice."
-            if found is None
-            else f"Rerun reliability {number(found)}: near-copies of one model get nearly the same score."
-        )
+    found = board.reliability(board.leaves[j])
+    repeats = (
+        "Reliability is not estimable: no model is on it twice."
+        if found is None
+        else f"Rerun reliability {number(found)}: near-copies of one model get nearly the same score."
+    )
     return Section("spread", question, answer, how, points=(Point(repeats),))
 
 
@@ -246,22 +158,23 @@ def _weight(board: BenchmarkBoard, j: int) -> Section:
     return Section("weight", "What does it weigh?", f"{answer}.", how)
 
 
-def _agreement(board: BenchmarkBoard, leaf: str) -> Section:
+def _agreement(board: BenchmarkBoard, j: int) -> Section:
+    leaf = board.leaves[j]
     question, rows = "What does it agree with?", board.agreements(leaf)
     how = (
         "Spearman’s ρ over the poster’s board; among good models: the better half by the benchmarks of other papers; "
         "over all models that have both, where at least twenty do."
     )
-    known = [row for row in rows if row[1] is not None]
-    if not known:
+    ranked = [row for row in rows if row[1] is not None]
+    if not ranked:
         return Section("agreement", question, "It is not on the poster’s board.", how)
-    labels = dict(zip(board.leaves, board.labels, strict=True))
-    first, last = known[0], known[-1]
+    labels = dict(zip(board.leaves, board.models.labels, strict=True))
+    first, last = ranked[0], ranked[-1]
     answer = (
         f"Most with {labels[first[0]]} (ρ = {number(first[1], 2)}), least with {labels[last[0]]} "
         f"(ρ = {number(last[1], 2)})."
     )
-    ends = known if len(known) <= 2 * _ENDS else [*known[:_ENDS], *known[-_ENDS:]]
+    ends = ranked if len(ranked) <= 2 * _ENDS else [*ranked[:_ENDS], *ranked[-_ENDS:]]
     chart = dots(
         [labels[row[0]] for row in ends],
         [row[1] for row in ends],
@@ -282,14 +195,10 @@ def _agreement(board: BenchmarkBoard, leaf: str) -> Section:
             for other, rho, good, both, n in rows
         ),
         _SHOWN,
-        links=tuple(_beside(board.pages[row[0]]) for row in rows),
+        links=tuple(board.pages[row[0]].rpartition("/")[2] for row in rows),
     )  # fmt: skip
     figures = (Figure("agreement", chart, answer=True, wide=True), *_agreement_over_time(board, leaf))
     return Section("agreement", question, answer, how, figures=figures, tables=(table,))
-
-
-def _beside(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _agreement_over_time(board: BenchmarkBoard, leaf: str) -> tuple[Figure, ...]:
@@ -312,8 +221,8 @@ def _agreement_over_time(board: BenchmarkBoard, leaf: str) -> tuple[Figure, ...]
     return (Figure("agreement-time", chart, wide=True),)
 
 
-def _arrival(board: BenchmarkBoard, leaf: str) -> Section:
-    question, past = "What did its arrival do?", board.past
+def _arrival(board: BenchmarkBoard, j: int) -> Section:
+    leaf, past, question = board.leaves[j], board.past, "What did its arrival do?"
     how = (
         "Each change of a figure is split along the path of boards between the two dates; what is named here happened "
         "between the last board without the benchmark and the first that kept it."
@@ -376,7 +285,6 @@ def _record(board: BenchmarkBoard, j: int) -> dict[str, Any]:
     leaf, models = board.leaves[j], board.models
     weight = models.analysis.explained.leaves.get(leaf)
     have, median, best = models.columns[j]
-    replicates = board.replicates
     return {
         "schema": 1,
         "benchmark": leaf,
@@ -388,9 +296,7 @@ def _record(board: BenchmarkBoard, j: int) -> dict[str, Any]:
         "best": best,
         "weight": float(models.weights[j]),
         "poster": None if weight is None else asdict(weight),
-        "rerun_reliability": None
-        if isinstance(replicates, NotEstimable)
-        else replicates.reliability.get(leaf),
+        "rerun_reliability": board.reliability(leaf),
         "agreement": [
             dict(zip(("benchmark", "rho", "good", "pairwise", "models"), row, strict=True))
             for row in board.agreements(leaf)
@@ -411,7 +317,7 @@ def _list(board: BenchmarkBoard) -> Page:
     weights = models.analysis.explained.leaves
     rows = tuple(
         (
-            board.labels[j],
+            models.labels[j],
             models.regions[j],
             str(models.columns[j][0]),
             number(models.columns[j][1]),
@@ -429,7 +335,3 @@ def _list(board: BenchmarkBoard) -> Page:
     answer = f"{counted(len(rows), 'benchmark')}, {len(board.kept)} of them on the poster’s board; each has a page."
     section = Section("list", "Which benchmarks make the average?", "", how, tables=(table,))
     return Page("benchmarks", "benchmarks.html", "Benchmarks", answer, (section,))
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -17,11 +17,11 @@ from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..base.files import csv_bytes, json_bytes
 from ..history.rank_moves import RankHistory
-from .benchmark_page import benchmark_paths
+from .benchmark_board import benchmark_paths
 from .model_board import ModelBoard, PaperRange
 from .ranks import universe_tiers
 from .records import Column, Figure, Link, Page, Section, Table
-from .wording import listed, number, percent
+from .wording import known, listed, number, percent
 
 _SHOWN = 15
 BRAIN_SCORE = "https://www.brain-score.org/"
@@ -202,17 +202,13 @@ def _scores(board: ModelBoard, row: int) -> tuple[tuple[Any, ...], ...]:
             leaf,
             board.regions[j],
             CellState(int(used.states[row, j])).name,
-            _known(used.scores[row, j]),
-            _known(board.percentiles[row, j]),
+            known(used.scores[row, j]),
+            known(board.percentiles[row, j]),
             *board.columns[j],
             float(board.weights[j]),
         )
         for j, leaf in enumerate(used.leaves)
     )
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 def _profile(board: ModelBoard, row: int, scores: tuple[tuple[Any, ...], ...]) -> Section | None:
@@ -366,7 +362,7 @@ def _record(
         "name": board.board.models[row].name,
         "as_of": board.analysis.snapshot.as_of_time.isoformat(),
         "official": {
-            "score": _known(board.scores[row]),
+            "score": known(board.scores[row]),
             "rank": board.ranks[row],
             "rank_with_medians": board.rank_without_gaps(row),
         },

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from brainalign_monitor.report.benchmark_page import benchmark_paths
+from brainalign_monitor.report.benchmark_board import benchmark_paths
 from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse

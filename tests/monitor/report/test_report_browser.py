@@ -14,6 +14,7 @@ from brainalign_plugin.files.board_table import table_snapshot
 from tests.accessibility import violations
 from tests.boards import small_tree, snapshot_of
 from tests.local_site import site_server
+from tests.monitor.conftest import reports_in
 from tests.monitor.report.conftest import report_of
 from tests.monitor.report.test_report_render import hostile_view
 
@@ -117,6 +118,17 @@ def served(real_page: Path) -> Iterator[str]:
 
 
 needs_shared = pytest.mark.needs("shared")
+
+
+@needs_shared
+def test_the_report_of_the_largest_payload_opens_without_a_word(browser, watched):
+    page = reports_in(watched.home)[-1]
+    assert page.stat().st_size < 2_500_000
+    assert open_page(browser, page) == []
+    text = element(browser, "body").text
+    assert "281" in text
+    assert "0.187" in text, "the mean rank correlation"
+    assert "http-equiv" in page.read_text(), "under a policy of its own"
 
 
 @needs_shared
