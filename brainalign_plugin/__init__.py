@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .api.rank import rank
     from .api.ranks import RankResult, SchemesResult
     from .api.sources import example, load
+    from .api.suite import SuiteResult, agreement_testing, external, new_benchmarks, next_benchmarks, panel
     from .api.timeline import Timeline, timeline
     from .api.validity import ValidityResult, validity
     from .data.board import Board
@@ -46,6 +47,7 @@ _NAMES = {
     "api.rank": "rank",
     "api.ranks": "RankResult SchemesResult",
     "api.sources": "example load",
+    "api.suite": "SuiteResult agreement_testing external new_benchmarks next_benchmarks panel",
     "api.timeline": "Timeline timeline",
     "api.validity": "ValidityResult validity",
     "data.board": "Board",
@@ -80,15 +82,21 @@ __all__ = [
     "Scheme",
     "SchemesResult",
     "Snapshot",
+    "SuiteResult",
     "Timeline",
     "ValidityResult",
     "__version__",
     "agreement",
+    "agreement_testing",
     "audit",
     "certainty",
     "example",
+    "external",
     "freeze",
     "load",
+    "new_benchmarks",
+    "next_benchmarks",
+    "panel",
     "place",
     "rank",
     "read_reference",

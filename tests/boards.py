@@ -396,3 +396,14 @@ def boards(
         states=np.where(np.isnan(scores), np.where(failed, FAILED, NEVER), SCORED),
         errors=np.full(scores.shape, np.nan),
     )
+
+
+def dated(board: Board, leaf_days: Sequence[int], model_days: Sequence[int]) -> Snapshot:
+    """Snapshot of a board whose cells were scored once both their leaf and their model were there."""
+    snapshot = Snapshot.from_board(board)
+    days = np.full(len(snapshot.tree.nodes), 0)
+    for leaf, number in zip(board.leaves, leaf_days, strict=True):
+        days[snapshot.tree.index[leaf]] = number
+    at = np.maximum(days[None, :], np.array(model_days)[:, None]) * np.timedelta64(1, "D") + as_time(EPOCH)
+    scored = np.where(snapshot.states == SCORED, at, NO_TIME).astype("datetime64[us]")
+    return replace(snapshot, as_of_time=EPOCH + timedelta(days=10_000), scored_at=scored, reconstructed=False)

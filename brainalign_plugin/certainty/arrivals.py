@@ -46,7 +46,7 @@ def validity_over_time(
     whole = snapshot.board()
     now = {model: i for i, model in enumerate(whole.ids)}
     found: list[Arrival] = []
-    for day, leaves in _arrivals(snapshot, whole.leaves).items():
+    for day, leaves in arrivals(snapshot, whole.leaves).items():
         earlier = complete_board(snapshot.as_of(day).board(), max_missing)
         if not earlier.models or not earlier.leaves:
             continue
@@ -66,7 +66,7 @@ def validity_over_time(
     return tuple(found)
 
 
-def _arrivals(snapshot: Snapshot, leaves: tuple[str, ...]) -> dict[date, list[str]]:
+def arrivals(snapshot: Snapshot, leaves: tuple[str, ...]) -> dict[date, list[str]]:
     """Return the benchmarks by the day of their first score, earliest first, without those of the first day."""
     first: dict[date, list[str]] = {}
     for leaf in leaves:

@@ -11,12 +11,15 @@ import numpy as np
 from ..agreement.significance import false_discovery_rates
 from ..analysis import Analysis, analysis_fields
 from ..errors import BoardError
+from ..files.metric_table import MetricTable
 from .arrivals import validity_over_time
 from .board_certainty import SCHEME, BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap, one_vote_each
-from .families import FamilyTable
+from .external import external
+from .families import FamilyTable, families
 from .good_models import agreement_curve, family_agreement, good_agreement
 from .panels import panels
+from .suite_record import external_json, suite_json
 from .universe_ranks import Universe
 from .validity import Validity, validity
 from .variance_components import Certainty, NotEstimable
@@ -28,13 +31,15 @@ def analysis_json(
     seed: int = 0,
     named: FamilyTable = (),
     found: BoardCertainty | None = None,
+    metrics: MetricTable | None = None,
 ) -> dict[str, Any]:
     """Make the record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
 
     As docs/commands.md describes it, field by field.
 
-    `full`: with predictive validity, which takes longest. `seed`: of resamples and draws. `named`: the user's table of
-    families (`read_families`). `found`: the certainty of the board, where it is known already.
+    `full`: with predictive validity and the figures of the suite of benchmarks, which take longest. `seed`: of
+    resamples and draws. `named`: the user's table of families (`read_families`). `found`: the certainty of the board,
+    where it is known already. `metrics`: external ones.
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning
@@ -81,6 +86,12 @@ def analysis_json(
             }
             for arrival in validity_over_time(analysis.snapshot, max_missing=cleaning.max_missing)
         ]
+        of_all = families(cleaning.considered, named)
+        record |= suite_json(analysis, found.families, of_all, seed)
+        record["external"] = None
+    if metrics is not None:
+        joined = external(cleaning.considered, cleaning.board, metrics, named, seed=seed)
+        record["external"] = external_json(joined)
     return record
 
 

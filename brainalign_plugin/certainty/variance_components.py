@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import BoolArray, FloatArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError
 from ..scales import rounded
 from ..schemes import Scheme, get_scheme, scheme_names
-from ..schemes.units import not_estimable, paper_variances, units_of
+from ..schemes.units import Units, not_estimable, paper_variances, units_of, variances_between
 from .linear import LinearForm, is_linear, linear_form
 from .posterior import LEVEL, Posterior, Tiers, tiers
 
+# Smallest variance of an average whose models differ.
+_VARIES = 1e-18
 COMPONENTS = ("model", "model_stratum", "model_paper", "model_leaf")
 
 
@@ -158,6 +160,47 @@ def certainties(
         except BoardError as reason:
             found[scheme.name] = NotEstimable(scheme.name, str(reason))
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Components of the variance of an average in each of ``b`` resamples of its models."""
+
+    units: Units
+    variance: FloatArray  # Shape (b,); of the aggregate
+    paper_variances: FloatArray  # Shape (b, r); by stratum
+
+    @property
+    def error_variance(self) -> FloatArray:
+        """Change that other papers in the same strata would make, shape (b,)."""
+        shares = np.bincount(self.units.stratum, self.units.shares**2, minlength=len(self.units.strata))
+        return self.paper_variances @ (self.units.weights**2 * shares)
+
+    @property
+    def reliability(self) -> FloatArray:
+        """Share of the aggregate's variance that is not the papers', shape (b,); NaN where nothing varies."""
+        varies = self.variance > _VARIES
+        share = self.error_variance / np.where(varies, self.variance, 1.0)
+        return np.where(varies, np.maximum(1 - share, 0.0), np.nan)
+
+
+def resampled_components(form: LinearForm, board: Board, counts: IntArray) -> Resampled:
+    """Estimate the components of the variance when models count more than once, or not at all.
+
+    `board`: that the form was taken from. `counts`: shape (b, n); how often each model counts.
+    """
+    units = units_of(board.tree, board.leaves, form.weights)
+    means = units.means(form.scaled)
+    centred = means - means.mean(axis=0)
+    covariances = np.empty((len(counts), means.shape[1], means.shape[1]))
+    # One by one, because all at once would take the memory of as many boards.
+    for b, times in enumerate(counts.astype(np.float64)):
+        total, shift = times.sum(), times @ centred
+        products = (centred * times[:, None]).T @ centred - np.outer(shift, shift) / max(total, 1.0)
+        covariances[b] = products / max(total - 1, 1.0)
+    weights = units.unit_weights
+    variance = np.einsum("p,bpq,q->b", weights, covariances, weights)
+    return Resampled(units, variance, variances_between(covariances, units)[0])
 
 
 def component_table(form: LinearForm, board: Board) -> dict[str, float | None]:

@@ -119,25 +119,35 @@ def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
     `means`: shape (n, p); complete; n at least 2.
     """
     centred = means - means.mean(axis=0)
-    covariance = centred.T @ centred / (len(means) - 1)
-    values, shares = np.full(len(units.strata), np.nan), []
-    alone: list[tuple[int, float]] = []
-    for r in range(len(units.strata)):
+    values, pooled = variances_between((centred.T @ centred)[None] / (len(means) - 1), units)
+    return PaperVariances(values[0], None if np.isnan(pooled[0]) else float(pooled[0]))
+
+
+def variances_between(covariances: FloatArray, units: Units) -> tuple[FloatArray, FloatArray]:
+    """Estimate the variance between papers in each stratum from each of ``b`` covariances of unit means.
+
+    Shapes (b, r) and (b,): the variances and the pooled share, NaN where it is not estimable, as in `PaperVariances`.
+
+    `covariances`: shape (b, p, p).
+    """
+    values = np.full((len(covariances), len(units.strata)), np.nan)
+    shares = np.full_like(values, np.nan)
+    own = np.full_like(values, np.nan)
+    for r, k in enumerate(units.counts.tolist()):
         inside = np.flatnonzero(units.stratum == r)
-        block = covariance[np.ix_(inside, inside)]
-        k, own = len(inside), float(np.trace(block)) / len(inside)
-        if k == 1:
-            alone.append((r, own))
-            continue
-        between = (float(block.sum()) - own * k) / (k * (k - 1))
-        values[r] = max(own - between, 0.0)
-        if own > _NO_VARIANCE:
-            shares.append(values[r] / own)
-    pooled = float(np.mean(shares)) if shares else None
-    if pooled is not None:
-        for r, own in alone:
-            values[r] = pooled * own
-    return PaperVariances(values, pooled)
+        block = covariances[:, inside[:, None], inside]
+        own[:, r] = np.trace(block, axis1=1, axis2=2) / k
+        if k > 1:
+            between = (block.sum(axis=(1, 2)) - own[:, r] * k) / (k * (k - 1))
+            values[:, r] = np.maximum(own[:, r] - between, 0.0)
+            varies = own[:, r] > _NO_VARIANCE
+            shares[varies, r] = values[varies, r] / own[varies, r]
+    known = ~np.isnan(shares)
+    count = known.sum(axis=1)
+    pooled = np.where(count > 0, np.where(known, shares, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
+    alone = units.counts == 1
+    values[:, alone] = pooled[:, None] * own[:, alone]
+    return values, pooled
 
 
 def not_estimable(units: Units) -> str:

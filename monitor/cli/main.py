@@ -148,18 +148,33 @@ def analyze(
     as_json: AsJson = False,
     full: Annotated[
         bool,
-        typer.Option("--full", help="With --json: add each scheme's ranking of models on unseen papers."),
+        typer.Option(
+            "--full",
+            help="With --json: add each scheme's ranking of models on unseen papers, new benchmarks, the panel, "
+            "further papers, agreement testing.",
+        ),
     ] = False,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            help="CSV file of external metrics to compare with: a column id or model, and one a metric.",
+            metavar="FILE",
+        ),
+    ] = None,
 ) -> None:
     """Analyse one snapshot: agreement, spread, ranks."""
     from brainalign_plugin.certainty.bootstrap import family_bootstrap
+    from brainalign_plugin.certainty.external import external, join_metrics
     from brainalign_plugin.certainty.families import families, unknown_models
     from brainalign_plugin.certainty.record import analysis_json
+    from brainalign_plugin.files.metric_table import read_metrics
 
     from ..operations import pull, reporting
     from . import printing
 
     settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
+    table = None if metrics is None else read_metrics(metrics)
     found = pull.find_snapshot(settings, snapshot, now(), utc(known))
     with stage("analysing"):
         analysis = reporting.analyse_snapshot(
@@ -169,15 +184,20 @@ def analyze(
     say(*([f"note: {found.note}"] if found.note else []), *printing.rejected_lines(found.rejected), err=True)
     if absent := unknown_models(named, analysis.cleaning.considered):
         say(printing.unknown_family_line(absent), err=True)
+    if table is not None:
+        say(*printing.unmatched_lines(join_metrics(table, analysis.cleaning.considered)), err=True)
     if as_json:
         with stage("computing intervals"):
-            record = analysis_json(analysis, full, named=named)
+            record = analysis_json(analysis, full, named=named, metrics=table)
         print_json(record)
     else:
         with stage("computing intervals"):
             grouped = families(board, named)
             sure = family_bootstrap(board, grouped)
+            joined = None if table is None else external(analysis.cleaning.considered, board, table, named)
         printing.analysis(analysis, grouped, sure)
+        if joined is not None:
+            printing.external(joined)
 
 
 @app.command(rich_help_panel=LOOK)

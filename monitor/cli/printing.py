@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from brainalign_plugin.analysis import Analysis
     from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
+    from brainalign_plugin.certainty.external import External, Joined
     from brainalign_plugin.certainty.families import Families
     from brainalign_plugin.files.rejected import Rejected
 
@@ -170,6 +171,41 @@ def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
     if found.rankings:
         title = f"best {TOP_MODELS} of the cleaned board by HIER"
         print_table(("model", "id", "official", *found.rankings), _top_models(found), title)
+
+
+def unmatched_lines(joined: Joined) -> list[str]:
+    """Return the lines of a file of metrics that are joined to no model, and its cells without a number."""
+    lines = [
+        f"note: line {one.line}, {one.model}: {one.reason}"
+        + (f"; near it: {', '.join(one.suggestions)}" if one.suggestions else "")
+        for one in joined.unmatched
+    ]
+    return [
+        f"{counted(joined.matched, 'line')} of metrics joined to models, {len(lines)} not",
+        *lines,
+        *(f"note: {note}" for note in joined.notes),
+    ]
+
+
+def external(found: External) -> None:
+    """Print each external metric's correlation with the average and with the benchmark nearest to it."""
+    rows = []
+    for one in found.metrics:
+        known = [other for other in one.benchmarks if other.rho is not None]
+        nearest = max(known, key=lambda other: other.rho or 0.0, default=None)
+        sure = one.average.interval
+        rows.append(
+            (
+                one.metric,
+                one.models,
+                figure(one.average.rho),
+                "" if sure is None else f"{figure(sure.low)} to {figure(sure.high)}",
+                "" if nearest is None else f"{nearest.name} {figure(nearest.rho)}",
+                one.reason or "",
+            )
+        )
+    titles = ("metric", "models", "with the average", "95 % interval", "nearest benchmark", "note")
+    print_table(titles, rows, "external metrics: rank correlations")
 
 
 def _headline(found: Analysis, grouped: Families) -> Iterator[tuple[str, str]]:

@@ -180,6 +180,23 @@ def test_names_cannot_drive_a_terminal(tmp_path):
     assert "note: model 1" in outputs[1].err
 
 
+def test_external_metrics_are_joined_and_what_is_not_is_named(small, tmp_path):
+    board = json.loads(small.read_text("utf-8"))
+    first, second = board["models"][:2]
+    metrics = tmp_path / "metrics.csv"
+    metrics.write_text(f"id,model,\x1b[2Jalign\n{first['id']},,0.5\n,{second['name']}!,0.25\n,\x1b]0;x,low\n")
+    ended = brainalign("analyze", small, "--with", metrics)
+    assert ended.code == 0
+    assert "\x1b" not in ended.out + ended.err
+    assert "note: line 3" in ended.err
+    assert f"{second['name']} (id {second['id']})" in ended.err
+    assert "counts as unknown" in ended.err
+    assert "0 complete models have it; 20 are needed" in ended.out or "1 complete models" in ended.out
+    record = brainalign("analyze", small, "--with", metrics, "--json").json["external"]
+    assert (record["matched"], len(record["unmatched"])) == (1, 2)
+    assert "external" not in brainalign("analyze", small, "--json").json
+
+
 def test_a_message_cannot_drive_a_terminal(tmp_path):
     path = tmp_path / "\x1b[2Jboard\u202e.json"
     board = document(4)

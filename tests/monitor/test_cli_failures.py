@@ -222,6 +222,7 @@ def failure(code: int, said: str, *arguments: str, **settings: str) -> Any:
         failure(4, "cannot read 'nowhere.json'", "run", "--source", "nowhere.json"),
         failure(4, "cannot read 'nowhere.json'", "analyze", "nowhere.json"),
         failure(4, "is a folder", "analyze", "/"),
+        failure(8, "the metrics 'nowhere.csv' cannot be read", "analyze", "latest", "--with", "nowhere.csv"),
         failure(3, "the setting source is ''", "run", "--source", ""),
         failure(5, "README.md is text that begins '# ", "analyze", "README.md"),
         failure(6, "there is no snapshot '99'", "analyze", "99"),

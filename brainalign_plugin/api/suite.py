@@ -1,0 +1,458 @@
+"""The suite of benchmarks for notebooks: new ones, the panel, further papers, external metrics, agreement testing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..certainty import agreement_testing as testing
+from ..certainty import design_study
+from ..certainty import external as external_metrics
+from ..certainty import new_benchmarks as arrivals
+from ..certainty.bootstrap import Interval
+from ..certainty.short_panel import short_panel
+from ..certainty.suite_record import external_json, record
+from ..certainty.variance_components import NotEstimable
+from ..data.cleaning import complete_board
+from ..errors import BoardError
+from ..files.metric_table import metrics_of, read_metrics
+from ..plot.chart import Chart
+from ..plot.rows import dots
+from ..results import Result
+from ..text import counted
+from .sources import Source, check_work, snapshot_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SuiteResult(Result):
+    """Figures of benchmarks, sizes of panels, further papers or external metrics, with intervals over families.
+
+    Attributes
+    ----------
+    name : str
+        One line that names it.
+    frame : DataFrame
+        Columns are in the description of the function that makes it; ``low`` and ``high`` are ends of intervals.
+    record : dict
+        The field of ``analyze --json --full``.
+    found : object
+        All of it, as frozen records.
+    drawn : tuple of str
+        Columns that a chart shows: of the labels, of the figures; and the title of the axis.
+
+    See Also
+    --------
+    new_benchmarks, panel, next_benchmarks, external, agreement_testing : Make one.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.agreement_testing(ba.example()).to_frame().columns.tolist()
+    ['benchmark', 'tau', 'low', 'high', 'z', 'z_low', 'z_high', 'tau_5', 'z_5', 'tau_10', 'z_10']
+    """
+
+    name: str
+    frame: pd.DataFrame
+    record: dict[str, Any]
+    found: Any
+    drawn: tuple[str, str, str]
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        return self.name
+
+    def _frame(self) -> pd.DataFrame:
+        return self.frame.copy()
+
+    def _record(self) -> dict[str, Any]:
+        return self.record
+
+    @property
+    def plot(self) -> SuitePlots:
+        """Charts: ``intervals``."""
+        return SuitePlots(self)
+
+
+@dataclass(frozen=True)
+class SuitePlots:
+    """Charts of figures of benchmarks."""
+
+    result: SuiteResult
+
+    def intervals(self) -> Chart:
+        """Draw the figures with their intervals, one a row.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        SuiteResult.to_frame : The same as a table.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.agreement_testing(ba.example()).plot.intervals().to_frame())
+        8
+        """
+        label, value, axis = self.result.drawn
+        frame = self.result.frame.dropna(subset=[value])
+        return dots(
+            [str(one) for one in frame[label]],
+            frame[value].tolist(),
+            title=self.result.title,
+            alt=f"A dot a row, with its interval. {self.result.title}.",
+            axis=axis,
+            low=[None if pd.isna(x) else float(x) for x in frame["low"]],
+            high=[None if pd.isna(x) else float(x) for x in frame["high"]],
+        )
+
+
+def _ends(sure: Interval | None) -> tuple[float | None, float | None]:
+    return (None, None) if sure is None else (sure.low, sure.high)
+
+
+def _table(rows: Sequence[Sequence[Any]], columns: str, text: str = "") -> pd.DataFrame:
+    """Make a table whose columns are numbers but for those in ``text``."""
+    frame = pd.DataFrame([list(row) for row in rows], columns=columns.split())
+    numbers = [column for column in frame.columns if column not in text.split()]
+    return frame.astype(dict.fromkeys(numbers, float))
+
+
+def new_benchmarks(
+    source: Source,
+    benchmarks: Sequence[str] = (),
+    *,
+    max_missing: float = 0.5,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> SuiteResult:
+    """Hold each benchmark that arrived against those before it, which it may confirm or oppose.
+
+    The frame has a row a benchmark: benchmark, day, verdict, rho (Spearman, with the official average of the old ones),
+    low, high, nearest, nearest_rho, models, complete_without, complete_with, mean_shift, gain (of the reliability of
+    the average), reason.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    benchmarks : sequence of str
+        Those that count as new, each against all others; without them those that arrived after the first day.
+    max_missing : float
+        Largest share of missing scores with which an old benchmark is kept.
+    resamples, seed : int
+        Of the intervals over families.
+
+    Returns
+    -------
+    SuiteResult
+
+    Raises
+    ------
+    InputError
+        If a benchmark is not on the board, or there is no resample.
+
+    See Also
+    --------
+    next_benchmarks : Which papers would raise the reliability most.
+
+    References
+    ----------
+    Brennan (2001), *Generalizability Theory*; Davison, Hinkley (1997), *Bootstrap Methods and their Application*.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.new_benchmarks(ba.example(), ["Hebart2023-match"]).to_frame()["reason"].iloc[0]
+    '11 models have it and all old benchmarks that are kept; 20 are needed'
+    """
+    check_work(seed)
+    named = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
+    found = arrivals.new_benchmarks(snapshot_of(source), named, max_missing, resamples=resamples, seed=seed)
+    rows = [
+        [one.benchmark, one.day, one.verdict, one.rho, *_ends(one.interval), one.nearest, one.nearest_rho, one.models,
+         one.complete_without, one.complete_with, one.mean_shift, one.gain and one.gain.value, one.reason]
+        for one in found.found
+    ]  # fmt: skip
+    frame = _table(
+        rows,
+        "benchmark day verdict rho low high nearest nearest_rho models complete_without complete_with mean_shift gain "
+        "reason",
+        "benchmark day verdict nearest reason",
+    )
+    title = f"{counted(len(rows), 'new benchmark')}{f': {found.reason}' if found.reason else ''}"
+    drawn = ("benchmark", "rho", "rank correlation with the average of the older benchmarks")
+    return SuiteResult(title, frame, record(found), found, drawn)
+
+
+def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, seed: int = 0) -> SuiteResult:
+    """Find the smallest set of benchmarks that ranks the models as all of them do.
+
+    Chosen on the older half of the models, tried on the later half. The frame has a row a size: size, chosen_rho (with
+    the ranking by all, among the older), rho (among the later), low, high, kappa (of the quartiles), random_rho (of
+    random panels), benchmarks_saved, cells_saved, benchmarks.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    resamples, seed : int
+        Of the intervals over families.
+
+    Returns
+    -------
+    SuiteResult
+
+    Raises
+    ------
+    BoardError
+        If there are too few models or benchmarks to choose from.
+    InputError
+        If there is no resample.
+
+    See Also
+    --------
+    next_benchmarks : The counterpart: what to add.
+
+    References
+    ----------
+    Miller (2002), *Subset Selection in Regression*, section 3.7; Cohen (1960), *Educ. Psychol. Meas.* 20, 37-46.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.panel(ba.example()).title
+    'a panel of 1 benchmark reproduces the ranking; not tried: no day has 10 complete models before it and 10 after'
+    """
+    check_work(seed)
+    snapshot = snapshot_of(source)
+    found = short_panel(complete_board(snapshot.board(), max_missing), snapshot, None, resamples, seed)
+    if isinstance(found, NotEstimable):
+        raise BoardError(f"there is no panel: {found.reason}; take another board or a looser cleaning")
+    rows = [
+        [one.size, one.chosen_rho, one.rho, *_ends(one.interval), one.kappa, one.random_rho, one.benchmarks_saved,
+         one.cells_saved, ", ".join(one.benchmarks)]
+        for one in found.curve
+    ]  # fmt: skip
+    frame = _table(
+        rows,
+        "size chosen_rho rho low high kappa random_rho benchmarks_saved cells_saved benchmarks",
+        "benchmarks",
+    )
+    size = "no panel" if found.smallest is None else f"a panel of {counted(found.smallest, 'benchmark')}"
+    tried = f"tried on {counted(found.later, 'later model')}" if found.later else f"not tried: {found.reason}"
+    drawn = (
+        "size",
+        "rho" if found.later else "chosen_rho",
+        "rank correlation with the ranking by all benchmarks",
+    )
+    return SuiteResult(
+        f"{size} reproduces the ranking; {tried}", frame.astype({"size": int}), record(found), found, drawn
+    )
+
+
+def next_benchmarks(
+    source: Source, papers: int = 5, *, max_missing: float = 0.5, resamples: int = 1000, seed: int = 0
+) -> SuiteResult:
+    """Find which further papers, in which parts of the tree, would raise the reliability of the average most.
+
+    The frame has a row a further paper, the best first: number, stratum, papers (there with it), reliability, low,
+    high.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    papers : int
+        Number of further papers.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    resamples, seed : int
+        Of the intervals over families.
+
+    Returns
+    -------
+    SuiteResult
+
+    Raises
+    ------
+    BoardError
+        If the reliability is not estimable; the message says why.
+    InputError
+        If no paper or no resample is asked for.
+
+    See Also
+    --------
+    certainty : Reliability of the board as it is.
+
+    References
+    ----------
+    Brennan (2001), *Generalizability Theory*, chapters 4 and 10; Fox (1966), *Operations Research* 14, 506-518.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.next_benchmarks(ba.example(), 2, resamples=50).to_frame()["stratum"].tolist()
+    ['behavior_vision', 'behavior_vision']
+    """
+    check_work(seed)
+    board = complete_board(snapshot_of(source).board(), max_missing)
+    found = design_study.next_benchmarks(board, papers, None, resamples, seed)
+    if isinstance(found, NotEstimable):
+        raise BoardError(f"the reliability is not estimable: {found.reason}; take another board")
+    rows = [
+        [k, one.stratum, one.papers, one.reliability, *_ends(one.interval)]
+        for k, one in enumerate(found.steps, 1)
+    ]
+    frame = _table(rows, "number stratum papers reliability low high", "stratum")
+    title = f"reliability {found.reliability:.2f}, with {counted(len(rows), 'further paper')} "
+    title += f"{found.steps[-1].reliability:.2f}" if rows else "no more: papers do not disagree"
+    drawn = ("stratum", "reliability", "reliability of the average with the paper and those above it")
+    return SuiteResult(title, frame.astype({"number": int, "papers": int}), record(found), found, drawn)
+
+
+def external(
+    source: Source,
+    metrics: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    max_missing: float = 0.5,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> SuiteResult:
+    """Join external metrics of the models, and correlate them with the benchmarks; they never enter the average.
+
+    The frame has a row a metric and other: metric, other (``HIER`` is the official average; a benchmark; another
+    metric), models, rho (Spearman), low, high. ``record["unmatched"]`` lists rows that are joined to no model, with
+    names that resemble theirs.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    metrics : path or DataFrame
+        CSV with a column ``id`` or ``model`` (a name that is on the board once) or both, and one a metric. A frame may
+        have ids or names as its index.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    resamples, seed : int
+        Of the intervals over families.
+
+    Returns
+    -------
+    SuiteResult
+
+    Raises
+    ------
+    InputError
+        If the metrics cannot be read, or one has the name of a benchmark.
+
+    See Also
+    --------
+    agreement : Correlations of the benchmarks.
+
+    References
+    ----------
+    Ahlert, Klein, Wichmann, Geirhos (2024), *How aligned are different alignment metrics?*, arXiv 2407.07530.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import brainalign_plugin as ba
+    >>> own = pd.DataFrame({"model": ["alexnet", "vgg61"], "similarity": [0.3, 0.5]})
+    >>> joined = ba.external(ba.example(), own)
+    >>> joined.record["unmatched"][0]["suggestions"]
+    ['vgg19 (id 102)', 'vgg16 (id 101)']
+    """
+    check_work(seed)
+    board = snapshot_of(source).board()
+    table = metrics_of(metrics) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics))
+    found = external_metrics.external(
+        board, complete_board(board, max_missing), table, resamples=resamples, seed=seed
+    )
+    rows = [
+        [one.metric, other.name, other.models, other.rho, *_ends(other.interval)]
+        for one in found.metrics
+        for other in (one.average, *one.benchmarks, *one.metrics)
+    ]
+    frame = _table(rows, "metric other models rho low high", "metric other").astype({"models": int})
+    title = f"{counted(len(found.metrics), 'external metric')} of {counted(found.joined.matched, 'model')}"
+    if found.joined.unmatched:
+        title += f", {counted(len(found.joined.unmatched), 'row')} joined to none"
+    return SuiteResult(title, frame, external_json(found), found, ("other", "rho", "rank correlation"))
+
+
+def agreement_testing(
+    source: Source,
+    sizes: Sequence[int] = testing.SIZES,
+    *,
+    subsets: int = testing.SUBSETS,
+    max_missing: float = 0.5,
+    resamples: int = testing.RESAMPLES,
+    seed: int = 0,
+) -> SuiteResult:
+    """Compare each benchmark with the aggregate of the others, over random subsets of the models of several sizes.
+
+    The frame has a row a benchmark: benchmark, tau (Kendall's tau-b with the mean win rate of the others, all models),
+    low, high, z (among all benchmarks), z_low, z_high, and for each size the mean over subsets and its z.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    sizes : sequence of int
+        Numbers of models; those above the number of complete models are left out.
+    subsets : int
+        Of each size.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    resamples, seed : int
+        Of the intervals over families; the seed is that of the subsets too.
+
+    Returns
+    -------
+    SuiteResult
+
+    Raises
+    ------
+    BoardError
+        If there are too few models or benchmarks.
+    InputError
+        If a size is below 3, or no subset or resample is asked for.
+
+    See Also
+    --------
+    agreement : All pairs of benchmarks.
+
+    References
+    ----------
+    Perlitz et al. (2024), *Do these LLM benchmarks agree? Fixing benchmark evaluation with BenchBench*, arXiv
+    2407.13696.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> round(ba.agreement_testing(ba.example(), [5]).to_frame()["tau"].max(), 2)
+    0.84
+    """
+    check_work(seed)
+    board = complete_board(snapshot_of(source).board(), max_missing)
+    found = testing.agreement_testing(board, tuple(sizes), subsets, None, resamples, seed)
+    if isinstance(found, NotEstimable):
+        raise BoardError(f"no benchmark can be compared: {found.reason}; take another board")
+    used = [one.models for one in found.benchmarks[0].subsets]
+    rows = [
+        [one.benchmark, one.tau, *_ends(one.interval), one.z, *_ends(one.z_interval)]
+        + [value for part in one.subsets for value in (part.tau, part.z)]
+        for one in found.benchmarks
+    ]
+    columns = "benchmark tau low high z z_low z_high" + "".join(f" tau_{size} z_{size}" for size in used)
+    title = (
+        f"Agreement of {counted(len(rows), 'benchmark')} with the others, {counted(found.models, 'model')}"
+    )
+    drawn = ("benchmark", "tau", "Kendall's tau-b with the aggregate of the others")
+    return SuiteResult(title, _table(rows, columns, "benchmark"), record(found), found, drawn)

@@ -1,0 +1,222 @@
+"""New benchmarks: each that arrived after the first day, held against the benchmarks that were there before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+
+from ..agreement.correlation import spearman_matrix
+from ..arrays import FloatArray, IntArray
+from ..data.board import Board
+from ..data.cleaning import complete_board
+from ..data.snapshot import Snapshot
+from ..errors import InputError
+from ..ranking.boards import ranks_of_all
+from .arrivals import MIN_MODELS, arrivals
+from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
+from .families import Families, families
+from .figures import rank_correlations
+from .linear import LinearForm, linear_form
+from .variance_components import resampled_components
+
+SCHEME = "HIER"
+Verdict = Literal["confirmatory", "partial", "orthogonal", "opposed"]
+# Rank correlation with the old average from which a benchmark confirms it.
+CONFIRMS = 0.5
+# Models whose ranks it moved most that are named, and resamples above so many models.
+_NAMED, _FEWER, _FROM_MODELS = 5, 200, 600
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A model and its rank under the average without and with a benchmark."""
+
+    id: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewBenchmark:
+    """A benchmark that arrived, against those before it. Figures are None where ``reason`` says why.
+
+    All but the numbers of complete models are on the models that have it and all old benchmarks that are kept among
+    them. An interval is over families of models; None with fewer than 8.
+    """
+
+    benchmark: str
+    day: date | None  # Of its first score; None where it was named by hand
+    models: int
+    old: int  # Old benchmarks that are kept
+    reason: str | None  # Why there is no verdict
+    verdict: Verdict | None
+    rho: float | None  # Rank correlation with the official average of the old benchmarks
+    interval: Interval | None
+    nearest: str | None  # Old benchmark with the largest rank correlation
+    nearest_rho: float | None
+    nearest_interval: Interval | None
+    complete_without: int  # Models with a score on all kept benchmarks, on the board of old ones
+    complete_with: int  # The same when it is added
+    kept: bool  # False if too few models have it, so that cleaning drops it
+    mean_shift: float | None  # Mean number of places that a model moves when it is added to the average
+    moved: tuple[Moved, ...]  # The five models that move most, farthest first
+    reliability_without: float | None
+    reliability_with: float | None
+    gain: Interval | None  # Reliability with it less that without
+
+
+@dataclass(frozen=True, slots=True)
+class NewBenchmarks:
+    """All benchmarks that arrived after the first day, in the order of arrival."""
+
+    found: tuple[NewBenchmark, ...]
+    reason: str | None  # Why there are none
+
+
+def new_benchmarks(
+    snapshot: Snapshot,
+    named: Sequence[str] = (),
+    max_missing: float = 0.5,
+    grouped: Families | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> NewBenchmarks:
+    """Hold each benchmark that arrived against those that arrived before it.
+
+    Raises InputError if a named benchmark is not on the board.
+
+    `snapshot`: with the times of its scores. `named`: benchmarks that count as new, each against all that are not
+    named; without them those that arrived after the first day. `grouped`: families of all models of the snapshot.
+    """
+    board = snapshot.board()
+    days: dict[str, date | None] = dict.fromkeys(named)
+    groups: list[tuple[list[str], list[str]]] = [([b for b in board.leaves if b not in days], list(days))]
+    for leaf in named:
+        if leaf not in board.leaves:
+            raise InputError(f"there is no benchmark {leaf!r} on the board; see its `leaves`")
+    if not named:
+        by_day = arrivals(snapshot, board.leaves)
+        days = {leaf: day for day, leaves in by_day.items() for leaf in leaves}
+        old, groups = [leaf for leaf in _dated(snapshot, board) if leaf not in days], []
+        for leaves in by_day.values():
+            groups.append((list(old), leaves))
+            old += leaves
+        if not days:
+            known = "all benchmarks have their first score on one day" if old else "no score has a date"
+            return NewBenchmarks((), f"{known}, so that none is new; name those that are")
+    grouped = families(board) if grouped is None else grouped
+    found = []
+    for old, new in groups:
+        columns = [board.leaves.index(leaf) for leaf in old]
+        before = len(complete_board(board.take(columns=columns), max_missing).models) if old else 0
+        for leaf in new:
+            one = _against(board, columns, leaf, max_missing, grouped, resamples, seed)
+            found.append(replace(one, day=days[leaf], complete_without=before))
+    return NewBenchmarks(tuple(found), None)
+
+
+def _dated(snapshot: Snapshot, board: Board) -> list[str]:
+    """Return the benchmarks of which a score has a date."""
+    known = ~np.isnat(snapshot.scored_at).all(axis=0)
+    return [leaf for leaf in board.leaves if known[snapshot.tree.index[leaf]]]
+
+
+def verdict(rho: float, sure: Interval | None) -> Verdict | None:
+    """Judge a correlation with the old average by its interval; None where the interval leaves it open.
+
+    Opposed: all of the interval is below 0. Confirmatory and partial: all of it is above 0, and the correlation is at
+    least 0.5, or less. Orthogonal: it holds 0, and reaches neither 0.5 nor -0.5.
+    """
+    if sure is None:
+        return None
+    if sure.high < 0:
+        return "opposed"
+    if sure.low > 0:
+        return "confirmatory" if rho >= CONFIRMS else "partial"
+    return "orthogonal" if sure.low > -CONFIRMS and sure.high < CONFIRMS else None
+
+
+def _against(
+    board: Board, old: list[int], leaf: str, max_missing: float, grouped: Families, resamples: int, seed: int
+) -> NewBenchmark:
+    """Hold one benchmark against old ones, by their columns."""
+    own = board.leaves.index(leaf)
+    both = complete_board(board.take(columns=[*old, own]), max_missing)
+    has = np.flatnonzero(~np.isnan(board.scores[:, own])).tolist()
+    kept = complete_board(board.take(rows=has, columns=old), max_missing) if old else board.take(columns=[])
+    n = len(kept.models) if kept.leaves else 0
+    empty = NewBenchmark(
+        leaf, None, n, len(kept.leaves), None, None, None, None, None, None, None,
+        0, len(both.models) if both.leaves else 0, leaf in both.leaves, None, (), None, None, None,
+    )  # fmt: skip
+    if n < MIN_MODELS:
+        have = f"{n} models have it and all old benchmarks that are kept"
+        return replace(empty, reason=f"{have}; {MIN_MODELS} are needed" if old else "no benchmark is older")
+    rows = [board.ids.index(model) for model in kept.ids]
+    target = board.scores[rows, own]
+    without = linear_form(SCHEME, kept)
+    columns = [board.leaves.index(one) for one in kept.leaves]
+    extended = board.take(rows=rows, columns=[*columns, own])
+    added = linear_form(SCHEME, extended)
+    if without is None or added is None:
+        return replace(empty, reason=f"{SCHEME} is no mean of benchmarks here")
+    average = spearman_matrix(np.column_stack([target, without.scores, kept.scores]))[0, 1:]
+    if np.isnan(average[0]):
+        which = "it" if np.isnan(average).all() else "the average of the old ones"
+        return replace(empty, reason=f"all {n} models have the same score on {which}")
+    nearest = int(np.nanargmax(average[1:])) if (~np.isnan(average[1:])).any() else None
+    labels = np.unique(grouped.labels[rows], return_inverse=True)[1].reshape(-1)
+    counts = draw_counts(labels, min(resamples, _FEWER) if n > _FROM_MODELS else resamples, seed)
+    sure = effective_families(labels) if sure_enough(labels) else None
+    near = np.zeros(n) if nearest is None else kept.scores[:, nearest]
+    drawn = rank_correlations(np.column_stack([target, without.scores, near]), counts)
+    rho = float(average[0])
+    over = None if sure is None else interval(rho, drawn[:, 0], sure)
+    near_rho = None if nearest is None else float(average[1:][nearest])
+    judged = verdict(rho, over)
+    return replace(
+        empty,
+        reason=None if judged else _open(over, labels),
+        verdict=judged,
+        rho=rho,
+        interval=over,
+        nearest=None if nearest is None else kept.leaves[nearest],
+        nearest_rho=near_rho,
+        nearest_interval=None if sure is None else interval(near_rho, drawn[:, 1], sure),
+        **_shifts(without.scores, added.scores, kept.ids),
+        **_reliabilities((without, kept), (added, extended), counts, sure),
+    )
+
+
+def _open(over: Interval | None, labels: IntArray) -> str:
+    if over is None:
+        return f"{int(labels.max(initial=-1)) + 1} families of models are too few, or too unequal, for an interval"
+    return f"the interval from {over.low:.2f} to {over.high:.2f} leaves it open: more families of models are needed"
+
+
+def _shifts(before: FloatArray, after: FloatArray, ids: tuple[int, ...]) -> dict[str, Any]:
+    """Return the fields that say whose rank moved."""
+    one, other = ranks_of_all(before), ranks_of_all(after)
+    far = np.abs(other - one)
+    order = np.argsort(-far, kind="stable")[:_NAMED].tolist()
+    moved = tuple(Moved(ids[i], int(one[i]), int(other[i])) for i in order if far[i])
+    return {"mean_shift": float(far.mean()), "moved": moved}
+
+
+def _reliabilities(
+    without: tuple[LinearForm, Board], added: tuple[LinearForm, Board], counts: IntArray, sure: float | None
+) -> dict[str, Any]:
+    """Return the fields that say whether the reliability of the average rose."""
+    first = np.vstack([np.ones_like(counts[:1]), counts])
+    before, after = (resampled_components(*one, first).reliability for one in (without, added))
+    known = ~np.isnan([before[0], after[0]])
+    gain = float(after[0] - before[0]) if known.all() else None
+    return {
+        "reliability_without": float(before[0]) if known[0] else None,
+        "reliability_with": float(after[0]) if known[1] else None,
+        "gain": None if sure is None else interval(gain, (after - before)[1:], sure),
+    }

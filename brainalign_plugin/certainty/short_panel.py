@@ -1,0 +1,253 @@
+"""Panel: the smallest set of benchmarks that ranks the models as all of them do, tried on models that came later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..data.board import Board
+from ..data.official import CellState
+from ..data.snapshot import Snapshot
+from ..ranking.boards import ranks_of_all
+from ..ranking.compare import cohen_kappas, quartiles
+from ..scales import ranks_from_bottom
+from ..schemes import get_scheme
+from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
+from .families import Families, families
+from .figures import rank_correlations
+from .variance_components import NotEstimable
+
+SCHEME = "HIER"
+# Rank correlation with the full ranking at which a panel reproduces it, among old and among later models.
+TARGET = 0.95
+# Cohen's kappa of the quartiles at which it reproduces these: "almost perfect" (Landis, Koch 1977).
+QUARTILES = 0.8
+LARGEST, MIN_MODELS = 30, 10
+# Random panels of each size, and rounds of swaps at each.
+RANDOM, _ROUNDS = 100, 5
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSize:
+    """The panel of one size. Figures of later models are None where ``Panel.reason`` says why."""
+
+    size: int
+    benchmarks: tuple[str, ...]
+    chosen_rho: float  # Rank correlation with the full ranking among the models that it was chosen on
+    rho: float | None  # The same among later models
+    interval: Interval | None  # Over families of later models
+    kappa: float | None  # Cohen's kappa of the quartiles of later models
+    same_quartile: float | None  # Share of later models in the same quartile
+    random_rho: float | None  # Mean rank correlation of random panels of this size, among later models
+    random_share: float | None  # Share of the random panels that do at least as well
+    benchmarks_saved: float  # Share of the benchmarks that it leaves out
+    cells_saved: float  # Share of the cells, over all models, that were run and need not have been
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The best panels of each size."""
+
+    chosen_on: int  # Models
+    later: int  # Models; 0 where ``reason`` says why
+    since: date | None  # Day of the first score of the first later model
+    reason: str | None  # Why no later models are there to try the panels on
+    smallest: int | None  # Size of the smallest panel that reproduces the full ranking; None where none does
+    smallest_quartiles: int | None  # The same of its quartiles, among later models
+    curve: tuple[PanelSize, ...]
+
+
+def short_panel(
+    board: Board,
+    snapshot: Snapshot,
+    grouped: Families | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Panel | NotEstimable:
+    """Choose the panel of each size on the older half of the models, and try it on the later half.
+
+    Benchmarks are added one by one, each followed by swaps while these help (Efroymson's stepwise search with exchange:
+    Miller 2002, *Subset Selection in Regression*, section 3.7). The score on a panel is the official average over its
+    pruned tree. A model's date is that of its first score; models of one date stay together.
+
+    `board`: complete, of the snapshot. `snapshot`: with the times of its scores, for dates and the cells that were run.
+    `grouped`: families of the board's models.
+    """
+    n, m = len(board.models), len(board.leaves)
+    if n < MIN_MODELS or m < 2:
+        return NotEstimable(SCHEME, f"{n} complete models on {m} benchmarks are too few to choose from")
+    search = _Search.of(board)
+    if np.ptp(ranks_of_all(search.whole)) == 0:
+        return NotEstimable(SCHEME, f"all {n} complete models have the same {SCHEME}")
+    later, since, reason = _split(board, snapshot)
+    if reason is None and min(np.ptp(search.whole[side]) for side in (later, ~later)) == 0:
+        later, since, reason = np.zeros(n, dtype=bool), None, "all models of one half have the same average"
+    rows = np.flatnonzero(~later)
+    masks = search.panels(rows, min(LARGEST, m))
+    chosen = search.agreement(masks, rows)
+    tried = _Later.of(search, board, masks, later, grouped, resamples, seed)
+    ran = (snapshot.states[:, [snapshot.tree.index[leaf] for leaf in board.leaves]] != CellState.NEVER).sum(
+        axis=0
+    )
+    curve = []
+    for k, mask in enumerate(masks):
+        names = tuple(leaf for leaf, there in zip(board.leaves, mask, strict=True) if there)
+        saved = 1 - len(names) / m, 1 - float(ran[mask].sum() / max(ran.sum(), 1))
+        curve.append(PanelSize(k + 1, names, float(chosen[k]), *tried.figures(k), *saved))
+    good = [
+        one.size
+        for one in curve
+        if one.chosen_rho >= TARGET and (not later.any() or (one.rho or 0) >= TARGET)
+    ]
+    same = [one.size for one in curve if one.kappa is not None and one.kappa >= QUARTILES]
+    smallest = min(good, default=None), min(same, default=None)
+    return Panel(len(rows), int(later.sum()), since, reason, *smallest, tuple(curve))
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The official average on any panel of the leaves of a board."""
+
+    scores: FloatArray  # Shape (n, m)
+    whole: FloatArray  # Shape (n,); on all leaves
+    board: Board
+
+    @classmethod
+    def of(cls, board: Board) -> _Search:
+        found = cls(board.scores, np.zeros(0), board)
+        return cls(board.scores, found.on(np.ones((1, len(board.leaves)), dtype=bool))[:, 0], board)
+
+    def on(self, masks: BoolArray) -> FloatArray:
+        """Return the average on each panel; shape (k, m) to (n, k)."""
+        mean = get_scheme(SCHEME).linear_combination(self.scores, self.board)
+        averages: FloatArray = self.scores @ mean.cell_weights(np.where(masks, 0.0, np.nan)).T
+        return averages
+
+    def agreement(self, masks: BoolArray, rows: IntArray) -> FloatArray:
+        """Return Spearman's rho of each panel with all leaves among some models, -1 where it does not exist."""
+        ranks = ranks_from_bottom(np.column_stack([self.whole[rows], self.on(masks)[rows]]))
+        ranks -= (len(rows) + 1) / 2
+        squares = (ranks**2).sum(axis=0)
+        possible = np.sqrt(squares[0] * squares[1:])
+        rho: FloatArray = np.where(
+            possible > 0, ranks[:, 0] @ ranks[:, 1:] / np.where(possible > 0, possible, 1), -1.0
+        )
+        return np.clip(rho, -1.0, 1.0)
+
+    def panels(self, rows: IntArray, largest: int) -> BoolArray:
+        """Return the panel of each size, shape (largest, m)."""
+        mask = np.zeros(self.scores.shape[1], dtype=bool)
+        found = []
+        for _ in range(largest):
+            mask, best = self._best(mask, [(None, j) for j in np.flatnonzero(~mask).tolist()], rows)
+            for _ in range(_ROUNDS):
+                swaps = [
+                    (i, j) for i in np.flatnonzero(mask).tolist() for j in np.flatnonzero(~mask).tolist()
+                ]
+                swapped, rho = self._best(mask, swaps, rows) if swaps else (mask, best)
+                if rho <= best + 1e-12:
+                    break
+                mask, best = swapped, rho
+            found.append(mask)
+        return np.array(found)
+
+    def _best(
+        self, mask: BoolArray, changes: list[tuple[int | None, int]], rows: IntArray
+    ) -> tuple[BoolArray, float]:
+        """Return the best panel that takes one leaf in, and another out if it is named."""
+        masks = np.repeat(mask[None], len(changes), axis=0)
+        for k, (out, into) in enumerate(changes):
+            masks[k, into] = True
+            if out is not None:
+                masks[k, out] = False
+        rho = self.agreement(masks, rows)
+        best = int(rho.argmax())
+        return masks[best], float(rho[best])
+
+
+def _split(board: Board, snapshot: Snapshot) -> tuple[BoolArray, date | None, str | None]:
+    """Mark the later half of the models, and return the day from which they are, or why there is none."""
+    rows = [snapshot.rows[model] for model in board.ids]
+    scored = np.where(snapshot.states == CellState.SCORED, snapshot.scored_at, np.datetime64("NaT"))[rows]
+    # NaT is later than any time for the smallest of integers below.
+    first = np.where(np.isnat(scored), np.datetime64("9999-01-01"), scored).min(axis=1)
+    days = first.astype("datetime64[D]")
+    none = np.zeros(len(rows), dtype=bool)
+    known = days < np.datetime64("9999-01-01")
+    if not known.any():
+        return none, None, "no score has a date, so that no model is later than another"
+    starts = np.unique(days[known])[1:]
+    halves = [known & (days >= start) for start in starts]
+    fitting = [k for k, half in enumerate(halves) if min(half.sum(), (~half).sum()) >= MIN_MODELS]
+    if not fitting:
+        return none, None, f"no day has {MIN_MODELS} complete models before it and {MIN_MODELS} after"
+    best = min(fitting, key=lambda k: abs(int(halves[k].sum()) - len(rows) / 2))
+    return halves[best], starts[best].item(), None
+
+
+@dataclass(frozen=True, eq=False)
+class _Later:
+    """Panels tried on later models; nothing without any."""
+
+    rho: FloatArray  # Shape (k,)
+    intervals: tuple[Interval | None, ...]
+    kappa: FloatArray
+    same: FloatArray
+    random: FloatArray  # Shape (k, random panels)
+
+    @classmethod
+    def of(
+        cls,
+        search: _Search,
+        board: Board,
+        masks: BoolArray,
+        later: BoolArray,
+        grouped: Families | None,
+        resamples: int,
+        seed: int,
+    ) -> _Later:
+        """Try them."""
+        rows = np.flatnonzero(later)
+        if not len(rows):
+            return cls(np.zeros(0), (), np.zeros(0), np.zeros(0), np.zeros(0))
+        rho = search.agreement(masks, rows)
+        scores = np.column_stack([search.whole, search.on(masks)])[rows]
+        labels = (families(board) if grouped is None else grouped).labels[rows]
+        labels = np.unique(labels, return_inverse=True)[1].reshape(-1)
+        sure: list[Interval | None] = [None] * len(masks)
+        if sure_enough(labels):
+            counts, clusters = draw_counts(labels, resamples, seed), effective_families(labels)
+            sure = [
+                interval(float(rho[k]), rank_correlations(scores[:, [0, k + 1]], counts)[:, 0], clusters)
+                for k in range(len(masks))
+            ]
+        quarter = np.array([quartiles(ranks_of_all(column)) for column in scores.T])
+        draws = np.random.default_rng(seed).random((RANDOM, masks.shape[1])).argsort(axis=1).argsort(axis=1)
+        random = [search.agreement(draws < k + 1, rows) for k in range(len(masks))]
+        return cls(
+            rho,
+            tuple(sure),
+            cohen_kappas(quarter)[0, 1:],
+            (quarter[1:] == quarter[0]).mean(axis=1),
+            np.array(random),
+        )
+
+    def figures(
+        self, k: int
+    ) -> tuple[float | None, Interval | None, float | None, float | None, float | None, float | None]:
+        """Return the figures of one size in the order of `PanelSize`."""
+        if not len(self.rho):
+            return (None,) * 6
+        kappa = None if np.isnan(self.kappa[k]) else float(self.kappa[k])
+        better = float((self.random[k] >= self.rho[k] - 1e-12).mean())
+        return (
+            float(self.rho[k]),
+            self.intervals[k],
+            kappa,
+            float(self.same[k]),
+            float(self.random[k].mean()),
+            better,
+        )
