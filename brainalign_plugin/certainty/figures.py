@@ -17,17 +17,17 @@ from ..data.tree import paper
 from ..scales import rounded
 
 FIGURES = {
-    "mean_rho": "mean rank correlation of all pairs of benchmarks",
-    "negative_share": "share of pairs of benchmarks with a negative rank correlation",
-    "paper_balanced_rho": "mean rank correlation, each pair of papers counting once",
-    "neural_rho": "mean rank correlation within the neural part",
-    "behavior_rho": "mean rank correlation within the behavioural part",
-    "cross_rho": "mean rank correlation between the two parts",
-    "r2_behavior": "variance of the average explained by behaviour (R²)",
-    "r2_neural": "variance of the average explained by the neural part (R²)",
-    "null_r2_behavior": "variance of the average explained by behaviour if the parts were unrelated (R²)",
-    "sd_behavior": "standard deviation of the behavioural part over models",
-    "sd_neural": "standard deviation of the neural part over models",
+    "mean_rho": "mean rank correlation of two benchmarks",
+    "negative_share": "share of pairs of benchmarks that rank models oppositely",
+    "paper_balanced_rho": "mean rank correlation with papers balanced",
+    "neural_rho": "mean rank correlation of two neural benchmarks",
+    "behavior_rho": "mean rank correlation of two behavioural benchmarks",
+    "cross_rho": "mean rank correlation of a neural and a behavioural benchmark",
+    "r2_behavior": "variance of the average explained by behaviour",
+    "r2_neural": "variance of the average explained by the neural half",
+    "null_r2_behavior": "variance explained by behaviour if the halves were unrelated",
+    "sd_behavior": "standard deviation of behavioural scores",
+    "sd_neural": "standard deviation of neural scores",
 }
 # Numbers held at once by one block of resamples.
 _BLOCK = 4_000_000

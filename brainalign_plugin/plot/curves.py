@@ -8,7 +8,7 @@ from ..text import UNKNOWN
 from .axes import NARROW, cells
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, INK, LINE, NEURAL, RULE, SOFT
-from .vega_lite import Spec, field, filtered, layer, mark
+from .vega_lite import Spec, expr, field, filtered, layer, mark
 
 
 def over_time(
@@ -43,7 +43,7 @@ def over_time(
                 points[column].append(cell)
     colours = {"domain": list(curves), "range": [INK, NEURAL, BEHAVIOR, ACCENT, SOFT, LINE][: len(curves)]}
     legend: Spec | None = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 2.5,
-                           "symbolOpacity": 1, "labelLimit": 0, "columns": 2}  # fmt: skip
+                           "symbolOpacity": 1, "labelLimit": 0, "columns": expr("narrow ? 1 : 2")}  # fmt: skip
     if len(curves) == 1:
         legend = None
     x = field("time:T", axis={"title": None, "grid": False, "labelOverlap": "greedy", "labelSeparation": 8})

@@ -10,7 +10,6 @@ from brainalign_plugin.text import printable
 
 from ..history.figures import COUNTS, FIGURES, difference_text, figure_text
 from ..history.series import FULL, History, Point
-from ..report.wording import LABELS
 from .messages import Digest, DigestPeriod, HeadlineFigure
 
 Interval = tuple[float, float] | None
@@ -35,7 +34,7 @@ def without_mentions(text: str) -> str:
 
 def figure_label(name: str) -> str:
     """Return the name of a headline figure in words."""
-    return LABELS.get(name, name)
+    return FIGURES.get(name, name)
 
 
 def interval_text(name: str, interval: tuple[float, float] | None) -> str:

@@ -258,7 +258,7 @@ def _bound_text(rule: Rule, bound: float) -> str:
 
 DEFAULT_RULES = (
     Rule(
-        "complete cases fell",
+        "complete models fell",
         "models",
         Condition.BELOW,
         bound=-20,

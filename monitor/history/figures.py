@@ -18,8 +18,8 @@ from brainalign_plugin.text import UNKNOWN
 ANALYSIS_VERSION = 3
 
 FIGURES: Mapping[str, str] = {
-    "models": "models on the cleaned board (complete cases)",
-    "benchmarks": "benchmarks on the cleaned board",
+    "models": "models with a score on every kept benchmark",
+    "benchmarks": "benchmarks kept",
     **OF_A_BOARD,
 }
 

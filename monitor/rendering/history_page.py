@@ -10,10 +10,10 @@ from brainalign_plugin.plot.curves import agreement_by_share
 from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import counted
 
+from ..history.figures import FIGURES
 from ..history.series import Chronicle
 from ..report.over_time import time_chart
 from ..report.records import Figure
-from ..report.wording import LABELS
 from .page import page_data
 
 
@@ -21,7 +21,7 @@ def history_page(past: Chronicle, newest: Board) -> tuple[tuple[Figure, ...], di
     """Return the charts of the page, and what its script reads to draw them. `newest`: the cleaned board."""
     figures = tuple(
         Figure(f"history-{name}", time_chart(past, name))
-        for name in LABELS
+        for name in FIGURES
         if any(point.value is not None for point in past.history.series[name])
     )
     curve = agreement_curve(newest)

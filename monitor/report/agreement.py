@@ -54,7 +54,7 @@ def agreement_section(evidence: Evidence) -> Section:
         f"{evidence.certainty.bootstrap.resamples:,} draws of {evidence.certainty.families.count} families of models. "
         f"The claim holds if the mean is below {MEDIUM}, is weaker below {LARGE} (Cohen’s medium and large), and fails "
         "above; its probability is the share of the draws that agree. Among good models: the better half by the "
-        "benchmarks of other papers. Papers balanced: each pair of papers counts once."
+        "benchmarks of other papers."
     )
     points = (Point(_means(evidence)), Point(_dimensions(evidence)))
     return Section(
@@ -107,9 +107,9 @@ def _means(evidence: Evidence) -> str:
         )
     single = one_vote_each(analysis.cleaning.board, evidence.certainty.families)
     if single is not None:
-        parts.append(f"{number(single)} with one vote a group of near-copies")
+        parts.append(f"{number(single)} if near-copies count as one model")
     if analysis.agreement.paper_balanced_mean is not None:
-        parts.append(f"{number(analysis.agreement.paper_balanced_mean)} with papers balanced")
+        parts.append(f"{number(analysis.agreement.paper_balanced_mean)} if each pair of papers counts once")
     if analysis.pairwise.all_pairs.mean is not None:
         parts.append(f"{number(analysis.pairwise.all_pairs.mean)} over all models that have both benchmarks")
     if second is not None:
@@ -122,7 +122,7 @@ def _means(evidence: Evidence) -> str:
     if not evidence.brain_score:
         return f"The mean is {', '.join(parts)}."
     return (
-        f"The mean is {', '.join(parts)}. Published were {ARXIV.mean_rho} ({ARXIV.models} models × {ARXIV.benchmarks} "
+        f"The mean is {', '.join(parts)}. The poster had {ARXIV.mean_rho} ({ARXIV.models} models × {ARXIV.benchmarks} "
         f"benchmarks, arXiv) and {WORKSHOP.mean_rho} ({WORKSHOP.models} × {WORKSHOP.benchmarks}, workshop)."
     )
 
@@ -132,8 +132,8 @@ def _dimensions(evidence: Evidence) -> str:
     if found.participation_ratio is None or found.pc1_share is None or found.parallel_analysis is None:
         return ""
     return (
-        f"How many dimensions: parallel analysis keeps {counted(found.parallel_analysis, 'component')} of "
-        f"{len(found.leaves)}, the first carries {percent(found.pc1_share)}."
+        f"The {counted(len(found.leaves), 'benchmark')} have {counted(found.parallel_analysis, 'dimension')} by "
+        f"parallel analysis; the first carries {percent(found.pc1_share)} of their variance."
     )
 
 

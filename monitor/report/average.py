@@ -32,7 +32,7 @@ def average_section(evidence: Evidence) -> Section:
     answer = (
         f"Behaviour explains {percent(explained[behavior].r2)} of the variance of the average"
         f"{within('r2_behavior', evidence.interval('r2_behavior'))}, the neural half {percent(explained[neural].r2)}; "
-        f"spread alone would give behaviour {percent(explained[behavior].null)}."
+        f"were the halves unrelated, spread alone would give behaviour {percent(explained[behavior].null)}."
     )
     scores = board.part_scores()
     chart = parts_scatter(
@@ -95,8 +95,8 @@ def _shares(evidence: Evidence) -> str:
     effective = sum(weights[leaf].effective or 0.0 for leaf in own)
     spreads = [evidence.analysis.spreads[part].sd for part in board.parts]
     return (
-        f"Behaviour weighs {percent(nominal, 0)} by the tree and {percent(effective, 0)} in effect: its scores spread "
-        f"{number(spreads[1])} (sd over models), neural ones {number(spreads[0])}."
+        f"Behaviour weighs {percent(nominal, 0)} by the tree and {percent(effective, 0)} in effect: its scores "
+        f"have a standard deviation of {number(spreads[1])} over models, neural ones of {number(spreads[0])}."
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
+from ..history.figures import FIGURES
 from ..history.series import Change
 from ..history.since import Since
 from .records import Point, Section, Verdict
-from .wording import LABELS, count, day, figure, number, sentence, within
+from .wording import count, day, figure, number, sentence, within
 
 _MOST = 5
 _SECTION_OF = {
@@ -58,7 +59,7 @@ def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstra
         answer = f"Nothing: all scores, models and benchmarks are those of {when}."
         return Section("changed", question, answer, how, Verdict("Nothing restated", "holds"))
     moved = sorted(_moved(bootstrap, since), key=lambda one: -one.weight)
-    points = [*_restated(since), *(one.point for one in moved[: _MOST - 1]), *_came(since)]
+    points = [*_restated(since), *_once(one.point for one in moved[: _MOST - 1]), *_came(since)]
     return Section("changed", question, _answer(since, board, bootstrap, when), how, _verdict(since),
                    tuple(points[:_MOST]))  # fmt: skip
 
@@ -132,6 +133,15 @@ def _verdict(since: Since) -> Verdict:
     return Verdict("Nothing restated", "holds")
 
 
+def _once(points: Iterable[Point]) -> Iterator[Point]:
+    """Yield the points; a reason that one before them gives is not given again."""
+    given = set()
+    for point in points:
+        words, sign, reason = point.text.partition("; mostly as ")
+        yield replace(point, text=f"{words}, for the same reason.") if reason in given else point
+        given |= {reason} if sign else set()
+
+
 @dataclass(frozen=True, slots=True)
 class _Moved:
     point: Point
@@ -163,7 +173,7 @@ def _sentence(bootstrap: FamilyBootstrap, change: Change) -> str:
     if name not in ("models", "benchmarks"):
         now += within(name, bootstrap.intervals[name])
     reason = f"; mostly as {visible(change.reasons[0], 160)}" if change.reasons else ""
-    return sentence(f"{LABELS[name]}: {now}, {figure(name, change.before)} before{reason}")
+    return sentence(f"{FIGURES[name]}: {now}, {figure(name, change.before)} before{reason}")
 
 
 def _restated(since: Since) -> Iterator[Point]:

@@ -10,8 +10,8 @@ from brainalign_plugin.schemes.base import Claims
 from brainalign_plugin.schemes.missing import CONVENTIONS
 from brainalign_plugin.text import UNKNOWN
 
+from ..history.figures import FIGURES
 from .records import Column, Page, Section, Table
-from .wording import LABELS
 
 _WORDS = (
     ("the poster", "Ahlert, Klein, Wichmann, Geirhos: How aligned are different alignment metrics? (arXiv 2407.07530)"),
@@ -40,7 +40,7 @@ _PROPERTIES = {
 }
 
 
-def methods_page(figures: Sequence[str] = tuple(LABELS)) -> Page:
+def methods_page(figures: Sequence[str] = tuple(FIGURES)) -> Page:
     """Return the page on methods; `figures`: names of the headline figures that the board has."""
     claims = [one.name for one in fields(Claims)]
     schemes = [get_scheme(name) for name in scheme_names()]
@@ -70,7 +70,7 @@ def methods_page(figures: Sequence[str] = tuple(LABELS)) -> Page:
                 tables=(_glossary("glossary", "Words", _WORDS),)),
         Section("figures", "What are the headline figures?", "All are on the poster’s board.",
                 tables=(_glossary("headline", "Headline figures",
-                                  tuple((name, LABELS[name]) for name in figures)),)),
+                                  tuple((name, FIGURES[name]) for name in figures)),)),
         Section("missing", "What becomes of missing scores?",
                 "FAILED: it was run and gave no number. NEVER: it was not run.",
                 tables=(_glossary("rules", "Rules for missing scores", tuple(CONVENTIONS.items())),)),

@@ -329,7 +329,8 @@ def _gaps(board: ModelBoard, row: int) -> Section:
     answer = f"{listed(parts)}; the zeros cost {number(sum(costs.values()))} of the average"
     answer = f"{answer[:1].upper()}{answer[1:]}"
     if (rank := board.rank_without_gaps(row)) is not None:
-        answer += f", and with the median score on each its official rank would be {rank} instead of {board.ranks[row]}"
+        answer += f", and with the median score on each its official rank would be {rank}"
+        answer += " as it is" if rank == board.ranks[row] else f" instead of {board.ranks[row]}"
     names = board.labels
     rows = tuple(
         (

@@ -17,6 +17,7 @@ _PHRASES = (
         "The claim that what relates benchmarks should be used",
     ),
     ("The poster’s three properties", "Three properties"),
+    ("he poster’s board (Ahlert et al. 2024)", "he complete board"),
     ("he poster’s board", "he complete board"),
     ("poster’s board", "complete board"),
     ("Brain-Score’s average", "the tree mean"),

@@ -10,12 +10,12 @@ from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.curves import over_time
 from brainalign_plugin.text import counted, visible
 
-from ..history.figures import COUNTS
+from ..history.figures import COUNTS, FIGURES, SHARES
 from ..history.known_events import KnownEvent
 from ..history.series import FULL, SAME_BENCHMARKS, SAME_MODELS, Chronicle, Point
 from .records import Figure, Section
 from .records import Point as Line
-from .wording import LABELS, figure
+from .wording import figure
 
 # Figures that a reader can choose; the first is shown at first.
 CHOICES = ("mean_rho", "r2_behavior", "negative_share", "models")
@@ -54,7 +54,7 @@ def time_section(past: Chronicle) -> Section:
 
 def _title(past: Chronicle, name: str) -> str:
     known = [p for p in past.history.series[name] if p.panel == FULL and p.value is not None]
-    label = f"{LABELS[name][:1].upper()}{LABELS[name][1:]}"
+    label = f"{FIGURES[name][:1].upper()}{FIGURES[name][1:]}"
     if not known:
         return f"{label} is not known on any board."
     first, last = known[0], known[-1]
@@ -86,13 +86,18 @@ def time_chart(past: Chronicle, name: str, events: bool = True, brush: bool = Fa
         curves,
         title=title,
         alt=f"Lines over time, one a panel. {title}",
-        axis=LABELS[name],
+        axis=_axis(name),
         low={first: low},
         high={first: high},
         notes=_notes(past.events, times) if events else None,
         brush=brush,
         form=",.0f" if name in COUNTS else ".2f",
     )
+
+
+def _axis(name: str) -> str:
+    """Return the unit of a figure: its words are the title of the chart."""
+    return "number" if name in COUNTS else "share" if name in SHARES else "mean ρ" if "rho" in name else "sd"
 
 
 def _value(points: Mapping[Any, Point], time: Any) -> float | None:
@@ -118,7 +123,7 @@ def series_data(past: Chronicle) -> dict[str, Any]:
     for name in CHOICES:
         chart = time_chart(past, name, brush=True)
         found[name] = {
-            "label": LABELS[name],
+            "label": FIGURES[name],
             "title": chart.title,
             "spec": chart.spec,
             "tables": chart.tables,

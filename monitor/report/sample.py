@@ -12,7 +12,7 @@ from brainalign_plugin.plot.rows import dots
 from brainalign_plugin.text import counted, visible
 
 from .evidence import Evidence
-from .records import Column, Figure, Found, PanelChoice, Section, Table
+from .records import Column, Figure, Found, PanelChoice, Point, Section, Table
 from .wording import count, listed, number, percent
 
 _TOP, _ROWS = 20, 15
@@ -51,14 +51,23 @@ def sample_section(evidence: Evidence) -> Section:
         figures = (Figure("lacking", chart, answer=True),)
     dropped = ", ".join(visible(one.type_id, 60) for one in cleaning.dropped_benchmarks[:4])
     more = len(cleaning.dropped_benchmarks) - 4
+    poster = (
+        f"The poster’s board (Ahlert et al. 2024): without benchmarks that more than "
+        f"{percent(cleaning.max_missing, 0)} of the models lack, then without models that lack any of the rest."
+    )
     how = (
-        f"The poster’s board: benchmarks that more than {percent(cleaning.max_missing, 0)} of the models lack are left "
-        f"out ({dropped or 'none'}{f' and {count(more)} more' if more > 0 else ''}), then models that lack any of the "
-        "rest. A run that failed and one that never was both count as lacking. The table of all models below ranks the "
-        "others too."
+        f"Benchmarks left out: {dropped or 'none'}{f' and {count(more)} more' if more > 0 else ''}. A run that failed "
+        "and one that never was both count as lacking. The table of all models below ranks the others too."
     )
     return Section(
-        "sample", "Who is on this page?", f"{answer}.", how, figures=figures, tables=(_top(evidence),)
+        "sample",
+        "Who is on this page?",
+        f"{answer}.",
+        how,
+        None,
+        (Point(poster),),
+        figures,
+        (_top(evidence),),
     )
 
 

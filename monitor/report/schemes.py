@@ -77,7 +77,8 @@ def schemes_section(evidence: Evidence) -> Section:
         "(share of pairs that change order when a model is removed), scale (when a benchmark is squared), hierarchy "
         "(doubling a benchmark leaves its group’s weight). Reliability: of weighted means alone. Distance: mean places "
         "between the scheme’s and the official order of the same models. GLS rewards benchmarks that agree with no "
-        "other, noise too, and counts in no range of ranks." + _norms(study)
+        "other, noise too, and counts in no range of ranks. A dash: not measured. "
+        "Lines are lighter the better the official rank." + _norms(study)
     )
     return Section(
         "schemes",
@@ -158,8 +159,9 @@ def _verdict(evidence: Evidence) -> Verdict | None:
     )
     sign = "+" if apart.value > 0 else ""
     return Verdict(
-        f"The poster’s claim 3, use what relates benchmarks, {words}: universe score against the official average "
-        f"{sign}{number(apart.value, 2)} ({number(apart.low, 2)} to {number(apart.high, 2)})",
+        f"The poster’s claim 3, use what relates benchmarks, {words}: on unseen papers the universe score "
+        f"predicts {sign}{number(apart.value, 2)} ({number(apart.low, 2)} to {number(apart.high, 2)}) against the "
+        "official average",
         tone,  # type: ignore[arg-type]
     )
 

@@ -11,23 +11,6 @@ from brainalign_plugin.text import UNKNOWN
 
 from ..history.figures import COUNTS, SHARES
 
-# Headline figures in words that need no other.
-LABELS = {
-    "models": "models with a score on every kept benchmark",
-    "benchmarks": "benchmarks kept",
-    "mean_rho": "mean rank correlation of two benchmarks",
-    "negative_share": "share of pairs of benchmarks that rank models oppositely",
-    "paper_balanced_rho": "mean rank correlation with papers balanced",
-    "neural_rho": "mean rank correlation of two neural benchmarks",
-    "behavior_rho": "mean rank correlation of two behavioural benchmarks",
-    "cross_rho": "mean rank correlation of a neural and a behavioural benchmark",
-    "r2_behavior": "variance of the average explained by behaviour",
-    "r2_neural": "variance of the average explained by the neural half",
-    "null_r2_behavior": "variance explained by behaviour if the halves were unrelated",
-    "sd_behavior": "standard deviation of behavioural scores",
-    "sd_neural": "standard deviation of neural scores",
-}
-
 _MINUS = "\N{MINUS SIGN}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _MONTHS = (

@@ -97,7 +97,7 @@ def test_check_names_what_is_set_and_where(home):
         ("health.address", '"::1"', "BRAINALIGN_HEALTH__ADDRESS"),
         ("health.port", "8000", "brainalign.toml"),
     } <= rows
-    assert "alert rules: complete cases fell" in out
+    assert "alert rules: complete models fell" in out
 
 
 def test_check_without_a_file_says_that_none_is_needed(home):

@@ -38,9 +38,9 @@ PIXEL = bytes.fromhex(
 PICTURE = Picture("scatter", "Neural against behavioural scores", "A scatter plot of 83 models.", PIXEL, 600)
 ALERT = Alert(
     domain="vision",
-    rule="complete cases fell",
+    rule="complete models fell",
     fired=True,
-    words="complete cases fell is firing: change of models is below −20 (−52)",
+    words="complete models fell is firing: change of models is below −20 (−52)",
     as_of=datetime(2024, 1, 1, tzinfo=UTC),
     board="0123abcd",
     figure=HeadlineFigure("models", 83.0, (83.0, 83.0), 135.0, (135.0, 135.0)),

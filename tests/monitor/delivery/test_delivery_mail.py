@@ -67,7 +67,7 @@ def test_a_digest_says_everything_in_either_part():
     text, html, _ = parts(one_digest())
     for said in (
         "week 48 of 2026", "The sample changed", "83", "135", "0.187", "0.170 to 0.210", "94.6 %",
-        "Igustibagus2024-ridge", "complete cases fell is firing",
+        "Igustibagus2024-ridge", "complete models fell is firing",
         "https://lab.example/brainalign/reports/2026-11-28.html#changed",
     ):  # fmt: skip
         assert said in text, said
@@ -134,7 +134,7 @@ def test_each_reader_gets_the_models_that_it_follows():
 def test_an_alert_that_fires_for_long_is_one_line():
     old = replace(ALERT, rule="few models", as_of=ALERT.as_of.replace(year=2022, month=4))
     text, html, _ = parts(one_digest(active=(old, ALERT)))
-    line = "Still firing: few models since 2022-04; complete cases fell since 2024-01"
+    line = "Still firing: few models since 2022-04; complete models fell since 2024-01"
     assert line in text
     assert line in html
 
@@ -263,7 +263,7 @@ def test_a_quiet_period_has_two_lines_or_nothing():
     board = "Brain-Score vision of 28 November 2026 has 1,281 models and 53 benchmarks."
     assert text.partition("\r\n\r\n")[0].splitlines() == [
         f"Nothing changed in week 48 of 2026: {board}",
-        "Still firing: complete cases fell since 2024-01",
+        "Still firing: complete models fell since 2024-01",
     ]
     assert pictures == []
     assert "<img" not in html

@@ -224,7 +224,7 @@ def test_every_kind_has_its_record():
     record = json.loads(told.body)
     assert record["digest"]["name"] == "2026-W48"
     assert record["digest"]["figures"][1]["now_interval"] == [0.17, 0.21]
-    assert record["digest"]["alerts"][0]["rule"] == "complete cases fell"
+    assert record["digest"]["alerts"][0]["rule"] == "complete models fell"
     (note,) = compose_operator(NOTE, hook, LETTERHEAD, AT)
     assert json.loads(note.body)["operator"]["facts"] == {"source": "x"}
 
@@ -241,7 +241,7 @@ def test_a_notification_arrives_through_apprise(receiver):
     ((_, _, body),) = receiver.posts
     record = json.loads(body)
     assert record["title"] == message.subject
-    assert record["message"].startswith("complete cases fell is firing")
+    assert record["message"].startswith("complete models fell is firing")
     assert record["message"].endswith("https://lab.example/brainalign/")
 
 

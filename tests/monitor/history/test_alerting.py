@@ -127,9 +127,7 @@ def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
     assert (record["on"], record["condition"], record["bound"]) == ("change", "outside", 0.0)
     low, high = record["interval"]
     assert 0 < low <= record["value"] <= high
-    assert record["words"].startswith(
-        "agreement moved firing: change of standard deviation of the neural part over models"
-    )
+    assert record["words"].startswith("agreement moved firing: change of standard deviation of neural scores")
     assert "restated" in record["attribution"]
     many = next(
         e for e in backtest(Timeline(growing, "vision", cache=cache), RULES).events if e.rule == "many models"

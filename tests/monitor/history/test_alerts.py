@@ -182,7 +182,7 @@ def test_what_would_have_fired_over_the_history(configured):
     assert moved == [("fired", "2022-02-01"), ("ended", "2022-03-15")], "the restatement, and nothing else"
     text = brainalign("alerts", "backtest", home=configured).succeeded().out
     assert "2 rules over 9 data versions: 3 events" in text
-    assert "agreement moved firing: change of standard deviation of the neural part over models" in text
+    assert "agreement moved firing: change of standard deviation of neural scores" in text
     moved = next(e for e in events if e["rule"] == "agreement moved")
     assert "restated" in moved["attribution"]
     assert moved["attribution"] in text
@@ -239,7 +239,7 @@ def test_a_failed_test_of_a_rule_ends_the_command(tmp_path):
 def test_events_are_told_with_what_was_seen():
     _, (event,) = follow(ABOVE, enumerate([OUT, OUT]))
     assert event_in_words(event) == (
-        "high firing: mean rank correlation of all pairs of benchmarks is above 0.5 (0.600 [0.510, 0.700])"
+        "high firing: mean rank correlation of two benchmarks is above 0.5 (0.600 [0.510, 0.700])"
     )
 
 

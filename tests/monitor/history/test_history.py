@@ -304,7 +304,7 @@ def test_text_for_people(shared_past):
     assert "same_benchmarks: the same benchmarks, all models that have them, over 24 months; now " in out
     one = brainalign("history", "--figure", "models", home=shared_past).succeeded().out
     assert one.count(" full ") == 9
-    assert "Models on the cleaned board (complete cases) went from" in one
+    assert "Models with a score on every kept benchmark went from" in one
 
 
 def test_the_snippet_of_the_page_prints_the_changes(shared_past, tmp_path, monkeypatch, capsys):

@@ -211,7 +211,7 @@ def test_what_a_notebook_shows_of_parts_is_short():
     for part in (board.tree, board.snapshot.official(), ranked.one, ranked.ranking, ranked.compared):
         assert len(repr(part)) < 300
     chart = ba.timeline([board.as_of("2023-01-01"), board]).plot.figures("mean_rho")
-    assert chart.title == "Mean rank correlation of all pairs of benchmarks, 2 boards"
+    assert chart.title == "Mean rank correlation of two benchmarks, 2 boards"
 
 
 def test_a_timeline_of_tables_takes_its_dates():
