@@ -19,7 +19,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from brainalign_monitor.base.errors import BusyError, exit_code
+from brainalign_monitor.base.errors import exit_code
 from brainalign_monitor.config.settings import Settings, load_settings
 from brainalign_monitor.operations.pull import open_home
 from brainalign_monitor.rendering.vega import vega_runtime
@@ -30,6 +30,11 @@ from tests.monitor.faults.driver import Stage, alone, now, with_plain_reports
 from tests.monitor.sources.samples import body_of, document
 from tests.postgres import with_driver
 
+# Those of sessions that a server has not ended yet, too.
+_LOCKS = (
+    "pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+    "WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+)
 READER, OPERATOR = "reader@lab.example", "operator@lab.example"
 # The alert fires on a board with fewer models than the one before, and ends on one with as many or more.
 SETTINGS = f"""
@@ -151,13 +156,11 @@ class Patient:
 
     def complete(self) -> None:
         """A run that has to complete what the one before had begun."""
-        deadline = time.monotonic() + 30
-        while status := self.run():
-            # A server notices the death of its client, and the end of its lock, a moment later.
-            waiting = bool(self.store) and os.waitstatus_to_exitcode(status) == BusyError.exit_code
-            if not waiting or time.monotonic() > deadline:
-                raise AssertionError(f"the next run failed: {self.errors}")
+        # A server notices the death of its client, and the end of its locks, a moment later.
+        deadline = time.monotonic() + 120
+        while self.store and self.count(_LOCKS) and time.monotonic() < deadline:
             time.sleep(0.05)
+        assert self.run() == 0, f"the next run failed: {self.errors}"
 
     def _run(self, stage: Stage, hurt: Callable[[], None]) -> None:
         alone()
@@ -212,7 +215,7 @@ def patient(
             yield Patient(folder, json.loads(world.stdout.readline()), store, plain, publishes)
         finally:
             world.stdin.close()
-            world.wait(10)
+            world.wait(60)
 
 
 def where(store: str) -> str:

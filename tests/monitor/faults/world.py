@@ -76,7 +76,7 @@ def main(folder: Path) -> None:
 
     site = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     Thread(target=site.serve_forever, daemon=True).start()
-    mail = Controller(_Mailbox(folder), hostname="127.0.0.1", port=_free_port())
+    mail = Controller(_Mailbox(folder), hostname="127.0.0.1", port=_free_port(), ready_timeout=60)
     mail.start()
     ports = {"site": site.server_address[1], "mail": mail.port}
     print(json.dumps(ports), flush=True)
