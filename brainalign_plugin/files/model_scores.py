@@ -6,7 +6,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ _FAILED = frozenset({"x", "failed", "nan"})
 _UNKNOWN = frozenset({"", "nan", "none", "null"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SHOWN = 80
-_LOOKED_UP = 50
 _LARGEST = 10_000_000
 # Longest identifier; the board's longest has 63.
 _LONGEST = 500
@@ -200,10 +199,8 @@ def _csv_rows(text: str, name: str, unread: set[str]) -> Iterator[tuple[str, Map
                 f"{where} has {len(row.fields)} fields and the header {len(header)}; write decimals with a point, and "
                 "quote fields that hold commas"
             )
-        yield (
-            where,
-            dict(zip(header, (decimal_point(field.text.strip()) for field in row.fields), strict=True)),
-        )
+        fields = (decimal_point(field.text.strip()) for field in row.fields)
+        yield where, dict(zip(header, fields, strict=True))
 
 
 def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
@@ -303,9 +300,7 @@ def _cell(row: Mapping[str, Any], where: str, origin: str) -> Cell | None:
     if error < 0:
         raise CandidateError(f"{where} has the error {error}; an error is a number from 0")
     version = _version(row.get("version"), where)
-    if isinstance(given, str) and given.strip().lower() in _FAILED:
-        return Cell(math.nan, error, CellState.FAILED, origin, version)
-    if isinstance(given, float) and math.isnan(given):
+    if isinstance(given, str | float) and str(given).strip().lower() in _FAILED:
         return Cell(math.nan, error, CellState.FAILED, origin, version)
     score = _number(given, "score", where)
     if math.isnan(score):
@@ -339,26 +334,6 @@ def _version(given: Any, where: str) -> int | None:
     if number != int(number) or number < 0:
         raise CandidateError(f"{where} has the version {given!r}; a version is a whole number")
     return int(number)
-
-
-def unused_names(names: Iterable[str], missing: Sequence[str], leaves: Sequence[str]) -> dict[str, str]:
-    """Explain for each name of a benchmark why a board does not place by it; empty if there is no reason.
-
-    `missing`: benchmarks that may have been meant. Case and a version at the end (``_v2``) do not count, and names are
-    compared for the first 50 only, because it takes long. `leaves`: all benchmarks of the board.
-    """
-    by_lower = {name.lower(): name for name in missing}
-    found: dict[str, str] = {}
-    for number, name in enumerate(names):
-        plain = re.sub(r"_v\d+$", "", name[:200].lower())
-        near = difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.8) if number < _LOOKED_UP else []
-        if name in leaves:
-            found[name] = "too few models of the reference have it"
-        elif "public" in plain:
-            found[name] = "a public variant: other data, not comparable"
-        else:
-            found[name] = f"did you mean {by_lower[near[0]]}?" if near else ""
-    return found
 
 
 def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]:
@@ -406,12 +381,9 @@ def cells_of_model(snapshot: Snapshot, model: Model, origin: str) -> dict[str, C
     """Return a model's cells on the leaves of the ranked aggregate, capped to [0, 1], without NEVER."""
     board = snapshot.board()
     row = board.ids.index(model.id)
-    found = {}
-    for j in np.flatnonzero(board.states[row] != CellState.NEVER).tolist():
-        leaf = board.leaves[j]
-        error = abs(float(board.errors[row, j]))
-        state = CellState(int(board.states[row, j]))
-        found[leaf] = Cell(
-            float(board.scores[row, j]), error, state, origin, board.tree[leaf].version or None
-        )
-    return found
+    states, scores, errors = board.states[row], board.scores[row].tolist(), abs(board.errors[row]).tolist()
+    return {
+        leaf: Cell(scores[j], errors[j], CellState(int(states[j])), origin, board.tree[leaf].version or None)
+        for j, leaf in enumerate(board.leaves)
+        if states[j] != CellState.NEVER
+    }

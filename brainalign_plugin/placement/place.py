@@ -11,8 +11,10 @@ Plackett-Luce) cannot place a model, because an additional one changes the score
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +30,7 @@ from ..errors import (
     ReferenceBoardError,
     SchemeError,
 )
-from ..files.model_scores import Cell, unused_names
+from ..files.model_scores import Cell
 from ..files.reference import Reference, kept_leaves
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
@@ -41,6 +43,8 @@ from .result import MissingScore, Placement, SchemePlace
 # The first five that can be used are the default.
 PREFERRED = ("HIER", "FLAT", "ZMEAN", "RANK", "REF_NORMAL", "WIN_RATE", "PC1")
 DEFAULT_SCHEMES = 5
+# Names of benchmarks that are compared with those of the board, because that takes long.
+_LOOKED_UP = 50
 # Rules that count a missing score as a low one: on all benchmarks such a rank is one of coverage.
 _COVERAGE = ("zero", "attempted", "worst")
 RESAMPLES = 1000
@@ -326,3 +330,23 @@ def _all_leaves(reference: Reference) -> tuple[str, ...]:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{', '.join(map(repr, names[:3]))}{more}"
+
+
+def unused_names(names: Iterable[str], missing: Sequence[str], leaves: Sequence[str]) -> dict[str, str]:
+    """Explain for each name of a benchmark why a board does not place by it; empty if there is no reason.
+
+    `missing`: benchmarks that may have been meant. Case and a version at the end (``_v2``) do not count, and names are
+    compared for the first 50 only, because it takes long. `leaves`: all benchmarks of the board.
+    """
+    by_lower = {name.lower(): name for name in missing}
+    found: dict[str, str] = {}
+    for number, name in enumerate(names):
+        plain = re.sub(r"_v\d+$", "", name[:200].lower())
+        near = difflib.get_close_matches(plain, by_lower, n=1, cutoff=0.8) if number < _LOOKED_UP else []
+        if name in leaves:
+            found[name] = "too few models of the reference have it"
+        elif "public" in plain:
+            found[name] = "a public variant: other data, not comparable"
+        else:
+            found[name] = f"did you mean {by_lower[near[0]]}?" if near else ""
+    return found

@@ -16,6 +16,8 @@ LABEL_SIZE: Spec = {"name": "labelSize", "value": 10.5}
 # Ids of the models that a reader follows on every chart of a page.
 FOLLOWED: Spec = {"name": "followed", "value": []}
 IS_FOLLOWED = "indexof(followed, datum.id) >= 0"
+# Lines of a tooltip.
+MODEL = (("name:N", "model"), ("id:N", "id"))
 _DIGITS = 4
 
 

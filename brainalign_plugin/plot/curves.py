@@ -8,7 +8,7 @@ from ..text import UNKNOWN
 from .axes import NARROW, cells
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, INK, LINE, NEURAL, RULE, SOFT
-from .vega_lite import Spec, expr, field, filtered, layer, mark
+from .vega_lite import Spec, expr, field, filtered, layer, mark, tooltip
 
 
 def over_time(
@@ -35,12 +35,14 @@ def over_time(
     points: dict[str, list[CellValue]] = {"time": [], "curve": [], "value": [], "low": [], "high": []}
     nothing: list[float | None] = [None] * len(times)
     for name, values in curves.items():
-        ends = [nothing if side is None else side.get(name, nothing) for side in (low, high)]
-        for time, *own in zip(times, values, *ends, strict=True):
-            points["time"].append(time)
-            points["curve"].append(name)
-            for column, cell in zip(("value", "low", "high"), cells(own), strict=True):
-                points[column].append(cell)
+        points["time"] += times
+        points["curve"] += [name] * len(times)
+        for column, own in (
+            ("value", values),
+            ("low", (low or {}).get(name)),
+            ("high", (high or {}).get(name)),
+        ):
+            points[column] += cells(nothing if own is None else own)
     colours = {"domain": list(curves), "range": [INK, NEURAL, BEHAVIOR, ACCENT, SOFT, LINE][: len(curves)]}
     legend: Spec | None = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 2.5,
                            "symbolOpacity": 1, "labelLimit": 0, "columns": expr("narrow ? 1 : 2")}  # fmt: skip
@@ -50,23 +52,14 @@ def over_time(
     up: Spec = {
         "scale": {"zero": False, "nice": True, "reverse": reverse}
         | ({} if extent is None else {"domain": list(extent)}),
-        "axis": {
-            "title": axis,
-            "format": form,
-            "tickCount": 5,
-            "gridColor": RULE,
-            # Ticks of whole numbers are whole, or two would have the same label.
-            **({"tickMinStep": 1} if form.endswith(("d", ".0f")) else {}),
-        },
+        "axis": {"title": axis, "format": form, "tickCount": 5, "gridColor": RULE},
     }
+    if form.endswith(("d", ".0f")):
+        # Ticks of whole numbers are whole, or two would have the same label.
+        up["axis"]["tickMinStep"] = 1
     colour = field("curve:N", scale=colours, legend=legend)
-    tooltip = [
-        field("time:T", title="board of", format="%Y-%m-%d"),
-        field("curve:N", title=" "),
-        field("value:Q", title=axis, format=form),
-        field("low:Q", title="from", format=form),
-        field("high:Q", title="to", format=form),
-    ]
+    tips = tooltip(("time:T", "board of", "%Y-%m-%d"), ("curve:N", " "), ("value:Q", axis, form),
+                   ("low:Q", "from", form), ("high:Q", "to", form))  # fmt: skip
     known = filtered("isValid(datum.value)")
     y = field("value:Q", **up)
     marked: Table = {"time": list(notes or {}), "note": list((notes or {}).values())}
@@ -78,19 +71,13 @@ def over_time(
     layers = [
         *(band if any(end is not None for end in points["low"]) else ()),
         layer("points", mark("line", strokeWidth=2), [known], x=x, y=y, color=colour),
-        layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tooltip),
+        layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tips),
     ]  # fmt: skip
     if brush:
         layers[-1]["params"] = [{"name": "brush", "select": {"type": "interval", "encodings": ["x"]}}]
     if notes:
-        layers.append(
-            layer(
-                "notes",
-                mark("rule", strokeDash=[2, 3], color=SOFT),
-                x=x,
-                tooltip=[field("note:N", title=" ")],
-            )
-        )
+        rule = mark("rule", strokeDash=[2, 3], color=SOFT)
+        layers.append(layer("notes", rule, x=x, tooltip=tooltip(("note:N", " "))))
     spec = {"layer": layers, "height": 220, "params": [NARROW]}
     return Chart(title, alt, spec, {"points": points, **({"notes": marked} if notes else {})}, most=760)
 
@@ -130,15 +117,11 @@ def agreement_by_share(
         "labelLimit": 0,
     }
     colour = field("curve:N", scale={"domain": list(curves), "range": [INK, SOFT]}, legend=legend)
-    tooltip = [
-        field("share:Q", title="% of the models", format=".0f"),
-        field("curve:N", title=" "),
-        field("value:Q", title="mean ρ", format=".3f"),
-    ]
+    tips = tooltip(("share:Q", "% of the models", ".0f"), ("curve:N", " "), ("value:Q", "mean ρ", ".3f"))
     known = filtered("isValid(datum.value)")
     layers = [
         layer("points", mark("line", strokeWidth=2), [known], x=x, y=y, color=colour),
-        layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tooltip),
+        layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tips),
     ]
     spec = {"layer": layers, "height": 220, "params": [NARROW]}
     return Chart(

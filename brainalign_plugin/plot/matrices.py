@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from .axes import FOLLOWED, IS_FOLLOWED, LABEL_SIZE, NARROW, cells, label_axis, part_colour, two_parts
+from .axes import FOLLOWED, IS_FOLLOWED, LABEL_SIZE, MODEL, NARROW, cells, label_axis, part_colour, two_parts
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, LINE, NEURAL, RANK, RHO, RHO_STEPS
-from .vega_lite import Spec, expr, field, filtered, layer, looked_up, mark, value
+from .vega_lite import Spec, expr, field, filtered, layer, looked_up, mark, tooltip, value
 
 # The longest label of a benchmark in multiples of its font size.
 _LABEL = 22.5
@@ -29,17 +29,9 @@ def heatmap(
 ) -> Chart:
     """Draw a matrix of rank correlations.
 
-    Parameters
-    ----------
-    labels : sequence of str, length m
-    rho : ndarray, shape (m, m)
-        NaN is left empty.
-    parts : sequence of str, length m, optional
-        Part of each benchmark, shown as strips along both axes.
-    overlap : ndarray, shape (m, m), optional
-        Models with both benchmarks, for the tooltip.
-    order : sequence of int, optional
-        Rows and columns in this order.
+    `labels`: length m. `rho`: shape (m, m); NaN is left empty. `parts`: length m; part of each benchmark, shown as
+    strips along both axes. `overlap`: shape (m, m); models with both benchmarks, for the tooltip. `order`: rows and
+    columns in this order.
 
     Examples
     --------
@@ -51,61 +43,33 @@ def heatmap(
     matrix = np.asarray(rho)[np.ix_(shown, shown)]
     known = ~np.isnan(matrix) & ~np.eye(len(shown), dtype=bool)
     first, second = np.nonzero(known)
-    pairs: dict[str, Sequence[CellValue]] = {
-        "i": first.tolist(),
-        "j": second.tolist(),
-        "rho": cells(matrix[known], 3),
-    }
+    pairs: dict[str, Sequence[CellValue]] = {"i": first.tolist(), "j": second.tolist()}
+    pairs["rho"] = cells(matrix[known], 3)
     if overlap is not None:
         pairs["n"] = [int(n) for n in np.asarray(overlap)[np.ix_(shown, shown)][known]]
-    own = [parts[k] if parts else "" for k in shown.tolist()]
     at: Sequence[CellValue] = list(range(len(shown)))
-    names = {"at": at, "label": [labels[k] for k in shown.tolist()], "part": own}
+    own = [parts[k] if parts else "" for k in shown]
+    names = {"at": at, "label": [labels[k] for k in shown], "part": own}
     scale = {"domain": list(range(len(shown))), "paddingInner": 0.06, "paddingOuter": 0}
     # If the cells are too small for labels, the page sets `narrow`, and the strips remain.
-    axis = label_axis(
-        "names",
-        labelLimit=expr("narrow ? 1 : 22 * labelSize"),
-        labelOpacity=expr("narrow ? 0 : 1"),
-        labelFontSize=expr("labelSize"),
-        labelPadding=10,
-    )
+    axis = label_axis("names", labelLimit=expr("narrow ? 1 : 22 * labelSize"), labelPadding=10,
+                      labelOpacity=expr("narrow ? 0 : 1"), labelFontSize=expr("labelSize"))  # fmt: skip
     edge = 1 / (RHO_STEPS - 1)
     colours = {"type": "quantize", "domain": [-1 - edge, 1 + edge], "range": list(RHO)}
-    tooltip = [
-        field("one:N", title="benchmark"),
-        field("other:N", title="and"),
-        field("rho:Q", title="ρ", format="+.3f"),
-        *([field("n:Q", title="models with both")] if overlap is not None else []),
-    ]
-    strip = part_colour(two_parts(parts))
+    shown_rho = [("one:N", "benchmark"), ("other:N", "and"), ("rho:Q", "ρ", "+.3f")]
+    both = [("n:Q", "models with both")] if overlap is not None else []
+    names_of = [looked_up(k, "names", "at", ["label"], [to]) for k, to in (("i", "one"), ("j", "other"))]
+    x, y = field("j:O", scale=scale, axis={**axis, "labelAngle": -90}), field("i:O", scale=scale, axis=axis)
     layers = [
-        layer(
-            "pairs",
-            mark("rect"),
-            [
-                looked_up("i", "names", "at", ["label"], ["one"]),
-                looked_up("j", "names", "at", ["label"], ["other"]),
-            ],
-            x=field("j:O", scale=scale, axis={**axis, "labelAngle": -90}),
-            y=field("i:O", scale=scale, axis=axis),
-            color=field("rho:Q", legend=None, scale=colours),
-            tooltip=tooltip,
-        )
-    ]
+        layer("pairs", mark("rect"), names_of, x=x, y=y, color=field("rho:Q", legend=None, scale=colours),
+              tooltip=tooltip(*shown_rho, *both))
+    ]  # fmt: skip
     if parts:
+        strip, at_row = part_colour(two_parts(parts)), field("at:O", scale=scale)
+        low, high = value(expr("height + 3")), value(expr("height + 7"))
         layers += [
-            layer(
-                "names", mark("rect"), y=field("at:O", scale=scale), x=value(-7), x2=value(-3), color=strip
-            ),
-            layer(
-                "names",
-                mark("rect"),
-                x=field("at:O", scale=scale),
-                y=value(expr("height + 3")),
-                y2=value(expr("height + 7")),
-                color=strip,
-            ),
+            layer("names", mark("rect"), y=at_row, x=value(-7), x2=value(-3), color=strip),
+            layer("names", mark("rect"), x=at_row, y=low, y2=high, color=strip),
         ]
     return Chart(
         title, alt, {"layer": layers, "params": [NARROW, LABEL_SIZE]}, {"pairs": pairs, "names": names},
@@ -134,67 +98,44 @@ def parts_scatter(
     both = np.concatenate([first, second])
     low, high = math.floor(both.min() * 20 - 0.5) / 20, math.ceil(both.max() * 20 + 0.5) / 20
     scale = {"domain": [round(low, 2), round(high, 2)], "nice": False}
-    points: dict[str, Sequence[CellValue]] = {
-        "name": list(names),
-        "id": [str(i) for i in ids],
-        "first": cells(first),
-        "second": cells(second),
-        "rank": [int(rank) for rank in ranks],
-        "official": list(official) if official is not None else [None] * len(names),
-    }
+    points: dict[str, Sequence[CellValue]] = {"name": list(names), "id": [str(i) for i in ids]}
+    points |= {"first": cells(first), "second": cells(second), "rank": [int(rank) for rank in ranks]}
+    points["official"] = list(official) if official is not None else [None] * len(names)
+    means, sds = ([float(v.mean()) for v in (first, second)], [float(v.std(ddof=1)) for v in (first, second)])
     spreads: Table = {
         "part": [0, 1],
-        "from": cells([float(v.mean() - v.std(ddof=1)) for v in (first, second)]),
-        "to": cells([float(v.mean() + v.std(ddof=1)) for v in (first, second)]),
-        "text": [f"±1 sd = {v.std(ddof=1):.3f}" for v in (first, second)],
+        "from": cells([mean - sd for mean, sd in zip(means, sds, strict=True)]),
+        "to": cells([mean + sd for mean, sd in zip(means, sds, strict=True)]),
+        "text": [f"±1 sd = {sd:.3f}" for sd in sds],
     }
-    x = field("first:Q", scale=scale, axis={"title": axes[0], "grid": False, "tickCount": 6})
-    y = field("second:Q", scale=scale, axis={"title": axes[1], "grid": False, "tickCount": 6})
-    colour = field(
-        "rank:Q",
-        legend=None,
-        scale={"type": "quantize", "domain": [1, max(len(names), 2)], "range": list(RANK)},
-    )
-    tooltip = [
-        field("name:N", title="model"),
-        field("id:N", title="id"),
-        field("first:Q", title=axes[0], format=".3f"),
-        field("second:Q", title=axes[1], format=".3f"),
-        field("rank:Q", title="rank by the average"),
-        field("official:Q", title="official rank"),
-    ]
+    x, y = _plain_axis("first:Q", axes[0], scale), _plain_axis("second:Q", axes[1], scale)
+    steps = {"type": "quantize", "domain": [1, max(len(names), 2)], "range": list(RANK)}
+    tips = tooltip(*MODEL, ("first:Q", axes[0], ".3f"), ("second:Q", axes[1], ".3f"),
+                   ("rank:Q", "rank by the average"), ("official:Q", "official rank"))  # fmt: skip
     begin, right = field("from:Q", scale=scale), value(expr("width - 8"))
     one, other = [filtered("datum.part === 0")], [filtered("datum.part === 1")]
-    text = field("text:N")
+    text, followed = field("text:N"), [filtered(IS_FOLLOWED)]
     layers = [
         layer("spreads", mark("rule", size=5, color=NEURAL), one, x=begin, x2=field("to"), y=value(8)),
-        layer(
-            "spreads", mark("text", baseline="top", align="left", dy=8, color=NEURAL), one,
-            x=begin, y=value(8), text=text,
-        ),
+        layer("spreads", mark("text", baseline="top", align="left", dy=8, color=NEURAL), one,
+              x=begin, y=value(8), text=text),
         layer("spreads", mark("rule", size=5, color=BEHAVIOR), other, y=begin, y2=field("to"), x=right),
-        layer(
-            "spreads", mark("text", align="right", baseline="top", dy=6, dx=4, color=BEHAVIOR), other,
-            y=begin, x=right, text=text,
-        ),
-        layer(
-            "points",
-            mark("circle", size=70, opacity=0.95, stroke=LINE, strokeWidth=0.8),
-            x=x,
-            y=y,
-            color=colour,
-            tooltip=tooltip,
-        ),
-        layer("points", mark("point", size=190, strokeWidth=2, color=ACCENT), [filtered(IS_FOLLOWED)], x=x, y=y),
-        layer(
-            "points", mark("text", dy=-12, color=ACCENT, fontWeight="bold"), [filtered(IS_FOLLOWED)],
-            x=x, y=y, text=field("name:N"),
-        ),
+        layer("spreads", mark("text", align="right", baseline="top", dy=6, dx=4, color=BEHAVIOR), other,
+              y=begin, x=right, text=text),
+        layer("points", mark("circle", size=70, opacity=0.95, stroke=LINE, strokeWidth=0.8),
+              x=x, y=y, color=field("rank:Q", legend=None, scale=steps), tooltip=tips),
+        layer("points", mark("point", size=190, strokeWidth=2, color=ACCENT), followed, x=x, y=y),
+        layer("points", mark("text", dy=-12, color=ACCENT, fontWeight="bold"), followed, x=x, y=y,
+              text=field("name:N")),
     ]  # fmt: skip
     return Chart(
         title, alt, {"layer": layers, "params": [NARROW, FOLLOWED]}, {"points": points, "spreads": spreads},
         layout="square", most=560,
     )  # fmt: skip
+
+
+def _plain_axis(of: str, title: str, scale: Spec) -> Spec:
+    return field(of, scale=scale, axis={"title": title, "grid": False, "tickCount": 6})
 
 
 def scatter(
@@ -212,34 +153,15 @@ def scatter(
     `names, ids`: length n. `x, y`: shape (n,); NaN is left out.
     """
     points: Table = {"name": list(names), "id": [str(i) for i in ids], "x": cells(x), "y": cells(y)}
-    across = field("x:Q", scale={"zero": False}, axis={"title": axes[0], "grid": False, "tickCount": 6})
-    up = field("y:Q", scale={"zero": False}, axis={"title": axes[1], "grid": False, "tickCount": 6})
-    tooltip = [
-        field("name:N", title="model"),
-        field("id:N", title="id"),
-        field("x:Q", title=axes[0], format=".3f"),
-        field("y:Q", title=axes[1], format=".3f"),
-    ]
+    across, up = _plain_axis("x:Q", axes[0], {"zero": False}), _plain_axis("y:Q", axes[1], {"zero": False})
+    tips = tooltip(*MODEL, ("x:Q", axes[0], ".3f"), ("y:Q", axes[1], ".3f"))
     known = [filtered("isValid(datum.x) && isValid(datum.y)")]
     # Not filtered, because a layer without a row would have no domain.
     seen: Spec = {"condition": {"test": IS_FOLLOWED, "value": 1}, "value": 0}
     layers = [
-        layer(
-            "points",
-            mark("point", size=150, strokeWidth=2, color=ACCENT),
-            known,
-            x=across,
-            y=up,
-            opacity=seen,
-        ),
-        layer(
-            "points",
-            mark("circle", size=50, color=NEURAL, opacity=0.8),
-            known,
-            x=across,
-            y=up,
-            tooltip=tooltip,
-        ),
-    ]
+        layer("points", mark("point", size=150, strokeWidth=2, color=ACCENT), known,
+              x=across, y=up, opacity=seen),
+        layer("points", mark("circle", size=50, color=NEURAL, opacity=0.8), known, x=across, y=up, tooltip=tips),
+    ]  # fmt: skip
     spec = {"layer": layers, "params": [NARROW, FOLLOWED]}
     return Chart(title, alt, spec, {"points": points}, layout="square", most=480)

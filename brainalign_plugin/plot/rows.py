@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import FloatArray
-from .axes import FOLLOWED, IS_FOLLOWED, NARROW, cells, label_axis, part_colour, row_scale, two_parts
+from .axes import FOLLOWED, IS_FOLLOWED, MODEL, NARROW, cells, label_axis, part_colour, row_scale, two_parts
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, INK, LINE, NEURAL, RANK, SOFT
-from .vega_lite import Spec, expr, field, filtered, layer, mark, value
+from .vega_lite import Spec, expr, field, filtered, layer, mark, tooltip, value
 
 _ROW = 17
 # Of a chart of ranks, and of a line of its labels, in pixels.
@@ -36,25 +36,11 @@ def dots(
 ) -> Chart:
     """Draw one value a row with its interval: weights, influences, validities, ranks of models.
 
-    Parameters
-    ----------
-    labels : sequence of str, length n
-        One a row, from the top.
-    values : sequence of float, length n
-    axis : str
-        Title of the axis, with the unit.
-    low, high : sequence of float, optional
-        Ends of the intervals.
-    reference : sequence of float, optional
-        A second value a row, drawn hollow: a nominal weight, an official rank.
-    groups : sequence of str, optional
-        Group of each row; the first two have the colours of neural and behavioural.
-    ids : sequence, optional
-        Of the models, so that those that a reader follows are marked.
-    reverse : bool
-        Small values to the right, for ranks.
-    zero : bool
-        The axis contains zero, with a line at it.
+    `labels`: length n, from the top. `values`: length n. `axis`: title of the axis, with the unit. `low, high`: ends of
+    the intervals. `reference`: a second value a row, drawn hollow: a nominal weight, an official rank. `groups`: group
+    of each row; the first two have the colours of neural and behavioural. `ids`: of the models, so that those that a
+    reader follows are marked. `reverse`: small values to the right, for ranks. `zero`: the axis contains zero, with a
+    line at it.
 
     Examples
     --------
@@ -74,28 +60,17 @@ def dots(
         "group": list(groups) if groups else nothing,
     }
     y = field("at:O", scale=row_scale(n), axis=label_axis("rows"))
+    # Named, because a layer without a row (no model is followed) has no domain.
+    extent = _extent([values, low, high, reference], zero)
     across: Spec = {
-        # Named, because a layer without a row (no model is followed) has no domain.
-        "scale": {
-            "domain": _extent([values, low, high, reference], zero),
-            "nice": True,
-            "zero": False,
-            "reverse": reverse,
-        },
+        "scale": {"domain": extent, "nice": True, "zero": False, "reverse": reverse},
         "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True},
     }
     colour = part_colour(two_parts(groups), "datum.group") if groups else value(NEURAL)
-    tooltip = [
-        field("label:N", title=" "),
-        field("value:Q", title=axis, format=form),
-        *(
-            [field("low:Q", title="from", format=form), field("high:Q", title="to", format=form)]
-            if low is not None
-            else []
-        ),
-        *([field("reference:Q", title="reference", format=form)] if reference is not None else []),
-    ]
-    layers: list[Spec] = []
+    told: list[tuple[str, ...]] = [("label:N", " "), ("value:Q", axis, form)]
+    told += [("low:Q", "from", form), ("high:Q", "to", form)] if low is not None else []
+    told += [("reference:Q", "reference", form)] if reference is not None else []
+    at, layers = field("value:Q", **across), []
     if zero:
         layers.append(layer("rows", mark("rule", color=SOFT), x={"datum": 0, **across}))
     if low is not None:
@@ -105,22 +80,16 @@ def dots(
         )  # fmt: skip
     if reference is not None:
         hollow = mark("point", size=40, filled=True, fill="var(--paper)", strokeWidth=1.4, opacity=1)
+        second = field("reference:Q", **across)
         layers += [
-            layer(
-                "rows",
-                mark("rule", opacity=0.7),
-                x=field("reference:Q", **across),
-                x2=field("value"),
-                y=y,
-                color=colour,
-            ),
-            layer("rows", hollow, x=field("reference:Q", **across), y=y, stroke=colour),
+            layer("rows", mark("rule", opacity=0.7), x=second, x2=field("value"), y=y, color=colour),
+            layer("rows", hollow, x=second, y=y, stroke=colour),
         ]
     layers += [
-        layer("rows", mark("circle", size=60, opacity=1), x=field("value:Q", **across), y=y, color=colour),
-        layer("rows", mark("point", size=150, strokeWidth=2, color=ACCENT), [filtered(IS_FOLLOWED)],
-              x=field("value:Q", **across), y=y),
-        layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")), tooltip=tooltip),
+        layer("rows", mark("circle", size=60, opacity=1), x=at, y=y, color=colour),
+        layer("rows", mark("point", size=150, strokeWidth=2, color=ACCENT), [filtered(IS_FOLLOWED)], x=at, y=y),
+        layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")),
+              tooltip=tooltip(*told)),
     ]  # fmt: skip
     spec = {"layer": layers, "height": _ROW * n, "params": [NARROW, FOLLOWED]}
     return Chart(title, alt, spec, {"rows": rows})
@@ -157,36 +126,24 @@ def bump(
     `chosen`: ids of the models whose lines stand out and are named, the lightest first. `only_chosen`: draw no other
     lines, but those of models that a reader follows.
     """
-    most = int(max((rank for row in ranks for rank in row if rank is not None), default=2))
+    most = max((2, *(int(rank) for row in ranks for rank in row if rank is not None)))
     picked = {int(i): place for place, i in enumerate(chosen, 1)}
-    points: dict[str, list[CellValue]] = {
-        "name": [],
-        "id": [],
-        "scheme": [],
-        "slot": [],
-        "rank": [],
-        "chosen": [],
-    }
-    for k, (scheme, row) in enumerate(zip(schemes, ranks, strict=True)):
-        for name, i, rank in zip(names, ids, row, strict=True):
-            if rank is None:
-                continue
-            one: tuple[CellValue, ...] = (name, str(i), scheme, k, int(rank), picked.get(int(i), 0))
-            for column, cell in zip(points.values(), one, strict=True):
-                column.append(cell)
+    rows: list[tuple[CellValue, ...]] = [
+        (one, str(i), scheme, k, int(rank), picked.get(int(i), 0))
+        for k, (scheme, row) in enumerate(zip(schemes, ranks, strict=True))
+        for one, i, rank in zip(names, ids, row, strict=True)
+        if rank is not None
+    ]
+    columns = ("name", "id", "scheme", "slot", "rank", "chosen")
+    points: Table = {column: [row[k] for row in rows] for k, column in enumerate(columns)}
     slots = {"domain": [-0.3, max(len(schemes) - 0.7, 0.3)], "nice": False, "zero": False}
     shown: Table = {"slot": list(range(len(schemes))), "label": list(schemes)}
-    x = field(
-        "slot:Q",
-        scale=slots,
-        axis={"title": None, "labels": False, "ticks": False, "domain": False, "values": shown["slot"]},
-    )
-    ticks = [*(tick for tick in _RANK_TICKS if tick < 0.9 * most), max(most, 2)]
-    y = field(
-        "rank:Q",
-        scale={"type": "sqrt", "domain": [1, max(most, 2)], "reverse": True, "nice": False, "zero": False},
-        axis={"title": "rank", "values": ticks, "format": "d", "grid": False, "domain": False},
-    )
+    bare = {"title": None, "labels": False, "ticks": False, "domain": False, "values": shown["slot"]}
+    x = field("slot:Q", scale=slots, axis=bare)
+    ticks = [*(tick for tick in _RANK_TICKS if tick < 0.9 * most), most]
+    root = {"type": "sqrt", "domain": [1, most], "reverse": True, "nice": False, "zero": False}
+    ranked = {"title": "rank", "values": ticks, "format": "d", "grid": False, "domain": False}
+    y = field("rank:Q", scale=root, axis=ranked)
     line: dict[str, Spec] = {"x": x, "y": y, "detail": field("id:N"), "order": field("slot:Q")}
     lit = filtered(f"datum.chosen || {IS_FOLLOWED}")
     last = filtered(f"datum.slot === {len(schemes) - 1}")
@@ -194,37 +151,26 @@ def bump(
     step = f"floor((datum.chosen - 1) * {len(RANK)} / {max(len(picked), 1)})"
     by_place = [{"test": f"{step} === {k}", "value": colour} for k, colour in enumerate(RANK)]
     coloured: Spec = {"condition": [*bright["condition"], *by_place], "value": INK}
-    tooltip = [
-        field("name:N", title="model"),
-        field("id:N", title="id"),
-        field("scheme:N", title="scheme"),
-        field("rank:Q", title="rank"),
-    ]
+    tips = tooltip(*MODEL, ("scheme:N", "scheme"), ("rank:Q", "rank"))
     text = mark("text", angle=270, align="left", baseline="middle", fontSize=10.5, color=INK)
-    others = (
-        ()
-        if only_chosen
-        else (layer("points", mark("line", strokeWidth=1, opacity=0.4, color=LINE), (), **line),)
-    )
+    name = mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 96 : 210"))
+    others = [layer("points", mark("line", strokeWidth=1, opacity=0.4, color=LINE), (), **line)]
     layers = [
-        *others,
+        *([] if only_chosen else others),
         layer("points", mark("line", strokeWidth=2.2), [lit], color=coloured, **line),
         layer("points", mark("circle", size=34, opacity=1), [lit], x=x, y=y, color=coloured),
-        layer(
-            "points", mark("circle", size=70, opacity=0), [lit] if only_chosen else (), x=x, y=y, tooltip=tooltip
-        ),
+        layer("points", mark("circle", size=70, opacity=0), [lit] if only_chosen else (), x=x, y=y, tooltip=tips),
         layer("schemes", text, x=x, y=value(-8), text=field("label:N")),
-        layer("labels", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 96 : 210")), (),
-              x=value(expr("width")), y=field("at:Q", scale=None), text=field("name:N"), color=bright),
-        layer("points", mark("text", align="left", dx=8, fontSize=11, limit=expr("narrow ? 96 : 210")),
-              [last, filtered(f"!datum.chosen && {IS_FOLLOWED}")],
+        layer("labels", name, x=value(expr("width")), y=field("at:Q", scale=None), text=field("name:N"),
+              color=bright),
+        layer("points", name, [last, filtered(f"!datum.chosen && {IS_FOLLOWED}")],
               x=value(expr("width")), y=y, text=field("name:N"), color=bright),
     ]  # fmt: skip
-    ends = [(name, i, rank) for name, i, rank in zip(names, ids, ranks[-1] if ranks else (), strict=bool(ranks))
+    ends = [(one, i, rank) for one, i, rank in zip(names, ids, ranks[-1] if ranks else (), strict=bool(ranks))
             if rank is not None and int(i) in picked]  # fmt: skip
-    labels = _spread_out([_HEIGHT * (rank**0.5 - 1) / (max(most, 2) ** 0.5 - 1) for *_, rank in ends])
+    labels = _spread_out([_HEIGHT * (rank**0.5 - 1) / (most**0.5 - 1) for *_, rank in ends])
     texts: Table = {
-        "name": [name for name, *_ in ends],
+        "name": [one for one, *_ in ends],
         "id": [str(i) for _, i, _ in ends],
         "at": cells(labels, 1),
     }

@@ -20,6 +20,11 @@ def field(shorthand: str, **settings: Any) -> Spec:
     return {"field": name, **({"type": _TYPES[kind]} if kind else {}), **settings}
 
 
+def tooltip(*rows: tuple[str, ...]) -> list[Spec]:
+    """Return the lines of a tooltip: field, title, and format if it has one."""
+    return [field(of, title=title, **({"format": form[0]} if form else {})) for of, title, *form in rows]
+
+
 def value(constant: Any) -> Spec:
     """Return a channel that is the same for all rows; of positions in pixels."""
     return {"value": constant}

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.files.model_scores import Cell, cells_of_model, unused_names
+from brainalign_plugin.files.model_scores import Cell, cells_of_model
 from brainalign_plugin.files.reference import freeze
-from brainalign_plugin.placement.place import place
+from brainalign_plugin.placement.place import place, unused_names
 from brainalign_plugin.placement.profile import NEIGHBOURS, beside
 from brainalign_plugin.schemes.scaling import NORMAL_SCORE
 from tests.boards import day, snapshot_of, tree_of
