@@ -406,4 +406,5 @@ def dated(board: Board, leaf_days: Sequence[int], model_days: Sequence[int]) -> 
         days[snapshot.tree.index[leaf]] = number
     at = np.maximum(days[None, :], np.array(model_days)[:, None]) * np.timedelta64(1, "D") + as_time(EPOCH)
     scored = np.where(snapshot.states == SCORED, at, NO_TIME).astype("datetime64[us]")
-    return replace(snapshot, as_of_time=EPOCH + timedelta(days=10_000), scored_at=scored, reconstructed=False)
+    end = day(int(max([*leaf_days, *model_days, 0])) + 1)
+    return replace(snapshot, as_of_time=end, scored_at=scored, reconstructed=False)

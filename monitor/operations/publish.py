@@ -11,6 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainalign_plugin.certainty.families import families
+from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
 from brainalign_plugin.schemes.registry import GROUP
 from brainalign_plugin.text import BRAIN_SCORE
 
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     from ..config.settings import Settings
     from ..store import SnapshotInfo, Store
 
+# Of the intervals of verdicts on new benchmarks.
+_ARRIVAL_RESAMPLES = 200
 _PACKAGES = ("brainalign_plugin", "brainalign_monitor", "brainalign_monitor.templates")
 
 
@@ -271,11 +275,16 @@ def site_view(
     reader = BoardReader(store, _cache(settings))
     past = rank_history(reader, timeline.versions)
     with stage("describing the benchmarks"):
+        grouped = families(results.analysis.cleaning.considered, settings.family_table)
+        arrived = new_benchmarks(
+            results.analysis.snapshot, (), settings.max_missing, grouped, _ARRIVAL_RESAMPLES
+        ).found
         benchmarks = BenchmarkBoard(
             board,
             results.certainty.replicates,
             benchmark_history(reader, timeline.versions, settings.max_missing),
             record,
+            {one.benchmark: one for one in arrived},
         )
     pages: Iterator[Page] = itertools.chain(
         model_pages(board, universe, past),

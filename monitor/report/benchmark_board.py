@@ -10,6 +10,7 @@ from functools import cached_property
 
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.good_models import good_correlations
+from brainalign_plugin.certainty.new_benchmarks import NewBenchmark
 from brainalign_plugin.certainty.replicates import Replicates
 from brainalign_plugin.certainty.variance_components import NotEstimable
 
@@ -29,6 +30,7 @@ class BenchmarkBoard:
     replicates: Replicates | NotEstimable
     past: BenchmarkHistory
     history: History
+    arrived: Mapping[str, NewBenchmark]  # By leaf, those that arrived after the first day
 
     @property
     def leaves(self) -> tuple[str, ...]:

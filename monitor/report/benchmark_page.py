@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from brainalign_plugin.certainty.suite_record import plain
 from brainalign_plugin.citations import benchmark_citation
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import names_paper, paper
@@ -221,11 +222,52 @@ def _agreement_over_time(board: BenchmarkBoard, leaf: str) -> tuple[Figure, ...]
     return (Figure("agreement-time", chart, wide=True),)
 
 
+_VERDICTS = {
+    "confirmatory": "Confirmatory: it ranks models much as the older benchmarks do",
+    "partial": "Partial: it ranks models in part as the older benchmarks do",
+    "orthogonal": "Orthogonal: its ranks say nothing about those by the older benchmarks",
+    "opposed": "Opposed: it ranks models against the older benchmarks",
+    None: "No verdict",
+}
+
+
+def _verdict(board: BenchmarkBoard, leaf: str) -> tuple[Point, ...]:
+    """Return what the benchmark adds to those before it, on today's board; nothing for one of the first day."""
+    found = board.arrived.get(leaf)
+    if found is None:
+        return ()
+    labels = dict(zip(board.leaves, board.models.labels, strict=True))
+    sure, reason = found.interval, f"; {found.reason}" if found.reason else ""
+    rho = "" if found.rho is None else f"; ρ = {number(found.rho, 2)} with their average"
+    if found.rho is not None and sure is not None:
+        rho += f", 95 % interval {number(sure.low, 2)} to {number(sure.high, 2)}"
+    points = [Point(f"{_VERDICTS[found.verdict]}{rho}, {counted(found.models, 'model')}{reason}.")]
+    if found.nearest is not None:
+        near = f"Nearest older benchmark: {labels[found.nearest]}, ρ = {number(found.nearest_rho, 2)}"
+        points.append(
+            Point(f"{near}; added to their average it moves a model by {number(found.mean_shift, 1)} places.")
+        )
+    cost = found.complete_without - found.complete_with
+    if found.kept and cost > 0:
+        points.append(
+            Point(
+                f"It costs the poster’s board {counted(cost, 'complete model')} of {found.complete_without}."
+            )
+        )
+    return tuple(points)
+
+
 def _arrival(board: BenchmarkBoard, j: int) -> Section:
+    found = _came(board, j)
+    return replace(found, points=(*found.points, *_verdict(board, board.leaves[j])))
+
+
+def _came(board: BenchmarkBoard, j: int) -> Section:
     leaf, past, question = board.leaves[j], board.past, "What did its arrival do?"
     how = (
         "Each change of a figure is split along the path of boards between the two dates; what is named here happened "
-        "between the last board without the benchmark and the first that kept it."
+        "between the last board without the benchmark and the first that kept it. The verdict rests on the interval of "
+        "ρ over families of models: above 0 (confirmatory from ρ = 0.5), around 0 and within ±0.5, or below 0."
     )
     kept = next((k for k, points in enumerate(past.points) if leaf in points and points[leaf].kept), None)
     first = next((k for k, points in enumerate(past.points) if leaf in points and points[leaf].scored), None)
@@ -297,6 +339,7 @@ def _record(board: BenchmarkBoard, j: int) -> dict[str, Any]:
         "weight": float(models.weights[j]),
         "poster": None if weight is None else asdict(weight),
         "rerun_reliability": board.reliability(leaf),
+        "arrival": plain(board.arrived.get(leaf)),
         "agreement": [
             dict(zip(("benchmark", "rho", "good", "pairwise", "models"), row, strict=True))
             for row in board.agreements(leaf)

@@ -15,11 +15,14 @@ from brainalign_monitor.report.benchmark_board import benchmark_paths
 from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
+from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
 from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.commands import brainalign
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
 from tests.monitor.delivery.test_model_pages import HOSTILE, opened
+from tests.plugin.certainty.test_new_benchmarks import arrived
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,23 @@ def test_ranks_without_a_benchmark_are_those_of_the_rest(analysis):
         average = board.scores[:, rest] @ weights
         ranks = {i: 1 + int((average > own + 1e-9).sum()) for i, own in zip(board.ids, average, strict=True)}
         assert models.ranks_without([j]) == ranks
+
+
+def test_a_benchmark_that_arrived_has_its_verdict_or_the_reason_for_none(tmp_path):
+    snapshot = arrived(models=60)
+    (tmp_path / "board.json").write_bytes(snapshot_bytes(snapshot))
+    brainalign("run", "--source", tmp_path / "board.json", home=tmp_path / "home").succeeded()
+    brainalign("publish", "--output", tmp_path / "site", home=tmp_path / "home").succeeded()
+    site, found = tmp_path / "site/current", new_benchmarks(snapshot, resamples=200).found
+    assert {one.verdict for one in found} >= {"confirmatory", "opposed"}
+    for one in found:
+        record = record_of(site, one.benchmark)["arrival"]
+        assert (record["verdict"], record["rho"]) == (one.verdict, pytest.approx(one.rho))
+        page = (site / f"benchmarks/{one.benchmark}.html").read_text("utf-8")
+        assert f"{(one.verdict or 'No verdict').capitalize()}" in page
+        assert f"Nearest older benchmark: {one.nearest}" in page
+    others = set(snapshot.board().leaves) - {one.benchmark for one in found}
+    assert all(record_of(site, leaf)["arrival"] is None for leaf in others)
 
 
 @pytest.mark.parametrize(
