@@ -44,13 +44,15 @@ $(SETUP): setup.cfg pyproject.toml
 	.venv/bin/python $(PIP_INSTALL) --editable '.[brainscore,docs,test]'
 	touch $@
 
-LANGUAGE := .language/.installed
+# Another name for other packages, so that they are installed again.
+LANGUAGE := .language/.installed-transformers
 
 .PHONY: language
-language: $(LANGUAGE) ## .language with brainscore_language alone: it needs another scikit-learn than brainscore-vision
+language: $(LANGUAGE) ## .language with brainscore_language and transformers: they need another scikit-learn than brainscore-vision
 
 $(LANGUAGE): $(SETUP)
-	.venv/bin/python $(PIP_INSTALL) --no-deps --upgrade --target .language 'brainscore-language>=2.3'
+	.venv/bin/python $(PIP_INSTALL) --no-deps --upgrade --target .language 'brainscore-language>=2.3' \
+		'transformers>=4.57,<5' 'tokenizers>=0.22,<=0.23.0' 'huggingface-hub>=0.34,<1' safetensors regex
 	touch $@
 
 .PHONY: demo

@@ -44,13 +44,17 @@ def _no_brainscore() -> str | None:
 
 
 def language_folder() -> Path | None:
-    """The folder that holds the package brainscore_language, which Brain-Score's other half cannot stand beside."""
+    """The folder of brainscore_language and transformers, which Brain-Score's other half cannot stand beside."""
     places = (os.environ.get("BRAINALIGN_TEST_LANGUAGE"), ROOT / ".language")
-    return next((Path(p) for p in places if p and (Path(p) / "brainscore_language").is_dir()), None)
+    return next((Path(p) for p in places if p and (Path(p) / "transformers").is_dir()), None)
 
 
 def _no_language() -> str | None:
-    return None if language_folder() else "brainscore_language is not in .language: make language"
+    return (
+        None
+        if language_folder()
+        else "brainscore_language and transformers are not in .language: make language"
+    )
 
 
 def _no_shared() -> str | None:

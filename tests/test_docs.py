@@ -300,3 +300,17 @@ def test_a_record_is_as_its_schema_says(site, started, desk, command):
     schema = json.loads((site / f"schemas/{command.replace(' ', '-')}.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(ended.json, closed(schema))
+
+
+def test_a_timeline_is_as_the_schema_of_the_history_says(site):
+    then, now = ba.example().as_of("2023-01-01"), ba.example()
+    record = ba.timeline([then, now]).to_dict()
+    schema = json.loads((site / "schemas/history.schema.json").read_text("utf-8"))
+    jsonschema.validate(record, closed(schema))
+    assert set(record) == set(schema["properties"])
+    (point,) = record["series"]["models"][1:]
+    assert set(point) >= {"as_of", "value", "interval", "panel", "models", "benchmarks", "origin", "snapshot"}
+    (change,) = [one for one in record["changes"] if one["figure"] == "models"]
+    assert (change["from"], change["to"]) == tuple(one["as_of"] for one in record["series"]["models"])
+    assert change["delta"] == change["after"] - change["before"]
+    assert change["reasons"] == ["2 models and 0 benchmarks came or left"]

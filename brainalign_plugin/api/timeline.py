@@ -20,13 +20,14 @@ from ..text import counted
 from .sources import Source, snapshot_of
 
 _SIZES = ("models", "benchmarks", "kept_models", "kept_benchmarks")
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Timeline(Result):
     """Headline figures of boards, oldest first.
 
-    The frame is ``figures``; the record has ``boards`` and ``changes``.
+    The frame is ``figures``; the record is that of ``brainalign history --json``, without intervals and causes.
 
     Attributes
     ----------
@@ -34,6 +35,8 @@ class Timeline(Result):
     figures : DataFrame, shape (boards, 15)
         Numbers of models and benchmarks, before and after cleaning, and the figures of each cleaned board; NaN where
         one does not exist. By day.
+    max_missing : float
+        Largest share of missing scores with which a benchmark was kept.
 
     See Also
     --------
@@ -49,6 +52,7 @@ class Timeline(Result):
 
     snapshots: tuple[Snapshot, ...]
     figures: pd.DataFrame
+    max_missing: float = 0.5
 
     @property
     def title(self) -> str:
@@ -69,10 +73,49 @@ class Timeline(Result):
         )
 
     def _record(self) -> dict[str, Any]:
-        boards = Rows("", self.figures.reset_index().assign(date=lambda frame: frame["date"].astype(str)))
+        moments = [None if day is pd.NaT else f"{day.isoformat()}+00:00" for day in self.figures.index]
+        cleaned = self.figures.drop(columns=list(_SIZES[:2])).rename(
+            columns=dict(zip(_SIZES[2:], _SIZES, strict=False))
+        )
+        values = {
+            str(name): [None if pd.isna(x) else float(x) for x in column] for name, column in cleaned.items()
+        }
+
+        def point(name: str, i: int) -> dict[str, Any]:
+            return {
+                "as_of": moments[i],
+                "value": values[name][i],
+                "interval": None,
+                "panel": "full",
+                "models": int(cleaned["models"].iloc[i]),
+                "benchmarks": int(cleaned["benchmarks"].iloc[i]),
+                "origin": "reconstructed" if self.snapshots[i].reconstructed else "observed",
+                "snapshot": None,
+            }
+
+        changes = []
+        for i, came in enumerate(self.changes):
+            for name, (before, after) in ((name, series[i : i + 2]) for name, series in values.items()):
+                if before is not None and after is not None and abs(after - before) > _NOTHING:
+                    sides = {"from": moments[i], "to": moments[i + 1], "before": before, "after": after}
+                    known = {
+                        "delta": after - before,
+                        "attribution": {},
+                        "reasons": [came.name],
+                        "words": None,
+                    }
+                    changes.append({"figure": name, **sides, **known})
+        made = dict.fromkeys(("known", "window_months", "resamples", "seed", "analysis_version"))
         return {
-            "boards": boards.to_dict()["rows"],
-            "changes": [one.to_dict()["rows"] for one in self.changes],
+            "schema": 2,
+            "domain": self.snapshots[-1].domain,
+            **made,
+            "max_missing": self.max_missing,
+            "series": {name: [point(name, i) for i in range(len(moments))] for name in values},
+            "changes": changes,
+            "shared": None,
+            "cohorts": [],
+            "known_events": [],
         }
 
     @property
@@ -200,7 +243,7 @@ def timeline(
     except ValueError as cause:
         raise InputError(f"a date cannot be read ({cause}); write it as '2023-01-01'") from None
     frame = pd.DataFrame(rows, index=index, columns=[*_SIZES, *FIGURES])
-    return Timeline(snapshots, frame.astype(dict.fromkeys(FIGURES, float)))
+    return Timeline(snapshots, frame.astype(dict.fromkeys(FIGURES, float)), max_missing)
 
 
 def _changes(one: Snapshot, other: Snapshot, before: pd.Series[Any], after: pd.Series[Any]) -> Rows:

@@ -170,6 +170,7 @@ def run_missing(
     if done:
         say(f"{len(done)} of {len(versions)} benchmarks were scored before: {results.path}")
     notes: list[str] = []
+    state = _state(candidate)
     for number, name in enumerate(waiting, start=1):
         at = f"{number}/{len(waiting)} {name}"
         elsewhere = _finished(results, versions)
@@ -185,7 +186,7 @@ def run_missing(
         say(f"{at}: running")
         started = now()
         try:
-            _reset_task(candidate, domain, say)
+            _reset(candidate, domain, state, say)
             record = _result(score_benchmark(benchmark, candidate))
         except Exception as cause:  # noqa: BLE001 -- foreign code may fail in any way, which is what FAILED means
             fault = _machine_fault(cause)
@@ -268,9 +269,20 @@ def _version(benchmark: Any) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 
-def _reset_task(candidate: Any, domain: str, say: Callable[[str], object]) -> None:
-    """Reset the task of the last benchmark, because a model of vision would answer it in the next one."""
+def _state(candidate: Any) -> dict[str, Any]:
+    """Return the attributes of a candidate, lists of them as copies."""
+    return {
+        name: list(value) if isinstance(value, list) else value
+        for name, value in getattr(candidate, "__dict__", {}).items()
+    }
+
+
+def _reset(candidate: Any, domain: str, state: Mapping[str, Any], say: Callable[[str], object]) -> None:
+    """Take back the task and the recordings of the last benchmark, which the next one would get too."""
     if domain != "vision":
+        # A subject of language has no other way to end a recording.
+        for name, value in state.items():
+            setattr(candidate, name, list(value) if isinstance(value, list) else value)
         return
     from brainscore_vision.model_interface import BrainModel
 

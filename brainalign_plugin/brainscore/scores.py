@@ -106,6 +106,8 @@ def _of_snapshot(settings: Settings, wanted: str, versions: Mapping[str, int]) -
 
 def _identifier(candidate: Any) -> str:
     name = getattr(candidate, "identifier", None)
+    if callable(name):  # as of a subject of language that `load_model` has not named
+        name = name()
     if not isinstance(name, str) or not name:
         raise CandidateError(
             f"the candidate {type(candidate).__name__} has the identifier {name!r}; name it with BRAINALIGN_MODEL, or "
