@@ -5,6 +5,7 @@ MkDocs calls `on_files` with the files of docs/; see the hooks in mkdocs.yml.
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -88,23 +89,51 @@ def help_page() -> str:
 
 
 def settings_page() -> str:
-    """Return the annotated settings file, and the environment variable of each setting."""
+    """Return the table of all settings, their texts from the annotated file, and that file."""
     from brainalign_monitor.config.reading import is_secret, setting_fields, variable
     from brainalign_monitor.config.settings import Settings
 
     example = (ROOT / "monitor/brainalign.example.toml").read_text(encoding="utf-8")
+    texts = setting_texts(example)
     lines = [
-        "# Settings file and variables\n",
-        "`brainalign config init` writes this file; [Configuration](configuration.md) explains each setting.\n",
-        f"```toml\n{example}```\n",
-        "## Environment variables\n",
-        "| setting | variable | secret |",
-        "|---|---|---|",
+        "# All settings\n",
+        "[Configuration](configuration.md) says where a setting may stand and which wins. A setting without a default",
+        "is off or unknown until it is given; NAME is a name of your choice.\n",
+        "| setting | default | what it does | variable |",
+        "|---|---|---|---|",
     ]
     for path, field in setting_fields(Settings):
-        name, env = (".".join(path).replace("*", "NAME"), variable(path).replace("*", "NAME"))
-        lines.append(f"| `{name}` | `{env}` | {'yes' if is_secret(field.annotation) else ''} |")
-    return "\n".join(lines) + "\n"
+        default = (
+            None if path == ("home",) or field.is_required() else field.get_default(call_default_factory=True)
+        )
+        shown = "" if default in (None, (), "") else f"`{json.dumps(default)}`"
+        secret = "Secret. " if is_secret(field.annotation) else ""
+        name, env = ("`" + one.replace("*", "NAME") + "`" for one in (".".join(path), variable(path)))
+        lines.append(f"| {name} | {shown} | {secret}{texts[path]} | {env} |")
+    return "\n".join(
+        [*lines, f"\nThe file as `brainalign config init` writes it:\n\n```toml\n{example}```\n"]
+    )
+
+
+def setting_texts(example: str) -> dict[tuple[str, ...], str]:
+    """Return the text of each setting: the comment above it in the annotated file."""
+    found = {
+        (
+            "home",
+        ): "Folder of all state, from `--home` or the variable only; the user's data folder by default."
+    }
+    section: tuple[str, ...] = ()
+    words: list[str] = []
+    above = ""
+    for line in example.splitlines():
+        if table := re.fullmatch(r"#?\[([a-z]+)(\.[a-z]+)?\]", line):
+            section = (table[1], *("*" for _ in range(table[2] is not None)))
+        elif line.startswith("# "):
+            words = [*(words if above.startswith("# ") else []), line[2:]]
+        elif setting := re.match(r"#([a-z_]+) = ", line):
+            found[*section, setting[1]] = html.escape(" ".join(words).replace(" (secret)", ""), quote=False)
+        above = line
+    return found
 
 
 def python_page() -> str:

@@ -24,7 +24,7 @@ from brainalign_monitor.operations.pull import open_home
 from brainalign_monitor.operations.status import standing
 from brainalign_monitor.service.run import monitor_of
 from brainalign_monitor.service.scheduler import jobs_of
-from tests.commands import brainalign, documented_table
+from tests.commands import brainalign
 from tests.conftest import ROOT
 from tests.local_site import LocalSite, local_site
 from tests.monitor.sources.samples import body_of, document
@@ -496,22 +496,6 @@ def test_a_file_that_may_not_be_read_is_refused(home, monkeypatch):
 def test_changed_settings_are_those_without_their_default(home):
     settings = load_settings(max_missing=0.25)
     assert changed_settings(settings, ("max_missing", "min_overlap")) == {"max_missing": 0.25}
-
-
-def as_documented(name: str) -> str:
-    value = default(FIELDS[name])
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 10_000:
-        return f"{value:,}"
-    return "" if value in (None, PydanticUndefined, ()) else str(value)
-
-
-def test_every_setting_is_documented():
-    shown = {
-        row[0].strip("`"): row[1].strip("`")
-        for row in documented_table("# Configuration", "configuration.md")
-    }
-    ours = {name.replace("*", "NAME"): as_documented(name) for name in FIELDS}
-    assert shown == ours | {"home": shown["home"]}
 
 
 # What follows asks for the effect of each setting at the far end: the server, the store, the analysis.
