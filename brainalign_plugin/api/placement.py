@@ -310,8 +310,8 @@ def _cells(scores: Scores, reference: Reference) -> tuple[dict[str, Cell], tuple
     ):
         return _full_names(read_scores(os.fspath(scores)), reference), ()
     if isinstance(scores, str | int | np.integer):
-        model = find_model(reference.board.models, str(scores), f"the reference {reference.name!r}")
-        return cells_of_model(reference.snapshot, model, f"the reference {reference.name!r}"), (model.id,)
+        model = find_model(reference.board.models, str(scores), reference.called)
+        return cells_of_model(reference.snapshot, model, reference.called), (model.id,)
     raise CandidateError(
         f"scores were expected, not {type(scores).__name__}; give a dict or Series from benchmark to score, the path "
         "of a scores file, or the name of a model on the board"

@@ -129,7 +129,7 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         """
         settings = self._used()
         reference = self._reference(settings)
-        models = find_models(reference.board.models, settings.leave_out, f"the reference {reference.name!r}")
+        models = find_models(reference.board.models, settings.leave_out, reference.called)
         gathered = gather(settings, reference, candidate, self._now, self._say)
         self._check_enough(settings, reference, gathered, candidate)
         placed = place(

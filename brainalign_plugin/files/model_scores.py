@@ -210,7 +210,8 @@ def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
         elif column not in COLUMNS or header.count(column) > 1:
             problem = "occurs twice" if column in COLUMNS else "is not known"
             raise CandidateError(
-                f"the column {column[:_SHOWN]!r} of {name} {problem}; the columns are {', '.join(COLUMNS)}"
+                f"the column {column[:_SHOWN]!r} of {name} {problem}; the columns are {', '.join(COLUMNS)}: rename "
+                "or remove it"
             )
     for needed in COLUMNS[:2]:
         if needed not in header:
@@ -348,17 +349,19 @@ def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]
     for part in filter(None, map(str.strip, wanted.split(","))):
         name = part.removeprefix("name:")
         same = [model for model in known if model.name == name] if name != part else []
-        found |= {model.id: model for model in same or [find_model(known, name, place)]}
+        found |= {
+            model.id: model for model in same or [find_model(known, name, place, f", or name:{name} for all")]
+        }
     return list(found.values())
 
 
-def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:
+def find_model(models: Iterable[Model], wanted: str, place: str, all_of: str = "") -> Model:
     """Find a model by its id or its name.
 
     Raises CandidateError if there is none (the message suggests the nearest names), or names are ambiguous (it lists
     the ids).
 
-    `place`: name of the board in error messages.
+    `place`: name of the board in error messages. `all_of`: another way to name several, with its comma.
     """
     known = tuple(models)
     found = [model for model in known if wanted in (model.name, str(model.id))]
@@ -368,11 +371,13 @@ def find_model(models: Iterable[Model], wanted: str, place: str) -> Model:
         listed = ", ".join(f"{model.id} ({model.name[:_SHOWN]!r})" for model in found[:10])
         more = f" and {len(found) - 10} more" if len(found) > 10 else ""
         raise CandidateError(
-            f"{len(found)} models of {place} are called {wanted[:_SHOWN]!r}; give an id instead: {listed}{more}"
+            f"{len(found)} models of {place} are called {wanted[:_SHOWN]!r}; give an id instead{all_of}: {listed}{more}"
         )
     near = difflib.get_close_matches(wanted, sorted({model.name for model in known}), n=3, cutoff=0.5)
     hint = (
-        f"did you mean {', '.join(repr(name) for name in near)}?" if near else f"it has {len(known)} others"
+        f"did you mean {', '.join(repr(name) for name in near)}?"
+        if near
+        else f"give the id or the name of one of its {len(known)}"
     )
     raise CandidateError(f"there is no model {wanted[:_SHOWN]!r} in {place}; {hint}")
 

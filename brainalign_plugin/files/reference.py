@@ -143,6 +143,11 @@ class Reference:
         return self.name == GIVEN_BOARD
 
     @property
+    def called(self) -> str:
+        """Name in a sentence."""
+        return "the given board" if self.is_given_board else f"the reference {self.name!r}"
+
+    @property
     def description(self) -> str:
         """Source of the norms, in one line."""
         board = f"{len(self.board.models)} models, {self.domain}"

@@ -116,7 +116,7 @@ def place(
     _check_parameters(min_constituents, resamples, level)
     known = constituents(reference)
     cells, other_versions = of_versions(reference, scores)
-    check_enough(reference, cells, min_constituents)
+    check_enough(reference, scores, min_constituents)
     own = {leaf: cells.get(leaf, Cell(math.nan, state=CellState.NEVER)) for leaf in known}
     scored = [leaf for leaf in known if own[leaf].state == CellState.SCORED]
     missing = [leaf for leaf in known if leaf not in scored]
@@ -172,6 +172,7 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
     Raises CandidateError if it is not; the message names the missing benchmarks and near misses among the names.
     """
     leaves = constituents(reference)
+    cells, old = of_versions(reference, cells)
     scored = [leaf for leaf in leaves if leaf in cells and cells[leaf].state == CellState.SCORED]
     if scored and len(scored) >= min_constituents * len(leaves):
         return
@@ -185,11 +186,17 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
         ),
         "",
     )
+    if old:
+        name, (version, wanted) = next(iter(old.items()))
+        why = (
+            f"; {counted(len(old), 'score')} of another version, such as {version} of {name!r}, where it has {wanted}: "
+            "run that version, or freeze a board that has yours" + why
+        )
     least = (
         f"fewer than the share of {min_constituents:g} that is asked for" if scored else "and one is needed"
     )
     raise CandidateError(
-        f"{len(scored)} of the {len(leaves)} benchmarks of the reference {reference.name!r} have a score, {least}; "
+        f"{len(scored)} of the {len(leaves)} benchmarks of {reference.called} have a score, {least}; "
         f"missing are {_some(missing)}{why}"
     )
 
@@ -251,7 +258,7 @@ def _restricted(
     for model in leave_out:
         if model not in whole.ids:
             raise ReferenceBoardError(
-                f"the model {model} that is to be left out is not on the reference {reference.name!r}; "
+                f"the model {model} that is to be left out is not on {reference.called}; "
                 "reference.board.ids lists what was frozen"
             )
     columns = [j for j, leaf in enumerate(whole.leaves) if leaf in set(leaves)]
@@ -264,7 +271,7 @@ def _restricted(
 def _refuse_few(reference: Reference, board: Board, scored: Sequence[str]) -> None:
     fewest = min(scored, key=lambda leaf: reference.norms[leaf].count)
     raise ReferenceBoardError(
-        f"{counted(len(board.models), 'model')} of the reference {reference.name!r} can be compared on these "
+        f"{counted(len(board.models), 'model')} of {reference.called} can be compared on these "
         f"{counted(len(scored), 'benchmark')}, and two are needed; leave out {fewest!r}, which only "
         f"{counted(reference.norms[fewest].count, 'model')} have, or freeze a fuller board: "
         "freeze(board, name)"

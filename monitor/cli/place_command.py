@@ -71,7 +71,7 @@ def place(
     notes: list[str] = []
     cells = read_scores(scores, notes)
     frozen = _reference(settings, reference)
-    models, where = frozen.board.models, f"the reference {frozen.name!r}"
+    models, where = frozen.board.models, frozen.called
     if beside:
         model = find_model(models, beside, where)
         pairs = compare(cells, cells_of_model(frozen.snapshot, model, where))
@@ -94,7 +94,8 @@ def place(
                 level=interval,
             )
     except CandidateError as error:
-        error.add_note(f"complete {str(scores)!r}, or allow a smaller share with --min-constituents")
+        smaller = ", or allow a smaller share with --min-constituents" if min_constituents else ""
+        error.add_note(f"complete {str(scores)!r}{smaller}")
         raise
     if as_json:
         print_json(placement_json(placed) | {"notes": notes, "reference_named": bool(reference)})

@@ -55,7 +55,8 @@ def _given(placed: Placement, named: bool) -> None:
     scored, missing = len(placed.benchmarks), len(placed.missing)
     failed = sum(one.state.name == "FAILED" for one in placed.missing)
     to.print(
-        f"{scored} of its {scored + missing} benchmarks have a score; {failed} failed, {missing - failed} never run"
+        f"{scored} of its {scored + missing} benchmarks {'has' if scored == 1 else 'have'} a score; {failed} failed, "
+        f"{missing - failed} never run"
     )
     for side, beyond in (("above", placed.above_all), ("below", placed.below_all)):
         if beyond:
@@ -109,6 +110,8 @@ def _schemes(placed: Placement) -> None:
         for kind, mark in (("papers", "*"), ("benchmarks", "+")):
             if kind in kinds:
                 to.print(f"{mark}: {_KINDS[kind]}")
+        if len(placed.benchmarks) == 1 and not kinds:
+            to.print("one benchmark gives no interval")
     for one in placed.schemes:
         if one.problem:
             to.print(printable(in_shell(f"{one.scheme}: {one.problem}")))

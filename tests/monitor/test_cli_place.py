@@ -229,7 +229,13 @@ def test_too_few_scores(run, tmp_path):
     assert "1 of the 6 benchmarks of the reference 'base' have a score" in ended.problem
     assert "'B2021.V4-plz': did you mean B2021.V4-pls?" in ended.problem
     assert ended.problem.endswith("or allow a smaller share with --min-constituents")
-    assert "1 of its 6 benchmarks have a score" in run(path).succeeded().out
+    out = run(path).succeeded().out
+    assert "1 of its 6 benchmarks has a score" in out
+    assert "one benchmark gives no interval" in out
+    ended = run(written(tmp_path, "benchmark,score\nA2021public.V1-pls,0.2\n"))
+    assert ended.problem.endswith("a public variant: other data, not comparable; complete 'scores.csv'"), (
+        ended.problem
+    )
 
 
 HEADER = "benchmark,score\n"

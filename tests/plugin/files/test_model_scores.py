@@ -238,7 +238,9 @@ def test_an_ambiguous_name_lists_the_ids():
 def test_an_unknown_model_suggests_the_nearest():
     with pytest.raises(CandidateError, match=r"no model 'resnet5' in the board; did you mean 'resnet50', "):
         find_model(MODELS, "resnet5", "the board")
-    with pytest.raises(CandidateError, match="no model 'zzz' in the board; it has 4 others"):
+    with pytest.raises(
+        CandidateError, match="no model 'zzz' in the board; give the id or the name of one of its 4"
+    ):
         find_model(MODELS, "zzz", "the board")
 
 

@@ -564,6 +564,9 @@ def test_scores_on_another_version_are_not_used():
     placed = place(reference, cells(*[0.4] * 6) | {LEAVES[0]: Cell(0.9, version=wanted + 1)}, resamples=0)
     assert placed.other_versions == {LEAVES[0]: (wanted + 1, wanted)}
     assert [one.benchmark for one in placed.missing] == [LEAVES[0]]
+    said = f"1 score of another version, such as {wanted + 1} of '{LEAVES[0]}', where it has {wanted}: run that version"
+    with pytest.raises(CandidateError, match=said):
+        place(reference, {LEAVES[0]: Cell(0.9, version=wanted + 1)})
 
 
 @pytest.mark.parametrize(
