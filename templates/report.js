@@ -3,6 +3,11 @@
   const page = JSON.parse(document.getElementById("page").textContent);
   const byId = (id) => document.getElementById(id);
   const charts = new Map(page.charts.map((chart) => [chart.id, chart]));
+  // A column of texts that repeat comes as the texts and their places.
+  for (const { tables } of [...page.charts, ...Object.values(page.series ?? {})])
+    for (const table of Object.values(tables))
+      for (const [name, { texts, places }] of Object.entries(table))
+        if (texts) table[name] = places.map((place) => texts[place]);
 
   // Choices stand in the address, where the browser lets a page change it.
   const asked = (name) => new URLSearchParams(location.search).get(name);
@@ -178,19 +183,11 @@
     brush.drawImage(image, 0, 0, canvas.width, canvas.height);
     return new Promise((done) => { canvas.toBlob(done); });
   };
-  document.querySelectorAll("[data-csv]").forEach((button) => {
-    button.addEventListener("click", () => save(`${button.dataset.csv}.csv`, "text/csv", csv(charts.get(button.dataset.csv))));
-  });
-  document.querySelectorAll("[data-svg]").forEach((button) => {
-    button.addEventListener("click", async () => {
-      save(`${button.dataset.svg}.svg`, "image/svg+xml", await svg(charts.get(button.dataset.svg)));
-    });
-  });
-  document.querySelectorAll("[data-png]").forEach((button) => {
-    button.addEventListener("click", async () => {
-      save(`${button.dataset.png}.png`, "image/png", await png(charts.get(button.dataset.png)));
-    });
-  });
+  for (const [kind, type, made] of [["csv", "text/csv", csv], ["svg", "image/svg+xml", svg], ["png", "image/png", png]])
+    for (const button of document.querySelectorAll(`[data-${kind}]`)) {
+      const id = button.dataset[kind];
+      button.addEventListener("click", async () => save(`${id}.${kind}`, type, await made(charts.get(id))));
+    }
 
   // --- tables -----------------------------------------------------------------------------------------------------
   const numeric = (text) => {
@@ -267,14 +264,15 @@
     scheme.closest("p").hidden = false;
     const table = byId("all-models");
     const head = [...table.tHead.rows[0].cells].find((one) => one.textContent === "range");
-    const place = new Map(page.models.map(([id], at) => [id, at]));
-    const ranges = new Map([...table.tBodies[0].rows].map((row) => [row, row.cells[head.cellIndex].textContent]));
+    const rows = [...table.tBodies[0].rows].filter((row) => row.dataset.panels.split(" ").includes("poster"));
+    const ranges = rows.map((row) => row.cells[head.cellIndex].textContent);
     const rankUnder = () => {
       const chosen = page.schemes[scheme.value];
       head.querySelector("button").textContent = chosen ? "rank under it" : "range";
       head.removeAttribute("aria-sort");
-      for (const [row, range] of ranges)
-        row.cells[head.cellIndex].textContent = chosen ? chosen[2][place.get(row.dataset.model)] ?? "–" : range;
+      rows.forEach((row, at) => {
+        row.cells[head.cellIndex].textContent = chosen ? chosen[2][at] ?? "–" : ranges[at];
+      });
       remember("scheme", chosen?.[0] ?? "");
     };
     page.schemes.forEach(([name, words], at) => scheme.add(new Option(words, at, false, name === asked("scheme"))));

@@ -118,6 +118,8 @@ CONFIG: Mapping[str, Any] = {
         "titleFontWeight": "normal",
         "titlePadding": 8,
     },
+    # A long title reaches over the labels of the rows.
+    "axisTop": {"titleAnchor": "end"},
     "title": {"color": INK, "fontSize": 14, "anchor": "start", "offset": 12},
     "legend": {"labelColor": SOFT, "titleColor": SOFT, "titleFontWeight": "normal"},
     "text": {"fontSize": 11, "color": INK},

@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from brainalign_plugin.plot.chart import CellValue, Table
 from brainalign_plugin.plot.theme import CONFIG, DARK, LIGHT
 
 from ..base.cache import NOTHING_KEPT, Cache
@@ -35,7 +36,8 @@ def render_report(report: Report, templates: Path | None = None, cache: Cache = 
 
     `templates`: folder of the user's own templates. `cache`: where the Vega runtime is kept.
     """
-    page = page_data(report.figures) | {"pairs": report.pairs, "series": report.series}
+    series = {name: {**one, "tables": _compact(one["tables"])} for name, one in report.series.items()}
+    page = page_data(report.figures) | {"pairs": report.pairs, "series": series}
     page["models"] = [[one.id, one.name, one.text] for one in report.models]
     page["schemes"] = report.schemes
     page["panels"] = {choice.key: choice.text for choice in report.panels}
@@ -57,13 +59,29 @@ def render_report(report: Report, templates: Path | None = None, cache: Cache = 
 
 def page_data(figures: Sequence[Figure]) -> dict[str, Any]:
     """Return what the script of a page reads to draw its charts (`embedded_json`)."""
-    names = ("spec", "tables", "layout", "most", "least", "rows", "label", "title", "alt")
+    names = ("spec", "layout", "most", "least", "rows", "label", "title", "alt")
     return {
         "config": CONFIG,
         "charts": [
-            {"id": figure.id, **{name: getattr(figure.chart, name) for name in names}} for figure in figures
+            {"id": figure.id, "tables": _compact(figure.chart.tables)}
+            | {name: getattr(figure.chart, name) for name in names}
+            for figure in figures
         ],
     }
+
+
+def _compact(tables: Mapping[str, Table]) -> dict[str, dict[str, Any]]:
+    """Return tables with each text of a column once: names that come with every scheme would double the page."""
+    return {
+        name: {column: _coded(values) for column, values in table.items()} for name, table in tables.items()
+    }
+
+
+def _coded(values: Sequence[CellValue]) -> Any:
+    texts = {value: place for place, value in enumerate(dict.fromkeys(values)) if isinstance(value, str)}
+    if not texts or 2 * len(texts) > len(values) or not all(value in texts for value in values):
+        return values
+    return {"texts": list(texts), "places": [texts[value] for value in values if isinstance(value, str)]}
 
 
 def stylesheet(templates: Path | None = None) -> str:

@@ -112,9 +112,8 @@ def _counterfactuals(board: Board) -> str:
     average = np.mean(halves, axis=0)
     shares = [_r2(half, average) for half in halves]
     return (
-        f"Were all benchmarks standardised, behaviour would explain {percent(leaves[behavior].r2, 0)} and the "
-        "neural half "
-        f"{percent(leaves[neural].r2, 0)}; were the two halves standardised, {percent(shares[1], 0)} and "
+        f"Were all benchmarks standardised, behaviour would explain {percent(leaves[behavior].r2, 0)} and the neural "
+        f"half {percent(leaves[neural].r2, 0)}; were the two halves standardised, {percent(shares[1], 0)} and "
         f"{percent(shares[0], 0)}."
     )
 
@@ -140,9 +139,8 @@ def _heaviest(evidence: Evidence) -> tuple[Figure, ...]:
     total = sum(weights[leaf].effective or 0.0 for leaf in rows)
     nominal = sum(weights[leaf].nominal for leaf in rows)
     title = (
-        f"The {len(rows)} heaviest benchmarks take {percent(total, 0)} of the average’s variance; by the tree "
-        "they weigh "
-        f"{percent(nominal, 0)}."
+        f"The {len(rows)} heaviest benchmarks take {percent(total, 0)} of the average’s variance; by the tree they "
+        f"weigh {percent(nominal, 0)}."
     )
     chart = dots(
         [labels[leaf] for leaf in rows],

@@ -203,8 +203,7 @@ def _came(since: Since) -> Iterator[Point]:
         first = max(moves, key=lambda move: abs(move.after - move.before))
         parts.append(
             f"{counted(len(moves), 'model')} moved in the official ranking, {visible(first.name, 40) or UNKNOWN} "
-            "furthest, "
-            f"from {first.before} to {first.after}"
+            f"furthest, from {first.before} to {first.after}"
         )
     if parts:
         yield Point(sentence("; ".join(parts)), "#moves")

@@ -27,9 +27,8 @@ def moves_section(evidence: Evidence, since: Since) -> Section:
     question = "Who moved, and why?"
     when = day(since.earlier.as_of_time)
     how = (
-        "The ten that moved furthest in the official ranking. Each move is split along the path of boards "
-        "between the two "
-        "dates, on ranks of full precision with missing scores as 0; models are grouped by the largest part. "
+        "The ten that moved furthest in the official ranking. Each move is split along the path of boards between the "
+        "two dates, on ranks of full precision with missing scores as 0; models are grouped by the largest part. "
         "brainalign diff --model ID says it of any other model."
     )
     if not moves:
@@ -46,10 +45,8 @@ def moves_section(evidence: Evidence, since: Since) -> Section:
     order = sorted(groups, key=lambda reason: (-len(groups[reason]), reason))
     largest = order[0]
     answer = (
-        f"{counted(len(moves), 'model')} moved in the official ranking since {when}; for "
-        f"{count(len(groups[largest]))} of the {count(min(_MOST, len(moves)))} that moved furthest the largest "
-        "reason is "
-        f"{largest}."
+        f"{counted(len(moves), 'model')} moved in the official ranking since {when}; for {count(len(groups[largest]))} "
+        f"of the {count(min(_MOST, len(moves)))} that moved furthest the largest reason is {largest}."
     )
     table = Table(
         "moves-table",

@@ -40,11 +40,8 @@ def time_section(past: Chronicle) -> Section:
     observed = sum(point.origin == "observed" for point in points)
     how = (
         f"{counted(observed, 'observed board')} and {counted(len(points) - observed, 'reconstructed board')}; bands "
-        "are 95 % "
-        "intervals over families of models. The other lines hold models, benchmarks or both fixed over the last "
-        "two years: "
-        "where the "
-        "first line moves and they do not, the sample moved."
+        "are 95 % intervals over families of models. The other lines hold models, benchmarks or both fixed over the "
+        "last two years: where the first line moves and they do not, the sample moved."
     )
     figures = (
         (Figure("time", time_chart(past, "mean_rho", brush=True), answer=True, wide=True),) if known else ()
@@ -60,8 +57,7 @@ def _title(past: Chronicle, name: str) -> str:
     first, last = known[0], known[-1]
     return (
         f"{label}: {figure(name, first.value)} in {first.as_of:%Y-%m}, {figure(name, last.value)} in "
-        f"{last.as_of:%Y-%m}, "
-        f"between {figure(name, min(p.value or 0 for p in known))} and "
+        f"{last.as_of:%Y-%m}, between {figure(name, min(p.value or 0 for p in known))} and "
         f"{figure(name, max(p.value or 0 for p in known))}."
     )
 

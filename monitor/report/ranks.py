@@ -28,13 +28,11 @@ def ranks_section(evidence: Evidence) -> Section:
     found = evidence.certainty.universe
     question = "Which models are best, and how sure is that?"
     how = (
-        "Universe score: the score that a model would have, were the parts of the tree measured by all papers "
-        "that could "
-        "have measured them; missing benchmarks are estimated from the others and need no complete board. Its interval "
-        "(95 %) holds the rank among all ranked models; models measured on less than half of the weight have "
-        "none. A new "
-        "tier begins where its best is told apart (probability 0.975) from the next. Range: best and worst rank under "
-        "all schemes but GLS on the poster’s board."
+        "Universe score: the score that a model would have, were the parts of the tree measured by all papers that "
+        "could have measured them; missing benchmarks are estimated from the others and need no complete board. Its "
+        "interval (95 %) holds the rank among all ranked models; models measured on less than half of the weight have "
+        "none. A new tier begins where its best is told apart (probability 0.975) from the next. Range: best and worst "
+        "rank under all schemes but GLS on the poster’s board."
     )
     table = _table(evidence, universe_tiers(found) if isinstance(found, Universe) else {})
     if isinstance(found, NotEstimable):

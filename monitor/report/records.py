@@ -129,7 +129,7 @@ class Report:
     pairs: Mapping[str, Any] = field(default_factory=dict)
     # Figures over time, from which the page draws any of them; empty without a past.
     series: Mapping[str, Any] = field(default_factory=dict)
-    # Scheme, its words, and the rank of each of `models` under it
+    # Scheme, its words, and the ranks of the models of the poster's board in the order of `models`
     schemes: tuple[tuple[str, str, tuple[int | None, ...]], ...] = ()
     citations: tuple[Citation, ...] = ()
     command: str = ""  # The command line that makes the same bytes again

@@ -44,7 +44,7 @@ def sample_section(evidence: Evidence) -> Section:
             title=f"{answer}.",
             alt="Dots, one row a benchmark: models that lack it (filled), and that lack nothing else (hollow). "
             f"{answer}.",
-            axis="models that lack it (hollow: it alone)",
+            axis="models without it (hollow: it alone)",
             reference=[float(alone[leaf]) for leaf in rows],
             form="d",
         )

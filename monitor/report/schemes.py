@@ -71,13 +71,12 @@ def schemes_section(evidence: Evidence) -> Section:
     answer = _answer(evidence)
     title = _movement(study)
     how = (
-        "Predictive validity: each scheme, fitted without a paper, ranks the models on that paper; mean "
-        "Spearman’s ρ over "
-        "papers, 95 % interval over families of models. The poster’s three properties, measured: irrelevant models "
-        "(share of pairs that change order when a model is removed), scale (when a benchmark is squared), hierarchy "
-        "(doubling a benchmark leaves its group’s weight). Reliability: of weighted means alone. Distance: mean places "
-        "between the scheme’s and the official order of the same models. GLS rewards benchmarks that agree with no "
-        "other, noise too, and counts in no range of ranks. A dash: not measured. "
+        "Predictive validity: each scheme, fitted without a paper, ranks the models on that paper; mean Spearman’s ρ "
+        "over papers, 95 % interval over families of models. The poster’s three properties, measured: irrelevant "
+        "models (share of pairs that change order when a model is removed), scale (when a benchmark is squared), "
+        "hierarchy (doubling a benchmark leaves its group’s weight). Reliability: of weighted means alone. Distance: "
+        "mean places between the scheme’s and the official order of the same models. GLS rewards benchmarks that agree "
+        "with no other, noise too, and counts in no range of ranks. A dash: not measured. "
         "Lines are lighter the better the official rank." + _norms(study)
     )
     return Section(
@@ -138,8 +137,7 @@ def _answer(evidence: Evidence) -> str:
     )  # fmt: skip
     return (
         f"The {_words(best.scheme)} ranks models best on papers that it has not seen, with ρ = "
-        f"{number(best.mean, 2)}{interval}; "
-        f"Brain-Score’s average reaches {number(official.mean, 2)}."
+        f"{number(best.mean, 2)}{interval}; Brain-Score’s average reaches {number(official.mean, 2)}."
     )
 
 
@@ -223,13 +221,17 @@ def _place(name: str) -> tuple[int, str]:
 
 
 def scheme_ranks(evidence: Evidence) -> tuple[tuple[str, str, tuple[int | None, ...]], ...]:
-    """Return each scheme with its words and the ranks of all models of the board, the best official rank first."""
+    """Return each scheme with its words and the ranks of the poster's board, the best official rank first."""
     study = evidence.study
     if study is None:
         return ()
     norms = _norms_used(study)
     return tuple(
-        (name, _named(name, norms), tuple(ranks.get(i) for i in evidence.official_order))
+        (
+            name,
+            _named(name, norms),
+            tuple(ranks.get(i) for i in evidence.official_order if i in evidence.cleaned),
+        )
         for name, ranks in _ranked(evidence, study).items()
     )
 

@@ -58,9 +58,8 @@ def trust_section(evidence: Evidence) -> Section:
         )
         tables = (Table("unread", "Cells that could not be read", columns, rows, 5),)
     how = (
-        "Brain-Score’s aggregate is recomputed at every group of the tree by its published rules and compared "
-        "with what "
-        "the site prints; more than rounding explains is a warning."
+        "Brain-Score’s aggregate is recomputed at every group of the tree by its published rules and compared with "
+        "what the site prints; more than rounding explains is a warning."
     )
     if not evidence.brain_score:
         how = "The tree mean gives every group of the tree the mean of its children; a missing score counts as zero."

@@ -99,6 +99,20 @@ def test_it_is_published_again_without_a_change(site, home):
     assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.rglob("*")} == before
 
 
+def test_another_home_with_the_same_boards_publishes_the_same_bytes(site, report, tmp_path):
+    told_home(tmp_path, HOSTILE, report)
+    again = tmp_path / "site/current"
+    brainalign(
+        "publish", "--output", again.parent, home=tmp_path, site__address="https://lab.test/b"
+    ).succeeded()
+    first, second = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (site, again)
+    )
+    assert first.keys() == second.keys()
+    assert [path for path in first if first[path] != second[path]] == []
+
+
 def test_the_site_of_another_field_speaks_of_no_neural_half_and_not_of_brain_score(tmp_path):
     settings = load_settings(home=tmp_path, domain="table")
     rows = "\n".join(

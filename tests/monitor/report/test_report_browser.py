@@ -519,7 +519,9 @@ def test_the_rank_under_a_scheme_replaces_the_range_and_stands_in_the_address(br
     ranges = browser.execute_script(column)
     name, words, ranks = next(one for one in real.schemes if one[0] == "PL")
     Select(element(browser, "#scheme")).select_by_visible_text(words)
-    expected = ["–" if rank is None else str(rank) for rank in ranks]
+    panels = "return [...document.querySelectorAll('#all-models tbody tr')].map((r) => r.dataset.panels)"
+    under = iter(ranks)
+    expected = [str(next(under)) if "poster" in where else "–" for where in browser.execute_script(panels)]
     assert browser.execute_script(column) == expected != ranges
     assert browser.current_url.endswith(f"?scheme={name}")
     assert open_page(browser, browser.current_url) == []
