@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import ReferenceBoardError, SchemeError
 from ..files.reference import Reference
-from .combining import NAMED, Combination, LinearCombination, MeanOfMeans, RowByRow, RowFunction, WeightedSum
+from .combining import NAMED, Combination, Linear, RowByRow, RowFunction, WeightedSum
 from .missing import CONVENTIONS, Convention
 from .pairwise import pairwise_wins
 from .scaling import Columnwise, Scale
@@ -44,24 +44,15 @@ class Claims:
     hierarchy: bool = False  # Doubling a benchmark's leaves inside its own group leaves the group's weight
 
 
-class Optimum(Protocol):
-    """Scores from an optimisation, with its objective and bound."""
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Ranking of ``n`` models by a search, with the proven bound of its objective."""
 
-    @property
-    def scores(self) -> FloatArray:
-        """Score of each model, shape (n,)."""
-
-    @property
-    def objective(self) -> int:
-        """Value of the objective."""
-
-    @property
-    def bound(self) -> int:
-        """Proven bound of the objective."""
-
-    @property
-    def stopped(self) -> str:
-        """Limit of work that ended the search before the proof; empty if none."""
+    order: IntArray  # Shape (n,); rows of the models, best first
+    scores: FloatArray  # Shape (n,)
+    objective: int
+    bound: int  # No ranking has a larger objective; proven
+    stopped: str = ""  # Limit of work that ended the search before the proof; empty if none
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +64,7 @@ class Fitted:
     scaled: FloatArray  # Shape (n, m); scaled cells of the board that it was fitted on
 
     def score(self, rows: FloatArray) -> FloatArray:
-        """Return the score of each row; NaN for one without cells to aggregate.
-
-        `rows`: shape (k, m); scores on the leaves of the fitted board, with filled missing cells.
-        """
+        """Return the score of each row of filled cells (k, m) on the fitted leaves; NaN for one without any."""
         return self.combination.scores(self.scale(rows))
 
 
@@ -244,10 +232,7 @@ class Scheme:
         return self.effort != "formula"
 
     def bind(self, reference: Reference) -> Scheme:
-        """Return the scheme with its scale fitted on a reference, or unchanged if it needs none.
-
-        Raises ReferenceBoardError if it is no reference.
-        """
+        """Return the scheme with its scale fitted on a reference, or unchanged if it needs none."""
         if not self.needs_norms:
             return self
         if not isinstance(reference, Reference):
@@ -258,11 +243,7 @@ class Scheme:
         return replace(self, norms=reference)
 
     def fitted_scale(self, board: Board) -> Columnwise:
-        """Fit the scale on a board, or on the reference that the scheme is bound to.
-
-        Raises SchemeError if the scheme needs a reference and has none. Raises ReferenceBoardError if the reference has
-        no norms for a leaf on which the board has a score.
-        """
+        """Fit the scale on a board, or on the reference that the scheme is bound to."""
         if not self.needs_norms:
             return self.scale.fit(board.scores)
         if self.norms is None:
@@ -278,10 +259,7 @@ class Scheme:
         return function(variants[..., None])[..., 0]
 
     def fitted_combination(self, scaled: FloatArray, board: Board) -> Combination:
-        """Fit the combination of the scaled cells (n, m) of a board.
-
-        Raises SchemeError if the scheme scores a board as a whole only, or returns other than one weight a leaf.
-        """
+        """Fit the combination of the scaled cells (n, m) of a board; SchemeError if it scores whole boards only."""
         if isinstance(self.weights, str):
             return NAMED[self.weights](board, self.name)
         if self.weights is not None:
@@ -303,21 +281,15 @@ class Scheme:
             "boards, and no single model"
         )
 
-    def linear_combination(self, scaled: FloatArray, board: Board) -> LinearCombination:
+    def linear_combination(self, scaled: FloatArray, board: Board) -> Linear:
         """Fit the weights of a linear scheme on the scaled cells (n, m) of a board."""
         found = self.fitted_combination(scaled, board)
-        if not isinstance(found, MeanOfMeans | WeightedSum):
+        if not isinstance(found, Linear):
             raise SchemeError(f"{self.name} is no sum of scaled cells, so that it has no weights")
         return found
 
     def fit(self, board: Board) -> Fitted:
-        """Fit the scheme on a board.
-
-        Raises SchemeError if it scores boards as a whole only, or needs a reference. Raises BoardError if it cannot be
-        used on this board.
-
-        `board`: with filled missing cells, see `fill_missing`; NaN is left out.
-        """
+        """Fit the scheme on a board with filled missing cells; NaN is left out."""
         scale = self.fitted_scale(board)
         scaled = scale(board.scores)
         return Fitted(scale, self.fitted_combination(scaled, board), scaled)

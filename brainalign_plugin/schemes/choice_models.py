@@ -33,20 +33,12 @@ Step = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
-    """Fit the Bradley-Terry model by maximum likelihood: i is above j with probability w_i / (w_i + w_j).
+    """Fit the Bradley-Terry model: i is above j with probability w_i / (w_i + w_j); log worths (n,) with mean 0.
 
     All pairs on all benchmarks count; a tie is half a win for each. On a complete matrix the order is that of the mean
-    rank, because the number of wins of each model is a sufficient statistic. Shape (n,); logarithms of the worths, with
-    mean 0. Raises BoardError if no finite worths maximise the likelihood; the message names models that won or lost
-    everything. Raises ConvergenceError if the iteration does not converge.
+    rank, because the number of wins of each model is a sufficient statistic.
 
-    `scores`: shape (n, m); higher is better, NaN where missing; a benchmark that lacks one of two models does not
-    compare them. `names`: length n; of the models, for messages.
-
-    References
-    ----------
-    Bradley, Terry (1952), Rank analysis of incomplete block designs: I, Biometrika 39, 324-345. Existence: Ford (1957),
-    Am. Math. Mon. 64(8), 28-33.
+    Bradley, Terry (1952), Biometrika 39, 324-345; existence: Ford (1957), Am. Math. Mon. 64(8), 28-33.
     """
     _refuse_infinite_worths("BT", scores, names)
     won, met = totals(scores)
@@ -69,10 +61,7 @@ def bradley_terry(scores: FloatArray, names: Sequence[str] | None = None) -> Flo
 
 
 def _levelled(totals_on: FloatArray, log_worth: FloatArray) -> FloatArray:
-    """Average the logarithms of the worths (n,) over models with the same row of ``totals_on``, shape (n, c).
-
-    Models with the same total on the same benchmarks have the same worth; this removes the rounding error between them.
-    """
+    """Average the log worths (n,) over models with the same totals, which differ by rounding alone."""
     _, alike = np.unique(totals_on, axis=0, return_inverse=True)
     means = np.bincount(alike.reshape(-1), log_worth) / np.bincount(alike.reshape(-1))
     level: FloatArray = means[alike.reshape(-1)]
@@ -91,21 +80,13 @@ def _bradley_terry_hessian(compared: FloatArray, log_worth: FloatArray) -> Float
 
 
 def plackett_luce(scores: FloatArray, names: Sequence[str] | None = None) -> FloatArray:
-    """Fit the Plackett-Luce model by maximum likelihood: each benchmark picks models in turn, best first.
+    """Fit the Plackett-Luce model: benchmarks pick models in turn, by their worths; log worths (n,) with mean 0.
 
-    Each is picked from those left with a probability in proportion to its worth. Ties are treated by Efron's method: of
-    t tied models, the l-th is picked after (l - 1) / t of their total worth is removed, the mean over random orders.
-    Shape (n,); logarithms of the worths, with mean 0. Raises BoardError if no finite worths maximise the likelihood;
-    the message names models that won or lost everything. Raises ConvergenceError if the iteration does not converge.
+    Ties are treated by Efron's method: of t tied models, the l-th is picked after (l - 1) / t of their total worth is
+    removed, the mean over random orders.
 
-    `scores`: shape (n, m); higher is better, NaN where missing; a benchmark ranks the models that it has scored.
-    `names`: length n; of the models, for messages.
-
-    References
-    ----------
-    Plackett (1975), The analysis of permutations, Appl. Stat. 24, 193-202; Luce (1959), Individual Choice Behavior.
-    Existence: Hunter (2004), MM algorithms for generalized Bradley-Terry models, Ann. Stat. 32, 384-406. Ties: Efron
-    (1977), The efficiency of Cox's likelihood function for censored data, J. Am. Stat. Assoc. 72, 557-565.
+    Plackett (1975), Appl. Stat. 24, 193-202; Luce (1959), Individual Choice Behavior; existence: Hunter (2004), Ann.
+    Stat. 32, 384-406; ties: Efron (1977), J. Am. Stat. Assoc. 72, 557-565.
     """
     _refuse_infinite_worths("PL", scores, names)
     picks = picks_of(scores)
@@ -234,13 +215,7 @@ def _centred(log_worth: FloatArray) -> FloatArray:
 
 
 def _minimum(name: str, evaluate: Evaluate, step: Step, start: FloatArray, scale: float) -> FloatArray:
-    """Minimise a convex function by Newton steps with a backtracking line search.
-
-    Raises ConvergenceError if no step helps, or too many are needed.
-
-    `name`: of the scheme, for messages. `evaluate`: value and gradient, shape (n,), at a point. `step`: Newton's step
-    from a point with its gradient. `start`: shape (n,). `scale`: scale of the gradient.
-    """
+    """Minimise a convex function by Newton steps with a backtracking line search."""
     point = start
     loss, gradient = evaluate(point)
     for iteration in range(_MAX_ITERATIONS):
@@ -277,9 +252,7 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     upper, lower = model[:, :-1][both], model[:, 1:][both]
     tie = (ordered[:, 1:] == ordered[:, :-1])[both]
     winner, loser = np.concatenate((upper, lower[tie])), np.concatenate((lower, upper[tie]))
-    if _reached(winner, loser, len(scores)) and _reached(loser, winner, len(scores)):
-        return
-    # Loading takes as long as analysing a board, and most boards are strongly connected.
+    # Loading takes as long as analysing a board.
     from scipy import sparse
     from scipy.sparse.csgraph import connected_components
 
@@ -308,16 +281,6 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     )
 
 
-def _reached(here: IntArray, there: IntArray, models: int) -> bool:
-    """Return whether the edges from ``here`` to ``there`` connect the first model to every other."""
-    reached = np.arange(models) == 0
-    before, count = 0, 1
-    while before < count < models:
-        reached[there[reached[here]]] = True
-        before, count = count, int(reached.sum())
-    return count >= models
-
-
 def _of_scored(
     fit: Callable[[FloatArray, Sequence[str]], FloatArray],
 ) -> Callable[[FloatArray, Board], FloatArray]:
@@ -331,7 +294,7 @@ def _of_scored(
     return combine
 
 
-BT = register(
+for _scheme in (
     Scheme(
         name="BT",
         family="ordinal",
@@ -346,10 +309,7 @@ BT = register(
         combine=_of_scored(bradley_terry),
         effort="fit",
         memory=matrices(6),
-    )
-)
-
-PL = register(
+    ),
     Scheme(
         name="PL",
         family="ordinal",
@@ -364,5 +324,6 @@ PL = register(
         combine=_of_scored(plackett_luce),
         effort="fit",
         memory=lambda n, m: 200.0 * n * m,
-    )
-)
+    ),
+):
+    register(_scheme)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -20,26 +19,6 @@ from ..errors import BoardError
 RowFunction = Callable[[FloatArray, FloatArray], FloatArray]
 
 
-class Combination(Protocol):
-    """Function of a row of scaled cells."""
-
-    def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
-        """Return a score for each row.
-
-        Shape (k,); NaN for a row without cells.
-
-        `scaled`: shape (k, m); NaN where a cell is left out. `counts`: shape (k, m); multiplicity of each cell; 1 if
-        None.
-        """
-
-
-class LinearCombination(Combination, Protocol):
-    """Linear function of a row's scaled cells."""
-
-    def cell_weights(self, scaled: FloatArray) -> FloatArray:
-        """Return the weight of each cell in its row's score, shape (k, m); 0 for a cell that is left out."""
-
-
 @dataclass(frozen=True, eq=False)
 class MeanOfMeans:
     """Recursive mean: each group is the mean of its own columns and of the groups below it."""
@@ -49,7 +28,7 @@ class MeanOfMeans:
     groups: tuple[tuple[IntArray, tuple[int, ...]], ...]
 
     def scores(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
-        """Return the mean of each row."""
+        """Score rows of scaled cells (k, m), each counted as often as in ``counts``; NaN for a row without cells."""
         present = (~np.isnan(scaled)).astype(np.float64)
         values = np.where(np.isnan(scaled), 0.0, scaled)
         if counts is not None:
@@ -122,6 +101,11 @@ class RowByRow:
         return filled
 
 
+# Linear in a row's scaled cells, with a weight each.
+Linear = MeanOfMeans | WeightedSum
+Combination = Linear | RowByRow
+
+
 def scores_under(combination: Combination, scaled: FloatArray, counts: FloatArray) -> FloatArray:
     """Return the scores of all rows (k, m) under each row of counts (size, m), shape (size, k)."""
     return np.array([combination.scores(scaled, np.broadcast_to(row, scaled.shape)) for row in counts])
@@ -156,25 +140,14 @@ def tree_mean(board: Board, name: str) -> MeanOfMeans:
 
 
 def mean_of_parts(board: Board, name: str) -> MeanOfMeans:
-    """Return the mean of the neural and of the behavioural flat mean; leaves under neither are left out.
-
-    Raises BoardError if one of the parts has no leaf.
-    """
+    """Return the mean of the neural and of the behavioural flat mean; leaves under neither are left out."""
     neural, behavioural = columns_by_part(board, name)
     nothing = np.arange(0)
     return MeanOfMeans(((neural, ()), (behavioural, ()), (nothing, (0, 1))))
 
 
-def total(board: Board, name: str) -> WeightedSum:  # noqa: ARG001 one signature for all
-    """Return the sum over all leaves of a board."""
-    return WeightedSum(np.ones(len(board.leaves)))
-
-
 def columns_by_part(board: Board, name: str) -> tuple[IntArray, IntArray]:
-    """Return the columns of the neural and of the behavioural leaves.
-
-    Raises BoardError if one of the parts has no leaf.
-    """
+    """Return the columns of the neural and of the behavioural leaves, neither of them empty."""
     neural, behavioural = (
         np.array([j for j, found in enumerate(board.leaf_parts) if found == part], dtype=np.int64)
         for part in board.parts
@@ -189,9 +162,9 @@ def columns_by_part(board: Board, name: str) -> tuple[IntArray, IntArray]:
 
 
 # Weights by name; each takes a board, and the scheme's name for messages.
-NAMED: dict[str, Callable[[Board, str], LinearCombination]] = {
+NAMED: dict[str, Callable[[Board, str], Linear]] = {
     "flat": flat_mean,
     "tree": tree_mean,
     "parts": mean_of_parts,
-    "sum": total,
+    "sum": lambda board, _: WeightedSum(np.ones(len(board.leaves))),
 }

@@ -7,64 +7,26 @@ connected components of the majority graph one after the other. Within a compone
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
-from ..errors import InputError
-from .base import Claims, Scheme
+from ..arrays import IntArray
+from .base import Claims, Optimum, Scheme
 from .linear_ordering import ROUNDS, linear_order, reversed_weight
 from .registry import register
 from .scaling import RANK_SCALE
 from .voting import CONVENTIONS, matrices
 
 
-@dataclass(frozen=True, eq=False)
-class KemenyResult:
-    """Ranking of ``n`` models, and the proven bound of pairwise agreements of any ranking."""
-
-    order: IntArray  # Shape (n,); rows of the models, best first
-    # Shape (n,); n minus the number of models ranked before, so that n is best. Models whose margins against
-    # every other model are equal share the place of the first of them.
-    scores: FloatArray
-    # Pairwise agreements: sum over pairs ranked i before j of the benchmarks on which i is above j. A benchmark
-    # on which the two tie agrees with neither order.
-    objective: int
-    bound: int  # No ranking has more agreements; proven
-    stopped: str = ""  # Limit of work at which the proof was given up; empty if it was completed
-
-    @property
-    def optimal(self) -> bool:
-        """True if no ranking is better; another may be as good."""
-        return self.objective == self.bound
-
-    @property
-    def gap(self) -> float:
-        """Relative gap (bound - objective) / bound; 0 if the bound is 0."""
-        return (self.bound - self.objective) / self.bound if self.bound else 0.0
-
-
-def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
+def kemeny(wins: IntArray, rounds: int = ROUNDS) -> Optimum:
     """Rank models so that the number of pairwise agreements with the benchmarks is largest.
 
-    Of several best rankings the one is returned that puts the fewest pairs against the order of their sums of margins,
-    which is that of the mean ranks on a complete board: see `_tie_broken`. Raises InputError if ``wins`` is not a
-    square matrix of integers from 0, or the number of rounds is negative.
-
-    `wins`: shape (n, n); ``wins[i, j]`` is the number of benchmarks on which i is above j, as from `pairwise_wins`.
-    `rounds`: linear programs after which the proof is given up for a component: the best ranking found is returned with
-    the bound proven so far. Other limits are in `linear_ordering`. All count work, so that the result is the same on
+    `wins`: of `pairwise_wins`. `rounds`: linear programs after which the proof is given up for a component: the best
+    ranking found is returned with the bound proven so far. All limits count work, so that the result is the same on
     every machine.
 
-    References
-    ----------
-    Kemeny (1959), Mathematics without numbers, Daedalus 88, 577-591; Young, Levenglick (1978), A consistent extension
-    of Condorcet's election principle, SIAM J. Appl. Math. 35, 285-300. Components: Truchon (1998), An extension of
-    the Condorcet criterion and Kemeny orders. Linear program: Grötschel, Jünger, Reinelt (1984), A cutting plane
-    algorithm for the linear ordering problem, Oper. Res. 32, 1195-1220.
+    Kemeny (1959), Daedalus 88, 577-591; Young, Levenglick (1978), SIAM J. Appl. Math. 35, 285-300; components: Truchon
+    (1998), An extension of the Condorcet criterion and Kemeny orders; linear program: see `linear_ordering`.
     """
-    _check(wins, rounds)
     models = len(wins)
     margins = wins.astype(np.int64) - wins.T
     groups, alike = _groups_of(margins)
@@ -86,7 +48,8 @@ def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
     place = np.empty(len(groups), dtype=np.int64)
     place[ranked] = np.cumsum(size[ranked]) - size[ranked]
     most = int(np.maximum(wins, wins.T)[np.triu_indices(models, 1)].sum())
-    return KemenyResult(
+    # Models whose margins against every other are equal share the place of the first of them.
+    return Optimum(
         order=np.argsort(place[alike], kind="stable"),
         scores=(models - place[alike]).astype(np.float64),
         objective=most - reversed_weight(weights, ranked),
@@ -96,37 +59,20 @@ def kemeny(wins: IntArray, rounds: int = ROUNDS) -> KemenyResult:
 
 
 def _tie_broken(margins: IntArray, number: IntArray, models: int) -> tuple[IntArray, int]:
-    """Scale the margins, and add a small vote to each pair that decides between orders of equal margins.
+    """Return margins (n, n) times ``unit``, with a vote for the smaller number of each pair, and the unit.
 
-    Returns broken (shape (n, n), ``unit`` times the margins, and 1 or -1 for the numbers. The order that reverses least
-    of it reverses least of the margins and, of all orders that do, puts the fewest pairs against their numbers) and
-    unit (larger than the sum of all small votes and their reversal).
-
-    `margins`: shape (n, n); antisymmetric. `number`: shape (n,); the model with the smaller number gets that vote.
-    `models`: number of models; a row represents one or more.
+    The order that reverses least of it reverses least of the margins and, of all that do, puts the fewest pairs against
+    their numbers: all votes and their reversal sum to less than the unit.
     """
     unit = models * (models - 1) + 1
     broken: IntArray = margins * unit + np.sign(number - number[:, None])
     return broken, unit
 
 
-def _check(wins: IntArray, rounds: int) -> None:
-    if wins.ndim != 2 or not len(wins) or wins.shape[0] != wins.shape[1]:
-        raise InputError(
-            f"wins has the shape {wins.shape}; give a square matrix of one model or more, as of pairwise_wins"
-        )
-    if wins.dtype.kind not in "iu" or (wins.size and int(wins.min()) < 0):
-        raise InputError(
-            "wins must hold numbers of benchmarks, integers from 0, as pairwise_wins returns them"
-        )
-    if rounds < 0:
-        raise InputError(f"the proof is given up after {rounds} rounds; give 0 or more")
-
-
 def _groups_of(margins: IntArray) -> tuple[IntArray, IntArray]:
     """Group models with equal margins against all: a representative of each group, and each model's group.
 
-    Ranking such models consecutively is optimal. The groups are ordered by sums of margins, of their cubes and of their
+    Ranking such models consecutively is optimal. Groups are in the order of sums of margins, of their cubes and
     squares, which do not depend on the order of the rows, so that relabelled models have the same ranks.
     """
     _, first, alike = np.unique(margins, axis=0, return_index=True, return_inverse=True)
@@ -148,7 +94,7 @@ def _components(weights: IntArray) -> list[IntArray]:
     return [np.sort(members) for members in np.split(order, k[whole])]
 
 
-KEMENY = register(
+register(
     Scheme(
         name="KEMENY",
         family="ordinal",

@@ -39,13 +39,10 @@ _MOST_STEPS = 2000
 
 
 def first_component(centred: FloatArray, like: FloatArray, order: IntArray) -> FloatArray:
-    """Return the weights of the first principal component, of length one.
+    """Return the first principal component of centred scores (n, m): its weights (m,), of length one.
 
-    Shape (m,); the component of the models is ``centred @ weights``.
-
-    `centred`: shape (n, m); complete scores without their column means, standardised or not. `like`: shape (n,); flat
-    mean of the z-scores, with which the component should correlate positively. `order`: shape (m,); columns in the
-    order in which they decide if it correlates with none.
+    `like`: scores (n,) with which it should correlate positively. `order`: columns, in which they decide if it
+    correlates with none.
     """
     values, vectors = linalg.eigh(centred.T @ centred)
     basis = vectors[:, values >= values[-1] - _SAME * abs(values[-1])]
@@ -76,19 +73,12 @@ class OneFactor:
 
 
 def one_factor(correlations: FloatArray) -> OneFactor:
-    """Fit a one-factor model by maximum likelihood.
+    """Fit a one-factor model to correlations (m, m) of at least three leaves by maximum likelihood.
 
-    The likelihood is maximised over the logarithms of the uniquenesses (L-BFGS-B); given these, the loadings follow
-    from the first eigenvector of the rescaled correlations. Only the largest eigenvalue is used, so the correlations
-    may be singular (fewer models than leaves). Where the likelihood rises until a uniqueness is zero (a Heywood case,
-    two leaves that are copies for example), it stays at `MIN_UNIQUENESS`. The search starts with all uniquenesses at
-    0.5 and ends at a local optimum; where leaves have little in common there may be others. Raises ConvergenceError if
-    no optimum is found.
+    The likelihood is maximised over the logarithms of the uniquenesses; given these, the loadings follow from the first
+    eigenvector of the rescaled correlations, which may be singular. Where the likelihood rises until a uniqueness is
+    zero (a Heywood case), it stays at `MIN_UNIQUENESS`. The search starts at 0.5 and ends at a local optimum.
 
-    `correlations`: shape (m, m); of at least three leaves, ones on the diagonal.
-
-    References
-    ----------
     Jöreskog (1967), Psychometrika 32, 443-482; Lawley, Maxwell (1971), Factor Analysis as a Statistical Method.
     """
     # Loading takes as long as most of an analysis, which needs no factor.
@@ -156,14 +146,8 @@ def _leading(correlations: FloatArray, log_unique: FloatArray) -> tuple[float, F
 
 
 def ledoit_wolf(centred: FloatArray) -> tuple[FloatArray, float]:
-    """Estimate the covariance with Ledoit-Wolf shrinkage towards a multiple of the identity.
+    """Shrink the covariance (divisor n) of centred scores (n, m) towards a multiple of the identity; and by how much.
 
-    Returns covariance (shape (m, m), with divisor n) and shrinkage (in [0, 1]).
-
-    `centred`: shape (n, m); complete, without the column means; n and m at least 1.
-
-    References
-    ----------
     Ledoit, Wolf (2004), Journal of Multivariate Analysis 88, 365-411.
     """
     n, m = centred.shape
@@ -180,9 +164,7 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
 
     If no weight is at its bound they are S⁻¹1 / (1'S⁻¹1). Negative weights are excluded, because with them a high score
     would lower a model's aggregate. Where the covariance is singular a ridge of 1e-9 of the mean variance picks the
-    most even weights. Raises ConvergenceError if the least-squares solver gives up.
-
-    `covariance`: shape (m, m); with a positive diagonal.
+    most even weights.
     """
     # Loading takes as long as most of an analysis, which needs no such weights.
     from scipy import optimize
@@ -286,7 +268,7 @@ def _memory(models: int, leaves: int) -> float:
     return 64.0 * models * leaves + 64.0 * leaves**2
 
 
-PC1 = register(
+for _scheme in (
     Scheme(
         name="PC1",
         family="latent",
@@ -297,10 +279,7 @@ PC1 = register(
         claims=Claims(affine=True),
         weights=_pc1_weights,
         memory=_memory,
-    )
-)
-
-FACTOR1 = register(
+    ),
     Scheme(
         name="FACTOR1",
         family="latent",
@@ -316,10 +295,7 @@ FACTOR1 = register(
         weights=_factor1_weights,
         memory=_memory,
         effort="fit",
-    )
-)
-
-DSEP = register(
+    ),
     Scheme(
         name="DSEP",
         family="latent",
@@ -329,10 +305,7 @@ DSEP = register(
         conventions=("skip", "zero", "attempted", "worst", "mean"),
         claims=Claims(iia=True, monotonicity=True, pareto=True),
         weights="parts",
-    )
-)
-
-DSP_PCA = register(
+    ),
     Scheme(
         name="DSP_PCA",
         family="latent",
@@ -345,10 +318,7 @@ DSP_PCA = register(
         conventions=FILLED,
         weights=_dsp_pca_weights,
         memory=_memory,
-    )
-)
-
-DSP_PCA_STD = register(
+    ),
     Scheme(
         name="DSP_PCA_Std",
         family="latent",
@@ -362,10 +332,7 @@ DSP_PCA_STD = register(
         claims=Claims(affine=True),
         weights=_dsp_pca_std_weights,
         memory=_memory,
-    )
-)
-
-GLS = register(
+    ),
     Scheme(
         name="GLS",
         family="latent",
@@ -381,5 +348,6 @@ GLS = register(
         claims=Claims(affine=True, pareto=True),
         weights=_gls_weights,
         memory=_memory,
-    )
-)
+    ),
+):
+    register(_scheme)

@@ -55,8 +55,8 @@ class LinearOrder:
 def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
     """Order models so that the weight of the reversed majorities is as small as can be.
 
-    `weights`: shape (n, n); antisymmetric: positive where the row's model has the majority against the column's.
-    `rounds`: linear programs after which the proof is given up.
+    `weights`: shape (n, n), antisymmetric, positive where the row's model has the majority. `rounds`: linear programs
+    after which the proof is given up.
     """
     order = improved(weights, np.argsort(-weights.sum(axis=1), kind="stable"))
     cost, proven = reversed_weight(weights, order), 0
@@ -148,10 +148,9 @@ def _majorities(weights: IntArray, order: IntArray) -> FloatArray:
 
 
 def _violated_cycles(weights: IntArray, above: FloatArray, order: IntArray) -> IntArray:
-    """Find violated cycles of three in ``above``, few of them through any one pair, the most costly first.
+    """Find cycles i, j, k with ``above[i, j] + above[j, k] + above[k, i] > 2``, the most costly first; shape (k, 3).
 
     Every cycle reverses a pair of the order, so the search is over these. The result is empty only if none is violated.
-    Shape (k, 3); i, j, k with ``above[i, j] + above[j, k] + above[k, i] > 2``; i is the smallest.
     """
     models = len(order)
     late, early = np.nonzero(np.tril(above[np.ix_(order, order)], -1) > _TOLERANCE)
@@ -213,10 +212,7 @@ def _relax(
     integral: bool,
     steps: int,
 ) -> _Relaxation | None:
-    """Solve the linear program over the pairs of the cuts; the others keep their values in ``start``.
-
-    None if the limit of work was reached without a solution.
-    """
+    """Solve the linear program over the pairs of the cuts, others as in ``start``; None at the limit of work."""
     models = len(weights)
     following = np.roll(cuts, -1, axis=1)
     upward = cuts < following

@@ -29,10 +29,7 @@ def fill_missing(board: Board, convention: Convention) -> Board:
 
 
 def filled(scores: FloatArray, states: StateArray, convention: Convention) -> FloatArray:
-    """Apply a rule for FAILED and NEVER to each column of scores. Shapes (n, m), NaN where missing.
-
-    A column without any score has neither a lowest score nor a mean, so rules that need these leave it empty.
-    """
+    """Apply a rule to each column of scores (n, m); 'worst' and 'mean' leave a column without any score empty."""
     values = np.array(scores)
     missing = np.isnan(values)
     if convention == "zero":

@@ -15,12 +15,7 @@ _BLOCK = 128
 
 
 def pairwise_wins(scores: FloatArray) -> IntArray:
-    """Count for every pair of models the benchmarks on which one is above the other.
-
-    Shape (n, n); ``wins[i, j]`` is the number of columns in which both are present and i is above j.
-
-    `scores`: shape (n, m); higher is better, NaN where missing; values that agree to nine decimals tie.
-    """
+    """Count for every pair the columns of scores (n, m) that have both and the first above the second; shape (n, n)."""
     models, benchmarks = scores.shape
     wins = np.empty((models, models), dtype=np.int64)
     if not scores.size:
@@ -42,10 +37,7 @@ def pairwise_wins(scores: FloatArray) -> IntArray:
 
 
 def _order_codes(scores: FloatArray) -> tuple[npt.NDArray[np.unsignedinteger[Any]], ...]:
-    """Compute dense ranks from 1 in each column, as winner and as loser, each of shape (m, n).
-
-    A missing score is below everything as a winner and above everything as a loser, so no comparison counts it.
-    """
+    """Compute dense ranks from 1 in each column, as winner and as loser, (m, n) each; a missing score never wins."""
     values = rounded(scores)
     order = np.argsort(values, axis=0, kind="stable")
     ordered = np.take_along_axis(values, order, axis=0)

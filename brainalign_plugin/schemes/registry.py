@@ -58,13 +58,7 @@ _REFUSED: list[SchemeError] = []
 
 
 def register(scheme: Scheme, overwrite: bool = False) -> Scheme:
-    """Add a scheme under its name; adding the same object again changes nothing.
-
-    Returns the same, so that a definition and its registration are one expression. Raises SchemeError if the name is
-    taken, regardless of case.
-
-    `overwrite`: whether it may replace a scheme of its name that was made from a function.
-    """
+    """Add a scheme under its name and return it; only one made from a function is replaced, with ``overwrite``."""
     # A module may register its scheme itself and name it in an entry point too.
     if _REGISTRY.get(scheme.name) is scheme:
         return scheme
@@ -256,12 +250,7 @@ def scheme_names() -> tuple[str, ...]:
 
 
 def get_scheme(name: str | Scheme) -> Scheme:
-    """Look a scheme up by name, regardless of case.
-
-    Raises SchemeError if there is none; the message suggests the nearest names.
-
-    `name`: A scheme is returned as it is.
-    """
+    """Look a scheme up by name, regardless of case; one that is given is returned as it is."""
     if isinstance(name, Scheme):
         return name
     if not isinstance(name, str):
@@ -281,10 +270,7 @@ def get_scheme(name: str | Scheme) -> Scheme:
 
 
 def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention:
-    """Return the rule for missing cells that a scheme uses: its own if none is asked for.
-
-    Raises SchemeError if the scheme does not support it.
-    """
+    """Return the rule for missing cells that a scheme uses: its own if none is asked for."""
     rule = scheme.conventions[0] if convention is None else convention
     if rule not in scheme.conventions:
         raise SchemeError(
@@ -301,13 +287,8 @@ def rank_models(
 ) -> Ranking:
     """Aggregate a board under a scheme.
 
-    Of all ``n`` models. Raises SchemeError if the scheme or convention is unknown, the scheme does not support the
-    convention on a board with missing cells, or it needs a reference and gets none. Raises BoardError if the board has
-    no model or no leaf, or the scheme leaves a model without a score.
-
-    `board`: ``n`` models; complete (the cleaned board) or with missing cells. `convention`: rule for missing cells; the
-    scheme's own if None. Without effect on a complete board. `reference`: frozen reference board, for the schemes that
-    need one.
+    `convention`: rule for missing cells, the scheme's own if None; without effect on a complete board. `reference`: for
+    schemes with frozen norms.
     """
     used = get_scheme(scheme)
     used = used if reference is None else used.bind(reference)
@@ -320,17 +301,15 @@ def rank_models(
         raise SchemeError(
             f"there is no rule {convention!r} for missing cells; known are {', '.join(CONVENTIONS)}"
         )
-    if board.complete:
-        return _ranking(used, board, "complete", *used.outcome(board))
-    rule = rule_for(used, convention)
-    return _ranking(used, board, rule, *used.outcome(fill_missing(board, rule)))
-
-
-def _ranking(scheme: Scheme, board: Board, rule: str, scores: FloatArray, optimum: Optimum | None) -> Ranking:
+    resolved, rule = board, "complete"
+    if not board.complete:
+        rule = own = rule_for(used, convention)
+        resolved = fill_missing(board, own)
+    scores, optimum = used.outcome(resolved)
     if np.isnan(scores).any():
         nameless = board.models[int(np.flatnonzero(np.isnan(scores))[0])]
         raise BoardError(
-            f"{scheme.name} gives model {nameless.id} ({nameless.name!r}) no score under {rule!r}: nothing was scored; "
+            f"{used.name} gives model {nameless.id} ({nameless.name!r}) no score under {rule!r}: nothing was scored; "
             "drop such models first, or choose another rule for missing cells"
         )
-    return Ranking(scheme.name, rule, board.ids, scores, competition_ranks(scores), optimum)
+    return Ranking(used.name, rule, board.ids, scores, competition_ranks(scores), optimum)

@@ -78,10 +78,7 @@ def _affine_without_each(
 
 
 def _ranked_without_each(of_rank: OfRank, scores: FloatArray, weights: FloatArray) -> FloatArray:
-    """Compute weighted sums of cells on a scale of ranks after each removal, shape (n, n): row k without model k.
-
-    The removal lowers a rank by 0, 1/2 or 1, and leaves n - 1 models.
-    """
+    """Compute weighted sums of ranked cells after each removal, which lowers a rank by 0, 1/2 or 1; shape (n, n)."""
     values, n = rounded(scores), len(scores)
     if n < 2:
         return np.zeros((n, n))

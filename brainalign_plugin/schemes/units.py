@@ -48,12 +48,9 @@ class Units:
         return tuple(self.names[i][1] for i in np.flatnonzero(self.stratum == stratum))
 
     def means(self, scaled: FloatArray, counts: FloatArray | None = None) -> FloatArray:
-        """Return each model's mean in each unit, by the weights of the leaves.
+        """Return each model's mean in each unit over its scored leaves, (n, p); NaN where these carry less than half.
 
-        Shape (n, p); over the scored leaves; NaN where these carry less than half of the unit's weight.
-
-        `scaled`: shape (n, m); NaN where missing. `counts`: shape (n, m); how often each leaf stands in its unit; once
-        if None.
+        `scaled`: shape (n, m). `counts`: shape (n, m); how often each leaf stands in its unit; once if None.
         """
         present = ~np.isnan(scaled)
         if counts is None and present.all():
@@ -79,10 +76,7 @@ def stratum_of(tree: BenchmarkTree, leaf: str) -> str:
 
 
 def units_of(tree: BenchmarkTree, leaves: Sequence[str], weights: FloatArray) -> Units:
-    """Group leaves into units by stratum and paper.
-
-    `leaves`: length m. `weights`: shape (m,); of each leaf in the mean; leaves without weight belong to no unit.
-    """
+    """Group leaves into units by stratum and paper, with their weights (m,); a leaf without weight is in none."""
     found: dict[tuple[str, str], list[int]] = {}
     for j, leaf in enumerate(leaves):
         if weights[j] > 0:
@@ -112,12 +106,7 @@ class PaperVariances:
 
 
 def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
-    """Estimate the variance between papers from unit means without gaps, divisor n - 1.
-
-    All NaN but for strata with several units, where nothing else is estimable.
-
-    `means`: shape (n, p); complete; n at least 2.
-    """
+    """Estimate the variance between papers from complete unit means (n, p), divisor n - 1; NaN where not estimable."""
     centred = means - means.mean(axis=0)
     values, pooled = variances_between((centred.T @ centred)[None] / (len(means) - 1), units)
     return PaperVariances(values[0], None if np.isnan(pooled[0]) else float(pooled[0]))

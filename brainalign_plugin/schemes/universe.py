@@ -39,12 +39,9 @@ class BoardFit:
 
 
 def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING) -> BoardFit:
-    """Fit the universe score on all models of a board.
+    """Fit the universe score on the scaled cells (n, m) of a board, on leaves with at most a share of missing ones.
 
     Raises BoardError if no stratum has two papers, or too few models have all kept leaves.
-
-    `scaled`: shape (n, m); scaled cells of the board, NaN where missing. `max_missing`: largest share of missing cells
-    with which a leaf is kept, as in cleaning.
     """
     missing = np.isnan(scaled)
     kept = missing.sum(axis=0) / max(len(scaled), 1) <= max_missing
@@ -111,43 +108,34 @@ _COMBINATION = (
     "maximum likelihood"
 )
 
-UNIVERSE = register(
-    Scheme(
-        name="UNIVERSE",
-        family="latent",
-        scale=NONE,
-        combination=_COMBINATION,
-        source=_SOURCE,
-        conventions=("skip", "zero", "attempted", "worst", "mean"),
-        rows=_universe,
-        effort="fit",
-    )
+_UNIVERSE = Scheme(
+    name="UNIVERSE",
+    family="latent",
+    scale=NONE,
+    combination=_COMBINATION,
+    source=_SOURCE,
+    conventions=("skip", "zero", "attempted", "worst", "mean"),
+    rows=_universe,
+    effort="fit",
 )
-
-Z_UNIVERSE = register(replace(UNIVERSE, name="Z_UNIVERSE", scale=Z, claims=Claims(affine=True)))
-
-NORMAL_UNIVERSE = register(
-    replace(UNIVERSE, name="NORMAL_UNIVERSE", scale=NORMAL_SCORE, claims=Claims(affine=True, monotone=True))
+_REF_UNIVERSE = replace(
+    _UNIVERSE,
+    name="REF_UNIVERSE",
+    family="reference",
+    combination=f"{_COMBINATION} on the reference",
+    conventions=("skip", "zero", "attempted"),
+    claims=Claims(iia=True),
+    needs_norms=True,
+    rows_of_norms=True,
 )
-
-REF_UNIVERSE = register(
+_MONOTONE = Claims(affine=True, monotone=True)
+for _scheme in (
+    _UNIVERSE,
+    replace(_UNIVERSE, name="Z_UNIVERSE", scale=Z, claims=Claims(affine=True)),
+    replace(_UNIVERSE, name="NORMAL_UNIVERSE", scale=NORMAL_SCORE, claims=_MONOTONE),
+    _REF_UNIVERSE,
     replace(
-        UNIVERSE,
-        name="REF_UNIVERSE",
-        family="reference",
-        combination=f"{_COMBINATION} on the reference",
-        conventions=("skip", "zero", "attempted"),
-        claims=Claims(iia=True),
-        needs_norms=True,
-        rows_of_norms=True,
-    )
-)
-
-REF_NORMAL_UNIVERSE = register(
-    replace(
-        REF_UNIVERSE,
-        name="REF_NORMAL_UNIVERSE",
-        scale=FROZEN_NORMAL,
-        claims=Claims(iia=True, affine=True, monotone=True),
-    )
-)
+        _REF_UNIVERSE, name="REF_NORMAL_UNIVERSE", scale=FROZEN_NORMAL, claims=replace(_MONOTONE, iia=True)
+    ),
+):
+    register(_scheme)

@@ -103,13 +103,10 @@ class UniverseFit:
 def fit_universe(
     means: FloatArray, units: Units, pooled: float, near: UniverseFit | None = None
 ) -> UniverseFit:
-    """Fit the universe score by maximum likelihood.
+    """Fit the universe score to unit means (n, p) by maximum likelihood; models without a unit are left out.
 
-    Raises BoardError if fewer than two models have a unit, or a unit has fewer than two models.
-
-    `means`: shape (n, p); unit means, NaN where missing; models without a unit are left out. `pooled`: share of the
-    variance of a unit that is its paper's, held for a stratum with one unit (see `paper_variances`). `near`: of much
-    the same models: where to start from.
+    `pooled`: share of the variance of a unit that is its paper's, held for a stratum with one unit (see
+    `paper_variances`). `near`: fit of much the same models, to start from.
     """
     kept = means[~np.isnan(means).all(axis=1)]
     if len(kept) < 2 or (~np.isnan(kept)).sum(axis=0).min(initial=2) < 2:
@@ -265,7 +262,7 @@ def _minimised(
     start: FloatArray,
     guess: FloatArray | None = None,
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Return where a function is least, its value and inverse curvature there, by BFGS with halved steps.
+    """Minimise a function by BFGS with halved steps; return the place, the value and the inverse curvature there.
 
     Nocedal, Wright (2006), *Numerical Optimization*, algorithms 3.1 and 6.1.
     """

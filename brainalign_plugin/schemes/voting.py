@@ -1,7 +1,4 @@
-"""Condorcet schemes: every benchmark is a voter, and models are compared in pairs.
-
-All rest on the matrix of pairwise wins, see `pairwise`.
-"""
+"""Condorcet schemes: every benchmark is a voter, and models are compared in pairs, see `pairwise`."""
 
 from __future__ import annotations
 
@@ -19,12 +16,7 @@ CONVENTIONS: tuple[Convention, ...] = ("skip", "worst", "zero", "attempted", "me
 
 
 def copeland_scores(wins: IntArray) -> FloatArray:
-    """Count the opponents beaten by majority plus half the opponents with whom the majority ties.
-
-    Shape (n,); from 0 to n - 1.
-
-    `wins`: shape (n, n); as from `pairwise_wins`. A pair that was never compared ties.
-    """
+    """Count the opponents beaten by majority plus half those with whom it ties; wins (n, n) to scores (n,)."""
     beaten = (wins > wins.T).sum(axis=1)
     lost = (wins < wins.T).sum(axis=1)
     scores: FloatArray = (beaten + (len(wins) - 1 - lost)) / 2
@@ -32,12 +24,7 @@ def copeland_scores(wins: IntArray) -> FloatArray:
 
 
 def simpson_scores(wins: IntArray) -> FloatArray:
-    """Return the smallest margin (wins minus losses) against any opponent: the worst defeat, or the narrowest win.
-
-    Shape (n,); from -m to m benchmarks; 0 for a model without opponents.
-
-    `wins`: shape (n, n); as from `pairwise_wins`. A pair that was never compared has the margin 0.
-    """
+    """Return the smallest margin (wins minus losses) against any opponent, 0 without one; (n, n) to (n,)."""
     if len(wins) == 1:
         return np.zeros(1)
     margins = wins - wins.T
@@ -47,12 +34,7 @@ def simpson_scores(wins: IntArray) -> FloatArray:
 
 
 def widest_paths(margins: IntArray) -> IntArray:
-    """Return the strength of the strongest path of majorities from each model to each other.
-
-    A path is as strong as its smallest margin; where there is none its strength is 0. Shape (n, n); 0 on the diagonal.
-
-    `margins`: shape (n, n); antisymmetric: wins minus losses.
-    """
+    """Return the strength of the strongest path of majorities between models, its smallest margin; shape (n, n)."""
     # The smallest type for the margins, because the n passes over the matrix are bound by memory.
     width = np.min_scalar_type(-int(np.abs(margins).max(initial=0)) - 1)
     strength: IntArray = np.maximum(margins, 0).astype(width)
@@ -65,12 +47,10 @@ def widest_paths(margins: IntArray) -> IntArray:
 
 
 def schulze_scores(wins: IntArray) -> FloatArray:
-    """Count the models beaten by path plus half the models with which the strengths of the paths tie.
+    """Count the models beaten by path plus half those that tie; strength is by margins. (n, n) to (n,).
 
     Model i beats j by path if the strongest path of majorities from i to j is stronger than the one back. That relation
-    is transitive, so a model that beats another by path has the higher score. Shape (n,); from 0 to n - 1.
-
-    `wins`: shape (n, n); as from `pairwise_wins`. Strength is by margins.
+    is transitive, so a model that beats another by path has the higher score.
     """
     return copeland_scores(widest_paths(wins - wins.T))
 
@@ -98,7 +78,7 @@ def matrices(count: int) -> Callable[[int, int], float]:
     return lambda n, m: 8.0 * count * n * n + 64.0 * n * m
 
 
-COPELAND = register(
+for _scheme in (
     Scheme(
         name="COPELAND",
         family="ordinal",
@@ -111,10 +91,7 @@ COPELAND = register(
         without_each=_copeland_without_each,
         effort="pairs",
         memory=matrices(4),
-    )
-)
-
-SIMPSON = register(
+    ),
     Scheme(
         name="SIMPSON",
         family="ordinal",
@@ -127,10 +104,7 @@ SIMPSON = register(
         without_each=_simpson_without_each,
         effort="pairs",
         memory=matrices(4),
-    )
-)
-
-SCHULZE = register(
+    ),
     Scheme(
         name="SCHULZE",
         family="ordinal",
@@ -146,5 +120,6 @@ SCHULZE = register(
         wins=schulze_scores,
         effort="pairs",
         memory=matrices(4),
-    )
-)
+    ),
+):
+    register(_scheme)

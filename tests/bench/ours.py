@@ -25,7 +25,8 @@ def copeland(board: Board) -> object:
 
 def kemeny(board: Board) -> str:
     found = kemeny_ranking(pairwise_wins(board.scores))
-    return "optimal" if found.optimal else f"gap {found.gap:.2%}"
+    gap = 1 - found.objective / max(found.bound, 1)
+    return f"gap {gap:.2%}" if gap else "optimal"
 
 
 def closed_forms() -> list[str]:

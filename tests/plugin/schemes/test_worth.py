@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from scipy.optimize import minimize
-from scipy.sparse.csgraph import breadth_first_order
 
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import BoardError, ConvergenceError
 from brainalign_plugin.scales import competition_ranks
 from brainalign_plugin.schemes import choice_models, get_scheme, rank_models
-from brainalign_plugin.schemes.choice_models import _reached, bradley_terry, plackett_luce
+from brainalign_plugin.schemes.choice_models import bradley_terry, plackett_luce
 from tests.boards import board_of_matrix, score_matrices, tree_of
 
 FITS = {"BT": bradley_terry, "PL": plackett_luce}
@@ -279,14 +278,3 @@ def test_the_real_boards(real_snapshots, name, date):
         assert ranking.scores.mean() == pytest.approx(0, abs=1e-12)
         by_wins = rank_models(board, "WIN_RATE")
         assert np.corrcoef(ranking.ranks, by_wins.ranks)[0, 1] > 0.9
-
-
-def test_who_is_reached_is_what_scipy_reaches():
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        models = int(rng.integers(1, 9))
-        here, there = rng.integers(0, models, (2, int(rng.integers(0, 3 * models))))
-        graph = np.zeros((models, models))
-        graph[here, there] = 1
-        reached = breadth_first_order(graph, 0, return_predecessors=False)
-        assert _reached(here, there, models) == (len(reached) == models)
