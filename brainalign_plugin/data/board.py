@@ -332,10 +332,7 @@ class Board:
         return scored
 
     def take(self, rows: Sequence[int] | None = None, columns: Sequence[int] | None = None) -> Board:
-        """Select rows, in the given order, and columns by position; columns stay in the tree's order.
-
-        The tree is pruned to the kept leaves.
-        """
+        """Select rows, in the given order, and columns, which stay in the tree's order; the tree is pruned to these."""
         r = np.arange(len(self.models)) if rows is None else np.asarray(rows, dtype=np.int64)
         c = np.arange(len(self.leaves))
         c = c if columns is None else np.unique(c[np.asarray(columns, dtype=np.int64)])
@@ -374,12 +371,7 @@ class Board:
         )
 
     def node_scores(self, missing_as: float | None = None) -> FloatArray:
-        """Compute the recursive means at every node of the tree.
-
-        Shape (n, number of tree nodes); in the order of ``tree.nodes``.
-
-        `missing_as`: value that missing leaves take; if None they are left out of the means.
-        """
+        """Compute the recursive means at every node, (n, nodes); missing leaves are left out or take a value."""
         values = np.full((len(self.models), len(self.tree.nodes)), np.nan)
         filled = (
             self.scores if missing_as is None else np.where(np.isnan(self.scores), missing_as, self.scores)
@@ -388,10 +380,7 @@ class Board:
         return node_means(self.tree, values)
 
     def part_scores(self) -> dict[str, FloatArray]:
-        """Compute the tree means of the neural and the behavioural part, and ``average``, the mean of the two.
-
-        Defined on a complete board. A part without leaves is left out, and then so is ``average``.
-        """
+        """Compute the tree means of the parts of a complete board, and ``average``, their mean if there are both."""
         means = self.node_scores()
         found = {part: means[:, self.tree.index[part]] for part in self.parts if part in self.tree}
         if len(found) == len(self.parts):

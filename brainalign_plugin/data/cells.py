@@ -17,10 +17,9 @@ from .tree import BenchmarkTree
 
 @dataclass(frozen=True, eq=False)
 class SupersededCells:
-    """Scores of benchmark versions that no longer count, one entry a cell (all arrays of shape (c,)).
+    """Scores of benchmark versions that no longer count, as published: arrays of shape (c,), one entry a cell.
 
-    Values are as published: full precision, uncapped. `row` and `column` are positions in the snapshot's models and
-    tree nodes.
+    `row` and `column` are positions in the snapshot's models and tree nodes.
     """
 
     row: IntArray

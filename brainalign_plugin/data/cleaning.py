@@ -125,15 +125,7 @@ class Cleaning:
 def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     """Drop leaves with a share of missing scores above ``max_missing``, then models with any missing score.
 
-    FAILED and NEVER are both missing. The complete board, and the dropped benchmarks and models with reasons. Raises
-    InputError if ``max_missing`` is not in [0, 1].
-
-    `board`: ``n`` models on ``m`` leaves, as ``Snapshot.board()`` gives them: without groups and engineering
-    benchmarks. `max_missing`: in [0, 1].
-
-    References
-    ----------
-    arXiv 2407.07530, methods: benchmarks with more than 50 % missing scores, then models with any missing score.
+    FAILED and NEVER are both missing. Source: arXiv 2407.07530, methods.
     """
     keep_row, keep_column = _kept(board, max_missing)
     cleaned = _cut(board, keep_row, keep_column)
@@ -154,7 +146,7 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
 
 
 def complete_board(board: Board, max_missing: float = 0.5) -> Board:
-    """Return the board of `clean`, without its log. Raises InputError if ``max_missing`` is not in [0, 1]."""
+    """Return the board of `clean`, without its log."""
     return _cut(board, *_kept(board, max_missing))
 
 

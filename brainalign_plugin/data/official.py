@@ -1,8 +1,4 @@
-"""Official aggregate of Brain-Score, recomputed at every node of the tree.
-
-The rules are those of the site (REFERENCE: latest version of each visible leaf, capped to [0, 1] unless it is an
-engineering benchmark, FAILED and NEVER count as zero in the mean over all children).
-"""
+"""Official aggregate of Brain-Score, recomputed at every node of the tree by the site's rules."""
 
 from __future__ import annotations
 
@@ -77,12 +73,10 @@ def capped(tree: BenchmarkTree, scores: FloatArray) -> FloatArray:
 
 
 def official_ranks(scores: FloatArray, states: StateArray) -> tuple[int | None, ...]:
-    """Return the ranks by the site's rule.
+    """Return the ranks by the site's rule for scores and states (n,).
 
     The score in three decimals is rounded half up to two, by its decimal digits, ties share the better rank, FAILED
     comes last and NEVER has no rank.
-
-    `scores, states`: shape (n,).
     """
     cent = Decimal("0.01")
     keys: list[Decimal | None] = []
@@ -107,9 +101,8 @@ def official_board(
 ) -> OfficialBoard:
     """Recompute the official aggregate.
 
-    `tree`: with ``k`` nodes. `scores, states`: shape (n, k); leaves as scored; the groups' columns hold the published
-    values, for comparison only. `root`: node to rank, ``average_<domain>``. `has_published`: whether the groups'
-    columns were published at all. `published_ranks`: one for each model, to be compared with the recomputed ranks.
+    `scores, states`: shape (n, k); the groups' columns hold the published values, for comparison only.
+    `has_published`: whether there are any. `published_ranks`: one a model, to be compared.
     """
     values = np.where(states == CellState.SCORED, capped(tree, scores), 0.0)
     means = node_means(tree, values)

@@ -128,20 +128,7 @@ class Snapshot:
         as_of: datetime | None = None,
         source: str = "a table",
     ) -> Snapshot:
-        """Make a snapshot of a table: a row a model, a column a benchmark; see `tabular.parse_frame`.
-
-        Parameters
-        ----------
-        as_of : datetime, optional
-            Moment that the table describes; the beginning of 1970 if unknown.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> snapshot = Snapshot.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, None]}, index=["x", "y"]))
-        >>> [model.name for model in snapshot.models]
-        ['x', 'y']
-        """
+        """Make a snapshot of a table: a row a model, a column a benchmark; see `tabular.parse_frame`."""
         table = parse_frame(frame, groups, domain)
         shape = (len(table.models), len(table.tree.nodes))
         scores = np.full(shape, np.nan)
@@ -162,20 +149,7 @@ class Snapshot:
 
     @classmethod
     def from_board(cls, board: Board) -> Snapshot:
-        """Make a snapshot of a board: its own snapshot if the board is all of it, else one of its leaves.
-
-        Parameters
-        ----------
-        board : Board
-            Its scores count: a selected or changed board is not replaced by the snapshot that it is from.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> board = Board.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, None]}, index=["x", "y"]))
-        >>> Snapshot.from_board(board)
-        <Snapshot table: 2 models × 2 benchmarks, 25 % missing>
-        """
+        """Make a snapshot of a board: its own snapshot if the board is all of it, else one of its leaves."""
         known = board.snapshot
         if (
             known is not None
@@ -283,17 +257,13 @@ class Snapshot:
         )
 
     def as_of(self, moment: date | datetime) -> Snapshot:
-        """Reconstruct the board of an earlier moment from the times of the cells.
+        """Reconstruct the board of an earlier moment (UTC without a time zone) from the times of the cells.
 
         A cell counts if it was scored strictly before 00:00 UTC of the date (or before the moment given). A model, and
         a leaf, is on the board once it has a cell that is SCORED or FAILED, in whatever version; a group once it holds
-        such a leaf. Otherwise the tree is that of this snapshot: groups of earlier days are not published. Of a
-        benchmark with several versions the latest one that had opened by then counts; a version opens when its window
-        does, or, without a window, with its first SCORED cell. A leaf without a version is a group whose children are
-        not listed; its past is unknown, and it is left out. Nothing is published for the groups of such a board. Raises
-        SnapshotError if the moment is later than this snapshot knows of.
-
-        `moment`: A datetime without a time zone is read as UTC.
+        such a leaf. Of a benchmark with several versions the latest one that had opened by then counts; a version opens
+        when its window does, or else with its first SCORED cell. A leaf without a version is a group whose
+        children are not listed; it is left out. Nothing is published for the groups of such a board.
         """
         if not self.dated:
             raise SnapshotError(

@@ -43,32 +43,11 @@ class ParsedTable:
 
 
 def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: str) -> ParsedTable:
-    """Check a table of scores and make the tree of its benchmarks.
+    """Check a table of scores in [0, 1], a row a model, and make the tree of its benchmarks.
 
-    Parameters
-    ----------
-    frame : DataFrame, shape (n, m)
-        Scores in [0, 1], a row a model (named by the index), a column a benchmark; NaN where a benchmark was not run.
-    groups : dict of str to str or None
-        Group of each benchmark as a path below the average: ``"neural"``, or ``"neural/V1/Paper2020"`` for a tree.
-        Those that are not named lie directly below the average. ``neural`` and ``behavior`` at the top are the two
-        parts that the poster compares. Without it, columns that are paths or of several levels name their groups.
-    domain : str
-        Name of the leaderboard.
-
-    Raises
-    ------
-    BoardError
-        On text, infinities, scores outside [0, 1], repeated names, empty rows, or a group of an unknown benchmark;
-        the message names the cell and the next step.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> frame = pd.DataFrame({"V1-pls": [.2, .3], "Rajalingham2018-i2n": [.4, None]}, index=["alexnet", "vgg"])
-    >>> parsed = parse_frame(frame, {"V1-pls": "neural/V1"}, "table")
-    >>> parsed.tree.path("V1-pls")
-    ('average_table', 'neural_table', 'V1', 'V1-pls')
+    `groups`: path of each benchmark's group below the average, ``"neural"`` or ``"neural/V1/Paper2020"``; ``neural``
+    and ``behavior`` at the top are the two parts. Without it, columns that are paths or of several levels name their
+    groups. Raises BoardError; the message names the cell and the next step.
     """
     if not hasattr(frame, "columns"):
         raise BoardError(

@@ -162,10 +162,7 @@ class BenchmarkTree:
         return {}
 
     def pruned(self, leaves: Collection[str], root: str | None = None) -> BenchmarkTree:
-        """Keep the given leaves and their ancestors, up to ``root`` if one is given.
-
-        Raises SnapshotError if one of them is not a leaf of this tree, or does not lie below ``root``.
-        """
+        """Keep the given leaves and their ancestors, up to ``root`` if one is given."""
         kept: set[str] = set()
         for leaf in leaves:
             path = self.path(leaf)
@@ -183,10 +180,9 @@ class BenchmarkTree:
         )
 
     def nominal_weights(self, leaves: Sequence[str], root: str) -> FloatArray:
-        """Compute the nominal weight of each leaf in the recursive mean at ``root``.
+        """Compute the nominal weight of each leaf in the recursive mean at ``root``; 0 for one outside it.
 
-        The product of 1 / (number of children) down the tree; leaves outside ``root`` get 0. Shape (len(leaves),); sums
-        to one if ``leaves`` are all leaves below ``root`` and no group below it is empty.
+        The product of 1 / (number of children) down the tree.
         """
         weights = np.zeros(len(leaves))
         for i, leaf in enumerate(leaves):
@@ -209,13 +205,7 @@ def names_paper(type_id: str) -> bool:
 
 
 def node_means(tree: BenchmarkTree, values: FloatArray) -> FloatArray:
-    """Compute recursive means: every group becomes the mean of its children that are not NaN.
-
-    Shape (n, k); the leaves unchanged; a group without any number is NaN.
-
-    `tree`: with ``k`` nodes. `values`: shape (n, k); one column a node, in the order of ``tree.nodes``; only the
-    leaves' columns are read.
-    """
+    """Compute recursive means: every group becomes the mean of its children that are not NaN. Shape (n, k)."""
     means: FloatArray = np.array(values, dtype=np.float64)
     for i in tree.bottom_up:
         if tree.nodes[i].is_leaf:

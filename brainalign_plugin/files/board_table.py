@@ -13,31 +13,17 @@ _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "–"})
 
 
 def table_snapshot(text: str, name: str) -> Snapshot:
-    r"""Read a CSV table of scores in [0, 1] in any dialect of a spreadsheet.
+    r"""Read a CSV table of scores in [0, 1] as a snapshot of the domain ``table``, without a date.
 
-    Parameters
-    ----------
-    text : str
-        The first column names the models, the header the benchmarks. A header ``group/group/benchmark`` in any column
-        makes the tree.
-    name : str
-        Of the file, for messages and as source.
-
-    Returns
-    -------
-    Snapshot
-        Of the domain ``table``, without a date.
-
-    Raises
-    ------
-    SnapshotError
-        If the text is no table; the message names the line.
-    BoardError
-        If a cell is no score; the message names the cell.
+    `text`: the first column names the models, the header the benchmarks; a header ``group/group/benchmark`` makes the
+    tree. `name`: of the file, for messages and as source.
 
     Examples
     --------
-    >>> table_snapshot("model;reading/qa;reading/nli\na;0,5;0,6\nb;0,7;\n", "scores.csv")
+    >>> table_snapshot("model;reading/qa;reading/nli\
+    a;0,5;0,6\
+    b;0,7;\
+    ", "scores.csv")
     <Snapshot table: 2 models × 2 benchmarks, 25 % missing>
     """
     try:

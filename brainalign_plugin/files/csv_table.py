@@ -43,13 +43,10 @@ class Table:
 
 
 def read_table(text: str) -> Table:
-    r"""Read a CSV text with a header.
+    """Read a CSV text with a header; ValueError if there is no row, or it ends within quotes.
 
     The separator (comma, semicolon or tab) is the one that the header has most of. Lines above the header that begin
     with ``#`` are comments; a line ``sep=;`` states the separator. Rows and columns without any text are left out.
-    Raises ValueError if there is no row, or the text ends within quotes.
-
-    `text`: lines end with ``\n``, ``\r\n`` or ``\r``.
     """
     head = _head(text)
     rows = [
@@ -106,13 +103,10 @@ def _width(row: Row) -> int:
 
 
 def csv_rows(text: str, separator: str = ",", line: int = 1) -> Iterator[Row]:
-    r"""Split a CSV text into rows; empty lines are left out.
+    """Split a CSV text into rows; empty lines are left out.
 
     A quote inside a quoted field is doubled; the site's writer leaves it single. A single quote that is followed
-    neither by a separator nor by the end of the line is part of the text. Raises ValueError if the text ends within
-    quotes.
-
-    `text`: lines end with ``\n``, ``\r\n`` or ``\r``. `line`: number of the first line.
+    neither by a separator nor by the end of the line is part of the text.
     """
     plain = re.compile(f"[^{re.escape(separator)}\r\n]*")
     row: list[Field] = []
@@ -156,10 +150,9 @@ def decimal_point(text: str) -> str:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write a CSV text with commas, one line a row whatever the text in it.
+    """Write a CSV text with commas, one line a row whatever the text in it; None is empty.
 
-    Line ends, control and direction characters in text become spaces or U+FFFD; text that a spreadsheet would take
-    for a formula gets an apostrophe before it. None is empty.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

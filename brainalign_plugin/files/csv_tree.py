@@ -47,13 +47,10 @@ def column_parents(
     decimals: int,
     groups: Mapping[str, bool],
 ) -> dict[str, str | None] | None:
-    """Find the parent of each column.
+    """Find the parent of each column; None if no tree explains the numbers, or more than one does.
 
-    None if no tree explains the numbers, or more than one does: groups in which nothing is scored, for example.
-
-    `names`: length k; type ids in depth-first order. `values`: shape (n, k); as printed; NaN where there is no number.
-    `states`: shape (n, k). `decimals`: with how many decimals scores below 1 are printed. `groups`: what is known of
-    some names: whether it is a group.
+    `names`: type ids in depth-first order. `values`, `states`: shape (n, k), as printed. `decimals`: of printed scores
+    below 1. `groups`: whether some names are groups, where it is known.
     """
     # From 1 on, the site prints one decimal; what it prints with two was rounded to three before.
     half = 10.0**-decimals / 2 + (0.0005 if decimals == 2 else 0)

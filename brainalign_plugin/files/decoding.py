@@ -49,11 +49,9 @@ _SHOWN = 60
 
 
 def decode(data: bytes, *, ansi: bool = False) -> str:
-    """Return the text in some bytes.
+    """Return the text in UTF-8, or UTF-16 or UTF-32 with its byte order mark, which is left out.
 
-    Raises TextError if it is none of these; the message is a noun for the kind of data.
-
-    `data`: UTF-8, or UTF-16 or UTF-32 with its byte order mark, which is left out. `ansi`: whether text that cannot be
+    Raises TextError if it is none of these; the message is a noun for the kind of data. `ansi`: text that cannot be
     UTF-8 is read as Windows-1252, as spreadsheets save it.
     """
     for mark, encoding, name in _MARKS:

@@ -25,11 +25,9 @@ REPEATED: Final = _Repeated()
 
 
 def parse_json(text: bytes) -> Any:
-    """Parse JSON in any encoding that `decode` knows.
+    """Parse JSON in any encoding that `decode` knows; a key that an object has twice gets the value `REPEATED`.
 
-    A key that an object has twice gets the value `REPEATED`. Integers of more than 400 digits become infinite, because
-    Python refuses to read them, and with them the whole document. Raises TextError if it is no text. Raises ValueError
-    if it is text and no JSON. Raises RecursionError if it is nested too deeply.
+    Integers of more than 400 digits become infinite, because Python refuses to read them, and with them the document.
     """
     return json.loads(decode(text), object_pairs_hook=_object, parse_int=_integer)
 

@@ -145,24 +145,7 @@ def read_scores(path: Path | str, notes: list[str] | None = None) -> dict[str, C
 
 
 def cells_from(scores: Mapping[str, Any], name: str = "the scores") -> dict[str, Cell]:
-    """Take scores from a mapping, as `read_scores` takes them from a file.
-
-    Parameters
-    ----------
-    scores : mapping of str to number, str, None or Cell
-        Score by benchmark: a number, ``X`` for FAILED, None or NaN for NEVER, or a cell.
-    name : str
-        Name in error messages.
-
-    Returns
-    -------
-    dict of str to Cell
-        NEVER cells are left out.
-
-    Raises
-    ------
-    CandidateError
-        If a score cannot be used; the message names the benchmark and the value.
+    """Take scores from a mapping, as `read_scores` takes them from a file; NEVER cells are left out.
 
     Examples
     --------
@@ -338,10 +321,7 @@ def _version(given: Any, where: str) -> int | None:
 
 
 def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]:
-    """Find the models that a list names: ids or names with commas between, or ``name:NAME`` for all of that name.
-
-    Raises CandidateError if there is none of a name, or a plain name is ambiguous.
-    """
+    """Find the models that a list names: ids or names with commas between, or ``name:NAME`` for all of that name."""
     known = tuple(models)
     if any(wanted == model.name for model in known):
         return [find_model(known, wanted, place)]
@@ -356,10 +336,7 @@ def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]
 
 
 def find_model(models: Iterable[Model], wanted: str, place: str, all_of: str = "") -> Model:
-    """Find a model by its id or its name.
-
-    Raises CandidateError if there is none (the message suggests the nearest names), or names are ambiguous (it lists
-    the ids).
+    """Find a model by its id or its name; CandidateError if there is none or several.
 
     `place`: name of the board in error messages. `all_of`: another way to name several, with its comma.
     """

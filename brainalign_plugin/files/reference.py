@@ -158,11 +158,7 @@ class Reference:
         return f"reference {self.name} ({board}; frozen {self.frozen_at:%Y-%m-%d}, sha256 {self.sha256[:12]})"
 
     def check(self, board: Board) -> None:
-        """Check that there are norms for every leaf on which a board has a score.
-
-        Raises ReferenceBoardError if the reference is of another domain, lacks a benchmark, or has fewer than two
-        scores on one.
-        """
+        """Check that there are norms for every leaf on which a board has a score, else ReferenceBoardError."""
         if board.domain != self.domain:
             raise ReferenceBoardError(
                 f"the reference {self.name!r} is of the domain {self.domain!r} and the board of {board.domain!r}; "
@@ -275,26 +271,10 @@ class Reference:
 
 
 def freeze(snapshot: Snapshot, name: str, at: datetime) -> Reference:
-    """Freeze a snapshot under a name.
+    """Freeze a snapshot under a name at a moment with time zone.
 
-    Parameters
-    ----------
-    snapshot : Snapshot
-    name : str
-        Also the name of its file: 1 to 64 letters, digits, ``_`` and ``-``.
-    at : datetime
-        Now, with time zone.
-
-    Returns
-    -------
-    Reference
-        With the norms of every leaf under the ranked aggregate that has a score for half of the models, and at least
-        30 if any leaf has so many; over all its SCORED cells. The others are named in `left_out`.
-
-    Raises
-    ------
-    ReferenceBoardError
-        If the name cannot be used, the time has no zone, or no benchmark has enough scores.
+    Leaves with a score for half of the models, and at least 30 if any leaf has so many, have norms over all their
+    SCORED cells; the others are named in `left_out`.
     """
     board = snapshot.board()
     kept = set(kept_leaves(board))
@@ -310,10 +290,7 @@ def kept_leaves(board: Board) -> tuple[str, ...]:
 
 
 def restore(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[str] = ()) -> Reference:
-    """Build a reference as it was frozen, without the given leaves; the other parameters are those of `freeze`.
-
-    Raises ReferenceBoardError: As from `freeze`, or if a leaf to leave out is not on the board.
-    """
+    """Build a reference as it was frozen, without the given leaves; the other parameters are those of `freeze`."""
     check_name(name)
     if name == GIVEN_BOARD:
         raise ReferenceBoardError(f"the name {name!r} stands for a board without a reference; choose another")
@@ -325,10 +302,7 @@ def restore(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[st
 
 
 def given_board(snapshot: Snapshot) -> Reference:
-    """Freeze a snapshot in place of a named reference: all its SCORED cells, at the moment that it describes.
-
-    Raises ReferenceBoardError if no benchmark has two scores.
-    """
+    """Freeze a snapshot in place of a named reference: all its SCORED cells, at the moment that it describes."""
     return _reference(snapshot, GIVEN_BOARD, snapshot.as_of_time)
 
 
@@ -376,10 +350,7 @@ def _or_without(leaves: Collection[str], board: Board) -> str:
 
 
 def document(reference: Reference) -> bytes:
-    """Serialise a reference as JSON: the same bytes for the same reference.
-
-    Raises ReferenceBoardError if it is a variant made for an audit.
-    """
+    """Serialise a reference as JSON: the same bytes for the same reference."""
     if reference.variant:
         raise ReferenceBoardError(
             f"the reference {reference.name!r} was changed for an audit ({reference.variant}); write the frozen one"

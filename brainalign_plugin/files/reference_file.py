@@ -20,18 +20,12 @@ SUFFIX = ".reference.json.gz"
 
 
 def reference_bytes(reference: Reference) -> bytes:
-    """Serialise a reference; `reference_from_bytes` gives back every cell.
-
-    Raises ReferenceBoardError if it is a variant made for an audit.
-    """
+    """Serialise a reference; `reference_from_bytes` gives back every cell."""
     return gzip.compress(document(reference), compresslevel=6, mtime=0)
 
 
 def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
-    """Read the bytes of `reference_bytes`; error messages call them ``origin``.
-
-    Raises ReferenceBoardError if the data are not a reference file of a known version, or are damaged.
-    """
+    """Read the bytes of `reference_bytes`; error messages call them ``origin``."""
     try:
         parsed = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as cause:
@@ -99,10 +93,7 @@ def read_reference(path: Path | str) -> Reference:
 
 
 def reference_path(folder: Path, name: str) -> Path:
-    """Return the path of a named reference in a folder.
-
-    Raises ReferenceBoardError if the name is not one that a reference can have.
-    """
+    """Return the path of a named reference in a folder; ReferenceBoardError if none can have the name."""
     check_name(name)
     return folder / f"{name}{SUFFIX}"
 
@@ -175,10 +166,7 @@ def reference_names(folder: Path | str) -> tuple[str, ...]:
 
 
 def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[ReferenceBoardError, ...]]:
-    """Read all references of a folder.
-
-    Returns references (sorted by name) and damaged (one for each file that cannot be read; the others are returned).
-    """
+    """Read all references of a folder, sorted by name; and the errors of those that cannot be read."""
     read: list[Reference] = []
     damaged: list[ReferenceBoardError] = []
     for name in reference_names(folder):
@@ -190,14 +178,7 @@ def list_references(folder: Path | str) -> tuple[tuple[Reference, ...], tuple[Re
 
 
 def find_reference(folder: Path | str, wanted: str) -> Reference:
-    """Read a reference by its name in a folder, or by the path of its file.
-
-    Raises ReferenceBoardError if there is none (the message suggests the nearest names), or its file is damaged or
-    holds another name.
-
-    `folder`: folder of the references with names. `wanted`: A name, or a path, which contains a ``/`` or ends like a
-    reference file.
-    """
+    """Read a reference by its name in a folder, or by its path, which has a ``/`` or the ending of such files."""
     if "/" in wanted or wanted.endswith(SUFFIX):
         return read_reference(wanted)
     path = reference_path(Path(folder), wanted)
@@ -220,14 +201,7 @@ def find_reference(folder: Path | str, wanted: str) -> Reference:
 
 
 def choose_reference(folder: Path | str, wanted: str, domain: str) -> Reference:
-    """Read the named reference, or the only one of a domain.
-
-    Raises ReferenceBoardError if there is none, or there are several and none was named; the message names the next
-    step.
-
-    `wanted`: name, or path of a file; empty if none was named. `domain`: that of the models to place; a reference of
-    another domain is refused.
-    """
+    """Read the named reference, or if none was named the only one of a domain."""
     if wanted:
         named = find_reference(folder, wanted)
         if named.domain != domain:

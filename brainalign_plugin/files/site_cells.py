@@ -38,11 +38,7 @@ class Problem(NamedTuple):
 
 
 def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
-    """Read a model's entries on one benchmark, in their order.
-
-    `entries`: the JSON value: a list of ``{version, value, error, timestamp}``. `current`: the benchmark's latest
-    version.
-    """
+    """Read a model's entries on one benchmark, in their order. `current`: the benchmark's latest version."""
     if not isinstance(entries, list):
         yield Problem(
             entries, "the benchmark occurs twice" if entries is REPEATED else "not a list of versions"
@@ -89,10 +85,7 @@ def read_version(value: Any) -> int:
 
 
 def read_moment(value: Any) -> datetime:
-    """Return an ISO date and time in UTC; without an offset the site means UTC.
-
-    Raises ValueError if it is none, or lies outside the years 1 to 9999.
-    """
+    """Return an ISO date and time in UTC; without an offset the site means UTC. Raises ValueError if it is none."""
     if not isinstance(value, str):
         raise ValueError(f"{shown(value, 40)!r} is not text")
     try:

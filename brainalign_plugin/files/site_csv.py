@@ -89,13 +89,10 @@ def is_csv_export(text: str) -> bool:
 
 
 def site_csv_document(leaderboard: str, plugins: bytes) -> tuple[dict[str, Any], tuple[Rejected, ...]]:
-    """Read a CSV export as the document that the site's JSON would be.
+    """Read a CSV export as the document that the site's JSON would be; ValueError if its tree cannot be read.
 
-    Models of older exports have no ids: theirs are made of their names, the same in every export. Returns document (for
-    `parse_site_json`) and rejected (A note if a spreadsheet has lost the difference of FAILED and NEVER). Raises
-    ValueError if it is no export, or its tree cannot be read from it.
-
-    `leaderboard`: text of ``leaderboard.csv``. `plugins`: ``plugin-info.csv``, empty if there is none.
+    Models of older exports have no ids: theirs are made of their names. A note says if a spreadsheet has lost the
+    difference of FAILED and NEVER. `plugins`: ``plugin-info.csv``, empty if there is none.
     """
     table = _table(storable(leaderboard))
     document = _document(table, _leaf_ids(plugins))
@@ -106,11 +103,10 @@ def site_csv_document(leaderboard: str, plugins: bytes) -> tuple[dict[str, Any],
 
 
 def zip_members(data: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]:
-    """Return the board in a zip and its ``plugin-info.csv``, empty if there is none.
+    """Return the board in a zip and its ``plugin-info.csv``, empty if there is none; ArchiveError says why not.
 
     The board is ``leaderboard.csv``, or the only other file that ends in ``.csv`` or ``.json``. Files are read in
     memory and never further than the cap, whatever the zip says of their sizes; those that macOS adds do not count.
-    Raises ArchiveError: Its ``kind`` says why.
     """
     what = described(data)
     if what != "a zip":

@@ -42,15 +42,10 @@ def is_site_json(document: Any) -> bool:
 def parse_site_json(
     document: Any, source: str, sha256: str, received_at: datetime | None = None
 ) -> tuple[Snapshot, tuple[Rejected, ...]]:
-    """Read a payload of the site.
+    """Read a payload of the site as a snapshot, and list its rejected cells and fields.
 
-    Returns Snapshot and tuple of Rejected (rejected cells and fields). Raises EmptyBoardError if it lists no model, no
-    benchmark or no score under the ranked aggregate. Raises SnapshotError if it is JSON of another shape, or
-    contradicts itself.
-
-    `document`: the parsed JSON (`parse_json`). `source, sha256`: origin of the body, and its hash, for the snapshot.
-    `received_at`: as-of time of a payload that states none; UTC if it has no time zone. By default the time of the
-    newest score.
+    Raises EmptyBoardError without a model, benchmark or score, SnapshotError if it is JSON of another shape or
+    contradicts itself. `received_at`: as-of time of a payload that states none (UTC); the newest score's if None.
     """
     if document is None or (isinstance(document, dict | list) and not document):
         raise EmptyBoardError(f"it is empty JSON ({document})")

@@ -26,11 +26,8 @@ Scores = Sequence[Mapping[str, Any]]
 def read_tree(benchmarks: Sequence[Mapping[str, Any]], scores: Scores, root: str, log: Log) -> BenchmarkTree:
     """Return the tree of the benchmarks that have a row, and log rejected values.
 
-    Raises SnapshotError if a benchmark has no id, type or parent that can be read, a key occurs twice, or the tree
-    contradicts itself.
-
-    `benchmarks`: as the site lists them. `scores`: for each model its entries by type id. `root`: type id of the ranked
-    aggregate, which is a group even if nothing is below it.
+    `scores`: for each model its entries by type id. `root`: type id of the ranked aggregate, which is a group even if
+    nothing is below it.
     """
     places = [f"benchmarks.{i}" for i in range(len(benchmarks))]
     ids = [text_of(b, "id", place) for b, place in zip(benchmarks, places, strict=True)]

@@ -81,12 +81,9 @@ def content_digest(snapshot: Snapshot) -> str:
 
 
 def snapshot_from_bytes(data: bytes, origin: str = "the data") -> Snapshot:
-    """Read the bytes of `snapshot_bytes`, or the site's JSON.
+    """Read the bytes of `snapshot_bytes`, or the site's JSON, gzipped or plain; messages call them ``origin``.
 
-    Unreadable values of the site's JSON are left out with a warning; `parse_site_json` returns them. Raises
-    SnapshotError if the data are not a snapshot file of a known version, or contradict themselves.
-
-    `data`: gzipped or plain. `origin`: name of the data in error messages.
+    Unreadable values of the site's JSON are left out with a warning; `parse_site_json` returns them.
     """
     try:
         text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
