@@ -72,11 +72,7 @@ class Analysis:
 def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20) -> Analysis:
     """Clean a snapshot and compute agreement, spread, explained variance and the ranks under the basic schemes.
 
-    Dimensions, significance and main effects are computed when they are first asked for. Raises InputError if a
-    parameter is out of range.
-
-    `max_missing`: largest share of missing scores with which a benchmark is kept. `min_overlap`: fewest common models
-    for which a pair of benchmarks counts among the pairwise-complete ones.
+    `min_overlap`: fewest common models for which a pair of benchmarks counts among the pairwise-complete ones.
     """
     considered = snapshot.board()
     cleaning = clean(considered, max_missing)
@@ -97,10 +93,7 @@ def analyse(snapshot: Snapshot, max_missing: float = 0.5, min_overlap: int = 20)
 
 
 def analysis_fields(analysis: Analysis) -> dict[str, Any]:
-    """Build the record of an analysis without its certainty: stable, versioned, unknown is None.
-
-    As docs/commands.md describes it, field by field.
-    """
+    """Build the record of an analysis without its certainty, as docs/commands.md describes it field by field."""
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
     parts = () if analysis.left_out else snapshot.parts
     considered = cleaning.considered

@@ -22,12 +22,10 @@ Result = TypeVar("Result")
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item], jobs: int = 1) -> Iterator[Result]:
-    """Return the results of a function, in the order of the items.
+    """Return the results of a function, in the order of the items; in as many processes as there are cores if -1.
 
     On Linux the processes are copies of this one, which end with it however it ends. Elsewhere, and where a backend of
     joblib is chosen (`joblib.parallel_config`), joblib does the work. Raises BrainAlignError if a process is killed.
-
-    `jobs`: processes; as many as there are cores if -1. With one the work is done in this process.
     """
     if jobs == 1:
         return map(function, items)

@@ -45,10 +45,7 @@ def ranks_from_bottom(scores: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class AffineNorms:
-    """Affine norms of columns, each of shape (m,): a score becomes (score - centre) / spread + offset.
-
-    The spread of a constant column is infinite.
-    """
+    """Affine norms of columns: a score becomes (score - centre) / spread + offset; spread inf if constant."""
 
     centre: FloatArray
     spread: FloatArray
@@ -166,10 +163,7 @@ def percentile_ends(size: int, level: float) -> tuple[int, int]:
 
 
 def competition_ranks(scores: FloatArray) -> IntArray:
-    """Rank scores so that the highest is 1 and ties share the better rank (1, 2, 2, 4).
-
-    `scores`: shape (n,); without NaN.
-    """
+    """Rank scores (n,) without NaN so that the highest is 1 and ties share the better rank (1, 2, 2, 4)."""
     descending = -rounded(scores)
     ranks: IntArray = 1 + np.searchsorted(np.sort(descending), descending).astype(np.int64)
     return ranks

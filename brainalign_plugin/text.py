@@ -21,16 +21,9 @@ BRAIN_SCORE = ("vision", "language")
 
 
 def visible(text: str, limit: int = 300) -> str:
-    r"""Return a foreign text on one line without terminal control characters and direction marks.
+    r"""Return a foreign text on one line: control characters and direction marks as U+FFFD, shortened to a limit.
 
-    White space becomes single spaces; control characters, direction marks and lone surrogates, which no file can hold,
-    become U+FFFD. Escaping for HTML is left to the template.
-
-    Parameters
-    ----------
-    text : str
-    limit : int
-        Longest result in characters; a longer one ends in an ellipsis.
+    Escaping for HTML is left to the template.
 
     Examples
     --------
@@ -48,8 +41,6 @@ def visible(text: str, limit: int = 300) -> str:
 
 def masked_address(text: str) -> str:
     """Return an address for display: login and values of the query masked, the fragment left out.
-
-    A text without ``//`` is no address; of it, all between a colon and an @ is masked.
 
     Examples
     --------

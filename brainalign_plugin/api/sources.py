@@ -116,19 +116,7 @@ def _of_export(text: str, plugins: bytes, name: str, sha256: str) -> Snapshot:
 
 
 def snapshot_of(source: Source) -> Snapshot:
-    """Return the snapshot of an argument that stands for a board.
-
-    Parameters
-    ----------
-    source : Snapshot, Board, DataFrame or path
-
-    Raises
-    ------
-    BoardError
-        If it is none of these, or a table that is no board.
-    SnapshotError
-        If a file cannot be read.
-    """
+    """Return the snapshot of an argument that stands for a board."""
     if isinstance(source, Snapshot):
         return source
     if isinstance(source, Board):

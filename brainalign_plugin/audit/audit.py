@@ -123,10 +123,8 @@ def audit_schemes(
 ) -> tuple[SchemeAudit, ...]:
     """Measure the properties of several schemes on a board, exactly unless `Monotonicity` is sampled.
 
-    `names`: all registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
-    `thorough`: measure the properties that are left out by default because they take long: see `too_dear`. `jobs`:
-    processes. `progress`: called with the name of each scheme before it is measured. `properties`: fields of
-    `SchemeAudit` to measure; all if None.
+    All registered schemes if none is named. A single unusable scheme raises; of several, each names its problem.
+    `thorough`: measure also what takes long, see `too_dear`. `properties`: fields of `SchemeAudit`; all if None.
     """
     found = []
     for name in names or scheme_names():
@@ -231,9 +229,8 @@ def convention_moves(
 ) -> ConventionMoves:
     """Compare each scheme's rule for missing cells with the others that it supports, by the ranks that they move.
 
-    `full`: A complete one has no missing cells, and the answer is empty. `cleaned`: its complete cases, which are one
-    more rule: ranks among these models are compared, on the full board and when they and their benchmarks are all there
-    is. `thorough`: also schemes that are optimisations, and on more than 300 models all costly ones.
+    `cleaned`: the complete cases of ``full``, one more rule: ranks among these models are compared, on the full board
+    and when they and their benchmarks are all there is. `thorough`: also schemes that take long.
     """
     moves: list[ConventionMove] = []
     problems: list[str] = []

@@ -62,8 +62,7 @@ class Monotonicity:
 def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int = 0) -> Monotonicity:
     """Raise cells one at a time by 0.01 (capped at 1), and count those that lower the rank of their model.
 
-    `case`: A missing cell cannot be raised, and is filled after the others were. `jobs`: processes. `sample`: number of
-    cells to try, drawn without replacement; all if None. `seed`: seed of the draw.
+    `sample`: number of cells to try, drawn without replacement; all if None.
     """
     rows, columns = np.nonzero(can_rise(case.board.scores))
     cells = len(rows)

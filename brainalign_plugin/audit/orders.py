@@ -24,15 +24,12 @@ class OrderChanges:
 def order_changes(
     base: FloatArray, altered: FloatArray, removed: IntArray | None = None, fragile: int = 10
 ) -> OrderChanges:
-    """Count the pairs whose order differs between ``base`` and each row of ``altered``. Exact.
+    """Count the pairs whose order differs between ``base`` (n,) and each row of ``altered`` (k, n). Exact.
 
     Models are sorted by their base score and compared with their neighbours at growing distance. A row is finished as
     soon as the gap exceeds the largest relative move of its scores, because no further pair can change. In rows
-    in which few models have moved, these are compared with all others instead.
-
-    `base`: shape (n,); A model without a score (NaN) is below all others, and ties with its like. `altered`: shape (k,
-    n). `removed`: shape (k,); position of the model that is absent in each row: its pairs do not count. `fragile`:
-    number of most fragile pairs to return.
+    in which few models have moved, these are compared with all others instead. `removed`: shape (k,); position of the
+    model that is absent in each row. `fragile`: number of most fragile pairs to return.
     """
     models = len(base)
     start, rows = _placed(base, altered)

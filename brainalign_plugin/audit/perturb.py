@@ -67,9 +67,8 @@ class Case:
         return self.scheme.linear_combination(self.scaled, self.resolved).cell_weights(self.scaled)
 
     def variants(self, j: int, columns: FloatArray, scheme: Scheme | None = None) -> Iterator[FloatArray]:
-        """Yield the scores (n,) with each variant of one leaf in its place.
+        """Yield the scores (n,) with each variant (n, v) of one leaf in its place, before missing ones are filled.
 
-        `j`: column of the leaf. `columns`: shape (n, v); its scores in each variant, before missing ones are filled.
         `scheme`: the scheme on the changed reference, if that was changed too.
         """
         used, leaf = self.scheme if scheme is None else scheme, self.board.leaves[j]

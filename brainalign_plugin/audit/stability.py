@@ -55,10 +55,7 @@ class BenchmarkInfluence:
 
 
 def audit_removal(case: Case, jobs: int = 1) -> RemovalAudit:
-    """Measure independence of irrelevant alternatives exactly: remove each model, compare all pairs of others.
-
-    Missing cells are filled after each removal; norms of a reference are frozen before any.
-    """
+    """Measure independence of irrelevant alternatives exactly: remove each model, compare all pairs of others."""
     board = case.board
     n = len(board.models)
     if n < 3:
@@ -92,11 +89,7 @@ def clone_rate(case: Case, jobs: int = 1) -> float:
 
 
 def pareto_violations(case: Case) -> int:
-    """Count the pairs in which one model is at least as good on all leaves, better on one, and ranked below.
-
-    A cell that the rule for missing cells fills counts as that score; one that it leaves out makes its model
-    incomparable.
-    """
+    """Count the pairs in which one model is at least as good on all leaves, better on one, and ranked below."""
     scores = rounded(case.base)
     return int((dominance(case.resolved.scores) & (scores[:, None] < scores)).sum())
 
@@ -105,9 +98,8 @@ def respects_hierarchy(case: Case) -> bool:
     """Return whether doubling all leaves of a group, inside the group, keeps every score.
 
     Doubling all its leaves keeps the mean of a group, so a score that changes shows that the group's weight in the
-    aggregate has changed. Measured on every group that holds leaves only, because among siblings
-    that are leaves and groups, doubling the leaves shifts weight inside their common parent. On a board of a single
-    such group no other group has weight, and the result is True for every scheme.
+    aggregate has changed. Measured on every group that holds leaves only, because among siblings that are leaves and
+    groups, doubling the leaves shifts weight inside their common parent.
     """
     board, tree = case.board, case.board.tree
     groups = [
@@ -123,10 +115,7 @@ def respects_hierarchy(case: Case) -> bool:
 
 
 def benchmark_influence(case: Case) -> tuple[BenchmarkInfluence, ...]:
-    """Leave each leaf out in turn and measure the mean and largest rank shift, and the model (id) that moves most.
-
-    Of equals the smallest id. A leaf that the scheme needs is skipped.
-    """
+    """Leave each leaf out in turn; mean and largest shift of ranks, and the model (of equals the smallest id)."""
     board, found = case.board, []
     for j, leaf in enumerate(board.leaves):
         rest = board.take(columns=[c for c in range(len(board.leaves)) if c != j])

@@ -63,11 +63,8 @@ def study_schemes(
 ) -> SchemeStudy | None:
     """Rank, audit and compare all registered schemes on the cleaned board of an analysis.
 
-    None if cleaning left fewer than two models, or no benchmark.
-
-    `reference`: its norms are those of the REF_ schemes; the snapshot itself is frozen if None. `resampling`: level of
-    the intervals, number and seed of the draws; by default 95 %, 1,000 and 0. `progress`: called
-    with the name of each scheme before it is worked on. `limits`: of memory and time.
+    None if cleaning left fewer than two models, or no benchmark. The given snapshot itself is frozen for the REF_
+    schemes without a reference.
     """
     board = analysis.cleaning.board
     if not _can_be_compared(board):
@@ -146,10 +143,7 @@ def _audit(one: RankedScheme, board: Board, base: FloatArray, limits: Limits) ->
 
 
 def _quick(scheme: Scheme, models: int) -> set[str]:
-    """Return the properties that take well under a second on a hundred models, by the scheme and the size.
-
-    Properties that refit or optimise for every change of the board are left to `audit_schemes`.
-    """
+    """Return the properties that take well under a second on a hundred models, by the scheme and the size."""
     again = models <= REPORT_MODELS
     # Rows that are fitted take several times as long as other fits, once a model.
     fitted = models <= FIT_MODELS and (scheme.rows is None or scheme.independent)

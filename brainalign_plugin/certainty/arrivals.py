@@ -34,13 +34,10 @@ def validity_over_time(
     schemes: Iterable[str] = ("UNIVERSE", "NORMAL_UNIVERSE", "HIER_ZMEAN", "HIER", "RANK", "ZMEAN", "FLAT"),
     max_missing: float = 0.5,
 ) -> tuple[Arrival, ...]:
-    """Ask schemes to rank models on each benchmark that arrived, from the board of the day before.
+    """Ask schemes, as of the day before each benchmark arrived, to rank the models on it; in order of arrival.
 
-    In the order of arrival, without the benchmarks of the first day, and those on which fewer than 20 models of the
-    earlier board have a score. Raises SchemeError if a scheme is unknown.
-
-    `snapshot`: with the times of its scores. `schemes`: names; those with frozen norms cannot be asked. `max_missing`:
-    of the cleaning of each earlier board.
+    Left out are the benchmarks of the first day, and those on which fewer than 20 models of the earlier board have a
+    score. `schemes`: names; those with frozen norms cannot be asked.
     """
     used = aggregates(tuple(schemes))
     whole = snapshot.board()

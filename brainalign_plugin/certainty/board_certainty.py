@@ -53,30 +53,8 @@ def certainty(
 ) -> BoardCertainty:
     """Estimate how sure the figures and ranks of a board are.
 
-    Parameters
-    ----------
-    board : Board
-        All models of a snapshot; it is cleaned for all but the universe score, which ranks models with missing scores
-        too.
-    max_missing : float
-        Largest share of missing scores with which a leaf is kept.
-    resamples : int
-        Of families of models.
-    draws : int
-        Of true scores, for intervals of ranks.
-    seed : int
-        Of both.
-    named : tuple of (str, str), optional
-        The user's table of families (`read_families`).
-
-    Returns
-    -------
-    BoardCertainty
-
-    Raises
-    ------
-    InputError
-        If a number is out of range.
+    `board`: all models of a snapshot; it is cleaned for all but the universe score, which ranks models with missing
+    scores too. `resamples`: of families of models. `draws`: of true scores. `named`: the user's table of families.
     """
     cleaned = complete_board(board, max_missing)
     usable = bool(cleaned.models and cleaned.leaves)

@@ -64,12 +64,7 @@ class FamilyBootstrap:
 
 
 def draw_counts(labels: IntArray, resamples: int, seed: int) -> IntArray:
-    """Draw families with replacement and return how often each model counts.
-
-    Shape (resamples, n). Raises InputError if there is no resample.
-
-    `labels`: shape (n,); family of each model, numbered from 0.
-    """
+    """Draw families (labels (n,) from 0) with replacement; how often each model counts, shape (resamples, n)."""
     if resamples < 1:
         raise InputError(f"{resamples} resamples were asked for; at least 1 is needed")
     families = int(labels.max(initial=-1)) + 1
@@ -100,13 +95,11 @@ def interval(
     method: Method = "percentile",
     level: float = LEVEL,
 ) -> Interval | None:
-    """Return the central interval of a figure from its resamples.
+    """Return the central interval of a figure from its resamples (r,), NaN where one has no figure.
 
-    None if the figure is unknown, or in over a tenth of the resamples.
-
-    `value`: the figure itself. `resampled`: shape (r,); NaN where a resample has no figure. `clusters`: effective
-    number of families, above 1. `method`: ``percentile``, with widened tails; ``spread`` for standard deviations:
-    Student's t on the logarithms, less the bias that the resamples show.
+    None if the figure is unknown, or in over a tenth of the resamples. `clusters`: effective number of families.
+    `method`: ``percentile``, with widened tails; ``spread`` for standard deviations: Student's t on the logarithms,
+    less the bias that the resamples show.
     """
     known = resampled[~np.isnan(resampled)]
     if value is None or known.size < max(1.0, _KNOWN_SHARE * resampled.size):
@@ -124,13 +117,10 @@ def interval(
 
 
 def share_below_zero(rho: FloatArray, noise: FloatArray) -> FloatArray:
-    """Estimate the share of true correlations below zero from noisy ones.
+    """Estimate the share of true correlations below zero from noisy ones (..., pairs), by each pair's variance.
 
     The true ones are taken as normal, with the mean of the noisy ones and their variance less the noise; each pair is
     counted by its posterior probability to be below zero (empirical Bayes: Efron, Morris 1975, *JASA* 70, 311-319).
-    Shape (...).
-
-    `rho`: shape (..., pairs). `noise`: shape (pairs,); variance of each.
     """
     from scipy.special import ndtr
 
@@ -145,9 +135,7 @@ def share_below_zero(rho: FloatArray, noise: FloatArray) -> FloatArray:
 def effective_n(models: int, independent: FloatArray, clustered: FloatArray) -> float | None:
     """Return the number of independent models that would leave a figure as uncertain as the families do.
 
-    n · (variance over models / variance over families); None where the latter is 0 or unknown.
-
-    `independent, clustered`: shape (r,); the figure in resamples of models, and in resamples of families.
+    n · (variance over resamples of models / of families); None where the latter is 0 or unknown.
     """
     if np.isnan(independent).all() or np.isnan(clustered).all():
         return None
@@ -166,10 +154,7 @@ def family_bootstrap(
 ) -> FamilyBootstrap:
     """Give the headline figures of a complete board intervals over families of models.
 
-    Raises InputError if there is no resample.
-
-    `board`: complete. `families`: of its models. `level`: of the intervals, in (0, 1). `effective`: estimate the
-    effective numbers of models too, from as many resamples of single models.
+    `effective`: estimate the effective numbers of models too, from as many resamples of single models.
     """
     n, labels = len(board.models), families.labels
     itself = headline(board, keep_rho=True)
@@ -234,10 +219,7 @@ def _below_zero(itself: Headline, resampled: Headline, clusters: float) -> tuple
 
 
 def one_vote_each(board: Board, families: Families) -> float | None:
-    """Compute the mean rank correlation with one vote a group of near-copies; None where the board has none.
-
-    Of each group its first model counts.
-    """
+    """Compute the mean rank correlation with one vote a group of near-copies, its first; None without any group."""
     if not families.near_copies:
         return None
     _, first = np.unique(families.copy_labels, return_index=True)

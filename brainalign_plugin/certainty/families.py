@@ -50,13 +50,10 @@ class Families:
 
 
 def near_copies(scores: FloatArray) -> tuple[tuple[int, ...], ...]:
-    """Find groups of models that are the same but for rounding and small changes.
+    """Find groups of models that are the same but for rounding and small changes, the largest first, by position.
 
     Two models are near-copies if they have at least 10 cells in common, agree to three decimals (difference below
-    0.0005) on at least half of these and differ by more than 0.01 on none. Groups are connected. Positions, ascending;
-    groups of at least two, the largest first.
-
-    `scores`: shape (n, m); NaN where missing.
+    0.0005) on at least half of these and differ by more than 0.01 on none. Groups are connected.
     """
     first, second = np.triu_indices(len(scores), k=1)
     common, equal = np.zeros(len(first), dtype=np.int64), np.zeros(len(first), dtype=np.int64)
@@ -84,11 +81,7 @@ def families(board: Board, named: FamilyTable = ()) -> Families:
     """Group the models of a board into families.
 
     A family is a group of near-copies, joined with all models whose names begin with the same run of letters, and with
-    all for which a source names the same family.
-
-    `board`: near-copies are found by its scores; cells may be missing. `named`: models, by id or name, and families
-    that they belong to: the user's table (`read_families`). A name stands for all models of that name, one that the
-    board lacks for none.
+    all for which the user's table, by id or name, names the same family.
     """
     copies = near_copies(board.scores)
     groups: dict[tuple[str, str], list[int]] = {}
@@ -108,11 +101,7 @@ def families(board: Board, named: FamilyTable = ()) -> Families:
 
 
 def read_families(path: Path) -> FamilyTable:
-    """Read the user's table of families: a CSV file with the columns ``model`` (an id or a name) and ``family``.
-
-    For `families`, in the order of the file. Raises InputError if the file cannot be read, lacks a column, or a line
-    lacks a model or a family.
-    """
+    """Read the user's table of families: a CSV file with the columns ``model`` (an id or a name) and ``family``."""
     try:
         table = read_table(decode(path.read_bytes(), ansi=True))
     except (OSError, TextError, ValueError) as cause:

@@ -51,9 +51,8 @@ def headline(
 ) -> Headline:
     """Compute the headline figures of a complete board.
 
-    `board`: complete, ``n`` models on ``m`` leaves. `counts`: shape (r, n); how often each model counts; once each if
-    None. `rho`: shape (r, m (m - 1) / 2); rank correlations of its pairs of leaves, if they are known already.
-    `keep_rho`: return the rank correlations too.
+    `counts`: shape (r, n); how often each model counts; once each if None. `rho`: rank correlations of its pairs of
+    leaves, (r, pairs), if they are known already.
     """
     times = np.ones((1, len(board.models)), dtype=np.int64) if counts is None else counts
     size = max(1, _BLOCK // max(1, board.scores.size))
@@ -70,11 +69,9 @@ def headline(
 
 
 def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
-    """Return twice the average rank of each model among the counted ones, less the mean, in each column and resample.
+    """Return twice the average rank of each model among the counted ones, less the mean; shape (r, m, n).
 
-    Whole numbers, so that products are exact and no sign of a correlation is a matter of rounding. Shape (r, m, n).
-
-    `scores`: shape (n, m); complete. `counts`: shape (r, n).
+    Whole numbers, so that products are exact and no sign of a correlation is a matter of rounding.
     """
     resamples, models = counts.shape
     total = counts.sum(axis=1)
@@ -94,12 +91,7 @@ def weighted_ranks(scores: FloatArray, counts: IntArray) -> FloatArray:
 
 
 def rank_correlations(scores: FloatArray, counts: IntArray) -> FloatArray:
-    """Return Spearman's rho of all pairs of columns in each resample.
-
-    Shape (r, m (m - 1) / 2); in the order of ``numpy.triu_indices``; NaN where it does not exist.
-
-    `scores`: shape (n, m); complete. `counts`: shape (r, n).
-    """
+    """Return Spearman's rho of all pairs of columns in each resample, shape (r, pairs); NaN where none exists."""
     first, second = np.triu_indices(scores.shape[1], k=1)
     if len(scores) < 2 or not len(first):
         return np.full((len(counts), len(first)), np.nan)

@@ -41,8 +41,8 @@ class GoodAgreement:
 def good_agreement(board: Board, share: float = HALF) -> GoodAgreement:
     """Compute the agreement among the best models.
 
-    `board`: complete, ``n`` models. `share`: of the models that is kept for each pair of leaves: the best by the
-    average of all leaves of other papers under nominal weights, rounded up.
+    `share`: of the models that is kept for each pair of leaves: the best by the average of all leaves of other papers
+    under nominal weights, rounded up.
     """
     return agreement_curve(board, (share,))[0]
 
@@ -67,12 +67,7 @@ def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[G
 
 
 def good_correlations(board: Board, share: float = HALF) -> FloatArray:
-    """Compute Spearman's rho of each pair of leaves among the best models.
-
-    Shape (m, m); symmetric; NaN on the diagonal and where a correlation does not exist.
-
-    `board`: complete, ``m`` leaves. `share`: see `good_agreement`.
-    """
+    """Compute Spearman's rho of each pair of leaves among the best models, shape (m, m); NaN on the diagonal."""
     rho: FloatArray = np.full((len(board.leaves), len(board.leaves)), np.nan)
     models = _kept(share, len(board.models))
     if models >= MIN_MODELS:
@@ -111,10 +106,7 @@ class FamilyAgreement:
 
 
 def family_agreement(board: Board, families: Families) -> FamilyAgreement:
-    """Compare agreement within families of models with agreement between them.
-
-    `board`: complete. `families`: of its models.
-    """
+    """Compare agreement within families of models with agreement between them, on a complete board."""
     from ..scales import ranks_from_bottom
 
     labels, sizes = families.labels, np.bincount(families.labels, minlength=families.count)
@@ -151,7 +143,7 @@ def _restricted(rho: FloatArray, with_choice: FloatArray, share: float) -> Float
     """Return the rho of a Gaussian copula after the models below a quantile of the choosing variable are gone.
 
     Pearson's correction for selection (1903): correlations are those of normal scores, which Spearman's rho gives, and
-    the choosing variable's variance shrinks to that of a truncated normal. Shape (m, m).
+    the choosing variable's variance shrinks to that of a truncated normal.
     """
     from scipy.special import ndtri
 

@@ -55,13 +55,7 @@ class Influence:
 
 
 def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) -> Influence:
-    """Leave each paper, each benchmark and each model out in turn.
-
-    Raises BoardError if the scheme cannot rank the whole board.
-
-    `board`: complete, with at least one model. `scheme`: whose winner and ranks are followed. `models`: false leaves
-    the models in, which takes longest.
-    """
+    """Leave each paper, each benchmark and each model (if ``models``) out of a complete board in turn."""
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
     if not board.models or not board.leaves:
         raise BoardError(
@@ -85,12 +79,7 @@ def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) 
 
 
 def leave_one_paper_out(board: Board, scheme: str | Scheme = SCHEME) -> tuple[LeftOut, ...]:
-    """Leave each paper out in turn, in the order of the board.
-
-    Raises BoardError if the scheme cannot rank the whole board.
-
-    `board`: complete.
-    """
+    """Leave each paper of a complete board out in turn, in the order of the board."""
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
     return without_papers(_Whole.of(board, used))[0]
 

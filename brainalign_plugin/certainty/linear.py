@@ -34,13 +34,7 @@ def is_linear(scheme: Scheme) -> bool:
 
 
 def linear_form(scheme: str | Scheme, board: Board, reference: Any = None) -> LinearForm | None:
-    """Take a scheme apart on a complete board.
-
-    None if the scheme is no weighted mean of scaled leaves, or needs a reference and gets none. Raises BoardError if
-    the board has missing cells or no leaf.
-
-    `board`: complete: the cleaned one. `reference`: for the schemes with frozen norms.
-    """
+    """Take a scheme apart on a complete board; None if it is no weighted mean, or lacks the reference it needs."""
     used = get_scheme(scheme) if isinstance(scheme, str) else scheme
     used = used if reference is None else used.bind(reference)
     if not is_linear(used) or (used.needs_norms and used.norms is None):

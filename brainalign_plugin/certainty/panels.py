@@ -21,12 +21,7 @@ class Panel:
 
 
 def panels(board: Board) -> tuple[Panel, ...]:
-    """Compute the headline figures on every distinct board with a model that a cleaning threshold gives.
-
-    From the strictest threshold to the loosest.
-
-    `board`: before cleaning.
-    """
+    """Compute the figures on every distinct board with a model that a cleaning threshold gives, strictest first."""
     if not board.models:
         return ()
     missing = np.isnan(board.scores)

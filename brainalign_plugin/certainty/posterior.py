@@ -85,12 +85,7 @@ class Posterior:
         return probabilities
 
     def ranks(self, draws: int = DRAWS, seed: int = 0, level: float = LEVEL) -> RankIntervals:
-        """Draw true scores and return percentiles of the ranks that follow.
-
-        Raises InputError if there is no draw, or the level is no share.
-
-        `level`: of the interval, in (0, 1).
-        """
+        """Draw true scores and return percentiles of the ranks that follow."""
         if draws < 1 or not 0 < level < 1:
             raise InputError(
                 f"{draws} draws at the level {level}: give at least 1 draw and a level between 0 and 1"
@@ -120,10 +115,7 @@ class Tiers:
 
 
 def tiers(scores: FloatArray, apart: float) -> Tiers:
-    """Split models into tiers.
-
-    `scores`: shape (n,). `apart`: smallest difference that makes two models distinct; infinite where none are.
-    """
+    """Split models into tiers. `apart`: smallest difference that makes two distinct; infinite where none are."""
     order = np.argsort(-rounded(scores), kind="stable")
     found: list[list[int]] = []
     best = np.inf

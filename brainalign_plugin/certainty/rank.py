@@ -77,13 +77,10 @@ def rank_schemes(
     resampling: Resampling | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[RankedScheme, ...]:
-    """Rank a board under several schemes.
+    """Rank a board under several schemes, all registered ones if none is named.
 
-    Raises SchemeError if a name is unknown, or a single scheme does not support the convention.
-
-    `names`: all registered schemes if empty. A single unusable scheme raises; of several, each names its problem.
-    `convention`: rule for missing cells; each scheme's own if None. `resampling`: no intervals if None. `progress`:
-    called with the name of each scheme before it is computed.
+    A single unusable scheme raises; of several, each names its problem. `convention`: rule for missing cells; each
+    scheme's own if None. `progress`: called with the name of each scheme before it is computed.
     """
     schemes = [bound_scheme(name, reference) for name in (names or scheme_names())]
     found = []

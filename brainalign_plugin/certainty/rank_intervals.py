@@ -57,16 +57,8 @@ def rank_uncertainty(
 ) -> RankUncertainty:
     """Give the ranks of a board under a scheme intervals of the posterior, or ranges over papers left out.
 
-    Raises InputError if a parameter is out of range. Raises BoardError if there is neither: one paper only, or a scheme
-    that can do without none.
-
-    `scheme`: bound to its reference if it needs one. `board`: ``n`` models, as it is before missing cells are dealt
-    with. `convention`: rule for missing cells; the scheme's own if None. `draws, seed`: of true scores. `level`: of the
-    intervals, in (0, 1). `jobs`: processes; the numbers do not depend on it.
-
-    References
-    ----------
-    Laird, Louis (1989), J. Educ. Stat. 14, 29-46; Goldstein, Spiegelhalter (1996), J. R. Stat. Soc. A 159, 385-443.
+    Raises BoardError if there is neither. `scheme`: bound to its reference. `board`: as it is before missing cells are
+    filled. `draws, seed`: of true scores.
     """
     if draws < 1 or not 0 < level < 1:
         raise InputError(

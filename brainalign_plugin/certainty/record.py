@@ -33,13 +33,10 @@ def analysis_json(
     found: BoardCertainty | None = None,
     metrics: MetricTable | None = None,
 ) -> dict[str, Any]:
-    """Make the record that ``brainalign analyze --json`` prints: stable, versioned, unknown is None.
+    """Make the record that ``brainalign analyze --json`` prints, as docs/commands.md describes it.
 
-    As docs/commands.md describes it, field by field.
-
-    `full`: with predictive validity and the figures of the suite of benchmarks, which take longest. `seed`: of
-    resamples and draws. `named`: the user's table of families (`read_families`). `found`: the certainty of the board,
-    where it is known already. `metrics`: external ones.
+    `full`: with predictive validity and the figures of the suite of benchmarks, which take longest. `found`: the
+    board's certainty, where it is known already. `metrics`: external ones.
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning

@@ -26,12 +26,7 @@ class Replicates:
 
 
 def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstimable:
-    """Estimate the rerun reliability of each leaf from near-copies.
-
-    The latter if no two models are near-copies.
-
-    `board`: cells may be missing. `families`: of its models.
-    """
+    """Estimate the rerun reliability of each leaf from near-copies."""
     if not families.near_copies:
         return NotEstimable(
             "rerun", f"no two of the {len(board.models)} models are near-copies of each other"

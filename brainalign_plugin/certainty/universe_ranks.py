@@ -50,13 +50,10 @@ def universe(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Universe | NotEstimable:
-    """Score and rank all models of a board on the leaves that cleaning keeps.
+    """Score and rank all models of a board on the leaves that cleaning keeps; or say why that is not estimable.
 
-    The latter with the reason, where no stratum has two papers or too few models are complete.
-
-    `board`: all models of a snapshot on all leaves; cells may be missing. `max_missing`: largest share of missing
-    scores with which a leaf is kept. `grouped`: of the models; found by scores and names if None. `scale`: of each
-    leaf: the score itself, z or normal scores. `draws, seed`: of the intervals of ranks.
+    `grouped`: families of the models; found by scores and names if None. `scale`: of each leaf: the score itself, z or
+    normal scores. `draws, seed`: of the intervals of ranks.
     """
     scaled = scale.of(board.scores)
     try:
@@ -83,10 +80,8 @@ def universe(
 def parameter_variance(fit: BoardFit, means: FloatArray, labels: IntArray) -> FloatArray:
     """Return the variance that estimated parameters add to each score, by leaving out groups of families in turn.
 
-    A shift that all models share changes no rank and is left out. Shape (n + k,).
-
-    `means`: shape (n + k, p); unit means of the ``n`` models that it was fitted on, and of ``k`` others. `labels`:
-    shape (n,); families.
+    A shift that all models share changes no rank and is left out. `means`: unit means of the models that it was fitted
+    on, with a label each, and then of others.
     """
     scored = fit.fit.scores(means)
     group = _even_groups(labels)

@@ -65,10 +65,7 @@ class Validity:
     def difference(self, one: str, other: str) -> Interval | None:
         """Return by how much one scheme predicts better than another, paired in each resample.
 
-        None where they have no means over the same papers, or with fewer than 8 families. Raises InputError if one of
-        them was not compared.
-
-        `one, other`: names of schemes.
+        None where they have no means over the same papers, or with fewer than 8 families.
         """
         for name in (one, other):
             if name not in self.schemes:
@@ -93,39 +90,13 @@ def validity(
 ) -> Validity:
     """Ask each scheme, fitted without a paper, to rank the models on that paper.
 
-    For each paper a scheme aggregates the board restricted to the leaves of all other papers; Spearman's correlation of
-    its scores with the mean within-leaf rank of the models on the paper's own leaves says how well it predicts, and a
-    scheme's figure is the mean over papers.
+    For each paper a scheme aggregates the cleaned board restricted to the leaves of all other papers; Spearman's
+    correlation of its scores with the mean within-leaf rank of the models on the paper's own leaves says how well it
+    predicts, and a scheme's figure is the mean over papers.
 
-    Parameters
-    ----------
-    board : Board
-        It is cleaned first, which leaves a complete one as it is.
-    schemes : iterable of str, optional
-        Names; all registered ones if None, those with frozen norms only with a reference, those that search for an
-        optimum only up to 120 models, those that score a board as a whole only up to 600.
-    reference : Reference, optional
-    grouped : Families, optional
-        Of the models of the cleaned board; found by scores and names if None.
-    resamples : int, optional
-        Of families; 1,000 if None, and 200 above 600 models.
-    seed : int
-        Of the resamples.
-    max_missing : float
-        Largest share of missing scores with which a leaf is kept.
-
-    Returns
-    -------
-    Validity
-
-    Raises
-    ------
-    BoardError
-        If the cleaned board has fewer than three models, or no benchmark.
-    InputError
-        If there is no resample.
-    SchemeError
-        If a scheme is unknown.
+    `schemes`: all registered ones if None, those with frozen norms only with a reference, those that search for an
+    optimum only up to 120 models, those that score a board as a whole only up to 600. `grouped`: families of the
+    models; found by scores and names if None. `resamples`: of families; 1,000 if None, and 200 above 600 models.
     """
     board = complete_board(board, max_missing)
     if len(board.models) < 3 or not board.leaves:

@@ -101,17 +101,7 @@ class Certainty:
 
 
 def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> Certainty | NotEstimable:
-    """Estimate the reliability of a scheme's ranking of a complete board.
-
-    The latter says why: no weighted mean, too few models, no stratum with two papers, nothing that varies. Raises
-    BoardError if the board has missing cells, or a scheme that separates the parts of the tree lacks one.
-
-    `board`: the cleaned one. `reference`: for schemes with frozen norms.
-
-    References
-    ----------
-    Brennan (2001), Generalizability Theory.
-    """
+    """Estimate the reliability of a scheme's ranking of a complete board, or say why it is not estimable."""
     name = scheme if isinstance(scheme, str) else scheme.name
     form = linear_form(scheme, board, reference)
     if form is None:
@@ -141,10 +131,9 @@ def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> C
 def certainties(
     board: Board, schemes: Iterable[str] | None = None, reference: Any = None
 ) -> dict[str, Certainty | NotEstimable]:
-    """Estimate the reliability of every scheme that is a weighted mean of scaled leaves, in the order of registration.
+    """Estimate the reliability of every scheme that is a weighted mean of scaled leaves, in the given order.
 
-    `board`: complete. `schemes`: names; all registered ones if None. Those that are no weighted mean are left out.
-    `reference`: for schemes with frozen norms, which are left out without one.
+    Schemes with frozen norms are left out without a reference.
     """
     found: dict[str, Certainty | NotEstimable] = {}
     for name in scheme_names() if schemes is None else schemes:
@@ -204,15 +193,12 @@ def resampled_components(form: LinearForm, board: Board, counts: IntArray) -> Re
 
 
 def component_table(form: LinearForm, board: Board) -> dict[str, float | None]:
-    """Split the variance of one leaf into model, model × stratum, model × paper and model × leaf, in per cent.
+    """Split the variance of one leaf into the parts of `COMPONENTS`, in per cent.
 
     What two leaves share on average (covariance over the product of standard deviations, pairs by the product of their
     weights) is the models' own where the strata differ; what two papers in one stratum share beyond that is the
     stratum's, what two leaves of one paper share beyond that is the paper's, and the rest is the leaf's own. Below zero
-    counts as 0, and the parts are scaled to 100. By the names in `COMPONENTS`; None where no pair of leaves shows a
-    part. A part that cannot be seen is counted with the next smaller one.
-
-    `board`: that it was taken from.
+    counts as 0. None where no pair of leaves shows a part, which is then counted with the next smaller one.
     """
     units = units_of(board.tree, board.leaves, form.weights)
     used = np.flatnonzero(units.within.any(axis=1))

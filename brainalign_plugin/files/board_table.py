@@ -20,10 +20,7 @@ def table_snapshot(text: str, name: str) -> Snapshot:
 
     Examples
     --------
-    >>> table_snapshot("model;reading/qa;reading/nli\
-    a;0,5;0,6\
-    b;0,7;\
-    ", "scores.csv")
+    >>> table_snapshot("model;reading/qa;reading/nli\na;0,5;0,6\nb;0,7;\n", "scores.csv")
     <Snapshot table: 2 models × 2 benchmarks, 25 % missing>
     """
     try:

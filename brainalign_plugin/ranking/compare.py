@@ -91,11 +91,9 @@ def quartiles(ranks: IntArray) -> IntArray:
 
 
 def cohen_kappas(labels: IntArray) -> FloatArray:
-    """Compute Cohen's kappa of all pairs of labellings.
+    """Compute Cohen's kappa of all pairs of labellings (k, n), shape (k, k); NaN where both have one same label.
 
-    Shape (k, k); NaN where both have the same single label. Source: Cohen (1960), Educ. Psychol. Meas. 20, 37-46.
-
-    `labels`: shape (k, n); whole numbers from 0.
+    Source: Cohen (1960), Educ. Psychol. Meas. 20, 37-46.
     """
     k, n = labels.shape
     if n == 0:
@@ -111,10 +109,7 @@ def cohen_kappas(labels: IntArray) -> FloatArray:
 
 
 def kendall_w(rankings: FloatArray) -> float | None:
-    """Compute Kendall's W of rankings, corrected for ties.
-
-    `rankings`: shape (k, n); ``k`` sets of scores of ``n`` models.
-    """
+    """Compute Kendall's W of rankings (k, n), corrected for ties."""
     k, n = rankings.shape
     if n < 2 or k < 1:
         return None
@@ -128,10 +123,7 @@ def kendall_w(rankings: FloatArray) -> float | None:
 
 
 def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparison:
-    """Compare rankings of one board under several schemes.
-
-    Raises InputError if there are none, or they do not rank the same models.
-    """
+    """Compare rankings of one board under several schemes."""
     if not rankings:
         raise InputError("no ranking was given to compare; rank the board under one scheme or more")
     for ranking in rankings:
