@@ -16,7 +16,6 @@ from ..arrays import BoolArray, FloatArray, StateArray, frozen
 from ..errors import BoardError, InputError
 from ..text import counted
 from .official import CellState
-from .tabular import parse_frame
 from .tree import Benchmark, BenchmarkTree, node_means
 
 if TYPE_CHECKING:
@@ -154,18 +153,9 @@ class Board:
         >>> Board.from_frame(pd.DataFrame({"a": [.1, .2], "b": [.3, .4]}, index=["x", "y"]))
         <Board table: 2 models × 2 benchmarks, 0 % missing>
         """
-        table = parse_frame(frame, groups, domain)
-        columns = [table.leaves.index(leaf) for leaf in table.tree.leaves()]
-        scores = table.scores[:, columns]
-        return cls(
-            domain=domain,
-            models=tuple(Model(number, name) for number, name in enumerate(table.models, 1)),
-            tree=table.tree,
-            leaves=table.tree.leaves(),
-            scores=scores,
-            states=np.where(np.isnan(scores), CellState.NEVER, CellState.SCORED).astype(np.int8),
-            errors=np.full(scores.shape, np.nan),
-        )
+        from .snapshot import Snapshot
+
+        return Snapshot.from_frame(frame, groups, domain=domain).board()
 
     def __repr__(self) -> str:
         missing = float(np.isnan(self.scores).mean()) if self.scores.size else 0.0
@@ -337,14 +327,15 @@ class Board:
         c = np.arange(len(self.leaves))
         c = c if columns is None else np.unique(c[np.asarray(columns, dtype=np.int64)])
         leaves = tuple(self.leaves[j] for j in c)
-        return Board(
-            domain=self.domain,
+        return replace(
+            self,
             models=tuple(self.models[i] for i in r),
             tree=self.tree if columns is None else self.tree.pruned(leaves),
             leaves=leaves,
             scores=self.scores[np.ix_(r, c)],
             states=self.states[np.ix_(r, c)],
             errors=self.errors[np.ix_(r, c)],
+            snapshot=None,
         )
 
     def scores_on(self, leaves: Sequence[str]) -> FloatArray:
@@ -360,14 +351,14 @@ class Board:
             nodes.append(node)
             nodes.extend(replace(node, type_id=copy) for copy in copies.get(node.type_id, ()))
         columns = [j for j, leaf in enumerate(self.leaves) for _ in range(1 + len(copies.get(leaf, ())))]
-        return Board(
-            domain=self.domain,
-            models=self.models,
+        return replace(
+            self,
             tree=BenchmarkTree(tuple(nodes)),
             leaves=tuple(name for leaf in self.leaves for name in (leaf, *copies.get(leaf, ()))),
             scores=self.scores[:, columns],
             states=self.states[:, columns],
             errors=self.errors[:, columns],
+            snapshot=None,
         )
 
     def node_scores(self, missing_as: float | None = None) -> FloatArray:

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import BoolArray
 from ..errors import InputError
 from ..results import Rows
+from ..scales import rounded
 from ..text import counted
 from .board import Board
 from .official import CellState
@@ -129,12 +130,8 @@ def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
     """
     keep_row, keep_column = _kept(board, max_missing)
     cleaned = _cut(board, keep_row, keep_column)
-    rounded = np.round(cleaned.scores, 9)
-    constant = (
-        (rounded == rounded[:1]).all(axis=0)
-        if len(cleaned.models)
-        else np.zeros(len(cleaned.leaves), dtype=bool)
-    )
+    values = rounded(cleaned.scores)
+    constant = (values == values[:1]).all(axis=0) & bool(cleaned.models)
     return Cleaning(
         board=cleaned,
         considered=board,

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from ..arrays import BoolArray, FloatArray, StateArray
+from ..arrays import FloatArray, StateArray
 from ..text import brief
 from .tree import BenchmarkTree, node_means
 
@@ -115,14 +115,22 @@ def official_board(
     column = tree.index[tree[root].type_id]
     groups = np.array([not node.is_leaf for node in tree.nodes], dtype=bool)
     engineering = np.array([node.is_engineering for node in tree.nodes], dtype=bool)
-    published = groups & (states != CellState.NEVER).any(axis=0)
-    written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
     # Leaves are published in three decimals (the site's CSV export: two), so their mean may round differently.
     rounding = _last_decimal(scores[:, ~groups & ~engineering])
     agree = np.abs(scores[:, column] - means[:, column]) <= rounding + _BINARY
     ranked = np.where(has_published & agree, scores[:, column], means[:, column])
     ranks = official_ranks(ranked, known[:, column])
     compared = [pair for pair in zip(published_ranks, ranks, strict=False) if pair[0] is not None]
+    differences: dict[str, float | None] = {node.type_id: None for node in tree.nodes if not node.is_leaf}
+    mismatches = 0
+    if has_published:
+        for name in differences:
+            at = tree.index[name]
+            apart = np.abs(means[:, at] - scores[:, at])
+            differences[name] = None if np.isnan(apart).all() else float(np.nanmax(apart))
+        published = groups & (states != CellState.NEVER).any(axis=0)
+        written_as_never = engineering & (states == CellState.FAILED) & (known == CellState.NEVER)
+        mismatches = int(((known != states) & ~written_as_never)[:, published].sum())
     return OfficialBoard(
         tree=tree,
         scores=means,
@@ -130,12 +138,8 @@ def official_board(
         ranks=ranks,
         rank_differences=sum(one != other for one, other in compared) if compared else None,
         root=root,
-        max_abs_diff=_differences(tree, means, scores, groups)
-        if has_published
-        else dict.fromkeys(_names(tree, groups)),
-        state_mismatches=int(((known != states) & ~written_as_never)[:, published].sum())
-        if has_published
-        else 0,
+        max_abs_diff=differences,
+        state_mismatches=mismatches,
     )
 
 
@@ -143,18 +147,3 @@ def _last_decimal(leaves: FloatArray) -> float:
     """Return 0.01 if all scores of leaves are whole hundredths, else 0.001."""
     known = leaves[~np.isnan(leaves)]
     return 0.01 if known.size and bool((np.abs(known - known.round(2)) < _BINARY).all()) else 0.001
-
-
-def _names(tree: BenchmarkTree, groups: BoolArray) -> list[str]:
-    return [node.type_id for node, is_group in zip(tree.nodes, groups, strict=True) if is_group]
-
-
-def _differences(
-    tree: BenchmarkTree, means: FloatArray, published: FloatArray, groups: BoolArray
-) -> dict[str, float | None]:
-    apart = np.abs(means - published)
-    found: dict[str, float | None] = {}
-    for name in _names(tree, groups):
-        column = apart[:, tree.index[name]]
-        found[name] = float(np.nanmax(column)) if not np.isnan(column).all() else None
-    return found
