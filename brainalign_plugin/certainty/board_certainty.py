@@ -8,13 +8,18 @@ from ..data.board import Board
 from ..data.cleaning import complete_board
 from ..text import brief
 from .bootstrap import RESAMPLES, FamilyBootstrap, family_bootstrap
-from .families import Families, FamilyTable, families
+from .families import Families, FamilyTable, Replicates, families, rerun_reliability
 from .influence import LeftOut, leave_one_paper_out
-from .linear import linear_form
 from .posterior import DRAWS, RankIntervals
-from .replicates import Replicates, rerun_reliability
 from .universe_ranks import Universe, universe
-from .variance_components import COMPONENTS, Certainty, NotEstimable, certainties, component_table
+from .variance_components import (
+    COMPONENTS,
+    Certainty,
+    NotEstimable,
+    certainties,
+    component_table,
+    linear_form,
+)
 
 SCHEME = "HIER"
 

@@ -15,8 +15,7 @@ from ..data.board import Board
 from ..errors import InputError
 from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
-from .linear import linear_form
-from .variance_components import NotEstimable, Resampled, certainty_of, resampled_components
+from .variance_components import NotEstimable, Resampled, certainty_of, linear_form, resampled_components
 
 SCHEME = "HIER"
 # Reliability for which the number of papers is counted, and the most that are counted.

@@ -19,7 +19,7 @@ from ..text import visible
 from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import FamilyTable, families
 from .figures import rank_correlations
-from .linear import linear_form
+from .variance_components import linear_form
 
 SCHEME = "HIER"
 # Fewest common models for a correlation, and resamples above so many models.

@@ -1,7 +1,8 @@
 """Near-copies and families of models: who has one vote in common with whom.
 
 Models that share weights or an architecture agree on every benchmark, so that counting them one by one makes intervals
-too narrow.
+too narrow. Near-copies also show how far a score repeats itself, among scores that repeat at all: what differs by more
+than 0.01 is not among them, and the sampling of neurons, stimuli and subjects is the same for all models.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..errors import InputError, TextError
 from ..files.csv_table import read_table
 from ..files.decoding import decode
 from ..scales import rounded
+from .variance_components import NotEstimable
 
 MIN_COMMON = 10
 EQUAL = 0.0005
@@ -129,6 +131,39 @@ def unknown_models(table: FamilyTable, board: Board) -> tuple[str, ...]:
     """Return the models of the user's table that a board lacks, each once."""
     known = {model.name for model in board.models} | {str(model.id) for model in board.models}
     return tuple(dict.fromkeys(name for name, _ in table if name not in known))
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """Rerun reliability of each leaf of a board."""
+
+    groups: tuple[tuple[int, ...], ...]  # Ids of the near-copies that it rests on
+    # 1 - variance within groups / variance over all models; None for a leaf that no group has twice, or on which
+    # all models have the same score.
+    reliability: dict[str, float | None]
+
+
+def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstimable:
+    """Estimate the rerun reliability of each leaf from near-copies."""
+    if not families.near_copies:
+        return NotEstimable(
+            "rerun", f"no two of the {len(board.models)} models are near-copies of each other"
+        )
+    scores, labels = board.scores, families.copy_labels
+    within, freedom = np.zeros(len(board.leaves)), np.zeros(len(board.leaves))
+    for group in np.flatnonzero(np.bincount(labels) > 1):
+        rows = scores[labels == group]
+        present = ~np.isnan(rows)
+        count = present.sum(axis=0)
+        centred = np.where(present, rows - np.where(present, rows, 0).sum(axis=0) / np.maximum(count, 1), 0.0)
+        within += (centred**2).sum(axis=0)
+        freedom += np.maximum(count - 1, 0)
+    found: dict[str, float | None] = {}
+    for j, leaf in enumerate(board.leaves):
+        known = scores[~np.isnan(scores[:, j]), j]
+        total = float(known.var(ddof=1)) if len(known) > 1 and np.ptp(known) > 1e-9 else 0.0
+        found[leaf] = 1 - within[j] / freedom[j] / total if total > 0 and freedom[j] > 0 else None
+    return Replicates(families.near_copies, found)
 
 
 def _labels(count: int, groups: Iterable[Sequence[int]]) -> IntArray:

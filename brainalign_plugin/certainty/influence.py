@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ class Influence:
 
 def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) -> Influence:
     """Leave each paper, each benchmark and each model (if ``models``) out of a complete board in turn."""
-    used = get_scheme(scheme) if isinstance(scheme, str) else scheme
+    used = get_scheme(scheme)
     if not board.models or not board.leaves:
         raise BoardError(
             f"influence was asked on {len(board.models)} models and {len(board.leaves)} benchmarks; it needs one of "
@@ -68,7 +68,7 @@ def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) 
     return Influence(
         used.name,
         whole.figures,
-        whole.winner,
+        _winner(whole.ranks, board.ids),
         _largest_first(papers),
         _largest_first(whole.without(name, columns)[0] for name, columns in singly.items()),
         _largest_first(_without_models(whole)) if models else (),
@@ -80,8 +80,7 @@ def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) 
 
 def leave_one_paper_out(board: Board, scheme: str | Scheme = SCHEME) -> tuple[LeftOut, ...]:
     """Leave each paper of a complete board out in turn, in the order of the board."""
-    used = get_scheme(scheme) if isinstance(scheme, str) else scheme
-    return without_papers(_Whole.of(board, used))[0]
+    return without_papers(_Whole.of(board, get_scheme(scheme)))[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,44 +101,46 @@ class _Whole:
         scores = aggregated(scheme, board)
         return cls(board, scheme, headline(board, once, rho).first(), rho, scores, ranks_of_all(scores))
 
-    @property
-    def winner(self) -> int:
-        """Id of the first model, the smallest among equals."""
-        return _winner(self.ranks, self.board.ids)
-
-    def changes(self, figures: dict[str, float | None]) -> dict[str, float | None]:
-        """Return what figures differ by from those of the whole board."""
-        found: dict[str, float | None] = {}
-        for name, value in figures.items():
-            before = self.figures[name]
-            found[name] = None if value is None or before is None else value - before
-        return found
+    def left_out(
+        self, name: str, figures: dict[str, float | None], rows: Sequence[int], scores: FloatArray | None
+    ) -> LeftOut:
+        """Compare figures, and scores of some rows (None where the scheme gives none), with the whole board's."""
+        changes: dict[str, float | None] = {}
+        for figure, value in figures.items():
+            before = self.figures[figure]
+            changes[figure] = None if value is None or before is None else value - before
+        if scores is None:
+            return LeftOut(name, figures, changes, None, None, None)
+        ranks, rho = ranks_of_all(scores), spearman_matrix(np.column_stack([self.scores[rows], scores]))[0, 1]
+        return LeftOut(
+            name,
+            figures,
+            changes,
+            _winner(ranks, [self.board.ids[i] for i in rows]),
+            float(np.abs(ranks - ranks_of_all(self.scores[rows])).mean()),
+            None if np.isnan(rho) else float(rho),
+        )
 
     def without(self, name: str, columns: Iterable[int]) -> tuple[LeftOut, IntArray]:
         """Leave columns out, and return the ranks too: those of the whole board where the scheme gives none."""
         dropped = np.zeros(len(self.board.leaves), dtype=bool)
         dropped[list(columns)] = True
+        rows = range(len(self.board.models))
         if dropped.all():
-            nothing = dict.fromkeys(self.figures)
-            return LeftOut(name, nothing, dict(nothing), None, None, None), self.ranks
+            return self.left_out(name, dict.fromkeys(self.figures), rows, None), self.ranks
         rest = self.board.take(columns=np.flatnonzero(~dropped).tolist())
         first, second = np.triu_indices(len(dropped), k=1)
         figures = headline(rest, rho=self.rho[:, ~dropped[first] & ~dropped[second]]).first()
-        try:
-            scores = aggregated(self.scheme, rest)
-        except (BoardError, ConvergenceError):
-            return LeftOut(name, figures, self.changes(figures), None, None, None), self.ranks
-        ranks = ranks_of_all(scores)
-        rho = spearman_matrix(np.column_stack([self.scores, scores]))[0, 1]
-        left = LeftOut(
-            name,
-            figures,
-            self.changes(figures),
-            _winner(ranks, self.board.ids),
-            float(np.abs(ranks - self.ranks).mean()),
-            None if np.isnan(rho) else float(rho),
-        )
-        return left, ranks
+        scores = _aggregated(self.scheme, rest)
+        ranks = self.ranks if scores is None else ranks_of_all(scores)
+        return self.left_out(name, figures, rows, scores), ranks
+
+
+def _aggregated(scheme: Scheme, board: Board) -> FloatArray | None:
+    try:
+        return aggregated(scheme, board)
+    except (BoardError, ConvergenceError):
+        return None
 
 
 def without_papers(whole: _Whole) -> tuple[tuple[LeftOut, ...], IntArray]:
@@ -155,29 +156,20 @@ def _without_models(whole: _Whole) -> tuple[LeftOut, ...]:
     board, n = whole.board, len(whole.board.models)
     counts = np.ones((n, n), dtype=np.int64) - np.eye(n, dtype=np.int64)
     values = headline(board, counts).values
-    alone = whole.scheme.independent
     found = []
     for i, model in enumerate(board.ids):
         figures = {name: None if np.isnan(column[i]) else float(column[i]) for name, column in values.items()}
         others = [k for k in range(n) if k != i]
-        scores: FloatArray | None = whole.scores[others]
-        if not alone and others:
-            try:
-                scores = aggregated(whole.scheme, board.take(rows=others))
-            except (BoardError, ConvergenceError):
-                scores = None
-        winner = shift = rho = None
-        if scores is not None and others:
-            ranks, before = ranks_of_all(scores), ranks_of_all(whole.scores[others])
-            winner = _winner(ranks, tuple(board.ids[k] for k in others))
-            shift = float(np.abs(ranks - before).mean())
-            between = spearman_matrix(np.column_stack([whole.scores[others], scores]))[0, 1]
-            rho = None if np.isnan(between) else float(between)
-        found.append(LeftOut(str(model), figures, whole.changes(figures), winner, shift, rho))
+        scores: FloatArray | None = None
+        if others:
+            alone = whole.scheme.independent
+            scores = whole.scores[others] if alone else _aggregated(whole.scheme, board.take(rows=others))
+        found.append(whole.left_out(str(model), figures, others, scores))
     return tuple(found)
 
 
-def _winner(ranks: IntArray, ids: tuple[int, ...]) -> int:
+def _winner(ranks: IntArray, ids: Sequence[int]) -> int:
+    """Return the id of the first model, the smallest among equals."""
     return int(np.array(ids)[ranks == ranks.min()].min())
 
 

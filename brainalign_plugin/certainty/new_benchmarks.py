@@ -16,12 +16,11 @@ from ..data.cleaning import complete_board
 from ..data.snapshot import Snapshot
 from ..errors import InputError
 from ..ranking.boards import ranks_of_all
-from .arrivals import MIN_MODELS, arrivals
 from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
 from .figures import rank_correlations
-from .linear import LinearForm, linear_form
-from .variance_components import resampled_components
+from .validity import MIN_MODELS, arrivals
+from .variance_components import LinearForm, linear_form, resampled_components
 
 SCHEME = "HIER"
 Verdict = Literal["confirmatory", "partial", "orthogonal", "opposed"]

@@ -12,7 +12,6 @@ from ..agreement.significance import false_discovery_rates
 from ..analysis import Analysis, analysis_fields
 from ..errors import BoardError
 from ..files.metric_table import MetricTable
-from .arrivals import validity_over_time
 from .board_certainty import SCHEME, BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap, one_vote_each
 from .external import external
@@ -21,7 +20,7 @@ from .good_models import agreement_curve, family_agreement, good_agreement
 from .panels import panels
 from .suite_record import external_json, suite_json
 from .universe_ranks import Universe
-from .validity import Validity, validity
+from .validity import Validity, validity, validity_over_time
 from .variance_components import Certainty, NotEstimable
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,8 @@ from ..agreement.correlation import spearman_matrix
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..data.cleaning import complete_board
+from ..data.official import CellState
+from ..data.snapshot import Snapshot
 from ..data.tree import paper
 from ..errors import BoardError, ConvergenceError, InputError
 from ..ranking.boards import aggregated
@@ -31,6 +34,8 @@ Aggregate = Callable[[Board], FloatArray]
 _SEARCHED_MODELS, _JOINT_MODELS = 120, 600
 # Resamples above so many models, where each takes longer and says more.
 _FEWER, _FROM_MODELS = 200, 600
+# Fewest models on which a benchmark that arrived is compared.
+MIN_MODELS = 20
 # Numbers held at once by one block of resamples.
 _BLOCK = 4_000_000
 
@@ -214,3 +219,63 @@ def _correlations(ranks: FloatArray, aims: FloatArray, counts: IntArray) -> Floa
 
 def _missing(one: SchemeValidity) -> set[str]:
     return {name for name, rho in one.papers.items() if rho is None}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A benchmark that arrived, and how well schemes fitted before it rank the models on it."""
+
+    benchmark: str
+    day: date  # Of its first score
+    models: int  # On the cleaned board of that day, with a score on the benchmark now
+    rho: dict[str, float | None]  # By scheme; None where the scheme cannot be used on that board
+
+
+def validity_over_time(
+    snapshot: Snapshot,
+    schemes: Iterable[str] = ("UNIVERSE", "NORMAL_UNIVERSE", "HIER_ZMEAN", "HIER", "RANK", "ZMEAN", "FLAT"),
+    max_missing: float = 0.5,
+) -> tuple[Arrival, ...]:
+    """Ask schemes, as of the day before each benchmark arrived, to rank the models on it; in order of arrival.
+
+    Left out are the benchmarks of the first day, and those on which fewer than 20 models of the earlier board have a
+    score. `schemes`: names; those with frozen norms cannot be asked.
+    """
+    used = aggregates(tuple(schemes))
+    whole = snapshot.board()
+    now = {model: i for i, model in enumerate(whole.ids)}
+    found: list[Arrival] = []
+    for day, leaves in arrivals(snapshot, whole.leaves).items():
+        earlier = complete_board(snapshot.as_of(day).board(), max_missing)
+        if not earlier.models or not earlier.leaves:
+            continue
+        rows = [now[model] for model in earlier.ids]
+        scores: dict[str, FloatArray | None] = {}
+        for name, aggregate in used.items():
+            try:
+                scores[name] = aggregate(earlier)
+            except (BoardError, ConvergenceError):
+                scores[name] = None
+        for leaf in leaves:
+            target = whole.scores[rows, whole.leaves.index(leaf)]
+            has = ~np.isnan(target)
+            if has.sum() >= MIN_MODELS:
+                rho = {
+                    name: None if one is None else _spearman(one[has], target[has])
+                    for name, one in scores.items()
+                }
+                found.append(Arrival(leaf, day, int(has.sum()), rho))
+    return tuple(found)
+
+
+def arrivals(snapshot: Snapshot, leaves: tuple[str, ...]) -> dict[date, list[str]]:
+    """Return the benchmarks by the day of their first score, earliest first, without those of the first day."""
+    first: dict[date, list[str]] = {}
+    for leaf in leaves:
+        column = snapshot.tree.index[leaf]
+        times = snapshot.scored_at[snapshot.states[:, column] == CellState.SCORED, column]
+        known = times[~np.isnat(times)]
+        if len(known):
+            first.setdefault(known.min().astype("datetime64[D]").item(), []).append(leaf)
+    days = sorted(first)
+    return {day: first[day] for day in days[1:]}

@@ -12,9 +12,8 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..certainty.families import families
-from ..certainty.linear import is_linear
 from ..certainty.universe_ranks import parameter_variance
-from ..certainty.variance_components import Certainty, certainty_of
+from ..certainty.variance_components import Certainty, certainty_of, is_linear
 from ..data.board import Board
 from ..data.tree import paper
 from ..scales import percentile_ends, rounded

@@ -11,7 +11,7 @@ from brainalign_plugin.agreement.dimensionality import PERCENTILE, SEED, shuffle
 from brainalign_plugin.audit.perturb import Case
 from brainalign_plugin.audit.rank_reversals import has_closed_form
 from brainalign_plugin.audit.stability import audit_removal
-from brainalign_plugin.certainty.rank_intervals import rank_uncertainty
+from brainalign_plugin.certainty.rank import rank_uncertainty
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.scales import z_scores
 from brainalign_plugin.schemes import get_scheme, scheme_names

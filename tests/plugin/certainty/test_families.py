@@ -28,10 +28,10 @@ from brainalign_plugin.certainty.families import (
     name_run,
     near_copies,
     read_families,
+    rerun_reliability,
     unknown_models,
 )
 from brainalign_plugin.certainty.figures import headline
-from brainalign_plugin.certainty.replicates import rerun_reliability
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.errors import InputError
 from tests.boards import board_of_matrix, drawn_board, drawn_rows, halves

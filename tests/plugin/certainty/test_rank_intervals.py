@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brainalign_plugin.certainty.rank import Resampling, rank_schemes
-from brainalign_plugin.certainty.rank_intervals import rank_uncertainty
+from brainalign_plugin.certainty.rank import Resampling, rank_schemes, rank_uncertainty
 from brainalign_plugin.certainty.variance_components import certainty_of
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.errors import BoardError, InputError

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from brainalign_plugin.certainty.arrivals import validity_over_time
 from brainalign_plugin.certainty.families import Families, families
-from brainalign_plugin.certainty.validity import validity
+from brainalign_plugin.certainty.validity import validity, validity_over_time
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.errors import BoardError, InputError, SchemeError
 from brainalign_plugin.files.reference import given_board

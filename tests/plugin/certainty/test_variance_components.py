@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_plugin.certainty.linear import linear_form
 from brainalign_plugin.certainty.posterior import Posterior
 from brainalign_plugin.certainty.variance_components import (
     NotEstimable,
     certainties,
     certainty_of,
     component_table,
+    linear_form,
 )
 from brainalign_plugin.errors import BoardError
 from brainalign_plugin.files.reference import given_board
