@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import brainalign_plugin.audit.audit  # noqa: F401
 from brainalign_plugin.audit.perturb import Case
 from brainalign_plugin.data.board import Board
-from brainalign_plugin.files.reference import LeafNorms, Reference
+from brainalign_plugin.files.reference import Reference
 from brainalign_plugin.ranking.boards import aggregated
 from brainalign_plugin.schemes import Scheme, get_scheme, scheme_names
 from tests.boards import SCORED, boards, day, models_of, small_tree, snapshot_of
@@ -37,11 +37,7 @@ def reference_of(board: Board) -> Reference:
         states=np.vstack([board.states, np.full(more.shape, SCORED)]),
         errors=np.vstack([board.errors, np.full(more.shape, np.nan)]),
     )
-    norms = {
-        leaf: LeafNorms(column[~np.isnan(column)])
-        for leaf, column in zip(board.leaves, whole.scores.T, strict=True)
-    }
-    return Reference("given-board", day(9), snapshot_of(tree, [[0.5] * len(tree.leaves())]), whole, norms)
+    return Reference("given-board", day(9), snapshot_of(tree, [[0.5] * len(tree.leaves())]), whole)
 
 
 def bound(name: str, board: Board) -> Scheme:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -67,11 +67,7 @@ class LeafNorms:
     @property
     def constant(self) -> bool:
         """True if there are norms, and all scores are equal to nine decimals."""
-        return self.usable and bool(self._rounded[0] == self._rounded[-1])
-
-    @cached_property
-    def _rounded(self) -> FloatArray:
-        return rounded(self.values)
+        return self.usable and bool(np.ptp(rounded(self.values)) == 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +83,6 @@ class Reference:
         Frozen snapshot, complete.
     board : Board
         The leaves under the ranked aggregate but for those left out, with all models of the snapshot.
-    norms : mapping of str to LeafNorms
-        For every leaf of `board`.
     left_out : tuple of str
         Leaves of the snapshot without norms, because too few models have a score.
     variant : str
@@ -110,9 +104,14 @@ class Reference:
     frozen_at: datetime
     snapshot: Snapshot
     board: Board
-    norms: Mapping[str, LeafNorms] = field(repr=False)
     left_out: tuple[str, ...] = ()
     variant: str = ""
+
+    @cached_property
+    def norms(self) -> Mapping[str, LeafNorms]:
+        """Norms of every leaf of `board`."""
+        columns = zip(self.board.leaves, self.board.scores.T, strict=True)
+        return {leaf: LeafNorms(column[~np.isnan(column)]) for leaf, column in columns}
 
     def __repr__(self) -> str:
         return f"<Reference {self.name!r}: {self.snapshot!r}>"
@@ -245,12 +244,12 @@ class Reference:
         return replace(
             self,
             board=replace(self.board, scores=scores),
-            norms={**self.norms, leaf: _norms(scores[:, column])},
             variant=f"{self.variant}; {leaf} transformed".removeprefix("; "),
         )
 
     def with_clone(self, leaf: str, clone: str) -> Reference:
         """Add a copy of a leaf as its sibling, under the type id ``clone``; it has the same norms."""
+        self.norms_of(leaf)
         if clone in self.board.tree:
             raise ReferenceBoardError(
                 f"the reference {self.name!r} already has {clone!r}; choose another id for the copy"
@@ -258,7 +257,6 @@ class Reference:
         return replace(
             self,
             board=self.board.with_copies({leaf: (clone,)}),
-            norms={**self.norms, clone: self.norms_of(leaf)},
             variant=f"{self.variant}; {clone} copied from {leaf}".removeprefix("; "),
         )
 
@@ -315,17 +313,13 @@ def _reference(snapshot: Snapshot, name: str, at: datetime, left_out: Collection
         )
     if left_out:
         board = board.take(columns=[j for j, leaf in enumerate(board.leaves) if leaf not in left_out])
-    norms = {leaf: _norms(board.scores[:, j]) for j, leaf in enumerate(board.leaves)}
-    if not any(norm.usable for norm in norms.values()):
+    found = Reference(name, at, snapshot, board, tuple(left_out))
+    if not any(norm.usable for norm in found.norms.values()):
         raise ReferenceBoardError(
             f"no benchmark of the board as of {snapshot.as_of_time:%Y-%m-%d} ({len(board.models)} models) has "
             f"{MIN_SCORES} scores; freeze a fuller snapshot"
         )
-    return Reference(name, at, snapshot, board, norms, tuple(left_out))
-
-
-def _norms(column: FloatArray) -> LeafNorms:
-    return LeafNorms(column[~np.isnan(column)])
+    return found
 
 
 def check_name(name: str) -> None:

@@ -10,7 +10,6 @@ import tempfile
 import zlib
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError, ReferenceBoardError
 from .reference import FORMAT, VERSION, Reference, check_name, document, restore
@@ -43,19 +42,15 @@ def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
             "upgrade brainalign, or freeze the board again"
         )
     try:
-        return _reference(parsed, origin)
+        body = json.dumps(parsed["snapshot"]).encode()
+        snapshot = snapshot_from_bytes(body, origin=f"the board in {origin}")
+        moment = datetime.fromisoformat(parsed["frozen_at"])
+        return restore(snapshot, parsed["name"], moment, tuple(parsed.get("left_out", ())))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as cause:
         what = str(cause) if isinstance(cause, InputError) else f"{type(cause).__name__}: {cause}"
         raise ReferenceBoardError(
             f"{origin} is a damaged reference file ({what}); freeze the board again, or copy the file again"
         ) from cause
-
-
-def _reference(parsed: dict[str, Any], origin: str) -> Reference:
-    body = json.dumps(parsed["snapshot"]).encode()
-    snapshot = snapshot_from_bytes(body, origin=f"the board in {origin}")
-    left_out = tuple(parsed.get("left_out", ()))
-    return restore(snapshot, parsed["name"], datetime.fromisoformat(parsed["frozen_at"]), left_out)
 
 
 def read_reference(path: Path | str) -> Reference:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays import TimeArray
 from ..data.board import Model
-from ..data.cells import SupersededCells
+from ..data.cells import SupersededCells, no_superseded
 from ..data.official import CellState
 from ..data.snapshot import NO_TIME, Snapshot
 from ..data.tree import BenchmarkTree
@@ -199,13 +199,8 @@ def _check_readable(rejected: Sequence[Rejected], good: int) -> None:
 
 
 def _superseded(old: Sequence[tuple[int, int, Cell]]) -> SupersededCells:
-    cells = [cell for _, _, cell in old]
-    return SupersededCells(
-        row=np.array([i for i, _, _ in old], dtype=np.int64),
-        column=np.array([j for _, j, _ in old], dtype=np.int64),
-        version=np.array([cell.version for cell in cells], dtype=np.int64),
-        states=np.array([cell.state for cell in cells], dtype=np.int8),
-        scores=np.array([cell.score for cell in cells], dtype=float),
-        errors=np.array([cell.error for cell in cells], dtype=float),
-        scored_at=np.array([cell.scored_at for cell in cells], dtype="datetime64[us]"),
-    )
+    if not old:
+        return no_superseded()
+    rows, columns, cells = zip(*old, strict=True)
+    # The fields of a cell are those of the table, in its order.
+    return SupersededCells(*(np.array(one) for one in (rows, columns, *zip(*cells, strict=True))))

@@ -53,15 +53,20 @@ def read_tree(benchmarks: Sequence[Mapping[str, Any]], scores: Scores, root: str
             log.about(benchmark=name)(
                 ", ".join(below), f"the group of these is not listed; it is a root of its own, outside {root}"
             )
-    found = [
-        replace(
-            node,
-            is_leaf=_is_leaf(node, node.type_id not in holding, flags, log),
-            versions=() if _is_group_alone(node, node.type_id not in holding, flags) else node.versions,
-            is_engineering=_is_engineering(whole, node, engineering, log),
+    found = []
+    for node in kept:
+        childless = node.type_id not in holding
+        # The site gives groups the version 0: such a leaf is a group whose children are not listed.
+        alone = childless and flags.get(node.type_id) is False and node.version == 0
+        _check_leaf_flag(node, childless, flags.get(node.type_id, False), log)
+        found.append(
+            replace(
+                node,
+                is_leaf=childless,
+                versions=() if alone else node.versions,
+                is_engineering=_is_engineering(whole, node, engineering, log),
+            )
         )
-        for node in kept
-    ]
     return BenchmarkTree(tuple(found))
 
 
@@ -130,20 +135,12 @@ def _with_a_row(whole: BenchmarkTree, in_scores: set[str], root: str, log: Log) 
     return [node for node in whole.nodes if node.type_id in kept]
 
 
-def _is_leaf(node: Benchmark, childless: bool, flags: Mapping[str, Any], log: Log) -> bool:
-    flag = flags.get(node.type_id, False)
-    note = log.about(benchmark=node.type_id)
+def _check_leaf_flag(node: Benchmark, childless: bool, flag: Any, log: Log) -> None:
     read = f"read as a {'leaf' if childless else 'group'}"
     if not isinstance(flag, bool):
-        note(flag, f"is_leaf is not true or false; {read}")
+        log.about(benchmark=node.type_id)(flag, f"is_leaf is not true or false; {read}")
     elif flag and not childless:
-        note(flag, f"is_leaf is true of a group; {read}")
-    return childless
-
-
-def _is_group_alone(node: Benchmark, childless: bool, flags: Mapping[str, Any]) -> bool:
-    """Return whether a leaf is a group whose children are not listed: the site gives groups the version 0."""
-    return childless and flags.get(node.type_id) is False and node.version == 0
+        log.about(benchmark=node.type_id)(flag, f"is_leaf is true of a group; {read}")
 
 
 def _is_engineering(tree: BenchmarkTree, node: Benchmark, flags: Mapping[str, Any], log: Log) -> bool:
@@ -191,18 +188,13 @@ def _versions(listed: Any, type_id: str, scores: Scores, note: Note) -> tuple[Be
     if found:
         return tuple(found.values())
     # Cells have version numbers of their own.
-    of_cells = _versions_of_cells(entries.get(type_id) for entries in scores)
+    listed_cells = [of_model[type_id] for of_model in scores if isinstance(of_model.get(type_id), list)]
+    cells = [cell for entries in listed_cells for cell in entries if isinstance(cell, dict)]
+    numbers = {cell["version"] for cell in cells if type(cell.get("version")) is int}
+    of_cells = sorted(number for number in numbers if 0 <= number < MAX_VERSION)
     if of_cells or not isinstance(listed, list):
         note(
             listed,
             f"it lists no versions; those of its cells count: {', '.join(map(str, of_cells)) or 'none'}",
         )
     return tuple(BenchmarkVersion(number, "") for number in of_cells)
-
-
-def _versions_of_cells(entries: Iterable[Any]) -> list[int]:
-    cells = [cell for of_model in entries if isinstance(of_model, list) for cell in of_model]
-    numbers = {
-        cell["version"] for cell in cells if isinstance(cell, dict) and type(cell.get("version")) is int
-    }
-    return sorted(number for number in numbers if 0 <= number < MAX_VERSION)

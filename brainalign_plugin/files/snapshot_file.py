@@ -13,6 +13,7 @@ import json
 import warnings
 import zlib
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,10 @@ def _content(
     return {
         "domain": snapshot.domain,
         "simulated": snapshot.simulated,
-        "models": [_model_row(snapshot.models[i]) for i in rows],
+        "models": [
+            [model.id, model.name, _micros(model.submitted_at), model.published_rank]
+            for model in (snapshot.models[i] for i in rows)
+        ],
         "benchmarks": [_benchmark_row(node) for node in snapshot.tree.nodes],
         "states": ["".join(_LETTERS[s] for s in snapshot.states[i].tolist()) for i in rows],
         "scores": [_numbers(snapshot.scores[i]) for i in rows],
@@ -201,33 +205,9 @@ def _content(
     }
 
 
-def _model_row(model: Model) -> list[Any]:
-    return [
-        model.id,
-        model.name,
-        None if model.submitted_at is None else _micros(model.submitted_at),
-        model.published_rank,
-    ]
-
-
 def _benchmark_row(node: Benchmark) -> dict[str, Any]:
-    return {
-        "type_id": node.type_id,
-        "parent": node.parent,
-        "is_leaf": node.is_leaf,
-        "is_engineering": node.is_engineering,
-        "label": node.label,
-        "display_domain": node.display_domain,
-        "versions": [
-            [
-                v.version,
-                v.identifier,
-                None if v.valid_from is None else _micros(v.valid_from),
-                None if v.valid_to is None else _micros(v.valid_to),
-            ]
-            for v in node.versions
-        ],
-    }
+    versions = [[v.version, v.identifier, _micros(v.valid_from), _micros(v.valid_to)] for v in node.versions]
+    return {field.name: getattr(node, field.name) for field in fields(node)} | {"versions": versions}
 
 
 def _snapshot(document: dict[str, Any]) -> Snapshot:
@@ -248,7 +228,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
     shape = (len(models), len(nodes))
     return Snapshot(
         domain=str(document["domain"]),
-        as_of_time=_EPOCH + _delta(document["as_of_time"]),
+        as_of_time=_EPOCH + np.timedelta64(int(document["as_of_time"]), "us").astype(object),
         source=str(document["source"]),
         sha256=str(document["sha256"]),
         models=models,
@@ -283,19 +263,12 @@ def _lines(document: dict[str, Any], name: str, shape: tuple[int, int]) -> list[
     return lines
 
 
-def _numbers(values: npt.NDArray[np.float64]) -> list[float | None]:
-    return [
-        None if absent else value
-        for value, absent in zip(values.tolist(), np.isnan(values).tolist(), strict=True)
-    ]
+def _numbers(values: npt.NDArray[np.float64]) -> list[Any]:
+    return np.where(np.isnan(values), None, values.astype(object)).tolist()
 
 
-def _times(values: npt.NDArray[np.datetime64]) -> list[int | None]:
-    micros = values.astype(np.int64)
-    return [
-        None if absent else int(t)
-        for t, absent in zip(micros.tolist(), np.isnat(values).tolist(), strict=True)
-    ]
+def _times(values: npt.NDArray[np.datetime64]) -> list[Any]:
+    return np.where(np.isnat(values), None, values.astype(np.int64).astype(object)).tolist()
 
 
 def _time_array(values: list[int | None]) -> npt.NDArray[np.datetime64]:
@@ -305,14 +278,12 @@ def _time_array(values: list[int | None]) -> npt.NDArray[np.datetime64]:
     )
 
 
-def _micros(moment: datetime) -> int:
+def _micros(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
     delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
-def _delta(micros: int) -> Any:
-    return np.timedelta64(int(micros), "us").astype(object)
-
-
 def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else _EPOCH + _delta(micros)
+    return None if micros is None else _EPOCH + np.timedelta64(int(micros), "us").astype(object)

@@ -91,8 +91,7 @@ def _share(before, after):
 
 def doubled(board, leaves, reference):
     """The board with a sibling of each leaf, and the reference likewise."""
-    norms = reference.norms | {f"again {leaf}": reference.norms[leaf] for leaf in leaves}
-    return _doubled(board, leaves), replace(reference, board=_doubled(reference.board, leaves), norms=norms)
+    return _doubled(board, leaves), replace(reference, board=_doubled(reference.board, leaves))
 
 
 def _doubled(board, leaves):
