@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from .api.agreement import AgreementResult, agreement
     from .api.audits import AuditResult, audit
     from .api.certainty import CertaintyResult, certainty
-    from .api.comparison import ComparisonResult
     from .api.placement import PlacementResult, freeze, place
     from .api.rank import rank
-    from .api.ranks import RankResult, SchemesResult
+    from .api.ranks import ComparisonResult, RankResult, SchemesResult
     from .api.sources import example, load
     from .api.suite import SuiteResult, agreement_testing, external, new_benchmarks, next_benchmarks, panel
     from .api.timeline import Timeline, timeline
@@ -42,10 +41,9 @@ _NAMES = {
     "api.agreement": "AgreementResult agreement",
     "api.audits": "AuditResult audit",
     "api.certainty": "CertaintyResult certainty",
-    "api.comparison": "ComparisonResult",
     "api.placement": "PlacementResult freeze place",
     "api.rank": "rank",
-    "api.ranks": "RankResult SchemesResult",
+    "api.ranks": "ComparisonResult RankResult SchemesResult",
     "api.sources": "example load",
     "api.suite": "SuiteResult agreement_testing external new_benchmarks next_benchmarks panel",
     "api.timeline": "Timeline timeline",

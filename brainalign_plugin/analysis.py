@@ -118,7 +118,10 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
         },
         "agreement": _agreement_json(analysis),
         "left_out": analysis.left_out,
-        "spread": {part: _spread_json(analysis.spreads.get(part)) for part in parts},
+        "spread": {
+            part: {name: getattr(analysis.spreads.get(part), name, None) for name in ("sd", "range", "iqr")}
+            for part in parts
+        },
         "explained_variance": {
             **{part: explained[part].r2 for part in parts},
             "null": {part: explained[part].null for part in parts},
@@ -197,9 +200,3 @@ def _dimensions_json(found: Dimensions) -> dict[str, Any]:
         "eigenvalues": found.eigenvalues.tolist(),
         "thresholds": found.thresholds.tolist(),
     }
-
-
-def _spread_json(spread: Spread | None) -> dict[str, float | None]:
-    if spread is None:
-        return {"sd": None, "range": None, "iqr": None}
-    return {"sd": spread.sd, "range": spread.range, "iqr": spread.iqr}

@@ -40,13 +40,7 @@ class EmptyBoardError(SnapshotError):
 
 
 class ArchiveError(SnapshotError):
-    """A zip does not hold one board that can be read.
-
-    Attributes
-    ----------
-    kind : str
-        ``other`` (no zip), ``torn``, ``shape`` or ``large``.
-    """
+    """A zip does not hold one board that can be read; its kind is other (no zip), torn, shape or large."""
 
     def __init__(self, message: str, kind: str) -> None:
         super().__init__(message)
@@ -74,13 +68,7 @@ class PlotError(InputError):
 
 
 class TextError(InputError):
-    """Bytes are no text that can be read; the message is a noun for the kind of data.
-
-    Attributes
-    ----------
-    torn : bool
-        Whether they end within a character, as after a broken transfer.
-    """
+    """Bytes are no text that can be read; the message is a noun for the kind of data, torn if cut off."""
 
     def __init__(self, message: str, *, torn: bool = False) -> None:
         super().__init__(message)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 10
+Shown = TypeVar("Shown")
 
 
 class Result:
@@ -94,6 +95,13 @@ class Result:
     def _repr_html_(self) -> str:
         """Return the table that notebooks show."""
         return f"<p>{html.escape(self.title)}</p>{self.summary().to_html(max_cols=12)}"
+
+
+@dataclass(frozen=True)
+class Plots(Generic[Shown]):
+    """Charts of a result."""
+
+    result: Shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -30,11 +30,118 @@ from ..errors import BoardError, InputError
 from ..plot.chart import Chart
 from ..plot.curves import agreement_by_share
 from ..plot.matrices import heatmap, scatter
-from ..results import Result, Rows
+from ..results import Plots, Result, Rows
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
 _FIGURES = ("mean_rho", "negative_share", "paper_balanced_rho", "neural_rho", "behavior_rho", "cross_rho")
+
+
+class AgreementPlots(Plots["AgreementResult"]):
+    """Charts of an agreement."""
+
+    def heatmap(self) -> Chart:
+        """Draw the matrix of correlations, with correlated benchmarks next to each other.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        AgreementResult.to_frame : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.agreement(ba.example()).plot.heatmap().rows
+        8
+        """
+        found, board = self.result.found, self.result.board
+        return heatmap(
+            found.leaves,
+            found.rho,
+            title=self.result.title.replace(" (", " of benchmarks (", 1),
+            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
+            parts=[part or "" for part in board.leaf_parts],
+            overlap=found.overlap.astype(float),
+            order=clustered_order(found.rho).tolist(),
+        )
+
+    def good_models(self) -> Chart:
+        """Draw the agreement among the best models over the share of them that is kept, from 100 % to 25 %.
+
+        Returns
+        -------
+        Chart
+
+        Raises
+        ------
+        BoardError
+            If no pair has a correlation: the best by other papers need two papers and 3 models.
+
+        See Also
+        --------
+        AgreementResult.good_models : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.agreement(ba.example()).plot.good_models().to_frame())
+        18
+        """
+        curve = self.result.good_models.to_frame()
+        if not curve["pairs"].any():
+            raise BoardError(
+                f"no pair of the {counted(len(self.result.board.leaves), 'benchmark')} has a correlation among the "
+                "best models by other papers; take a board of at least 2 papers and 3 models"
+            )
+        return agreement_by_share(*(curve[name].tolist() for name in ("share", "mean", "predicted_mean")))
+
+    def scatter(self, one: str, other: str) -> Chart:
+        """Draw one benchmark against another, a point a model.
+
+        Parameters
+        ----------
+        one, other : str
+            Type ids.
+
+        Returns
+        -------
+        Chart
+
+        Raises
+        ------
+        InputError
+            If one of them is not on the board.
+
+        See Also
+        --------
+        AgreementPlots.heatmap : All pairs.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> chart = ba.agreement(ba.example()).plot.scatter("Marques2020-size", "Hebart2023-match")
+        >>> len(chart.to_frame())
+        11
+        """
+        found, board = self.result.found, self.result.board
+        for name in (one, other):
+            if name not in board.leaves:
+                raise InputError(f"there is no benchmark {name!r} here; known are {', '.join(board.leaves)}")
+        i, j = board.leaves.index(one), board.leaves.index(other)
+        over = counted(int(found.overlap[i, j]), "model")
+        title = f"{one} and {other}: {found.method} {found.rho[i, j]:+.3f} over {over}"
+        return scatter(
+            [model.name for model in board.models],
+            board.ids,
+            board.scores[:, i],
+            board.scores[:, j],
+            title=title,
+            alt=f"Scatter of {counted(len(board.models), 'model')}. {title}.",
+            axes=(one, other),
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -226,120 +333,7 @@ class AgreementResult(Result):
             "within_paper": {name: one.mean for name, one in found.within_paper.items()},
         }
 
-    @property
-    def plot(self) -> AgreementPlots:
-        """Charts: ``heatmap``, ``good_models`` and ``scatter``."""
-        return AgreementPlots(self)
-
-
-@dataclass(frozen=True)
-class AgreementPlots:
-    """Charts of an agreement."""
-
-    result: AgreementResult
-
-    def heatmap(self) -> Chart:
-        """Draw the matrix of correlations, with correlated benchmarks next to each other.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        AgreementResult.to_frame : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.agreement(ba.example()).plot.heatmap().rows
-        8
-        """
-        found, board = self.result.found, self.result.board
-        return heatmap(
-            found.leaves,
-            found.rho,
-            title=self.result.title.replace(" (", " of benchmarks (", 1),
-            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
-            parts=[part or "" for part in board.leaf_parts],
-            overlap=found.overlap.astype(float),
-            order=clustered_order(found.rho).tolist(),
-        )
-
-    def good_models(self) -> Chart:
-        """Draw the agreement among the best models over the share of them that is kept, from 100 % to 25 %.
-
-        Returns
-        -------
-        Chart
-
-        Raises
-        ------
-        BoardError
-            If no pair has a correlation: the best by other papers need two papers and 3 models.
-
-        See Also
-        --------
-        AgreementResult.good_models : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.agreement(ba.example()).plot.good_models().to_frame())
-        18
-        """
-        curve = self.result.good_models.to_frame()
-        if not curve["pairs"].any():
-            raise BoardError(
-                f"no pair of the {counted(len(self.result.board.leaves), 'benchmark')} has a correlation among the "
-                "best models by other papers; take a board of at least 2 papers and 3 models"
-            )
-        return agreement_by_share(*(curve[name].tolist() for name in ("share", "mean", "predicted_mean")))
-
-    def scatter(self, one: str, other: str) -> Chart:
-        """Draw one benchmark against another, a point a model.
-
-        Parameters
-        ----------
-        one, other : str
-            Type ids.
-
-        Returns
-        -------
-        Chart
-
-        Raises
-        ------
-        InputError
-            If one of them is not on the board.
-
-        See Also
-        --------
-        AgreementPlots.heatmap : All pairs.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> chart = ba.agreement(ba.example()).plot.scatter("Marques2020-size", "Hebart2023-match")
-        >>> len(chart.to_frame())
-        11
-        """
-        found, board = self.result.found, self.result.board
-        for name in (one, other):
-            if name not in board.leaves:
-                raise InputError(f"there is no benchmark {name!r} here; known are {', '.join(board.leaves)}")
-        i, j = board.leaves.index(one), board.leaves.index(other)
-        over = counted(int(found.overlap[i, j]), "model")
-        title = f"{one} and {other}: {found.method} {found.rho[i, j]:+.3f} over {over}"
-        return scatter(
-            [model.name for model in board.models],
-            board.ids,
-            board.scores[:, i],
-            board.scores[:, j],
-            title=title,
-            alt=f"Scatter of {counted(len(board.models), 'model')}. {title}.",
-            axes=(one, other),
-        )
+    plot = cached_property(AgreementPlots)
 
 
 def agreement(

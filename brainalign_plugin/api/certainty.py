@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from ..certainty.variance_components import NotEstimable
 from ..errors import BoardError, InputError
 from ..plot.chart import Chart
 from ..plot.rows import dots
-from ..results import Result, Rows
+from ..results import Plots, Result, Rows
 from ..text import counted, distinct_names
 from .sources import Source, check_work, snapshot_of
 
@@ -39,6 +40,108 @@ class ToldApart(Rows):
 
     def __bool__(self) -> bool:
         return bool(self.frame["told_apart"].iloc[0])
+
+
+class CertaintyPlots(Plots["CertaintyResult"]):
+    """Charts of certainty."""
+
+    def tiers(self, top: int = 40) -> Chart:
+        """Draw the best models with the intervals of their ranks, tiers in turn in two colours.
+
+        Parameters
+        ----------
+        top : int
+            Number of models.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        CertaintyResult.tiers : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.certainty(ba.example(), resamples=50).plot.tiers(5).to_frame())
+        5
+        """
+        frame = self.result.to_frame().head(top)
+        names = distinct_names(frame["model"].tolist(), frame["id"].tolist())
+        ranks = frame["score"].rank(ascending=False, method="min").tolist()
+        return dots(
+            [f"{tier} · {name}" for tier, name in zip(frame["tier"], names, strict=True)],
+            ranks,
+            title=self.result.title,
+            alt=f"Ranks of {counted(len(frame), 'model')} by tier, with intervals. {self.result.title}.",
+            axis="rank under the official average",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+            groups=["odd tier" if tier % 2 else "even tier" for tier in frame["tier"]],
+            ids=frame["id"].tolist(),
+            form="d",
+            reverse=True,
+        )
+
+    def components(self) -> Chart:
+        """Draw the components of the variance of a benchmark.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        CertaintyResult.components : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.certainty(ba.example(), resamples=50).plot.components().to_frame())
+        4
+        """
+        rows = self.result.components
+        frame = rows.to_frame()
+        title = rows.title
+        return dots(
+            frame["component"].tolist(),
+            frame["per_cent"].tolist(),
+            title=title,
+            alt=f"A dot a component. {title}.",
+            axis="per cent",
+            form=".0f",
+            zero=True,
+        )
+
+    def influence(self) -> Chart:
+        """Draw the change of the mean correlation without each paper.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        CertaintyResult.influence : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.certainty(ba.example(), resamples=50).plot.influence().to_frame())
+        8
+        """
+        frame = self.result.influence.to_frame()
+        title = "Change of the mean correlation without each paper"
+        return dots(
+            frame["paper"].tolist(),
+            frame["change"].tolist(),
+            title=title,
+            alt=f"A dot a paper. {title}.",
+            axis="change of the mean correlation",
+            form="+.3f",
+            zero=True,
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -224,115 +327,7 @@ class CertaintyResult(Result):
     def _record(self) -> dict[str, Any]:
         return certainty_json(self.found, list(self.names))
 
-    @property
-    def plot(self) -> CertaintyPlots:
-        """Charts: ``tiers``, ``components`` and ``influence``."""
-        return CertaintyPlots(self)
-
-
-@dataclass(frozen=True)
-class CertaintyPlots:
-    """Charts of certainty."""
-
-    result: CertaintyResult
-
-    def tiers(self, top: int = 40) -> Chart:
-        """Draw the best models with the intervals of their ranks, tiers in turn in two colours.
-
-        Parameters
-        ----------
-        top : int
-            Number of models.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        CertaintyResult.tiers : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.certainty(ba.example(), resamples=50).plot.tiers(5).to_frame())
-        5
-        """
-        frame = self.result.to_frame().head(top)
-        names = distinct_names(frame["model"].tolist(), frame["id"].tolist())
-        ranks = frame["score"].rank(ascending=False, method="min").tolist()
-        return dots(
-            [f"{tier} · {name}" for tier, name in zip(frame["tier"], names, strict=True)],
-            ranks,
-            title=self.result.title,
-            alt=f"Ranks of {counted(len(frame), 'model')} by tier, with intervals. {self.result.title}.",
-            axis="rank under the official average",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-            groups=["odd tier" if tier % 2 else "even tier" for tier in frame["tier"]],
-            ids=frame["id"].tolist(),
-            form="d",
-            reverse=True,
-        )
-
-    def components(self) -> Chart:
-        """Draw the components of the variance of a benchmark.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        CertaintyResult.components : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.certainty(ba.example(), resamples=50).plot.components().to_frame())
-        4
-        """
-        rows = self.result.components
-        frame = rows.to_frame()
-        title = rows.title
-        return dots(
-            frame["component"].tolist(),
-            frame["per_cent"].tolist(),
-            title=title,
-            alt=f"A dot a component. {title}.",
-            axis="per cent",
-            form=".0f",
-            zero=True,
-        )
-
-    def influence(self) -> Chart:
-        """Draw the change of the mean correlation without each paper.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        CertaintyResult.influence : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.certainty(ba.example(), resamples=50).plot.influence().to_frame())
-        8
-        """
-        frame = self.result.influence.to_frame()
-        title = "Change of the mean correlation without each paper"
-        return dots(
-            frame["paper"].tolist(),
-            frame["change"].tolist(),
-            title=title,
-            alt=f"A dot a paper. {title}.",
-            axis="change of the mean correlation",
-            form="+.3f",
-            zero=True,
-        )
+    plot = cached_property(CertaintyPlots)
 
 
 def certainty(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,75 @@ from ..placement import place as placing
 from ..placement.result import Placement, placement_json
 from ..plot.chart import Chart
 from ..plot.rows import dots
-from ..results import Result, Rows
+from ..results import Plots, Result, Rows
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
 Scores = Mapping[str, Any] | pd.Series | str | int | os.PathLike[str]
+
+
+class PlacementPlots(Plots["PlacementResult"]):
+    """Charts of a placement."""
+
+    def profile(self) -> Chart:
+        """Draw the model's normal score on each benchmark: 0 is the middle of the board.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        PlacementResult.profile : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.profile().to_frame())
+        8
+        """
+        frame = self.result.profile.to_frame()
+        size = counted(len(frame), "benchmark")
+        title = f"Profile on {self.result.found.reference.name!r}: {size}, the strongest first"
+        return dots(
+            frame["benchmark"].tolist(),
+            frame["normal_score"].tolist(),
+            title=title,
+            alt=f"A dot a benchmark. {title}.",
+            axis="normal score among the board's models",
+            form="+.2f",
+            zero=True,
+        )
+
+    def schemes(self) -> Chart:
+        """Draw the model's rank under each scheme with its interval.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        PlacementResult.to_frame : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.schemes().to_frame())
+        1
+        """
+        frame = self.result.to_frame().dropna(subset=["rank"]).astype({"low": float, "high": float})
+        return dots(
+            frame["scheme"].tolist(),
+            frame["rank"].astype(float).tolist(),
+            title=self.result.title,
+            alt=f"A dot a scheme. {self.result.title}.",
+            axis="rank",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+            form="d",
+            reverse=True,
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,77 +169,7 @@ class PlacementResult(Result):
     def _record(self) -> dict[str, Any]:
         return placement_json(self.found)
 
-    @property
-    def plot(self) -> PlacementPlots:
-        """Charts: ``profile`` and ``schemes``."""
-        return PlacementPlots(self)
-
-
-@dataclass(frozen=True)
-class PlacementPlots:
-    """Charts of a placement."""
-
-    result: PlacementResult
-
-    def profile(self) -> Chart:
-        """Draw the model's normal score on each benchmark: 0 is the middle of the board.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        PlacementResult.profile : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.profile().to_frame())
-        8
-        """
-        frame = self.result.profile.to_frame()
-        size = counted(len(frame), "benchmark")
-        title = f"Profile on {self.result.found.reference.name!r}: {size}, the strongest first"
-        return dots(
-            frame["benchmark"].tolist(),
-            frame["normal_score"].tolist(),
-            title=title,
-            alt=f"A dot a benchmark. {title}.",
-            axis="normal score among the board's models",
-            form="+.2f",
-            zero=True,
-        )
-
-    def schemes(self) -> Chart:
-        """Draw the model's rank under each scheme with its interval.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        PlacementResult.to_frame : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.schemes().to_frame())
-        1
-        """
-        frame = self.result.to_frame().dropna(subset=["rank"]).astype({"low": float, "high": float})
-        return dots(
-            frame["scheme"].tolist(),
-            frame["rank"].astype(float).tolist(),
-            title=self.result.title,
-            alt=f"A dot a scheme. {self.result.title}.",
-            axis="rank",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-            form="d",
-            reverse=True,
-        )
+    plot = cached_property(PlacementPlots)
 
 
 def freeze(source: Source, name: str, at: datetime | None = None) -> Reference:

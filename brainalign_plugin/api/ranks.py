@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,61 @@ from ..files.reference import Reference
 from ..plot.chart import Chart
 from ..plot.rows import bump, dots
 from ..ranking.boards import ComparedBoard
-from ..ranking.compare import compare_schemes
-from ..results import Result, Rows
+from ..ranking.compare import SchemeComparison, compare_schemes, comparison_json
+from ..results import Plots, Result, Rows
 from ..schemes import Ranking, Scheme
 from ..text import counted, distinct_names
-from .comparison import ComparisonResult
 
 _NAMED = 10
+
+
+class RankPlots(Plots["RankResult"]):
+    """Charts of one ranking."""
+
+    def intervals(self, top: int = 30) -> Chart:
+        """Draw the ranks of the best models with their intervals.
+
+        Parameters
+        ----------
+        top : int
+            Number of models.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        SchemesPlots.bump : Ranks under several schemes.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.rank(ba.example(), "HIER").plot.intervals(5).to_frame())
+        5
+        """
+        frame = self.result.to_frame().head(top)
+        known = self.result.one.uncertainty
+        names = frame["model"].tolist()
+        title = f"Ranks under {self.result.one.scheme.name}" + (
+            ""
+            if known is None
+            else f", with posterior intervals at {known.level:.0%}"
+            if known.level is not None
+            else ", with ranges over papers left out"
+        )
+        return dots(
+            distinct_names(names, frame["id"].tolist()),
+            frame["rank"].astype(float).tolist(),
+            title=title,
+            alt=f"Ranks of {counted(len(frame), 'model')}, the best first. {title}.",
+            axis="rank",
+            low=frame["low"].astype(float).tolist() if known else None,
+            high=frame["high"].astype(float).tolist() if known else None,
+            ids=frame["id"].tolist(),
+            form="d",
+            reverse=True,
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,25 +142,71 @@ class RankResult(Result):
     def _record(self) -> dict[str, Any]:
         return ranking_json(self.compared, self.reference, [self.one], self.resampling)
 
+    plot = cached_property(RankPlots)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ComparisonResult(Result):
+    """Comparison of schemes.
+
+    The frame has a row a pair of schemes: one, other, spearman, tau_b, kappa, top_overlap. The record is the field
+    ``comparison`` of ``rank --json``.
+
+    Attributes
+    ----------
+    found : SchemeComparison
+    names : dict of int to str
+        Name of each model id.
+
+    See Also
+    --------
+    SchemesResult.compare : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> compared = ba.rank(ba.example(), ["HIER", "RANK"]).compare()
+    >>> sorted(compared.to_dict())
+    ['always_top_ten', 'distinct_rankings', 'kendall_w', 'models', 'pairs', 'pareto_front']
+    """
+
+    found: SchemeComparison
+    names: dict[int, str]
+
     @property
-    def plot(self) -> RankPlots:
-        """Charts: ``intervals``."""
-        return RankPlots(self)
+    def title(self) -> str:
+        """One line that names the result."""
+        w = self.found.concordance
+        agreed = "" if w is None else f", Kendall's W {w:.3f}"
+        top = f"{len(self.found.always_top)} always in the top ten"
+        return f"Comparison of schemes: {counted(len(self.found.pairs), 'pair')}{agreed}, {top}"
+
+    def _frame(self) -> pd.DataFrame:
+        columns = ["one", "other", "spearman", "tau_b", "kappa", "top_overlap"]
+        return pd.DataFrame([[getattr(p, c) for c in columns] for p in self.found.pairs], columns=columns)
+
+    @property
+    def models(self) -> pd.DataFrame:
+        """Best and worst rank of each model over the schemes, most contested first; of three or more without GLS."""
+        columns = ["id", "best", "best_scheme", "worst", "worst_scheme"]
+        frame = pd.DataFrame([[getattr(m, c) for c in columns] for m in self.found.models], columns=columns)
+        frame.insert(0, "model", [self.names[i] for i in frame["id"]])
+        return frame
+
+    def _record(self) -> dict[str, Any]:
+        return comparison_json(self.found)
 
 
-@dataclass(frozen=True)
-class RankPlots:
-    """Charts of one ranking."""
+class SchemesPlots(Plots["SchemesResult"]):
+    """Charts of several rankings."""
 
-    result: RankResult
-
-    def intervals(self, top: int = 30) -> Chart:
-        """Draw the ranks of the best models with their intervals.
+    def bump(self, top: int = _NAMED) -> Chart:
+        """Draw each model's rank under each scheme, a line a model.
 
         Parameters
         ----------
         top : int
-            Number of models.
+            Number of models with names: the best under the first scheme.
 
         Returns
         -------
@@ -119,36 +214,61 @@ class RankPlots:
 
         See Also
         --------
-        SchemesPlots.bump : Ranks under several schemes.
+        SchemesResult.to_frame : Its numbers.
 
         Examples
         --------
         >>> import brainalign_plugin as ba
-        >>> len(ba.rank(ba.example(), "HIER").plot.intervals(5).to_frame())
-        5
+        >>> len(ba.rank(ba.example(), ["HIER", "RANK"]).plot.bump().to_frame())
+        22
         """
-        frame = self.result.to_frame().head(top)
-        known = self.result.one.uncertainty
-        names = frame["model"].tolist()
-        title = f"Ranks under {self.result.one.scheme.name}" + (
-            ""
-            if known is None
-            else f", with posterior intervals at {known.level:.0%}"
-            if known.level is not None
-            else ", with ranges over papers left out"
-        )
-        return dots(
-            distinct_names(names, frame["id"].tolist()),
-            frame["rank"].astype(float).tolist(),
+        frame = self.result.to_frame()
+        ids = [int(i) for i in frame.index.get_level_values("id")]
+        title = f"Ranks of {counted(len(frame), 'model')} under {counted(len(frame.columns), 'scheme')}"
+        return bump(
+            [str(name) for name in frame.index.get_level_values("model")],
+            ids,
+            [str(name) for name in frame.columns],
+            [[None if pd.isna(rank) else int(rank) for rank in frame[name]] for name in frame.columns],
             title=title,
-            alt=f"Ranks of {counted(len(frame), 'model')}, the best first. {title}.",
-            axis="rank",
-            low=frame["low"].astype(float).tolist() if known else None,
-            high=frame["high"].astype(float).tolist() if known else None,
-            ids=frame["id"].tolist(),
-            form="d",
-            reverse=True,
+            alt=f"A line a model. {title}.",
+            chosen=ids[:top],
         )
+
+    def intervals(self, scheme: str | None = None, top: int = 30) -> Chart:
+        """Draw the ranks of the best models under one scheme with their intervals.
+
+        Parameters
+        ----------
+        scheme : str, optional
+            The first with a posterior if None.
+        top : int
+
+        Returns
+        -------
+        Chart
+
+        Raises
+        ------
+        InputError
+            If the scheme is not in the result.
+
+        See Also
+        --------
+        RankPlots.intervals : The same of one ranking.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.rank(ba.example(), ["COPELAND", "HIER"]).plot.intervals().title
+        'Ranks under HIER, with posterior intervals at 95%'
+        """
+        sure = [
+            (one.scheme.name, one.uncertainty) for one in self.result.schemes if one.uncertainty is not None
+        ]
+        posterior = (name for name, found in sure if found.kind == "posterior")
+        name = scheme or next(posterior, self.result.schemes[0].scheme.name)
+        return self.result[name].plot.intervals(top)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -260,84 +380,4 @@ class SchemesResult(Result):
         comparison = self.compare().found if any(one.ranking for one in self.schemes) else None
         return ranking_json(self.compared, self.reference, self.schemes, self.resampling, comparison)
 
-    @property
-    def plot(self) -> SchemesPlots:
-        """Charts: ``bump`` and ``intervals``."""
-        return SchemesPlots(self)
-
-
-@dataclass(frozen=True)
-class SchemesPlots:
-    """Charts of several rankings."""
-
-    result: SchemesResult
-
-    def bump(self, top: int = _NAMED) -> Chart:
-        """Draw each model's rank under each scheme, a line a model.
-
-        Parameters
-        ----------
-        top : int
-            Number of models with names: the best under the first scheme.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        SchemesResult.to_frame : Its numbers.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.rank(ba.example(), ["HIER", "RANK"]).plot.bump().to_frame())
-        22
-        """
-        frame = self.result.to_frame()
-        ids = [int(i) for i in frame.index.get_level_values("id")]
-        title = f"Ranks of {counted(len(frame), 'model')} under {counted(len(frame.columns), 'scheme')}"
-        return bump(
-            [str(name) for name in frame.index.get_level_values("model")],
-            ids,
-            [str(name) for name in frame.columns],
-            [[None if pd.isna(rank) else int(rank) for rank in frame[name]] for name in frame.columns],
-            title=title,
-            alt=f"A line a model. {title}.",
-            chosen=ids[:top],
-        )
-
-    def intervals(self, scheme: str | None = None, top: int = 30) -> Chart:
-        """Draw the ranks of the best models under one scheme with their intervals.
-
-        Parameters
-        ----------
-        scheme : str, optional
-            The first with a posterior if None.
-        top : int
-
-        Returns
-        -------
-        Chart
-
-        Raises
-        ------
-        InputError
-            If the scheme is not in the result.
-
-        See Also
-        --------
-        RankPlots.intervals : The same of one ranking.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.rank(ba.example(), ["COPELAND", "HIER"]).plot.intervals().title
-        'Ranks under HIER, with posterior intervals at 95%'
-        """
-        sure = [
-            (one.scheme.name, one.uncertainty) for one in self.result.schemes if one.uncertainty is not None
-        ]
-        posterior = (name for name, found in sure if found.kind == "posterior")
-        name = scheme or next(posterior, self.result.schemes[0].scheme.name)
-        return self.result[name].plot.intervals(top)
+    plot = cached_property(SchemesPlots)

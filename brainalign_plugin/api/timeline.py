@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -15,12 +16,72 @@ from ..data.snapshot import Snapshot
 from ..errors import InputError
 from ..plot.chart import Chart
 from ..plot.curves import over_time
-from ..results import Result, Rows
+from ..results import Plots, Result, Rows
 from ..text import counted
 from .sources import Source, snapshot_of
 
 _SIZES = ("models", "benchmarks", "kept_models", "kept_benchmarks")
 _NOTHING = 1e-12
+
+
+class TimelinePlots(Plots["Timeline"]):
+    """Charts of a timeline."""
+
+    def figures(self, *names: str) -> Chart:
+        """Draw figures over time.
+
+        Parameters
+        ----------
+        *names : str
+            Columns of `Timeline.to_frame`, up to six; the mean correlation, that within and between the parts if none.
+
+        Returns
+        -------
+        Chart
+
+        Raises
+        ------
+        InputError
+            If there is no such figure, or a board has no date.
+
+        See Also
+        --------
+        Timeline.changes : Changes from board to board.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> now = ba.example()
+        >>> len(ba.timeline([now.as_of("2023-01-01"), now]).plot.figures("mean_rho").to_frame())
+        2
+        """
+        frame = self.result.figures
+        shown = names or ("mean_rho", "neural_rho", "behavior_rho", "cross_rho")
+        for name in shown:
+            if name not in frame.columns:
+                raise InputError(
+                    f"there is no figure {name!r}; known are {', '.join(map(repr, frame.columns))}"
+                )
+        if len(shown) > 6:
+            raise InputError(f"{len(shown)} figures in one chart cannot be told apart; give up to 6")
+        if frame.index.isna().any():
+            raise InputError("a board has no date; pass dates=[…] to timeline, one a board")
+        words = {name: FIGURES.get(name, name.replace("_", " ")) for name in shown}
+        what = (
+            next(iter(words.values()))
+            if len(words) == 1
+            else "figures"
+            if names
+            else "agreement of benchmarks"
+        )
+        title = f"{what[0].upper()}{what[1:]}, {counted(len(frame), 'board')}"
+        return over_time(
+            [f"{day:%Y-%m-%d}" for day in frame.index],
+            {words[name]: [None if pd.isna(x) else float(x) for x in frame[name]] for name in shown},
+            title=title,
+            alt=f"A line a figure. {title}.",
+            axis="value" if names else "correlation",
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,73 +179,7 @@ class Timeline(Result):
             "known_events": [],
         }
 
-    @property
-    def plot(self) -> TimelinePlots:
-        """Charts: ``figures``."""
-        return TimelinePlots(self)
-
-
-@dataclass(frozen=True)
-class TimelinePlots:
-    """Charts of a timeline."""
-
-    result: Timeline
-
-    def figures(self, *names: str) -> Chart:
-        """Draw figures over time.
-
-        Parameters
-        ----------
-        *names : str
-            Columns of `Timeline.to_frame`, up to six; the mean correlation, that within and between the parts if none.
-
-        Returns
-        -------
-        Chart
-
-        Raises
-        ------
-        InputError
-            If there is no such figure, or a board has no date.
-
-        See Also
-        --------
-        Timeline.changes : Changes from board to board.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> now = ba.example()
-        >>> len(ba.timeline([now.as_of("2023-01-01"), now]).plot.figures("mean_rho").to_frame())
-        2
-        """
-        frame = self.result.figures
-        shown = names or ("mean_rho", "neural_rho", "behavior_rho", "cross_rho")
-        for name in shown:
-            if name not in frame.columns:
-                raise InputError(
-                    f"there is no figure {name!r}; known are {', '.join(map(repr, frame.columns))}"
-                )
-        if len(shown) > 6:
-            raise InputError(f"{len(shown)} figures in one chart cannot be told apart; give up to 6")
-        if frame.index.isna().any():
-            raise InputError("a board has no date; pass dates=[…] to timeline, one a board")
-        words = {name: FIGURES.get(name, name.replace("_", " ")) for name in shown}
-        what = (
-            next(iter(words.values()))
-            if len(words) == 1
-            else "figures"
-            if names
-            else "agreement of benchmarks"
-        )
-        title = f"{what[0].upper()}{what[1:]}, {counted(len(frame), 'board')}"
-        return over_time(
-            [f"{day:%Y-%m-%d}" for day in frame.index],
-            {words[name]: [None if pd.isna(x) else float(x) for x in frame[name]] for name in shown},
-            title=title,
-            alt=f"A line a figure. {title}.",
-            axis="value" if names else "correlation",
-        )
+    plot = cached_property(TimelinePlots)
 
 
 def timeline(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -14,9 +15,41 @@ from ..certainty.validity import validity as board_validity
 from ..files.reference import Reference
 from ..plot.chart import Chart
 from ..plot.rows import dots
-from ..results import Result
+from ..results import Plots, Result
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
+
+
+class ValidityPlots(Plots["ValidityResult"]):
+    """Charts of predictive validity."""
+
+    def schemes(self) -> Chart:
+        """Draw each scheme's mean correlation with unseen papers.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        ValidityResult.difference : Compare two of them.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).plot.schemes().to_frame())
+        2
+        """
+        frame = self.result.to_frame()
+        return dots(
+            frame["scheme"].tolist(),
+            frame["mean"].tolist(),
+            title=self.result.title,
+            alt=f"A dot a scheme. {self.result.title}.",
+            axis="mean rank correlation with an unseen paper",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,45 +132,7 @@ class ValidityResult(Result):
     def _record(self) -> dict[str, Any]:
         return validity_json(self.found)
 
-    @property
-    def plot(self) -> ValidityPlots:
-        """Charts: ``schemes``."""
-        return ValidityPlots(self)
-
-
-@dataclass(frozen=True)
-class ValidityPlots:
-    """Charts of predictive validity."""
-
-    result: ValidityResult
-
-    def schemes(self) -> Chart:
-        """Draw each scheme's mean correlation with unseen papers.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        ValidityResult.difference : Compare two of them.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).plot.schemes().to_frame())
-        2
-        """
-        frame = self.result.to_frame()
-        return dots(
-            frame["scheme"].tolist(),
-            frame["mean"].tolist(),
-            title=self.result.title,
-            alt=f"A dot a scheme. {self.result.title}.",
-            axis="mean rank correlation with an unseen paper",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-        )
+    plot = cached_property(ValidityPlots)
 
 
 def validity(

@@ -299,6 +299,7 @@ def audit_json(
 
 def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
     removal = one.removal
+    tried = one.monotonicity
     record: dict[str, Any] = {
         "iia": {
             "rate": None if removal is None else removal.rate,
@@ -308,29 +309,21 @@ def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
         "monotone": one.monotone,
         "clone": one.clone,
         "pareto": one.pareto,
-        "monotonicity": _violations(one.monotonicity),
+        "monotonicity": None if tried is None or tried.sampled else tried.violations,
         "hierarchy": one.hierarchy,
         "claims": asdict(one.scheme.claims),
         "violated_claims": list(one.violated),
         "fragile_pairs": [] if removal is None else [[p.one, p.other, p.removals] for p in removal.fragile],
         "influence": {
-            item.leaf: {
-                "mean_shift": item.mean_shift,
-                "max_shift": item.max_shift,
-                "most_moved": item.most_moved,
-            }
+            item.leaf: {name: value for name, value in asdict(item).items() if name != "leaf"}
             for item in one.influence
         },
     }
     record |= optimum_json(one.optimum)
-    if one.monotonicity is not None and one.monotonicity.sampled:
-        tried = one.monotonicity
-        record["monotonicity_sample"] = {
-            "violations": tried.violations,
-            "tried": tried.tried,
-            "cells": tried.cells,
-            "interval": list(tried.interval),
-        }
+    if tried is not None and tried.sampled:
+        names = ("violations", "tried", "cells")
+        record["monotonicity_sample"] = {name: getattr(tried, name) for name in names}
+        record["monotonicity_sample"]["interval"] = list(tried.interval)
     not_measured = {_IN_JSON.get(name, name): _long(board) for name in one.left_out}
     if one.proven:
         not_measured["monotonicity"] = PROVEN
@@ -339,7 +332,3 @@ def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
     if one.problem:
         record["problem"] = one.problem
     return record
-
-
-def _violations(found: Monotonicity | None) -> int | None:
-    return None if found is None or found.sampled else found.violations

@@ -62,7 +62,7 @@ def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) 
             f"influence was asked on {len(board.models)} models and {len(board.leaves)} benchmarks; it needs one of "
             "each: take another snapshot or a looser cleaning"
         )
-    whole = _Whole.of(board, used)
+    whole = _Whole(board, used)
     papers, ranges = without_papers(whole)
     singly = {leaf: [j] for j, leaf in enumerate(board.leaves)}
     return Influence(
@@ -80,26 +80,18 @@ def influence(board: Board, scheme: str | Scheme = SCHEME, models: bool = True) 
 
 def leave_one_paper_out(board: Board, scheme: str | Scheme = SCHEME) -> tuple[LeftOut, ...]:
     """Leave each paper of a complete board out in turn, in the order of the board."""
-    return without_papers(_Whole.of(board, get_scheme(scheme)))[0]
+    return without_papers(_Whole(board, get_scheme(scheme)))[0]
 
 
-@dataclass(frozen=True, eq=False)
 class _Whole:
     """The whole board: its figures, correlations of pairs of leaves, scores and ranks."""
 
-    board: Board
-    scheme: Scheme
-    figures: dict[str, float | None]
-    rho: FloatArray
-    scores: FloatArray
-    ranks: IntArray
-
-    @classmethod
-    def of(cls, board: Board, scheme: Scheme) -> _Whole:
-        once = np.ones((1, len(board.models)), dtype=np.int64)
-        rho = rank_correlations(board.scores, once)
-        scores = aggregated(scheme, board)
-        return cls(board, scheme, headline(board, once, rho).first(), rho, scores, ranks_of_all(scores))
+    def __init__(self, board: Board, scheme: Scheme) -> None:
+        self.board, self.scheme = board, scheme
+        self.rho = rank_correlations(board.scores, np.ones((1, len(board.models)), dtype=np.int64))
+        self.figures = headline(board, rho=self.rho).first()
+        self.scores = aggregated(scheme, board)
+        self.ranks = ranks_of_all(self.scores)
 
     def left_out(
         self, name: str, figures: dict[str, float | None], rows: Sequence[int], scores: FloatArray | None

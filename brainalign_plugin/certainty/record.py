@@ -41,13 +41,8 @@ def analysis_json(
     cleaning = analysis.cleaning
     found = found or certainty(cleaning.considered, cleaning.max_missing, seed=seed, named=named)
     good = good_agreement(cleaning.board)
-    record["agreement"]["good_models"] = {
-        "models": good.models,
-        "mean": good.mean,
-        "negative_share": good.negative_share,
-        "predicted_mean": good.predicted_mean,
-        "predicted_negative_share": good.predicted_negative_share,
-    }
+    names = ("models", "mean", "negative_share", "predicted_mean", "predicted_negative_share")
+    record["agreement"]["good_models"] = {name: getattr(good, name) for name in names}
     by_family = family_agreement(cleaning.board, found.families)
     record["agreement"]["families"] = {
         "within": by_family.within,
@@ -74,12 +69,7 @@ def analysis_json(
             record["validity"] = {}
         record["good_models_curve"] = [asdict(one) for one in agreement_curve(cleaning.board)]
         record["validity_over_time"] = [
-            {
-                "benchmark": arrival.benchmark,
-                "day": arrival.day.isoformat(),
-                "models": arrival.models,
-                "rho": arrival.rho,
-            }
+            asdict(arrival) | {"day": arrival.day.isoformat()}
             for arrival in validity_over_time(analysis.snapshot, max_missing=cleaning.max_missing)
         ]
         of_all = families(cleaning.considered, named)

@@ -56,8 +56,8 @@ class ContestedModel:
 
     id: int
     best: int
-    worst: int
     best_scheme: str
+    worst: int
     worst_scheme: str
 
 
@@ -144,8 +144,8 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
             ContestedModel(
                 model,
                 int(places[best, i]),
-                int(places[worst, i]),
                 rankings[usual[best]].scheme,
+                int(places[worst, i]),
                 rankings[usual[worst]].scheme,
             )
         )
@@ -173,12 +173,7 @@ def comparison_json(found: SchemeComparison) -> dict[str, Any]:
         "distinct_rankings": found.distinct,
         "pairs": [asdict(pair) for pair in found.pairs],
         "models": {
-            str(model.id): {
-                "best": model.best,
-                "best_scheme": model.best_scheme,
-                "worst": model.worst,
-                "worst_scheme": model.worst_scheme,
-            }
+            str(model.id): {name: value for name, value in asdict(model).items() if name != "id"}
             for model in found.models
         },
         "pareto_front": None if found.pareto_front is None else list(found.pareto_front),

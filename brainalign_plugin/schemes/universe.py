@@ -37,6 +37,10 @@ class BoardFit:
         """Return unit means of rows of scaled cells on all leaves of the board; shapes (k, m) to (k, p)."""
         return self.fit.units.means(scaled[:, self.kept], None if counts is None else counts[:, self.kept])
 
+    def __call__(self, cells: FloatArray, counts: FloatArray) -> FloatArray:
+        """Return the universe score of each row of scaled cells."""
+        return self.fit.scores(self.unit_means(cells, counts)).scores
+
 
 def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING) -> BoardFit:
     """Fit the universe score on the scaled cells (n, m) of a board, on leaves with at most a share of missing ones.
@@ -73,31 +77,16 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
     return BoardFit(kept, fit_universe(means, units, pooled), pooled)
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The universe score of rows of scaled cells, with its fit."""
-
-    fitted: BoardFit
-
-    def __call__(self, cells: FloatArray, counts: FloatArray) -> FloatArray:
-        return self.fitted.fit.scores(self.fitted.unit_means(cells, counts)).scores
-
-
-def _universe(scaled: FloatArray, board: Board) -> _Rows:
-    return _Rows(fit_board(scaled, board))
-
-
 def is_universe(scheme: Scheme) -> bool:
     """Return whether a scheme is a universe score, which needs no complete board."""
-    return scheme.rows is _universe
+    return scheme.rows is fit_board
 
 
 def universe_of(combination: Combination, scaled: FloatArray) -> tuple[BoardFit, FloatArray] | None:
     """Return the fit of a universe score, and the unit means of rows (k, m); None for another scheme's combination."""
-    if not isinstance(combination, RowByRow) or not isinstance(combination.function, _Rows):
+    if not isinstance(combination, RowByRow) or not isinstance(combination.function, BoardFit):
         return None
-    fitted = combination.function.fitted
-    return fitted, fitted.unit_means(combination.aligned(scaled))
+    return combination.function, combination.function.unit_means(combination.aligned(scaled))
 
 
 _SOURCE = (
@@ -115,7 +104,7 @@ _UNIVERSE = Scheme(
     combination=_COMBINATION,
     source=_SOURCE,
     conventions=("skip", "zero", "attempted", "worst", "mean"),
-    rows=_universe,
+    rows=fit_board,
     effort="fit",
 )
 _REF_UNIVERSE = replace(

@@ -114,50 +114,28 @@ def fit_universe(
             f"a universe score is fitted on {len(kept)} models; it needs two models with a score in each of "
             f"{len(units.names)} units: take another snapshot or a stricter cleaning"
         )
-    return _Problem.of(kept, units, pooled).fit(near)
+    return _Problem(kept, units, pooled).fit(near)
 
 
-@dataclass(frozen=True, eq=False)
 class _Problem:
     """Unit means in units of their stratum's spread, and what of them the likelihood needs."""
 
-    units: Units
-    spread: FloatArray
-    present: BoolArray
-    values: FloatArray
-    onto: FloatArray
-    counts: IntArray
-    patterns: IntArray
-    pattern: IntArray
-    repeats: IntArray
-    odds: float
-    alone: BoolArray
-    fixed: bool
-
-    @classmethod
-    def of(cls, means: FloatArray, units: Units, pooled: float) -> _Problem:
-        present, onto = ~np.isnan(means), _membership(units)
-        centre = np.nanmean(means, axis=0)
-        squares = np.where(present, (means - centre) ** 2, 0.0)
-        spread = np.sqrt(squares.sum(axis=0) @ onto / (present.sum(axis=0) @ onto))
-        spread = np.where(spread > _VARIES, spread, 1.0)
-        counts = (present @ onto).astype(np.int64)
-        patterns, pattern, repeats = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
-        share = float(np.clip(pooled, *_SHARES))
-        return cls(
-            units,
-            spread,
-            present,
-            np.where(present, means / spread[units.stratum], 0.0),
-            onto,
-            counts,
-            patterns,
-            pattern.ravel(),
-            repeats,
-            share / (1 - share),
-            units.counts == 1,
-            bool(present.all()),
+    def __init__(self, means: FloatArray, units: Units, pooled: float) -> None:
+        self.units, self.present, self.onto = units, ~np.isnan(means), _membership(units)
+        squares = np.where(self.present, (means - np.nanmean(means, axis=0)) ** 2, 0.0)
+        spread = np.sqrt(squares.sum(axis=0) @ self.onto / (self.present.sum(axis=0) @ self.onto))
+        self.spread = np.where(spread > _VARIES, spread, 1.0)
+        self.values = np.where(self.present, means / self.spread[units.stratum], 0.0)
+        # Number of units of each model in each stratum; models with the same numbers share a matrix.
+        self.counts = (self.present @ self.onto).astype(np.int64)
+        self.patterns, pattern, self.repeats = np.unique(
+            self.counts, axis=0, return_inverse=True, return_counts=True
         )
+        self.pattern = pattern.ravel()
+        share = float(np.clip(pooled, *_SHARES))
+        self.odds, self.alone = share / (1 - share), units.counts == 1
+        # The likelihood of complete means is largest at their mean.
+        self.fixed = bool(self.present.all())
 
     def fit(self, near: UniverseFit | None = None) -> UniverseFit:
         """Minimise the negative log likelihood over means, a Cholesky factor and log variances."""

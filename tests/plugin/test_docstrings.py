@@ -104,7 +104,6 @@ def test_examples_print_what_they_show(module):
 def shown() -> dict[str, type]:
     """The results, their charts, and `Chart`, by name."""
     modules = {sys.modules[MEMBERS[name].__module__] for name in NAMES if inspect.isclass(MEMBERS[name])}
-    modules.add(import_module("brainalign_plugin.api.scheme_audit"))
     kinds = {kind for module in modules for kind in vars(module).values() if inspect.isclass(kind)}
     return {
         kind.__name__: kind
