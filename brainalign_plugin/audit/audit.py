@@ -17,8 +17,7 @@ from ..scales import competition_ranks
 from ..schemes import CONVENTIONS, Claims, Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum
 from .monotonicity import SAMPLE, Monotonicity, monotonicity
-from .perturb import Case, halved, squared
-from .rank_reversals import has_closed_form
+from .perturb import Case, halved, has_closed_form, squared
 from .stability import (
     BenchmarkInfluence,
     RemovalAudit,

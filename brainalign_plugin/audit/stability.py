@@ -16,8 +16,7 @@ from ..ranking.boards import aggregated, ranks_of_all
 from ..ranking.compare import dominance
 from ..scales import TIE_DECIMALS, rounded
 from .orders import order_changes, sign_change_share
-from .perturb import Case, Rescale, cloned, cloned_each, rescaled_each
-from .rank_reversals import scores_without_each
+from .perturb import Case, Rescale, cloned, cloned_each, rescaled_each, scores_without_each
 
 
 @dataclass(frozen=True, slots=True)

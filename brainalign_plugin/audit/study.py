@@ -9,16 +9,15 @@ from time import monotonic
 
 from ..analysis import Analysis
 from ..arrays import FloatArray
-from ..certainty.rank import RankedScheme, Resampling, bound_scheme, rank_schemes
+from ..certainty.rank import RankedScheme, Resampling, rank_schemes
 from ..data.board import Board
 from ..errors import ConvergenceError, InputError
 from ..files.reference import Reference, given_board
 from ..ranking.boards import ComparedBoard
 from ..ranking.compare import SchemeComparison, compare_schemes
-from ..schemes import Scheme, scheme_names
+from ..schemes import Scheme, get_scheme, scheme_names
 from .audit import SchemeAudit, measured, measures
-from .perturb import Case
-from .rank_reversals import has_closed_form
+from .perturb import Case, has_closed_form
 
 # Matrices of models by models that an audit holds at once, and of draws by models that intervals need; both measured.
 _AUDIT, _DRAWS = 8, 8
@@ -77,7 +76,7 @@ def study_schemes(
     for name in scheme_names():
         if schemes and limits.clock() >= end:
             problem = f"left out, because the study had reached its limit of {limits.seconds:g} seconds"
-            schemes.append(RankedScheme(bound_scheme(name, reference), None, problem=problem))
+            schemes.append(RankedScheme(get_scheme(name).bind(reference), None, problem=problem))
             continue
         progress(name)
         one = _ranked(
@@ -104,7 +103,7 @@ def _can_be_compared(board: Board) -> bool:
 def _ranked(
     compared: ComparedBoard, reference: Reference, name: str, resampling: Resampling, limits: Limits
 ) -> RankedScheme:
-    scheme = bound_scheme(name, reference)
+    scheme = get_scheme(name).bind(reference)
     models, leaves = len(compared.board.models), len(compared.board.leaves)
     needed = scheme.memory(models, leaves)
     if needed > limits.memory:

@@ -10,9 +10,8 @@ import numpy as np
 from ..agreement.correlation import spearman_matrix
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
-from ..data.tree import paper
-from ..errors import BoardError, ConvergenceError
-from ..ranking.boards import aggregated, ranks_of_all
+from ..errors import BoardError
+from ..ranking.boards import aggregated, aggregated_or_none, ranks_of_all
 from ..schemes import Scheme, get_scheme
 from .figures import headline, rank_correlations
 
@@ -123,24 +122,14 @@ class _Whole:
         rest = self.board.take(columns=np.flatnonzero(~dropped).tolist())
         first, second = np.triu_indices(len(dropped), k=1)
         figures = headline(rest, rho=self.rho[:, ~dropped[first] & ~dropped[second]]).first()
-        scores = _aggregated(self.scheme, rest)
+        scores = aggregated_or_none(self.scheme, rest)
         ranks = self.ranks if scores is None else ranks_of_all(scores)
         return self.left_out(name, figures, rows, scores), ranks
 
 
-def _aggregated(scheme: Scheme, board: Board) -> FloatArray | None:
-    try:
-        return aggregated(scheme, board)
-    except (BoardError, ConvergenceError):
-        return None
-
-
 def without_papers(whole: _Whole) -> tuple[tuple[LeftOut, ...], IntArray]:
     """Leave each paper out, and return the ranks on the whole board and on each of these, shape (papers + 1, n)."""
-    papers: dict[str, list[int]] = {}
-    for j, leaf in enumerate(whole.board.leaves):
-        papers.setdefault(paper(leaf), []).append(j)
-    found = [whole.without(name, columns) for name, columns in papers.items()]
+    found = [whole.without(name, columns) for name, columns in whole.board.papers.items()]
     return tuple(left for left, _ in found), np.array([whole.ranks, *(ranks for _, ranks in found)])
 
 
@@ -155,7 +144,9 @@ def _without_models(whole: _Whole) -> tuple[LeftOut, ...]:
         scores: FloatArray | None = None
         if others:
             alone = whole.scheme.independent
-            scores = whole.scores[others] if alone else _aggregated(whole.scheme, board.take(rows=others))
+            scores = (
+                whole.scores[others] if alone else aggregated_or_none(whole.scheme, board.take(rows=others))
+            )
         found.append(whole.left_out(str(model), figures, others, scores))
     return tuple(found)
 

@@ -19,7 +19,7 @@ from ..data.tree import paper
 from ..errors import BoardError, ConvergenceError, InputError
 from ..files.reference import Reference
 from ..parallel import each
-from ..ranking.boards import ComparedBoard, aggregated, ranks_of_all
+from ..ranking.boards import ComparedBoard, aggregated_or_none, ranks_of_all
 from ..ranking.compare import SchemeComparison, comparison_json
 from ..schemes import Convention, Ranking, Scheme, get_scheme, rank_models, scheme_names
 from ..schemes.base import Optimum
@@ -117,10 +117,8 @@ def _over_papers(
 
     def ranks(name: str | None) -> IntArray | None:
         rest = board if name is None else board.take(columns=np.flatnonzero(papers != name).tolist())
-        try:
-            return ranks_of_all(aggregated(scheme, rest, convention))
-        except (BoardError, ConvergenceError):
-            return None
+        scores = aggregated_or_none(scheme, rest, convention)
+        return None if scores is None else ranks_of_all(scores)
 
     found = list(each(ranks, [None, *names] if len(names) > 1 else [None], jobs))
     usable = [one for one in found if one is not None]
@@ -162,11 +160,6 @@ class RankedScheme:
         return None if self.ranking is None else self.ranking.optimum
 
 
-def bound_scheme(name: str | Scheme, reference: Reference) -> Scheme:
-    """Look up a scheme, bound to the reference if it needs one."""
-    return get_scheme(name).bind(reference)
-
-
 def rank_schemes(
     compared: ComparedBoard,
     reference: Reference,
@@ -180,7 +173,7 @@ def rank_schemes(
     A single unusable scheme raises; of several, each names its problem. `convention`: rule for missing cells; each
     scheme's own if None. `progress`: called with the name of each scheme before it is computed.
     """
-    schemes = [bound_scheme(name, reference) for name in (names or scheme_names())]
+    schemes = [get_scheme(name).bind(reference) for name in (names or scheme_names())]
     found = []
     for scheme in schemes:
         progress(scheme.name)
@@ -237,18 +230,11 @@ def ranking_json(
         "schema": SCHEMA,
         "board": board_json(compared),
         "reference": reference_json(reference),
-        "resampling": None if resampling is None else resampling_json(resampling),
+        "resampling": None
+        if resampling is None
+        else {name: getattr(resampling, name) for name in ("level", "resamples", "seed")},
         "schemes": {one.scheme.name: _scheme_json(one) for one in found},
         "comparison": None if comparison is None else comparison_json(comparison),
-    }
-
-
-def resampling_json(resampling: Resampling) -> dict[str, Any]:
-    """Return how intervals were made, with all that the numbers depend on."""
-    return {
-        "level": resampling.level,
-        "resamples": resampling.resamples,
-        "seed": resampling.seed,
     }
 
 

@@ -6,10 +6,9 @@ method is most appropriate?
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,14 @@ from ..data.board import Board
 from ..data.cleaning import complete_board
 from ..data.official import CellState
 from ..data.snapshot import Snapshot
-from ..data.tree import paper
-from ..errors import BoardError, ConvergenceError, InputError
-from ..ranking.boards import aggregated
+from ..errors import BoardError, InputError
+from ..ranking.boards import aggregated_or_none
 from ..scales import ranks_from_bottom
 from ..schemes import Scheme, get_scheme, scheme_names
 from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
 from .figures import known_mean, weighted_ranks
 
-Aggregate = Callable[[Board], FloatArray]
 # A scheme is aggregated once a paper: for more models than these, what takes longest is made only if it is asked for.
 _SEARCHED_MODELS, _JOINT_MODELS = 120, 600
 # Resamples above so many models, where each takes longer and says more.
@@ -109,18 +106,16 @@ def validity(
             f"predictive validity was asked on {len(board.models)} complete models and {len(board.leaves)} benchmarks; "
             "it needs three models: take another snapshot or another threshold of cleaning"
         )
-    columns: dict[str, list[int]] = {}
-    for j, leaf in enumerate(board.leaves):
-        columns.setdefault(paper(leaf), []).append(j)
+    columns = board.papers
     targets = np.column_stack(
         [ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()]
     )
     n = len(board.models)
     times = resamples if resamples is not None else (_FEWER if n > _FROM_MODELS else RESAMPLES)
     scores = {
-        name: _without_each_paper(aggregate, board, list(columns.values()))
-        for name, aggregate in aggregates(schemes, reference).items()
-        if schemes is not None or n <= _most_models(get_scheme(name))
+        name: _without_each_paper(scheme, board)
+        for name, scheme in _bound(schemes, reference).items()
+        if schemes is not None or n <= _most_models(scheme)
     }
     used = families(board) if grouped is None else grouped
     counts = draw_counts(used.labels, times, seed)
@@ -147,16 +142,13 @@ def validity(
     )
 
 
-def aggregates(schemes: Iterable[str] | None = None, reference: Any = None) -> Mapping[str, Aggregate]:
-    """Return what makes scores of a complete board, by the name of the scheme."""
-    found: dict[str, Aggregate] = {}
+def _bound(schemes: Iterable[str] | None = None, reference: Any = None) -> dict[str, Scheme]:
+    """Return the schemes of these names, or all that are usable, bound to the reference."""
+    found: dict[str, Scheme] = {}
     for name in scheme_names() if schemes is None else schemes:
         scheme = get_scheme(name)
-        if scheme.needs_norms:
-            if reference is None and schemes is None:
-                continue
-            scheme = scheme.bind(reference)
-        found[scheme.name] = partial(aggregated, scheme)
+        if not (scheme.needs_norms and reference is None and schemes is None):
+            found[scheme.name] = scheme.bind(reference)
     return found
 
 
@@ -167,17 +159,14 @@ def _most_models(scheme: Scheme) -> float:
     return np.inf if scheme.fits else _JOINT_MODELS
 
 
-def _without_each_paper(aggregate: Aggregate, board: Board, columns: list[list[int]]) -> FloatArray:
+def _without_each_paper(scheme: Scheme, board: Board) -> FloatArray:
     """Return the scores without each paper, shape (n, papers); NaN where they cannot be had."""
-    found = np.full((len(board.models), len(columns)), np.nan)
-    for k, own in enumerate(columns):
+    found = np.full((len(board.models), len(board.papers)), np.nan)
+    for k, own in enumerate(board.papers.values()):
         rest = [j for j in range(len(board.leaves)) if j not in set(own)]
-        if not rest:
-            continue
-        try:
-            found[:, k] = aggregate(board.take(columns=rest))
-        except (BoardError, ConvergenceError):
-            continue
+        scores = aggregated_or_none(scheme, board.take(columns=rest)) if rest else None
+        if scores is not None:
+            found[:, k] = scores
     return found
 
 
@@ -241,7 +230,7 @@ def validity_over_time(
     Left out are the benchmarks of the first day, and those on which fewer than 20 models of the earlier board have a
     score. `schemes`: names; those with frozen norms cannot be asked.
     """
-    used = aggregates(tuple(schemes))
+    used = _bound(tuple(schemes))
     whole = snapshot.board()
     now = {model: i for i, model in enumerate(whole.ids)}
     found: list[Arrival] = []
@@ -250,12 +239,7 @@ def validity_over_time(
         if not earlier.models or not earlier.leaves:
             continue
         rows = [now[model] for model in earlier.ids]
-        scores: dict[str, FloatArray | None] = {}
-        for name, aggregate in used.items():
-            try:
-                scores[name] = aggregate(earlier)
-            except (BoardError, ConvergenceError):
-                scores[name] = None
+        scores = {name: aggregated_or_none(scheme, earlier) for name, scheme in used.items()}
         for leaf in leaves:
             target = whole.scores[rows, whole.leaves.index(leaf)]
             has = ~np.isnan(target)

@@ -16,7 +16,7 @@ from ..arrays import BoolArray, FloatArray, StateArray, frozen
 from ..errors import BoardError, InputError
 from ..text import counted
 from .official import CellState
-from .tree import Benchmark, BenchmarkTree, node_means
+from .tree import Benchmark, BenchmarkTree, node_means, paper
 
 if TYPE_CHECKING:
     from .cleaning import Cleaning
@@ -309,6 +309,14 @@ class Board:
         """Part (neural or behavioural node) of each leaf, None if neither."""
         paths = [self.tree.path(leaf) for leaf in self.leaves]
         return tuple(next((part for part in self.parts if part in path), None) for path in paths)
+
+    @cached_property
+    def papers(self) -> dict[str, list[int]]:
+        """Columns of the leaves of each paper, in the order of its first leaf."""
+        found: dict[str, list[int]] = {}
+        for j, leaf in enumerate(self.leaves):
+            found.setdefault(paper(leaf), []).append(j)
+        return found
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,7 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board, Model
 from ..data.cleaning import complete_board
 from ..data.snapshot import Snapshot
-from ..errors import BoardError, InputError
+from ..errors import BoardError, ConvergenceError, InputError
 from ..scales import competition_ranks, rounded
 from ..schemes import Convention, Scheme
 from ..schemes.missing import fill_missing
@@ -97,6 +97,16 @@ def resolved_board(scheme: Scheme, board: Board, convention: Convention | None =
 def aggregated(scheme: Scheme, board: Board, convention: Convention | None = None) -> FloatArray:
     """Score a board under a scheme after filling its missing cells, shape (n,); NaN for a model without any."""
     return scheme.scores(resolved_board(scheme, board, convention))
+
+
+def aggregated_or_none(
+    scheme: Scheme, board: Board, convention: Convention | None = None
+) -> FloatArray | None:
+    """Score a board as `aggregated` does; None where the scheme cannot be used on it."""
+    try:
+        return aggregated(scheme, board, convention)
+    except (BoardError, ConvergenceError):
+        return None
 
 
 def ranks_of_all(scores: FloatArray) -> IntArray:

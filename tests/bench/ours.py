@@ -8,8 +8,7 @@ import numpy as np
 
 from brainalign_plugin.agreement.correlation import pairwise_correlation
 from brainalign_plugin.agreement.dimensionality import PERCENTILE, SEED, shuffled_eigenvalues
-from brainalign_plugin.audit.perturb import Case
-from brainalign_plugin.audit.rank_reversals import has_closed_form
+from brainalign_plugin.audit.perturb import Case, has_closed_form
 from brainalign_plugin.audit.stability import audit_removal
 from brainalign_plugin.certainty.rank import rank_uncertainty
 from brainalign_plugin.data.board import Board
