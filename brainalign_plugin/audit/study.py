@@ -57,7 +57,6 @@ def study_schemes(
     analysis: Analysis,
     reference: Reference | None = None,
     resampling: Resampling | None = None,
-    progress: Callable[[str], None] = lambda _: None,
     limits: Limits = Limits(),
 ) -> SchemeStudy | None:
     """Rank, audit and compare all registered schemes on the cleaned board of an analysis.
@@ -78,7 +77,6 @@ def study_schemes(
             problem = f"left out, because the study had reached its limit of {limits.seconds:g} seconds"
             schemes.append(RankedScheme(get_scheme(name).bind(reference), None, problem=problem))
             continue
-        progress(name)
         one = _ranked(
             compared, reference, name, used, limits if schemes else replace(limits, memory=math.inf)
         )

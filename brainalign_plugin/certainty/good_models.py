@@ -38,17 +38,16 @@ class GoodAgreement:
     pairs: int
 
 
-def good_agreement(board: Board, share: float = HALF) -> GoodAgreement:
-    """Compute the agreement among the best models.
-
-    `share`: of the models that is kept for each pair of leaves: the best by the average of all leaves of other papers
-    under nominal weights, rounded up.
-    """
-    return agreement_curve(board, (share,))[0]
+def good_agreement(board: Board) -> GoodAgreement:
+    """Compute the agreement among the better half of the models, see `agreement_curve`."""
+    return agreement_curve(board, (HALF,))[0]
 
 
 def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[GoodAgreement, ...]:
-    """Compute the agreement among the best models for several shares kept, see `good_agreement`."""
+    """Compute the agreement among the best models of a complete board, for several shares of them kept.
+
+    For each pair of leaves these are the best by the average of all leaves of other papers under nominal weights.
+    """
     m, n = len(board.leaves), len(board.models)
     measured, predicted = np.full((2, len(shares), m, m), np.nan)
     kept = [_kept(share, n) for share in shares]
@@ -66,10 +65,10 @@ def agreement_curve(board: Board, shares: tuple[float, ...] = SHARES) -> tuple[G
     )
 
 
-def good_correlations(board: Board, share: float = HALF) -> FloatArray:
-    """Compute Spearman's rho of each pair of leaves among the best models, shape (m, m); NaN on the diagonal."""
+def good_correlations(board: Board) -> FloatArray:
+    """Compute Spearman's rho of each pair of leaves among the better half of the models, (m, m); NaN for itself."""
     rho: FloatArray = np.full((len(board.leaves), len(board.leaves)), np.nan)
-    models = _kept(share, len(board.models))
+    models = _kept(HALF, len(board.models))
     if models >= MIN_MODELS:
         for columns, pairs, order, _ in _best_models(board):
             found = spearman_matrix(board.scores[np.ix_(order[:models], columns)])[tuple(pairs)]

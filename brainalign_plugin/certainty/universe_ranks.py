@@ -10,7 +10,6 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError
 from ..scales import competition_ranks
-from ..schemes.scaling import NONE, Scale
 from ..schemes.universe import BoardFit, fit_board
 from ..schemes.universe_fit import UniverseScores, fit_universe
 from ..text import brief
@@ -46,21 +45,18 @@ def universe(
     board: Board,
     max_missing: float = 0.5,
     grouped: Families | None = None,
-    scale: Scale = NONE,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Universe | NotEstimable:
     """Score and rank all models of a board on the leaves that cleaning keeps; or say why that is not estimable.
 
-    `grouped`: families of the models; found by scores and names if None. `scale`: of each leaf: the score itself, z or
-    normal scores. `draws, seed`: of the intervals of ranks.
+    `grouped`: families of the models; found by scores and names if None. `draws, seed`: of the intervals of ranks.
     """
-    scaled = scale.of(board.scores)
     try:
-        fit = fit_board(scaled, board, max_missing)
+        fit = fit_board(board.scores, board, max_missing)
     except BoardError as reason:
         return NotEstimable("UNIVERSE", str(reason))
-    means = fit.unit_means(scaled)
+    means = fit.unit_means(board.scores)
     scored = fit.fit.scores(means)
     used = families(board) if grouped is None else grouped
     widened = np.sqrt(scored.sd**2 + parameter_variance(fit, means, used.labels))

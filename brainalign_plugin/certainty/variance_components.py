@@ -6,10 +6,8 @@ Brennan 2001, *Generalizability Theory*). Defined for every scheme that is a wei
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -46,10 +44,9 @@ def is_linear(scheme: Scheme) -> bool:
     return scheme.weights in ("flat", "tree", "parts")
 
 
-def linear_form(scheme: str | Scheme, board: Board, reference: Any = None) -> LinearForm | None:
+def linear_form(scheme: str | Scheme, board: Board) -> LinearForm | None:
     """Take a scheme apart on a complete board; None if it is no weighted mean, or lacks the reference it needs."""
     used = get_scheme(scheme)
-    used = used if reference is None else used.bind(reference)
     if not is_linear(used) or (used.needs_norms and used.norms is None):
         return None
     if not board.complete or not board.leaves:
@@ -135,10 +132,10 @@ class Certainty:
         return tiers(self.scores, self.told_apart_from)
 
 
-def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> Certainty | NotEstimable:
+def certainty_of(scheme: str | Scheme, board: Board) -> Certainty | NotEstimable:
     """Estimate the reliability of a scheme's ranking of a complete board, or say why it is not estimable."""
     name = scheme if isinstance(scheme, str) else scheme.name
-    form = linear_form(scheme, board, reference)
+    form = linear_form(scheme, board)
     if form is None:
         return NotEstimable(
             name, f"{name} is no weighted mean of scaled benchmarks; leave one paper out instead"
@@ -163,26 +160,15 @@ def certainty_of(scheme: str | Scheme, board: Board, reference: Any = None) -> C
     return Certainty(form.scheme, board.ids, scores, strata, error, float(scores.var(ddof=1)))
 
 
-def certainties(
-    board: Board, schemes: Iterable[str] | None = None, reference: Any = None
-) -> dict[str, Certainty | NotEstimable]:
-    """Estimate the reliability of every scheme that is a weighted mean of scaled leaves, in the given order.
-
-    Schemes with frozen norms are left out without a reference.
-    """
+def certainties(board: Board) -> dict[str, Certainty | NotEstimable]:
+    """Estimate the reliability of every scheme without norms that is a weighted mean of scaled leaves."""
     found: dict[str, Certainty | NotEstimable] = {}
-    for name in scheme_names() if schemes is None else schemes:
-        scheme = get_scheme(name)
-        if scheme.needs_norms:
-            if reference is None:
-                continue
-            scheme = scheme.bind(reference)
-        if not is_linear(scheme):
-            continue
-        try:
-            found[scheme.name] = certainty_of(scheme, board)
-        except BoardError as reason:
-            found[scheme.name] = NotEstimable(scheme.name, str(reason))
+    for scheme in map(get_scheme, scheme_names()):
+        if is_linear(scheme) and not scheme.needs_norms:
+            try:
+                found[scheme.name] = certainty_of(scheme, board)
+            except BoardError as reason:
+                found[scheme.name] = NotEstimable(scheme.name, str(reason))
     return found
 
 

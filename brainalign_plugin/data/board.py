@@ -369,13 +369,10 @@ class Board:
             snapshot=None,
         )
 
-    def node_scores(self, missing_as: float | None = None) -> FloatArray:
-        """Compute the recursive means at every node, (n, nodes); missing leaves are left out or take a value."""
+    def node_scores(self) -> FloatArray:
+        """Compute the recursive means at every node, shape (n, nodes); missing leaves are left out."""
         values = np.full((len(self.models), len(self.tree.nodes)), np.nan)
-        filled = (
-            self.scores if missing_as is None else np.where(np.isnan(self.scores), missing_as, self.scores)
-        )
-        values[:, [self.tree.index[leaf] for leaf in self.leaves]] = filled
+        values[:, [self.tree.index[leaf] for leaf in self.leaves]] = self.scores
         return node_means(self.tree, values)
 
     def part_scores(self) -> dict[str, FloatArray]:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from brainalign_plugin.certainty.universe_ranks import universe
 from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.errors import BoardError
-from brainalign_plugin.schemes.scaling import NORMAL_SCORE, Z
 from brainalign_plugin.schemes.units import paper_variances, units_of
 from brainalign_plugin.schemes.universe import fit_board
 from brainalign_plugin.schemes.universe_fit import fit_universe
@@ -187,13 +186,6 @@ def test_planted_truth_is_met():
     complete = known & ~np.isnan(means).any(axis=1)
     plain = np.corrcoef((means[complete] * units.unit_weights).sum(axis=1), wanted[complete])[0, 1]
     assert np.corrcoef(found.scores[complete], wanted[complete])[0, 1] > plain
-
-
-def test_scales_change_what_is_scored_and_not_who(real_board):
-    board = real_board("2024-01-01")
-    by_scale = [universe(board, scale=scale) for scale in (Z, NORMAL_SCORE)]
-    assert all(0.8 < one.scored.reliability < 0.97 for one in by_scale)
-    assert all(one.ids == board.ids for one in by_scale)
 
 
 def test_the_same_board_gives_the_same_scores():

@@ -17,21 +17,20 @@ from tests.boards import FAILED, NEVER, SCORED, board_of, board_of_matrix, board
 LEAVES = small_tree().leaves("average_vision")
 
 
-def slow_mean(board, row, type_id, missing_as=None):
+def slow_mean(board, row, type_id):
     if type_id in board.leaves:
-        value = board.scores[row, board.leaves.index(type_id)]
-        return missing_as if math.isnan(value) and missing_as is not None else value
-    below = [slow_mean(board, row, n.type_id, missing_as) for n in board.tree.nodes if n.parent == type_id]
+        return board.scores[row, board.leaves.index(type_id)]
+    below = [slow_mean(board, row, n.type_id) for n in board.tree.nodes if n.parent == type_id]
     numbers = [x for x in below if not math.isnan(x)]
     return sum(numbers) / len(numbers) if numbers else math.nan
 
 
-@given(boards(), st.none() | st.floats(-1, 1))
-def test_node_scores_are_recursive_means(board, missing_as):
-    found = board.node_scores(missing_as)
+@given(boards())
+def test_node_scores_are_recursive_means(board):
+    found = board.node_scores()
     assert found.shape == (len(board.models), len(board.tree.nodes))
     for column, node in enumerate(board.tree.nodes):
-        expected = [slow_mean(board, row, node.type_id, missing_as) for row in range(len(board.models))]
+        expected = [slow_mean(board, row, node.type_id) for row in range(len(board.models))]
         np.testing.assert_allclose(found[:, column], expected, rtol=1e-12, atol=1e-12)
 
 
