@@ -50,10 +50,6 @@ class Resampling:
                 f"the level of the intervals is {self.level}; give a number between 0 and 1, such as 0.95"
             )
 
-    def includes(self, scheme: Scheme) -> bool:
-        """Return whether a scheme has intervals: one that takes long has them only where that is asked for."""
-        return self.thorough or scheme.effort in ("formula", "pairs")
-
 
 @dataclass(frozen=True, eq=False)
 class RankUncertainty:
@@ -194,7 +190,7 @@ def _ranked(
         # A complete board has no missing cells, so every rule gives the same.
         convention = None
     ranked = RankedScheme(scheme, rank_models(board, scheme, convention))
-    if resampling is None or not resampling.includes(scheme):
+    if resampling is None or not (resampling.thorough or scheme.effort in ("formula", "pairs")):
         return ranked
     try:
         found = rank_uncertainty(

@@ -195,25 +195,17 @@ class Reference:
             return "pass a reference that has it"
         return "freeze a board that has it: freeze(board, name)"
 
-    def beyond(self, board: Board) -> tuple[int, int, int]:
-        """Count the scores of a board above and below all of the reference's on their leaf, and those compared."""
+    def saturation(self, board: Board) -> str:
+        """Report how many scores of a board lie beyond the reference's on their leaf; empty if none does."""
         shared = [leaf for leaf in board.leaves if leaf in self.norms and self.norms[leaf].usable]
         scores = rounded(board.scores_on(shared))
         ends = rounded(np.array([self.norms[leaf].values[[0, -1]] for leaf in shared]).reshape(-1, 2))
-        return (
-            int((scores > ends[:, 1]).sum()),
-            int((scores < ends[:, 0]).sum()),
-            int((~np.isnan(scores)).sum()),
-        )
-
-    def saturation(self, board: Board) -> str:
-        """Report how many scores of a board lie beyond the reference's extremes; empty if none does."""
-        above, below, compared = self.beyond(board)
+        above, below = int((scores > ends[:, 1]).sum()), int((scores < ends[:, 0]).sum())
         if not above + below:
             return ""
         return (
-            f"{above:,} of {compared:,} scores lie above the reference's highest and {below:,} below its lowest, where "
-            "normal scores go no further"
+            f"{above:,} of {int((~np.isnan(scores)).sum()):,} scores lie above the reference's highest and {below:,} "
+            "below its lowest, where normal scores go no further"
         )
 
     def notes(self, board: Board) -> tuple[str, ...]:
