@@ -264,11 +264,18 @@ def _lines(document: dict[str, Any], name: str, shape: tuple[int, int]) -> list[
 
 
 def _numbers(values: npt.NDArray[np.float64]) -> list[Any]:
-    return np.where(np.isnan(values), None, values.astype(object)).tolist()
+    return _plain(values, np.isnan(values))
 
 
 def _times(values: npt.NDArray[np.datetime64]) -> list[Any]:
-    return np.where(np.isnat(values), None, values.astype(np.int64).astype(object)).tolist()
+    return _plain(values.astype(np.int64), np.isnat(values))
+
+
+def _plain(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_]) -> list[Any]:
+    """Return numbers of Python, None where they are missing."""
+    found = values.astype(object)
+    found[missing] = None
+    return list(found)
 
 
 def _time_array(values: list[int | None]) -> npt.NDArray[np.datetime64]:
