@@ -16,8 +16,8 @@ from .board_certainty import SCHEME, BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap, one_vote_each
 from .external import external
 from .families import FamilyTable, families
+from .figures import panels
 from .good_models import agreement_curve, family_agreement, good_agreement
-from .panels import panels
 from .suite_record import external_json, suite_json
 from .universe_ranks import Universe
 from .validity import Validity, validity, validity_over_time

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import linalg
@@ -268,32 +269,27 @@ def _memory(models: int, leaves: int) -> float:
     return 64.0 * models * leaves + 64.0 * leaves**2
 
 
+_latent = partial(Scheme, family="latent", conventions=FILLED, memory=_memory)
 for _scheme in (
-    Scheme(
+    _latent(
         name="PC1",
-        family="latent",
         scale=Z,
         combination="first principal component of the correlation matrix: z-scores projected on its unit vector",
         source="Pearson (1901), Phil. Mag. 2, 559-572; Hotelling (1933), J. Educ. Psychol. 24, 417-441",
-        conventions=FILLED,
         claims=Claims(affine=True),
         weights=_pc1_weights,
-        memory=_memory,
     ),
-    Scheme(
+    _latent(
         name="FACTOR1",
-        family="latent",
         scale=Z,
         combination=(
             "factor of a one-factor model by maximum likelihood, uniquenesses at least 0.005, estimated by regression: "
             "l'U⁻¹z / (1 + l'U⁻¹l) with loadings l and uniquenesses U"
         ),
         source="Jöreskog (1967), Psychometrika 32, 443-482; Thomson (1951), The Factorial Analysis of Human Ability",
-        conventions=FILLED,
         # A factor that is tied with another is decided by rounding, which rescaling changes.
         claims=Claims(),
         weights=_factor1_weights,
-        memory=_memory,
         effort="fit",
     ),
     Scheme(
@@ -306,36 +302,29 @@ for _scheme in (
         claims=Claims(iia=True, monotonicity=True, pareto=True),
         weights="parts",
     ),
-    Scheme(
+    _latent(
         name="DSP_PCA",
-        family="latent",
         scale=CENTRED,
         combination=(
             f"{_HALVES} first principal component of the covariance matrix, both in the units of the scores (unit "
             "vectors), so that the part with the larger spread and more benchmarks weighs more"
         ),
         source=_STRUCTURE,
-        conventions=FILLED,
         weights=_dsp_pca_weights,
-        memory=_memory,
     ),
-    Scheme(
+    _latent(
         name="DSP_PCA_Std",
-        family="latent",
         scale=Z,
         combination=(
             f"{_HALVES} first principal component of the correlation matrix, each divided by its sd (n - 1), so that "
             "both parts weigh the same whatever their number of benchmarks"
         ),
         source=_STRUCTURE,
-        conventions=FILLED,
         claims=Claims(affine=True),
         weights=_dsp_pca_std_weights,
-        memory=_memory,
     ),
-    Scheme(
+    _latent(
         name="GLS",
-        family="latent",
         scale=Z,
         combination=(
             "mean of the z-scores with the weights >= 0 of least variance under their covariance S, shrunk by Ledoit "
@@ -344,10 +333,8 @@ for _scheme in (
         source=(
             "Anderson (2008), J. Am. Stat. Assoc. 103, 1481-1495; Ledoit, Wolf (2004), J. Multivar. Anal. 88, 365-411"
         ),
-        conventions=FILLED,
         claims=Claims(affine=True, pareto=True),
         weights=_gls_weights,
-        memory=_memory,
     ),
 ):
     register(_scheme)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -78,48 +79,36 @@ def matrices(count: int) -> Callable[[int, int], float]:
     return lambda n, m: 8.0 * count * n * n + 64.0 * n * m
 
 
+_vote = partial(
+    Scheme, family="ordinal", scale=RANK_SCALE, conventions=CONVENTIONS, effort="pairs", memory=matrices(4)
+)
 for _scheme in (
-    Scheme(
+    _vote(
         name="COPELAND",
-        family="ordinal",
-        scale=RANK_SCALE,
         combination="number of models beaten on a majority of the common benchmarks + half the number tied with",
         source="Copeland (1951), A reasonable social welfare function, University of Michigan",
-        conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
         wins=copeland_scores,
         without_each=_copeland_without_each,
-        effort="pairs",
-        memory=matrices(4),
     ),
-    Scheme(
+    _vote(
         name="SIMPSON",
-        family="ordinal",
-        scale=RANK_SCALE,
         combination="minimum over the other models of (benchmarks won - benchmarks lost)",
         source="Simpson (1969), Q. J. Econ. 83, 478-490; Kramer (1977), J. Econ. Theory 16, 310-334",
-        conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, monotonicity=True, pareto=True),
         wins=simpson_scores,
         without_each=_simpson_without_each,
-        effort="pairs",
-        memory=matrices(4),
     ),
-    Scheme(
+    _vote(
         name="SCHULZE",
-        family="ordinal",
-        scale=RANK_SCALE,
         combination=(
             "number of models beaten by path + half the number tied with, where i beats j by path if the strongest "
             "chain of majorities from i to j has a larger smallest margin than the strongest from j to i; Schulze "
             "leaves winners tied, this count splits them by how many others they beat"
         ),
         source="Schulze (2011), Soc. Choice Welf. 36, 267-303",
-        conventions=CONVENTIONS,
         claims=Claims(affine=True, monotone=True, pareto=True),
         wins=schulze_scores,
-        effort="pairs",
-        memory=matrices(4),
     ),
 ):
     register(_scheme)

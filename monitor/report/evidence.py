@@ -11,9 +11,8 @@ from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.audit.study import SchemeStudy
 from brainalign_plugin.certainty.board_certainty import BoardCertainty
 from brainalign_plugin.certainty.bootstrap import Interval, draw_counts
-from brainalign_plugin.certainty.figures import headline
+from brainalign_plugin.certainty.figures import Panel, headline, largest_benchmarks, panels
 from brainalign_plugin.certainty.good_models import HALF, GoodAgreement, agreement_curve
-from brainalign_plugin.certainty.panels import Panel, largest_benchmarks, panels
 from brainalign_plugin.certainty.validity import Validity
 from brainalign_plugin.files.rejected import Rejected
 from brainalign_plugin.text import BRAIN_SCORE, distinct_names

@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from brainalign_plugin.agreement.correlation import agreement
 from brainalign_plugin.certainty.board_certainty import leave_one_paper_out
 from brainalign_plugin.certainty.families import families
+from brainalign_plugin.certainty.figures import largest_benchmarks, panels
 from brainalign_plugin.certainty.good_models import agreement_curve, family_agreement, good_agreement
-from brainalign_plugin.certainty.panels import largest_benchmarks, panels
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.schemes import rank_models
 from tests.boards import board_of_matrix, drawn_board, halves
