@@ -28,6 +28,7 @@ QUARTILES = 0.8
 LARGEST, MIN_MODELS = 30, 10
 # Random panels of each size, and rounds of swaps at each.
 RANDOM, _ROUNDS = 100, 5
+Tried = tuple[float | None, Interval | None, float | None, float | None, float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def short_panel(
     n, m = len(board.models), len(board.leaves)
     if n < MIN_MODELS or m < 2:
         return NotEstimable(SCHEME, f"{n} complete models on {m} benchmarks are too few to choose from")
-    search = _Search.of(board)
+    search = _Search(board)
     if np.ptp(ranks_of_all(search.whole)) == 0:
         return NotEstimable(SCHEME, f"all {n} complete models have the same {SCHEME}")
     later, since, reason = _split(board, snapshot)
@@ -88,7 +89,7 @@ def short_panel(
     rows = np.flatnonzero(~later)
     masks = search.panels(rows, min(LARGEST, m))
     chosen = search.agreement(masks, rows)
-    tried = _Later.of(search, board, masks, later, grouped, resamples, seed)
+    tried = _tried(search, masks, later, grouped, resamples, seed)
     ran = (snapshot.states[:, [snapshot.tree.index[leaf] for leaf in board.leaves]] != CellState.NEVER).sum(
         axis=0
     )
@@ -96,7 +97,7 @@ def short_panel(
     for k, mask in enumerate(masks):
         names = tuple(leaf for leaf, there in zip(board.leaves, mask, strict=True) if there)
         saved = 1 - len(names) / m, 1 - float(ran[mask].sum() / max(ran.sum(), 1))
-        curve.append(PanelSize(k + 1, names, float(chosen[k]), *tried.figures(k), *saved))
+        curve.append(PanelSize(k + 1, names, float(chosen[k]), *tried[k], *saved))
     good = [
         one.size
         for one in curve
@@ -107,18 +108,12 @@ def short_panel(
     return Panel(len(rows), int(later.sum()), since, reason, *smallest, tuple(curve))
 
 
-@dataclass(frozen=True, eq=False)
 class _Search:
     """The official average on any panel of the leaves of a board."""
 
-    scores: FloatArray  # Shape (n, m)
-    whole: FloatArray  # Shape (n,); on all leaves
-    board: Board
-
-    @classmethod
-    def of(cls, board: Board) -> _Search:
-        found = cls(board.scores, np.zeros(0), board)
-        return cls(board.scores, found.on(np.ones((1, len(board.leaves)), dtype=bool))[:, 0], board)
+    def __init__(self, board: Board) -> None:
+        self.board, self.scores = board, board.scores
+        self.whole = self.on(np.ones((1, len(board.leaves)), dtype=bool))[:, 0]
 
     def on(self, masks: BoolArray) -> FloatArray:
         """Return the average on each panel; shape (k, m) to (n, k)."""
@@ -188,66 +183,32 @@ def _split(board: Board, snapshot: Snapshot) -> tuple[BoolArray, date | None, st
     return halves[best], starts[best].item(), None
 
 
-@dataclass(frozen=True, eq=False)
-class _Later:
-    """Panels tried on later models; nothing without any."""
-
-    rho: FloatArray  # Shape (k,)
-    intervals: tuple[Interval | None, ...]
-    kappa: FloatArray
-    same: FloatArray
-    random: FloatArray  # Shape (k, random panels)
-
-    @classmethod
-    def of(
-        cls,
-        search: _Search,
-        board: Board,
-        masks: BoolArray,
-        later: BoolArray,
-        grouped: Families | None,
-        resamples: int,
-        seed: int,
-    ) -> _Later:
-        """Try them."""
-        rows = np.flatnonzero(later)
-        if not len(rows):
-            return cls(np.zeros(0), (), np.zeros(0), np.zeros(0), np.zeros(0))
-        rho = search.agreement(masks, rows)
-        scores = np.column_stack([search.whole, search.on(masks)])[rows]
-        labels = (families(board) if grouped is None else grouped).labels[rows]
-        labels = np.unique(labels, return_inverse=True)[1].reshape(-1)
-        sure: list[Interval | None] = [None] * len(masks)
-        if sure_enough(labels):
-            counts, clusters = draw_counts(labels, resamples, seed), effective_families(labels)
-            sure = [
-                interval(float(rho[k]), rank_correlations(scores[:, [0, k + 1]], counts)[:, 0], clusters)
-                for k in range(len(masks))
-            ]
-        quarter = np.array([quartiles(ranks_of_all(column)) for column in scores.T])
-        draws = np.random.default_rng(seed).random((RANDOM, masks.shape[1])).argsort(axis=1).argsort(axis=1)
-        random = [search.agreement(draws < k + 1, rows) for k in range(len(masks))]
-        return cls(
-            rho,
-            tuple(sure),
-            cohen_kappas(quarter)[0, 1:],
-            (quarter[1:] == quarter[0]).mean(axis=1),
-            np.array(random),
-        )
-
-    def figures(
-        self, k: int
-    ) -> tuple[float | None, Interval | None, float | None, float | None, float | None, float | None]:
-        """Return the figures of one size in the order of `PanelSize`."""
-        if not len(self.rho):
-            return (None,) * 6
-        kappa = None if np.isnan(self.kappa[k]) else float(self.kappa[k])
-        better = float((self.random[k] >= self.rho[k] - 1e-12).mean())
-        return (
-            float(self.rho[k]),
-            self.intervals[k],
-            kappa,
-            float(self.same[k]),
-            float(self.random[k].mean()),
-            better,
-        )
+def _tried(
+    search: _Search, masks: BoolArray, later: BoolArray, grouped: Families | None, resamples: int, seed: int
+) -> list[Tried]:
+    """Return the figures of each panel among later models, in the order of `PanelSize`."""
+    rows = np.flatnonzero(later)
+    if not len(rows):
+        return [(None,) * 6] * len(masks)
+    rho = search.agreement(masks, rows)
+    scores = np.column_stack([search.whole, search.on(masks)])[rows]
+    labels = (families(search.board) if grouped is None else grouped).labels[rows]
+    labels = np.unique(labels, return_inverse=True)[1].reshape(-1)
+    sure: list[Interval | None] = [None] * len(masks)
+    if sure_enough(labels):
+        counts, clusters = draw_counts(labels, resamples, seed), effective_families(labels)
+        sure = [
+            interval(float(rho[k]), rank_correlations(scores[:, [0, k + 1]], counts)[:, 0], clusters)
+            for k in range(len(masks))
+        ]
+    quarter = np.array([quartiles(ranks_of_all(column)) for column in scores.T])
+    kappas = cohen_kappas(quarter)[0, 1:].tolist()
+    same = (quarter[1:] == quarter[0]).mean(axis=1).tolist()
+    draws = np.random.default_rng(seed).random((RANDOM, masks.shape[1])).argsort(axis=1).argsort(axis=1)
+    found: list[Tried] = []
+    for k, reached in enumerate(rho.tolist()):
+        random = search.agreement(draws < k + 1, rows)
+        better = float((random >= reached - 1e-12).mean())
+        kappa = None if np.isnan(kappas[k]) else kappas[k]
+        found.append((reached, sure[k], kappa, same[k], float(random.mean()), better))
+    return found
