@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..scales import ranks_from_bottom, rounded
 from .bootstrap import Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families, families
+from .figures import known_mean
 from .variance_components import NotEstimable
 
 SIZES = (5, 10, 20, 40)
@@ -97,7 +98,7 @@ def agreement_testing(
         for size in sorted(set(sizes))
         if size <= n
     }
-    means = {size: _mean(found) for size, found in drawn.items()}
+    means = {size: known_mean(found.T) for size, found in drawn.items()}
     z_of = {size: _z(mean[None])[0] for size, mean in means.items()}
     found = []
     for j, leaf in enumerate(board.leaves):
@@ -137,13 +138,6 @@ def _taus(scores: FloatArray, others: FloatArray, counts: IntArray) -> FloatArra
     possible = np.sqrt(sums[1] * sums[2])
     taus: FloatArray = np.where(possible > 0, sums[0] / np.where(possible > 0, possible, 1.0), np.nan)
     return taus
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    """Return the mean of each column over what is known; NaN where nothing is."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    return np.where(count > 0, np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def _sd(values: FloatArray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,6 @@ QUARTILES = 0.8
 LARGEST, MIN_MODELS = 30, 10
 # Random panels of each size, and rounds of swaps at each.
 RANDOM, _ROUNDS = 100, 5
-Tried = tuple[float | None, Interval | None, float | None, float | None, float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,6 @@ class PanelSize:
     rho: float | None  # The same among later models
     interval: Interval | None  # Over families of later models
     kappa: float | None  # Cohen's kappa of the quartiles of later models
-    same_quartile: float | None  # Share of later models in the same quartile
     random_rho: float | None  # Mean rank correlation of random panels of this size, among later models
     random_share: float | None  # Share of the random panels that do at least as well
     benchmarks_saved: float  # Share of the benchmarks that it leaves out
@@ -89,15 +88,22 @@ def short_panel(
     rows = np.flatnonzero(~later)
     masks = search.panels(rows, min(LARGEST, m))
     chosen = search.agreement(masks, rows)
-    tried = _tried(search, masks, later, grouped, resamples, seed)
-    ran = (snapshot.states[:, [snapshot.tree.index[leaf] for leaf in board.leaves]] != CellState.NEVER).sum(
-        axis=0
-    )
-    curve = []
-    for k, mask in enumerate(masks):
-        names = tuple(leaf for leaf, there in zip(board.leaves, mask, strict=True) if there)
-        saved = 1 - len(names) / m, 1 - float(ran[mask].sum() / max(ran.sum(), 1))
-        curve.append(PanelSize(k + 1, names, float(chosen[k]), *tried[k], *saved))
+    found = families(board) if grouped is None else grouped
+    labels = np.unique(found.labels[later], return_inverse=True)[1].reshape(-1)
+    tried = _tried(search, masks, np.flatnonzero(later), labels, resamples, seed)
+    columns = [snapshot.tree.index[leaf] for leaf in board.leaves]
+    ran = (snapshot.states[:, columns] != CellState.NEVER).sum(axis=0)
+    curve = [
+        PanelSize(
+            size=k + 1,
+            benchmarks=tuple(board.leaves[j] for j in np.flatnonzero(mask)),
+            chosen_rho=float(chosen[k]),
+            benchmarks_saved=1 - (k + 1) / m,
+            cells_saved=1 - float(ran[mask].sum() / ran.sum()),
+            **tried[k],
+        )
+        for k, mask in enumerate(masks)
+    ]
     good = [
         one.size
         for one in curve
@@ -184,31 +190,29 @@ def _split(board: Board, snapshot: Snapshot) -> tuple[BoolArray, date | None, st
 
 
 def _tried(
-    search: _Search, masks: BoolArray, later: BoolArray, grouped: Families | None, resamples: int, seed: int
-) -> list[Tried]:
-    """Return the figures of each panel among later models, in the order of `PanelSize`."""
-    rows = np.flatnonzero(later)
+    search: _Search, masks: BoolArray, rows: IntArray, labels: IntArray, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return the figures of each panel among later models, by the fields of `PanelSize`; none without any model."""
     if not len(rows):
-        return [(None,) * 6] * len(masks)
+        return [dict.fromkeys(("rho", "interval", "kappa", "random_rho", "random_share"))] * len(masks)
     rho = search.agreement(masks, rows)
     scores = np.column_stack([search.whole, search.on(masks)])[rows]
-    labels = (families(search.board) if grouped is None else grouped).labels[rows]
-    labels = np.unique(labels, return_inverse=True)[1].reshape(-1)
-    sure: list[Interval | None] = [None] * len(masks)
-    if sure_enough(labels):
-        counts, clusters = draw_counts(labels, resamples, seed), effective_families(labels)
-        sure = [
-            interval(float(rho[k]), rank_correlations(scores[:, [0, k + 1]], counts)[:, 0], clusters)
-            for k in range(len(masks))
-        ]
-    quarter = np.array([quartiles(ranks_of_all(column)) for column in scores.T])
-    kappas = cohen_kappas(quarter)[0, 1:].tolist()
-    same = (quarter[1:] == quarter[0]).mean(axis=1).tolist()
-    draws = np.random.default_rng(seed).random((RANDOM, masks.shape[1])).argsort(axis=1).argsort(axis=1)
-    found: list[Tried] = []
-    for k, reached in enumerate(rho.tolist()):
-        random = search.agreement(draws < k + 1, rows)
-        better = float((random >= reached - 1e-12).mean())
-        kappa = None if np.isnan(kappas[k]) else kappas[k]
-        found.append((reached, sure[k], kappa, same[k], float(random.mean()), better))
+    kappa = cohen_kappas(np.array([quartiles(ranks_of_all(column)) for column in scores.T]))[0, 1:]
+    places = np.random.default_rng(seed).random((RANDOM, masks.shape[1])).argsort(axis=1).argsort(axis=1)
+    counts = draw_counts(labels, resamples, seed) if sure_enough(labels) else None
+    found: list[dict[str, Any]] = []
+    for k, value in enumerate(rho.tolist()):
+        random, sure = search.agreement(places < k + 1, rows), None
+        if counts is not None:
+            drawn = rank_correlations(scores[:, [0, k + 1]], counts)[:, 0]
+            sure = interval(value, drawn, effective_families(labels))
+        found.append(
+            {
+                "rho": value,
+                "interval": sure,
+                "kappa": None if np.isnan(kappa[k]) else float(kappa[k]),
+                "random_rho": float(random.mean()),
+                "random_share": float((random >= value - 1e-12).mean()),
+            }
+        )
     return found

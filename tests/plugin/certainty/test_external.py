@@ -16,7 +16,7 @@ from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.files.metric_table import metrics_of, read_metrics
+from brainalign_plugin.files.metric_table import metrics_of, model_id, read_metrics
 from tests.boards import board_of_matrix, drawn_board, halves, unrelated
 
 
@@ -110,7 +110,7 @@ def test_a_hostile_file(file):
     [
         ("", "cannot be read"),
         ("x,y\n1,2\n", "have no column 'id' or 'model'"),
-        ("id\n1\n", "no column beside the models"),
+        ("id\n1\n", "no column for a metric"),
         ("id,x,x\n1,2,3\n", "the column 'x' more than once"),
         ('id,x\n"1,2\n', "cannot be read"),
         ("id,Paper2000-leaf\n1,2\n", "has the name of a benchmark"),
@@ -136,9 +136,9 @@ def test_a_frame_by_index_or_columns():
     names = pd.DataFrame({"x": [0.1, None]}, index=["a", "b"])
     assert [(row.id, row.name) for row in metrics_of(names).rows] == [("", "a"), ("", "b")]
     both = pd.DataFrame({"id": [1.0, None], "name": ["a", "b"], "x": [1, 2]})
-    assert [(row.id, row.name) for row in metrics_of(both).rows] == [("1", "a"), ("", "b")]
-    with pytest.raises(InputError, match="no number"):
-        metrics_of(pd.DataFrame({"x": ["low"]}, index=["a"]))
+    assert [(model_id(row.id), row.name) for row in metrics_of(both).rows] == [(1, "a"), (None, "b")]
+    assert "'low' is no number" in metrics_of(pd.DataFrame({"x": ["low"]}, index=["a"])).notes[0]
+    assert metrics_of(pd.DataFrame({"x": [1 / 3]}, index=["=a\n;b"])).rows[0].values == (1 / 3,)
     found = external_of(BOARD, pd.DataFrame({"x": BOARD.scores[:, 0]}, index=list(BOARD.ids)))
     frame = found.to_frame().set_index("other")
     assert frame.loc[BOARD.leaves[0], "rho"] == pytest.approx(1)
