@@ -125,6 +125,12 @@ coverage: $(SETUP) ## docs/coverage.md: how often intervals hold the truth of si
 	.venv/bin/python -m tests.bench.coverage --boards 150 --resamples 200 >build/coverage.md
 	mv build/coverage.md docs/coverage.md
 
+.PHONY: structure
+structure: $(SETUP) ## docs/structure.md: how often planted benchmarks and panels are found (three minutes of CPU)
+	mkdir -p build
+	.venv/bin/python -m tests.bench.additions >build/structure.md
+	mv build/structure.md docs/structure.md
+
 .PHONY: soak
 soak: $(SETUP) ## a monitor is killed, starved and kept running for 2,000 runs; writes docs/faults.md (fifteen minutes)
 	.venv/bin/python -m tests.monitor.faults.soak

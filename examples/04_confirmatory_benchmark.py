@@ -32,6 +32,12 @@ print(
 )
 
 # %% [markdown]
+# The verdict: its correlation with the average of the others, with an interval over families of models.
+
+# %%
+print(ba.new_benchmarks(extended, ["Mine2026-match"]).to_frame().iloc[0])
+
+# %% [markdown]
 # What becomes of the ranks without it, and which scheme predicts it best?
 
 # %%

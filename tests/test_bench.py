@@ -8,7 +8,9 @@ import dataclasses
 import pytest
 
 from tests.bench import __main__ as bench
+from tests.bench import additions
 from tests.bench.boards import simulated
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,18 @@ def test_a_peer_that_does_not_come_back_is_stopped(small):
         time.sleep(60)
 
     assert bench.measure(sleeper, small, repeats=5, limit=0.2) == "> 0 s, stopped"
+
+
+def test_what_is_planted_is_found_at_the_rates_of_the_page(capsys):
+    page = (ROOT / "docs/structure.md").read_text("utf-8")
+    rates = {
+        (row[0], row[1]): (float(row[2]), float(row[3]), row[4])
+        for line in page.splitlines()
+        if len(row := [cell.strip() for cell in line.strip("|").split("|")]) == 5 and row[2][:1].isdigit()
+    }
+    for (planted, _), (rate, error, stated) in rates.items():
+        if planted.startswith("nothing"):
+            assert rate <= float(stated.split()[-1]) + 3 * error, planted
+    assert additions.main(["--boards", "1"]) == 0
+    again = capsys.readouterr().out
+    assert all(f"| {planted} | {looked_for} |" in again for planted, looked_for in rates)

@@ -18,7 +18,7 @@ from .families import Families, families
 from .variance_components import NotEstimable, Resampled, certainty_of, linear_form, resampled_components
 
 SCHEME = "HIER"
-# Reliability for which the number of papers is counted, and the most that are counted.
+# Reliability for which the number of papers is counted, and the most that are added.
 TARGET, MOST = 0.8, 100
 
 
@@ -57,12 +57,12 @@ def next_benchmarks(
     A further paper of a part of the tree counts there as much as each that measured it, and disagrees with them as much
     as they do with each other. The error falls convexly in the papers of each part, so that the best paper next is in
     the best set of any number (Fox 1966, *Operations Research* 14, 506-518). NotEstimable as `certainty_of`. Raises
-    InputError if the number of papers is not at least 1.
+    InputError if the number of papers is not from 1 to 100.
 
     `board`: complete. `papers`: number of further papers. `grouped`: families of its models.
     """
-    if papers < 1:
-        raise InputError(f"{papers} further papers were asked for; at least 1 is needed")
+    if not 1 <= papers <= MOST:
+        raise InputError(f"{papers} further papers were asked for; give a number from 1 to {MOST}")
     if not board.models or not board.leaves:
         return NotEstimable(SCHEME, "no model is complete on any benchmark")
     estimated = certainty_of(SCHEME, board)

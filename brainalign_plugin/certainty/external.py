@@ -24,7 +24,9 @@ from .variance_components import linear_form
 SCHEME = "HIER"
 # Fewest common models for a correlation, and resamples above so many models.
 MIN_OVERLAP = 20
-_FEWER, _FROM_MODELS, _SUGGESTED = 200, 600, 3
+_FEWER, _FROM_MODELS = 200, 600
+# Names suggested for a row, and rows for which names are looked up.
+_SUGGESTED, _LOOKED_UP = 3, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,10 @@ def join_metrics(table: MetricTable, board: Board) -> Joined:
     for i, model in enumerate(board.models):
         names.setdefault(model.name.strip(), []).append(i)
     values = np.full((len(board.models), len(table.metrics)), np.nan)
-    unmatched, lines = [], dict[int, int]()
+    unmatched: list[Unmatched] = []
+    lines: dict[int, int] = {}
     for row in table.rows:
-        place, reason, near = _place(row, board, names)
+        place, reason, near = _place(row, board, names, len(unmatched) < _LOOKED_UP)
         if place is not None and place in lines:
             reason = f"line {lines[place]} has the metrics of this model already"
             place = None
@@ -123,7 +126,9 @@ def join_metrics(table: MetricTable, board: Board) -> Joined:
     return Joined(table.metrics, values, len(lines), tuple(unmatched), table.notes)
 
 
-def _place(row: MetricRow, board: Board, names: dict[str, list[int]]) -> tuple[int | None, str, list[int]]:
+def _place(
+    row: MetricRow, board: Board, names: dict[str, list[int]], suggest: bool
+) -> tuple[int | None, str, list[int]]:
     """Return the position of a row's model, or why it has none, and the models that resemble it."""
     if row.id:
         number = model_id(row.id)
@@ -141,7 +146,7 @@ def _place(row: MetricRow, board: Board, names: dict[str, list[int]]) -> tuple[i
             f"{len(found)} models of the board have this name; give the id of one",
             found[:_SUGGESTED],
         )
-    close = difflib.get_close_matches(row.name[:200], names, _SUGGESTED)
+    close = difflib.get_close_matches(row.name[:200], names, _SUGGESTED) if suggest else []
     return None, "no model of the board has this name; give the id", [i for one in close for i in names[one]]
 
 

@@ -84,6 +84,14 @@ def test_names_are_never_guessed(file):
     assert joined.matched == 2
 
 
+def test_a_long_file_of_unknown_names_is_read_at_once(file):
+    names = [f"{m.name}{k}" for k in range(400) for m in BOARD.models]
+    joined = join_metrics(read_metrics(file("model,x\n" + "".join(f"{name},1\n" for name in names))), BOARD)
+    assert len(joined.unmatched) == 12_000
+    assert joined.unmatched[0].suggestions
+    assert joined.unmatched[-1].suggestions == ()
+
+
 def test_a_hostile_file(file):
     one, two, three, four = BOARD.ids[:4]
     text = (
