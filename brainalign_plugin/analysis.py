@@ -43,10 +43,7 @@ class Analysis:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Return the fields of the record that are empty because the board has no neural or behavioural part, and why.
-
-        Empty on a board with both.
-        """
+        """Return the fields of the record that are empty because the board lacks one of the two parts, and why."""
         absent = [part for part in self.snapshot.parts if part not in self.snapshot.tree]
         reason = f"no benchmark of the board is under {' or '.join(absent)}"
         return dict.fromkeys(OF_PARTS, reason) if absent else {}

@@ -125,10 +125,7 @@ def min_max_norms(scores: FloatArray) -> AffineNorms:
 
 
 def ranks_among(scores: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """Return the function from rows (..., m) to their average ranks among the scores (n, m) of each column.
-
-    Scores below + half of those equal + 1/2: for a row that is among the scores, its average rank from the bottom.
-    """
+    """Return the function from rows (..., m) to their average ranks from the bottom among the scores (n, m)."""
     ordered = np.sort(rounded(scores), axis=0)
     count = (~np.isnan(scores)).sum(axis=0).tolist()
 

@@ -60,10 +60,7 @@ class Monotonicity:
 
 
 def monotonicity(case: Case, jobs: int = 1, sample: int | None = None, seed: int = 0) -> Monotonicity:
-    """Raise cells one at a time by 0.01 (capped at 1), and count those that lower the rank of their model.
-
-    `sample`: number of cells to try, drawn without replacement; all if None.
-    """
+    """Raise cells (a ``sample``, all if None) one at a time by 0.01, and count those that lower their model's rank."""
     rows, columns = np.nonzero(can_rise(case.board.scores))
     cells = len(rows)
     if sample is not None and sample < cells:

@@ -71,10 +71,7 @@ class Case:
         return self.scheme.linear_combination(self.scaled, self.resolved).cell_weights(self.scaled)
 
     def variants(self, j: int, columns: FloatArray, scheme: Scheme | None = None) -> Iterator[FloatArray]:
-        """Yield the scores (n,) with each variant (n, v) of one leaf in its place, before missing ones are filled.
-
-        `scheme`: the scheme on the changed reference, if that was changed too.
-        """
+        """Yield the scores (n,) with each variant (n, v) of one leaf; ``scheme`` is that on the changed reference."""
         used, leaf = self.scheme if scheme is None else scheme, self.board.leaves[j]
         if not self.board.complete:
             columns = filled(

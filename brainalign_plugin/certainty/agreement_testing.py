@@ -118,12 +118,7 @@ def agreement_testing(
 
 
 def _taus(scores: FloatArray, others: FloatArray, counts: IntArray) -> FloatArray:
-    """Return Kendall's tau-b of each column with that of the others under each set of counts.
-
-    Shape (b, m); NaN where a column is constant.
-
-    `scores, others`: shape (n, m). `counts`: shape (b, n); how often each model counts.
-    """
+    """Return Kendall's tau-b of columns (n, m) with those of the others under counts (b, n); NaN for a constant one."""
     n, m = scores.shape
     first, second = np.triu_indices(n, k=1)
     one, other = rounded(scores).T, rounded(others).T

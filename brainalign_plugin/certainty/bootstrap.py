@@ -152,10 +152,7 @@ def family_bootstrap(
     *,
     effective: bool = True,
 ) -> FamilyBootstrap:
-    """Give the headline figures of a complete board intervals over families of models.
-
-    `effective`: estimate the effective numbers of models too, from as many resamples of single models.
-    """
+    """Give the headline figures of a complete board intervals over families, and effective numbers of models."""
     n, labels = len(board.models), families.labels
     itself = headline(board, keep_rho=True)
     figures = itself.first()

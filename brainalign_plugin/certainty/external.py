@@ -162,13 +162,7 @@ def external(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> External:
-    """Correlate external metrics with the benchmarks, the official average and each other, over the models with both.
-
-    Raises InputError if a metric has the name of a benchmark.
-
-    `board`: all models. `cleaned`: the complete board of it, for average and dimensions. `named`: the user's
-    table of families.
-    """
+    """Correlate external metrics with benchmarks, the official average and each other, over the models with both."""
     joined = join_metrics(table, board)
     labels = families(board, named).labels
     rows = [board.ids.index(model) for model in cleaned.ids]
@@ -242,10 +236,7 @@ def _dimensions(cleaned: Board, values: FloatArray, metrics: tuple[str, ...]) ->
 
 
 def with_metrics(board: Board, values: FloatArray, metrics: tuple[str, ...]) -> Board:
-    """Return the board with metrics as leaves of a tree of their own, outside the average.
-
-    `values`: shape (n, k). They are marked as engineering benchmarks, which have no cap.
-    """
+    """Return the board with metrics as engineering leaves, which have no cap, of a tree outside the average."""
     root = f"external_{board.domain}"
     nodes = [Benchmark(root, None, is_leaf=False, is_engineering=True)]
     nodes += [Benchmark(metric, root, is_leaf=True, is_engineering=True) for metric in metrics]

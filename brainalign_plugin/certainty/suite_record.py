@@ -24,10 +24,7 @@ def suite_json(
     of_all: Families,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Make the fields of ``analyze --full --json`` on the suite of benchmarks.
-
-    `grouped, of_all`: families of the models of the cleaned board, and of all models.
-    """
+    """Make the fields of ``analyze --full --json`` on the suite of benchmarks, with families of both sets of models."""
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
     board = cleaning.board
     return {
@@ -56,10 +53,7 @@ def record(found: Any) -> dict[str, Any]:
 
 
 def plain(found: Any) -> Any:
-    """Return a frozen record as plain values: intervals as their two ends, days as text, unknown as None.
-
-    Of a record that is not estimable the reason is left.
-    """
+    """Return a record as plain values: intervals as their two ends, days as text, unknown as None; or its reason."""
     if isinstance(found, Interval):
         return [found.low, found.high]
     if isinstance(found, NotEstimable):

@@ -65,10 +65,7 @@ class Validity:
     _resampled: dict[str, FloatArray] = field(repr=False)
 
     def difference(self, one: str, other: str) -> Interval | None:
-        """Return by how much one scheme predicts better than another, paired in each resample.
-
-        None where they have no means over the same papers, or with fewer than 8 families.
-        """
+        """Return by how much one scheme predicts better than another, paired in each resample; None where unknown."""
         for name in (one, other):
             if name not in self.schemes:
                 raise InputError(f"the scheme {name!r} was not compared; known are {', '.join(self.schemes)}")

@@ -195,10 +195,7 @@ class Resampled:
 
 
 def resampled_components(form: LinearForm, board: Board, counts: IntArray) -> Resampled:
-    """Estimate the components of the variance when models count more than once, or not at all.
-
-    `board`: that the form was taken from. `counts`: shape (b, n); how often each model counts.
-    """
+    """Estimate the components of the variance when each model counts as often as in counts (b, n)."""
     units = units_of(board.tree, board.leaves, form.weights)
     means = units.means(form.scaled)
     centred = means - means.mean(axis=0)

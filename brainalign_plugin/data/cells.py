@@ -17,10 +17,7 @@ from .tree import BenchmarkTree
 
 @dataclass(frozen=True, eq=False)
 class SupersededCells:
-    """Scores of benchmark versions that no longer count, as published: arrays of shape (c,), one entry a cell.
-
-    `row` and `column` are positions in the snapshot's models and tree nodes.
-    """
+    """Scores of versions that no longer count, arrays (c,); ``row`` and ``column`` are positions on the board."""
 
     row: IntArray
     column: IntArray

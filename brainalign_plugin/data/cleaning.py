@@ -124,10 +124,7 @@ class Cleaning:
 
 
 def clean(board: Board, max_missing: float = 0.5) -> Cleaning:
-    """Drop leaves with a share of missing scores above ``max_missing``, then models with any missing score.
-
-    FAILED and NEVER are both missing. Source: arXiv 2407.07530, methods.
-    """
+    """Drop leaves with a share of missing scores (FAILED, NEVER) above ``max_missing``, then incomplete models."""
     keep_row, keep_column = _kept(board, max_missing)
     cleaned = _cut(board, keep_row, keep_column)
     values = rounded(cleaned.scores)

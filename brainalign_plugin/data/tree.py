@@ -50,13 +50,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class BenchmarkTree:
-    """Benchmarks in the order of their source, each naming its parent.
-
-    Raises
-    ------
-    SnapshotError
-        On a repeated identifier, a parent that is not there, a leaf with children, a cycle or more than 100 levels.
-    """
+    """Benchmarks in the order of their source, each naming its parent; no cycle, no more than 100 levels."""
 
     __repr__ = brief
 
@@ -180,10 +174,7 @@ class BenchmarkTree:
         )
 
     def nominal_weights(self, leaves: Sequence[str], root: str) -> FloatArray:
-        """Compute the nominal weight of each leaf in the recursive mean at ``root``; 0 for one outside it.
-
-        The product of 1 / (number of children) down the tree.
-        """
+        """Compute the weight of leaves in the recursive mean at ``root``: the product of 1 / children; 0 outside it."""
         weights = np.zeros(len(leaves))
         for i, leaf in enumerate(leaves):
             path = self.path(leaf)

@@ -150,10 +150,7 @@ def decimal_point(text: str) -> str:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write a CSV text with commas, one line a row whatever the text in it; None is empty.
-
-    Text that a spreadsheet would take for a formula gets an apostrophe before it.
-    """
+    """Write a CSV text with commas, one line a row; text that would be a formula gets an apostrophe before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)

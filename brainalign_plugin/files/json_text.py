@@ -25,10 +25,7 @@ REPEATED: Final = _Repeated()
 
 
 def parse_json(text: bytes) -> Any:
-    """Parse JSON in any encoding that `decode` knows; a key that an object has twice gets the value `REPEATED`.
-
-    Integers of more than 400 digits become infinite, because Python refuses to read them, and with them the document.
-    """
+    """Parse JSON in any encoding that `decode` knows; a key that an object has twice gets the value `REPEATED`."""
     return json.loads(decode(text), object_pairs_hook=_object, parse_int=_integer)
 
 

@@ -336,10 +336,7 @@ def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]
 
 
 def find_model(models: Iterable[Model], wanted: str, place: str, all_of: str = "") -> Model:
-    """Find a model by its id or its name; CandidateError if there is none or several.
-
-    `place`: name of the board in error messages. `all_of`: another way to name several, with its comma.
-    """
+    """Find a model by its id or its name; ``all_of`` names another way for several in errors."""
     known = tuple(models)
     found = [model for model in known if wanted in (model.name, str(model.id))]
     if len(found) == 1:

@@ -66,11 +66,7 @@ class ComparedBoard:
 def compared_board(
     snapshot: Snapshot, kind: BoardKind = "cleaned", max_missing: float = 0.5
 ) -> ComparedBoard:
-    """Take the board of a snapshot on which schemes are ranked or audited.
-
-    Raises InputError if the kind is unknown or the threshold out of range. Raises BoardError if fewer than two models
-    or no benchmark is left.
-    """
+    """Take the board of a snapshot on which schemes are compared, of at least two models and one benchmark."""
     if kind not in get_args(BoardKind):
         raise InputError(f"the board is {kind!r}; known are {' and '.join(get_args(BoardKind))}")
     whole = snapshot.board()

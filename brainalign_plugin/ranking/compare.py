@@ -23,10 +23,7 @@ _REWARDS_NOISE = "GLS"
 
 
 def dominance(scores: FloatArray) -> BoolArray:
-    """Mark pairs (i, k) where i is at least as good as k on all leaves and better on one. Shape (n, m) to (n, n).
-
-    A model with a missing score neither dominates nor is dominated.
-    """
+    """Mark pairs (i, k) where i is at least as good as k on all leaves, none missing, and better on one; (n, n)."""
     values = rounded(scores)
     n = len(values)
     at_least = np.ones((n, n), dtype=bool)

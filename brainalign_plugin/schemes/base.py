@@ -295,10 +295,7 @@ class Scheme:
         return Fitted(scale, self.fitted_combination(scaled, board), scaled)
 
     def scores(self, board: Board) -> FloatArray:
-        """Score the models of a board with filled missing cells.
-
-        Shape (n,); higher is better; NaN for a model without cells to aggregate.
-        """
+        """Score the models of a board with filled missing cells, higher is better; NaN for one without cells."""
         return self.outcome(board)[0]
 
     def outcome(self, board: Board) -> tuple[FloatArray, Optimum | None]:

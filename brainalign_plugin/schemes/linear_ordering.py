@@ -53,11 +53,7 @@ class LinearOrder:
 
 
 def linear_order(weights: IntArray, rounds: int = ROUNDS) -> LinearOrder:
-    """Order models so that the weight of the reversed majorities is as small as can be.
-
-    `weights`: shape (n, n), antisymmetric, positive where the row's model has the majority. `rounds`: linear programs
-    after which the proof is given up.
-    """
+    """Order models so that reversed majorities (positive weights, antisymmetric) weigh least, in some rounds."""
     order = improved(weights, np.argsort(-weights.sum(axis=1), kind="stable"))
     cost, proven = reversed_weight(weights, order), 0
     above = _majorities(weights, order)

@@ -285,11 +285,7 @@ def rank_models(
     convention: Convention | None = None,
     reference: Reference | None = None,
 ) -> Ranking:
-    """Aggregate a board under a scheme.
-
-    `convention`: rule for missing cells, the scheme's own if None; without effect on a complete board. `reference`: for
-    schemes with frozen norms.
-    """
+    """Aggregate a board under a scheme, with its own rule for missing cells if no convention is given."""
     used = get_scheme(scheme)
     used = used if reference is None else used.bind(reference)
     if not board.models or not board.leaves:

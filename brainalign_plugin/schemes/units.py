@@ -113,12 +113,7 @@ def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
 
 
 def variances_between(covariances: FloatArray, units: Units) -> tuple[FloatArray, FloatArray]:
-    """Estimate the variance between papers in each stratum from each of ``b`` covariances of unit means.
-
-    Shapes (b, r) and (b,): the variances and the pooled share, NaN where it is not estimable, as in `PaperVariances`.
-
-    `covariances`: shape (b, p, p).
-    """
+    """Estimate `PaperVariances` from each of ``b`` covariances (b, p, p) of unit means; NaN where not estimable."""
     values = np.full((len(covariances), len(units.strata)), np.nan)
     shares = np.full_like(values, np.nan)
     own = np.full_like(values, np.nan)

@@ -43,10 +43,7 @@ class BoardFit:
 
 
 def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING) -> BoardFit:
-    """Fit the universe score on the scaled cells (n, m) of a board, on leaves with at most a share of missing ones.
-
-    Raises BoardError if no stratum has two papers, or too few models have all kept leaves.
-    """
+    """Fit the universe score on the scaled cells (n, m) of a board, on leaves with at most a share of missing ones."""
     missing = np.isnan(scaled)
     kept = missing.sum(axis=0) / max(len(scaled), 1) <= max_missing
     if not kept.any():
