@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -38,7 +37,7 @@ def run_demo(
     clock: pull.Clock,
     stage: Stage = silent,
 ) -> DemoResult:
-    """Simulate a leaderboard, write the payloads that its site would serve, and run the pipeline on each in turn.
+    """Simulate a leaderboard, write the payloads that its site would serve, store each and report on the newest.
 
     The simulated board has a state folder of its own below the home folder, so that it never mixes with a real one.
     Each demonstration begins it anew: an earlier release may have simulated another board from the same seed. Raises
@@ -53,28 +52,17 @@ def run_demo(
     _clear(home)
     with stage("simulating a leaderboard"):
         life = simulate(seed)
-        payloads = tuple(
-            write_atomically(
-                home / "payloads" / f"compare-data-{day}.json.gz",
-                packed(payload_bytes(life, day)),
-                StoreError,
-            )
-            for day in DEMO_DATES
-        )
-    reports = []
+        for day in DEMO_DATES:
+            path = home / "payloads" / f"compare-data-{day}.json.gz"
+            write_atomically(path, packed(payload_bytes(life, day)), StoreError)
     with pull.open_home(own) as store:
-        for number, path in enumerate(payloads, start=1):
-
-            def numbered(text: str, number: int = number) -> AbstractContextManager[object]:
-                return stage(f"snapshot {number} of {len(payloads)}: {text}")
-
-            reports.append(pull.run(own, store, str(path), clock, numbered, command).report)
+        report = pull.run(own, store, str(home / "payloads"), clock, stage, command).report
         stored = len(store.snapshots())
     try:
-        html = reports[-1].read_bytes()
+        html = report.read_bytes()
     except OSError as cause:
         raise ReportError(
-            f"cannot read the report {str(reports[-1])!r}: {cause.strerror}; run it again"
+            f"cannot read the report {str(report)!r}: {cause.strerror}; run it again"
         ) from cause
     write_atomically(output, html, OutputError)
     return DemoResult(home, stored, output)
