@@ -134,12 +134,12 @@ def _verdict(since: Since) -> Verdict:
 
 
 def _once(points: Iterable[Point]) -> Iterator[Point]:
-    """Yield the points; a reason that one before them gives is not given again."""
-    given = set()
+    """Yield the points; the reason that the one before has is not given again."""
+    last = ""
     for point in points:
-        words, sign, reason = point.text.partition("; mostly as ")
-        yield replace(point, text=f"{words}, for the same reason.") if reason in given else point
-        given |= {reason} if sign else set()
+        words, _, reason = point.text.partition("; mostly as ")
+        yield replace(point, text=f"{words}, for the same reason.") if reason and reason == last else point
+        last = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,3 +73,21 @@ def test_print_cuts_no_table_and_shows_no_empty_one(browser, served):
         )
         assert browser.execute_script(CUT) == [], page
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen", "features": []})
+
+
+# Cells of a table whose text lies over that of the next cell.
+COVERED = """
+return [...document.querySelectorAll("th, td")].filter((cell) => cell.getClientRects().length)
+  .filter((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    const shown = cell.querySelector(".clip") ?? range;
+    return shown.getBoundingClientRect().right > cell.getBoundingClientRect().right + 1;
+  }).map((cell) => cell.textContent.slice(0, 40));
+"""
+
+
+def test_no_cell_of_a_table_covers_the_next_on_a_phone(browser, served):
+    for page in PAGES:
+        opened(browser, f"{served}{page}.html", 360)
+        assert browser.execute_script(COVERED) == [], page
