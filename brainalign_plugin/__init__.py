@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from .api.rank import rank
     from .api.ranks import ComparisonResult, RankResult, SchemesResult
     from .api.sources import example, load
+    from .api.structure import (
+        ClustersResult,
+        DimensionsResult,
+        DriversResult,
+        MetadataResult,
+        clusters,
+        dimensions,
+        drivers,
+        metadata,
+    )
     from .api.suite import SuiteResult, agreement_testing, external, new_benchmarks, next_benchmarks, panel
     from .api.timeline import Timeline, timeline
     from .api.validity import ValidityResult, validity
@@ -46,6 +56,8 @@ _NAMES = {
     "api.ranks": "ComparisonResult RankResult SchemesResult",
     "api.sources": "example load",
     "api.suite": "SuiteResult agreement_testing external new_benchmarks next_benchmarks panel",
+    "api.structure": "ClustersResult DimensionsResult DriversResult MetadataResult "
+    "clusters dimensions drivers metadata",
     "api.timeline": "Timeline timeline",
     "api.validity": "ValidityResult validity",
     "data.board": "Board",
@@ -72,7 +84,11 @@ __all__ = [
     "CertaintyResult",
     "Chart",
     "Cleaning",
+    "ClustersResult",
     "ComparisonResult",
+    "DimensionsResult",
+    "DriversResult",
+    "MetadataResult",
     "PlacementResult",
     "RankResult",
     "Reference",
@@ -88,10 +104,14 @@ __all__ = [
     "agreement_testing",
     "audit",
     "certainty",
+    "clusters",
+    "dimensions",
+    "drivers",
     "example",
     "external",
     "freeze",
     "load",
+    "metadata",
     "new_benchmarks",
     "next_benchmarks",
     "panel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,14 +11,17 @@ import numpy as np
 
 from ..agreement.significance import false_discovery_rates
 from ..analysis import Analysis, analysis_fields
+from ..data.metadata import Metadata, described
 from ..errors import BoardError
 from ..files.metric_table import MetricTable
 from .board_certainty import SCHEME, BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap, one_vote_each
 from .external import external
-from .families import FamilyTable, families
+from .families import Families, FamilyTable, families
 from .figures import panels
 from .good_models import agreement_curve, family_agreement, good_agreement
+from .structure import board_clusters, board_dimensions, board_drivers
+from .structure_record import clusters_json, dimensions_json, drivers_json, metadata_json
 from .suite_record import external_json, suite_json
 from .universe_ranks import Universe
 from .validity import Validity, validity, validity_over_time
@@ -31,11 +35,12 @@ def analysis_json(
     named: FamilyTable = (),
     found: BoardCertainty | None = None,
     metrics: MetricTable | None = None,
+    metadata: Sequence[Metadata] = (),
 ) -> dict[str, Any]:
     """Make the record that ``brainalign analyze --json`` prints, as docs/commands.md describes it.
 
-    `full`: with predictive validity and the figures of the suite of benchmarks, which take longest. `found`: the
-    board's certainty, where it is known already. `metrics`: external ones.
+    `full`: with predictive validity, structure and the figures of the suite of benchmarks, which take longest. `found`:
+    the board's certainty, where it is known already. `metrics`: external ones. `metadata`: the first source counts most.
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning
@@ -75,10 +80,33 @@ def analysis_json(
         of_all = families(cleaning.considered, named)
         record |= suite_json(analysis, found.families, of_all, seed)
         record["external"] = None
+        _add_structure(record, analysis, found.families, metadata, seed)
     if metrics is not None:
         joined = external(cleaning.considered, cleaning.board, metrics, named, seed=seed)
         record["external"] = external_json(joined)
     return record
+
+
+def _add_structure(
+    record: dict[str, Any], analysis: Analysis, grouped: Families, metadata: Sequence[Metadata], seed: int
+) -> None:
+    """Add metadata, drivers, clusters, and how far the dimensions depend on the models and on missing scores."""
+    cleaning = analysis.cleaning
+    known = described(cleaning.considered, metadata)
+    record["metadata"] = metadata_json(known)
+    record["drivers"] = drivers_json(board_drivers(cleaning.board, grouped, known, seed=seed))
+    record["clusters"] = clusters_json(board_clusters(cleaning.board, grouped, seed=seed))
+    record["dimensions"] |= dimensions_json(
+        board_dimensions(
+            cleaning.board,
+            grouped,
+            cleaning.considered,
+            analysis.snapshot,
+            analysis.pairwise.min_overlap,
+            seed=seed,
+            found=analysis.dimensions,
+        )
+    )
 
 
 def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:

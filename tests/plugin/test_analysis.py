@@ -131,6 +131,16 @@ def test_any_snapshot_can_be_analysed(snapshot):
     assert isinstance(record.pop("validity"), dict)
     assert isinstance(record.pop("validity_over_time"), list)
     assert [one["share"] for one in record.pop("good_models_curve")][::8] == [1.0, 0.25]
+    structure = {name: record.pop(name) for name in ("metadata", "drivers", "clusters")}
+    names = ("intervals", "halves", "scree", "loadings", "treatments", "imagenet")
+    structure |= {name: record["dimensions"].pop(name) for name in names}
+    json.dumps(structure, allow_nan=False)
+    assert set(structure["drivers"]) == {"all", "inside", "across"}
+    for scope in structure["drivers"].values():
+        assert (scope["r2"] is None) == (scope["reason"] is not None)
+    for treatment in structure["treatments"].values():
+        assert (treatment["pc1_share"] is None) == (treatment["reason"] is not None)
+    assert (structure["clusters"]["clusters"] == []) == (structure["clusters"]["reason"] is not None)
     text = json.dumps(record, allow_nan=False)
     check_shape(json.loads(text), snapshot)
     assert json.dumps(analysis_json(analyse(snapshot, min_overlap=2))) == text

@@ -1,0 +1,367 @@
+"""Treatments of missing scores, and resamples of models: how far the dimensions of a board depend on either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..errors import InputError
+from ..scales import z_scores
+from .dimensionality import PERCENTILE, SEED, kept_components
+
+PERMUTATIONS = 100
+# Sizes of the penalty that soft-impute tries, as shares of the largest singular value; and cells that it predicts.
+_PENALTIES = tuple(np.geomspace(0.7, 0.02, 10).tolist())
+_HELD_OUT = 0.1
+_STEPS, _CLOSE = 200, 2e-4
+# Shuffled boards that are filled anew, which takes longest.
+_FILLED_ANEW = 30
+_VARIES = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Treatment:
+    """Dimensions of a board under one treatment of missing scores; None where there is no answer."""
+
+    models: int
+    leaves: tuple[str, ...]  # Length k; benchmarks that vary, and with ``pairwise`` have models in common
+    filled: float  # Share of the cells that have no score and are filled
+    pc1_share: float | None
+    parallel_analysis: int | None
+    loadings: FloatArray  # Shape (k,); of the first component, their sum not below zero
+    scores: (
+        FloatArray  # Shape (n,); of the models on the first component, NaN for one that is not on the board
+    )
+    # Tucker's congruence of the loadings with those of the complete cases, over the benchmarks of both.
+    congruence: float | None
+    correlation: (
+        float | None
+    )  # Of the models' scores with those of the complete cases, over the models of both
+    reason: str | None  # Why there is no answer
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Dimensions in ``r`` resamples of the models of a complete board with ``m`` leaves that vary."""
+
+    eigenvalues: FloatArray  # Shape (r, m)
+    components: IntArray  # Shape (r,); by parallel analysis with the same resamples of shuffled boards
+    loadings: (
+        FloatArray  # Shape (r, m, k); turned to those of all models by an orthogonal matrix (Procrustes)
+    )
+
+
+def treatments(
+    scores: FloatArray,
+    leaves: tuple[str, ...],
+    min_overlap: int = 20,
+    permutations: int = PERMUTATIONS,
+    seed: int = SEED,
+) -> dict[str, Treatment]:
+    """Find the dimensions of a board under four treatments of its missing scores.
+
+    ``complete``: models with all scores; ``pairwise``: each correlation over the models with both; ``soft_impute``:
+    missing z-scores predicted by a matrix of low rank; ``zero``: a missing score is 0, as in the official average. For
+    parallel analysis the scores of each benchmark are permuted among the models that have it, and treated alike.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, m)
+        NaN where missing; models without any score count nowhere.
+    leaves : tuple of str, length m
+    min_overlap : int
+        Fewest models in common for a correlation; benchmarks are left out, those with the most unknown ones first,
+        until all are known.
+    permutations : int
+    seed : int
+
+    Returns
+    -------
+    dict of str to Treatment
+
+    Raises
+    ------
+    InputError
+        If there is no permutation.
+
+    References
+    ----------
+    Mazumder, Hastie, Tibshirani (2010), *JMLR* 11, 2287-2322 (soft-impute); Lorenzo-Seva, ten Berge (2006),
+    *Methodology* 2, 57-64 (congruence).
+    """
+    if permutations < 1:
+        raise InputError(f"{permutations} permutations were asked for; give at least 1")
+    known = ~np.isnan(scores)
+    whole, some = known.all(axis=1), known.any(axis=1)
+    boards = {"complete": scores[whole], **dict.fromkeys(("pairwise", "soft_impute", "zero"), scores[some])}
+    found: dict[str, Treatment] = {}
+    for name, board in boards.items():
+        rows = whole if name == "complete" else some
+        first = found.get("complete")
+        found[name] = _treated(name, board, rows, leaves, min_overlap, permutations, seed, first)
+    return found
+
+
+def _treated(
+    name: str,
+    scores: FloatArray,
+    rows: BoolArray,
+    leaves: tuple[str, ...],
+    min_overlap: int,
+    permutations: int,
+    seed: int,
+    complete: Treatment | None,
+) -> Treatment:
+    filled = np.zeros(0)
+    columns = np.flatnonzero(_spread(scores) > _VARIES)
+    correlate: Callable[[FloatArray], FloatArray] = np.nan_to_num
+    if name == "pairwise":
+        correlate = pairwise_pearson
+        columns = columns[_overlapping(~np.isnan(scores[:, columns]), min_overlap)]
+    elif name == "zero":
+        columns = np.flatnonzero(_spread(np.nan_to_num(scores)) > _VARIES)
+    scores = scores[:, columns]
+    if len(scores) < 3 or len(columns) < 2:
+        reason = "fewer than 3 models or 2 benchmarks that vary are left"
+        nothing = np.zeros(0), np.full(len(rows), np.nan)
+        return Treatment(
+            len(scores), tuple(leaves[j] for j in columns), 0.0, None, None, *nothing, None, None, reason
+        )
+    if name == "soft_impute":
+        penalty = chosen_penalty(_z(scores), seed)
+
+        def correlate(board: FloatArray) -> FloatArray:
+            return pairwise_pearson(soft_impute(_z(board), penalty))
+
+        filled = soft_impute(_z(scores), penalty)
+    elif name != "pairwise":
+
+        def correlate(board: FloatArray) -> FloatArray:
+            return pairwise_pearson(np.nan_to_num(board))
+
+        filled = z_scores(np.nan_to_num(scores))
+    else:
+        filled = np.nan_to_num(_z(scores))
+    values, vectors = np.linalg.eigh(correlate(scores))
+    eigenvalues, vector = values[::-1], vectors[:, -1] * (-1.0 if vectors[:, -1].sum() < 0 else 1.0)
+    rng = np.random.default_rng(seed)
+    times = min(permutations, _FILLED_ANEW) if name == "soft_impute" else permutations
+    null = [np.linalg.eigvalsh(correlate(_shuffled(scores, rng)))[::-1] for _ in range(times)]
+    own = np.full(len(rows), np.nan)
+    own[rows] = filled @ vector
+    treated = Treatment(
+        models=len(scores),
+        leaves=tuple(leaves[j] for j in columns),
+        filled=0.0 if name == "pairwise" else float(np.isnan(scores).mean()),
+        pc1_share=float(eigenvalues[0] / len(columns)),
+        parallel_analysis=kept_components(eigenvalues, np.percentile(null, PERCENTILE, axis=0)),
+        loadings=vector * np.sqrt(max(eigenvalues[0], 0.0)),
+        scores=own,
+        congruence=None,
+        correlation=None,
+        reason=None,
+    )
+    if complete is None or complete.reason is not None:
+        return treated
+    return _compared(treated, complete)
+
+
+def _compared(treated: Treatment, complete: Treatment) -> Treatment:
+    """Add how far the first component is that of the complete cases, whatever its sign."""
+    both = [leaf for leaf in treated.leaves if leaf in complete.leaves]
+    one, other = (
+        np.array([found.loadings[found.leaves.index(leaf)] for leaf in both]) for found in (treated, complete)
+    )
+    common = ~np.isnan(complete.scores) & ~np.isnan(treated.scores)
+    x, y = treated.scores[common], complete.scores[common]
+    varies = len(x) > 1 and min(np.ptp(x), np.ptp(y)) > _VARIES
+    return replace(
+        treated,
+        congruence=congruence(one, other),
+        correlation=abs(float(np.corrcoef(x, y)[0, 1])) if varies else None,
+    )
+
+
+def congruence(one: FloatArray, other: FloatArray) -> float | None:
+    """Return Tucker's congruence of two columns of loadings, whatever their signs; None where one is zero."""
+    size = float(np.sqrt((one @ one) * (other @ other)))
+    return min(abs(float(one @ other)) / size, 1.0) if size > 0 else None
+
+
+def pairwise_pearson(scores: FloatArray) -> FloatArray:
+    """Return Pearson's correlation of all pairs of columns, each over the rows with both; 0 where there is none.
+
+    Shape (m, m), with 1 on its diagonal.
+    """
+    known = ~np.isnan(scores)
+    w = known.astype(np.float64)
+    mean = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(w.sum(axis=0), 1.0)
+    x = np.where(known, scores - mean, 0.0)
+    n = w.T @ w
+    n[n == 0] = 1.0
+    sums, squares = x.T @ w, (x**2).T @ w
+    variance = squares - sums**2 / n
+    both = variance * variance.T
+    possible = (variance > _VARIES) & (variance.T > _VARIES)
+    found = np.where(possible, (x.T @ x - sums * sums.T / n) / np.sqrt(np.where(possible, both, 1.0)), 0.0)
+    np.fill_diagonal(found, 1.0)
+    clipped: FloatArray = np.clip(found, -1.0, 1.0)
+    return clipped
+
+
+def soft_impute(z: FloatArray, penalty: float, start: FloatArray | None = None) -> FloatArray:
+    """Fill the missing cells of a matrix by one of low rank.
+
+    Minimises half the squared error on the known cells plus the penalty times the sum of the singular values, by
+    replacing the missing cells with the shrunken decomposition until they are still. Shape (n, m); known cells as they
+    are.
+
+    `z`: shape (n, m); z-scores, NaN where missing. `penalty`: subtracted from each singular value. `start`: shape (n,
+    m); a first guess.
+
+    References
+    ----------
+    Mazumder, Hastie, Tibshirani (2010), *JMLR* 11, 2287-2322, algorithm 1.
+    """
+    missing = np.isnan(z)
+    filled = np.where(missing, 0.0 if start is None else start, z)
+    if not missing.any():
+        return filled
+    for _ in range(_STEPS):
+        # The right singular vectors are the eigenvectors of a matrix of benchmarks alone.
+        values, vectors = np.linalg.eigh(filled.T @ filled)
+        sizes = np.sqrt(np.maximum(values, 0.0))
+        kept = sizes > penalty
+        vectors = vectors[:, kept]
+        low = (filled @ vectors) * (1 - penalty / sizes[kept]) @ vectors.T
+        moved = low[missing] - filled[missing]
+        filled[missing] = low[missing]
+        if moved @ moved <= _CLOSE**2 * max(float((filled**2).sum()), _VARIES):
+            break
+    return filled
+
+
+def chosen_penalty(z: FloatArray, seed: int = SEED) -> float:
+    """Choose the penalty of soft-impute that best predicts a tenth of the known cells, which it does not see."""
+    known = np.flatnonzero(~np.isnan(z))
+    held = np.random.default_rng(seed).choice(known, max(1, int(_HELD_OUT * len(known))), replace=False)
+    seen = z.copy()
+    seen.flat[held] = np.nan
+    largest = float(np.linalg.norm(np.nan_to_num(z), 2))
+    best, least, start = largest, float(np.mean(z.flat[held] ** 2)), None
+    for share in _PENALTIES:
+        start = soft_impute(seen, share * largest, start)
+        error = float(np.mean((start.flat[held] - z.flat[held]) ** 2))
+        if error < least:
+            best, least = share * largest, error
+    return best
+
+
+def resampled_dimensions(
+    z: FloatArray, counts: IntArray, loadings: FloatArray, seed: int = SEED
+) -> Resampled:
+    """Find the dimensions when models count more than once, or not at all.
+
+    A threshold of parallel analysis is the 95th percentile over boards shuffled within benchmarks, each with the counts
+    of one resample, so that a model which counts twice adds nothing to the dimensions.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n, m)
+        Complete; leaves that vary.
+    counts : ndarray, shape (r, n)
+        How often each model counts.
+    loadings : ndarray, shape (m, k)
+        Of all models, to which those of each resample are turned.
+    seed : int
+        Of the shuffles.
+
+    Returns
+    -------
+    Resampled
+
+    References
+    ----------
+    Timmerman, Kiers, Smilde (2007), *British Journal of Mathematical and Statistical Psychology* 60, 295-314.
+    """
+    rng = np.random.default_rng(seed)
+    m, k = loadings.shape
+    found, turned = np.zeros((len(counts), m)), np.zeros((len(counts), m, k))
+    null = np.zeros((len(counts), m))
+    for i, times in enumerate(counts):
+        null[i] = np.linalg.eigvalsh(_counted(rng.permuted(z, axis=0), times))[::-1]
+        values, vectors = np.linalg.eigh(_counted(z, times))
+        found[i] = values[::-1]
+        own = vectors[:, ::-1][:, :k] * np.sqrt(np.maximum(values[::-1][:k], 0.0))
+        left, _, right = np.linalg.svd(own.T @ loadings)
+        turned[i] = own @ left @ right
+    thresholds = np.percentile(null, PERCENTILE, axis=0) if len(null) else np.zeros(m)
+    components = np.array([kept_components(row, thresholds) for row in found], dtype=np.int64)
+    return Resampled(found, components, turned)
+
+
+def half_counts(labels: IntArray, halves: int, seed: int = SEED) -> IntArray:
+    """Split families of models in halves at random; shape (2 · halves, n), each half followed by the other."""
+    rng = np.random.default_rng(seed)
+    sizes = np.bincount(labels)
+    found = np.zeros((2 * halves, len(labels)), dtype=np.int64)
+    for i in range(halves):
+        order = rng.permutation(len(sizes))
+        before = np.cumsum(sizes[order]) - sizes[order]
+        first = np.zeros(len(sizes), dtype=np.int64)
+        first[order[before + sizes[order] / 2 <= sizes.sum() / 2]] = 1
+        found[2 * i], found[2 * i + 1] = first[labels], 1 - first[labels]
+    return found
+
+
+def _counted(z: FloatArray, times: IntArray) -> FloatArray:
+    """Return the correlations of columns whose rows count so many times; 0 for one that does not vary then."""
+    rows = np.flatnonzero(times)
+    x, w = z[rows], times[rows, None]
+    x = x - (w * x).sum(axis=0) / max(int(w.sum()), 1)
+    products = (w * x).T @ x
+    sizes = np.sqrt(np.maximum(np.diag(products), 0.0))
+    varies = sizes > 1e-9
+    sizes = np.where(varies, sizes, 1.0)
+    found: FloatArray = products / np.outer(sizes, sizes)
+    found[~varies] = found[:, ~varies] = 0.0
+    np.fill_diagonal(found, 1.0)
+    return found
+
+
+def _z(scores: FloatArray) -> FloatArray:
+    """Return z-scores over the known cells of each column, NaN where missing."""
+    found: FloatArray = (scores - np.nanmean(scores, axis=0)) / np.nanstd(scores, axis=0, ddof=1)
+    return found
+
+
+def _spread(scores: FloatArray) -> FloatArray:
+    """Return the largest difference in each column over its known cells, 0 without any."""
+    known = ~np.isnan(scores)
+    low = np.where(known, scores, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(known, scores, -np.inf).max(axis=0, initial=-np.inf)
+    found: FloatArray = (
+        np.where(known.any(axis=0), high - low, 0.0) if len(scores) else np.zeros(scores.shape[1])
+    )
+    return found
+
+
+def _overlapping(known: BoolArray, min_overlap: int) -> IntArray:
+    """Return the columns that are left when all pairs have rows enough in common."""
+    few = (known.T.astype(np.int64) @ known) < min_overlap
+    left = np.arange(known.shape[1])
+    while few[np.ix_(left, left)].any():
+        left = np.delete(left, int(few[np.ix_(left, left)].sum(axis=1).argmax()))
+    return left
+
+
+def _shuffled(scores: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Permute the known cells of each column among themselves."""
+    found = scores.copy()
+    for column in found.T:
+        known = ~np.isnan(column)
+        column[known] = rng.permutation(column[known])
+    return found

@@ -1,0 +1,589 @@
+"""Drivers, dimensions, clusters and metadata of the benchmarks of a board, for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..agreement.clustering import clustered_order
+from ..agreement.correlation import agreement
+from ..certainty.families import families
+from ..certainty.structure import (
+    RESAMPLES,
+    BoardClusters,
+    BoardDimensions,
+    BoardDrivers,
+    board_clusters,
+    board_dimensions,
+    board_drivers,
+)
+from ..certainty.structure_record import clusters_json, dimensions_json, drivers_json, metadata_json
+from ..data.board import Board
+from ..data.cleaning import Cleaning, clean
+from ..data.metadata import FIELDS, Described, described
+from ..files.metadata_file import read_metadata
+from ..plot.chart import Chart
+from ..plot.matrices import heatmap
+from ..plot.rows import dots
+from ..results import Result, Rows
+from ..text import counted
+from .sources import Source, check_work, snapshot_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MetadataResult(Result):
+    """Metadata of the benchmarks and models of a board.
+
+    The frame has a row a benchmark: region, species, acquisition, metric, task, paper, bibtex; None where no source has
+    a value. The record is the field ``metadata`` of ``analyze --json --full``.
+
+    Attributes
+    ----------
+    found : Described
+
+    See Also
+    --------
+    metadata : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.metadata(ba.example()).to_frame().loc["MajajHong2015.IT-pls", "species"]
+    'macaque'
+    """
+
+    found: Described
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        gaps = sum(map(len, self.found.gaps.values()))
+        return (
+            f"Metadata of {counted(len(self.found.benchmarks), 'benchmark')}: {counted(gaps, 'gap')}, "
+            f"{counted(len(self.found.contradictions), 'contradiction')}"
+        )
+
+    def _frame(self) -> pd.DataFrame:
+        frame = pd.DataFrame.from_dict(
+            self.found.benchmarks, orient="index", columns=list(FIELDS), dtype=object
+        )
+        return frame.where(frame.notna(), None)
+
+    def summary(self) -> pd.DataFrame:
+        """Return the first rows without BibTeX.
+
+        Returns
+        -------
+        DataFrame
+
+        See Also
+        --------
+        MetadataResult.to_frame : All of it.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.metadata(ba.example()).summary().shape
+        (8, 6)
+        """
+        return super().summary().drop(columns="bibtex")
+
+    @property
+    def contradictions(self) -> Rows:
+        """Different values of one field, a row each: name, field, source, value; the first one counts."""
+        rows = [(one.name, one.field, *value) for one in self.found.contradictions for value in one.values]
+        frame = pd.DataFrame(rows, columns=["name", "field", "source", "value"])
+        return Rows(counted(len(self.found.contradictions), "contradiction"), frame)
+
+    def _record(self) -> dict[str, Any]:
+        return metadata_json(self.found)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DriversResult(Result):
+    """Shared properties that go with a higher agreement of two benchmarks.
+
+    The frame has a row a property and scope: scope, properties, shared, mean_shared, mean_other, coefficient, low,
+    high, partial_r2, p, reason. The record is the field ``drivers`` of ``analyze --json --full``.
+
+    Attributes
+    ----------
+    found : BoardDrivers
+
+    See Also
+    --------
+    drivers : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> found = ba.drivers(ba.example()).to_frame()
+    >>> sorted(set(found["scope"]))
+    ['across', 'all', 'inside']
+    """
+
+    found: BoardDrivers
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        one = self.found.scopes["all"]
+        share = one.reason if one.r2 is None else f"{one.r2:.0%} of the variance of agreement, p {one.p:.3f}"
+        return f"Drivers of the agreement of {counted(one.pairs, 'pair')} of benchmarks: {share}"
+
+    def _frame(self) -> pd.DataFrame:
+        rows = [
+            {
+                "scope": scope,
+                "properties": " = ".join(one.properties),
+                "shared": one.shared,
+                "mean_shared": one.mean_shared,
+                "mean_other": one.mean_other,
+                "coefficient": one.coefficient,
+                "low": None if ends is None else ends.low,
+                "high": None if ends is None else ends.high,
+                "partial_r2": one.partial_r2,
+                "p": one.p,
+                "reason": one.reason or "",
+            }
+            for scope, scoped in self.found.scopes.items()
+            for one in scoped.drivers
+            for ends in [self.found.coefficient[scope, one.properties]]
+        ]
+        numbers = ("mean_shared", "mean_other", "coefficient", "low", "high", "partial_r2", "p")
+        return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
+
+    def _record(self) -> dict[str, Any]:
+        return drivers_json(self.found)
+
+    @property
+    def plot(self) -> DriversPlots:
+        """Charts: ``coefficients``."""
+        return DriversPlots(self)
+
+
+@dataclass(frozen=True)
+class DriversPlots:
+    """Charts of drivers."""
+
+    result: DriversResult
+
+    def coefficients(self, scope: str = "all") -> Chart:
+        """Draw the change of the correlation that goes with sharing each property.
+
+        Parameters
+        ----------
+        scope : {"all", "inside", "across"}
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        DriversResult.to_frame : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.drivers(ba.example()).plot.coefficients().to_frame())
+        3
+        """
+        frame = self.result.to_frame()
+        frame = frame[(frame["scope"] == scope) & frame["coefficient"].notna()]
+        return dots(
+            frame["properties"].tolist(),
+            frame["coefficient"].tolist(),
+            title=self.result.title,
+            alt=f"A dot a property of {scope} pairs. {self.result.title}.",
+            axis="change of the correlation if it is shared",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DimensionsResult(Result):
+    """Dimensions of a board, and how far they depend on its models and on the treatment of missing scores.
+
+    The frame has a row a component: eigenvalue, low, high, shuffled_low, shuffled_high. The record is what ``analyze
+    --json --full`` has under ``dimensions`` beside the figures of ``analyze --json``.
+
+    Attributes
+    ----------
+    found : BoardDimensions
+
+    See Also
+    --------
+    dimensions : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.dimensions(ba.example()).to_frame().shape
+    (8, 5)
+    """
+
+    found: BoardDimensions
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        one, ends = self.found.found, self.found.intervals["parallel_analysis"]
+        if one.parallel_analysis is None:
+            return f"Dimensions of {counted(len(one.leaves), 'benchmark')} that vary: too few"
+        between = "" if ends is None else f" ({ends.low:.0f} to {ends.high:.0f})"
+        return f"Dimensions of {counted(len(one.leaves), 'benchmark')}: {one.parallel_analysis}{between}"
+
+    def _frame(self) -> pd.DataFrame:
+        names = [f"PC{i + 1}" for i in range(len(self.found.scree))]
+        columns = ["low", "high", "shuffled_low", "shuffled_high"]
+        frame = pd.DataFrame(self.found.scree, index=names, columns=columns)
+        frame.insert(0, "eigenvalue", self.found.found.eigenvalues)
+        return frame
+
+    @property
+    def treatments(self) -> pd.DataFrame:
+        """Dimensions under each treatment of missing scores, a row each."""
+        names = ["models", "filled", "pc1_share", "parallel_analysis", "congruence", "correlation", "reason"]
+        rows = {name: [getattr(one, x) for x in names] for name, one in self.found.treatments.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+
+    @property
+    def loadings(self) -> pd.DataFrame:
+        """Loading of each benchmark on the components that parallel analysis keeps, at least one."""
+        found = self.found.loadings
+        names = [f"PC{i + 1}" for i in range(found.shape[1])]
+        return pd.DataFrame(found, index=list(self.found.found.leaves), columns=names)
+
+    def _record(self) -> dict[str, Any]:
+        return dimensions_json(self.found)
+
+    @property
+    def plot(self) -> DimensionsPlots:
+        """Charts: ``scree``."""
+        return DimensionsPlots(self)
+
+
+@dataclass(frozen=True)
+class DimensionsPlots:
+    """Charts of dimensions."""
+
+    result: DimensionsResult
+
+    def scree(self) -> Chart:
+        """Draw each eigenvalue with its interval, and hollow the upper end of those of shuffled boards.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        DimensionsResult.to_frame : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.dimensions(ba.example()).plot.scree().to_frame())
+        8
+        """
+        frame = self.result.to_frame()
+        return dots(
+            frame.index.tolist(),
+            frame["eigenvalue"].tolist(),
+            title=self.result.title,
+            alt=f"A dot a component. {self.result.title}.",
+            axis="eigenvalue",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+            reference=frame["shuffled_high"].tolist(),
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClustersResult(Result):
+    """Clusters of the benchmarks of a board.
+
+    The frame has a row a benchmark, in the order of the heatmap: cluster (None if there are none), stability (NaN with
+    fewer than 8 families). The record is the field ``clusters`` of ``analyze --json --full``.
+
+    Attributes
+    ----------
+    found : BoardClusters
+    board : Board
+        The cleaned board.
+
+    See Also
+    --------
+    clusters : Make it.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.clusters(ba.example()).to_frame().shape
+    (8, 2)
+    """
+
+    found: BoardClusters
+    board: Board
+
+    @property
+    def count(self) -> int:
+        """Number of clusters, benchmarks that are alone among them; 0 if there are none."""
+        return len(self.found.mean_rho)
+
+    @property
+    def title(self) -> str:
+        """One line that names the result."""
+        reason = self.found.found.reason
+        return f"Clusters of {counted(len(self.found.leaves), 'benchmark')}: {self.count if reason is None else reason}"
+
+    def _frame(self) -> pd.DataFrame:
+        order = self.found.found.order
+        labels = self.found.found.labels[order]
+        none = self.count == 0
+        return pd.DataFrame(
+            {
+                "cluster": [None] * len(order) if none else labels + 1,
+                "stability": np.full(len(order), np.nan) if none else self.found.stability[labels],
+            },
+            index=[self.found.leaves[j] for j in order],
+        )
+
+    def _record(self) -> dict[str, Any]:
+        return clusters_json(self.found)
+
+    @property
+    def plot(self) -> ClustersPlots:
+        """Charts: ``heatmap``."""
+        return ClustersPlots(self)
+
+
+@dataclass(frozen=True)
+class ClustersPlots:
+    """Charts of clusters."""
+
+    result: ClustersResult
+
+    def heatmap(self) -> Chart:
+        """Draw the correlations of the benchmarks, those of one cluster next to each other.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        ClustersResult.to_frame : The clusters.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> ba.clusters(ba.example()).plot.heatmap().rows
+        8
+        """
+        found = agreement(self.result.board)
+        return heatmap(
+            found.leaves,
+            found.rho,
+            title=self.result.title,
+            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
+            parts=[part or "" for part in self.result.board.leaf_parts],
+            order=clustered_order(found.rho).tolist(),
+        )
+
+
+def metadata(source: Source, sources: str | Path | Iterable[str | Path] = ()) -> MetadataResult:
+    """Describe the benchmarks and models of a board: region, species, acquisition, metric, paper, architecture.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    sources : path or sequence of paths
+        The first one counts most: a table of your own (``.toml``), a page of the leaderboard (HTML), a folder of
+        brainscore_vision, or ``installed`` for the installed one. Without any the identifiers alone.
+
+    Returns
+    -------
+    MetadataResult
+
+    Raises
+    ------
+    InputError
+        If a source cannot be read.
+
+    See Also
+    --------
+    drivers : What these properties have to do with agreement.
+
+    References
+    ----------
+    Schrimpf and others (2020), "Integrative benchmarking", *Neuron* 108, 413-423.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.metadata(ba.example()).title
+    'Metadata of 8 benchmarks: 11 gaps, 0 contradictions'
+    """
+    return MetadataResult(_described(snapshot_of(source).board(), sources))
+
+
+def drivers(
+    source: Source,
+    sources: str | Path | Iterable[str | Path] = (),
+    *,
+    max_missing: float = 0.5,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> DriversResult:
+    """Regress the agreement of two benchmarks on what they share: metric, region, species, acquisition, paper.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    sources : path or sequence of paths
+        Of metadata, as `metadata` takes them.
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    resamples, seed : int
+        Of the intervals over families; the seed is that of the permutations too.
+
+    Returns
+    -------
+    DriversResult
+
+    Raises
+    ------
+    InputError
+        If a source cannot be read, or a parameter is out of range.
+
+    See Also
+    --------
+    metadata : The properties.
+
+    References
+    ----------
+    Dekker, Krackhardt, Snijders (2007), "Sensitivity of MRQAP tests", *Psychometrika* 72, 563-581.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.drivers(ba.example()).to_frame()["properties"].tolist()[:2]
+    ['region', 'species = acquisition']
+    """
+    cleaning, known = _prepared(source, sources, max_missing, seed)
+    grouped = families(cleaning.board, known.families)
+    return DriversResult(board_drivers(cleaning.board, grouped, known, resamples, seed))
+
+
+def dimensions(
+    source: Source,
+    *,
+    max_missing: float = 0.5,
+    min_overlap: int = 20,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> DimensionsResult:
+    """Count the dimensions of a board, under other models and other treatments of missing scores.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    min_overlap : int
+        Fewest models in common for a pairwise correlation.
+    resamples, seed : int
+        Of the intervals over families; the seed is that of the shuffles too.
+
+    Returns
+    -------
+    DimensionsResult
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    See Also
+    --------
+    clusters : Benchmarks that measure much the same.
+
+    References
+    ----------
+    Horn (1965), "A rationale and test for the number of factors in factor analysis", *Psychometrika* 30, 179-185.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.dimensions(ba.example()).title
+    'Dimensions of 8 benchmarks: 1 (1 to 1)'
+    """
+    cleaning, _ = _prepared(source, (), max_missing, seed)
+    snapshot = snapshot_of(source)
+    grouped = families(cleaning.board)
+    considered = cleaning.considered
+    return DimensionsResult(
+        board_dimensions(cleaning.board, grouped, considered, snapshot, min_overlap, resamples, seed)
+    )
+
+
+def clusters(
+    source: Source, *, max_missing: float = 0.5, resamples: int = RESAMPLES, seed: int = 0
+) -> ClustersResult:
+    """Cluster the benchmarks of a board by their rank correlations.
+
+    Parameters
+    ----------
+    source : Snapshot, Board, DataFrame or path
+    max_missing : float
+        Largest share of missing scores with which a benchmark is kept.
+    resamples, seed : int
+        Of families, for the stability; the seed is that of the permutations too.
+
+    Returns
+    -------
+    ClustersResult
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    See Also
+    --------
+    agreement : The correlations.
+
+    References
+    ----------
+    Hennig (2007), "Cluster-wise assessment of cluster stability", *Computational Statistics & Data Analysis* 52.
+
+    Examples
+    --------
+    >>> import brainalign_plugin as ba
+    >>> ba.clusters(ba.example()).title
+    'Clusters of 8 benchmarks: no clusters that one dimension would not show too'
+    """
+    cleaning, _ = _prepared(source, (), max_missing, seed)
+    grouped = families(cleaning.board)
+    return ClustersResult(board_clusters(cleaning.board, grouped, resamples, seed), cleaning.board)
+
+
+def _prepared(
+    source: Source, sources: str | Path | Iterable[str | Path], max_missing: float, seed: int
+) -> tuple[Cleaning, Described]:
+    check_work(seed)
+    cleaning = clean(snapshot_of(source).board(), max_missing)
+    return cleaning, _described(cleaning.considered, sources)
+
+
+def _described(board: Board, sources: str | Path | Iterable[str | Path]) -> Described:
+    several: Sequence[str | Path] = [sources] if isinstance(sources, str | Path) else list(sources)
+    return described(board, [read_metadata(one) for one in several])

@@ -1,0 +1,299 @@
+"""Structure of a board with its intervals over families of models: drivers, dimensions and clusters of benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..agreement.clustering import Clusters, cluster_stability, clusters
+from ..agreement.correlation import spearman_matrix
+from ..agreement.dimensionality import Dimensions, dimensions, participation_ratio, shuffled_eigenvalues
+from ..agreement.drivers import SCOPES, Drivers, Scope, drivers
+from ..agreement.treatments import (
+    Resampled,
+    Treatment,
+    congruence,
+    half_counts,
+    resampled_dimensions,
+    treatments,
+)
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..data.board import Board
+from ..data.metadata import Described
+from ..scales import z_scores
+from .bootstrap import Interval, draw_counts, effective_families, interval, sure_enough
+from .families import Families
+from .figures import rank_correlations
+
+if TYPE_CHECKING:
+    from ..data.snapshot import Snapshot
+
+RESAMPLES = 200
+HALVES = 50
+# Properties that two benchmarks may share; the paper comes last, because it decides most of the others.
+PROPERTIES = ("metric", "region", "species", "acquisition", "paper")
+IMAGENET = "ImageNet-top1"
+_BAND = (2.5, 97.5)
+_SHUFFLED = 100
+
+
+@dataclass(frozen=True, eq=False)
+class BoardDrivers:
+    """Drivers of agreement among all pairs of benchmarks, inside papers and across them."""
+
+    scopes: dict[Scope, Drivers]
+    r2: dict[Scope, Interval | None]  # Intervals by scope, less the bias of noise
+    coefficient: dict[tuple[Scope, tuple[str, ...]], Interval | None]  # By scope and the driver's properties
+    partial_r2: dict[tuple[Scope, tuple[str, ...]], Interval | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """Dimensions of halves of the models, no family in both."""
+
+    halves: int
+    # Components by parallel analysis in the halves: 2.5th percentile, median and 97.5th.
+    components: tuple[int, int, int]
+    # Congruence of the loadings of the two halves on the first component: the same three.
+    congruence: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The first component against a benchmark outside the average."""
+
+    benchmark: str
+    models: int  # With both
+    rho: float | None  # Rank correlation of the models' scores on the component with the benchmark
+    interval: Interval | None
+    # Benchmarks with a positive and with a negative loading, and the mean rank correlation of either with it.
+    positive: tuple[int, float | None]
+    negative: tuple[int, float | None]
+
+
+@dataclass(frozen=True, eq=False)
+class BoardDimensions:
+    """Dimensions of a board with their intervals, under other models and other treatments of missing scores."""
+
+    found: Dimensions
+    intervals: dict[str, Interval | None]  # Of participation_ratio, pc1_share and parallel_analysis
+    # Shape (m, 4); low and high of each eigenvalue, then the band of shuffled boards (2.5th and 97.5th percentile).
+    scree: FloatArray
+    loadings: FloatArray  # Shape (m, k); of the components that parallel analysis keeps, at least one
+    loading_intervals: FloatArray  # Shape (m, k, 2); NaN with too few families
+    halves: Halves | None  # None with fewer than four families
+    treatments: dict[str, Treatment]
+    outside: Outside | None  # None without the benchmark
+
+
+@dataclass(frozen=True, eq=False)
+class BoardClusters:
+    """Clusters of the benchmarks of a board and their stability."""
+
+    leaves: tuple[str, ...]
+    found: Clusters
+    # Shape (clusters,); mean Jaccard similarity over resamples of families, NaN with too few families.
+    stability: FloatArray
+    mean_rho: tuple[tuple[float | None, Interval | None], ...]  # Of the pairs within each cluster
+
+
+def board_drivers(
+    board: Board, families: Families, described: Described, resamples: int = RESAMPLES, seed: int = 0
+) -> BoardDrivers:
+    """Find the drivers of agreement of a complete board.
+
+    `families`: of its models. `described`: metadata of its benchmarks. `resamples`: of families. `seed`: of resamples
+    and permutations.
+    """
+    leaves, labels = board.leaves, families.labels
+    sure = sure_enough(labels)
+    drawn = _drawn_rho(board.scores, labels, resamples if sure else 0, seed)
+    rho = spearman_matrix(board.scores)
+    properties = {name: described.values(name, leaves) for name in PROPERTIES}
+    papers = [one or leaf for one, leaf in zip(properties["paper"], leaves, strict=True)]
+    scopes = {scope: drivers(rho, properties, papers, scope, seed=seed, resampled=drawn) for scope in SCOPES}
+    clusters = effective_families(labels) if sure else 0.0
+    coefficient: dict[tuple[Scope, tuple[str, ...]], Interval | None] = {}
+    partial: dict[tuple[Scope, tuple[str, ...]], Interval | None] = {}
+    for scope, found in scopes.items():
+        for one in found.drivers:
+            key = scope, one.properties
+            coefficient[key] = _between(one.coefficient, one.drawn[:, 0], clusters)
+            partial[key] = _share_between(one.partial_r2, one.drawn[:, 1], clusters)
+    r2 = {scope: _share_between(found.r2, found.drawn, clusters) for scope, found in scopes.items()}
+    return BoardDrivers(scopes, r2, coefficient, partial)
+
+
+def board_dimensions(
+    board: Board,
+    families: Families,
+    considered: Board,
+    snapshot: Snapshot | None = None,
+    min_overlap: int = 20,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    found: Dimensions | None = None,
+) -> BoardDimensions:
+    """Find how far the dimensions of a complete board are those of other models and treatments of missing scores.
+
+    `families`: of its models. `considered`: the board before the cleaning. `snapshot`: has the benchmarks outside the
+    average. `found`: its dimensions, where they are known already.
+    """
+    found = found or dimensions(board, seed=seed)
+    columns = [board.leaves.index(leaf) for leaf in found.leaves]
+    z = z_scores(board.scores)[:, columns] if columns else np.zeros((len(board.models), 0))
+    labels, m = families.labels, len(columns)
+    sure = sure_enough(labels) and m > 1
+    loadings = _loadings(z, max(1, found.parallel_analysis or 0)) if m else np.zeros((0, 0))
+    band = np.full((m, 4), np.nan)
+    bounds = np.full((*loadings.shape, 2), np.nan)
+    intervals: dict[str, Interval | None] = dict.fromkeys(
+        ("participation_ratio", "pc1_share", "parallel_analysis")
+    )
+    if m:
+        band[:, 2:] = np.percentile(shuffled_eigenvalues(z, _SHUFFLED, seed), _BAND, axis=0).T
+    if sure:
+        clusters = effective_families(labels)
+        drawn = resampled_dimensions(z, draw_counts(labels, resamples, seed), loadings, seed)
+        ratios = np.array([participation_ratio(row) for row in drawn.eigenvalues])
+        values = drawn.eigenvalues
+        intervals["participation_ratio"] = _between(found.participation_ratio, ratios, clusters)
+        intervals["pc1_share"] = _between(found.pc1_share, values[:, 0] / values.sum(axis=1), clusters)
+        count = None if found.parallel_analysis is None else float(found.parallel_analysis)
+        intervals["parallel_analysis"] = _between(count, drawn.components.astype(np.float64), clusters)
+        band[:, :2] = _ends(found.eigenvalues, values, clusters)
+        bounds = _ends(loadings.ravel(), drawn.loadings.reshape(len(values), -1), clusters).reshape(
+            bounds.shape
+        )
+    return BoardDimensions(
+        found,
+        intervals,
+        band,
+        loadings,
+        bounds,
+        _halves(z, labels, loadings, seed) if m > 1 and families.count >= 4 and len(z) >= 8 else None,
+        treatments(considered.scores_on(board.leaves), board.leaves, min_overlap, seed=seed),
+        None
+        if snapshot is None or not m
+        else _outside(board, snapshot, z, loadings, columns, labels, resamples, seed),
+    )
+
+
+def board_clusters(
+    board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0
+) -> BoardClusters:
+    """Cluster the benchmarks of a complete board.
+
+    `families`: of its models. `resamples`: of families. `seed`: of resamples and permutations.
+    """
+    found, labels = clusters(board.scores, seed=seed), families.labels
+    sure = sure_enough(labels) and found.reason is None
+    drawn = _drawn_rho(board.scores, labels, resamples if sure else 0, seed)
+    m = len(board.leaves)
+    first, second = np.triu_indices(m, k=1)
+    rho = np.zeros((len(drawn), m, m))
+    rho[:, first, second] = rho[:, second, first] = drawn
+    whole = spearman_matrix(board.scores)[first, second]
+    within: list[tuple[float | None, Interval | None]] = []
+    for cluster in range(found.count if found.reason is None else 0):
+        pairs = (found.labels[first] == cluster) & (found.labels[second] == cluster)
+        mean = float(whole[pairs].mean()) if pairs.any() else None
+        drawn_mean = drawn[:, pairs].mean(axis=1) if pairs.any() else np.zeros(0)
+        within.append((mean, _between(mean, drawn_mean, effective_families(labels) if sure else 0.0)))
+    return BoardClusters(board.leaves, found, cluster_stability(found.labels, rho), tuple(within))
+
+
+def _drawn_rho(scores: FloatArray, labels: IntArray, resamples: int, seed: int) -> FloatArray:
+    """Return the rank correlations of all pairs in each resample of families, shape (resamples, pairs)."""
+    pairs = scores.shape[1] * (scores.shape[1] - 1) // 2
+    if not resamples:
+        return np.zeros((0, pairs))
+    counts = draw_counts(labels, resamples, seed)
+    size = max(1, 4_000_000 // max(1, scores.size))
+    blocks = [rank_correlations(scores, counts[i : i + size]) for i in range(0, resamples, size)]
+    return np.concatenate(blocks)
+
+
+def _between(value: float | None, drawn: FloatArray, clusters: float) -> Interval | None:
+    return interval(value, drawn, clusters) if clusters > 1 and drawn.size else None
+
+
+def _share_between(value: float | None, drawn: FloatArray, clusters: float) -> Interval | None:
+    """Return the interval of a share that noise lowers: moved up by what one more draw of noise lowers it, twice."""
+    if value is None or clusters <= 1 or not drawn.size:
+        return None
+    found = interval(value, drawn + 2 * (value - float(drawn.mean())), clusters)
+    if found is None:
+        return None
+    low, high = np.clip([found.low, found.high], 0.0, 1.0).tolist()
+    return Interval(found.value, low, high, found.level)
+
+
+def _ends(values: FloatArray, drawn: FloatArray, clusters: float) -> FloatArray:
+    """Return low and high of each value, shape (values, 2); NaN where there is none."""
+    found = [_between(float(v), column, clusters) for v, column in zip(values, drawn.T, strict=True)]
+    return np.array([(np.nan, np.nan) if one is None else (one.low, one.high) for one in found]).reshape(
+        -1, 2
+    )
+
+
+def _loadings(z: FloatArray, components: int) -> FloatArray:
+    """Return the loadings on the first components, the sum of each not below zero, shape (m, components)."""
+    values, vectors = np.linalg.eigh(z.T @ z / (len(z) - 1))
+    found = vectors[:, ::-1][:, :components] * np.sqrt(np.maximum(values[::-1][:components], 0.0))
+    oriented: FloatArray = found * np.where(found.sum(axis=0) < 0, -1.0, 1.0)
+    return oriented
+
+
+def _halves(z: FloatArray, labels: IntArray, loadings: FloatArray, seed: int) -> Halves:
+    drawn: Resampled = resampled_dimensions(z, half_counts(labels, HALVES, seed), loadings[:, :1], seed)
+    one, other = drawn.loadings[::2, :, 0], drawn.loadings[1::2, :, 0]
+    alike = [congruence(a, b) or 0.0 for a, b in zip(one, other, strict=True)]
+    at = [_BAND[0], 50.0, _BAND[1]]
+    low, middle, high = np.percentile(drawn.components, at, method="nearest").tolist()
+    worst, usual, best = np.percentile(alike, at).tolist()
+    return Halves(2 * HALVES, (low, middle, high), (worst, usual, best))
+
+
+def _outside(
+    board: Board,
+    snapshot: Snapshot,
+    z: FloatArray,
+    loadings: FloatArray,
+    columns: Sequence[int],
+    labels: IntArray,
+    resamples: int,
+    seed: int,
+) -> Outside | None:
+    """Compare the first component with ImageNet top-1; None where the snapshot has no score of it."""
+    if IMAGENET not in snapshot.tree or IMAGENET in board.leaves:
+        return None
+    column = snapshot.scores[:, snapshot.tree.index[IMAGENET]]
+    values = column[[snapshot.rows[model] for model in board.ids]]
+    both = np.flatnonzero(~np.isnan(values))
+    if not len(both):
+        return None
+    # A component is the sum of the z-scores by its loadings, up to a factor.
+    pair = np.column_stack([z[both] @ loadings[:, 0], values[both]])
+    rho = float(spearman_matrix(pair)[0, 1])
+    relabelled = np.unique(labels[both], return_inverse=True)[1]
+    sure = sure_enough(relabelled)
+    drawn = _drawn_rho(pair, relabelled, resamples if sure else 0, seed)[:, 0]
+    single = spearman_matrix(np.column_stack([board.scores[both][:, list(columns)], values[both]]))[-1, :-1]
+
+    def split(chosen: BoolArray) -> tuple[int, float | None]:
+        known = single[chosen]
+        known = known[~np.isnan(known)]
+        return int(chosen.sum()), float(known.mean()) if known.size else None
+
+    return Outside(
+        IMAGENET,
+        len(both),
+        None if np.isnan(rho) else rho,
+        None if np.isnan(rho) else _between(rho, drawn, effective_families(relabelled) if sure else 0.0),
+        split(loadings[:, 0] > 0),
+        split(loadings[:, 0] < 0),
+    )
