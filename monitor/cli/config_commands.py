@@ -46,13 +46,19 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
 
     settings, effective = _effective(home=home, domain=domain, max_missing=max_missing)
     path = settings.home / CONFIG_NAME
-    rules, named = load_rules(path), settings.family_table
+    rules, named, sources = load_rules(path), settings.own_families, settings.metadata_sources
     there = "is valid" if path.exists() else "does not exist, and is not required"
     say(f"{path} {there}")
     say(*_lines([one for one in effective if one.origin != "default"]))
     say(f"{counted(len(rules), 'alert rule')}: {', '.join(rule.name for rule in rules)}")
     if settings.families is not None:
         say(f"table of families: {counted(len(named), 'line')}")
+    for one in sources:
+        names = f"{counted(len(one.benchmarks), 'benchmark')}, {counted(len(one.models), 'model')}"
+        say(
+            f"metadata of {one.source}: {names}",
+            *one.problems,
+        )
     if exposed := exposed_secrets(settings.home, effective):
         problem = (
             f"{str(path)!r} holds {', '.join(exposed)} and other users can read it; run `chmod 600` on it"

@@ -25,6 +25,7 @@ from .config_commands import config_app
 from .delivery_commands import add_commands as add_delivery_commands
 from .history_commands import add_commands as add_history_commands
 from .link_commands import link, unlink
+from .metadata_command import metadata
 from .options import (
     HOME,
     LOG_LINES,
@@ -150,7 +151,7 @@ def analyze(
         bool,
         typer.Option(
             "--full",
-            help="With --json: add each scheme's ranking of models on unseen papers, new benchmarks, the panel, "
+            help="With --json: add validity of schemes, drivers, dimensions, clusters, new benchmarks, the panel, "
             "further papers, agreement testing.",
         ),
     ] = False,
@@ -182,13 +183,14 @@ def analyze(
         )
     named, board = settings.family_table, analysis.cleaning.board
     say(*([f"note: {found.note}"] if found.note else []), *printing.rejected_lines(found.rejected), err=True)
-    if absent := unknown_models(named, analysis.cleaning.considered):
+    if absent := unknown_models(settings.own_families, analysis.cleaning.considered):
         say(printing.unknown_family_line(absent), err=True)
     if table is not None:
         say(*printing.unmatched_lines(join_metrics(table, analysis.cleaning.considered)), err=True)
     if as_json:
         with stage("computing intervals"):
-            record = analysis_json(analysis, full, named=named, metrics=table)
+            sources = settings.metadata_sources if full else ()
+            record = analysis_json(analysis, full, named=named, metrics=table, metadata=sources)
         print_json(record)
     else:
         with stage("computing intervals"):
@@ -265,6 +267,7 @@ def demo(
 add_history_commands(app)
 add_delivery_commands(app)
 app.command(rich_help_panel=LOOK)(plot)
+app.command(rich_help_panel=LOOK)(metadata)
 app.command(rich_help_panel=MODELS)(rank)
 app.command(rich_help_panel=MODELS)(validity)
 app.command(rich_help_panel=MODELS)(audit)

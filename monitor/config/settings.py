@@ -60,6 +60,7 @@ from .sections import (
 
 if TYPE_CHECKING:
     from brainalign_plugin.certainty.families import FamilyTable
+    from brainalign_plugin.data.metadata import Metadata
 
 # Read by the test suite and by the plugin, not by the monitor.
 _OTHER_VARIABLES = frozenset(
@@ -123,6 +124,8 @@ class Settings(BaseSettings):
     min_overlap: Annotated[int, Field(ge=2)] = 20
     # The user's table of families of models, a CSV file: model,family; a relative one is from the home folder.
     families: Path | None = None
+    # Sources of metadata, the first one counts most: tables of the user's (TOML), saved pages, folders, `installed`.
+    metadata: tuple[str, ...] = ()
     # Frozen reference of the REF_ schemes in reports and on the site: a name, or the path of a file.
     reference: str = ""
     # Limits of a report's study of the schemes: memory for one scheme, time after which no other is begun.
@@ -204,7 +207,25 @@ class Settings(BaseSettings):
         return None if self.templates is None else self.home / self.templates.expanduser()
 
     @property
+    def metadata_sources(self) -> tuple[Metadata, ...]:
+        """The sources of metadata, read anew; InputError if one cannot be read."""
+        if not self.metadata:
+            return ()
+        from brainalign_plugin.files.metadata_file import INSTALLED, read_metadata
+
+        paths = (one if one == INSTALLED else self.home / Path(one).expanduser() for one in self.metadata)
+        return tuple(read_metadata(path) for path in paths)
+
+    @property
     def family_table(self) -> FamilyTable:
+        """Models and the families that the user's table and the metadata name, read anew."""
+        named = {}
+        for source in reversed(self.metadata_sources):
+            named |= {model: facts["family"] for model, facts in source.models.items() if "family" in facts}
+        return self.own_families + tuple(named.items())
+
+    @property
+    def own_families(self) -> FamilyTable:
         """The user's table of families of models, read anew; empty if none is set; InputError if it cannot be read."""
         if self.families is None:
             return ()

@@ -46,6 +46,7 @@ OTHER = {
     "study_seconds": (45.0, "45.0"),
     "min_overlap": (3, "3"),
     "families": (Path("own.csv"), '"own.csv"'),
+    "metadata": (("own.toml", "installed"), '["own.toml", "installed"]'),
     "reference": ("base", '"base"'),
     "keep_messages_days": (7.5, "7.5"),
     "schedule.timezone": ("Europe/Berlin", '"Europe/Berlin"'),
