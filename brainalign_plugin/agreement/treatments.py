@@ -261,12 +261,13 @@ def chosen_penalty(z: FloatArray, seed: int = SEED) -> float:
 
 
 def resampled_dimensions(
-    z: FloatArray, counts: IntArray, loadings: FloatArray, seed: int = SEED
+    z: FloatArray, counts: IntArray, loadings: FloatArray, labels: IntArray, seed: int = SEED
 ) -> Resampled:
     """Find the dimensions when models count more than once, or not at all.
 
     A threshold of parallel analysis is the 95th percentile over boards shuffled within benchmarks, each with the counts
-    of one resample, so that a model which counts twice adds nothing to the dimensions.
+    of one resample, so that a model which counts twice adds nothing to the dimensions. The means of families are
+    shuffled among families and the rest among models, so that members of one family add nothing either.
 
     Parameters
     ----------
@@ -276,6 +277,8 @@ def resampled_dimensions(
         How often each model counts.
     loadings : ndarray, shape (m, k)
         Of all models, to which those of each resample are turned.
+    labels : ndarray, shape (n,)
+        Family of each model, numbered from 0.
     seed : int
         Of the shuffles.
 
@@ -291,8 +294,14 @@ def resampled_dimensions(
     m, k = loadings.shape
     found, turned = np.zeros((len(counts), m)), np.zeros((len(counts), m, k))
     null = np.zeros((len(counts), m))
+    sizes = np.bincount(labels)
+    means = np.array([np.bincount(labels, column) for column in z.T]).T / sizes[:, None]
+    several = sizes[labels] > 1  # a model that is alone is the mean of its family
+    rest = (z - means[labels])[several]
     for i, times in enumerate(counts):
-        null[i] = np.linalg.eigvalsh(_counted(rng.permuted(z, axis=0), times))[::-1]
+        shuffled = rng.permuted(means, axis=0)[labels]
+        shuffled[several] += rng.permuted(rest, axis=0)
+        null[i] = np.linalg.eigvalsh(_counted(shuffled, times))[::-1]
         values, vectors = np.linalg.eigh(_counted(z, times))
         found[i] = values[::-1]
         own = vectors[:, ::-1][:, :k] * np.sqrt(np.maximum(values[::-1][:k], 0.0))

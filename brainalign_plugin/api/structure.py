@@ -209,10 +209,10 @@ class DriversPlots:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DimensionsResult(Result):
-    """Dimensions of a board, and how far they depend on its models and on the treatment of missing scores.
+    """Dimensions of a board, and their dependence on its models and on the treatment of missing scores.
 
     The frame has a row a component: eigenvalue, low, high, shuffled_low, shuffled_high. The record is what ``analyze
-    --json --full`` has under ``dimensions`` beside the figures of ``analyze --json``.
+    --json --full`` has under ``dimensions`` in addition to ``analyze --json``.
 
     Attributes
     ----------
@@ -234,10 +234,10 @@ class DimensionsResult(Result):
     @property
     def title(self) -> str:
         """One line that names the result."""
-        one, ends = self.found.found, self.found.intervals["parallel_analysis"]
+        one, ends = self.found.found, self.found.intervals["by_family"]
         if one.parallel_analysis is None:
             return f"Dimensions of {counted(len(one.leaves), 'benchmark')} that vary: too few"
-        between = "" if ends is None else f" ({ends.low:.0f} to {ends.high:.0f})"
+        between = "" if ends is None else f"; by family {ends.value:.0f} ({ends.low:.0f} to {ends.high:.0f})"
         return f"Dimensions of {counted(len(one.leaves), 'benchmark')}: {one.parallel_analysis}{between}"
 
     def _frame(self) -> pd.DataFrame:
@@ -430,7 +430,7 @@ def metadata(source: Source, sources: str | Path | Iterable[str | Path] = ()) ->
     --------
     >>> import brainalign_plugin as ba
     >>> ba.metadata(ba.example()).title
-    'Metadata of 8 benchmarks: 11 gaps, 0 contradictions'
+    'Metadata of 8 benchmarks: 9 gaps, 0 contradictions'
     """
     return MetadataResult(_described(snapshot_of(source).board(), sources))
 
@@ -524,7 +524,7 @@ def dimensions(
     --------
     >>> import brainalign_plugin as ba
     >>> ba.dimensions(ba.example()).title
-    'Dimensions of 8 benchmarks: 1 (1 to 1)'
+    'Dimensions of 8 benchmarks: 1; by family 1 (1 to 1)'
     """
     cleaning, _ = _prepared(source, (), max_missing, seed)
     snapshot = snapshot_of(source)

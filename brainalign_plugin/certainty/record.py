@@ -40,7 +40,7 @@ def analysis_json(
     """Make the record that ``brainalign analyze --json`` prints, as docs/commands.md describes it.
 
     `full`: with predictive validity, structure and the figures of the suite of benchmarks, which take longest. `found`:
-    the board's certainty, where it is known already. `metrics`: external ones. `metadata`: the first source counts most.
+    the board's certainty, where it is known already. `metrics`: external ones. `metadata`: sources of it.
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning

@@ -45,7 +45,7 @@ class BoardDrivers:
     """Drivers of agreement among all pairs of benchmarks, inside papers and across them."""
 
     scopes: dict[Scope, Drivers]
-    r2: dict[Scope, Interval | None]  # Intervals by scope, less the bias of noise
+    r2: dict[Scope, Interval | None]  # Intervals by scope
     coefficient: dict[tuple[Scope, tuple[str, ...]], Interval | None]  # By scope and the driver's properties
     partial_r2: dict[tuple[Scope, tuple[str, ...]], Interval | None]
 
@@ -79,7 +79,9 @@ class BoardDimensions:
     """Dimensions of a board with their intervals, under other models and other treatments of missing scores."""
 
     found: Dimensions
-    intervals: dict[str, Interval | None]  # Of participation_ratio, pc1_share and parallel_analysis
+    # Components by parallel analysis of boards in which members of a family stay alike; None with too few families.
+    by_family: int | None
+    intervals: dict[str, Interval | None]  # Of participation_ratio, pc1_share and by_family
     # Shape (m, 4); low and high of each eigenvalue, then the band of shuffled boards (2.5th and 97.5th percentile).
     scree: FloatArray
     loadings: FloatArray  # Shape (m, k); of the components that parallel analysis keeps, at least one
@@ -150,26 +152,27 @@ def board_dimensions(
     loadings = _loadings(z, max(1, found.parallel_analysis or 0)) if m else np.zeros((0, 0))
     band = np.full((m, 4), np.nan)
     bounds = np.full((*loadings.shape, 2), np.nan)
-    intervals: dict[str, Interval | None] = dict.fromkeys(
-        ("participation_ratio", "pc1_share", "parallel_analysis")
-    )
+    intervals: dict[str, Interval | None] = dict.fromkeys(("participation_ratio", "pc1_share", "by_family"))
+    by_family = None
     if m:
         band[:, 2:] = np.percentile(shuffled_eigenvalues(z, _SHUFFLED, seed), _BAND, axis=0).T
     if sure:
         clusters = effective_families(labels)
-        drawn = resampled_dimensions(z, draw_counts(labels, resamples, seed), loadings, seed)
+        drawn = resampled_dimensions(z, draw_counts(labels, resamples, seed), loadings, labels, seed)
         ratios = np.array([participation_ratio(row) for row in drawn.eigenvalues])
         values = drawn.eigenvalues
         intervals["participation_ratio"] = _between(found.participation_ratio, ratios, clusters)
         intervals["pc1_share"] = _between(found.pc1_share, values[:, 0] / values.sum(axis=1), clusters)
-        count = None if found.parallel_analysis is None else float(found.parallel_analysis)
-        intervals["parallel_analysis"] = _between(count, drawn.components.astype(np.float64), clusters)
+        once = np.ones((resamples, len(z)), dtype=np.int64)
+        by_family = int(resampled_dimensions(z, once, loadings[:, :1], labels, seed).components[0])
+        intervals["by_family"] = _between(float(by_family), drawn.components.astype(np.float64), clusters)
         band[:, :2] = _ends(found.eigenvalues, values, clusters)
         bounds = _ends(loadings.ravel(), drawn.loadings.reshape(len(values), -1), clusters).reshape(
             bounds.shape
         )
     return BoardDimensions(
         found,
+        by_family,
         intervals,
         band,
         loadings,
@@ -222,10 +225,10 @@ def _between(value: float | None, drawn: FloatArray, clusters: float) -> Interva
 
 
 def _share_between(value: float | None, drawn: FloatArray, clusters: float) -> Interval | None:
-    """Return the interval of a share that noise lowers: moved up by what one more draw of noise lowers it, twice."""
+    """Return the interval of a share, with its own value for the mean of the resamples, which have more noise."""
     if value is None or clusters <= 1 or not drawn.size:
         return None
-    found = interval(value, drawn + 2 * (value - float(drawn.mean())), clusters)
+    found = interval(value, drawn + (value - float(drawn.mean())), clusters)
     if found is None:
         return None
     low, high = np.clip([found.low, found.high], 0.0, 1.0).tolist()
@@ -249,7 +252,9 @@ def _loadings(z: FloatArray, components: int) -> FloatArray:
 
 
 def _halves(z: FloatArray, labels: IntArray, loadings: FloatArray, seed: int) -> Halves:
-    drawn: Resampled = resampled_dimensions(z, half_counts(labels, HALVES, seed), loadings[:, :1], seed)
+    drawn: Resampled = resampled_dimensions(
+        z, half_counts(labels, HALVES, seed), loadings[:, :1], labels, seed
+    )
     one, other = drawn.loadings[::2, :, 0], drawn.loadings[1::2, :, 0]
     alike = [congruence(a, b) or 0.0 for a, b in zip(one, other, strict=True)]
     at = [_BAND[0], 50.0, _BAND[1]]

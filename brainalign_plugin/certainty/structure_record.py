@@ -54,6 +54,7 @@ def dimensions_json(found: BoardDimensions) -> dict[str, Any]:
     """Make what ``--full`` adds to the record of the dimensions."""
     halves = found.halves
     return {
+        "by_family": found.by_family,
         "intervals": {name: _ends(one) for name, one in found.intervals.items()},
         "halves": None
         if halves is None

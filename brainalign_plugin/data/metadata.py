@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..citations import BENCHMARKS
+from ..citations import benchmark_citation
 from .board import Board
 from .tree import names_paper, paper
 
@@ -47,12 +47,12 @@ PAPERS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Metadata:
-    """What one source says: values by field, of benchmarks by type id or paper, and of models by name or id."""
+    """Values of one source by field: of benchmarks by type id or paper, and of models by name or id."""
 
     source: str
     benchmarks: Facts
     models: Facts
-    problems: tuple[str, ...] = ()  # What could not be read
+    problems: tuple[str, ...] = ()  # Files that could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Described:
     origins: dict[str, dict[str, str]]  # Source of each value of a benchmark
     gaps: dict[str, tuple[str, ...]]  # Benchmarks without a value, by field
     contradictions: tuple[Contradiction, ...]
-    problems: tuple[str, ...]  # What could not be read
+    problems: tuple[str, ...]  # Files that could not be read
     # Pairs of a model's id and the family that a source names.
     families: tuple[tuple[str, str], ...]
 
@@ -137,8 +137,8 @@ def of_identifier(board: Board, leaf: str) -> dict[str, str]:
     found: dict[str, str] = {}
     if names_paper(leaf):
         found["paper"] = named
-    if named in BENCHMARKS:
-        found["bibtex"] = BENCHMARKS[named].bibtex
+    if work := benchmark_citation(leaf):
+        found["bibtex"] = work.bibtex
     if named in PAPERS:
         found["species"], found["acquisition"] = PAPERS[named]
     if "fmri" in leaf.lower():

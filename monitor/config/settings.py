@@ -219,7 +219,7 @@ class Settings(BaseSettings):
     @property
     def family_table(self) -> FamilyTable:
         """Models and the families that the user's table and the metadata name, read anew."""
-        named = {}
+        named: dict[str, str] = {}
         for source in reversed(self.metadata_sources):
             named |= {model: facts["family"] for model, facts in source.models.items() if "family" in facts}
         return self.own_families + tuple(named.items())

@@ -216,7 +216,7 @@ def test_analyze_json_is_what_is_documented(which, request, small, tmp_path):
         *("validity", "good_models_curve", "metadata", "drivers", "clusters"),
         *(
             f"dimensions.{name}"
-            for name in ("intervals", "halves", "scree", "loadings", "treatments", "imagenet")
+            for name in ("by_family", "intervals", "halves", "scree", "loadings", "treatments", "imagenet")
         ),
         *record["left_out"],
     )

@@ -123,7 +123,7 @@ def test_resamples_are_boards_of_the_counted_models():
     values, vectors = np.linalg.eigh(np.corrcoef(scores.T))
     loadings = vectors[:, ::-1][:, :3] * np.sqrt(values[::-1][:3])
     counts = np.random.default_rng(0).multinomial(120, [1 / 120] * 120, size=6)
-    found = resampled_dimensions(z, counts, loadings)
+    found = resampled_dimensions(z, counts, loadings, np.arange(120))
     for times, eigenvalues, turned in zip(counts, found.eigenvalues, found.loadings, strict=True):
         own, axes = np.linalg.eigh(np.corrcoef(np.repeat(scores, times, axis=0).T))
         np.testing.assert_allclose(eigenvalues, own[::-1])
@@ -134,12 +134,24 @@ def test_resamples_are_boards_of_the_counted_models():
 
 def test_every_model_once_is_the_board_itself():
     scores = board(factors=3)
-    found = resampled_dimensions(z_scores(scores), np.ones((40, 120), dtype=int), np.ones((15, 1)))
+    found = resampled_dimensions(
+        z_scores(scores), np.ones((40, 120), dtype=int), np.ones((15, 1)), np.arange(120)
+    )
     from tests.boards import board_of_matrix, halves
 
     whole = dimensions(board_of_matrix(scores / 20, halves(15)))
     np.testing.assert_allclose(found.eigenvalues[0], whole.eigenvalues)
     assert set(found.components.tolist()) == {whole.parallel_analysis}
+
+
+def test_members_of_a_family_add_no_dimension():
+    # Benchmarks have nothing in common, but models of one family are alike on each.
+    labels = np.repeat(np.arange(12), 10)
+    rng = np.random.default_rng(7)
+    z = z_scores(rng.normal(size=(12, 15))[labels] + 0.5 * rng.normal(size=(120, 15)))
+    once = np.ones((60, 120), dtype=int)
+    assert resampled_dimensions(z, once, np.ones((15, 1)), np.arange(120)).components[0] >= 3
+    assert resampled_dimensions(z, once, np.ones((15, 1)), labels).components[0] <= 1
 
 
 def test_no_family_is_in_both_halves():

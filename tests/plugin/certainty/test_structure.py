@@ -60,8 +60,8 @@ def test_the_planted_region_is_the_driver_and_each_region_a_cluster():
 def test_the_planted_factors_are_counted_with_their_intervals():
     one = board(models=120)
     found = board_dimensions(one, families(one), one, resamples=60)
-    assert found.found.parallel_analysis == 3
-    count = found.intervals["parallel_analysis"]
+    assert found.found.parallel_analysis == found.by_family == 3
+    count = found.intervals["by_family"]
     assert (count.low, count.high) == (3, 3)
     assert found.halves.components == (3, 3, 3)
     assert found.halves.congruence[0] <= found.halves.congruence[1] <= found.halves.congruence[2] <= 1
