@@ -25,7 +25,7 @@ from ..certainty.structure import (
 from ..certainty.structure_record import clusters_json, dimensions_json, drivers_json, metadata_json
 from ..data.board import Board
 from ..data.cleaning import Cleaning, clean
-from ..data.metadata import FIELDS, Described, described
+from ..files.metadata import FIELDS, Described, described
 from ..files.metadata_file import read_metadata
 from ..plot.chart import Chart
 from ..plot.matrices import heatmap

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..agreement.significance import false_discovery_rates
 from ..analysis import Analysis, analysis_fields
-from ..data.metadata import Metadata, described
 from ..errors import BoardError
+from ..files.metadata import Metadata, described
 from ..files.metric_table import MetricTable
 from .board_certainty import SCHEME, BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap, one_vote_each

@@ -22,7 +22,7 @@ from ..agreement.treatments import (
 )
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
-from ..data.metadata import Described
+from ..files.metadata import Described
 from ..scales import z_scores
 from .bootstrap import Interval, draw_counts, effective_families, interval, sure_enough
 from .families import Families

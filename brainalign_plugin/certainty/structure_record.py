@@ -9,7 +9,7 @@ import numpy as np
 from ..agreement.drivers import Driver
 from ..agreement.treatments import Treatment
 from ..arrays import FloatArray
-from ..data.metadata import Described
+from ..files.metadata import Described
 from .bootstrap import Interval
 from .structure import BoardClusters, BoardDimensions, BoardDrivers, Outside
 

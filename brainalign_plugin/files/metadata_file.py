@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ..data.metadata import FIELDS, MODEL_FIELDS, Metadata
 from ..errors import InputError
+from .metadata import FIELDS, MODEL_FIELDS, Metadata
 
 INSTALLED = "installed"
 _BLOCKS = ("benchmark_metadata", "model_metadata_map", "benchmark_bibtex_map")

@@ -60,7 +60,7 @@ from .sections import (
 
 if TYPE_CHECKING:
     from brainalign_plugin.certainty.families import FamilyTable
-    from brainalign_plugin.data.metadata import Metadata
+    from brainalign_plugin.files.metadata import Metadata
 
 # Read by the test suite and by the plugin, not by the monitor.
 _OTHER_VARIABLES = frozenset(

@@ -19,7 +19,7 @@ from brainalign_plugin.agreement.drivers import Scope, drivers
 from brainalign_plugin.arrays import FloatArray, IntArray
 from brainalign_plugin.certainty.families import Families
 from brainalign_plugin.certainty.structure import board_clusters, board_dimensions, board_drivers
-from brainalign_plugin.data.metadata import FIELDS, Described
+from brainalign_plugin.files.metadata import FIELDS, Described
 from tests.bench.coverage import SIZES
 from tests.boards import board_of_matrix, halves
 

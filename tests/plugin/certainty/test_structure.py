@@ -12,8 +12,8 @@ from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.certainty.structure import board_clusters, board_dimensions, board_drivers
-from brainalign_plugin.data.metadata import described
 from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.files.metadata import described
 from tests.boards import SMALL_TREE_SPEC, board_of_matrix, snapshot_of, tree_of, unrelated
 
 TREE = tree_of(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_plugin.data.metadata import FIELDS, METRICS, PAPERS, Metadata, absent, described
 from brainalign_plugin.errors import InputError
+from brainalign_plugin.files.metadata import FIELDS, METRICS, PAPERS, Metadata, absent, described
 from brainalign_plugin.files.metadata_file import page, read_metadata, table
 from tests.boards import snapshot_of, tree_of
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..citations import benchmark_citation
-from .board import Board
-from .tree import names_paper, paper
+from ..data.board import Board
+from ..data.tree import names_paper, paper
 
 FIELDS = ("region", "species", "acquisition", "metric", "task", "paper", "bibtex")
 MODEL_FIELDS = ("architecture", "family", "dataset")
