@@ -54,19 +54,13 @@ class TemplateError(ConfigError):
 
 
 class SourceError(MonitorError):
-    """The leaderboard could not be read.
-
-    Attributes
-    ----------
-    body : bytes
-        What was received until then, to be kept for inspection; empty if that was nothing.
-    """
+    """The leaderboard could not be read."""
 
     exit_code = 4
 
     def __init__(self, message: str, body: bytes = b"") -> None:
         super().__init__(message)
-        self.body = body
+        self.body = body  # As far as it was received, to be kept for inspection
 
 
 class UnreachableError(SourceError):
@@ -78,20 +72,14 @@ class DeadlineError(UnreachableError):
 
 
 class HttpStatusError(SourceError):
-    """The server answered with a status other than 200.
-
-    Attributes
-    ----------
-    retry_after : float or None
-        Seconds to wait by the server's request, None if it made none.
-    """
+    """The server answered with a status other than 200."""
 
     def __init__(
         self, message: str, status: int, body: bytes = b"", retry_after: float | None = None
     ) -> None:
         super().__init__(message, body)
         self.status = status
-        self.retry_after = retry_after
+        self.retry_after = retry_after  # Seconds to wait by the server's request; None if it made none
 
 
 class RateLimitedError(HttpStatusError):
@@ -118,9 +106,6 @@ class PayloadError(SourceError):
     """The body is not a leaderboard, and is refused whole."""
 
     exit_code = 5
-
-    def __init__(self, message: str, body: bytes) -> None:
-        super().__init__(message, body)
 
 
 class EmptyPayloadError(PayloadError):
@@ -170,22 +155,14 @@ class ReportError(OutputError):
 
 
 class DeliveryError(MonitorError):
-    """A message could not be delivered.
-
-    Attributes
-    ----------
-    permanent : bool
-        Whether trying again is in vain: the other side refused for good, or a setting is wrong.
-    retry_after : float or None
-        Seconds to wait by the receiver's request, None if it made none.
-    """
+    """A message could not be delivered."""
 
     exit_code = 9
 
     def __init__(self, message: str, *, permanent: bool, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.permanent = permanent
-        self.retry_after = retry_after
+        self.permanent = permanent  # Trying again is in vain: the other side refused for good
+        self.retry_after = retry_after  # Seconds to wait by the receiver's request; None if it made none
 
 
 def exit_code(error: BrainAlignError) -> int:

@@ -13,7 +13,7 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -197,6 +197,24 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return csv_text(header, rows).encode()
 
 
+def json_text(record: Any, indent: int | None = 1) -> str:
+    """Return JSON in ASCII; a moment, a day or a path in the record becomes a text."""
+    return json.dumps(record, allow_nan=False, indent=indent, default=_as_text)
+
+
 def json_bytes(record: Any, indent: int | None = 1) -> bytes:
-    """Return a JSON file in ASCII."""
-    return (json.dumps(record, allow_nan=False, indent=indent) + "\n").encode("ascii")
+    """Return a JSON file in ASCII; see `json_text`."""
+    return (json_text(record, indent) + "\n").encode("ascii")
+
+
+def fields_of(record: object, *names: str) -> Any:
+    """Return some fields of a record for JSON; None for None."""
+    return None if record is None else {name: getattr(record, name) for name in names}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON")

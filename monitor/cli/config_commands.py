@@ -40,8 +40,7 @@ def init(home: Home = None) -> None:
 @config_app.command("check")
 def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None) -> None:
     """Validate settings and rules, and list what is not default."""
-    from ..config.alert_rules import load_rules
-    from ..config.reading import CONFIG_NAME
+    from ..config.reading import CONFIG_NAME, load_rules
     from ..config.settings import exposed_secrets
 
     settings, effective = _effective(home=home, domain=domain, max_missing=max_missing)
@@ -71,9 +70,11 @@ def show(
     home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
 ) -> None:
     """Print every setting in force and its origin; secrets masked."""
+    from ..base.files import fields_of
+
     _, effective = _effective(home=home, domain=domain, max_missing=max_missing)
     if as_json:
-        print_json({"settings": [{"name": e.name, "value": e.value, "origin": e.origin} for e in effective]})
+        print_json({"settings": [fields_of(one, "name", "value", "origin") for one in effective]})
         return
     say(*_lines(effective))
 

@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from brainalign_plugin.text import counted
 
-from .options import (
-    OPERATE,
-    WATCH,
-    AsJson,
-    Domain,
-    Home,
-    MaxMissing,
-    command_group,
-    now,
-    print_json,
-    say,
-    settings_from,
-    stage,
-)
+from . import options
+from .options import command_group, now, opened, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from ..base.messages import Message
@@ -46,9 +33,9 @@ def publish(
             metavar="DIR",
         ),
     ] = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
 ) -> None:
     """Publish the site: report, history, archive, feed, data.
 
@@ -76,16 +63,9 @@ def publish(
 _QUEUED_BEFORE = "it was queued before for all who get it; each period has one"
 
 
-class Digests(StrEnum):
-    """Digest to queue."""
-
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
-
-
 def deliver(
     digest: Annotated[
-        Digests | None,
+        Literal["weekly", "monthly"] | None,
         typer.Option(
             help="First queue the digest of the last whole week or month, unless it was queued before.",
         ),
@@ -93,63 +73,60 @@ def deliver(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the messages that would be sent; send nothing.")
     ] = False,
-    home: Home = None,
-    domain: Domain = None,
-    as_json: AsJson = False,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Send the messages of the outbox that are due."""
     from ..base.errors import DeliveryError
-    from ..delivery import DigestPeriod
+    from ..delivery.messages import DigestPeriod
     from ..notify.digests import digest_messages
-    from ..operations import pull
     from ..service.run import at_work, monitor_of, send_due
     from ..store import MessageState
 
-    settings = settings_from(home=home, domain=domain)
-    period = None if digest is None else DigestPeriod(digest.value)
-    with pull.open_existing(settings, "latest", to_write=not dry_run) as store:
+    with opened(home=home, domain=domain, to_write=not dry_run) as (settings, store):
+
+        def made() -> tuple[list[Message], str]:
+            """Return the messages of the digest, and why there is none."""
+            if digest is None:
+                return [], ""
+            found = [
+                digest_messages(one, store, DigestPeriod(digest), now(), now(), stage)
+                for one in settings.each()
+            ]
+            return [message for one in found for message in one.messages], found[0].reason or _QUEUED_BEFORE
+
+        drained = None
         if dry_run:
-            made = (
-                []
-                if period is None
-                else [digest_messages(one, store, period, now(), now(), stage) for one in settings.each()]
-            )
-            waiting = store.messages(MessageState.PENDING, limit=_MOST)
-            messages = [message for one in made for message in one.messages]
+            messages, why = made()
             known = store.known_messages(message.id for message in messages)
             new = [message for message in messages if message.id not in known]
-            why = "" if not made or new else made[0].reason or _QUEUED_BEFORE
-            if as_json:
-                print_json(
-                    {
-                        "no_digest": why or None,
-                        "waiting": [_queued_json(one) for one in waiting],
-                        "new": [_message_json(one) for one in new],
-                    }
-                )
-            else:
-                _print_waiting(waiting, new, now())
-                _print_no_digest(digest, why)
-            return
-        monitor = monitor_of(settings, store, now, stage, "brainalign deliver")
-        why = ""
-        with at_work(monitor):
-            if period is not None:
-                made = [digest_messages(one, store, period, now(), now(), stage) for one in settings.each()]
-                queued = store.enqueue([message for one in made for message in one.messages])
-                why = "" if queued else made[0].reason or _QUEUED_BEFORE
-            drained = send_due(monitor)
-        left = store.messages(MessageState.PENDING, limit=_MOST)
+        else:
+            monitor = monitor_of(settings, store, now, stage, "brainalign deliver")
+            with at_work(monitor):
+                messages, why = made()
+                new = list(store.enqueue(messages))
+                drained = send_due(monitor)
+        why = "" if new else why
+        waiting = store.messages(MessageState.PENDING, limit=_MOST)
+    record = {"no_digest": why or None, "waiting": [_queued_json(one) for one in waiting]}
+    if drained is None:
+        if as_json:
+            print_json({**record, "new": [_message_json(one) for one in new]})
+        else:
+            _print_waiting(waiting, new, now())
+            _print_no_digest(digest, why)
+        return
     if as_json:
-        waiting_json = [_queued_json(one) for one in left]
-        print_json({**asdict(drained), "no_digest": why or None, "waiting": waiting_json})
+        print_json({**asdict(drained), **record})
     else:
         say(
-            f"{drained.sent} sent, {drained.failed} to be tried again, {drained.given_up} given up, {len(left)} waiting"
+            f"{drained.sent} sent, {drained.failed} to be tried again, {drained.given_up} given up, "
+            f"{len(waiting)} waiting"
         )
         _print_no_digest(digest, why)
     if drained.failed or drained.given_up:
-        last = next((one.last_error for one in reversed(left) if one.last_error), "see the log")
+        last = next((one.last_error for one in reversed(waiting) if one.last_error), "see the log")
         raise DeliveryError(
             f"{counted(drained.failed, 'message')} not delivered and to be tried again, {drained.given_up} given up; "
             f"the last error: {last}",
@@ -176,21 +153,14 @@ def _print_no_digest(period: str | None, why: str) -> None:
 
 
 def _message_json(message: Message) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "channel": message.channel.value,
-        "kind": message.kind.value,
-        "recipient": message.recipient,
-        "subject": message.subject,
-        "created_at": message.created_at.isoformat(),
-    }
+    return {name: value for name, value in asdict(message).items() if name != "body"}
 
 
 def _queued_json(one: Queued) -> dict[str, Any]:
     return {
         **_message_json(one.message),
         "attempts": one.attempts,
-        "next_try_at": None if one.next_try_at is None else one.next_try_at.isoformat(),
+        "next_try_at": one.next_try_at,
         "last_error": one.last_error or None,
     }
 
@@ -198,23 +168,15 @@ def _queued_json(one: Queued) -> dict[str, Any]:
 mail_app = command_group("Preview and test mails.")
 
 
-class Previewed(StrEnum):
-    """Mail to show."""
-
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
-    ALERT = "alert"
-
-
 @mail_app.command("preview")
 def mail_preview(
-    kind: Annotated[Previewed, typer.Argument(help="Kind of mail.")] = Previewed.WEEKLY,
+    kind: Annotated[Literal["weekly", "monthly", "alert"], typer.Argument(help="Kind of mail.")] = "weekly",
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="File to write: .eml, .html or .txt.", metavar="FILE"),
     ] = Path("brainalign-mail.html"),
-    home: Home = None,
-    domain: Domain = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
 ) -> None:
     """Write a mail as its recipients get it.
 
@@ -222,11 +184,9 @@ def mail_preview(
     """
     from ..base.files import write_atomically
     from ..notify.mail_preview import preview, preview_bytes
-    from ..operations import pull
 
-    settings = settings_from("latest", home=home, domain=domain)
-    with pull.open_existing(settings, "latest") as store:
-        message = preview(settings, store, kind.value, now(), stage)
+    with opened("latest", home=home, domain=domain) as (settings, store):
+        message = preview(settings, store, kind, now(), stage)
     write_atomically(output, preview_bytes(message, output.suffix))
     say(message.subject, f"mail: {output}")
 
@@ -235,10 +195,11 @@ def mail_preview(
 def mail_test(
     address: Annotated[str, typer.Argument(help="Address of the recipient.", metavar="ADDRESS")],
     digest: Annotated[
-        Digests | None, typer.Option(help="Send this digest as it would be sent now instead.")
+        Literal["weekly", "monthly"] | None,
+        typer.Option(help="Send this digest as it would be sent now instead."),
     ] = None,
-    home: Home = None,
-    domain: Domain = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
 ) -> None:
     """Send a test mail to an address right away."""
     from ..base.errors import ConfigError
@@ -256,15 +217,8 @@ def mail_test(
         message = test_message(settings, address, now())
     else:
         with pull.open_existing(settings, "latest") as store:
-            message = test_digest(settings, store, digest.value, address, now(), stage)
+            message = test_digest(settings, store, digest, address, now(), stage)
     with stage(f"sending to {address}"):
         channels.sender(settings, now)(message)
     server = f"{settings.mail.host}:{settings.mail.used_port}"
     say(f"{server} accepted the mail to {message.recipient} (message {message.id})")
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Put the commands on the command line."""
-    app.command(rich_help_panel=WATCH)(publish)
-    app.command(rich_help_panel=WATCH)(deliver)
-    app.add_typer(mail_app, name="mail", rich_help_panel=OPERATE)

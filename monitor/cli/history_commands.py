@@ -1,8 +1,8 @@
-"""Commands about the past: ``brainalign diff | backfill | history | drift | eras``."""
+"""Commands about the past: ``brainalign diff | backfill | history | drift | eras | alerts``."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,22 +10,8 @@ import typer
 from brainalign_plugin.text import counted
 
 from ..history.periods import Period
-from .alert_commands import alerts_app
-from .options import (
-    COMPARE,
-    WATCH,
-    AsJson,
-    Domain,
-    Given,
-    Home,
-    Known,
-    MaxMissing,
-    print_json,
-    say,
-    settings_from,
-    stage,
-    utc,
-)
+from . import options
+from .options import command_group, now, opened, print_json, say, settings_from, stage, utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +19,8 @@ if TYPE_CHECKING:
     from brainalign_plugin.data.snapshot import Snapshot
 
     from ..config.settings import Settings
+    from ..history.alerts import Rule
     from ..history.attribution import Attribution
-    from ..history.series import HistoryOptions
-    from ..history.timeline import Timeline
-    from ..store import Store
 
 
 FigureName = Annotated[
@@ -59,20 +43,18 @@ def backfill(
         ),
     ] = None,
     every: Every = Period.MONTH,
-    home: Home = None,
-    domain: Domain = None,
-    as_json: AsJson = False,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Reconstruct past boards from the newest snapshot.
 
     One board a period is stored, marked as reconstructed.
     """
     from ..operations import backfill as backfilling
-    from ..operations import pull
 
-    settings = settings_from("latest", home=home, domain=domain)
     with (
-        pull.open_existing(settings, "latest", to_write=True) as store,
+        opened("latest", home=home, domain=domain, to_write=True) as (settings, store),
         store.exclusive("brainalign backfill"),
     ):
         done = backfilling.backfill(
@@ -84,14 +66,7 @@ def backfill(
             stage=stage,
         )
     if as_json:
-        print_json(
-            {
-                "schema": 1,
-                "source": done.source.id,
-                "boards": [day.isoformat() for day in done.dates],
-                "added": [day.isoformat() for day in done.added],
-            }
-        )
+        print_json({"schema": 1, "source": done.source.id, "boards": done.dates, "added": done.added})
         return
     span = f", {done.dates[0]} to {done.dates[-1]}" if done.dates else ""
     say(
@@ -114,29 +89,25 @@ def history(
     figure: FigureName = None,
     window: Window = 24,
     every: Every = Period.MONTH,
-    known: Known = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
-    as_json: AsJson = False,
+    known: options.Known = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the figures over time, and the causes of each change."""
-    from ..history.known_events import event_json, known_events
-    from ..history.series import HistoryOptions, history_json
-    from ..operations import pull
+    from ..history.known_events import events_json, known_events
+    from ..history.series import history_json
+    from ..operations import reporting
     from . import print_history
 
     check_figure(figure)
-    settings = settings_from("latest", home=home, domain=domain, max_missing=max_missing)
-    with pull.open_existing(settings, "latest") as store:
-        options = HistoryOptions(
-            settings.max_missing, every, window, utc(known), families=settings.family_table
-        )
-        found = timeline_of(settings, store, options).history
+    with opened("latest", home=home, domain=domain, max_missing=max_missing) as (settings, store):
+        choices = {"every": every, "window_months": window, "known": utc(known)}
+        found = reporting.timeline(settings, store, stage, **choices).history
     events = known_events(found.domain, settings.home)
     if as_json:
-        known_record = {"known_events": [event_json(event) for event in events]}
-        print_json(history_json(found, figure) | known_record)
+        print_json(history_json(found, figure) | events_json(events))
     else:
         print_history.history(found, figure)
         print_history.known_events(events)
@@ -148,26 +119,23 @@ def drift(
     min_overlap: Annotated[
         int, typer.Option(help="Fewest models that two boards must share.", min=2, metavar="MODELS")
     ] = 20,
-    known: Known = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
-    as_json: AsJson = False,
+    known: options.Known = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Test changes of the figures on the shared part of boards.
 
     Verdicts: changed, unchanged, insufficient.
     """
     from ..history.drift import drift_json
-    from ..history.series import HistoryOptions
-    from ..operations import pull
+    from ..operations import reporting
     from . import print_history
 
     check_figure(figure)
-    settings = settings_from("latest", home=home, domain=domain, max_missing=max_missing)
-    options = HistoryOptions(settings.max_missing, every, known=utc(known), families=settings.family_table)
-    with pull.open_existing(settings, "latest") as store:
-        found = timeline_of(settings, store, options).drift(min_overlap)
+    with opened("latest", home=home, domain=domain, max_missing=max_missing) as (settings, store):
+        found = reporting.timeline(settings, store, stage, every=every, known=utc(known)).drift(min_overlap)
     if as_json:
         print_json(drift_json(found, figure))
     else:
@@ -176,20 +144,18 @@ def drift(
 
 def eras(
     top: Annotated[int, typer.Option(help="Number of models at the top.", min=1, metavar="MODELS")] = 10,
-    known: Known = None,
-    home: Home = None,
-    domain: Domain = None,
-    as_json: AsJson = False,
+    known: options.Known = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the top models of each year, then and today."""
     from ..history.eras import eras_json
-    from ..history.series import HistoryOptions
-    from ..operations import pull
+    from ..operations import reporting
     from . import print_history
 
-    settings = settings_from("latest", home=home, domain=domain)
-    with pull.open_existing(settings, "latest") as store:
-        found = timeline_of(settings, store, HistoryOptions(known=utc(known))).eras(top)
+    with opened("latest", home=home, domain=domain) as (settings, store):
+        found = reporting.timeline(settings, store, stage, known=utc(known)).eras(top)
     if as_json:
         print_json(eras_json(found))
     else:
@@ -206,20 +172,12 @@ def check_figure(name: str | None) -> None:
         )
 
 
-def timeline_of(settings: Settings, store: Store, options: HistoryOptions) -> Timeline:
-    """Return the timeline of the domain, with the cache of the home folder."""
-    from ..base.cache import Cache
-    from ..history.timeline import Timeline
-
-    return Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
-
-
 def diff(
-    earlier: Given,
-    later: Given,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
+    earlier: options.Given,
+    later: options.Given,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
     model: Annotated[
         int | None,
         typer.Option(help="Explain the rank of the model with this id instead.", metavar="ID"),
@@ -227,7 +185,7 @@ def diff(
     scheme: Annotated[
         str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")
     ] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the changes between two snapshots, and their causes.
 
@@ -239,9 +197,7 @@ def diff(
     from ..operations import pull
 
     settings = settings_from(later, home=home, domain=domain, max_missing=max_missing)
-    now = datetime.now(UTC)
-    before = pull.find_snapshot(settings, earlier, now).snapshot
-    after = pull.find_snapshot(settings, later, now).snapshot
+    before, after = (pull.find_snapshot(settings, one, now()).snapshot for one in (earlier, later))
     if model is not None:
         _rank_move(before, after, model, scheme or "HIER", as_json)
         return
@@ -272,8 +228,8 @@ def _rank_move(before: Snapshot, after: Snapshot, model: int, scheme: str, as_js
                 "scheme": move.scheme,
                 **change_record(move.before, move.after, move.parts),
                 "words": rank_move_in_words(move),
-                "never_ran": list(move.never_ran),
-                "own_cells": list(move.own_cells),
+                "never_ran": move.never_ran,
+                "own_cells": move.own_cells,
                 "new_above": [{"id": new.id, "name": new.name} for new in move.above],
             }
         )
@@ -307,11 +263,71 @@ def change_record(
     }
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Put the commands on the command line."""
-    app.command(rich_help_panel=COMPARE)(diff)
-    app.command(rich_help_panel=WATCH)(backfill)
-    app.command(rich_help_panel=COMPARE)(history)
-    app.command(rich_help_panel=COMPARE)(drift)
-    app.command(rich_help_panel=COMPARE)(eras)
-    app.add_typer(alerts_app, name="alerts", rich_help_panel=COMPARE)
+alerts_app = command_group("List, test and backtest the alert rules.")
+
+
+@alerts_app.command("list")
+def list_rules(home: options.Home = None, as_json: options.AsJson = False) -> None:
+    """List the configured rules, or the default ones."""
+    from dataclasses import asdict
+
+    rules = _rules(settings_from(home=home))
+    if as_json:
+        print_json(
+            [{name: value for name, value in asdict(rule).items() if name != "tests"} for rule in rules]
+        )
+        return
+    for rule in rules:
+        say(
+            f"{rule.name}: {rule.on.value} of {rule.figure} {rule.condition.value} {rule.bound:g} for "
+            f"{counted(rule.versions, 'data version')}, resolved at {rule.back_at:g}, at least "
+            f"{counted(rule.min_overlap, 'model')}, {counted(len(rule.tests), 'test')}"
+        )
+
+
+@alerts_app.command("test")
+def run_tests(home: options.Home = None) -> None:
+    """Run the rules' own tests; exit code 8 if one fails."""
+    from brainalign_plugin.errors import InputError
+
+    from ..history.alerts import failed_tests
+
+    rules = _rules(settings_from(home=home))
+    wrong = [sentence for rule in rules for sentence in failed_tests(rule)]
+    if wrong:
+        raise InputError("; ".join([*wrong, "correct the rule or its test"]))
+    say(f"{counted(sum(len(rule.tests) for rule in rules), 'test')} of {counted(len(rules), 'rule')} passed")
+
+
+@alerts_app.command("backtest")
+def backtest_rules(
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Evaluate the rules over the stored history."""
+    from ..operations import alerting, reporting
+
+    with opened("latest", home=home, domain=domain, max_missing=max_missing) as (settings, store):
+        rules = _rules(settings)
+        with stage("evaluating the alert rules"):
+            timeline = reporting.timeline(settings, store)
+            events = alerting.backtest(timeline, rules)
+    if as_json:
+        print_json([alerting.news_json(event) for event in events])
+        return
+    say(
+        f"{counted(len(rules), 'rule')} over {counted(len(timeline.versions), 'data version')}: "
+        f"{counted(len(events), 'event')}"
+    )
+    for event in events:
+        say(f"{event.as_of:%Y-%m-%d} {event.words}")
+        if event.attribution is not None:
+            say(f"           {event.attribution}")
+
+
+def _rules(settings: Settings) -> tuple[Rule, ...]:
+    from ..config.reading import CONFIG_NAME, load_rules
+
+    return load_rules(settings.home / CONFIG_NAME)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson, Home, print_json, settings_from
+from .options import AsJson, Home, Reference, print_json, say, settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from brainalign_plugin.brainscore.link import LinkStatus
 
@@ -25,15 +25,7 @@ def link(
             help="Write a plugin that can be submitted to Brain-Score into a new folder.", metavar="DIR"
         ),
     ] = None,
-    reference: Annotated[
-        str,
-        typer.Option(
-            help="Of a submission: a frozen reference, or the path of its file (default: the only one).",
-            envvar="BRAINALIGN_REFERENCE",
-            show_envvar=True,
-            metavar="NAME",
-        ),
-    ] = "",
+    reference: Reference = "",
     repository: Annotated[
         str,
         typer.Option(
@@ -89,8 +81,10 @@ def _each(change: Callable[[Path, str], LinkStatus], record: Path, as_json: bool
             found.append(change(record, domain))
         except LinkError as failure:
             failures.append(failure)
-    if found:
-        _say(found, as_json)
+    if found and as_json:
+        print_json([link_json(status) for status in found])
+    elif found:
+        say(*("; ".join(filter(None, (status.message, status.next_step))) for status in found))
     if failures:
         raise failures[0]
     return found
@@ -100,20 +94,10 @@ def link_json(status: LinkStatus) -> dict[str, Any]:
     """Return the state of the link."""
     return {
         "package": status.package,
-        "state": status.state.value,
+        "state": status.state,
         "linked": status.ok,
-        "folder": None if status.folder is None else str(status.folder),
+        "folder": status.folder,
         "version": status.version,
         "message": status.message,
         "next_step": status.next_step,
     }
-
-
-def _say(found: Sequence[LinkStatus], as_json: bool) -> None:
-    from brainalign_plugin.text import printable
-
-    if as_json:
-        print_json([link_json(status) for status in found])
-        return
-    for status in found:
-        typer.echo(printable("; ".join(filter(None, (status.message, status.next_step)))))

@@ -12,7 +12,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,35 +21,13 @@ import typer
 from brainalign_plugin.text import counted
 
 from ..base.process import open_standard_streams, set_up
+from . import options
 from .config_commands import config_app
-from .delivery_commands import add_commands as add_delivery_commands
-from .history_commands import add_commands as add_history_commands
+from .delivery_commands import deliver, mail_app, publish
+from .history_commands import alerts_app, backfill, diff, drift, eras, history
 from .link_commands import link, unlink
 from .metadata_command import metadata
-from .options import (
-    HOME,
-    LOG_LINES,
-    LOOK,
-    MODELS,
-    OPERATE,
-    WATCH,
-    AsJson,
-    AsOf,
-    Domain,
-    Given,
-    GroupedCommands,
-    Home,
-    Known,
-    MaxMissing,
-    help_without_command,
-    now,
-    print_json,
-    say,
-    settings_from,
-    stage,
-    utc,
-    watched,
-)
+from .options import help_without_command, now, print_json, say, settings_from, stage, utc, watched
 from .place_command import place
 from .plot_command import plot
 from .reference_commands import reference_app
@@ -62,7 +40,7 @@ from .store_commands import store_app
 # Plain help, because rich takes longer to load than everything else.
 app = typer.Typer(
     name="brainalign",
-    cls=GroupedCommands,
+    cls=options.GroupedCommands,
     help="Watch how far Brain-Score's benchmarks agree, and what an aggregate of them hides.",
     epilog=(
         "Exit codes: 0 success, with or without news; 2 wrong usage; 3 configuration; 4 source not readable; 5 payload "
@@ -94,22 +72,17 @@ def _global(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log all steps to stderr.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
-    home: Home = None,
+    home: options.Home = None,
     _version: Annotated[
         bool,
         typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     help_without_command(context)
-    LOG_LINES.set("json" if log_json else "text" if verbose else "none")
-    HOME.set(home)
+    options.LOG_LINES.set("json" if log_json else "text" if verbose else "none")
+    options.HOME.set(home)
 
 
-app.command(rich_help_panel=WATCH)(run)
-app.command(rich_help_panel=WATCH)(serve)
-
-
-@app.command(rich_help_panel=WATCH)
 def fetch(
     source: Annotated[
         str | None,
@@ -124,8 +97,8 @@ def fetch(
             help="Store the board even if more than a third of it is missing or renamed.",
         ),
     ] = False,
-    home: Home = None,
-    domain: Domain = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
 ) -> None:
     """Pull the leaderboard into the store, without a report."""
     from ..operations import pull
@@ -138,15 +111,14 @@ def fetch(
                 printing.fetched(fetched, store.info(fetched.stored.id))
 
 
-@app.command(rich_help_panel=LOOK)
 def analyze(
-    snapshot: Given,
-    as_of: AsOf = None,
-    known: Known = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
-    as_json: AsJson = False,
+    snapshot: options.Given,
+    as_of: options.AsOf = None,
+    known: options.Known = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
+    as_json: options.AsJson = False,
     full: Annotated[
         bool,
         typer.Option(
@@ -187,32 +159,27 @@ def analyze(
         say(printing.unknown_family_line(absent), err=True)
     if table is not None:
         say(*printing.unmatched_lines(join_metrics(table, analysis.cleaning.considered)), err=True)
-    if as_json:
-        with stage("computing intervals"):
+    with stage("computing intervals"):
+        if as_json:
             sources = settings.metadata_sources if full else ()
-            record = analysis_json(analysis, full, named=named, metrics=table, metadata=sources)
-        print_json(record)
-    else:
-        with stage("computing intervals"):
-            grouped = families(board, named)
-            sure = family_bootstrap(board, grouped)
-            joined = None if table is None else external(analysis.cleaning.considered, board, table, named)
-        printing.analysis(analysis, grouped, sure)
-        if joined is not None:
-            printing.external(joined)
+            print_json(analysis_json(analysis, full, named=named, metrics=table, metadata=sources))
+            return
+        grouped = families(board, named)
+        sure = family_bootstrap(board, grouped)
+        joined = None if table is None else external(analysis.cleaning.considered, board, table, named)
+    printing.analysis(analysis, grouped, sure)
+    if joined is not None:
+        printing.external(joined)
 
 
-@app.command(rich_help_panel=LOOK)
 def report(
-    snapshot: Given = "latest",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
-    ] = Path("brainalign-report.html"),
-    as_of: AsOf = None,
-    known: Known = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
+    snapshot: options.Given = "latest",
+    output: options.Html = Path("brainalign-report.html"),
+    as_of: options.AsOf = None,
+    known: options.Known = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
     title: Annotated[
         str, typer.Option(help="Title of the page (default: the leaderboard, or the name of the table).")
     ] = "",
@@ -244,42 +211,39 @@ def report(
         printing.report(output)
 
 
-@app.command(rich_help_panel=LOOK)
 def demo(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")
-    ] = Path("brainalign-demo.html"),
+    output: options.Html = Path("brainalign-demo.html"),
     seed: Annotated[
         int, typer.Option(help="Seed of the simulation; the same seed gives the same board.", min=0)
     ] = 1,
-    home: Home = None,
+    home: options.Home = None,
 ) -> None:
     """Simulate a leaderboard and report on it, without a network."""
     from ..service.demo import run_demo
     from . import printing
 
-    done = run_demo(settings_from(home=home), seed, output, now, stage)
-    say(f"{counted(done.snapshots, 'simulated snapshot')} in {done.home}")
-    printing.report(done.report)
-    say(f"open it in a browser: {done.report.resolve().as_uri()}")
+    folder, snapshots = run_demo(settings_from(home=home), seed, output, now, stage)
+    say(f"{counted(snapshots, 'simulated snapshot')} in {folder}")
+    printing.report(output)
+    say(f"open it in a browser: {output.resolve().as_uri()}")
 
 
-add_history_commands(app)
-add_delivery_commands(app)
-app.command(rich_help_panel=LOOK)(plot)
-app.command(rich_help_panel=LOOK)(metadata)
-app.command(rich_help_panel=MODELS)(rank)
-app.command(rich_help_panel=MODELS)(validity)
-app.command(rich_help_panel=MODELS)(audit)
-app.command(rich_help_panel=MODELS)(place)
-app.command(rich_help_panel=MODELS)(link)
-app.command(rich_help_panel=MODELS)(unlink)
-app.command(rich_help_panel=OPERATE)(doctor)
-app.command(rich_help_panel=LOOK)(status)
-app.add_typer(config_app, name="config", rich_help_panel=OPERATE)
-app.add_typer(store_app, name="store", rich_help_panel=OPERATE)
-app.add_typer(snapshots_app, name="snapshots", rich_help_panel=LOOK)
-app.add_typer(reference_app, name="reference", rich_help_panel=MODELS)
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    options.WATCH: (run, serve, fetch, backfill, publish, deliver),
+    options.LOOK: (analyze, report, demo, plot, metadata, status),
+    options.COMPARE: (diff, history, drift, eras),
+    options.MODELS: (rank, validity, audit, place, link, unlink),
+    options.OPERATE: (doctor,),
+}
+for _heading, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_heading)(_command)
+app.add_typer(alerts_app, name="alerts", rich_help_panel=options.COMPARE)
+app.add_typer(mail_app, name="mail", rich_help_panel=options.OPERATE)
+app.add_typer(config_app, name="config", rich_help_panel=options.OPERATE)
+app.add_typer(store_app, name="store", rich_help_panel=options.OPERATE)
+app.add_typer(snapshots_app, name="snapshots", rich_help_panel=options.LOOK)
+app.add_typer(reference_app, name="reference", rich_help_panel=options.MODELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

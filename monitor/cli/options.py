@@ -5,7 +5,6 @@ Only typer is imported here; everything else when a command runs, so that ``--he
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..config.settings import Settings
+    from ..store import Store
 
 # The environment is read with the other settings, so that an option before a command's name wins over it.
 Home = Annotated[
@@ -72,6 +72,19 @@ Stored = Annotated[
         metavar="ID",
     ),
 ]
+Reference = Annotated[
+    str,
+    typer.Option(
+        help="A frozen reference, or the path of its file (default: the only one; without any, `place` takes the "
+        "newest snapshot).",
+        envvar="BRAINALIGN_REFERENCE",
+        show_envvar=True,
+        metavar="NAME",
+    ),
+]
+Html = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.", metavar="FILE")]
+Level = Annotated[float, typer.Option("--interval", min=0.5, max=0.999, help="Level of the intervals.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")]
 
 
 # Log format of the options before a command's name: none, text or json. Kept until the command runs, because setting
@@ -148,6 +161,16 @@ def settings_from(wanted: str = "", **options: Any) -> Settings:
     return settings
 
 
+@contextmanager
+def opened(wanted: str = "", *, to_write: bool = False, **options: Any) -> Iterator[tuple[Settings, Store]]:
+    """Give the settings (`settings_from`), and the store that is there: to read it, or to write."""
+    from ..operations.pull import open_existing
+
+    settings = settings_from(wanted, **options)
+    with open_existing(settings, wanted or "latest", to_write=to_write) as store:
+        yield settings, store
+
+
 def watched(settings: Settings, source: str | None) -> tuple[Settings, ...]:
     """Return the settings of each leaderboard; a named source is of one."""
     return settings.each() if source is None else (settings,)
@@ -175,7 +198,9 @@ def say(*lines: str, err: bool = False) -> None:
 
 def print_json(record: Any) -> None:
     """Print a record in ASCII: a foreign string in it cannot drive a terminal, and every locale can encode it."""
-    typer.echo(json.dumps(record, allow_nan=False, indent=2))
+    from ..base.files import json_text
+
+    typer.echo(json_text(record, 2))
 
 
 def stage(text: str) -> AbstractContextManager[object]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AsJson, Domain, Home, named_schemes, now, print_json, settings_from, stage
+from . import options
+from .options import named_schemes, now, print_json, settings_from, stage
 
 if TYPE_CHECKING:
-    from brainalign_plugin import Reference
+    from brainalign_plugin.files.reference import Reference as ReferenceBoard
 
     from ..config.settings import Settings
 
@@ -19,15 +20,7 @@ def place(
     scores: Annotated[
         Path, typer.Argument(help="Scores file, CSV or JSON: benchmark, score, error.", metavar="SCORES")
     ],
-    reference: Annotated[
-        str,
-        typer.Option(
-            help="A frozen reference, or the path of its file (default: the only one, else the newest snapshot).",
-            envvar="BRAINALIGN_REFERENCE",
-            show_envvar=True,
-            metavar="NAME",
-        ),
-    ] = "",
+    reference: options.Reference = "",
     scheme: Annotated[
         str, typer.Option(help="Schemes with commas, or 'all' (default: five).", metavar="NAMES")
     ] = "",
@@ -49,14 +42,12 @@ def place(
             min=0, max=1, help="Smallest share of benchmarks that must have a score.", metavar="SHARE"
         ),
     ] = 0.0,
-    interval: Annotated[float, typer.Option(min=0.5, max=0.999, help="Level of the intervals.")] = 0.95,
+    interval: options.Level = 0.95,
     resamples: Annotated[int, typer.Option(min=0, help="Draws for the intervals; 0 for none.")] = 1000,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")
-    ] = 0,
-    home: Home = None,
-    domain: Domain = None,
-    as_json: AsJson = False,
+    seed: options.Seed = 0,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Rank a model of your own among the models that have its benchmarks."""
     from brainalign_plugin.errors import CandidateError
@@ -103,7 +94,7 @@ def place(
         print_place.placement(placed, notes, named=bool(reference))
 
 
-def _reference(settings: Settings, wanted: str) -> Reference:
+def _reference(settings: Settings, wanted: str) -> ReferenceBoard:
     """Return the named reference, or the only one of the domain, or the newest snapshot if there is none."""
     from brainalign_plugin.errors import BrainAlignError, ReferenceBoardError
     from brainalign_plugin.files.reference import given_board

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,16 +14,8 @@ if TYPE_CHECKING:
     from brainalign_plugin.plot.chart import Chart
 
 
-class ChartName(StrEnum):
-    """Charts of a snapshot, named as in the library."""
-
-    HEATMAP = "heatmap"
-    GOOD_MODELS = "good-models"
-    BUMP = "bump"
-    INTERVALS = "intervals"
-    TIERS = "tiers"
-    COMPONENTS = "components"
-    INFLUENCE = "influence"
+# Named as in the library.
+ChartName = Literal["heatmap", "good-models", "bump", "intervals", "tiers", "components", "influence"]
 
 
 def plot(
@@ -38,15 +29,14 @@ def plot(
     domain: Domain = None,
 ) -> None:
     """Draw one chart of a snapshot."""
+    from brainalign_plugin.errors import PlotError
+
+    from ..base.errors import ReportError
     from ..operations.pull import find_snapshot
 
     found = find_snapshot(settings_from(snapshot, home=home, domain=domain), snapshot, now()).snapshot
     board = found if as_of is None else found.as_of(as_of.date())
     chart = _chart(name, board)
-    from brainalign_plugin.errors import PlotError
-
-    from ..base.errors import ReportError
-
     try:
         chart.save(output)
     except PlotError as cause:
@@ -59,15 +49,13 @@ def plot(
 def _chart(name: ChartName, snapshot: Snapshot) -> Chart:
     import brainalign_plugin as ba
 
-    if name is ChartName.HEATMAP:
+    if name == "heatmap":
         return ba.agreement(snapshot).plot.heatmap()
-    if name is ChartName.GOOD_MODELS:
+    if name == "good-models":
         return ba.agreement(snapshot).plot.good_models()
-    if name is ChartName.BUMP:
+    if name == "bump":
         return ba.rank(snapshot, ["HIER", "ZMEAN", "RANK", "COPELAND"], resamples=0).plot.bump()
-    if name is ChartName.INTERVALS:
+    if name == "intervals":
         return ba.rank(snapshot, ["HIER"]).plot.intervals()
-    plots = ba.certainty(snapshot).plot
-    if name is ChartName.TIERS:
-        return plots.tiers()
-    return plots.components() if name is ChartName.COMPONENTS else plots.influence()
+    chart: Chart = getattr(ba.certainty(snapshot).plot, name)()
+    return chart

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from brainalign_plugin import text as plain
@@ -47,7 +47,9 @@ def out() -> Console:
     )
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+def print_table(
+    columns: Sequence[str | Column], rows: Iterable[Sequence[object]], title: str | None = None
+) -> None:
     """Print a table; its cells may be foreign text."""
     table = Table(*columns, title=None if title is None else printable(title))
     for row in rows:
@@ -70,9 +72,9 @@ def printable(text: str) -> Text:
     return Text(plain.printable(text))
 
 
-def name(text: str) -> Text:
+def name(text: str) -> str:
     """Return a foreign name, shortened to fit its column."""
-    return printable(text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…")
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
 
 
 def figure(value: float | None, form: str = ".4f") -> str:

@@ -2,63 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .options import (
-    AsJson,
-    AsOf,
-    Domain,
-    Given,
-    Home,
-    MaxMissing,
-    SchemeName,
-    named_schemes,
-    now,
-    print_json,
-    say,
-    settings_from,
-    stage,
-)
+from . import options
+from .options import named_schemes, now, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from brainalign_plugin.data.snapshot import Snapshot
     from brainalign_plugin.files.reference import Reference
     from brainalign_plugin.ranking.boards import ComparedBoard
-    from brainalign_plugin.schemes import Convention
 
     from ..config.settings import Settings
 
 
-class BoardChoice(StrEnum):
-    """Board that schemes are compared on."""
-
-    CLEANED = "cleaned"
-    FULL = "full"
-
-
-class ConventionChoice(StrEnum):
-    """Rule for FAILED and NEVER on the full board."""
-
-    ZERO = "zero"
-    ATTEMPTED = "attempted"
-    SKIP = "skip"
-    WORST = "worst"
-    MEAN = "mean"
-
-
-class Backend(StrEnum):
-    """Backend of boards without a paper."""
-
-    LOCAL = "local"
-    DASK = "dask"
-
-
 Board = Annotated[
-    BoardChoice, typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps.")
+    Literal["cleaned", "full"],
+    typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps."),
 ]
 ReferenceName = Annotated[
     str | None,
@@ -68,13 +32,14 @@ Jobs = Annotated[int, typer.Option(min=1, help="Number of processes; the results
 
 
 def rank(
-    snapshot: Given,
-    scheme: SchemeName = "all",
-    board: Board = BoardChoice.CLEANED,
+    snapshot: options.Given,
+    scheme: options.SchemeName = "all",
+    board: Board = "cleaned",
     missing: Annotated[
-        ConventionChoice | None, typer.Option(help="Rule for FAILED and NEVER instead of each scheme's own.")
+        Literal["zero", "attempted", "skip", "worst", "mean"] | None,
+        typer.Option(help="Rule for FAILED and NEVER instead of each scheme's own."),
     ] = None,
-    interval: Annotated[float, typer.Option(min=0.5, max=0.999, help="Level of the rank intervals.")] = 0.95,
+    interval: options.Level = 0.95,
     resamples: Annotated[
         int, typer.Option(min=0, help="Draws of true scores for the intervals; 0 for no intervals.")
     ] = 1000,
@@ -89,22 +54,21 @@ def rank(
             metavar="A,B",
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")
-    ] = 0,
+    seed: options.Seed = 0,
     reference: ReferenceName = None,
     jobs: Jobs = 1,
     backend: Annotated[
-        Backend, typer.Option(help="Backend of boards without a paper: this machine or a Dask cluster.")
-    ] = Backend.LOCAL,
+        Literal["local", "dask"],
+        typer.Option(help="Backend of boards without a paper: this machine or a Dask cluster."),
+    ] = "local",
     dask_scheduler: Annotated[
         str | None, typer.Option(help="Address of the Dask scheduler, such as tcp://host:8786.")
     ] = None,
-    as_of: AsOf = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
-    as_json: AsJson = False,
+    as_of: options.AsOf = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
+    as_json: options.AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line a model and scheme as CSV.")] = False,
 ) -> None:
     """Rank the models under aggregation schemes, with intervals."""
@@ -112,20 +76,18 @@ def rank(
     from brainalign_plugin.errors import InputError
     from brainalign_plugin.ranking.compare import compare_schemes
 
-    from ..base.distributed import computing_on
     from . import print_schemes
 
     settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
     _, compared, frozen = _prepared(settings, snapshot, board, reference, as_of)
-    rule: Convention | None = None if missing is None else missing.value
     pairs = tuple(_pair(compared, text) for text in versus or ())
     # A cluster uses all its workers, unless a number is given.
-    used_jobs = -1 if backend is Backend.DASK and jobs == 1 else jobs
+    used_jobs = -1 if backend == "dask" and jobs == 1 else jobs
     resampling = Resampling(interval, resamples, seed, thorough, used_jobs, pairs) if resamples else None
     if pairs and resampling is None:
         raise InputError("--versus asks for a probability, and --resamples is 0; give a number of draws")
-    with computing_on(backend.value, dask_scheduler), print_schemes.progress("ranking") as advance:
-        found = rank_schemes(compared, frozen, named_schemes(scheme), rule, resampling, advance)
+    with _computing_on(backend, dask_scheduler), print_schemes.progress("ranking") as advance:
+        found = rank_schemes(compared, frozen, named_schemes(scheme), missing, resampling, advance)
     rankings = [one.ranking for one in found if one.ranking is not None]
     comparison = compare_schemes(compared.board, rankings) if len(rankings) > 1 else None
     if as_json:
@@ -137,23 +99,21 @@ def rank(
 
 
 def validity(
-    snapshot: Given,
-    scheme: SchemeName = "all",
+    snapshot: options.Given,
+    scheme: options.SchemeName = "all",
     resamples: Annotated[
         int | None,
         typer.Option(min=1, help="Draws of families of models (default: 1000, above 600 models 200)."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the draws; the same seed gives the same numbers.")
-    ] = 0,
+    seed: options.Seed = 0,
     reference: Annotated[
         str | None, typer.Option("--reference", help="Frozen reference; without one 'all' omits REF schemes.")
     ] = None,
-    as_of: AsOf = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
-    as_json: AsJson = False,
+    as_of: options.AsOf = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Rank the models on papers that no scheme has seen.
 
@@ -166,7 +126,7 @@ def validity(
     from . import print_schemes
 
     settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
-    _, compared, frozen = _prepared(settings, snapshot, BoardChoice.CLEANED, reference, as_of)
+    _, compared, frozen = _prepared(settings, snapshot, "cleaned", reference, as_of)
     names = named_schemes(scheme) or None
     norms = frozen if names or reference else None
     grouped = families(compared.board, settings.family_table)
@@ -179,17 +139,17 @@ def validity(
 
 
 def audit(
-    snapshot: Given,
-    scheme: SchemeName = "all",
-    board: Board = BoardChoice.CLEANED,
+    snapshot: options.Given,
+    scheme: options.SchemeName = "all",
+    board: Board = "cleaned",
     reference: ReferenceName = None,
     thorough: Annotated[bool, typer.Option(help="Measure slow properties too.")] = False,
     jobs: Jobs = 1,
-    as_of: AsOf = None,
-    home: Home = None,
-    domain: Domain = None,
-    max_missing: MaxMissing = None,
-    as_json: AsJson = False,
+    as_of: options.AsOf = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    max_missing: options.MaxMissing = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure properties of aggregation schemes on a snapshot.
 
@@ -217,7 +177,11 @@ def audit(
 
 
 def _prepared(
-    settings: Settings, wanted: str, board: BoardChoice, reference: str | None, as_of: datetime | None
+    settings: Settings,
+    wanted: str,
+    board: Literal["cleaned", "full"],
+    reference: str | None,
+    as_of: datetime | None,
 ) -> tuple[Snapshot, ComparedBoard, Reference]:
     from brainalign_plugin.files.reference import given_board
     from brainalign_plugin.files.reference_file import find_reference
@@ -229,7 +193,7 @@ def _prepared(
     found = find_snapshot(settings, wanted, now())
     say(*rejected_lines(found.rejected), err=True)
     given = found.snapshot if as_of is None else found.snapshot.as_of(as_of.date())
-    compared = compared_board(given, board.value, settings.max_missing)
+    compared = compared_board(given, board, settings.max_missing)
     frozen = given_board(given) if reference is None else find_reference(settings.references, reference)
     return given, compared, frozen
 
@@ -255,3 +219,36 @@ def _pair(compared: ComparedBoard, text: str) -> tuple[int, int]:
                 "name another, or rank the full board with --board full"
             )
     return one.id, other.id
+
+
+@contextmanager
+def _computing_on(backend: str, scheduler: str | None = None) -> Iterator[None]:
+    """Send joblib's work to a backend, ``local`` or ``dask`` with a scheduler; the numbers do not depend on it.
+
+    Raises InputError if Dask is not installed, or no scheduler is named or answers.
+    """
+    from brainalign_plugin.errors import InputError
+
+    if backend == "local":
+        if scheduler is not None:
+            raise InputError(f"the Dask scheduler {scheduler!r} was named without --backend dask; add it")
+        yield
+        return
+    if scheduler is None:
+        raise InputError(
+            "--backend dask needs an existing cluster; name it with --dask-scheduler tcp://HOST:PORT"
+        )
+    try:
+        from distributed import Client
+    except ImportError as cause:
+        raise InputError("Dask is not installed; `pip install 'distributed>=2024.5'` brings it") from cause
+    import joblib
+
+    try:
+        client = Client(scheduler, timeout="10s", set_as_default=True)
+    except (OSError, ValueError) as cause:
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler!r}; check that the cluster runs ({cause})"
+        ) from cause
+    with client, joblib.parallel_config(backend="dask"):
+        yield

@@ -9,19 +9,8 @@ import typer
 
 from brainalign_plugin.text import counted
 
-from .options import (
-    AsJson,
-    Domain,
-    Home,
-    Known,
-    Stored,
-    command_group,
-    now,
-    print_json,
-    say,
-    settings_from,
-    utc,
-)
+from . import options
+from .options import command_group, now, opened, print_json, say, settings_from, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +25,10 @@ snapshots_app = command_group("List, show, export and remove stored snapshots.")
 
 @snapshots_app.command("list")
 def list_snapshots(
-    known: Known = None, home: Home = None, domain: Domain = None, as_json: AsJson = False
+    known: options.Known = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the snapshots by the date that they describe."""
     from ..operations import pull
@@ -85,16 +77,17 @@ def _print_list(infos: Sequence[SnapshotInfo]) -> None:
 
 @snapshots_app.command("show")
 def show_snapshot(
-    snapshot: Stored = "latest", home: Home = None, domain: Domain = None, as_json: AsJson = False
+    snapshot: options.Stored = "latest",
+    home: options.Home = None,
+    domain: options.Domain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show one snapshot and its source."""
     from dataclasses import asdict
 
-    from ..operations import pull
     from . import printing
 
-    settings = settings_from(snapshot, home=home, domain=domain)
-    with pull.open_existing(settings, snapshot) as store:
+    with opened(snapshot, home=home, domain=domain) as (settings, store):
         info = store.find(snapshot, settings.domain)
         rejected = store.rejected(info.id)
     if as_json:
@@ -106,22 +99,20 @@ def show_snapshot(
 
 @snapshots_app.command("export")
 def export_snapshot(
-    snapshot: Stored,
+    snapshot: options.Stored,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="Snapshot file to write (.snapshot.json.gz).", metavar="FILE"),
     ],
-    home: Home = None,
-    domain: Domain = None,
+    home: options.Home = None,
+    domain: options.Domain = None,
 ) -> None:
     """Write one snapshot to a file, for Python."""
     from brainalign_plugin.files.snapshot_file import snapshot_bytes
 
     from ..base.files import write_atomically
-    from ..operations import pull
 
-    settings = settings_from(snapshot, home=home, domain=domain)
-    with pull.open_existing(settings, snapshot) as store:
+    with opened(snapshot, home=home, domain=domain) as (settings, store):
         found = store.snapshot(store.find(snapshot, settings.domain).id)
     write_atomically(output, snapshot_bytes(found))
     say(f"snapshot: {output}")
@@ -129,13 +120,13 @@ def export_snapshot(
 
 @snapshots_app.command("remove")
 def remove_snapshot(
-    snapshot: Stored,
+    snapshot: options.Stored,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what depends on it; remove nothing.")
     ] = False,
-    home: Home = None,
-    domain: Domain = None,
-    as_json: AsJson = False,
+    home: options.Home = None,
+    domain: options.Domain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Remove a bad board and what depends on it.
 
@@ -144,12 +135,10 @@ def remove_snapshot(
     """
     from contextlib import nullcontext
 
-    from ..operations import pull
     from ..operations.remove import dependents, remove_board
 
-    settings = settings_from(snapshot, home=home, domain=domain)
     with (
-        pull.open_existing(settings, snapshot, to_write=not dry_run) as store,
+        opened(snapshot, home=home, domain=domain, to_write=not dry_run) as (settings, store),
         nullcontext() if dry_run else store.exclusive("brainalign snapshots remove"),
     ):
         info = store.find(snapshot, settings.domain)
@@ -162,7 +151,7 @@ def remove_snapshot(
                 "dry_run": dry_run,
                 "snapshot": info.id,
                 "reconstructed": [one.id for one in found.reconstructed],
-                "reports": [str(path) for path in found.reports],
+                "reports": found.reports,
                 "alerts": [one.subject for one in found.alerts],
             }
         )
@@ -171,17 +160,16 @@ def remove_snapshot(
 
 
 def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None:
-    lines = [
-        *(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed),
-        *(f"report         {path}" for path in found.reports),
+    say(*(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed))
+    say(*(f"report         {path}" for path in found.reports))
+    say(
         *(
             f"active alert   {one.subject}: keeps firing until the next board resolves it"
             for one in found.alerts
-        ),
-    ]
-    done = f"{'would remove' if dry_run else 'removed'} snapshot {info.id} ({info.sha256[:12]}, as of "
-    boards, reports = (
-        counted(len(found.reconstructed), "reconstructed board"),
-        counted(len(found.reports), "report"),
+        )
     )
-    say(*lines, f"{done}{info.as_of_time:%Y-%m-%d}), {boards} and {reports}")
+    say(
+        f"{'would remove' if dry_run else 'removed'} snapshot {info.id} ({info.sha256[:12]}, as of "
+        f"{info.as_of_time:%Y-%m-%d}), {counted(len(found.reconstructed), 'reconstructed board')} and "
+        f"{counted(len(found.reports), 'report')}"
+    )

@@ -9,7 +9,7 @@ import typer
 
 from brainalign_plugin.text import counted
 
-from .options import AsJson, Domain, Home, now, print_json, say, settings_from, stage
+from .options import AsJson, Domain, Home, now, opened, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from ..operations.status import Standing
@@ -20,11 +20,9 @@ Check = Annotated[bool, typer.Option("--check", help="Exit code 8 if a check fai
 
 def status(check: Check = False, home: Home = None, domain: Domain = None, as_json: AsJson = False) -> None:
     """Show last success, last news, jobs, outbox and failures."""
-    from ..operations import pull as pipeline
     from ..operations.status import standing, standing_json
 
-    settings = settings_from(home=home, domain=domain)
-    with pipeline.open_existing(settings, "latest") as store:
+    with opened(home=home, domain=domain) as (settings, store):
         found = standing(settings, store, now())
     if as_json:
         print_json(standing_json(found))

@@ -9,7 +9,7 @@ import typer
 
 from brainalign_plugin.text import counted
 
-from .options import AsJson, Home, command_group, now, print_json, say, settings_from, stage
+from .options import AsJson, Home, command_group, now, opened, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +26,7 @@ _EXIT_DAMAGED = 6
 @store_app.command("check")
 def check(home: Home = None, as_json: AsJson = False) -> None:
     """Check the database, digests of snapshots, hashes of bodies."""
-    from ..operations import pull
-
-    settings = settings_from(home=home)
-    with pull.open_existing(settings, "latest") as store, stage("checking"):
+    with opened(home=home) as (_, store), stage("checking"):
         problems = store.check()
         snapshots = len(store.snapshots())
     if as_json:
@@ -58,10 +55,7 @@ def backup(
     """
     from brainalign_plugin import __version__
 
-    from ..operations import pull
-
-    settings = settings_from(home=home)
-    with pull.open_existing(settings, "latest") as store, stage("backing up"):
+    with opened(home=home) as (settings, store), stage("backing up"):
         done = store.backup(
             output,
             references=settings.references,
@@ -70,8 +64,7 @@ def backup(
             software=__version__,
             public=public,
         )
-    for sha256 in done.missing:
-        say(f"brainalign: the body {sha256} is missing, also in the backup", err=True)
+    say(*(f"brainalign: the body {one} is missing, also in the backup" for one in done.missing), err=True)
     held = counted(done.rows["snapshot"], "snapshot")
     say(f"{done.path}: {held}, {counted(sum(done.rows.values()), 'row')}, {counted(done.files, 'file')}")
 
@@ -92,8 +85,7 @@ def restore(backup: BackupFile, home: Home = None) -> None:
         )
     with open_store(settings.store_address, settings.bodies) as store, stage("checking"):
         problems = store.check()
-    for problem in problems:
-        say(f"brainalign: {problem}", err=True)
+    say(*(f"brainalign: {problem}" for problem in problems), err=True)
     where = str(settings.home) if settings.store is None else f"{settings.home} and {settings.store}"
     say(
         f"{counted(done.rows['snapshot'], 'snapshot')}, {counted(sum(done.rows.values()), 'row')}, "
@@ -144,13 +136,11 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Delete old snapshots by a policy, and move unused bodies away."""
-    from ..operations import pull
     from ..operations.remove import remove_reports, reports_of
     from ..store import Policy, prunable
 
-    settings = settings_from(home=home)
     with (
-        pull.open_existing(settings, "latest", to_write=True) as store,
+        opened(home=home, to_write=True) as (settings, store),
         store.exclusive("brainalign store prune"),
         stage("pruning"),
     ):
@@ -168,7 +158,7 @@ def prune(
                 "dry_run": dry_run,
                 "snapshots": [info.id for info in done.snapshots],
                 "rows": done.rows,
-                "reports": [str(path) for path in reports],
+                "reports": reports,
                 "bodies_aside": [path.name.partition(".")[0] for path in done.orphans.aside],
                 "bodies_removed": [path.name.partition(".")[0] for path in done.orphans.removed],
                 "freed_bytes": done.orphans.freed_bytes,
@@ -180,11 +170,8 @@ def prune(
 
 
 def _print_pruned(done: Pruned, reports: Sequence[Path], left: int, dry_run: bool) -> None:
-
-    for info in done.snapshots:
-        say(f"{info.id}  {info.domain}  {info.as_of_time:%Y-%m-%d}  {info.sha256[:12]}")
-    for path in reports:
-        say(f"report {path}")
+    say(*(f"{one.id}  {one.domain}  {one.as_of_time:%Y-%m-%d}  {one.sha256[:12]}" for one in done.snapshots))
+    say(*(f"report {path}" for path in reports))
     found = done.orphans
     say(
         f"{'would delete' if dry_run else 'deleted'} {counted(len(done.snapshots), 'snapshot')}, "
@@ -210,13 +197,12 @@ def _config_without_secrets(settings: Settings) -> bytes:
 
     from brainalign_plugin.files.decoding import decode
 
-    from ..config.reading import CONFIG_NAME
-    from ..config.shared import without_secrets
+    from ..config.reading import CONFIG_NAME, without_secrets
 
     path = settings.home / CONFIG_NAME
     if not path.is_file():
         return b""
-    document, left_out = without_secrets(tomllib.loads(decode(path.read_bytes())))
+    document, left_out = without_secrets(type(settings), tomllib.loads(decode(path.read_bytes())))
     names = ", ".join(left_out)
     head = f"# From a backup. Left out, to be given again: {names}.\n" if left_out else "# From a backup.\n"
     return (head + tomli_w.dumps(document)).encode()

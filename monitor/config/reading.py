@@ -1,4 +1,4 @@
-"""Sources of settings: the file of the home folder, the environment, and files that hold one secret each."""
+"""Sources of settings: the file of the home folder, with its alert rules, the environment, files of one secret each."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import types
 from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, TomlConfigSettingsSource
 
 from brainalign_plugin.errors import TextError
 from brainalign_plugin.files.decoding import decode
+from brainalign_plugin.text import masked_address
 
 from ..base.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..history.alerts import Rule
 
 CONFIG_NAME = "brainalign.toml"
 PREFIX = "BRAINALIGN_"
@@ -204,3 +208,72 @@ def _secret(named: Any, home: Path, setting: str) -> str:
             "into it"
         )
     return secret
+
+
+def load_rules(path: Path) -> tuple[Rule, ...]:
+    """Read the rules of a configuration file; the default ones if it has none.
+
+    Raises ConfigError if a rule is wrong, or two have one name.
+    """
+    from ..history.alerts import DEFAULT_RULES, Rule
+
+    if not path.is_file():
+        return DEFAULT_RULES
+    # The settings were read from this file before, so that it is there and valid TOML.
+    document = tomllib.loads(decode(path.read_bytes()))
+    if "alerts" not in document:
+        return DEFAULT_RULES
+    try:
+        rules = TypeAdapter(tuple[Rule, ...]).validate_python(document["alerts"])
+    except ValidationError as cause:
+        first = cause.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        problem = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"alerts.{where} in {str(path)!r}: {problem}; correct it".rstrip(".")) from cause
+    names = [rule.name for rule in rules]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"two alerts in {str(path)!r} have the name {twice!r}; rename one")
+    return rules
+
+
+# Tables of recipients are useless without an address; they and `alerts` are kept whole or left out.
+_PEOPLE = ("recipients", "webhooks", "notify")
+_LOGIN = ("mail", "user")
+
+
+def without_secrets(
+    model: type[BaseModel], document: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Leave out of a document of settings all that is masked when they are shown, and all addresses of people.
+
+    Returns the settings, which are valid, and the names of the others.
+    """
+    secrets = {path for path, field in setting_fields(model) if is_secret(field.annotation)}
+    left_out: list[str] = []
+    kept = _kept(document, (), secrets, left_out)
+    mail = kept.get("mail")
+    if isinstance(mail, dict) and not {"mail.password", f"mail.password{IN_FILE}"}.isdisjoint(left_out):
+        left_out += [".".join(_LOGIN)] if mail.pop(_LOGIN[-1], None) is not None else []
+    return kept, tuple(left_out)
+
+
+def _kept(table: Mapping[str, Any], above: Keys, secrets: set[Keys], left_out: list[str]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in table.items():
+        path = (*above, key)
+        if (
+            (above == () and key in _PEOPLE)
+            or path in secrets
+            or (*above, key.removesuffix(IN_FILE)) in secrets
+        ):
+            names = [f"{key}.{name}" for name in value] if isinstance(value, Mapping) else [".".join(path)]
+            left_out += names
+        elif above == () and key == "alerts":
+            kept[key] = value
+        elif isinstance(value, Mapping):
+            kept[key] = _kept(value, path, secrets, left_out)
+        elif isinstance(value, str) and "://" in value and masked_address(value) != value:
+            left_out.append(".".join(path))
+        else:
+            kept[key] = value
+    return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,6 +29,25 @@ class Section(BaseModel):
 
     # Without the input, because a value that was refused may be a secret in the wrong place.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _matching(pattern: str, problem: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(problem)
+        return text
+
+    return AfterValidator(check)
+
+
+def _read_by(parse: Callable[[str], object]) -> AfterValidator:
+    """Refuse a text that cannot be parsed, with the message of the parser."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
 
 
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -63,19 +83,6 @@ def _secret_web_address(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _word(text: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
-        raise ValueError("not one lower-case word; the site has vision and language")
-    return text
-
-
-def _comment(text: str) -> str:
-    # Parentheses would end the comment of a User-Agent.
-    if not re.fullmatch(r"[!-'*-~ ]{0,200}", text):
-        raise ValueError("not up to 200 printable ASCII characters without ()")
-    return text
-
-
 def _filled(secret: Any) -> Any:
     if not secret.get_secret_value().strip():
         raise ValueError("empty; give a path or an address, or leave the line out")
@@ -92,10 +99,15 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 StoreAddress = Annotated[SecretAddress, AfterValidator(_filled)]
 SourceAddress = Annotated[StoreAddress, AfterValidator(_usable)]
-DomainName = Annotated[str, AfterValidator(_word)]
-Comment = Annotated[str, AfterValidator(_comment)]
+DomainName = Annotated[
+    str, _matching(r"[a-z][a-z0-9_]{0,63}", "not one lower-case word; the site has vision and language")
+]
+# Parentheses would end the comment of a User-Agent.
+Comment = Annotated[
+    str, _matching(r"[!-'*-~ ]{0,200}", "not up to 200 printable ASCII characters without ()")
+]
 Host = Annotated[str, AfterValidator(_host)]
-Seconds = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0.001, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 # Of a named table, [section.NAME]: what an environment variable can spell, in which two underscores divide.
 TableName = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
@@ -116,36 +128,21 @@ class Health(Section):
 NEVER = "never"
 
 
-def _zone(name: str) -> str:
-    read_zone(name)
-    return name
-
-
-def _due(text: str) -> str:
-    parse_schedule(text)
-    return text
-
-
-def _due_or_never(text: str) -> str:
-    return text if text == NEVER else _due(text)
-
-
-def _catch_up(text: str) -> str:
-    parse_catch_up(text)
-    return text
+def _due_or_never(text: str) -> object:
+    return text == NEVER or parse_schedule(text)
 
 
 class ScheduleSettings(Section):
     """When ``brainalign serve`` does what."""
 
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"  # Of the cron lines
+    timezone: Annotated[str, _read_by(read_zone)] = "UTC"  # Of the cron lines
     # A cron line, or an interval such as `every 6h`.
-    pull: Annotated[str, AfterValidator(_due)] = "every 6h"
+    pull: Annotated[str, _read_by(parse_schedule)] = "every 6h"
     # The same, for the digests; or `never`.
-    weekly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 * * mon"
-    monthly: Annotated[str, AfterValidator(_due_or_never)] = "0 7 1 * *"
+    weekly: Annotated[str, _read_by(_due_or_never)] = "0 7 * * mon"
+    monthly: Annotated[str, _read_by(_due_or_never)] = "0 7 1 * *"
     # Policy for missed times: `skip`, `latest` or `all(max 10)`.
-    catch_up: Annotated[str, AfterValidator(_catch_up)] = "latest"
+    catch_up: Annotated[str, _read_by(parse_catch_up)] = "latest"
     # A job that begins later than this was missed.
     grace_seconds: Annotated[float, Field(ge=1, le=86400 * 7, allow_inf_nan=False)] = 3600.0
     # Every time is put off by a random part of this, so that not all monitors ask the site at once.
@@ -172,6 +169,7 @@ class Operator(Section):
 
 _MAIL_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _NAMED_ADDRESS = re.compile(r"([!#-&'*-+\-./0-9=?A-Z^-~ ]*)<([^<>]*)>")
+_UNSUBSCRIBE = r"(mailto:|https?://)[!-;=?-~]{1,500}"
 # With which port, if none is given.
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -192,12 +190,6 @@ def _sender(text: str) -> str:
     named = _NAMED_ADDRESS.fullmatch(text)
     if not is_mail_address(named[2] if named else text):
         raise ValueError("not a mail address, with or without a name: BrainAlign <monitor@lab.example>")
-    return text
-
-
-def _unsubscribe(text: str) -> str:
-    if not re.fullmatch(r"(mailto:|https?://)[!-;=?-~]{1,500}", text):
-        raise ValueError("neither mailto:… nor https://…")
     return text
 
 
@@ -229,7 +221,7 @@ class MailSettings(Section):
     password: SecretStr | None = None
     sender: Annotated[str, AfterValidator(_sender)] | None = None  # From, with or without a name
     # Address of List-Unsubscribe, `{address}` standing for the recipient; None asks the sender by mail.
-    unsubscribe: Annotated[str, AfterValidator(_unsubscribe)] | None = None
+    unsubscribe: Annotated[str, _matching(_UNSUBSCRIBE, "neither mailto:… nor https://…")] | None = None
     certificates: Path | None = None  # Certificates to trust instead of the system's
     timeout_seconds: Seconds = 30.0  # Longest wait for a connection and each answer
 

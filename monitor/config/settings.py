@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from brainalign_plugin.text import masked_address
 
+from ..base.cache import Cache
 from ..base.errors import ConfigError
 from .reading import (
     ANY,
@@ -130,7 +131,7 @@ class Settings(BaseSettings):
     reference: str = ""
     # Limits of a report's study of the schemes: memory for one scheme, time after which no other is begun.
     study_memory: Annotated[ByteSize, Field(gt=0)] = ByteSize(1_000_000_000)
-    study_seconds: Seconds = 600.0
+    study_seconds: Annotated[float, Field(ge=0.001, allow_inf_nan=False)] = 600.0
     # The text of a message is kept for so long after it was sent or given up.
     keep_messages_days: Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)] = 30.0
     schedule: ScheduleSettings = ScheduleSettings()
@@ -190,6 +191,11 @@ class Settings(BaseSettings):
     def references(self) -> Path:
         """Folder of the frozen reference boards."""
         return self.home / "references"
+
+    @property
+    def cache(self) -> Cache:
+        """Results that were computed before."""
+        return Cache(self.home / "cache")
 
     @property
     def site_folder(self) -> Path | None:

@@ -36,10 +36,8 @@ def compose_digest(
 ) -> list[Message]:
     """Compose the digest of a period for each subscriber who wants one of this length.
 
-    In a quiet period it has two lines, and subscribers who chose so get none. Raises TemplateError if a template of the
-    user's is broken.
-
-    `at`: with time zone: Date of the mails.
+    In a quiet period it has two lines, and subscribers who chose so get none. ``at`` is the Date of the mails. Raises
+    TemplateError if a template of the user's is broken.
     """
     wanting = [
         one for one in subscribers if one.digest is digest.period and (one.when_quiet or not digest.quiet)
@@ -97,10 +95,7 @@ def compose_digest(
 def compose_alerts(
     alerts: Sequence[Alert], subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
 ) -> list[Message]:
-    """Compose one message on all alerts that changed with a board, for each subscriber who wants alerts.
-
-    `alerts`: at least one, all of one board. `at`: with time zone: Date of the mails.
-    """
+    """Compose one message on all alerts that changed with one board, for each subscriber who wants alerts."""
     first = alerts[0]
     states = [f"{one_line(alert.rule, 80)} {alert.state}" for alert in alerts]
     counted = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
@@ -171,11 +166,8 @@ def _messages(
         elif one.channel is Channel.WEBHOOK:
             body = _webhook_body(news, letterhead, name, at)
         else:
-            body = (
-                render("notify.txt.j2", letterhead.templates, news=quiet, link=letterhead.link)
-                .strip()
-                .encode()
-            )
+            text = render("notify.txt.j2", letterhead.templates, news=quiet, link=letterhead.link)
+            body = text.strip().encode()
         subject = quiet.subject if one.channel is Channel.NOTIFY else news.subject
         found.append(Message(name, one.channel, news.kind, one.name, subject, body, at))
     return found

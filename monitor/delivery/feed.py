@@ -43,11 +43,7 @@ def atom_feed(
     simulated: bool = False,
     templates: Path | None = None,
 ) -> bytes:
-    """Write the feed; the newest `MOST_ENTRIES` entries come first.
-
-    `address`: where readers find the site, with a slash at its end; empty if that is not known: then links are
-    relative. `updated`: of the newest entry, or of what is known if there is none.
-    """
+    """Write the feed; the newest `MOST_ENTRIES` entries come first. Without an ``address`` links are relative."""
     # Without the address: readers know an entry by its id, wherever the site moves to.
     feed = uuid.uuid5(uuid.NAMESPACE_URL, f"brainalign:{domain}")
     newest = sorted(entries, key=lambda entry: (entry.updated, entry.as_of, entry.key), reverse=True)

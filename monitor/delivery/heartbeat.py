@@ -47,25 +47,18 @@ class Heartbeat:
 
 
 def beat(url: str, signal: str = "", seconds: float = _SECONDS) -> bool:
-    """Call a heartbeat address. A failure is logged and changes nothing: the service's silence is the alarm.
+    """Call a heartbeat address, and return whether it answered with 2xx.
 
-    Whether it was answered with 2xx.
-
-    `url`: secret: neither it nor an error that quotes it is logged. `signal`: ``start`` or ``fail``, which is added to
-    its path; empty for a success. `seconds`: longest time for all of it.
+    ``start`` or ``fail`` is added to its path; a success has no signal. A failure is logged without the address, which
+    is secret, and changes nothing: the service's silence is the alarm.
     """
     parts = urlsplit(url)
     address = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{signal}")) if signal else url
     # A service may know of successes alone, and still does its work.
     say = log.warning if signal else log.error
     try:
-        answer = request(
-            "GET",
-            address,
-            deadline=seconds,
-            timeout=seconds,
-            headers={"User-Agent": f"brainalign/{__version__}"},
-        )
+        agent = {"User-Agent": f"brainalign/{__version__}"}
+        answer = request("GET", address, deadline=seconds, timeout=seconds, headers=agent)
     except Exception as cause:  # noqa: BLE001 -- it may name the whole address
         say("the heartbeat could not be sent", signal=signal, kind=type(cause).__name__)
         return False

@@ -66,7 +66,8 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
     mail["Date"] = format_datetime(at.astimezone(UTC))
     domain = parseaddr(letterhead.sender)[1].rpartition("@")[2]
     mail["Message-ID"] = f"<{name.partition('@')[0]}@{domain}>"
-    unsubscribe = letterhead.unsubscribe.replace("{address}", quote(to, safe="")) or _ask_sender(letterhead)
+    ask_sender = f"mailto:{parseaddr(letterhead.sender)[1]}?subject=unsubscribe"
+    unsubscribe = letterhead.unsubscribe.replace("{address}", quote(to, safe="")) or ask_sender
     mail["List-Unsubscribe"] = f"<{unsubscribe}>"
     # One click is a POST, which RFC 8058 allows to an https address alone.
     if unsubscribe.startswith("https://"):
@@ -86,18 +87,9 @@ def mail_bytes(content: Content, letterhead: Letterhead, to: str, name: str, at:
             filename=f"{picture.name}.png",
             disposition="inline",
         )
-    _set_boundaries(mail, content)
-    return mail.as_bytes()
-
-
-def _ask_sender(letterhead: Letterhead) -> str:
-    return f"mailto:{parseaddr(letterhead.sender)[1]}?subject=unsubscribe"
-
-
-def _set_boundaries(mail: EmailMessage, content: Content) -> None:
     # By what all recipients get, so that all below the headers is the same for them.
-    name = f"{content.text}{content.html}"
-    multiparts = [part for part in mail.walk() if part.is_multipart()]
-    for number, part in enumerate(multiparts):
+    mark = hashlib.sha256(f"{content.text}{content.html}".encode()).hexdigest()[:24]
+    for number, part in enumerate(part for part in mail.walk() if part.is_multipart()):
         # An equals sign before an underscore occurs neither in quoted-printable nor in base64, so in no part.
-        part.set_boundary(f"=_{hashlib.sha256(name.encode()).hexdigest()[:24]}_{number}")
+        part.set_boundary(f"=_{mark}_{number}")
+    return mail.as_bytes()

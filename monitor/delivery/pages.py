@@ -15,6 +15,7 @@ from brainalign_plugin.text import BRAIN_SCORE
 from ..base.files import csv_bytes
 from ..base.templating import asset, render
 from ..history.figures import FIGURES
+from ..history.series import FULL, History
 from ..report.records import Page
 from .feed import FeedEntry, atom_feed
 from .message_text import day_text, one_line, shown_figure
@@ -34,18 +35,6 @@ class ArchivedBoard:
     scored: int
     sha256: str
     report: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FigureRow:
-    """The headline figures of one board of the history."""
-
-    as_of: datetime
-    origin: str
-    models: int
-    benchmarks: int
-    values: Mapping[str, float | None]
-    intervals: Mapping[str, tuple[float, float] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,7 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
     shared: dict[str, Any] = {
         "site": view,
         "root": "",
-        "styles": [*(name for name in assets if name.endswith(".css"))],
+        "styles": [name for name in assets if name.endswith(".css")],
         "day_text": day_text,
         "latest": next((board.report for board in view.boards if board.report), ""),
     }
@@ -128,17 +117,8 @@ def site_files(view: SiteView) -> Iterator[tuple[str, bytes]]:
         yield page.path, render("site_page.html.j2", view.templates, **{**shared, **values}).encode()
         yield from page.files.items()
     updated = max((entry.updated for entry in view.news), default=view.seen_at)
-    yield (
-        "feed.xml",
-        atom_feed(
-            view.domain,
-            view.news,
-            view.address,
-            updated,
-            simulated=view.simulated,
-            templates=view.templates,
-        ),
-    )
+    feed = (view.domain, view.news, view.address, updated)
+    yield "feed.xml", atom_feed(*feed, simulated=view.simulated, templates=view.templates)
     for name, data in sorted(assets.items()):
         yield f"assets/{name}", data
     for file in view.data:
@@ -166,29 +146,27 @@ def report_frame(templates: Path | None = None) -> tuple[str, str]:
     return head, render("site_report_top.html.j2", templates)
 
 
-def history_csv(rows: Iterable[FigureRow]) -> bytes:
-    """Return the headline figures over time as CSV, one line per board."""
+def history_csv(record: History) -> bytes:
+    """Return the headline figures over time as CSV, one line per board, the newest first."""
     ends = ("", "_low", "_high")
     header = ["as_of", "origin", *(f"{name}{end}" for name in FIGURES for end in ends)]
-    return csv_bytes(header, ([row.as_of.isoformat(), row.origin, *_values(row)] for row in rows))
-
-
-def _values(row: FigureRow) -> Iterator[float | None]:
-    for name in FIGURES:
-        yield row.values.get(name)
-        yield from row.intervals.get(name) or (None, None)
+    rows: list[list[object]] = []
+    for number, point in enumerate(record.series["models"]):
+        if point.panel == FULL:
+            own = [record.series[name][number] for name in FIGURES]
+            figures = [cell for one in own for cell in (one.value, *(one.interval or (None, None)))]
+            rows.append([point.as_of.isoformat(), point.origin, *figures])
+    return csv_bytes(header, rows[::-1])
 
 
 def archive_csv(boards: Iterable[ArchivedBoard]) -> bytes:
     """Return the observed boards as CSV, one line each."""
     header = ["as_of", "seen_at", "models", "benchmarks", "scored_cells", "sha256", "report"]
-    return csv_bytes(
-        header,
-        (
-            [b.as_of.isoformat(), b.seen_at.isoformat(), b.models, b.benchmarks, b.scored, b.sha256, b.report]
-            for b in boards
-        ),
+    rows = (
+        [b.as_of.isoformat(), b.seen_at.isoformat(), b.models, b.benchmarks, b.scored, b.sha256, b.report]
+        for b in boards
     )
+    return csv_bytes(header, rows)
 
 
 def lines_shown(lines: Iterable[str]) -> tuple[str, ...]:

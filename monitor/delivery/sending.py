@@ -18,11 +18,7 @@ def make_send(
     notifications: Iterable[Notification],
     clock: Callable[[], datetime],
 ) -> Callable[[Message], None]:
-    """Make the function that sends a message once and returns, or raises DeliveryError.
-
-    `server`: none if no mail server is configured. `webhooks, notifications`: known by their names. `clock`: gives the
-    time that the signature of a webhook holds.
-    """
+    """Make the function that sends a message once, or raises DeliveryError; webhooks are signed at the clock's time."""
     hooks = {one.name: one for one in webhooks}
     services = {one.name: one for one in notifications}
 

@@ -58,10 +58,7 @@ def publish_site(
 
     They are written to a new folder, flushed to disk and swapped in by one rename. A file with the content that it had
     is not written again: it stays the same file, with the time of its last change. Raises OutputError if it cannot be
-    written; the old version stays published.
-
-    `folder`: made if it is not there. Serve ``current`` in it. `files`: path below the site and content; taken one at a
-    time.
+    written; the old version stays published. Missing folders are made; serve ``current`` in ``folder``.
     """
     try:
         _make_folder(folder)

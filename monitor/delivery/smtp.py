@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parseaddr
-from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from brainalign_plugin.text import printable
 
@@ -20,21 +20,13 @@ from ..base.errors import DeliveryError
 from ..base.messages import Message
 
 
-class Security(StrEnum):
-    """Encryption of a connection to the mail server."""
-
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-
-
 @dataclass(frozen=True, slots=True)
 class MailServer:
     """A mail server and the account on it."""
 
     host: str
     port: int
-    security: Security
+    security: Literal["starttls", "tls", "none"]
     user: str = ""  # Empty for a server that takes mail without a login
     password: str = field(default="", repr=False)
     sender: str = ""  # Sender for the server, with or without a name before it
@@ -103,14 +95,14 @@ class _Connection(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         plain = socket.create_connection((host, port), timeout)
         self._cut.take(plain)
-        if self._server.security is not Security.TLS:
+        if self._server.security != "tls":
             return plain
         return _context(self._server).wrap_socket(plain, server_hostname=host)
 
 
 def _secure(connection: smtplib.SMTP, server: MailServer) -> None:
     connection.ehlo_or_helo_if_needed()
-    if server.security is Security.STARTTLS:
+    if server.security == "starttls":
         connection.starttls(context=_context(server))
         connection.ehlo()
     if server.user:

@@ -54,10 +54,10 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
     }
     if webhook.secret:
         headers["X-BrainAlign-Signature"] = signature(webhook.secret, timestamp, message.body)
-    status, retry_after = _post(webhook, message.body, headers)
+    where = f"the webhook {webhook.name!r} at {urlsplit(webhook.url).hostname}"
+    status, retry_after = _post(webhook, message.body, headers, where)
     if 200 <= status < 300:
         return
-    where = _where(webhook)
     if 300 <= status < 400:
         raise DeliveryError(
             f"{where} answered with a redirect ({status}), which is not followed; configure its target instead",
@@ -67,29 +67,19 @@ def post_webhook(webhook: Webhook, message: Message, clock: Callable[[], datetim
     raise DeliveryError(f"{where} answered {status}", permanent=refused, retry_after=retry_after)
 
 
-def _post(webhook: Webhook, body: bytes, headers: dict[str, str]) -> tuple[int, float | None]:
+def _post(webhook: Webhook, body: bytes, headers: dict[str, str], where: str) -> tuple[int, float | None]:
     """Return the status, and the seconds of ``Retry-After``."""
     import httpx
 
     try:
-        answer = request(
-            "POST",
-            webhook.url,
-            deadline=webhook.deadline,
-            timeout=webhook.timeout,
-            headers=headers,
-            content=body,
-        )
+        limits = {"deadline": webhook.deadline, "timeout": webhook.timeout}
+        answer = request("POST", webhook.url, **limits, headers=headers, content=body)
     except Exception as cause:  # noqa: BLE001 -- it may name the whole address
         why = type(cause).__name__
         if isinstance(cause, httpx.TimeoutException):
             why = f"no answer within {webhook.timeout:g} s"
         elif isinstance(cause, OverdueError):
             why = str(cause)
-        raise DeliveryError(f"{_where(webhook)} cannot be reached: {why}", permanent=False) from None
+        raise DeliveryError(f"{where} cannot be reached: {why}", permanent=False) from None
     asked = answer.headers.get("Retry-After", "")
     return answer.status_code, float(asked) if _SECONDS.fullmatch(asked) else None
-
-
-def _where(webhook: Webhook) -> str:
-    return f"the webhook {webhook.name!r} at {urlsplit(webhook.url).hostname}"

@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from brainalign_plugin.brainscore import link as linking
 from brainalign_plugin.brainscore.link import LinkState, LinkStatus, link_status
@@ -34,14 +34,8 @@ class Check:
     next_step: str = ""  # Action for the user; empty if none
 
 
-class Checker(Protocol):
-    """Looks at something, given the settings and the moment of the check."""
-
-    __name__: str
-
-    def __call__(self, settings: Settings, at: datetime, /) -> Iterable[Check]:
-        """Return the findings."""
-
+# Looks at something, given the settings and the moment of the check.
+Checker = Callable[[Settings, datetime], Iterable[Check]]
 
 # Loading Brain-Score takes seconds and may fail in any way, so another process does it. Its last line is for us.
 _PROBE = """
@@ -163,6 +157,6 @@ def examine(settings: Settings, at: datetime, checkers: Iterable[Checker] = CHEC
             found += checker(settings, at)
         except (OSError, BrainAlignError) as cause:
             # One that cannot look, such as below a closed folder, keeps no other from looking.
-            name = checker.__name__.removeprefix("check_").replace("_", " ")
+            name = getattr(checker, "__name__", "check").removeprefix("check_").replace("_", " ")
             found.append(failed(name, "problem", f"cannot be checked: {cause}; check the permissions"))
     return tuple(found)

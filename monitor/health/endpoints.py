@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -119,12 +118,9 @@ def _gauge(name: str, text: str, labels: Sequence[str], samples: _Samples) -> Me
 
 @contextmanager
 def served(address: str, port: int, look: Callable[[], Standing]) -> Iterator[int]:
-    """Answer ``/healthz`` and ``/metrics`` until the end of the block.
+    """Answer ``/healthz`` and ``/metrics`` until the end of the block; gives the port, any free one for 0.
 
-    The port. Raises ConfigError if the port is taken or not allowed.
-
-    `address`: to listen at. `port`: 0 takes any that is free. `look`: returns the state; called once in five seconds at
-    most, in another thread.
+    ``look`` returns the state, and is called in another thread. Raises ConfigError if the port is taken or not allowed.
     """
     try:
         server = _Server((address, port), _handler(look))
@@ -148,11 +144,13 @@ class _Looks:
 
     def __init__(self, look: Callable[[], Standing]) -> None:
         self._look, self._lock = look, threading.Lock()
-        self._until, self._found = 0.0, Answer(None, "")
+        self._until = 0.0
+        self._found: Standing | str = ""
 
-    def __call__(self) -> Answer:
+    def __call__(self) -> Standing | str:
+        """Return the state, or the kind of failure if it cannot be read."""
         if not self._lock.acquire(timeout=_REQUEST_SECONDS):
-            return Answer(None, "the store does not answer")
+            return "the store does not answer"
         try:
             if time.monotonic() >= self._until:
                 self._found = self._ask()
@@ -161,9 +159,9 @@ class _Looks:
         finally:
             self._lock.release()
 
-    def _ask(self) -> Answer:
+    def _ask(self) -> Standing | str:
         try:
-            return Answer(self._look(), "")
+            return self._look()
         except BrainAlignError as failure:
             # A health check reports that the store cannot be read; the log has its address.
             kind = type(failure).__name__
@@ -171,15 +169,7 @@ class _Looks:
         except Exception as failure:
             kind = type(failure).__name__
             log.exception("the state cannot be read")
-        return Answer(None, f"the store cannot be read ({kind})")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """State of the monitor; None and the kind of failure if it cannot be read."""
-
-    standing: Standing | None
-    failure: str
+        return f"the store cannot be read ({kind})"
 
 
 class _Server(ThreadingHTTPServer):
@@ -244,12 +234,12 @@ def _handler(look: Callable[[], Standing]) -> type[BaseHTTPRequestHandler]:
                 self._answer(404, "text/plain; charset=utf-8", b"there are /healthz and /metrics\n")
                 return
             found = looks()
-            if found.standing is None:
-                self._json(503, {"healthy": False, "problems": [found.failure], "last_success": None})
+            if isinstance(found, str):
+                self._json(503, {"healthy": False, "problems": [found], "last_success": None})
             elif path == "/metrics":
-                self._answer(200, _METRICS_TYPE, metrics_text(found.standing))
+                self._answer(200, _METRICS_TYPE, metrics_text(found))
             else:
-                self._json(200 if found.standing.healthy else 503, health_json(found.standing))
+                self._json(200 if found.healthy else 503, health_json(found))
 
         do_HEAD = do_GET  # noqa: N815 (the library's name)
 

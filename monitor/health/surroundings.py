@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -121,16 +120,16 @@ def check_recipients(settings: Settings, _: datetime) -> list[Check]:
     words = f"{counted(len(told), 'recipient')}, {operators} of them with operator messages"
     if not told:
         words = "none, so that no alert and no failure is sent"
-    found = [Check("recipients", "ok", words)]
+    recipients = Check("recipients", "ok", words)
     if told and not operators:
-        found = [Check("recipients", "warning", words, "set operator = true for one of them")]
-    if settings.contact:
-        return [*found, Check("contact", "ok", settings.contact)]
-    step = "set contact to a mail address or a page, which goes into the User-Agent"
-    return [
-        *found,
-        Check("contact", "warning", "the User-Agent names no contact for the site's operators", step),
-    ]
+        recipients = Check("recipients", "warning", words, "set operator = true for one of them")
+    contact = Check("contact", "ok", settings.contact)
+    if not settings.contact:
+        step = "set contact to a mail address or a page, which goes into the User-Agent"
+        contact = Check(
+            "contact", "warning", "the User-Agent names no contact for the site's operators", step
+        )
+    return [recipients, contact]
 
 
 def check_disk(settings: Settings, _: datetime) -> list[Check]:
@@ -139,19 +138,12 @@ def check_disk(settings: Settings, _: datetime) -> list[Check]:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as cause:
-        return [
-            Check(
-                "disk",
-                "problem",
-                f"cannot read the free space of {str(folder)!r}: {cause.strerror}",
-                "check the disk",
-            )
-        ]
+        message = f"cannot read the free space of {str(folder)!r}: {cause.strerror}"
+        return [Check("disk", "problem", message, "check the disk")]
     words = f"{free / 1e9:.1f} GB free at {str(folder)!r}"
     if free < _LITTLE_BYTES:
-        state = "problem" if free < _TOO_LITTLE_BYTES else "warning"
         step = "free space, or `brainalign store prune` old snapshots"
-        return [Check("disk", "problem" if state == "problem" else "warning", words, step)]
+        return [Check("disk", "problem" if free < _TOO_LITTLE_BYTES else "warning", words, step)]
     return [Check("disk", "ok", words)]
 
 
@@ -211,19 +203,17 @@ def check_site(settings: Settings, _: datetime) -> list[Check]:
     if settings.site.folder is None:
         return [Check("site folder", "ok", "none is configured")]
     folder = settings.home / settings.site.folder.expanduser()
-    there = folder
     # A new site is swapped in, so that the folder above it is written too.
     for place in (folder, folder.parent):
         there = _nearest(place)
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             message = f"{str(there)!r} may not be written by this user"
-            return [
-                Check("site folder", "problem", message, f"give this user the right to write {str(folder)!r}")
-            ]
+            step = f"give this user the right to write {str(folder)!r}"
+            return [Check("site folder", "problem", message, step)]
     return [Check("site folder", "ok", f"{str(folder)!r} can be written")]
 
 
-CHECKERS: Iterable[Checker] = (
+CHECKERS: tuple[Checker, ...] = (
     check_settings,
     check_store,
     check_source,

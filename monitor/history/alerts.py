@@ -65,44 +65,21 @@ class RuleTest:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule for alerts about a figure.
-
-    Attributes
-    ----------
-    name : str
-    figure : str
-        A headline figure.
-    on : On
-        ``level``: the figure of the cleaned board. ``change``: its difference from the data version before, on the
-        models and benchmarks that both share; for a count the difference of the cleaned boards.
-    condition : Condition
-    bound : float
-        It fires when the whole interval is beyond it.
-    resolve : float or None
-        It ends when the value is back at this bound; None is `bound`.
-    versions : int
-        For how many distinct data versions in a row the interval has to be beyond the bound. A version that shares
-        nearly all cells with the one before confirms nothing: the next is counted once a tenth of the cells is new.
-    min_overlap : int
-        With fewer models nothing is seen, and the rule stays as it is.
-    tests : tuple of RuleTest
-        Run by ``brainalign alerts test``.
-
-    Raises
-    ------
-    InputError
-        If something cannot be meant.
-    """
+    """A rule for alerts about a figure; InputError if something cannot be meant."""
 
     name: str
-    figure: str
+    figure: str  # A headline figure
     condition: Condition
-    bound: float
+    bound: float  # It fires when the whole interval is beyond it
+    # `level`: the figure of the cleaned board; `change`: its difference from the data version before, on the models and
+    # benchmarks that both share, for a count the difference of the cleaned boards.
     on: On = On.LEVEL
-    resolve: float | None = None
+    resolve: float | None = None  # It ends when the value is back at this bound; None is `bound`
+    # For how many distinct data versions in a row the interval has to be beyond the bound. A version that shares
+    # nearly all cells with the one before confirms nothing: the next is counted once a tenth of the cells is new.
     versions: int = 2
-    min_overlap: int = 20
-    tests: tuple[RuleTest, ...] = ()
+    min_overlap: int = 20  # With fewer models nothing is seen, and the rule stays as it is
+    tests: tuple[RuleTest, ...] = ()  # Run by `brainalign alerts test`
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -173,11 +150,8 @@ def follow(
 ) -> tuple[Standing, list[AlertEvent]]:
     """Evaluate a rule on the data versions; None, or too few models, leaves it as it is.
 
-    Returns Standing (its state now, the same for a history evaluated in pieces or whole) and list of AlertEvent (fired
-    and ended in turn).
-
-    `observations`: numbers of the versions, in order of time, and what is seen of them. `start`: where the rule stood
-    before them.
+    ``observations`` are the numbers of the versions, in order of time, and what is seen of them. Returns the rule's
+    state now, the same for a history evaluated in pieces or whole, and its events, fired and ended in turn.
     """
     events: list[AlertEvent] = []
     now = start
@@ -227,10 +201,7 @@ def _observation(rule: Rule, value: float | tuple[float, float, float] | str) ->
 
 
 def event_in_words(event: AlertEvent, *, first: bool = False) -> str:
-    """Return one sentence: the rule, what it saw, and the bound.
-
-    `first`: it is so since the first board, so that nothing fired.
-    """
+    """Return one sentence: the rule, what it saw, and the bound; if ``first`` it is so since the first board."""
     rule, seen = event.rule, event.seen
     what = FIGURES[rule.figure] if rule.on is On.LEVEL else f"change of {FIGURES[rule.figure]}"
     bound = _bound_text(rule, rule.bound if event.fired else rule.back_at)

@@ -14,8 +14,8 @@ import numpy as np
 from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
-from .figure_intervals import family_draws
-from .figures import COUNTS, FIGURES, headline_figures
+from ..base.files import fields_of
+from .figures import COUNTS, FIGURES, family_draws, headline_figures
 from .panels import common_panel
 from .precision import tolerance
 
@@ -93,17 +93,12 @@ def paired_differences(
     # A score that one source gives with fewer decimals is not restated.
     other = replace(other, scores=np.where(close, mine, other.scores))
     before, after = headline_figures(one), headline_figures(other)
-    equal = close.all() and all(one.tree.path(leaf) == other.tree.path(leaf) for leaf in one.leaves)
-    if equal:
-        no_change = (0.0, 0.0)
+    if close.all() and all(one.tree.path(leaf) == other.tree.path(leaf) for leaf in one.leaves):
+        known = {name for name in TESTED if before[name] is not None}
         return {
             name: Difference(
-                before[name],
-                after[name],
-                None if before[name] is None else no_change,
-                None if before[name] is None else 1.0,
-                models,
-                benchmarks,
+                *(before[name], after[name], (0.0, 0.0) if name in known else None),
+                *(1.0 if name in known else None, models, benchmarks),
             )
             for name in TESTED
         }
@@ -135,28 +130,25 @@ def _p_value(
     return float(2 * ndtr(-abs(delta) / error))
 
 
-def spent(test: int, alpha: float = ALPHA, figures: int = len(TESTED)) -> float:
+def spent(test: int) -> float:
     """Return the level of the ``test``-th test (from 1) of one of the figures: alpha · 6 / (π² t²) / figures.
 
     The levels of all tests that there will ever be sum to alpha: as far as the p-values hold, the chance of one false
     alarm in the whole life of a history stays below it, under any dependence (Bonferroni over an endless series).
     A verdict that was given is never taken back, because later tests do not enter.
     """
-    return alpha * 6 / (pi * test) ** 2 / figures
+    return ALPHA * 6 / (pi * test) ** 2 / len(TESTED)
 
 
 def verdicts(
-    boards: int,
-    difference: Callable[[int, int], dict[str, Difference]],
-    alpha: float = ALPHA,
-    min_overlap: int = MIN_OVERLAP,
+    boards: int, difference: Callable[[int, int], dict[str, Difference]], min_overlap: int = MIN_OVERLAP
 ) -> list[Step]:
     """Decide for each figure at each board of a series whether it changed since its last change.
 
     A board is compared with the one at which the figure changed last (at first, with the first one), so that a slow
     drift adds up. If it shares fewer than ``min_overlap`` models with that one, it is compared with the board just
     before, which takes its place. Where the shared cells are equal, or there are too few models, no test is made and no
-    level spent: ``alpha`` is the chance of a false change in the whole series of all figures.
+    level spent: `ALPHA` is the chance of a false change in the whole series of all figures.
     """
     reference = dict.fromkeys(TESTED, 0)
     tests = dict.fromkeys(TESTED, 0)
@@ -178,7 +170,7 @@ def verdicts(
                 verdict = Verdict.UNCHANGED
             else:
                 tests[name] += 1
-                level = spent(tests[name], alpha)
+                level = spent(tests[name])
                 verdict = Verdict.CHANGED if found.p < level else Verdict.UNCHANGED
             steps.append(Step(name, earlier, later, found, level, verdict))
             if verdict is Verdict.CHANGED:
@@ -193,15 +185,11 @@ def drift_json(found: Drift, figure: str | None = None) -> dict[str, Any]:
         "verdicts": [
             {
                 "figure": step.figure,
-                "from": found.moments[step.earlier].isoformat(),
-                "to": found.moments[step.later].isoformat(),
-                "delta": step.difference.delta,
-                "interval": None if step.difference.interval is None else list(step.difference.interval),
-                "p": step.difference.p,
+                "from": found.moments[step.earlier],
+                "to": found.moments[step.later],
+                **fields_of(step.difference, "delta", "interval", "p", "models", "benchmarks"),
                 "alpha": step.alpha,
-                "models": step.difference.models,
-                "benchmarks": step.difference.benchmarks,
-                "verdict": step.verdict.value,
+                "verdict": step.verdict,
                 "words": found.words.get((step.figure, step.earlier, step.later)),
             }
             for step in found.steps

@@ -49,8 +49,5 @@ def eras_json(found: Mapping[date, Sequence[Era]]) -> dict[str, Any]:
     """Return the record that ``brainalign eras --json`` prints."""
     return {
         "schema": 1,
-        "eras": [
-            {"as_of": day.isoformat(), "models": [asdict(era) for era in models]}
-            for day, models in found.items()
-        ],
+        "eras": [{"as_of": day, "models": [asdict(era) for era in models]} for day, models in found.items()],
     }

@@ -1,12 +1,22 @@
-"""The headline figures that are watched over time, each a number of one cleaned board, and their text."""
+"""The headline figures that are watched over time, each a number of one cleaned board, their intervals and text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from brainalign_plugin.arrays import FloatArray, IntArray
+from brainalign_plugin.certainty.bootstrap import (
+    Interval,
+    draw_counts,
+    effective_families,
+    family_bootstrap,
+    interval,
+    sure_enough,
+)
+from brainalign_plugin.certainty.families import FamilyTable, families
 from brainalign_plugin.certainty.figures import FIGURES as OF_A_BOARD
 from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.data.board import Board
@@ -25,6 +35,8 @@ FIGURES: Mapping[str, str] = {
 
 # Known exactly: models drawn again are as many, so a count has no interval of its own.
 COUNTS = frozenset({"models", "benchmarks"})
+# Draws of families for an interval of a figure.
+RESAMPLES = 200
 # Shown in per cent.
 SHARES = frozenset({"negative_share", "r2_behavior", "r2_neural", "null_r2_behavior"})
 
@@ -81,3 +93,46 @@ def difference_text(name: str, difference: float) -> str:
         return ""
     unit = " points" if name in SHARES else ""
     return f"{'+' if difference > 0 else MINUS}{text}{unit}"
+
+
+@dataclass(frozen=True, eq=False)
+class FamilyDraws:
+    """Return each model's count in each draw of families, shape (resamples, n), and the number of families."""
+
+    counts: IntArray
+    effective: float
+
+    def figures(self, board: Board) -> dict[str, FloatArray]:
+        """Return the headline figures of a complete board in each draw; NaN where one does not exist."""
+        return headline(board, self.counts).values
+
+    def interval(self, difference: float | None, drawn: FloatArray) -> tuple[float, float] | None:
+        """Return the 95 % interval of a difference; None if it is unknown, or in over a tenth of the draws."""
+        return _ends(interval(difference, drawn, self.effective))
+
+
+def family_draws(board: Board, resamples: int, seed: int, named: FamilyTable = ()) -> FamilyDraws | None:
+    """Draw the families of a board's models with replacement; None if they are too few for an interval."""
+    labels = families(board, named).labels
+    if not sure_enough(labels):
+        return None
+    return FamilyDraws(draw_counts(labels, resamples, seed), effective_families(labels))
+
+
+def figure_intervals(
+    board: Board,
+    values: Mapping[str, float | None],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    named: FamilyTable = (),
+) -> dict[str, tuple[float, float] | None]:
+    """Return the interval of each headline figure of a complete board; a count is known exactly."""
+    found = family_bootstrap(board, families(board, named), resamples, seed, effective=False).intervals
+    return {
+        name: (None if value is None else (value, value)) if name in COUNTS else _ends(found[name])
+        for name, value in values.items()
+    }
+
+
+def _ends(found: Interval | None) -> tuple[float, float] | None:
+    return None if found is None else (found.low, found.high)

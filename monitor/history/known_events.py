@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.resources import files
@@ -11,6 +12,8 @@ from typing import Any
 
 from brainalign_plugin.errors import InputError, TextError
 from brainalign_plugin.files.decoding import decode
+
+from ..base.files import fields_of
 
 FILE_NAME = "known_events.toml"
 
@@ -75,6 +78,6 @@ def _day(value: Any, name: str) -> date:
     return value
 
 
-def event_json(event: KnownEvent) -> dict[str, str]:
-    """One entry of ``known_events`` in the record of a history."""
-    return {"first": event.first.isoformat(), "last": event.last.isoformat(), "text": event.text}
+def events_json(events: Iterable[KnownEvent]) -> dict[str, Any]:
+    """Return the part of the record of a history on known structural breaks."""
+    return {"known_events": [fields_of(event, "first", "last", "text") for event in events]}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
+from ..base.files import fields_of
 from .attribution import (
     STEPS,
     Attribution,
@@ -18,8 +19,10 @@ from .attribution import (
     change_in_words,
     reasons_of,
 )
-from .figure_intervals import RESAMPLES, figure_intervals
-from .figures import ANALYSIS_VERSION, FIGURES, canonical, headline_figures
+from .changelog import score_changes
+from .changes import Changes
+from .drift import Difference
+from .figures import ANALYSIS_VERSION, FIGURES, RESAMPLES, canonical, figure_intervals, headline_figures
 from .known_events import KnownEvent
 from .periods import Period
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 FULL, SAME_BENCHMARKS, SAME_MODELS = "full", "same_benchmarks", "same_models"
 _NOTHING = 1e-12
+_RESTATED = frozenset({"restated", "rerun", "removed"})
 # Of the record that `history_json` returns.
 SCHEMA = 2
 
@@ -97,6 +101,27 @@ class BoardChange:
     later: SnapshotInfo
     changelog: tuple[str, ...]  # Sentences: models, benchmarks and scores that came, went or changed
     causes: tuple[Change, ...]  # The change of each headline figure, with its reasons
+
+
+@dataclass(frozen=True, eq=False)
+class Since:
+    """From the last observed board to this one."""
+
+    earlier: SnapshotInfo
+    changes: Changes
+    causes: Mapping[str, Change]  # Headline figures that moved, with the reasons
+    # Paired differences on the models and benchmarks that both boards have.
+    differences: Mapping[str, Difference]
+
+    @property
+    def restated(self) -> int:
+        """Number of scores that were there before and have another value now, or none.
+
+        Those of models and benchmarks that went are not counted.
+        """
+        return sum(
+            change.kind in _RESTATED for change in score_changes(self.changes) if change.after is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,50 +308,30 @@ def history_json(found: History, figure: str | None = None) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "domain": found.domain,
-        "known": None if options.known is None else options.known.isoformat(),
-        "window_months": options.window_months,
-        "max_missing": options.max_missing,
-        "resamples": options.resamples,
-        "seed": options.seed,
+        **fields_of(options, "known", "window_months", "max_missing", "resamples", "seed"),
         "analysis_version": ANALYSIS_VERSION,
-        "series": {
-            name: [{**_listed(asdict(point)), "as_of": point.as_of.isoformat()} for point in points]
-            for name, points in wanted(found.series).items()
-        },
+        "series": {name: list(map(asdict, points)) for name, points in wanted(found.series).items()},
         "changes": [
             {
-                "figure": change.figure,
-                "from": change.earlier.isoformat(),
-                "to": change.later.isoformat(),
-                "delta": change.delta,
-                "attribution": dict(change.attribution),
-                "reasons": list(change.reasons),
-                "before": change.before,
-                "after": change.after,
-                "words": change.words,
+                "from": change.earlier,
+                "to": change.later,
+                **fields_of(change, "figure", "delta", "attribution", "reasons", "before", "after", "words"),
             }
             for change in found.changes
             if figure in (None, change.figure)
         ],
         "shared": {
-            "from": shared.first.isoformat(),
-            "to": shared.last.isoformat(),
+            "from": shared.first,
+            "to": shared.last,
             "models": shared.models,
             "benchmarks": shared.benchmarks,
             "deltas": wanted(shared.deltas),
         },
         "cohorts": [
             {
-                "year": cohort.year,
-                "models": cohort.models,
-                "benchmarks": cohort.benchmarks,
-                "figures": {name: _listed(asdict(one)) for name, one in wanted(cohort.figures).items()},
+                **fields_of(cohort, "year", "models", "benchmarks"),
+                "figures": {name: asdict(one) for name, one in wanted(cohort.figures).items()},
             }
             for cohort in found.cohorts
         ],
     }
-
-
-def _listed(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with its interval as JSON has it."""
-    return {**record, "interval": None if record["interval"] is None else list(record["interval"])}

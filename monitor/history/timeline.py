@@ -36,6 +36,7 @@ from .series import (
     History,
     HistoryOptions,
     Shared,
+    Since,
     attribution_record,
     changes_between,
     figures_of,
@@ -45,7 +46,6 @@ from .series import (
     reported_before,
     unsplit_record,
 )
-from .since import Since
 
 if TYPE_CHECKING:
     from brainalign_plugin.data.board import Board
@@ -69,15 +69,6 @@ class Timeline:
     Whatever is written to the store meanwhile, all answers are about the same boards. A board is read when an answer
     needs it and the cache does not know the answer, and then once. Raises NoBoardError if the store holds no board of
     the domain (that had been seen by then).
-
-    Attributes
-    ----------
-    known : mapping of int to SnapshotInfo
-        All boards of the domain until the moment, by number.
-    boards : tuple of SnapshotInfo
-        Those that the history is made of (`boards_of_history`), real or simulated like the newest one.
-    versions : tuple of SnapshotInfo
-        These without those that repeat the content of the one before.
     """
 
     def __init__(
@@ -94,9 +85,11 @@ class Timeline:
         self._computed: dict[tuple[Any, ...], dict[str, Any]] = {}
         until, known = self.options.until, self.options.known
         infos = [info for info in store.snapshots(domain) if until is None or info.as_of_time <= until]
+        # All boards of the domain until the moment, by number.
         self.known: Mapping[int, SnapshotInfo] = {info.id: info for info in infos}
         newest = max(infos, key=lambda info: (info.as_of_time, not info.reconstructed), default=None)
         self._alike = [info for info in infos if newest is not None and info.simulated == newest.simulated]
+        # Those that the history is made of, real or simulated like the newest one.
         self.boards = boards_of_history(self._alike, self.options.every, known)
         if not self.boards:
             when = "" if known is None else f" that was known on {known:%Y-%m-%d}"
@@ -104,6 +97,7 @@ class Timeline:
                 f"there is no board of {domain!r}{when}; `brainalign fetch` pulls one, `brainalign backfill` "
                 "reconstructs those of the past"
             )
+        # These without those that repeat the content of the one before.
         self.versions = tuple(
             info
             for before, info in zip((None, *self.boards), self.boards, strict=False)

@@ -15,7 +15,7 @@ import structlog
 from brainalign_plugin.text import counted
 
 from ..base.messages import Message
-from ..delivery import OperatorNote
+from ..delivery.messages import OperatorNote
 from ..operations.status import times
 from ..store.stored import Alarm
 
@@ -34,10 +34,7 @@ class Alarms:
     compose: Callable[[OperatorNote, datetime], Sequence[Message]]
 
     def failed(self, store: Store, name: str, problem: str, at: datetime) -> None:
-        """Note a failure, and queue messages to the operators if it is the last of so many in a row.
-
-        `name`: what failed, as messages call it: ``pulling vision``. `problem`: message of the failure.
-        """
+        """Note a failure, and queue messages to the operators if it is the last of so many in a row."""
         with store.transaction() as inside:
             alarm, note = after_failure(name, inside.alarm(name), at, problem, self.after)
             inside.put_alarm(alarm)
@@ -58,12 +55,9 @@ class Alarms:
 def after_failure(
     name: str, before: Alarm | None, at: datetime, problem: str, in_a_row: int
 ) -> tuple[Alarm, OperatorNote | None]:
-    """Count a failure, and raise the alarm if it is the last of so many in a row.
+    """Count a failure; return the state to keep, and the message if it is the last of so many in a row.
 
-    The state to keep, and the message: none before the last of so many, and none after it.
-
-    `name`: what failed, as messages call it: ``pulling vision``. `before`: what was kept of its failures; None after a
-    success. `problem`: message of the failure. `in_a_row`: failures before the message to the operator, at least 1.
+    ``name`` is what failed, as messages call it: ``pulling vision``; ``before`` is what was kept of its failures.
     """
     failures = 1 if before is None else before.failures + 1
     since = at if before is None else before.since
@@ -84,10 +78,7 @@ def after_failure(
 
 
 def after_success(before: Alarm | None, at: datetime) -> OperatorNote | None:
-    """Report the recovery if the operator got a message about the failures; the kept `Alarm` ends either way.
-
-    `before`: what was kept of the failures.
-    """
+    """Report the recovery if the operator got a message about the failures; the kept `Alarm` ends either way."""
     if before is None or before.raised_at is None:
         return None
     failures = counted(before.failures, "failure") + " in a row" * (before.failures > 1)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..base.messages import Channel, Message
-from ..delivery import DigestPeriod, Letterhead, Subscriber
+from ..delivery.messages import DigestPeriod, Letterhead, Subscriber
 from ..delivery.notify import Notification
 from ..delivery.sending import make_send
-from ..delivery.smtp import MailServer, Security
+from ..delivery.smtp import MailServer
 from ..delivery.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ def letterhead(settings: Settings) -> Letterhead:
 
 def subscribers(settings: Settings) -> tuple[Subscriber, ...]:
     """Return all subscribers; an address under two names occurs once, because its messages have one id."""
-    return tuple(_subscribers(settings))
 
-
-def _subscribers(settings: Settings) -> Iterator[Subscriber]:
     def subscriber(channel: Channel, name: str, wanted: Wanted, models: tuple[str, ...] = ()) -> Subscriber:
         return Subscriber(
             channel,
@@ -48,12 +45,11 @@ def _subscribers(settings: Settings) -> Iterator[Subscriber]:
             models,
         )
 
-    for recipient in settings.recipients.values():
-        yield subscriber(Channel.MAIL, recipient.address, recipient, recipient.models)
-    for name, hook in settings.webhooks.items():
-        yield subscriber(Channel.WEBHOOK, name, hook)
-    for name, service in settings.notify.items():
-        yield subscriber(Channel.NOTIFY, name, service)
+    return (
+        *(subscriber(Channel.MAIL, one.address, one, one.models) for one in settings.recipients.values()),
+        *(subscriber(Channel.WEBHOOK, name, hook) for name, hook in settings.webhooks.items()),
+        *(subscriber(Channel.NOTIFY, name, service) for name, service in settings.notify.items()),
+    )
 
 
 def mail_server(settings: Settings) -> MailServer | None:
@@ -64,7 +60,7 @@ def mail_server(settings: Settings) -> MailServer | None:
     return MailServer(
         host=mail.host,
         port=mail.used_port,
-        security=Security(mail.security),
+        security=mail.security,
         user=mail.user,
         password="" if mail.password is None else mail.password.get_secret_value(),
         sender=mail.sender or _NOBODY,

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 from brainalign_plugin.certainty.bootstrap import FamilyBootstrap, family_bootstrap
 from brainalign_plugin.certainty.families import families
 
-from ..base.cache import Cache
 from ..base.errors import NoBoardError
 from ..base.messages import Message
 from ..base.progress import Stage, silent
-from ..delivery import Alert, Digest, DigestPeriod, Picture, Subscriber
 from ..delivery.composing import compose_digest
 from ..delivery.message_text import day_text, figures_at, period_text
-from ..delivery.messages import NewsLine
+from ..delivery.messages import Alert, Digest, DigestPeriod, NewsLine, Picture
 from ..history.figures import cleaned
 from ..history.periods import midnight
-from ..history.series import Chronicle, History, HistoryOptions
-from ..history.timeline import Timeline
+from ..history.series import Chronicle, History
 from ..operations import reporting
 from ..operations.kept_alerts import RESOLVED, active_alerts, told_alerts
 from ..report.changed import changed_section, news_in_words
@@ -33,8 +30,8 @@ if TYPE_CHECKING:
     from brainalign_plugin.data.board import Board
 
     from ..config.settings import Settings
-    from ..history.since import Since
-    from ..store import Finding, SnapshotInfo, Store
+    from ..history.series import Since
+    from ..store import Finding, Store
 
 # As wide as the mail shows a picture.
 _WIDTH = 584
@@ -69,26 +66,19 @@ def digest_messages(
 ) -> Composed:
     """Compose the digest that is due at a slot: about the week or month before it.
 
-    Whenever it is made, its messages are the same ones to the outbox.
-
-    `slot`: when it was due, in UTC. `at`: when it is made: Date of the mails.
+    Whenever it is made (``at``, the Date of the mails), its messages are the same ones to the outbox.
     """
-    wanting: Sequence[Subscriber] = [one for one in subscribers(settings) if one.digest is period]
+    wanting = [one for one in subscribers(settings) if one.digest is period]
     if not wanting:
         return Composed((), f'no recipient, webhook or notification has digest = "{period.value}"')
     digest = digest_of(settings, store, period, slot, stage)
     if digest is None:
-        _, last = period_before(slot, period)
-        return Composed(
-            (), f"no board had been seen by its end, {day_text(last)}; `brainalign run` pulls one"
-        )
+        last = day_text(period_before(slot, period)[1])
+        return Composed((), f"no board had been seen by its end, {last}; `brainalign run` pulls one")
     with stage("composing"):
         made = compose_digest(digest, wanting, letterhead(settings), at)
-    if not made:
-        return Composed(
-            (), f'{period_text(digest)} was quiet, and all who get it have when_quiet = "nothing"'
-        )
-    return Composed(made)
+    quiet = f'{period_text(digest)} was quiet, and all who get it have when_quiet = "nothing"'
+    return Composed(made, "" if made else quiet)
 
 
 def digest_of(
@@ -100,17 +90,13 @@ def digest_of(
     """
     first, last = period_before(slot, period)
     begin, end = midnight(first), midnight(last + timedelta(days=1))
-    options = HistoryOptions(settings.max_missing, known=end, families=settings.family_table)
     try:
-        timeline = Timeline(store, settings.domain, options, Cache(settings.home / "cache"), stage)
+        timeline = reporting.timeline(settings, store, stage, known=end)
     except NoBoardError:
         return None
     newest = timeline.boards[-1]
     before = next((info.id for info in reversed(timeline.boards) if info.seen_at < begin), None)
-    told = [
-        alert_of(one, store.described(one.snapshot_id))
-        for one in told_alerts(store, settings.domain, begin, end)
-    ]
+    told = [alert_of(one, store) for one in told_alerts(store, settings.domain, begin, end)]
     firing = active_alerts(store, settings.domain, end)
     # A board that was reconstructed in the period is no news of the period.
     new = newest.seen_at >= begin and not newest.reconstructed
@@ -143,11 +129,7 @@ def digest_of(
             for key in recipient.models
         },
         alerts=told,
-        active=[
-            alert_of(one, store.described(one.snapshot_id))
-            for one in firing
-            if one.subject not in {alert.rule for alert in told}
-        ],
+        active=[alert_of(one, store) for one in firing if one.subject not in {alert.rule for alert in told}],
         picture=_picture(timeline.history),
         report=f"reports/{page.name if page.is_file() else 'latest.html'}#changed",
         quiet=not changed and not told,
@@ -175,8 +157,9 @@ def _news(
     return {"news": news, "verdict": verdict, "answer": section.answer, "changes": changes}
 
 
-def alert_of(finding: Finding, info: SnapshotInfo) -> Alert:
+def alert_of(finding: Finding, store: Store) -> Alert:
     """Return a firing or resolved alert from its stored finding."""
+    info = store.described(finding.snapshot_id)
     return Alert(
         domain=info.domain,
         rule=finding.subject,

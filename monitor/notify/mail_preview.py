@@ -17,8 +17,8 @@ from brainalign_plugin.errors import InputError
 from ..base.errors import StoreError
 from ..base.messages import Channel, Kind, Message, message_id
 from ..base.progress import Stage, silent
-from ..delivery import DigestPeriod, OperatorNote, Subscriber
 from ..delivery.composing import compose_alerts, compose_digest, compose_operator
+from ..delivery.messages import DigestPeriod, OperatorNote, Subscriber
 from ..operations.kept_alerts import alert_record, last_alerts
 from .channels import letterhead, subscribers
 from .digests import digest_of
@@ -28,21 +28,15 @@ if TYPE_CHECKING:
     from ..store import Store
 
 _READER = "reader@example.org"
-_ALERT = "alert"
 
 
 def preview(settings: Settings, store: Store, kind: str, at: datetime, stage: Stage = silent) -> Message:
-    """Return the mail to the first recipient who wants it: as it was sent, or as it would be sent now.
+    """Return the ``weekly``, ``monthly`` or ``alert`` mail to the first recipient who wants it, sent or as of now.
 
     Raises StoreError if there is no news yet.
-
-    `kind`: ``weekly``, ``monthly`` or ``alert``.
     """
-    made = (
-        _alert_preview(settings, store)
-        if kind == _ALERT
-        else _digest_preview(settings, store, kind, at, stage)
-    )
+    alert = kind == "alert"
+    made = _alert_preview(settings, store) if alert else _digest_preview(settings, store, kind, at, stage)
     # Byte for byte: its Date is that of the moment at which it was made.
     queued = store.message(made.id)
     return queued.message if queued is not None and queued.message.body else made

@@ -15,7 +15,7 @@ import structlog
 from ..base.errors import DeliveryError
 from ..base.messages import Channel, Kind, Message
 from ..base.progress import NOTING, SENDING, Stage, silent
-from ..delivery import Letterhead, OperatorNote, Subscriber
+from ..delivery.messages import Letterhead, OperatorNote, Subscriber
 from .alarms import Alarms
 
 if TYPE_CHECKING:
@@ -98,10 +98,7 @@ def drain(
     A message is claimed before it is sent, so that a process that has lost the lock without noticing sends no message a
     second time, and a store that cannot be written to sends nothing. It is marked as sent after it was: if the process
     dies between the two it is sent again, under the same Message-ID. Whatever goes wrong with one message, the others
-    are sent.
-
-    `send`: sends one message, or raises DeliveryError. `alarms`: receives messages that are given up; those to the
-    operators themselves are only logged.
+    are sent. Of messages that are given up the operators hear; of those to them only the log.
     """
     done = Drained()
     failing: dict[Channel, str] = {}

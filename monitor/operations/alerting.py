@@ -74,18 +74,13 @@ class Evaluated:
 
 
 def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[str, Any] | None) -> Evaluated:
-    """Evaluate the rules on the data versions since the last evaluation.
+    """Evaluate the rules, of distinct names, on the data versions since the last evaluation, which left the ``state``.
 
-    A board that is older than the newest one seen is no news, because a sent alert is not withdrawn.
-
-    The first evaluation raises no alarm: rules whose condition holds are reported as such (`Reason.FIRST`), also those
-    that fire only after more boards like it.
-
-    A new or changed rule is evaluated over the whole history without news; then the difference is reported: that it is
-    firing (as of the board on which it fired), or that it is resolved. An active rule that was removed from the
-    configuration is resolved. Raises StoreError if the state is not one.
-
-    `rules`: with distinct names. `state`: `Evaluated.state` of the last time; None is the first time.
+    A board that is older than the newest one seen is no news, because a sent alert is not withdrawn. The first
+    evaluation (no state) raises no alarm: rules whose condition holds are reported as such (`Reason.FIRST`), also those
+    that fire only after more boards like it. A new or changed rule is evaluated over the whole history without news;
+    then the difference is reported: that it is firing (as of the board on which it fired), or that it is resolved. An
+    active rule that was removed from the configuration is resolved. Raises StoreError if the state is not one.
     """
     known, last = _read_state(state, timeline.domain)
     last = _placed(last, timeline.versions)
@@ -125,21 +120,13 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
     return Evaluated(told, tuple(sorted(news, key=lambda item: item.as_of)))
 
 
-@dataclass(frozen=True, eq=False)
-class Backtest:
-    """Events of a stored history under rules in force from its beginning."""
-
-    boards: tuple[SnapshotInfo, ...]
-    events: tuple[AlertNews, ...]
-
-
-def backtest(timeline: Timeline, rules: Sequence[Rule]) -> Backtest:
-    """Evaluate the rules on the distinct data versions of a timeline, in order of time."""
+def backtest(timeline: Timeline, rules: Sequence[Rule]) -> list[AlertNews]:
+    """Return the events of a stored history, in order of time, as if the rules had been in force from its beginning."""
     watch = _Watch(timeline)
-    events = [
+    events = (
         watch.told(event, Reason.DATA) for rule in rules for event in follow(rule, watch.observed(rule))[1]
-    ]
-    return Backtest(timeline.versions, tuple(sorted(events, key=lambda event: event.as_of)))
+    )
+    return sorted(events, key=lambda event: event.as_of)
 
 
 def news_json(news: AlertNews) -> dict[str, Any]:
@@ -164,10 +151,7 @@ def news_json(news: AlertNews) -> dict[str, Any]:
 
 
 def unseen(state: Mapping[str, Any], removed: SnapshotInfo, newest: SnapshotInfo | None) -> dict[str, Any]:
-    """Return the state of the rules after the removal of a board, which may have been the newest one seen.
-
-    `state`: `Evaluated.state`. `newest`: the newest board that is left.
-    """
+    """Return the state of the rules after the removal of a board; ``newest`` is the newest one that is left."""
     seen = {"as_of": removed.as_of_time.isoformat(), "digest": removed.digest}
     if state["seen"] != seen:
         return dict(state)

@@ -43,11 +43,9 @@ def backfill(
     """Reconstruct boards of the past from the newest observed snapshot, and store them as reconstructed.
 
     A board is made as of the first day of each period. It counts as seen when the snapshot that it was made from was:
-    nothing more was known before. Boards that are there already stay; a second run adds nothing. Raises StoreError if
-    nothing was observed yet, or the store cannot be written. Raises InputError if ``last`` is later than the snapshot,
-    or before ``first``.
-
-    `first, last`: bounds of the days, both included; by default from the first score to the snapshot's own moment.
+    nothing more was known before. Boards that are there already stay; a second run adds nothing. The days, both
+    included, are by default those from the first score to the snapshot's own moment. Raises StoreError if nothing was
+    observed yet, InputError if ``last`` is later than the snapshot, or before ``first``.
     """
     source = store.latest(domain)
     if source is None:
@@ -92,13 +90,9 @@ def backfill(
 def _first_score(snapshot: Snapshot) -> date | None:
     """Return the day of the first score with a time, in any version; None if no score has one."""
     old = snapshot.superseded
-    times = np.concatenate(
-        [
-            snapshot.scored_at[snapshot.states == CellState.SCORED],
-            old.scored_at[old.states == CellState.SCORED],
-        ]
-    )
-    known = times[~np.isnat(times)]
+    times = [cells.scored_at[cells.states == CellState.SCORED] for cells in (snapshot, old)]
+    known = np.concatenate(times)
+    known = known[~np.isnat(known)]
     if not known.size:
         return None
     first: datetime = known.min().astype("datetime64[us]").item()

@@ -50,9 +50,9 @@ def last_alerts(store: Store, domain: str) -> tuple[Finding, ...]:
 
 
 def active_alerts(store: Store, domain: str, at: datetime | None = None) -> tuple[Finding, ...]:
-    """Return the finding that each active alert fired with, or held since the first board, by the rule's name.
+    """Return the finding that each alert active now (or ``at`` a moment) fired or held with, by the rule's name.
 
-    `at`: those that were active at this moment; a rule that was removed since, without its alert having ended, is not.
+    A rule that was removed since that moment, without its alert having ended, is left out.
     """
     state: Mapping[str, Any] = store.alert_state(domain) or {}
     active = {name for name, entry in state.get("rules", {}).items() if entry["standing"]["active"]}

@@ -16,7 +16,6 @@ from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
 from brainalign_plugin.schemes.registry import GROUP
 from brainalign_plugin.text import BRAIN_SCORE
 
-from ..base.cache import Cache
 from ..base.errors import OutputError
 from ..base.progress import Stage, silent
 from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
@@ -34,7 +33,7 @@ from ..history.board_reader import BoardReader
 from ..history.figures import figure_text
 from ..history.known_events import FILE_NAME as EVENTS
 from ..history.rank_moves import rank_history
-from ..history.series import BoardChange, History, HistoryOptions
+from ..history.series import BoardChange, History
 from ..history.timeline import Timeline
 from ..rendering.history_page import history_page
 from ..rendering.page import embedded_json, page_data
@@ -71,61 +70,34 @@ def publish(
     stage: Stage = silent,
     results: reporting.Results | None = None,
 ) -> Published:
-    """Publish the site of the configured domain; the same store and settings give the same bytes.
+    """Publish the site of the configured domain (`publish_site`); the same store and settings give the same bytes.
 
-    Parameters
-    ----------
-    folder : Path
-        See `publish_site`.
-    results : Results, optional
-        Of the board that was reported on: what the site shows of that board is not computed again.
-
-    Raises
-    ------
-    StoreError
-        If there is no board yet.
-    TemplateError
-        If a template of the user's is broken; nothing is published then.
-    OutputError
-        If it cannot be written; the old version stays published.
+    ``results`` are of the board that was reported on: what the site shows of it is not computed again. Raises
+    StoreError if there is no board yet, TemplateError if a template of the user's is broken, OutputError if the site
+    cannot be written; the old version stays published.
     """
-    timeline = _timeline(settings, store, stage)
+    timeline = reporting.timeline(settings, store, stage)
     key = _inputs(settings, store, timeline, folder)
     view = site_view(settings, store, timeline, stage, results)
     reports = _Reports(settings, folder)
     published = publish_site(folder, _files(settings, view, timeline.observed, reports), stage)
     reports.remember()
-    _cache(settings).put(key, _state(published.folder.resolve()))
+    settings.cache.put(key, _state(published.folder.resolve()))
     return published
 
 
 def is_published(settings: Settings, store: Store, folder: Path) -> bool:
-    """Return whether `publish` would change nothing: the site is as it was left, and was made from what is there now.
-
-    Raises
-    ------
-    StoreError
-        If there is no board yet.
-    """
-    timeline = _timeline(settings, store)
-    noted = _cache(settings).get(_inputs(settings, store, timeline, folder))
+    """Return whether `publish` would change nothing: the site is as it was left, made from what is there now."""
+    timeline = reporting.timeline(settings, store)
+    noted = settings.cache.get(_inputs(settings, store, timeline, folder))
     return bool(noted == _state((folder / CURRENT).resolve()))
-
-
-def _timeline(settings: Settings, store: Store, stage: Stage = silent) -> Timeline:
-    options = HistoryOptions(settings.max_missing, families=settings.family_table)
-    return Timeline(store, settings.domain, options, _cache(settings), stage)
-
-
-def _cache(settings: Settings) -> Cache:
-    return Cache(settings.home / "cache")
 
 
 def _inputs(settings: Settings, store: Store, timeline: Timeline, folder: Path) -> str:
     """Return the hash of all that the site depends on: boards, alerts, files and software."""
     reports = [reporting.report_path(settings, info) for info in timeline.observed]
     own = [settings.home / EVENTS, settings.references, *map(_package, _PACKAGES)]
-    return _cache(settings).key(
+    return settings.cache.key(
         "site",
         str(folder.resolve()),
         settings.model_dump_json(),
@@ -154,7 +126,7 @@ class _Reports:
     """Pages of the reports and their shared files; those that were published before are not read again."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        self.cache, self.current = _cache(settings), folder / CURRENT
+        self.cache, self.current = settings.cache, folder / CURRENT
         self.frame = report_frame(settings.templates_folder)
         self.read: dict[str, dict[str, str]] = {}  # Hash of each file by name, by key of the report
 
@@ -272,7 +244,7 @@ def site_view(
     with stage("analysing"):
         board, universe = ModelBoard(results.analysis), results.certainty.universe
     links = model_links(board, universe)
-    reader = BoardReader(store, _cache(settings))
+    reader = BoardReader(store, settings.cache)
     past = rank_history(reader, timeline.versions)
     with stage("describing the benchmarks"):
         grouped = families(results.analysis.cleaning.considered, settings.family_table)
@@ -320,7 +292,7 @@ def site_view(
         front_data=embedded_json({**front_data, "models": searched}),
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
-        chart_assets=chart_assets(settings.templates_folder, _cache(settings)),
+        chart_assets=chart_assets(settings.templates_folder, settings.cache),
         data=data_files(settings, record, results, boards, board, links),
         pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
         templates=settings.templates_folder,

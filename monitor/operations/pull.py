@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
@@ -79,10 +78,7 @@ def open_home(settings: Settings) -> Store:
 
 
 def check_not_lost(settings: Settings) -> None:
-    """Refuse a home folder with bodies or reports and without a store: a new one would hide that it was lost.
-
-    Raises StoreError: With the next step.
-    """
+    """Refuse a home folder with bodies or reports and without a store: a new one would hide that it was lost."""
     from ..store import loss
 
     if lost := loss(settings.store_address, settings.home, settings.bodies, settings.reports):
@@ -165,12 +161,9 @@ def fetch(
     """Pull one snapshot and store it in one transaction.
 
     A body that is refused is kept for inspection; whatever fails, the attempt is logged and nothing already stored is
-    touched. Raises SourceError if the source cannot be read or its payload is refused. Raises StoreError if the store
-    cannot be written.
-
-    `source`: address, file or folder; None is the configured site. `accept_shrunken`: store a board even if more than a
-    third of it is gone, see `check_not_shrunken`. `also`: what has to be committed with the snapshot; given the store
-    in the transaction, what was stored, and when.
+    touched. A ``source`` of None is the configured site. What ``also`` does is committed with the snapshot; it gets the
+    store in the transaction, what was stored, and when. Raises SourceError if the source cannot be read or its payload
+    is refused (`check_not_shrunken`, unless ``accept_shrunken``), StoreError if the store cannot be written.
     """
     where = _where(settings, source)
     # An address may hold a password, which has no place in logs and in the store.
@@ -214,20 +207,16 @@ def fetch_all(
     source: str | None,
     clock: Clock,
     stage: Stage = silent,
-    *,
-    accept_shrunken: bool = False,
-    also: Also | None = None,
+    **choices: Any,
 ) -> tuple[Fetched, ...]:
-    """Pull one snapshot, or each file of a folder, in any order; see `fetch`.
+    """Pull one snapshot, or each file of a folder, in any order; ``choices`` are those of `fetch`.
 
-    A file that fails does not keep the others out. Raises SourceError: The first failure, after all files were tried.
+    A file that fails does not keep the others out; the first failure is raised after all files were tried.
     """
     found, failures = [], []
-    files = files_of(_where(settings, source))
-    fetch_one = partial(fetch, accept_shrunken=accept_shrunken, also=also)
-    for one in files:
+    for one in files_of(_where(settings, source)):
         try:
-            found.append(fetch_one(settings, store, one, clock, stage))
+            found.append(fetch(settings, store, one, clock, stage, **choices))
         except SourceError as failure:
             failures.append(failure)
     if failures:
@@ -343,10 +332,8 @@ def run(
 ) -> RunResult:
     """Fetch, store, analyse and report; without news the report of the snapshot stays as it is.
 
-    Of the files of a folder the newest board is reported on.
-
-    `source`: address, file or folder; None is the configured site. `command`: the command line that makes the report
-    again, printed in it; `report_command` by default. `also`: what has to be committed with the snapshot.
+    Of the files of a folder the newest board is reported on. The ``command`` that makes the report again is printed in
+    it, by default `report_command`.
     """
     fetched = max(
         fetch_all(settings, store, source, clock, stage, also=also),
@@ -368,10 +355,8 @@ def run(
 def find_snapshot(settings: Settings, wanted: str, now: datetime, known: datetime | None = None) -> Found:
     """Read a snapshot from a file of that name if there is one, else from the store by number, hash or ``latest``.
 
-    Raises SourceError if it is a file that cannot be read or is refused. Raises StoreError if there is neither such a
-    file nor such a snapshot. Raises InputError if a file is to be one that had been seen.
-
-    `known`: look only among the stored snapshots that had been seen before this moment.
+    Only stored snapshots that had been seen before ``known`` are looked at. Raises SourceError if it is a file that
+    cannot be read or is refused, StoreError if there is neither, InputError if a file is to be one that had been seen.
     """
     if _exists(wanted) or "/" in wanted or wanted.lower().endswith(_FILES):
         if known is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import OutputError
+from ..base.files import os_errors
 from .alerting import unseen
 from .kept_alerts import active_alerts
 from .reporting import report_name
@@ -76,10 +77,6 @@ def reports_of(
 
 def remove_reports(reports: Sequence[Path]) -> None:
     """Remove reports of boards that are gone. Raises OutputError."""
-    try:
+    with os_errors(OutputError, "remove the report", None, "remove it by hand"):
         for path in reports:
             path.unlink(missing_ok=True)
-    except OSError as cause:
-        raise OutputError(
-            f"cannot remove the report {str(cause.filename)!r}: {cause.strerror}; remove it by hand"
-        ) from cause

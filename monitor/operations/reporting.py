@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.files.rejected import Rejected
 
     from ..config.settings import Settings
-    from ..history.series import Chronicle
-    from ..history.since import Since
+    from ..history.series import Chronicle, Since
     from ..history.timeline import Timeline
     from ..store import SnapshotInfo, Store
 
@@ -168,6 +167,14 @@ def _thresholds(settings: Settings) -> dict[str, Any]:
     return changed_settings(settings, ("max_missing", "min_overlap"))
 
 
+def timeline(settings: Settings, store: Store, stage: Stage = silent, **choices: Any) -> Timeline:
+    """Return the boards of the domain by the settings; ``choices`` are other fields of `HistoryOptions`."""
+    from ..history.timeline import Timeline
+
+    options = HistoryOptions(settings.max_missing, families=settings.family_table, **choices)
+    return Timeline(store, settings.domain, options, settings.cache, stage)
+
+
 def timeline_of(
     settings: Settings,
     store: Store,
@@ -177,12 +184,9 @@ def timeline_of(
     known: datetime | None = None,
 ) -> Timeline:
     """Return the boards until the moment of a stored snapshot, or until a day before it, as known at a moment."""
-    from ..base.cache import Cache
-    from ..history.timeline import Timeline
-
     until = info.as_of_time if as_of is None else midnight(as_of)
-    options = HistoryOptions(settings.max_missing, known=known, until=until, families=settings.family_table)
-    return Timeline(store, info.domain, options, Cache(settings.home / "cache"), stage)
+    own = settings.model_copy(update={"domain": info.domain})
+    return timeline(own, store, stage, known=known, until=until)
 
 
 def headline_intervals(found: FamilyBootstrap) -> dict[str, tuple[float, float] | None]:
@@ -191,18 +195,13 @@ def headline_intervals(found: FamilyBootstrap) -> dict[str, tuple[float, float] 
 
 
 def write_snapshot_report(results: Results, path: Path, command: str, stage: Stage = silent) -> Path:
-    """Write the report of a snapshot; equal results and software give equal bytes.
-
-    `results`: of the snapshot; without a timeline the report has no section on its past. `path`: the HTML file to
-    write. `command`: the command line that makes this report again, printed in it.
-    """
+    """Write the report of a snapshot, which prints the command that makes it again; equal results give equal bytes."""
     settings, past, since = results.settings, results.past, results.since
     with stage("analysing"):
         analysis, certainty = results.analysis, results.certainty
     with stage("comparing the schemes of aggregation"):
         study, validity = results.study, results.validity
     with stage("writing the report"):
-        from ..base.cache import Cache
         from ..rendering import render_report, write_report
         from ..report import Evidence, build_report
 
@@ -219,8 +218,8 @@ def write_snapshot_report(results: Results, path: Path, command: str, stage: Sta
             version=__version__,
             software={name: version(name) for name in ("numpy", "pandas", "scipy")},
         )
-        cache = Cache(settings.home / "cache")
-        return write_report(path, render_report(build_report(evidence), settings.templates_folder, cache))
+        page = render_report(build_report(evidence), settings.templates_folder, settings.cache)
+        return write_report(path, page)
 
 
 def analyse_snapshot(settings: Settings, snapshot: Snapshot, as_of: date | None = None) -> Analysis:

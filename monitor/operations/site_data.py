@@ -14,10 +14,9 @@ from brainalign_plugin.errors import InputError
 
 from ..base.files import csv_bytes, json_bytes
 from ..config.settings import Settings
-from ..delivery.pages import ArchivedBoard, DataFile, FigureRow, archive_csv, history_csv
-from ..history.figures import FIGURES
-from ..history.known_events import event_json, known_events
-from ..history.series import FULL, History, history_json
+from ..delivery.pages import ArchivedBoard, DataFile, archive_csv, history_csv
+from ..history.known_events import events_json, known_events
+from ..history.series import History, history_json
 from ..report.average_page import board_record
 from ..report.model_board import ModelBoard
 from ..report.model_page import ModelLink
@@ -36,7 +35,7 @@ def data_files(
 ) -> tuple[DataFile, ...]:
     """Return the data files of the site; equal results give equal bytes."""
     events = known_events(settings.domain, settings.home)
-    of_history = {**history_json(record), "known_events": [event_json(event) for event in events]}
+    of_history = history_json(record) | events_json(events)
     header, models = _models(results)
     return (
         DataFile(
@@ -72,29 +71,10 @@ def data_files(
         DataFile(
             "latest/history.csv",
             "the headline figures over time, one line per board",
-            history_csv(_rows(record)),
+            history_csv(record),
         ),
         DataFile("latest/archive.csv", "the observed boards", archive_csv(boards)),
     )
-
-
-def _rows(record: History) -> list[FigureRow]:
-    found = []
-    for number, point in enumerate(record.series["models"]):
-        if point.panel != FULL:
-            continue
-        own = {name: record.series[name][number] for name in FIGURES}
-        found.append(
-            FigureRow(
-                point.as_of,
-                point.origin,
-                point.models,
-                point.benchmarks,
-                {name: one.value for name, one in own.items()},
-                {name: one.interval for name, one in own.items()},
-            )
-        )
-    return found[::-1]
 
 
 def _pairs(results: reporting.Results) -> list[list[Any]]:

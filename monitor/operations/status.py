@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.text import counted
 
+from ..base.files import fields_of
 from ..store.stored import MessageState, Outcome
 
 if TYPE_CHECKING:
@@ -31,41 +32,20 @@ class Leaderboard:
 
 @dataclass(frozen=True)
 class Standing:
-    """State of the monitor at one moment.
-
-    Attributes
-    ----------
-    at : datetime
-    leaderboards : tuple of Leaderboard
-    snapshots : int
-        In all.
-    pulls : mapping of (domain, outcome, kind of error) to int
-    last_runs : mapping of str to RunRecord
-        The last of each job.
-    durations : mapping of str to Durations
-    next_slots : mapping of str to (datetime or None)
-        When each job is due next, if ``brainalign serve`` runs; None is never again.
-    messages : mapping of MessageState to int
-        The outbox.
-    alarms : tuple of Alarm
-        What fails at present.
-    problems : tuple of str
-        Why it is unhealthy; empty if it is not.
-    kinds : tuple of str
-        The same without the errors' messages, which may contain addresses.
-    """
+    """State of the monitor at one moment."""
 
     at: datetime
     leaderboards: tuple[Leaderboard, ...]
-    snapshots: int
-    pulls: Mapping[tuple[str, str, str], int]
-    last_runs: Mapping[str, RunRecord]
-    durations: Mapping[str, Durations]
+    snapshots: int  # In all
+    pulls: Mapping[tuple[str, str, str], int]  # By domain, outcome and kind of error
+    last_runs: Mapping[str, RunRecord]  # By job
+    durations: Mapping[str, Durations]  # By job
+    # Next time of each job, if `brainalign serve` runs; None is never again.
     next_slots: Mapping[str, datetime | None]
-    messages: Mapping[MessageState, int]
-    alarms: tuple[Alarm, ...]
-    problems: tuple[str, ...]
-    kinds: tuple[str, ...]
+    messages: Mapping[MessageState, int]  # In the outbox
+    alarms: tuple[Alarm, ...]  # Present failures
+    problems: tuple[str, ...]  # Why it is unhealthy; empty if it is not
+    kinds: tuple[str, ...]  # The same without the errors' messages, which may contain addresses
 
     @property
     def healthy(self) -> bool:
@@ -74,21 +54,13 @@ class Standing:
 
 
 def standing(settings: Settings, store: Store, at: datetime) -> Standing:
-    """Read the state of the monitor from the store.
-
-    Raises
-    ------
-    StoreError
-        If it cannot be read.
-    """
+    """Read the state of the monitor from the store."""
     alarms = store.alarms()
     several = settings.each()
     leaderboards = tuple(_leaderboard(store, one.domain) for one in several)
     domains = tuple(one.domain for one in several)
-    found_problems = tuple(
-        dict.fromkeys(
-            problem for one in leaderboards for problem in _problems(settings, one, domains, alarms, at)
-        )
+    problems = dict.fromkeys(
+        problem for one in leaderboards for problem in _problems(settings, one, domains, alarms, at)
     )
     next_slots = {
         f"{job}{suffix}": schedule.next_slot(at)
@@ -105,8 +77,8 @@ def standing(settings: Settings, store: Store, at: datetime) -> Standing:
         next_slots=next_slots,
         messages=store.message_counts(),
         alarms=alarms,
-        problems=tuple(words for words, _ in found_problems),
-        kinds=tuple(kind for _, kind in found_problems),
+        problems=tuple(words for words, _ in problems),
+        kinds=tuple(kind for _, kind in problems),
     )
 
 
@@ -154,23 +126,17 @@ def standing_json(found: Standing) -> dict[str, Any]:
     """Return the record that ``brainalign status --json`` prints."""
     return {
         "schema": 1,
-        "at": found.at.isoformat(),
+        "at": found.at,
         "healthy": found.healthy,
         "problems": list(found.problems),
         "leaderboards": [_leaderboard_json(one, found.at) for one in found.leaderboards],
         "snapshots": found.snapshots,
         "jobs": {
             job: {
-                "next": None if moment is None else moment.isoformat(),
-                "last": None
-                if (run := found.last_runs.get(job)) is None
-                else {
-                    "slot": run.slot.isoformat(),
-                    "state": run.state.value,
-                    "started_at": run.started_at.isoformat(),
-                    "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
-                    "error": run.error,
-                },
+                "next": moment,
+                "last": fields_of(
+                    found.last_runs.get(job), "slot", "state", "started_at", "ended_at", "error"
+                ),
             }
             for job, moment in found.next_slots.items()
         },
@@ -179,7 +145,7 @@ def standing_json(found: Standing) -> dict[str, Any]:
             {
                 "name": alarm.name,
                 "failures": alarm.failures,
-                "since": alarm.since.isoformat(),
+                "since": alarm.since,
                 "told": alarm.raised_at is not None,
                 "message": alarm.message,
             }
@@ -197,23 +163,13 @@ def _leaderboard_json(one: Leaderboard, at: datetime) -> dict[str, Any]:
         if board is None
         else {
             "snapshot": board.id,
-            "as_of": board.as_of_time.isoformat(),
-            "seen_at": board.seen_at.isoformat(),
-            "seen_until": board.until_time.isoformat(),
-            "newest_score_at": None if board.newest_score_at is None else board.newest_score_at.isoformat(),
+            "as_of": board.as_of_time,
+            "seen_at": board.seen_at,
+            "seen_until": board.until_time,
+            "newest_score_at": board.newest_score_at,
             "age_days": (at - board.dated) / timedelta(days=1),
         },
-        "pulls": {
-            name: None
-            if pull is None
-            else {
-                "at": pull.at.isoformat(),
-                "outcome": pull.outcome.value,
-                "error": pull.error,
-                "message": pull.message,
-            }
-            for name, pull in pulls
-        },
+        "pulls": {name: fields_of(pull, "at", "outcome", "error", "message") for name, pull in pulls},
     }
 
 
@@ -232,8 +188,6 @@ def stale_problem(board: SnapshotInfo, now: datetime, stale_after_days: float) -
 
     The pulls may succeed all the while: an old page of a cache, or a site that shows no new scores any more. The moment
     of a board does not show it, because a site may state that of the request.
-
-    `board`: the newest observed board.
     """
     age = now - board.dated
     if age <= timedelta(days=stale_after_days):

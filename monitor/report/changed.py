@@ -10,8 +10,7 @@ from brainalign_plugin.data.board import Board
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..history.figures import FIGURES
-from ..history.series import Change
-from ..history.since import Since
+from ..history.series import Change, Since
 from .records import Point, Section, Verdict
 from .wording import count, day, figure, number, sentence, within
 

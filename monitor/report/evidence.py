@@ -17,8 +17,7 @@ from brainalign_plugin.certainty.validity import Validity
 from brainalign_plugin.files.rejected import Rejected
 from brainalign_plugin.text import BRAIN_SCORE, distinct_names
 
-from ..history.series import Chronicle
-from ..history.since import Since
+from ..history.series import Chronicle, Since
 
 
 @dataclass(frozen=True, eq=False)

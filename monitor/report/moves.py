@@ -11,7 +11,7 @@ from brainalign_plugin.errors import BrainAlignError
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
 from ..history.rank_moves import RankMove, attribute_rank, main_cause
-from ..history.since import Since
+from ..history.series import Since
 from .evidence import Evidence
 from .records import Column, Section, Table
 from .wording import count, day

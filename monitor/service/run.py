@@ -18,20 +18,20 @@ import structlog
 from ..base.errors import StoreError
 from ..base.files import remove_leftovers
 from ..base.progress import NOTING, Stage, silent
-from ..config.alert_rules import load_rules
-from ..config.reading import CONFIG_NAME
+from ..config.reading import CONFIG_NAME, load_rules
 from ..delivery.heartbeat import Heartbeat
 from ..notify import channels
 from ..notify.alarms import Alarms
 from ..notify.outbox import Drained, Outgoing, drain
 from ..operations import pull as pipeline
+from ..operations import reporting
 from ..operations.status import age_alarm, stale_problem
 from ..store import Finding, RunRecord, RunState
 
 if TYPE_CHECKING:
     from ..base.messages import Message
     from ..config.settings import Settings
-    from ..delivery import DigestPeriod
+    from ..delivery.messages import DigestPeriod
     from ..history.alerts import Rule
     from ..operations.alerting import AlertNews
     from ..store import SnapshotInfo, Store, Stored
@@ -158,8 +158,8 @@ def alarm_name(settings: Settings, job: str) -> str:
 def do_slot(monitor: Monitor, job: str, slot: datetime, work: Callable[[RunRecord], T]) -> T | None:
     """Do a job in one slot unless it is done; the caller holds the lock.
 
-    Failures are counted, and reported to the operators. What the work returned; None if the slot is claimed, done, or
-    was lost too often. Raises BrainAlignError: What the work raised, after it was noted.
+    Returns what the work returned; None if the slot is claimed, done, or was lost too often. A failure of the work is
+    counted, reported to the operators, and raised.
     """
     store, name = monitor.store, alarm_name(monitor.settings, job)
     run = store.claim_slot(job, slot, monitor.clock(), socket.gethostname(), os.getpid())
@@ -231,10 +231,7 @@ def _alarm(monitor: Monitor, name: str, failure: Exception) -> None:
 
 
 def pull_once(monitor: Monitor, run: RunRecord, source: str | None) -> Done:
-    """Pull, store, evaluate the alert rules and queue messages in one transaction; then report and publish.
-
-    `run`: the slot that is claimed for it. `source`: address or file; None is the configured site.
-    """
+    """Pull, store, evaluate the alert rules and queue messages in one transaction; then report and publish."""
     news: list[AlertNews] = []
     queued: list[Message] = []
 
@@ -267,18 +264,13 @@ def _follow_alerts(
     monitor: Monitor, inside: Store, info: SnapshotInfo, at: datetime
 ) -> tuple[Sequence[AlertNews], Sequence[Message]]:
     """Evaluate the alert rules on the boards since the last time, and queue their messages."""
-    from ..base.cache import Cache
-    from ..history.series import HistoryOptions
-    from ..history.timeline import Timeline
     from ..operations.alerting import evaluate_alerts
 
-    settings, alarms = monitor.settings, monitor.alarms
-    cache, state = Cache(settings.home / "cache"), inside.alert_state(info.domain)
+    alarms, state = monitor.alarms, inside.alert_state(info.domain)
+    own = monitor.settings.model_copy(update={"domain": info.domain})
     try:
-        options = HistoryOptions(settings.max_missing, families=settings.family_table)
         with monitor.stage("evaluating the alert rules"):
-            timeline = Timeline(inside, info.domain, options, cache)
-            found = evaluate_alerts(timeline, monitor.rules, state)
+            found = evaluate_alerts(reporting.timeline(own, inside), monitor.rules, state)
         with monitor.stage("composing"):
             messages = monitor.outgoing.alert_messages(found.news, inside, at)
     except StoreError:
@@ -300,10 +292,7 @@ def _finding(news: AlertNews, at: datetime) -> Finding:
 
 
 def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
-    """Compose the digest of a slot and queue it.
-
-    Messages that were queued; none without subscribers, or if it was queued before.
-    """
+    """Compose the digest of a slot and queue it; return the number of messages that are new."""
     from ..notify.digests import digest_messages
 
     settings, store = monitor.settings, monitor.store
@@ -317,11 +306,7 @@ def queue_digest(monitor: Monitor, period: DigestPeriod, run: RunRecord) -> int:
 
 
 def run_once(monitor: Monitor, source: str | None = None) -> Done:
-    """One run, now: what ``brainalign run`` does.
-
-    Raises BusyError if another process is at work. Raises Exception if it failed, whatever it was; what was due in the
-    outbox was sent all the same.
-    """
+    """Run once, now. Raises BusyError if another process is at work; whatever failed, what was due is sent."""
     with at_work(monitor):
         now = monitor.clock()
         try:

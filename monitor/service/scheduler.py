@@ -16,7 +16,7 @@ from brainalign_plugin.errors import BrainAlignError
 
 from ..base.errors import BusyError
 from ..config.schedule import LOOK_BACK, CatchUp, Due, Schedule, due_slots
-from ..delivery import DigestPeriod
+from ..delivery.messages import DigestPeriod
 from ..store import RunRecord, RunState
 from .run import PULL, Monitor, Stopped, at_work, do_slot, pull_once, queue_digest, send_due
 
@@ -85,13 +85,15 @@ def tend(
 ) -> int:
     """Do the due slots of some jobs and send due messages; wait for another process at work.
 
-    A failed job is noted and logged, and stops no other. Slots done, failed ones too. Raises Stopped if a stop was
-    requested.
-
-    `wait`: waits so many seconds, and returns whether a stop was requested meanwhile. `settle`: slots younger than this
-    are left for later: they are put off by a jitter.
+    A failed job is noted and logged, and stops no other. Slots younger than ``settle`` are left for later: they are put
+    off by a jitter. Returns the number of slots done, failed ones too. Raises Stopped if ``wait`` returns that a stop
+    was requested meanwhile.
     """
-    due = _anything_due(monitor, jobs, monitor.clock() - settle)
+    # Looked at without the lock: most of the time there is no work.
+    due = bool(monitor.store.due_messages(monitor.clock(), limit=1)) or any(
+        found.now or found.missed
+        for found in (due_of(monitor, job, monitor.clock() - settle) for job in jobs)
+    )
     # A claimed slot is in work or was lost: only the holder of the lock can decide.
     if not due and not monitor.store.claimed_slots():
         return 0
@@ -111,14 +113,6 @@ def tend(
                 said = waited
             if wait(1.0):
                 raise Stopped from busy
-
-
-def _anything_due(monitor: Monitor, jobs: Sequence[Job], now: datetime) -> bool:
-    """Return whether there is work, without the lock: most of the time there is none."""
-    if monitor.store.due_messages(monitor.clock(), limit=1):
-        return True
-    found = [due_of(monitor, job, now) for job in jobs]
-    return any(due.now or due.missed for due in found)
 
 
 def _do_job(monitor: Monitor, job: Job, now: datetime) -> int:

@@ -48,12 +48,9 @@ def pull(
     anything without a scheme                    the file of this path; an SQLite file is a result database
     ===========================================  ==================================================
 
-    Raises a SourceError of a named kind (not reached or read, or refused whole); InputError if the source is
-    none of the above.
-
-    `received_at`: now: as-of time of a payload that does not state its own. `domain`: ``vision`` or ``language``; read
-    for the base of a site and for a database. `contact`: part of the User-Agent, see `user_agent`. `timeout, deadline,
-    attempts, max_bytes`: see `FetchLimits`; a file has only its size checked.
+    ``received_at`` is the as-of time of a payload that does not state its own. Of a file only the size is limited
+    (`FetchLimits`). Raises a SourceError of a named kind (not reached or read, or refused whole); InputError if the
+    source is none of the above.
     """
     scheme = _SCHEME.match(source)
     kind = (scheme[1] or scheme[2]).lower() if scheme else ""

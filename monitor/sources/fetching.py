@@ -5,11 +5,12 @@ Foreign errors are translated here, once, keeping the cause. Credentials in an a
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -28,6 +29,7 @@ from ..base.errors import (
     DeadlineError,
     HttpStatusError,
     NotJsonError,
+    PrivateRedirectError,
     RateLimitedError,
     RedirectError,
     ServerError,
@@ -35,21 +37,11 @@ from ..base.errors import (
     TruncatedPayloadError,
     UnreachableError,
 )
-from .addresses import checked_url, redirect_target
 from .payload import MAX_BODY_BYTES, gunzip
 
+_PORTS = {"http": 80, "https": 443}
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Times in seconds up to a day.
-_BOUNDS = {
-    "timeout": (0.001, 86_400),
-    "deadline": (0.001, 86_400),
-    "max_bytes": (1, 2**40),
-    "attempts": (1, 1000),
-    "wait_initial": (0, 86_400),
-    "wait_max": (0, 86_400),
-    "wait_jitter": (0, 86_400),
-}
 # Enough of an error page, or of an endless body, to see what it is.
 _KEPT_BYTES = 65_536
 
@@ -68,25 +60,13 @@ class FetchLimits:
     wait_max: float = 60.0
     wait_jitter: float = 1.0
 
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, (least, most) = getattr(self, field.name), _BOUNDS[field.name]
-            if not least <= value <= most:
-                raise InputError(f"{field.name} is {value}; give a number from {least:g} to {most:g}")
-
 
 DEFAULT_LIMITS = FetchLimits()
 
 
 def user_agent(contact: str = "") -> str:
     """Return the User-Agent of the monitor, with the contact of its operator for the site's operators."""
-    if not re.fullmatch(r"[!-'*-~ ]{0,200}", contact):
-        raise InputError(
-            f"the contact {shown(contact)!r} is not up to 200 printable ASCII characters without ()"
-        )
-    return (
-        f"brainalign/{__version__} ({f'+{contact}' if contact else 'monitor of the Brain-Score leaderboard'})"
-    )
+    return f"brainalign/{__version__} ({(contact and f'+{contact}') or 'monitor of the Brain-Score leaderboard'})"
 
 
 def fetch_body(
@@ -103,12 +83,9 @@ def fetch_body(
     Connection errors, cut bodies, 429 and 5xx are tried again after a growing pause, never sooner than
     ``Retry-After`` (seconds or date), and not at all if that would pass the deadline; any other status ends it at once.
     Redirects are followed on the same host only. A body sent in gzip is unpacked within the cap. Name and password
-    in the address are sent by basic authentication. Proxies are taken from the environment. Raises
-    UnreachableError or DeadlineError (no answer, or not all of it before the deadline), a named SourceError, or
-    InputError if the address is not one of http or https with a host.
-
-    `received_at`: now, to which a date in ``Retry-After`` is compared if the server sends no date. `clock`: seconds
-    that only rise. `transport`: instead of the network.
+    in the address are sent by basic authentication. Proxies are taken from the environment. A date in ``Retry-After``
+    is compared to ``received_at`` if the server sends no date. Raises UnreachableError or DeadlineError (no answer, or
+    not all of it before the deadline), a named SourceError, or InputError for an address that is none.
     """
     address, name = checked_url(url), masked_address(url)
     started = clock()
@@ -332,3 +309,60 @@ def _named(errand: _Errand, which: str, cause: httpx.HTTPError, received: bytear
     return UnreachableError(
         f"{errand.name} cannot be reached {at} ({reason}); check the address and the network"
     )
+
+
+def checked_url(url: str) -> httpx.URL:
+    """Parse an address; InputError if it is not one of http or https with a host."""
+    try:
+        parsed = httpx.URL(url)
+        parsed.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
+        # Without the cause, which quotes pieces of the address, and a password may be one.
+        raise InputError(f"{masked_address(url)!r} is not a web address; give https://HOST/…") from None
+    # Characters that no host may contain come back in percent signs; in an IPv6 address they announce a zone.
+    if parsed.scheme not in _PORTS or not parsed.host or ("%" in parsed.host and ":" not in parsed.host):
+        raise InputError(
+            f"{masked_address(url)!r} is not an address of http or https with a host; give https://HOST/…"
+        )
+    if parsed.port is not None and not 0 < parsed.port < 2**16:
+        raise InputError(
+            f"{masked_address(url)!r} names a port that does not exist; give one from 1 to 65535"
+        )
+    return parsed
+
+
+def redirect_target(url: httpx.URL, location: str, name: str) -> httpx.URL:
+    """Return the target of a redirect if it may be followed: the same host, and not from https to http."""
+    kind = RedirectError
+    try:
+        target = url.join(location).copy_with(userinfo=b"", fragment=None)
+    except (httpx.InvalidURL, UnicodeError) as cause:
+        message = f"{name} redirects to {masked_address(location)!r}, which is no address; try again later"
+        raise RedirectError(message) from cause
+    if target.scheme not in _PORTS:
+        problem = "what is not on the web,"
+    elif target.host != url.host:
+        private = _is_private(target.host)
+        kind = PrivateRedirectError if private else RedirectError
+        problem = "the private address" if private else "another host,"
+    elif url.scheme == "https" and target.scheme == "http":
+        problem = "an address without https,"
+    elif _port(target) != _port(url) and (_port(url), _port(target), target.scheme) != (80, 443, "https"):
+        problem = "another port,"
+    else:
+        return target
+    raise kind(
+        f"{name} redirects to {problem} {masked_address(str(target))}; not followed: if that is right, give this "
+        "address as source"
+    )
+
+
+def _port(url: httpx.URL) -> int | None:
+    return _PORTS.get(url.scheme) if url.port is None else url.port
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))

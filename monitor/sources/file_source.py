@@ -44,14 +44,6 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
     return replace(pull, rejected=(*notes, *pull.rejected)) if notes else pull
 
 
-def members_of(text: bytes, body: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]:
-    """Return the board in a zip and its ``plugin-info.csv``; see `zip_members`."""
-    try:
-        return zip_members(text, source, max_bytes)
-    except ArchiveError as cause:
-        raise _KINDS[cause.kind](str(cause), body) from cause
-
-
 # The ending of a body that a store keeps, gzipped, under the hash of what was received.
 _KEPT = ".json.gz"
 _TABLE = re.compile(r"\.([ct]sv|txt)(\.gz)?$", re.IGNORECASE)
@@ -85,7 +77,10 @@ def pull_file(
     if Path(path).name == f"{hashlib.sha256(text).hexdigest()}{_KEPT}":
         body = text  # as it was received, and as it was known before
     if is_zip := text.startswith(b"PK\x03\x04"):
-        text, plugins = members_of(text, body, name, max_bytes)
+        try:
+            text, plugins = zip_members(text, name, max_bytes)
+        except ArchiveError as cause:
+            raise _KINDS[cause.kind](str(cause), body) from cause
     try:
         board = decode(text, ansi=True)
     except TextError:

@@ -42,20 +42,8 @@ _TYPE = sa.table(
 _INSTANCE = sa.table("brainscore_benchmarkinstance", *map(sa.column, ("id", "benchmark_type_id", "version")))
 _SCORE = sa.table(
     "brainscore_score",
-    *map(
-        sa.column,
-        (
-            "id",
-            "benchmark_id",
-            "model_id",
-            "score_raw",
-            "score_ceiled",
-            "error",
-            "comment",
-            "start_timestamp",
-        ),
-    ),
-    sa.column("end_timestamp"),
+    *map(sa.column, ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "comment")),
+    *map(sa.column, ("start_timestamp", "end_timestamp")),
 )
 _MODEL = sa.table("brainscore_model", *map(sa.column, ("id", "name", "public", "domain", "submission_id")))
 _SUBMISSION = sa.table("brainscore_submission", sa.column("id"), sa.column("timestamp"))
@@ -87,8 +75,6 @@ def pull_database(
     those that are at most a day later. ``timeout`` and ``deadline`` are the seconds to wait for a connection, and for
     each query of a server. Raises SourceError if it cannot be read, is no such database, or is refused whole;
     InputError if the address cannot be used.
-
-    `address`: SQLAlchemy's: ``postgresql://user:password@host/database`` or ``sqlite:///path``.
     """
     url, name = _url(address)
     try:
@@ -206,7 +192,9 @@ def _document(tables: _Tables, domain: str, name: str, received_at: datetime) ->
     return {
         "domain": domain,
         "datetime_range": {
-            "max": max((time for time in times if time and _believed(time, received_at)), default=None)
+            "max": max(
+                (t for t in times if t and is_believed(datetime.fromisoformat(t), received_at)), default=None
+            )
         },
         "benchmarks": [
             _benchmark(node, nodes, sorted(versions.get(node.identifier, {}))) for node in nodes.values()
@@ -346,19 +334,10 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _believed(time: str, now: datetime) -> bool:
-    return is_believed(datetime.fromisoformat(time), now)
-
-
 def _time(value: Any) -> str | None:
     """Return a time in ISO format; UTC if it has no zone, and SQLite keeps it as text."""
-    if value is None:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:  # None too
         return None
-    if isinstance(value, datetime):
-        moment = value
-    else:
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()

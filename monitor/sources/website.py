@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from datetime import datetime
 
 import httpx
 
-from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.json_text import shown
 from brainalign_plugin.text import masked_address
 
 from ..base.errors import PayloadShapeError
-from .addresses import checked_url
-from .fetching import DEFAULT_LIMITS, FetchLimits, fetch_body
+from .fetching import DEFAULT_LIMITS, FetchLimits, checked_url, fetch_body
 from .payload import Pull, parse_payload
 
 SITE = "https://www.brain-score.org"
@@ -27,13 +24,9 @@ def payload_url(url: str, domain: str = "vision") -> str:
     A path that ends in ``/compare/data``, with or without a slash, in ``.json`` or in ``.json.gz`` is the payload's
     own and is taken as it is. Any other is the base of a site: ``/<domain>/compare/data/`` is added, or
     ``/compare/data/`` where the path already ends in ``/<domain>``. A query stays; a fragment is dropped. Raises
-    InputError if it is not an address of http or https, or the domain is not one lower-case word.
+    InputError if it is not an address of http or https.
     """
     address = checked_url(url).copy_with(fragment=None)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", domain):
-        raise InputError(
-            f"the domain {shown(domain)!r} is not one lower-case word; the site has vision and language"
-        )
     if _is_payload(address):
         return str(address)
     raw, mark, query = address.raw_path.decode("ascii").partition("?")

@@ -1,6 +1,7 @@
 """A snapshot into the tables, and out of them again exactly as it was.
 
-Rows hold for an interval of snapshots: written only where something changed, read as of some of them.
+Rows hold for an interval of snapshots: written only where something changed, read as of some of them. Equal content
+next to a stored snapshot extends its time, a board in between splits it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -27,30 +28,26 @@ from ..base.errors import StoreError
 from ..base.moments import AHEAD
 from . import schema
 from .cells import CellColumns, cell_arrays, cell_columns, cell_rows, superseded_order
-from .schema import micros, moment
+from .infos import read_info
+from .schema import micros
+from .schema import moment as moment_of
 from .stored import SnapshotInfo
 
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
 
+_s, _pull = schema.snapshot, schema.pull
 _INTERVAL = ("chain_id", "from_seq", "to_seq")
 _OPEN = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Numbers of rows that begin to hold and that end."""
-
-    added: int
-    closed: int
-
-
 def write_changes(
     connection: sa.Connection, table: sa.Table, chain: int, seq: int, now: Mapping[Key, Values]
-) -> Change:
+) -> tuple[int, int]:
     """Make a table hold what is given from snapshot ``seq`` on, which must be the chain's newest.
 
     Keys and values are in the order of the table's columns other than the interval. An absent key ceases to hold.
+    Returns the numbers of rows that begin to hold and that end.
     """
     keys, values = _columns(table)
     open_rows = sa.select(*keys, *values).where(table.c.chain_id == chain, table.c.to_seq.is_(None))
@@ -72,7 +69,7 @@ def write_changes(
         connection.execute(
             sa.insert(table), [{**begins, **dict(zip(names, key + held, strict=True))} for key, held in begun]
         )
-    return Change(len(begun), len(ended))
+    return len(begun), len(ended)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +119,8 @@ def _columns(table: sa.Table) -> tuple[list[sa.Column[Any]], list[sa.Column[Any]
 
 def write_snapshot(
     connection: sa.Connection, chain: int, snapshot: Snapshot, row: Mapping[str, Any]
-) -> tuple[int, Change]:
-    """Add a snapshot as the newest of its chain; return its number, and how many scores changed.
+) -> tuple[int, tuple[int, int]]:
+    """Add a snapshot as the newest of its chain; return its number, and how many scores begin and end with it.
 
     ``row`` has the values of the table's columns that do not follow from the snapshot.
     """
@@ -299,4 +296,79 @@ def _micros(time: datetime | None) -> int | None:
 
 
 def _moment(since_epoch: int | None) -> datetime | None:
-    return None if since_epoch is None else moment(since_epoch)
+    return None if since_epoch is None else moment_of(since_epoch)
+
+
+def seen_again(connection: sa.Connection, chain: int, moment: datetime, digest: str) -> int | None:
+    """Note that content was seen for a moment, on its snapshot.
+
+    Returns the snapshot's number; None if the content is news: that of the board before or after differs.
+    """
+    boards = sa.select(_s.c.id, _s.c.as_of_time, _s.c.seen_until, _s.c.digest).where(_s.c.chain_id == chain)
+    equal = boards.where(_s.c.digest == digest)
+    # Of a moment for which several boards were seen, each is known.
+    sighted = sa.select(_pull.c.snapshot_id).where(_pull.c.as_of_time == moment)
+    known = sa.or_(_s.c.as_of_time == moment, _s.c.id.in_(sighted))
+    same = connection.execute(equal.where(known).order_by(_s.c.id.desc()).limit(1)).one_or_none()
+    if same is not None:
+        return int(same.id)
+    until = boards.where(_s.c.as_of_time <= moment).order_by(_s.c.as_of_time.desc(), _s.c.id.desc())
+    before = connection.execute(until.limit(1)).one_or_none()
+    if before is not None and before.digest == digest:
+        if moment > (before.seen_until or before.as_of_time):
+            _update(connection, before.id, seen_until=moment)
+        return int(before.id)
+    if before is not None and before.seen_until is not None and before.seen_until > moment:
+        return None
+    later = boards.where(_s.c.as_of_time > moment).order_by(_s.c.as_of_time, _s.c.id)
+    after = connection.execute(later.limit(1)).one_or_none()
+    if after is None or after.digest != digest:
+        return None
+    _update(connection, after.id, as_of_time=moment, seen_until=after.seen_until or after.as_of_time)
+    return int(after.id)
+
+
+def write_rest_of_split(connection: sa.Connection, chain: int, new: int) -> None:
+    """Write the board again that was seen before and after a new snapshot between the sightings."""
+    moment = read_info(connection, new).as_of_time
+    covers = sa.and_(_s.c.as_of_time <= moment, _s.c.seen_until > moment, _s.c.id != new)
+    split = connection.execute(sa.select(_s.c.id).where(_s.c.chain_id == chain, covers).limit(1)).scalar()
+    if split is None:
+        return
+    info = read_info(connection, split)
+    (board,) = read_snapshots(connection, [info])
+    sightings = connection.execute(
+        sa.select(_pull.c.as_of_time, _pull.c.at)
+        .where(_pull.c.snapshot_id == split, _pull.c.as_of_time.is_not(None))
+        .order_by(_pull.c.as_of_time, _pull.c.at)
+    ).all()
+    # The last sighting is known even if no pull is logged any more.
+    begins, seen_at = next(((s, at) for s, at in sightings if s > moment), (info.until_time, info.seen_at))
+    earlier = [s for s, _ in sightings if info.as_of_time < s <= moment]
+    _update(connection, split, seen_until=max(earlier, default=None))
+    row = {
+        "seen_at": seen_at,
+        "body_sha256": info.body_sha256,
+        "digest": info.digest,
+        "seen_until": info.until_time if info.until_time > begins else None,
+    }
+    rest, _ = write_snapshot(connection, chain, replace(board, as_of_time=begins), row)
+    connection.execute(
+        sa.update(_pull)
+        .where(_pull.c.snapshot_id == split, _pull.c.as_of_time > moment)
+        .values(snapshot_id=rest)
+    )
+
+
+def rebuilt_again(
+    connection: sa.Connection, chain: int, moment: datetime, digest: str, body: str
+) -> int | None:
+    """Find a reconstructed board of a moment, of the same body or content; None if there is none."""
+    same = sa.or_(_s.c.body_sha256 == body, _s.c.digest == digest)
+    query = sa.select(_s.c.id).where(_s.c.chain_id == chain, _s.c.as_of_time == moment, same)
+    found: int | None = connection.execute(query.order_by(_s.c.id.desc()).limit(1)).scalar()
+    return found
+
+
+def _update(connection: sa.Connection, number: int, **values: datetime | None) -> None:
+    connection.execute(sa.update(_s).where(_s.c.id == number).values(**values))

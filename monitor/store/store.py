@@ -30,8 +30,7 @@ from .pruning import Pruning
 from .pulls import Pulls
 from .queued import Outbox
 from .runs import Runs
-from .sightings import rebuilt_again, seen_again, write_rest_of_split
-from .snapshots import read_snapshots, write_snapshot
+from .snapshots import read_snapshots, rebuilt_again, seen_again, write_rest_of_split, write_snapshot
 from .stored import Outcome, SnapshotInfo, Stored
 
 # Rebuilt snapshots that a store keeps in memory: one run reads the newest two again and again.
@@ -123,16 +122,8 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
         A reconstructed board (`Snapshot.as_of`) carries the body and hash of the snapshot that it came from, so
         there it is the same again if the moment is the same too. It is kept in a chain of its own, apart from what
         was observed, and enters no pull, because none was made. Raises StoreError if it cannot be stored; then
-        nothing of it is, but perhaps the body.
-
-        Parameters
-        ----------
-        body : bytes
-            As received at ``seen_at``.
-        rejected : sequence of Rejected
-            Cells of the body that could not be read.
-        note : str
-            Kept with the pull.
+        nothing of it is, but perhaps the body. The ``body`` is kept as received at ``seen_at``, the ``rejected`` cells
+        that could not be read with the snapshot, the ``note`` with the pull.
         """
         digest = content_digest(snapshot)
         body_sha256 = hashlib.sha256(body).hexdigest()
@@ -145,7 +136,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
             if known is None:
                 row = {"seen_at": seen_at, "body_sha256": body_sha256, "digest": digest}
                 number, change = write_snapshot(connection, chain, snapshot, row)
-                stored = Stored(number, True, change.added, change.closed)
+                stored = Stored(number, True, *change)
                 if not snapshot.reconstructed:
                     write_rest_of_split(connection, chain, stored.id)
                 body_files.add_owner(self._bodies, _id(connection))

@@ -18,8 +18,7 @@ import numpy as np
 
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Observation, On, Rule, follow
 from brainalign_monitor.history.drift import Difference, paired_differences
-from brainalign_monitor.history.figure_intervals import figure_intervals
-from brainalign_monitor.history.figures import COUNTS, headline_figures
+from brainalign_monitor.history.figures import COUNTS, figure_intervals, headline_figures
 from brainalign_monitor.history.panels import new_share
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.figures import headline

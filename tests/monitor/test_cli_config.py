@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from brainalign_monitor.config.alert_rules import load_rules
-from brainalign_monitor.config.reading import ANY, is_secret, setting_fields
+from brainalign_monitor.config.reading import ANY, is_secret, load_rules, setting_fields
 from brainalign_monitor.config.settings import Settings, load_settings
 from tests.commands import brainalign
 from tests.conftest import ROOT

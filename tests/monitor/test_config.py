@@ -14,8 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from brainalign_monitor.base.errors import ConfigError
-from brainalign_monitor.config.alert_rules import load_rules
-from brainalign_monitor.config.reading import CONFIG_NAME, is_secret, setting_fields, variable
+from brainalign_monitor.config.reading import CONFIG_NAME, is_secret, load_rules, setting_fields, variable
 from brainalign_monitor.config.sections import is_mail_address
 from brainalign_monitor.config.settings import Settings, changed_settings, load_settings
 from brainalign_monitor.health.endpoints import metrics_text
@@ -379,6 +378,7 @@ def test_files_with_a_byte_order_mark_are_read(home, encoding):
         ("timeout_seconds", "0", "greater than or equal to 0.001"),
         ("timeout_seconds", "nan", "finite"),
         ("deadline_seconds", "inf", "finite"),
+        ("deadline_seconds", "86401", "less than or equal to 86400"),
         ("deadline_seconds", "-1", "greater than"),
         ("attempts", "0", "greater than or equal to 1"),
         ("attempts", "1000", "less than or equal to 20"),

@@ -15,7 +15,7 @@ from brainalign_monitor.base.errors import DeadlineError, DeliveryError
 from brainalign_monitor.base.messages import Channel, Kind, Message
 from brainalign_monitor.delivery.heartbeat import beat
 from brainalign_monitor.delivery.notify import Notification, apprise_is_there, send_notification
-from brainalign_monitor.delivery.smtp import MailServer, Security, send_mail
+from brainalign_monitor.delivery.smtp import MailServer, send_mail
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook
 from brainalign_monitor.sources.fetching import FetchLimits, fetch_body
 
@@ -42,7 +42,7 @@ def called(host: str, port: int) -> None:
 
 
 def mailed(host: str, port: int) -> None:
-    server = MailServer(host, port, Security.NONE, sender="b@lab.example", timeout=2, deadline=1)
+    server = MailServer(host, port, "none", sender="b@lab.example", timeout=2, deadline=1)
     with pytest.raises(DeliveryError, match="did not finish within 1 s"):
         send_mail(server, MESSAGE)
 

@@ -11,16 +11,16 @@ import pytest
 
 from brainalign_monitor.base.messages import Channel
 from brainalign_monitor.config.settings import Settings, load_settings
-from brainalign_monitor.delivery import (
+from brainalign_monitor.delivery.messages import (
     Alert,
     Digest,
     DigestPeriod,
     HeadlineFigure,
     Letterhead,
+    NewsLine,
     Picture,
     Subscriber,
 )
-from brainalign_monitor.delivery.messages import NewsLine
 from brainalign_monitor.operations import pull, reporting
 from brainalign_monitor.operations.kept_alerts import FIRING, RESOLVED
 from brainalign_monitor.store import Finding

@@ -14,8 +14,8 @@ import pytest
 
 from brainalign_monitor.base.messages import Channel, Kind
 from brainalign_monitor.config.settings import load_settings
-from brainalign_monitor.delivery import DigestPeriod
 from brainalign_monitor.delivery.composing import compose_digest
+from brainalign_monitor.delivery.messages import DigestPeriod
 from brainalign_monitor.notify.digests import digest_messages, digest_of, period_before
 from brainalign_monitor.notify.mail_preview import preview_bytes
 from brainalign_monitor.operations import pull

@@ -15,10 +15,16 @@ import pytest
 
 from brainalign_monitor.base.errors import TemplateError
 from brainalign_monitor.base.messages import Channel, Kind, Message
-from brainalign_monitor.delivery import DigestPeriod, HeadlineFigure, Letterhead, OperatorNote, Subscriber
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
-from brainalign_monitor.delivery.messages import NewsLine
+from brainalign_monitor.delivery.messages import (
+    DigestPeriod,
+    HeadlineFigure,
+    Letterhead,
+    NewsLine,
+    OperatorNote,
+    Subscriber,
+)
 from tests.hostile import HOSTILE_NAMES
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, PICTURE, PIXEL, READER, digest
 

@@ -13,10 +13,10 @@ import pytest
 
 from brainalign_monitor.base.errors import DeliveryError
 from brainalign_monitor.base.messages import Channel, Message
-from brainalign_monitor.delivery import Subscriber
 from brainalign_monitor.delivery.composing import compose_alerts
+from brainalign_monitor.delivery.messages import Subscriber
 from brainalign_monitor.delivery.sending import make_send
-from brainalign_monitor.delivery.smtp import MailServer, Security, send_mail
+from brainalign_monitor.delivery.smtp import MailServer, send_mail
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD
 from tests.monitor.delivery.mail_host import PASSWORD, USER, MailHost, mail_host, make_certificates
 
@@ -29,7 +29,7 @@ def message_to(*addresses: str) -> list[Message]:
 (MESSAGE,) = message_to("reader@lab.example")
 
 
-def server_of(host: MailHost, security: Security = Security.NONE, **changes: object) -> MailServer:
+def server_of(host: MailHost, security: str = "none", **changes: object) -> MailServer:
     server = MailServer("127.0.0.1", host.port, security, sender=LETTERHEAD.sender, timeout=5)
     return replace(server, **changes)  # type: ignore[arg-type]
 
@@ -70,9 +70,9 @@ def failed(server: MailServer, message: Message = MESSAGE) -> DeliveryError:
     return caught.value
 
 
-@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+@pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_mail_arrives_over_an_encrypted_connection_with_a_login(certificates, starttls, tls, security):
-    host = starttls if security is Security.STARTTLS else tls
+    host = starttls if security == "starttls" else tls
     server = server_of(host, security, user=USER, password=PASSWORD, certificates=certificates.trusted)
     send_mail(server, MESSAGE)
     assert [to for to, _ in host.taken] == ["reader@lab.example"]
@@ -81,9 +81,9 @@ def test_a_mail_arrives_over_an_encrypted_connection_with_a_login(certificates, 
     assert host.steps[-1] == "QUIT"
 
 
-@pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+@pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_certificate_that_is_not_trusted_gets_neither_mail_nor_password(starttls, tls, security):
-    host = starttls if security is Security.STARTTLS else tls
+    host = starttls if security == "starttls" else tls
     error = failed(server_of(host, security, user=USER, password=PASSWORD))
     assert "is not trusted" in str(error)
     assert not error.permanent
@@ -92,26 +92,26 @@ def test_a_certificate_that_is_not_trusted_gets_neither_mail_nor_password(startt
 
 def test_a_certificate_of_another_host_is_not_trusted(tmp_path):
     with mail_host(make_certificates(tmp_path, "mail.lab.example"), tls=True) as host:
-        trusting = server_of(host, Security.TLS, certificates=tmp_path / "trusted.pem")
+        trusting = server_of(host, "tls", certificates=tmp_path / "trusted.pem")
         assert "is not trusted: IP address mismatch" in str(failed(trusting))
     assert host.taken == []
 
 
 def test_certificates_that_cannot_be_read_are_named(starttls, tmp_path):
-    error = failed(server_of(starttls, Security.STARTTLS, certificates=tmp_path / "none.pem"))
+    error = failed(server_of(starttls, "starttls", certificates=tmp_path / "none.pem"))
     assert "none.pem" in str(error)
     assert "correct mail.certificates" in str(error)
 
 
 def test_a_server_without_starttls_gets_no_mail(plain):
-    error = failed(server_of(plain, Security.STARTTLS, user=USER, password=PASSWORD))
+    error = failed(server_of(plain, "starttls", user=USER, password=PASSWORD))
     assert "offers no STARTTLS" in str(error)
     assert (plain.taken, "AUTH" in plain.steps) == ([], False)
 
 
 def test_starttls_that_is_refused_is_not_skipped(certificates, starttls):
     starttls.answers["STARTTLS"] = "454 TLS not available"
-    error = failed(server_of(starttls, Security.STARTTLS, certificates=certificates.trusted))
+    error = failed(server_of(starttls, "starttls", certificates=certificates.trusted))
     assert not error.permanent
     assert starttls.taken == []
 
@@ -125,7 +125,7 @@ def test_a_wrong_password_is_told_and_not_repeated(plain):
 
 
 def test_a_password_is_no_part_of_what_a_server_looks_like():
-    server = MailServer("h", 1, Security.TLS, "u", "the planted secret")
+    server = MailServer("h", 1, "tls", "u", "the planted secret")
     assert "planted" not in repr(server)
 
 
@@ -177,9 +177,7 @@ def test_what_a_server_says_cannot_drive_a_terminal(plain):
 @pytest.mark.parametrize("step", ["EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"])
 def test_a_connection_that_is_dropped_may_come_back(certificates, starttls, step):
     starttls.answers[step] = "drop"
-    server = server_of(
-        starttls, Security.STARTTLS, user=USER, password=PASSWORD, certificates=certificates.trusted
-    )
+    server = server_of(starttls, "starttls", user=USER, password=PASSWORD, certificates=certificates.trusted)
     assert not failed(server).permanent
     assert starttls.steps[-1] == step
     starttls.answers.clear()
@@ -263,13 +261,13 @@ def test_a_server_that_drips_meets_the_deadline():
 def test_nobody_there_may_pass():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    error = failed(MailServer("127.0.0.1", port, Security.NONE, sender=LETTERHEAD.sender, timeout=2))
+    error = failed(MailServer("127.0.0.1", port, "none", sender=LETTERHEAD.sender, timeout=2))
     assert "cannot be reached" in str(error)
     assert not error.permanent
 
 
 def test_an_unknown_host_may_pass():
-    error = failed(MailServer("nobody.invalid", 25, Security.NONE, sender=LETTERHEAD.sender, timeout=5))
+    error = failed(MailServer("nobody.invalid", 25, "none", sender=LETTERHEAD.sender, timeout=5))
     assert not error.permanent
 
 

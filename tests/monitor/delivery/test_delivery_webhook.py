@@ -18,9 +18,9 @@ import pytest
 
 from brainalign_monitor.base.errors import DeliveryError
 from brainalign_monitor.base.messages import Channel, Message
-from brainalign_monitor.delivery import Subscriber
 from brainalign_monitor.delivery import notify as notify_module
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
+from brainalign_monitor.delivery.messages import Subscriber
 from brainalign_monitor.delivery.notify import Notification, send_notification
 from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from brainalign_monitor.delivery import DigestPeriod
+from brainalign_monitor.delivery.messages import DigestPeriod
 from brainalign_monitor.notify.digests import digest_messages
 from brainalign_monitor.operations.kept_alerts import active_alerts, told_alerts
 from brainalign_monitor.operations.pull import open_home

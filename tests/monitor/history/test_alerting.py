@@ -69,7 +69,7 @@ def test_boards_that_come_one_by_one_are_told_as_the_backtest_tells_them(growing
         state = found.state
         news += found.news
         assert evaluated(growing, cache, RULES, state).news == (), "once"
-    whole = backtest(Timeline(growing, "vision", cache=cache), RULES).events
+    whole = backtest(Timeline(growing, "vision", cache=cache), RULES)
     assert {(n.rule, n.fired) for n in news} == {
         ("rho is low", True),
         ("agreement moved", True),
@@ -117,9 +117,7 @@ def test_a_new_board_costs_one_analysis_and_what_is_not_new_nothing(growing, cac
 
 def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
     fired = next(
-        e
-        for e in backtest(Timeline(growing, "vision", cache=cache), RULES).events
-        if e.rule == "agreement moved"
+        e for e in backtest(Timeline(growing, "vision", cache=cache), RULES) if e.rule == "agreement moved"
     )
     record = news_json(fired)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
@@ -130,7 +128,7 @@ def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
     assert record["words"].startswith("agreement moved firing: change of standard deviation of neural scores")
     assert "restated" in record["attribution"]
     many = next(
-        e for e in backtest(Timeline(growing, "vision", cache=cache), RULES).events if e.rule == "many models"
+        e for e in backtest(Timeline(growing, "vision", cache=cache), RULES) if e.rule == "many models"
     )
     assert many.attribution is None, (
         "it has fewer models than the board before, whose causes would contradict it"

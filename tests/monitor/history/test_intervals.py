@@ -7,9 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brainalign_monitor.history.figure_intervals import MIN_FAMILIES, family_draws, figure_intervals
-from brainalign_monitor.history.figures import COUNTS, FIGURES, headline_figures
+from brainalign_monitor.history.figures import (
+    COUNTS,
+    FIGURES,
+    family_draws,
+    figure_intervals,
+    headline_figures,
+)
 from brainalign_monitor.history.series import HistoryOptions, panel_figures
+from brainalign_plugin.certainty.bootstrap import MIN_FAMILIES
 from brainalign_plugin.data.board import Board, Model
 from tests.boards import board_of_matrix, drawn_rows
 

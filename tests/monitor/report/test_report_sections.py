@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from brainalign_monitor.history.changes import compare
-from brainalign_monitor.history.since import Since
+from brainalign_monitor.history.series import Since
 from brainalign_monitor.report import Report, build_report
 from brainalign_monitor.report.records import Section
 from brainalign_monitor.report.trust import COVERAGE

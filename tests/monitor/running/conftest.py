@@ -13,7 +13,7 @@ from brainalign_monitor.base.errors import DeliveryError
 from brainalign_monitor.base.files import write_atomically
 from brainalign_monitor.base.messages import Channel, Message
 from brainalign_monitor.config.settings import Settings, load_settings
-from brainalign_monitor.delivery import Letterhead, Subscriber
+from brainalign_monitor.delivery.messages import Letterhead, Subscriber
 from brainalign_monitor.history.alerts import Condition, On, Rule
 from brainalign_monitor.notify.outbox import Outgoing
 from brainalign_monitor.operations import reporting

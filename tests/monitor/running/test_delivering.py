@@ -13,7 +13,7 @@ import pytest
 
 from brainalign_monitor.base.errors import DeliveryError, StoreError
 from brainalign_monitor.base.messages import Channel, Kind, Message, message_id
-from brainalign_monitor.delivery import Letterhead, Subscriber
+from brainalign_monitor.delivery.messages import Letterhead, Subscriber
 from brainalign_monitor.notify.alarms import Alarms
 from brainalign_monitor.notify.outbox import (
     BACK_OFF,

@@ -17,7 +17,7 @@ from brainalign_monitor.base.errors import BusyError, NotJsonError, StoreError
 from brainalign_monitor.base.messages import Kind
 from brainalign_monitor.config.sections import SiteSettings
 from brainalign_monitor.config.settings import load_settings
-from brainalign_monitor.delivery import Letterhead
+from brainalign_monitor.delivery.messages import Letterhead
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Condition, On, Rule
 from brainalign_monitor.notify.mail_preview import preview
 from brainalign_monitor.operations import alerting
