@@ -436,7 +436,7 @@ def agreement_testing(
     Examples
     --------
     >>> import brainalign_plugin as ba
-    >>> round(ba.agreement_testing(ba.example(), [5]).to_frame()["tau"].max(), 2)
+    >>> round(float(ba.agreement_testing(ba.example(), [5]).to_frame()["tau"].max()), 2)
     0.84
     """
     check_work(seed)

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..data.official import CellState
-from ..data.snapshot import Snapshot
+from ..data.snapshot import NO_TIME, Snapshot
 from ..ranking.boards import ranks_of_all
 from ..ranking.compare import cohen_kappas, quartiles
 from ..scales import ranks_from_bottom
@@ -145,7 +145,7 @@ class _Search:
         for _ in range(largest):
             mask, best = self._best(mask, [(None, j) for j in np.flatnonzero(~mask).tolist()], rows)
             for _ in range(_ROUNDS):
-                swaps = [
+                swaps: list[tuple[int | None, int]] = [
                     (i, j) for i in np.flatnonzero(mask).tolist() for j in np.flatnonzero(~mask).tolist()
                 ]
                 swapped, rho = self._best(mask, swaps, rows) if swaps else (mask, best)
@@ -172,7 +172,7 @@ class _Search:
 def _split(board: Board, snapshot: Snapshot) -> tuple[BoolArray, date | None, str | None]:
     """Mark the later half of the models, and return the day from which they are, or why there is none."""
     rows = [snapshot.rows[model] for model in board.ids]
-    scored = np.where(snapshot.states == CellState.SCORED, snapshot.scored_at, np.datetime64("NaT"))[rows]
+    scored = np.where(snapshot.states == CellState.SCORED, snapshot.scored_at, NO_TIME)[rows]
     # NaT is later than any time for the smallest of integers below.
     first = np.where(np.isnat(scored), np.datetime64("9999-01-01"), scored).min(axis=1)
     days = first.astype("datetime64[D]")
