@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 
@@ -14,7 +16,9 @@ from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.certainty.suite_record import suite_json
 from brainalign_plugin.errors import BoardError
+from brainalign_plugin.files.metric_table import metrics_of
 from tests.boards import board_of_matrix, dated, drawn_board, halves, snapshots, tree_of, unrelated
+from tests.commands import documented_table
 
 pytestmark = pytest.mark.filterwarnings("error")
 KEYS = {"new_benchmarks", "panel", "next_benchmarks", "agreement_testing"}
@@ -71,6 +75,34 @@ def test_a_language_board_and_the_real_one(real_snapshot):
     full = analysis_json(analyse(real_snapshot("2021-07-01")), full=True)
     assert set(full) > KEYS
     assert full["external"] is None
+
+
+def undocumented(value, at, documented):
+    """Paths of a record that no row of the table names."""
+    if at in documented:
+        return
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from undocumented(
+                below, f"{at}.{'<metric>' if at == 'external.metrics' else name}", documented
+            )
+    elif isinstance(value, list):
+        for below in value:
+            yield from undocumented(below, f"{at}[]", documented)
+    else:
+        yield at
+
+
+def test_every_field_is_documented():
+    board = unrelated(drawn_board(0, 40, 8))
+    table = metrics_of(pd.DataFrame({"x": range(40), "y": range(40)}, index=list(board.ids)))
+    snapshot = dated(board, list(range(8)), list(range(40)))
+    record = analysis_json(analyse(snapshot), full=True, metrics=table)
+    names = {
+        name for row in documented_table("## `analyze --json`") for name in re.findall(r"`([^`]+)`", row[0])
+    }
+    for key in {*KEYS, "external"}:
+        assert set(undocumented(record[key], key, names - {"external"})) == set(), key
 
 
 def test_python_has_the_same_and_draws_it(real_snapshot):
