@@ -54,10 +54,7 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
         say(f"table of families: {counted(len(named), 'line')}")
     for one in sources:
         names = f"{counted(len(one.benchmarks), 'benchmark')}, {counted(len(one.models), 'model')}"
-        say(
-            f"metadata of {one.source}: {names}",
-            *one.problems,
-        )
+        say(f"metadata of {one.source}: {names}", *one.problems)
     if exposed := exposed_secrets(settings.home, effective):
         problem = (
             f"{str(path)!r} holds {', '.join(exposed)} and other users can read it; run `chmod 600` on it"

@@ -67,7 +67,7 @@ def deliver(
     digest: Annotated[
         Literal["weekly", "monthly"] | None,
         typer.Option(
-            help="First queue the digest of the last whole week or month, unless it was queued before.",
+            help="First queue the digest of the last whole week or month, unless it was queued before."
         ),
     ] = None,
     dry_run: Annotated[
@@ -172,8 +172,7 @@ mail_app = command_group("Preview and test mails.")
 def mail_preview(
     kind: Annotated[Literal["weekly", "monthly", "alert"], typer.Argument(help="Kind of mail.")] = "weekly",
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="File to write: .eml, .html or .txt.", metavar="FILE"),
+        Path, typer.Option("--output", "-o", help="File to write: .eml, .html or .txt.", metavar="FILE")
     ] = Path("brainalign-mail.html"),
     home: options.Home = None,
     domain: options.Domain = None,

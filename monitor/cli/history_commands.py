@@ -179,8 +179,7 @@ def diff(
     domain: options.Domain = None,
     max_missing: options.MaxMissing = None,
     model: Annotated[
-        int | None,
-        typer.Option(help="Explain the rank of the model with this id instead.", metavar="ID"),
+        int | None, typer.Option(help="Explain the rank of the model with this id instead.", metavar="ID")
     ] = None,
     scheme: Annotated[
         str | None, typer.Option(help="Scheme that ranks the model (default HIER).", metavar="NAME")

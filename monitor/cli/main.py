@@ -93,8 +93,7 @@ def fetch(
     accept_shrunken: Annotated[
         bool,
         typer.Option(
-            "--accept-shrunken",
-            help="Store the board even if more than a third of it is missing or renamed.",
+            "--accept-shrunken", help="Store the board even if more than a third of it is missing or renamed."
         ),
     ] = False,
     home: options.Home = None,

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 # The environment is read with the other settings, so that an option before a command's name wins over it.
 Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR"),
+    Path | None, typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR")
 ]
 Domain = Annotated[
     str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")

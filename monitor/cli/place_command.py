@@ -25,8 +25,7 @@ def place(
         str, typer.Option(help="Schemes with commas, or 'all' (default: five).", metavar="NAMES")
     ] = "",
     beside: Annotated[
-        str,
-        typer.Option(help="Compare the scores cell by cell with a model of the board.", metavar="MODEL"),
+        str, typer.Option(help="Compare the scores cell by cell with a model of the board.", metavar="MODEL")
     ] = "",
     leave_out: Annotated[
         list[str] | None,

@@ -271,10 +271,7 @@ def _span(found: Interval | None) -> str:
 
 
 def audit(
-    compared: ComparedBoard,
-    reference: Reference,
-    found: Sequence[SchemeAudit],
-    conventions: ConventionMoves,
+    compared: ComparedBoard, reference: Reference, found: Sequence[SchemeAudit], conventions: ConventionMoves
 ) -> None:
     """Print what each scheme claims and what was measured."""
     board, names = compared.board, _names(compared)

@@ -45,8 +45,7 @@ def backup(
     output: BackupFile,
     home: Home = None,
     public: Annotated[
-        bool,
-        typer.Option("--public", help="Leave out pending messages, so that the file can be shared."),
+        bool, typer.Option("--public", help="Leave out pending messages, so that the file can be shared.")
     ] = False,
 ) -> None:
     """Write everything into one file; settings without secrets.

@@ -211,10 +211,7 @@ def _secret(named: Any, home: Path, setting: str) -> str:
 
 
 def load_rules(path: Path) -> tuple[Rule, ...]:
-    """Read the rules of a configuration file; the default ones if it has none.
-
-    Raises ConfigError if a rule is wrong, or two have one name.
-    """
+    """Read the alert rules of a configuration file, by default ours; ConfigError if one is wrong."""
     from ..history.alerts import DEFAULT_RULES, Rule
 
     if not path.is_file():

@@ -136,10 +136,7 @@ def change_in_words(figure: str, before: float | None, after: float | None) -> s
 
 
 def causes_in_words(found: Attribution, figure: str) -> str:
-    """Return the parts of a change with their reasons, the largest first.
-
-    Parts that round to nothing are left out, but for that of restated scores.
-    """
+    """Return the parts of a change with reasons, the largest first, without those that round to nothing."""
     parts = found.parts[figure]
     if parts is None:
         return unsplit(found)

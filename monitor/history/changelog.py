@@ -160,12 +160,7 @@ def _value_json(side: InForce | None) -> dict[str, Any] | None:
     if side is None or side.value is None:
         return None
     value = side.value
-    return {
-        "version": side.version,
-        "state": value.state.name,
-        "score": value.score,
-        "error": value.error,
-    }
+    return {"version": side.version, "state": value.state.name, "score": value.score, "error": value.error}
 
 
 # Names in a sentence.

@@ -25,10 +25,7 @@ class Era:
 
 
 def eras(earlier: Snapshot, today: Snapshot, top: int = TOP) -> tuple[Era, ...]:
-    """Follow the models of the official top of each board to the other, today's first, then the earlier ones.
-
-    Ties at the last place of the top all belong to it.
-    """
+    """Follow the models of the official top of each board, ties at its end included, to the other, today's first."""
     then, now = _ranks(earlier), _ranks(today)
     names = {model.id: model.name for model in (*earlier.models, *today.models)}
     found = []

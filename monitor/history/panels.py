@@ -46,10 +46,7 @@ def with_models(board: Board, models: Sequence[int]) -> Board:
 
 
 def common_panel(boards: Sequence[Board], kept: Sequence[Sequence[str]]) -> list[Board]:
-    """Cut uncleaned boards to the leaves kept on all of them and the models with a score on these on all of them.
-
-    Such a panel moves where scores are restated, and nowhere else.
-    """
+    """Cut uncleaned boards to the leaves kept on all, and the models with scores on these: scores alone differ."""
     if not boards:
         return []
     leaves = in_all(kept)

@@ -115,10 +115,7 @@ class Since:
 
     @property
     def restated(self) -> int:
-        """Number of scores that were there before and have another value now, or none.
-
-        Those of models and benchmarks that went are not counted.
-        """
+        """Number of scores, of models and benchmarks still there, that have another value now, or none."""
         return sum(
             change.kind in _RESTATED for change in score_changes(self.changes) if change.after is not None
         )

@@ -106,10 +106,7 @@ def test_digest(
 
 
 def preview_bytes(message: Message, suffix: str) -> bytes:
-    """Return a mail as a file: whole (``.eml``), its text (``.txt``), or its HTML with pictures (``.html``).
-
-    Raises InputError if the suffix is another.
-    """
+    """Return a mail as a file: whole (``.eml``), its text (``.txt``), or HTML with pictures (``.html``)."""
     if suffix == ".eml":
         return message.body
     mail: Any = message_from_bytes(message.body, policy=default)

@@ -20,13 +20,7 @@ from ..base.errors import OutputError
 from ..base.progress import Stage, silent
 from ..delivery.feed import MOST_ENTRIES, FeedEntry, Topic
 from ..delivery.message_text import change_text, day_text, figures_at
-from ..delivery.pages import (
-    ArchivedBoard,
-    SiteView,
-    lines_shown,
-    report_frame,
-    site_files,
-)
+from ..delivery.pages import ArchivedBoard, SiteView, lines_shown, report_frame, site_files
 from ..delivery.site import CURRENT, Published, Unchanged, publish_site
 from ..history.benchmark_history import benchmark_history
 from ..history.board_reader import BoardReader

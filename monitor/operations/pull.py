@@ -66,10 +66,7 @@ class RunResult:
 
 
 def open_home(settings: Settings) -> Store:
-    """Open the store in the state directory, making it if there is none.
-
-    Raises StoreError if it cannot be opened, or was lost: the home folder has what it kept.
-    """
+    """Open the store in the home folder, making it if there is none; StoreError if it was lost."""
     # SQLAlchemy takes a while to load, and a file is analysed without it.
     from ..store import open_store
 
@@ -93,10 +90,7 @@ def _exists(path: Path | str) -> bool:
 
 
 def has_store(settings: Settings) -> bool:
-    """Return whether there is a store already, without making one.
-
-    Raises StoreError if it was lost, or a server does not answer.
-    """
+    """Return whether there is a store already; StoreError if it was lost, or a server does not answer."""
     address = settings.store_address
     if isinstance(address, Path) and not _exists(settings.home) and not _exists(address):
         return False
@@ -202,12 +196,7 @@ def fetch(
 
 
 def fetch_all(
-    settings: Settings,
-    store: Store,
-    source: str | None,
-    clock: Clock,
-    stage: Stage = silent,
-    **choices: Any,
+    settings: Settings, store: Store, source: str | None, clock: Clock, stage: Stage = silent, **choices: Any
 ) -> tuple[Fetched, ...]:
     """Pull one snapshot, or each file of a folder, in any order; ``choices`` are those of `fetch`.
 

@@ -69,9 +69,7 @@ def data_files(
             json_bytes(of_history),
         ),
         DataFile(
-            "latest/history.csv",
-            "the headline figures over time, one line per board",
-            history_csv(record),
+            "latest/history.csv", "the headline figures over time, one line per board", history_csv(record)
         ),
         DataFile("latest/archive.csv", "the observed boards", archive_csv(boards)),
     )

@@ -93,11 +93,7 @@ def _leaderboard(store: Store, domain: str) -> Leaderboard:
 
 
 def _problems(
-    settings: Settings,
-    found: Leaderboard,
-    domains: Sequence[str],
-    alarms: tuple[Alarm, ...],
-    at: datetime,
+    settings: Settings, found: Leaderboard, domains: Sequence[str], alarms: tuple[Alarm, ...], at: datetime
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong, in words and as its kind alone."""
     domain, board, success, last = found.domain, found.board, found.last_success, found.last_pull

@@ -21,11 +21,7 @@ DEMO_DATES = (date(2021, 7, 1), date(2022, 7, 1), date(2023, 7, 1), date(2024, 1
 
 
 def run_demo(
-    settings: Settings,
-    seed: int,
-    output: Path,
-    clock: pull.Clock,
-    stage: Stage = silent,
+    settings: Settings, seed: int, output: Path, clock: pull.Clock, stage: Stage = silent
 ) -> tuple[Path, int]:
     """Simulate a leaderboard, write the payloads that its site would serve, store each and report on the newest.
 

@@ -78,10 +78,7 @@ def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
 
 
 def tend(
-    monitor: Monitor,
-    jobs: Sequence[Job],
-    wait: Callable[[float], bool],
-    settle: timedelta = timedelta(0),
+    monitor: Monitor, jobs: Sequence[Job], wait: Callable[[float], bool], settle: timedelta = timedelta(0)
 ) -> int:
     """Do the due slots of some jobs and send due messages; wait for another process at work.
 

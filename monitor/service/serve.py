@@ -189,10 +189,7 @@ def stopped_by_signals(service: Service) -> Iterator[None]:
 
 
 def serve(monitor: Monitor) -> None:
-    """Work by the schedule until a signal ends it, and answer ``/healthz`` and ``/metrics``.
-
-    Raises ConfigError if the configured address cannot be used.
-    """
+    """Work by the schedule until a signal ends it, and answer ``/healthz`` and ``/metrics`` if a port is set."""
     service, health = Service(monitor), monitor.settings.health
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(service))

@@ -36,8 +36,7 @@ from .payload import MAX_BODY_BYTES, Pull, parse_payload
 _MAX_ROWS = 5_000_000
 
 _TYPE = sa.table(
-    "brainscore_benchmarktype",
-    *map(sa.column, ("identifier", "parent_id", "visible", "domain", "order")),
+    "brainscore_benchmarktype", *map(sa.column, ("identifier", "parent_id", "visible", "domain", "order"))
 )
 _INSTANCE = sa.table("brainscore_benchmarkinstance", *map(sa.column, ("id", "benchmark_type_id", "version")))
 _SCORE = sa.table(

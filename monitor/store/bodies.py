@@ -62,10 +62,7 @@ def put_body(folder: Path, sha256: str, data: bytes) -> None:
 
 
 def read_body(folder: Path, sha256: str) -> bytes:
-    """Return the body exactly as it was received; its hash is verified.
-
-    Raises StoreError if it is not there, or is damaged.
-    """
+    """Return the body exactly as it was received; StoreError if it is lost, or its hash is another."""
     if not _SHA256.fullmatch(sha256):
         raise StoreError(f"{sha256!r} is not the sha256 of a body: that has 64 hexadecimal digits")
     path = body_path(folder, sha256)

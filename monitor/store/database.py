@@ -135,10 +135,7 @@ class Database:
             os.close(descriptor)
 
     def prepare(self) -> None:
-        """Bring the schema to this release's revision, and an SQLite file into WAL mode.
-
-        Two processes that open a new store at once both succeed: the second waits, and finds it done.
-        """
+        """Bring the schema to this release's revision, and an SQLite file into WAL mode; a second process waits."""
         if self.is_sqlite:
             self.make_file()
         with self.reading() as connection:
@@ -154,10 +151,7 @@ class Database:
             self._use_wal()
 
     def revision(self, connection: sa.Connection) -> str | None:
-        """Return the revision of the schema; None if there is no store yet.
-
-        Raises StoreError if it is of a newer release, or the database is that of another program.
-        """
+        """Return the revision of the schema, None without one; StoreError if it is of a newer release."""
         tables = set(sa.inspect(connection).get_table_names())
         if REVISION_TABLE not in tables:
             # A PostgreSQL database may be shared; in a file, other tables mean that the path is wrong.

@@ -37,10 +37,7 @@ class Findings:
             connection.execute(sa.insert(t).values(row))
 
     def add_findings(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-        """Keep findings.
-
-        Returns those that are new; there is one of a kind about a subject in a snapshot.
-        """
+        """Keep findings, one of a kind about a subject in a snapshot; return those that are new."""
         new = []
         with self._database.writing() as connection:
             for finding in findings:

@@ -43,10 +43,7 @@ def make_store(database: Database) -> None:
 
 
 def put_aside(database: Database) -> tuple[Path, ...]:
-    """Rename files in the place of a new SQLite file; the caller holds the lock.
-
-    Returns the new names; empty files, too, are kept.
-    """
+    """Rename files, also empty ones, in the place of a new SQLite file, and return the new names; hold the lock."""
     if not database.is_sqlite:
         return ()
     path, aside = database.path, []
@@ -99,10 +96,7 @@ def open_store(url_or_path: Path | str, bodies: Path) -> Store:
 
 
 def open_to_read(url_or_path: Path | str, bodies: Path) -> Store:
-    """Open a store that is there to read it: nothing is changed, migrated or made, and no right to write is needed.
-
-    Raises StoreError if there is none, it cannot be read, or is of another release.
-    """
+    """Open a store of this release to read it: nothing is changed or made, and no right to write is needed."""
     return _opened(connect(url_or_path, read_only=True), bodies, Database.check_current)
 
 
@@ -134,10 +128,7 @@ def _opened(database: Database, bodies: Path, check: Callable[[Database], None])
 
 
 def is_made(url_or_path: Path | str) -> bool:
-    """Return whether there is a store at this path or address, without making one.
-
-    Raises StoreError if that cannot be found out.
-    """
+    """Return whether there is a store at this path or address; StoreError if that cannot be found out."""
     with _looked_at(url_or_path) as database:
         return database.made_revision() is not None
 
@@ -162,10 +153,7 @@ class Peek:
 
 
 def peek(url_or_path: Path | str) -> Peek:
-    """Read the state of an existing store without changing or migrating it.
-
-    Raises StoreError if it cannot be read, or is of a newer release.
-    """
+    """Read the state of an existing store, also of an older release, without changing or migrating it."""
     with _looked_at(url_or_path) as database, database.reading() as connection:
         revision = database.revision(connection)
         if revision is None:

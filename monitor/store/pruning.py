@@ -55,10 +55,8 @@ def prunable(infos: Sequence[SnapshotInfo], policy: Policy, now: datetime) -> tu
     for kind in sorted({(info.domain, info.simulated) for info in observed}):
         of_kind = [info for info in observed if (info.domain, info.simulated) == kind]
         of_kind.sort(key=lambda info: (info.as_of_time, info.id))
-        kept, newest = (
-            {of_kind[-1].id, max(info.id for info in of_kind)},
-            min(now, of_kind[-1].until_time),
-        )
+        kept = {of_kind[-1].id, max(info.id for info in of_kind)}
+        newest = min(now, of_kind[-1].until_time)
         last = {_period(info, policy, newest): info.id for info in of_kind}
         found += [
             info for info in of_kind if info.id not in kept and last[_period(info, policy, newest)] != info.id

@@ -28,20 +28,12 @@ class Pulls:
         with self._database.writing() as connection:
             connection.execute(
                 sa.insert(schema.pull).values(
-                    at=at,
-                    source=source,
-                    domain=domain,
-                    outcome=outcome.value,
-                    message=message,
-                    error=error,
+                    at=at, source=source, domain=domain, outcome=outcome.value, message=message, error=error
                 )
             )
 
     def keep_refused(self, body: bytes, reason: str, source: str, at: datetime) -> Path:
-        """Keep a refused body for inspection, in the folder ``refused``; the newest 50 stay.
-
-        Returns the gzipped body. A ``.json`` of its name has time, source and reason.
-        """
+        """Keep a refused body for inspection in the folder ``refused`` (the newest 50 stay); return its path."""
         return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
 
     def pulls(

@@ -24,10 +24,7 @@ class Outbox:
     _database: Database
 
     def enqueue(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        """Queue messages, each to be sent as soon as possible.
-
-        Returns those that are new; a message is known by its id, and what is known is queued or was sent.
-        """
+        """Queue messages, and return those that are new: a message is known by its id, also after it was sent."""
         new = []
         with self._database.writing() as connection:
             for message in messages:

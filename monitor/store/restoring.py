@@ -40,10 +40,7 @@ class Restored:
 
 
 def verify_backup(path: Path) -> dict[str, Any]:
-    """Read a backup to its end and compare everything in it with its manifest.
-
-    Returns the manifest. Raises StoreError if it is no backup, is damaged or of a newer release.
-    """
+    """Compare all of a backup with its manifest, and return that; StoreError if it is damaged or of a newer release."""
     found: dict[str, dict[str, Any]] = {}
     manifest: dict[str, Any] | None = None
     for name, data in _entries(path):

@@ -51,10 +51,7 @@ class Runs:
         again = (
             sa.update(_t)
             .where(
-                _t.c.job == job,
-                _t.c.slot == slot,
-                _t.c.state == RunState.LOST.value,
-                _t.c.attempt < attempts,
+                _t.c.job == job, _t.c.slot == slot, _t.c.state == RunState.LOST.value, _t.c.attempt < attempts
             )
             .values(attempt=_t.c.attempt + 1, **mine)
             .returning(_t.c.id)
@@ -73,10 +70,7 @@ class Runs:
         error: str | None = None,
         message: str = "",
     ) -> None:
-        """Record the outcome of a claimed slot, with class and message of its error.
-
-        Raises StoreError if another process has taken it over meanwhile.
-        """
+        """Record the outcome of a claimed slot; StoreError if another process has taken it over meanwhile."""
         ended = (
             sa.update(_t)
             .where(*_held(run))
@@ -120,10 +114,7 @@ class Runs:
             return found
 
     def miss_slot(self, job: str, slot: datetime, at: datetime, host: str, pid: int, message: str) -> bool:
-        """Note that a slot was missed and will not be done.
-
-        False if the slot had a state before.
-        """
+        """Note that a slot was missed and will not be done; False if the slot had a state before."""
         row = {
             "job": job,
             "slot": slot,

@@ -168,10 +168,7 @@ def _newest_score(snapshot: Snapshot, seen_at: datetime) -> datetime | None:
 
 
 def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> Iterator[Snapshot]:
-    """Rebuild stored snapshots, in the order given; what several of them share is read once.
-
-    Raises StoreError if the rows of one contradict each other.
-    """
+    """Rebuild stored snapshots in the order given, what they share read once; StoreError if they are damaged."""
     t = schema.snapshot
     columns = sa.select(t.c.id, t.c.chain_id, t.c.seq, t.c.layout)
     # One at a time, because PostgreSQL limits the length of a list.
@@ -300,10 +297,7 @@ def _moment(since_epoch: int | None) -> datetime | None:
 
 
 def seen_again(connection: sa.Connection, chain: int, moment: datetime, digest: str) -> int | None:
-    """Note that content was seen for a moment, on its snapshot.
-
-    Returns the snapshot's number; None if the content is news: that of the board before or after differs.
-    """
+    """Note on its snapshot that content was seen for a moment, and return its number; None if the content is news."""
     boards = sa.select(_s.c.id, _s.c.as_of_time, _s.c.seen_until, _s.c.digest).where(_s.c.chain_id == chain)
     equal = boards.where(_s.c.digest == digest)
     # Of a moment for which several boards were seen, each is known.

@@ -98,10 +98,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
                 self._check_lock = lambda: None
 
     def check_lock(self) -> None:
-        """Make sure that the lock which this process holds has not been lost; nothing if it holds none.
-
-        Raises StoreError if the session that held it has ended: another process may be at work.
-        """
+        """Raise StoreError if this process held the lock and lost it: another process may be at work."""
         self._check_lock()
 
     def add(
@@ -202,10 +199,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
             return find(read_infos(connection), wanted, domain, known, read_removed(connection))
 
     def snapshot(self, snapshot_id: int) -> Snapshot:
-        """Rebuild a snapshot, equal to the one that was added.
-
-        Raises StoreError if there is no such snapshot, or the store is damaged.
-        """
+        """Rebuild a snapshot, equal to the one that was added; StoreError if there is none, or the store is damaged."""
         with self._database.reading() as connection:
             info = read_info(connection, snapshot_id)
             # A number may be given again after a rollback; all of this together names one board.
@@ -219,10 +213,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
             return found
 
     def snapshots_whole(self, snapshot_ids: Sequence[int]) -> Iterator[Snapshot]:
-        """Rebuild several snapshots, one after the other: at a fraction of what `snapshot` would take for each.
-
-        Raises StoreError if one of them is not there, or the store is damaged.
-        """
+        """Rebuild several snapshots, one after the other, at a fraction of what `snapshot` would take for each."""
         with self._database.reading() as connection:
             yield from read_snapshots(connection, [read_info(connection, number) for number in snapshot_ids])
 
@@ -233,10 +224,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
             return tuple(read_rejected(connection, snapshot_id))
 
     def body(self, sha256: str) -> bytes:
-        """Return a body as it was received (`SnapshotInfo.body_sha256`).
-
-        Raises StoreError if it is not there, or is not the one with this hash.
-        """
+        """Return a body as it was received (`SnapshotInfo.body_sha256`); StoreError if it is lost or damaged."""
         return body_files.read_body(self._bodies, sha256)
 
     def check(self) -> list[str]:

@@ -15,10 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables; findings get their domain, and outlive their snapshot."""
-    identity = op.create_table(
-        "identity",
-        sa.Column("id", sa.Text, primary_key=True),
-    )
+    identity = op.create_table("identity", sa.Column("id", sa.Text, primary_key=True))
     op.bulk_insert(identity, [{"id": uuid.uuid4().hex}])
     op.create_table(
         "removed_snapshot",
