@@ -40,7 +40,7 @@ from ..report.compare_page import compare_page
 from ..report.evidence import Evidence
 from ..report.methods_page import methods_page
 from ..report.model_board import ModelBoard
-from ..report.model_page import model_links, model_pages, models_page
+from ..report.model_page import ModelLink, model_links, model_pages, models_page
 from ..report.other_boards import reworded_page
 from ..report.over_time import time_chart
 from ..report.records import Figure, Page
@@ -50,7 +50,7 @@ from .site_data import data_files
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-    from ..store import SnapshotInfo, Store
+    from ..store import Finding, SnapshotInfo, Store
 
 # Of the intervals of verdicts on new benchmarks.
 _ARRIVAL_RESAMPLES = 200
@@ -217,13 +217,8 @@ def site_view(
         for info in observed
         if (path := reporting.report_path(settings, info)).is_file()
     }
-    alerts: dict[int, list[str]] = {}
-    for one in told_alerts(store, settings.domain):
-        alerts.setdefault(one.snapshot_id, []).append(one.words)
-    entries = {
-        change.later.id: _entry(record, change, alerts.get(change.later.id, []), reports)
-        for change in changes
-    }
+    told = told_alerts(store, settings.domain)
+    entries = {change.later.id: _entry(record, change, told, reports) for change in changes}
     boards = [_archived(info, reports.get(info.id, "")) for info in reversed(observed)]
     intervals = reporting.headline_intervals(results.certainty.bootstrap)
     figures = [
@@ -232,38 +227,9 @@ def site_view(
         for one in figures_at(record, newest.id, None if before is None else before.id, intervals)
         if (one.now, one.before) != (None, None)
     ]
-    charts, chart_data = (
-        ((), None) if results.past is None else history_page(results.past, results.analysis.cleaning.board)
-    )
-    with stage("analysing"):
-        board, universe = ModelBoard(results.analysis), results.certainty.universe
-    links = model_links(board, universe)
-    reader = BoardReader(store, settings.cache)
-    past = rank_history(reader, timeline.versions)
-    with stage("describing the benchmarks"):
-        grouped = families(results.analysis.cleaning.considered, settings.family_table)
-        arrived = new_benchmarks(
-            results.analysis.snapshot, (), settings.max_missing, grouped, _ARRIVAL_RESAMPLES
-        ).found
-        benchmarks = BenchmarkBoard(
-            board,
-            results.certainty.replicates,
-            benchmark_history(reader, timeline.versions, settings.max_missing),
-            record,
-            {one.benchmark: one for one in arrived},
-        )
-    pages: Iterator[Page] = itertools.chain(
-        model_pages(board, universe, past),
-        benchmark_pages(benchmarks),
-        [
-            models_page(board, universe),
-            compare_page(board, links),
-            average_page(board),
-            methods_page([one.name for one in figures]),
-        ],
-    )
-    if newest.domain not in BRAIN_SCORE:
-        pages = map(reworded_page, pages)
+    drawn = None if results.past is None else history_page(results.past, results.analysis.cleaning.board)
+    charts, chart_data = drawn or ((), None)
+    board, links, pages = _pages(settings, store, timeline, results, [one.name for one in figures], stage)
     front = None if results.past is None else Figure("front", time_chart(results.past, "mean_rho"), wide=True)
     front_data = page_data([] if front is None else [front])
     searched = [[str(link.id), link.name, link.text, link.page] for link in links]
@@ -293,9 +259,47 @@ def site_view(
     )
 
 
-def _entry(record: History, change: BoardChange, alerts: Sequence[str], reports: dict[int, str]) -> FeedEntry:
+def _pages(
+    settings: Settings,
+    store: Store,
+    timeline: Timeline,
+    results: reporting.Results,
+    figures: Sequence[str],
+    stage: Stage,
+) -> tuple[ModelBoard, list[ModelLink], Iterator[Page]]:
+    """Return the board by its models, links to them, and pages of models, of benchmarks and of the whole board."""
+    with stage("analysing"):
+        board, universe = ModelBoard(results.analysis), results.certainty.universe
+    links = model_links(board, universe)
+    reader = BoardReader(store, settings.cache)
+    with stage("describing the benchmarks"):
+        grouped = families(results.analysis.cleaning.considered, settings.family_table)
+        arrived = new_benchmarks(
+            results.analysis.snapshot, (), settings.max_missing, grouped, _ARRIVAL_RESAMPLES
+        ).found
+        past = benchmark_history(reader, timeline.versions, settings.max_missing)
+        found = {one.benchmark: one for one in arrived}
+        benchmarks = BenchmarkBoard(board, results.certainty.replicates, past, timeline.history, found)
+    pages: Iterator[Page] = itertools.chain(
+        model_pages(board, universe, rank_history(reader, timeline.versions)),
+        benchmark_pages(benchmarks),
+        [
+            models_page(board, universe),
+            compare_page(board, links),
+            average_page(board),
+            methods_page(figures),
+        ],
+    )
+    if settings.domain not in BRAIN_SCORE:
+        pages = map(reworded_page, pages)
+    return board, links, pages
+
+
+def _entry(
+    record: History, change: BoardChange, told: Sequence[Finding], reports: dict[int, str]
+) -> FeedEntry:
     topics = [
-        Topic("Alerts", lines_shown(alerts)),
+        Topic("Alerts", lines_shown(one.words for one in told if one.snapshot_id == change.later.id)),
         Topic("On the board", lines_shown(change.changelog)),
         Topic("Causes of the changes", lines_shown(one.sentence for one in change.causes)),
     ]
