@@ -1,21 +1,5 @@
 """Errors that the science raises, and the root of all errors of this project.
 
-::
-
-    BrainAlignError
-    ├── InputError (also a ValueError)
-    │   ├── SnapshotError      a snapshot or a snapshot file contradicts itself
-    │   │   ├── EmptyBoardError    it has the right shape and no score
-    │   │   └── ArchiveError       a zip with a board that cannot be taken out of it
-    │   ├── BoardError         a board that the asked computation cannot use
-    │   ├── SchemeError        an unknown or malformed aggregation scheme
-    │   ├── ReferenceBoardError  a reference board that is absent or does not fit
-    │   ├── TextError          bytes that are no text that can be read
-    │   ├── CandidateError     the scores of one model are absent, ambiguous or unusable
-    │   ├── PlotError          a chart cannot be drawn in the format that was asked for
-    │   └── LinkError          Brain-Score's folder of plugins cannot be found or changed
-    └── ConvergenceError       an iterative fit did not converge
-
 The monitor adds its own branch (sources, store, configuration, report) in ``brainalign_monitor.base.errors``.
 Every message names the offending value and the next step.
 """

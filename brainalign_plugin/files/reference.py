@@ -126,11 +126,6 @@ class Reference:
         """Moment that the frozen board describes."""
         return self.snapshot.as_of_time
 
-    @property
-    def snapshot_sha256(self) -> str:
-        """Hash of the raw body that the frozen board was read from."""
-        return self.snapshot.sha256
-
     @cached_property
     def sha256(self) -> str:
         """Hash of the reference's JSON document before compression."""

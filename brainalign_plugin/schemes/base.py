@@ -254,7 +254,7 @@ class Scheme:
     def scaled_variants(self, leaf: str, variants: FloatArray) -> FloatArray:
         """Scale variants of one leaf's scores, each column by its own norms; shape (n, v) in and out."""
         if self.norms is None:
-            return self.scale.of(variants)
+            return self.scale.fit(variants)(variants)
         function = self.scale.fit(self.norms.scores_on((leaf,)))
         return function(variants[..., None])[..., 0]
 

@@ -57,10 +57,6 @@ class Scale:
         """Make a scale from a function of a single cell."""
         return cls(name, description, lambda _: function, own_cells=True)
 
-    def of(self, scores: FloatArray) -> FloatArray:
-        """Scale scores (n, m) by their own norms."""
-        return self.fit(scores)(scores)
-
 
 def _affine_without_each(
     norms_without: Callable[[FloatArray], AffineNorms], scores: FloatArray, weights: FloatArray

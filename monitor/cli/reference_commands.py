@@ -133,7 +133,7 @@ def _summary(reference: Reference) -> dict[str, Any]:
         "models": len(reference.board.models),
         "benchmarks": len(reference.board.leaves),
         "left_out": list(reference.left_out),
-        "snapshot_sha256": reference.snapshot_sha256,
+        "snapshot_sha256": reference.snapshot.sha256,
         "sha256": reference.sha256,
         "source": reference.snapshot.source,
         "reconstructed": reference.snapshot.reconstructed,

@@ -142,7 +142,7 @@ def test_freezing_keeps_all_models_and_says_where_they_come_from():
     reference = restore(snapshot, "base", AT.astimezone(timezone(timedelta(hours=5))))
     assert (reference.name, reference.frozen_at, reference.domain) == ("base", AT, "vision")
     assert reference.frozen_at.tzinfo is UTC
-    assert (reference.as_of, reference.snapshot_sha256) == (day(8), "ab" * 32)
+    assert (reference.as_of, reference.snapshot.sha256) == (day(8), "ab" * 32)
     assert reference.board.models == snapshot.models
     assert reference.board.leaves == LEAVES
     assert set(reference.norms) == set(LEAVES)
