@@ -159,17 +159,11 @@ class Board:
 
     def __repr__(self) -> str:
         missing = float(np.isnan(self.scores).mean()) if self.scores.size else 0.0
+        known = self.snapshot
+        day = f" {known.as_of_time:%Y-%m-%d}" if known is not None and known.dated else ""
         return (
-            f"<Board {self.domain}{self._day}: {counted(len(self.models), 'model')} × "
+            f"<Board {self.domain}{day}: {counted(len(self.models), 'model')} × "
             f"{counted(len(self.leaves), 'benchmark')}, {100 * missing:.0f} % missing>"
-        )
-
-    @property
-    def _day(self) -> str:
-        return (
-            ""
-            if self.snapshot is None or not self.snapshot.dated
-            else f" {self.snapshot.as_of_time:%Y-%m-%d}"
         )
 
     def _repr_html_(self) -> str:
