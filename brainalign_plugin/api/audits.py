@@ -127,10 +127,7 @@ class SchemeAuditResult(Result):
     @cached_property
     def scale(self) -> ScaleResult:
         """Share of pairs whose order changes when one benchmark is rescaled."""
-        shares = {
-            "affine": scale_shares(self._case, halved),
-            "monotone": scale_shares(self._case, squared),
-        }
+        shares = {"affine": scale_shares(self._case, halved), "monotone": scale_shares(self._case, squared)}
         frame = pd.DataFrame({"benchmark": self.compared.board.leaves, **shares})
         largest = frame[list(shares)].max(axis=1).sort_values(ascending=False, kind="stable")
         mean = {name: float(share.mean()) for name, share in shares.items()}

@@ -32,7 +32,7 @@ from .stability import (
 # Complete cases only: the models without a missing cell.
 COMPLETE = "complete"
 RULES = {str(name): text for name, text in CONVENTIONS.items()} | {
-    COMPLETE: "only the benchmarks and models of the cleaned board, which are ranked among themselves",
+    COMPLETE: "only the benchmarks and models of the cleaned board, which are ranked among themselves"
 }
 # Largest numbers of models for properties that aggregate the board repeatedly, that optimise repeatedly,
 # and for raising every cell where each raise aggregates the board again.
@@ -177,10 +177,7 @@ def _audit(
     left_out = () if thorough else tuple(name for name in too_dear(scheme, board) if name not in unasked)
     proven = {"monotonicity"} if scheme.claims.monotonicity and not thorough else set()
     return SchemeAudit(
-        scheme,
-        **measured(ways, exclude={*left_out, *proven, *unasked}),
-        optimum=optimum,
-        left_out=left_out,
+        scheme, **measured(ways, exclude={*left_out, *proven, *unasked}), optimum=optimum, left_out=left_out
     )
 
 

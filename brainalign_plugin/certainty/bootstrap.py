@@ -172,16 +172,7 @@ def family_bootstrap(
         rho, rho_p = _pairs(itself, clustered, clusters)
         intervals["negative_share"] = interval(corrected, shares, clusters, level=level)
     return FamilyBootstrap(
-        figures,
-        intervals,
-        corrected,
-        numbers,
-        n,
-        families.count,
-        resamples,
-        seed,
-        rho,
-        rho_p,
+        figures, intervals, corrected, numbers, n, families.count, resamples, seed, rho, rho_p
     )
 
 

@@ -42,11 +42,7 @@ class Universe:
 
 
 def universe(
-    board: Board,
-    max_missing: float = 0.5,
-    grouped: Families | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
+    board: Board, max_missing: float = 0.5, grouped: Families | None = None, draws: int = DRAWS, seed: int = 0
 ) -> Universe | NotEstimable:
     """Score and rank all models of a board on the leaves that cleaning keeps; or say why that is not estimable.
 

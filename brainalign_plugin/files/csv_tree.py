@@ -41,11 +41,7 @@ class _Search:
 
 
 def column_parents(
-    names: Sequence[str],
-    values: FloatArray,
-    states: StateArray,
-    decimals: int,
-    groups: Mapping[str, bool],
+    names: Sequence[str], values: FloatArray, states: StateArray, decimals: int, groups: Mapping[str, bool]
 ) -> dict[str, str | None] | None:
     """Find the parent of each column; None if no tree explains the numbers, or more than one does.
 
