@@ -11,14 +11,20 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Observation, On, Rule, follow
-from brainalign_monitor.history.drift import Difference, paired_differences
-from brainalign_monitor.history.figures import COUNTS, figure_intervals, headline_figures
+from brainalign_monitor.history.drift import paired_differences
+from brainalign_monitor.history.figures import (
+    COUNTS,
+    RESAMPLES,
+    family_draws,
+    figure_intervals,
+    headline_figures,
+)
 from brainalign_monitor.history.panels import new_share
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.figures import headline
@@ -49,52 +55,39 @@ def history(world: World, random: np.random.Generator) -> tuple[list[Board], dic
     return boards, truth
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Figures of one board with their intervals, and their differences from the board before."""
+def observations(rules: list[Rule], boards: list[Board], seed: int) -> list[list[Observation | None]]:
+    """Return what each rule sees of each board.
 
-    board: Board
-    values: dict[str, float | None]
-    intervals: dict[str, tuple[float, float] | None]
-    differences: dict[str, Difference]
-    new: float
-    joined: int
-
-
-def seen_of(boards: list[Board], seed: int) -> list[Seen]:
-    """Compute once what all rules see of a history."""
-    found = []
+    Intervals hold their figure, so that they are computed where the figure itself is beyond the bound of a rule.
+    """
+    found: list[list[Observation | None]] = [[] for _ in rules]
     for before, board in pairwise([boards[0], *boards]):
-        values = headline_figures(board)
-        found.append(
-            Seen(
-                board,
-                values,
-                figure_intervals(board, values, 200, seed),
-                paired_differences(before, board, (LEAVES, LEAVES), 200, seed),
-                new_share(before, board) if found else 1.0,
-                len(board.models) - len(before.models),
-            )
-        )
+        values, models, new = headline_figures(board), len(board.models), new_share(before, board)
+        joined = models - len(before.models)
+        known, intervals = family_draws(board, 1, seed) is not None, {}
+        for rule, seen in zip(rules, found, strict=True):
+            value = values[rule.figure]
+            one = Observation(value, value, value, models, new if seen else 1.0)
+            if rule.figure in COUNTS:
+                one = Observation(joined, joined, joined, models)
+            elif rule.on is On.CHANGE:
+                one = _change(rule, before, board, seed)
+            elif known and rule.clears(one):
+                intervals = intervals or figure_intervals(board, values, RESAMPLES, seed)
+                one = Observation.of_level(value, intervals[rule.figure], models, one.new)
+            seen.append(one if known or rule.on is On.CHANGE else None)
     return found
 
 
-def observations(rule: Rule, history: list[Seen]) -> list[tuple[int, Observation | None]]:
-    """Return what a rule sees of each board."""
-    found: list[tuple[int, Observation | None]] = []
-    for k, seen in enumerate(history):
-        if rule.on is On.CHANGE and rule.figure in COUNTS:
-            found.append((k, Observation(seen.joined, seen.joined, seen.joined, len(seen.board.models))))
-        elif rule.on is On.CHANGE and k:
-            one = seen.differences[rule.figure]
-            known = one.delta is not None and one.interval is not None
-            found.append((k, Observation(one.delta, *one.interval, one.models) if known else None))
-        elif rule.on is On.LEVEL:
-            value, interval = seen.values[rule.figure], seen.intervals[rule.figure]
-            known = interval is not None and value is not None
-            models = len(seen.board.models)
-            found.append((k, Observation.of_level(value, interval, models, seen.new) if known else None))
-    return found
+def _change(rule: Rule, before: Board, board: Board, seed: int) -> Observation | None:
+    for resamples in (2, RESAMPLES):
+        one = paired_differences(before, board, (LEAVES, LEAVES), resamples, seed)[rule.figure]
+        if one.interval is None:
+            return None
+        ends = (one.delta, one.delta) if resamples == 2 else one.interval
+        if not rule.clears(seen := Observation(one.delta, *ends, one.models)):
+            break
+    return seen
 
 
 def at_the_truth(rule: Rule, truth: dict[str, float | None]) -> Rule:
@@ -117,11 +110,12 @@ def main(arguments: list[str] | None = None) -> int:
     world = next(one for one in WORLDS if one.name == "families")
     while done < given.histories and time.process_time() < given.seconds:
         boards, truth = history(world, random)
-        seen, fired = seen_of(boards, done), []
-        for default in DEFAULT_RULES:
-            rule = at_the_truth(default, truth)
-            if any(event.fired for event in follow(rule, observations(rule, seen))[1]):
-                fired.append(rule.name)
+        at = [at_the_truth(rule, truth) for rule in DEFAULT_RULES]
+        fired = [
+            rule.name
+            for rule, seen in zip(at, observations(at, boards, done), strict=True)
+            if any(event.fired for event in follow(rule, enumerate(seen))[1])
+        ]
         rules.update(fired)
         false += bool(fired)
         done += 1
