@@ -120,9 +120,9 @@ causes: $(SETUP) ## how often a planted cause is found, over 200 simulated histo
 	.venv/bin/python -m tests.monitor.history.planted 200
 
 .PHONY: coverage
-coverage: $(SETUP) ## docs/coverage.md: how often intervals hold the truth of simulated boards (fifteen minutes of CPU)
+coverage: $(SETUP) ## docs/coverage.md: how often intervals hold the truth of simulated boards (five minutes of CPU)
 	mkdir -p build
-	.venv/bin/python -m tests.bench.coverage --boards 150 --resamples 200 >build/coverage.md
+	.venv/bin/python -m tests.bench.coverage --boards 60 --resamples 200 >build/coverage.md
 	mv build/coverage.md docs/coverage.md
 
 .PHONY: structure

@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,6 +36,10 @@ from .scheme_commands import audit, rank, validity
 from .snapshot_commands import snapshots_app
 from .status_commands import doctor, status
 from .store_commands import store_app
+
+if TYPE_CHECKING:
+    from brainalign_plugin.certainty.families import Families
+    from brainalign_plugin.data.board import Board
 
 # Plain help, because rich takes longer to load than everything else.
 app = typer.Typer(
@@ -122,8 +126,8 @@ def analyze(
         bool,
         typer.Option(
             "--full",
-            help="With --json: add validity of schemes, drivers, dimensions, clusters, new benchmarks, the panel, "
-            "further papers, agreement testing.",
+            help="Add agreement among the best models and validity of schemes; with --json drivers, dimensions, "
+            "clusters, new benchmarks, the panel, further papers and agreement testing too.",
         ),
     ] = False,
     metrics: Annotated[
@@ -158,17 +162,39 @@ def analyze(
         say(printing.unknown_family_line(absent), err=True)
     if table is not None:
         say(*printing.unmatched_lines(join_metrics(table, analysis.cleaning.considered)), err=True)
+    if as_json:
+        sources = settings.metadata_sources if full else ()
+        with stage("computing intervals and predictions" if full else "computing intervals"):
+            record = analysis_json(analysis, full, named=named, metrics=table, metadata=sources)
+        print_json(record)
+        return
     with stage("computing intervals"):
-        if as_json:
-            sources = settings.metadata_sources if full else ()
-            print_json(analysis_json(analysis, full, named=named, metrics=table, metadata=sources))
-            return
         grouped = families(board, named)
         sure = family_bootstrap(board, grouped)
         joined = None if table is None else external(analysis.cleaning.considered, board, table, named)
     printing.analysis(analysis, grouped, sure)
+    if full:
+        _unseen(board, grouped)
     if joined is not None:
         printing.external(joined)
+
+
+def _unseen(board: Board, grouped: Families) -> None:
+    """Print the agreement among the best models, and how well schemes rank the models on unseen papers."""
+    from brainalign_plugin.certainty.good_models import agreement_curve
+    from brainalign_plugin.certainty.validity import validity as predictive
+    from brainalign_plugin.errors import BoardError
+
+    from . import print_schemes, printing
+
+    printing.good_models(agreement_curve(board))
+    try:
+        with stage("predicting unseen papers"):
+            tried = predictive(board, grouped=grouped)
+    except BoardError as reason:
+        say(str(reason))
+    else:
+        print_schemes.validity(tried)
 
 
 def report(

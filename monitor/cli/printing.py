@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brainalign_plugin.certainty.bootstrap import FamilyBootstrap
     from brainalign_plugin.certainty.external import External, Joined
     from brainalign_plugin.certainty.families import Families
+    from brainalign_plugin.certainty.good_models import GoodAgreement
     from brainalign_plugin.files.rejected import Rejected
 
     from ..operations.pull import Fetched
@@ -208,6 +209,22 @@ def external(found: External) -> None:
         )
     titles = ("metric", "models", "with the average", "95 % interval", "nearest benchmark", "note")
     print_table(titles, rows, "external metrics: rank correlations")
+
+
+def good_models(curve: Sequence[GoodAgreement]) -> None:
+    """Print the agreement among the best models for each share of them, and what a narrower range alone would give."""
+    rows = (
+        (
+            f"{100 * one.share:.0f} %",
+            one.models,
+            figure(one.mean),
+            figure(one.negative_share),
+            figure(one.predicted_mean),
+        )
+        for one in curve
+    )
+    titles = ("models kept", "models", "mean rho", "share below zero", "mean by the narrower range alone")
+    print_table(titles, rows, "agreement among the best models by other papers")
 
 
 def _headline(found: Analysis, grouped: Families) -> Iterator[tuple[str, str]]:

@@ -242,6 +242,16 @@ def test_analyze_prints_text_for_people(stored):
     assert "model 4" in out
 
 
+def test_full_adds_to_the_text_too(watched, stored):
+    out = brainalign("analyze", "latest", "--full", home=watched.home).succeeded().out
+    assert re.search(r"50 % +│ 42 +│ 0\.1071 +│ 0\.4290 +│ 0\.1587", out)
+    assert "mean Spearman's rho over 9 papers, each scheme fitted without the paper" in " ".join(out.split())
+    few = brainalign("analyze", "latest", "--full", home=stored).succeeded().out
+    assert "agreement among the best models" in few
+    none = brainalign("analyze", "latest", "--full", "--as-of", "2000-01-01", home=stored).succeeded().out
+    assert "predictive validity" in none
+
+
 def test_cells_that_cannot_be_read_are_named_on_stderr(tmp_path):
     board = document(4)
     board["models"][0]["scores"]["Cid2022-i2n"][0]["value"] = "n/a"
