@@ -132,6 +132,12 @@ structure: $(SETUP) ## docs/structure.md: how often planted structure is found (
 	OPENBLAS_NUM_THREADS=1 .venv/bin/python -m tests.bench.structure >>build/structure.md
 	mv build/structure.md docs/structure.md
 
+.PHONY: speed
+speed: $(SETUP) ## docs/speed.md: seconds of each slow computation, and of other packages (ten minutes of CPU)
+	mkdir -p build
+	.venv/bin/python -m tests.bench >build/speed.md
+	mv build/speed.md docs/speed.md
+
 .PHONY: soak
 soak: $(SETUP) ## a monitor is killed, starved and kept running for 2,000 runs; writes docs/faults.md (fifteen minutes)
 	.venv/bin/python -m tests.monitor.faults.soak

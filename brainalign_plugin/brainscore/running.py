@@ -95,15 +95,12 @@ class Results:
             new = not self.path.exists() or not self.path.stat().st_size
             lines = [{"format": FORMAT, "version": VERSION, "model": self.model}] if new else []
             text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in (*lines, record))
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                size = os.fstat(descriptor).st_size
-                # After an incomplete line the next result needs a new line.
-                torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
-                _write_all(descriptor, (("\n" if torn else "") + text).encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            # After an incomplete line the next result needs a new line.
+            torn = not new and not self.path.read_bytes().endswith(b"\n")
+            with self.path.open("ab") as file:
+                file.write((("\n" if torn else "") + text).encode())
+                file.flush()
+                os.fsync(file.fileno())
             if new:
                 _sync_folder(self.path.parent)
         except OSError as cause:
@@ -128,11 +125,6 @@ def _records(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
             continue  # incomplete, or empty
         if isinstance(record, dict):
             yield record
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -36,7 +36,7 @@ from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
 from ..schemes.universe import is_universe
 from ..text import counted
-from .intervals import Uncertainty, placement_interval, standing
+from .intervals import placement_interval, standing
 from .profile import neighbours_of, standings_of
 from .result import MissingScore, Placement, SchemePlace
 
@@ -138,7 +138,7 @@ def place(
         except (BoardError, CandidateError, ConvergenceError) as error:
             placed.append(SchemePlace(scheme.name, str(error)))
             continue
-        placed.append(SchemePlace(scheme.name, "", *one, bounds))
+        placed.append(replace(one, bounds=bounds))
         narrowed += [narrows] if bounds is not None else []
     profile = standings_of(reference, {leaf: own[leaf] for leaf in scored})
     found = [
@@ -280,8 +280,7 @@ def _refuse_few(reference: Reference, board: Board, scored: Sequence[str]) -> No
 
 def _placed(
     scheme: Scheme, board: Board, own: Mapping[str, Cell], sampling: tuple[int, int, float]
-) -> tuple[float, float, int, int, Uncertainty | None, dict[str, float]]:
-    """Return statistic, share, rank, number of models with a statistic, interval and scaled cells on a board."""
+) -> SchemePlace:
     fitted = scheme.fit(board)
     row = np.clip([[own[leaf].score for leaf in board.leaves]], 0.0, 1.0)
     scaled = fitted.scale(row)[0]
@@ -293,13 +292,14 @@ def _placed(
         raise CandidateError(
             f"{scheme.name} has nothing to aggregate on these benchmarks; give scores on others"
         )
-    sure = placement_interval(scheme, board, fitted, scaled, sampling)
-    return (
+    return SchemePlace(
+        scheme.name,
+        "",
         float(statistic[0]),
         float(share[0]),
         int(rank[0]),
         len(board.models),
-        sure,
+        placement_interval(scheme, board, fitted, scaled, sampling),
         {leaf: x for leaf, x in zip(board.leaves, scaled.tolist(), strict=True) if not math.isnan(x)},
     )
 

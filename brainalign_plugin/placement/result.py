@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Any
 
 import numpy as np
@@ -146,57 +147,34 @@ def placement_json(placed: Placement) -> dict[str, Any]:
         ],
         "schemes": {one.scheme: scheme_json(one) for one in placed.schemes},
         "not_placed": list(placed.not_placed),
-        "benchmarks": [
-            {
-                "benchmark": one.benchmark,
-                "score": one.score,
-                "error": _known(one.error),
-                "normal_score": one.normal_score,
-                "models": one.models,
-            }
-            for one in placed.benchmarks
-        ],
+        "benchmarks": [_record(one) for one in placed.benchmarks],
         "above_all": list(placed.above_all),
         "below_all": list(placed.below_all),
         "neighbours": [
-            {
-                "id": one.model.id,
-                "name": one.model.name,
-                "distance": one.distance,
-                "correlation": _known(one.correlation),
-                "shared": one.shared,
-            }
+            {"id": one.model.id, "name": one.model.name, **_record(one, "distance", "correlation", "shared")}
             for one in placed.neighbours
         ],
-        "missing": [
-            {
-                "benchmark": one.benchmark,
-                "state": one.state.name,
-                "scores": list(one.scores),
-                "narrows": _known(one.narrows),
-            }
-            for one in placed.missing
-        ],
+        "missing": [_record(one) for one in placed.missing],
     }
 
 
 def scheme_json(one: SchemePlace) -> dict[str, Any]:
     """Build the record of a place under one scheme; all is None but the problem if there is one."""
-    known, placed = one.uncertainty, not one.problem
+    known, own = one.uncertainty, ("statistic", "share", "rank", "population")
+    fields = {
+        "interval": "ranks",
+        "share_interval": "shares",
+        "statistic_interval": "scores",
+        "level": "level",
+        "error": "error",
+        "interval_kind": "kind",
+        "resamples": "resamples",
+        "seed": "seed",
+    }
     return {
-        "statistic": one.statistic if placed else None,
-        "share": one.share if placed else None,
-        "rank": one.rank if placed else None,
-        "population": one.population if placed else None,
-        "interval": None if known is None else list(known.ranks),
-        "share_interval": None if known is None else list(known.shares),
-        "statistic_interval": None if known is None or known.scores is None else list(known.scores),
-        "level": None if known is None else known.level,
-        "error": None if known is None else known.error,
-        "interval_kind": None if known is None else known.kind,
-        "resamples": None if known is None else known.resamples,
-        "seed": None if known is None else known.seed,
-        "bounds": None if one.bounds is None else list(one.bounds),
+        **(dict.fromkeys(own) if one.problem else _record(one, *own)),
+        **{name: None if known is None else _plain(getattr(known, field)) for name, field in fields.items()},
+        "bounds": _plain(one.bounds),
         "problem": one.problem or None,
     }
 
@@ -216,31 +194,31 @@ def reference_json(reference: Reference) -> dict[str, Any]:
 
 def cell_json(cell: Cell) -> dict[str, Any]:
     """Build the record of a cell."""
-    return {
-        "score": _known(cell.score),
-        "error": _known(cell.error),
-        "state": CellState(cell.state).name,
-        "origin": cell.origin,
-    }
+    return _record(cell, "score", "error", "state", "origin")
 
 
 def beside_json(pairs: Sequence[CellPair]) -> list[dict[str, Any]]:
     """Build the record of two models cell by cell."""
+    own = ("score", "error", "state")
     return [
         {
             "benchmark": one.benchmark,
-            "score": _known(one.mine.score),
-            "error": _known(one.mine.error),
-            "state": CellState(one.mine.state).name,
-            "board_score": _known(one.theirs.score),
-            "board_error": _known(one.theirs.error),
-            "board_state": CellState(one.theirs.state).name,
-            "difference": _known(one.difference),
-            "beyond": one.beyond,
+            **_record(one.mine, *own),
+            **{f"board_{name}": value for name, value in _record(one.theirs, *own).items()},
+            **_record(one, "difference", "beyond"),
         }
         for one in pairs
     ]
 
 
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _record(one: Any, *names: str) -> dict[str, Any]:
+    """Return the named fields of a dataclass as JSON has them, or all."""
+    return {name: _plain(getattr(one, name)) for name in names or (field.name for field in fields_of(one))}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, CellState):
+        return value.name
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,7 +1,8 @@
-"""Run the benchmark and print a table: median seconds of each, and the ratio to ours.
+"""Run the benchmark and print docs/speed.md: median seconds of CPU of each, and the ratio to ours.
 
-Peers come with the extra ``[bench]``; one that is absent is skipped by name. Each measurement runs in a process of its
-own with a time limit, so that a peer that does not come back costs no more than that.
+Seconds of CPU, because a machine that also does other work makes wall time longer. Peers come with the extra
+``[bench]``; one that is absent is skipped by name. Each measurement runs in a process of its own with a time limit, so
+that a peer that does not come back costs no more than that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import multiprocessing
 import os
 import resource
 import signal
-import time
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -95,7 +96,23 @@ BOARDS: dict[str, Callable[[], Board | None]] = {
 }
 
 
+HEAD = """# How fast it is
+
+Written by `make speed`, on one core. Each measurement runs in a process of its own, several times; *seconds* is the
+median of its CPU time, *ratio* that to ours, *MB* the most memory of the process with all that it loads. Boards are
+models × benchmarks; the real ones are of the site, the others are drawn from a seed. Peers
+are those that were installed and have such a function.
+
+| task | board | who | seconds | ratio | MB | remark |
+|---|---|---|---|---|---|---|"""
+
 Result = tuple[float, float, str]
+
+
+def _spent() -> float:
+    """Seconds of CPU of this process and of the ended ones that it had started."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _measured(run: Callable[[Board], object], board: Board, repeats: int, answer: Connection) -> None:
@@ -103,9 +120,9 @@ def _measured(run: Callable[[Board], object], board: Board, repeats: int, answer
     os.setpgid(0, 0)
     try:
         for _ in range(repeats):
-            start = time.perf_counter()
+            start = _spent()
             said = run(board)
-            seconds = time.perf_counter() - start
+            seconds = _spent() - start
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             answer.send((seconds, memory, said if isinstance(said, str) else ""))
     except ImportError as absent:
@@ -143,29 +160,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="measure the tasks whose name contains this")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for one repeat (default 60)")
     asked = parser.parse_args(arguments)
-    print(f"{'task':40} {'board':26} {'who':12} {'median s':>9} {'ratio':>7} {'MB':>6}")
+    print(HEAD)
     failed = 0
     for task in TASKS:
         if asked.only.lower() not in task.name.lower():
             continue
         board = BOARDS[task.board]()
         if board is None:
-            print(f"{task.name:40} {task.board:26} skipped: the real payloads are not at hand")
+            print(f"| {task.name} | {task.board} | | | | | skipped: the real payloads are not at hand |")
             continue
         base = 0.0
         for who, run in (("ours", task.ours), *task.peers):
             found = measure(run, board, task.repeats, asked.limit)
             if isinstance(found, str):
                 failed += who == "ours" and found == FAILED
-                print(f"{task.name:40} {task.board:26} {who:12} {found}", flush=True)
+                absent = found.endswith("is not installed")
+                line = f"| {task.name} | {task.board} | {who} | | | | {found} |"
+                print(line, file=sys.stderr if absent else None, flush=True)
                 continue
             seconds, memory, said = found
             base = seconds if who == "ours" else base
-            ratio = f"{seconds / base:7.1f}" if base else "      –"
-            print(
-                f"{task.name:40} {task.board:26} {who:12} {seconds:9.3f} {ratio} {memory:6.0f} {said}",
-                flush=True,
-            )
+            ratio = f"{seconds / base:.1f}" if base else "–"
+            cells = (task.name, task.board, who, f"{seconds:.3f}", ratio, f"{memory:.0f}", said)
+            print("|", " | ".join(cells), "|", flush=True)
     return 1 if failed else 0
 
 

@@ -112,10 +112,9 @@ def test_what_pip_does_to_the_link(bare, tmp_path):
     assert linking(bare, "link")[0] == "linked"
 
 
-@needs_brainscore
-def test_an_editable_clone(environment, tmp_path):
-    """The link goes into the clone that the interpreter imports, and the clone is afterwards as it was."""
-    clone = tmp_path / "clone"
+def _clone(folder: Path) -> Path:
+    """A clone of Brain-Score's repository, as far as pip and its plugins see it."""
+    clone = folder / "clone"
     clone.mkdir()
     borrow_brainscore(clone / "brainscore_vision")
     (clone / "pyproject.toml").write_text(
@@ -132,6 +131,13 @@ def test_an_editable_clone(environment, tmp_path):
             """
         )
     )
+    return clone
+
+
+@needs_brainscore
+def test_an_editable_clone(environment, tmp_path):
+    """The link goes into the clone that the interpreter imports, and the clone is afterwards as it was."""
+    clone = _clone(tmp_path)
     before = environment.tree()
     away = environment.package.rename(environment.site / "_brainscore_vision")
     editable = ("install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--editable", clone)
@@ -153,18 +159,30 @@ def test_an_editable_clone(environment, tmp_path):
     assert environment.tree() == before
 
 
-def _without_conda(folder: Path, python: Path) -> Path:
-    """Stand-ins for conda and pip, because Brain-Score's runner makes an environment from the network."""
+def _conda(folder: Path, borrowed: Path) -> Path:
+    """Stand-in for conda: its environments are virtual ones without brainalign, in which pip installs offline."""
     folder.mkdir()
-    scripts = {
-        "conda": f'[ "$1" = info ] && echo {folder}\nexit 0\n',
-        "pip": "exit 0\n",
-        "python": f'[ "$1 $2" = "-m pip" ] && exit 0\nexec {python} "$@"\n',
-        "pytest": f'exec {python} -m pytest "$@"\n',
-    }
-    for name, text in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}")
-        (folder / name).chmod(0o755)
+    made = folder / "envs" / "$3"
+    hook = f"""
+        conda() {{
+            case "$1" in
+            create)
+                {sys.executable} -m venv --without-pip {made} || return 1
+                for lib in {made}/lib/python*; do echo {borrowed} >$lib/site-packages/borrowed.pth; done
+                for tool in pip pytest; do
+                    printf '#!/bin/sh\\nexec %s/bin/python -m %s "$@"\\n' {made} $tool >{made}/bin/$tool
+                    chmod +x {made}/bin/$tool
+                done ;;
+            activate) export PATH={folder}/envs/$2/bin:$PATH ;;
+            esac
+        }}
+    """
+    (folder / "hook").write_text(textwrap.dedent(hook))
+    script = (
+        f'#!/bin/sh\n[ "$1" = info ] && echo {folder}\n[ "$1" = shell.bash ] && cat {folder}/hook\nexit 0\n'
+    )
+    (folder / "conda").write_text(script)
+    (folder / "conda").chmod(0o755)
     return folder
 
 
@@ -204,27 +222,6 @@ def test_the_folder_as_it_would_be_submitted(environment, tmp_path):
         assert described == sorted(registered)
         assert len(registered) == 4
         assert files == ["test.py"]
-        runner = """
-            import sys, types
-            from pathlib import Path
-            import brainscore_vision
-            checks = types.ModuleType('pytest_check')
-            checks.equal = lambda one, other: None
-            sys.modules['pytest_check'] = checks
-            from brainscore_core.plugin_management.test_plugins import PluginTestRunner
-            runner = PluginTestRunner(Path(brainscore_vision.__file__).parent / 'benchmarks' / 'ahlert2024')
-            runner()
-            print('returned', runner.returncode)
-        """
-        shims = _without_conda(tmp_path / "shims", environment.python)
-        how = {
-            "PATH": f"{shims}:{environment.variables()['PATH']}",
-            "BRAINSCORE_KEEP_PLUGIN_ENV": "1",
-            "BS_INSTALL_DEPENDENCIES": "no",
-        }
-        ran = environment.python_runs(runner, variables=how).succeeded()
-        assert ran.out.endswith("returned 0\n"), ran.out
-        assert "4 passed" in ran.out
         # Brain-Score wants each identifier in one folder.
         refused = environment.brainalign("link")
         assert refused.code == 8
@@ -232,3 +229,46 @@ def test_the_folder_as_it_would_be_submitted(environment, tmp_path):
         assert "in its folder 'ahlert2024' already" in refused.err
     finally:
         shutil.rmtree(folder)
+
+
+@needs_brainscore
+def test_the_plugin_runner_passes_on_what_a_submission_is(environment, tmp_path):
+    """Brain-Score's own: an environment of its own, requirements that pip installs, generic and own tests."""
+    clone = _clone(tmp_path)
+    plugin = clone / "brainscore_vision/benchmarks/ahlert2024"
+    path = write_reference(reference_path(tmp_path, "tiny"), tiny_reference())
+    (wheel,) = environment.folder.glob("*.whl")
+    environment.brainalign(
+        "link", "--submission", plugin, "--reference", path, "--repository", wheel
+    ).succeeded()
+    # Nothing but Brain-Score's own merge of results on one cluster needs it.
+    (environment.folder / "borrowed/junitparser-4.0.dist-info").mkdir()
+    metadata = environment.folder / "borrowed/junitparser-4.0.dist-info/METADATA"
+    metadata.write_text("Metadata-Version: 2.1\nName: junitparser\nVersion: 4.0\n")
+    conda = _conda(tmp_path / "conda", environment.folder / "borrowed")
+    runner = f"""
+        import sys, types
+        from pathlib import Path
+        # Only Brain-Score's own extra for tests brings it, and the tests here do not use it.
+        sys.modules['pytest_check'] = types.ModuleType('pytest_check')
+        sys.modules['pytest_check'].equal = lambda one, other: None
+        from brainscore_core.plugin_management.test_plugins import PluginTestRunner
+        runner = PluginTestRunner(Path({str(plugin)!r}))
+        runner()
+        print('returned', runner.returncode)
+    """
+    how = {
+        "PATH": f"{conda}:{environment.variables()['PATH']}",
+        "BRAINSCORE_KEEP_PLUGIN_ENV": "1",  # else it clears pip's folders in /tmp
+        "BS_INSTALL_DEPENDENCIES": "no",
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # which is pip's way to write that there is none
+    }
+    try:
+        ran = environment.python_runs(runner, variables=how).succeeded()
+    finally:
+        shutil.rmtree(metadata.parent)
+    assert ran.out.endswith("returned 0\n"), ran.out
+    assert "Successfully installed brainalign" in ran.out
+    assert "4 passed" in ran.out
