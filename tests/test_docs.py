@@ -19,7 +19,9 @@ import pytest
 
 import brainalign_plugin as ba
 from brainalign_monitor.history.figures import FIGURES
-from tests.commands import brainalign, environment
+from brainalign_plugin.certainty.families import read_families
+from brainalign_plugin.files.model_scores import COLUMNS
+from tests.commands import brainalign, documented_table, environment
 from tests.conftest import ROOT, shared_folder
 from tests.local_site import local_site
 from tests.monitor.delivery.mail_host import mail_host
@@ -146,6 +148,20 @@ def csv_columns() -> dict[str, list[str]]:
             for figure in (FIGURES if "<figure>" in name else ("",))
         ]
     return found
+
+
+def test_the_columns_of_tables_are_documented(started, desk):
+    def columns(heading: str) -> list[str]:
+        rows = documented_table(heading, "csv.md")
+        return [name for row in rows for name in re.findall(r"`([^`]+)`", row[0])]
+
+    ranked = brainalign("rank", "latest", "--scheme", "HIER", "--csv", home=desk[0] / "first/demo/seed-1").out
+    assert ranked.splitlines()[0].split(",") == columns("## Printed by `brainalign rank --csv`")
+    assert columns("## Read by `brainalign place`") == list(COLUMNS)
+    (desk[0] / "families.csv").write_text(
+        ",".join(columns("## Read by the setting `families`")) + "\nresnet,mine\n"
+    )
+    assert read_families(desk[0] / "families.csv") == (("resnet", "mine"),)
 
 
 def test_a_benchmark_maker_learns_what_it_adds(started, desk):

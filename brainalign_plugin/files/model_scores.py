@@ -21,6 +21,7 @@ from .csv_table import Row, Table, decimal_point, read_table
 from .decoding import decode
 
 COLUMNS = ("benchmark", "score", "error", "version")
+_HEADER = "benchmark,score,error"
 # A score is ceiled already, and an index says nothing: these are named and not read.
 UNREAD = ("raw", "ceiling", "index")
 # Ceiled scores may exceed 1 a little; larger values are percentages.
@@ -125,7 +126,9 @@ def read_scores(path: Path | str, notes: list[str] | None = None) -> dict[str, C
             data = stream.read(_LARGEST + 1)
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else cause
-        raise CandidateError(f"cannot read the scores file {name}: {reason}") from cause
+        raise CandidateError(
+            f"cannot read the scores file {name}: {reason}; give the path of a CSV or JSON file"
+        ) from cause
     if len(data) > _LARGEST:
         raise CandidateError(
             f"the scores file {name} is larger than {_LARGEST // 1_000_000} MB; give one line a benchmark"
@@ -187,6 +190,10 @@ def _csv_rows(text: str, name: str, unread: set[str]) -> Iterator[tuple[str, Map
 
 
 def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
+    if header and not {*header} & {*COLUMNS}:
+        raise CandidateError(
+            f"{name} begins with {header[0][:_SHOWN]!r}; its first line is to be the header {_HEADER}"
+        )
     for column in filter(None, header):  # pandas gives its index no title, or this one when it is read again
         if column in UNREAD or column.startswith("unnamed: "):
             unread |= {column} & {"raw", "ceiling"}
@@ -199,7 +206,7 @@ def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
     for needed in COLUMNS[:2]:
         if needed not in header:
             raise CandidateError(
-                f"{name} has no column {needed!r}; its first line is the header benchmark,score,error"
+                f"{name} has no column {needed!r}; its first line is to be the header {_HEADER}"
             )
 
 

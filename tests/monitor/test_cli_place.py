@@ -272,7 +272,7 @@ def test_one_model_written_in_many_ways(run, tmp_path, text):
         (HEADER + f"{LEAVES[0]},=A1\n", "has the score '=A1'; give a number, X for FAILED"),
         (HEADER + "a\0b,0.5\n", "holds NUL bytes"),
         (HEADER.encode("utf-16-le"), "is UTF-16 text without a byte order mark"),
-        ("", "its first line is the header benchmark,score,error"),
+        ("", "its first line is to be the header benchmark,score,error"),
         (HEADER, "0 of the 6 benchmarks"),
     ],
 )

@@ -108,6 +108,7 @@ def test_not_a_number_is_failed_in_both(tmp_path):
             "benchmark,value\nA,1\n",
             r"the column 'value' of .* is not known; the columns are benchmark, score, error",
         ),
+        ("A,0.5\nB,0.6\n", "begins with 'a'; its first line is to be the header benchmark,score,error"),
         ("benchmark,score,score\nA,1,1\n", "the column 'score' of .* occurs twice"),
         ("benchmark\nA\n", "has no column 'score'"),
         ("benchmark,score\nA,0.5,0.1\n", "line 2 of .* has 3 fields and the header 2"),
