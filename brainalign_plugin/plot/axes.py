@@ -52,6 +52,11 @@ def label_axis(table: str, **settings: Any) -> Spec:
     }
 
 
+def whole_ticks(form: str) -> Spec:
+    """Return the setting by which ticks of whole numbers are whole, or two would have the same label."""
+    return {"tickMinStep": 1} if form.endswith(("d", ".0f")) else {}
+
+
 def row_scale(count: int) -> Spec:
     """Return the scale of ``count`` rows."""
     return {"domain": list(range(count)), "paddingInner": 0.2, "paddingOuter": 0.1}

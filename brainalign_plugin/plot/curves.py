@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..text import UNKNOWN
-from .axes import NARROW, cells
+from .axes import NARROW, cells, whole_ticks
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, BEHAVIOR, INK, LINE, NEURAL, RULE, SOFT
 from .vega_lite import Spec, expr, field, filtered, layer, mark, tooltip
@@ -54,9 +54,7 @@ def over_time(
         | ({} if extent is None else {"domain": list(extent)}),
         "axis": {"title": axis, "format": form, "tickCount": 5, "gridColor": RULE},
     }
-    if form.endswith(("d", ".0f")):
-        # Ticks of whole numbers are whole, or two would have the same label.
-        up["axis"]["tickMinStep"] = 1
+    up["axis"] |= whole_ticks(form)
     colour = field("curve:N", scale=colours, legend=legend)
     tips = tooltip(("time:T", "board of", "%Y-%m-%d"), ("curve:N", " "), ("value:Q", axis, form),
                    ("low:Q", "from", form), ("high:Q", "to", form))  # fmt: skip

@@ -73,7 +73,7 @@ def heatmap(
         ]
     return Chart(
         title, alt, {"layer": layers, "params": [NARROW, LABEL_SIZE]}, {"pairs": pairs, "names": names},
-        layout="cells", most=15, rows=len(shown), label=_LABEL,
+        layout="cells", most=max(15, min(40, 480 // max(len(shown), 1))), rows=len(shown), label=_LABEL,
     )  # fmt: skip
 
 

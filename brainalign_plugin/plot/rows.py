@@ -7,7 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import FloatArray
-from .axes import FOLLOWED, IS_FOLLOWED, MODEL, NARROW, cells, label_axis, part_colour, row_scale, two_parts
+from .axes import (
+    FOLLOWED,
+    IS_FOLLOWED,
+    MODEL,
+    NARROW,
+    cells,
+    label_axis,
+    part_colour,
+    row_scale,
+    two_parts,
+    whole_ticks,
+)
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, INK, LINE, NEURAL, RANK, SOFT
 from .vega_lite import Spec, expr, field, filtered, layer, mark, tooltip, value
@@ -64,7 +75,8 @@ def dots(
     extent = _extent([values, low, high, reference], zero)
     across: Spec = {
         "scale": {"domain": extent, "nice": True, "zero": False, "reverse": reverse},
-        "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True},
+        "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True}
+        | whole_ticks(form),
     }
     colour = part_colour(two_parts(groups), "datum.group") if groups else value(NEURAL)
     told: list[tuple[str, ...]] = [("label:N", " "), ("value:Q", axis, form)]
