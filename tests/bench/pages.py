@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,8 @@ def measured(driver: Chrome, address: str, width: int) -> tuple[int | None, list
     driver.get_log("performance")
     driver.get(address)
     WebDriverWait(driver, 60).until(lambda one: one.execute_script(DRAWN))
+    # The browser hands its events over by the second.
+    time.sleep(2)
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
     events = [one["params"] for one in messages if one["method"] == "Tracing.dataCollected"]
     shown = {(one["pid"], one["tid"]) for one in events if one["name"] == PAGE}
