@@ -165,7 +165,7 @@ def external(
     """Correlate external metrics with benchmarks, the official average and each other, over the models with both."""
     joined = join_metrics(table, board)
     labels = families(board, named).labels
-    rows = [board.ids.index(model) for model in cleaned.ids]
+    rows = np.flatnonzero(np.isin(board.ids, cleaned.ids)).tolist()
     average = np.full(len(board.models), np.nan)
     form = linear_form(SCHEME, cleaned) if cleaned.models and cleaned.leaves else None
     if form is not None:

@@ -155,7 +155,7 @@ def _against(
     if n < MIN_MODELS:
         have = f"{n} models have it and all old benchmarks that are kept"
         return replace(empty, reason=f"{have}; {MIN_MODELS} are needed" if old else "no benchmark is older")
-    rows = [board.ids.index(model) for model in kept.ids]
+    rows = np.flatnonzero(np.isin(board.ids, kept.ids)).tolist()
     target = board.scores[rows, own]
     without = linear_form(SCHEME, kept)
     columns = [board.leaves.index(one) for one in kept.leaves]

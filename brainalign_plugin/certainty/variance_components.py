@@ -21,6 +21,8 @@ from .posterior import LEVEL, Posterior, Tiers, tiers
 
 # Smallest variance of an average whose models differ.
 _VARIES = 1e-18
+# Sum of squares by rounding of scores that are equal.
+_ROUNDING = 1e-15
 COMPONENTS = ("model", "model_stratum", "model_paper", "model_leaf")
 
 
@@ -198,16 +200,14 @@ def resampled_components(form: LinearForm, board: Board, counts: IntArray) -> Re
     """Estimate the components of the variance when each model counts as often as in counts (b, n)."""
     units = units_of(board.tree, board.leaves, form.weights)
     means = units.means(form.scaled)
-    centred = means - means.mean(axis=0)
-    covariances = np.empty((len(counts), means.shape[1], means.shape[1]))
-    # One by one, because all at once would take the memory of as many boards.
-    for b, times in enumerate(counts.astype(np.float64)):
-        total, shift = times.sum(), times @ centred
-        products = (centred * times[:, None]).T @ centred - np.outer(shift, shift) / max(total, 1.0)
-        covariances[b] = products / max(total - 1, 1.0)
-    weights = units.unit_weights
-    variance = np.einsum("p,bpq,q->b", weights, covariances, weights)
-    return Resampled(units, variance, variances_between(covariances, units)[0])
+    columns = np.column_stack([means, units.sums(means), means @ units.unit_weights])
+    columns -= columns.mean(axis=0)
+    total = counts.sum(axis=1)[:, None]
+    squares = counts @ columns**2 - (counts @ columns) ** 2 / np.maximum(total, 1)
+    # Differences of sums leave a rest by rounding where nothing varies.
+    variances = np.where(squares > _ROUNDING, squares, 0.0) / np.maximum(total - 1, 1)
+    own, together, whole = np.split(variances, [means.shape[1], -1], axis=1)
+    return Resampled(units, whole[:, 0], variances_between(own, together, units)[0])
 
 
 def component_table(form: LinearForm, board: Board) -> dict[str, float | None]:

@@ -43,6 +43,11 @@ class Units:
         carried: FloatArray = self.weights[self.stratum] * self.shares
         return carried
 
+    def sums(self, means: FloatArray) -> FloatArray:
+        """Return the sum of the unit means in each stratum; shape (n, p) to (n, r)."""
+        summed: FloatArray = means @ (self.stratum[:, None] == np.arange(len(self.strata)))
+        return summed
+
     def papers(self, stratum: int) -> tuple[str, ...]:
         """Return the papers that measured a stratum, by its position."""
         return tuple(self.names[i][1] for i in np.flatnonzero(self.stratum == stratum))
@@ -107,31 +112,30 @@ class PaperVariances:
 
 def paper_variances(means: FloatArray, units: Units) -> PaperVariances:
     """Estimate the variance between papers from complete unit means (n, p), divisor n - 1; NaN where not estimable."""
-    centred = means - means.mean(axis=0)
-    values, pooled = variances_between((centred.T @ centred)[None] / (len(means) - 1), units)
+    values, pooled = variances_between(
+        means.var(axis=0, ddof=1)[None], units.sums(means).var(axis=0, ddof=1)[None], units
+    )
     return PaperVariances(values[0], None if np.isnan(pooled[0]) else float(pooled[0]))
 
 
-def variances_between(covariances: FloatArray, units: Units) -> tuple[FloatArray, FloatArray]:
-    """Estimate `PaperVariances` from each of ``b`` covariances (b, p, p) of unit means; NaN where not estimable."""
-    values = np.full((len(covariances), len(units.strata)), np.nan)
-    shares = np.full_like(values, np.nan)
-    own = np.full_like(values, np.nan)
-    for r, k in enumerate(units.counts.tolist()):
-        inside = np.flatnonzero(units.stratum == r)
-        block = covariances[:, inside[:, None], inside]
-        own[:, r] = np.trace(block, axis1=1, axis2=2) / k
-        if k > 1:
-            between = (block.sum(axis=(1, 2)) - own[:, r] * k) / (k * (k - 1))
-            values[:, r] = np.maximum(own[:, r] - between, 0.0)
-            varies = own[:, r] > _NO_VARIANCE
-            shares[varies, r] = values[varies, r] / own[varies, r]
-    known = ~np.isnan(shares)
-    count = known.sum(axis=1)
-    pooled = np.where(count > 0, np.where(known, shares, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
-    alone = units.counts == 1
-    values[:, alone] = pooled[:, None] * own[:, alone]
-    return values, pooled
+def variances_between(own: FloatArray, together: FloatArray, units: Units) -> tuple[FloatArray, FloatArray]:
+    """Estimate the variance between papers in each stratum, and the pooled share, as in `PaperVariances`.
+
+    Shapes (b, r) and (b,), of ``b`` sets of variances; NaN where it is not estimable.
+
+    `own`: shape (b, p); variances of the unit means. `together`: shape (b, r); of their sum in each stratum.
+    """
+    k = units.counts
+    member = units.stratum[:, None] == np.arange(len(k))
+    mean = own @ member / k
+    # The variance of a sum is that of its terms and their covariances.
+    between = (together - mean * k) / np.maximum(k * (k - 1), 1)
+    values = np.where(k > 1, np.maximum(mean - between, 0.0), np.nan)
+    varies = (k > 1) & (mean > _NO_VARIANCE)
+    count = varies.sum(axis=1)
+    shares = np.where(varies, values / np.where(varies, mean, 1.0), 0.0).sum(axis=1)
+    pooled = np.where(count > 0, shares / np.maximum(count, 1), np.nan)
+    return np.where(k > 1, values, pooled[:, None] * mean), pooled
 
 
 def not_estimable(units: Units) -> str:
