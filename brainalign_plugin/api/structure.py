@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from ..files.metadata_file import read_metadata
 from ..plot.chart import Chart
 from ..plot.matrices import heatmap
 from ..plot.rows import dots
-from ..results import Result, Rows
+from ..results import Plots, Result, Rows
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -104,6 +105,43 @@ class MetadataResult(Result):
         return metadata_json(self.found)
 
 
+class DriversPlots(Plots["DriversResult"]):
+    """Charts of drivers."""
+
+    def coefficients(self, scope: str = "all") -> Chart:
+        """Draw the change of the correlation that goes with sharing each property.
+
+        Parameters
+        ----------
+        scope : {"all", "inside", "across"}
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        DriversResult.to_frame : Its numbers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.drivers(ba.example()).plot.coefficients().to_frame())
+        3
+        """
+        frame = self.result.to_frame()
+        frame = frame[(frame["scope"] == scope) & frame["coefficient"].notna()]
+        return dots(
+            frame["properties"].tolist(),
+            frame["coefficient"].tolist(),
+            title=self.result.title,
+            alt=f"A dot a property of {scope} pairs. {self.result.title}.",
+            axis="change of the correlation if it is shared",
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
+        )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class DriversResult(Result):
     """Shared properties that go with a higher agreement of two benchmarks.
@@ -161,24 +199,14 @@ class DriversResult(Result):
     def _record(self) -> dict[str, Any]:
         return drivers_json(self.found)
 
-    @property
-    def plot(self) -> DriversPlots:
-        """Charts: ``coefficients``."""
-        return DriversPlots(self)
+    plot = cached_property(DriversPlots)
 
 
-@dataclass(frozen=True)
-class DriversPlots:
-    """Charts of drivers."""
+class DimensionsPlots(Plots["DimensionsResult"]):
+    """Charts of dimensions."""
 
-    result: DriversResult
-
-    def coefficients(self, scope: str = "all") -> Chart:
-        """Draw the change of the correlation that goes with sharing each property.
-
-        Parameters
-        ----------
-        scope : {"all", "inside", "across"}
+    def scree(self) -> Chart:
+        """Draw each eigenvalue with its interval, and hollow the upper end of those of shuffled boards.
 
         Returns
         -------
@@ -186,24 +214,24 @@ class DriversPlots:
 
         See Also
         --------
-        DriversResult.to_frame : Its numbers.
+        DimensionsResult.to_frame : Its numbers.
 
         Examples
         --------
         >>> import brainalign_plugin as ba
-        >>> len(ba.drivers(ba.example()).plot.coefficients().to_frame())
-        3
+        >>> len(ba.dimensions(ba.example()).plot.scree().to_frame())
+        8
         """
         frame = self.result.to_frame()
-        frame = frame[(frame["scope"] == scope) & frame["coefficient"].notna()]
         return dots(
-            frame["properties"].tolist(),
-            frame["coefficient"].tolist(),
+            frame.index.tolist(),
+            frame["eigenvalue"].tolist(),
             title=self.result.title,
-            alt=f"A dot a property of {scope} pairs. {self.result.title}.",
-            axis="change of the correlation if it is shared",
+            alt=f"A dot a component. {self.result.title}.",
+            axis="eigenvalue",
             low=frame["low"].tolist(),
             high=frame["high"].tolist(),
+            reference=frame["shuffled_high"].tolist(),
         )
 
 
@@ -264,20 +292,14 @@ class DimensionsResult(Result):
     def _record(self) -> dict[str, Any]:
         return dimensions_json(self.found)
 
-    @property
-    def plot(self) -> DimensionsPlots:
-        """Charts: ``scree``."""
-        return DimensionsPlots(self)
+    plot = cached_property(DimensionsPlots)
 
 
-@dataclass(frozen=True)
-class DimensionsPlots:
-    """Charts of dimensions."""
+class ClustersPlots(Plots["ClustersResult"]):
+    """Charts of clusters."""
 
-    result: DimensionsResult
-
-    def scree(self) -> Chart:
-        """Draw each eigenvalue with its interval, and hollow the upper end of those of shuffled boards.
+    def heatmap(self) -> Chart:
+        """Draw the correlations of the benchmarks, those of one cluster next to each other.
 
         Returns
         -------
@@ -285,24 +307,22 @@ class DimensionsPlots:
 
         See Also
         --------
-        DimensionsResult.to_frame : Its numbers.
+        ClustersResult.to_frame : The clusters.
 
         Examples
         --------
         >>> import brainalign_plugin as ba
-        >>> len(ba.dimensions(ba.example()).plot.scree().to_frame())
+        >>> ba.clusters(ba.example()).plot.heatmap().rows
         8
         """
-        frame = self.result.to_frame()
-        return dots(
-            frame.index.tolist(),
-            frame["eigenvalue"].tolist(),
+        found = agreement(self.result.board)
+        return heatmap(
+            found.leaves,
+            found.rho,
             title=self.result.title,
-            alt=f"A dot a component. {self.result.title}.",
-            axis="eigenvalue",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-            reference=frame["shuffled_high"].tolist(),
+            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
+            parts=[part or "" for part in self.result.board.leaf_parts],
+            order=clustered_order(found.rho).tolist(),
         )
 
 
@@ -359,44 +379,7 @@ class ClustersResult(Result):
     def _record(self) -> dict[str, Any]:
         return clusters_json(self.found)
 
-    @property
-    def plot(self) -> ClustersPlots:
-        """Charts: ``heatmap``."""
-        return ClustersPlots(self)
-
-
-@dataclass(frozen=True)
-class ClustersPlots:
-    """Charts of clusters."""
-
-    result: ClustersResult
-
-    def heatmap(self) -> Chart:
-        """Draw the correlations of the benchmarks, those of one cluster next to each other.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        ClustersResult.to_frame : The clusters.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> ba.clusters(ba.example()).plot.heatmap().rows
-        8
-        """
-        found = agreement(self.result.board)
-        return heatmap(
-            found.leaves,
-            found.rho,
-            title=self.result.title,
-            alt=f"Matrix of the correlations of {counted(len(found.leaves), 'benchmark')}. {self.result.title}.",
-            parts=[part or "" for part in self.result.board.leaf_parts],
-            order=clustered_order(found.rho).tolist(),
-        )
+    plot = cached_property(ClustersPlots)
 
 
 def metadata(source: Source, sources: str | Path | Iterable[str | Path] = ()) -> MetadataResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,42 @@ from ..errors import BoardError
 from ..files.metric_table import metrics_of, read_metrics
 from ..plot.chart import Chart
 from ..plot.rows import dots
-from ..results import Result
+from ..results import Plots, Result
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
+
+
+class SuitePlots(Plots["SuiteResult"]):
+    """Charts of figures of benchmarks."""
+
+    def intervals(self) -> Chart:
+        """Draw the figures with their intervals, one a row.
+
+        Returns
+        -------
+        Chart
+
+        See Also
+        --------
+        SuiteResult.to_frame : The same as a table.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.agreement_testing(ba.example()).plot.intervals().to_frame())
+        8
+        """
+        label, value, axis = self.result.drawn
+        frame = self.result.frame.dropna(subset=[value])
+        return dots(
+            [str(one) for one in frame[label]],
+            frame[value].tolist(),
+            title=self.result.title,
+            alt=f"A dot a row, with its interval. {self.result.title}.",
+            axis=axis,
+            low=[None if pd.isna(x) else float(x) for x in frame["low"]],
+            high=[None if pd.isna(x) else float(x) for x in frame["high"]],
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,46 +107,7 @@ class SuiteResult(Result):
     def _record(self) -> dict[str, Any]:
         return self.record
 
-    @property
-    def plot(self) -> SuitePlots:
-        """Charts: ``intervals``."""
-        return SuitePlots(self)
-
-
-@dataclass(frozen=True)
-class SuitePlots:
-    """Charts of figures of benchmarks."""
-
-    result: SuiteResult
-
-    def intervals(self) -> Chart:
-        """Draw the figures with their intervals, one a row.
-
-        Returns
-        -------
-        Chart
-
-        See Also
-        --------
-        SuiteResult.to_frame : The same as a table.
-
-        Examples
-        --------
-        >>> import brainalign_plugin as ba
-        >>> len(ba.agreement_testing(ba.example()).plot.intervals().to_frame())
-        8
-        """
-        label, value, axis = self.result.drawn
-        frame = self.result.frame.dropna(subset=[value])
-        return dots(
-            [str(one) for one in frame[label]],
-            frame[value].tolist(),
-            title=self.result.title,
-            alt=f"A dot a row, with its interval. {self.result.title}.",
-            axis=axis,
-            low=[None if pd.isna(x) else float(x) for x in frame["low"]],
-            high=[None if pd.isna(x) else float(x) for x in frame["high"]],
-        )
+    plot = cached_property(SuitePlots)
 
 
 def _ends(sure: Interval | None) -> tuple[float | None, float | None]:
