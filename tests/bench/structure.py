@@ -15,11 +15,15 @@ import numpy as np
 
 from brainalign_plugin.agreement.clustering import clusters
 from brainalign_plugin.agreement.correlation import spearman_matrix
+from brainalign_plugin.agreement.dimensionality import dimensions
 from brainalign_plugin.agreement.drivers import Scope, drivers
+from brainalign_plugin.agreement.treatments import half_counts, resampled_dimensions
 from brainalign_plugin.arrays import FloatArray, IntArray
+from brainalign_plugin.certainty.bootstrap import draw_counts, effective_families, interval
 from brainalign_plugin.certainty.families import Families
-from brainalign_plugin.certainty.structure import board_clusters, board_dimensions, board_drivers
+from brainalign_plugin.certainty.structure import board_clusters, board_drivers
 from brainalign_plugin.files.metadata import FIELDS, Described
+from brainalign_plugin.scales import z_scores
 from tests.bench.coverage import SIZES
 from tests.boards import board_of_matrix, halves
 
@@ -161,14 +165,24 @@ def dimension_rows(boards: int, resamples: int, seed: int) -> Iterator[list[str]
             if factors:
                 x += np.sqrt(0.6) * models_factors(rng, factors, labels)[:, np.arange(45) % factors]
             board = board_of_matrix(capped(x), halves(45))
-            one = board_dimensions(board, Families(board.ids, labels, ()), board, resamples=resamples, seed=b)
-            ends, parts = one.intervals["by_family"], one.halves
+            z, first = z_scores(board.scores), np.ones((45, 1))
+            counts = [
+                resampled_dimensions(z, times, first, labels, b).components
+                for times in (
+                    np.ones((resamples, len(labels)), dtype=np.int64),
+                    draw_counts(labels, resamples, b),
+                    half_counts(labels, resamples // 2, b),
+                )
+            ]
+            by_family = int(counts[0][0])
+            ends = interval(float(by_family), counts[1].astype(np.float64), effective_families(labels))
+            low, high = np.percentile(counts[2], (2.5, 97.5), method="nearest")
             found.append(
                 [
-                    one.found.parallel_analysis == factors,
-                    one.by_family == factors,
+                    dimensions(board, 200, b).parallel_analysis == factors,
+                    by_family == factors,
                     ends is not None and ends.low <= factors <= ends.high,
-                    parts is not None and parts.components[0] <= factors <= parts.components[2],
+                    low <= factors <= high,
                 ]
             )
         shares = np.mean(np.array(found), axis=0)
@@ -212,8 +226,8 @@ def table(head: str, rows: Iterator[list[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def page(boards: int, resamples: int, seed: int) -> str:
-    """Return the page of the documentation."""
+def page(boards: int, resamples: int, seed: int) -> Iterator[str]:
+    """Return the sections of the page."""
     many, half = 2 * boards, f"Share of {boards} boards"
     sections = (
         (
@@ -241,7 +255,9 @@ def page(boards: int, resamples: int, seed: int) -> str:
         f"\n## Drivers, dimensions and clusters\n\nSimulated boards of 83 models in {len(SIZES)} families on"
         f"\n45 benchmarks of 15 papers, {resamples} resamples, seed {seed}. Families share half of the variance."
     )
-    return "\n\n".join([head, *(f"{text}\n\n{table(names, rows)}" for text, names, rows in sections)]) + "\n"
+    yield head
+    for text, names, rows in sections:
+        yield f"\n{text}\n\n{table(names, rows)}"
 
 
 def main() -> None:
@@ -251,7 +267,8 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    print(page(given.boards, given.resamples, given.seed), end="")
+    for section in page(given.boards, given.resamples, given.seed):
+        print(section, flush=True)
 
 
 if __name__ == "__main__":

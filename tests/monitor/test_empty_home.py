@@ -15,6 +15,7 @@ GIVEN = {
     "deliver": ["--digest", "weekly"],
     "diff": ["1", "2"],
     "mail test": ["me@lab.example"],
+    "metadata": ["latest"],
     "place": ["scores.csv"],
     "plot": ["heatmap"],
     "publish": ["--output", "site"],

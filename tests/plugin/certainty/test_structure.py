@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from brainalign_plugin import load
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.record import analysis_json
@@ -139,3 +140,39 @@ def test_boards_too_small_or_constant_have_reasons(scores):
     assert record["clusters"]["reason"] == "clusters need at least 4 models and 4 benchmarks that vary"
     assert {scope["r2"] for scope in record["drivers"].values()} == {None}
     assert all(one["reason"] for one in record["dimensions"]["treatments"].values())
+
+
+def test_a_language_board_has_answers_or_reasons(shared_site):
+    board = load(shared_site.parent / "more/compare-data-2025-05-07-language.json.gz")
+    record = analysis_json(analyse(board.snapshot), full=True)
+    json.dumps(record, allow_nan=False)
+    assert {one["acquisition"] for one in record["metadata"]["benchmarks"].values()} == {
+        "fMRI",
+        "ECoG",
+        "behavior",
+    }
+    assert record["metadata"]["gaps"]["region"] == [leaf for leaf in board.leaves if "Futrell" not in leaf]
+    assert record["drivers"]["inside"]["reason"] == "too few pairs of benchmarks have a correlation"
+    assert record["drivers"]["all"]["pairs"] == 6
+    assert record["dimensions"]["imagenet"] is None
+    assert record["dimensions"]["parallel_analysis"] == 1
+
+
+def test_benchmarks_of_one_paper_without_metadata():
+    tree = tree_of({"average_vision": {"neural_vision": {f"Some2020-x{k}": None for k in range(6)}}})
+    rng = np.random.default_rng(2)
+    scores = 1 / (1 + np.exp(-rng.normal(size=(40, 1)) - rng.normal(size=(40, 6))))
+    scores[:, 5] = 0.5  # constant
+    record = analysis_json(analyse(Snapshot.from_board(unrelated(board_of_matrix(scores, tree)))), full=True)
+    json.dumps(record, allow_nan=False)
+    everything = record["drivers"]["all"]
+    assert everything["reason"] == "no property tells pairs apart"
+    assert {tuple(one["properties"]): one["reason"] for one in everything["properties"]} == {
+        **dict.fromkeys(
+            (("metric",), ("region",), ("species",), ("acquisition",)), "no two benchmarks share it"
+        ),
+        ("paper",): "all pairs share it",
+    }
+    assert record["drivers"]["across"]["pairs"] == 0
+    assert record["dimensions"]["benchmarks"] == 5
+    assert record["dimensions"]["treatments"]["complete"]["benchmarks"] == 5
