@@ -94,14 +94,11 @@ def paired_differences(
     other = replace(other, scores=np.where(close, mine, other.scores))
     before, after = headline_figures(one), headline_figures(other)
     if close.all() and all(one.tree.path(leaf) == other.tree.path(leaf) for leaf in one.leaves):
-        known = {name for name in TESTED if before[name] is not None}
-        return {
-            name: Difference(
-                *(before[name], after[name], (0.0, 0.0) if name in known else None),
-                *(1.0 if name in known else None, models, benchmarks),
-            )
-            for name in TESTED
-        }
+        found = {}
+        for name in TESTED:
+            interval, p = (None, None) if before[name] is None else ((0.0, 0.0), 1.0)
+            found[name] = Difference(before[name], after[name], interval, p, models, benchmarks)
+        return found
     draws = family_draws(one, resamples, seed, named)
     unknown = np.full(1, np.nan)
     first, second = ({}, {}) if draws is None else (draws.figures(one), draws.figures(other))

@@ -22,8 +22,8 @@ from brainalign_monitor.delivery import notify as notify_module
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.messages import Subscriber
 from brainalign_monitor.delivery.notify import Notification, send_notification
-from brainalign_monitor.delivery.sending import make_send
 from brainalign_monitor.delivery.webhook import Webhook, post_webhook
+from brainalign_monitor.notify.channels import make_send
 from tests.conftest import ROOT
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, digest
 from tests.monitor.delivery.test_delivery_mail import NOTE
