@@ -101,11 +101,6 @@ class PlacementResult(Result):
     benchmarks if all missing scores were high, and low), share (of the models below), statistic, problem. The record
     is that of ``place --json``.
 
-    Attributes
-    ----------
-    found : Placement
-        All of it.
-
     See Also
     --------
     place : Make it.

@@ -152,12 +152,6 @@ class ComparisonResult(Result):
     The frame has a row a pair of schemes: one, other, spearman, tau_b, kappa, top_overlap. The record is the field
     ``comparison`` of ``rank --json``.
 
-    Attributes
-    ----------
-    found : SchemeComparison
-    names : dict of int to str
-        Name of each model id.
-
     See Also
     --------
     SchemesResult.compare : Make it.
@@ -171,7 +165,7 @@ class ComparisonResult(Result):
     """
 
     found: SchemeComparison
-    names: dict[int, str]
+    names: dict[int, str]  # Of each model id
 
     @property
     def title(self) -> str:
@@ -278,13 +272,6 @@ class SchemesResult(Result):
     The frame has each model's rank under each scheme, shape (n, k), by name and id, the best under the first scheme
     first; a scheme that could not rank the board has no numbers. The record is that of ``rank --json`` with the
     comparison.
-
-    Attributes
-    ----------
-    schemes : tuple of RankedScheme
-    compared : ComparedBoard
-    reference : Reference
-    resampling : Resampling or None
 
     See Also
     --------

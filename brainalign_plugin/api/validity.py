@@ -59,10 +59,6 @@ class ValidityResult(Result):
     The frame has a row a scheme, the best first: scheme, mean, low, high. The record is the field ``validity`` of
     ``analyze --json --full``.
 
-    Attributes
-    ----------
-    found : Validity
-
     See Also
     --------
     validity : Make it.
