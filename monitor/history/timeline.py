@@ -93,9 +93,11 @@ class Timeline:
         self.boards = boards_of_history(self._alike, self.options.every, known)
         if not self.boards:
             when = "" if known is None else f" that was known on {known:%Y-%m-%d}"
+            stored = sorted({info.domain for info in store.snapshots()} - {domain})
+            other = f"; --domain {stored[0]} names one that is stored" if stored else ""
             raise NoBoardError(
                 f"there is no board of {domain!r}{when}; `brainalign fetch` pulls one, `brainalign backfill` "
-                "reconstructs those of the past"
+                f"reconstructs those of the past{other}"
             )
         # These without those that repeat the content of the one before.
         self.versions = tuple(

@@ -122,7 +122,13 @@ def find(
         candidates = [info for info in observed if domain in (None, info.domain)]
         if not candidates:
             what = "snapshot that was observed" if domain is None else f"observed snapshot of {domain!r}"
-            raise StoreError(f"there is no {what}; stored are {_named(infos[::-1])}")
+            others = sorted({info.domain for info in observed})
+            step = (
+                f"--domain {others[0]} names the leaderboard that is stored"
+                if others
+                else "`brainalign fetch` pulls one"
+            )
+            raise StoreError(f"there is no {what}; stored are {_named(infos[::-1])}; {step}")
         if known is not None:
             _check_newest_known(candidates[-1], removed, domain, known)
         return candidates[-1]
