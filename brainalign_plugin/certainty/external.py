@@ -91,6 +91,8 @@ class External:
     joined: Joined = field(repr=False)
     metrics: tuple[ExternalMetric, ...]
     dimensions: ExternalDimensions
+    # Complete models with the metrics as leaves outside the average, scaled; None where they are too few.
+    board: Board | None = field(repr=False)
 
 
 def join_metrics(table: MetricTable, board: Board) -> Joined:
@@ -100,7 +102,7 @@ def join_metrics(table: MetricTable, board: Board) -> Joined:
     file says which is meant. Raises InputError if a metric has the name of a benchmark.
     """
     for metric in table.metrics:
-        if metric in board.leaves:
+        if metric in board.tree or metric == _root(board):
             raise InputError(
                 f"the metric {metric!r} has the name of a benchmark of the board; rename the column"
             )
@@ -190,7 +192,7 @@ def external(
             )
         known = int((~np.isnan(own)).sum())
         found.append(ExternalMetric(metric, known, reason, first, tuple(agreed[1:cut]), tuple(agreed[cut:])))
-    return External(joined, tuple(found), _dimensions(cleaned, scaled[rows], joined.metrics))
+    return External(joined, tuple(found), *_dimensions(cleaned, scaled[rows], joined.metrics))
 
 
 def _scaled(values: FloatArray) -> FloatArray:
@@ -222,22 +224,27 @@ def _agreement(
     return MetricAgreement(name, len(both), rho, interval(rho, drawn, effective_families(used)))
 
 
-def _dimensions(cleaned: Board, values: FloatArray, metrics: tuple[str, ...]) -> ExternalDimensions:
+def _dimensions(
+    cleaned: Board, values: FloatArray, metrics: tuple[str, ...]
+) -> tuple[ExternalDimensions, Board | None]:
     rows = np.flatnonzero(~np.isnan(values).any(axis=1)).tolist()
     if len(rows) < MIN_OVERLAP or not cleaned.leaves:
-        return ExternalDimensions(
-            len(rows), f"{len(rows)} complete models have all metrics; {MIN_OVERLAP} are needed"
-        )
+        few = f"{len(rows)} complete models have all metrics; {MIN_OVERLAP} are needed"
+        return ExternalDimensions(len(rows), few), None
     kept = cleaned.take(rows=rows)
-    one, both = dimensions(kept), dimensions(with_metrics(kept, values[rows], metrics))
-    return ExternalDimensions(
-        len(rows), None, one.parallel_analysis, both.parallel_analysis, one.pc1_share, both.pc1_share
-    )
+    board = with_metrics(kept, values[rows], metrics)
+    one, both = dimensions(kept), dimensions(board)
+    counts = one.parallel_analysis, both.parallel_analysis, one.pc1_share, both.pc1_share
+    return ExternalDimensions(len(rows), None, *counts), board
+
+
+def _root(board: Board) -> str:
+    return f"external_{board.domain}"
 
 
 def with_metrics(board: Board, values: FloatArray, metrics: tuple[str, ...]) -> Board:
     """Return the board with metrics as engineering leaves, which have no cap, of a tree outside the average."""
-    root = f"external_{board.domain}"
+    root = _root(board)
     nodes = [Benchmark(root, None, is_leaf=False, is_engineering=True)]
     nodes += [Benchmark(metric, root, is_leaf=True, is_engineering=True) for metric in metrics]
     states = np.where(np.isnan(values), CellState.NEVER, CellState.SCORED)

@@ -84,6 +84,11 @@ def analysis_json(
     if metrics is not None:
         joined = external(cleaning.considered, cleaning.board, metrics, named, seed=seed)
         record["external"] = external_json(joined)
+        if full and joined.board is not None:
+            of_joined, facts = families(joined.board, named), described(joined.board, metadata)
+            record["external"]["drivers"] = drivers_json(
+                board_drivers(joined.board, of_joined, facts, seed=seed)
+            )
     return record
 
 

@@ -44,6 +44,7 @@ def external_json(found: External) -> dict[str, Any]:
         "notes": list(joined.notes),
         "metrics": {one.metric: plain(one) for one in found.metrics},
         "dimensions": plain(found.dimensions),
+        "drivers": None,
     }
 
 

@@ -61,6 +61,8 @@ def test_two_metrics_as_in_the_paper(file):
     record = analysis_json(analyse(snapshot), metrics=table)
     assert set(record["external"]["metrics"]) == {"feature alignment", "similarity judgements"}
     assert "new_benchmarks" not in record
+    full = analysis_json(analyse(snapshot), full=True, metrics=table)["external"]
+    assert (full["drivers"]["all"]["benchmarks"], full["drivers"]["all"]["pairs"]) == (8, 28)
     plain = analysis_json(analyse(snapshot))
     assert {key: value for key, value in record.items() if key != "external"} == plain
 
@@ -122,6 +124,8 @@ def test_a_hostile_file(file):
         ("id,x,x\n1,2,3\n", "the column 'x' more than once"),
         ('id,x\n"1,2\n', "cannot be read"),
         ("id,Paper2000-leaf\n1,2\n", "has the name of a benchmark"),
+        ("id,neural_vision\n1,2\n", "has the name of a benchmark"),
+        ("id,external_vision\n1,2\n", "has the name of a benchmark"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_what_to_do(file, text, message):
