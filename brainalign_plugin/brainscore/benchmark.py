@@ -121,12 +121,7 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         return choose_reference(settings.references, wanted, self.domain)
 
     def __call__(self, candidate: Any) -> Any:
-        """Place a candidate.
-
-        A scalar in [0, 1]; see `placed_score`. Raises ReferenceBoardError if there is no frozen reference, or it is of
-        another domain. Raises CandidateError if too few constituents have a score, a source cannot be used, or the
-        scheme cannot use these scores.
-        """
+        """Place a candidate: a scalar in [0, 1], see `placed_score`; ReferenceBoardError or CandidateError if not."""
         settings = self._used()
         reference = self._reference(settings)
         models = find_models(reference.board.models, settings.leave_out, reference.called)

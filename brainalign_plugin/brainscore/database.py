@@ -33,14 +33,9 @@ _AT_ONCE = 500
 
 
 def read_database(address: str, wanted: str, versions: Mapping[str, int]) -> dict[str, Cell] | None:
-    """Read the cells of one model.
+    """Read the cells of one model, by id or name, or None without it; CandidateError if they cannot be read.
 
-    A row counts by `row_value`; of several rows of a version the one with the highest raw score does. None if the
-    database has no such model. Raises CandidateError if the database cannot be read, or several models have this name
-    (the message lists their ids).
-
-    `address`: SQLAlchemy URL. `wanted`: the model's id or name. `versions`: for each benchmark the version that counts;
-    0 for the latest that the model has.
+    Of several rows the one of the version that counts does (0: the latest), and of these the highest raw score.
     """
     url = _url(address)
     shown = masked_address(address)

@@ -63,11 +63,7 @@ def domains_here() -> tuple[str, ...]:
 
 
 def benchmarks_folder(domain: str) -> Path | None:
-    """Return the folder of benchmark plugins of a domain's package; None without it.
-
-    The package is found, not imported: that would take seconds. Raises LinkError if there is a package of that name
-    without such a folder.
-    """
+    """Return the folder of plugins of a domain's package, unimported; None without it, LinkError if it is damaged."""
     spec, name = _spec(domain), _distribution(domain)
     if spec is None:
         return None
@@ -86,13 +82,7 @@ def benchmarks_folder(domain: str) -> Path | None:
 
 
 def link(record: Path | None = None, domain: str = "vision") -> LinkStatus:
-    """Link the meta-benchmarks into a domain's package; an intact link stays as it is.
-
-    Raises LinkError if there is no such package, the place is taken by something else, an identifier is registered by
-    another folder, or the folder cannot be written to.
-
-    `record`: file in which the link is recorded, so that its loss is noticed.
-    """
+    """Link the meta-benchmarks into a domain's package, or raise LinkError; `record` is where a lost link is known."""
     folder = benchmarks_folder(domain)
     if folder is None:
         raise LinkError(
@@ -122,10 +112,7 @@ def link(record: Path | None = None, domain: str = "vision") -> LinkStatus:
 
 
 def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
-    """Remove the link and restore the package's folders; without a link do nothing.
-
-    Raises LinkError if the folder was not made by `link`, or cannot be removed.
-    """
+    """Remove the link and restore the package's folders, or raise LinkError; without a link do nothing."""
     left = _leftover(domain)
     folder = left or benchmarks_folder(domain)
     if folder is not None:
@@ -145,10 +132,7 @@ def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
 
 
 def link_status(record: Path | None = None, domain: str = "vision") -> LinkStatus:
-    """Return the state of the link, read only.
-
-    `record`: as given to `link`: without it a lost link is reported as never made.
-    """
+    """Return the state of the link; without the `record` that `link` had, a lost one counts as never made."""
     package = PACKAGES[domain]
     try:
         folder = benchmarks_folder(domain)

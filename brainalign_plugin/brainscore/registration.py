@@ -40,21 +40,14 @@ def identifiers() -> tuple[str, ...]:
 
 
 def version_of(reference: Reference | None) -> int:
-    """Return the version of a meta-benchmark on a reference.
-
-    It rises with the moment of freezing, in seconds since 2020, and fits the 32 bits of Brain-Score's database until
-    2088.
-    """
+    """Return the version on a reference: the second of freezing since 2020, in 32 bits until 2088."""
     if reference is None:
         return VERSION
     return VERSION + int((reference.frozen_at - _EPOCH).total_seconds())
 
 
 def registration(domain: str, names: Sequence[str], reference: str = "") -> str:
-    """Return the text of the ``__init__.py`` that registers meta-benchmarks.
-
-    `names`: identifiers. `reference`: name of a reference file in the same folder; the settings choose one if empty.
-    """
+    """Return the text that registers identifiers, with a reference file of the same folder or that of the settings."""
     path = ["from pathlib import Path", ""] if reference else []
     given = f', Path(__file__).parent / "{reference}"' if reference else ""
     lines = [
@@ -76,15 +69,9 @@ def registration(domain: str, names: Sequence[str], reference: str = "") -> str:
 
 
 def write_submission(folder: Path, reference: Reference, repository: str = "") -> tuple[Path, str]:
-    """Write the folder of a plugin that can be submitted to Brain-Score.
+    """Write the plugin that can be submitted to Brain-Score into a new folder; LinkError if it cannot be.
 
-    It has four identifiers, a test of each against a score computed here, metadata, requirements, and the reference as
-    data; on Brain-Score's servers the scores come from the database. Returns Path (the folder) and str (next step for
-    the requirements; empty if there is none). Raises LinkError if the folder has files already or cannot be written
-    to, or no address is known.
-
-    `folder`: new, or empty; named as the plugin. `repository`: address for pip: of the repository, or of a wheel; of
-    the installation if empty.
+    Returns the folder, and the next step for its requirements if the address of pip is no public one.
     """
     names = [identifier_of(name) for name in SUBMITTED]
     file = f"{reference.name}{SUFFIX}"

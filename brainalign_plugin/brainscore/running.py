@@ -51,10 +51,7 @@ class Results:
     model: str  # Its identifier and the key of its results: a changed model needs another
 
     def read(self) -> dict[str, Cell]:
-        """Read the saved results.
-
-        Raises CandidateError if the file cannot be read, or holds the results of another model.
-        """
+        """Read the saved results, or raise CandidateError if the file is damaged or another model's."""
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -145,15 +142,11 @@ def run_missing(
     *,
     again: bool = False,
 ) -> tuple[dict[str, Cell], tuple[str, ...]]:
-    """Score a candidate on the benchmarks that no earlier run has finished.
+    """Score a candidate on the benchmarks that no earlier run has finished; `again` runs those that FAILED too.
 
-    A benchmark that raises while it scores is FAILED, as on the site, and not run again. One that cannot be loaded or
-    run here, for want of network, credentials, disk or memory, or is of another version than the one that counts, is
-    left unscored and tried again the next time. Returns dict of str to Cell (finished in this or an earlier run) and
-    tuple of str (benchmarks that could not be run, with the reason).
-
-    `versions`: the benchmarks to run, each with the version that counts (0 for any), in this order. `now`: the clock.
-    `say`: called with a line for each benchmark. `again`: run those that FAILED in an earlier run again.
+    A benchmark that raises while it scores is FAILED, as on the site. One that cannot be loaded or run here, for want
+    of network, credentials, disk or memory, or is of another version than the one that counts (0: any), is tried again
+    the next time. Returns the finished cells, and the benchmarks that could not be run, with the reason.
     """
     earlier = _finished(results, versions)
     done = {name: cell for name, cell in earlier.items() if not (again and cell.state == CellState.FAILED)}

@@ -36,11 +36,7 @@ def gather(
 ) -> Gathered:
     """Gather a candidate's cells from scores file, snapshot, database and, if allowed, by running benchmarks.
 
-    A cell counts in the version of the benchmark that the reference has. A cell without a version counts as that
-    version. Raises CandidateError if a source cannot be read, or names of models are ambiguous.
-
-    `candidate`: only its identifier is used, unless benchmarks have to be run. `now, say`: the clock and the progress
-    of running.
+    A cell counts in the version that the reference has, or without one. CandidateError if a source cannot be read.
     """
     versions = {leaf: reference.board.tree[leaf].version for leaf in constituents(reference)}
     found: dict[str, Cell] = {}

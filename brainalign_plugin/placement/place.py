@@ -167,10 +167,7 @@ def place(
 
 
 def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituents: float) -> None:
-    """Check that a model is scored on enough of the reference's benchmarks.
-
-    Raises CandidateError if it is not; the message names the missing benchmarks and near misses among the names.
-    """
+    """Raise CandidateError unless a model is scored on enough of the reference's benchmarks; it names near misses."""
     leaves = constituents(reference)
     cells, old = of_versions(reference, cells)
     scored = [leaf for leaf in leaves if leaf in cells and cells[leaf].state == CellState.SCORED]
@@ -217,10 +214,7 @@ def _check_parameters(min_constituents: float, resamples: int, level: float) -> 
 def of_versions(
     reference: Reference, cells: Mapping[str, Cell]
 ) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
-    """Select the cells on the reference's versions; a cell or reference without a version matches every one.
-
-    Returns cells and others (for each benchmark that is left out, the cell's version and the reference's).
-    """
+    """Return the cells on the reference's versions, or without one, and both versions of the others."""
     kept, others = dict(cells), {}
     for leaf in constituents(reference):
         wanted, cell = reference.board.tree[leaf].version, cells.get(leaf)
