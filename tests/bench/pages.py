@@ -46,26 +46,26 @@ def chrome() -> Iterator[Chrome]:
         driver.quit()
 
 
-def measured(driver: Chrome, address: str, width: int) -> tuple[int | None, list[int]]:
-    """Return when the first chart of a page stood, and the lengths of its tasks, the longest first, in milliseconds."""
+def measured(driver: Chrome, address: str, width: int, repeats: int) -> tuple[list[int | None], list[int]]:
+    """Return when the first chart of a page stood each time, and the lengths of all its tasks, in milliseconds."""
     from selenium.webdriver.support.wait import WebDriverWait
 
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     driver.get_log("performance")
-    driver.get(address)
-    WebDriverWait(driver, 60).until(lambda one: one.execute_script(DRAWN))
-    # The browser hands its events over by the second.
-    time.sleep(2)
+    first = []
+    for _ in range(repeats):
+        driver.get(address)
+        WebDriverWait(driver, 60).until(lambda one: one.execute_script(DRAWN))
+        first.append(driver.execute_script("return first"))
+    # The browser hands its events over late, and by the second.
+    driver.get("about:blank")
+    time.sleep(3)
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
     events = [one["params"] for one in messages if one["method"] == "Tracing.dataCollected"]
     shown = {(one["pid"], one["tid"]) for one in events if one["name"] == PAGE}
-    lengths = [
-        one.get("tdur", 0) // 1000
-        for one in events
-        if one["name"] in TASK and (one["pid"], one["tid"]) in shown
-    ]
-    return driver.execute_script("return first"), sorted(lengths, reverse=True)
+    tasks = (one for one in events if one["name"] in TASK and (one["pid"], one["tid"]) in shown)
+    return first, sorted((one.get("tdur", 0) // 1000 for one in tasks), reverse=True)
 
 
 def main() -> None:
@@ -78,9 +78,8 @@ def main() -> None:
         for page in options.page:
             address = page if "://" in page else Path(page).resolve().as_uri()
             for width in (1280, 360):
-                for _ in range(options.repeats):
-                    first, tasks = measured(driver, address, width)
-                    print(f"{page} at {width}: first chart {first} ms, longest tasks {tasks[:5]} ms")
+                first, tasks = measured(driver, address, width, options.repeats)
+                print(f"{page} at {width}: first chart {first} ms, longest tasks {tasks[:5]} ms")
 
 
 if __name__ == "__main__":
