@@ -214,7 +214,16 @@ def test_analyze_json_is_what_is_documented(which, request, small, tmp_path):
     missing = documented.keys() - {path for path, _ in found}
     # With --full alone, or absent because the board has no parts.
     absent = (
-        *("validity", "good_models_curve", "metadata", "drivers", "clusters"),
+        *(
+            "validity",
+            "good_models_curve",
+            "metadata",
+            "drivers",
+            "clusters",
+            "agreement_testing",
+            "external",
+        ),
+        *("new_benchmarks", "next_benchmarks", "panel"),
         *(
             f"dimensions.{name}"
             for name in ("by_family", "intervals", "halves", "scree", "loadings", "treatments", "imagenet")
