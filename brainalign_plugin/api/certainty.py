@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from ..certainty.board_certainty import SCHEME, BoardCertainty
 from ..certainty.board_certainty import certainty as board_certainty
+from ..certainty.influence import Kind, LeftOut, influence
 from ..certainty.record import certainty_json
 from ..certainty.variance_components import NotEstimable
 from ..errors import BoardError, InputError
@@ -232,19 +233,57 @@ class CertaintyResult(Result):
     @property
     def influence(self) -> Rows:
         """Figures of the board without each paper, the largest change of the mean correlation first."""
+        return self._without(self.found.papers, "paper")
+
+    def without(self, kind: Kind = "model") -> Rows:
+        """Leave each paper, benchmark or model out in turn.
+
+        Parameters
+        ----------
+        kind : {"paper", "benchmark", "model"}
+
+        Returns
+        -------
+        Rows
+            The largest change of the mean correlation first: its name, the change, mean_rho, mean_shift (number of
+            places that a model moves), rho (correlation of the official scores with those of the whole board), conflict
+            and behaviour_decides (whether the poster's first two claims hold, are weaker or fail), winner, winner_id.
+
+        Raises
+        ------
+        InputError
+            If there is no such kind.
+
+        See Also
+        --------
+        CertaintyResult.influence : Papers.
+
+        Examples
+        --------
+        >>> import brainalign_plugin as ba
+        >>> len(ba.certainty(ba.example(), resamples=50).without("benchmark").to_frame())
+        20
+        """
+        if kind not in get_args(Kind):
+            raise InputError(f"there is no kind {kind!r}; known are {', '.join(get_args(Kind))}")
+        board = self.found.board
+        return self._without(influence(board).of(kind) if board.models and board.leaves else (), kind)
+
+    def _without(self, left_out: tuple[LeftOut, ...], kind: Kind) -> Rows:
         frame = pd.DataFrame(
             {
-                "paper": left.name,
+                kind: left.name,
                 "change": left.changes["mean_rho"],
                 "mean_rho": left.figures["mean_rho"],
                 "mean_shift": left.mean_shift,
                 "rho": left.rho,
+                **left.claims,
                 "winner": None if left.winner is None else self.names[left.winner],
                 "winner_id": left.winner,
             }
-            for left in self.found.papers
+            for left in sorted(left_out, key=lambda left: -abs(left.changes["mean_rho"] or 0.0))
         )
-        return Rows(f"Without each of {counted(len(frame), 'paper')}", frame)
+        return Rows(f"Without each of {counted(len(frame), kind)}", frame)
 
     @property
     def figures(self) -> Rows:

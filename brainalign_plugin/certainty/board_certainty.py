@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..agreement.correlation import spearman_matrix
 from ..data.board import Board
 from ..data.cleaning import complete_board
-from ..ranking.boards import aggregated, aggregated_or_none, ranks_of_all
-from ..schemes import get_scheme
 from ..text import brief
 from .bootstrap import RESAMPLES, FamilyBootstrap, family_bootstrap
 from .families import Families, FamilyTable, Replicates, families, rerun_reliability
-from .figures import headline, rank_correlations
+from .influence import SCHEME, LeftOut, leave_one_paper_out
 from .posterior import DRAWS, RankIntervals
 from .universe_ranks import Universe, universe
 from .variance_components import (
@@ -25,52 +20,6 @@ from .variance_components import (
     component_table,
     linear_form,
 )
-
-SCHEME = "HIER"
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """One paper left out of a board."""
-
-    name: str
-    figures: dict[str, float | None]  # Headline figures of the rest
-    changes: dict[str, float | None]  # Differences from those of the whole board
-    # Id of the first model of the rest, the smallest id among equals; None where the scheme cannot rank the rest.
-    winner: int | None = None
-    mean_shift: float | None = None  # Mean number of places that a model moves
-    rho: float | None = None  # Spearman's correlation of the scheme's scores with those on the whole board
-
-
-def leave_one_paper_out(board: Board, scheme: str = SCHEME) -> tuple[LeftOut, ...]:
-    """Leave each paper of a complete board out in turn, in the order of the board."""
-    used = get_scheme(scheme)
-    rho = rank_correlations(board.scores, np.ones((1, len(board.models)), dtype=np.int64))
-    whole, scores = headline(board, rho=rho).first(), aggregated(used, board)
-    first, second = np.triu_indices(len(board.leaves), k=1)
-    found = []
-    for name, columns in board.papers.items():
-        kept = np.ones(len(board.leaves), dtype=bool)
-        kept[columns] = False
-        figures: dict[str, float | None] = dict.fromkeys(whole)
-        again = None
-        if kept.any():
-            rest = board.take(columns=np.flatnonzero(kept).tolist())
-            figures = headline(rest, rho=rho[:, kept[first] & kept[second]]).first()
-            again = aggregated_or_none(used, rest)
-        changes = {
-            figure: None if value is None or (before := whole[figure]) is None else value - before
-            for figure, value in figures.items()
-        }
-        if again is None:
-            found.append(LeftOut(name, figures, changes))
-            continue
-        ranks = ranks_of_all(again)
-        winner = min(model for model, rank in zip(board.ids, ranks.tolist(), strict=True) if rank == 1)
-        shift = float(np.abs(ranks - ranks_of_all(scores)).mean())
-        similar = float(spearman_matrix(np.column_stack([scores, again]))[0, 1])
-        found.append(LeftOut(name, figures, changes, winner, shift, None if np.isnan(similar) else similar))
-    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from ..agreement.significance import false_discovery_rates
 from ..analysis import Analysis, analysis_fields
+from ..data.board import Board
 from ..errors import BoardError
 from ..files.metadata import Metadata, described
 from ..files.metric_table import MetricTable
@@ -20,6 +21,7 @@ from .external import external
 from .families import Families, FamilyTable, families
 from .figures import panels
 from .good_models import agreement_curve, family_agreement, good_agreement
+from .influence import Kind, influence
 from .structure import board_clusters, board_dimensions, board_drivers
 from .structure_record import clusters_json, dimensions_json, drivers_json, metadata_json
 from .suite_record import external_json, suite_json
@@ -77,6 +79,7 @@ def analysis_json(
             asdict(arrival) | {"day": arrival.day.isoformat()}
             for arrival in validity_over_time(analysis.snapshot, max_missing=cleaning.max_missing)
         ]
+        record["influence"] = influence_json(cleaning.board)
         of_all = families(cleaning.considered, named)
         record |= suite_json(analysis, found.families, of_all, seed)
         record["external"] = None
@@ -112,6 +115,22 @@ def _add_structure(
             found=analysis.dimensions,
         )
     )
+
+
+def influence_json(board: Board) -> dict[str, Any]:
+    """Make the record of what single papers, benchmarks and models do to a complete board; empty if it is."""
+    if not (board.models and board.leaves):
+        return {}
+    found = influence(board)
+    fields = ("claims", "winner", "mean_shift", "rho", "changes")
+    return {
+        "claims": found.claims,
+        **{
+            f"{kind}s": {left.name: {name: getattr(left, name) for name in fields} for left in found.of(kind)}
+            for kind in get_args(Kind)
+        },
+        "rank_ranges": {str(model): list(ends) for model, ends in found.ranks.items()},
+    }
 
 
 def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:

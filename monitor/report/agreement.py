@@ -10,20 +10,19 @@ from brainalign_plugin.agreement.clustering import clustered_order
 from brainalign_plugin.agreement.correlation import agreement
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.bootstrap import one_vote_each
+from brainalign_plugin.certainty.claims import LARGE, MEDIUM, benchmarks_conflict
 from brainalign_plugin.certainty.good_models import family_agreement
+from brainalign_plugin.certainty.influence import influence
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.matrices import heatmap, scatter
-from brainalign_plugin.text import counted
+from brainalign_plugin.text import counted, visible
 
 from ..history.figures import cleaned
 from .evidence import Evidence
 from .poster import ARXIV, WORKSHOP
 from .records import Figure, Point, Section, Verdict
-from .wording import chance, day, number, percent, within
-
-# Cohen's (1988) conventions for correlations: 0.3 is medium, 0.5 is large.
-MEDIUM, LARGE = 0.3, 0.5
+from .wording import CLAIM, chance, day, number, percent, within
 
 
 def agreement_section(evidence: Evidence) -> Section:
@@ -56,7 +55,7 @@ def agreement_section(evidence: Evidence) -> Section:
         "above; its probability is the share of the draws that agree. Among good models: the better half by the "
         "benchmarks of other papers."
     )
-    points = (Point(_means(evidence)), Point(_dimensions(evidence)))
+    points = (Point(_means(evidence)), Point(_influence(evidence)), Point(_dimensions(evidence)))
     return Section(
         "agreement", "Do the benchmarks agree?", answer, how, _verdict(evidence, mean),
         tuple(point for point in points if point.text), tuple(figures),
@@ -82,14 +81,26 @@ def _verdict(evidence: Evidence, mean: float | None) -> Verdict | None:
     claim = "The poster’s claim 1, benchmarks conflict,"
     if evidence.interval("mean_rho") is None:
         return Verdict(f"{claim} is open: too few families of models", "unknown")
-    drawn = evidence.resampled["mean_rho"]
-    if mean < MEDIUM:
-        words, tone, same = "holds", "holds", drawn < MEDIUM
-    elif mean < LARGE:
-        words, tone, same = "is weaker", "weaker", (drawn >= MEDIUM) & (drawn < LARGE)
-    else:
-        words, tone, same = "fails", "fails", drawn >= LARGE
-    return Verdict(f"{claim} {words}, with {chance(float(np.mean(same)))}", tone)  # type: ignore[arg-type]
+    outcome = str(benchmarks_conflict(np.array([mean]))[0])
+    same = benchmarks_conflict(evidence.resampled["mean_rho"]) == outcome
+    return Verdict(f"{claim} {CLAIM[outcome]}, with {chance(float(np.mean(same)))}", outcome)  # type: ignore[arg-type]
+
+
+def _influence(evidence: Evidence) -> str:
+    """Return the paper, benchmark and model without which the mean correlation changes most."""
+    found = influence(evidence.analysis.cleaning.board)
+    paper, leaf, model = (next(iter(found.of(kind)), None) for kind in ("paper", "benchmark", "model"))
+    if paper is None or leaf is None or model is None or paper.figures["mean_rho"] is None:
+        return ""
+    outcome = paper.claims["conflict"] or ""
+    verdict = f", and the claim {CLAIM[outcome]}" if outcome not in ("", found.claims["conflict"]) else ""
+    text = f"Without the paper {visible(paper.name, 60)} the mean is {number(paper.figures['mean_rho'])}{verdict}"
+    if leaf.changes["mean_rho"] is None or model.changes["mean_rho"] is None:
+        return f"{text}."
+    return (
+        f"{text}. No single benchmark moves it by more than "
+        f"{number(abs(leaf.changes['mean_rho']))}, no single model by more than {number(abs(model.changes['mean_rho']))}."
+    )
 
 
 def _means(evidence: Evidence) -> str:

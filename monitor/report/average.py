@@ -8,6 +8,7 @@ import numpy as np
 
 from brainalign_plugin.agreement.explained_variance import explained_variance
 from brainalign_plugin.arrays import FloatArray
+from brainalign_plugin.certainty.claims import R2, behaviour_decides
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.matrices import parts_scatter
@@ -17,11 +18,9 @@ from brainalign_plugin.scales import competition_ranks, z_scores
 from .evidence import Evidence
 from .poster import ARXIV, WORKSHOP
 from .records import Figure, Point, Section, Verdict
-from .wording import chance, number, percent, within
+from .wording import CLAIM, chance, number, percent, within
 
 _HEAVIEST = 10
-# The claim holds where behaviour explains this much of the average, and this much by its Shapley share.
-R2, SHAPLEY = 0.8, 2 / 3
 
 
 def average_section(evidence: Evidence) -> Section:
@@ -65,27 +64,15 @@ def average_section(evidence: Evidence) -> Section:
 
 def _verdict(evidence: Evidence) -> Verdict | None:
     board, drawn = evidence.analysis.cleaning.board, evidence.resampled
-    found = evidence.analysis.explained.parts[board.parts[1]]
-    if found.r2 is None or found.shapley is None:
+    neural, behavior = (evidence.analysis.explained.parts[part].r2 for part in board.parts)
+    if neural is None or behavior is None:
         return None
     claim = "The poster’s claim 2, behaviour decides,"
     if evidence.interval("mean_rho") is None:
         return Verdict(f"{claim} is open: too few families of models", "unknown")
-    shares = (drawn["r2_behavior"] + 1 - drawn["r2_neural"]) / 2
-    rules = {
-        "fails": shares <= 0.5,
-        "holds": (drawn["r2_behavior"] >= R2) & (shares >= SHAPLEY),
-    }
-    rules["weaker"] = ~rules["fails"] & ~rules["holds"]
-    tone = (
-        "fails"
-        if found.shapley <= 0.5
-        else "holds"
-        if found.r2 >= R2 and found.shapley >= SHAPLEY
-        else "weaker"
-    )
-    words = {"fails": "fails", "holds": "holds", "weaker": "is weaker"}[tone]
-    return Verdict(f"{claim} {words}, with {chance(float(np.mean(rules[tone])))}", tone)  # type: ignore[arg-type]
+    outcome = str(behaviour_decides(np.array([behavior]), np.array([neural]))[0])
+    same = behaviour_decides(drawn["r2_behavior"], drawn["r2_neural"]) == outcome
+    return Verdict(f"{claim} {CLAIM[outcome]}, with {chance(float(np.mean(same)))}", outcome)  # type: ignore[arg-type]
 
 
 def _shares(evidence: Evidence) -> str:

@@ -12,6 +12,8 @@ from brainalign_plugin.text import UNKNOWN
 from ..history.figures import COUNTS, SHARES
 
 _MINUS = "\N{MINUS SIGN}"
+# Outcomes of the poster's claims.
+CLAIM = {"holds": "holds", "weaker": "is weaker", "fails": "fails"}
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",

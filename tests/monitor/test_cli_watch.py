@@ -216,6 +216,7 @@ def test_analyze_json_is_what_is_documented(which, request, small, tmp_path):
     absent = (
         *(
             "validity",
+            "influence",
             "good_models_curve",
             "metadata",
             "drivers",

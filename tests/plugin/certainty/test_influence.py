@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from brainalign_plugin.agreement.correlation import agreement
-from brainalign_plugin.certainty.board_certainty import leave_one_paper_out
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.certainty.figures import largest_benchmarks, panels
 from brainalign_plugin.certainty.good_models import agreement_curve, family_agreement, good_agreement
+from brainalign_plugin.certainty.influence import influence, leave_one_paper_out
 from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.schemes import rank_models
 from tests.boards import board_of_matrix, drawn_board, halves
@@ -38,6 +38,41 @@ def test_a_paper_left_out_is_that_of_a_smaller_board(seed, scheme):
         assert left.mean_shift == pytest.approx(np.abs(ranking.ranks - whole.ranks).mean())
         assert left.rho == pytest.approx(spearmanr(ranking.scores.round(9), whole.scores.round(9))[0])
         assert ranking.by_id()[left.winner] == 1
+
+
+@settings(max_examples=5)
+@given(seed=st.integers(0, 1000))
+def test_influences_are_those_of_smaller_boards(seed):
+    board = random_board(seed, models=8)
+    whole, found = rank_models(board, "HIER"), influence(board)
+    all_ranks = [whole.ranks]
+    for left in found.left_out:
+        if left.kind == "model":
+            keep = {"rows": [i for i, model in enumerate(board.ids) if str(model) != left.name]}
+        else:
+            named = independent.paper_of if left.kind == "paper" else str
+            keep = {"columns": [j for j, leaf in enumerate(board.leaves) if named(leaf) != left.name]}
+        rest = board.take(**keep)
+        ranking, mean = rank_models(rest, "HIER"), agreement(rest).all_pairs.mean
+        assert left.figures["mean_rho"] == pytest.approx(mean)
+        assert left.claims["conflict"] == ("holds" if mean < 0.3 else "weaker" if mean < 0.5 else "fails")
+        assert ranking.by_id()[left.winner] == 1
+        if left.kind == "paper":
+            all_ranks.append(ranking.ranks)
+    assert found.ranks == {
+        model: (min(ranks), max(ranks)) for model, *ranks in zip(board.ids, *all_ranks, strict=True)
+    }
+    assert {left.name for left in found.of("benchmark")} == set(board.leaves)
+    assert {left.name for left in found.of("model")} == set(map(str, board.ids))
+    sizes = [abs(left.changes["mean_rho"]) for left in found.left_out]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_two_models_moved_the_real_mean(real_board):
+    found = influence(real_board("2023-07-01"))
+    assert found.of("paper")[0].name == "Marques2020"
+    assert found.of("paper")[0].claims["conflict"] == "weaker"
+    assert abs(found.of("model")[0].changes["mean_rho"]) > 0.004
 
 
 def test_a_paper_moved_the_real_mean_most(real_board):
