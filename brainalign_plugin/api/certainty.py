@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from ..certainty.board_certainty import SCHEME, BoardCertainty
+from ..certainty.board_certainty import BoardCertainty
 from ..certainty.board_certainty import certainty as board_certainty
-from ..certainty.influence import Kind, LeftOut, influence
+from ..certainty.influence import SCHEME, Kind, LeftOut, influence
 from ..certainty.record import certainty_json
 from ..certainty.variance_components import NotEstimable
 from ..errors import BoardError, InputError
@@ -262,7 +262,7 @@ class CertaintyResult(Result):
         --------
         >>> import brainalign_plugin as ba
         >>> len(ba.certainty(ba.example(), resamples=50).without("benchmark").to_frame())
-        20
+        8
         """
         if kind not in get_args(Kind):
             raise InputError(f"there is no kind {kind!r}; known are {', '.join(get_args(Kind))}")

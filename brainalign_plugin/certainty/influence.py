@@ -37,7 +37,7 @@ class LeftOut:
 
 @dataclass(frozen=True, eq=False)
 class Influence:
-    """What each paper, benchmark and model does to a board of ``n`` models."""
+    """Influence of each paper, benchmark and model on a board."""
 
     left_out: tuple[LeftOut, ...]  # The largest change of the mean rank correlation first
     claims: dict[str, str | None]  # On the whole board
@@ -120,13 +120,13 @@ class _Whole:
             figure: None if value is None or (before := self.figures[figure]) is None else value - before
             for figure, value in figures.items()
         }
-        before = self.scores[list(rows)]
-        old = ranks_of_all(before)
+        scores = self.scores[list(rows)]
+        old = ranks_of_all(scores)
         if again is None:
             return LeftOut(kind, name, figures, changes, _claims(figures)), old
         ranks = ranks_of_all(again)
         winner = min(self.board.ids[row] for row, rank in zip(rows, ranks.tolist(), strict=True) if rank == 1)
-        rho = float(spearman_matrix(np.column_stack([before, again]))[0, 1])
+        rho = float(spearman_matrix(np.column_stack([scores, again]))[0, 1])
         shift = float(np.abs(ranks - old).mean())
         left = LeftOut(
             kind, name, figures, changes, _claims(figures), winner, shift, None if np.isnan(rho) else rho

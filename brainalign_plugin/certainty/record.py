@@ -15,13 +15,13 @@ from ..data.board import Board
 from ..errors import BoardError
 from ..files.metadata import Metadata, described
 from ..files.metric_table import MetricTable
-from .board_certainty import SCHEME, BoardCertainty, certainty
+from .board_certainty import BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap, one_vote_each
 from .external import external
 from .families import Families, FamilyTable, families
 from .figures import panels
 from .good_models import agreement_curve, family_agreement, good_agreement
-from .influence import Kind, influence
+from .influence import SCHEME, Kind, influence
 from .structure import board_clusters, board_dimensions, board_drivers
 from .structure_record import clusters_json, dimensions_json, drivers_json, metadata_json
 from .suite_record import external_json, suite_json

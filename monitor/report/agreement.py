@@ -95,11 +95,12 @@ def _influence(evidence: Evidence) -> str:
     outcome = paper.claims["conflict"] or ""
     verdict = f", and the claim {CLAIM[outcome]}" if outcome not in ("", found.claims["conflict"]) else ""
     text = f"Without the paper {visible(paper.name, 60)} the mean is {number(paper.figures['mean_rho'])}{verdict}"
-    if leaf.changes["mean_rho"] is None or model.changes["mean_rho"] is None:
+    of_leaf, of_model = leaf.changes["mean_rho"], model.changes["mean_rho"]
+    if of_leaf is None or of_model is None:
         return f"{text}."
     return (
-        f"{text}. No single benchmark moves it by more than "
-        f"{number(abs(leaf.changes['mean_rho']))}, no single model by more than {number(abs(model.changes['mean_rho']))}."
+        f"{text}. No single benchmark moves it by more than {number(abs(of_leaf))}, no single model by more than "
+        f"{number(abs(of_model))}."
     )
 
 
