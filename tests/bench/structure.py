@@ -252,7 +252,7 @@ def page(boards: int, resamples: int, seed: int) -> Iterator[str]:
         ),
     )
     head = (
-        f"\n## Drivers, dimensions and clusters\n\nSimulated boards of 83 models in {len(SIZES)} families on"
+        f"\n## Drivers, dimensions and clusters\n\nSimulated boards of {len(LABELS)} models in {len(SIZES)} families on"
         f"\n45 benchmarks of 15 papers, {resamples} resamples, seed {seed}. Families share half of the variance."
     )
     yield head
@@ -263,7 +263,7 @@ def page(boards: int, resamples: int, seed: int) -> Iterator[str]:
 def main() -> None:
     """Print the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--boards", type=int, default=50)
+    parser.add_argument("--boards", type=int, default=20)
     parser.add_argument("--resamples", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
