@@ -34,6 +34,7 @@ from brainalign_plugin.schemes import Scale, get_scheme, rank_models, scheme_nam
 from brainalign_plugin.schemes.means import medians
 from brainalign_plugin.schemes.universe import fit_board, is_universe
 from tests.boards import small_tree, snapshot_of, tree_of
+from tests.conftest import ROOT
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 FROZEN_NORMS = ("REF_ZMEAN", "REF_NORMAL", "HIER_REF_NORMAL", "REF_UNIVERSE", "REF_NORMAL_UNIVERSE")
@@ -96,7 +97,8 @@ def geirhos(real_snapshots: dict[str, Snapshot]) -> Placement:
 
 
 def test_part_of_the_benchmarks_is_placed_like_for_like(geirhos):
-    assert geirhos.answer.startswith("On these 17 benchmarks: rank 41 of 177, ")
+    assert geirhos.answer == "On these 17 benchmarks: rank 41 of 177, 30 to 49 (FLAT)"
+    assert geirhos.answer.partition(" (")[0] in (ROOT / "docs/commands.md").read_text("utf-8")
     first = geirhos.placed[0]
     assert first.uncertainty.kind == "benchmarks", "of one paper"
     low, high = first.uncertainty.ranks
@@ -449,6 +451,28 @@ def test_the_interval_on_benchmarks_of_one_paper_is_a_bootstrap_of_these():
     alone = place(reference, cells(0.5, leaves=leaves[:1]), ("FLAT",))
     assert alone.schemes[0].uncertainty is None
     assert alone.answer.startswith(f"On {leaves[0]} alone: rank ")
+
+
+def test_percentiles_hold_the_true_rank_more_often_than_reflected_ones(geirhos):
+    """On boards of new benchmarks, drawn with the covariance of what models differ by on the 17 real ones."""
+    random, board = np.random.default_rng(0), geirhos.board
+    true = 0.3 + 0.4 * board.scores.mean(axis=1)
+    own = 0.4 * (board.scores - board.scores.mean(axis=1)[:, None])
+    own -= own.mean(axis=0)
+    held = []
+    for number in range(20):
+        drawn = (true[:, None] + own @ random.standard_normal((17, 17)) / 17**0.5).clip(0, 1)
+        reference = freeze(snapshot_of(board.tree, drawn.tolist(), models=board.models), "drawn", NOW)
+        for one in random.integers(len(true), size=6).tolist():
+            mine = {leaf: Cell(float(score)) for leaf, score in zip(board.leaves, drawn[one], strict=True)}
+            found = place(
+                reference, mine, ("FLAT",), leave_out=[board.ids[one]], resamples=200, seed=number
+            ).schemes[0]
+            low, high = found.uncertainty.ranks
+            rank = 1 + int((true > true[one]).sum())
+            held.append((low <= rank <= high, 2 * found.rank - high <= rank <= 2 * found.rank - low))
+    percentiles, reflected = np.mean(held, axis=0)
+    assert percentiles > 0.9 > reflected
 
 
 @pytest.mark.parametrize("name", ["UNIVERSE", "REF_UNIVERSE"])
