@@ -48,8 +48,8 @@ def heatmap(
     if overlap is not None:
         pairs["n"] = [int(n) for n in np.asarray(overlap)[np.ix_(shown, shown)][known]]
     at: Sequence[CellValue] = list(range(len(shown)))
-    own = [parts[k] if parts else "" for k in shown]
-    names = {"at": at, "label": [labels[k] for k in shown], "part": own}
+    own = [parts[k] if parts else "" for k in shown.tolist()]
+    names = {"at": at, "label": [labels[k] for k in shown.tolist()], "part": own}
     scale = {"domain": list(range(len(shown))), "paddingInner": 0.06, "paddingOuter": 0}
     # If the cells are too small for labels, the page sets `narrow`, and the strips remain.
     axis = label_axis("names", labelLimit=expr("narrow ? 1 : 22 * labelSize"), labelPadding=10,
