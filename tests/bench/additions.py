@@ -18,10 +18,9 @@ from brainalign_plugin.arrays import FloatArray, IntArray
 from brainalign_plugin.certainty.agreement_testing import agreement_testing
 from brainalign_plugin.certainty.design_study import next_benchmarks
 from brainalign_plugin.certainty.external import external
-from brainalign_plugin.certainty.linear import linear_form
 from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
 from brainalign_plugin.certainty.short_panel import short_panel
-from brainalign_plugin.certainty.variance_components import resampled_components
+from brainalign_plugin.certainty.variance_components import linear_form, resampled_components
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.tree import BenchmarkTree
 from brainalign_plugin.files.metric_table import metrics_of
