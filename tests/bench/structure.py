@@ -1,7 +1,7 @@
 """Recovery of planted structure: ``make structure`` simulates boards with known truth and writes docs/structure.md.
 
-Boards have 83 models in the families of the board of 2024-01-01, whose members share half of the variance, and 45
-benchmarks of 15 papers: two of them large, as there. Each benchmark is a sum of factors (general, of its region, of
+Boards have 82 models in families like those of the board of 2024-01-01, whose members share half of the variance, and
+45 benchmarks of 15 papers: two of them large, as there. Each benchmark is a sum of factors (general, of its region, of
 its metric, of its paper) and noise of its own.
 """
 
