@@ -37,9 +37,7 @@ def each(function: Callable[[Item], Result], items: Iterable[Item], jobs: int = 
 
     if sys.platform == "linux" and type(get_active_backend()[0]).__name__ == "LokyBackend":
         return _forked(function, work, min(effective_n_jobs(jobs), len(work)))
-    shared: Iterator[Result] = Parallel(n_jobs=jobs, return_as="generator")(
-        delayed(function)(item) for item in work
-    )
+    shared: Iterator[Result] = Parallel(n_jobs=jobs, return_as="generator")(delayed(function)(item) for item in work)
     return shared
 
 
@@ -78,9 +76,7 @@ def _forked(function: Callable[[Item], Result], items: Sequence[Item], jobs: int
         os.close(own)
 
 
-def _work(
-    function: Callable[[Item], Result], items: Iterable[Item], results: Connection, alive: int
-) -> NoReturn:
+def _work(function: Callable[[Item], Result], items: Iterable[Item], results: Connection, alive: int) -> NoReturn:
     """Send the results of some items, or failures, and end this process, also when its parent has ended."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -31,9 +31,7 @@ def visible(text: str, limit: int = 300) -> str:
     'a name�[0m'
     """
     line = _SPACES.sub(" ", text).strip()
-    shown = "".join(
-        "\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _DIRECTION else c for c in line
-    )
+    shown = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _DIRECTION else c for c in line)
     if len(shown) > limit:
         shown = shown[: limit - 1] + "…"
     return shown or NO_NAME

@@ -67,8 +67,7 @@ def main() -> None:
             raise SystemExit(f"{name} has another version on another machine: {versions}")
         hashes = sorted({one[name][1] for one in both if name in one})
         lines.append(
-            " \\\n".join([f"{name}=={versions.pop()}", *(f"    --hash=sha256:{one}" for one in hashes)])
-            + "\n"
+            " \\\n".join([f"{name}=={versions.pop()}", *(f"    --hash=sha256:{one}" for one in hashes)]) + "\n"
         )
     (HERE / "requirements.lock").write_text("".join(lines), encoding="utf-8")
 

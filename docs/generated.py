@@ -106,25 +106,17 @@ def settings_page() -> str:
         "|---|---|---|---|",
     ]
     for path, field in setting_fields(Settings):
-        default = (
-            None if path == ("home",) or field.is_required() else field.get_default(call_default_factory=True)
-        )
+        default = None if path == ("home",) or field.is_required() else field.get_default(call_default_factory=True)
         shown = "" if default in (None, (), "") else f"`{json.dumps(default)}`"
         secret = "Secret. " if is_secret(field.annotation) else ""
         name, env = ("`" + one.replace("*", "NAME") + "`" for one in (".".join(path), variable(path)))
         lines.append(f"| {name} | {shown} | {secret}{texts[path]} | {env} |")
-    return "\n".join(
-        [*lines, f"\nThe file as `brainalign config init` writes it:\n\n```toml\n{example}```\n"]
-    )
+    return "\n".join([*lines, f"\nThe file as `brainalign config init` writes it:\n\n```toml\n{example}```\n"])
 
 
 def setting_texts(example: str) -> dict[tuple[str, ...], str]:
     """Return the text of each setting: the comment above it in the annotated file."""
-    found = {
-        (
-            "home",
-        ): "Folder of all state, from `--home` or the variable only; the user's data folder by default."
-    }
+    found = {("home",): "Folder of all state, from `--home` or the variable only; the user's data folder by default."}
     section: tuple[str, ...] = ()
     words: list[str] = []
     above = ""
@@ -240,7 +232,5 @@ def gallery() -> Iterator[tuple[str, str | bytes]]:
         # No SVG: a browser may have wider letters than those by which the chart was laid out.
         path = f"gallery/{name.replace(' ', '-')}.png"
         yield path, names["chart"].drawn(".png")
-        lines.append(
-            f"## {name}\n\n![{names['chart'].alt}]({path}){{ width=640 }}\n\n```python\n{BEFORE}{line}\n```\n"
-        )
+        lines.append(f"## {name}\n\n![{names['chart'].alt}]({path}){{ width=640 }}\n\n```python\n{BEFORE}{line}\n```\n")
     yield "gallery.md", "\n".join(lines)

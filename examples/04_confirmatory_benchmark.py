@@ -27,9 +27,7 @@ extended = ba.Board.from_frame(frame, groups=groups | {"Mine2026-match": "behavi
 agreement = ba.agreement(extended)
 own = agreement.pairs.to_frame().query("one == 'Mine2026-match' or other == 'Mine2026-match'")
 print(own.head())
-print(
-    f"mean correlation with the others {own['rho'].mean():+.3f}, of all pairs {agreement.found.all_pairs.mean:+.3f}"
-)
+print(f"mean correlation with the others {own['rho'].mean():+.3f}, of all pairs {agreement.found.all_pairs.mean:+.3f}")
 
 # %% [markdown]
 # The verdict: its correlation with the average of the others, with an interval over families of models.

@@ -93,9 +93,7 @@ def small_tree() -> BenchmarkTree:
     return tree_of(SMALL_TREE_SPEC)
 
 
-def cells(
-    rows: Sequence[Sequence[Cell]], columns: int
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+def cells(rows: Sequence[Sequence[Cell]], columns: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
     """States and scores of cells written as the site prints them, each of shape (rows, columns)."""
     states = np.full((len(rows), columns), NEVER, dtype=np.int8)
     scores = np.full((len(rows), columns), np.nan)
@@ -110,9 +108,7 @@ def cells(
 
 def models_of(count: int) -> tuple[Model, ...]:
     """Models with ids that are not positions, in no order, and names that repeat."""
-    return tuple(
-        Model(id=100 + 613 * i % 997 + 1000 * (i // 997), name=f"model{i // 2}") for i in range(count)
-    )
+    return tuple(Model(id=100 + 613 * i % 997 + 1000 * (i // 997), name=f"model{i // 2}") for i in range(count))
 
 
 def snapshot_of(
@@ -183,9 +179,7 @@ def unrelated(board: Board) -> Board:
     """The board with names of which no two are of one family."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     names = [f"{letters[i // 26 % 26]}{letters[i % 26]}net" for i in range(len(board.models))]
-    return replace(
-        board, models=tuple(Model(m.id, name) for m, name in zip(board.models, names, strict=True))
-    )
+    return replace(board, models=tuple(Model(m.id, name) for m, name in zip(board.models, names, strict=True)))
 
 
 def halves(leaves: int) -> BenchmarkTree:
@@ -229,9 +223,7 @@ def reordered(snapshot: Snapshot, order: Sequence[int]) -> Snapshot:
     return replace(
         snapshot,
         models=tuple(snapshot.models[i] for i in order),
-        **{
-            name: getattr(snapshot, name)[list(order)] for name in ("states", "scores", "errors", "scored_at")
-        },
+        **{name: getattr(snapshot, name)[list(order)] for name in ("states", "scores", "errors", "scored_at")},
         superseded=replace(old, row=new_row[old.row]),
     )
 
@@ -278,9 +270,7 @@ def score_matrices(
 def trees(draw: st.DrawFn, domain: str = "vision", max_leaves: int = 6) -> BenchmarkTree:
     """Trees up to six levels deep, nodes in any order; groups may be empty, leaves have 0 to 3 versions."""
     parts = [f"neural_{domain}", f"behavior_{domain}"]
-    parents = {f"average_{domain}": None, f"engineering_{domain}": None} | dict.fromkeys(
-        parts, f"average_{domain}"
-    )
+    parents = {f"average_{domain}": None, f"engineering_{domain}": None} | dict.fromkeys(parts, f"average_{domain}")
     for i in range(draw(st.integers(0, 3))):
         parents[f"group{i}"] = draw(st.sampled_from(sorted(parents)))
     groups = sorted(parents)
@@ -343,9 +333,7 @@ def snapshots(draw: st.DrawFn, max_models: int = 5, max_leaves: int = 6) -> Snap
         as_of_time=day(LAST_DAY),
         source=draw(NAMES),
         sha256=draw(st.sampled_from(["", "ab" * 32])),
-        models=tuple(
-            Model(i, draw(NAMES), draw(_MOMENTS), draw(st.none() | st.integers(1, 400))) for i in ids
-        ),
+        models=tuple(Model(i, draw(NAMES), draw(_MOMENTS), draw(st.none() | st.integers(1, 400))) for i in ids),
         tree=tree,
         states=states,
         scores=np.where(states == SCORED, scores, np.nan),
@@ -359,9 +347,7 @@ def snapshots(draw: st.DrawFn, max_models: int = 5, max_leaves: int = 6) -> Snap
 @st.composite
 def _superseded(draw: st.DrawFn, tree: BenchmarkTree, models: int) -> SupersededCells:
     # Also versions that the tree does not list: nothing says that a payload lists them all.
-    places = [
-        (i, j, v) for j, node in enumerate(tree.nodes) for i in range(models) for v in range(node.version)
-    ]
+    places = [(i, j, v) for j, node in enumerate(tree.nodes) for i in range(models) for v in range(node.version)]
     chosen = draw(st.lists(st.sampled_from(places), max_size=12, unique=True)) if places else []
     count = len(chosen)
     states = draw(_states((count,)))
@@ -378,9 +364,7 @@ def _superseded(draw: st.DrawFn, tree: BenchmarkTree, models: int) -> Superseded
 
 
 @st.composite
-def boards(
-    draw: st.DrawFn, models: tuple[int, int] = (0, 7), max_leaves: int = 6, missing: bool = True
-) -> Board:
+def boards(draw: st.DrawFn, models: tuple[int, int] = (0, 7), max_leaves: int = 6, missing: bool = True) -> Board:
     """Boards of the leaves under ``average_vision``, capped to [0, 1]; complete if ``missing`` is False."""
     tree = draw(trees(max_leaves=max_leaves))
     leaves = tree.leaves("average_vision")

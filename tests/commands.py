@@ -82,9 +82,7 @@ def brainalign(*arguments: object, **settings: object) -> Ended:
     return Ended(code, out.getvalue(), err.getvalue())
 
 
-def brainalign_process(
-    *arguments: object, variables: Mapping[str, str] | None = None, **settings: object
-) -> Ended:
+def brainalign_process(*arguments: object, variables: Mapping[str, str] | None = None, **settings: object) -> Ended:
     """Run a command in a process of its own, as its module."""
     done = subprocess.run(
         [sys.executable, "-m", "brainalign_monitor", *map(str, arguments)],

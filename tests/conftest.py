@@ -50,11 +50,7 @@ def language_folder() -> Path | None:
 
 
 def _no_language() -> str | None:
-    return (
-        None
-        if language_folder()
-        else "brainscore_language and transformers are not in .language: make language"
-    )
+    return None if language_folder() else "brainscore_language and transformers are not in .language: make language"
 
 
 def _no_shared() -> str | None:
@@ -67,11 +63,7 @@ def _no_shared() -> str | None:
 def _no_browser() -> str | None:
     if chromium_path() is None:
         return f"none of {', '.join(CHROMIUM_NAMES)} is on the PATH"
-    return (
-        None
-        if shutil.which("chromedriver")
-        else "chromedriver is not on the PATH: apt install chromium-driver"
-    )
+    return None if shutil.which("chromedriver") else "chromedriver is not on the PATH: apt install chromium-driver"
 
 
 def _no_postgres() -> str | None:
@@ -120,9 +112,7 @@ def require(reason: str) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", f"needs(*reasons): what the machine must have, of {', '.join(REASONS)}"
-    )
+    config.addinivalue_line("markers", f"needs(*reasons): what the machine must have, of {', '.join(REASONS)}")
     required_reasons(os.environ.get("BRAINALIGN_REQUIRE", ""))
     # A machine's pace says nothing about the code, and a check that gates a change must not depend on luck.
     hypothesis.settings.register_profile("here", deadline=None)

@@ -90,9 +90,7 @@ def incomplete_boards(models: tuple[int, int] = (2, 7), max_leaves: int = 6) -> 
 
     def kept(board: Board) -> Board:
         scored = ~np.isnan(board.scores)
-        return board.take(
-            np.flatnonzero(scored.any(axis=1)).tolist(), np.flatnonzero(scored.any(axis=0)).tolist()
-        )
+        return board.take(np.flatnonzero(scored.any(axis=1)).tolist(), np.flatnonzero(scored.any(axis=0)).tolist())
 
     drawn = boards(models=models, max_leaves=max_leaves).map(kept)
     return drawn.filter(lambda b: len(b.models) >= models[0] and bool(b.leaves)).map(spaced)

@@ -54,10 +54,7 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
         if paper.part != "engineering"
     }
     kept = tuple(paths) if leaves is None else tuple(leaves)
-    weights = {
-        part: _tree_weights(life, {leaf: paths[leaf] for leaf in kept}, part)
-        for part in ("neural", "behavior")
-    }
+    weights = {part: _tree_weights(life, {leaf: paths[leaf] for leaf in kept}, part) for part in ("neural", "behavior")}
     neural, behavior = weights["neural"], weights["behavior"]
     average = (neural + behavior) / 2.0
     truth = life.truth

@@ -182,9 +182,7 @@ PAIRS = tree_of(
         }
     }
 )
-TWO = tree_of(
-    {"average_vision": {"neural_vision": {"A2020-pls": None}, "behavior_vision": {"B2021-i2n": None}}}
-)
+TWO = tree_of({"average_vision": {"neural_vision": {"A2020-pls": None}, "behavior_vision": {"B2021-i2n": None}}})
 
 # Found by search. Between them they refute whatever no scheme claims, and more than one property of most schemes.
 COUNTEREXAMPLES = [

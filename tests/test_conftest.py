@@ -84,9 +84,7 @@ def test_no_test_sees_the_users_state(tmp_path_factory):
 )
 def test_the_browser_reports_what_its_console_says(browser, tmp_path, script, expected):
     page = tmp_path / "page.html"
-    page.write_text(
-        f"<!doctype html><meta charset='utf-8'><link rel='icon' href='data:,'><script>{script}</script>"
-    )
+    page.write_text(f"<!doctype html><meta charset='utf-8'><link rel='icon' href='data:,'><script>{script}</script>")
     browser.get(page.as_uri())
     messages = [entry["message"] for entry in browser.get_log("browser")]
     assert (not messages) if expected is None else any(expected in message for message in messages)

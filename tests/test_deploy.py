@@ -86,9 +86,7 @@ def test_the_service_is_hardened(name):
 def test_systemd_takes_the_units(tmp_path):
     for name in UNITS:
         text = (DEPLOY / name).read_text(encoding="utf-8")
-        (tmp_path / name).write_text(
-            re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", text, flags=re.MULTILINE)
-        )
+        (tmp_path / name).write_text(re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", text, flags=re.MULTILINE))
     paths = [str(tmp_path / name) for name in UNITS]
     done = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -101,9 +99,7 @@ def test_systemd_takes_the_units(tmp_path):
 
 
 def test_the_line_of_cron_is_a_run():
-    lines = [
-        line for line in (DEPLOY / "crontab").read_text().splitlines() if line and not line.startswith("#")
-    ]
+    lines = [line for line in (DEPLOY / "crontab").read_text().splitlines() if line and not line.startswith("#")]
     *variables, line = lines
     assert all(re.fullmatch(r"[A-Z_]+=\S+", one) for one in variables)
     minute, hour, day, month, weekday, command, *arguments = line.split()
@@ -143,24 +139,14 @@ def test_the_image_is_small_and_runs_as_nobody_special():
 
 
 def test_what_the_image_copies_is_there_and_not_kept_out():
-    kept = {
-        line.removeprefix("!")
-        for line in (ROOT / ".dockerignore").read_text().splitlines()
-        if line[:1] == "!"
-    }
-    copied = [
-        argument.split()[:-1]
-        for name, argument in instructions()
-        if name == "COPY" and "--from" not in argument
-    ]
+    kept = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+    copied = [argument.split()[:-1] for name, argument in instructions() if name == "COPY" and "--from" not in argument]
     for source in {path for paths in copied for path in paths}:
         assert (ROOT / source).exists(), source
         assert source in kept, f"{source} is kept out by .dockerignore"
 
 
-@pytest.mark.skipif(
-    not shutil.which("hadolint", path=Path(sys.executable).parent), reason="hadolint: not installed"
-)
+@pytest.mark.skipif(not shutil.which("hadolint", path=Path(sys.executable).parent), reason="hadolint: not installed")
 def test_hadolint_takes_the_dockerfile():
     program = str(Path(sys.executable).parent / "hadolint")
     done = subprocess.run([program, str(DEPLOY / "Dockerfile")], capture_output=True, text=True, check=False)
@@ -198,9 +184,7 @@ ON_NODE_24 = {"actions/setup-python": 6, "actions/upload-pages-artifact": 5, "ac
 
 
 def test_the_workflow_uses_actions_that_github_still_runs():
-    used = re.findall(
-        r"uses: (\S+)@([0-9a-f]{40}) # v(\d+)\.\d+\.\d+\n", WORKFLOW.read_text(encoding="utf-8")
-    )
+    used = re.findall(r"uses: (\S+)@([0-9a-f]{40}) # v(\d+)\.\d+\.\d+\n", WORKFLOW.read_text(encoding="utf-8"))
     assert len(used) == sum("uses" in one for job in workflow()["jobs"].values() for one in job["steps"])
     for name, _, release in used:
         assert int(release) >= ON_NODE_24[name], name
@@ -244,9 +228,7 @@ def test_the_lock_file_has_all_that_is_asked_for_with_hashes():
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = settings["options.extras_require"]
-    for (
-        one
-    ) in f"{settings['options']['install_requires']}\n{extras['postgres']}\n{extras['notify']}".splitlines():
+    for one in f"{settings['options']['install_requires']}\n{extras['postgres']}\n{extras['notify']}".splitlines():
         if one.strip() and not one.startswith("#"):
             wanted = Requirement(one)
             assert wanted.specifier.contains(locked[wanted.name.lower().replace("_", "-")]), one
@@ -284,9 +266,7 @@ def test_the_store_is_kept_from_run_to_run_and_the_site_is_there(tmp_path):
             "BRAINALIGN_SITE__ADDRESS": "https://lab.github.io/board",
             "BRAINALIGN_MAIL__PASSWORD": "",
         }
-        (tmp_path / "gitconfig").write_text(
-            f'[url "file://{hub}"]\n\tinsteadOf = https://github.com/lab/board.git\n'
-        )
+        (tmp_path / "gitconfig").write_text(f'[url "file://{hub}"]\n\tinsteadOf = https://github.com/lab/board.git\n')
         outcome = 0
         for name in ("Fetch the store", "Run", "Back the store up", "Keep the store"):
             # As GitHub runs a step: stopped at the first command that fails.
@@ -321,9 +301,7 @@ def test_the_store_is_kept_from_run_to_run_and_the_site_is_there(tmp_path):
     listed = brainalign("snapshots", "list", "--json", home=third / "home").json
     assert sorted(info["models"] for info in listed) == [4, 5]
     assert (
-        brainalign("status", "--json", home=third / "home").json["leaderboards"][0]["pulls"]["last"][
-            "outcome"
-        ]
+        brainalign("status", "--json", home=third / "home").json["leaderboards"][0]["pulls"]["last"]["outcome"]
         == "refused"
     )
     log = subprocess.run(

@@ -45,9 +45,7 @@ def blocks(page: str) -> list[tuple[str, str, str]]:
     for (language, title), group in groupby(found, key=lambda one: one[:2]):
         texts = [text for _, _, text in group]
         joined += (
-            [(language, title, "\n".join(texts))]
-            if language == "python"
-            else [(language, title, t) for t in texts]
+            [(language, title, "\n".join(texts))] if language == "python" else [(language, title, t) for t in texts]
         )
     return joined
 
@@ -121,10 +119,7 @@ def test_what_start_installs_can_be_installed(tmp_path):
 
 def test_a_submitter_learns_why_a_model_moved(started, desk):
     out = follow("howto/submitted.md", desk)
-    assert (
-        "rodworks_tiny (1535) rose 1 place under HIER, from 4 to 3: 1 by a new benchmark (Chimera2024-ridge)"
-        in out
-    )
+    assert "rodworks_tiny (1535) rose 1 place under HIER, from 4 to 3: 1 by a new benchmark (Chimera2024-ridge)" in out
     assert "site/current/models/1535.html" in out
     assert "frozen: reference base" in out
     documented = csv_columns()
@@ -143,9 +138,7 @@ def csv_columns() -> dict[str, list[str]]:
         cells = re.findall(r"^\| (`.*?) \|", section.partition("\n## ")[0], re.MULTILINE)
         names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
         found[section.partition("`")[0]] = [
-            name.replace("<figure>", figure)
-            for name in names
-            for figure in (FIGURES if "<figure>" in name else ("",))
+            name.replace("<figure>", figure) for name in names for figure in (FIGURES if "<figure>" in name else ("",))
         ]
     return found
 
@@ -158,9 +151,7 @@ def test_the_columns_of_tables_are_documented(started, desk):
     ranked = brainalign("rank", "latest", "--scheme", "HIER", "--csv", home=desk[0] / "first/demo/seed-1").out
     assert ranked.splitlines()[0].split(",") == columns("## Printed by `brainalign rank --csv`")
     assert columns("## Read by `brainalign place`") == list(COLUMNS)
-    (desk[0] / "families.csv").write_text(
-        ",".join(columns("## Read by the setting `families`")) + "\nresnet,mine\n"
-    )
+    (desk[0] / "families.csv").write_text(",".join(columns("## Read by the setting `families`")) + "\nresnet,mine\n")
     assert read_families(desk[0] / "families.csv") == (("resnet", "mine"),)
 
 
@@ -203,9 +194,7 @@ def test_the_figures_of_the_methods_are_those_of_the_real_board(desk):
 
 
 def test_every_page_with_blocks_is_followed():
-    with_blocks = {
-        path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "```" in path.read_text("utf-8")
-    }
+    with_blocks = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if "```" in path.read_text("utf-8")}
     elsewhere = {
         "brainscore.md",
         "configuration.md",
@@ -249,9 +238,7 @@ def test_the_site_needs_no_other_host(site):
 
 def test_every_command_and_public_name_has_its_place(site):
     text = (site / "help.html").read_text("utf-8")
-    assert set(re.findall(r'<h2 id="(brainalign[^"]*)"', text)) >= {
-        f"brainalign-{'-'.join(name)}" for name in COMMANDS
-    }
+    assert set(re.findall(r'<h2 id="(brainalign[^"]*)"', text)) >= {f"brainalign-{'-'.join(name)}" for name in COMMANDS}
     text = (site / "python.html").read_text("utf-8")
     for name in ba.__all__:
         if not name.startswith("__"):
@@ -303,9 +290,7 @@ def closed(schema: Any) -> Any:
         return [closed(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    named = (
-        {"additionalProperties": False} if "properties" in schema and schema.get("type") == "object" else {}
-    )
+    named = {"additionalProperties": False} if "properties" in schema and schema.get("type") == "object" else {}
     return named | {key: closed(value) for key, value in schema.items()}
 
 

@@ -29,9 +29,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
-    code = (
-        "import sys; from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
-    )
+    code = "import sys; from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
@@ -122,9 +120,7 @@ def test_the_plugin_uses_no_other_library():
 
 def test_folders_are_not_imported_under_their_bare_names():
     found = []
-    for path in (
-        path for room in ("brainalign_plugin", "monitor", "tests") for path in (ROOT / room).rglob("*.py")
-    ):
+    for path in (path for room in ("brainalign_plugin", "monitor", "tests") for path in (ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
@@ -132,20 +128,14 @@ def test_folders_are_not_imported_under_their_bare_names():
                 names = [alias.name for alias in node.names]
             else:
                 continue
-            found += [
-                f"{path}:{node.lineno}"
-                for name in names
-                if name.partition(".")[0] in {"monitor", "templates"}
-            ]
+            found += [f"{path}:{node.lineno}" for name in names if name.partition(".")[0] in {"monitor", "templates"}]
     assert found == []
 
 
 def modules_after(code: str) -> set[str]:
     """Top-level modules that are loaded once ``code`` has run in a fresh interpreter."""
     script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(done.stdout.split())
 
 

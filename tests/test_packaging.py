@@ -63,18 +63,9 @@ def packaging_problems(folder: Path) -> list[str]:
     there = packages_in_tree(folder)
     code = {path.parent for room in ROOM_PACKAGES for path in (folder / room).rglob("*.py")}
     return [
-        *(
-            f"{name} is a folder with __init__.py, but not in setup.cfg"
-            for name in sorted(there.keys() - listed)
-        ),
-        *(
-            f"{name} is in setup.cfg, but not a folder with __init__.py"
-            for name in sorted(listed - there.keys())
-        ),
-        *(
-            f"{path.relative_to(folder)} holds code, but no __init__.py"
-            for path in sorted(code - {*there.values()})
-        ),
+        *(f"{name} is a folder with __init__.py, but not in setup.cfg" for name in sorted(there.keys() - listed)),
+        *(f"{name} is in setup.cfg, but not a folder with __init__.py" for name in sorted(listed - there.keys())),
+        *(f"{path.relative_to(folder)} holds code, but no __init__.py" for path in sorted(code - {*there.values()})),
     ]
 
 
@@ -84,9 +75,7 @@ def files_once_installed(folder: Path) -> dict[str, bytes]:
     for room, package in ROOM_PACKAGES.items():
         for path in (folder / room).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
-                found["/".join((*package.split("."), *path.relative_to(folder / room).parts))] = (
-                    path.read_bytes()
-                )
+                found["/".join((*package.split("."), *path.relative_to(folder / room).parts))] = path.read_bytes()
     return found
 
 
@@ -205,10 +194,7 @@ def test_the_sdist_is_the_repository(built):
 
 def test_twine_takes_what_is_built(built):
     assert (
-        run(sys.executable, "-m", "twine", "check", "--strict", built.wheel, built.sdist, cwd=ROOT).count(
-            "PASSED"
-        )
-        == 2
+        run(sys.executable, "-m", "twine", "check", "--strict", built.wheel, built.sdist, cwd=ROOT).count("PASSED") == 2
     )
 
 
@@ -288,9 +274,7 @@ def requirement_closure(requirements: list[str], extra: str = "") -> set[str]:
 def test_the_base_install_is_small():
     base = requirement_closure(entries(setup_cfg()["options"]["install_requires"]))
     assert {"numpy", "sqlalchemy", "mako"} <= base, "the walk does not reach what it should"
-    assert not {
-        name for name in base if re.match(r"torch|nvidia|brainscore|jupyter|scikit-learn|xarray", name)
-    }
+    assert not {name for name in base if re.match(r"torch|nvidia|brainscore|jupyter|scikit-learn|xarray", name)}
 
 
 @pytest.mark.needs("brainscore")

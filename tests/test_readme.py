@@ -121,11 +121,7 @@ def test_the_crontab_runs_as_cron_runs_it(followed, reader):
     assert all(re.fullmatch(r"\*|\d+", field) for field in fields[:5])
     assert "%" not in fields[5], "cron would take it for the end of the line"
     # Cron gives a command little else.
-    kept = {
-        name: value
-        for name, value in reader.variables.items()
-        if name.startswith(("BRAINALIGN", "XDG", "SSL"))
-    }
+    kept = {name: value for name, value in reader.variables.items() if name.startswith(("BRAINALIGN", "XDG", "SSL"))}
     before = len(reader.site.visits)
     done = subprocess.run(
         ["sh", "-c", fields[5]],
@@ -233,9 +229,7 @@ def test_links_lead_somewhere():
             assert path.exists(), f"{page.name}: {target}"
             if anchor:
                 headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-                assert anchor in {
-                    re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings
-                }
+                assert anchor in {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
 
 
 def test_the_picture_is_one():

@@ -10,13 +10,9 @@ import pytest
 
 from tests.conftest import ROOT
 
-FILES = [
-    path for package in ("brainalign_plugin", "monitor") for path in sorted((ROOT / package).rglob("*.py"))
-]
+FILES = [path for package in ("brainalign_plugin", "monitor") for path in sorted((ROOT / package).rglob("*.py"))]
 BEGINNING = re.compile(r"(What|Who|Whether|Where|That|How)\b")
-BANNED = re.compile(
-    r"\b(told|said|somebody|whoever|beside|set aside|looks? after|spring|bends?|cold)\b", re.IGNORECASE
-)
+BANNED = re.compile(r"\b(told|said|somebody|whoever|beside|set aside|looks? after|spring|bends?|cold)\b", re.IGNORECASE)
 
 
 def texts(path):
@@ -33,7 +29,5 @@ def texts(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_docstrings_and_comments_are_in_plain_words(path):
-    found = [
-        f"{line}: {text[:80]}" for line, text in texts(path) if BEGINNING.match(text) or BANNED.search(text)
-    ]
+    found = [f"{line}: {text[:80]}" for line, text in texts(path) if BEGINNING.match(text) or BANNED.search(text)]
     assert found == []

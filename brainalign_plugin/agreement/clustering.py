@@ -36,9 +36,7 @@ class Clusters:
         return int(self.labels.max(initial=-1)) + 1
 
 
-def clusters(
-    scores: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED, level: float = LEVEL
-) -> Clusters:
+def clusters(scores: FloatArray, permutations: int = PERMUTATIONS, seed: int = SEED, level: float = LEVEL) -> Clusters:
     """Cluster the benchmarks of a complete board by average linkage on 1 - Spearman's rho.
 
     Cut where the mean silhouette is largest, if it exceeds that of boards with one dimension: the first component of
@@ -155,9 +153,7 @@ def silhouettes(distance: FloatArray, labels: IntArray) -> FloatArray:
     other = np.where(member > 0, np.inf, total / sizes).min(axis=1)
     largest = np.maximum(own, other)
     alone = (member @ sizes) == 1
-    found: FloatArray = np.where(
-        alone | (largest <= _VARIES), 0.0, (other - own) / np.maximum(largest, _VARIES)
-    )
+    found: FloatArray = np.where(alone | (largest <= _VARIES), 0.0, (other - own) / np.maximum(largest, _VARIES))
     return found
 
 

@@ -147,18 +147,14 @@ def pairwise_agreement(board: Board, min_overlap: int = 20, method: Method = "sp
     return _summarised(board, rho, overlap, min_overlap, method)
 
 
-def _summarised(
-    board: Board, rho: FloatArray, overlap: IntArray, min_overlap: int, method: Method
-) -> Agreement:
+def _summarised(board: Board, rho: FloatArray, overlap: IntArray, min_overlap: int, method: Method) -> Agreement:
     first, second = np.triu_indices(len(board.leaves), k=1)
     values = rho[first, second]
     papers = [paper(leaf) for leaf in board.leaves]
     paper_pairs = [tuple(sorted((papers[i], papers[j]))) for i, j in zip(first, second, strict=True)]
     part_pairs = [(board.leaf_parts[i], board.leaf_parts[j]) for i, j in zip(first, second, strict=True)]
     neural, behavior = board.parts
-    frame = pd.DataFrame(
-        {"rho": values, "one": [p[0] for p in paper_pairs], "other": [p[1] for p in paper_pairs]}
-    )
+    frame = pd.DataFrame({"rho": values, "one": [p[0] for p in paper_pairs], "other": [p[1] for p in paper_pairs]})
     apart = frame[(frame["one"] != frame["other"]) & frame["rho"].notna()]
     balanced = apart.groupby(["one", "other"])["rho"].mean().mean() if len(apart) else None
     within = frame[frame["one"] == frame["other"]]
@@ -182,6 +178,4 @@ def _summary(rho: FloatArray) -> PairSummary:
     known = rho[~np.isnan(rho)]
     if not known.size:
         return PairSummary(None, None, None, 0)
-    return PairSummary(
-        float(known.mean()), float(np.median(known)), float((known < 0).mean()), int(known.size)
-    )
+    return PairSummary(float(known.mean()), float(np.median(known)), float((known < 0).mean()), int(known.size))

@@ -30,9 +30,7 @@ class Driver:
     mean_shared: float | None  # Mean correlation of these
     mean_other: float | None
     r2: float | None  # Share of the variance of agreement that it explains alone
-    coefficient: (
-        float | None
-    )  # Change of the correlation that goes with sharing it, the other properties held equal
+    coefficient: float | None  # Change of the correlation that goes with sharing it, the other properties held equal
     partial_r2: float | None  # Share of what the other properties leave that it explains
     p: float | None  # By permutation of whole benchmarks, after the other properties
     reason: str | None  # Why these are None
@@ -116,19 +114,13 @@ def drivers(
     first, second = np.triu_indices(len(names), k=1)
     groups = np.unique(np.array(papers, dtype=str)[where], return_inverse=True)[1] if m else unit
     together = groups[first] == groups[second]
-    used = (
-        ~np.isnan(y[0])
-        & {"all": np.ones(len(first), dtype=bool), "inside": together, "across": ~together}[scope]
-    )
+    used = ~np.isnan(y[0]) & {"all": np.ones(len(first), dtype=bool), "inside": together, "across": ~together}[scope]
     x = {name: _shared([values[i] for i in where], first, second) for name, values in properties.items()}
     unknown = {name: sum(value is None for value in values) for name, values in properties.items()}
     design = _Design(first, second, used, y[:, used], *_merged(x, used))
-    order = _permuted(
-        groups if scope == "inside" else np.zeros(len(names), dtype=np.int64), permutations, seed
-    )
+    order = _permuted(groups if scope == "inside" else np.zeros(len(names), dtype=np.int64), permutations, seed)
     found = [
-        _driver(design, k, order, max(unknown[name] for name in design.names[k]))
-        for k in range(len(design.names))
+        _driver(design, k, order, max(unknown[name] for name in design.names[k])) for k in range(len(design.names))
     ]
     found += [
         _unanswered((name,), int(column[used].sum()), design.y[0], column[used], unknown[name])
@@ -203,9 +195,7 @@ def _unanswered(names: tuple[str, ...], shared: int, y: FloatArray, own: FloatAr
         reason = "all pairs share it"
     else:
         reason = "the other properties leave nothing of it, or agreement does not vary"
-    return Driver(
-        names, shared, means[0], means[1], None, None, None, None, reason, unknown, np.zeros((0, 2))
-    )
+    return Driver(names, shared, means[0], means[1], None, None, None, None, reason, unknown, np.zeros((0, 2)))
 
 
 def _together(design: _Design, order: IntArray) -> tuple[float | None, float | None, FloatArray]:
@@ -273,9 +263,7 @@ def _unit_means(y: FloatArray, one: IntArray, other: IntArray) -> FloatArray:
     place = at[low, high]
     kept = (place >= 0) & ~np.isnan(y[0])
     counts = np.bincount(place[kept], minlength=len(first))
-    sums = np.array([np.bincount(place[kept], row[kept], len(first)) for row in y]).reshape(
-        len(y), len(first)
-    )
+    sums = np.array([np.bincount(place[kept], row[kept], len(first)) for row in y]).reshape(len(y), len(first))
     found: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     return found
 

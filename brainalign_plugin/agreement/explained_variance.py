@@ -95,9 +95,7 @@ def main_effects(board: Board) -> dict[str, float | None]:
     average = board.part_scores().get("average")
     if average is None or len(board.models) < 2:
         return dict.fromkeys(board.leaves)
-    return {
-        leaf: main_effect(column, average) for leaf, column in zip(board.leaves, board.scores.T, strict=True)
-    }
+    return {leaf: main_effect(column, average) for leaf, column in zip(board.leaves, board.scores.T, strict=True)}
 
 
 def main_effect(leaf: FloatArray, average: FloatArray) -> float | None:

@@ -32,14 +32,10 @@ class Treatment:
     pc1_share: float | None
     parallel_analysis: int | None
     loadings: FloatArray  # Shape (k,); of the first component, their sum not below zero
-    scores: (
-        FloatArray  # Shape (n,); of the models on the first component, NaN for one that is not on the board
-    )
+    scores: FloatArray  # Shape (n,); of the models on the first component, NaN for one that is not on the board
     # Tucker's congruence of the loadings with those of the complete cases, over the benchmarks of both.
     congruence: float | None
-    correlation: (
-        float | None
-    )  # Of the models' scores with those of the complete cases, over the models of both
+    correlation: float | None  # Of the models' scores with those of the complete cases, over the models of both
     reason: str | None  # Why there is no answer
 
 
@@ -49,9 +45,7 @@ class Resampled:
 
     eigenvalues: FloatArray  # Shape (r, m)
     components: IntArray  # Shape (r,); by parallel analysis with the same resamples of shuffled boards
-    loadings: (
-        FloatArray  # Shape (r, m, k); turned to those of all models by an orthogonal matrix (Procrustes)
-    )
+    loadings: FloatArray  # Shape (r, m, k); turned to those of all models by an orthogonal matrix (Procrustes)
 
 
 def treatments(
@@ -127,9 +121,7 @@ def _treated(
     if len(scores) < 3 or len(columns) < 2:
         reason = "fewer than 3 models or 2 benchmarks that vary are left"
         nothing = np.zeros(0), np.full(len(rows), np.nan)
-        return Treatment(
-            len(scores), tuple(leaves[j] for j in columns), 0.0, None, None, *nothing, None, None, reason
-        )
+        return Treatment(len(scores), tuple(leaves[j] for j in columns), 0.0, None, None, *nothing, None, None, reason)
     if name == "soft_impute":
         penalty = chosen_penalty(_z(scores), seed)
 
@@ -352,9 +344,7 @@ def _spread(scores: FloatArray) -> FloatArray:
     known = ~np.isnan(scores)
     low = np.where(known, scores, np.inf).min(axis=0, initial=np.inf)
     high = np.where(known, scores, -np.inf).max(axis=0, initial=-np.inf)
-    found: FloatArray = (
-        np.where(known.any(axis=0), high - low, 0.0) if len(scores) else np.zeros(scores.shape[1])
-    )
+    found: FloatArray = np.where(known.any(axis=0), high - low, 0.0) if len(scores) else np.zeros(scores.shape[1])
     return found
 
 

@@ -292,9 +292,7 @@ class AgreementResult(Result):
             found = {name: (boot.figures[name], boot.intervals[name]) for name in _FIGURES}
         else:
             mean, one = self.found.all_pairs.mean, None
-            drawn = [
-                self._mean_without_copies(times) for times in draw_counts(grouped.labels, resamples, seed)
-            ]
+            drawn = [self._mean_without_copies(times) for times in draw_counts(grouped.labels, resamples, seed)]
             if sure_enough(grouped.labels):
                 one = interval(mean, np.array(drawn), effective_families(grouped.labels), level=level)
             found = {"mean_rho": (mean, one)}

@@ -143,10 +143,7 @@ class SchemeAuditResult(Result):
         """Models that fall when one of their cells is raised; also measured where the property is proven."""
         found, names = self._measured("monotonicity"), self._names
         columns = ["score", "raised", "rank", "rank_after"]
-        rows = [
-            (names[w.model], w.model, w.leaf, *(getattr(w, name) for name in columns))
-            for w in found.witnesses
-        ]
+        rows = [(names[w.model], w.model, w.leaf, *(getattr(w, name) for name in columns)) for w in found.witnesses]
         tried = f"{found.tried} of {counted(found.cells, 'cell')}" if found.sampled else "each cell"
         return MonotonicityResult(
             f"Monotonicity of {self.one.scheme.name}: {counted(found.violations, 'violation')}, {tried} raised by 0.01",
@@ -158,10 +155,7 @@ class SchemeAuditResult(Result):
     def influence(self) -> pd.DataFrame:
         """Shifts of the ranks without each benchmark, the largest mean shift first."""
         found = self.one.influence or measures(self._case, self.n_jobs)["influence"]()
-        rows = [
-            (one.leaf, one.mean_shift, one.max_shift, self._names[one.most_moved], one.most_moved)
-            for one in found
-        ]
+        rows = [(one.leaf, one.mean_shift, one.max_shift, self._names[one.most_moved], one.most_moved) for one in found]
         columns = ["benchmark", "mean_shift", "max_shift", "most_moved", "most_moved_id"]
         frame = pd.DataFrame(rows, columns=columns)
         return frame.sort_values("mean_shift", ascending=False, kind="stable", ignore_index=True)
@@ -169,9 +163,7 @@ class SchemeAuditResult(Result):
     def _frame(self) -> pd.DataFrame:
         claims, measured = self.one.scheme.claims, measured_row(self.one)
         frame = pd.DataFrame({"measured": pd.Series(measured, dtype=object)})
-        frame["claimed"] = pd.Series(
-            [bool(getattr(claims, name, False)) for name in measured], measured, object
-        )
+        frame["claimed"] = pd.Series([bool(getattr(claims, name, False)) for name in measured], measured, object)
         return frame.rename_axis("property")
 
     def _record(self) -> dict[str, Any]:
@@ -317,13 +309,9 @@ def _audited(result: AuditResult, schemes: Sequence[str | Scheme]) -> tuple[str,
     new = [one for one in wanted if one.name not in result.schemes]
     if new:
         fields = [field for name in result.properties for field in PROPERTIES[name]]
-        found = audit_schemes(
-            result.compared, result.reference, new, result.thorough, result.n_jobs, properties=fields
-        )
+        found = audit_schemes(result.compared, result.reference, new, result.thorough, result.n_jobs, properties=fields)
         for one in found:
-            result.schemes[one.scheme.name] = SchemeAuditResult(
-                one, result.compared, result.reference, result.n_jobs
-            )
+            result.schemes[one.scheme.name] = SchemeAuditResult(one, result.compared, result.reference, result.n_jobs)
     return tuple(one.name for one in wanted)
 
 

@@ -215,8 +215,7 @@ class CertaintyResult(Result):
         """Reliability of each scheme that is a weighted mean, or the reason why it is not estimable."""
         columns = ["reliability", "standard_error", "told_apart_from", "told_apart_share", "reason"]
         rows = [
-            [scheme, *(getattr(one, column, None) for column in columns)]
-            for scheme, one in self.found.schemes.items()
+            [scheme, *(getattr(one, column, None) for column in columns)] for scheme, one in self.found.schemes.items()
         ]
         frame = pd.DataFrame(rows, columns=["scheme", *columns]).fillna({"reason": ""})
         return Rows("Reliability, should other papers have measured the same parts", frame)
@@ -225,9 +224,7 @@ class CertaintyResult(Result):
     def components(self) -> Rows:
         """Variance of a benchmark of the official average, in per cent: model, stratum, paper, benchmark."""
         shares = self.found.components
-        frame = pd.DataFrame(
-            {"component": list(shares), "per_cent": pd.Series(list(shares.values()), dtype=float)}
-        )
+        frame = pd.DataFrame({"component": list(shares), "per_cent": pd.Series(list(shares.values()), dtype=float)})
         return Rows("Components of the variance of a benchmark", frame)
 
     @property
@@ -333,9 +330,7 @@ class CertaintyResult(Result):
         True
         """
         if scheme not in self.found.schemes:
-            raise InputError(
-                f"there is no certainty of {scheme!r}; known are {', '.join(self.found.schemes)}"
-            )
+            raise InputError(f"there is no certainty of {scheme!r}; known are {', '.join(self.found.schemes)}")
         found = self.found.schemes[scheme]
         if isinstance(found, NotEstimable):
             raise BoardError(f"no two models are compared: {found.reason}")

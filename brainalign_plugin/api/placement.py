@@ -153,13 +153,10 @@ class PlacementResult(Result):
     def neighbours(self) -> Rows:
         """Models of the board with a similar profile, the nearest first."""
         rows = [
-            (one.model.name, one.model.id, one.distance, one.correlation, one.shared)
-            for one in self.found.neighbours
+            (one.model.name, one.model.id, one.distance, one.correlation, one.shared) for one in self.found.neighbours
         ]
         columns = ["model", "id", "distance", "correlation", "shared"]
-        return Rows(
-            f"{counted(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns)
-        )
+        return Rows(f"{counted(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns))
 
     def _record(self) -> dict[str, Any]:
         return placement_json(self.found)
@@ -287,9 +284,7 @@ def _cells(scores: Scores, reference: Reference) -> tuple[dict[str, Cell], tuple
     if isinstance(scores, pd.Series):
         twice = scores.index[scores.index.duplicated()]
         if len(twice):
-            raise CandidateError(
-                f"the benchmark {twice[0]!r} occurs twice in the Series; keep one score a benchmark"
-            )
+            raise CandidateError(f"the benchmark {twice[0]!r} occurs twice in the Series; keep one score a benchmark")
         known = scores.astype(object).where(scores.notna(), None)
         scores = {str(name): value for name, value in known.items()}
     if isinstance(scores, Mapping):

@@ -99,9 +99,7 @@ def rank(
     """
     check_work(seed, n_jobs)
     if missing is not None and missing not in CONVENTIONS:
-        raise SchemeError(
-            f"there is no rule {missing!r} for missing scores; known are {', '.join(CONVENTIONS)}"
-        )
+        raise SchemeError(f"there is no rule {missing!r} for missing scores; known are {', '.join(CONVENTIONS)}")
     snapshot = snapshot_of(source)
     compared = compared_board(snapshot, board)
     norms = given_board(snapshot) if reference is None else reference

@@ -257,9 +257,7 @@ class SchemesPlots(Plots["SchemesResult"]):
         >>> ba.rank(ba.example(), ["COPELAND", "HIER"]).plot.intervals().title
         'Ranks under HIER, with posterior intervals at 95%'
         """
-        sure = [
-            (one.scheme.name, one.uncertainty) for one in self.result.schemes if one.uncertainty is not None
-        ]
+        sure = [(one.scheme.name, one.uncertainty) for one in self.result.schemes if one.uncertainty is not None]
         posterior = (name for name, found in sure if found.kind == "posterior")
         name = scheme or next(posterior, self.result.schemes[0].scheme.name)
         return self.result[name].plot.intervals(top)
@@ -319,9 +317,7 @@ class SchemesResult(Result):
 
     def _frame(self) -> pd.DataFrame:
         board = self.compared.board
-        index = pd.MultiIndex.from_arrays(
-            [[model.name for model in board.models], board.ids], names=["model", "id"]
-        )
+        index = pd.MultiIndex.from_arrays([[model.name for model in board.models], board.ids], names=["model", "id"])
         columns = {
             one.scheme.name: pd.array(
                 [pd.NA] * len(index) if one.ranking is None else one.ranking.ranks.tolist(), dtype="Int64"
@@ -359,9 +355,7 @@ class SchemesResult(Result):
         """
         board = self.compared.board
         rankings = [one.ranking for one in self.schemes if one.ranking is not None]
-        return ComparisonResult(
-            compare_schemes(board, rankings), {model.id: model.name for model in board.models}
-        )
+        return ComparisonResult(compare_schemes(board, rankings), {model.id: model.name for model in board.models})
 
     def _record(self) -> dict[str, Any]:
         comparison = self.compare().found if any(one.ranking for one in self.schemes) else None

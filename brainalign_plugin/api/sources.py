@@ -89,9 +89,7 @@ def load(path: str | os.PathLike[str]) -> Board:
     try:
         words = decode(text, ansi=True)
     except TextError as cause:
-        raise SnapshotError(
-            f"{name} is {cause}; give the site's JSON or CSV, or an exported snapshot"
-        ) from cause
+        raise SnapshotError(f"{name} is {cause}; give the site's JSON or CSV, or an exported snapshot") from cause
     if is_csv_export(words):
         return _of_export(words, plugins, name, hashlib.sha256(data).hexdigest()).whole_board()
     if words.lstrip()[:1] in ("{", "[", "<", ""):
@@ -192,9 +190,7 @@ def example() -> Board:
         if region:
             nodes.append(Benchmark(region, "neural_vision", is_leaf=False))
         nodes += [
-            Benchmark(
-                leaf, region or "behavior_vision", is_leaf=True, versions=(BenchmarkVersion(1, f"{leaf}_v1"),)
-            )
+            Benchmark(leaf, region or "behavior_vision", is_leaf=True, versions=(BenchmarkVersion(1, f"{leaf}_v1"),))
             for leaf in leaves
         ]
     tree = BenchmarkTree(tuple(nodes))

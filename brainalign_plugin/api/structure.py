@@ -70,9 +70,7 @@ class MetadataResult(Result):
         )
 
     def _frame(self) -> pd.DataFrame:
-        frame = pd.DataFrame.from_dict(
-            self.found.benchmarks, orient="index", columns=list(FIELDS), dtype=object
-        )
+        frame = pd.DataFrame.from_dict(self.found.benchmarks, orient="index", columns=list(FIELDS), dtype=object)
         return frame.where(frame.notna(), None)
 
     def summary(self) -> pd.DataFrame:
@@ -518,9 +516,7 @@ def dimensions(
     )
 
 
-def clusters(
-    source: Source, *, max_missing: float = 0.5, resamples: int = RESAMPLES, seed: int = 0
-) -> ClustersResult:
+def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAMPLES, seed: int = 0) -> ClustersResult:
     """Cluster the benchmarks of a board by their rank correlations.
 
     Parameters

@@ -302,10 +302,7 @@ def next_benchmarks(
     found = design_study.next_benchmarks(board, papers, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"the reliability is not estimable: {found.reason}; take another board")
-    rows = [
-        [k, one.stratum, one.papers, one.reliability, *_ends(one.interval)]
-        for k, one in enumerate(found.steps, 1)
-    ]
+    rows = [[k, one.stratum, one.papers, one.reliability, *_ends(one.interval)] for k, one in enumerate(found.steps, 1)]
     frame = _table(rows, "number stratum papers reliability low high", "stratum")
     title = f"reliability {found.reliability:.2f}, with {counted(len(rows), 'further paper')} "
     title += f"{found.steps[-1].reliability:.2f}" if rows else "no more: papers do not disagree"
@@ -367,9 +364,7 @@ def external(
     check_work(seed)
     board = snapshot_of(source).board()
     table = metrics_of(metrics) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics))
-    found = external_metrics.external(
-        board, complete_board(board, max_missing), table, resamples=resamples, seed=seed
-    )
+    found = external_metrics.external(board, complete_board(board, max_missing), table, resamples=resamples, seed=seed)
     rows = [
         [one.metric, other.name, other.models, other.rho, *_ends(other.interval)]
         for one in found.metrics
@@ -446,8 +441,6 @@ def agreement_testing(
         for one in found.benchmarks
     ]
     columns = "benchmark tau low high z z_low z_high" + "".join(f" tau_{size} z_{size}" for size in used)
-    title = (
-        f"Agreement of {counted(len(rows), 'benchmark')} with the others, {counted(found.models, 'model')}"
-    )
+    title = f"Agreement of {counted(len(rows), 'benchmark')} with the others, {counted(found.models, 'model')}"
     drawn = ("benchmark", "tau", "Kendall's tau-b with the aggregate of the others")
     return SuiteResult(title, _table(rows, columns, "benchmark"), record(found), found, drawn)

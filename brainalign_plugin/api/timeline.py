@@ -59,21 +59,13 @@ class TimelinePlots(Plots["Timeline"]):
         shown = names or ("mean_rho", "neural_rho", "behavior_rho", "cross_rho")
         for name in shown:
             if name not in frame.columns:
-                raise InputError(
-                    f"there is no figure {name!r}; known are {', '.join(map(repr, frame.columns))}"
-                )
+                raise InputError(f"there is no figure {name!r}; known are {', '.join(map(repr, frame.columns))}")
         if len(shown) > 6:
             raise InputError(f"{len(shown)} figures in one chart cannot be told apart; give up to 6")
         if frame.index.isna().any():
             raise InputError("a board has no date; pass dates=[…] to timeline, one a board")
         words = {name: FIGURES.get(name, name.replace("_", " ")) for name in shown}
-        what = (
-            next(iter(words.values()))
-            if len(words) == 1
-            else "figures"
-            if names
-            else "agreement of benchmarks"
-        )
+        what = next(iter(words.values())) if len(words) == 1 else "figures" if names else "agreement of benchmarks"
         title = f"{what[0].upper()}{what[1:]}, {counted(len(frame), 'board')}"
         return over_time(
             [f"{day:%Y-%m-%d}" for day in frame.index],
@@ -138,9 +130,7 @@ class Timeline(Result):
         cleaned = self.figures.drop(columns=list(_SIZES[:2])).rename(
             columns=dict(zip(_SIZES[2:], _SIZES, strict=False))
         )
-        values = {
-            str(name): [None if pd.isna(x) else float(x) for x in column] for name, column in cleaned.items()
-        }
+        values = {str(name): [None if pd.isna(x) else float(x) for x in column] for name, column in cleaned.items()}
 
         def point(name: str, i: int) -> dict[str, Any]:
             return {
@@ -220,19 +210,14 @@ def timeline(
         raise InputError("a timeline needs a list of boards; give timeline([then, now])")
     snapshots = tuple(snapshot_of(source) for source in sources)
     if dates is not None and len(dates) != len(snapshots):
-        raise InputError(
-            f"{counted(len(dates), 'date')} for {counted(len(snapshots), 'board')}; give one a board"
-        )
+        raise InputError(f"{counted(len(dates), 'date')} for {counted(len(snapshots), 'board')}; give one a board")
     rows = []
     for snapshot in snapshots:
         board = snapshot.board()
         cleaned = complete_board(board, max_missing)
         sizes = (len(board.models), len(board.leaves), len(cleaned.models), len(cleaned.leaves))
         rows.append(dict(zip(_SIZES, sizes, strict=True)) | headline(cleaned).first())
-    days = [
-        pd.Timestamp(snapshot.as_of_time).tz_localize(None) if snapshot.dated else pd.NaT
-        for snapshot in snapshots
-    ]
+    days = [pd.Timestamp(snapshot.as_of_time).tz_localize(None) if snapshot.dated else pd.NaT for snapshot in snapshots]
     try:
         index = pd.DatetimeIndex(days if dates is None else list(dates), name="date")
     except ValueError as cause:
@@ -242,15 +227,11 @@ def timeline(
 
 
 def _changes(one: Snapshot, other: Snapshot, before: pd.Series[Any], after: pd.Series[Any]) -> Rows:
-    rows: list[tuple[Any, ...]] = [
-        ("figure", str(name), None, before[name], after[name]) for name in before.index
-    ]
+    rows: list[tuple[Any, ...]] = [("figure", str(name), None, before[name], after[name]) for name in before.index]
     # Tables number their models from 1, so that only names and ids together say which model it is.
     then, now = ({(m.id, m.name): m for m in snapshot.models} for snapshot in (one, other))
     rows += [("new model", model.name, model.id, None, None) for key, model in now.items() if key not in then]
-    rows += [
-        ("model gone", model.name, model.id, None, None) for key, model in then.items() if key not in now
-    ]
+    rows += [("model gone", model.name, model.id, None, None) for key, model in then.items() if key not in now]
     old, new = (snapshot.board().leaves for snapshot in (one, other))
     rows += [("new benchmark", leaf, None, None, None) for leaf in new if leaf not in old]
     rows += [("benchmark gone", leaf, None, None, None) for leaf in old if leaf not in new]

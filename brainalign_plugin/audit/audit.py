@@ -244,9 +244,7 @@ def convention_moves(
         except (InputError, ConvergenceError) as error:
             problems.append(f"{scheme.name} under {scheme.conventions[0]}: {error}")
             continue
-        others: list[tuple[str, Board, Convention | None]] = [
-            (rule, full, rule) for rule in scheme.conventions[1:]
-        ]
+        others: list[tuple[str, Board, Convention | None]] = [(rule, full, rule) for rule in scheme.conventions[1:]]
         if cleaned is not None and len(cleaned.models) > 1:
             others.append((COMPLETE, cleaned, None))
         for rule, board, convention in others:
@@ -311,8 +309,7 @@ def _audit_scheme_json(one: SchemeAudit, board: Board) -> dict[str, Any]:
         "violated_claims": list(one.violated),
         "fragile_pairs": [] if removal is None else [[p.one, p.other, p.removals] for p in removal.fragile],
         "influence": {
-            item.leaf: {name: value for name, value in asdict(item).items() if name != "leaf"}
-            for item in one.influence
+            item.leaf: {name: value for name, value in asdict(item).items() if name != "leaf"} for item in one.influence
         },
     }
     record |= optimum_json(one.optimum)

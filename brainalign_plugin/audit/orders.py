@@ -74,9 +74,7 @@ def _placed(base: FloatArray, altered: FloatArray) -> tuple[FloatArray, FloatArr
     start, rows = rounded(base), rounded(altered)
     unscored, unscored_rows = np.isnan(start), np.isnan(rows)
     if unscored.any() or unscored_rows.any():
-        low = min(
-            np.min(start, where=~unscored, initial=0.0), np.min(rows, where=~unscored_rows, initial=0.0)
-        )
+        low = min(np.min(start, where=~unscored, initial=0.0), np.min(rows, where=~unscored_rows, initial=0.0))
         start, rows = np.where(unscored, low - 1, start), np.where(unscored_rows, low - 1, rows)
     return start, rows
 
@@ -135,9 +133,7 @@ def _most_fragile(times: IntArray, most: int) -> tuple[tuple[int, int, int], ...
     first, second = np.divmod(named, max(len(times), 1))
     often = either.ravel()[named]
     chosen = np.lexsort((second, first, -often))[:most]
-    return tuple(
-        (int(i), int(j), int(t)) for i, j, t in zip(first[chosen], second[chosen], often[chosen], strict=True)
-    )
+    return tuple((int(i), int(j), int(t)) for i, j, t in zip(first[chosen], second[chosen], often[chosen], strict=True))
 
 
 def sign_change_share(base: FloatArray, altered: FloatArray) -> FloatArray:

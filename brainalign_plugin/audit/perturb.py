@@ -74,9 +74,7 @@ class Case:
         """Yield the scores (n,) with each variant (n, v) of one leaf; ``scheme`` is that on the changed reference."""
         used, leaf = self.scheme if scheme is None else scheme, self.board.leaves[j]
         if not self.board.complete:
-            columns = filled(
-                columns, np.broadcast_to(self.board.states[:, j, None], columns.shape), self.rule
-            )
+            columns = filled(columns, np.broadcast_to(self.board.states[:, j, None], columns.shape), self.rule)
         new, old, weights = used.scaled_variants(leaf, columns), self.scaled[:, j], self.cell_weights
         there = ~np.isnan(old)
         as_before = ((~np.isnan(new)) == there[:, None]).all(axis=0) & ~np.isinf(new).any(axis=0)

@@ -77,9 +77,7 @@ def study_schemes(
             problem = f"left out, because the study had reached its limit of {limits.seconds:g} seconds"
             schemes.append(RankedScheme(get_scheme(name).bind(reference), None, problem=problem))
             continue
-        one = _ranked(
-            compared, reference, name, used, limits if schemes else replace(limits, memory=math.inf)
-        )
+        one = _ranked(compared, reference, name, used, limits if schemes else replace(limits, memory=math.inf))
         schemes.append(one)
         if one.ranking is not None:
             audits.append(_audit(one, board, one.ranking.scores, limits))
@@ -105,9 +103,7 @@ def _ranked(
     models, leaves = len(compared.board.models), len(compared.board.leaves)
     needed = scheme.memory(models, leaves)
     if needed > limits.memory:
-        return RankedScheme(
-            scheme, None, problem=f"left out, because it {_takes(needed, compared.size, limits)}"
-        )
+        return RankedScheme(scheme, None, problem=f"left out, because it {_takes(needed, compared.size, limits)}")
     drawn = needed + 8.0 * _DRAWS * models * resampling.resamples <= limits.memory
     used = resampling if scheme.unfitted and drawn else None
     if scheme.effort in ("fit", "optimum") and models > REPORT_MODELS:

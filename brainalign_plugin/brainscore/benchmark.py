@@ -127,20 +127,15 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         models = find_models(reference.board.models, settings.leave_out, reference.called)
         gathered = gather(settings, reference, candidate, self._now, self._say)
         self._check_enough(settings, reference, gathered, candidate)
-        placed = place(
-            reference, gathered.cells, (self.scheme,), leave_out=tuple(model.id for model in models)
-        )
+        placed = place(reference, gathered.cells, (self.scheme,), leave_out=tuple(model.id for model in models))
         if placed.schemes[0].problem:
             raise CandidateError(placed.schemes[0].problem)
         unused = [
-            f"{name} is not used: {why or 'the reference has no such benchmark'}"
-            for name, why in placed.unused.items()
+            f"{name} is not used: {why or 'the reference has no such benchmark'}" for name, why in placed.unused.items()
         ]
         return placed_score(placed, (*gathered.notes, *unused), self.ceiling)
 
-    def _check_enough(
-        self, settings: Settings, reference: Reference, gathered: Gathered, candidate: Any
-    ) -> None:
+    def _check_enough(self, settings: Settings, reference: Reference, gathered: Gathered, candidate: Any) -> None:
         try:
             check_enough(reference, gathered.cells, settings.min_constituents)
         except CandidateError as cause:
@@ -193,9 +188,7 @@ def placed_score(placed: Placement, notes: Sequence[str], ceiling: Any) -> Place
     score.attrs |= {
         "score_interval": record["share_interval"],
         "population": one.population,
-        "components": {
-            leaf: {**cell_json(cell), "scaled": scaled.get(leaf)} for leaf, cell in placed.cells.items()
-        },
+        "components": {leaf: {**cell_json(cell), "scaled": scaled.get(leaf)} for leaf, cell in placed.cells.items()},
         "missing": [leaf for leaf in placed.cells if leaf not in scaled],
         "failed": sorted(failed),
         "reference": provenance,

@@ -18,9 +18,7 @@ from ..files.model_scores import Cell, find_model
 from ..text import masked_address
 
 _MODEL = table("brainscore_model", column("id"), column("name"))
-_INSTANCE = table(
-    "brainscore_benchmarkinstance", column("id"), column("benchmark_type_id"), column("version")
-)
+_INSTANCE = table("brainscore_benchmarkinstance", column("id"), column("benchmark_type_id"), column("version"))
 _SCORE = table(
     "brainscore_score",
     *map(

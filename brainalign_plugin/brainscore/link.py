@@ -85,9 +85,7 @@ def link(record: Path | None = None, domain: str = "vision") -> LinkStatus:
     """Link the meta-benchmarks into a domain's package, or raise LinkError; `record` is where a lost link is known."""
     folder = benchmarks_folder(domain)
     if folder is None:
-        raise LinkError(
-            f"{_distribution(domain)} is not installed for this Python; {_install(domain)}, and link again"
-        )
+        raise LinkError(f"{_distribution(domain)} is not installed for this Python; {_install(domain)}, and link again")
     place = folder / FOLDER
     _refuse_foreign(place)
     duplicates = _duplicates(folder)

@@ -60,10 +60,7 @@ def registration(domain: str, names: Sequence[str], reference: str = "") -> str:
         "from brainalign_plugin.brainscore.benchmark import MetaBenchmark",
         f"from brainscore_{domain} import benchmark_registry",
         "",
-        *(
-            f'benchmark_registry["{name}"] = lambda: MetaBenchmark("{name}", "{domain}"{given})'
-            for name in names
-        ),
+        *(f'benchmark_registry["{name}"] = lambda: MetaBenchmark("{name}", "{domain}"{given})' for name in names),
     ]
     return "\n".join(lines) + "\n"
 

@@ -57,9 +57,7 @@ class Results:
         except FileNotFoundError:
             return {}
         except OSError as cause:
-            raise CandidateError(
-                f"cannot read the results in {str(self.path)!r}: {cause.strerror}"
-            ) from cause
+            raise CandidateError(f"cannot read the results in {str(self.path)!r}: {cause.strerror}") from cause
         records = list(_records(lines))
         if records and records[0].get("format") != FORMAT:
             raise CandidateError(f"{str(self.path)!r} is not a file of results; move it away")
@@ -76,9 +74,7 @@ class Results:
             score, error = (math.nan if record[n] is None else float(record[n]) for n in ("score", "error"))
             origin = f"run of {record['at']} in {str(self.path)!r}"
             version = record["benchmark_version"]
-            cell = Cell(
-                score, error, CellState[record["state"]], origin, None if version is None else int(version)
-            )
+            cell = Cell(score, error, CellState[record["state"]], origin, None if version is None else int(version))
             return str(record["benchmark"]), cell
         except (KeyError, TypeError, ValueError) as cause:
             raise CandidateError(
@@ -176,9 +172,7 @@ def run_missing(
         except Exception as cause:  # noqa: BLE001 -- foreign code may fail in any way, which is what FAILED means
             fault = _machine_fault(cause)
             if fault is not None:
-                notes.append(
-                    f"{name} could not be run here and is tried again the next time: {_reason(fault)}"
-                )
+                notes.append(f"{name} could not be run here and is tried again the next time: {_reason(fault)}")
                 say(f"{at}: {notes[-1]}")
                 continue
             record = {"state": "FAILED", "score": None, "error": None, "reason": _reason(cause)}

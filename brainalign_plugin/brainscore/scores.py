@@ -74,9 +74,7 @@ def _sources(
     """Yield the cells of each source in turn, and a note if it lacks the model."""
     if settings.scores is not None:
         yield read_scores(settings.scores, notes), ""
-    wanted = settings.model or (
-        _identifier(candidate) if settings.snapshot is not None or settings.database else ""
-    )
+    wanted = settings.model or (_identifier(candidate) if settings.snapshot is not None or settings.database else "")
     if settings.snapshot is not None:
         yield _of_snapshot(settings, wanted, versions)
     if settings.database:

@@ -103,6 +103,4 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
         if name.startswith(PREFIX) and name not in known:
             near = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.9)
             if near:
-                raise CandidateError(
-                    f"the environment variable {name} is no setting; did you mean {near[0]}?"
-                )
+                raise CandidateError(f"the environment variable {name} is no setting; did you mean {near[0]}?")

@@ -73,9 +73,7 @@ def agreement_testing(
     its models. `seed`: of subsets and resamples.
     """
     if subsets < 1 or min(sizes, default=3) < 3:
-        raise InputError(
-            f"{subsets} subsets of {sizes} models were asked for; give at least 1, of at least 3 models"
-        )
+        raise InputError(f"{subsets} subsets of {sizes} models were asked for; give at least 1, of at least 3 models")
     n, m = board.scores.shape
     if n < 3 or m < 2:
         return NotEstimable("agreement", f"{n} complete models on {m} benchmarks; 3 models on 2 are needed")
@@ -104,9 +102,7 @@ def agreement_testing(
     for j, leaf in enumerate(board.leaves):
         tau, place = _known(taus[0, j]), _known(places[0, j])
         over = tuple(
-            SubsetAgreement(
-                size, _known(means[size][j]), _known(_sd(drawn[size][:, j])), _known(z_of[size][j])
-            )
+            SubsetAgreement(size, _known(means[size][j]), _known(_sd(drawn[size][:, j])), _known(z_of[size][j]))
             for size in drawn
         )
         intervals = [

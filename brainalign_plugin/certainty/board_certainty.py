@@ -71,9 +71,7 @@ def certainty(
         schemes=schemes,
         components=dict.fromkeys(COMPONENTS) if form is None else component_table(form, cleaned),
         ranks=None if official is None else official.posterior.ranks(draws, seed),
-        first={}
-        if official is None
-        else dict(zip(cleaned.ids, official.posterior.first().tolist(), strict=True)),
+        first={} if official is None else dict(zip(cleaned.ids, official.posterior.first().tolist(), strict=True)),
         tiers=()
         if official is None
         else tuple(tuple(cleaned.ids[i] for i in tier) for tier in official.tiers.positions),

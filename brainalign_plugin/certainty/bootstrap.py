@@ -171,14 +171,10 @@ def family_bootstrap(
         corrected, shares = _below_zero(itself, clustered, clusters)
         rho, rho_p = _pairs(itself, clustered, clusters)
         intervals["negative_share"] = interval(corrected, shares, clusters, level=level)
-    return FamilyBootstrap(
-        figures, intervals, corrected, numbers, n, families.count, resamples, seed, rho, rho_p
-    )
+    return FamilyBootstrap(figures, intervals, corrected, numbers, n, families.count, resamples, seed, rho, rho_p)
 
 
-def _pairs(
-    itself: Headline, resampled: Headline, clusters: float
-) -> tuple[FloatArray | None, FloatArray | None]:
+def _pairs(itself: Headline, resampled: Headline, clusters: float) -> tuple[FloatArray | None, FloatArray | None]:
     """Return the correlation of each pair, and its p-value by Student's t with the effective number of families."""
     if itself.rho is None or resampled.rho is None or not itself.rho.size:
         return None, None

@@ -17,9 +17,7 @@ Outcomes = npt.NDArray[np.str_]  # "holds", "weaker", "fails"; "" where a figure
 
 def benchmarks_conflict(mean_rho: FloatArray) -> Outcomes:
     """Judge claim 1: the claim holds below a medium mean correlation, and fails from a large one on."""
-    return np.select(
-        [np.isnan(mean_rho), mean_rho < MEDIUM, mean_rho < LARGE], ["", "holds", "weaker"], "fails"
-    )
+    return np.select([np.isnan(mean_rho), mean_rho < MEDIUM, mean_rho < LARGE], ["", "holds", "weaker"], "fails")
 
 
 def behaviour_decides(r2_behavior: FloatArray, r2_neural: FloatArray) -> Outcomes:

@@ -40,9 +40,7 @@ class NextBenchmarks:
     interval: Interval | None
     strata: tuple[Further, ...]  # Each part of the tree with one more paper, the best first
     steps: tuple[Further, ...]  # The best further papers, each after those before it; fewer where none helps
-    needed: (
-        int | None
-    )  # Further papers, well placed, for a reliability of 0.8; None where 100 do not reach it
+    needed: int | None  # Further papers, well placed, for a reliability of 0.8; None where 100 do not reach it
 
 
 def next_benchmarks(

@@ -103,9 +103,7 @@ def join_metrics(table: MetricTable, board: Board) -> Joined:
     """
     for metric in table.metrics:
         if metric in board.tree or metric == _root(board):
-            raise InputError(
-                f"the metric {metric!r} has the name of a benchmark of the board; rename the column"
-            )
+            raise InputError(f"the metric {metric!r} has the name of a benchmark of the board; rename the column")
     names: dict[str, list[int]] = {}
     for i, model in enumerate(board.models):
         names.setdefault(model.name.strip(), []).append(i)
@@ -119,9 +117,7 @@ def join_metrics(table: MetricTable, board: Board) -> Joined:
             place = None
         if place is None:
             label = visible(row.id or row.name)
-            unmatched.append(
-                Unmatched(row.line, label, reason, tuple(_label(board, i) for i in near[:_SUGGESTED]))
-            )
+            unmatched.append(Unmatched(row.line, label, reason, tuple(_label(board, i) for i in near[:_SUGGESTED])))
         else:
             lines[place] = row.line
             values[place] = row.values
@@ -179,17 +175,14 @@ def external(
         whole = np.column_stack([average, board.scores, scaled[:, others]])
         names = (SCHEME, *board.leaves, *(joined.metrics[j] for j in others))
         agreed = [
-            _agreement(name, own, column, labels, resamples, seed)
-            for name, column in zip(names, whole.T, strict=True)
+            _agreement(name, own, column, labels, resamples, seed) for name, column in zip(names, whole.T, strict=True)
         ]
         cut = 1 + len(board.leaves)
         first = agreed[0]
         reason = None
         if first.rho is None:
             few = f"{first.models} complete models have it; {MIN_OVERLAP} are needed"
-            reason = (
-                few if first.models < MIN_OVERLAP else "all of these models have the same value, or average"
-            )
+            reason = few if first.models < MIN_OVERLAP else "all of these models have the same value, or average"
         known = int((~np.isnan(own)).sum())
         found.append(ExternalMetric(metric, known, reason, first, tuple(agreed[1:cut]), tuple(agreed[cut:])))
     return External(joined, tuple(found), *_dimensions(cleaned, scaled[rows], joined.metrics))

@@ -146,9 +146,7 @@ class Replicates:
 def rerun_reliability(board: Board, families: Families) -> Replicates | NotEstimable:
     """Estimate the rerun reliability of each leaf from near-copies."""
     if not families.near_copies:
-        return NotEstimable(
-            "rerun", f"no two of the {len(board.models)} models are near-copies of each other"
-        )
+        return NotEstimable("rerun", f"no two of the {len(board.models)} models are near-copies of each other")
     scores, labels = board.scores, families.copy_labels
     within, freedom = np.zeros(len(board.leaves)), np.zeros(len(board.leaves))
     for group in np.flatnonzero(np.bincount(labels) > 1):

@@ -149,9 +149,7 @@ def known_mean(values: FloatArray) -> FloatArray:
 
 def _figures(board: Board, counts: IntArray, rho: FloatArray) -> dict[str, FloatArray]:
     first, second = np.triu_indices(len(board.leaves), k=1)
-    part_of = np.array(
-        [board.parts.index(p) if p in board.parts else -1 for p in board.leaf_parts], dtype=np.int64
-    )
+    part_of = np.array([board.parts.index(p) if p in board.parts else -1 for p in board.leaf_parts], dtype=np.int64)
     low, high = np.minimum(part_of[first], part_of[second]), np.maximum(part_of[first], part_of[second])
     found = {
         "mean_rho": known_mean(rho),
@@ -193,9 +191,7 @@ def _part_figures(board: Board, counts: IntArray) -> dict[str, FloatArray]:
             varies[name] = _varies(scores[part], counts)
             squares[name] = np.where(varies[name], _products(scores[part], scores[part], counts), 0.0)
             freedom = counts.sum(axis=1) - 1
-            found[f"sd_{name}"] = np.where(
-                freedom > 0, np.sqrt(squares[name] / np.maximum(freedom, 1)), np.nan
-            )
+            found[f"sd_{name}"] = np.where(freedom > 0, np.sqrt(squares[name] / np.maximum(freedom, 1)), np.nan)
     if "average" not in scores:
         return found
     average = scores["average"]
@@ -206,9 +202,7 @@ def _part_figures(board: Board, counts: IntArray) -> dict[str, FloatArray]:
         r2 = np.minimum(_products(scores[part], average, counts) ** 2 / possible, 1.0)
         found[f"r2_{name}"] = np.where(both, r2, np.nan)
     total = squares["neural"] + squares["behavior"]
-    found["null_r2_behavior"] = np.where(
-        total > 0, squares["behavior"] / np.where(total > 0, total, 1.0), np.nan
-    )
+    found["null_r2_behavior"] = np.where(total > 0, squares["behavior"] / np.where(total > 0, total, 1.0), np.nan)
     return found
 
 

@@ -128,9 +128,7 @@ class _Whole:
         winner = min(self.board.ids[row] for row, rank in zip(rows, ranks.tolist(), strict=True) if rank == 1)
         rho = float(spearman_matrix(np.column_stack([scores, again]))[0, 1])
         shift = float(np.abs(ranks - old).mean())
-        left = LeftOut(
-            kind, name, figures, changes, _claims(figures), winner, shift, None if np.isnan(rho) else rho
-        )
+        left = LeftOut(kind, name, figures, changes, _claims(figures), winner, shift, None if np.isnan(rho) else rho)
         return left, ranks
 
 

@@ -87,9 +87,7 @@ class Posterior:
     def ranks(self, draws: int = DRAWS, seed: int = 0, level: float = LEVEL) -> RankIntervals:
         """Draw true scores and return percentiles of the ranks that follow."""
         if draws < 1 or not 0 < level < 1:
-            raise InputError(
-                f"{draws} draws at the level {level}: give at least 1 draw and a level between 0 and 1"
-            )
+            raise InputError(f"{draws} draws at the level {level}: give at least 1 draw and a level between 0 and 1")
         n = len(self.mean)
         if n == 0:
             none = np.zeros(0, dtype=np.int64)

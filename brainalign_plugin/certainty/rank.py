@@ -46,9 +46,7 @@ class Resampling:
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
-            raise InputError(
-                f"the level of the intervals is {self.level}; give a number between 0 and 1, such as 0.95"
-            )
+            raise InputError(f"the level of the intervals is {self.level}; give a number between 0 and 1, such as 0.95")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +84,7 @@ def rank_uncertainty(
     filled. `draws, seed`: of true scores.
     """
     if draws < 1 or not 0 < level < 1:
-        raise InputError(
-            f"{draws} draws at the level {level}: give at least 1 draw and a level between 0 and 1"
-        )
+        raise InputError(f"{draws} draws at the level {level}: give at least 1 draw and a level between 0 and 1")
     if not is_linear(scheme):
         reason = f"{scheme.name} is no weighted mean of scaled benchmarks"
     elif not board.complete:

@@ -89,9 +89,7 @@ def analysis_json(
         record["external"] = external_json(joined)
         if full and joined.board is not None:
             of_joined, facts = families(joined.board, named), described(joined.board, metadata)
-            record["external"]["drivers"] = drivers_json(
-                board_drivers(joined.board, of_joined, facts, seed=seed)
-            )
+            record["external"]["drivers"] = drivers_json(board_drivers(joined.board, of_joined, facts, seed=seed))
     return record
 
 
@@ -168,9 +166,7 @@ def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
         "near_copies": [list(group) for group in found.families.near_copies],
         "families": found.families.count,
         "effective_n": bootstrap.effective_n["mean_rho"],
-        "intervals": {
-            name: None if one is None else [one.low, one.high] for name, one in bootstrap.intervals.items()
-        },
+        "intervals": {name: None if one is None else [one.low, one.high] for name, one in bootstrap.intervals.items()},
         "corrected_negative_share": bootstrap.corrected_negative_share,
         "universe": _universe_json(found.universe, ids),
     }

@@ -104,11 +104,7 @@ def short_panel(
         )
         for k, mask in enumerate(masks)
     ]
-    good = [
-        one.size
-        for one in curve
-        if one.chosen_rho >= TARGET and (not later.any() or (one.rho or 0) >= TARGET)
-    ]
+    good = [one.size for one in curve if one.chosen_rho >= TARGET and (not later.any() or (one.rho or 0) >= TARGET)]
     same = [one.size for one in curve if one.kappa is not None and one.kappa >= QUARTILES]
     smallest = min(good, default=None), min(same, default=None)
     return Panel(len(rows), int(later.sum()), since, reason, *smallest, tuple(curve))
@@ -133,9 +129,7 @@ class _Search:
         ranks -= (len(rows) + 1) / 2
         squares = (ranks**2).sum(axis=0)
         possible = np.sqrt(squares[0] * squares[1:])
-        rho: FloatArray = np.where(
-            possible > 0, ranks[:, 0] @ ranks[:, 1:] / np.where(possible > 0, possible, 1), -1.0
-        )
+        rho: FloatArray = np.where(possible > 0, ranks[:, 0] @ ranks[:, 1:] / np.where(possible > 0, possible, 1), -1.0)
         return np.clip(rho, -1.0, 1.0)
 
     def panels(self, rows: IntArray, largest: int) -> BoolArray:
@@ -155,9 +149,7 @@ class _Search:
             found.append(mask)
         return np.array(found)
 
-    def _best(
-        self, mask: BoolArray, changes: list[tuple[int | None, int]], rows: IntArray
-    ) -> tuple[BoolArray, float]:
+    def _best(self, mask: BoolArray, changes: list[tuple[int | None, int]], rows: IntArray) -> tuple[BoolArray, float]:
         """Return the best panel that takes one leaf in, and another out if it is named."""
         masks = np.repeat(mask[None], len(changes), axis=0)
         for k, (out, into) in enumerate(changes):

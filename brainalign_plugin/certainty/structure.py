@@ -167,9 +167,7 @@ def board_dimensions(
         by_family = int(resampled_dimensions(z, once, loadings[:, :1], labels, seed).components[0])
         intervals["by_family"] = _between(float(by_family), drawn.components.astype(np.float64), clusters)
         band[:, :2] = _ends(found.eigenvalues, values, clusters)
-        bounds = _ends(loadings.ravel(), drawn.loadings.reshape(len(values), -1), clusters).reshape(
-            bounds.shape
-        )
+        bounds = _ends(loadings.ravel(), drawn.loadings.reshape(len(values), -1), clusters).reshape(bounds.shape)
     return BoardDimensions(
         found,
         by_family,
@@ -179,15 +177,11 @@ def board_dimensions(
         bounds,
         _halves(z, labels, loadings, seed) if m > 1 and families.count >= 4 and len(z) >= 8 else None,
         treatments(considered.scores_on(board.leaves), board.leaves, min_overlap, seed=seed),
-        None
-        if snapshot is None or not m
-        else _outside(board, snapshot, z, loadings, columns, labels, resamples, seed),
+        None if snapshot is None or not m else _outside(board, snapshot, z, loadings, columns, labels, resamples, seed),
     )
 
 
-def board_clusters(
-    board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0
-) -> BoardClusters:
+def board_clusters(board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0) -> BoardClusters:
     """Cluster the benchmarks of a complete board.
 
     `families`: of its models. `resamples`: of families. `seed`: of resamples and permutations.
@@ -238,9 +232,7 @@ def _share_between(value: float | None, drawn: FloatArray, clusters: float) -> I
 def _ends(values: FloatArray, drawn: FloatArray, clusters: float) -> FloatArray:
     """Return low and high of each value, shape (values, 2); NaN where there is none."""
     found = [_between(float(v), column, clusters) for v, column in zip(values, drawn.T, strict=True)]
-    return np.array([(np.nan, np.nan) if one is None else (one.low, one.high) for one in found]).reshape(
-        -1, 2
-    )
+    return np.array([(np.nan, np.nan) if one is None else (one.low, one.high) for one in found]).reshape(-1, 2)
 
 
 def _loadings(z: FloatArray, components: int) -> FloatArray:
@@ -252,9 +244,7 @@ def _loadings(z: FloatArray, components: int) -> FloatArray:
 
 
 def _halves(z: FloatArray, labels: IntArray, loadings: FloatArray, seed: int) -> Halves:
-    drawn: Resampled = resampled_dimensions(
-        z, half_counts(labels, HALVES, seed), loadings[:, :1], labels, seed
-    )
+    drawn: Resampled = resampled_dimensions(z, half_counts(labels, HALVES, seed), loadings[:, :1], labels, seed)
     one, other = drawn.loadings[::2, :, 0], drawn.loadings[1::2, :, 0]
     alike = [congruence(a, b) or 0.0 for a, b in zip(one, other, strict=True)]
     at = [_BAND[0], 50.0, _BAND[1]]

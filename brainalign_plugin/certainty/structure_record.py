@@ -129,9 +129,7 @@ def clusters_json(found: BoardClusters) -> dict[str, Any]:
 def metadata_json(found: Described) -> dict[str, Any]:
     """Make the record of the metadata of a board: values and their sources, gaps and contradictions."""
     return {
-        "benchmarks": {
-            leaf: {**values, "sources": found.origins[leaf]} for leaf, values in found.benchmarks.items()
-        },
+        "benchmarks": {leaf: {**values, "sources": found.origins[leaf]} for leaf, values in found.benchmarks.items()},
         "models": {str(model): values for model, values in found.models.items() if any(values.values())},
         "gaps": {field: list(leaves) for field, leaves in found.gaps.items()},
         "contradictions": [

@@ -104,9 +104,7 @@ def validity(
             "it needs three models: take another snapshot or another threshold of cleaning"
         )
     columns = board.papers
-    targets = np.column_stack(
-        [ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()]
-    )
+    targets = np.column_stack([ranks_from_bottom(board.scores[:, own]).mean(axis=1) for own in columns.values()])
     n = len(board.models)
     times = resamples if resamples is not None else (_FEWER if n > _FROM_MODELS else RESAMPLES)
     scores = {
@@ -124,9 +122,7 @@ def validity(
         resampled[name] = drawn
         sure = interval(mean, drawn, effective_families(used.labels)) if sure_enough(used.labels) else None
         found[name] = SchemeValidity(name, mean, dict(zip(columns, rho, strict=True)), sure)
-    best_first = sorted(
-        found.values(), key=lambda one: -np.inf if one.mean is None else one.mean, reverse=True
-    )
+    best_first = sorted(found.values(), key=lambda one: -np.inf if one.mean is None else one.mean, reverse=True)
     return Validity(
         tuple(columns),
         {one.scheme: one for one in best_first},
@@ -174,9 +170,7 @@ def _spearman(scores: FloatArray, target: FloatArray) -> float | None:
     return None if np.isnan(rho) else float(rho)
 
 
-def _resampled(
-    targets: FloatArray, scores: Mapping[str, FloatArray], counts: IntArray
-) -> dict[str, FloatArray]:
+def _resampled(targets: FloatArray, scores: Mapping[str, FloatArray], counts: IntArray) -> dict[str, FloatArray]:
     """Return each scheme's mean over papers in each resample, shape (r,); NaN where no paper has a correlation."""
     size = max(1, _BLOCK // max(1, targets.size))
     found: dict[str, list[FloatArray]] = {name: [] for name in scores}
@@ -185,9 +179,7 @@ def _resampled(
         aims = weighted_ranks(targets, drawn)
         for name, columns in scores.items():
             usable = np.flatnonzero(~np.isnan(columns).any(axis=0))
-            found[name].append(
-                _correlations(weighted_ranks(columns[:, usable], drawn), aims[:, usable], drawn)
-            )
+            found[name].append(_correlations(weighted_ranks(columns[:, usable], drawn), aims[:, usable], drawn))
     return {name: np.concatenate(blocks) for name, blocks in found.items()}
 
 
@@ -196,9 +188,7 @@ def _correlations(ranks: FloatArray, aims: FloatArray, counts: IntArray) -> Floa
     times = counts[:, None].astype(ranks.dtype)
     weighted = ranks * times
     products = (weighted * aims).sum(axis=2, dtype=np.float64)
-    squares = (weighted * ranks).sum(axis=2, dtype=np.float64) * (aims * times * aims).sum(
-        axis=2, dtype=np.float64
-    )
+    squares = (weighted * ranks).sum(axis=2, dtype=np.float64) * (aims * times * aims).sum(axis=2, dtype=np.float64)
     varies = squares > 0
     return known_mean(np.where(varies, products / np.sqrt(np.where(varies, squares, 1.0)), np.nan))
 
@@ -241,10 +231,7 @@ def validity_over_time(
             target = whole.scores[rows, whole.leaves.index(leaf)]
             has = ~np.isnan(target)
             if has.sum() >= MIN_MODELS:
-                rho = {
-                    name: None if one is None else _spearman(one[has], target[has])
-                    for name, one in scores.items()
-                }
+                rho = {name: None if one is None else _spearman(one[has], target[has]) for name, one in scores.items()}
                 found.append(Arrival(leaf, day, int(has.sum()), rho))
     return tuple(found)
 

@@ -139,13 +139,9 @@ def certainty_of(scheme: str | Scheme, board: Board) -> Certainty | NotEstimable
     name = scheme if isinstance(scheme, str) else scheme.name
     form = linear_form(scheme, board)
     if form is None:
-        return NotEstimable(
-            name, f"{name} is no weighted mean of scaled benchmarks; leave one paper out instead"
-        )
+        return NotEstimable(name, f"{name} is no weighted mean of scaled benchmarks; leave one paper out instead")
     if len(board.models) < 2:
-        return NotEstimable(
-            form.scheme, f"the board has {len(board.models)} models; a variance needs at least 2"
-        )
+        return NotEstimable(form.scheme, f"the board has {len(board.models)} models; a variance needs at least 2")
     units = units_of(board.tree, board.leaves, form.weights)
     variances = paper_variances(units.means(form.scaled), units)
     scores = form.scores
@@ -243,7 +239,4 @@ def component_table(form: LinearForm, board: Board) -> dict[str, float | None]:
         parts.append(None if level is None else max(level - below, 0.0))
         below = below if level is None else max(level, below)
     total = sum(part for part in parts if part is not None)
-    return {
-        name: None if part is None else 100 * part / total
-        for name, part in zip(COMPONENTS, parts, strict=True)
-    }
+    return {name: None if part is None else 100 * part / total for name, part in zip(COMPONENTS, parts, strict=True)}

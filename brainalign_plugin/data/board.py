@@ -91,9 +91,7 @@ class Board:
         # Engineering scores have no cap, and cells that a rule has filled may lie just below the lowest score.
         limited = np.array([not self.tree[leaf].is_engineering for leaf in self.leaves], dtype=bool)
         above = limited & (self.scores > 1)
-        outside = (
-            (self.scores < 0) & (self.states == CellState.SCORED) & limited | above | np.isinf(self.scores)
-        )
+        outside = (self.scores < 0) & (self.states == CellState.SCORED) & limited | above | np.isinf(self.scores)
         if outside.any():
             row, column = np.argwhere(outside)[0]
             raise BoardError(
@@ -107,9 +105,7 @@ class Board:
             raise BoardError(f"the model id {twice} occurs twice on the board; the id is the key of a model")
         own = self.tree.leaves()
         if self.leaves != own:
-            odd = next(
-                (leaf for leaf in (*self.leaves, *own) if (leaf in own) != (leaf in self.leaves)), None
-            )
+            odd = next((leaf for leaf in (*self.leaves, *own) if (leaf in own) != (leaf in self.leaves)), None)
             what = "are in another order" if odd is None else f"differ, for example in {odd!r}"
             raise BoardError(
                 f"the {len(self.leaves)} leaves of the board and the {len(own)} of its tree {what}; name the tree's "
@@ -168,9 +164,7 @@ class Board:
 
     def _repr_html_(self) -> str:
         """Return the table that notebooks show."""
-        return (
-            f"<p>{html.escape(repr(self))}</p>{self.to_frame(names=True).to_html(max_rows=20, max_cols=12)}"
-        )
+        return f"<p>{html.escape(repr(self))}</p>{self.to_frame(names=True).to_html(max_rows=20, max_cols=12)}"
 
     def to_frame(self, *, names: bool = False, states: bool = False) -> pd.DataFrame:
         """Return the scores as a table.

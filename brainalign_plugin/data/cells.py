@@ -80,16 +80,12 @@ def check_ids_and_moments(models: tuple[Model, ...], tree: BenchmarkTree) -> Non
                 )
 
 
-def check_values(
-    states: StateArray, scores: FloatArray, errors: FloatArray, name: Callable[..., str]
-) -> None:
+def check_values(states: StateArray, scores: FloatArray, errors: FloatArray, name: Callable[..., str]) -> None:
     """Check states, scores and errors of cells, which ``name`` names by position; else SnapshotError."""
     unknown = np.argwhere(~np.isin(states, list(CellState)))
     if len(unknown):
         at = tuple(unknown[0])
-        raise SnapshotError(
-            f"{name(*at)} has the state {int(states[at])}; known are {[int(s) for s in CellState]}"
-        )
+        raise SnapshotError(f"{name(*at)} has the state {int(states[at])}; known are {[int(s) for s in CellState]}")
     wrong = np.argwhere(((states == CellState.SCORED) != np.isfinite(scores)) | np.isinf(scores))
     if len(wrong):
         at = tuple(wrong[0])
@@ -100,9 +96,7 @@ def check_values(
     infinite = np.argwhere(np.isinf(errors))
     if len(infinite):
         at = tuple(infinite[0])
-        raise SnapshotError(
-            f"{name(*at)} has the error {errors[at]}; an error is finite, or NaN where there is none"
-        )
+        raise SnapshotError(f"{name(*at)} has the error {errors[at]}; an error is finite, or NaN where there is none")
 
 
 def check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: BenchmarkTree) -> None:
@@ -113,9 +107,7 @@ def check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: Benc
     ):
         outside = positions[(positions < 0) | (positions >= count)]
         if len(outside):
-            raise SnapshotError(
-                f"a superseded cell is of {what} number {outside[0]}; there are {count}, from 0"
-            )
+            raise SnapshotError(f"a superseded cell is of {what} number {outside[0]}; there are {count}, from 0")
 
     def name(i: int) -> str:
         return f"model {models[old.row[i]].id} on version {old.version[i]} of {tree.nodes[old.column[i]].type_id!r}"
@@ -123,14 +115,10 @@ def check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: Benc
     latest = np.array([node.version for node in tree.nodes], dtype=np.int64)[old.column]
     late = np.flatnonzero(old.version >= latest)
     if len(late):
-        raise SnapshotError(
-            f"{name(late[0])} is a superseded cell, but the latest version is {latest[late[0]]}"
-        )
+        raise SnapshotError(f"{name(late[0])} is a superseded cell, but the latest version is {latest[late[0]]}")
     order = np.lexsort((old.version, old.column, old.row))
     keys = np.stack((old.row, old.column, old.version))[:, order]
     twice = np.flatnonzero((keys[:, 1:] == keys[:, :-1]).all(axis=0))
     if len(twice):
-        raise SnapshotError(
-            f"{name(order[twice[0]])} occurs twice among the superseded cells; one cell a version"
-        )
+        raise SnapshotError(f"{name(order[twice[0]])} occurs twice among the superseded cells; one cell a version")
     check_values(old.states, old.scores, old.errors, name)

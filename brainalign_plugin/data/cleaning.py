@@ -108,12 +108,8 @@ class Cleaning:
         import pandas as pd
 
         rows = [
-            ("benchmark", None, one.type_id, one.failed, one.never, one.reason)
-            for one in self.dropped_benchmarks
-        ] + [
-            ("model", one.id, one.name, len(one.failed), len(one.never), one.reason)
-            for one in self.dropped_models
-        ]
+            ("benchmark", None, one.type_id, one.failed, one.never, one.reason) for one in self.dropped_benchmarks
+        ] + [("model", one.id, one.name, len(one.failed), len(one.never), one.reason) for one in self.dropped_models]
         frame = pd.DataFrame(rows, columns=["kind", "id", "name", "failed", "never", "reason"])
         frame["id"] = frame["id"].astype("Int64")
         return Rows(

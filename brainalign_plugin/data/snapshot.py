@@ -151,11 +151,7 @@ class Snapshot:
     def from_board(cls, board: Board) -> Snapshot:
         """Make a snapshot of a board: its own snapshot if the board is all of it, else one of its leaves."""
         known = board.snapshot
-        if (
-            known is not None
-            and known.models == board.models
-            and board.leaves == known.tree.leaves(known.root)
-        ):
+        if known is not None and known.models == board.models and board.leaves == known.tree.leaves(known.root):
             whole = known.board()
             if _same(whole.scores, board.scores) and _same(whole.states, board.states):
                 return known
@@ -225,9 +221,7 @@ class Snapshot:
         return (
             all(getattr(self, name) == getattr(other, name) for name in _PLAIN_FIELDS)
             and all(_same(getattr(self, name), getattr(other, name)) for name in _CELL_FIELDS)
-            and all(
-                _same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in SUPERSEDED_DTYPES
-            )
+            and all(_same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in SUPERSEDED_DTYPES)
         )
 
     def __hash__(self) -> int:
@@ -284,9 +278,7 @@ class Snapshot:
         nodes = list(self.tree.nodes)
         for column in np.flatnonzero(leaf):
             cells = np.flatnonzero(older.column == column)
-            versions = _opened(
-                nodes[column], limit, states[:, column], scored_at[:, column], older.take(cells)
-            )
+            versions = _opened(nodes[column], limit, states[:, column], scored_at[:, column], older.take(cells))
             nodes[column] = replace(nodes[column], versions=versions)
             counts = nodes[column].version
             if counts != self.tree.nodes[column].version:
@@ -323,9 +315,7 @@ class Snapshot:
         names = {self.root}
         for column in np.flatnonzero(has_cell):
             names.update(self.tree.path(self.tree.nodes[column].type_id))
-        return np.array(
-            [j for j, node in enumerate(self.tree.nodes) if node.type_id in names], dtype=np.int64
-        )
+        return np.array([j for j, node in enumerate(self.tree.nodes) if node.type_id in names], dtype=np.int64)
 
 
 _PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")

@@ -55,9 +55,7 @@ def parse_frame(frame: pd.DataFrame, groups: Mapping[str, str] | None, domain: s
             "columns=benchmarks)"
         )
     if not _DOMAIN.fullmatch(domain):
-        raise BoardError(
-            f"the domain is {domain!r}; use small letters, digits and _, such as 'language_tasks'"
-        )
+        raise BoardError(f"the domain is {domain!r}; use small letters, digits and _, such as 'language_tasks'")
     if groups is None:
         frame, groups = _grouped(frame)
     names, benchmarks = _names(frame)
@@ -83,13 +81,9 @@ def _grouped(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
 def _names(frame: pd.DataFrame) -> tuple[list[str], list[str]]:
     benchmarks = [str(column) for column in frame.columns]
     if not benchmarks or not len(frame):
-        raise BoardError(
-            f"the table has the shape {frame.shape}; give a row a model and a column a benchmark"
-        )
+        raise BoardError(f"the table has the shape {frame.shape}; give a row a model and a column a benchmark")
     numbered = frame.index.dtype.kind in "iu"
-    for column, cells in zip(
-        benchmarks, (frame.iloc[:, j].dropna() for j in range(frame.shape[1])), strict=True
-    ):
+    for column, cells in zip(benchmarks, (frame.iloc[:, j].dropna() for j in range(frame.shape[1])), strict=True):
         named = len(cells) > 0 and all(isinstance(cell, str) for cell in cells) and cells.is_unique
         if numbered and named and not any(map(_is_number, cells)):
             raise BoardError(f"column {column!r} holds names; make it the index: frame.set_index({column!r})")
@@ -164,9 +158,7 @@ def _number(cell: Any, where: str) -> float:
 
 def _paths(groups: Mapping[str, str], benchmarks: list[str], domain: str) -> dict[str, tuple[str, ...]]:
     if not hasattr(groups, "items"):
-        raise BoardError(
-            f"the groups are {groups!r}; give a dict from benchmark to path, {{'V1-pls': 'neural/V1'}}"
-        )
+        raise BoardError(f"the groups are {groups!r}; give a dict from benchmark to path, {{'V1-pls': 'neural/V1'}}")
     for name, path in groups.items():
         if not isinstance(path, str):
             raise BoardError(f"the group of {name!r} is {path!r}; give a path such as 'neural/V1'")

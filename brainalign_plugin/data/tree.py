@@ -60,9 +60,7 @@ class BenchmarkTree:
         if len(self.index) != len(self.nodes):
             seen: set[str] = set()
             repeated = next(n.type_id for n in self.nodes if n.type_id in seen or seen.add(n.type_id))  # type: ignore[func-returns-value]
-            raise SnapshotError(
-                f"benchmark {repeated!r} occurs twice in the tree; a benchmark's type id is its key"
-            )
+            raise SnapshotError(f"benchmark {repeated!r} occurs twice in the tree; a benchmark's type id is its key")
         for node in self.nodes:
             if node.parent is None:
                 continue
@@ -118,9 +116,7 @@ class BenchmarkTree:
         try:
             return self.nodes[self.index[type_id]]
         except KeyError:
-            raise SnapshotError(
-                f"there is no benchmark {type_id!r} in this tree of {len(self.nodes)} nodes"
-            ) from None
+            raise SnapshotError(f"there is no benchmark {type_id!r} in this tree of {len(self.nodes)} nodes") from None
 
     @cached_property
     def roots(self) -> tuple[str, ...]:

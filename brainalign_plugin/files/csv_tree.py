@@ -59,9 +59,7 @@ def column_parents(
     ranks = [_rank(name, averaged) for name in names]
     for stale in (0.0, _MOST_STALE):
         for counted in (capped, raw):
-            found = _parents(
-                _Search(names, values, counted, states, units, groups, ranks, engineering, stale)
-            )
+            found = _parents(_Search(names, values, counted, states, units, groups, ranks, engineering, stale))
             if found is not None:
                 return found
     return None
@@ -83,9 +81,7 @@ def _parents(search: _Search) -> dict[str, str | None] | None:
         parents[names[start]] = parent
         children = _ends(search, start)[end]
         bounds = [*children[1:], end]
-        stack += [
-            (child, bound, names[start]) for child, bound in zip(children, bounds, strict=bool(children))
-        ]
+        stack += [(child, bound, names[start]) for child, bound in zip(children, bounds, strict=bool(children))]
     return parents
 
 
@@ -149,9 +145,7 @@ def _as_group(search: _Search, start: int) -> dict[int, tuple[int, ...]]:
     return found
 
 
-def _is_mean(
-    search: _Search, group: int, children: tuple[int, ...], total: FloatArray, slack: FloatArray
-) -> bool:
+def _is_mean(search: _Search, group: int, children: tuple[int, ...], total: FloatArray, slack: FloatArray) -> bool:
     state, value = search.states[:, group], search.values[:, group]
     # SCORED, FAILED and NEVER fall in this order: a group is in the best state of its children.
     best = search.states[:, children].max(axis=1)

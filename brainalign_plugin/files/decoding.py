@@ -34,9 +34,7 @@ _ZIP = b"PK\x03\x04"
 _CONTENTS = (
     (re.compile(r"\Z"), "empty"),
     (
-        re.compile(
-            r"(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|script|div|title)\b", re.IGNORECASE | re.DOTALL
-        ),
+        re.compile(r"(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|script|div|title)\b", re.IGNORECASE | re.DOTALL),
         "an HTML page",
     ),
     (re.compile("<"), "XML"),

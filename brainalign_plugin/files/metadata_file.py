@@ -43,9 +43,7 @@ def read_metadata(source: str | Path) -> Metadata:
     if str(source) == INSTALLED:
         found = importlib.util.find_spec("brainscore_vision")
         if found is None or not found.submodule_search_locations:
-            raise InputError(
-                "brainscore_vision is not installed here; install it, or name a page of the leaderboard"
-            )
+            raise InputError("brainscore_vision is not installed here; install it, or name a page of the leaderboard")
         return _folder(Path(found.submodule_search_locations[0]), "brainscore_vision")
     path = Path(source).expanduser()
     if path.is_dir():
@@ -69,18 +67,14 @@ def page(text: str, source: str) -> Metadata:
     """
     blocks = {name: _block(text, name) for name in _BLOCKS}
     if blocks["benchmark_metadata"] is None and blocks["model_metadata_map"] is None:
-        raise InputError(
-            f"{source} has no {' or '.join(_BLOCKS[:2])}; save the page /<domain>/leaderboard/content/"
-        )
+        raise InputError(f"{source} has no {' or '.join(_BLOCKS[:2])}; save the page /<domain>/leaderboard/content/")
     benchmarks: dict[str, dict[str, str]] = {}
     for row in _rows(blocks["benchmark_metadata"]):
         name = _VERSION.sub("", str(row.get("identifier") or ""))
         benchmarks.setdefault(name, {}).update(_benchmark(row, row))
     for name, entry in _entries(blocks["benchmark_bibtex_map"]):
         if bibtex := _word(entry.get("bibtex")):
-            benchmarks.setdefault(str(entry.get("benchmark_type_id") or _VERSION.sub("", name)), {})[
-                "bibtex"
-            ] = bibtex
+            benchmarks.setdefault(str(entry.get("benchmark_type_id") or _VERSION.sub("", name)), {})["bibtex"] = bibtex
     models = {name: _model(entry) for name, entry in _entries(blocks["model_metadata_map"])}
     return Metadata(source, _kept(benchmarks), _kept(models))
 
@@ -111,9 +105,7 @@ def _folder(root: Path, source: str) -> Metadata:
     try:
         yaml = importlib.import_module("yaml")
     except ImportError as cause:
-        raise InputError(
-            "reading metadata.yml needs PyYAML, which comes with brainscore_vision; install it"
-        ) from cause
+        raise InputError("reading metadata.yml needs PyYAML, which comes with brainscore_vision; install it") from cause
     benchmarks: dict[str, dict[str, str]] = {}
     models: dict[str, dict[str, str]] = {}
     problems = []
@@ -125,9 +117,7 @@ def _folder(root: Path, source: str) -> Metadata:
         try:
             document = yaml.load(path.read_text(encoding="utf-8"), loader)
         except (OSError, ValueError, yaml.YAMLError) as cause:
-            problems.append(
-                f"{path.parent.name}/{path.name} cannot be read: {' '.join(str(cause).split())[:200]}"
-            )
+            problems.append(f"{path.parent.name}/{path.name} cannot be read: {' '.join(str(cause).split())[:200]}")
             continue
         if not isinstance(document, dict):
             problems.append(f"{path.parent.name}/{path.name} is no table")

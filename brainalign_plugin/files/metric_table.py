@@ -80,9 +80,7 @@ def _parsed(text: str, name: str) -> MetricTable:
         raise _unreadable(name, cause) from cause
     titles = [visible(field.text, _LONGEST) if field.text.strip() else "" for field in table.header.fields]
     lower = [title.lower() for title in titles]
-    places = [
-        next((lower.index(word) for word in words if word in lower), None) for words in (("id",), _NAMES)
-    ]
+    places = [next((lower.index(word) for word in words if word in lower), None) for words in (("id",), _NAMES)]
     columns = [k for k, title in enumerate(titles) if title and k not in places]
     if places == [None, None]:
         raise InputError(f"the metrics {name} have no column 'id' or 'model'; name the models in one of them")

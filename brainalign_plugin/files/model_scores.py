@@ -191,9 +191,7 @@ def _csv_rows(text: str, name: str, unread: set[str]) -> Iterator[tuple[str, Map
 
 def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
     if header and not {*header} & {*COLUMNS}:
-        raise CandidateError(
-            f"{name} begins with {header[0][:_SHOWN]!r}; its first line is to be the header {_HEADER}"
-        )
+        raise CandidateError(f"{name} begins with {header[0][:_SHOWN]!r}; its first line is to be the header {_HEADER}")
     for column in filter(None, header):  # pandas gives its index no title, or this one when it is read again
         if column in UNREAD or column.startswith("unnamed: "):
             unread |= {column} & {"raw", "ceiling"}
@@ -205,9 +203,7 @@ def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
             )
     for needed in COLUMNS[:2]:
         if needed not in header:
-            raise CandidateError(
-                f"{name} has no column {needed!r}; its first line is to be the header {_HEADER}"
-            )
+            raise CandidateError(f"{name} has no column {needed!r}; its first line is to be the header {_HEADER}")
 
 
 def _json_rows(text: str, name: str, unread: set[str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -271,9 +267,7 @@ def _identifier(row: Mapping[str, Any], where: str) -> tuple[str, int | None]:
     if not isinstance(benchmark, str) or not benchmark.strip():
         raise CandidateError(f"{where} names the benchmark {benchmark!r}; give its identifier")
     if len(benchmark) > _LONGEST:
-        raise CandidateError(
-            f"{where} names a benchmark with {len(benchmark)} characters; give its identifier"
-        )
+        raise CandidateError(f"{where} names a benchmark with {len(benchmark)} characters; give its identifier")
     named = _VERSIONED.fullmatch(benchmark.strip())
     if named is None:
         return benchmark.strip(), None
@@ -336,9 +330,7 @@ def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]
     for part in filter(None, map(str.strip, wanted.split(","))):
         name = part.removeprefix("name:")
         same = [model for model in known if model.name == name] if name != part else []
-        found |= {
-            model.id: model for model in same or [find_model(known, name, place, f", or name:{name} for all")]
-        }
+        found |= {model.id: model for model in same or [find_model(known, name, place, f", or name:{name} for all")]}
     return list(found.values())
 
 

@@ -280,9 +280,7 @@ def restore(snapshot: Snapshot, name: str, at: datetime, left_out: Collection[st
     if name == GIVEN_BOARD:
         raise ReferenceBoardError(f"the name {name!r} stands for a board without a reference; choose another")
     if at.tzinfo is None:
-        raise ReferenceBoardError(
-            f"the reference {name!r} is frozen at {at}, without a time zone; give it in UTC"
-        )
+        raise ReferenceBoardError(f"the reference {name!r} is frozen at {at}, without a time zone; give it in UTC")
     return _reference(snapshot, name, at.astimezone(UTC), left_out)
 
 

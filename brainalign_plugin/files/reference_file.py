@@ -33,8 +33,7 @@ def reference_from_bytes(data: bytes, origin: str = "the data") -> Reference:
         ) from cause
     if not isinstance(parsed, dict) or parsed.get("format") != FORMAT:
         raise ReferenceBoardError(
-            f'{origin} is JSON but not a reference file: it has no "format": "{FORMAT}"; '
-            "write one with write_reference"
+            f'{origin} is JSON but not a reference file: it has no "format": "{FORMAT}"; write one with write_reference'
         )
     if parsed.get("version") != VERSION:
         raise ReferenceBoardError(

@@ -40,9 +40,7 @@ class Problem(NamedTuple):
 def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
     """Read a model's entries on one benchmark, in their order. `current`: the benchmark's latest version."""
     if not isinstance(entries, list):
-        yield Problem(
-            entries, "the benchmark occurs twice" if entries is REPEATED else "not a list of versions"
-        )
+        yield Problem(entries, "the benchmark occurs twice" if entries is REPEATED else "not a list of versions")
         return
     seen: set[int] = set()
     for entry in entries:
@@ -52,9 +50,7 @@ def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
         try:
             version = read_version(entry.get("version"))
             if version > current:
-                raise ValueError(
-                    f"version {version} is not among the benchmark's versions (latest {current})"
-                )
+                raise ValueError(f"version {version} is not among the benchmark's versions (latest {current})")
             if version in seen:
                 raise ValueError(f"version {version} occurs twice")
             state, score = _value(entry, version < current)

@@ -114,9 +114,7 @@ def zip_members(data: bytes, source: str, max_bytes: int) -> tuple[bytes, bytes]
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as cause:
-        message = (
-            f"{source} is a zip that is damaged or cut off and cannot be read ({shown(str(cause), 120)})"
-        )
+        message = f"{source} is a zip that is damaged or cut off and cannot be read ({shown(str(cause), 120)})"
         raise ArchiveError(f"{message}; fetch it again", "torn") from cause
     with archive:
         files = [info for info in archive.infolist() if not _is_added(info)]
@@ -141,9 +139,7 @@ def _is_added(info: zipfile.ZipInfo) -> bool:
     return info.is_dir() or info.filename.startswith("__MACOSX/") or _base(info).startswith(".")
 
 
-def _member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, received: int, max_bytes: int
-) -> bytes:
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, received: int, max_bytes: int) -> bytes:
     name = shown(info.filename, 120)
     if info.flag_bits & 1:
         raise ArchiveError(f"{source} is a zip with an encrypted member {name}; unpack it", "shape")
@@ -253,9 +249,7 @@ def _document(table: _Table, ids: Mapping[str, tuple[str, int]]) -> dict[str, An
                 "is_leaf": name not in inner,
                 "is_engineering": name in engineering,
                 "label": name,
-                "versions": [
-                    {"version": known[name][1], "identifier": f"{known[name][0]}_v{known[name][1]}"}
-                ],
+                "versions": [{"version": known[name][1], "identifier": f"{known[name][0]}_v{known[name][1]}"}],
             }
             for name in names
         ],
@@ -296,9 +290,7 @@ def _arrays(table: _Table) -> tuple[Any, Any, int]:
     return values, states, decimals
 
 
-def _models(
-    table: _Table, names: Sequence[str], known: Mapping[str, tuple[str, int]]
-) -> list[dict[str, Any]]:
+def _models(table: _Table, names: Sequence[str], known: Mapping[str, tuple[str, int]]) -> list[dict[str, Any]]:
     by_id, rank = table.column("model id", "model_id"), table.column("rank")
     name_at = table.column("model", "model_name")
     if name_at is None:
@@ -311,9 +303,7 @@ def _models(
         given = "" if by_id is None else row[by_id].text.strip()
         number = _whole(given)
         if given and number is None:
-            raise ValueError(
-                f"the model {shown(name)!r} has the id {shown(given)!r}, which is no whole number"
-            )
+            raise ValueError(f"the model {shown(name)!r} has the id {shown(given)!r}, which is no whole number")
         models.append(
             {
                 "id": _made_id(name, seen[name]) if number is None else number,

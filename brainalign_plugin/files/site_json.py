@@ -59,9 +59,7 @@ def parse_site_json(
         raise misfit("simulated", simulated, "true or false")
     benchmarks, models = (_objects(document, name) for name in ("benchmarks", "models"))
     if len(models) * len(benchmarks) > _MAX_CELLS:
-        raise SnapshotError(
-            f"{len(models)} models × {len(benchmarks)} benchmarks are more than {_MAX_CELLS} cells"
-        )
+        raise SnapshotError(f"{len(models)} models × {len(benchmarks)} benchmarks are more than {_MAX_CELLS} cells")
     log = Log()
     rows = [_model(f"models.{i}", entry, log) for i, entry in enumerate(models)]
     check_unique("model id", (model.id for model, _ in rows))

@@ -155,9 +155,7 @@ def _is_engineering(tree: BenchmarkTree, node: Benchmark, flags: Mapping[str, An
     return found
 
 
-def _benchmark(
-    entry: Mapping[str, Any], type_id: str, parent: str | None, scores: Scores, log: Log
-) -> Benchmark:
+def _benchmark(entry: Mapping[str, Any], type_id: str, parent: str | None, scores: Scores, log: Log) -> Benchmark:
     note = log.about(benchmark=type_id)
     return Benchmark(
         type_id=type_id,

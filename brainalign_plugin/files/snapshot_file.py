@@ -238,9 +238,7 @@ def _snapshot(document: dict[str, Any]) -> Snapshot:
         ).reshape(shape),
         scores=np.array(_lines(document, "scores", shape), dtype=float).reshape(shape),
         errors=np.array(_lines(document, "errors", shape), dtype=float).reshape(shape),
-        scored_at=_time_array([t for line in _lines(document, "scored_at", shape) for t in line]).reshape(
-            shape
-        ),
+        scored_at=_time_array([t for line in _lines(document, "scored_at", shape) for t in line]).reshape(shape),
         superseded=SupersededCells(
             row=np.array([rows[i] for i in old["model"]], dtype=np.int64),
             column=np.array(old["benchmark"], dtype=np.int64),

@@ -126,9 +126,7 @@ def place(
     if len(board.models) < 2:
         _refuse_few(reference, board, scored)
     whole, every = _restricted(reference, known, out), _restricted(reference, known, out, complete=False)
-    guesses = {
-        leaf: np.percentile(reference.norms[leaf].values, (*PERCENTILES, 50)).tolist() for leaf in missing
-    }
+    guesses = {leaf: np.percentile(reference.norms[leaf].values, (*PERCENTILES, 50)).tolist() for leaf in missing}
     placed, narrowed = [], []
     for scheme in used:
         try:
@@ -189,9 +187,7 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
             f"; {counted(len(old), 'score')} of another version, such as {version} of {name!r}, where it has {wanted}: "
             "run that version, or freeze a board that has yours" + why
         )
-    least = (
-        f"fewer than the share of {min_constituents:g} that is asked for" if scored else "and one is needed"
-    )
+    least = f"fewer than the share of {min_constituents:g} that is asked for" if scored else "and one is needed"
     raise CandidateError(
         f"{len(scored)} of the {len(leaves)} benchmarks of {reference.called} have a score, {least}; "
         f"missing are {_some(missing)}{why}"
@@ -200,20 +196,14 @@ def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituen
 
 def _check_parameters(min_constituents: float, resamples: int, level: float) -> None:
     if not 0 <= min_constituents <= 1:
-        raise InputError(
-            f"the smallest share of constituents is {min_constituents}; give a number from 0 to 1"
-        )
+        raise InputError(f"the smallest share of constituents is {min_constituents}; give a number from 0 to 1")
     if not 0 < level < 1:
-        raise InputError(
-            f"the level of the intervals is {level}; give a number between 0 and 1, such as 0.95"
-        )
+        raise InputError(f"the level of the intervals is {level}; give a number between 0 and 1, such as 0.95")
     if resamples < 0:
         raise InputError(f"{resamples} resamples were asked for; give 0 for none, or a positive number")
 
 
-def of_versions(
-    reference: Reference, cells: Mapping[str, Cell]
-) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
+def of_versions(reference: Reference, cells: Mapping[str, Cell]) -> tuple[dict[str, Cell], dict[str, tuple[int, int]]]:
     """Return the cells on the reference's versions, or without one, and both versions of the others."""
     kept, others = dict(cells), {}
     for leaf in constituents(reference):
@@ -272,9 +262,7 @@ def _refuse_few(reference: Reference, board: Board, scored: Sequence[str]) -> No
     )
 
 
-def _placed(
-    scheme: Scheme, board: Board, own: Mapping[str, Cell], sampling: tuple[int, int, float]
-) -> SchemePlace:
+def _placed(scheme: Scheme, board: Board, own: Mapping[str, Cell], sampling: tuple[int, int, float]) -> SchemePlace:
     fitted = scheme.fit(board)
     row = np.clip([[own[leaf].score for leaf in board.leaves]], 0.0, 1.0)
     scaled = fitted.scale(row)[0]
@@ -283,9 +271,7 @@ def _placed(
         board, fitted = board.take(known.tolist()), replace(fitted, scaled=fitted.scaled[known])
     statistic, share, rank = _standing(fitted, row)
     if np.isnan(statistic[0]):
-        raise CandidateError(
-            f"{scheme.name} has nothing to aggregate on these benchmarks; give scores on others"
-        )
+        raise CandidateError(f"{scheme.name} has nothing to aggregate on these benchmarks; give scores on others")
     return SchemePlace(
         scheme.name,
         "",

@@ -58,9 +58,7 @@ class CellPair:
 def standings_of(reference: Reference, cells: Mapping[str, Cell]) -> tuple[BenchmarkStanding, ...]:
     """Compare scored cells with the reference's models, the highest normal score first."""
     leaves = tuple(cells)
-    normal = NORMAL_SCORE.fit(reference.scores_on(leaves))(
-        np.clip([[cell.score for cell in cells.values()]], 0.0, 1.0)
-    )
+    normal = NORMAL_SCORE.fit(reference.scores_on(leaves))(np.clip([[cell.score for cell in cells.values()]], 0.0, 1.0))
     found = [
         BenchmarkStanding(leaf, cells[leaf].score, cells[leaf].error, value, reference.norms[leaf].count)
         for leaf, value in zip(leaves, normal[0].tolist(), strict=True)
@@ -108,9 +106,7 @@ def beside(mine: Mapping[str, Cell], theirs: Mapping[str, Cell]) -> tuple[CellPa
         both = CellState.NEVER not in (one.state, other.state)
         beyond = both and (one.state != other.state or len(versions) > 1 or abs(difference) > allowed + 1e-12)
         found.append(CellPair(name, one, other, difference, beyond))
-    return tuple(
-        sorted(found, key=lambda one: (math.isnan(one.difference), -abs(one.difference), one.benchmark))
-    )
+    return tuple(sorted(found, key=lambda one: (math.isnan(one.difference), -abs(one.difference), one.benchmark)))
 
 
 def _correlation(one: FloatArray, other: FloatArray) -> float:

@@ -230,9 +230,7 @@ class Chart:
                 return bytes(vl_convert.vegalite_to_pdf(whole, allowed_base_urls=[]))
             return bytes(vl_convert.vegalite_to_png(whole, scale=_SCALE, allowed_base_urls=[]))
         except ValueError as cause:
-            raise PlotError(
-                f"the chart {self.title!r} cannot be drawn: {str(cause).splitlines()[0]}"
-            ) from cause
+            raise PlotError(f"the chart {self.title!r} cannot be drawn: {str(cause).splitlines()[0]}") from cause
 
     def to_altair(self) -> Any:
         """Return the chart as an Altair chart.
@@ -260,9 +258,7 @@ class Chart:
         try:
             import altair as alt
         except ImportError as cause:
-            raise PlotError(
-                "Altair is not installed; install altair, or use .save() or .to_dict()"
-            ) from cause
+            raise PlotError("Altair is not installed; install altair, or use .save() or .to_dict()") from cause
         return alt.Chart.from_dict(self.to_dict())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:

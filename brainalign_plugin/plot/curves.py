@@ -122,6 +122,4 @@ def agreement_by_share(
         layer("points", mark("circle", size=36, opacity=1), [known], x=x, y=y, color=colour, tooltip=tips),
     ]
     spec = {"layer": layers, "height": 220, "params": [NARROW]}
-    return Chart(
-        title, f"Lines over the share of the models that is kept. {title}", spec, {"points": points}, most=760
-    )
+    return Chart(title, f"Lines over the share of the models that is kept. {title}", spec, {"points": points}, most=760)

@@ -75,8 +75,7 @@ def dots(
     extent = _extent([values, low, high, reference], zero)
     across: Spec = {
         "scale": {"domain": extent, "nice": True, "zero": False, "reverse": reverse},
-        "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True}
-        | whole_ticks(form),
+        "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True} | whole_ticks(form),
     }
     colour = part_colour(two_parts(groups), "datum.group") if groups else value(NEURAL)
     told: list[tuple[str, ...]] = [("label:N", " "), ("value:Q", axis, form)]
@@ -109,13 +108,7 @@ def dots(
 
 def _extent(columns: Sequence[Sequence[float | None] | FloatArray | None], zero: bool) -> list[float]:
     """Return the smallest and the largest known value of some columns, zero among them if asked for."""
-    known = [
-        float(v)
-        for column in columns
-        if column is not None
-        for v in column
-        if v is not None and np.isfinite(v)
-    ]
+    known = [float(v) for column in columns if column is not None for v in column if v is not None and np.isfinite(v)]
     known += [0.0] if zero or not known else []
     low, high = min(known), max(known)
     return [low, high] if high > low else [low - 0.5, high + 0.5]

@@ -49,11 +49,7 @@ class ComparedBoard:
             found.append(
                 f"{leaves[0]!r} is the only benchmark: there is nothing to aggregate, and no interval over benchmarks"
             )
-        flat = [
-            leaf
-            for leaf, column in zip(leaves, scores.T, strict=True)
-            if np.nanmin(column) == np.nanmax(column)
-        ]
+        flat = [leaf for leaf, column in zip(leaves, scores.T, strict=True) if np.nanmin(column) == np.nanmax(column)]
         if len(flat) == len(leaves):
             found.append("all models tie on every benchmark, so that no scheme can distinguish them")
         elif flat:
@@ -63,9 +59,7 @@ class ComparedBoard:
         return tuple(found)
 
 
-def compared_board(
-    snapshot: Snapshot, kind: BoardKind = "cleaned", max_missing: float = 0.5
-) -> ComparedBoard:
+def compared_board(snapshot: Snapshot, kind: BoardKind = "cleaned", max_missing: float = 0.5) -> ComparedBoard:
     """Take the board of a snapshot on which schemes are compared, of at least two models and one benchmark."""
     if kind not in get_args(BoardKind):
         raise InputError(f"the board is {kind!r}; known are {' and '.join(get_args(BoardKind))}")
@@ -95,9 +89,7 @@ def aggregated(scheme: Scheme, board: Board, convention: Convention | None = Non
     return scheme.scores(resolved_board(scheme, board, convention))
 
 
-def aggregated_or_none(
-    scheme: Scheme, board: Board, convention: Convention | None = None
-) -> FloatArray | None:
+def aggregated_or_none(scheme: Scheme, board: Board, convention: Convention | None = None) -> FloatArray | None:
     """Score a board as `aggregated` does; None where the scheme cannot be used on it."""
     try:
         return aggregated(scheme, board, convention)

@@ -112,9 +112,7 @@ def kendall_w(rankings: FloatArray) -> float | None:
         return None
     ranks = ranks_from_bottom(rankings.T)
     total = ranks.sum(axis=1)
-    ties = sum(
-        float((c**3 - c).sum()) for c in (np.unique(column, return_counts=True)[1] for column in ranks.T)
-    )
+    ties = sum(float((c**3 - c).sum()) for c in (np.unique(column, return_counts=True)[1] for column in ranks.T))
     below = k**2 * (n**3 - n) - k * ties
     return float(12 * ((total - total.mean()) ** 2).sum() / below) if below > 0 else None
 
@@ -157,9 +155,7 @@ def compare_schemes(board: Board, rankings: Sequence[Ranking]) -> SchemeComparis
         concordance=kendall_w(scores),
         models=tuple(contested),
         pareto_front=front,
-        always_top=tuple(
-            i for i, worst in zip(board.ids, places.max(axis=0, initial=0), strict=True) if worst <= TOP
-        ),
+        always_top=tuple(i for i, worst in zip(board.ids, places.max(axis=0, initial=0), strict=True) if worst <= TOP),
     )
 
 

@@ -175,9 +175,7 @@ class Scheme:
         ways = {field: getattr(self, field) for field in ("weights", "rows", "wins", "combine")}
         given = [field for field, way in ways.items() if way is not None]
         if len(given) != 1:
-            raise SchemeError(
-                f"scheme {self.name} has {len(given)} of {', '.join(ways)}; it needs exactly one"
-            )
+            raise SchemeError(f"scheme {self.name} has {len(given)} of {', '.join(ways)}; it needs exactly one")
         way = ways[given[0]]
         if isinstance(way, str):
             if given[0] != "weights" or way not in NAMED:
@@ -334,9 +332,7 @@ class Scheme:
 
 # Every raised cell of an audit asks for the same function.
 @lru_cache(maxsize=8)
-def _rows_of(
-    rows: Callable[[FloatArray, Board], RowFunction], scale: Scale, reference: Reference
-) -> RowFunction:
+def _rows_of(rows: Callable[[FloatArray, Board], RowFunction], scale: Scale, reference: Reference) -> RowFunction:
     """Make the function of rows from a reference: its cells on the scale that it is fitted on."""
     scores = reference.board.scores
     return rows(scale.fit(scores)(scores), reference.board)

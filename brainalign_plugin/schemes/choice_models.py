@@ -270,9 +270,7 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     members = np.flatnonzero(label == chosen)
     called = [names[i] if names is not None else f"row {i}" for i in members[:3].tolist()]
     more = f" and {len(members) - 3} more" if len(members) > 3 else ""
-    fate = (
-        "was never compared with" if not (beats[chosen] or beaten[chosen]) else "never lost to or tied with"
-    )
+    fate = "was never compared with" if not (beats[chosen] or beaten[chosen]) else "never lost to or tied with"
     fate = "never beat or tied with" if beaten[chosen] else fate
     raise BoardError(
         f"{scheme} has no finite worths: {', '.join(called)}{more} {fate} any of the other "

@@ -120,9 +120,7 @@ def tree_mean(board: Board, name: str) -> MeanOfMeans:
     """Return the recursive mean over a board's tree. Raises BoardError if the tree has not exactly one root."""
     tree = board.tree
     if len(tree.roots) != 1:
-        raise BoardError(
-            f"the board's tree has the roots {', '.join(tree.roots) or 'none'}, and {name} needs one"
-        )
+        raise BoardError(f"the board's tree has the roots {', '.join(tree.roots) or 'none'}, and {name} needs one")
     if tree[tree.roots[0]].is_leaf:
         return flat_mean(board, name)
     column = {leaf: j for j, leaf in enumerate(board.leaves)}

@@ -176,9 +176,7 @@ def least_variance_weights(covariance: FloatArray) -> FloatArray:
     try:
         weights, _ = optimize.nnls(root, linalg.solve_triangular(root, np.ones(m), trans="T"))
     except RuntimeError as cause:
-        raise ConvergenceError(
-            f"the weights of {m} benchmarks have not converged ({cause}); use ZMEAN"
-        ) from cause
+        raise ConvergenceError(f"the weights of {m} benchmarks have not converged ({cause}); use ZMEAN") from cause
     shares: FloatArray = weights / weights.sum()
     return shares
 

@@ -238,9 +238,7 @@ def _relax(
         )
     else:
         program: dict[str, Any] = {"A_ub": matrix, "bounds": np.stack((least_above, most_above), axis=1)}
-        solved = linprog(
-            -margin, b_ub=most, method="highs-ds", options={"maxiter": min(steps, _MOST_STEPS)}, **program
-        )
+        solved = linprog(-margin, b_ub=most, method="highs-ds", options={"maxiter": min(steps, _MOST_STEPS)}, **program)
     nothing = np.zeros(len(names))
     if solved.status == 2:
         return _Relaxation(start, np.inf, np.zeros(len(cuts)), first, second, nothing)

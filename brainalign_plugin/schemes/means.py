@@ -66,9 +66,7 @@ def medians(scaled: FloatArray, counts: FloatArray) -> FloatArray:
     drawn = np.take_along_axis(counts * ~np.isnan(scaled), order, axis=1).cumsum(axis=1)
     count = drawn[:, -1:]
     lower, upper = (
-        np.take_along_axis(
-            ordered, (drawn <= place).sum(axis=1, keepdims=True).clip(max=scaled.shape[1] - 1), axis=1
-        )
+        np.take_along_axis(ordered, (drawn <= place).sum(axis=1, keepdims=True).clip(max=scaled.shape[1] - 1), axis=1)
         for place in (np.floor((count - 1) / 2), np.floor(count / 2))
     )
     middle: FloatArray = np.where(count > 0, (lower + upper) / 2, np.nan)[:, 0]
@@ -137,9 +135,7 @@ for _scheme in (
         _SPAN,
         "flat",
     ),
-    Scheme(
-        "NORMAL", "cardinal", NORMAL_SCORE, f"{_MEAN} normal scores", _WAERDEN, _SKIP_WORST, _ORDINAL, "flat"
-    ),
+    Scheme("NORMAL", "cardinal", NORMAL_SCORE, f"{_MEAN} normal scores", _WAERDEN, _SKIP_WORST, _ORDINAL, "flat"),
     Scheme("LOGIT", "cardinal", LOGIT_SCALE, f"{_MEAN} log odds", _LOG_ODDS, _SKIP, _LOCAL, "flat"),
     Scheme(
         "GEOMETRIC",

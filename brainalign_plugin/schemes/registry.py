@@ -65,13 +65,9 @@ def register(scheme: Scheme, overwrite: bool = False) -> Scheme:
     for known in list(_REGISTRY):
         if known.lower() == scheme.name.lower():
             if not overwrite:
-                raise SchemeError(
-                    f"there is already a scheme {known}; choose another name than {scheme.name!r}"
-                )
+                raise SchemeError(f"there is already a scheme {known}; choose another name than {scheme.name!r}")
             if _REGISTRY[known].source != OWN:
-                raise SchemeError(
-                    f"the scheme {known} comes with a distribution and stays; choose another name"
-                )
+                raise SchemeError(f"the scheme {known} comes with a distribution and stays; choose another name")
             del _REGISTRY[known]
     _REGISTRY[scheme.name] = scheme
     return scheme
@@ -294,9 +290,7 @@ def rank_models(
             "it needs at least one of each: take another snapshot or a looser cleaning"
         )
     if convention is not None and convention not in CONVENTIONS:
-        raise SchemeError(
-            f"there is no rule {convention!r} for missing cells; known are {', '.join(CONVENTIONS)}"
-        )
+        raise SchemeError(f"there is no rule {convention!r} for missing cells; known are {', '.join(CONVENTIONS)}")
     resolved, rule = board, "complete"
     if not board.complete:
         rule = own = rule_for(used, convention)

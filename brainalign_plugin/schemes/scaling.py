@@ -67,9 +67,7 @@ def _affine_without_each(
     placed = scores - np.partition(scores, middle, axis=0)[middle]
     norms = norms_without(placed)
     slopes = weights / norms.spread
-    sums: FloatArray = slopes @ placed.T - (slopes * norms.centre - weights * norms.offset).sum(
-        axis=1, keepdims=True
-    )
+    sums: FloatArray = slopes @ placed.T - (slopes * norms.centre - weights * norms.offset).sum(axis=1, keepdims=True)
     return sums
 
 
@@ -85,9 +83,7 @@ def _ranked_without_each(of_rank: OfRank, scores: FloatArray, weights: FloatArra
     if np.isnan(stays).all():
         # The scale is constant for so few models.
         return np.full((n, n), np.nan)
-    stays, halves, falls = (
-        np.nan_to_num(cells, nan=0.0, posinf=0.0, neginf=0.0) for cells in (stays, halves, falls)
-    )
+    stays, halves, falls = (np.nan_to_num(cells, nan=0.0, posinf=0.0, neginf=0.0) for cells in (stays, halves, falls))
     result = np.tile(stays.sum(axis=1), (n, 1))
     with_ties = [len(np.unique(column)) < n for column in values.T]
     for first in range(0, n, _BLOCK):
@@ -229,7 +225,5 @@ RANK_SCALE = _ranked("rank", "average rank from the bottom", lambda ranks, *_: r
 NORMAL_SCORE = _ranked(
     "normal score", "inverse normal of r / (n + 1), r the average rank from the bottom", _normal_quantile
 )
-WIN_RATE_SCALE = _ranked(
-    "win rate", "share of the other scored models that are beaten, a tie is half", _win_rate
-)
+WIN_RATE_SCALE = _ranked("win rate", "share of the other scored models that are beaten, a tie is half", _win_rate)
 BORDA_POINTS = _ranked("Borda points", "n - average rank from the top among the scored", _borda_points)

@@ -55,9 +55,7 @@ def fit_board(scaled: FloatArray, board: Board, max_missing: float = MAX_MISSING
     leaves = [board.leaves[j] for j in columns]
     tree = board.tree if kept.all() else board.tree.pruned(leaves)
     if len(tree.roots) != 1:
-        raise BoardError(
-            f"the board's tree has the roots {', '.join(tree.roots)}; a universe score needs one"
-        )
+        raise BoardError(f"the board's tree has the roots {', '.join(tree.roots)}; a universe score needs one")
     units = units_of(tree, leaves, tree.nominal_weights(leaves, tree.roots[0]))
     # Equal but for rounding, unit means get the same fit: a search need not end at the same last digits.
     means = np.round(units.means(scaled[:, columns]), DECIMALS)
@@ -86,9 +84,7 @@ def universe_of(combination: Combination, scaled: FloatArray) -> tuple[BoardFit,
     return combination.function, combination.function.unit_means(combination.aligned(scaled))
 
 
-_SOURCE = (
-    "Wainer and others (2001), Augmented scores, in Test Scoring; Brennan (2001), Generalizability Theory"
-)
+_SOURCE = "Wainer and others (2001), Augmented scores, in Test Scoring; Brennan (2001), Generalizability Theory"
 _COMBINATION = (
     "best linear prediction of the average over all papers that could have measured the parts of the tree, fitted by "
     "maximum likelihood"
@@ -120,8 +116,6 @@ for _scheme in (
     replace(_UNIVERSE, name="Z_UNIVERSE", scale=Z, claims=Claims(affine=True)),
     replace(_UNIVERSE, name="NORMAL_UNIVERSE", scale=NORMAL_SCORE, claims=_MONOTONE),
     _REF_UNIVERSE,
-    replace(
-        _REF_UNIVERSE, name="REF_NORMAL_UNIVERSE", scale=FROZEN_NORMAL, claims=replace(_MONOTONE, iia=True)
-    ),
+    replace(_REF_UNIVERSE, name="REF_NORMAL_UNIVERSE", scale=FROZEN_NORMAL, claims=replace(_MONOTONE, iia=True)),
 ):
     register(_scheme)

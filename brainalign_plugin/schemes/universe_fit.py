@@ -88,9 +88,7 @@ class UniverseFit:
         known = present.any(axis=1)
         average = float(weights @ (onto.T @ self.means / units.counts))
         sd = np.where(known, np.sqrt(np.maximum(variances, 0.0)), np.nan)
-        reliability = (
-            1 - float(np.mean(sd[known] ** 2)) / self.variance if known.any() and self.variance > 0 else 0.0
-        )
+        reliability = 1 - float(np.mean(sd[known] ** 2)) / self.variance if known.any() and self.variance > 0 else 0.0
         return UniverseScores(
             np.where(known, average + predicted, np.nan),
             sd,
@@ -100,9 +98,7 @@ class UniverseFit:
         )
 
 
-def fit_universe(
-    means: FloatArray, units: Units, pooled: float, near: UniverseFit | None = None
-) -> UniverseFit:
+def fit_universe(means: FloatArray, units: Units, pooled: float, near: UniverseFit | None = None) -> UniverseFit:
     """Fit the universe score to unit means (n, p) by maximum likelihood; models without a unit are left out.
 
     `pooled`: share of the variance of a unit that is its paper's, held for a stratum with one unit (see
@@ -128,9 +124,7 @@ class _Problem:
         self.values = np.where(self.present, means / self.spread[units.stratum], 0.0)
         # Number of units of each model in each stratum; models with the same numbers share a matrix.
         self.counts = (self.present @ self.onto).astype(np.int64)
-        self.patterns, pattern, self.repeats = np.unique(
-            self.counts, axis=0, return_inverse=True, return_counts=True
-        )
+        self.patterns, pattern, self.repeats = np.unique(self.counts, axis=0, return_inverse=True, return_counts=True)
         self.pattern = pattern.ravel()
         share = float(np.clip(pooled, *_SHARES))
         self.odds, self.alone = share / (1 - share), units.counts == 1
@@ -140,9 +134,7 @@ class _Problem:
     def fit(self, near: UniverseFit | None = None) -> UniverseFit:
         """Minimise the negative log likelihood over means, a Cholesky factor and log variances."""
         start = self.start() if near is None else self.from_fit(near)
-        guess = (
-            None if near is None or near.inverse_curvature.shape[0] != len(start) else near.inverse_curvature
-        )
+        guess = None if near is None or near.inverse_curvature.shape[0] != len(start) else near.inverse_curvature
         # A step too far is taken back, so that what overflows there does no harm.
         with np.errstate(all="ignore"):
             point, value, inverse = _minimised(self.objective, start, guess)

@@ -79,9 +79,7 @@ def matrices(count: int) -> Callable[[int, int], float]:
     return lambda n, m: 8.0 * count * n * n + 64.0 * n * m
 
 
-_vote = partial(
-    Scheme, family="ordinal", scale=RANK_SCALE, conventions=CONVENTIONS, effort="pairs", memory=matrices(4)
-)
+_vote = partial(Scheme, family="ordinal", scale=RANK_SCALE, conventions=CONVENTIONS, effort="pairs", memory=matrices(4))
 for _scheme in (
     _vote(
         name="COPELAND",

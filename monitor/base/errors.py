@@ -74,9 +74,7 @@ class DeadlineError(UnreachableError):
 class HttpStatusError(SourceError):
     """The server answered with a status other than 200."""
 
-    def __init__(
-        self, message: str, status: int, body: bytes = b"", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, status: int, body: bytes = b"", retry_after: float | None = None) -> None:
         super().__init__(message, body)
         self.status = status
         self.retry_after = retry_after  # Seconds to wait by the server's request; None if it made none

@@ -53,9 +53,7 @@ def write_atomically(
 
 
 @contextmanager
-def atomic_file(
-    path: Path, error: type[MonitorError] = OutputError, *, private: bool = False
-) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, error: type[MonitorError] = OutputError, *, private: bool = False) -> Iterator[BinaryIO]:
     """Give a temporary file in the target's folder; at the end it is flushed to disk and put in place.
 
     A symbolic link stays one: the file that it points to is replaced. What is neither a file nor a folder (a pipe,

@@ -15,9 +15,7 @@ from brainalign_plugin.text import printable
 def configure_logs(*, verbose: bool, as_json: bool) -> None:
     """Set up structlog: everything that a run does if verbose, else nothing, because errors end as one line anyhow."""
     renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[

@@ -56,16 +56,12 @@ def check(home: Home = None, domain: Domain = None, max_missing: MaxMissing = No
         names = f"{counted(len(one.benchmarks), 'benchmark')}, {counted(len(one.models), 'model')}"
         say(f"metadata of {one.source}: {names}", *one.problems)
     if exposed := exposed_secrets(settings.home, effective):
-        problem = (
-            f"{str(path)!r} holds {', '.join(exposed)} and other users can read it; run `chmod 600` on it"
-        )
+        problem = f"{str(path)!r} holds {', '.join(exposed)} and other users can read it; run `chmod 600` on it"
         say(f"brainalign: {problem}", err=True)
 
 
 @config_app.command("show")
-def show(
-    home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False
-) -> None:
+def show(home: Home = None, domain: Domain = None, max_missing: MaxMissing = None, as_json: AsJson = False) -> None:
     """Print every setting in force and its origin; secrets masked."""
     from ..base.files import fields_of
 
@@ -95,7 +91,4 @@ def _lines(settings: list[Effective] | tuple[Effective, ...]) -> list[str]:
         for one in settings
     ]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
-    return [
-        printable(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}").rstrip()
-        for name, value, origin in rows
-    ]
+    return [printable(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {origin}").rstrip() for name, value, origin in rows]

@@ -66,9 +66,7 @@ _QUEUED_BEFORE = "it was queued before for all who get it; each period has one"
 def deliver(
     digest: Annotated[
         Literal["weekly", "monthly"] | None,
-        typer.Option(
-            help="First queue the digest of the last whole week or month, unless it was queued before."
-        ),
+        typer.Option(help="First queue the digest of the last whole week or month, unless it was queued before."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the messages that would be sent; send nothing.")
@@ -90,10 +88,7 @@ def deliver(
             """Return the messages of the digest, and why there is none."""
             if digest is None:
                 return [], ""
-            found = [
-                digest_messages(one, store, DigestPeriod(digest), now(), now(), stage)
-                for one in settings.each()
-            ]
+            found = [digest_messages(one, store, DigestPeriod(digest), now(), now(), stage) for one in settings.each()]
             return [message for one in found for message in one.messages], found[0].reason or _QUEUED_BEFORE
 
         drained = None

@@ -32,15 +32,11 @@ Every = Annotated[Period, typer.Option(help="Period; weeks begin on Monday.")]
 def backfill(
     first: Annotated[
         datetime | None,
-        typer.Option(
-            "--from", formats=["%Y-%m-%d"], help="First day (default: the first score).", metavar="DATE"
-        ),
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day (default: the first score).", metavar="DATE"),
     ] = None,
     last: Annotated[
         datetime | None,
-        typer.Option(
-            "--to", formats=["%Y-%m-%d"], help="Last day (default: that of the snapshot).", metavar="DATE"
-        ),
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last day (default: that of the snapshot).", metavar="DATE"),
     ] = None,
     every: Every = Period.MONTH,
     home: options.Home = None,
@@ -167,9 +163,7 @@ def check_figure(name: str | None) -> None:
     from ..history.figures import FIGURES
 
     if name is not None and name not in FIGURES:
-        raise typer.BadParameter(
-            f"there is no figure {name!r}; known are {', '.join(FIGURES)}", param_hint="--figure"
-        )
+        raise typer.BadParameter(f"there is no figure {name!r}; known are {', '.join(FIGURES)}", param_hint="--figure")
 
 
 def diff(
@@ -247,9 +241,7 @@ def attribution_json(found: Attribution) -> dict[str, Any]:
     }
 
 
-def change_record(
-    before: float | None, after: float | None, parts: Mapping[str, float] | None
-) -> dict[str, Any]:
+def change_record(before: float | None, after: float | None, parts: Mapping[str, float] | None) -> dict[str, Any]:
     """Return a change with its parts; both boards are analysed by the same version."""
     from ..history.attribution import STEPS
     from ..history.series import ANALYSIS
@@ -272,9 +264,7 @@ def list_rules(home: options.Home = None, as_json: options.AsJson = False) -> No
 
     rules = _rules(settings_from(home=home))
     if as_json:
-        print_json(
-            [{name: value for name, value in asdict(rule).items() if name != "tests"} for rule in rules]
-        )
+        print_json([{name: value for name, value in asdict(rule).items() if name != "tests"} for rule in rules])
         return
     for rule in rules:
         say(

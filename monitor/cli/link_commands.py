@@ -21,9 +21,7 @@ def link(
     check: Check = False,
     submission: Annotated[
         Path | None,
-        typer.Option(
-            help="Write a plugin that can be submitted to Brain-Score into a new folder.", metavar="DIR"
-        ),
+        typer.Option(help="Write a plugin that can be submitted to Brain-Score into a new folder.", metavar="DIR"),
     ] = None,
     reference: Reference = "",
     repository: Annotated[

@@ -90,9 +90,7 @@ def _global(
 def fetch(
     source: Annotated[
         str | None,
-        typer.Argument(
-            help="Address, file or folder (default: the configured source).", metavar="[URL|PATH]"
-        ),
+        typer.Argument(help="Address, file or folder (default: the configured source).", metavar="[URL|PATH]"),
     ] = None,
     accept_shrunken: Annotated[
         bool,
@@ -153,9 +151,7 @@ def analyze(
     table = None if metrics is None else read_metrics(metrics)
     found = pull.find_snapshot(settings, snapshot, now(), utc(known))
     with stage("analysing"):
-        analysis = reporting.analyse_snapshot(
-            settings, found.snapshot, None if as_of is None else as_of.date()
-        )
+        analysis = reporting.analyse_snapshot(settings, found.snapshot, None if as_of is None else as_of.date())
     named, board = settings.family_table, analysis.cleaning.board
     say(*([f"note: {found.note}"] if found.note else []), *printing.rejected_lines(found.rejected), err=True)
     if absent := unknown_models(settings.own_families, analysis.cleaning.considered):
@@ -238,9 +234,7 @@ def report(
 
 def demo(
     output: options.Html = Path("brainalign-demo.html"),
-    seed: Annotated[
-        int, typer.Option(help="Seed of the simulation; the same seed gives the same board.", min=0)
-    ] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation; the same seed gives the same board.", min=0)] = 1,
     home: options.Home = None,
 ) -> None:
     """Simulate a leaderboard and report on it, without a network."""

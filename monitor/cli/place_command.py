@@ -21,9 +21,7 @@ def place(
         Path, typer.Argument(help="Scores file, CSV or JSON: benchmark, score, error.", metavar="SCORES")
     ],
     reference: options.Reference = "",
-    scheme: Annotated[
-        str, typer.Option(help="Schemes with commas, or 'all' (default: five).", metavar="NAMES")
-    ] = "",
+    scheme: Annotated[str, typer.Option(help="Schemes with commas, or 'all' (default: five).", metavar="NAMES")] = "",
     beside: Annotated[
         str, typer.Option(help="Compare the scores cell by cell with a model of the board.", metavar="MODEL")
     ] = "",
@@ -37,9 +35,7 @@ def place(
     ] = None,
     min_constituents: Annotated[
         float,
-        typer.Option(
-            min=0, max=1, help="Smallest share of benchmarks that must have a score.", metavar="SHARE"
-        ),
+        typer.Option(min=0, max=1, help="Smallest share of benchmarks that must have a score.", metavar="SHARE"),
     ] = 0.0,
     interval: options.Level = 0.95,
     resamples: Annotated[int, typer.Option(min=0, help="Draws for the intervals; 0 for none.")] = 1000,

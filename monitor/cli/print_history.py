@@ -36,9 +36,7 @@ def history(found: History, figure: str | None) -> None:
         (SAME_MODELS, "the same models, all benchmarks that they have"),
     ):
         now = [point for point in points if point.panel == panel][-1]
-        say(
-            f"{panel}: {words}, over {counted(held, 'month')}; now {printing.board_size(now.models, now.benchmarks)}"
-        )
+        say(f"{panel}: {words}, over {counted(held, 'month')}; now {printing.board_size(now.models, now.benchmarks)}")
     shared = found.shared
     say(
         f"{printing.board_size(shared.models, shared.benchmarks)} are on the boards of {shared.first:%Y-%m-%d} and "
@@ -60,12 +58,8 @@ def history(found: History, figure: str | None) -> None:
 def drift(found: Drift, figure: str | None) -> None:
     """Print the number of each verdict, then every change."""
     steps = [step for step in found.steps if figure in (None, step.figure)]
-    verdicts = ", ".join(
-        f"{sum(step.verdict is verdict for step in steps)} {verdict.value}" for verdict in Verdict
-    )
-    say(
-        f"{counted(len(found.moments), 'board')}, {counted(len(steps), 'verdict')} on their shared parts: {verdicts}"
-    )
+    verdicts = ", ".join(f"{sum(step.verdict is verdict for step in steps)} {verdict.value}" for verdict in Verdict)
+    say(f"{counted(len(found.moments), 'board')}, {counted(len(steps), 'verdict')} on their shared parts: {verdicts}")
     for step in steps:
         if step.verdict is Verdict.CHANGED:
             before, after = (found.moments[i] for i in (step.earlier, step.later))
@@ -110,8 +104,7 @@ def _series(points: Sequence[Point], name: str, whole: bool) -> None:
         for point in shown:
             mark = ", reconstructed" if point.origin == "reconstructed" else ""
             say(
-                f"  {point.as_of:%Y-%m-%d} {panel:15} {_shown(point, name)} "
-                f"({point.models} × {point.benchmarks}{mark})"
+                f"  {point.as_of:%Y-%m-%d} {panel:15} {_shown(point, name)} ({point.models} × {point.benchmarks}{mark})"
             )
 
 

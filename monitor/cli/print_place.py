@@ -173,9 +173,7 @@ def cell_pairs(pairs: Sequence[CellPair], model: Model) -> None:
     """Print a scores file and a model of the board, cell by cell."""
     both = [one for one in pairs if not math.isnan(one.difference)]
     beyond = sum(one.beyond for one in pairs)
-    say(
-        f"{counted(len(both), 'benchmark')} shared with {model.name} ({model.id}); {beyond} differ beyond the errors"
-    )
+    say(f"{counted(len(both), 'benchmark')} shared with {model.name} ({model.id}); {beyond} differ beyond the errors")
     print_table(
         (Column("benchmark", overflow="fold"), "yours", "board's", "difference", "beyond"),
         (
@@ -190,9 +188,7 @@ def cell_pairs(pairs: Sequence[CellPair], model: Model) -> None:
             if one.beyond or not math.isnan(one.difference)
         ),
     )
-    say(
-        "beyond: by more than both errors and the rounding of published scores together, or another state or version"
-    )
+    say("beyond: by more than both errors and the rounding of published scores together, or another state or version")
     for side, lacking in (
         ("only in your file", [one.benchmark for one in pairs if one.theirs.state.name == "NEVER"]),
         ("only on the board", [one.benchmark for one in pairs if one.mine.state.name == "NEVER"]),

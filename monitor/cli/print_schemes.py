@@ -387,8 +387,5 @@ def _moves(conventions: ConventionMoves, names: Mapping[int, str]) -> None:
         say(f"rules for missing cells on the full board: {title}")
         print_table(
             ("scheme", "own rule", "other rule", "mean shift", "moves most", "from", "to"),
-            (
-                (m.scheme, m.own, m.other, f"{m.mean_shift:.1f}", names[m.model], m.rank, m.other_rank)
-                for m in moves
-            ),
+            ((m.scheme, m.own, m.other, f"{m.mean_shift:.1f}", names[m.model], m.rank, m.other_rank) for m in moves),
         )

@@ -48,9 +48,7 @@ def out() -> Console:
     )
 
 
-def print_table(
-    columns: Sequence[str | Column], rows: Iterable[Sequence[object]], title: str | None = None
-) -> None:
+def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
     """Print a table; its cells may be foreign text."""
     table = Table(*columns, title=None if title is None else printable(title))
     for row in rows:
@@ -155,13 +153,9 @@ def unknown_family_line(models: Sequence[str]) -> str:
 def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:
     """Print the headline figures with intervals over families, and the best models of one snapshot."""
     snapshot, cleaning = found.snapshot, found.cleaning
-    marks = (", reconstructed" if snapshot.reconstructed else "") + (
-        ", SIMULATED" if snapshot.simulated else ""
-    )
+    marks = (", reconstructed" if snapshot.reconstructed else "") + (", SIMULATED" if snapshot.simulated else "")
     effective = sure.effective_n["mean_rho"]
-    known = (
-        "" if effective is None else f", worth {effective:.0f} independent models for the mean correlation"
-    )
+    known = "" if effective is None else f", worth {effective:.0f} independent models for the mean correlation"
     say(
         f"{snapshot.domain}{f' as of {snapshot.as_of_time:%Y-%m-%d}' if snapshot.dated else ''}: "
         f"{board_size(len(snapshot.models), len(cleaning.considered.leaves))}; cleaned {len(cleaning.board.models)} × "

@@ -110,9 +110,7 @@ def show_reference(name: Wanted, home: Home = None, as_json: AsJson = False) -> 
 @reference_app.command("export")
 def export_reference(
     name: Wanted,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Reference file to write (.reference.json.gz).")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Reference file to write (.reference.json.gz).")],
     replace: Replace = False,
     home: Home = None,
 ) -> None:
@@ -165,9 +163,7 @@ def _remarks(reference: Reference) -> list[str]:
     constant = [leaf for leaf, norms in reference.norms.items() if norms.constant]
     notes = {
         "left out, because too few models have a score": [f"{leaf} ({n})" for leaf, n in counts.items()],
-        f"norms that rest on fewer than {NEW_MIN_SCORES} scores": [
-            f"{leaf} ({n})" for leaf, n in few.items()
-        ],
+        f"norms that rest on fewer than {NEW_MIN_SCORES} scores": [f"{leaf} ({n})" for leaf, n in few.items()],
         "sd 0, so that z is 0 for every model": constant,
     }
     return [f"{note}: {', '.join(leaves)}" for note, leaves in notes.items() if leaves]

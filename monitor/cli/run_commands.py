@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def run(
     source: Annotated[
         str | None,
-        typer.Option(
-            help="Address, file or folder to read instead of the configured source.", metavar="URL|PATH"
-        ),
+        typer.Option(help="Address, file or folder to read instead of the configured source.", metavar="URL|PATH"),
     ] = None,
     home: Home = None,
     domain: Domain = None,

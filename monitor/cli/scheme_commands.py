@@ -205,9 +205,7 @@ def _pair(compared: ComparedBoard, text: str) -> tuple[int, int]:
 
     wanted = [part.strip() for part in text.split(",")]
     if len(wanted) != 2 or not all(wanted):
-        raise InputError(
-            f"--versus is {text!r}; give two models with a comma, by id if a name has one: 646,1112"
-        )
+        raise InputError(f"--versus is {text!r}; give two models with a comma, by id if a name has one: 646,1112")
     everyone = (*compared.board.models, *compared.left_out)
     one, other = (find_model(everyone, part, "this snapshot") for part in wanted)
     if one == other:
@@ -235,9 +233,7 @@ def _computing_on(backend: str, scheduler: str | None = None) -> Iterator[None]:
         yield
         return
     if scheduler is None:
-        raise InputError(
-            "--backend dask needs an existing cluster; name it with --dask-scheduler tcp://HOST:PORT"
-        )
+        raise InputError("--backend dask needs an existing cluster; name it with --dask-scheduler tcp://HOST:PORT")
     try:
         from distributed import Client
     except ImportError as cause:

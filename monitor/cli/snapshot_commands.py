@@ -121,9 +121,7 @@ def export_snapshot(
 @snapshots_app.command("remove")
 def remove_snapshot(
     snapshot: options.Stored,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what depends on it; remove nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what depends on it; remove nothing.")] = False,
     home: options.Home = None,
     domain: options.Domain = None,
     as_json: options.AsJson = False,
@@ -162,12 +160,7 @@ def remove_snapshot(
 def _print_removed(info: SnapshotInfo, found: Dependents, dry_run: bool) -> None:
     say(*(f"reconstructed  {one.id}, as of {one.as_of_time:%Y-%m-%d}" for one in found.reconstructed))
     say(*(f"report         {path}" for path in found.reports))
-    say(
-        *(
-            f"active alert   {one.subject}: keeps firing until the next board resolves it"
-            for one in found.alerts
-        )
-    )
+    say(*(f"active alert   {one.subject}: keeps firing until the next board resolves it" for one in found.alerts))
     say(
         f"{'would remove' if dry_run else 'removed'} snapshot {info.id} ({info.sha256[:12]}, as of "
         f"{info.as_of_time:%Y-%m-%d}), {counted(len(found.reconstructed), 'reconstructed board')} and "

@@ -61,13 +61,9 @@ def _lines(found: Standing) -> list[str]:
     for job, due in found.next_slots.items():
         run = found.last_runs.get(job)
         last = "never run" if run is None else f"{run.state.value} for {run.slot:%Y-%m-%d %H:%M} UTC"
-        later = (
-            "never again" if due is None else f"next {due:%Y-%m-%d %H:%M} UTC while `brainalign serve` runs"
-        )
+        later = "never again" if due is None else f"next {due:%Y-%m-%d %H:%M} UTC while `brainalign serve` runs"
         rows.append((f"job {job}", f"{last}, {later}"))
-    counts = ", ".join(
-        f"{count} {state.value.replace('_', ' ')}" for state, count in found.messages.items() if count
-    )
+    counts = ", ".join(f"{count} {state.value.replace('_', ' ')}" for state, count in found.messages.items() if count)
     rows.append(("messages", counts or "none"))
     rows += [
         (

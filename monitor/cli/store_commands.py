@@ -33,9 +33,7 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
         print_json({"snapshots": snapshots, "problems": problems})
     else:
         say(*problems, err=True)
-        say(
-            f"{counted(snapshots, 'snapshot')}, {counted(len(problems), 'problem') if problems else 'no problem'}"
-        )
+        say(f"{counted(snapshots, 'snapshot')}, {counted(len(problems), 'problem') if problems else 'no problem'}")
     if problems:
         raise typer.Exit(_EXIT_DAMAGED)
 
@@ -110,16 +108,12 @@ def begin(home: Home = None) -> None:
         say(f"{where} has a new store, {store.id}")
     kept = sum(1 for _ in settings.bodies.glob("*/*.json.gz"))
     if kept:
-        say(
-            f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads them in"
-        )
+        say(f"left in place: {counted(kept, 'body', 'bodies')}; `brainalign fetch {settings.bodies}` reads them in")
 
 
 @store_app.command("prune")
 def prune(
-    keep_days: Annotated[
-        int, typer.Option(help="Keep all snapshots of so many days.", min=0, metavar="DAYS")
-    ] = 90,
+    keep_days: Annotated[int, typer.Option(help="Keep all snapshots of so many days.", min=0, metavar="DAYS")] = 90,
     weekly_days: Annotated[
         int,
         typer.Option(
@@ -128,9 +122,7 @@ def prune(
             metavar="DAYS",
         ),
     ] = 730,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be deleted; delete nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be deleted; delete nothing.")] = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:

@@ -130,15 +130,11 @@ class HomeFile(TomlConfigSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings], home: Path) -> None:
         path = home / CONFIG_NAME
         if path.exists() and not path.is_file():
-            raise ConfigError(
-                f"{str(path)!r} is not a file; move it away, or write the settings in its place"
-            )
+            raise ConfigError(f"{str(path)!r} is not a file; move it away, or write the settings in its place")
         try:
             super().__init__(settings_cls, path)
         except tomllib.TOMLDecodeError as cause:
-            raise ConfigError(
-                f"{str(path)!r} is not valid TOML: {cause}; correct it or move it away"
-            ) from cause
+            raise ConfigError(f"{str(path)!r} is not valid TOML: {cause}; correct it or move it away") from cause
         except TextError as cause:
             raise ConfigError(f"{str(path)!r} is {cause}; save it as UTF-8") from cause
         if "home" in self.toml_data:
@@ -157,9 +153,7 @@ class HomeFile(TomlConfigSettingsSource):
         return _with_secrets(self.settings_cls, given, self._home, ())
 
 
-def _with_secrets(
-    model: type[BaseModel], given: Mapping[str, Any], home: Path, above: Keys
-) -> dict[str, Any]:
+def _with_secrets(model: type[BaseModel], given: Mapping[str, Any], home: Path, above: Keys) -> dict[str, Any]:
     """Return the values, with each ``…_file`` of a secret replaced by the content of that file."""
     values = dict(given)
     for name, field in model.model_fields.items():
@@ -238,9 +232,7 @@ _PEOPLE = ("recipients", "webhooks", "notify")
 _LOGIN = ("mail", "user")
 
 
-def without_secrets(
-    model: type[BaseModel], document: Mapping[str, Any]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+def without_secrets(model: type[BaseModel], document: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Leave out of a document of settings all that is masked when they are shown, and all addresses of people.
 
     Returns the settings, which are valid, and the names of the others.
@@ -258,11 +250,7 @@ def _kept(table: Mapping[str, Any], above: Keys, secrets: set[Keys], left_out: l
     kept: dict[str, Any] = {}
     for key, value in table.items():
         path = (*above, key)
-        if (
-            (above == () and key in _PEOPLE)
-            or path in secrets
-            or (*above, key.removesuffix(IN_FILE)) in secrets
-        ):
+        if (above == () and key in _PEOPLE) or path in secrets or (*above, key.removesuffix(IN_FILE)) in secrets:
             names = [f"{key}.{name}" for name in value] if isinstance(value, Mapping) else [".".join(path)]
             left_out += names
         elif above == () and key == "alerts":

@@ -57,9 +57,7 @@ def parse_schedule(text: str, zone: str = "UTC") -> Schedule:
         return Schedule(text, lambda after: _every(length, after), length)
     fields = text.split()
     if len(fields) != 5:
-        raise ValueError(
-            "neither five fields of cron (minute hour day month weekday) nor an interval (every 6h)"
-        )
+        raise ValueError("neither five fields of cron (minute hour day month weekday) nor an interval (every 6h)")
     _, hour, day, _, weekday = fields
     if not day.startswith("*") and not weekday.startswith("*"):
         # To cron that is either of them, to other programs both: it would be due at other times than expected.
@@ -141,9 +139,7 @@ def read_zone(name: str) -> ZoneInfo:
         raise ValueError("not a time zone such as UTC or Europe/Berlin") from cause
 
 
-def _values(
-    unit: str, field: str, least: int, most: int, names: dict[str, int] | None = None
-) -> frozenset[int]:
+def _values(unit: str, field: str, least: int, most: int, names: dict[str, int] | None = None) -> frozenset[int]:
     """Return the numbers that a field of cron means: stars, numbers, names, ranges and steps, divided by commas."""
     named, week = names or {}, unit == "weekday"
 
@@ -151,9 +147,7 @@ def _values(
         found = named.get(word, int(word) if re.fullmatch("[0-9]{1,2}", word) else -1)
         if not least <= found <= most + week:  # 7 is Sunday too
             spelled = (
-                f", or {min(named, key=named.__getitem__)} to {max(named, key=named.__getitem__)}"
-                if named
-                else ""
+                f", or {min(named, key=named.__getitem__)} to {max(named, key=named.__getitem__)}" if named else ""
             )
             sunday = " (Sunday)" if week else ""
             raise ValueError(f"{word!r} is no {unit}: {least}{sunday} to {most}{spelled}")

@@ -103,9 +103,7 @@ DomainName = Annotated[
     str, _matching(r"[a-z][a-z0-9_]{0,63}", "not one lower-case word; the site has vision and language")
 ]
 # Parentheses would end the comment of a User-Agent.
-Comment = Annotated[
-    str, _matching(r"[!-'*-~ ]{0,200}", "not up to 200 printable ASCII characters without ()")
-]
+Comment = Annotated[str, _matching(r"[!-'*-~ ]{0,200}", "not up to 200 printable ASCII characters without ()")]
 Host = Annotated[str, AfterValidator(_host)]
 Seconds = Annotated[float, Field(ge=0.001, le=86_400, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -147,9 +147,7 @@ class Settings(BaseSettings):
 
     @field_validator("recipients")
     @classmethod
-    def _mail_can_be_sent(
-        cls, recipients: dict[str, Recipient], others: ValidationInfo
-    ) -> dict[str, Recipient]:
+    def _mail_can_be_sent(cls, recipients: dict[str, Recipient], others: ValidationInfo) -> dict[str, Recipient]:
         mail = others.data.get("mail")
         if recipients and mail is not None and mail.host is None:
             raise ValueError("recipients need a mail.host; set it, or remove the recipients")
@@ -161,8 +159,7 @@ class Settings(BaseSettings):
         if len(names) == 1:
             return (self.model_copy(update={"domain": names[0], "domains": ()}),)
         return tuple(
-            self.model_copy(update={"domain": name, "domains": (), "site": self.site.of_domain(name)})
-            for name in names
+            self.model_copy(update={"domain": name, "domains": (), "site": self.site.of_domain(name)}) for name in names
         )
 
     def suffixes(self) -> tuple[str, ...]:
@@ -284,9 +281,7 @@ def load_settings(**options: Any) -> Settings:
             return next((one for one in read.each() if one.domain == read.domain), alone)
         return read.model_copy(update={"domain": read.domains[0]})
     except OSError as cause:
-        raise ConfigError(
-            f"cannot read {str(cause.filename)!r}: {cause.strerror}; make it readable"
-        ) from cause
+        raise ConfigError(f"cannot read {str(cause.filename)!r}: {cause.strerror}; make it readable") from cause
     except ValidationError as cause:
         raise ConfigError(_message(cause, given)) from cause
 
@@ -302,9 +297,7 @@ def effective_settings(settings: Settings, **options: Any) -> tuple[Effective, .
     def origin(path: Keys) -> str:
         for layer, values in layers:
             if _within(values, path):
-                return (
-                    _place(path) if layer == "environment" else layer if layer != "option" else _option(path)
-                )
+                return _place(path) if layer == "environment" else layer if layer != "option" else _option(path)
         return "default"
 
     return tuple(

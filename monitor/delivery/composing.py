@@ -39,13 +39,9 @@ def compose_digest(
     In a quiet period it has two lines, and subscribers who chose so get none. ``at`` is the Date of the mails. Raises
     TemplateError if a template of the user's is broken.
     """
-    wanting = [
-        one for one in subscribers if one.digest is digest.period and (one.when_quiet or not digest.quiet)
-    ]
+    wanting = [one for one in subscribers if one.digest is digest.period and (one.when_quiet or not digest.quiet)]
     alerts = _states(digest.alerts)
-    subject = _subject(
-        "; ".join([f"{leaderboard(digest.domain)}: {one_line(digest.news)}", *alerts]), digest.simulated
-    )
+    subject = _subject("; ".join([f"{leaderboard(digest.domain)}: {one_line(digest.news)}", *alerts]), digest.simulated)
     report = f"{letterhead.link.rstrip('/')}/{digest.report}" if letterhead.link and digest.report else ""
     changes = [(one_line(one.text), one.anchor) for one in digest.changes[:MOST_CHANGES]]
     told = _cut([one_line(alert.words, 200) for alert in digest.alerts], MOST_ALERTS)
@@ -149,9 +145,7 @@ class _News:
     pictures: Sequence[Picture] = ()
 
 
-def _messages(
-    news: _News, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime
-) -> list[Message]:
+def _messages(news: _News, subscribers: Iterable[Subscriber], letterhead: Letterhead, at: datetime) -> list[Message]:
     wanting = list(subscribers)
     channels = {one.channel for one in wanting}
     # Rendered once for all subscribers.

@@ -22,9 +22,7 @@ def one_line(text: str, limit: int = 400) -> str:
 
 
 # Mentions and links in chats: of all in a room, as Slack and Discord write it, of a person.
-_MENTION = re.compile(
-    r"(?<![\w.+-])[@\uff20](?=\S)|[@\uff20](?=everyone|here|channel|all|room)|<(?=\S)", re.IGNORECASE
-)
+_MENTION = re.compile(r"(?<![\w.+-])[@\uff20](?=\S)|[@\uff20](?=everyone|here|channel|all|room)|<(?=\S)", re.IGNORECASE)
 
 
 def without_mentions(text: str) -> str:

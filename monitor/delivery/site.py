@@ -51,9 +51,7 @@ class Unchanged:
     sha256: str
 
 
-def publish_site(
-    folder: Path, files: Iterable[tuple[str, bytes | Unchanged]], stage: Stage = silent
-) -> Published:
+def publish_site(folder: Path, files: Iterable[tuple[str, bytes | Unchanged]], stage: Stage = silent) -> Published:
     """Publish files as a site.
 
     They are written to a new folder, flushed to disk and swapped in by one rename. A file with the content that it had
@@ -79,18 +77,14 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as cause:
-            raise OutputError(
-                f"another process is publishing to {str(folder)!r}; wait until it is done"
-            ) from cause
+            raise OutputError(f"another process is publishing to {str(folder)!r}; wait until it is done") from cause
         yield
 
 
 def _publish(folder: Path, files: Iterable[tuple[str, bytes | Unchanged]], stage: Stage) -> Published:
     current, versions = folder / CURRENT, folder / _VERSIONS
     if current.exists() and not current.is_symlink():
-        raise OutputError(
-            f"{str(current)!r} is no link of a published site; move it away, or publish elsewhere"
-        )
+        raise OutputError(f"{str(current)!r} is no link of a published site; move it away, or publish elsewhere")
     _make_folder(versions)
     old = _version_of(current)
     _remove_leftovers(versions, old)

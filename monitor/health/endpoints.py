@@ -100,9 +100,7 @@ class _Collector:
             for job, run in sorted(found.last_runs.items())
             if run.ended_at is not None
         ]
-        yield _gauge(
-            "last_run_duration_seconds", "Duration of the last run of a job.", ["job", "state"], lasted
-        )
+        yield _gauge("last_run_duration_seconds", "Duration of the last run of a job.", ["job", "state"], lasted)
         outbox: _Samples = [([state.value], found.messages.get(state, 0)) for state in MessageState]
         yield _gauge("messages", "Messages of the outbox.", ["state"], outbox)
         failing: _Samples = [([alarm.name], alarm.failures) for alarm in found.alarms]

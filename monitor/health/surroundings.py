@@ -79,9 +79,7 @@ def check_source(settings: Settings, _: datetime) -> list[Check]:
             return [failed("source", "problem", failure)]
         if "://" in where or all(os.access(one, os.R_OK) for one in files):
             return [Check("source", "ok", name)]
-        return [
-            Check("source", "problem", f"{name!r} cannot be read", "correct the setting source, or the file")
-        ]
+        return [Check("source", "problem", f"{name!r} cannot be read", "correct the setting source, or the file")]
     step = "check the network and the address; try `brainalign fetch`"
     seconds = min(_SOURCE_SECONDS, settings.deadline_seconds)
     try:
@@ -126,9 +124,7 @@ def check_recipients(settings: Settings, _: datetime) -> list[Check]:
     contact = Check("contact", "ok", settings.contact)
     if not settings.contact:
         step = "set contact to a mail address or a page, which goes into the User-Agent"
-        contact = Check(
-            "contact", "warning", "the User-Agent names no contact for the site's operators", step
-        )
+        contact = Check("contact", "warning", "the User-Agent names no contact for the site's operators", step)
     return [recipients, contact]
 
 

@@ -148,8 +148,7 @@ def causes_in_words(found: Attribution, figure: str) -> str:
     ]
     shown.sort(key=lambda item: -abs(item[1]))
     return ", ".join(
-        f"{'+' if part > 0 else ''}{_number(figure, part)} as {_told(found.reasons[step])}"
-        for step, part in shown
+        f"{'+' if part > 0 else ''}{_number(figure, part)} as {_told(found.reasons[step])}" for step, part in shown
     )
 
 
@@ -158,9 +157,7 @@ def reasons_of(found: Attribution, figure: str) -> list[str]:
     parts = found.parts[figure]
     if parts is None:
         return [unsplit(found), *(one.text for reasons in found.reasons.values() for one in reasons)]
-    steps = sorted(
-        (step for step in parts if abs(parts[step]) > _NOTHING), key=lambda step: -abs(parts[step])
-    )
+    steps = sorted((step for step in parts if abs(parts[step]) > _NOTHING), key=lambda step: -abs(parts[step]))
     return [one.text for step in steps for one in found.reasons[step]]
 
 

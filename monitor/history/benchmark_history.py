@@ -44,9 +44,7 @@ class BenchmarkHistory:
     points: tuple[Mapping[str, BenchmarkPoint], ...]  # By leaf, for each board
 
 
-def benchmark_history(
-    reader: BoardReader, infos: Sequence[SnapshotInfo], max_missing: float = 0.5
-) -> BenchmarkHistory:
+def benchmark_history(reader: BoardReader, infos: Sequence[SnapshotInfo], max_missing: float = 0.5) -> BenchmarkHistory:
     """Return the models that had each benchmark at each board, the oldest first, and its agreement with the others."""
     compute = partial(_points, max_missing=max_missing)
     found = reader.each(infos, compute, "benchmarks", max_missing, ANALYSIS_VERSION)
@@ -61,12 +59,9 @@ def _points(board: Board, max_missing: float) -> dict[str, list[Any]]:
     kept = cleaned(board, max_missing)
     means = [_means(agreement(kept).rho), _means(good_correlations(kept))]
     at = {leaf: [own[j] for own in means] for j, leaf in enumerate(kept.leaves)}
-    scored, failed = (
-        (board.states == state).sum(axis=0).tolist() for state in (CellState.SCORED, CellState.FAILED)
-    )
+    scored, failed = ((board.states == state).sum(axis=0).tolist() for state in (CellState.SCORED, CellState.FAILED))
     return {
-        leaf: [scored[j], failed[j], leaf in at, *at.get(leaf, (None, None))]
-        for j, leaf in enumerate(board.leaves)
+        leaf: [scored[j], failed[j], leaf in at, *at.get(leaf, (None, None))] for j, leaf in enumerate(board.leaves)
     }
 
 

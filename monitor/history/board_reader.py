@@ -45,9 +45,7 @@ class BoardReader:
             self.cache.put(key, self._results[key])
         return self._results[key]
 
-    def each(
-        self, infos: Sequence[SnapshotInfo], compute: Callable[[Board], Any], *parts: Any
-    ) -> list[dict[str, Any]]:
+    def each(self, infos: Sequence[SnapshotInfo], compute: Callable[[Board], Any], *parts: Any) -> list[dict[str, Any]]:
         """Return a result of each board, which depends on its content and the given parts alone."""
         keys = {info.digest: self.cache.key(info.digest, *parts) for info in infos}
         self.boards([info for info in infos if self._known(keys[info.digest]) is None])

@@ -132,8 +132,7 @@ def changes_json(changes: Changes) -> dict[str, Any]:
             "removed": [n.type_id for n in changes.benchmarks_removed],
             "started": list(changes.benchmarks_started),
             "versions": [
-                {"benchmark": benchmark, "from": before, "to": after}
-                for benchmark, before, after in changes.versions
+                {"benchmark": benchmark, "from": before, "to": after} for benchmark, before, after in changes.versions
             ],
             "moved": [
                 {"benchmark": c.after.type_id, "from": c.before.parent, "to": c.after.parent}

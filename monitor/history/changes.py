@@ -93,10 +93,7 @@ class Changes:
             (c.after.type_id, c.before.version, c.after.version)
             for c in self.benchmarks_changed
             # An export without its sidecar has no versions.
-            if c.after.is_leaf
-            and c.before.version != c.after.version
-            and c.before.version
-            and c.after.version
+            if c.after.is_leaf and c.before.version != c.after.version and c.before.version and c.after.version
         )
 
 

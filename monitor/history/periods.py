@@ -64,9 +64,7 @@ def boards_of_history(
     made_from = {board.body_sha256: board.as_of_time for board in there if not board.reconstructed}
     filling = {
         board.as_of_time: board
-        for board in sorted(
-            there, key=lambda b: (made_from.get(b.body_sha256, b.seen_at), b.id), reverse=True
-        )
+        for board in sorted(there, key=lambda b: (made_from.get(b.body_sha256, b.seen_at), b.id), reverse=True)
         if board.reconstructed and period_start(board.as_of_time.date(), every) not in covered
     }
     return tuple(board for _, board in sorted((observed | filling).items()))

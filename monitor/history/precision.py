@@ -44,9 +44,7 @@ def aligned(earlier: Snapshot, later: Snapshot) -> Snapshot:
         [earlier.tree.index[later.tree.nodes[j].type_id] for j in columns],
     )
     scores = np.array(later.scores)
-    scores[here] = np.where(
-        np.abs(scores[here] - earlier.scores[there]) <= limit, earlier.scores[there], scores[here]
-    )
+    scores[here] = np.where(np.abs(scores[here] - earlier.scores[there]) <= limit, earlier.scores[there], scores[here])
     return replace(later, scores=scores)
 
 

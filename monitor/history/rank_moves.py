@@ -77,9 +77,7 @@ def attribute_rank(earlier: Board, later: Board, model: int, scheme: str = "HIER
     return attribute_ranks(earlier, later, [model], scheme)[model]
 
 
-def attribute_ranks(
-    earlier: Board, later: Board, models: Sequence[int], scheme: str = "HIER"
-) -> dict[int, RankMove]:
+def attribute_ranks(earlier: Board, later: Board, models: Sequence[int], scheme: str = "HIER") -> dict[int, RankMove]:
     """Split the moves of the ranks of several models of both boards (`attribute_rank`); each board is ranked once."""
     used = get_scheme(scheme)
 
@@ -142,9 +140,7 @@ def _alone(one: Board, other: Board) -> tuple[Model, ...]:
     return tuple(sorted((m for m in one.models if m.id not in there), key=lambda m: m.id))
 
 
-def _own_changes(
-    earlier: Board, later: Board, model: int, leaves: frozenset[str], limit: float
-) -> tuple[str, ...]:
+def _own_changes(earlier: Board, later: Board, model: int, leaves: frozenset[str], limit: float) -> tuple[str, ...]:
     before, after = (
         dict(zip(board.leaves, board.scores[board.ids.index(model)].tolist(), strict=True))
         for board in (earlier, later)
@@ -152,9 +148,7 @@ def _own_changes(
     return tuple(
         leaf
         for leaf in sorted(leaves)
-        if not (
-            abs(before[leaf] - after[leaf]) <= limit or (np.isnan(before[leaf]) and np.isnan(after[leaf]))
-        )
+        if not (abs(before[leaf] - after[leaf]) <= limit or (np.isnan(before[leaf]) and np.isnan(after[leaf])))
     )
 
 
@@ -177,16 +171,13 @@ def rank_move_in_words(move: RankMove) -> str:
         moved = f"{who} {word} {places} under {move.scheme}, from {before:.0f} to {after:.0f}"
     if move.parts is None:
         return f"{moved}; the move cannot be split, because a board between gives it no rank"
-    causes = sorted(
-        ((c, p) for c, p in move.parts.items() if abs(p) > _NOTHING), key=lambda cause: -abs(cause[1])
-    )
+    causes = sorted(((c, p) for c, p in move.parts.items() if abs(p) > _NOTHING), key=lambda cause: -abs(cause[1]))
     if not causes:
         return moved
     # Places in the direction of the move carry no sign; a cause against it is named as such.
     sign = 1 if after >= before else -1
     told = ", ".join(
-        f"{abs(part):.0f} {'by' if part * sign > 0 else 'back by'} {_why(move, cause)}"
-        for cause, part in causes
+        f"{abs(part):.0f} {'by' if part * sign > 0 else 'back by'} {_why(move, cause)}" for cause, part in causes
     )
     return f"{moved}: {told}"
 

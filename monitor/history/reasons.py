@@ -141,9 +141,7 @@ def _without(one: Board, other: Board) -> list[Model]:
     return [model for model in one.models if model.id not in there]
 
 
-def _states_of(
-    board: Board, models: Sequence[Model], leaves: Sequence[str]
-) -> Iterator[tuple[str, list[int] | None]]:
+def _states_of(board: Board, models: Sequence[Model], leaves: Sequence[str]) -> Iterator[tuple[str, list[int] | None]]:
     """Yield each model's name, and its states on leaves that the board may lack, or None if it is not on the board."""
     rows = {model: i for i, model in enumerate(board.ids)}
     columns = {leaf: j for j, leaf in enumerate(board.leaves)}

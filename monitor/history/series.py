@@ -116,9 +116,7 @@ class Since:
     @property
     def restated(self) -> int:
         """Number of scores, of models and benchmarks still there, that have another value now, or none."""
-        return sum(
-            change.kind in _RESTATED for change in score_changes(self.changes) if change.after is not None
-        )
+        return sum(change.kind in _RESTATED for change in score_changes(self.changes) if change.after is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,9 +198,7 @@ class Timeline:
     def history(self) -> History:
         """The headline figures over time, and every change of them with its reasons."""
         with self._stage("analysing the history"):
-            self._reader.boards(
-                [info for info in self.boards if str(ANALYSIS_VERSION) not in self._versions_of(info)]
-            )
+            self._reader.boards([info for info in self.boards if str(ANALYSIS_VERSION) not in self._versions_of(info)])
             full = [self.figures(info) for info in self.boards]
             window = self._window()
             panels = {FULL: (self.boards, full), **self._panels(window)}
@@ -239,9 +237,7 @@ class Timeline:
         start = last.replace(year=year, month=month + 1, day=min(last.day, 28))
         return [info for info in self.boards if info.as_of_time >= start]
 
-    def _panels(
-        self, window: Sequence[SnapshotInfo]
-    ) -> dict[str, tuple[Sequence[SnapshotInfo], list[dict[str, Any]]]]:
+    def _panels(self, window: Sequence[SnapshotInfo]) -> dict[str, tuple[Sequence[SnapshotInfo], list[dict[str, Any]]]]:
         """Return the boards of the window and their figures, with the same benchmarks and with the same models."""
         used = self.options
         samples = self._reader.each(window, self._sample, "sample", used.max_missing)
@@ -274,12 +270,8 @@ class Timeline:
             found = cohorts(cleaned(self._reader.board(newest), used.max_missing), years)
             return [{"year": year, **self._record(board)} for year, board in found.items()]
 
-        records = self._reader.once(
-            compute, "cohorts", newest.digest, used.max_missing, *used.drawn, ANALYSIS_VERSION
-        )
-        return tuple(
-            Cohort(one["year"], one["models"], one["benchmarks"], figures_of(one)) for one in records
-        )
+        records = self._reader.once(compute, "cohorts", newest.digest, used.max_missing, *used.drawn, ANALYSIS_VERSION)
+        return tuple(Cohort(one["year"], one["models"], one["benchmarks"], figures_of(one)) for one in records)
 
     def drift(self, min_overlap: int = MIN_OVERLAP) -> Drift:
         """Decide for each figure at each version whether it changed on what the boards share."""
@@ -291,9 +283,9 @@ class Timeline:
                 min_overlap=min_overlap,
             )
             words = {
-                (step.figure, step.earlier, step.later): self.attribution(
-                    (infos[step.earlier], infos[step.later])
-                )["words"][step.figure]
+                (step.figure, step.earlier, step.later): self.attribution((infos[step.earlier], infos[step.later]))[
+                    "words"
+                ][step.figure]
                 for step in steps
                 if step.verdict is Verdict.CHANGED
             }
@@ -305,8 +297,7 @@ class Timeline:
         today = self._reader.store.snapshot(newest.id)
         last = {i.as_of_time.year: i for i in self.boards if i.as_of_time.year < newest.as_of_time.year}
         return {
-            info.as_of_time.date(): eras(self._reader.store.snapshot(info.id), today, top)
-            for info in last.values()
+            info.as_of_time.date(): eras(self._reader.store.snapshot(info.id), today, top) for info in last.values()
         }
 
     def board_changes(self, most: int | None = None) -> tuple[BoardChange, ...]:
@@ -343,11 +334,7 @@ class Timeline:
         With ``begin`` from the last board seen before this moment; from the first one if all were seen later.
         """
         newest, known = self.boards[-1], self.options.known
-        before = [
-            i
-            for i in self.observed
-            if i.as_of_time < newest.as_of_time and (known is None or i.seen_at < known)
-        ]
+        before = [i for i in self.observed if i.as_of_time < newest.as_of_time and (known is None or i.seen_at < known)]
         if begin is not None:
             before = [i for i in before if i.seen_at < begin] or before[:1]
         if not before:

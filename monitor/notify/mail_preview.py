@@ -93,9 +93,7 @@ def test_message(settings: Settings, address: str, at: datetime) -> Message:
     return message
 
 
-def test_digest(
-    settings: Settings, store: Store, kind: str, address: str, at: datetime, stage: Stage
-) -> Message:
+def test_digest(settings: Settings, store: Store, kind: str, address: str, at: datetime, stage: Stage) -> Message:
     """Return the digest as it would be sent now to an address, with a Message-ID of its own."""
     reader = Subscriber(Channel.MAIL, address, digest=DigestPeriod(kind))
     made = _digest_preview(settings, store, kind, at, stage, reader)
@@ -122,9 +120,7 @@ def _with_pictures(part: EmailMessage) -> str:
     if not part.is_multipart():
         return _content(part)
     parts: list[Any] = list(part.iter_parts())
-    pictures = {
-        one["Content-ID"].strip("<>"): base64.b64encode(one.get_content()).decode() for one in parts[1:]
-    }
+    pictures = {one["Content-ID"].strip("<>"): base64.b64encode(one.get_content()).decode() for one in parts[1:]}
     return re.sub(
         r'src="cid:([^"]+)"',
         lambda use: f'src="data:image/png;base64,{pictures[use[1]]}"',

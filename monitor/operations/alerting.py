@@ -123,9 +123,7 @@ def evaluate_alerts(timeline: Timeline, rules: Sequence[Rule], state: Mapping[st
 def backtest(timeline: Timeline, rules: Sequence[Rule]) -> list[AlertNews]:
     """Return the events of a stored history, in order of time, as if the rules had been in force from its beginning."""
     watch = _Watch(timeline)
-    events = (
-        watch.told(event, Reason.DATA) for rule in rules for event in follow(rule, watch.observed(rule))[1]
-    )
+    events = (watch.told(event, Reason.DATA) for rule in rules for event in follow(rule, watch.observed(rule))[1])
     return sorted(events, key=lambda event: event.as_of)
 
 
@@ -271,9 +269,7 @@ def _held(
         return events[-1]
     if not standing.streak:
         return None
-    at, last = next(
-        (at, one) for at, one in reversed(seen) if one is not None and one.models >= rule.min_overlap
-    )
+    at, last = next((at, one) for at, one in reversed(seen) if one is not None and one.models >= rule.min_overlap)
     return AlertEvent(rule, True, at, last, None)
 
 

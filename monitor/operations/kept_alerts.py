@@ -44,9 +44,7 @@ def told_alerts(
 def last_alerts(store: Store, domain: str) -> tuple[Finding, ...]:
     """Return the last alerts that fired or ended with one board: those of one message; none if none ever did."""
     found = told_alerts(store, domain)
-    return tuple(
-        one for one in found if (one.snapshot_id, one.found_at) == (found[-1].snapshot_id, found[-1].found_at)
-    )
+    return tuple(one for one in found if (one.snapshot_id, one.found_at) == (found[-1].snapshot_id, found[-1].found_at))
 
 
 def active_alerts(store: Store, domain: str, at: datetime | None = None) -> tuple[Finding, ...]:

@@ -213,9 +213,7 @@ def site_view(
     changes = timeline.board_changes(most=MOST_ENTRIES)
     observed = timeline.observed
     reports = {
-        info.id: _report_page(path)
-        for info in observed
-        if (path := reporting.report_path(settings, info)).is_file()
+        info.id: _report_page(path) for info in observed if (path := reporting.report_path(settings, info)).is_file()
     }
     told = told_alerts(store, settings.domain)
     entries = {change.later.id: _entry(record, change, told, reports) for change in changes}
@@ -274,9 +272,7 @@ def _pages(
     reader = BoardReader(store, settings.cache)
     with stage("describing the benchmarks"):
         grouped = families(results.analysis.cleaning.considered, settings.family_table)
-        arrived = new_benchmarks(
-            results.analysis.snapshot, (), settings.max_missing, grouped, _ARRIVAL_RESAMPLES
-        ).found
+        arrived = new_benchmarks(results.analysis.snapshot, (), settings.max_missing, grouped, _ARRIVAL_RESAMPLES).found
         past = benchmark_history(reader, timeline.versions, settings.max_missing)
         found = {one.benchmark: one for one in arrived}
         benchmarks = BenchmarkBoard(board, results.certainty.replicates, past, timeline.history, found)
@@ -295,9 +291,7 @@ def _pages(
     return board, links, pages
 
 
-def _entry(
-    record: History, change: BoardChange, told: Sequence[Finding], reports: dict[int, str]
-) -> FeedEntry:
+def _entry(record: History, change: BoardChange, told: Sequence[Finding], reports: dict[int, str]) -> FeedEntry:
     topics = [
         Topic("Alerts", lines_shown(one.words for one in told if one.snapshot_id == change.later.id)),
         Topic("On the board", lines_shown(change.changelog)),

@@ -210,9 +210,7 @@ def fetch_all(
             failures.append(failure)
     if failures:
         if found or len(failures) > 1:
-            failures[0].add_note(
-                f"{len(failures)} of {len(found) + len(failures)} files failed, the others are stored"
-            )
+            failures[0].add_note(f"{len(failures)} of {len(found) + len(failures)} files failed, the others are stored")
         raise failures[0]
     return tuple(found)
 

@@ -31,9 +31,7 @@ class Dependents:
 def dependents(settings: Settings, store: Store, info: SnapshotInfo) -> Dependents:
     """Find what depends on a stored board. Raises StoreError."""
     infos = store.snapshots()
-    again = [
-        one for one in infos if not one.reconstructed and one.body_sha256 == info.body_sha256 and one != info
-    ]
+    again = [one for one in infos if not one.reconstructed and one.body_sha256 == info.body_sha256 and one != info]
     made = tuple(
         one
         for one in infos
@@ -62,9 +60,7 @@ def remove_board(store: Store, info: SnapshotInfo, found: Dependents, now: datet
     remove_reports(found.reports)
 
 
-def reports_of(
-    settings: Settings, gone: Sequence[SnapshotInfo], left: Sequence[SnapshotInfo]
-) -> tuple[Path, ...]:
+def reports_of(settings: Settings, gone: Sequence[SnapshotInfo], left: Sequence[SnapshotInfo]) -> tuple[Path, ...]:
     """Find the reports of boards, under all thresholds, that are of no other board."""
     needed = {(info.domain, report_name(info)) for info in left}
     found = []

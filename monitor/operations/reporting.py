@@ -84,9 +84,7 @@ class Results:
         """Intervals of the figures and ranks."""
         from brainalign_plugin.certainty.board_certainty import certainty
 
-        return certainty(
-            self.analysis.cleaning.considered, self.settings.max_missing, named=self.settings.family_table
-        )
+        return certainty(self.analysis.cleaning.considered, self.settings.max_missing, named=self.settings.family_table)
 
     @cached_property
     def validity(self) -> Validity | None:

@@ -68,9 +68,7 @@ def data_files(
             "the headline figures over time, with intervals and causes: the record of brainalign history --json",
             json_bytes(of_history),
         ),
-        DataFile(
-            "latest/history.csv", "the headline figures over time, one line per board", history_csv(record)
-        ),
+        DataFile("latest/history.csv", "the headline figures over time, one line per board", history_csv(record)),
         DataFile("latest/archive.csv", "the observed boards", archive_csv(boards)),
     )
 

@@ -130,9 +130,7 @@ def standing_json(found: Standing) -> dict[str, Any]:
         "jobs": {
             job: {
                 "next": moment,
-                "last": fields_of(
-                    found.last_runs.get(job), "slot", "state", "started_at", "ended_at", "error"
-                ),
+                "last": fields_of(found.last_runs.get(job), "slot", "state", "started_at", "ended_at", "error"),
             }
             for job, moment in found.next_slots.items()
         },

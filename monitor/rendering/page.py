@@ -43,8 +43,7 @@ def render_report(report: Report, templates: Path | None = None, cache: Cache = 
     page["panels"] = {choice.key: choice.text for choice in report.panels}
     style = _inline(stylesheet(templates))
     scripts = tuple(
-        _inline(text)
-        for text in ((vega_runtime(cache),) if report.figures else ()) + (asset("report.js", templates),)
+        _inline(text) for text in ((vega_runtime(cache),) if report.figures else ()) + (asset("report.js", templates),)
     )
     return render(
         _PAGE,
@@ -72,9 +71,7 @@ def page_data(figures: Sequence[Figure]) -> dict[str, Any]:
 
 def _compact(tables: Mapping[str, Table]) -> dict[str, dict[str, Any]]:
     """Return tables with each text of a column once: names that come with every scheme would double the page."""
-    return {
-        name: {column: _coded(values) for column, values in table.items()} for name, table in tables.items()
-    }
+    return {name: {column: _coded(values) for column, values in table.items()} for name, table in tables.items()}
 
 
 def _coded(values: Sequence[CellValue]) -> Any:
@@ -86,9 +83,7 @@ def _coded(values: Sequence[CellValue]) -> Any:
 
 def stylesheet(templates: Path | None = None) -> str:
     """Return the style sheet of a page: the colours of charts as variables, then the rules."""
-    light, dark = (
-        "".join(f"{name}:{value};" for name, value in colours.items()) for colours in (LIGHT, DARK)
-    )
+    light, dark = ("".join(f"{name}:{value};" for name, value in colours.items()) for colours in (LIGHT, DARK))
     variables = f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
     return variables + asset("report.css", templates)
 
@@ -108,9 +103,7 @@ def _inline(text: str) -> Markup:
     """Return a script or a style as it is between its tags; a browser hashes it with normalised line ends."""
     found = _ENDS_ELEMENT.search(text)
     if found:
-        raise ReportError(
-            f"{found.group()!r} in an inline script or style would break the page; remove it there"
-        )
+        raise ReportError(f"{found.group()!r} in an inline script or style would break the page; remove it there")
     return Markup(text.replace("\r\n", "\n").replace("\r", "\n"))  # noqa: S704 -- our own files and Vega's
 
 

@@ -15,8 +15,7 @@ from .vega import vega_runtime
 
 # Only files in the folder of the page.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
 )
 # Neither kind of element contains the end of either (`page._inline`).
 _INLINE = re.compile(r"<(style|script)>(.*?)</\1>", re.DOTALL)

@@ -35,7 +35,5 @@ def _bundled() -> str:
         versions = (VERSION,) if VERSION in vl_convert.get_vegalite_versions() else ()
         runtime: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", *versions)
     except ValueError as cause:
-        raise ReportError(
-            f"vl-convert gave no Vega runtime ({cause}); reinstall vl-convert-python"
-        ) from cause
+        raise ReportError(f"vl-convert gave no Vega runtime ({cause}); reinstall vl-convert-python") from cause
     return runtime

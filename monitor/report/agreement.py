@@ -109,14 +109,10 @@ def _means(evidence: Evidence) -> str:
     parts = []
     if good.mean is not None:
         others = f" ({number(most.mean)} among the best three quarters, {number(best.mean)} among the best quarter)"
-        parts.append(
-            f"{number(good.mean)} among the better half of the models{'' if best.mean is None else others}"
-        )
+        parts.append(f"{number(good.mean)} among the better half of the models{'' if best.mean is None else others}")
     families = family_agreement(analysis.cleaning.board, evidence.certainty.families)
     if families.within is not None and families.between is not None:
-        parts.append(
-            f"{number(families.between)} between families of models and {number(families.within)} within one"
-        )
+        parts.append(f"{number(families.between)} between families of models and {number(families.within)} within one")
     single = one_vote_each(analysis.cleaning.board, evidence.certainty.families)
     if single is not None:
         parts.append(f"{number(single)} if near-copies count as one model")

@@ -150,12 +150,9 @@ def _weight(board: BenchmarkBoard, j: int) -> Section:
     found = board.models.analysis.explained.leaves.get(leaf)
     if found is not None:
         answer += (
-            f"; on the poster’s board {percent(found.nominal)} by the tree and "
-            f"{percent(found.effective)} in effect"
+            f"; on the poster’s board {percent(found.nominal)} by the tree and {percent(found.effective)} in effect"
         )
-    how = (
-        "Effective weight: nominal weight × covariance with the average over its variance; all sum to 100 %."
-    )
+    how = "Effective weight: nominal weight × covariance with the average over its variance; all sum to 100 %."
     return Section("weight", "What does it weigh?", f"{answer}.", how)
 
 
@@ -250,9 +247,7 @@ def _verdict(board: BenchmarkBoard, leaf: str) -> tuple[Point, ...]:
     cost = found.complete_without - found.complete_with
     if found.kept and cost > 0:
         points.append(
-            Point(
-                f"It costs the poster’s board {counted(cost, 'complete model')} of {found.complete_without}."
-            )
+            Point(f"It costs the poster’s board {counted(cost, 'complete model')} of {found.complete_without}.")
         )
     return tuple(points)
 

@@ -80,9 +80,7 @@ def news_in_words(since: Since, board: Board, bootstrap: FamilyBootstrap, comple
     )
     parts = [f"{_few(number, noun)}{state}" for number, noun, state in counts if number]
     if not parts:
-        parts = [
-            "nothing changed" if changes.empty else "scores filled in" if changes.cells else "labels changed"
-        ]
+        parts = ["nothing changed" if changes.empty else "scores filled in" if changes.cells else "labels changed"]
     return "; ".join([*parts, _agreement(since, bootstrap)])
 
 
@@ -161,9 +159,7 @@ def _weight(bootstrap: FamilyBootstrap, change: Change) -> float:
     if change.figure in ("models", "benchmarks"):
         return 10 * abs(change.delta) / max(change.before, 1)
     interval = bootstrap.intervals[change.figure]
-    return (
-        abs(change.delta) / max((interval.high - interval.low) / 2, 1e-9) if interval else abs(change.delta)
-    )
+    return abs(change.delta) / max((interval.high - interval.low) / 2, 1e-9) if interval else abs(change.delta)
 
 
 def _sentence(bootstrap: FamilyBootstrap, change: Change) -> str:
@@ -193,9 +189,7 @@ def _restated(since: Since) -> Iterator[Point]:
 def _came(since: Since) -> Iterator[Point]:
     added, removed = since.changes.models_added, since.changes.models_removed
     parts = [
-        f"{counted(len(models), 'model')} {word}"
-        for models, word in ((added, "came"), (removed, "went"))
-        if models
+        f"{counted(len(models), 'model')} {word}" for models, word in ((added, "came"), (removed, "went")) if models
     ]
     moves = since.changes.rank_moves
     if moves:

@@ -108,9 +108,7 @@ class ModelBoard:
         found: list[tuple[int, float | None, float | None]] = []
         for column in self.board.scores.T:
             known = column[~np.isnan(column)]
-            found.append(
-                (known.size, float(np.median(known)), float(known.max())) if known.size else (0, None, None)
-            )
+            found.append((known.size, float(np.median(known)), float(known.max())) if known.size else (0, None, None))
         return tuple(found)
 
     @cached_property
@@ -125,9 +123,7 @@ class ModelBoard:
         """
         return {
             j: float(self.weights[j] * median)
-            for j, (state, (_, median, _)) in enumerate(
-                zip(self.board.states[row], self.columns, strict=True)
-            )
+            for j, (state, (_, median, _)) in enumerate(zip(self.board.states[row], self.columns, strict=True))
             if state != CellState.SCORED and median is not None
         }
 

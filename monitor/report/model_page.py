@@ -273,9 +273,7 @@ def _history(i: int, past: RankHistory) -> Section | None:
     moves = past.moves.get(i, ())
     answer = f"Official rank {now} on {last:%Y-%m-%d}"
     if len(known) > 1:
-        answer += (
-            f", {before} on {first:%Y-%m-%d}; it moved {counted(len(moves), 'time')} in {len(known)} boards"
-        )
+        answer += f", {before} on {first:%Y-%m-%d}; it moved {counted(len(moves), 'time')} in {len(known)} boards"
     answer += "."
     how = (
         "Official ranks at each known board. The reason is the largest part of a move, split along the path of boards "

@@ -32,9 +32,7 @@ def moves_section(evidence: Evidence, since: Since) -> Section:
         "brainalign diff --model ID says it of any other model."
     )
     if not moves:
-        return Section(
-            "moves", question, f"Nobody: no model moved in the official ranking since {when}.", how
-        )
+        return Section("moves", question, f"Nobody: no model moved in the official ranking since {when}.", how)
     groups: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     ids: dict[str, list[str]] = defaultdict(list)
     for move in moves[:_MOST]:
@@ -84,9 +82,7 @@ def followed_models(
     for model in found:
         name = visible(model.name, 60) or UNKNOWN
         told[name, _followed(model, now, since)].append(str(model.id))
-    lines = [
-        f"{name} ({', '.join(ids[:6])}{', …' * (len(ids) > 6)}): {text}" for (name, text), ids in told.items()
-    ]
+    lines = [f"{name} ({', '.join(ids[:6])}{', …' * (len(ids) > 6)}): {text}" for (name, text), ids in told.items()]
     more = sum(map(len, list(told.values())[_ALIKE:]))
     return (
         *lines[:_ALIKE],

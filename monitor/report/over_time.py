@@ -43,9 +43,7 @@ def time_section(past: Chronicle) -> Section:
         "are 95 % intervals over families of models. The other lines hold models, benchmarks or both fixed over the "
         "last two years: where the first line moves and they do not, the sample moved."
     )
-    figures = (
-        (Figure("time", time_chart(past, "mean_rho", brush=True), answer=True, wide=True),) if known else ()
-    )
+    figures = (Figure("time", time_chart(past, "mean_rho", brush=True), answer=True, wide=True),) if known else ()
     return Section("time", "How did that come about?", title, how, None, (Line(text),), figures)
 
 
@@ -68,8 +66,7 @@ def time_chart(past: Chronicle, name: str, events: bool = True, brush: bool = Fa
     panels = list(dict.fromkeys(point.panel for point in series))
     times = sorted({point.as_of for point in series})
     by_panel = {
-        _PANELS.get(panel, panel): {point.as_of: point for point in series if point.panel == panel}
-        for panel in panels
+        _PANELS.get(panel, panel): {point.as_of: point for point in series if point.panel == panel} for panel in panels
     }
     if name == "r2_behavior":
         by_panel["spread alone"] = {p.as_of: p for p in past.history.series[_NULL] if p.panel == FULL}

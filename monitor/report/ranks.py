@@ -61,9 +61,7 @@ def ranks_section(evidence: Evidence) -> Section:
         form="d",
     )
     points = tuple(Point(text) for text in (_official(evidence), _papers(evidence)) if text)
-    return Section(
-        "ranks", question, answer, how, None, points, (Figure("best", chart, True, True),), (table,)
-    )
+    return Section("ranks", question, answer, how, None, points, (Figure("best", chart, True, True),), (table,))
 
 
 def _float(value: int | None) -> float | None:
@@ -136,11 +134,7 @@ def _table(evidence: Evidence, tiers: Mapping[int, int]) -> Table:
             rank, interval = str(found.ranks[k]), f"{found.low[k]}–{found.high[k]}"
         span = f"{ranges[i].best}–{ranges[i].worst}" if i in ranges else UNKNOWN
         move = before.get(i)
-        trend = (
-            ""
-            if move is None
-            else f"{'↑' if move.after < move.before else '↓'} {abs(move.after - move.before)}"
-        )
+        trend = "" if move is None else f"{'↑' if move.after < move.before else '↓'} {abs(move.after - move.before)}"
         official = evidence.official[i]
         rows.append(
             (

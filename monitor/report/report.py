@@ -43,9 +43,7 @@ def build_report(evidence: Evidence) -> Report:
     if evidence.study is not None:
         sections.append(schemes_section(evidence))
         if schemes := without_parts(evidence):
-            left_out.append(
-                f"The schemes {listed(schemes)} ({PARTS_NEEDED.replace('it needs', 'they need')})"
-            )
+            left_out.append(f"The schemes {listed(schemes)} ({PARTS_NEEDED.replace('it needs', 'they need')})")
         left_out += missing_schemes(evidence)
     else:
         left_out.append("What would another aggregate change? (it needs two models without a gap)")

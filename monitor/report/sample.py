@@ -117,8 +117,7 @@ def _top(evidence: Evidence) -> Table:
     ids = [i for k, i in enumerate(ranked) if k < _TOP or evidence.official[i] == last]
     ties = f" ({count(len(ids))} with ties)" if len(ids) > _TOP else ""
     rows = tuple(
-        (evidence.names[i], str(evidence.official[i]), "in" if i in evidence.cleaned else f"out: {why[i]}")
-        for i in ids
+        (evidence.names[i], str(evidence.official[i]), "in" if i in evidence.cleaned else f"out: {why[i]}") for i in ids
     )
     columns = (Column("model", "name"), Column("official rank"), Column("in or out", "prose"))
     return Table(

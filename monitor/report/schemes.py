@@ -149,11 +149,7 @@ def _verdict(evidence: Evidence) -> Verdict | None:
     if apart is None:
         return None
     words, tone = (
-        ("holds", "holds")
-        if apart.low > 0
-        else ("fails", "fails")
-        if apart.high < 0
-        else ("is open", "weaker")
+        ("holds", "holds") if apart.low > 0 else ("fails", "fails") if apart.high < 0 else ("is open", "weaker")
     )
     sign = "+" if apart.value > 0 else ""
     return Verdict(
@@ -166,9 +162,7 @@ def _verdict(evidence: Evidence) -> Verdict | None:
 
 def _movement(study: SchemeStudy) -> str:
     found = study.comparison
-    official = next(
-        (one.ranking.by_id() for one in study.schemes if one.scheme.name == "HIER" and one.ranking), {}
-    )
+    official = next((one.ranking.by_id() for one in study.schemes if one.scheme.name == "HIER" and one.ranking), {})
     top = [one for one in found.models if official.get(one.id, _TOP + 1) <= _TOP]
     if not top:
         return f"{counted(len(found.models), 'model')} are ranked by {counted(len(study.schemes), 'scheme')}."
@@ -238,9 +232,7 @@ def scheme_ranks(evidence: Evidence) -> tuple[tuple[str, str, tuple[int | None, 
 
 def _norms_used(study: SchemeStudy) -> str:
     reference = study.reference
-    return (
-        "norms frozen for this page" if reference.is_given_board else f"norms of reference {reference.name}"
-    )
+    return "norms frozen for this page" if reference.is_given_board else f"norms of reference {reference.name}"
 
 
 def _table(evidence: Evidence, study: SchemeStudy) -> Table:

@@ -94,9 +94,7 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
         f"model; {ranks}"
     )
     if beyond:
-        text += (
-            f"; at {visible(beyond[0], 60)} the difference of {small(found[beyond[0]])} is more than rounding"
-        )
+        text += f"; at {visible(beyond[0], 60)} the difference of {small(found[beyond[0]])} is more than rounding"
     if states:
         text += f"; {counted(states, 'group cell')} {'is' if states == 1 else 'are'} in another state than published"
     return f"{text}.", bool(beyond or states or differ)
@@ -105,9 +103,7 @@ def _check(analysis: Analysis) -> tuple[str, bool]:
 def _rounding(analysis: Analysis, group: str) -> float:
     """Return how far rounding alone can take the published value of a group from the recomputed one."""
     tree, scores = analysis.official.tree, analysis.snapshot.scores
-    within = [
-        i for i, node in enumerate(tree.nodes) if node.is_engineering and group in tree.path(node.type_id)
-    ]
+    within = [i for i, node in enumerate(tree.nodes) if node.is_engineering and group in tree.path(node.type_id)]
     return COARSE_ROUNDING if bool((scores[:, within] >= 1).any()) else ROUNDING
 
 

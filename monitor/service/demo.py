@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 DEMO_DATES = (date(2021, 7, 1), date(2022, 7, 1), date(2023, 7, 1), date(2024, 1, 1))
 
 
-def run_demo(
-    settings: Settings, seed: int, output: Path, clock: pull.Clock, stage: Stage = silent
-) -> tuple[Path, int]:
+def run_demo(settings: Settings, seed: int, output: Path, clock: pull.Clock, stage: Stage = silent) -> tuple[Path, int]:
     """Simulate a leaderboard, write the payloads that its site would serve, store each and report on the newest.
 
     The simulated board has a state folder of its own below the home folder, so that it never mixes with a real one.

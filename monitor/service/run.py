@@ -93,9 +93,7 @@ def monitor_of(
 ) -> Monitor:
     """Return the tools of a run, by the settings. Raises ConfigError if an alert rule is wrong."""
     rules = load_rules(settings.home / CONFIG_NAME)
-    outgoing = Outgoing(
-        channels.subscribers(settings), channels.letterhead(settings), channels.sender(settings, clock)
-    )
+    outgoing = Outgoing(channels.subscribers(settings), channels.letterhead(settings), channels.sender(settings, clock))
     url = settings.health.heartbeat_url
     heartbeat = Heartbeat(None if url is None else url.get_secret_value())
     stage = _under_lock(store, stage)
@@ -213,9 +211,7 @@ def _tell_age(monitor: Monitor) -> None:
         replace(monitor.alarms, after=1).failed(monitor.store, name, stale, now)
 
 
-def _end(
-    store: Store, run: RunRecord, at: datetime, state: RunState, error: str | None, message: str
-) -> None:
+def _end(store: Store, run: RunRecord, at: datetime, state: RunState, error: str | None, message: str) -> None:
     try:
         store.end_slot(run, at, state, error, message)
     except StoreError as cause:
@@ -310,18 +306,14 @@ def run_once(monitor: Monitor, source: str | None = None) -> Done:
     with at_work(monitor):
         now = monitor.clock()
         try:
-            done = do_slot(
-                monitor, f"{PULL}{monitor.suffix}", now, lambda run: pull_once(monitor, run, source)
-            )
+            done = do_slot(monitor, f"{PULL}{monitor.suffix}", now, lambda run: pull_once(monitor, run, source))
         except StoreError:
             raise
         except Exception:
             send_due(monitor)
             raise
         if done is None:
-            raise StoreError(
-                f"a run of {now:%Y-%m-%d %H:%M:%S.%f} is noted already; check the clock, and run it again"
-            )
+            raise StoreError(f"a run of {now:%Y-%m-%d %H:%M:%S.%f} is noted already; check the clock, and run it again")
         done.drained = send_due(monitor)
         return done
 

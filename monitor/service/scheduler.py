@@ -54,9 +54,7 @@ def _jobs_of_one(monitor: Monitor) -> tuple[Job, ...]:
     works |= {period.value: digest(period) for period in (DigestPeriod.WEEKLY, DigestPeriod.MONTHLY)}
     schedules = monitor.settings.schedule.schedules
     return tuple(
-        Job(f"{name}{monitor.suffix}", schedules[name], works[name], monitor)
-        for name in works
-        if name in schedules
+        Job(f"{name}{monitor.suffix}", schedules[name], works[name], monitor) for name in works if name in schedules
     )
 
 
@@ -77,9 +75,7 @@ def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
     return due_slots(job.schedule, now, last, again, schedule.catching_up, grace)
 
 
-def tend(
-    monitor: Monitor, jobs: Sequence[Job], wait: Callable[[float], bool], settle: timedelta = timedelta(0)
-) -> int:
+def tend(monitor: Monitor, jobs: Sequence[Job], wait: Callable[[float], bool], settle: timedelta = timedelta(0)) -> int:
     """Do the due slots of some jobs and send due messages; wait for another process at work.
 
     A failed job is noted and logged, and stops no other. Slots younger than ``settle`` are left for later: they are put
@@ -88,8 +84,7 @@ def tend(
     """
     # Looked at without the lock: most of the time there is no work.
     due = bool(monitor.store.due_messages(monitor.clock(), limit=1)) or any(
-        found.now or found.missed
-        for found in (due_of(monitor, job, monitor.clock() - settle) for job in jobs)
+        found.now or found.missed for found in (due_of(monitor, job, monitor.clock() - settle) for job in jobs)
     )
     # A claimed slot is in work or was lost: only the holder of the lock can decide.
     if not due and not monitor.store.claimed_slots():
@@ -121,9 +116,7 @@ def _do_job(monitor: Monitor, job: Job, now: datetime) -> int:
         try:
             done += do_slot(job.monitor, job.name, slot, lambda run: (job.work(run), run)) is not None
         except BrainAlignError as failure:
-            log.error(
-                "run failed", job=job.name, slot=str(slot), kind=type(failure).__name__, error=str(failure)
-            )
+            log.error("run failed", job=job.name, slot=str(slot), kind=type(failure).__name__, error=str(failure))
             done += 1
         except Exception:
             # A fault of ours in one run is no reason to leave all later ones undone.

@@ -118,15 +118,11 @@ def _cohorts(seed: int, parameters: SimulationParameters) -> list[_Cohort]:
     weight = generator.gamma(0.35, size=max(1, last // 7)) + 1e-9
     week = generator.choice(len(weight), size=parameters.models - opening, p=weight / weight.sum())
     days = np.concatenate([10.0 * generator.random(opening) ** 2, 7.0 * (week + generator.random(len(week)))])
-    cohorts = [
-        _Cohort("board", np.sort(midnight(parameters.start) + _microseconds(days, generator)), 0.0, np.inf)
-    ]
+    cohorts = [_Cohort("board", np.sort(midnight(parameters.start) + _microseconds(days, generator)), 0.0, np.inf)]
     for event in parameters.events:
         if isinstance(event, NewModels):
             key = repr(event)
-            hours = _microseconds(
-                stream(seed, key, "submissions").random(event.count) / 2.0, stream(seed, key, "µs")
-            )
+            hours = _microseconds(stream(seed, key, "submissions").random(event.count) / 2.0, stream(seed, key, "µs"))
             cohorts.append(_Cohort(key, np.sort(midnight(event.on) + hours), event.ability, 0.4))
     return cohorts
 

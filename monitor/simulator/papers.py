@@ -153,10 +153,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
     Paper(
         "Illusor2021",
         "behavior",
-        tuple(
-            f"Illusor2021-error_consistency/Illusor2021{name}-error_consistency"
-            for name in _DISTORTIONS.split()
-        ),
+        tuple(f"Illusor2021-error_consistency/Illusor2021{name}-error_consistency" for name in _DISTORTIONS.split()),
         date(2022, 6, 18),
         mean=(0.1, 0.35),
         sd=(0.08, 0.2),
@@ -194,9 +191,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
     Paper(
         "Illusor2021-top1",
         "engineering",
-        tuple(
-            f"Illusor2021-top1/Illusor2021{name}-top1" for name in ("colour", "contrast", "edge", "stylized")
-        ),
+        tuple(f"Illusor2021-top1/Illusor2021{name}-top1" for name in ("colour", "contrast", "edge", "stylized")),
         date(2022, 6, 16),
         mean=(0.3, 0.7),
         sd=(0.12, 0.2),

@@ -106,9 +106,7 @@ def _board_at(life: Life, as_of: date) -> _Board:
             leaf = life.truth.leaves.index(benchmark)
             # A stream for each, so that models of another event, which come last, change none of the draws
             # before them.
-            noise, lot, lag = (
-                stream(life.seed, repr(event), benchmark, kind) for kind in ("noise", "lot", "lag")
-            )
+            noise, lot, lag = (stream(life.seed, repr(event), benchmark, kind) for kind in ("noise", "lot", "lag"))
             if event.new_version:
                 before = times[:, leaf] < begin
                 old = np.where(before, times[:, leaf], NEVER)
@@ -205,9 +203,7 @@ def _aggregate(life: Life, board: _Board, nodes: list[_Node], now: int) -> tuple
 
 def _rank(average: Floats, failed: Flags, removed: Flags) -> tuple[list[int], list[int]]:
     """Return the positions of the listed models, best first, and their ranks: ties share the better, failures last."""
-    centi = np.where(
-        np.isfinite(average), (np.floor(np.nan_to_num(average) * 1000.0 + 0.5) + 5.0) // 10.0, -1.0
-    )
+    centi = np.where(np.isfinite(average), (np.floor(np.nan_to_num(average) * 1000.0 + 0.5) + 5.0) // 10.0, -1.0)
     on_board = (np.isfinite(average) | failed) & ~removed
     listed = sorted(np.flatnonzero(on_board).tolist(), key=lambda k: (-centi[k], k))
     shown = centi[listed]
@@ -215,11 +211,7 @@ def _rank(average: Floats, failed: Flags, removed: Flags) -> tuple[list[int], li
 
 
 def _removed_models(life: Life, as_of: date) -> Flags:
-    gone = {
-        event.model
-        for event in life.parameters.events
-        if isinstance(event, RemovedModel) and event.on < as_of
-    }
+    gone = {event.model for event in life.parameters.events if isinstance(event, RemovedModel) and event.on < as_of}
     return np.array([number in gone for number in life.ids])
 
 
@@ -261,9 +253,7 @@ def _models(
     ranks: list[int],
 ) -> list[dict[str, Any]]:
     names = dict(zip(life.ids, life.names, strict=True))
-    renamed = [
-        event for event in life.parameters.events if isinstance(event, RenamedModel) and event.on < as_of
-    ]
+    renamed = [event for event in life.parameters.events if isinstance(event, RenamedModel) and event.on < as_of]
     for event in sorted(renamed, key=lambda event: event.on):
         names[event.model] = event.name
     columns = [_column(life, board, node, [array[:, k] for array in cells]) for k, node in enumerate(nodes)]

@@ -68,12 +68,8 @@ def draw_truth(seed: int, papers: tuple[Paper, ...], part_correlation: float) ->
         size = len(paper.leaves)
         rows = slice(row, row + size)
         loadings[rows, PARTS.index(paper.part)] = generator.normal(*paper.part_loading, size)
-        loadings[rows, column : column + paper.factors] = generator.normal(
-            *paper.paper_loading, (size, paper.factors)
-        )
-        mean, sd, error_sd = (
-            generator.uniform(*bounds, size) for bounds in (paper.mean, paper.sd, paper.error)
-        )
+        loadings[rows, column : column + paper.factors] = generator.normal(*paper.paper_loading, (size, paper.factors))
+        mean, sd, error_sd = (generator.uniform(*bounds, size) for bounds in (paper.mean, paper.sd, paper.error))
         # Scores near an end of their scale have little room: the most central mean gets the widest spread.
         sd[np.argsort(mean * (paper.scale - mean))] = np.sort(sd)
         moments[:, rows] = mean, sd, error_sd
@@ -134,9 +130,7 @@ def fit_link(mean: Floats, sd: Floats) -> tuple[Floats, Floats]:
         a = a - (square_b * off_mean - mean_b * off_square) / determinant
         b = b - (mean_a * off_square - square_a * off_mean) / determinant
     if not miss < 1e-9:
-        raise ConvergenceError(
-            f"no logistic link reaches means {mean} with standard deviations {sd}: lower the latter"
-        )
+        raise ConvergenceError(f"no logistic link reaches means {mean} with standard deviations {sd}: lower the latter")
     return a, b
 
 

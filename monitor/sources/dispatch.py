@@ -100,23 +100,17 @@ def files_of(source: str) -> tuple[str, ...]:
     ours; ConfigError if the source is empty, which a path would take for the current folder.
     """
     if not source.strip():
-        raise ConfigError(
-            f"the setting source is {source!r}; give an address, a file or a folder, or leave it out"
-        )
+        raise ConfigError(f"the setting source is {source!r}; give an address, a file or a folder, or leave it out")
     if _SCHEME.match(source):
         return (source,)
     folder = Path(source)
     try:
         if not folder.is_dir():
             return (source,)
-        found = sorted(
-            path for path in _below(folder) if path.is_file() and path.name.lower().endswith(_ENDINGS)
-        )
+        found = sorted(path for path in _below(folder) if path.is_file() and path.name.lower().endswith(_ENDINGS))
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
-        raise SourceError(
-            f"cannot read the folder {shown(source, 300)!r} ({reason}); check the path"
-        ) from cause
+        raise SourceError(f"cannot read the folder {shown(source, 300)!r} ({reason}); check the path") from cause
     if not found:
         raise SourceError(
             f"the folder {shown(source, 300)!r} holds no payload: no file that ends in {', '.join(_ENDINGS)}"
@@ -147,9 +141,7 @@ def _path(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as cause:
-        raise InputError(
-            f"{shown(url)!r} is not an address ({cause}); a file address is file:///PATH"
-        ) from cause
+        raise InputError(f"{shown(url)!r} is not an address ({cause}); a file address is file:///PATH") from cause
     if parts.netloc not in ("", "localhost"):
         raise InputError(f"{shown(url)!r} names a host; a file address is file:///PATH")
     return url2pathname(parts.path)

@@ -108,9 +108,7 @@ def fetch_body(
         ):
             with attempt:
                 now = received_at + timedelta(seconds=clock() - started)
-                return _get(
-                    errand, address.copy_with(userinfo=b""), f"try {attempt.num} of {limits.attempts}", now
-                )
+                return _get(errand, address.copy_with(userinfo=b""), f"try {attempt.num} of {limits.attempts}", now)
         raise AssertionError("stamina raises the last error")
 
     try:
@@ -180,9 +178,7 @@ def _get(errand: _Errand, url: httpx.URL, which: str, now: datetime) -> bytes:
         timeout = httpx.Timeout(min(errand.limits.timeout, errand.remaining))
         with (
             _translated(errand, which),
-            errand.client.stream(
-                "GET", url, timeout=timeout, extensions={"trace": errand.cut.watch}
-            ) as response,
+            errand.client.stream("GET", url, timeout=timeout, extensions={"trace": errand.cut.watch}) as response,
         ):
             if response.status_code == HTTPStatus.OK:
                 return _body(errand, response, which)
@@ -190,9 +186,7 @@ def _get(errand: _Errand, url: httpx.URL, which: str, now: datetime) -> bytes:
             if response.status_code not in _REDIRECTS or location is None:
                 raise _status_error(errand, response, which, now)
             url = redirect_target(url, location, errand.name)
-    raise RedirectError(
-        f"{errand.name} is redirected more than {_MOST_REDIRECTS} times; open it in a browser"
-    )
+    raise RedirectError(f"{errand.name} is redirected more than {_MOST_REDIRECTS} times; open it in a browser")
 
 
 def _body(errand: _Errand, response: httpx.Response, which: str) -> bytes:
@@ -227,9 +221,7 @@ def _status_error(errand: _Errand, response: httpx.Response, which: str, now: da
     asked = retry_after(response.headers, now)
     next_step = "check the address and the domain"
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500:
-        next_step = (
-            "try again later" if asked is None else f"try again in {asked:.0f} s, as the server requests"
-        )
+        next_step = "try again later" if asked is None else f"try again in {asked:.0f} s, as the server requests"
     elif status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         next_step = "the site refuses this client: check its access rules"
     message = f"{errand.name} answered {status} ({phrase}) at {which}; {next_step}"
@@ -306,9 +298,7 @@ def _named(errand: _Errand, which: str, cause: httpx.HTTPError, received: bytear
     if received is not None:
         message = f"{errand.name} broke off after {len(body)} bytes {at} ({reason}); try again later"
         return TruncatedPayloadError(message, body)
-    return UnreachableError(
-        f"{errand.name} cannot be reached {at} ({reason}); check the address and the network"
-    )
+    return UnreachableError(f"{errand.name} cannot be reached {at} ({reason}); check the address and the network")
 
 
 def checked_url(url: str) -> httpx.URL:
@@ -321,13 +311,9 @@ def checked_url(url: str) -> httpx.URL:
         raise InputError(f"{masked_address(url)!r} is not a web address; give https://HOST/…") from None
     # Characters that no host may contain come back in percent signs; in an IPv6 address they announce a zone.
     if parsed.scheme not in _PORTS or not parsed.host or ("%" in parsed.host and ":" not in parsed.host):
-        raise InputError(
-            f"{masked_address(url)!r} is not an address of http or https with a host; give https://HOST/…"
-        )
+        raise InputError(f"{masked_address(url)!r} is not an address of http or https with a host; give https://HOST/…")
     if parsed.port is not None and not 0 < parsed.port < 2**16:
-        raise InputError(
-            f"{masked_address(url)!r} names a port that does not exist; give one from 1 to 65535"
-        )
+        raise InputError(f"{masked_address(url)!r} names a port that does not exist; give one from 1 to 65535")
     return parsed
 
 

@@ -57,8 +57,7 @@ def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
         raise NotJsonError(message, body) from cause
     if len(text) > max_bytes:
         raise BodyTooLargeError(
-            f"{source} unpacks from {len(body)} to more than {max_bytes} bytes; "
-            "raise the cap if that is right",
+            f"{source} unpacks from {len(body)} to more than {max_bytes} bytes; raise the cap if that is right",
             body,
         )
     return text

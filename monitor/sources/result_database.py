@@ -35,9 +35,7 @@ from .payload import MAX_BODY_BYTES, Pull, parse_payload
 
 _MAX_ROWS = 5_000_000
 
-_TYPE = sa.table(
-    "brainscore_benchmarktype", *map(sa.column, ("identifier", "parent_id", "visible", "domain", "order"))
-)
+_TYPE = sa.table("brainscore_benchmarktype", *map(sa.column, ("identifier", "parent_id", "visible", "domain", "order")))
 _INSTANCE = sa.table("brainscore_benchmarkinstance", *map(sa.column, ("id", "benchmark_type_id", "version")))
 _SCORE = sa.table(
     "brainscore_score",
@@ -105,9 +103,7 @@ def _url(address: str) -> tuple[sa.URL, str]:
         if not url.database or not path.is_file():
             raise SourceError(f"there is no database file {str(path)!r}; check the path")
         # SQLite makes a missing file, and writes next to an existing one.
-        return url.set(database=f"file:{quote(str(path))}").update_query_dict(
-            {"mode": "ro", "uri": "true"}
-        ), name
+        return url.set(database=f"file:{quote(str(path))}").update_query_dict({"mode": "ro", "uri": "true"}), name
     return url.set(drivername="postgresql+psycopg"), name
 
 
@@ -131,9 +127,7 @@ def _read(connection: sa.Connection, domain: str, deadline: float) -> _Tables:
         connection.exec_driver_sql("BEGIN")
     else:
         connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        connection.execute(
-            sa.select(sa.func.set_config("statement_timeout", str(int(deadline * 1000)), sa.true()))
-        )
+        connection.execute(sa.select(sa.func.set_config("statement_timeout", str(int(deadline * 1000)), sa.true())))
     types = connection.execute(sa.select(_TYPE).where(_TYPE.c.domain == domain)).all()
     instances = connection.execute(
         sa.select(_INSTANCE.c.id, _INSTANCE.c.benchmark_type_id, _INSTANCE.c.version)
@@ -164,18 +158,14 @@ def _translated(cause: sqlalchemy.exc.SQLAlchemyError, name: str) -> SourceError
     state = getattr(original, "sqlstate", None) or ""
     missing = state in ("42P01", "42703") or "no such table" in said or "no such column" in said
     if missing or "not a database" in said:
-        return PayloadShapeError(
-            f"{name} is no result database of Brain-Score ({said}); check the address", b""
-        )
+        return PayloadShapeError(f"{name} is no result database of Brain-Score ({said}); check the address", b"")
     return UnreachableError(f"the database {name} cannot be read ({said}); check address, login and network")
 
 
 def _document(tables: _Tables, domain: str, name: str, received_at: datetime) -> dict[str, Any]:
     """Return the site's payload of these tables, with full precision and without groups."""
     if len(tables.scores) > _MAX_ROWS:
-        raise PayloadShapeError(
-            f"{name} has more than {_MAX_ROWS} scores; check that it is Brain-Score's", b""
-        )
+        raise PayloadShapeError(f"{name} has more than {_MAX_ROWS} scores; check that it is Brain-Score's", b"")
     nodes = _nodes(tables.types)
     if not nodes:
         why = "has no benchmark types" if not tables.types else "has no visible benchmark"
@@ -191,13 +181,9 @@ def _document(tables: _Tables, domain: str, name: str, received_at: datetime) ->
     return {
         "domain": domain,
         "datetime_range": {
-            "max": max(
-                (t for t in times if t and is_believed(datetime.fromisoformat(t), received_at)), default=None
-            )
+            "max": max((t for t in times if t and is_believed(datetime.fromisoformat(t), received_at)), default=None)
         },
-        "benchmarks": [
-            _benchmark(node, nodes, sorted(versions.get(node.identifier, {}))) for node in nodes.values()
-        ],
+        "benchmarks": [_benchmark(node, nodes, sorted(versions.get(node.identifier, {}))) for node in nodes.values()],
         "models": [
             {
                 "id": row.id,

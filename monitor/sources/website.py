@@ -51,9 +51,7 @@ def pull_website(
     Raises a SourceError of a named kind (not reached, or refused whole); InputError for an unusable address or domain.
     """
     url = payload_url(base_url, domain)
-    body = fetch_body(
-        url, received_at=received_at, agent=agent, limits=limits, clock=clock, transport=transport
-    )
+    body = fetch_body(url, received_at=received_at, agent=agent, limits=limits, clock=clock, transport=transport)
     pull = parse_payload(body, masked_address(url), received_at, limits.max_bytes)
     found = pull.snapshot.domain
     if found != domain and not _is_payload(checked_url(base_url)):

@@ -45,9 +45,7 @@ def dump_table(connection: sa.Connection, table: sa.Table, *, public: bool = Fal
     columns = [_shared(table, column).label(column.name) for column in table.columns]
     query = sa.select(*columns).select_from(table).order_by(*table.primary_key.columns)
     if table is schema.shared_body:
-        pending = sa.exists().where(
-            schema.message.c.shared_body_id == table.c.id, schema.message.c.state == _PENDING
-        )
+        pending = sa.exists().where(schema.message.c.shared_body_id == table.c.id, schema.message.c.state == _PENDING)
         query = query.where(sa.false() if public else pending)
     if table is schema.message and public:
         query = query.where(table.c.state != _PENDING)
@@ -79,9 +77,7 @@ def load_table(connection: sa.Connection, name: str, lines: Iterable[bytes]) -> 
         if batch:
             connection.execute(sa.insert(table), batch)
     except (ValueError, KeyError, TypeError, StopIteration, sa.exc.NoSuchTableError) as cause:
-        raise StoreError(
-            f"the table {name!r} of the backup cannot be read: {cause}; nothing was restored"
-        ) from cause
+        raise StoreError(f"the table {name!r} of the backup cannot be read: {cause}; nothing was restored") from cause
     return count + len(batch)
 
 
@@ -104,11 +100,7 @@ def _line(values: list[Any]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    return (
-        {"base64": base64.b64encode(value).decode("ascii")}
-        if isinstance(value, bytes | memoryview)
-        else value
-    )
+    return {"base64": base64.b64encode(value).decode("ascii")} if isinstance(value, bytes | memoryview) else value
 
 
 def _value(value: Any) -> Any:
@@ -170,9 +162,7 @@ class Backups:
                         for line in dump_table(connection, table, public=public):
                             lines.write(line)
                             rows[table.name] += 1
-                        entries[f"tables/{table.name}.jsonl"] = _add(
-                            archive, f"tables/{table.name}.jsonl", lines
-                        )
+                        entries[f"tables/{table.name}.jsonl"] = _add(archive, f"tables/{table.name}.jsonl", lines)
                 hashes = _body_hashes(connection)
                 counters = _counters(connection)
             missing = []

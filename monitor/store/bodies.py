@@ -73,9 +73,7 @@ def read_body(folder: Path, sha256: str) -> bytes:
             )
         body = _body_in(path, sha256)
     if body is None:
-        raise StoreError(
-            f"the body {str(path)!r} is damaged: its sha256 is another; put it back from a backup"
-        )
+        raise StoreError(f"the body {str(path)!r} is damaged: its sha256 is another; put it back from a backup")
     return body
 
 

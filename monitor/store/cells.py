@@ -33,16 +33,12 @@ def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, Ce
     ids = [model.id for model in snapshot.models]
     in_force = [node.version for node in snapshot.tree.nodes]
     old = snapshot.superseded
-    said: BoolArray = (
-        (snapshot.states != CellState.NEVER) | ~np.isnan(snapshot.errors) | ~np.isnat(snapshot.scored_at)
-    )
+    said: BoolArray = (snapshot.states != CellState.NEVER) | ~np.isnan(snapshot.errors) | ~np.isnat(snapshot.scored_at)
     rows: dict[CellKey, CellValue] = {
         (ids[i], benchmarks[j], in_force[j]): value
         for i, j, value in zip(
             *(positions.tolist() for positions in np.nonzero(said)),
-            _values(
-                snapshot.states[said], snapshot.scores[said], snapshot.errors[said], snapshot.scored_at[said]
-            ),
+            _values(snapshot.states[said], snapshot.scores[said], snapshot.errors[said], snapshot.scored_at[said]),
             strict=True,
         )
     }
@@ -148,9 +144,7 @@ def _by_key(cells: SupersededCells) -> IntArray:
     return order
 
 
-def _values(
-    states: StateArray, scores: FloatArray, errors: FloatArray, scored_at: TimeArray
-) -> Iterable[CellValue]:
+def _values(states: StateArray, scores: FloatArray, errors: FloatArray, scored_at: TimeArray) -> Iterable[CellValue]:
     return zip(
         states.tolist(),
         _known(scores.tolist(), np.isnan(scores)),

@@ -41,9 +41,7 @@ _POSTGRES = (
     ("57P", "cannot be reached: the server is starting or stopping; run this again"),
     ("22003", "cannot hold a number of this size: check the payload"),
 )
-_UNREACHABLE = (
-    "cannot be reached: check that the server runs and that the address, user and password are right"
-)
+_UNREACHABLE = "cannot be reached: check that the server runs and that the address, user and password are right"
 
 
 @contextmanager

@@ -105,18 +105,14 @@ def find(
     text = wanted.strip().lower()
     _check_not_removed(infos, text, wanted, removed)
     if not infos:
-        raise StoreError(
-            f"there is no snapshot {wanted!r}: the store is empty; `brainalign fetch` pulls the first"
-        )
+        raise StoreError(f"there is no snapshot {wanted!r}: the store is empty; `brainalign fetch` pulls the first")
     if known is not None:
         infos = [info for info in infos if info.seen_at < known]
         before = [one for one in removed if one.pruned and one.info.seen_at < known]
         if not infos and before:
             raise _gone(before[-1], f"latest known before {known:%Y-%m-%d}")
         if not infos:
-            raise StoreError(
-                f"no snapshot had been seen before {known:%Y-%m-%d %H:%M} UTC; choose a later day"
-            )
+            raise StoreError(f"no snapshot had been seen before {known:%Y-%m-%d %H:%M} UTC; choose a later day")
     observed = [info for info in infos if not info.reconstructed]
     if text == "latest":
         candidates = [info for info in observed if domain in (None, info.domain)]
@@ -142,24 +138,18 @@ def find(
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise StoreError(
-            f"{wanted!r} fits {len(fitting)} snapshots; choose one by its number: {_named(fitting)}"
-        )
+        raise StoreError(f"{wanted!r} fits {len(fitting)} snapshots; choose one by its number: {_named(fitting)}")
     raise StoreError(f"there is no snapshot {wanted!r}; {_nearest(infos, text)}")
 
 
-def _check_not_removed(
-    infos: Sequence[SnapshotInfo], text: str, wanted: str, removed: Sequence[Removed]
-) -> None:
+def _check_not_removed(infos: Sequence[SnapshotInfo], text: str, wanted: str, removed: Sequence[Removed]) -> None:
     for one in removed:
         by_hash = len(text) >= _SHORTEST_PREFIX and one.info.sha256.startswith(text)
         if text == str(one.info.id) or (by_hash and not any(info.sha256.startswith(text) for info in infos)):
             raise _gone(one, wanted)
 
 
-def _check_newest_known(
-    found: SnapshotInfo, removed: Sequence[Removed], domain: str | None, known: datetime
-) -> None:
+def _check_newest_known(found: SnapshotInfo, removed: Sequence[Removed], domain: str | None, known: datetime) -> None:
     """Refuse to answer with an older board where the newest that was known then has been pruned."""
     newer = [
         one
@@ -176,11 +166,7 @@ def _check_newest_known(
 
 def _gone(removed: Removed, wanted: str, other: SnapshotInfo | None = None) -> StoreError:
     info, how = removed.info, "pruned" if removed.pruned else "removed"
-    step = (
-        "take another (`brainalign snapshots list`)"
-        if other is None
-        else f"the one before it is {_named([other])}"
-    )
+    step = "take another (`brainalign snapshots list`)" if other is None else f"the one before it is {_named([other])}"
     return StoreError(
         f"the snapshot {wanted!r} is {info.id} ({info.sha256[:12]}, as of {info.as_of_time:%Y-%m-%d}), which was {how} "
         f"on {removed.at:%Y-%m-%d}; {step}"
@@ -197,9 +183,7 @@ def _nearest(infos: Sequence[SnapshotInfo], text: str) -> str:
 
 
 def _in_common(one: str, other: str) -> int:
-    return next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _named(infos: Sequence[SnapshotInfo]) -> str:

@@ -58,9 +58,7 @@ def prunable(infos: Sequence[SnapshotInfo], policy: Policy, now: datetime) -> tu
         kept = {of_kind[-1].id, max(info.id for info in of_kind)}
         newest = min(now, of_kind[-1].until_time)
         last = {_period(info, policy, newest): info.id for info in of_kind}
-        found += [
-            info for info in of_kind if info.id not in kept and last[_period(info, policy, newest)] != info.id
-        ]
+        found += [info for info in of_kind if info.id not in kept and last[_period(info, policy, newest)] != info.id]
     return tuple(sorted(found, key=lambda info: info.id))
 
 
@@ -98,9 +96,7 @@ class Pruning:
             newest = sa.func.max(sa.func.coalesce(s.seen_until, s.as_of_time), type_=Moment)
             last = connection.execute(sa.select(newest)).scalar()
             if own - {None} and not named:
-                raise StoreError(
-                    "the store names no body, and would lose all that it had; nothing was changed"
-                )
+                raise StoreError("the store names no body, and would lose all that it had; nothing was changed")
             if dry_run:
                 nested.rollback()
             else:
@@ -120,9 +116,7 @@ class Pruning:
             return tuple(one for one in read_removed(connection) if domain in (None, one.info.domain))
 
 
-def delete_snapshots(
-    connection: sa.Connection, which: Sequence[SnapshotInfo], at: datetime, *, pruned: bool
-) -> int:
+def delete_snapshots(connection: sa.Connection, which: Sequence[SnapshotInfo], at: datetime, *, pruned: bool) -> int:
     """Delete snapshots in a writing transaction and remember what they were.
 
     What the newest of a chain had ended holds again without it, as if it had never come. Those that are

@@ -36,9 +36,7 @@ class Pulls:
         """Keep a refused body for inspection in the folder ``refused`` (the newest 50 stay); return its path."""
         return body_files.keep_refused(self._bodies.parent / "refused", body, reason, source, at)
 
-    def pulls(
-        self, domain: str | None = None, *outcomes: Outcome, limit: int = 100
-    ) -> tuple[PullRecord, ...]:
+    def pulls(self, domain: str | None = None, *outcomes: Outcome, limit: int = 100) -> tuple[PullRecord, ...]:
         """Return the last attempts to read a source, of a domain or with some outcomes if named; the newest first."""
         t = schema.pull
         # By number: the clock may have been set meanwhile.
@@ -59,8 +57,6 @@ class Pulls:
         """Return the number of attempts by domain, outcome and kind of error (empty if it had none)."""
         t = schema.pull
         kind = sa.func.coalesce(t.c.error, "")
-        query = sa.select(t.c.domain, t.c.outcome, kind, sa.func.count()).group_by(
-            t.c.domain, t.c.outcome, kind
-        )
+        query = sa.select(t.c.domain, t.c.outcome, kind, sa.func.count()).group_by(t.c.domain, t.c.outcome, kind)
         with self._database.reading() as connection:
             return {(domain, outcome, error): n for domain, outcome, error, n in connection.execute(query)}

@@ -142,12 +142,8 @@ class Outbox:
             connection.execute(sa.update(_t).where(*which).values({**values, "claimed_by": None}))
 
 
-def _messages(
-    connection: sa.Connection, *conditions: sa.ColumnElement[bool], limit: int
-) -> tuple[Queued, ...]:
-    query = sa.select(_t, _shared.c.body.label("shared")).outerjoin(
-        _shared, _shared.c.id == _t.c.shared_body_id
-    )
+def _messages(connection: sa.Connection, *conditions: sa.ColumnElement[bool], limit: int) -> tuple[Queued, ...]:
+    query = sa.select(_t, _shared.c.body.label("shared")).outerjoin(_shared, _shared.c.id == _t.c.shared_body_id)
     query = query.where(*conditions).order_by(_t.c.created_at, _t.c.id).limit(limit)
     return tuple(_queued(row) for row in connection.execute(query).mappings())
 

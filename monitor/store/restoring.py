@@ -58,9 +58,7 @@ def verify_backup(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def restore_backup(
-    path: Path, address: str | Path, *, home: Path, bodies: Path, references: Path
-) -> Restored:
+def restore_backup(path: Path, address: str | Path, *, home: Path, bodies: Path, references: Path) -> Restored:
     """Restore a backup into a new store, its settings into ``home`` and its files into their folders.
 
     Nothing is written before all of it was verified. The store's lock is held over all of it, and the store appears
@@ -83,9 +81,7 @@ def restore_backup(
     return Restored(rows, files, config)
 
 
-def _restore_rows(
-    database: Database, path: Path, manifest: Mapping[str, Any], bodies: Path
-) -> dict[str, int]:
+def _restore_rows(database: Database, path: Path, manifest: Mapping[str, Any], bodies: Path) -> dict[str, int]:
     """Load all tables into a file of its own and link it into place, or in one transaction of a server."""
     if not database.is_sqlite:
         return _loaded(database, path, manifest, bodies)
@@ -149,8 +145,7 @@ def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any]) ->
     if strange := tables.keys() - {f"tables/{name}.jsonl" for name in known}:
         raise _damaged(path, f"{min(strange)!r} is no table of a store")
     rows = {
-        name: load_table(connection, name, tables[f"tables/{name}.jsonl"].splitlines(keepends=True))
-        for name in known
+        name: load_table(connection, name, tables[f"tables/{name}.jsonl"].splitlines(keepends=True)) for name in known
     }
     for name, last in manifest["counters"].items():
         if name in known:
@@ -161,9 +156,7 @@ def _load(connection: sa.Connection, path: Path, manifest: Mapping[str, Any]) ->
 def _set_counter(connection: sa.Connection, name: str, last: int) -> None:
     """Continue the numbering, so that a printed number never means another row."""
     if connection.dialect.name == "sqlite":
-        changed = connection.exec_driver_sql(
-            "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, name)
-        )
+        changed = connection.exec_driver_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, name))
         if changed.rowcount == 0:
             connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last))
     else:
@@ -210,9 +203,7 @@ def _manifest(path: Path, data: bytes) -> dict[str, Any]:
     if not known:
         raise _damaged(path, "its manifest is of another format")
     if version > VERSION or revision > schema.REVISION:
-        raise StoreError(
-            f"the backup {str(path)!r} is of a newer release; upgrade brainalign, nothing was restored"
-        )
+        raise StoreError(f"the backup {str(path)!r} is of a newer release; upgrade brainalign, nothing was restored")
     found: dict[str, Any] = manifest
     return found
 

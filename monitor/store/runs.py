@@ -50,9 +50,7 @@ class Runs:
         new = {"job": job, "slot": slot, "attempt": 1, **mine}
         again = (
             sa.update(_t)
-            .where(
-                _t.c.job == job, _t.c.slot == slot, _t.c.state == RunState.LOST.value, _t.c.attempt < attempts
-            )
+            .where(_t.c.job == job, _t.c.slot == slot, _t.c.state == RunState.LOST.value, _t.c.attempt < attempts)
             .values(attempt=_t.c.attempt + 1, **mine)
             .returning(_t.c.id)
         )
@@ -160,9 +158,7 @@ class Runs:
         )
         with self._database.reading() as connection:
             # A clock that was set back in a run makes it look shorter than nothing.
-            return {
-                job: Durations(n, max(0.0, float(total) / 1e6)) for job, n, total in connection.execute(query)
-            }
+            return {job: Durations(n, max(0.0, float(total) / 1e6)) for job, n, total in connection.execute(query)}
 
 
 def _held(run: RunRecord) -> tuple[sa.ColumnElement[bool], ...]:

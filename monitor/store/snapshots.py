@@ -56,11 +56,7 @@ def write_changes(
     begun = [(key, held) for key, held in now.items() if before.get(key) != held]
     if ended:
         which = sa.and_(*(column == sa.bindparam(f"key_{column.name}") for column in keys))
-        closing = (
-            sa.update(table)
-            .where(table.c.chain_id == chain, table.c.to_seq.is_(None), which)
-            .values(to_seq=seq)
-        )
+        closing = sa.update(table).where(table.c.chain_id == chain, table.c.to_seq.is_(None), which).values(to_seq=seq)
         names = [f"key_{column.name}" for column in keys]
         connection.execute(closing, [dict(zip(names, key, strict=True)) for key in ended])
     if begun:
@@ -208,9 +204,7 @@ def _chain_rows(connection: sa.Connection, chain: int, first: int, last: int) ->
     return _ChainRows(*(rows_between(connection, table, chain, first, last) for table in tables))
 
 
-def _snapshot(
-    info: SnapshotInfo, chain: _ChainRows, seq: int, layout: bytes, names: Mapping[int, str]
-) -> Snapshot:
+def _snapshot(info: SnapshotInfo, chain: _ChainRows, seq: int, layout: bytes, names: Mapping[int, str]) -> Snapshot:
     entries = {row[0]: row[1:] for row in chain.benchmarks.at(seq)}
     models = {row[0]: row[1:] for row in chain.models.at(seq)}
     order = json.loads(zlib.decompress(layout))
@@ -348,15 +342,11 @@ def write_rest_of_split(connection: sa.Connection, chain: int, new: int) -> None
     }
     rest, _ = write_snapshot(connection, chain, replace(board, as_of_time=begins), row)
     connection.execute(
-        sa.update(_pull)
-        .where(_pull.c.snapshot_id == split, _pull.c.as_of_time > moment)
-        .values(snapshot_id=rest)
+        sa.update(_pull).where(_pull.c.snapshot_id == split, _pull.c.as_of_time > moment).values(snapshot_id=rest)
     )
 
 
-def rebuilt_again(
-    connection: sa.Connection, chain: int, moment: datetime, digest: str, body: str
-) -> int | None:
+def rebuilt_again(connection: sa.Connection, chain: int, moment: datetime, digest: str, body: str) -> int | None:
     """Find a reconstructed board of a moment, of the same body or content; None if there is none."""
     same = sa.or_(_s.c.body_sha256 == body, _s.c.digest == digest)
     query = sa.select(_s.c.id).where(_s.c.chain_id == chain, _s.c.as_of_time == moment, same)

@@ -169,9 +169,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
     def latest(self, domain: str) -> SnapshotInfo | None:
         """Return the newest observed snapshot of a domain, by the moment that it describes; None if there is none."""
         with self._database.reading() as connection:
-            observed = read_infos(
-                connection, schema.chain.c.domain == domain, schema.chain.c.reconstructed.is_(False)
-            )
+            observed = read_infos(connection, schema.chain.c.domain == domain, schema.chain.c.reconstructed.is_(False))
         return observed[-1] if observed else None
 
     def info(self, snapshot_id: int) -> SnapshotInfo:
@@ -241,9 +239,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
                 found.append(str(problem))
                 continue
             if digest != info.digest:
-                found.append(
-                    f"snapshot {info.id} is not what was stored: its digest is {digest}, not {info.digest}"
-                )
+                found.append(f"snapshot {info.id} is not what was stored: its digest is {digest}, not {info.digest}")
         for sha256 in sorted({info.body_sha256 for info in infos}):
             try:
                 self.body(sha256)
@@ -263,9 +259,7 @@ def _chain(connection: sa.Connection, snapshot: Snapshot) -> int:
         "simulated": snapshot.simulated,
     }
     t = schema.chain
-    known = connection.execute(
-        sa.select(t.c.id).where(*(t.c[name] == value for name, value in kind.items()))
-    ).scalar()
+    known = connection.execute(sa.select(t.c.id).where(*(t.c[name] == value for name, value in kind.items()))).scalar()
     if known is None:
         known = connection.execute(sa.insert(t).values(**kind).returning(t.c.id)).scalar_one()
     return int(known)

@@ -78,9 +78,7 @@ def arrivals(rates: Rates, seed: int) -> None:
     rho = np.array([value for value, _ in PLANTED.values()])
     new = average[:, None] * rho + own * np.sqrt(1 - rho**2)
     half = LEAVES // 2
-    board = board_of(
-        np.column_stack([old[:, :half], new, old[:, half:]]), labels, halves(LEAVES + len(PLANTED))
-    )
+    board = board_of(np.column_stack([old[:, :half], new, old[:, half:]]), labels, halves(LEAVES + len(PLANTED)))
     days = [0] * half + [5] * len(PLANTED) + [0] * half
     found = new_benchmarks(dated(board, days, [0] * len(labels)), resamples=400, seed=seed).found
     for (name, (true, verdict)), one in zip(PLANTED.items(), found, strict=True):
@@ -95,9 +93,7 @@ def arrivals(rates: Rates, seed: int) -> None:
         )
         if name == "unrelated":
             other = one.verdict in ("confirmatory", "partial", "opposed")
-            rates.add(
-                "nothing (unrelated benchmark)", "a verdict other than orthogonal", "at most 0.05", other
-            )
+            rates.add("nothing (unrelated benchmark)", "a verdict other than orthogonal", "at most 0.05", other)
             continue
         rates.add(f"{name} benchmark", f"verdict {verdict}", "", one.verdict == verdict)
         opposite = one.verdict == ("opposed" if true > 0 else "confirmatory")
@@ -184,9 +180,7 @@ def testing(rates: Rates, seed: int) -> None:
     unrelated = agreement_testing(board_of(own, labels), (10,), 20, seed=seed).benchmarks[0].interval
     if unrelated is not None:
         related = not unrelated.low <= 0 <= unrelated.high
-        rates.add(
-            "nothing (unrelated benchmarks)", "agreement with the others without 0", "at most 0.05", related
-        )
+        rates.add("nothing (unrelated benchmarks)", "agreement with the others without 0", "at most 0.05", related)
 
 
 HEAD = """# Planted and found

@@ -62,9 +62,7 @@ def simulated(models: int, benchmarks: int, missing: float = 0.0, seed: int = 0)
     leaves = tuple(f"Bench{2000 + j}-leaf" for j in range(benchmarks))
     neural = round(benchmarks * 0.6)
     nodes = [Benchmark("average_vision", None, is_leaf=False)]
-    nodes += [
-        Benchmark(part, "average_vision", is_leaf=False) for part in ("neural_vision", "behavior_vision")
-    ]
+    nodes += [Benchmark(part, "average_vision", is_leaf=False) for part in ("neural_vision", "behavior_vision")]
     nodes += [Benchmark(region, "neural_vision", is_leaf=False) for region in REGIONS]
     nodes += [
         Benchmark(leaf, REGIONS[j % len(REGIONS)] if j < neural else "behavior_vision", is_leaf=True)

@@ -74,9 +74,7 @@ def site_tree() -> BenchmarkTree:
         return found
 
     regions = {stratum: below(stratum) for stratum in STRATA if stratum != "behavior_vision"}
-    return tree_of(
-        {"average_vision": {"neural_vision": regions, "behavior_vision": below("behavior_vision")}}
-    )
+    return tree_of({"average_vision": {"neural_vision": regions, "behavior_vision": below("behavior_vision")}})
 
 
 TREE = site_tree()
@@ -105,9 +103,7 @@ class World:
             return np.ones((count, 1))
         return np.sqrt(3 / random.chisquare(5, size=(count, 1)))
 
-    def mixed(
-        self, draw: Callable[[int], FloatArray], labels: IntArray, random: np.random.Generator
-    ) -> FloatArray:
+    def mixed(self, draw: Callable[[int], FloatArray], labels: IntArray, random: np.random.Generator) -> FloatArray:
         """Add what families share and what is a model's own, each of the kind that ``draw`` makes; shape (n, k)."""
         count = int(labels.max()) + 1
         family = draw(count) * self.scales(count, random)
@@ -165,9 +161,7 @@ def board_of(deviations: FloatArray) -> Board:
 
 def named(board: Board, labels: IntArray) -> Board:
     """Give models names that begin with their family's letters."""
-    words = [
-        f"{chr(97 + label // 26)}{chr(97 + label % 26)}net{i}" for i, label in enumerate(labels.tolist())
-    ]
+    words = [f"{chr(97 + label // 26)}{chr(97 + label % 26)}net{i}" for i, label in enumerate(labels.tolist())]
     return replace(board, models=tuple(Model(i + 1, word) for i, word in enumerate(words)))
 
 
@@ -305,9 +299,7 @@ def _placed(tally: Tally, board: Board, ranks: IntArray, random: np.random.Gener
     one = int(random.integers(len(board.models)))
     rows = [row for i, row in enumerate(board.scores.tolist()) if i != one]
     others = tuple(model for i, model in enumerate(board.models) if i != one)
-    reference = freeze(
-        snapshot_of(board.tree, rows, models=others), "simulated", datetime(2026, 1, 1, tzinfo=UTC)
-    )
+    reference = freeze(snapshot_of(board.tree, rows, models=others), "simulated", datetime(2026, 1, 1, tzinfo=UTC))
     scored = random.permutation(len(LEAVES))[: len(LEAVES) // 3]
     cells = {LEAVES[j]: Cell(float(board.scores[one, j])) for j in scored}
     found = place(reference, cells, ("REF_UNIVERSE",)).schemes[0].uncertainty
@@ -338,14 +330,10 @@ def of_validity(world: World, boards: int, resamples: int, seed: int) -> Tally:
         alone = Families(everyone.ids, np.arange(POPULATION // 4), ())
         board = board_of(SPREAD * world.mixed(draw, labels, random))
         truth = validity(everyone, names, grouped=alone, resamples=1).schemes
-        found = validity(
-            board, names, grouped=Families(board.ids, labels, ()), resamples=resamples, seed=number
-        )
+        found = validity(board, names, grouped=Families(board.ids, labels, ()), resamples=resamples, seed=number)
         for name in names:
             one = found.schemes[name].interval
-            tally.add(
-                f"validity of {name}", float(one.low <= truth[name].mean <= one.high), one.high - one.low
-            )
+            tally.add(f"validity of {name}", float(one.low <= truth[name].mean <= one.high), one.high - one.low)
         for other in names[1:]:
             one = found.difference(other, "HIER")
             gap = truth[other].mean - truth["HIER"].mean
@@ -369,9 +357,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--boards", type=int, default=200)
     parser.add_argument("--resamples", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--world", choices=[world.name for world in WORLDS], help="one kind of boards (default: all)"
-    )
+    parser.add_argument("--world", choices=[world.name for world in WORLDS], help="one kind of boards (default: all)")
     given = parser.parse_args(arguments)
     print(HEAD.format(boards=given.boards, resamples=given.resamples, seed=given.seed))
     print("| boards | interval | coverage at 0.95 | ± | width |\n|---|---|---|---|---|")

@@ -19,9 +19,7 @@ def _profile(board: Board):
     from pref_voting.rankings import Ranking
 
     ranks = stats.rankdata(-board.scores, method="dense", axis=0, nan_policy="omit")
-    rankings = [
-        Ranking({i: int(r) for i, r in enumerate(column.tolist()) if not np.isnan(r)}) for column in ranks.T
-    ]
+    rankings = [Ranking({i: int(r) for i, r in enumerate(column.tolist()) if not np.isnan(r)}) for column in ranks.T]
     return ProfileWithTies(rankings, candidates=list(range(len(board.models))))
 
 
@@ -99,9 +97,7 @@ def pymcdm_iia(board: Board) -> str:
     from pymcdm.normalizations import minmax_normalization
 
     leaves = len(board.leaves)
-    leave_one_out_rr(
-        WSM(minmax_normalization), board.scores, np.full(leaves, 1 / leaves), np.ones(leaves), spearman
-    )
+    leave_one_out_rr(WSM(minmax_normalization), board.scores, np.full(leaves, 1 / leaves), np.ones(leaves), spearman)
     return "MINMAX alone"
 
 
@@ -142,9 +138,7 @@ def choix_bradley_terry(board: Board) -> object:
 def bencheval_bradley_terry(board: Board) -> object:
     from bencheval.evaluator import BenchmarkEvaluator
 
-    table = (
-        board.to_frame().rename_axis("method").melt(ignore_index=False, var_name="task", value_name="score")
-    )
+    table = board.to_frame().rename_axis("method").melt(ignore_index=False, var_name="task", value_name="score")
     results = table.dropna().reset_index().assign(metric_error=lambda found: 1 - found["score"])
     return BenchmarkEvaluator(columns_to_agg_extra=None).compute_elo(
         results, BOOTSTRAP_ROUNDS=1, include_quantiles=False, round_decimals=None
@@ -161,8 +155,7 @@ def horns_parallel_analysis(board: Board) -> object:
 def parallel_analysis(board: Board) -> object:
     rng = np.random.default_rng(0)
     values = [
-        np.linalg.eigvalsh(np.corrcoef([rng.permutation(column) for column in board.scores.T]))
-        for _ in range(1_000)
+        np.linalg.eigvalsh(np.corrcoef([rng.permutation(column) for column in board.scores.T])) for _ in range(1_000)
     ]
     return np.percentile(values, 95, axis=0)
 

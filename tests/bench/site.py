@@ -30,9 +30,7 @@ def brainalign(home: Path, *words: str) -> str:
 def files(folder: Path) -> dict[str, bytes]:
     """Return the content of all files of a site, by path."""
     current = (folder / "current").resolve()
-    return {
-        str(path.relative_to(current)): path.read_bytes() for path in current.rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(current)): path.read_bytes() for path in current.rglob("*") if path.is_file()}
 
 
 def main() -> None:

@@ -100,9 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print for each kind of families how many histories had a false alert."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--histories", type=int, default=200)
-    parser.add_argument(
-        "--seconds", type=float, default=300.0, help="CPU time, after which no other is begun"
-    )
+    parser.add_argument("--seconds", type=float, default=300.0, help="CPU time, after which no other is begun")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     random, rules, done = np.random.default_rng(given.seed), Counter[str](), 0

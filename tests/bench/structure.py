@@ -71,9 +71,7 @@ def properties(rng: np.random.Generator) -> dict[str, list[str | None]]:
     }
 
 
-def scores(
-    rng: np.random.Generator, world: World, values: dict[str, list[str | None]], labels: IntArray
-) -> FloatArray:
+def scores(rng: np.random.Generator, world: World, values: dict[str, list[str | None]], labels: IntArray) -> FloatArray:
     """Draw a board of this world, shape (n, 45)."""
     x = np.sqrt(world.general) * models_factors(rng, 1, labels) * np.ones(len(PAPERS))
     for name in ("region", "metric", "paper"):
@@ -112,9 +110,7 @@ def driver_rows(boards: int, seed: int) -> Iterator[list[str]]:
 
 def described_as(values: dict[str, list[str | None]], leaves: tuple[str, ...]) -> Described:
     """Make metadata of these values."""
-    own = {
-        leaf: dict.fromkeys(FIELDS) | {k: v[j] for k, v in values.items()} for j, leaf in enumerate(leaves)
-    }
+    own = {leaf: dict.fromkeys(FIELDS) | {k: v[j] for k, v in values.items()} for j, leaf in enumerate(leaves)}
     return Described(own, {}, {}, {}, (), (), ())
 
 
@@ -131,17 +127,13 @@ def interval_rows(boards: int, resamples: int, seed: int) -> Iterator[list[str]]
         found = board_drivers(board, families, described_as(values, board.leaves), resamples, b)
         matrices = [spearman_matrix(scores(rng, world, values, LABELS)) for _ in range(40)]
         for scope in SCOPES:
-            truth = [
-                drivers(rho, values, values["paper"], scope, 1) for rho in (spearman_matrix(many), *matrices)
-            ]
+            truth = [drivers(rho, values, values["paper"], scope, 1) for rho in (spearman_matrix(many), *matrices)]
             own = [next((one for one in of.drivers if one.properties == ("region",)), None) for of in truth]
             key = scope, ("region",)
             if key not in found.coefficient or any(one is None or one.reason for one in own):
                 continue
             known = [one for one in own if one is not None]
-            shares = np.array(
-                [(one.partial_r2, of.r2) for one, of in zip(known, truth, strict=True)][1:], dtype=float
-            )
+            shares = np.array([(one.partial_r2, of.r2) for one, of in zip(known, truth, strict=True)][1:], dtype=float)
             for what, ends, value in (
                 ("coefficient of the region", found.coefficient[key], known[0].coefficient or 0.0),
                 ("its partial R²", found.partial_r2[key], float(shares[:, 0].mean())),
@@ -209,9 +201,7 @@ def cluster_rows(boards: int, resamples: int, seed: int) -> Iterator[list[str]]:
             found = clusters(x, 99, b)
             some.append(found.reason is None)
             pairs = {tuple(np.unique(found.labels[planted == g]).tolist()) for g in range(groups)}
-            right.append(
-                found.count == groups and len(pairs) == groups and all(len(one) == 1 for one in pairs)
-            )
+            right.append(found.count == groups and len(pairs) == groups and all(len(one) == 1 for one in pairs))
             if found.reason is None and b < boards // 2:
                 board = board_of_matrix(capped(x), halves(45))
                 sure = board_clusters(board, Families(board.ids, LABELS, ()), resamples, b)

@@ -41,8 +41,7 @@ def shuffled(draw: st.DrawFn, board: Snapshot) -> Snapshot:
 
 def renamed(draw: st.DrawFn, board: Snapshot) -> Snapshot:
     models = tuple(
-        replace(model, name=draw(NAMES), published_rank=draw(st.none() | st.integers(1, 9)))
-        for model in board.models
+        replace(model, name=draw(NAMES), published_rank=draw(st.none() | st.integers(1, 9))) for model in board.models
     )
     return replace(board, models=models)
 

@@ -18,17 +18,13 @@ def board(tmp_path: Path) -> Path:
     return path
 
 
-def test_commands_keep_snapshots_where_the_setting_says(
-    backend: Backend, board: Path, tmp_path: Path
-) -> None:
+def test_commands_keep_snapshots_where_the_setting_says(backend: Backend, board: Path, tmp_path: Path) -> None:
     url, home = backend.fresh(), tmp_path / "home"
     assert brainalign("snapshots", "list", "--json", home=home, store=url).succeeded().json == []
     ended = brainalign("analyze", "latest", home=home, store=url)
     assert (ended.code, "holds no store" in ended.problem) == (6, True), "looking makes none"
     if backend.name == "postgres":
-        tables = backend.execute(
-            url, "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
-        )
+        tables = backend.execute(url, "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'")
         assert tables == [(0,)]
     else:
         assert not Path(url).exists()

@@ -66,9 +66,7 @@ def results(backend: Backend) -> Iterator[Results]:
         table._meta.schema = None
     database.create_tables(tables.PeeweeBase.__subclasses__())
     found = Results(address, tables, database)
-    tables.User.create(
-        id=1, is_active=True, is_staff=False, is_superuser=False, password="x", force_insert=True
-    )
+    tables.User.create(id=1, is_active=True, is_staff=False, is_superuser=False, password="x", force_insert=True)
     yield found
     database.close()
 
@@ -170,9 +168,7 @@ def cell(board: Any, model: int, type_id: str) -> tuple[str, float]:
 def test_the_sites_rules_are_followed(results: Results) -> None:
     small(results)
     board = results.pull().snapshot
-    assert [(m.id, m.name) for m in board.models] == [(11, "one"), (12, "two"), (15, "idle")], (
-        "public, of the domain"
-    )
+    assert [(m.id, m.name) for m in board.models] == [(11, "one"), (12, "two"), (15, "idle")], "public, of the domain"
     assert [node.type_id for node in board.tree.nodes] == [
         *("average_vision", "neural_vision", "A2020-x", "B2020-x", "behavior_vision", "C2020-x"),
         *("engineering_vision", "E2020-top1"),
@@ -228,9 +224,7 @@ def test_the_kept_body_is_a_payload_that_says_the_same(results: Results) -> None
     assert parse_payload(first.body, first.snapshot.source, NOW).snapshot == first.snapshot
 
 
-def test_the_database_is_only_read(
-    results: Results, backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_database_is_only_read(results: Results, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     small(results)
     files = sorted(backend.folder.iterdir())
     results.pull()

@@ -51,8 +51,7 @@ def test_a_migrated_database_is_what_the_tables_say(backend: Backend) -> None:
         )
         assert compare_metadata(context, metadata) == []
         named = {
-            table: {c["name"] for c in sa.inspect(connection).get_check_constraints(table)}
-            for table in metadata.tables
+            table: {c["name"] for c in sa.inspect(connection).get_check_constraints(table)} for table in metadata.tables
         }
     assert named == {
         name: {str(c.name) for c in table.constraints if isinstance(c, sa.CheckConstraint)}
@@ -74,9 +73,7 @@ def test_migrations_go_down_and_up_again_with_data(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("released", [f"{number:04}" for number in range(1, int(REVISION))])
-def test_a_store_of_every_release_is_brought_up_and_back_with_its_data(
-    backend: Backend, released: str
-) -> None:
+def test_a_store_of_every_release_is_brought_up_and_back_with_its_data(backend: Backend, released: str) -> None:
     url = backend.fresh()
     with backend.open(url) as store:
         number = store.add(BOARD, BODY, NOW).id
@@ -167,9 +164,7 @@ def test_tables_of_another_program_are_not_taken_over(backend: Backend) -> None:
 
 def test_a_shared_postgres_database_is_no_obstacle(postgres: Backend) -> None:
     url = postgres.fresh()
-    postgres.execute(
-        url, "CREATE TABLE bookmarks (url TEXT)", "CREATE TABLE alembic_version (version_num TEXT)"
-    )
+    postgres.execute(url, "CREATE TABLE bookmarks (url TEXT)", "CREATE TABLE alembic_version (version_num TEXT)")
     with postgres.open(url) as store:
         assert store.snapshot(store.add(BOARD, BODY, NOW).id) == BOARD
     assert {"bookmarks", "alembic_version"} < tables(postgres, url)
@@ -177,9 +172,7 @@ def test_a_shared_postgres_database_is_no_obstacle(postgres: Backend) -> None:
 
 def test_a_postgres_that_is_not_there_says_so(postgres: Backend) -> None:
     absent = sa.make_url(postgres.fresh()).set(database="no_such_database", password="secret")
-    with pytest.raises(
-        StoreError, match=r"no_such_database.*create the database|cannot be reached"
-    ) as caught:
+    with pytest.raises(StoreError, match=r"no_such_database.*create the database|cannot be reached") as caught:
         connect(absent.render_as_string(hide_password=False)).prepare()
     assert "secret" not in str(caught.value)
 
@@ -189,9 +182,7 @@ def test_a_postgres_user_who_may_only_read_reads(postgres: Backend) -> None:
     with postgres.open(url) as store:
         number = store.add(BOARD, BODY, NOW).id
     role = f"reader_of_{sa.make_url(url).database}"
-    postgres.execute(
-        url, f"CREATE ROLE {role} LOGIN", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
-    )
+    postgres.execute(url, f"CREATE ROLE {role} LOGIN", f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
     try:
         reader = sa.make_url(url).set(username=role).render_as_string(hide_password=False)
         with postgres.open(reader) as store:

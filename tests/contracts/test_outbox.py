@@ -108,9 +108,7 @@ def test_a_next_try_of_a_clock_that_ran_ahead_is_due(store: Store) -> None:
 
 def mail(to: str, body: bytes) -> Message:
     name = message_id(Channel.MAIL, Kind.DIGEST, to, "weekly")
-    return Message(
-        name, Channel.MAIL, Kind.DIGEST, to, "News", b"To: %s\r\n\r\n%s" % (to.encode(), body), NOW
-    )
+    return Message(name, Channel.MAIL, Kind.DIGEST, to, "News", b"To: %s\r\n\r\n%s" % (to.encode(), body), NOW)
 
 
 def test_what_the_mails_of_an_occasion_share_is_stored_once_and_removed_in_time(backend: Backend) -> None:
@@ -123,9 +121,7 @@ def test_what_the_mails_of_an_occasion_share_is_stored_once_and_removed_in_time(
 
         def stored() -> int:
             sizes = "SELECT coalesce(sum(length(body)), 0) FROM"
-            return sum(
-                int(str(backend.execute(url, f"{sizes} {t}")[0][0])) for t in ("message", "shared_body")
-            )
+            return sum(int(str(backend.execute(url, f"{sizes} {t}")[0][0])) for t in ("message", "shared_body"))
 
         assert stored() < 102_000
         for message in many[1:]:
@@ -244,9 +240,7 @@ def broken_transaction(store: Store, snapshot_id: int | None = None) -> None:
 
 
 @pytest.mark.parametrize(("snapshot_id", "error"), [(None, ZeroDivisionError), (7, StoreError)])
-def test_a_transaction_that_fails_leaves_nothing(
-    store: Store, snapshot_id: int | None, error: type[Exception]
-) -> None:
+def test_a_transaction_that_fails_leaves_nothing(store: Store, snapshot_id: int | None, error: type[Exception]) -> None:
     with pytest.raises(error):
         broken_transaction(store, snapshot_id)
     assert (store.snapshots(), store.pulls(), store.messages(), store.findings()) == ((), (), (), ())

@@ -192,9 +192,7 @@ def test_the_lock_can_be_had_again_and_not_twice(backend: Backend) -> None:
         for _ in range(3):
             with (
                 store.exclusive("first"),
-                pytest.raises(
-                    BusyError, match=rf"first \(process {os.getpid()} on .* is at work on the store"
-                ),
+                pytest.raises(BusyError, match=rf"first \(process {os.getpid()} on .* is at work on the store"),
                 other.exclusive("second"),
             ):
                 pass

@@ -60,8 +60,7 @@ def secrets_of(postgres_url: str, site: LocalSite, mail: MailHost, folder: Path)
     url = sa.make_url(postgres_url).set(password=planted("store"))
     values = {
         "store": url.render_as_string(hide_password=False),
-        "source": site.url.replace("http://", f"http://me:{planted('source')}@")
-        + f"?key={planted('source')}",
+        "source": site.url.replace("http://", f"http://me:{planted('source')}@") + f"?key={planted('source')}",
         "health.heartbeat_url": f"http://127.0.0.1:1/{planted('health.heartbeat_url')}",
         "mail.password": planted("mail.password"),
         "webhooks.lab.url": f"http://127.0.0.1:1/{planted('webhooks.lab.url')}",
@@ -180,10 +179,7 @@ def test_planted_secrets_are_found_nowhere(
         ):
             searched.run("--log-json", *command, **given)
         for name in ("health__heartbeat_url", "webhooks__lab__url", "webhooks__lab__wrong"):
-            assert (
-                searched.run("config", "check", **given | {name: f"no address {CANARY}", f"{name}_file": ""})
-                == 3
-            )
+            assert searched.run("config", "check", **given | {name: f"no address {CANARY}", f"{name}_file": ""}) == 3
         serving(searched, given)
         with monkeypatch.context() as patch:
             patch.setattr(pipeline, "pull", broken)

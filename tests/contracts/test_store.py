@@ -69,9 +69,7 @@ def real(shared_site: Path) -> Real:
     return Real(tuple(parse_payload(path.read_bytes(), str(path), NOW) for path in paths))
 
 
-@pytest.mark.parametrize(
-    "order", [(0, 1, 2, 3, 4, 5, 6), (4, 0, 6, 2, 5, 1, 3)], ids=["in order", "shuffled"]
-)
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4, 5, 6), (4, 0, 6, 2, 5, 1, 3)], ids=["in order", "shuffled"])
 def test_the_real_boards_come_back_exactly(store: Store, real: Real, order: tuple[int, ...]) -> None:
     stored = {i: store.add(real.pulls[i].snapshot, real.pulls[i].body, NOW) for i in order}
     for i, pull in enumerate(real.pulls):
@@ -142,9 +140,7 @@ def test_any_life_comes_back_exactly_in_any_order(backend: Backend) -> None:
         rebuilt = [replace(b, as_of_time=info.as_of_time) for b, info in zip(boards, holding, strict=True)]
         found = list(store.snapshots_whole([info.id for info in holding]))
         assert [content_digest(board) for board in found] == [content_digest(board) for board in rebuilt]
-        assert [info.id for info in infos] == sorted(
-            {i.id for i in infos}, key=lambda n: store.info(n).as_of_time
-        )
+        assert [info.id for info in infos] == sorted({i.id for i in infos}, key=lambda n: store.info(n).as_of_time)
         assert store.check() == []
 
     with backend.open(url) as store:
@@ -165,10 +161,7 @@ def test_the_order_of_import_does_not_matter(backend: Backend) -> None:
             # Moments that coincide are the hard case: the last board again, as another body.
             add(store, replace(boards[-1], source="another mirror"))
             seen.append(
-                [
-                    (i.as_of_time, i.seen_until, i.newest_score_at, i.digest, i.states)
-                    for i in store.snapshots()
-                ]
+                [(i.as_of_time, i.seen_until, i.newest_score_at, i.digest, i.states) for i in store.snapshots()]
             )
         assert seen[0] == seen[1]
         digests = [content_digest(board) for board in boards]
@@ -195,9 +188,7 @@ def test_numbers_and_text_are_exact(store: Store) -> None:
         Model(0, "", datetime.max.replace(tzinfo=UTC)),
         Model(2**63 - 1, name),
     )
-    exact = replace(
-        board, scores=values, states=states, scored_at=times, models=models, source="/tmp/\udcff.json"
-    )
+    exact = replace(board, scores=values, states=states, scored_at=times, models=models, source="/tmp/\udcff.json")
     number = add(store, exact)
     assert store.snapshot(number) == exact
     assert store.info(number).source == exact.source
@@ -239,9 +230,7 @@ def test_an_unchanged_board_adds_no_scores(backend: Backend) -> None:
         assert first.rows_added > 0
         rows = cells(backend, url)
         for later, body in ((1, b"tuesday"), (2, b"wednesday")):
-            board = replace(
-                reordered(small(), [2, 0, 1]), as_of_time=day(LAST_DAY + later), source=f"day {later}"
-            )
+            board = replace(reordered(small(), [2, 0, 1]), as_of_time=day(LAST_DAY + later), source=f"day {later}")
             stored = store.add(board, body, NOW + timedelta(days=later))
             assert (stored.id, stored.new, stored.rows_added) == (first.id, False, 0)
         assert cells(backend, url) == rows
@@ -325,9 +314,7 @@ def test_one_score_costs_one_row(backend: Backend) -> None:
         assert (stored.rows_added, stored.rows_closed) == (1, 1)
         assert cells(backend, url) == before + 1
         # When it was scored and from when on it was seen are both there.
-        held = backend.execute(
-            url, "SELECT from_seq, to_seq, score FROM cell WHERE to_seq IS NOT NULL OR from_seq > 1"
-        )
+        held = backend.execute(url, "SELECT from_seq, to_seq, score FROM cell WHERE to_seq IS NOT NULL OR from_seq > 1")
         assert sorted(held) == [(1, 2, 0.5), (2, None, 0.75)]
 
 
@@ -347,10 +334,7 @@ def small_in(domain: str) -> Snapshot:
         return text and text.replace("_vision", f"_{domain}")
 
     tree = BenchmarkTree(
-        tuple(
-            replace(node, type_id=str(name(node.type_id)), parent=name(node.parent))
-            for node in small_tree().nodes
-        )
+        tuple(replace(node, type_id=str(name(node.type_id)), parent=name(node.parent)) for node in small_tree().nodes)
     )
     return replace(small(), domain=domain, tree=tree)
 
@@ -399,9 +383,7 @@ def test_cells_that_were_rejected_are_kept_with_their_snapshot(store: Store) -> 
 def test_every_attempt_is_logged(store: Store) -> None:
     store.log_failure(NOW, "https://example.org", "vision", refused=False, message="no answer")
     add(store, small(), NOW + timedelta(hours=1))
-    store.log_failure(
-        NOW + timedelta(hours=2), "https://example.org", "vision", refused=True, message="torn \x00"
-    )
+    store.log_failure(NOW + timedelta(hours=2), "https://example.org", "vision", refused=True, message="torn \x00")
     store.log_failure(NOW, "https://example.org", "language", refused=True, message="empty")
     outcomes = [(pull.outcome, pull.message) for pull in store.pulls("vision")]
     assert outcomes == [(Outcome.REFUSED, "torn \x00"), (Outcome.STORED, ""), (Outcome.FAILED, "no answer")]
@@ -422,9 +404,7 @@ def test_refused_bodies_are_kept_apart(store: Store, backend: Backend) -> None:
 
 
 BREAK = {
-    "sqlite": [
-        "CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'pulled the plug'); END"
-    ],
+    "sqlite": ["CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'pulled the plug'); END"],
     "postgres": [
         "CREATE FUNCTION broken() RETURNS trigger AS $$ BEGIN RAISE 'pulled the plug'; END $$ LANGUAGE plpgsql",
         "CREATE TRIGGER broken BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION broken()",
@@ -544,9 +524,7 @@ def test_latest_is_asked_for_a_domain(store: Store) -> None:
     assert store.find("latest").id == later
     assert store.find("latest", "vision").id == number
     assert store.find(str(later), "vision").id == later
-    with pytest.raises(
-        StoreError, match=r"no observed snapshot of 'audio'.*; --domain language names the leaderboard"
-    ):
+    with pytest.raises(StoreError, match=r"no observed snapshot of 'audio'.*; --domain language names the leaderboard"):
         store.find("latest", "audio")
 
 

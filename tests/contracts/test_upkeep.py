@@ -73,12 +73,7 @@ def as_told(found: dict[str, list[tuple[object, ...]]]) -> dict[str, list[str]]:
     """Rows of either database, of which one says 1 where the other says true."""
     return {
         name: sorted(
-            repr(
-                tuple(
-                    int(v) if isinstance(v, bool) else bytes(v) if isinstance(v, memoryview) else v
-                    for v in row
-                )
-            )
+            repr(tuple(int(v) if isinstance(v, bool) else bytes(v) if isinstance(v, memoryview) else v for v in row))
             for row in table
         )
         for name, table in found.items()
@@ -92,9 +87,7 @@ def both(sqlite: Backend, postgres: Backend) -> dict[str, Backend]:
 
 @pytest.mark.parametrize("to", ["sqlite", "postgres"])
 @pytest.mark.parametrize("source", ["sqlite", "postgres"])
-def test_a_backup_comes_back_in_either_database(
-    both: dict[str, Backend], source: str, to: str, tmp_path: Path
-) -> None:
+def test_a_backup_comes_back_in_either_database(both: dict[str, Backend], source: str, to: str, tmp_path: Path) -> None:
     url, target = both[source].fresh(), both[to].fresh()
     references = tmp_path / "references"
     references.mkdir()
@@ -130,9 +123,7 @@ def test_a_number_that_was_given_out_does_not_come_back(backend: Backend, tmp_pa
     with backend.open(url) as store:
         filled(store)
         last = max(info.id for info in store.snapshots())
-    backend.execute(
-        url, f"DELETE FROM pull WHERE snapshot_id = {last}", f"DELETE FROM snapshot WHERE id = {last}"
-    )
+    backend.execute(url, f"DELETE FROM pull WHERE snapshot_id = {last}", f"DELETE FROM snapshot WHERE id = {last}")
     with backend.open(url) as store:
         path = backed_up(store, tmp_path / "backup")
     restore_backup(path, target, home=tmp_path / "h", bodies=tmp_path / "h/b", references=tmp_path / "h/r")
@@ -275,15 +266,11 @@ def only(wanted: str, data: bytes | None) -> Callable[[str, bytes], bytes | None
         (lambda p: repacked(p, lambda _, d: d, **{"../evil": b"x"}), "which no backup does"),
         (lambda p: repacked(p, lambda _, d: d, **{"tables/pull.jsonl": b"x"}), "or twice"),
         (
-            lambda p: repacked(
-                p, lambda n, d: d.replace(b'"version": 1', b'"version": 9') if "manifest" in n else d
-            ),
+            lambda p: repacked(p, lambda n, d: d.replace(b'"version": 1', b'"version": 9') if "manifest" in n else d),
             "newer release",
         ),
         (
-            lambda p: repacked(
-                p, lambda n, d: d.replace(b'"schema": "0', b'"schema": "9') if "manifest" in n else d
-            ),
+            lambda p: repacked(p, lambda n, d: d.replace(b'"schema": "0', b'"schema": "9') if "manifest" in n else d),
             "newer release",
         ),
     ],
@@ -316,9 +303,7 @@ def test_rows_that_contradict_each_other_leave_no_store(sqlite: Backend, tmp_pat
     path.write_bytes(repacked(path, change))
     target = tmp_path / "new/s.sqlite"
     with pytest.raises(StoreError):
-        restore_backup(
-            path, target, home=tmp_path / "new", bodies=tmp_path / "new/b", references=tmp_path / "new/r"
-        )
+        restore_backup(path, target, home=tmp_path / "new", bodies=tmp_path / "new/b", references=tmp_path / "new/r")
     assert not target.exists()
 
 
@@ -589,9 +574,7 @@ def test_alerts_of_a_removed_board_stay(store: Store) -> None:
 
 
 @pytest.mark.parametrize("at", ["nothing", "empty", "log"])
-def test_a_store_that_was_lost_is_told_from_one_that_never_was(
-    sqlite: Backend, tmp_path: Path, at: str
-) -> None:
+def test_a_store_that_was_lost_is_told_from_one_that_never_was(sqlite: Backend, tmp_path: Path, at: str) -> None:
     url = Path(sqlite.fresh())
     places = {"home": tmp_path, "bodies": tmp_path / "bodies", "reports": tmp_path / "reports"}
     assert loss(url, **places) == ""

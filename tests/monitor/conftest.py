@@ -66,9 +66,7 @@ def reports_in(home: Path) -> list[Path]:
 @pytest.fixture(scope="session")
 def watched(shared_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     home = tmp_path_factory.mktemp("watched")
-    bodies = tuple(
-        gzip.decompress((shared_site / f"compare-data-{day}.json.gz").read_bytes()) for day in DATES
-    )
+    bodies = tuple(gzip.decompress((shared_site / f"compare-data-{day}.json.gz").read_bytes()) for day in DATES)
     with local_site() as site, pytest.MonkeyPatch.context() as patch:
         # All but the last: each takes eight seconds.
         patch.setattr(reporting, "write_snapshot_report", write_plain_report)

@@ -40,15 +40,11 @@ def test_every_command_is_documented():
 @pytest.mark.parametrize("command", [(), ("snapshots",), ("reference",), *COMMANDS], ids=" ".join)
 def test_help_answers(command):
     ended = brainalign(*command, "--help").succeeded()
-    assert (
-        ended.out.startswith(f"Usage: {' '.join(('', *command)).strip()}") or " ".join(command) in ended.out
-    )
+    assert ended.out.startswith(f"Usage: {' '.join(('', *command)).strip()}") or " ".join(command) in ended.out
     assert "\x1b" not in ended.out
 
 
-@pytest.mark.parametrize(
-    "group", [(), *{command[:-1] for command in COMMANDS if len(command) > 1}], ids=" ".join
-)
+@pytest.mark.parametrize("group", [(), *{command[:-1] for command in COMMANDS if len(command) > 1}], ids=" ".join)
 def test_no_command_is_described_in_half_a_sentence(group):
     listed = brainalign_process(*group, "--help", variables={"COLUMNS": "80"}).succeeded().out
     lines = [line for line in listed.splitlines() if not line.startswith("Usage:")]
@@ -74,9 +70,7 @@ def loaded_by_help(*commands: tuple[str, ...]) -> set[str]:
         "    assert 'Usage' in out.getvalue()\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(done.stdout.split())
 
 
@@ -136,9 +130,7 @@ def test_every_stage_is_shown(small, tmp_path, monkeypatch):
     brainalign("run", "--source", small, home=tmp_path / "home").succeeded()
     assert shown[:2] == [f"fetching {small}", "storing"]
     later = ("committing", "analysing", "comparing the schemes of aggregation", "writing the report")
-    assert [stage for stage in shown if stage in later] == list(later), (
-        "what is stored is committed before the report"
-    )
+    assert [stage for stage in shown if stage in later] == list(later), "what is stored is committed before the report"
 
 
 HOSTILE = (

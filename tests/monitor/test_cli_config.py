@@ -58,9 +58,7 @@ def test_every_setting_is_in_the_example_with_its_default(home):
     fields = {path: field for path, field in setting_fields(Settings) if path != ("home",)}
     for path in fields:
         pattern = re.compile(r"\.".join("[a-z0-9_]+" if key == ANY else key for key in path))
-        assert any(pattern.fullmatch(".".join(one)) for one in there), (
-            f"{'.'.join(path)} is not in the example"
-        )
+        assert any(pattern.fullmatch(".".join(one)) for one in there), f"{'.'.join(path)} is not in the example"
     home.mkdir()
     (home / "brainalign.toml").write_text(uncommented())
     loaded = load_settings(home=home)
@@ -84,9 +82,7 @@ def test_the_example_rule_is_one(home):
 def test_check_names_what_is_set_and_where(home):
     home.mkdir()
     (home / "brainalign.toml").write_text("attempts = 3\n[health]\nport = 8000\n")
-    out = (
-        brainalign("config", "check", "--max-missing", 0.25, home=home, health__address="::1").succeeded().out
-    )
+    out = brainalign("config", "check", "--max-missing", 0.25, home=home, health__address="::1").succeeded().out
     assert out.splitlines()[0] == f"{home / 'brainalign.toml'} is valid"
     rows = {tuple(line.split(maxsplit=2)) for line in out.splitlines()}
     assert {

@@ -80,9 +80,7 @@ def test_a_real_board_that_lost_its_models_is_refused(watched, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(watched.home, home)
     board["models"] = json.loads(watched.bodies[-1])["models"]
-    rows = sorted(
-        board["models"], key=lambda model: -sum(bool(s[0]["value"]) for s in model["scores"].values())
-    )
+    rows = sorted(board["models"], key=lambda model: -sum(bool(s[0]["value"]) for s in model["scores"].values()))
     board["models"] = rows[:188]
     watched.site.serve(json.dumps(board).encode())
     brainalign("fetch", home=home, base_url=watched.site.url).succeeded()
@@ -277,9 +275,7 @@ def test_a_file_in_place_of_the_home_folder(small, tmp_path):
 
 
 def test_another_file_in_place_of_the_store(small, tmp_path):
-    (tmp_path / "brainalign.sqlite").write_text(
-        "not a database, and longer than a header of one hundred bytes" * 9
-    )
+    (tmp_path / "brainalign.sqlite").write_text("not a database, and longer than a header of one hundred bytes" * 9)
     ended = brainalign("run", "--source", small, home=tmp_path)
     assert ended.code == 6
     assert "is not a database" in ended.problem
@@ -396,9 +392,7 @@ def test_an_unexpected_error_shows_where_it_arose(tmp_path, small):
         "reporting.analyse_snapshot = broken\n"
         f"sys.exit(cli.main(['analyze', {str(small)!r}]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert done.stderr.endswith("RuntimeError: a bug\n")
@@ -414,9 +408,7 @@ def test_every_exit_code_is_documented():
     codes |= {exit_code(InputError("")), exit_code(ConvergenceError("")), 0, 2, 130}
     assert {int(row[0]) for row in documented_table("## Exit codes")} == codes
     for kind in kinds(MonitorError):
-        line = next(
-            line for line in (monitor_errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line
-        )
+        line = next(line for line in (monitor_errors.__doc__ or "").splitlines() if f" {kind.__name__} " in line)
         assert f" {kind.exit_code} " in line, kind
     epilog = brainalign("--help").out.split("Exit codes:")[1]
     assert set(map(int, re.findall(r"\b(\d+)\b", epilog))) == codes - {130}

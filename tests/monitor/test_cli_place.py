@@ -64,9 +64,7 @@ def written(folder, text):
 
 @pytest.fixture
 def run(home):
-    return lambda *arguments, **settings: brainalign(
-        "place", *arguments, "--resamples", 50, home=home, **settings
-    )
+    return lambda *arguments, **settings: brainalign("place", *arguments, "--resamples", 50, home=home, **settings)
 
 
 def test_the_command_is_the_function(run, scores, home):
@@ -129,9 +127,7 @@ def test_what_people_read(run, scores, home):
     ]
     assert "rank among the 12 models that have these benchmarks and this one; " in out
     assert "left out: HIER, RANK, which count a missing score as a low one" in out
-    assert re.search(
-        r"^with all 6 benchmarks: rank \d+ to \d+ of 13 \(FLAT\), .*; run next: \S+$", out, re.MULTILINE
-    )
+    assert re.search(r"^with all 6 benchmarks: rank \d+ to \d+ of 13 \(FLAT\), .*; run next: \S+$", out, re.MULTILINE)
     rows = [re.sub(" +", " ", line) for line in lines if line.startswith("│")]
     for pattern in (
         r"│ FLAT │ \d+ │ \d+–\d+[*+]? │ \d+\.\d% │ 0\.\d{3,4} │ \d+ to \d+ │",

@@ -18,9 +18,7 @@ def board(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(
-    "name", ["heatmap", "good-models", "bump", "intervals", "tiers", "components", "influence"]
-)
+@pytest.mark.parametrize("name", ["heatmap", "good-models", "bump", "intervals", "tiers", "components", "influence"])
 def test_each_chart_is_drawn(name, board, tmp_path):
     target = tmp_path / "chart.svg"
     done = brainalign("plot", name, board, "--output", target, home=tmp_path).succeeded()
@@ -57,10 +55,7 @@ def test_any_table_of_scores_has_a_whole_report(tmp_path):
     assert "system 7" in text
     body = text.partition('<script type="application/json"')[0]
     assert "What decides the average? (it needs a neural and a behavioural part that vary)" in body
-    assert (
-        "The schemes DSEP, DSP_PCA and DSP_PCA_Std (they need a neural and a behavioural part that vary)"
-        in body
-    )
+    assert "The schemes DSEP, DSP_PCA and DSP_PCA_Std (they need a neural and a behavioural part that vary)" in body
     visible = re.sub("<[^>]+>", "", body.partition("@software")[0].partition("</style>")[2])
     for word in ("Brain-Score", "fficial", "oster’s", "1970"):
         assert word not in visible
@@ -76,9 +71,7 @@ def test_what_needs_parts_is_left_out_by_name_on_a_table(tmp_path):
     assert record["snapshot"]["domain"] == "table"
     assert set(record["left_out"]) == {"agreement.blocks", "spread", "explained_variance", "weights"}
     text = brainalign("analyze", table, home=tmp_path).succeeded().out
-    assert "left out explained_variance: no benchmark of the board is under neural_table" in " ".join(
-        text.split()
-    )
+    assert "left out explained_variance: no benchmark of the board is under neural_table" in " ".join(text.split())
     assert "neural_table)" not in text
     frozen = brainalign("reference", "freeze", "base", table, home=tmp_path).succeeded().out
     assert "1970" not in text + frozen

@@ -158,9 +158,7 @@ def test_a_damaged_file_is_reported_beside_the_others(run, home, board):
 
 
 def test_names_of_benchmarks_do_not_drive_the_terminal(run, tmp_path):
-    tree = tree_of(
-        {"average_vision": {"neural_vision": {"A\x1b[31m\nB": None}, "behavior_vision": {"C": None}}}
-    )
+    tree = tree_of({"average_vision": {"neural_vision": {"A\x1b[31m\nB": None}, "behavior_vision": {"C": None}}})
     path = tmp_path / "hostile.snapshot.json.gz"
     path.write_bytes(snapshot_bytes(snapshot_of(tree, [[0.1, 0.2], [0.1, 0.4]])))
     for result in (run("freeze", "base", path), run("show", "base")):
@@ -171,9 +169,7 @@ def test_names_of_benchmarks_do_not_drive_the_terminal(run, tmp_path):
 
 def test_rank_says_what_to_know_of_the_norms(run, home, tmp_path):
     path = tmp_path / "complete.snapshot.json.gz"
-    path.write_bytes(
-        snapshot_bytes(snapshot_of(TREE, [[0.1, 0.2, 0.3, 0.5, 0.1, 0.2, ""], [0.4] * 7, [0.9] * 7]))
-    )
+    path.write_bytes(snapshot_bytes(snapshot_of(TREE, [[0.1, 0.2, 0.3, 0.5, 0.1, 0.2, ""], [0.4] * 7, [0.9] * 7])))
     run("freeze", "level", path)
     constant = tmp_path / "constant.snapshot.json.gz"
     rows = [[0.5, *row[1:]] for row in ([0.1] * 7, [0.4] * 7, [0.9] * 7)]
@@ -182,9 +178,7 @@ def test_rank_says_what_to_know_of_the_norms(run, home, tmp_path):
     note = f"{LEAVES[0]} is constant on the reference, so its z is 0 for every model"
     for command in ("rank", "audit"):
         for name, expected in (("flat-leaf", True), ("level", False)):
-            found = brainalign(
-                command, path, "--scheme", "REF_ZMEAN", "--reference", name, home=home
-            ).succeeded()
+            found = brainalign(command, path, "--scheme", "REF_ZMEAN", "--reference", name, home=home).succeeded()
             assert f"reference {name} (3 models" in found.out
             assert (note in found.out) == expected
 

@@ -98,9 +98,7 @@ def shared(ranks):
 def test_rank_is_recomputed_by_hand(run, board, ids):
     record = run("rank", board, "--scheme", "HIER,ZMEAN,FLAT,RANK,COPELAND", "--json", *FEW).succeeded().json
     assert record["schema"] == 1
-    wins = [
-        [sum(column[i] > column[k] for column in COLUMNS) for k in range(len(ROWS))] for i in range(len(ROWS))
-    ]
+    wins = [[sum(column[i] > column[k] for column in COLUMNS) for k in range(len(ROWS))] for i in range(len(ROWS))]
     expected = {
         "HIER": by_hand_tree(),
         "ZMEAN": list(by_hand_z().values()),
@@ -110,11 +108,7 @@ def test_rank_is_recomputed_by_hand(run, board, ids):
             for i in range(len(ROWS))
         ],
         "COPELAND": [
-            sum(
-                (wins[i][k] > wins[k][i]) + 0.5 * (wins[i][k] == wins[k][i])
-                for k in range(len(ROWS))
-                if k != i
-            )
+            sum((wins[i][k] > wins[k][i]) + 0.5 * (wins[i][k] == wins[k][i]) for k in range(len(ROWS)) if k != i)
             for i in range(len(ROWS))
         ],
     }
@@ -142,9 +136,7 @@ def test_all_schemes_have_the_shape_that_is_promised(run, board):
     kemeny = record["schemes"]["KEMENY"]
     order = min(
         itertools.permutations(range(len(ROWS))),
-        key=lambda p: (
-            -sum(column[a] > column[b] for column in COLUMNS for a, b in itertools.combinations(p, 2))
-        ),
+        key=lambda p: -sum(column[a] > column[b] for column in COLUMNS for a, b in itertools.combinations(p, 2)),
     )
     best = sum(column[a] > column[b] for column in COLUMNS for a, b in itertools.combinations(order, 2))
     assert (kemeny["objective"], kemeny["bound"]) == (best, best)
@@ -204,8 +196,7 @@ def test_schemes_are_compared(run, board, ids):
     dominated = {
         ids[k]
         for i, k in itertools.permutations(range(len(ROWS)), 2)
-        if all(column[i] >= column[k] for column in COLUMNS)
-        and any(column[i] > column[k] for column in COLUMNS)
+        if all(column[i] >= column[k] for column in COLUMNS) and any(column[i] > column[k] for column in COLUMNS)
     }
     assert found["pareto_front"] == [i for i in ids if i not in dominated]
     assert sorted(found["always_top_ten"]) == sorted(ids)
@@ -233,25 +224,19 @@ def test_without_a_reference_the_given_board_is_frozen_and_both_say_so(run, boar
     record = run("rank", board, "--scheme", "REF_ZMEAN,ZMEAN", "--json", *FEW).succeeded().json
     one, other = (record["schemes"][name]["scores"] for name in ("REF_ZMEAN", "ZMEAN"))
     assert one == pytest.approx(other)
-    rows = list(
-        csv.DictReader(io.StringIO(run("rank", board, "--scheme", "REF_ZMEAN,FLAT", "--csv", *FEW).out))
-    )
+    rows = list(csv.DictReader(io.StringIO(run("rank", board, "--scheme", "REF_ZMEAN,FLAT", "--csv", *FEW).out)))
     assert {(row["scheme"], row["reference"]) for row in rows} == {("REF_ZMEAN", "given-board"), ("FLAT", "")}
 
 
 def test_the_rule_for_missing_cells_is_said(run, gappy):
-    record = (
-        run("rank", gappy, "--board", "full", "--scheme", "HIER,RANK,FLAT", "--json", *FEW).succeeded().json
-    )
+    record = run("rank", gappy, "--board", "full", "--scheme", "HIER,RANK,FLAT", "--json", *FEW).succeeded().json
     assert {name: found["convention"] for name, found in record["schemes"].items()} == {
         "HIER": "zero", "RANK": "worst", "FLAT": "skip",
     }  # fmt: skip
     assert record["comparison"]["pareto_front"] is None
     text = run("rank", gappy, "--board", "full", "--scheme", "HIER,RANK", *FEW).succeeded().out
     assert "rule for missing cells: HIER zero, RANK worst" in text
-    record = run(
-        "rank", gappy, "--board", "full", "--scheme", "FLAT", "--missing", "zero", "--json", *FEW
-    ).json
+    record = run("rank", gappy, "--board", "full", "--scheme", "FLAT", "--missing", "zero", "--json", *FEW).json
     assert record["schemes"]["FLAT"]["convention"] == "zero"
     first = next(iter(record["schemes"]["FLAT"]["scores"].values()))
     assert first == pytest.approx((sum(ROWS[0][:6]) - ROWS[0][2]) / 6)
@@ -267,9 +252,7 @@ def test_audit_is_recomputed_by_hand(run, board, ids):
     base, changes, n = by_hand_z(), {}, len(ROWS)
     for gone in range(n):
         left = by_hand_z([i for i in range(n) if i != gone])
-        changes[ids[gone]] = sum(
-            (base[i] > base[k]) != (left[i] > left[k]) for i, k in itertools.combinations(left, 2)
-        )
+        changes[ids[gone]] = sum((base[i] > base[k]) != (left[i] > left[k]) for i, k in itertools.combinations(left, 2))
     assert found["iia"]["rate"] == pytest.approx(sum(changes.values()) / (n * (n - 1) * (n - 2) / 2))
     assert found["iia"]["worst_spoiler"] == min(changes, key=lambda model: (-changes[model], model))
     flat = record["schemes"]["FLAT"]
@@ -494,9 +477,7 @@ def test_validity_prints_means_intervals_and_paired_differences(run, payload):
 
 
 def test_validity_of_a_frozen_scheme_and_of_a_board_too_small(run, board, payload, tmp_path):
-    frozen = (
-        run("validity", payload, "--scheme", "HIER_REF_NORMAL", "--resamples", 5, "--json").succeeded().json
-    )
+    frozen = run("validity", payload, "--scheme", "HIER_REF_NORMAL", "--resamples", 5, "--json").succeeded().json
     assert frozen["HIER_REF_NORMAL"]["mean"] is not None
     small = run("validity", put(tmp_path / "two.snapshot.json.gz", ROWS[:2]))
     assert "needs three models" in small.problem

@@ -93,9 +93,7 @@ def test_prune_says_what_would_go_and_does_it(tmp_path):
     home = tmp_path / "home"
     for year, month in ((2020, 1), (2020, 2), (2020, 3), (2026, 1)):
         for day in (3, 20):
-            what = document(4 + day % 2) | {
-                "datetime_range": {"max": f"{year}-{month:02}-{day:02}T00:00:00+00:00"}
-            }
+            what = document(4 + day % 2) | {"datetime_range": {"max": f"{year}-{month:02}-{day:02}T00:00:00+00:00"}}
             path = tmp_path / "board.json"
             path.write_bytes(body_of(what))
             brainalign("fetch", path, home=home).succeeded()

@@ -55,9 +55,7 @@ def test_an_eighth_pull_of_the_same_body_adds_nothing(watched):
         "no news: this is snapshot 7, vision as of 2024-01-01 00:00 UTC, newest score of 2023-12-31"
     )
     assert ended.out.splitlines()[1].endswith("(unchanged)")
-    (again,) = (
-        brainalign("run", "--json", home=watched.home, base_url=watched.site.url).succeeded().json["runs"]
-    )
+    (again,) = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).succeeded().json["runs"]
     assert (again["news"], again["snapshot"], again["report_written"]) == (False, 7, False)
     assert stored_state(watched.home) == before
 
@@ -65,9 +63,7 @@ def test_an_eighth_pull_of_the_same_body_adds_nothing(watched):
 def test_every_field_of_run_json_is_documented(watched):
     watched.site.serve(watched.bodies[-1])
     record = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).json["runs"][0]
-    documented = [
-        (row[0].strip("`").removeprefix("runs[]."), row[1]) for row in documented_table("## `run --json`")
-    ]
+    documented = [(row[0].strip("`").removeprefix("runs[]."), row[1]) for row in documented_table("## `run --json`")]
     assert [
         ("schema", "integer"),
         *((name, json_type(value)) for name, value in record.items()),
@@ -142,9 +138,7 @@ def test_a_snapshot_is_found_by_file_number_hash_and_latest(watched, shared_site
 
 def test_as_of_reconstructs_an_earlier_board(watched, shared_site):
     now = brainalign("analyze", "latest", "--json", home=watched.home).json
-    then = (
-        brainalign("analyze", "latest", "--as-of", "2022-07-01", "--json", home=watched.home).succeeded().json
-    )
+    then = brainalign("analyze", "latest", "--as-of", "2022-07-01", "--json", home=watched.home).succeeded().json
     assert now["snapshot"]["official_max_abs_diff"] is not None
     assert then["snapshot"]["official_max_abs_diff"] is None, "nothing is published for a reconstructed board"
     assert then["snapshot"]["as_of"] == "2022-07-01T00:00:00+00:00"
@@ -152,9 +146,7 @@ def test_as_of_reconstructs_an_earlier_board(watched, shared_site):
     assert figures(then)[2:] == figures(observed)[2:] == FIGURES["2022-07-01"][2:]
     dropped = set(observed["cleaning"]["dropped_benchmarks"])
     # A benchmark that nobody had run by then was not on the board.
-    assert (
-        set(then["cleaning"]["dropped_benchmarks"]) == dropped - {"Igustibagus2024-ridge"} == {"Kar2019-ost"}
-    )
+    assert set(then["cleaning"]["dropped_benchmarks"]) == dropped - {"Igustibagus2024-ridge"} == {"Kar2019-ost"}
     assert then["snapshot"]["benchmarks"] == observed["snapshot"]["benchmarks"] - 1
     text = brainalign("analyze", "latest", "--as-of", "2022-07-01", home=watched.home).succeeded().out
     assert "vision as of 2022-07-01" in text
@@ -233,9 +225,7 @@ def test_analyze_json_is_what_is_documented(which, request, small, tmp_path):
     )
     assert [path for path in missing if "<" not in path and not path.startswith(absent)] == []
     assert "weights.<leaf>.nominal" not in missing or which == "nothing left"
-    assert [path for path in documented if path not in missing] == list(
-        dict.fromkeys(path for path, _ in found)
-    )
+    assert [path for path in documented if path not in missing] == list(dict.fromkeys(path for path, _ in found))
     for path, value in found:
         if documented[path].startswith("array of "):
             kinds = {"array of strings": str, "array of numbers": int | float}
@@ -278,10 +268,7 @@ def test_cells_that_cannot_be_read_are_named_on_stderr(tmp_path):
     shown = brainalign("snapshots", "show", "--json", home=tmp_path / "home").json
     assert [(cell["model_id"], cell["benchmark"]) for cell in shown["set_aside"]] == [(1, "Cid2022-i2n")]
     assert "note: model 1" in brainalign("snapshots", "show", home=tmp_path / "home").out
-    assert (
-        brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["runs"][0]["set_aside"]
-        == 1
-    )
+    assert brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["runs"][0]["set_aside"] == 1
 
 
 def test_many_bad_cells_do_not_hide_the_rest(tmp_path):

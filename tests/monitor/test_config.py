@@ -529,10 +529,7 @@ def test_base_url_and_domain_make_the_path(site, tmp_path):
     listed = brainalign("snapshots", "list", "--json", home=tmp_path).succeeded().json
     assert sorted(info["domain"] for info in listed) == ["language", "vision"]
     assert brainalign("snapshots", "show", "--json", home=tmp_path).json["domain"] == "vision"
-    assert (
-        brainalign("snapshots", "show", "--json", home=tmp_path, domain="language").json["domain"]
-        == "language"
-    )
+    assert brainalign("snapshots", "show", "--json", home=tmp_path, domain="language").json["domain"] == "language"
     option = brainalign("snapshots", "show", "--json", "--domain", "language", home=tmp_path)
     assert option.json["domain"] == "language"
 
@@ -663,6 +660,4 @@ def test_home_holds_all_state(site, tmp_path, monkeypatch):
     assert {path.name for path in home.iterdir()} >= {"brainalign.sqlite", "bodies", "reports"}
     assert list(working.iterdir()) == []
     assert not (tmp_path / "not-this").exists()
-    assert not [name for name in os.environ if name == "BRAINALIGN_BASE_URL"], (
-        "the test left its settings behind"
-    )
+    assert not [name for name in os.environ if name == "BRAINALIGN_BASE_URL"], "the test left its settings behind"

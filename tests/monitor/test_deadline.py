@@ -20,9 +20,7 @@ from brainalign_monitor.delivery.webhook import Webhook, post_webhook
 from brainalign_monitor.sources.fetching import FetchLimits, fetch_body
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-MESSAGE = Message(
-    "1@brainalign", Channel.MAIL, Kind.ALERT, "a@lab.example", "News", b"To: a\r\n\r\nNews", NOW
-)
+MESSAGE = Message("1@brainalign", Channel.MAIL, Kind.ALERT, "a@lab.example", "News", b"To: a\r\n\r\nNews", NOW)
 
 
 def fetched(host: str, port: int) -> None:

@@ -108,9 +108,7 @@ def test_the_payloads_are_in_the_sites_format_and_say_what_they_are(demo):
     document = documents[-1]
     names = [model["name"] for model in document["models"]]
     assert len(set(names)) < len(names), "names repeat, as on the site"
-    values = {
-        cell["value"] for model in document["models"] for cells in model["scores"].values() for cell in cells
-    }
+    values = {cell["value"] for model in document["models"] for cells in model["scores"].values() for cell in cells}
     assert {"X", ""} <= values
 
 
@@ -197,9 +195,7 @@ def test_a_folder_that_cannot_be_cleared(tmp_path):
 @pytest.mark.parametrize("part_correlation", [0.65, 0.05])
 def test_the_analysis_finds_the_truth_of_a_large_board(tmp_path, part_correlation):
     papers = tuple(replace(paper, first_run=1.0, rerun=1.0, failure=0.0) for paper in DEFAULT_PAPERS)
-    parameters = SimulationParameters(
-        models=1500, papers=papers, delay_spread=0.5, part_correlation=part_correlation
-    )
+    parameters = SimulationParameters(models=1500, papers=papers, delay_spread=0.5, part_correlation=part_correlation)
     life = simulate(3, parameters)
     path = tmp_path / "board.json"
     path.write_bytes(payload_bytes(life, date(2024, 6, 1)))

@@ -114,9 +114,7 @@ def test_brainscore_that_cannot_be_loaded(home, linked):
     frozen(home, "base")
     linked["loaded"], linked["problem"] = None, "ImportError: numpy.core is gone"
     checks = examined(home, code=8)
-    assert (
-        checks["brainscore_vision"].message == "version 2.4.2 cannot be used: ImportError: numpy.core is gone"
-    )
+    assert checks["brainscore_vision"].message == "version 2.4.2 cannot be used: ImportError: numpy.core is gone"
     assert "pip install" in checks["brainscore_vision"].next_step
     assert checks["link"].state == "ok"
 

@@ -40,9 +40,7 @@ def test_the_page_is_pulled_once_and_contradicts(board, tmp_path):
     assert "family: 2 of 5 models" in done.out
     assert gzip.decompress(saved.read_bytes()).decode() == PAGE
     own = tmp_path / "own.toml"
-    own.write_text(
-        '[benchmarks.FreemanZiemba2013]\nspecies = "macaque"\n[benchmarks.nothing]\nspecies = "mouse"\n'
-    )
+    own.write_text('[benchmarks.FreemanZiemba2013]\nspecies = "macaque"\n[benchmarks.nothing]\nspecies = "mouse"\n')
     found = brainalign("metadata", board, "--source", saved, "--source", own, "--json", home=home).succeeded()
     assert found.json["benchmarks"][LEAF]["species"] == "macaque"
     assert found.json["benchmarks"][LEAF]["sources"]["species"] == "own.toml"
@@ -55,10 +53,7 @@ def test_the_setting_reaches_the_record_and_the_families(board, tmp_path):
     home.mkdir()
     (home / "page.html").write_text(PAGE)
     (home / "brainalign.toml").write_text('metadata = ["page.html"]\n')
-    assert (
-        "metadata of page.html: 1 benchmark, 1 model"
-        in brainalign("config", "check", home=home).succeeded().out
-    )
+    assert "metadata of page.html: 1 benchmark, 1 model" in brainalign("config", "check", home=home).succeeded().out
     full = brainalign("analyze", board, "--json", "--full", home=home).succeeded()
     assert full.err == ""
     assert full.json["metadata"]["benchmarks"][LEAF]["species"] == "human"

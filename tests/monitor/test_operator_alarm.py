@@ -61,9 +61,7 @@ def test_alarms_and_recoveries_alternate_and_no_row_of_n_goes_untold(outcomes, i
     assert kinds == [i % 2 == 1 for i in range(len(kinds))]
     rows = "".join("o" if success else "x" for success in outcomes).split("o")
     assert kinds.count(False) == sum(len(row) >= in_a_row for row in rows)
-    assert len({notice.occasion for notice in notices if notice}) == len(kinds), (
-        "each is a message of its own"
-    )
+    assert len({notice.occasion for notice in notices if notice}) == len(kinds), "each is a message of its own"
     assert (kept.failures if kept else 0) == len(rows[-1])
 
 

@@ -31,9 +31,7 @@ def settings(tmp_path):
     return load_settings(home=tmp_path / "home", attempts=1)
 
 
-def payload(
-    folder: Path, models: int = 4, day: str | None = "2024-01-01", first: int = 1, **more: object
-) -> Path:
+def payload(folder: Path, models: int = 4, day: str | None = "2024-01-01", first: int = 1, **more: object) -> Path:
     """A payload as of a day, or without one, whose models have ids from ``first`` on."""
     board = document(models) | more
     for model in board["models"]:
@@ -62,9 +60,7 @@ def test_a_board_that_states_the_moment_of_the_request_is_no_news(settings, tmp_
     with local_site() as site:
         results = []
         for hour in (0, 6, 12):
-            site.serve(
-                payload(tmp_path, day="2024-02-01").read_bytes().replace(b"T00:00:00", b"T%02d:00:00" % hour)
-            )
+            site.serve(payload(tmp_path, day="2024-02-01").read_bytes().replace(b"T00:00:00", b"T%02d:00:00" % hour))
             results.append(run(settings, site.url, NOW + timedelta(hours=hour)))
     assert [result.fetched.stored.new for result in results] == [True, False, False]
     assert [result.wrote_report for result in results] == [True, False, False]
@@ -116,10 +112,7 @@ def test_times_of_scores_in_the_future_are_noted_and_do_not_make_a_board_young(s
 def test_a_file_without_a_moment_keeps_the_one_at_which_it_was_first_received(settings, tmp_path):
     files = [payload(tmp_path, 4, None), payload(tmp_path, 5, None)]
     for day in range(3):
-        new = [
-            fetch(settings, file, NOW + timedelta(days=day, hours=i)).stored.new
-            for i, file in enumerate(files)
-        ]
+        new = [fetch(settings, file, NOW + timedelta(days=day, hours=i)).stored.new for i, file in enumerate(files)]
         assert new == [day == 0] * 2
 
 
@@ -211,9 +204,7 @@ def test_a_body_that_cannot_be_kept_names_both_failures(settings, tmp_path):
     bad.write_bytes(b"nonsense")
     settings.home.mkdir()
     (settings.home / "refused").write_text("in the way")
-    with pytest.raises(
-        StoreError, match=r"cannot write .*refused.*the failure to record was: .*is text that begins"
-    ):
+    with pytest.raises(StoreError, match=r"cannot write .*refused.*the failure to record was: .*is text that begins"):
         fetch(settings, bad)
 
 
@@ -228,10 +219,7 @@ def test_a_payload_without_a_date_is_of_the_moment_it_came(settings, tmp_path):
 def commands_in(report: Path) -> list[str]:
     """The commands that a report names for making it again."""
     section = report.read_text().split('id="cite"', 1)[1]
-    return [
-        html.unescape(found)
-        for found in re.findall(r'<pre><code id="command">(.*?)</code>', section, re.DOTALL)
-    ]
+    return [html.unescape(found) for found in re.findall(r'<pre><code id="command">(.*?)</code>', section, re.DOTALL)]
 
 
 def test_no_news_leaves_the_report_and_a_lost_one_is_made_again(settings, tmp_path):
@@ -336,8 +324,7 @@ def test_a_report_as_of_a_day_is_that_of_the_reconstructed_board(settings, tmp_p
     board = replace(found, snapshot=found.snapshot.as_of(day))
     one, two = (reporting.Results(settings, found, as_of=day), reporting.Results(settings, board))
     pages = [
-        reporting.write_snapshot_report(results, tmp_path / "page.html", "c").read_bytes()
-        for results in (one, two)
+        reporting.write_snapshot_report(results, tmp_path / "page.html", "c").read_bytes() for results in (one, two)
     ]
     assert pages[0] == pages[1]
 

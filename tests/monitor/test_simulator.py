@@ -120,9 +120,7 @@ def test_text_of_a_score(value: float, text: str) -> None:
 
 
 def test_only_engineering_is_uncapped(board: Payload) -> None:
-    cost = [
-        cell["value"] for (_, leaf), cell in current(board).items() if leaf == "Contoura2022-relative_cost"
-    ]
+    cost = [cell["value"] for (_, leaf), cell in current(board).items() if leaf == "Contoura2022-relative_cost"]
     assert any(text not in ("", "X") and float(text) > 1.0 for text in cost)
     texts = {model["scores"][leaf][0]["value"] for model in board["models"] for leaf in leaves(board)}
     scores = [float(text) for text in texts - {"", "X"}]
@@ -141,9 +139,7 @@ def shape(value: Any, path: str, found: dict[str, set[str]]) -> None:
     elif isinstance(value, list):
         for inner in value:
             shape(inner, f"{path}[]", found)
-    elif isinstance(value, str) and path.endswith(
-        ("timestamp", "valid_from", ".min", ".max", ".value", ".error")
-    ):
+    elif isinstance(value, str) and path.endswith(("timestamp", "valid_from", ".min", ".max", ".value", ".error")):
         fraction = "" if path.endswith(".value") else r"(?<=:\d\d\.)\d+"
         found[path].add(re.sub(r"\d", "9", re.sub(fraction, "9", value) if fraction else value))
     else:
@@ -152,9 +148,7 @@ def shape(value: Any, path: str, found: dict[str, set[str]]) -> None:
 
 @pytest.mark.needs("shared")
 def test_format_is_that_of_the_site(shared_site: Any, board: Payload) -> None:
-    real: Payload = json.loads(
-        gzip.decompress((shared_site / "compare-data-2024-01-01.json.gz").read_bytes())
-    )
+    real: Payload = json.loads(gzip.decompress((shared_site / "compare-data-2024-01-01.json.gz").read_bytes()))
     expected: dict[str, set[str]] = defaultdict(set)
     found: dict[str, set[str]] = defaultdict(set)
     shape(real, "", expected)
@@ -165,13 +159,9 @@ def test_format_is_that_of_the_site(shared_site: Any, board: Payload) -> None:
     assert found.keys() == expected.keys()
     for path, forms in found.items():
         assert forms <= expected[path], path
-    assert {n["display_domain"] for n in board["benchmarks"]} == {
-        n["display_domain"] for n in real["benchmarks"]
-    }
+    assert {n["display_domain"] for n in board["benchmarks"]} == {n["display_domain"] for n in real["benchmarks"]}
     for document in (real, board):
-        assert all(
-            list(m["scores"]) == [n["type_id"] for n in document["benchmarks"]] for m in document["models"]
-        )
+        assert all(list(m["scores"]) == [n["type_id"] for n in document["benchmarks"]] for m in document["models"])
         for node in document["benchmarks"]:
             below = [n["type_id"] for n in document["benchmarks"] if n["parent_id"] == node["id"]]
             for model in document["models"] if below else []:

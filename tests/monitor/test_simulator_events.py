@@ -157,9 +157,7 @@ def test_history_is_uncapped_and_grows_with_every_version() -> None:
     assert len(full) > 100
     assert all([one["version"] for one in entry] == [2, 3, 4, 5] for entry in full)
     assert all(
-        entry[2]["value"] == pytest.approx(entry[0]["value"] + 1.0)
-        for entry in full
-        if entry[0]["value"] != "NaN"
+        entry[2]["value"] == pytest.approx(entry[0]["value"] + 1.0) for entry in full if entry[0]["value"] != "NaN"
     )
     assert {entry[3]["value"] for entry in full} <= {"1.0", "X"}
     (node,) = [node for node in document["benchmarks"] if node["type_id"] == leaf]

@@ -49,9 +49,7 @@ def leaves(document: Payload, under: str = "average_vision") -> list[str]:
 def matrix(document: Payload) -> tuple[list[str], np.ndarray]:
     names = leaves(document)
     rows = [[model["scores"][name][-1]["value"] for name in names] for model in document["models"]]
-    return names, np.array(
-        [[float(text) if text not in ("", "X") else np.nan for text in row] for row in rows]
-    )
+    return names, np.array([[float(text) if text not in ("", "X") else np.nan for text in row] for row in rows])
 
 
 def cleaned(document: Payload) -> tuple[list[str], np.ndarray]:
@@ -59,9 +57,7 @@ def cleaned(document: Payload) -> tuple[list[str], np.ndarray]:
     names, scores = matrix(document)
     keep = np.isnan(scores).mean(axis=0) <= 0.5
     scores = scores[:, keep]
-    return [name for name, kept in zip(names, keep, strict=True) if kept], scores[
-        ~np.isnan(scores).any(axis=1)
-    ]
+    return [name for name, kept in zip(names, keep, strict=True) if kept], scores[~np.isnan(scores).any(axis=1)]
 
 
 def spearman(scores: np.ndarray) -> np.ndarray:
@@ -185,9 +181,7 @@ def test_default_board_has_the_real_boards_figures() -> None:
         neural, behavior = part_means(document, names, scores)
         average = (neural + behavior) / 2
         rho = spearman(scores)[np.triu_indices(len(names), 1)]
-        texts = [
-            model["scores"][leaf][-1]["value"] for model in document["models"] for leaf in leaves(document)
-        ]
+        texts = [model["scores"][leaf][-1]["value"] for model in document["models"] for leaf in leaves(document)]
         assert len(document["models"]) == 281
         assert len(leaves(document)) == 51
         assert set(leaves(document)) - set(names) == {"Reverie2019-ost", "Mirage2020.IT-pls"}

@@ -102,9 +102,7 @@ def test_status_without_a_store_says_what_to_do(tmp_path):
 def look(stored):
     settings = load_settings(home=stored, health={"stale_after_days": 100_000})
     with open_home(settings) as store:
-        store.enqueue(
-            [Message("a@brainalign", Channel.MAIL, Kind.ALERT, "x@y.test", "s", b"b", datetime.now(UTC))]
-        )
+        store.enqueue([Message("a@brainalign", Channel.MAIL, Kind.ALERT, "x@y.test", "s", b"b", datetime.now(UTC))])
         yield lambda: standing(settings, store, datetime.now(UTC))
 
 
@@ -132,9 +130,7 @@ def test_the_health_check_answers(look):
         asked(port, "/healthz")
 
 
-@pytest.mark.parametrize(
-    "failure", [StoreError("the store postgresql://me@db.lab/x is damaged"), KeyError("x")]
-)
+@pytest.mark.parametrize("failure", [StoreError("the store postgresql://me@db.lab/x is damaged"), KeyError("x")])
 def test_a_store_that_cannot_be_read_is_unhealthy_and_is_not_named(failure):
     def broken():
         raise failure
@@ -196,9 +192,7 @@ def test_slow_clients_hold_eight_threads_and_no_longer_than_the_deadline(look):
 def test_many_ask_at_once_and_a_silent_client_blocks_nobody(look):
     with served("127.0.0.1", 0, look) as port, socket.create_connection(("127.0.0.1", port)):
         found = []
-        threads = [
-            threading.Thread(target=lambda: found.append(asked(port, "/metrics")[0])) for _ in range(12)
-        ]
+        threads = [threading.Thread(target=lambda: found.append(asked(port, "/metrics")[0])) for _ in range(12)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -210,9 +204,7 @@ def test_a_port_that_is_taken_is_said():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
-            pytest.raises(
-                ConfigError, match=f"cannot listen at '127.0.0.1', port {port}: Address already in use"
-            ),
+            pytest.raises(ConfigError, match=f"cannot listen at '127.0.0.1', port {port}: Address already in use"),
             served("127.0.0.1", port, lambda: None),
         ):
             pass

@@ -79,9 +79,7 @@ def test_any_path_will_do(tmp_path: Path, name: str) -> None:
         assert Path(where).is_file()
 
 
-def test_a_store_does_not_move_with_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_does_not_move_with_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with open_store("here.sqlite", Path("bodies")) as store:
         store.add(small(), b"{}", NOW)
@@ -158,9 +156,7 @@ def test_a_reader_sees_one_state_while_another_writes(path: Path, store: Store) 
         ("query_only = ON", "cannot be written: make the file and its folder writable"),
     ],
 )
-def test_a_store_that_cannot_grow_keeps_what_it_has(
-    store: Store, path: Path, pragma: str, message: str
-) -> None:
+def test_a_store_that_cannot_grow_keeps_what_it_has(store: Store, path: Path, pragma: str, message: str) -> None:
     first = store.add(small(), b"{}", NOW)
     with store._database.engine.connect() as connection:
         connection.connection.driver_connection.execute(f"PRAGMA {pragma}")
@@ -323,9 +319,7 @@ def test_a_hundred_snapshots_with_two_per_cent_churn_take_less_than_a_tenth_of_f
         return path.stat().st_size
 
     life = simulate(1)
-    full = parse_payload(
-        payload_bytes(life, datetime(2024, 1, 1, tzinfo=UTC).date()), "simulated", NOW
-    ).snapshot
+    full = parse_payload(payload_bytes(life, datetime(2024, 1, 1, tzinfo=UTC).date()), "simulated", NOW).snapshot
     rows = list(range(0, len(full.models), 3))
     board = churned(
         replace(
@@ -401,9 +395,7 @@ def test_refused_bodies_are_bounded_and_explained(store: Store, path: Path) -> N
 def test_a_body_that_is_refused_every_day_is_kept_once(store: Store, path: Path) -> None:
     other = store.keep_refused(b"another", "torn", "here", NOW)
     for days in range(3):
-        kept = store.keep_refused(
-            gzip.compress(b"<html>", mtime=0), "not JSON", "here", NOW + timedelta(days=days)
-        )
+        kept = store.keep_refused(gzip.compress(b"<html>", mtime=0), "not JSON", "here", NOW + timedelta(days=days))
     assert sorted((path.parent / "refused").glob("*.body.gz")) == [other, kept]
     assert kept.read_bytes() == gzip.compress(b"<html>", mtime=0)
 

@@ -64,9 +64,7 @@ def test_a_store_is_looked_at_and_not_touched(stored):
     before = stored_state(stored)
     assert examined(stored)["store"].message == f"1 snapshot, schema {REVISION}"
     assert stored_state(stored) == before
-    (stored / "brainalign.sqlite").write_bytes(
-        b"not a database, and long enough to look like a damaged one" * 20
-    )
+    (stored / "brainalign.sqlite").write_bytes(b"not a database, and long enough to look like a damaged one" * 20)
     check = examined(stored, code=8)["store"]
     assert (check.state, "is not a database" in check.message) == ("problem", True)
 
@@ -113,9 +111,7 @@ def test_what_lies_below_a_folder_that_one_may_not_enter(tmp_path, open_folder, 
     closed, log = open_folder / "closed", tmp_path / "log"
     closed.mkdir(mode=0o700)
     place = closed / "far" / inside
-    settings = load_settings(
-        home=place if inside == "home" else open_folder / "new", base_url="http://127.0.0.1:1"
-    )
+    settings = load_settings(home=place if inside == "home" else open_folder / "new", base_url="http://127.0.0.1:1")
     settings = settings.model_copy(update={"site": SiteSettings(folder=closed / "far" / "site")})
 
     def look():
@@ -147,9 +143,7 @@ def test_secrets_that_others_may_read(tmp_path):
     assert examined(tmp_path)["settings"].state == "ok"
 
 
-@pytest.mark.parametrize(
-    ("free", "state", "code"), [(10**7, "problem", 8), (10**8, "warning", 0), (10**10, "ok", 0)]
-)
+@pytest.mark.parametrize(("free", "state", "code"), [(10**7, "problem", 8), (10**8, "warning", 0), (10**10, "ok", 0)])
 def test_a_disk_that_fills(tmp_path, monkeypatch, free, state, code):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**11, 0, free))

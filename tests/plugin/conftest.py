@@ -17,18 +17,13 @@ from brainalign_plugin.data.snapshot import Snapshot
 
 def _dated(folder: Path) -> dict[str, Path]:
     """Payload files by their date, oldest first."""
-    return {
-        path.name.split("compare-data-")[1][:10]: path
-        for path in sorted(folder.glob("compare-data-*.json.gz"))
-    }
+    return {path.name.split("compare-data-")[1][:10]: path for path in sorted(folder.glob("compare-data-*.json.gz"))}
 
 
 @pytest.fixture(scope="session")
 def real_documents(shared_site: Path) -> dict[str, Any]:
     """The JSON of each real payload by its date, untouched by our reader."""
-    return {
-        date: json.loads(gzip.decompress(path.read_bytes())) for date, path in _dated(shared_site).items()
-    }
+    return {date: json.loads(gzip.decompress(path.read_bytes())) for date, path in _dated(shared_site).items()}
 
 
 @pytest.fixture(scope="session")

@@ -272,14 +272,10 @@ def cloned(table: Table, leaf: str) -> Table:
     return replace(table, children=children, leaves=(*table.leaves, "clone"), scores=scores)
 
 
-def mean_share(
-    scheme: Scheme, table: Table, reference: Table, change: Callable[[Table, str], Table]
-) -> float:
+def mean_share(scheme: Scheme, table: Table, reference: Table, change: Callable[[Table, str], Table]) -> float:
     """Share of pairs whose sign changes, averaged over leaves; the reference is changed alike."""
     before = scheme(table, reference)
-    return float(
-        np.mean([changed_share(before, scheme(change(table, x), change(reference, x))) for x in table.leaves])
-    )
+    return float(np.mean([changed_share(before, scheme(change(table, x), change(reference, x))) for x in table.leaves]))
 
 
 def pareto(scheme: Scheme, table: Table, reference: Table) -> int:
@@ -339,8 +335,7 @@ def variance_figures(table: Table) -> dict[str, Any]:
         "shapley": [(r2[0] + 1 - r2[1]) / 2, (r2[1] + 1 - r2[0]) / 2],
         "nominal": weights,
         "effective": [
-            w * np.cov(x, average)[0, 1] / average.var(ddof=1)
-            for w, x in zip(weights, table.scores.T, strict=True)
+            w * np.cov(x, average)[0, 1] / average.var(ddof=1) for w, x in zip(weights, table.scores.T, strict=True)
         ],
         "participation_ratio": values.sum() ** 2 / (values**2).sum(),
         "pc1_share": values.max() / values.sum(),

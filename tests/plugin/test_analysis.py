@@ -147,9 +147,7 @@ def test_any_snapshot_can_be_analysed(snapshot):
     text = json.dumps(record, allow_nan=False)
     check_shape(json.loads(text), snapshot)
     assert json.dumps(plain) == text
-    leaves = [
-        n for n in snapshot.tree.nodes if n.is_leaf and snapshot.tree.path(n.type_id)[0] == snapshot.root
-    ]
+    leaves = [n for n in snapshot.tree.nodes if n.is_leaf and snapshot.tree.path(n.type_id)[0] == snapshot.root]
     assert record["snapshot"]["benchmarks"] == len(leaves)
     cells = snapshot.states[:, [snapshot.tree.index[n.type_id] for n in leaves]].ravel().tolist()
     counted = {"SCORED": cells.count(2), "FAILED": cells.count(1), "NEVER": cells.count(0)}
@@ -173,9 +171,7 @@ def example():
         ["X"] * 7,
         [""] * 7,
     ]
-    return snapshot_of(
-        tree, rows, sha256="ab" * 32, published={"average_vision": [0.45, "", "", "", "X", ""]}
-    )
+    return snapshot_of(tree, rows, sha256="ab" * 32, published={"average_vision": [0.45, "", "", "", "X", ""]})
 
 
 def test_the_record_says_what_was_found():

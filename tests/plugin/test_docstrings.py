@@ -94,9 +94,7 @@ WITH_EXAMPLES = sorted(
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_print_what_they_show(module):
-    found = doctest.testmod(
-        import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    )
+    found = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert found.attempted
     assert not found.failed
 
@@ -122,9 +120,7 @@ def results() -> list[tuple[str, object]]:
         methods = inspect.getmembers(kind, inspect.isfunction)
         found += [(f"{name}.{method}", thing) for method, thing in methods if not method.startswith("_")]
     board = brainalign_plugin.Board
-    return found + [
-        (f"Board.{name}", getattr(board, name)) for name in ("from_frame", "to_frame", "as_of", "clean")
-    ]
+    return found + [(f"Board.{name}", getattr(board, name)) for name in ("from_frame", "to_frame", "as_of", "clean")]
 
 
 # Names that read, write, draw or show what others computed.

@@ -186,9 +186,7 @@ def test_figures(case):
 
 def test_measured_properties(case):
     snapshot, whole, cleaned = case
-    found = audit_schemes(
-        compared_board(snapshot), given_board(snapshot), list(oracle.SCHEMES), thorough=True
-    )
+    found = audit_schemes(compared_board(snapshot), given_board(snapshot), list(oracle.SCHEMES), thorough=True)
     for one in found:
         name, scheme = one.scheme.name, oracle.SCHEMES[one.scheme.name]
         assert one.problem == ""

@@ -95,18 +95,12 @@ def test_five_reliabilities_are_negative(real_analyses):
 def test_reading_and_cleaning_agree_with_the_payload_read_by_hand(real_analyses, real_documents):
     """The whole way once more without any of our code: JSON, averages and ranks in plain Python and numpy."""
     document = real_documents["2024-01-01"]
-    parent = {
-        b["type_id"]: b["parent_id"] and b["parent_id"].rpartition("_v")[0] for b in document["benchmarks"]
-    }
+    parent = {b["type_id"]: b["parent_id"] and b["parent_id"].rpartition("_v")[0] for b in document["benchmarks"]}
 
     def root(name):
         return name if parent[name] is None else root(parent[name])
 
-    leaves = [
-        b["type_id"]
-        for b in document["benchmarks"]
-        if b["is_leaf"] and root(b["type_id"]) == "average_vision"
-    ]
+    leaves = [b["type_id"] for b in document["benchmarks"] if b["is_leaf"] and root(b["type_id"]) == "average_vision"]
     texts = {m["id"]: {leaf: m["scores"][leaf][0]["value"] for leaf in leaves} for m in document["models"]}
     kept = [leaf for leaf in leaves if sum(row[leaf] in ("", "X") for row in texts.values()) <= 281 / 2]
     rows = {i: [row[leaf] for leaf in kept] for i, row in texts.items()}

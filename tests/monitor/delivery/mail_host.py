@@ -122,9 +122,7 @@ def _authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data
 
 
 @contextmanager
-def mail_host(
-    certificates: Certificates | None = None, *, tls: bool = False, login: bool = True
-) -> Iterator[MailHost]:
+def mail_host(certificates: Certificates | None = None, *, tls: bool = False, login: bool = True) -> Iterator[MailHost]:
     host = MailHost()
     secured: dict[str, Any] = {}
     if certificates is not None:

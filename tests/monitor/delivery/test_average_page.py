@@ -50,9 +50,7 @@ def computed(browser, address: str, **choice: Any) -> dict[str, Any]:
 
     query = {name: value if isinstance(value, str) else json.dumps(value) for name, value in choice.items()}
     assert opened(browser, f"{address}average.html?{urllib.parse.urlencode(query)}", 1280) == []
-    return WebDriverWait(browser, 20).until(
-        lambda b: b.execute_script("return window.brainalign.result ?? null")
-    )
+    return WebDriverWait(browser, 20).until(lambda b: b.execute_script("return window.brainalign.result ?? null"))
 
 
 CHOOSE = """
@@ -125,9 +123,7 @@ def by_hand(board: Board, weights: np.ndarray, scale: str, flat: bool) -> np.nda
         ranks = rankdata(np.round(values, 9))
         scaled[has, j] = {
             "score": values,
-            "z": (values - values.mean()) / values.std(ddof=1)
-            if len(values) > 1 and np.ptp(values)
-            else 0 * values,
+            "z": (values - values.mean()) / values.std(ddof=1) if len(values) > 1 and np.ptp(values) else 0 * values,
             "rank": ranks,
             "normal": norm.ppf(ranks / (has.sum() + 1)),
         }[scale]
@@ -172,9 +168,7 @@ def test_weights_and_benchmarks_of_ones_own_are_those_of_a_computation_by_hand(b
         rows = np.flatnonzero((~np.isnan(board.scores[:, weights > 0])).any(axis=1))
         board = board.take(rows=rows.tolist())
         assert found["ids"] == list(board.ids)
-        assert found["scores"] == pytest.approx(
-            by_hand(board, weights, scale, mean == "flat").tolist(), **EXACT
-        )
+        assert found["scores"] == pytest.approx(by_hand(board, weights, scale, mean == "flat").tolist(), **EXACT)
         for j, leaf in enumerate(board.leaves):
             assert found["weights"].get(leaf, 0) == pytest.approx(weights[j], **EXACT)
 
@@ -204,9 +198,7 @@ def test_a_choice_stands_in_the_address_and_is_undone(browser, real):
     assert 2 in json.loads(query["region"][0]).values()
     assert opened(browser, chosen, 360) == []
     assert browser.execute_script("return window.brainalign.result") == before
-    wide = browser.execute_script(
-        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    )
+    wide = browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide[0] <= wide[1]
     browser.find_element(By.CSS_SELECTOR, "#choices [type=reset]").click()
     WebDriverWait(browser, 10).until(lambda b: "?" not in b.current_url)

@@ -113,9 +113,7 @@ def test_a_benchmark_that_arrived_has_its_verdict_or_the_reason_for_none(tmp_pat
     assert all(record_of(site, leaf)["arrival"] is None for leaf in others)
 
 
-@pytest.mark.parametrize(
-    "name", ["../../x", "a/b", "<b>", "", ".hidden", "ü", "A" * 200, "con\x00", "a\ud800"]
-)
+@pytest.mark.parametrize("name", ["../../x", "a/b", "<b>", "", ".hidden", "ü", "A" * 200, "con\x00", "a\ud800"])
 def test_no_name_of_a_benchmark_is_a_path(name):
     paths = benchmark_paths([name, "Kar2019-ost", "MajajHong2015.V4-pls"])
     assert paths["Kar2019-ost"] == "benchmarks/Kar2019-ost.html"

@@ -68,9 +68,7 @@ def test_the_probability_is_that_of_the_posterior(browser, served, home, posteri
         assert browser.current_url == f"{served}compare.html?models={ids[0]}%2C{ids[other]}"
         one, two = (json.loads((home / f"site/current/models/{ids[k]}.json").read_text()) for k in (0, other))
         ahead = sum(a["score"] > b["score"] for a, b in zip(one["scores"], two["scores"], strict=True))
-        assert f"is ahead on {ahead} and behind on {9 - ahead} of 9 benchmarks" in text(
-            browser, "#profile .says"
-        )
+        assert f"is ahead on {ahead} and behind on {9 - ahead} of 9 benchmarks" in text(browser, "#profile .says")
         moves = browser.execute_script("return document.querySelectorAll('#moves tbody tr').length")
         assert moves == len(one["moves"]) + len(two["moves"])
         assert browser.execute_script("return document.querySelectorAll('.chart svg').length") == 2

@@ -174,11 +174,7 @@ def test_a_digest_is_queued_once(mailing):
 @pytest.mark.parametrize("kind", ["weekly", "monthly", "alert"])
 def test_a_preview_is_the_mail_itself(home, tmp_path, kind):
     for suffix in ("eml", "html", "txt"):
-        said = (
-            brainalign("mail", "preview", kind, "--output", tmp_path / f"m.{suffix}", home=home)
-            .succeeded()
-            .out
-        )
+        said = brainalign("mail", "preview", kind, "--output", tmp_path / f"m.{suffix}", home=home).succeeded().out
         assert str(tmp_path / f"m.{suffix}") in said
         assert said.startswith("Brain-Score vision")
     mail = email.message_from_bytes((tmp_path / "m.eml").read_bytes(), policy=default)
@@ -249,16 +245,12 @@ def test_a_mail_in_a_browser_is_short_and_asks_for_nothing(browser, home, tmp_pa
     browser.get_log("browser")
     browser.get((tmp_path / "m.html").as_uri())
     assert [entry["message"] for entry in browser.get_log("browser")] == []
-    shown = browser.execute_script(
-        "return [...document.images].map((i) => [i.complete, i.naturalWidth, i.width])"
-    )
+    shown = browser.execute_script("return [...document.images].map((i) => [i.complete, i.naturalWidth, i.width])")
     assert len(shown) == 1
     # Twice as fine as they are shown.
     assert all(complete and natural == 2 * 584 for complete, natural, _ in shown)
     assert all(across <= width for _, _, across in shown)
-    ground = browser.execute_script(
-        "return getComputedStyle(document.querySelector('.sheet')).backgroundColor"
-    )
+    ground = browser.execute_script("return getComputedStyle(document.querySelector('.sheet')).backgroundColor")
     assert ground == {"light": "rgb(255, 254, 251)", "dark": "rgb(28, 30, 36)"}[colours]
     assert browser.execute_script("return document.documentElement.scrollHeight") <= 2 * 740
     loaded = "return performance.getEntriesByType('resource').map((r) => r.name).filter((n) => !n.startsWith('data:'))"
@@ -302,20 +294,14 @@ def test_deliver_sends_what_waits_and_a_dry_run_nothing(mailing, host):
     assert host.taken == []
     done = brainalign("deliver", "--digest", "weekly", "--json", home=mailing).succeeded().json
     assert (done["sent"], done["failed"], done["waiting"]) == (1, 0, [])
-    assert [row[0].strip("`").removesuffix("[]") for row in documented_table("## `deliver --json`")] == list(
-        done
-    )
+    assert [row[0].strip("`").removesuffix("[]") for row in documented_table("## `deliver --json`")] == list(done)
     assert [to for to, _ in host.taken] == ["one@lab.test"]
     again = brainalign("deliver", "--digest", "weekly", home=mailing).succeeded().out
     assert again == (
         "0 sent, 0 to be tried again, 0 given up, 0 waiting\n"
         "no weekly digest was queued: it was queued before for all who get it; each period has one\n"
     )
-    assert (
-        brainalign("deliver", "--digest", "weekly", "--dry-run", home=mailing)
-        .succeeded()
-        .out.startswith("0 mess")
-    )
+    assert brainalign("deliver", "--digest", "weekly", "--dry-run", home=mailing).succeeded().out.startswith("0 mess")
     assert len(host.taken) == 1
 
 

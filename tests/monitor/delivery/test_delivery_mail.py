@@ -87,9 +87,7 @@ def test_headers_are_those_of_a_polite_list():
     mail = parsed(message)
     assert mail["From"] == "BrainAlign <monitor@lab.example>"
     assert mail["To"] == "reader@lab.example"
-    assert mail["Message-ID"] == f"<{message.id.removesuffix('@brainalign')}@lab.example>", (
-        "that of the sender"
-    )
+    assert mail["Message-ID"] == f"<{message.id.removesuffix('@brainalign')}@lab.example>", "that of the sender"
     assert mail["Date"].datetime == AT
     assert mail["Subject"] == message.subject
     assert message.subject == (
@@ -177,9 +175,7 @@ def test_every_class_of_the_templates_has_a_style():
 
 def test_equal_records_give_equal_bytes():
     assert one_digest() == one_digest()
-    assert compose_alerts([ALERT], [READER], LETTERHEAD, AT) == compose_alerts(
-        [ALERT], [READER], LETTERHEAD, AT
-    )
+    assert compose_alerts([ALERT], [READER], LETTERHEAD, AT) == compose_alerts([ALERT], [READER], LETTERHEAD, AT)
     assert compose_operator(NOTE, [replace(READER, operator=True)], LETTERHEAD, AT)[0].kind is Kind.OPERATOR
 
 
@@ -211,9 +207,7 @@ def test_subscribers_get_what_they_chose():
     assert compose_digest(digest(), [], LETTERHEAD, AT) == []
 
 
-@pytest.mark.parametrize(
-    "name", [*HOSTILE_NAMES, "a\r\nBcc: victim@x.example", "\r\n.\r\n", "=_0", "{{ 7 * 7 }}"]
-)
+@pytest.mark.parametrize("name", [*HOSTILE_NAMES, "a\r\nBcc: victim@x.example", "\r\n.\r\n", "=_0", "{{ 7 * 7 }}"])
 def test_no_name_breaks_out_of_its_place(name):
     hostile = replace(ALERT, rule=name, words=f"{name} fired")
     told = digest(
@@ -287,9 +281,7 @@ def test_figures_that_a_board_of_another_field_lacks_are_left_out_by_name():
         plain = " ".join(part.split())
         assert re.search("(?i)left out, unknown on this board and the last: variance of the average", plain)
         assert "Brain-Score tasks" not in plain
-    hook = compose_digest(
-        digest(figures=figures), [replace(READER, channel=Channel.WEBHOOK)], LETTERHEAD, AT
-    )[0]
+    hook = compose_digest(digest(figures=figures), [replace(READER, channel=Channel.WEBHOOK)], LETTERHEAD, AT)[0]
     record = json.loads(hook.body)["digest"]
     assert [one["name"] for one in record["figures"]] == ["mean_rho"]
     assert record["left_out"] == ["r2_behavior", "sd_neural"]

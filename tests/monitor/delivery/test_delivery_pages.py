@@ -59,9 +59,7 @@ def home(tmp_path_factory, report) -> Path:
 @pytest.fixture(scope="module")
 def site(home) -> Path:
     out = (
-        brainalign("publish", "--output", home / "site", home=home, site__address="https://lab.test/b")
-        .succeeded()
-        .out
+        brainalign("publish", "--output", home / "site", home=home, site__address="https://lab.test/b").succeeded().out
     )
     folder = home / "site/current"
     written = sum(path.is_file() for path in folder.rglob("*"))
@@ -91,9 +89,7 @@ def test_all_that_is_promised_is_there(site):
 def test_it_is_published_again_without_a_change(site, home):
     before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.rglob("*")}
     said = (
-        brainalign("publish", "--output", home / "site", home=home, site__address="https://lab.test/b")
-        .succeeded()
-        .out
+        brainalign("publish", "--output", home / "site", home=home, site__address="https://lab.test/b").succeeded().out
     )
     assert "(no changes)" in said
     assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in site.rglob("*")} == before
@@ -102,9 +98,7 @@ def test_it_is_published_again_without_a_change(site, home):
 def test_another_home_with_the_same_boards_publishes_the_same_bytes(site, report, tmp_path):
     told_home(tmp_path, HOSTILE, report)
     again = tmp_path / "site/current"
-    brainalign(
-        "publish", "--output", again.parent, home=tmp_path, site__address="https://lab.test/b"
-    ).succeeded()
+    brainalign("publish", "--output", again.parent, home=tmp_path, site__address="https://lab.test/b").succeeded()
     first, second = (
         {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         for folder in (site, again)
@@ -115,9 +109,7 @@ def test_another_home_with_the_same_boards_publishes_the_same_bytes(site, report
 
 def test_the_site_of_another_field_speaks_of_no_neural_half_and_not_of_brain_score(tmp_path):
     settings = load_settings(home=tmp_path, domain="table")
-    rows = "\n".join(
-        f"m{i},{i * 37 % 23 / 23:.3f},{i * 31 % 19 / 19:.3f},{i * 29 % 17 / 17:.3f}" for i in range(12)
-    )
+    rows = "\n".join(f"m{i},{i * 37 % 23 / 23:.3f},{i * 31 % 19 / 19:.3f},{i * 29 % 17 / 17:.3f}" for i in range(12))
     board = table_snapshot(f"model,Wang2018-sst,Socher2013-mr,Joshi2017-qa\n{rows}\n", "t.csv")
     with pull.open_home(settings) as store:
         for day in (18, 20):
@@ -280,9 +272,7 @@ def test_data_say_what_the_pages_show(site):
 
 def test_ids_of_the_feed_do_not_depend_on_the_address(site, home, tmp_path):
     brainalign("publish", "--output", tmp_path, home=home, site__address="https://moved.test").succeeded()
-    there, here = (
-        feedparser.parse((root / "feed.xml").read_bytes()) for root in (site, tmp_path / "current")
-    )
+    there, here = (feedparser.parse((root / "feed.xml").read_bytes()) for root in (site, tmp_path / "current"))
     assert there.feed.id == here.feed.id
     assert [entry.id for entry in there.entries] == [entry.id for entry in here.entries]
     assert there.entries[0].link != here.entries[0].link
@@ -390,9 +380,7 @@ PAGES = (
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_open_without_a_word_in_the_console(browser, served, page, width):
     assert opened(browser, served + page, width) == []
-    wide = browser.execute_script(
-        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    )
+    wide = browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide[0] <= wide[1], "nothing makes the page scroll sideways"
     styled = browser.execute_script("return getComputedStyle(document.querySelector('nav.site')).fontSize")
     assert styled == "14px", "the style sheets came"
@@ -406,9 +394,7 @@ def test_every_link_leads_somewhere(browser, served, site):
         address = todo.pop()
         seen.add(address)
         opened(browser, address)
-        for link in browser.execute_script(
-            "return [...document.querySelectorAll('[href]')].map((a) => a.href)"
-        ):
+        for link in browser.execute_script("return [...document.querySelectorAll('[href]')].map((a) => a.href)"):
             page = link.partition("#")[0].partition("?")[0]
             if not page.startswith(served):
                 outside = ("data:,", "https://arxiv.org/abs/2407.07530", "https://www.brain-score.org/model/")
@@ -477,10 +463,7 @@ def test_no_name_breaks_out_of_its_place(browser, served):
     for page in PAGES:
         assert opened(browser, served + page) == []
         assert "broken out" not in browser.title
-        assert (
-            browser.execute_script("return document.querySelectorAll('script:not([src]):not([type])').length")
-            == 0
-        )
+        assert browser.execute_script("return document.querySelectorAll('script:not([src]):not([type])').length") == 0
 
 
 def test_news_are_those_that_were_seen(home):

@@ -23,9 +23,7 @@ FILES = [("index.html", b"<p>one"), ("reports/a.html", b"report"), ("assets/x.cs
 
 def served(folder: Path) -> dict[str, bytes]:
     current = folder / "current"
-    return {
-        str(path.relative_to(current)): path.read_bytes() for path in current.rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(current)): path.read_bytes() for path in current.rglob("*") if path.is_file()}
 
 
 def versions(folder: Path) -> set[str]:
@@ -126,9 +124,7 @@ def test_a_full_disk_leaves_the_old_site(tmp_path, monkeypatch, fails):
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    where = {"fsync": (site_module.os, "fsync"), "mkdir": (Path, "mkdir"), "replace": (Path, "replace")}[
-        fails
-    ]
+    where = {"fsync": (site_module.os, "fsync"), "mkdir": (Path, "mkdir"), "replace": (Path, "replace")}[fails]
     with monkeypatch.context() as patch:
         patch.setattr(*where, full)
         with pytest.raises(OutputError, match="No space left on device; the site stays as it was") as caught:
@@ -155,9 +151,7 @@ except OutputError as error:
 
 def test_a_limit_of_the_system_leaves_the_old_site(tmp_path):
     publish_site(tmp_path, FILES)
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=False)
     assert (done.returncode, "File too large; the site stays as it was" in done.stderr) == (1, True)
     assert served(tmp_path) == dict(FILES)
     assert len(versions(tmp_path)) == 1

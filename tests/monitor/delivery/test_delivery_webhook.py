@@ -116,8 +116,7 @@ def test_a_webhook_gets_signed_json(receiver):
     assert headers["X-BrainAlign-Timestamp"] == str(int(now().timestamp()))
     signed = headers["X-BrainAlign-Timestamp"].encode() + b"." + body
     assert (
-        headers["X-BrainAlign-Signature"]
-        == "sha256=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+        headers["X-BrainAlign-Signature"] == "sha256=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
     )
     record = json.loads(body)
     assert record["schema"] == 3
@@ -230,9 +229,7 @@ def test_every_kind_has_its_record():
 
 
 def service(receiver: Receiver, path: str = "") -> Notification:
-    return Notification(
-        "chat", f"json://127.0.0.1:{receiver.port}/{path or SECRET.replace(' ', '-')}", timeout=5
-    )
+    return Notification("chat", f"json://127.0.0.1:{receiver.port}/{path or SECRET.replace(' ', '-')}", timeout=5)
 
 
 def test_a_notification_arrives_through_apprise(receiver):

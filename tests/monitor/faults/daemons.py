@@ -91,9 +91,7 @@ def clock_that_is_set(folder: Path, steps: Sequence[tuple[str, str]]) -> Row:
         clock = folder / "clock"
         clock.write_text("@2026-06-01 12:00:00\n")
         stuck = []
-        with _daemon(
-            folder / "serve.log", _faked(clock, home=one.home, schedule__pull="every 5s")
-        ) as process:
+        with _daemon(folder / "serve.log", _faked(clock, home=one.home, schedule__pull="every 5s")) as process:
             try:
                 _until(lambda: _finished(one, "2026-06-01") >= 2)
                 for words, moment in steps:
@@ -112,9 +110,7 @@ def clock_that_is_set(folder: Path, steps: Sequence[tuple[str, str]]) -> Row:
             f"the clock is set while it runs ({names})",
             len(steps),
             lost,
-            "went on with the slots of the new time, none done twice"
-            if not lost
-            else f"{stuck=} {again=} {code=}",
+            "went on with the slots of the new time, none done twice" if not lost else f"{stuck=} {again=} {code=}",
         )
 
 

@@ -199,9 +199,7 @@ class Patient:
 
 
 @contextmanager
-def patient(
-    folder: Path, store: str = "", *, plain: bool = True, publishes: bool = True
-) -> Iterator[Patient]:
+def patient(folder: Path, store: str = "", *, plain: bool = True, publishes: bool = True) -> Iterator[Patient]:
     """A monitor with its world; see `Patient`."""
     if publishes:
         # Once here and not in every child: it takes seconds.

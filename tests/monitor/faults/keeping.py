@@ -90,9 +90,7 @@ def pruned_boards(folder: Path, tries: int, store: str = "") -> Row:
         f"store prune of boards with active alerts, among bodies of another store{where(store)}",
         tries,
         len(wrong),
-        "alerts and history stay, a pruned board is named as such, no body is deleted"
-        if not wrong
-        else str(wrong[:2]),
+        "alerts and history stay, a pruned board is named as such, no body is deleted" if not wrong else str(wrong[:2]),
     )
 
 
@@ -181,9 +179,7 @@ def moving_clocks(folder: Path, pulls: int, store: str = "") -> Row:
         board = (one.folder / "board.json").read_bytes()
         for number in range(pulls):
             clock = f"2000-02-01T00:00:{number:02}+00:00"
-            (one.folder / "board.json").write_bytes(
-                board.replace(b"2000-01-02T00:00:00+00:00", clock.encode())
-            )
+            (one.folder / "board.json").write_bytes(board.replace(b"2000-01-02T00:00:00+00:00", clock.encode()))
             one.complete()
         boards, bodies = one.count("snapshot"), len(bodies_of(one))
         lost = (boards != 1) + max(0, bodies - 2) + len(one.damage())

@@ -148,9 +148,7 @@ def interrupted(folder: Path, tries: int, store: str = "") -> Row:
         stages = stages_of_a_run(one)
         survived, toll = 0, Toll()
         for number in range(tries):
-            name, time_of_it = stages[
-                number % len(stages) if tries >= len(stages) else number * len(stages) // tries
-            ]
+            name, time_of_it = stages[number % len(stages) if tries >= len(stages) else number * len(stages) // tries]
             one.next_board()
             status = _hurt(one, toll, lambda name=name, at=time_of_it: one.run(_interrupting(name, at)))
             survived += status == 0
@@ -210,9 +208,7 @@ def slow_clients(folder: Path, clients: int, slots: int = 5) -> Row:
         finally:
             process.kill()
         # Eight, and one or two of the work itself.
-        lost = (
-            (not began) + (slots - answered) + (not went_on) + (most > 12) + (code != 0) + len(one.damage())
-        )
+        lost = (not began) + (slots - answered) + (not went_on) + (most > 12) + (code != 0) + len(one.damage())
         found = f"answered all the while, slots done, at most {most} more threads"
         return Row(
             "slow clients at the health port",
@@ -324,12 +320,7 @@ def a_year_of_digests(folder: Path, weeks: int, readers: int = 20, store: str = 
             int(str(one.rows(f"SELECT coalesce(sum(length(body)), 0) FROM {t}")[0][0]))
             for t in ("message", "shared_body")
         )
-        lost = (
-            abs(weeks * readers - len(set(sent)))
-            + len(sent)
-            - len(set(sent))
-            + (kept > 5 * 300_000 + 500_000)
-        )
+        lost = abs(weeks * readers - len(set(sent))) + len(sent) - len(set(sent)) + (kept > 5 * 300_000 + 500_000)
         return Row(
             f"weekly digests of 300 kB to {readers} readers{where(store)}",
             weeks * readers,

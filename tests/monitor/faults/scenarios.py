@@ -76,9 +76,7 @@ def killed_at_every_stage(folder: Path, tries: int, store: str = "", plain: bool
         stages = stages_of_a_run(one)
         order = folder / "kill"
         points = [
-            (killing(name, time, leaving), _unsure(name, leaving))
-            for name, time in stages
-            for leaving in (False, True)
+            (killing(name, time, leaving), _unsure(name, leaving)) for name, time in stages for leaving in (False, True)
         ]
         points += [(killed_by_the_mail_server(order, at), at == "DATA") for at in ("RCPT", "DATA")]
         survived, toll = 0, Toll()
@@ -122,9 +120,7 @@ def killed_at_every_call(folder: Path, most: int = 1000) -> Row:
         for path in noted:
             one.next_board()
             assert one.run(hurt=partial(at_every_call, partial(_note, path))) == 0, one.errors
-        calls = [
-            call for call in noted[0].read_text().splitlines() if call in noted[1].read_text().splitlines()
-        ]
+        calls = [call for call in noted[0].read_text().splitlines() if call in noted[1].read_text().splitlines()]
         tries = min(len(calls), most)
         survived, toll = 0, Toll()
         for number in range(tries):

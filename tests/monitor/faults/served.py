@@ -32,9 +32,7 @@ def version(site: Path) -> str | None:
 def torn(site: Path) -> list[str]:
     """What is wrong with the site that is served."""
     root = (site / "current").resolve()
-    files = {
-        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
-    }
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
     wrong = [f"{name} is missing" for name in EXPECTED if name not in files]
     # A version is named by its content.
     digests = "".join(f"{name}\0{hashlib.sha256(files[name]).hexdigest()}\n" for name in sorted(files))

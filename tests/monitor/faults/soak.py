@@ -198,9 +198,7 @@ def main(folder: Path, names: Sequence[str] = ()) -> int:
             row = _outcome(future, FULL[done[future]])
             rows[done[future]] = row
             said = (
-                "not possible here"
-                if row is None
-                else f"{row.fault}: {row.tries} tries, {row.lost} lost; {row.found}"
+                "not possible here" if row is None else f"{row.fault}: {row.tries} tries, {row.lost} lost; {row.found}"
             )
             print(f"{time.monotonic() - began:6.0f} s  {said}", flush=True)
     ordered = [found for _, found in sorted(rows.items()) if found is not None]

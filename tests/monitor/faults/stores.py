@@ -87,11 +87,7 @@ def _after(seconds: float, work: Callable[[], object]) -> None:
 
 
 def _state(folder: Path) -> dict[str, tuple[bytes, int]]:
-    return {
-        str(path): (path.read_bytes(), path.stat().st_mode)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    return {str(path): (path.read_bytes(), path.stat().st_mode) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def bodies_of(one: Patient) -> set[str]:
@@ -168,11 +164,7 @@ def restored_during_another(folder: Path, tries: int, store: str = "") -> Row:
                 wrong += made.check()
             won += restored
             # Whoever said that it was done has its boards there.
-            if (
-                (restored and boards < 2)
-                or (ended.code == 0 and boards < 1)
-                or not (restored or ended.code == 0)
-            ):
+            if (restored and boards < 2) or (ended.code == 0 and boards < 1) or not (restored or ended.code == 0):
                 wrong.append(f"{boards} boards; restored: {restored}, {ended}")
     return Row(
         f"a restore at the same time as another process that makes the same store{where(store)}",
@@ -339,8 +331,7 @@ def read_without_rights(folder: Path) -> Row:
                 read("a full disk")
         wrong += one.damage()
     return Row(
-        "reading commands in a home that may only be read, on a full disk (tmpfs), next to the log of a killed "
-        "writer",
+        "reading commands in a home that may only be read, on a full disk (tmpfs), next to the log of a killed writer",
         tries,
         len(wrong),
         "answered; no file changed but the cache and SQLite's shared memory" if not wrong else str(wrong[:2]),

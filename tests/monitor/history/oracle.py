@@ -93,10 +93,7 @@ def figures(board: pd.DataFrame, parents: dict[str, str | None]) -> dict[str, fl
     varied = [j for j in range(len(leaves)) if len(values) > 1 and np.ptp(values[:, j]) > 0]
     ranks = stats.rankdata(values[:, varied], axis=0)
     matrix = np.atleast_2d(np.corrcoef(ranks, rowvar=False)) if len(varied) > 1 else np.ones((1, 1))
-    rho = {
-        (leaves[varied[i]], leaves[varied[j]]): float(matrix[i, j])
-        for i, j in combinations(range(len(varied)), 2)
-    }
+    rho = {(leaves[varied[i]], leaves[varied[j]]): float(matrix[i, j]) for i, j in combinations(range(len(varied)), 2)}
     by_papers: dict[tuple[str, str], list[float]] = {}
     for pair, number in rho.items():
         one, other = sorted(_paper(leaf) for leaf in pair)
@@ -115,16 +112,10 @@ def figures(board: pd.DataFrame, parents: dict[str, str | None]) -> dict[str, fl
         "neural_rho": mean([r for pair, r in rho.items() if set(pair) <= set(neural)]),
         "behavior_rho": mean([r for pair, r in rho.items() if set(pair) <= set(behavior)]),
         "cross_rho": mean(
-            [
-                r
-                for (a, b), r in rho.items()
-                if (a in neural and b in behavior) or (a in behavior and b in neural)
-            ]
+            [r for (a, b), r in rho.items() if (a in neural and b in behavior) or (a in behavior and b in neural)]
         ),
     }
-    part = {
-        name: _tree_mean(board[some], path) for name, some in (("neural", neural), ("behavior", behavior))
-    }
+    part = {name: _tree_mean(board[some], path) for name, some in (("neural", neural), ("behavior", behavior))}
     sd = {name: float(x.std(ddof=1)) if x is not None and len(x) > 1 else np.nan for name, x in part.items()}
     found |= {f"sd_{name}": number for name, number in sd.items()}
     average = None

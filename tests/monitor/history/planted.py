@@ -30,9 +30,7 @@ DURING = date(2021, 3, 2)
 AFTER = date(2021, 3, 6)
 MODELS = 60
 
-DENSE = tuple(
-    path.rsplit("/", 1)[-1] for paper in DEFAULT_PAPERS if paper.part == "neural" for path in paper.leaves
-)
+DENSE = tuple(path.rsplit("/", 1)[-1] for paper in DEFAULT_PAPERS if paper.part == "neural" for path in paper.leaves)
 _NOVELTY = Paper("Novella2021", "behavior", ("Novella2021/Novella2021-consistency",), DURING, rerun=0.7)
 # Few models were ever run on it, so that the cleaning drops it until it is filled.
 _SPARSE = Paper("Lacuna2020", "behavior", ("Lacuna2020/Lacuna2020-accuracy",), first_run=0.3, rerun=0.3)
@@ -66,9 +64,7 @@ def boards_around(cause: str, seed: int) -> tuple[Board, Board]:
     )
     life = simulate(seed, parameters)
     first, last = (
-        parse_payload(
-            payload_bytes(life, day), "simulated", datetime(2022, 1, 1, tzinfo=UTC)
-        ).snapshot.board()
+        parse_payload(payload_bytes(life, day), "simulated", datetime(2022, 1, 1, tzinfo=UTC)).snapshot.board()
         for day in (ON, AFTER)
     )
     return first, last

@@ -104,9 +104,7 @@ def test_a_new_board_costs_one_analysis_and_what_is_not_new_nothing(growing, cac
     for name, calls in (("panel_figures", analysed), ("attribute", attributed)):
         real = getattr(timeline, name)
         monkeypatch.setattr(timeline, name, lambda *a, real=real, calls=calls: calls.append(1) or real(*a))
-    monkeypatch.setattr(
-        growing, "snapshot", lambda number: read.append(number) or growing._store.snapshot(number)
-    )
+    monkeypatch.setattr(growing, "snapshot", lambda number: read.append(number) or growing._store.snapshot(number))
     fresh = Cache(cache.folder.parent / "fresh")
     growing.come = growing.many
     evaluated(growing, fresh, levels, state)
@@ -116,9 +114,7 @@ def test_a_new_board_costs_one_analysis_and_what_is_not_new_nothing(growing, cac
 
 
 def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
-    fired = next(
-        e for e in backtest(Timeline(growing, "vision", cache=cache), RULES) if e.rule == "agreement moved"
-    )
+    fired = next(e for e in backtest(Timeline(growing, "vision", cache=cache), RULES) if e.rule == "agreement moved")
     record = news_json(fired)
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert (record["event"], record["reason"], record["figure"]) == ("fired", "data", "sd_neural")
@@ -127,12 +123,8 @@ def test_an_event_says_what_was_seen_and_what_it_is_due_to(growing, cache):
     assert 0 < low <= record["value"] <= high
     assert record["words"].startswith("agreement moved firing: change of standard deviation of neural scores")
     assert "restated" in record["attribution"]
-    many = next(
-        e for e in backtest(Timeline(growing, "vision", cache=cache), RULES) if e.rule == "many models"
-    )
-    assert many.attribution is None, (
-        "it has fewer models than the board before, whose causes would contradict it"
-    )
+    many = next(e for e in backtest(Timeline(growing, "vision", cache=cache), RULES) if e.rule == "many models")
+    assert many.attribution is None, "it has fewer models than the board before, whose causes would contradict it"
 
 
 def test_a_rule_that_changed_is_judged_anew_and_only_what_differs_is_told(growing, cache):

@@ -50,9 +50,7 @@ OUT, TOUCHING, BETWEEN, BACK = (
 
 def test_it_fires_once_when_the_interval_clears_the_bound_for_long_enough():
     assert told(ABOVE, [OUT, OUT, OUT, OUT]) == [("fired", 1)]
-    assert told(ABOVE, [OUT, TOUCHING, OUT, OUT]) == [("fired", 3)], (
-        "a value beyond is not an interval beyond"
-    )
+    assert told(ABOVE, [OUT, TOUCHING, OUT, OUT]) == [("fired", 3)], "a value beyond is not an interval beyond"
     assert told(ABOVE, [OUT]) == []
 
 
@@ -125,9 +123,7 @@ def test_default_rules_hold_their_own_tests():
 
 
 def test_a_rule_that_fails_its_test_says_how():
-    rule = Rule(
-        "high", "mean_rho", Condition.ABOVE, 0.5, versions=1, tests=(RuleTest((0.4, 0.6), fired=(0,)),)
-    )
+    rule = Rule("high", "mean_rho", Condition.ABOVE, 0.5, versions=1, tests=(RuleTest((0.4, 0.6), fired=(0,)),))
     assert failed_tests(rule) == ["high, test 1: fires at [1], not at [0], of [0.4, 0.6]"]
 
 
@@ -166,9 +162,7 @@ def configured(shared_past: Path, tmp_path: Path) -> Path:
 def test_rules_of_the_configuration(configured):
     listed = brainalign("alerts", "list", "--json", home=configured).succeeded().json
     assert [rule["name"] for rule in listed] == ["rho is low", "agreement moved"]
-    assert (
-        "rho is low: level of mean_rho below 0.9 for 2" in brainalign("alerts", "list", home=configured).out
-    )
+    assert "rho is low: level of mean_rho below 0.9 for 2" in brainalign("alerts", "list", home=configured).out
     assert brainalign("alerts", "test", home=configured).succeeded().out == "1 test of 2 rules passed\n"
 
 
@@ -195,9 +189,7 @@ def test_a_restatement_that_moves_the_mean_correlation_fires_a_default_alert(tmp
     models = tuple(Model(i + 1, f"{'abcdefghijklmno'[i // 4]}net_{i}") for i in range(60))
     home = tmp_path / "home"
     for number in (8, 9):
-        board = snapshot_of(
-            small_tree(), scores.clip(0, 1).round(3).tolist(), models=models, as_of_time=day(number)
-        )
+        board = snapshot_of(small_tree(), scores.clip(0, 1).round(3).tolist(), models=models, as_of_time=day(number))
         path = tmp_path / f"{number}.snapshot.json.gz"
         path.write_bytes(snapshot_bytes(replace(board, sha256=f"{number}" * 64)))
         brainalign("fetch", path, home=home).succeeded()

@@ -163,9 +163,7 @@ def test_a_leaf_that_was_not_kept_before_takes_those_that_never_ran_it_and_those
     filled = [[*row[:5], {3: "", 4: "", 5: "X"}.get(i, row[5])] for i, row in enumerate(FULL)]
     before, after = board_of(sparse), board_of(filled)
     leaf = before.leaves[5]
-    assert lines(before, after, "benchmarks_added") == [
-        f"1 benchmark added: {leaf}, too few models had a score before"
-    ]
+    assert lines(before, after, "benchmarks_added") == [f"1 benchmark added: {leaf}, too few models had a score before"]
     assert [line.split(" (")[0] for line in lines(before, after, "models_left")] == [
         f"2 models left: never run on {leaf}",
         f"1 model left: failed on {leaf}",
@@ -230,9 +228,7 @@ def test_a_leaf_of_another_place_in_the_tree_weighs_otherwise():
     moved = {"V1": {"A2010-a": None}, "V4": {"C2012-c": None, "B2011-b": None}}
     behavior = {"D2013-d": None, "E2014-e": None}
     rows = np.random.default_rng(1).random((8, 5))
-    before = board_of_matrix(
-        rows, tree_of({"average_vision": {"neural_vision": spec, "behavior_vision": behavior}})
-    )
+    before = board_of_matrix(rows, tree_of({"average_vision": {"neural_vision": spec, "behavior_vision": behavior}}))
     after = board_of_matrix(
         rows[:, [0, 2, 1, 3, 4]],
         tree_of({"average_vision": {"neural_vision": moved, "behavior_vision": behavior}}),

@@ -118,8 +118,7 @@ def test_a_new_version_is_told_with_who_was_run_again():
     assert again > 5
     assert lost > 5
     assert any(
-        line
-        == f"{_LEAF} went from version {version['from']} to {version['to']}: {again} models run again, {lost} not"
+        line == f"{_LEAF} went from version {version['from']} to {version['to']}: {again} models run again, {lost} not"
         for line in record["words"]
     )
     assert all(c["from"]["version"] < c["to"]["version"] for c in record["cells"] if c["kind"] == "rerun")

@@ -33,9 +33,7 @@ def test_differences_are_those_of_the_shared_models_and_leaves():
     found = paired_differences(unrelated(earlier), later, (earlier.leaves, later.leaves[:5]), 200, 0)
     rows = [i for i in range(40) if i != 3]
     for name in TESTED:
-        before, after = (
-            headline_figures(b.take(rows=rows, columns=range(5)))[name] for b in (earlier, later)
-        )
+        before, after = (headline_figures(b.take(rows=rows, columns=range(5)))[name] for b in (earlier, later))
         assert found[name].delta == (None if before is None else pytest.approx(after - before, abs=1e-12))
         assert (found[name].models, found[name].benchmarks) == (39, 5)
     rho = found["mean_rho"]
@@ -109,9 +107,7 @@ def test_noise_is_rarely_called_a_change():
     for seed in range(10):
         truth = drawn(60, seed)
         random = np.random.default_rng(1000 + seed)
-        boards = [
-            board_of_matrix(np.clip(truth + 0.03 * random.normal(size=truth.shape), 0, 1)) for _ in range(5)
-        ]
+        boards = [board_of_matrix(np.clip(truth + 0.03 * random.normal(size=truth.shape), 0, 1)) for _ in range(5)]
         wrong += any(step.verdict is Verdict.CHANGED for step in sequence(boards))
     assert wrong <= 2
 

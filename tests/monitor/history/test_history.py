@@ -104,8 +104,7 @@ def test_each_panel_holds_what_it_says(shared_past):
         assert rho["2022-03-15"]["value"] != pytest.approx(rho["2022-01-20"]["value"], abs=1e-6)
     with open_store(shared_past / "brainalign.sqlite", shared_past / "bodies") as store:
         boards = {
-            day: store.snapshot(point["snapshot"]).board()
-            for day, point in points_of(record, "models", "full").items()
+            day: store.snapshot(point["snapshot"]).board() for day, point in points_of(record, "models", "full").items()
         }
     cleaned = {day: clean(board).board for day, board in boards.items()}
     leaves = set.intersection(*(set(board.leaves) for board in cleaned.values()))
@@ -308,9 +307,7 @@ def test_text_for_people(shared_past):
 
 
 def test_the_snippet_of_the_page_prints_the_changes(shared_past, tmp_path, monkeypatch, capsys):
-    (snippet,) = re.findall(
-        r"^```python\n(.*?)^```$", (ROOT / "docs/history.md").read_text(), re.DOTALL | re.MULTILINE
-    )
+    (snippet,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/history.md").read_text(), re.DOTALL | re.MULTILINE)
     (tmp_path / "brainalign").symlink_to(shared_past)
     monkeypatch.setenv("HOME", str(tmp_path))
     exec(snippet, {})
@@ -336,9 +333,7 @@ def test_figures_do_not_depend_on_the_order_of_models_and_leaves():
         != panel_figures(board, HistoryOptions(resamples=50, seed=8))["mean_rho"]
     )
     assert {
-        name
-        for name, figure in panel_figures(board, options).items()
-        if figure.interval[0] == figure.interval[1]
+        name for name, figure in panel_figures(board, options).items() if figure.interval[0] == figure.interval[1]
     } == (COUNTS)
 
 

@@ -33,9 +33,7 @@ from tests.monitor.history.oracle import STEPS, attribution, figures, published
 
 # Two papers hold 39 of the 51 leaves; a few of each are enough here, and fast.
 _PAPERS = tuple(replace(paper, leaves=paper.leaves[:4]) for paper in DEFAULT_PAPERS)
-_LEAVES = [
-    path.rsplit("/", 1)[-1] for paper in _PAPERS if paper.part != "engineering" for path in paper.leaves
-]
+_LEAVES = [path.rsplit("/", 1)[-1] for paper in _PAPERS if paper.part != "engineering" for path in paper.leaves]
 _SPARSE = Paper("Lacuna2020", "behavior", ("Lacuna2020/Lacuna2020-accuracy",), first_run=0.3, rerun=0.3)
 _NEW = Paper("Novella2021", "behavior", ("Novella2021/Novella2021-consistency",), date(2022, 2, 3), rerun=0.8)
 _UNRUN = Paper("Novella2022", "neural", ("V4/Novella2022-pls",), date(2022, 3, 3), first_run=0.2, rerun=0.2)

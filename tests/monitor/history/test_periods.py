@@ -45,9 +45,7 @@ class Known:
     until_time: datetime
 
 
-def known(
-    number: int, day: str, seen: str, reconstructed: bool = False, body: str = "", until: str = ""
-) -> Known:
+def known(number: int, day: str, seen: str, reconstructed: bool = False, body: str = "", until: str = "") -> Known:
     moments = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (day, seen, until or day))
     as_of, seen_at, until_time = moments
     return Known(number, as_of, seen_at, reconstructed, body or str(number), until_time)

@@ -23,10 +23,7 @@ def a_board():
     """Return a board of 40 models with three decimals."""
     board = board_of(scored_document(40))
     rng = np.random.default_rng(3)
-    scores = (
-        np.round(rng.uniform(0.1, 0.3, board.scores.shape), 2)
-        + rng.integers(-4, 5, board.scores.shape) / 1000
-    )
+    scores = np.round(rng.uniform(0.1, 0.3, board.scores.shape), 2) + rng.integers(-4, 5, board.scores.shape) / 1000
     states = np.full(scores.shape, CellState.SCORED, dtype=np.int8)
     return replace(board, scores=np.where(states == CellState.SCORED, scores, np.nan), states=states)
 
@@ -54,9 +51,7 @@ def test_a_difference_of_a_whole_unit_is_one():
     scores = np.round(fine.scores, 2)
     leaf = fine.tree.index["Ada2020.V1-pls"]
     scores[7, leaf] = np.round(fine.scores[7, leaf], 2) + 0.02
-    (restated,) = [
-        c for c in score_changes(compare(fine, replace(fine, scores=scores))) if c.kind == "restated"
-    ]
+    (restated,) = [c for c in score_changes(compare(fine, replace(fine, scores=scores))) if c.kind == "restated"]
     assert (restated.model, restated.benchmark) == (fine.models[7].id, "Ada2020.V1-pls")
     later = aligned(fine, replace(fine, scores=scores))
     assert later.scores[7, leaf] == scores[7, leaf]
@@ -98,8 +93,7 @@ def test_the_coarser_of_two_precisions_counts(before, after, expected):
 def test_a_real_board_from_json_and_csv_is_the_same(shared_site, name, export):
     more = shared_site.parent / "more"
     json, csv = (
-        pull_file(more / one, RECEIVED_AT).snapshot
-        for one in (f"compare-data-2025-05-07{name}.json.gz", export)
+        pull_file(more / one, RECEIVED_AT).snapshot for one in (f"compare-data-2025-05-07{name}.json.gz", export)
     )
     leaves = set(json.board().leaves)
     for changes in (compare(json, csv), compare(csv, json)):

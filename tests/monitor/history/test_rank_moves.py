@@ -43,9 +43,7 @@ def test_a_fall_is_split_into_what_was_never_run_and_who_came():
     assert set(move.never_ran) == set(later.leaves[-2:])
     words = rank_move_in_words(move)
     assert "fell 12 places under HIER, from 1 to 13: 7 by 2 benchmarks it never ran (" in words
-    assert words.endswith(
-        "), 5 by 5 new models, above it now new0 (5000), new1 (5001), new2 (5002) and 2 more"
-    )
+    assert words.endswith("), 5 by 5 new models, above it now new0 (5000), new1 (5001), new2 (5002) and 2 more")
 
 
 def test_a_rise_by_an_own_score_names_it():
@@ -54,10 +52,7 @@ def test_a_rise_by_an_own_score_names_it():
     scores[2] = 0.9
     later = replace(earlier, scores=scores, states=np.full(scores.shape, 2))
     words = rank_move_in_words(attribute_rank(earlier, later, earlier.models[2].id, "FLAT"))
-    assert (
-        "rose 2 places under FLAT, from 3 to 1: 2 by scores filled in, restated or removed, its own on"
-        in words
-    )
+    assert "rose 2 places under FLAT, from 3 to 1: 2 by scores filled in, restated or removed, its own on" in words
     assert "and 3 more" in words
 
 

@@ -56,9 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_leaf_goes_its_leaves_come_and_back(home):
     record = brainalign("history", "--json", "--figure", "benchmarks", home=home).succeeded().json
-    assert [
-        (change["delta"], [line.split(",")[-1] for line in change["reasons"]]) for change in record["changes"]
-    ] == [
+    assert [(change["delta"], [line.split(",")[-1] for line in change["reasons"]]) for change in record["changes"]] == [
         (1, [" new to the leaderboard", " now a group"]),
         (-1, [" removed from the leaderboard", " a group before"]),
     ]

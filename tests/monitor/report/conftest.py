@@ -76,8 +76,7 @@ def drawn_snapshot(
     if names is None:
         return snapshot
     renamed = tuple(
-        Model(i + 1, names[i % len(names)], None, model.published_rank)
-        for i, model in enumerate(snapshot.models)
+        Model(i + 1, names[i % len(names)], None, model.published_rank) for i, model in enumerate(snapshot.models)
     )
     return replace(snapshot, models=renamed)
 
@@ -107,9 +106,7 @@ def real_snapshot_of(shared_site: Path, day: str) -> Snapshot:
 def real_evidence(shared_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """The largest payload of 2024 after that of three months before, both observed."""
     folder = tmp_path_factory.mktemp("real")
-    bodies = [
-        (shared_site / f"compare-data-{day}.json.gz").read_bytes() for day in ("2023-10-01", "2024-01-01")
-    ]
+    bodies = [(shared_site / f"compare-data-{day}.json.gz").read_bytes() for day in ("2023-10-01", "2024-01-01")]
     with open_store(folder / "brainalign.sqlite", folder / "bodies") as store:
         for number, body in enumerate(bodies):
             snapshot = parse_payload(body, "compare.json.gz", WHEN).snapshot

@@ -86,9 +86,7 @@ def point_at(browser, target) -> str:
         target,
     )
     ActionChains(browser).move_to_element(target).pause(0.15).perform()
-    return browser.execute_script(
-        "const tip = document.querySelector('.tip'); return tip.hidden ? '' : tip.innerText"
-    )
+    return browser.execute_script("const tip = document.querySelector('.tip'); return tip.hidden ? '' : tip.innerText")
 
 
 def marks(browser, chart: str, selector: str = "path") -> list:
@@ -151,12 +149,7 @@ def test_the_page_keeps_its_budget(browser, real_page, real, width, screens):
     assert browser.execute_script("return document.documentElement.scrollHeight") <= screens * HEIGHTS[width]
     assert browser.execute_script(WORDS) <= 2_500
     assert browser.execute_script("return document.querySelectorAll('.chart').length") <= 8
-    assert (
-        browser.execute_script(
-            "return document.querySelectorAll('#all-models tbody tr:not([hidden])').length"
-        )
-        == 20
-    )
+    assert browser.execute_script("return document.querySelectorAll('#all-models tbody tr:not([hidden])').length") == 20
     size, runtime = real_page.stat().st_size, len(vega_runtime().encode())
     assert size < 1_500_000
     assert size - runtime < 600_000
@@ -290,16 +283,12 @@ def test_a_span_is_drawn_over_the_chart_and_stands_in_the_address(browser, serve
 
     open_page(browser, served)
     points = "return document.querySelectorAll('#chart-time g.mark-symbol path').length"
-    days = browser.execute_script(
-        "return [...document.getElementById('time-from').options].map((o) => o.value)"
-    )
+    days = browser.execute_script("return [...document.getElementById('time-from').options].map((o) => o.value)")
     before = browser.execute_script(points)
     chart = element(browser, "#chart-time svg")
     browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", chart)
     middle = chart.size["width"] // 2
-    ActionChains(browser).move_to_element(chart).click_and_hold().move_by_offset(
-        middle - 5, 30
-    ).release().perform()
+    ActionChains(browser).move_to_element(chart).click_and_hold().move_by_offset(middle - 5, 30).release().perform()
     wait_for(browser, points, lambda count: 0 < count < before)
     first = browser.execute_script("return document.getElementById('time-from').value")
     assert days[0] < first
@@ -314,10 +303,7 @@ def test_a_span_is_drawn_over_the_chart_and_stands_in_the_address(browser, serve
 def test_panel_and_pair_stand_in_the_address(browser, served):
     open_page(browser, f"{served}?panel=all&pair=2,5")
     assert browser.execute_script("return document.querySelector('[name=panel]:checked').value") == "all"
-    shown = [
-        browser.execute_script(f"return document.getElementById('pair-{k}').value")
-        for k in ("first", "second")
-    ]
+    shown = [browser.execute_script(f"return document.getElementById('pair-{k}').value") for k in ("first", "second")]
     assert shown == ["2", "5"]
     element(browser, "[name=panel][value=poster]").click()
     assert "panel=" not in browser.current_url
@@ -416,9 +402,7 @@ def test_hostile_names_run_nothing_and_leave_the_page_as_it_is(browser, hostile)
     assert any(name.startswith("</style><img src=x onerror=alert(1)>") for name in names)
     element(browser, "#find input").send_keys("<")
     assert elements(browser, "#find-hits button")
-    inside = (
-        "return document.querySelectorAll('.tip *:is(script, img, svg), #find *:is(script, img, svg)').length"
-    )
+    inside = "return document.querySelectorAll('.tip *:is(script, img, svg), #find *:is(script, img, svg)').length"
     assert browser.execute_script(inside) == 0
     for width in (1280, 768, 360):
         open_page(browser, hostile, width)
@@ -442,10 +426,7 @@ def test_the_policy_stops_what_a_hole_would_let_in(browser, hostile):
         """
     )
     assert browser.execute_script("return document.documentElement.dataset.broken ?? null") is None
-    assert (
-        browser.execute_script("return getComputedStyle(document.getElementById('styled')).color")
-        != "rgb(1, 2, 3)"
-    )
+    assert browser.execute_script("return getComputedStyle(document.getElementById('styled')).color") != "rgb(1, 2, 3)"
     messages = " ".join(entry["message"] for entry in browser.get_log("browser"))
     assert "Content Security Policy" in messages
 
@@ -513,9 +494,7 @@ def test_the_rank_under_a_scheme_replaces_the_range_and_stands_in_the_address(br
     from selenium.webdriver.support.ui import Select
 
     open_page(browser, served)
-    column = (
-        "return [...document.querySelectorAll('#all-models tbody tr')].map((r) => r.cells[5].textContent)"
-    )
+    column = "return [...document.querySelectorAll('#all-models tbody tr')].map((r) => r.cells[5].textContent)"
     ranges = browser.execute_script(column)
     name, words, ranks = next(one for one in real.schemes if one[0] == "PL")
     Select(element(browser, "#scheme")).select_by_visible_text(words)

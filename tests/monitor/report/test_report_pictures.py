@@ -19,9 +19,7 @@ def size(png: bytes) -> tuple[int, int]:
 
 @pytest.fixture
 def chart():
-    return over_time(
-        ["2024-01-01", "2024-02-01"], {"all": [0.1, 0.2]}, title="It rose.", alt="A line.", axis="rho"
-    )
+    return over_time(["2024-01-01", "2024-02-01"], {"all": [0.1, 0.2]}, title="It rose.", alt="A line.", axis="rho")
 
 
 def test_a_chart_is_twice_as_fine_as_it_is_shown(chart):

@@ -91,9 +91,7 @@ def parsed(html: str) -> Page:
 def hostile_view():
     """Hostile names in models and benchmarks, in cells set aside and in the command."""
     leaves = [f"Author{2000 + i}.V1-{name}" for i, name in enumerate(WORST)]
-    snapshot = drawn_snapshot(
-        60, leaves[:20], leaves[20:], names=list(WORST), source=WORST[0], simulated=True
-    )
+    snapshot = drawn_snapshot(60, leaves[:20], leaves[20:], names=list(WORST), source=WORST[0], simulated=True)
     cells = tuple(Rejected(1, name, name, name, name) for name in WORST[:3])
     return report_of(analyse(snapshot), command=WORST[1], rejected=cells)
 
@@ -137,9 +135,7 @@ def test_tables_figures_and_regions_are_named(html):
     tags = [tag for tag, _ in page.tags]
     assert html.count('<table id="') == len(re.findall(r'<table id="[\w-]+" aria-labelledby="[\w-]+"', html))
     assert {"header", "main", "footer"} <= set(tags)
-    charts = [
-        dict_ for tag, dict_ in ((t, names) for t, names in page.tags) if "role" in dict_ and tag == "div"
-    ]
+    charts = [dict_ for tag, dict_ in ((t, names) for t, names in page.tags) if "role" in dict_ and tag == "div"]
     assert all("aria-label" in names or "aria-labelledby" in names for names in charts)
     images = re.findall(r'<(?:svg|div)[^>]*role="img"[^>]*>', html)
     assert len(images) == 6
@@ -159,19 +155,14 @@ def test_nothing_is_loaded_from_anywhere(html):
 
 def test_the_policy_names_exactly_the_scripts_and_styles_of_the_page(html):
     page = parsed(html)
-    policy = next(
-        value for tag, name, value in page.attributes if tag == "meta" and value.startswith("default-src")
-    )
+    policy = next(value for tag, name, value in page.attributes if tag == "meta" and value.startswith("default-src"))
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     hashes = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in hashes]
     assert len(hashes) == 2
     assert rules["script-src"] == " ".join(f"'sha256-{digest}'" for digest in digests)
     style = re.findall(r"<style>(.*?)</style>", html, flags=re.DOTALL)
-    assert (
-        rules["style-src"]
-        == f"'sha256-{base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()}'"
-    )
+    assert rules["style-src"] == f"'sha256-{base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()}'"
     assert rules["default-src"] == "'none'"
     assert "unsafe" not in policy
     assert html.index("Content-Security-Policy") < html.index("<style>")
@@ -310,9 +301,7 @@ def test_a_large_board_stays_below_the_limit():
     """300 models × 60 benchmarks, all complete, with names as long as the real ones."""
     names = [f"effnetb1_cutmixpatch_augmix_robust32_avge4e7_manylayers_{i}x{2 * i}" for i in range(300)]
     leaves = [f"Author{2000 + i}_Reference{1960 + i}-a_rather_long_name_of_a_metric_{i}" for i in range(60)]
-    report = report_of(
-        analyse(drawn_snapshot(300, leaves[:40], leaves[40:], names=names)), study=None, validity=None
-    )
+    report = report_of(analyse(drawn_snapshot(300, leaves[:40], leaves[40:], names=names)), study=None, validity=None)
     assert len(report.models) == 300
     assert len(render_report(report).encode()) < 2_500_000
 

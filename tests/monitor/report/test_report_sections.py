@@ -138,10 +138,7 @@ def test_the_table_of_models_has_all_of_them_and_their_panels(real):
 @needs_shared
 def test_moves_are_grouped_by_their_reason(real):
     moves = section(real, "moves")
-    assert (
-        "for 8 of the 10 that moved furthest the largest reason is a benchmark that it never ran"
-        in moves.answer
-    )
+    assert "for 8 of the 10 that moved furthest the largest reason is a benchmark that it never ran" in moves.answer
     reasons = [row[2] for row in moves.tables[0].rows]
     assert len(reasons) == 10
     assert reasons == sorted(reasons, key=reasons.index), "no reason comes twice"

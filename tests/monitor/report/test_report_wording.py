@@ -22,8 +22,7 @@ def test_shown_text_is_one_line_that_utf8_and_a_tooltip_can_hold(text):
     assert 0 < len(shown) <= 300
     assert not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in shown)
     assert not any(
-        unicodedata.bidirectional(c) in ("LRO", "RLO", "LRE", "RLE", "PDF", "LRI", "RLI", "FSI", "PDI")
-        for c in shown
+        unicodedata.bidirectional(c) in ("LRO", "RLO", "LRE", "RLE", "PDF", "LRI", "RLI", "FSI", "PDI") for c in shown
     )
 
 

@@ -23,9 +23,7 @@ from brainalign_monitor.store import Store
 from tests.monitor.sources.samples import body_of, document
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
-SHRANK = Rule(
-    "the board shrank", "models", Condition.BELOW, -1, resolve=0, on=On.CHANGE, versions=1, min_overlap=1
-)
+SHRANK = Rule("the board shrank", "models", Condition.BELOW, -1, resolve=0, on=On.CHANGE, versions=1, min_overlap=1)
 READER = Subscriber(Channel.MAIL, "reader@lab.example")
 OPERATOR = Subscriber(Channel.MAIL, "operator@lab.example", alerts=False, operator=True)
 

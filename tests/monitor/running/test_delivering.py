@@ -75,9 +75,7 @@ def refusal(permanent: bool = False, retry_after: float | None = None) -> Delive
 def test_a_store_that_cannot_be_written_to_sends_nothing(store, post, settings):
     store.enqueue([letter("reader@lab.example")])
     with sqlite3.connect(settings.home / "brainalign.sqlite") as database:
-        database.execute(
-            "CREATE TRIGGER full BEFORE UPDATE ON message BEGIN SELECT RAISE(FAIL, 'no room'); END"
-        )
+        database.execute("CREATE TRIGGER full BEFORE UPDATE ON message BEGIN SELECT RAISE(FAIL, 'no room'); END")
     database.close()
     for _ in range(3):
         with pytest.raises(StoreError, match="no room"):
@@ -184,9 +182,7 @@ def test_a_channel_that_fails_again_and_again_is_told_by_another_and_so_is_its_r
 
 
 def test_an_error_that_nobody_expected_holds_up_no_other_message(store, post, capsys):
-    store.enqueue(
-        [letter("a@lab.example"), letter("b@lab.example", after=1), letter("hook", Channel.WEBHOOK)]
-    )
+    store.enqueue([letter("a@lab.example"), letter("b@lab.example", after=1), letter("hook", Channel.WEBHOOK)])
     sent: list[str] = []
 
     def send(message: Message) -> None:

@@ -233,9 +233,7 @@ def test_results_go_to_readers_and_failures_once_to_the_operator(monitor, store,
         ("operator@lab.example", "BrainAlign: watching vision failed 3 times in a row"),
         ("operator@lab.example", "BrainAlign: watching vision works again"),
     ]
-    assert {record.error for record in store.runs("pull") if record.state is RunState.FAILED} == {
-        "NotJsonError"
-    }
+    assert {record.error for record in store.runs("pull") if record.state is RunState.FAILED} == {"NotJsonError"}
 
 
 def test_mail_that_cannot_be_sent_now_is_sent_by_a_later_run_even_one_that_fails(monitor, mailbox, tmp_path):
@@ -280,9 +278,7 @@ def test_a_site_is_made_again_only_if_something_of_it_changed(monitor, store, tm
 
     own = tmp_path / "templates"
     own.mkdir()
-    settings = monitor.settings.model_copy(
-        update={"site": SiteSettings(folder=tmp_path / "site"), "templates": own}
-    )
+    settings = monitor.settings.model_copy(update={"site": SiteSettings(folder=tmp_path / "site"), "templates": own})
     monitor = replace(monitor, settings=settings, stage=noting)
     page = tmp_path / "site" / "current" / "index.html"
 

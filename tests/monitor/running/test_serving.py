@@ -26,9 +26,7 @@ def serving(home: Path, log: Path, **settings: object) -> Iterator[subprocess.Po
     command = [sys.executable, "-m", "tests.monitor.faults.driver", "serve"]
     with (
         log.open("wb") as stream,
-        subprocess.Popen(
-            command, env=environment(**given), cwd=ROOT, stdout=stream, stderr=stream
-        ) as process,
+        subprocess.Popen(command, env=environment(**given), cwd=ROOT, stdout=stream, stderr=stream) as process,
     ):
         try:
             yield process

@@ -107,12 +107,8 @@ BAD_RESPONSES: tuple[BadResponse, ...] = (
     BadResponse("too many requests, date", reply(429, headers={"Retry-After": _LATER}), RateLimitedError),
     BadResponse("server error", reply(500, b"Traceback"), ServerError, _is(b"Traceback")),
     BadResponse("unavailable, date", reply(503, headers={"Retry-After": _LATER}), ServerError),
-    BadResponse(
-        "redirect to another host", _redirect("https://evil.example/vision/compare/data/"), RedirectError
-    ),
-    BadResponse(
-        "redirect to a private address", _redirect("http://169.254.169.254/latest/"), PrivateRedirectError
-    ),
+    BadResponse("redirect to another host", _redirect("https://evil.example/vision/compare/data/"), RedirectError),
+    BadResponse("redirect to a private address", _redirect("http://169.254.169.254/latest/"), PrivateRedirectError),
     BadResponse("redirect to a file", _redirect("file:///etc/passwd"), RedirectError),
     BadResponse("redirect in a circle", _redirect("/vision/compare/data/"), RedirectError),
     BadResponse("connection closed at once", b"", UnreachableError),
@@ -136,9 +132,7 @@ BAD_RESPONSES: tuple[BadResponse, ...] = (
     ),
     BadResponse("torn in chunks", chunked(GOOD[:-200], end=False), TruncatedPayloadError, _is(GOOD[:-200])),
     BadResponse("torn gzip", _TORN_GZIP, TruncatedPayloadError, _is(_PACKED[:-30])),
-    BadResponse(
-        "gzip bomb", reply(body=_BOMB, headers={"Content-Encoding": "gzip"}), BodyTooLargeError, _is(_BOMB)
-    ),
+    BadResponse("gzip bomb", reply(body=_BOMB, headers={"Content-Encoding": "gzip"}), BodyTooLargeError, _is(_BOMB)),
     BadResponse(
         "larger than the cap",
         reply(body=b"[" * 300_000, headers={"Content-Length": None}),
@@ -154,15 +148,11 @@ BAD_RESPONSES: tuple[BadResponse, ...] = (
     ),
     BadResponse("HTML with status 200", _page(_HTML), NotJsonError, _is(_HTML)),
     BadResponse("HTML that says it is JSON", _page(_HTML, "application/json"), NotJsonError, _is(_HTML)),
-    BadResponse(
-        "not UTF-8", reply(body=GOOD.replace(b"model 1", b"mod\xffel")), NotJsonError, lambda _: True
-    ),
+    BadResponse("not UTF-8", reply(body=GOOD.replace(b"model 1", b"mod\xffel")), NotJsonError, lambda _: True),
     BadResponse("nothing with status 200", reply(), EmptyPayloadError),
     BadResponse("empty object", reply(body=b"{}"), EmptyPayloadError, _is(b"{}")),
     BadResponse("no models", reply(body=_changed(models=[])), EmptyPayloadError, _is(_changed(models=[]))),
-    BadResponse(
-        "an error as JSON", reply(body=b'{"error":"busy"}'), PayloadShapeError, _is(b'{"error":"busy"}')
-    ),
+    BadResponse("an error as JSON", reply(body=b'{"error":"busy"}'), PayloadShapeError, _is(b'{"error":"busy"}')),
     BadResponse("a key renamed", reply(body=_renamed_key()), EmptyPayloadError, _is(_renamed_key())),
     BadResponse(
         "all cells of another shape",

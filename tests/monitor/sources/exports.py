@@ -11,8 +11,7 @@ from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot
 
 COMMENTS = (
-    "# Generated on 2024-03-01T08:30:00.000Z (CET)\n"
-    "# Date from 2020-08-27T10:32:07.000Z to 2024-01-01T00:00:00.000Z\n"
+    "# Generated on 2024-03-01T08:30:00.000Z (CET)\n# Date from 2020-08-27T10:32:07.000Z to 2024-01-01T00:00:00.000Z\n"
 )
 
 

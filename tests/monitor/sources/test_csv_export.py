@@ -164,9 +164,7 @@ def test_the_export_is_a_source_for_the_commands(board, tmp_path):
     (listed,) = brainalign("snapshots", "list", "--json", home=home).succeeded().json
     assert (listed["models"], listed["domain"]) == (5, "vision")
     body = next((home / "bodies").rglob("*.json.gz"))
-    assert brainalign("analyze", body, "--json", home=home).json["snapshot"]["models"] == 5, (
-        "the kept body is read too"
-    )
+    assert brainalign("analyze", body, "--json", home=home).json["snapshot"]["models"] == 5, "the kept body is read too"
 
 
 def test_a_folder_is_imported_in_any_order_and_what_fails_keeps_nothing_out(board, tmp_path):
@@ -184,9 +182,7 @@ def test_a_folder_is_imported_in_any_order_and_what_fails_keeps_nothing_out(boar
     assert sorted(info["models"] for info in listed) == [4, 5, 5]
     assert len(list((home / "reports/vision").glob("*.html"))) == 1
     (folder / "d.json").write_bytes(b"<html>")
-    (folder / "e.json").write_bytes(
-        body_of(document(6) | {"datetime_range": {"max": "2024-01-15T00:00:00Z"}})
-    )
+    (folder / "e.json").write_bytes(body_of(document(6) | {"datetime_range": {"max": "2024-01-15T00:00:00Z"}}))
     ended = brainalign("fetch", folder, home=home)
     assert ended.code == 5
     assert "d.json" in ended.problem
@@ -327,9 +323,7 @@ def test_the_exports_of_2025_say_what_the_json_does(shared_site, name, models, d
     found = pull_file(more / name, RECEIVED_AT)
     assert found.rejected == ()
     one, other = board.board(), found.snapshot.board()
-    assert {n.type_id: n.parent for n in found.snapshot.tree.nodes} == {
-        n.type_id: n.parent for n in board.tree.nodes
-    }
+    assert {n.type_id: n.parent for n in found.snapshot.tree.nodes} == {n.type_id: n.parent for n in board.tree.nodes}
     by_key = {(m.id if models == "ids" else m.name): i for i, m in enumerate(other.models)}
     if models == "ids":
         rows = [by_key[m.id] for m in one.models]

@@ -72,9 +72,7 @@ def test_what_is_no_board_is_refused_by_the_name_of_the_file(file, body, error):
 def test_a_file_above_the_cap_is_not_read(file):
     size = file.stat().st_size
     assert pull_file(file, RECEIVED_AT, max_bytes=size).body == BODY
-    with pytest.raises(
-        BodyTooLargeError, match=f"has {size} bytes, more than the cap of {size - 1}"
-    ) as caught:
+    with pytest.raises(BodyTooLargeError, match=f"has {size} bytes, more than the cap of {size - 1}") as caught:
         pull_file(file, RECEIVED_AT, max_bytes=size - 1)
     assert caught.value.body == b""
     with file.open("wb") as sparse:

@@ -70,13 +70,9 @@ def test_a_real_payload_is_read_whole(shared_site, date):
     raw = json.loads(gzip.decompress(body))
     assert [(m.id, m.name) for m in snapshot.models] == [(m["id"], m["name"]) for m in raw["models"]]
     values = [
-        snapshot.states[i, snapshot.tree.index[name]]
-        for i, m in enumerate(raw["models"])
-        for name in m["scores"]
+        snapshot.states[i, snapshot.tree.index[name]] for i, m in enumerate(raw["models"]) for name in m["scores"]
     ]
-    expected = [
-        {"": 0, "X": 1}.get(cells[0]["value"], 2) for m in raw["models"] for cells in m["scores"].values()
-    ]
+    expected = [{"": 0, "X": 1}.get(cells[0]["value"], 2) for m in raw["models"] for cells in m["scores"].values()]
     assert values == expected
 
 
@@ -251,9 +247,7 @@ def test_a_replaced_benchmark_name_still_finds_its_scores():
     assert "\ufffd.V1-pls" in pull.snapshot.tree
 
 
-@pytest.mark.parametrize(
-    "pack", [gzip.compress, lambda body: body + b" \n", lambda body: b"\xef\xbb\xbf" + body]
-)
+@pytest.mark.parametrize("pack", [gzip.compress, lambda body: body + b" \n", lambda body: b"\xef\xbb\xbf" + body])
 def test_packed_padded_and_marked_bodies_are_read(pack):
     plain = parse(document()).snapshot
     pull = parse(pack(body_of(document())))
@@ -368,9 +362,7 @@ def test_null_in_a_superseded_version_is_a_failed_run():
     pull = parse(what)
     assert pull.snapshot.superseded.states.tolist() == [CellState.FAILED]
     assert pull.snapshot.scores[0, pull.snapshot.tree.index[LEAF]] == 0.5
-    assert [(aside.model_id, aside.reason) for aside in pull.rejected] == [
-        (2, "the value is missing or null")
-    ]
+    assert [(aside.model_id, aside.reason) for aside in pull.rejected] == [(2, "the value is missing or null")]
 
 
 @pytest.mark.parametrize(
@@ -396,9 +388,10 @@ def test_a_bad_field_of_a_model_refuses_no_board(key, value, reason):
     assert (aside.model_id, aside.benchmark) == (2, "")
     assert reason in aside.reason
     found = pull.snapshot.models[1]
-    assert {"name": found.name, "rank": found.published_rank, "submission_timestamp": found.submitted_at}.get(
-        key
-    ) in (None, "")
+    assert {"name": found.name, "rank": found.published_rank, "submission_timestamp": found.submitted_at}.get(key) in (
+        None,
+        "",
+    )
     del what["models"][1][key]
     assert len(parse(what).rejected) == (key in ("name", "scores"))
     others = [m for i, m in enumerate(parse(document()).snapshot.models) if i != 1]
@@ -478,9 +471,7 @@ def test_a_node_without_children_that_has_scores_is_a_leaf_whatever_its_flag(val
     pull = parse(what)
     assert pull.rejected == ()
     assert pull.snapshot.tree[LEAF].is_leaf
-    assert pull.snapshot.tree.leaves("average_vision") == parse(document()).snapshot.tree.leaves(
-        "average_vision"
-    )
+    assert pull.snapshot.tree.leaves("average_vision") == parse(document()).snapshot.tree.leaves("average_vision")
 
 
 def test_a_node_with_children_is_a_group_whatever_its_flag():
@@ -643,9 +634,7 @@ def test_a_benchmark_bad_for_every_model_is_rejected():
 # --- refused whole -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"  \n\t", gzip.compress(b""), gzip.compress(b"  "), b"{}", b"[]", b"null"]
-)
+@pytest.mark.parametrize("body", [b"", b"  \n\t", gzip.compress(b""), gzip.compress(b"  "), b"{}", b"[]", b"null"])
 def test_nothing_is_empty(body):
     assert exit_code(refused(body, EmptyPayloadError, "empty")) == 5
 
@@ -792,9 +781,7 @@ def test_a_torn_snapshot_file_is_torn():
     refused(snapshot_bytes(parse(document()).snapshot)[:-9], TruncatedPayloadError)
 
 
-@pytest.mark.parametrize(
-    "change", ["scores", "states", "models", "benchmarks", "superseded", "domain", "version"]
-)
+@pytest.mark.parametrize("change", ["scores", "states", "models", "benchmarks", "superseded", "domain", "version"])
 def test_a_snapshot_file_of_another_shape_is_refused(change):
     whole = json.loads(gzip.decompress(snapshot_bytes(parse(document()).snapshot)))
     for value in (None, 7, [], {}, "S" * 8, [[[]]]):
@@ -807,9 +794,7 @@ def test_a_snapshot_file_with_text_that_cannot_be_stored_is_refused():
         refused(text.replace(b"model 1", written), PayloadShapeError, "cannot be stored")
 
 
-@pytest.mark.parametrize(
-    "body", [b"[1, 2]", b'"text"', b"7", b"true", b'{"models": []}', b'{"error": "busy"}']
-)
+@pytest.mark.parametrize("body", [b"[1, 2]", b'"text"', b"7", b"true", b'{"models": []}', b'{"error": "busy"}'])
 def test_json_of_another_shape_is_refused(body):
     refused(body, PayloadShapeError, "JSON of another shape")
 
@@ -974,17 +959,13 @@ _SCALARS = (
     | st.integers()
     | st.floats()
     | st.text(st.characters(), max_size=8)
-    | st.sampled_from(
-        ["X", "", ".5", "9999-12-31T23:59:59-14:00", 10**20, -(10**400), "average_vision", LEAF]
-    )
+    | st.sampled_from(["X", "", ".5", "9999-12-31T23:59:59-14:00", 10**20, -(10**400), "average_vision", LEAF])
 )
 _JSON = st.recursive(
     _SCALARS,
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["version", "value", "error", "id", "x\ud800", LEAF]), inner, max_size=3
-        )
+        | st.dictionaries(st.sampled_from(["version", "value", "error", "id", "x\ud800", LEAF]), inner, max_size=3)
     ),
     max_leaves=8,
 )
@@ -1056,6 +1037,4 @@ def test_a_snapshot_file_with_anything_anywhere_is_read_or_refused(path, value):
 
 
 def test_the_tree_of_the_samples_is_that_of_the_site():
-    assert set(parse(document()).snapshot.tree.roots) == {
-        n for n, (parent, _) in TREE.items() if parent is None
-    }
+    assert set(parse(document()).snapshot.tree.roots) == {n for n, (parent, _) in TREE.items() if parent is None}

@@ -260,9 +260,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date(headers, seconds):
 def test_a_wait_past_the_deadline_is_not_begun(server, headers):
     server.answers = [reply(429, headers=headers)]
     start = time.monotonic()
-    error = failing(
-        server, RateLimitedError, match=r"answered 429 \(Too Many Requests\) .* as the server requests"
-    )
+    error = failing(server, RateLimitedError, match=r"answered 429 \(Too Many Requests\) .* as the server requests")
     assert time.monotonic() - start < QUICK.deadline
     assert len(server.requests) == 1
     assert error.retry_after >= 3600
@@ -280,10 +278,7 @@ def test_a_date_in_the_past_asks_nothing(server):
     assert ask(server).body == BODY
 
 
-@given(
-    st.text(max_size=60)
-    | st.from_regex(r"[A-Z][a-z]{2}, \d{1,9} [A-Z][a-z]{2} \d{1,9} \d\d:\d\d:\d\d [+-]\d{1,9}")
-)
+@given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, \d{1,9} [A-Z][a-z]{2} \d{1,9} \d\d:\d\d:\d\d [+-]\d{1,9}"))
 @settings(max_examples=50)
 def test_no_retry_after_breaks_the_reader(value):
     headers = httpx.Headers({"retry-after": value.encode("utf-8", "replace")})
@@ -293,9 +288,7 @@ def test_no_retry_after_breaks_the_reader(value):
 
 def test_pauses_that_would_pass_the_deadline_are_not_begun(server):
     server.answers = [reply(500)]
-    limits = FetchLimits(
-        timeout=1.0, deadline=2.0, attempts=9, wait_initial=0.7, wait_max=60, wait_jitter=0.2
-    )
+    limits = FetchLimits(timeout=1.0, deadline=2.0, attempts=9, wait_initial=0.7, wait_max=60, wait_jitter=0.2)
     start = time.monotonic()
     failing(server, ServerError, limits)
     assert time.monotonic() - start < 2.0
@@ -340,9 +333,7 @@ def test_no_answer_that_can_be_read_is_tried_again(server, answer, match):
 def test_a_port_that_speaks_no_tls_is_unreachable(server):
     server.answers = [reply(body=BODY)]
     with pytest.raises(UnreachableError, match="cannot be reached"):
-        pull_website(
-            server.url.replace("http:", "https:"), received_at=RECEIVED_AT, limits=replace(ONCE, timeout=0.2)
-        )
+        pull_website(server.url.replace("http:", "https:"), received_at=RECEIVED_AT, limits=replace(ONCE, timeout=0.2))
 
 
 @pytest.mark.parametrize(

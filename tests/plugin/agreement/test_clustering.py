@@ -60,9 +60,7 @@ def test_up_to_two_leaves_keep_their_order(leaves):
 
 def planted(groups=3, models=150, each=5, general=0.0, own=1.0, seed=0):
     rng = np.random.default_rng(seed)
-    shared = general * rng.normal(size=(models, 1)) + own * np.repeat(
-        rng.normal(size=(models, groups)), each, axis=1
-    )
+    shared = general * rng.normal(size=(models, 1)) + own * np.repeat(rng.normal(size=(models, groups)), each, axis=1)
     return shared + 0.7 * rng.normal(size=shared.shape)
 
 
@@ -82,9 +80,7 @@ def test_planted_clusters_are_found_and_stand_together(groups):
 def test_one_dimension_has_no_clusters(general):
     found = [clusters(planted(3, general=general, own=0.0, seed=s), permutations=39) for s in range(12)]
     assert sum(one.reason is None for one in found) <= 2
-    assert all(
-        one.p > 0.05 for one in found if one.reason == "no clusters that one dimension would not show too"
-    )
+    assert all(one.p > 0.05 for one in found if one.reason == "no clusters that one dimension would not show too")
 
 
 @given(score_matrices(missing=False))
@@ -104,8 +100,7 @@ def test_silhouettes_are_those_of_the_definition(m, seed):
     for i, found in enumerate(silhouettes(distance, labels)):
         own = [distance[i, j] for j in range(m) if labels[j] == labels[i] and j != i]
         others = [
-            np.mean([distance[i, j] for j in range(m) if labels[j] == other])
-            for other in set(labels) - {labels[i]}
+            np.mean([distance[i, j] for j in range(m) if labels[j] == other]) for other in set(labels) - {labels[i]}
         ]
         a, b = np.mean(own) if own else None, min(others)
         assert found == pytest.approx(0 if a is None else (b - a) / max(a, b))

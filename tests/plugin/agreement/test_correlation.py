@@ -178,9 +178,7 @@ def test_summaries_of_pairs_papers_and_blocks(board):
         assert list(found.blocks) == [(neural, neural), (behavior, behavior), (neural, behavior)]
         for block, summary in found.blocks.items():
             inside = [
-                r
-                for i, j, r in pairs
-                if sorted(map(str, (board.leaf_parts[i], board.leaf_parts[j]))) == sorted(block)
+                r for i, j, r in pairs if sorted(map(str, (board.leaf_parts[i], board.leaf_parts[j]))) == sorted(block)
             ]
             assert_summary(summary, slow_summary(inside))
 

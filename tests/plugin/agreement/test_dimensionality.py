@@ -23,9 +23,7 @@ def board_with_factors(factors, models=200, leaves_each=6, noise=0.5, seed=0):
     """Each leaf is one of several independent factors and noise of its own."""
     rng = np.random.default_rng(seed)
     latent = rng.normal(size=(models, factors))
-    columns = np.repeat(latent, leaves_each, axis=1) + noise * rng.normal(
-        size=(models, factors * leaves_each)
-    )
+    columns = np.repeat(latent, leaves_each, axis=1) + noise * rng.normal(size=(models, factors * leaves_each))
     scores = 1 / (1 + np.exp(-columns))
     return board_of_matrix(scores, halves(scores.shape[1]))
 
@@ -43,9 +41,7 @@ def test_noise_has_no_dimension_that_parallel_analysis_keeps():
     kept = []
     for seed in range(20):
         scores = np.random.default_rng(seed).uniform(size=(60, 12))
-        kept.append(
-            dimensions(board_of_matrix(scores, halves(12)), permutations=200, seed=seed).parallel_analysis
-        )
+        kept.append(dimensions(board_of_matrix(scores, halves(12)), permutations=200, seed=seed).parallel_analysis)
     # The first eigenvalue of a board of noise exceeds the 95th percentile once in twenty boards.
     assert sum(k > 0 for k in kept) <= 3
 

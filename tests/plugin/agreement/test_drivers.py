@@ -40,16 +40,10 @@ def by_hand(rho, columns, pairs):
 @pytest.mark.parametrize("scope", ["all", "inside"])
 def test_shares_are_those_of_the_regression_with_and_without_a_property(scope):
     rho = matrix(metric=0.2, region=0.1)
-    pairs = [
-        p
-        for p in itertools.combinations(range(len(METRIC)), 2)
-        if scope == "all" or PAPERS[p[0]] == PAPERS[p[1]]
-    ]
+    pairs = [p for p in itertools.combinations(range(len(METRIC)), 2) if scope == "all" or PAPERS[p[0]] == PAPERS[p[1]]]
     one = found(rho, scope)
     if scope == "inside":  # no two benchmarks of one paper share a region here
-        assert [d.reason for d in one.drivers if d.properties == ("region",)] == [
-            "no two benchmarks share it"
-        ]
+        assert [d.reason for d in one.drivers if d.properties == ("region",)] == ["no two benchmarks share it"]
     both, slopes = by_hand(rho, [METRIC, REGION] if scope == "all" else [METRIC], pairs)
     assert one.pairs == len(pairs)
     assert one.r2 == pytest.approx(both)
@@ -110,18 +104,14 @@ def test_properties_of_the_same_pairs_are_one_driver():
     assert [d.properties for d in one.drivers] == [("metric", "kind")]
     # One that follows from others has no part of its own, and is named with that reason.
     both = [f"{m}{r}" for m, r in zip(METRIC, REGION, strict=True)]
-    assert all(
-        d.reason is None for d in found(matrix(metric=0.3), metric=METRIC, region=REGION, both=both).drivers
-    )
+    assert all(d.reason is None for d in found(matrix(metric=0.3), metric=METRIC, region=REGION, both=both).drivers)
 
 
 def test_unknown_correlations_are_left_out_and_unknown_properties_are_not_shared():
     rho = matrix(metric=0.3)
     rho[0, :] = rho[:, 0] = np.nan
     rest = list(range(1, len(METRIC)))
-    without = drivers(
-        rho[1:, 1:], {"metric": [METRIC[i] for i in rest]}, [PAPERS[i] for i in rest], permutations=99
-    )
+    without = drivers(rho[1:, 1:], {"metric": [METRIC[i] for i in rest]}, [PAPERS[i] for i in rest], permutations=99)
     with_it = drivers(rho, {"metric": METRIC}, PAPERS, permutations=99)
     assert with_it.pairs == without.pairs
     assert with_it.r2 == pytest.approx(without.r2)

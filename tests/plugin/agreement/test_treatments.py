@@ -65,9 +65,7 @@ def test_missing_at_random_leaves_the_dimensions_and_zeros_add_one():
 @given(score_matrices(rows=(2, 9), columns=(1, 5)))
 def test_pairwise_correlations_are_those_of_pandas(scores):
     expected = pd.DataFrame(scores).corr(min_periods=2).to_numpy(copy=True)
-    varies = np.array(
-        [[pair_varies(scores, i, j) for j in range(scores.shape[1])] for i in range(scores.shape[1])]
-    )
+    varies = np.array([[pair_varies(scores, i, j) for j in range(scores.shape[1])] for i in range(scores.shape[1])])
     found = pairwise_pearson(scores)
     np.testing.assert_allclose(found[varies], expected[varies], atol=1e-6)
     assert ((np.abs(found) <= 1) & ~np.isnan(found)).all()
@@ -134,9 +132,7 @@ def test_resamples_are_boards_of_the_counted_models():
 
 def test_every_model_once_is_the_board_itself():
     scores = board(factors=3)
-    found = resampled_dimensions(
-        z_scores(scores), np.ones((40, 120), dtype=int), np.ones((15, 1)), np.arange(120)
-    )
+    found = resampled_dimensions(z_scores(scores), np.ones((40, 120), dtype=int), np.ones((15, 1)), np.arange(120))
     from tests.boards import board_of_matrix, halves
 
     whole = dimensions(board_of_matrix(scores / 20, halves(15)))

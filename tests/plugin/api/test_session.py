@@ -81,10 +81,7 @@ def test_whatever_holds_a_board_is_one(tmp_path):
     frame = complete.to_frame()
     frame.index = [model.name for model in complete.models]
     assert np.allclose(ba.agreement(frame).to_frame(), ba.agreement(board).to_frame())
-    assert (
-        ba.rank(frame, "FLAT").to_frame()["model"].tolist()
-        == ba.rank(complete, "FLAT").to_frame()["model"].tolist()
-    )
+    assert ba.rank(frame, "FLAT").to_frame()["model"].tolist() == ba.rank(complete, "FLAT").to_frame()["model"].tolist()
 
 
 EXPORT = """# Date from 2020-01-01 to 2024-01-01
@@ -129,11 +126,7 @@ def test_a_changed_board_is_not_taken_for_its_snapshot():
 def test_states_survive():
     states = ba.example().to_frame(states=True)
     assert set(np.unique(states.to_numpy())) == {"FAILED", "NEVER", "SCORED"}
-    again = (
-        ba.data.snapshot.Snapshot.from_board(ba.example().take(columns=range(8)))
-        .board()
-        .to_frame(states=True)
-    )
+    again = ba.data.snapshot.Snapshot.from_board(ba.example().take(columns=range(8))).board().to_frame(states=True)
     assert again.equals(states)
 
 
@@ -225,9 +218,7 @@ def test_importing_takes_no_longer_than_numpy():
     program = f"import numpy, time; begin = {clock}; import brainalign_plugin; print({clock} - begin)"
     times = [
         float(
-            subprocess.run(
-                [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-            ).stdout
+            subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT).stdout
         )
         for _ in range(3)
     ]

@@ -114,8 +114,7 @@ def test_what_is_too_dear_is_named(monkeypatch, capsys):
     print_schemes.audit(compared, reference, found, audit.ConventionMoves((), ()))
     told = " ".join(capsys.readouterr().out.split())
     assert (
-        "KEMENY: IIA, clone, monotonicity, hierarchy, benchmarks left out not measured, because it takes long"
-        in told
+        "KEMENY: IIA, clone, monotonicity, hierarchy, benchmarks left out not measured, because it takes long" in told
     )
     assert audit.audit_schemes(compared, reference, ["KEMENY"], thorough=True)[0].left_out == ()
 
@@ -150,10 +149,7 @@ def test_a_sample_is_drawn_by_the_seed_and_has_a_binomial_interval():
         assert found.interval == pytest.approx((expected.low, expected.high), abs=1e-12)
     # Sampled again and again, intervals hold the share that all cells have.
     share = whole.violations / whole.cells
-    held = [
-        low <= share <= high
-        for low, high in (monotonicity(case, sample=30, seed=s).interval for s in range(40))
-    ]
+    held = [low <= share <= high for low, high in (monotonicity(case, sample=30, seed=s).interval for s in range(40))]
     assert np.mean(held) >= 0.9
 
 

@@ -106,9 +106,7 @@ def scheme_of(function, weights="flat"):
     )
 
 
-TREE = tree_of(
-    {"average_vision": {"neural_vision": {"A2020-pls": None, "A2021-pls": None}, "B2020-i2n": None}}
-)
+TREE = tree_of({"average_vision": {"neural_vision": {"A2020-pls": None, "A2021-pls": None}, "B2020-i2n": None}})
 BOARD = board_of([[0.9, 0.0, 0.3], [0.5, 0.8, 0.2], ["", 0.4, 0.7], [0.0, 0.6, 0.1]], TREE)
 
 
@@ -124,9 +122,7 @@ def test_a_scale_with_gaps_of_its_own(weights):
 
 
 def test_a_scheme_that_scores_boards_as_a_whole_is_measured_by_its_own_code():
-    cubes = replace(
-        scheme_of(lambda x: x), weights=None, combine=lambda scaled, _: np.nanmean(scaled**3, axis=1)
-    )
+    cubes = replace(scheme_of(lambda x: x), weights=None, combine=lambda scaled, _: np.nanmean(scaled**3, axis=1))
     case = Case(cubes, BOARD)
     expected = [rescaled_scores(case, leaf, halved) for leaf in BOARD.leaves]
     assert rescaled_each(case, halved).tolist() == np.array(expected).tolist()

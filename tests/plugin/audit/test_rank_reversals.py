@@ -91,9 +91,7 @@ def test_boards_of_two_and_three_models_and_of_one_benchmark(name):
             with pytest.raises(BoardError):
                 scores_without_each(Case(scheme, board))
             continue
-        np.testing.assert_allclose(
-            own_places_out(scores_without_each(Case(scheme, board))), expected, atol=1e-9
-        )
+        np.testing.assert_allclose(own_places_out(scores_without_each(Case(scheme, board))), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["ZMEAN", "MINMAX", "ROBUST_Z", "HIER_ZMEAN"])

@@ -114,9 +114,7 @@ def _doubled(board, leaves):
 
 def naive_clone(case, board):
     base, reference = naive_scores(case, board), reference_of(board)
-    return np.mean(
-        [_share(base, naive_scores(case, *doubled(board, [leaf], reference))) for leaf in board.leaves]
-    )
+    return np.mean([_share(base, naive_scores(case, *doubled(board, [leaf], reference))) for leaf in board.leaves])
 
 
 def naive_pareto(case, board):
@@ -220,9 +218,7 @@ def test_some_cells_of_the_real_board(name, real_snapshots):
     assert (found.rate, found.worst_spoiler) == naive_removal(case, board)
 
 
-TWO = tree_of(
-    {"average_vision": {"neural_vision": {"A2020-pls": None}, "behavior_vision": {"B2020-i2n": None}}}
-)
+TWO = tree_of({"average_vision": {"neural_vision": {"A2020-pls": None}, "behavior_vision": {"B2020-i2n": None}}})
 
 
 def test_a_spoiler_by_hand():
@@ -287,9 +283,7 @@ def test_without_an_own_group_there_is_no_other_weight():
     tree = tree_of({"average_vision": {"A2020-pls": None, "B2020-i2n": None}})
     assert respects_hierarchy(Case(get_scheme("FLAT"), board_of([[0.9, 0.1], [0.5, 0.8]], tree)))
     assert respects_hierarchy(Case(get_scheme("HIER"), board_of([[0.9, 0.1], [0.5, 0.8]], TWO)))
-    uneven = tree_of(
-        {"average_vision": {"A": {"A2020-pls": None, "A2021-pls": None}, "B": {"B2020-i2n": None}}}
-    )
+    uneven = tree_of({"average_vision": {"A": {"A2020-pls": None, "A2021-pls": None}, "B": {"B2020-i2n": None}}})
     board = board_of([[0.9, 0.1, 0.3], [0.5, 0.8, 0.2]], uneven)
     assert respects_hierarchy(Case(get_scheme("HIER"), board))
     assert not respects_hierarchy(Case(get_scheme("FLAT"), board))
@@ -329,9 +323,7 @@ def test_what_each_benchmark_does_to_the_ranks(board, choice):
     names = ["HIER", "ZMEAN", "WIN_RATE", "MEDIAN_RANK", "COPELAND", "REF_NORMAL"]
     for case in cases(board, names, choice):
         found = benchmark_influence(case)
-        assert [(i.leaf, i.mean_shift, i.max_shift, i.most_moved) for i in found] == naive_influence(
-            case, board
-        )
+        assert [(i.leaf, i.mean_shift, i.max_shift, i.most_moved) for i in found] == naive_influence(case, board)
 
 
 def test_a_benchmark_that_a_scheme_cannot_do_without_is_passed_over():

@@ -51,9 +51,7 @@ def record(tmp_path):
 
 def tree(folder):
     return {
-        str(path.relative_to(folder)): path.readlink()
-        if path.is_symlink()
-        else path.is_dir() or path.read_bytes()
+        str(path.relative_to(folder)): path.readlink() if path.is_symlink() else path.is_dir() or path.read_bytes()
         for path in sorted(folder.rglob("*"))
     }
 
@@ -69,9 +67,7 @@ def test_there_and_back(package, record):
     linked = status.folder
     assert [path.name for path in linked.iterdir()] == ["__init__.py"]
     text = (linked / "__init__.py").read_text()
-    assert (
-        'benchmark_registry["Ahlert2024-flat"] = lambda: MetaBenchmark("Ahlert2024-flat", "vision")' in text
-    )
+    assert 'benchmark_registry["Ahlert2024-flat"] = lambda: MetaBenchmark("Ahlert2024-flat", "vision")' in text
     assert text == registration("vision", identifiers())
     assert stat.S_IMODE(linked.stat().st_mode) == 0o755
     assert tree(package).keys() - before.keys() == {
@@ -142,9 +138,7 @@ def test_a_damaged_record_is_as_good_as_none(package, record, text):
     assert json.loads(record.read_text())["links"][str(package / "benchmarks/brainalign")] == "2.4.2"
 
 
-@pytest.mark.parametrize(
-    "what", ["folder", "file", "link", "dangling", "with a file of theirs", "damaged marker"]
-)
+@pytest.mark.parametrize("what", ["folder", "file", "link", "dangling", "with a file of theirs", "damaged marker"])
 def test_nothing_else_is_overwritten(package, record, what, tmp_path):
     place = package / "benchmarks/brainalign"
     if what == "folder":
@@ -208,9 +202,7 @@ def test_each_domain_has_a_link_of_its_own(package, record, tmp_path, monkeypatc
 def test_identifiers_that_another_folder_has(package, record):
     (package / "benchmarks/ahlert2024").mkdir()
     theirs = package / "benchmarks/ahlert2024/__init__.py"
-    theirs.write_text(
-        """# benchmark_registry["Ahlert2024-flat"] = soon\nbenchmark_registry['Ahlert2024-rank'] = 1\n"""
-    )
+    theirs.write_text("""# benchmark_registry["Ahlert2024-flat"] = soon\nbenchmark_registry['Ahlert2024-rank'] = 1\n""")
     before = tree(package)
     with pytest.raises(LinkError, match="'Ahlert2024-flat' and 1 more in its folder 'ahlert2024' already"):
         link(record)
@@ -227,9 +219,7 @@ def test_a_folder_that_cannot_be_written(package, record, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(linking.tempfile, "mkdtemp", refuse)
-    with pytest.raises(
-        LinkError, match=r"cannot change '.*benchmarks': Permission denied; use a virtual environment"
-    ):
+    with pytest.raises(LinkError, match=r"cannot change '.*benchmarks': Permission denied; use a virtual environment"):
         link(record)
     assert not record.exists()
     monkeypatch.setattr(linking.os, "access", lambda *_: False)
@@ -369,8 +359,7 @@ def test_a_new_freeze_is_a_new_version():
 def test_identifiers_are_those_of_the_schemes_that_can_place():
     poster = {"flat", "zmean", "rank"}
     expected = {
-        ("Ahlert2024-" if name.lower() in poster else "BrainAlign2026-") + name.lower()
-        for name in placeable_schemes()
+        ("Ahlert2024-" if name.lower() in poster else "BrainAlign2026-") + name.lower() for name in placeable_schemes()
     }
     assert set(identifiers()) == expected
     assert len(identifiers()) == len(set(identifiers()))

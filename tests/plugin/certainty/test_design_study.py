@@ -68,9 +68,7 @@ def test_no_answer_has_a_reason():
     assert "measured by two papers" in next_benchmarks(alone).reason
     assert isinstance(next_benchmarks(board_of_matrix(np.zeros((0, 2)), halves(2))), NotEstimable)
     for papers in (0, 101):
-        with pytest.raises(
-            InputError, match=f"{papers} further papers were asked for; give a number from 1 to 100"
-        ):
+        with pytest.raises(InputError, match=f"{papers} further papers were asked for; give a number from 1 to 100"):
             next_benchmarks(board(), papers)
     same = board_of_matrix(np.random.default_rng(0).random((12, 1)).repeat(4, axis=1), halves(4))
     assert next_benchmarks(same).steps == ()

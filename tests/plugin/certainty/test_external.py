@@ -38,10 +38,7 @@ def test_two_metrics_as_in_the_paper(file):
     random = np.random.default_rng(0)
     like = BOARD.scores.mean(axis=1) + 0.001 * random.normal(size=30)
     own = random.normal(size=30) * 1e-12
-    lines = [
-        f"{m.id},,{a!r},{b!r}"
-        for m, a, b in zip(BOARD.models[:15], like.tolist(), own.tolist(), strict=False)
-    ]
+    lines = [f"{m.id},,{a!r},{b!r}" for m, a, b in zip(BOARD.models[:15], like.tolist(), own.tolist(), strict=False)]
     lines += [f",{BOARD.models[i].name},{float(like[i])!r},{float(own[i])!r}" for i in range(15, 28)]
     table = read_metrics(file("\n".join(["id,model,feature alignment,similarity judgements", *lines])))
     found = external(BOARD, BOARD, table)

@@ -107,14 +107,10 @@ def test_families_join_copies_names_and_tables():
     random = np.random.default_rng(0)
     scores = random.random((7, 12))
     scores[6] = scores[0]
-    board = named(
-        board_of_matrix(scores, halves(12)), "resnet50", "ResNet-18", "1x", "2x", "vit_b", "deit_b", "copy"
-    )
+    board = named(board_of_matrix(scores, halves(12)), "resnet50", "ResNet-18", "1x", "2x", "vit_b", "deit_b", "copy")
     ids = board.ids
     assert families(board).labels.tolist() == [0, 0, 1, 2, 3, 4, 0]
-    found = families(
-        board, (("vit_b", "transformer"), (str(ids[5]), "Transformer "), ("1x", "odd"), ("absent", "odd"))
-    )
+    found = families(board, (("vit_b", "transformer"), (str(ids[5]), "Transformer "), ("1x", "odd"), ("absent", "odd")))
     assert found.labels.tolist() == [0, 0, 1, 2, 3, 3, 0]
     assert found.near_copies == ((ids[0], ids[6]),)
 
@@ -127,9 +123,7 @@ def test_the_users_table(tmp_path):
     assert read_families(table) == rows
     assert unknown_models(rows, board) == ("absent",)
     assert families(board, rows).labels.tolist() == [0, 0, 1]
-    table.write_bytes(
-        'sep=;\r\n# mine\r\nfamily;model;note\r\nfirst;"a;x";\r\n\r\nzwölf;b\r\n'.encode("cp1252")
-    )
+    table.write_bytes('sep=;\r\n# mine\r\nfamily;model;note\r\nfirst;"a;x";\r\n\r\nzwölf;b\r\n'.encode("cp1252"))
     assert read_families(table) == (("a;x", "first"), ("b", "zwölf"))
     table.write_text("model,kind\na,first\n")
     with pytest.raises(InputError, match="columns model, kind"):
@@ -190,9 +184,7 @@ def test_intervals_of_each_kind():
     assert (few.low, few.high) == pytest.approx((stats.norm.cdf(-reach), stats.norm.cdf(reach)), abs=1e-3)
     logs = np.random.default_rng(0).normal(-0.1, 0.2, size=4000)
     spread = interval(2.0, 2 * np.exp(logs), 13.0, "spread")
-    assert np.log([spread.low / 2, spread.high / 2]) == pytest.approx(
-        [0.1 - 0.2 * reach, 0.1 + 0.2 * reach], abs=0.02
-    )
+    assert np.log([spread.low / 2, spread.high / 2]) == pytest.approx([0.1 - 0.2 * reach, 0.1 + 0.2 * reach], abs=0.02)
     assert interval(None, drawn, 9.0) is None
     assert interval(0.5, np.where(drawn < 0.2, np.nan, drawn), 9.0) is None
     assert effective_families(np.array([0, 0, 1, 2])) == pytest.approx(16 / 6)
@@ -251,9 +243,7 @@ def test_reruns_repeat_themselves(real_board):
     assert min(found.reliability.values()) >= 0.999
     first = board.scores[[board.ids.index(i) for i in found.groups[0]]]
     leaf = board.leaves[0]
-    assert found.reliability[leaf] == pytest.approx(
-        1 - first[:, 0].var(ddof=1) / board.scores[:, 0].var(ddof=1)
-    )
+    assert found.reliability[leaf] == pytest.approx(1 - first[:, 0].var(ddof=1) / board.scores[:, 0].var(ddof=1))
     nothing = rerun_reliability(drawn_board(1, 5, 12), families(drawn_board(1, 5, 12)))
     assert isinstance(nothing, NotEstimable)
     assert "no two of the 5 models" in nothing.reason

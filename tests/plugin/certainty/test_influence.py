@@ -28,9 +28,7 @@ def test_a_paper_left_out_is_that_of_a_smaller_board(seed, scheme):
     found = leave_one_paper_out(board, scheme)
     assert [left.name for left in found] == list(dict.fromkeys(map(independent.paper_of, board.leaves)))
     for left in found:
-        rest = board.take(
-            columns=[j for j, leaf in enumerate(board.leaves) if independent.paper_of(leaf) != left.name]
-        )
+        rest = board.take(columns=[j for j, leaf in enumerate(board.leaves) if independent.paper_of(leaf) != left.name])
         ranking = rank_models(rest, scheme)
         assert left.figures["mean_rho"] == pytest.approx(agreement(rest).all_pairs.mean)
         assert left.figures["negative_share"] == pytest.approx(agreement(rest).all_pairs.negative_share)
@@ -59,9 +57,7 @@ def test_influences_are_those_of_smaller_boards(seed):
         assert ranking.by_id()[left.winner] == 1
         if left.kind == "paper":
             all_ranks.append(ranking.ranks)
-    assert found.ranks == {
-        model: (min(ranks), max(ranks)) for model, *ranks in zip(board.ids, *all_ranks, strict=True)
-    }
+    assert found.ranks == {model: (min(ranks), max(ranks)) for model, *ranks in zip(board.ids, *all_ranks, strict=True)}
     assert {left.name for left in found.of("benchmark")} == set(board.leaves)
     assert {left.name for left in found.of("model")} == set(map(str, board.ids))
     sizes = [abs(left.changes["mean_rho"]) for left in found.left_out]
@@ -125,9 +121,7 @@ def good_by_hand(board, share=0.5):
         for b in range(a):
             others = [j for j in range(len(papers)) if papers[j] not in (papers[a], papers[b])]
             average = [round(sum(weights[j] * row[j] for j in others), 9) for row in board.scores]
-            keep = sorted(range(len(average)), key=lambda i: -average[i])[
-                : int(np.ceil(share * len(average)))
-            ]
+            keep = sorted(range(len(average)), key=lambda i: -average[i])[: int(np.ceil(share * len(average)))]
             if others:
                 found.append(spearmanr(board.scores[keep, a], board.scores[keep, b])[0])
     found = [rho for rho in found if np.isfinite(rho)]
@@ -148,9 +142,7 @@ def test_the_curve_begins_with_all_models():
     board = drawn_board(5, models=24, leaves=8)
     curve = agreement_curve(board)
     everything = agreement(board).all_pairs
-    assert (curve[0].mean, curve[0].negative_share) == pytest.approx(
-        (everything.mean, everything.negative_share)
-    )
+    assert (curve[0].mean, curve[0].negative_share) == pytest.approx((everything.mean, everything.negative_share))
     assert curve[0].predicted_mean == pytest.approx(everything.mean)
     assert [one.models for one in curve] == [24, 22, 20, 17, 15, 12, 10, 8, 6]
     quarter = good_by_hand(board, 0.25)

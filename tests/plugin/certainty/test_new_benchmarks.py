@@ -48,9 +48,7 @@ def test_the_planted_benchmarks_get_their_verdicts():
 def test_figures_are_those_of_scipy_and_of_boards_without_and_with_it():
     snapshot = arrived(gaps=7)
     board = snapshot.board()
-    one = next(
-        one for one in new_benchmarks(snapshot, resamples=50).found if one.benchmark == "Paper2003-leaf"
-    )
+    one = next(one for one in new_benchmarks(snapshot, resamples=50).found if one.benchmark == "Paper2003-leaf")
     old = [0, 1, 2, 5, 6, 7]
     has = ~np.isnan(board.scores[:, 3])
     both = board.scores[has]
@@ -114,13 +112,9 @@ def test_reasons_instead_of_figures():
     board = arrived().board()
     scores = board.scores.copy()
     scores[:, 3] = 0.5
-    flat = new_benchmarks(
-        dated(unrelated(board_of_matrix(scores, halves(10))), [0, 0, 0, 5] + [0] * 6, [0] * 40)
-    )
+    flat = new_benchmarks(dated(unrelated(board_of_matrix(scores, halves(10))), [0, 0, 0, 5] + [0] * 6, [0] * 40))
     assert flat.found[0].reason == "all 40 models have the same score on it"
-    one_family = new_benchmarks(
-        dated(board_of_matrix(board.scores, halves(10)), [0, 0, 0, 5] + [0] * 6, [0] * 40)
-    )
+    one_family = new_benchmarks(dated(board_of_matrix(board.scores, halves(10)), [0, 0, 0, 5] + [0] * 6, [0] * 40))
     assert "families of models are too few" in one_family.found[0].reason
     assert one_family.found[0].rho is not None
 

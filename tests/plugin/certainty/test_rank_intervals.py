@@ -73,9 +73,7 @@ def test_a_board_of_one_paper_has_neither():
     for name in ("MEDIAN_RANK", "HIER"):
         with pytest.raises(BoardError, match="of 1 paper none can be left out"):
             rank_uncertainty(get_scheme(name), board)
-        (one,) = rank_schemes(
-            ComparedBoard("cleaned", board, ()), reference_of(board), [name], None, Resampling()
-        )
+        (one,) = rank_schemes(ComparedBoard("cleaned", board, ()), reference_of(board), [name], None, Resampling())
         assert one.ranking is not None
         assert one.uncertainty is None
         assert "has no interval of ranks" in one.problem

@@ -31,9 +31,7 @@ def test_the_record_of_the_last_payload(record, real_snapshot):
     }
     assert sum(found["components"].values()) == pytest.approx(100)
     assert round(max(found["first"].values()), 2) == 0.31
-    assert sorted(model for tier in found["tiers"] for model in tier) == sorted(
-        map(int, record["schemes"]["HIER"])
-    )
+    assert sorted(model for tier in found["tiers"] for model in tier) == sorted(map(int, record["schemes"]["HIER"]))
     assert len(found["leave_one_paper_out"]) == 9
     assert [len(group) for group in found["near_copies"]] == [7]
     assert found["families"] == 23

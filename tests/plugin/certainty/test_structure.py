@@ -124,15 +124,11 @@ def test_the_record_of_the_real_board(real_snapshot):
     geirhos = max(record["clusters"]["clusters"], key=lambda one: len(one["benchmarks"]))
     assert len(geirhos["benchmarks"]) == 16
     assert geirhos["stability"] > 0.8
-    assert [b for one in record["clusters"]["clusters"] for b in one["benchmarks"]] == record["clusters"][
-        "order"
-    ]
+    assert [b for one in record["clusters"]["clusters"] for b in one["benchmarks"]] == record["clusters"]["order"]
     assert record["dimensions"]["imagenet"]["models"] == 72
 
 
-@pytest.mark.parametrize(
-    "scores", [np.zeros((0, 6)), np.full((3, 6), 0.5), np.eye(6)[:2], np.full((12, 6), 0.5)]
-)
+@pytest.mark.parametrize("scores", [np.zeros((0, 6)), np.full((3, 6), 0.5), np.eye(6)[:2], np.full((12, 6), 0.5)])
 def test_boards_too_small_or_constant_have_reasons(scores):
     snapshot = Snapshot.from_board(board_of_matrix(scores))
     record = analysis_json(analyse(snapshot), full=True)
@@ -168,9 +164,7 @@ def test_benchmarks_of_one_paper_without_metadata():
     everything = record["drivers"]["all"]
     assert everything["reason"] == "no property tells pairs apart"
     assert {tuple(one["properties"]): one["reason"] for one in everything["properties"]} == {
-        **dict.fromkeys(
-            (("metric",), ("region",), ("species",), ("acquisition",)), "no two benchmarks share it"
-        ),
+        **dict.fromkeys((("metric",), ("region",), ("species",), ("acquisition",)), "no two benchmarks share it"),
         ("paper",): "all pairs share it",
     }
     assert record["drivers"]["across"]["pairs"] == 0

@@ -83,9 +83,7 @@ def undocumented(value, at, documented):
         return
     if isinstance(value, dict):
         for name, below in value.items():
-            yield from undocumented(
-                below, f"{at}.{'<metric>' if at == 'external.metrics' else name}", documented
-            )
+            yield from undocumented(below, f"{at}.{'<metric>' if at == 'external.metrics' else name}", documented)
     elif isinstance(value, list):
         for below in value:
             yield from undocumented(below, f"{at}[]", documented)
@@ -98,9 +96,7 @@ def test_every_field_is_documented():
     table = metrics_of(pd.DataFrame({"x": range(40), "y": range(40)}, index=list(board.ids)))
     snapshot = dated(board, list(range(8)), list(range(40)))
     record = analysis_json(analyse(snapshot), full=True, metrics=table)
-    names = {
-        name for row in documented_table("## `analyze --json`") for name in re.findall(r"`([^`]+)`", row[0])
-    }
+    names = {name for row in documented_table("## `analyze --json`") for name in re.findall(r"`([^`]+)`", row[0])}
     for key in {*KEYS, "external"}:
         assert set(undocumented(record[key], key, names - {"external"})) == set(), key
 

@@ -48,20 +48,14 @@ def check_figures(board, models, reliability, sd, likelihood, first):
     assert found.scored.reliability == pytest.approx(reliability, abs=0.001)
     assert round(float(np.nanmedian(found.scored.sd)), 4) == sd
     assert found.fit.fit.negative_log_likelihood == pytest.approx(likelihood, abs=0.02)
-    by_rank = [
-        board.models[i].name for i in np.argsort(np.where(found.ranks > 0, found.ranks, 9999), kind="stable")
-    ]
+    by_rank = [board.models[i].name for i in np.argsort(np.where(found.ranks > 0, found.ranks, 9999), kind="stable")]
     assert all(name.startswith(start) for name, start in zip(by_rank, first, strict=False))
 
 
 def test_a_model_of_one_part_alone_has_a_score_and_no_rank(real_snapshot):
     board = real_snapshot("2025-05-07").board()
     found = universe(board)
-    i = next(
-        i
-        for i, model in enumerate(board.models)
-        if model.name == "resnet_152_v2" and found.scored.units[i] == 2
-    )
+    i = next(i for i, model in enumerate(board.models) if model.name == "resnet_152_v2" and found.scored.units[i] == 2)
     assert np.isfinite(found.scored.scores[i])
     assert (found.ranks[i], found.low[i], found.high[i], found.first[i]) == (0, 0, 0, 0)
     ranked = found.ranks > 0
@@ -199,9 +193,7 @@ def test_the_same_board_gives_the_same_scores():
 
 
 def test_why_there_is_no_universe_score():
-    single = tree_of(
-        {"average_vision": {"neural_vision": {"Aa2001-x": None}, "behavior_vision": {"Bb2002-x": None}}}
-    )
+    single = tree_of({"average_vision": {"neural_vision": {"Aa2001-x": None}, "behavior_vision": {"Bb2002-x": None}}})
     found = universe(random_board(1, tree=single))
     assert isinstance(found, NotEstimable)
     assert "no part of the tree was measured by two papers" in found.reason

@@ -114,8 +114,7 @@ def test_boards_without_an_answer():
 def test_a_board_with_gaps_is_cleaned_first(real_snapshot, real_board):
     whole = validity(real_snapshot("2024-01-01").board(), ["HIER"], resamples=5)
     assert (
-        whole.schemes["HIER"].papers
-        == validity(real_board("2024-01-01"), ["HIER"], resamples=5).schemes["HIER"].papers
+        whole.schemes["HIER"].papers == validity(real_board("2024-01-01"), ["HIER"], resamples=5).schemes["HIER"].papers
     )
 
 

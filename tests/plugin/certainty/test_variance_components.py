@@ -185,9 +185,7 @@ def test_tiers_begin_where_the_best_is_told_apart():
 
 
 def test_why_nothing_is_estimable():
-    single = tree_of(
-        {"average_vision": {"neural_vision": {"Aa2001-x": None}, "behavior_vision": {"Bb2002-x": None}}}
-    )
+    single = tree_of({"average_vision": {"neural_vision": {"Aa2001-x": None}, "behavior_vision": {"Bb2002-x": None}}})
     one_each = certainty_of("HIER", random_board(1, tree=single))
     assert isinstance(one_each, NotEstimable)
     assert "no part of the tree was measured by two papers" in one_each.reason
@@ -255,9 +253,7 @@ def test_planted_components_are_found():
         stratum = random.normal(size=n)
         for _ in range(4):
             own = random.normal(size=n)
-            columns += [
-                0.06 * model + 0.05 * stratum + 0.04 * own + 0.03 * random.normal(size=n) for _ in range(3)
-            ]
+            columns += [0.06 * model + 0.05 * stratum + 0.04 * own + 0.03 * random.normal(size=n) for _ in range(3)]
     board = board_of_matrix(np.clip(0.5 + np.column_stack(columns), 0, 1), tree)
     table = component_table(linear_form("HIER", board), board)
     expected = np.array([36, 25, 16, 9]) / 86 * 100

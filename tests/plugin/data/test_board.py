@@ -48,9 +48,7 @@ def test_the_average_is_the_mean_of_the_two_parts(board):
 
 
 def test_the_average_of_the_parts_leaves_out_what_is_in_neither():
-    tree = tree_of(
-        {"average_vision": {"neural_vision": {"n": None}, "behavior_vision": {"b": None}, "other": None}}
-    )
+    tree = tree_of({"average_vision": {"neural_vision": {"n": None}, "behavior_vision": {"b": None}, "other": None}})
     found = board_of([[0.2, 0.6, 1.0]], tree).part_scores()
     assert found["average"].tolist() == [0.4]
 

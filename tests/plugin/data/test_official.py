@@ -45,8 +45,7 @@ def slow_ranks(aggregates):
 
     ranked = [cell for cell in aggregates if cell not in ("", ABSENT)]
     return tuple(
-        None if cell in ("", ABSENT) else 1 + sum(key(other) > key(cell) for other in ranked)
-        for cell in aggregates
+        None if cell in ("", ABSENT) else 1 + sum(key(other) > key(cell) for other in ranked) for cell in aggregates
     )
 
 
@@ -247,9 +246,7 @@ def test_the_rank_follows_the_published_root_where_rounding_explains_the_differe
 
 def test_two_decimals_are_rounded_to_two_decimals():
     tree = tree_of({"average_vision": {"a": None, "b": None}})
-    official = snapshot_of(
-        tree, [[0.33, 0.34], [0.3, 0.35]], published={"average_vision": [0.33, 0.33]}
-    ).official()
+    official = snapshot_of(tree, [[0.33, 0.34], [0.3, 0.35]], published={"average_vision": [0.33, 0.33]}).official()
     assert official.ranks == (1, 1)
 
 

@@ -417,8 +417,7 @@ def version_board(first_window=(None, None), second_window=(None, None)):
     tree = tree_of({"average_vision": {"a": (1, 2)}})
     windows = (first_window, second_window)
     versions = tuple(
-        replace(v, valid_from=start, valid_to=end)
-        for v, (start, end) in zip(tree["a"].versions, windows, strict=True)
+        replace(v, valid_from=start, valid_to=end) for v, (start, end) in zip(tree["a"].versions, windows, strict=True)
     )
     return snapshot_of(
         replace(tree, nodes=(tree.nodes[0], replace(tree["a"], versions=versions))),
@@ -466,9 +465,7 @@ def test_a_window_decides_when_a_version_opens():
 
 def test_a_benchmark_that_only_failed_is_there():
     tree = tree_of(TWO_LEAVES)
-    board = snapshot_of(
-        tree, [["X", 0.5], [0.5, 0.5]], scored_at=np.array([times(None, 1, 1), times(None, 3, 1)])
-    )
+    board = snapshot_of(tree, [["X", 0.5], [0.5, 0.5]], scored_at=np.array([times(None, 1, 1), times(None, 3, 1)]))
     then = board.as_of(day(2))
     assert then.tree.leaves() == ("a", "b")
     assert then.official().at("average_vision").tolist() == [0.25, 0.25]

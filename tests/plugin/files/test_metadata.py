@@ -37,9 +37,7 @@ def html(benchmarks=(), models=None, bibtex=None):
 
 
 def test_the_page_says_human_and_the_papers_macaque():
-    one = page(
-        html([{"identifier": f"{V1}_v2", "region": "V1", "species": "human", "task": None}]), "page.html"
-    )
+    one = page(html([{"identifier": f"{V1}_v2", "region": "V1", "species": "human", "task": None}]), "page.html")
     found = described(BOARD, [one])
     assert found.benchmarks[V1]["species"] == "human"
     assert found.origins[V1] == {
@@ -47,9 +45,7 @@ def test_the_page_says_human_and_the_papers_macaque():
         "species": "page.html",
         **dict.fromkeys(("acquisition", "metric", "paper", "bibtex"), "identifier"),
     }
-    assert [str(one) for one in found.contradictions] == [
-        f"{V1}: species is human in page.html; macaque in identifier"
-    ]
+    assert [str(one) for one in found.contradictions] == [f"{V1}: species is human in page.html; macaque in identifier"]
     # The user's table comes first and settles it, for a paper at once.
     own = table('[benchmarks.FreemanZiemba2013]\nspecies = "macaque"', "mine.toml")
     settled = described(BOARD, [own, one])
@@ -94,9 +90,7 @@ def test_the_documented_table_is_that_of_the_code():
 def test_models_have_families_and_the_first_source_counts():
     name = BOARD.models[0].name
     first = Metadata("one", {}, {name: {"family": "resnet"}})
-    second = Metadata(
-        "two", {}, {name: {"family": "vit", "architecture": "DCNN"}, "never seen": {"family": "x"}}
-    )
+    second = Metadata("two", {}, {name: {"family": "vit", "architecture": "DCNN"}, "never seen": {"family": "x"}})
     found = described(BOARD, [first, second])
     assert found.models[BOARD.ids[0]] == {"architecture": "DCNN", "family": "resnet", "dataset": None}
     assert (str(BOARD.ids[0]), "resnet") in found.families

@@ -230,18 +230,14 @@ def test_an_ambiguous_name_lists_the_ids():
         CandidateError, match=r"2 models of the board are called 'resnet50'; give an id instead: 7 .*, 9"
     ):
         find_model(MODELS, "resnet50", "the board")
-    with pytest.raises(
-        CandidateError, match=r"2 models of the board are called '12'.*12 \('alexnet'\), 50 \('12'\)"
-    ):
+    with pytest.raises(CandidateError, match=r"2 models of the board are called '12'.*12 \('alexnet'\), 50 \('12'\)"):
         find_model(MODELS, "12", "the board")
 
 
 def test_an_unknown_model_suggests_the_nearest():
     with pytest.raises(CandidateError, match=r"no model 'resnet5' in the board; did you mean 'resnet50', "):
         find_model(MODELS, "resnet5", "the board")
-    with pytest.raises(
-        CandidateError, match="no model 'zzz' in the board; give the id or the name of one of its 4"
-    ):
+    with pytest.raises(CandidateError, match="no model 'zzz' in the board; give the id or the name of one of its 4"):
         find_model(MODELS, "zzz", "the board")
 
 

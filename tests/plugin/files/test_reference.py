@@ -148,9 +148,8 @@ def test_freezing_keeps_all_models_and_says_where_they_come_from():
     assert set(reference.norms) == set(LEAVES)
     # Engineering is not part of the board, and a score above 1 counts as 1.
     assert reference.norms[LEAVES[5]].values.tolist() == [0.25, 0.5, 1.0]
-    assert (
-        f"reference base (4 models, vision as of 2024-01-09; frozen 2024-02-03, sha256 {reference.sha256[:12]})"
-        == (reference.description)
+    assert f"reference base (4 models, vision as of 2024-01-09; frozen 2024-02-03, sha256 {reference.sha256[:12]})" == (
+        reference.description
     )
 
 
@@ -214,14 +213,10 @@ def test_plain_names_are_taken(name, tmp_path):
 def test_what_cannot_be_frozen():
     with pytest.raises(ReferenceBoardError, match=f"'{GIVEN_BOARD}' stands for a board without a reference"):
         small_reference(GIVEN_BOARD)
-    with pytest.raises(
-        ReferenceBoardError, match="'base' is frozen at 2024-02-03 00:00:00, without a time zone"
-    ):
+    with pytest.raises(ReferenceBoardError, match="'base' is frozen at 2024-02-03 00:00:00, without a time zone"):
         restore(snapshot_of(small_tree(), ROWS), "base", datetime(2024, 2, 3))  # noqa: DTZ001 -- that is the point
     for rows in ([], [[0.5] * 7], [["X"] * 7] * 3):
-        with pytest.raises(
-            ReferenceBoardError, match=f"no benchmark .* \\({len(rows)} models\\) has 2 scores"
-        ):
+        with pytest.raises(ReferenceBoardError, match=f"no benchmark .* \\({len(rows)} models\\) has 2 scores"):
             small_reference(rows=rows)
 
 
@@ -238,11 +233,7 @@ def test_a_reference_fits_boards_whose_scores_it_has_norms_for():
 
 def test_a_benchmark_that_is_lacking_is_named():
     wider = tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {LEAVES[0]: None, "New1": None, "New2": None, "N3": None, "N4": None}
-            }
-        }
+        {"average_vision": {"neural_vision": {LEAVES[0]: None, "New1": None, "New2": None, "N3": None, "N4": None}}}
     )
     scores = [[0.1, 0.2, 0.3, 0.4, 0.5]] * 2
     with pytest.raises(
@@ -333,9 +324,7 @@ def test_a_clone_is_a_sibling_with_the_same_norms():
 def test_variants_are_never_written(tmp_path):
     variant = small_reference().transformed(LEAVES[0], np.square).with_clone(LEAVES[1], "copy")
     for write in (reference_bytes, lambda r: write_reference(tmp_path / "x", r), lambda r: r.sha256):
-        with pytest.raises(
-            ReferenceBoardError, match=f"{LEAVES[0]} transformed; copy copied from {LEAVES[1]}"
-        ):
+        with pytest.raises(ReferenceBoardError, match=f"{LEAVES[0]} transformed; copy copied from {LEAVES[1]}"):
             write(variant)
     assert list(tmp_path.iterdir()) == []
 
@@ -500,9 +489,7 @@ def test_references_are_found_by_name_or_path(tmp_path):
 
 def test_a_renamed_file_is_not_taken_for_another_reference(tmp_path):
     write_reference(tmp_path / f"new{SUFFIX}", small_reference("old"))
-    with pytest.raises(
-        ReferenceBoardError, match=f"new{SUFFIX}' holds the reference 'old'; name the file old{SUFFIX}"
-    ):
+    with pytest.raises(ReferenceBoardError, match=f"new{SUFFIX}' holds the reference 'old'; name the file old{SUFFIX}"):
         find_reference(tmp_path, "new")
 
 
@@ -523,9 +510,7 @@ def test_the_real_board_is_frozen_whole(real_snapshots, tmp_path):
     snapshot = real_snapshots["2024-01-01"]
     reference = restore(snapshot, "real", AT)
     assert len(reference.board.models) == 281
-    assert sum(norms.count for norms in reference.norms.values()) == int(
-        (~np.isnan(snapshot.board().scores)).sum()
-    )
+    assert sum(norms.count for norms in reference.norms.values()) == int((~np.isnan(snapshot.board().scores)).sum())
     again = read_reference(write_reference(tmp_path / f"real{SUFFIX}", reference))
     assert again.snapshot == snapshot
     assert again.sha256 == reference.sha256

@@ -86,9 +86,7 @@ def test_a_snapshot_comes_back_as_it_was(snapshot, number):
 @given(st.lists(NAMES, min_size=5, max_size=5), st.text(max_size=5))
 def test_names_of_any_kind_survive(names, label):
     source, model, leaf, version, sha256 = names
-    node = Benchmark(
-        f"leaf {leaf}", "average_vision", True, False, label, leaf, (BenchmarkVersion(1, version),)
-    )
+    node = Benchmark(f"leaf {leaf}", "average_vision", True, False, label, leaf, (BenchmarkVersion(1, version),))
     tree = replace(tree_of({"average_vision": {}}), nodes=(Benchmark("average_vision", None, False), node))
     snapshot = snapshot_of(tree, [[0.5]], source=source, sha256=sha256, models=(Model(1, model),))
     back = snapshot_from_bytes(snapshot_bytes(snapshot))
@@ -350,9 +348,7 @@ def test_a_torn_file_is_refused_wherever_it_is_torn():
     text = gzip.decompress(data)
     for whole in (data, text):
         for end in range(0, len(whole), 7):
-            with pytest.raises(
-                SnapshotError, match=r"^torn\.gz is not a snapshot file|^torn\.gz is JSON but"
-            ):
+            with pytest.raises(SnapshotError, match=r"^torn\.gz is not a snapshot file|^torn\.gz is JSON but"):
                 snapshot_from_bytes(whole[:end], origin="torn.gz")
 
 
@@ -373,9 +369,7 @@ def test_a_flipped_byte_is_refused_or_harmless(data):
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     for path in (tmp_path / "absent.gz", tmp_path):
-        with pytest.raises(
-            SnapshotError, match=f"cannot read the snapshot file {re.escape(repr(str(path)))}"
-        ):
+        with pytest.raises(SnapshotError, match=f"cannot read the snapshot file {re.escape(repr(str(path)))}"):
             read_snapshot(path)
 
 
@@ -402,9 +396,7 @@ def test_a_site_file_that_is_not_read_whole_says_so(tmp_path):
     what["models"][0]["rank"] = "first"
     path = tmp_path / "compare-data.json"
     path.write_bytes(body_of(what))
-    with pytest.warns(
-        UserWarning, match="1 of its cells and fields, first .* the rank is not a whole number"
-    ):
+    with pytest.warns(UserWarning, match="1 of its cells and fields, first .* the rank is not a whole number"):
         assert read_snapshot(path).models[0].published_rank is None
     del what["datetime_range"]
     what["models"][0]["rank"] = 1

@@ -71,9 +71,7 @@ def of_row(board: Board, row: int) -> dict[str, Cell]:
     """A model's cells as they are on a board."""
     return {
         leaf: Cell(float(score), state=CellState(state))
-        for leaf, score, state in zip(
-            board.leaves, board.scores[row], board.states[row].tolist(), strict=True
-        )
+        for leaf, score, state in zip(board.leaves, board.scores[row], board.states[row].tolist(), strict=True)
     }
 
 
@@ -91,9 +89,7 @@ def geirhos(real_snapshots: dict[str, Snapshot]) -> Placement:
     snapshot = real_snapshots["2024-01-01"]
     (model,) = (one for one in snapshot.models if one.id == 1369)
     mine = cells_of_model(snapshot, model, "mine")
-    return place(
-        freeze(snapshot, "real", NOW), {name: mine[name] for name in mine if name.startswith("Geirhos2021")}
-    )
+    return place(freeze(snapshot, "real", NOW), {name: mine[name] for name in mine if name.startswith("Geirhos2021")})
 
 
 def test_part_of_the_benchmarks_is_placed_like_for_like(geirhos):
@@ -135,9 +131,7 @@ def test_constituents_are_what_the_cleaning_keeps(real_snapshots):
     assert other.unused == {"Kar2019-ost": "too few models of the reference have it"}
 
 
-@pytest.mark.parametrize(
-    ("models", "scores", "kept"), [(7, 4, True), (7, 3, False), (40, 30, True), (40, 29, False)]
-)
+@pytest.mark.parametrize(("models", "scores", "kept"), [(7, 4, True), (7, 3, False), (40, 30, True), (40, 29, False)])
 def test_half_of_the_models_and_thirty_scores(models, scores, kept):
     rows = [[0.01 * i, 0.5 if i < scores else "", *[0.3] * 4, 0.2] for i in range(models)]
     assert (LEAVES[1] in constituents(small_reference(rows))) is kept
@@ -171,9 +165,7 @@ def test_a_scheme_of_ones_own_places_a_model_like_ours():
             placed = place(reference, of_row(reference.board, row), (scheme,), resamples=20).schemes[0]
             assert placed.statistic == pytest.approx(own[row])
             assert 0 <= placed.uncertainty.error <= 1
-    whole = replace(
-        get_scheme("FLAT"), name="WHOLE", weights=None, combine=lambda scaled, _: scaled.mean(axis=1)
-    )
+    whole = replace(get_scheme("FLAT"), name="WHOLE", weights=None, combine=lambda scaled, _: scaled.mean(axis=1))
     with pytest.raises(SchemeError, match="WHOLE cannot place one model"):
         place(reference, cells(*[0.5] * 6), (whole,))
 
@@ -340,9 +332,7 @@ def test_leaving_out_is_freezing_without(name):
             if not one.problem:
                 assert one.rank == rank_models(board, name, reference=reference).ranks[row]
         else:
-            other = quick(
-                small_reference([r for i, r in enumerate(rows) if i != row]), name, of_row(board, row)
-            )
+            other = quick(small_reference([r for i, r in enumerate(rows) if i != row]), name, of_row(board, row))
             assert one.problem == other.problem
             assert (one.share, one.rank) == (pytest.approx(other.share, nan_ok=True), other.rank)
     several = place(reference, of_row(board, 0), ("FLAT",), leave_out=board.ids[:2], resamples=0)
@@ -389,12 +379,8 @@ def planted(models: int = 60, seed: int = 0) -> Reference:
     tree = tree_of(
         {
             "average_vision": {
-                "neural_vision": {
-                    f"{a}-{x}": None for a in ("Ada2020.V1", "Bob2021.V1", "Cyd2022.V1") for x in "ab"
-                },
-                "behavior_vision": {
-                    f"{a}-{x}": None for a in ("Dan2020.B", "Eve2021.B", "Fay2022.B") for x in "ab"
-                },
+                "neural_vision": {f"{a}-{x}": None for a in ("Ada2020.V1", "Bob2021.V1", "Cyd2022.V1") for x in "ab"},
+                "behavior_vision": {f"{a}-{x}": None for a in ("Dan2020.B", "Eve2021.B", "Fay2022.B") for x in "ab"},
             }
         }
     )
@@ -438,12 +424,7 @@ def test_the_interval_on_benchmarks_of_one_paper_is_a_bootstrap_of_these():
     known = place(reference, cells(0.5, 0.6, leaves=leaves), ("FLAT",), seed=2).schemes[0].uncertainty
     board = reference.board.scores[:, :2]
     ranks = sorted(
-        1
-        + int(
-            (
-                rounded(board[:, pair].mean(axis=1)) > round(float(np.mean([(0.5, 0.6)[j] for j in pair])), 9)
-            ).sum()
-        )
+        1 + int((rounded(board[:, pair].mean(axis=1)) > round(float(np.mean([(0.5, 0.6)[j] for j in pair])), 9)).sum())
         for pair in ([0, 0], [0, 1], [1, 1])
     )
     assert known.kind == "benchmarks"
@@ -465,9 +446,7 @@ def test_percentiles_hold_the_true_rank_more_often_than_reflected_ones(geirhos):
         reference = freeze(snapshot_of(board.tree, drawn.tolist(), models=board.models), "drawn", NOW)
         for one in random.integers(len(true), size=6).tolist():
             mine = {leaf: Cell(float(score)) for leaf, score in zip(board.leaves, drawn[one], strict=True)}
-            found = place(
-                reference, mine, ("FLAT",), leave_out=[board.ids[one]], resamples=200, seed=number
-            ).schemes[0]
+            found = place(reference, mine, ("FLAT",), leave_out=[board.ids[one]], resamples=200, seed=number).schemes[0]
             low, high = found.uncertainty.ranks
             rank = 1 + int((true > true[one]).sum())
             held.append((low <= rank <= high, 2 * found.rank - high <= rank <= 2 * found.rank - low))
@@ -481,8 +460,7 @@ def test_a_universe_score_has_its_posterior_however_much_is_missing(name, scored
     reference = planted()
     # Names of different letters, so that every model is a family.
     names = tuple(
-        replace(model, name=f"{chr(97 + i // 26)}{chr(97 + i % 26)}")
-        for i, model in enumerate(reference.board.models)
+        replace(model, name=f"{chr(97 + i // 26)}{chr(97 + i % 26)}") for i, model in enumerate(reference.board.models)
     )
     reference = freeze(replace(reference.snapshot, models=names), "planted", NOW)
     board = reference.board
@@ -505,11 +483,7 @@ def test_a_universe_score_has_its_posterior_however_much_is_missing(name, scored
     assert known.ranks == tuple(pytest.approx(end, abs=1) for end in np.quantile(ranks, [0.025, 0.975]))
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0, np.nan]), st.integers(0, 3)), min_size=1, max_size=8
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0, np.nan]), st.integers(0, 3)), min_size=1, max_size=8))
 def test_median_of_what_was_drawn(drawn):
     values = np.array([value for value, _ in drawn])
     counts = np.array([count for _, count in drawn])
@@ -557,9 +531,7 @@ def test_the_record_is_json_and_says_everything():
 
 def test_too_few_constituents():
     few = cells(0.5, "X", "", "", 0.5, "")
-    with pytest.raises(
-        CandidateError, match=r"2 of the 6 benchmarks of the reference 'small' have a score.*0\.5"
-    ):
+    with pytest.raises(CandidateError, match=r"2 of the 6 benchmarks of the reference 'small' have a score.*0\.5"):
         place(small_reference(), few, min_constituents=0.5)
     assert place(small_reference(), few, resamples=0).population == 6
     with pytest.raises(CandidateError, match=r"0 of the 6 .*, and one is needed"):
@@ -568,9 +540,7 @@ def test_too_few_constituents():
 
 def test_a_misspelt_benchmark_is_recognised():
     mine = {"MajajHong2105.IT-pls": Cell(0.4)}
-    with pytest.raises(
-        CandidateError, match=r"'MajajHong2105\.IT-pls': did you mean MajajHong2015\.IT-pls\?"
-    ):
+    with pytest.raises(CandidateError, match=r"'MajajHong2105\.IT-pls': did you mean MajajHong2015\.IT-pls\?"):
         place(small_reference(), mine)
 
 
@@ -608,9 +578,7 @@ def test_parameters_out_of_range(wrong, message):
 
 
 def test_references_that_cannot_place():
-    with pytest.raises(
-        ReferenceBoardError, match="the model 5 that is to be left out is not on the reference"
-    ):
+    with pytest.raises(ReferenceBoardError, match="the model 5 that is to be left out is not on the reference"):
         quick(small_reference(), "FLAT", cells(*[0.5] * 6), leave_out=(5,))
     two = small_reference([ROWS[0], ROWS[2]])
     with pytest.raises(ReferenceBoardError, match=r"1 model of the reference .* two are needed; leave out"):

@@ -71,14 +71,10 @@ def test_neighbours_by_hand(placed):
     expected = []
     for row, model in zip(normal, board.models, strict=True):
         pairs = [
-            (mine[leaf], z)
-            for leaf, z in zip(board.leaves, row, strict=True)
-            if leaf in mine and not math.isnan(z)
+            (mine[leaf], z) for leaf, z in zip(board.leaves, row, strict=True) if leaf in mine and not math.isnan(z)
         ]
         a, b = np.array(pairs).T
-        expected.append(
-            (float(np.sqrt(((a - b) ** 2).mean())), model.id, stats.pearsonr(a, b)[0], len(pairs))
-        )
+        expected.append((float(np.sqrt(((a - b) ** 2).mean())), model.id, stats.pearsonr(a, b)[0], len(pairs)))
     expected.sort()
     assert len(placed.neighbours) == NEIGHBOURS
     for found, (distance, model, correlation, shared) in zip(placed.neighbours, expected, strict=False):
@@ -142,9 +138,7 @@ def test_the_order_of_the_reference_does_not_matter():
     other = place(freeze(turned, "made", day(20)), MINE, resamples=0)
     mine = place(REFERENCE, MINE, resamples=0)
     assert [one.model.id for one in other.neighbours] == [one.model.id for one in mine.neighbours]
-    assert [(one.rank, one.bounds) for one in other.schemes] == [
-        (one.rank, one.bounds) for one in mine.schemes
-    ]
+    assert [(one.rank, one.bounds) for one in other.schemes] == [(one.rank, one.bounds) for one in mine.schemes]
 
 
 def test_scores_beyond_the_references_extremes_are_named():

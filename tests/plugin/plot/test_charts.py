@@ -103,9 +103,7 @@ def test_a_chart_becomes_every_promised_file(tmp_path):
 def test_a_notebook_shows_it_and_altair_takes_it():
     chart = charts(NAMES)["bump"]
     bundle = chart._repr_mimebundle_()
-    assert {"application/vnd.vegalite.v5+json", "application/vnd.vegalite.v6+json", "text/plain"} == set(
-        bundle
-    )
+    assert {"application/vnd.vegalite.v5+json", "application/vnd.vegalite.v6+json", "text/plain"} == set(bundle)
     assert len(repr(chart)) < 200
     assert chart.to_altair().to_dict()["datasets"]["points"][0]["name"] == "alexnet"
     assert list(chart.to_frame()["scheme"].unique()) == ["HIER", "RANK", "ZMEAN"]

@@ -48,9 +48,7 @@ def compared(*scores):
 
 def tau_b(x, y):
     """Concordant less discordant pairs over the geometric mean of the pairs untied in each."""
-    signs = [
-        (np.sign(x[i] - x[j]), np.sign(y[i] - y[j])) for i, j in itertools.combinations(range(len(x)), 2)
-    ]
+    signs = [(np.sign(x[i] - x[j]), np.sign(y[i] - y[j])) for i, j in itertools.combinations(range(len(x)), 2)]
     untied = math.sqrt(sum(a != 0 for a, _ in signs) * sum(b != 0 for _, b in signs))
     return sum(a * b for a, b in signs) / untied
 
@@ -127,9 +125,7 @@ def test_w_is_friedmans_statistic_over_its_largest_value(scores):
 def test_w_follows_from_the_mean_spearman_without_ties():
     rng = np.random.default_rng(2)
     scores = rng.permuted(np.broadcast_to(np.arange(12.0), (6, 12)), axis=1)
-    mean = np.mean(
-        [stats.spearmanr(scores[i], scores[j]).statistic for i, j in itertools.combinations(range(6), 2)]
-    )
+    mean = np.mean([stats.spearmanr(scores[i], scores[j]).statistic for i, j in itertools.combinations(range(6), 2)])
     assert kendall_w(scores) == pytest.approx((mean * 5 + 1) / 6)
     assert kendall_w(np.array([[1.0, 2.0, 3.0]] * 4)) == 1
 
@@ -179,9 +175,7 @@ def test_one_score_of_zero_does_not_decide_the_geometric_mean():
 def test_gls_decides_no_headline_contrast():
     board = board_of_matrix(np.random.default_rng(3).uniform(size=(30, 6)), halves(6))
     usual = [rank_models(board, name) for name in ("HIER", "RANK", "COPELAND")]
-    extreme = replace(
-        usual[0], scheme="GLS", scores=-usual[0].scores, ranks=competition_ranks(-usual[0].scores)
-    )
+    extreme = replace(usual[0], scheme="GLS", scores=-usual[0].scores, ranks=competition_ranks(-usual[0].scores))
     found, without = compare_schemes(board, [*usual, extreme]), compare_schemes(board, usual)
     assert (found.models, found.always_top) == (without.models, without.always_top)
     assert found.least_alike == without.least_alike

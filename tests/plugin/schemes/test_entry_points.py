@@ -52,9 +52,7 @@ def install(folder, distribution, entry_points, module):
     (folder / f"{name}.py").write_text(HEAD + textwrap.dedent(module), encoding="utf-8")
     info = folder / f"{name}-1.2.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n", encoding="utf-8"
-    )
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n", encoding="utf-8")
     points = "".join(f"{point} = {name}:{value}\n" for point, value in entry_points.items())
     (info / "entry_points.txt").write_text(f"[brainalign.schemes]\n{points}", encoding="utf-8")
 
@@ -166,9 +164,7 @@ def test_who_asks_for_a_refused_scheme_is_told_why(world):
 
 
 def test_a_combination_of_another_shape_is_refused_when_it_is_used(world):
-    assert world["found"]["SHAPE"] == (
-        "scheme SHAPE returned the shape (2, 6) for 2 models; return one score a model"
-    )
+    assert world["found"]["SHAPE"] == ("scheme SHAPE returned the shape (2, 6) for 2 models; return one score a model")
 
 
 def test_importing_looks_for_nothing(tmp_path):

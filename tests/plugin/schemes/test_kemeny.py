@@ -310,19 +310,12 @@ def test_a_model_without_a_score_is_named():
     assert rank_models(board, "KEMENY", "worst").ranks.tolist() == [1, 3, 2]
 
 
-@pytest.mark.parametrize(
-    ("date", "models", "best"), [("2024-01-01", 83, 114_156), ("2023-10-01", 135, 296_237)]
-)
+@pytest.mark.parametrize(("date", "models", "best"), [("2024-01-01", 83, 114_156), ("2023-10-01", 135, 296_237)])
 def test_the_real_cleaned_boards_are_proven_optimal(real_snapshots, date, models, best):
     board = clean(real_snapshots[date].board()).board
     result = kemeny(pairwise_wins(board.scores))
     assert len(result.order) == models
-    assert (
-        result.objective
-        == result.bound
-        == best
-        == agreements(pairwise_wins(board.scores), result.order.tolist())
-    )
+    assert result.objective == result.bound == best == agreements(pairwise_wins(board.scores), result.order.tolist())
     ranking = rank_models(board, "KEMENY")
     assert np.array_equal(ranking.scores, result.scores)
     wins = pairwise_wins(board.scores)

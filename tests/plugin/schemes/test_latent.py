@@ -137,9 +137,7 @@ def test_a_component_without_a_sign_follows_the_leaf_whose_id_sorts_first():
 
 def test_a_factor_without_a_sign_follows_the_leaf_whose_id_sorts_first():
     # Four leaves of which two run against the other two, so that the mean of z is zero.
-    up = np.random.default_rng(1).uniform(size=(12, 1)) + [0.0, 0.05] * np.random.default_rng(2).uniform(
-        size=(12, 2)
-    )
+    up = np.random.default_rng(1).uniform(size=(12, 1)) + [0.0, 0.05] * np.random.default_rng(2).uniform(size=(12, 2))
     board = board_of_matrix(np.column_stack([up, 2 - up]) / 2, flat_tree(4))
     first = board.leaves.index(min(board.leaves))
     for one in (board, turned(board)):
@@ -157,9 +155,7 @@ def test_the_sign_of_an_arbitrary_direction():
 # The one-factor model
 
 
-@given(
-    st.lists(st.floats(0.3, 0.95), min_size=4, max_size=8), st.lists(st.booleans(), min_size=8, max_size=8)
-)
+@given(st.lists(st.floats(0.3, 0.95), min_size=4, max_size=8), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_an_exact_factor_is_recovered(loadings, negative):
     truth = np.where(negative[: len(loadings)], -1, 1) * np.array(loadings)
     correlations = np.outer(truth, truth)
@@ -180,9 +176,7 @@ def test_the_fit_agrees_with_scikit_learn():
 
     scores, _ = one_common_factor(6, models=80)
     z = z_scores(scores)
-    theirs = decomposition.FactorAnalysis(
-        n_components=1, tol=1e-12, max_iter=10_000, svd_method="lapack"
-    ).fit(z)
+    theirs = decomposition.FactorAnalysis(n_components=1, tol=1e-12, max_iter=10_000, svd_method="lapack").fit(z)
     ours = one_factor(np.corrcoef(scores.T))
     # Their covariance has divisor n, ours n - 1.
     scale = np.sqrt(80 / 79)
@@ -203,9 +197,7 @@ def test_no_neighbour_is_more_likely(models, leaves):
     for step in (1e-3, 1e-2, 0.1):
         for _ in range(50):
             loadings = fit.loadings + step * random.standard_normal(leaves)
-            uniquenesses = np.maximum(
-                fit.uniquenesses * np.exp(step * random.standard_normal(leaves)), MIN_UNIQUENESS
-            )
+            uniquenesses = np.maximum(fit.uniquenesses * np.exp(step * random.standard_normal(leaves)), MIN_UNIQUENESS)
             assert negative_log_likelihood(correlations, loadings, uniquenesses) >= best - 1e-9
 
 
@@ -247,9 +239,7 @@ def test_too_few_benchmarks_identify_no_factor(leaves):
 
 def test_a_fit_that_does_not_converge_is_an_error(monkeypatch):
     monkeypatch.setattr(latent, "_MOST_STEPS", 1)
-    with pytest.raises(
-        ConvergenceError, match=r"one-factor model of 6 benchmarks has not converged .slope .* 1 steps"
-    ):
+    with pytest.raises(ConvergenceError, match=r"one-factor model of 6 benchmarks has not converged .slope .* 1 steps"):
         scores_of("FACTOR1", one_common_factor(10)[0])
 
 
@@ -472,9 +462,7 @@ def test_missing_cells_are_filled_by_a_rule_or_refused(name):
     filled = np.where(np.isnan(scores), np.nanmean(scores, axis=0), scores)
     assert rank_models(board, name).convention == "mean"
     np.testing.assert_array_equal(rank_models(board, name).scores, scores_of(name, filled))
-    with pytest.raises(
-        BoardError, match=f"{name} needs complete scores, and 2 cells are missing; clean the board"
-    ):
+    with pytest.raises(BoardError, match=f"{name} needs complete scores, and 2 cells are missing; clean the board"):
         get_scheme(name).scores(board)
 
 
@@ -516,6 +504,4 @@ def test_on_real_boards_every_scheme_is_defined_and_points_up(real_snapshots, da
 def test_pc1_of_the_real_board_by_svd(real_snapshots):
     board = clean(real_snapshots["2024-01-01"].board()).board
     z = z_scores(board.scores)
-    np.testing.assert_allclose(
-        rank_models(board, "PC1").scores, component_by_svd(z, z.mean(axis=1)), atol=1e-8
-    )
+    np.testing.assert_allclose(rank_models(board, "PC1").scores, component_by_svd(z, z.mean(axis=1)), atol=1e-8)

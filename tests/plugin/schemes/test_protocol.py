@@ -102,7 +102,5 @@ def test_what_is_not_fitted_is_the_same_on_every_board(name):
 
 @pytest.mark.parametrize("name", [name for name in SCHEMES if not get_scheme(name).fits])
 def test_what_scores_boards_as_a_whole_cannot_be_fitted(name):
-    with pytest.raises(
-        SchemeError, match=f"{name} cannot be fitted: what a model gets depends on the others"
-    ):
+    with pytest.raises(SchemeError, match=f"{name} cannot be fitted: what a model gets depends on the others"):
         get_scheme(name).fit(drawn_board(1, 9, 6))

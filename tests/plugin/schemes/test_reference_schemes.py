@@ -176,9 +176,7 @@ def test_a_dominated_model_is_never_above(reference, board):
 def test_claims_are_those_that_hold():
     claims = {name: get_scheme(name).claims for name in NAMES}
     for name in NAMES:
-        assert (claims[name].iia, claims[name].affine, claims[name].monotonicity, claims[name].pareto) == (
-            True,
-        ) * 4
+        assert (claims[name].iia, claims[name].affine, claims[name].monotonicity, claims[name].pareto) == (True,) * 4
         assert not claims[name].clone
     assert [claims[name].monotone for name in NAMES] == [False, True, True]
 
@@ -208,10 +206,7 @@ def test_a_bound_scheme_ranks_as_with_the_reference_given(name):
     np.testing.assert_array_equal(
         scheme.fitted_scale(few)(few.scores), scheme.fitted_scale(board)(board.scores)[:, [1, 4]]
     )
-    assert (
-        rank_models(board, scheme).ranks.tolist()
-        == rank_models(board, name, reference=reference).ranks.tolist()
-    )
+    assert rank_models(board, scheme).ranks.tolist() == rank_models(board, name, reference=reference).ranks.tolist()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -227,12 +222,8 @@ def test_rules_that_look_at_the_other_models_are_not_offered(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unfitting_reference_is_refused(name):
     reference = reference_of(np.linspace(0, 1, 24).reshape(4, 6))
-    other = tree_of(
-        {"average_vision": {"neural_vision": {"A2020-x": None}, "behavior_vision": {"B2020-y": None}}}
-    )
-    with pytest.raises(
-        ReferenceBoardError, match="'base' lacks 'A2020-x', 'B2020-y'; freeze a board that has it"
-    ):
+    other = tree_of({"average_vision": {"neural_vision": {"A2020-x": None}, "behavior_vision": {"B2020-y": None}}})
+    with pytest.raises(ReferenceBoardError, match="'base' lacks 'A2020-x', 'B2020-y'; freeze a board that has it"):
         rank_models(board_of([[0.1, 0.2]], other), name, reference=reference)
     with pytest.raises(ReferenceBoardError, match="of the domain 'vision' and the board of 'language'"):
         rank_models(replace(board_of([[0.5] * 6]), domain="language"), name, reference=reference)
@@ -276,9 +267,7 @@ def test_on_its_own_cells_a_frozen_board_ranks_as_the_board_does(real_snapshots,
 def test_norms_of_another_year_rank_the_real_board(real_snapshots):
     old = restore(real_snapshots["2023-07-01"], "vision-2023", day(0))
     board = real_snapshots["2024-01-01"].board()
-    with pytest.raises(
-        ReferenceBoardError, match="'vision-2023' has too few scores on 'Igustibagus2024-ridge'"
-    ):
+    with pytest.raises(ReferenceBoardError, match="'vision-2023' has too few scores on 'Igustibagus2024-ridge'"):
         rank_models(board, "REF_ZMEAN", reference=old)
     rest = board.take(columns=[j for j, leaf in enumerate(board.leaves) if leaf != "Igustibagus2024-ridge"])
     ranking = rank_models(rest, "HIER_REF_NORMAL", reference=old)

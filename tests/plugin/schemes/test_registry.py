@@ -158,9 +158,7 @@ def test_hier_is_the_official_aggregate(rows):
 
 
 def test_a_board_worked_out_by_hand():
-    tree = tree_of(
-        {"average_vision": {"neural_vision": {"n1": None, "n2": None}, "behavior_vision": {"b": None}}}
-    )
+    tree = tree_of({"average_vision": {"neural_vision": {"n1": None, "n2": None}, "behavior_vision": {"b": None}}})
     board = board_of([[0.2, 0.4, 0.9], [0.4, 0.4, "X"], [0.6, "", 0.1]], tree)
     third = 1 / 3
     expected = {
@@ -222,9 +220,7 @@ def test_tree_schemes_need_one_root():
     [("ZMEN", "ZMEAN"), ("hier_atempted", "HIER_attempted"), ("Flatt", "FLAT"), ("RANKS", "RANK")],
 )
 def test_an_unknown_scheme_suggests_the_nearest(asked, suggested):
-    message = (
-        rf"no aggregation scheme '{asked}'; did you mean ([A-Za-z_0-9]+, )*{suggested}(, [A-Za-z_0-9]+)*\?"
-    )
+    message = rf"no aggregation scheme '{asked}'; did you mean ([A-Za-z_0-9]+, )*{suggested}(, [A-Za-z_0-9]+)*\?"
     for ask in (get_scheme, lambda name: rank_models(board_of([[0.5] * 6]), name)):
         with pytest.raises(SchemeError, match=message):
             ask(asked)
@@ -313,9 +309,7 @@ def test_a_scheme_of_ones_own(monkeypatch):
     complete = board.take([0, 2])
     assert rank_models(complete, best, "skip").scores.tolist() == [0.1, 0.3]
     assert rank_models(complete, best, "skip").convention == "complete"
-    with pytest.raises(
-        SchemeError, match="there is no rule 'guess' for missing cells; known are zero, attempted"
-    ):
+    with pytest.raises(SchemeError, match="there is no rule 'guess' for missing cells; known are zero, attempted"):
         rank_models(complete, best, "guess")
 
 

@@ -168,9 +168,7 @@ def test_against_pref_voting(seed):
 @given(scores=score_matrices(rows=(2, 8), columns=(1, 5)), seed=st.integers(0, 99))
 def test_relabelling_models_relabels_the_scores(name, scores, seed):
     order = np.random.default_rng(seed).permutation(len(scores))
-    assert np.array_equal(
-        SCORES[name](pairwise_wins(scores[order])), SCORES[name](pairwise_wins(scores))[order]
-    )
+    assert np.array_equal(SCORES[name](pairwise_wins(scores[order])), SCORES[name](pairwise_wins(scores))[order])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -212,9 +210,7 @@ def test_a_rescaled_benchmark_changes_nothing(name):
     scores = np.random.default_rng(3).random((9, 5))
     rescaled = np.array(scores)
     rescaled[:, 2], rescaled[:, 4] = rescaled[:, 2] / 2, rescaled[:, 4] ** 2
-    assert np.array_equal(
-        rank_models(flat_board(scores), name).scores, rank_models(flat_board(rescaled), name).scores
-    )
+    assert np.array_equal(rank_models(flat_board(scores), name).scores, rank_models(flat_board(rescaled), name).scores)
 
 
 @pytest.mark.parametrize("name", NAMES)

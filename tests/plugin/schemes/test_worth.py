@@ -95,9 +95,7 @@ def test_plackett_luce_against_choix(seed, missing):
 @pytest.mark.parametrize("seed", range(4))
 def test_bradley_terry_against_choix(seed):
     scores = random_scores(seed, 12, 9, 0.2)
-    pairs = [
-        (i, j) for column in scores.T for i, x in enumerate(column) for j, y in enumerate(column) if x > y
-    ]
+    pairs = [(i, j) for column in scores.T for i, x in enumerate(column) for j, y in enumerate(column) if x > y]
     theirs = choix.opt_pairwise(len(scores), pairs, alpha=0.0, method="Newton-CG", tol=1e-12)
     assert bradley_terry(scores) == pytest.approx(theirs - theirs.mean(), abs=1e-6)
 

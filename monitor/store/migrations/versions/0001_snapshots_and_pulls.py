@@ -49,9 +49,7 @@ def _snapshots() -> None:
     )
     op.create_table(
         "set_aside",
-        sa.Column(
-            "snapshot_id", sa.Integer, sa.ForeignKey("snapshot.id", ondelete="CASCADE"), primary_key=True
-        ),
+        sa.Column("snapshot_id", sa.Integer, sa.ForeignKey("snapshot.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("model_id", sa.BigInteger, nullable=False),
         sa.Column("model", sa.Text, nullable=False),

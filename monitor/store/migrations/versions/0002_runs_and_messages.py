@@ -65,9 +65,7 @@ def _alerts_and_alarms() -> None:
     op.create_table(
         "finding",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column(
-            "snapshot_id", sa.Integer, sa.ForeignKey("snapshot.id", ondelete="CASCADE"), nullable=False
-        ),
+        sa.Column("snapshot_id", sa.Integer, sa.ForeignKey("snapshot.id", ondelete="CASCADE"), nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("found_at", sa.BigInteger, nullable=False),

@@ -33,13 +33,9 @@ def bare(tmp_path):
     made = Environment(tmp_path, tmp_path / "venv" / "lib" / version / "site-packages")
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin/brainalign_plugin").symlink_to(ROOT / "brainalign_plugin")
-    present = {
-        path.name for place in sys.path if place.endswith("site-packages") for path in Path(place).iterdir()
-    }
+    present = {path.name for place in sys.path if place.endswith("site-packages") for path in Path(place).iterdir()}
     borrow_packages(tmp_path / "borrowed", {name for name in present if name.startswith("brainscore")})
-    (made.site / "plugin.pth").write_text(
-        f"{tmp_path / 'plugin'}\n{tmp_path / 'borrowed'}\n", encoding="utf-8"
-    )
+    (made.site / "plugin.pth").write_text(f"{tmp_path / 'plugin'}\n{tmp_path / 'borrowed'}\n", encoding="utf-8")
     return made
 
 
@@ -178,9 +174,7 @@ def _conda(folder: Path, borrowed: Path) -> Path:
         }}
     """
     (folder / "hook").write_text(textwrap.dedent(hook))
-    script = (
-        f'#!/bin/sh\n[ "$1" = info ] && echo {folder}\n[ "$1" = shell.bash ] && cat {folder}/hook\nexit 0\n'
-    )
+    script = f'#!/bin/sh\n[ "$1" = info ] && echo {folder}\n[ "$1" = shell.bash ] && cat {folder}/hook\nexit 0\n'
     (folder / "conda").write_text(script)
     (folder / "conda").chmod(0o755)
     return folder
@@ -238,9 +232,7 @@ def test_the_plugin_runner_passes_on_what_a_submission_is(environment, tmp_path)
     plugin = clone / "brainscore_vision/benchmarks/ahlert2024"
     path = write_reference(reference_path(tmp_path, "tiny"), tiny_reference())
     (wheel,) = environment.folder.glob("*.whl")
-    environment.brainalign(
-        "link", "--submission", plugin, "--reference", path, "--repository", wheel
-    ).succeeded()
+    environment.brainalign("link", "--submission", plugin, "--reference", path, "--repository", wheel).succeeded()
     # Nothing but Brain-Score's own merge of results on one cluster needs it.
     (environment.folder / "borrowed/junitparser-4.0.dist-info").mkdir()
     metadata = environment.folder / "borrowed/junitparser-4.0.dist-info/METADATA"

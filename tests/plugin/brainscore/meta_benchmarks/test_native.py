@@ -57,9 +57,7 @@ def test_everything_about_the_link(environment, scores_file):
     environment.python_runs(code).succeeded()
     assert environment.brainalign("unlink").succeeded().out.startswith("not linked into brainscore_vision")
     assert environment.tree() == before
-    gone = environment.python_runs(
-        "import brainscore_vision; brainscore_vision.load_benchmark('Ahlert2024-flat')"
-    )
+    gone = environment.python_runs("import brainscore_vision; brainscore_vision.load_benchmark('Ahlert2024-flat')")
     assert "No registrations found for Ahlert2024-flat" in gone.err
 
 
@@ -108,9 +106,7 @@ def test_loading_needs_no_pip(linked, tmp_path):
     pip = tmp_path / "pip"
     pip.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "called"}\n', encoding="utf-8")
     pip.chmod(0o755)
-    code = (
-        f"import os; os.environ['PATH'] = '{tmp_path}:' + os.environ['PATH']; import brainscore_vision as b; "
-    )
+    code = f"import os; os.environ['PATH'] = '{tmp_path}:' + os.environ['PATH']; import brainscore_vision as b; "
     linked.python_runs(f"{code} b.load_benchmark('BrainAlign2026-pc1')").succeeded()
     assert not (tmp_path / "called").exists()
     linked.add_plugin(
@@ -123,9 +119,7 @@ def test_loading_needs_no_pip(linked, tmp_path):
         linked.python_runs(f"{code} b.load_benchmark('Needy-x')").succeeded()
     finally:
         shutil.rmtree(linked.package / "benchmarks/needy")
-    assert "requirements.txt" in (tmp_path / "called").read_text(), (
-        "the made-up pip would not have been noticed"
-    )
+    assert "requirements.txt" in (tmp_path / "called").read_text(), "the made-up pip would not have been noticed"
 
 
 def test_the_submission_endpoint_stores_it(linked, scores_file, tmp_path):

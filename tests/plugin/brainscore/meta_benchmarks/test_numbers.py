@@ -26,9 +26,7 @@ CLASSES = {
 def preprocess(paths):
     from PIL import Image
 
-    return np.stack(
-        [np.asarray(Image.open(path), dtype=np.float64).transpose(2, 0, 1) / 255 for path in paths]
-    )
+    return np.stack([np.asarray(Image.open(path), dtype=np.float64).transpose(2, 0, 1) / 255 for path in paths])
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +172,7 @@ def by_hand(network, stimuli):
     v4, it = v4.flatten(1).numpy(), it.numpy()
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     answers = np.argmax([probabilities[:, CLASSES[label]].mean(axis=1) for label in LABELS], axis=0)
-    accuracy = np.mean(
-        [LABELS[answer] == right for answer, right in zip(answers, stimuli["object_name"], strict=True)]
-    )
+    accuracy = np.mean([LABELS[answer] == right for answer, right in zip(answers, stimuli["object_name"], strict=True)])
     return {
         LEAVES[0]: accuracy,
         LEAVES[1]: kernel_alignment(v4, measured("V4")) ** 2 / CEILINGS["V4"],
@@ -194,9 +190,7 @@ def placed(model, constituents, tmp_path):
     said = []
 
     def place(identifier):
-        benchmark = MetaBenchmark(
-            identifier, settings=Settings(home=tmp_path, run="missing"), say=said.append
-        )
+        benchmark = MetaBenchmark(identifier, settings=Settings(home=tmp_path, run="missing"), say=said.append)
         try:
             return benchmark(model)
         except BrainAlignError as error:

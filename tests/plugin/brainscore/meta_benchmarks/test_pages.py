@@ -83,15 +83,11 @@ def test_the_page_runs(reader, tmp_path):
     assert "frozen: reference base (" in out
     assert "linked: brainscore_vision 2." in out
     assert re.search(r"array\(0\.\d+\)|array\(1\.\)", out), "the score"
-    assert re.search(
-        r"^above \d+% of \d+ models, rank \d+\ninterval of the rank: \[\d+, \d+\]$", out, re.MULTILINE
-    )
+    assert re.search(r"^above \d+% of \d+ models, rank \d+\ninterval of the rank: \[\d+, \d+\]$", out, re.MULTILINE)
     assert "the only reference: reference base (" in out
     assert "✓ link " in out
     assert "not linked into brainscore_vision" in out
-    assert re.search(
-        r"^On (these|all) \d+ benchmarks: rank \d+ of \d+, \d+ to \d+ \(\w+\)$", out, re.MULTILINE
-    )
+    assert re.search(r"^On (these|all) \d+ benchmarks: rank \d+ of \d+, \d+ to \d+ \(\w+\)$", out, re.MULTILINE)
 
 
 def test_every_meta_benchmark_is_listed():
@@ -113,6 +109,4 @@ def test_every_state_of_the_link_is_listed():
 def test_every_variable_is_listed():
     from brainalign_plugin.brainscore.settings import VARIABLES
 
-    assert [row[0].strip("`") for row in documented_table("## Where the scores come from", PAGE)] == list(
-        VARIABLES
-    )
+    assert [row[0].strip("`") for row in documented_table("## Where the scores come from", PAGE)] == list(VARIABLES)

@@ -222,9 +222,7 @@ def test_what_cannot_be_loaded_is_left_out(registered, run, monkeypatch):
     cells, notes, _ = run({"Made2026-private": 1, "NoSuch2026-x": 1, "Made2026-a": 1})
     assert list(cells) == ["Made2026-a"]
     assert notes[0].startswith("Made2026-private could not be loaded here: PermissionError")
-    assert notes[1].startswith(
-        "NoSuch2026-x could not be loaded here: AssertionError: No registrations found"
-    )
+    assert notes[1].startswith("NoSuch2026-x could not be loaded here: AssertionError: No registrations found")
 
 
 def test_another_version_is_not_run(registered, run):
@@ -309,8 +307,7 @@ def test_files_of_results_belong_to_a_model(tmp_path):
     from brainalign_plugin.brainscore.running import results_of
 
     paths = [
-        results_of(tmp_path, name).path
-        for name in ("a/b", "a:b", "a_b", "../../x", ".hidden", "é" * 300, "\ud800")
+        results_of(tmp_path, name).path for name in ("a/b", "a:b", "a_b", "../../x", ".hidden", "é" * 300, "\ud800")
     ]
     assert len(set(paths)) == len(paths)
     assert {path.parent for path in paths} == {tmp_path}
@@ -388,10 +385,7 @@ COUNTED = """
 
 
 def test_a_run_that_was_killed_resumes_without_repeating(linked, tmp_path):
-    lines = [
-        f"benchmark_registry['{leaf}'] = lambda: Counted('{leaf}', 0.{i + 2}5)"
-        for i, leaf in enumerate(LEAVES)
-    ]
+    lines = [f"benchmark_registry['{leaf}'] = lambda: Counted('{leaf}', 0.{i + 2}5)" for i, leaf in enumerate(LEAVES)]
     folder = linked.add_plugin("benchmarks", "counted", textwrap.dedent(COUNTED) + "\n".join(lines))
     log = tmp_path / "log"
     code = """

@@ -218,9 +218,7 @@ def test_a_postgresql_database(gathered, postgres_server):
 
 def test_ambiguous_names_list_the_ids(gathered, snapshot_file, database):
     ids = tiny_reference().board.ids
-    with pytest.raises(
-        CandidateError, match=f"2 models of the snapshot .* are called 'twin'.*{ids[0]} .*{ids[1]} "
-    ):
+    with pytest.raises(CandidateError, match=f"2 models of the snapshot .* are called 'twin'.*{ids[0]} .*{ids[1]} "):
         gathered(Named("twin"), snapshot=snapshot_file)
     with pytest.raises(CandidateError, match=r"2 models of the database .* are called 'twin'.*2 .*3 "):
         gathered(Named("twin"), database=database)
@@ -363,9 +361,7 @@ def test_the_only_reference_needs_no_name(benchmark, home, scores):
 
 
 def test_no_reference_names_the_commands(benchmark, tmp_path):
-    with pytest.raises(
-        ReferenceBoardError, match=r"pull the leaderboard and freeze it: freeze\(board, name\)"
-    ):
+    with pytest.raises(ReferenceBoardError, match=r"pull the leaderboard and freeze it: freeze\(board, name\)"):
         benchmark(home=tmp_path / "empty")(Named())
     with pytest.raises(ReferenceBoardError, match=r"there is no reference 'tny' .*did you mean tiny"):
         benchmark(reference="tny")(Named())
@@ -377,9 +373,7 @@ def test_no_reference_names_the_commands(benchmark, tmp_path):
 
 def test_a_reference_of_another_domain(benchmark, home, tmp_path):
     write_reference(reference_path(home / "references", "words"), tiny_reference("words", "language"))
-    with pytest.raises(
-        ReferenceBoardError, match=r"of the domain 'language'.*pass a reference of that domain"
-    ):
+    with pytest.raises(ReferenceBoardError, match=r"of the domain 'language'.*pass a reference of that domain"):
         benchmark(reference="words")(Named())
     # It does not count among those that need no name.
     with pytest.raises(CandidateError, match="0 of the 4 benchmarks of the reference 'tiny'"):
@@ -404,9 +398,7 @@ def test_a_public_variant_is_noted_and_not_used(benchmark, scores):
     path.write_text(path.read_text() + "Tiny2026public.IT-rdm,0.99\n")
     score = benchmark("BrainAlign2026-ref_normal", scores=path)(Named())
     assert score.attrs["missing"] == list(LEAVES[2:])
-    assert score.attrs["notes"] == [
-        "Tiny2026public.IT-rdm is not used: a public variant: other data, not comparable"
-    ]
+    assert score.attrs["notes"] == ["Tiny2026public.IT-rdm is not used: a public variant: other data, not comparable"]
 
 
 def test_leaving_out_an_earlier_entry(benchmark, scores):
@@ -430,9 +422,7 @@ def test_every_model_of_the_reference_left_out_has_its_rank_like_for_like(benchm
     board = reference.board.take([i for i in range(14) if i not in (3, 5)])
     ranks = rank_models(board, "REF_NORMAL", reference=reference).by_id()
     for model, rank in ranks.items():
-        placing = benchmark(
-            "BrainAlign2026-ref_normal", snapshot=path, model=str(model), leave_out=str(model)
-        )
+        placing = benchmark("BrainAlign2026-ref_normal", snapshot=path, model=str(model), leave_out=str(model))
         assert placing(Named("anything")).attrs["rank"] == rank
 
 
@@ -452,9 +442,7 @@ def test_the_version_follows_the_reference(benchmark, home, tmp_path):
     first = benchmark().version
     path = reference_path(home / "references", "tiny")
     later = tiny_reference()
-    write_reference(
-        path, replace(later, frozen_at=later.frozen_at + timedelta(hours=1)), replace_existing=True
-    )
+    write_reference(path, replace(later, frozen_at=later.frozen_at + timedelta(hours=1)), replace_existing=True)
     assert benchmark().version == first + 3600
     assert benchmark(home=tmp_path / "empty").version == 1
 
