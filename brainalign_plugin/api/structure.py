@@ -106,12 +106,13 @@ class MetadataResult(Result):
 class DriversPlots(Plots["DriversResult"]):
     """Charts of drivers."""
 
-    def coefficients(self, scope: str = "all") -> Chart:
+    def coefficients(self, scope: str = "across") -> Chart:
         """Draw the change of the correlation that goes with sharing each property.
 
         Parameters
         ----------
-        scope : {"all", "inside", "across"}
+        scope : {"across", "inside", "all"}
+            Pairs across papers by default: a paper that its benchmarks share passes for a property among all pairs.
 
         Returns
         -------
@@ -168,9 +169,9 @@ class DriversResult(Result):
     @property
     def title(self) -> str:
         """One line that names the result."""
-        one = self.found.scopes["all"]
+        one = self.found.scopes["across"]
         share = one.reason if one.r2 is None else f"{one.r2:.0%} of the variance of agreement, p {one.p:.3f}"
-        return f"Drivers of the agreement of {counted(one.pairs, 'pair')} of benchmarks: {share}"
+        return f"Drivers of the agreement of {counted(one.pairs, 'pair')} of benchmarks across papers: {share}"
 
     def _frame(self) -> pd.DataFrame:
         rows = [
