@@ -94,12 +94,13 @@ def interval(
     clusters: float,
     method: Method = "percentile",
     level: float = LEVEL,
+    within: tuple[float, float] = (-np.inf, np.inf),
 ) -> Interval | None:
     """Return the central interval of a figure from its resamples (r,), NaN where one has no figure.
 
     None if the figure is unknown, or in over a tenth of the resamples. `clusters`: effective number of families.
     `method`: ``percentile``, with widened tails; ``spread`` for standard deviations: Student's t on the logarithms,
-    less the bias that the resamples show.
+    less the bias that the resamples show. `within`: what the figure can be, where the resamples are shifted.
     """
     known = resampled[~np.isnan(resampled)]
     if value is None or known.size < max(1.0, _KNOWN_SHARE * resampled.size):
@@ -112,7 +113,7 @@ def interval(
         centre, half = 2 * float(np.log(value)) - float(logs.mean()), reach * float(logs.std())
         return Interval(value, float(np.exp(centre - half)), float(np.exp(centre + half)), level)
     tail = float(ndtr(-reach))
-    low, high = np.quantile(known, [tail, 1 - tail]).tolist()
+    low, high = np.clip(np.quantile(known, [tail, 1 - tail]), *within).tolist()
     return Interval(value, low, high, level)
 
 

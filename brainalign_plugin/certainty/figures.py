@@ -34,6 +34,13 @@ _BLOCK = 4_000_000
 _VARIES = 1e-12
 
 
+def possible(figure: str) -> tuple[float, float]:
+    """Return the least and the largest value that a figure can have, by its name in `FIGURES`; other names: counts."""
+    if figure.endswith("_rho"):
+        return -1.0, 1.0
+    return 0.0, 1.0 if figure == "negative_share" or "r2_" in figure else np.inf
+
+
 @dataclass(frozen=True, eq=False)
 class Headline:
     """Headline figures under ``r`` sets of counts, by the names in `FIGURES`."""

@@ -222,11 +222,7 @@ def _share_between(value: float | None, drawn: FloatArray, clusters: float) -> I
     """Return the interval of a share, with its own value for the mean of the resamples, which have more noise."""
     if value is None or clusters <= 1 or not drawn.size:
         return None
-    found = interval(value, drawn + (value - float(drawn.mean())), clusters)
-    if found is None:
-        return None
-    low, high = np.clip([found.low, found.high], 0.0, 1.0).tolist()
-    return Interval(found.value, low, high, found.level)
+    return interval(value, drawn + (value - float(drawn.mean())), clusters, within=(0.0, 1.0))
 
 
 def _ends(values: FloatArray, drawn: FloatArray, clusters: float) -> FloatArray:

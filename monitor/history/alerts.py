@@ -8,6 +8,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import ClassVar
 
+from brainalign_plugin.certainty.figures import possible
 from brainalign_plugin.errors import InputError
 
 from .figures import FIGURES, MINUS, SHARES, difference_text, figure_text
@@ -45,9 +46,12 @@ class Observation:
     new: float = 1.0
 
     @classmethod
-    def of_level(cls, value: float, interval: Sequence[float], models: int, new: float = 1.0) -> Observation:
-        """Return what a rule on a level sees: an interval that is wider than the 95 % one."""
-        low, high = (value + REACH * (end - value) for end in interval)
+    def of_level(
+        cls, figure: str, value: float, interval: Sequence[float], models: int, new: float = 1.0
+    ) -> Observation:
+        """Return what a rule on a level sees: an interval wider than the 95 % one, within what the figure can be."""
+        least, most = possible(figure)
+        low, high = (min(max(value + REACH * (end - value), least), most) for end in interval)
         return cls(value, low, high, models, new)
 
 

@@ -184,7 +184,7 @@ class _Watch:
         found = record["figures"][figure]
         if found["value"] is None or found["interval"] is None:
             return None
-        return Observation.of_level(found["value"], found["interval"], record["models"])
+        return Observation.of_level(figure, found["value"], found["interval"], record["models"])
 
     def _change(self, figure: str, info: SnapshotInfo) -> Observation | None:
         before = self._before.get(info.id)

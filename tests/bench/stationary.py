@@ -74,7 +74,7 @@ def observations(rules: list[Rule], boards: list[Board], seed: int) -> list[list
                 one = _change(rule, before, board, seed)
             elif known and rule.clears(one):
                 intervals = intervals or figure_intervals(board, values, RESAMPLES, seed)
-                one = Observation.of_level(value, intervals[rule.figure], models, one.new)
+                one = Observation.of_level(rule.figure, value, intervals[rule.figure], models, one.new)
             seen.append(one if known or rule.on is On.CHANGE else None)
     return found
 

@@ -23,6 +23,7 @@ from brainalign_monitor.history.alerts import (
     follow,
 )
 from brainalign_monitor.history.panels import new_share
+from brainalign_plugin.certainty.figures import possible
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.errors import InputError
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
@@ -236,9 +237,27 @@ def test_events_are_told_with_what_was_seen():
 
 
 def test_rules_on_a_level_see_wider_intervals():
-    assert Observation.of_level(0.2, (0.1, 0.24), 50, 0.5) == Observation(
+    assert Observation.of_level("mean_rho", 0.2, (0.1, 0.24), 50, 0.5) == Observation(
         0.2, pytest.approx(0.2 - 1.75 * 0.1), pytest.approx(0.2 + 1.75 * 0.04), 50, 0.5
     )
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "interval", "ends"),
+    [
+        ("r2_behavior", 0.962, (0.941, 0.985), (0.962 - 1.75 * 0.021, 1.0)),
+        ("negative_share", 0.02, (0.0, 0.03), (0.0, 0.02 + 1.75 * 0.01)),
+        ("mean_rho", -0.9, (-0.99, -0.5), (-1.0, -0.9 + 1.75 * 0.4)),
+        ("cross_rho", 0.9, (0.5, 0.99), (0.9 - 1.75 * 0.4, 1.0)),
+        ("sd_neural", 0.02, (0.001, 0.05), (0.0, 0.02 + 1.75 * 0.03)),
+        ("models", 200.0, (200.0, 200.0), (200.0, 200.0)),
+    ],
+)
+def test_what_rules_see_stays_within_what_the_figure_can_be(figure, value, interval, ends):
+    seen = Observation.of_level(figure, value, interval, 50)
+    assert (seen.low, seen.high) == pytest.approx(ends)
+    least, most = possible(figure)
+    assert least <= seen.low <= seen.value <= seen.high <= most
 
 
 def test_a_board_that_shares_nearly_all_cells_with_the_one_before_confirms_nothing():
