@@ -171,9 +171,7 @@ def _compared(treated: Treatment, complete: Treatment) -> Treatment:
     x, y = treated.scores[common], complete.scores[common]
     varies = len(x) > 1 and min(np.ptp(x), np.ptp(y)) > _VARIES
     return replace(
-        treated,
-        congruence=congruence(one, other),
-        correlation=abs(float(np.corrcoef(x, y)[0, 1])) if varies else None,
+        treated, congruence=congruence(one, other), correlation=abs(float(np.corrcoef(x, y)[0, 1])) if varies else None
     )
 
 

@@ -466,12 +466,7 @@ def drivers(
 
 
 def dimensions(
-    source: Source,
-    *,
-    max_missing: float = 0.5,
-    min_overlap: int = 20,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    source: Source, *, max_missing: float = 0.5, min_overlap: int = 20, resamples: int = RESAMPLES, seed: int = 0
 ) -> DimensionsResult:
     """Count the dimensions of a board, under other models and other treatments of missing scores.
 

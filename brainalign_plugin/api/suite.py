@@ -122,12 +122,7 @@ def _table(rows: Sequence[Sequence[Any]], columns: str, text: str = "") -> pd.Da
 
 
 def new_benchmarks(
-    source: Source,
-    benchmarks: Sequence[str] = (),
-    *,
-    max_missing: float = 0.5,
-    resamples: int = 1000,
-    seed: int = 0,
+    source: Source, benchmarks: Sequence[str] = (), *, max_missing: float = 0.5, resamples: int = 1000, seed: int = 0
 ) -> SuiteResult:
     """Hold each benchmark that arrived against those before it, which it may confirm or oppose.
 
@@ -238,17 +233,11 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
         for one in found.curve
     ]  # fmt: skip
     frame = _table(
-        rows,
-        "size chosen_rho rho low high kappa random_rho benchmarks_saved cells_saved benchmarks",
-        "benchmarks",
+        rows, "size chosen_rho rho low high kappa random_rho benchmarks_saved cells_saved benchmarks", "benchmarks"
     )
     size = "no panel" if found.smallest is None else f"a panel of {counted(found.smallest, 'benchmark')}"
     tried = f"tried on {counted(found.later, 'later model')}" if found.later else f"not tried: {found.reason}"
-    drawn = (
-        "size",
-        "rho" if found.later else "chosen_rho",
-        "rank correlation with the ranking by all benchmarks",
-    )
+    drawn = ("size", "rho" if found.later else "chosen_rho", "rank correlation with the ranking by all benchmarks")
     return SuiteResult(
         f"{size} reproduces the ranking; {tried}", frame.astype({"size": int}), record(found), found, drawn
     )

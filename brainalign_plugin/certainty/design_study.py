@@ -44,11 +44,7 @@ class NextBenchmarks:
 
 
 def next_benchmarks(
-    board: Board,
-    papers: int = 5,
-    grouped: Families | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    board: Board, papers: int = 5, grouped: Families | None = None, resamples: int = RESAMPLES, seed: int = 0
 ) -> NextBenchmarks | NotEstimable:
     """Place further papers where they raise the reliability of the official average most.
 

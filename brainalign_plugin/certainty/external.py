@@ -139,11 +139,7 @@ def _place(
     if len(found) == 1:
         return found[0], "", []
     if found:
-        return (
-            None,
-            f"{len(found)} models of the board have this name; give the id of one",
-            found[:_SUGGESTED],
-        )
+        return (None, f"{len(found)} models of the board have this name; give the id of one", found[:_SUGGESTED])
     close = difflib.get_close_matches(row.name[:200], names, _SUGGESTED) if suggest else []
     return None, "no model of the board has this name; give the id", [i for one in close for i in names[one]]
 
@@ -153,12 +149,7 @@ def _label(board: Board, i: int) -> str:
 
 
 def external(
-    board: Board,
-    cleaned: Board,
-    table: MetricTable,
-    named: FamilyTable = (),
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    board: Board, cleaned: Board, table: MetricTable, named: FamilyTable = (), resamples: int = RESAMPLES, seed: int = 0
 ) -> External:
     """Correlate external metrics with benchmarks, the official average and each other, over the models with both."""
     joined = join_metrics(table, board)

@@ -61,11 +61,7 @@ class Panel:
 
 
 def short_panel(
-    board: Board,
-    snapshot: Snapshot,
-    grouped: Families | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    board: Board, snapshot: Snapshot, grouped: Families | None = None, resamples: int = RESAMPLES, seed: int = 0
 ) -> Panel | NotEstimable:
     """Choose the panel of each size on the older half of the models, and try it on the later half.
 

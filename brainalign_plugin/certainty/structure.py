@@ -12,14 +12,7 @@ from ..agreement.clustering import Clusters, cluster_stability, clusters
 from ..agreement.correlation import spearman_matrix
 from ..agreement.dimensionality import Dimensions, dimensions, participation_ratio, shuffled_eigenvalues
 from ..agreement.drivers import SCOPES, Drivers, Scope, drivers
-from ..agreement.treatments import (
-    Resampled,
-    Treatment,
-    congruence,
-    half_counts,
-    resampled_dimensions,
-    treatments,
-)
+from ..agreement.treatments import Resampled, Treatment, congruence, half_counts, resampled_dimensions, treatments
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..files.metadata import Described

@@ -58,11 +58,7 @@ def dimensions_json(found: BoardDimensions) -> dict[str, Any]:
         "intervals": {name: _ends(one) for name, one in found.intervals.items()},
         "halves": None
         if halves is None
-        else {
-            "halves": halves.halves,
-            "components": list(halves.components),
-            "congruence": list(halves.congruence),
-        },
+        else {"halves": halves.halves, "components": list(halves.components), "congruence": list(halves.congruence)},
         "scree": [
             {"value": float(value), "interval": _known(row[:2]), "shuffled": _known(row[2:])}
             for value, row in zip(found.found.eigenvalues, found.scree, strict=True)

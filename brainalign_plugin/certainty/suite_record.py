@@ -18,12 +18,7 @@ from .short_panel import short_panel
 from .variance_components import NotEstimable
 
 
-def suite_json(
-    analysis: Analysis,
-    grouped: Families,
-    of_all: Families,
-    seed: int = 0,
-) -> dict[str, Any]:
+def suite_json(analysis: Analysis, grouped: Families, of_all: Families, seed: int = 0) -> dict[str, Any]:
     """Make the fields of ``analyze --full --json`` on the suite of benchmarks, with families of both sets of models."""
     snapshot, cleaning = analysis.snapshot, analysis.cleaning
     board = cleaning.board
