@@ -23,8 +23,14 @@ from .figures import panels
 from .good_models import agreement_curve, family_agreement, good_agreement
 from .influence import SCHEME, Kind, influence
 from .structure import board_clusters, board_dimensions, board_drivers
-from .structure_record import clusters_json, dimensions_json, drivers_json, metadata_json
-from .suite_record import external_json, suite_json
+from .structure_record import (
+    clusters_json,
+    dimensions_json,
+    drivers_json,
+    external_json,
+    metadata_json,
+    suite_json,
+)
 from .universe_ranks import Universe
 from .validity import Validity, validity, validity_over_time
 from .variance_components import Certainty, NotEstimable

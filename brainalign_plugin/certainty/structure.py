@@ -55,6 +55,14 @@ class Halves:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """Benchmarks whose loadings have one sign, and their mean rank correlation with a benchmark."""
+
+    benchmarks: int
+    mean_rho: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outside:
     """The first component against a benchmark outside the average."""
 
@@ -62,9 +70,8 @@ class Outside:
     models: int  # With both
     rho: float | None  # Rank correlation of the models' scores on the component with the benchmark
     interval: Interval | None
-    # Benchmarks with a positive and with a negative loading, and the mean rank correlation of either with it.
-    positive: tuple[int, float | None]
-    negative: tuple[int, float | None]
+    positive: Sign
+    negative: Sign
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,10 +275,9 @@ def _outside(
     drawn = _drawn_rho(pair, relabelled, resamples if sure else 0, seed)[:, 0]
     single = spearman_matrix(np.column_stack([board.scores[both][:, list(columns)], values[both]]))[-1, :-1]
 
-    def split(chosen: BoolArray) -> tuple[int, float | None]:
-        known = single[chosen]
-        known = known[~np.isnan(known)]
-        return int(chosen.sum()), float(known.mean()) if known.size else None
+    def split(chosen: BoolArray) -> Sign:
+        known = single[chosen & ~np.isnan(single)]
+        return Sign(int(chosen.sum()), float(known.mean()) if known.size else None)
 
     return Outside(
         IMAGENET,

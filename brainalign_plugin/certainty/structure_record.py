@@ -1,121 +1,127 @@
-"""The JSON records of the drivers, dimensions and clusters of a board, and of its metadata."""
+"""The JSON records of the structure of a board and of its suite of benchmarks."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 
-from ..agreement.drivers import Driver
-from ..agreement.treatments import Treatment
-from ..arrays import FloatArray
+from ..analysis import Analysis
 from ..files.metadata import Described
+from .agreement_testing import agreement_testing
 from .bootstrap import Interval
-from .structure import BoardClusters, BoardDimensions, BoardDrivers, Outside
+from .design_study import next_benchmarks
+from .external import External
+from .families import Families
+from .new_benchmarks import new_benchmarks
+from .short_panel import short_panel
+from .structure import BoardClusters, BoardDimensions, BoardDrivers
+from .variance_components import NotEstimable
+
+
+def plain(found: Any) -> Any:
+    """Return a record as plain values: intervals as their two ends, days as text, unknown as None; or its reason."""
+    if isinstance(found, Interval):
+        found = found.low, found.high
+    elif isinstance(found, NotEstimable):
+        found = {"reason": found.reason}
+    elif isinstance(found, np.ndarray):
+        found = None if np.isnan(found).any() else tuple(found.tolist())
+    elif is_dataclass(found):
+        found = {one.name: getattr(found, one.name) for one in fields(found)}
+    if isinstance(found, tuple):
+        return [plain(one) for one in found]
+    if isinstance(found, Mapping):
+        return {name: plain(one) for name, one in found.items()}
+    if isinstance(found, date):
+        return found.isoformat()
+    return None if isinstance(found, float) and not math.isfinite(found) else found
+
+
+def record(found: Any) -> dict[str, Any]:
+    """Return a frozen record, or the reason why there is none, as plain values; ``reason`` is always there."""
+    return {"reason": None} | dict(plain(found))
+
+
+def _of(found: Any, names: str) -> dict[str, Any]:
+    """Return some attributes as plain values."""
+    return {name: plain(getattr(found, name)) for name in names.split()}
+
+
+def suite_json(analysis: Analysis, grouped: Families, of_all: Families, seed: int = 0) -> dict[str, Any]:
+    """Make the fields of ``analyze --full --json`` on the suite of benchmarks, with families of both sets of models."""
+    snapshot, cleaning = analysis.snapshot, analysis.cleaning
+    board = cleaning.board
+    return {
+        "new_benchmarks": record(new_benchmarks(snapshot, (), cleaning.max_missing, of_all, seed=seed)),
+        "panel": record(short_panel(board, snapshot, grouped, seed=seed)),
+        "next_benchmarks": record(next_benchmarks(board, grouped=grouped, seed=seed)),
+        "agreement_testing": record(agreement_testing(board, grouped=grouped, seed=seed)),
+    }
+
+
+def external_json(found: External) -> dict[str, Any]:
+    """Make the record of external metrics: what was joined, and what it has in common with the benchmarks."""
+    metrics = {one.metric: plain(one) for one in found.metrics}
+    own = {"metrics": metrics, "dimensions": plain(found.dimensions), "drivers": None}
+    return _of(found.joined, "matched unmatched notes") | own
 
 
 def drivers_json(found: BoardDrivers) -> dict[str, Any]:
     """Make the record of the drivers of agreement, by scope."""
     return {
-        scope: {
-            "benchmarks": one.units,
-            "pairs": one.pairs,
-            "r2": one.r2,
-            "interval": _ends(found.r2[scope]),
-            "p": one.p,
-            "reason": one.reason,
+        scope: {"benchmarks": one.units, "pairs": one.pairs, "r2": one.r2, "interval": plain(found.r2[scope])}
+        | _of(one, "p reason")
+        | {
             "properties": [
-                _driver(d, found.coefficient[scope, d.properties], found.partial_r2[scope, d.properties])
-                for d in one.drivers
-            ],
+                _of(driver, "properties shared mean_shared mean_other r2 coefficient")
+                | {"coefficient_interval": plain(found.coefficient[scope, driver.properties])}
+                | {"partial_r2": driver.partial_r2}
+                | {"partial_r2_interval": plain(found.partial_r2[scope, driver.properties])}
+                | _of(driver, "p unknown reason")
+                for driver in one.drivers
+            ]
         }
         for scope, one in found.scopes.items()
     }
 
 
-def _driver(one: Driver, coefficient: Interval | None, partial: Interval | None) -> dict[str, Any]:
-    return {
-        "properties": list(one.properties),
-        "shared": one.shared,
-        "mean_shared": one.mean_shared,
-        "mean_other": one.mean_other,
-        "r2": one.r2,
-        "coefficient": one.coefficient,
-        "coefficient_interval": _ends(coefficient),
-        "partial_r2": one.partial_r2,
-        "partial_r2_interval": _ends(partial),
-        "p": one.p,
-        "unknown": one.unknown,
-        "reason": one.reason,
-    }
-
-
 def dimensions_json(found: BoardDimensions) -> dict[str, Any]:
     """Make what ``--full`` adds to the record of the dimensions."""
-    halves = found.halves
-    return {
-        "by_family": found.by_family,
-        "intervals": {name: _ends(one) for name, one in found.intervals.items()},
-        "halves": None
-        if halves is None
-        else {"halves": halves.halves, "components": list(halves.components), "congruence": list(halves.congruence)},
+    return _of(found, "by_family intervals halves") | {
         "scree": [
-            {"value": float(value), "interval": _known(row[:2]), "shuffled": _known(row[2:])}
-            for value, row in zip(found.found.eigenvalues, found.scree, strict=True)
+            {"value": value, "interval": plain(row[:2]), "shuffled": plain(row[2:])}
+            for value, row in zip(found.found.eigenvalues.tolist(), found.scree, strict=True)
         ],
         "loadings": {
-            leaf: [
-                {"value": float(value), "interval": _known(ends)}
-                for value, ends in zip(found.loadings[j], found.loading_intervals[j], strict=True)
-            ]
-            for j, leaf in enumerate(found.found.leaves)
+            leaf: [{"value": value, "interval": plain(ends)} for value, ends in zip(row.tolist(), own, strict=True)]
+            for leaf, row, own in zip(found.found.leaves, found.loadings, found.loading_intervals, strict=True)
         },
-        "treatments": {name: _treatment(one) for name, one in found.treatments.items()},
-        "imagenet": _outside(found.outside),
-    }
-
-
-def _treatment(one: Treatment) -> dict[str, Any]:
-    return {
-        "models": one.models,
-        "benchmarks": len(one.leaves),
-        "filled": one.filled,
-        "pc1_share": one.pc1_share,
-        "parallel_analysis": one.parallel_analysis,
-        "congruence": one.congruence,
-        "correlation": one.correlation,
-        "loadings": {leaf: float(v) for leaf, v in zip(one.leaves, one.loadings, strict=False)},
-        "reason": one.reason,
-    }
-
-
-def _outside(one: Outside | None) -> dict[str, Any] | None:
-    if one is None:
-        return None
-    return {
-        "benchmark": one.benchmark,
-        "models": one.models,
-        "rho": one.rho,
-        "interval": _ends(one.interval),
-        "positive": {"benchmarks": one.positive[0], "mean_rho": one.positive[1]},
-        "negative": {"benchmarks": one.negative[0], "mean_rho": one.negative[1]},
+        "treatments": {
+            name: {"models": one.models, "benchmarks": len(one.leaves)}
+            | _of(one, "filled pc1_share parallel_analysis congruence correlation")
+            | {"loadings": dict(zip(one.leaves, one.loadings.tolist(), strict=False)), "reason": one.reason}
+            for name, one in found.treatments.items()
+        },
+        "imagenet": plain(found.outside),
     }
 
 
 def clusters_json(found: BoardClusters) -> dict[str, Any]:
     """Make the record of the clusters of the benchmarks."""
     order = found.found.order.tolist()
-    return {
-        "silhouette": found.found.silhouette,
-        "p": found.found.p,
-        "reason": found.found.reason,
+    return _of(found.found, "silhouette p reason") | {
         "order": [found.leaves[j] for j in order],
         "clusters": [
             {
                 "benchmarks": [found.leaves[j] for j in order if found.found.labels[j] == cluster],
-                "stability": _number(found.stability[cluster]),
+                "stability": plain(float(found.stability[cluster])),
                 "mean_rho": mean,
-                "interval": _ends(ends),
+                "interval": plain(ends),
             }
             for cluster, (mean, ends) in enumerate(found.mean_rho)
         ],
@@ -127,26 +133,10 @@ def metadata_json(found: Described) -> dict[str, Any]:
     return {
         "benchmarks": {leaf: {**values, "sources": found.origins[leaf]} for leaf, values in found.benchmarks.items()},
         "models": {str(model): values for model, values in found.models.items() if any(values.values())},
-        "gaps": {field: list(leaves) for field, leaves in found.gaps.items()},
+        "gaps": plain(found.gaps),
         "contradictions": [
-            {
-                "name": one.name,
-                "field": one.field,
-                "values": [{"source": source, "value": value} for source, value in one.values],
-            }
+            _of(one, "name field") | {"values": [{"source": source, "value": value} for source, value in one.values]}
             for one in found.contradictions
         ],
         "problems": list(found.problems),
     }
-
-
-def _ends(found: Interval | None) -> list[float] | None:
-    return None if found is None else [found.low, found.high]
-
-
-def _known(row: FloatArray) -> list[float] | None:
-    return None if np.isnan(row).any() else [float(value) for value in row]
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

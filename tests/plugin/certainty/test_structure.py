@@ -106,9 +106,9 @@ def test_the_first_component_against_imagenet():
     assert (found.benchmark, found.models) == ("ImageNet-top1", 79)
     assert found.rho > 0.8
     assert found.interval.low < found.rho < found.interval.high
-    assert found.positive[0], found.negative[0] == (4, 2)
-    assert found.positive[1] > 0.6
-    assert found.negative[1] < -0.6
+    assert (found.positive.benchmarks, found.negative.benchmarks) == (4, 2)
+    assert found.positive.mean_rho > 0.6
+    assert found.negative.mean_rho < -0.6
 
 
 def test_the_record_of_the_real_board(real_snapshot):
