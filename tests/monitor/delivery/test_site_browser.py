@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from brainalign_monitor.config.settings import load_settings
+from brainalign_monitor.operations import pull
 from brainalign_monitor.rendering import render_report
 from tests.accessibility import violations
 from tests.commands import brainalign
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
 from tests.monitor.delivery.test_model_pages import HOSTILE, opened
+from tests.monitor.report.conftest import drawn_snapshot, plain_leaves
 from tests.monitor.report.test_report_render import hostile_view
 
 pytestmark = pytest.mark.needs("browser")
@@ -91,3 +96,24 @@ def test_no_cell_of_a_table_covers_the_next_on_a_phone(browser, served):
     for page in PAGES:
         opened(browser, f"{served}{page}.html", 360)
         assert browser.execute_script(COVERED) == [], page
+
+
+def test_a_long_history_is_twelve_screens_of_a_phone_and_unfolds_to_all_of_it(browser, tmp_path):
+    leaves = plain_leaves(5, "V1-pls"), plain_leaves(4, "i2n")
+    names = [f"{letter}{letter}net" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    with pull.open_home(load_settings(home=tmp_path)) as store:
+        for day in range(1, 18):
+            drawn = drawn_snapshot(26 - day % 3, *leaves, names=names, seed=day, sha256=f"{day:02}" * 32)
+            moment = datetime(2024, 11, day, tzinfo=UTC)
+            store.add(replace(drawn, as_of_time=moment), b"%d" % day, seen_at=moment)
+    brainalign("publish", "--output", tmp_path / "site", home=tmp_path).succeeded()
+    with site_server(tmp_path / "site/current") as address:
+        assert opened(browser, f"{address}history.html", 360) == []
+        assert browser.execute_script("return document.documentElement.scrollHeight") <= 12.5 * 740
+        titles = "return [...document.querySelectorAll('#changes h3')].map((one) => one.checkVisibility())"
+        assert browser.execute_script(titles) == [True] * 12 + [False] * 4
+        lines = "return [...document.querySelectorAll('#changes li')].filter((one) => one.checkVisibility()).length"
+        assert browser.execute_script(lines) == 0
+        browser.execute_script("document.querySelectorAll('#changes summary').forEach((one) => one.click())")
+        assert browser.execute_script(titles) == [True] * 16
+        assert browser.execute_script(lines) >= 16
