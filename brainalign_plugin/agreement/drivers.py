@@ -68,32 +68,9 @@ def drivers(
     within their paper. With ``across`` the benchmarks of a paper with the same properties count as one, so that a paper
     with many of them has one vote.
 
-    Parameters
-    ----------
-    rho : ndarray, shape (m, m)
-        Correlations; NaN where unknown.
-    properties : mapping of str to sequence of (str or None), each of length m
-        Value of each benchmark; an unknown one is shared with none.
-    papers : sequence of str, length m
-    scope : {"all", "inside", "across"}
-        Pairs that are compared.
-    permutations : int
-    seed : int
-        Of the permutations.
-    resampled : ndarray, shape (r, m (m - 1) / 2), optional
-        Correlations in resamples of models, in the order of ``numpy.triu_indices``.
+    `rho`: shape (m, m), NaN where unknown. `properties`: values of length m. `resampled`: shape (r, m (m - 1) / 2),
+    correlations in resamples of models by ``numpy.triu_indices``. Raises InputError without a permutation.
 
-    Returns
-    -------
-    Drivers
-
-    Raises
-    ------
-    InputError
-        If there is no permutation, or no such scope.
-
-    References
-    ----------
     Dekker, Krackhardt, Snijders (2007), Psychometrika 72, 563-581; Krackhardt (1988), Social Networks 10, 359-381;
     Mantel (1967), Cancer Research 27, 209-220.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,28 +60,9 @@ def treatments(
     missing z-scores predicted by a matrix of low rank; ``zero``: a missing score is 0, as in the official average. For
     parallel analysis the scores of each benchmark are permuted among the models that have it, and treated alike.
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, m)
-        NaN where missing; models without any score count nowhere.
-    leaves : tuple of str, length m
-    min_overlap : int
-        Fewest models in common for a correlation; benchmarks are left out, those with the most unknown ones first,
-        until all are known.
-    permutations : int
-    seed : int
+    `scores`: shape (n, m), NaN where missing. `min_overlap`: fewest models in common for a correlation; benchmarks with
+    the most unknown ones are left out first. Raises InputError without a permutation.
 
-    Returns
-    -------
-    dict of str to Treatment
-
-    Raises
-    ------
-    InputError
-        If there is no permutation.
-
-    References
-    ----------
     Mazumder, Hastie, Tibshirani (2010), *JMLR* 11, 2287-2322 (soft-impute); Lorenzo-Seva, ten Berge (2006),
     *Methodology* 2, 57-64 (congruence).
     """
@@ -109,11 +89,8 @@ def _treated(
     seed: int,
     complete: Treatment | None,
 ) -> Treatment:
-    filled = np.zeros(0)
     columns = np.flatnonzero(_spread(scores) > _VARIES)
-    correlate: Callable[[FloatArray], FloatArray] = np.nan_to_num
     if name == "pairwise":
-        correlate = pairwise_pearson
         columns = columns[_overlapping(~np.isnan(scores[:, columns]), min_overlap)]
     elif name == "zero":
         columns = np.flatnonzero(_spread(np.nan_to_num(scores)) > _VARIES)
@@ -122,21 +99,20 @@ def _treated(
         reason = "fewer than 3 models or 2 benchmarks that vary are left"
         nothing = np.zeros(0), np.full(len(rows), np.nan)
         return Treatment(len(scores), tuple(leaves[j] for j in columns), 0.0, None, None, *nothing, None, None, reason)
+    penalty = chosen_penalty(_z(scores), seed) if name == "soft_impute" else 0.0
+
+    def complete_of(board: FloatArray) -> FloatArray:
+        if name == "pairwise":
+            return board
+        return soft_impute(_z(board), penalty) if name == "soft_impute" else np.nan_to_num(board)
+
+    def correlate(board: FloatArray) -> FloatArray:
+        return pairwise_pearson(complete_of(board))
+
     if name == "soft_impute":
-        penalty = chosen_penalty(_z(scores), seed)
-
-        def correlate(board: FloatArray) -> FloatArray:
-            return pairwise_pearson(soft_impute(_z(board), penalty))
-
-        filled = soft_impute(_z(scores), penalty)
-    elif name != "pairwise":
-
-        def correlate(board: FloatArray) -> FloatArray:
-            return pairwise_pearson(np.nan_to_num(board))
-
-        filled = z_scores(np.nan_to_num(scores))
+        filled = complete_of(scores)
     else:
-        filled = np.nan_to_num(_z(scores))
+        filled = np.nan_to_num(_z(scores)) if name == "pairwise" else z_scores(complete_of(scores))
     values, vectors = np.linalg.eigh(correlate(scores))
     eigenvalues, vector = values[::-1], vectors[:, -1] * (-1.0 if vectors[:, -1].sum() < 0 else 1.0)
     rng = np.random.default_rng(seed)
@@ -206,14 +182,9 @@ def soft_impute(z: FloatArray, penalty: float, start: FloatArray | None = None) 
     """Fill the missing cells of a matrix by one of low rank.
 
     Minimises half the squared error on the known cells plus the penalty times the sum of the singular values, by
-    replacing the missing cells with the shrunken decomposition until they are still. Shape (n, m); known cells as they
-    are.
+    replacing the missing cells with the shrunken decomposition until they are still. `z`: shape (n, m); NaN where
+    missing. `start`: a first guess.
 
-    `z`: shape (n, m); z-scores, NaN where missing. `penalty`: subtracted from each singular value. `start`: shape (n,
-    m); a first guess.
-
-    References
-    ----------
     Mazumder, Hastie, Tibshirani (2010), *JMLR* 11, 2287-2322, algorithm 1.
     """
     missing = np.isnan(z)
@@ -259,25 +230,9 @@ def resampled_dimensions(
     of one resample, so that a model which counts twice adds nothing to the dimensions. The means of families are
     shuffled among families and the rest among models, so that members of one family add nothing either.
 
-    Parameters
-    ----------
-    z : ndarray, shape (n, m)
-        Complete; leaves that vary.
-    counts : ndarray, shape (r, n)
-        How often each model counts.
-    loadings : ndarray, shape (m, k)
-        Of all models, to which those of each resample are turned.
-    labels : ndarray, shape (n,)
-        Family of each model, numbered from 0.
-    seed : int
-        Of the shuffles.
+    `z`: shape (n, m), complete. `counts`: shape (r, n). `loadings`: shape (m, k), of all models, to which those of each
+    resample are turned. `labels`: shape (n,), families from 0.
 
-    Returns
-    -------
-    Resampled
-
-    References
-    ----------
     Timmerman, Kiers, Smilde (2007), *British Journal of Mathematical and Statistical Psychology* 60, 295-314.
     """
     rng = np.random.default_rng(seed)

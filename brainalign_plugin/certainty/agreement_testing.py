@@ -15,7 +15,7 @@ from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import InputError
 from ..scales import ranks_from_bottom, rounded
-from .bootstrap import Interval, draw_counts, effective_families, interval, sure_enough
+from .bootstrap import Interval, draw_counts, interval, sure_families
 from .families import Families, families
 from .figures import known_mean
 from .variance_components import NotEstimable
@@ -81,35 +81,23 @@ def agreement_testing(
     others = (ranks.sum(axis=1, keepdims=True) - ranks) / (m - 1)
     labels = (families(board) if grouped is None else grouped).labels
     once = np.ones((1, n), dtype=np.int64)
-    sure = effective_families(labels) if sure_enough(labels) else None
+    sure = sure_families(labels)
     counts = once if sure is None else np.vstack([once, draw_counts(labels, resamples, seed)])
     taus = _taus(board.scores, others, counts)
     places = _z(taus)
     random = np.random.default_rng(seed)
-    drawn = {
-        size: np.vstack(
-            [
-                _taus(board.scores[rows], others[rows], once[:, :size])
-                for rows in (random.permutation(n)[:size] for _ in range(subsets))
-            ]
-        )
-        for size in sorted(set(sizes))
-        if size <= n
-    }
-    means = {size: known_mean(found.T) for size, found in drawn.items()}
-    z_of = {size: _z(mean[None])[0] for size, mean in means.items()}
+    over: list[list[SubsetAgreement]] = [[] for _ in board.leaves]
+    for size in sorted(size for size in set(sizes) if size <= n):
+        chosen = [random.permutation(n)[:size] for _ in range(subsets)]
+        drawn = np.vstack([_taus(board.scores[rows], others[rows], once[:, :size]) for rows in chosen])
+        mean = known_mean(drawn.T)
+        for own, tau, column, z in zip(over, mean, drawn.T, _z(mean[None])[0], strict=True):
+            own.append(SubsetAgreement(size, _known(tau), _known(_sd(column)), _known(z)))
     found = []
     for j, leaf in enumerate(board.leaves):
         tau, place = _known(taus[0, j]), _known(places[0, j])
-        over = tuple(
-            SubsetAgreement(size, _known(means[size][j]), _known(_sd(drawn[size][:, j])), _known(z_of[size][j]))
-            for size in drawn
-        )
-        intervals = [
-            None if sure is None else interval(value, column[1:, j], sure)
-            for value, column in ((tau, taus), (place, places))
-        ]
-        found.append(BenchmarkAgreement(leaf, tau, intervals[0], place, intervals[1], over))
+        ends, place_ends = interval(tau, taus[1:, j], sure), interval(place, places[1:, j], sure)
+        found.append(BenchmarkAgreement(leaf, tau, ends, place, place_ends, tuple(over[j])))
     return AgreementTest(tuple(found), n)
 
 

@@ -88,22 +88,34 @@ def sure_enough(labels: IntArray) -> bool:
     return int(labels.max(initial=-1)) + 1 >= MIN_FAMILIES and effective_families(labels) >= MIN_EFFECTIVE
 
 
+def sure_families(labels: IntArray) -> float | None:
+    """Return the effective number of families; None where they are too few for an interval."""
+    return effective_families(labels) if sure_enough(labels) else None
+
+
+def labels_among(labels: IntArray, rows: IntArray | list[int]) -> IntArray:
+    """Return the families of some models, numbered from 0."""
+    found: IntArray = np.unique(labels[rows], return_inverse=True)[1].reshape(-1)
+    return found
+
+
 def interval(
     value: float | None,
     resampled: FloatArray,
-    clusters: float,
+    clusters: float | None,
     method: Method = "percentile",
     level: float = LEVEL,
     within: tuple[float, float] = (-np.inf, np.inf),
 ) -> Interval | None:
     """Return the central interval of a figure from its resamples (r,), NaN where one has no figure.
 
-    None if the figure is unknown, or in over a tenth of the resamples. `clusters`: effective number of families.
+    None if the figure is unknown, or in over a tenth of the resamples. `clusters`: effective number of families, None
+    where they are too few.
     `method`: ``percentile``, with widened tails; ``spread`` for standard deviations: Student's t on the logarithms,
     less the bias that the resamples show. `within`: what the figure can be, where the resamples are shifted.
     """
     known = resampled[~np.isnan(resampled)]
-    if value is None or known.size < max(1.0, _KNOWN_SHARE * resampled.size):
+    if value is None or clusters is None or known.size < max(1.0, _KNOWN_SHARE * resampled.size):
         return None
     from scipy.special import ndtr, stdtrit
 

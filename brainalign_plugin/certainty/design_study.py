@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..data.board import Board
 from ..errors import InputError
-from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
+from .bootstrap import RESAMPLES, Interval, draw_counts, interval, sure_families
 from .families import Families, families
 from .variance_components import NotEstimable, Resampled, certainty_of, linear_form, resampled_components
 
@@ -66,7 +66,7 @@ def next_benchmarks(
     labels = (families(board) if grouped is None else grouped).labels
     once = np.ones((1, len(board.models)), dtype=np.int64)
     found = resampled_components(form, board, np.vstack([once, draw_counts(labels, resamples, seed)]))
-    clusters = effective_families(labels) if sure_enough(labels) else None
+    clusters = sure_families(labels)
     names, counts = found.units.strata, found.units.counts
 
     def placed(stratum: int, more: IntArray) -> Further:
@@ -131,4 +131,4 @@ def _placements(found: Resampled, papers: int) -> list[int]:
 
 def _interval(reliability: FloatArray, clusters: float | None) -> tuple[float, Interval | None]:
     value = float(reliability[0])
-    return value, None if clusters is None else interval(value, reliability[1:], clusters)
+    return value, interval(value, reliability[1:], clusters)

@@ -16,7 +16,7 @@ from ..data.tree import Benchmark, BenchmarkTree
 from ..errors import InputError
 from ..files.metric_table import MetricRow, MetricTable, model_id
 from ..text import visible
-from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
+from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
 from .families import FamilyTable, families
 from .figures import rank_correlations
 from .variance_components import linear_form
@@ -194,18 +194,15 @@ def _agreement(
     name: str, own: FloatArray, other: FloatArray, labels: IntArray, resamples: int, seed: int
 ) -> MetricAgreement:
     both = np.flatnonzero(~np.isnan(own) & ~np.isnan(other))
-    if len(both) < MIN_OVERLAP:
-        return MetricAgreement(name, len(both), None, None)
     pair = np.column_stack([own, other])[both]
-    rho = float(pairwise_correlation(pair, MIN_OVERLAP)[0][0, 1])
+    rho = float(pairwise_correlation(pair, MIN_OVERLAP)[0][0, 1]) if len(both) >= MIN_OVERLAP else np.nan
     if np.isnan(rho):
         return MetricAgreement(name, len(both), None, None)
-    used = np.unique(labels[both], return_inverse=True)[1].reshape(-1)
-    if not sure_enough(used):
-        return MetricAgreement(name, len(both), rho, None)
+    used = labels_among(labels, both)
+    sure = sure_families(used)
     times = min(resamples, _FEWER) if len(both) > _FROM_MODELS else resamples
-    drawn = rank_correlations(pair, draw_counts(used, times, seed))[:, 0]
-    return MetricAgreement(name, len(both), rho, interval(rho, drawn, effective_families(used)))
+    drawn = np.zeros(0) if sure is None else rank_correlations(pair, draw_counts(used, times, seed))[:, 0]
+    return MetricAgreement(name, len(both), rho, interval(rho, drawn, sure))
 
 
 def _dimensions(

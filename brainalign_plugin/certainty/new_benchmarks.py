@@ -16,7 +16,7 @@ from ..data.cleaning import complete_board
 from ..data.snapshot import Snapshot
 from ..errors import InputError
 from ..ranking.boards import ranks_of_all
-from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
+from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
 from .families import Families, families
 from .figures import rank_correlations
 from .validity import MIN_MODELS, arrivals
@@ -168,13 +168,13 @@ def _against(
         which = "it" if np.isnan(average).all() else "the average of the old ones"
         return replace(empty, reason=f"all {n} models have the same score on {which}")
     nearest = int(np.nanargmax(average[1:])) if (~np.isnan(average[1:])).any() else None
-    labels = np.unique(grouped.labels[rows], return_inverse=True)[1].reshape(-1)
+    labels = labels_among(grouped.labels, rows)
     counts = draw_counts(labels, min(resamples, _FEWER) if n > _FROM_MODELS else resamples, seed)
-    sure = effective_families(labels) if sure_enough(labels) else None
+    sure = sure_families(labels)
     near = np.zeros(n) if nearest is None else kept.scores[:, nearest]
     drawn = rank_correlations(np.column_stack([target, without.scores, near]), counts)
     rho = float(average[0])
-    over = None if sure is None else interval(rho, drawn[:, 0], sure)
+    over = interval(rho, drawn[:, 0], sure)
     near_rho = None if nearest is None else float(average[1:][nearest])
     judged = verdict(rho, over)
     return replace(
@@ -185,7 +185,7 @@ def _against(
         interval=over,
         nearest=None if nearest is None else kept.leaves[nearest],
         nearest_rho=near_rho,
-        nearest_interval=None if sure is None else interval(near_rho, drawn[:, 1], sure),
+        nearest_interval=interval(near_rho, drawn[:, 1], sure),
         **_shifts(without.scores, added.scores, kept.ids),
         **_reliabilities((without, kept), (added, extended), counts, sure),
     )
@@ -217,5 +217,5 @@ def _reliabilities(
     return {
         "reliability_without": float(before[0]) if known[0] else None,
         "reliability_with": float(after[0]) if known[1] else None,
-        "gain": None if sure is None else interval(gain, (after - before)[1:], sure),
+        "gain": interval(gain, (after - before)[1:], sure),
     }

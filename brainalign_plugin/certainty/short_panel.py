@@ -16,7 +16,7 @@ from ..ranking.boards import ranks_of_all
 from ..ranking.compare import cohen_kappas, quartiles
 from ..scales import ranks_from_bottom
 from ..schemes import get_scheme
-from .bootstrap import RESAMPLES, Interval, draw_counts, effective_families, interval, sure_enough
+from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
 from .families import Families, families
 from .figures import rank_correlations
 from .variance_components import NotEstimable
@@ -85,8 +85,8 @@ def short_panel(
     masks = search.panels(rows, min(LARGEST, m))
     chosen = search.agreement(masks, rows)
     found = families(board) if grouped is None else grouped
-    labels = np.unique(found.labels[later], return_inverse=True)[1].reshape(-1)
-    tried = _tried(search, masks, np.flatnonzero(later), labels, resamples, seed)
+    after = np.flatnonzero(later)
+    tried = _tried(search, masks, after, labels_among(found.labels, after), resamples, seed)
     columns = [snapshot.tree.index[leaf] for leaf in board.leaves]
     ran = (snapshot.states[:, columns] != CellState.NEVER).sum(axis=0)
     curve = [
@@ -187,17 +187,16 @@ def _tried(
     scores = np.column_stack([search.whole, search.on(masks)])[rows]
     kappa = cohen_kappas(np.array([quartiles(ranks_of_all(column)) for column in scores.T]))[0, 1:]
     places = np.random.default_rng(seed).random((RANDOM, masks.shape[1])).argsort(axis=1).argsort(axis=1)
-    counts = draw_counts(labels, resamples, seed) if sure_enough(labels) else None
+    sure = sure_families(labels)
+    counts = None if sure is None else draw_counts(labels, resamples, seed)
     found: list[dict[str, Any]] = []
     for k, value in enumerate(rho.tolist()):
-        random, sure = search.agreement(places < k + 1, rows), None
-        if counts is not None:
-            drawn = rank_correlations(scores[:, [0, k + 1]], counts)[:, 0]
-            sure = interval(value, drawn, effective_families(labels))
+        random = search.agreement(places < k + 1, rows)
+        drawn = np.zeros(0) if counts is None else rank_correlations(scores[:, [0, k + 1]], counts)[:, 0]
         found.append(
             {
                 "rho": value,
-                "interval": sure,
+                "interval": interval(value, drawn, sure),
                 "kappa": None if np.isnan(kappa[k]) else float(kappa[k]),
                 "random_rho": float(random.mean()),
                 "random_share": float((random >= value - 1e-12).mean()),

@@ -17,7 +17,7 @@ from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..files.metadata import Described
 from ..scales import z_scores
-from .bootstrap import Interval, draw_counts, effective_families, interval, sure_enough
+from .bootstrap import Interval, draw_counts, interval, labels_among, sure_families
 from .families import Families
 from .figures import rank_correlations
 
@@ -105,26 +105,17 @@ class BoardClusters:
 def board_drivers(
     board: Board, families: Families, described: Described, resamples: int = RESAMPLES, seed: int = 0
 ) -> BoardDrivers:
-    """Find the drivers of agreement of a complete board.
-
-    `families`: of its models. `described`: metadata of its benchmarks. `resamples`: of families. `seed`: of resamples
-    and permutations.
-    """
+    """Find the drivers of agreement of a complete board, with the metadata of its benchmarks."""
     leaves, labels = board.leaves, families.labels
-    sure = sure_enough(labels)
-    drawn = _drawn_rho(board.scores, labels, resamples if sure else 0, seed)
+    clusters = sure_families(labels)
+    drawn = _drawn_rho(board.scores, labels, resamples, seed)
     rho = spearman_matrix(board.scores)
     properties = {name: described.values(name, leaves) for name in PROPERTIES}
     papers = [one or leaf for one, leaf in zip(properties["paper"], leaves, strict=True)]
     scopes = {scope: drivers(rho, properties, papers, scope, seed=seed, resampled=drawn) for scope in SCOPES}
-    clusters = effective_families(labels) if sure else 0.0
-    coefficient: dict[tuple[Scope, tuple[str, ...]], Interval | None] = {}
-    partial: dict[tuple[Scope, tuple[str, ...]], Interval | None] = {}
-    for scope, found in scopes.items():
-        for one in found.drivers:
-            key = scope, one.properties
-            coefficient[key] = _between(one.coefficient, one.drawn[:, 0], clusters)
-            partial[key] = _share_between(one.partial_r2, one.drawn[:, 1], clusters)
+    each = {(scope, one.properties): one for scope, found in scopes.items() for one in found.drivers}
+    coefficient = {key: interval(one.coefficient, one.drawn[:, 0], clusters) for key, one in each.items()}
+    partial = {key: _share_between(one.partial_r2, one.drawn[:, 1], clusters) for key, one in each.items()}
     r2 = {scope: _share_between(found.r2, found.drawn, clusters) for scope, found in scopes.items()}
     return BoardDrivers(scopes, r2, coefficient, partial)
 
@@ -148,7 +139,7 @@ def board_dimensions(
     columns = [board.leaves.index(leaf) for leaf in found.leaves]
     z = z_scores(board.scores)[:, columns] if columns else np.zeros((len(board.models), 0))
     labels, m = families.labels, len(columns)
-    sure = sure_enough(labels) and m > 1
+    clusters = sure_families(labels) if m > 1 else None
     loadings = _loadings(z, max(1, found.parallel_analysis or 0)) if m else np.zeros((0, 0))
     band = np.full((m, 4), np.nan)
     bounds = np.full((*loadings.shape, 2), np.nan)
@@ -156,16 +147,15 @@ def board_dimensions(
     by_family = None
     if m:
         band[:, 2:] = np.percentile(shuffled_eigenvalues(z, _SHUFFLED, seed), _BAND, axis=0).T
-    if sure:
-        clusters = effective_families(labels)
+    if clusters is not None:
         drawn = resampled_dimensions(z, draw_counts(labels, resamples, seed), loadings, labels, seed)
         ratios = np.array([participation_ratio(row) for row in drawn.eigenvalues])
         values = drawn.eigenvalues
-        intervals["participation_ratio"] = _between(found.participation_ratio, ratios, clusters)
-        intervals["pc1_share"] = _between(found.pc1_share, values[:, 0] / values.sum(axis=1), clusters)
+        intervals["participation_ratio"] = interval(found.participation_ratio, ratios, clusters)
+        intervals["pc1_share"] = interval(found.pc1_share, values[:, 0] / values.sum(axis=1), clusters)
         once = np.ones((resamples, len(z)), dtype=np.int64)
         by_family = int(resampled_dimensions(z, once, loadings[:, :1], labels, seed).components[0])
-        intervals["by_family"] = _between(float(by_family), drawn.components.astype(np.float64), clusters)
+        intervals["by_family"] = interval(float(by_family), drawn.components.astype(np.float64), clusters)
         band[:, :2] = _ends(found.eigenvalues, values, clusters)
         bounds = _ends(loadings.ravel(), drawn.loadings.reshape(len(values), -1), clusters).reshape(bounds.shape)
     return BoardDimensions(
@@ -182,13 +172,10 @@ def board_dimensions(
 
 
 def board_clusters(board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0) -> BoardClusters:
-    """Cluster the benchmarks of a complete board.
-
-    `families`: of its models. `resamples`: of families. `seed`: of resamples and permutations.
-    """
+    """Cluster the benchmarks of a complete board, with the families of its models."""
     found, labels = clusters(board.scores, seed=seed), families.labels
-    sure = sure_enough(labels) and found.reason is None
-    drawn = _drawn_rho(board.scores, labels, resamples if sure else 0, seed)
+    sure = sure_families(labels)
+    drawn = _drawn_rho(board.scores, labels, 0 if found.reason else resamples, seed)
     m = len(board.leaves)
     first, second = np.triu_indices(m, k=1)
     rho = np.zeros((len(drawn), m, m))
@@ -199,35 +186,28 @@ def board_clusters(board: Board, families: Families, resamples: int = RESAMPLES,
         pairs = (found.labels[first] == cluster) & (found.labels[second] == cluster)
         mean = float(whole[pairs].mean()) if pairs.any() else None
         drawn_mean = drawn[:, pairs].mean(axis=1) if pairs.any() else np.zeros(0)
-        within.append((mean, _between(mean, drawn_mean, effective_families(labels) if sure else 0.0)))
+        within.append((mean, interval(mean, drawn_mean, sure)))
     return BoardClusters(board.leaves, found, cluster_stability(found.labels, rho), tuple(within))
 
 
 def _drawn_rho(scores: FloatArray, labels: IntArray, resamples: int, seed: int) -> FloatArray:
-    """Return the rank correlations of all pairs in each resample of families, shape (resamples, pairs)."""
-    pairs = scores.shape[1] * (scores.shape[1] - 1) // 2
-    if not resamples:
-        return np.zeros((0, pairs))
+    """Return the rank correlations of all pairs in each resample of families, none with too few, shape (r, pairs)."""
+    if not resamples or sure_families(labels) is None:
+        return np.zeros((0, scores.shape[1] * (scores.shape[1] - 1) // 2))
     counts = draw_counts(labels, resamples, seed)
     size = max(1, 4_000_000 // max(1, scores.size))
-    blocks = [rank_correlations(scores, counts[i : i + size]) for i in range(0, resamples, size)]
-    return np.concatenate(blocks)
+    return np.concatenate([rank_correlations(scores, counts[i : i + size]) for i in range(0, resamples, size)])
 
 
-def _between(value: float | None, drawn: FloatArray, clusters: float) -> Interval | None:
-    return interval(value, drawn, clusters) if clusters > 1 and drawn.size else None
-
-
-def _share_between(value: float | None, drawn: FloatArray, clusters: float) -> Interval | None:
+def _share_between(value: float | None, drawn: FloatArray, clusters: float | None) -> Interval | None:
     """Return the interval of a share, with its own value for the mean of the resamples, which have more noise."""
-    if value is None or clusters <= 1 or not drawn.size:
-        return None
-    return interval(value, drawn + (value - float(drawn.mean())), clusters, within=(0.0, 1.0))
+    moved = drawn if value is None or not drawn.size else drawn + (value - float(drawn.mean()))
+    return interval(value, moved, clusters, within=(0.0, 1.0))
 
 
-def _ends(values: FloatArray, drawn: FloatArray, clusters: float) -> FloatArray:
+def _ends(values: FloatArray, drawn: FloatArray, clusters: float | None) -> FloatArray:
     """Return low and high of each value, shape (values, 2); NaN where there is none."""
-    found = [_between(float(v), column, clusters) for v, column in zip(values, drawn.T, strict=True)]
+    found = [interval(float(v), column, clusters) for v, column in zip(values, drawn.T, strict=True)]
     return np.array([(np.nan, np.nan) if one is None else (one.low, one.high) for one in found]).reshape(-1, 2)
 
 
@@ -270,9 +250,8 @@ def _outside(
     # A component is the sum of the z-scores by its loadings, up to a factor.
     pair = np.column_stack([z[both] @ loadings[:, 0], values[both]])
     rho = float(spearman_matrix(pair)[0, 1])
-    relabelled = np.unique(labels[both], return_inverse=True)[1]
-    sure = sure_enough(relabelled)
-    drawn = _drawn_rho(pair, relabelled, resamples if sure else 0, seed)[:, 0]
+    among = labels_among(labels, both)
+    drawn = _drawn_rho(pair, among, resamples, seed)[:, 0]
     single = spearman_matrix(np.column_stack([board.scores[both][:, list(columns)], values[both]]))[-1, :-1]
 
     def split(chosen: BoolArray) -> Sign:
@@ -283,7 +262,7 @@ def _outside(
         IMAGENET,
         len(both),
         None if np.isnan(rho) else rho,
-        None if np.isnan(rho) else _between(rho, drawn, effective_families(relabelled) if sure else 0.0),
+        None if np.isnan(rho) else interval(rho, drawn, sure_families(among)),
         split(loadings[:, 0] > 0),
         split(loadings[:, 0] < 0),
     )
