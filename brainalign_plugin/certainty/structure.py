@@ -103,7 +103,12 @@ class BoardClusters:
 
 
 def board_drivers(
-    board: Board, families: Families, described: Described, resamples: int = RESAMPLES, seed: int = 0
+    board: Board,
+    families: Families,
+    described: Described,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    among: Sequence[Scope] = SCOPES,
 ) -> BoardDrivers:
     """Find the drivers of agreement of a complete board, with the metadata of its benchmarks."""
     leaves, labels = board.leaves, families.labels
@@ -112,7 +117,7 @@ def board_drivers(
     rho = spearman_matrix(board.scores)
     properties = {name: described.values(name, leaves) for name in PROPERTIES}
     papers = [one or leaf for one, leaf in zip(properties["paper"], leaves, strict=True)]
-    scopes = {scope: drivers(rho, properties, papers, scope, seed=seed, resampled=drawn) for scope in SCOPES}
+    scopes = {scope: drivers(rho, properties, papers, scope, seed=seed, resampled=drawn) for scope in among}
     each = {(scope, one.properties): one for scope, found in scopes.items() for one in found.drivers}
     coefficient = {key: interval(one.coefficient, one.drawn[:, 0], clusters) for key, one in each.items()}
     partial = {key: _share_between(one.partial_r2, one.drawn[:, 1], clusters) for key, one in each.items()}
@@ -144,7 +149,6 @@ def board_dimensions(
     band = np.full((m, 4), np.nan)
     bounds = np.full((*loadings.shape, 2), np.nan)
     intervals: dict[str, Interval | None] = dict.fromkeys(("participation_ratio", "pc1_share", "by_family"))
-    by_family = None
     if m:
         band[:, 2:] = np.percentile(shuffled_eigenvalues(z, _SHUFFLED, seed), _BAND, axis=0).T
     if clusters is not None:
@@ -153,14 +157,12 @@ def board_dimensions(
         values = drawn.eigenvalues
         intervals["participation_ratio"] = interval(found.participation_ratio, ratios, clusters)
         intervals["pc1_share"] = interval(found.pc1_share, values[:, 0] / values.sum(axis=1), clusters)
-        once = np.ones((resamples, len(z)), dtype=np.int64)
-        by_family = int(resampled_dimensions(z, once, loadings[:, :1], labels, seed).components[0])
-        intervals["by_family"] = interval(float(by_family), drawn.components.astype(np.float64), clusters)
+        intervals["by_family"] = _by_family(z, labels, drawn, seed, clusters)
         band[:, :2] = _ends(found.eigenvalues, values, clusters)
         bounds = _ends(loadings.ravel(), drawn.loadings.reshape(len(values), -1), clusters).reshape(bounds.shape)
     return BoardDimensions(
         found,
-        by_family,
+        None if intervals["by_family"] is None else int(intervals["by_family"].value),
         intervals,
         band,
         loadings,
@@ -169,6 +171,29 @@ def board_dimensions(
         treatments(considered.scores_on(board.leaves), board.leaves, min_overlap, seed=seed),
         None if snapshot is None or not m else _outside(board, snapshot, z, loadings, columns, labels, resamples, seed),
     )
+
+
+def family_dimensions(
+    board: Board, families: Families, leaves: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
+) -> Interval | None:
+    """Count dimensions with members of a family kept alike, as `board_dimensions` does; None with too few families.
+
+    `leaves`: those of a complete board that vary.
+    """
+    labels = families.labels
+    clusters = sure_families(labels)
+    if len(leaves) < 2 or clusters is None:
+        return None
+    z = z_scores(board.scores_on(leaves))
+    counts = draw_counts(labels, resamples, seed)
+    drawn = resampled_dimensions(z, counts, np.zeros((len(leaves), 0)), labels, seed)
+    return _by_family(z, labels, drawn, seed, clusters)
+
+
+def _by_family(z: FloatArray, labels: IntArray, drawn: Resampled, seed: int, clusters: float) -> Interval | None:
+    once = np.ones((len(drawn.components), len(z)), dtype=np.int64)
+    whole = resampled_dimensions(z, once, np.zeros((z.shape[1], 0)), labels, seed).components[0]
+    return interval(float(whole), drawn.components.astype(np.float64), clusters)
 
 
 def board_clusters(board: Board, families: Families, resamples: int = RESAMPLES, seed: int = 0) -> BoardClusters:

@@ -13,6 +13,8 @@ from brainalign_plugin.certainty.bootstrap import one_vote_each
 from brainalign_plugin.certainty.claims import LARGE, MEDIUM, benchmarks_conflict
 from brainalign_plugin.certainty.good_models import family_agreement
 from brainalign_plugin.certainty.influence import influence
+from brainalign_plugin.certainty.structure import board_drivers, family_dimensions
+from brainalign_plugin.files.metadata import described
 from brainalign_plugin.plot.chart import Chart
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.matrices import heatmap, scatter
@@ -22,7 +24,10 @@ from ..history.figures import cleaned
 from .evidence import Evidence
 from .poster import ARXIV, WORKSHOP
 from .records import Figure, Point, Section, Verdict
-from .wording import CLAIM, chance, day, number, percent, within
+from .wording import CLAIM, chance, day, listed, number, percent, within
+
+# Largest p-value of properties that count as drivers, as in docs/structure.md.
+_CHANCE = 0.05
 
 
 def agreement_section(evidence: Evidence) -> Section:
@@ -55,7 +60,7 @@ def agreement_section(evidence: Evidence) -> Section:
         "above; its probability is the share of the draws that agree. Among good models: the better half by the "
         "benchmarks of other papers."
     )
-    points = (Point(_means(evidence)), Point(_influence(evidence)), Point(_dimensions(evidence)))
+    points = tuple(map(Point, (_means(evidence), _influence(evidence), _dimensions(evidence), _drivers(evidence))))
     return Section(
         "agreement", "Do the benchmarks agree?", answer, how, _verdict(evidence, mean),
         tuple(point for point in points if point.text), tuple(figures),
@@ -139,9 +144,34 @@ def _dimensions(evidence: Evidence) -> str:
     found = evidence.analysis.dimensions
     if found.participation_ratio is None or found.pc1_share is None or found.parallel_analysis is None:
         return ""
+    alike = family_dimensions(evidence.analysis.cleaning.board, evidence.certainty.families, found.leaves)
+    by_family = (
+        f" ({number(alike.value, 0)} with families of models kept alike, {percent(alike.level, 0)} interval "
+        f"{number(alike.low, 0)} to {number(alike.high, 0)})"
+        if alike
+        else ""
+    )
     return (
         f"The {counted(len(found.leaves), 'benchmark')} have {counted(found.parallel_analysis, 'dimension')} by "
-        f"parallel analysis; the first carries {percent(found.pc1_share)} of their variance."
+        f"parallel analysis{by_family}; the first carries {percent(found.pc1_share)} of their variance."
+    )
+
+
+def _drivers(evidence: Evidence) -> str:
+    """Return what goes with the agreement of benchmarks of different papers; empty for too few pairs or families."""
+    board = evidence.analysis.cleaning.board
+    found = board_drivers(board, evidence.certainty.families, described(board), among=("across",))
+    across = found.scopes["across"]
+    if across.r2 is None or across.p is None or found.r2["across"] is None:
+        return ""
+    first = across.drivers[0]
+    if across.p > _CHANCE or first.coefficient is None:
+        return f"Across papers, shared properties explain agreement no better than chance (p = {number(across.p, 2)})."
+    sure = within("drivers", found.coefficient["across", first.properties])
+    return (
+        f"Across papers, shared properties explain {percent(across.r2)} of how far benchmarks agree "
+        f"(p = {number(across.p)}), {listed(first.properties)} most: where it is shared, ρ is "
+        f"{'higher' if first.coefficient > 0 else 'lower'} by {number(abs(first.coefficient))}{sure}."
     )
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from brainalign_plugin.certainty.design_study import next_benchmarks
 from brainalign_plugin.certainty.posterior import Posterior
 from brainalign_plugin.certainty.universe_ranks import Universe
 from brainalign_plugin.certainty.variance_components import Certainty, NotEstimable
@@ -16,7 +17,7 @@ from brainalign_plugin.text import UNKNOWN, counted, visible
 from .evidence import Evidence
 from .records import Column, Figure, Point, Section, Table
 from .sample import panels_of
-from .wording import count, listed, number, percent
+from .wording import count, known, listed, number, percent, within
 
 _SHOWN, _CHARTED = 20, 20
 # Two models are distinguished where the better one is above with at least this probability.
@@ -105,7 +106,21 @@ def _official(evidence: Evidence) -> str:
             f". The official average of the poster’s board has reliability {number(official.reliability, 2)} and tells "
             f"{percent(official.told_apart_share)} of all pairs of models apart"
         )
-    return f"{text}."
+    return f"{text}.{_further(evidence)}"
+
+
+def _further(evidence: Evidence) -> str:
+    """Return the part of the tree in which one more paper would raise the reliability most; empty if unsure."""
+    found = next_benchmarks(evidence.analysis.cleaning.board, 1, evidence.certainty.families)
+    if isinstance(found, NotEstimable) or not found.steps:
+        return ""
+    best = found.steps[0]
+    if best.interval is None or known(best.reliability) is None:
+        return ""
+    return (
+        f" One more paper on {visible(best.stratum, 60)} would raise its reliability most, to "
+        f"{number(best.reliability)}{within('reliability', best.interval)}."
+    )
 
 
 def _papers(evidence: Evidence) -> str:

@@ -89,7 +89,16 @@ def test_the_answers_hold_figure_and_interval(real):
     assert "0.206 over all models" in agreement.points[0].text
     without = "Without the paper Marques2020 the mean is 0.389, and the claim is weaker"
     assert without in agreement.points[1].text
-    assert "The 51 benchmarks have 5 dimensions" in agreement.points[2].text
+    assert "The 51 benchmarks have 5 dimensions by parallel analysis (3 with families of models kept alike, 95" in (
+        agreement.points[2].text
+    )
+    assert agreement.points[3].text.startswith(
+        "Across papers, shared properties explain 27.6\u202f% of how far benchmarks agree (p = 0.047), region most: "
+        "where it is shared, ρ is higher by 0.370 (95\u202f% interval 0."
+    )
+    assert "One more paper on behavior_vision would raise its reliability most, to 0.751 (95\u202f% interval 0.5" in (
+        section(real, "ranks").points[0].text
+    )
     assert "probability" in agreement.verdict.words
     average = section(real, "average")
     assert "94.6\u202f%" in average.answer
@@ -214,6 +223,8 @@ def test_a_general_table_leaves_out_what_needs_two_halves():
     assert "average" not in {one.id for one in report.sections}
     assert any(line.startswith("What decides the average?") for line in report.left_out)
     assert "ρ = " in section(report, "agreement").answer
+    assert "Across papers" not in words(report), "nothing is known of these benchmarks"
+    assert "One more paper on" in section(report, "ranks").points[0].text
     assert not [word for word in FORBIDDEN if word in words(report)]
 
 
@@ -227,6 +238,7 @@ def test_an_empty_board_has_a_report():
 def test_a_few_models_have_a_report(models):
     report = report_of(analyse(drawn_snapshot(models, plain_leaves(3, "V1-pls"), plain_leaves(2, "i2n"))))
     assert section(report, "ranks").tables[0].rows
+    assert not re.findall(r"\bnan\b|kept alike", words(report))
     assert not re.findall(r"\b1 (?:models|benchmarks|pairs)\b", words(report))
 
 
@@ -262,3 +274,4 @@ def test_claims_are_open_where_there_are_too_few_families():
     for name in ("agreement", "average"):
         verdict = section(report, name).verdict
         assert (verdict.tone, "is open: too few families" in verdict.words) == ("unknown", True)
+    assert not re.findall("Across papers|kept alike|One more paper", words(report)), "no figure without an interval"
