@@ -37,11 +37,7 @@ def over_time(
     for name, values in curves.items():
         points["time"] += times
         points["curve"] += [name] * len(times)
-        for column, own in (
-            ("value", values),
-            ("low", (low or {}).get(name)),
-            ("high", (high or {}).get(name)),
-        ):
+        for column, own in (("value", values), ("low", (low or {}).get(name)), ("high", (high or {}).get(name))):
             points[column] += cells(nothing if own is None else own)
     colours = {"domain": list(curves), "range": [INK, NEURAL, BEHAVIOR, ACCENT, SOFT, LINE][: len(curves)]}
     legend: Spec | None = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 2.5,
@@ -100,20 +96,10 @@ def agreement_by_share(
     x = field(
         "share:Q",
         scale={"zero": False, "nice": False, "reverse": True},
-        axis={
-            "title": "% of the models, the best by other papers",
-            "values": [100, 75, 50, 25],
-            "grid": False,
-        },
+        axis={"title": "% of the models, the best by other papers", "values": [100, 75, 50, 25], "grid": False},
     )
     y = field("value:Q", axis={"title": "mean ρ", "format": ".2f", "tickCount": 5, "gridColor": RULE})
-    legend: Spec = {
-        "title": None,
-        "orient": "top",
-        "symbolType": "stroke",
-        "symbolStrokeWidth": 2.5,
-        "labelLimit": 0,
-    }
+    legend: Spec = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 2.5, "labelLimit": 0}
     colour = field("curve:N", scale={"domain": list(curves), "range": [INK, SOFT]}, legend=legend)
     tips = tooltip(("share:Q", "% of the models", ".0f"), ("curve:N", " "), ("value:Q", "mean ρ", ".3f"))
     known = filtered("isValid(datum.value)")

@@ -60,19 +60,18 @@ def dots(
     """
     n = len(labels)
     nothing: list[CellValue] = [None] * n
+    optional = {"low": low, "high": high, "reference": reference}
     rows: Table = {
         "at": list(range(n)),
         "label": list(labels),
         "id": [str(i) for i in ids] if ids is not None else nothing,
         "value": cells(values),
-        "low": nothing if low is None else cells(low),
-        "high": nothing if high is None else cells(high),
-        "reference": nothing if reference is None else cells(reference),
+        **{name: nothing if one is None else cells(one) for name, one in optional.items()},
         "group": list(groups) if groups else nothing,
     }
     y = field("at:O", scale=row_scale(n), axis=label_axis("rows"))
     # Named, because a layer without a row (no model is followed) has no domain.
-    extent = _extent([values, low, high, reference], zero)
+    extent = _extent([values, *optional.values()], zero)
     across: Spec = {
         "scale": {"domain": extent, "nice": True, "zero": False, "reverse": reverse},
         "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True} | whole_ticks(form),
@@ -99,11 +98,9 @@ def dots(
     layers += [
         layer("rows", mark("circle", size=60, opacity=1), x=at, y=y, color=colour),
         layer("rows", mark("point", size=150, strokeWidth=2, color=ACCENT), [filtered(IS_FOLLOWED)], x=at, y=y),
-        layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")),
-              tooltip=tooltip(*told)),
+        layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")), tooltip=tooltip(*told)),
     ]  # fmt: skip
-    spec = {"layer": layers, "height": _ROW * n, "params": [NARROW, FOLLOWED]}
-    return Chart(title, alt, spec, {"rows": rows})
+    return Chart(title, alt, {"layer": layers, "height": _ROW * n, "params": [NARROW, FOLLOWED]}, {"rows": rows})
 
 
 def _extent(columns: Sequence[Sequence[float | None] | FloatArray | None], zero: bool) -> list[float]:
@@ -174,11 +171,7 @@ def bump(
     ends = [(one, i, rank) for one, i, rank in zip(names, ids, ranks[-1] if ranks else (), strict=bool(ranks))
             if rank is not None and int(i) in picked]  # fmt: skip
     labels = _spread_out([_HEIGHT * (rank**0.5 - 1) / (most**0.5 - 1) for *_, rank in ends])
-    texts: Table = {
-        "name": [one for one, *_ in ends],
-        "id": [str(i) for _, i, _ in ends],
-        "at": cells(labels, 1),
-    }
+    texts: Table = {"name": [one for one, *_ in ends], "id": [str(i) for _, i, _ in ends], "at": cells(labels, 1)}
     spec = {"layer": layers, "height": _HEIGHT, "params": [NARROW, FOLLOWED]}
     tables = {"points": points, "schemes": shown, "labels": texts}
     return Chart(title, alt, spec, tables, least=160 + 20 * len(schemes))

@@ -16,7 +16,9 @@ from . import options
 from .options import command_group, now, opened, print_json, say, settings_from, stage
 
 if TYPE_CHECKING:
+    from ..base.errors import DeliveryError
     from ..base.messages import Message
+    from ..notify.outbox import Drained
     from ..store import Queued
 
 # Most messages of the outbox to print.
@@ -27,10 +29,7 @@ def publish(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output",
-            "-o",
-            help="Folder to publish in (default: site.folder of the settings).",
-            metavar="DIR",
+            "--output", "-o", help="Folder to publish in (default: site.folder of the settings).", metavar="DIR"
         ),
     ] = None,
     home: options.Home = None,
@@ -76,7 +75,6 @@ def deliver(
     as_json: options.AsJson = False,
 ) -> None:
     """Send the messages of the outbox that are due."""
-    from ..base.errors import DeliveryError
     from ..delivery.messages import DigestPeriod
     from ..notify.digests import digest_messages
     from ..service.run import at_work, monitor_of, send_due
@@ -121,12 +119,15 @@ def deliver(
         )
         _print_no_digest(digest, why)
     if drained.failed or drained.given_up:
-        last = next((one.last_error for one in reversed(waiting) if one.last_error), "see the log")
-        raise DeliveryError(
-            f"{counted(drained.failed, 'message')} not delivered and to be tried again, {drained.given_up} given up; "
-            f"the last error: {last}",
-            permanent=False,
-        )
+        raise _undelivered(drained, waiting)
+
+
+def _undelivered(drained: Drained, waiting: Sequence[Queued]) -> DeliveryError:
+    from ..base.errors import DeliveryError
+
+    last = next((one.last_error for one in reversed(waiting) if one.last_error), "see the log")
+    failed = f"{counted(drained.failed, 'message')} not delivered and to be tried again"
+    return DeliveryError(f"{failed}, {drained.given_up} given up; the last error: {last}", permanent=False)
 
 
 def _print_waiting(queued: Sequence[Queued], new: Sequence[Message], now: datetime) -> None:
@@ -189,8 +190,7 @@ def mail_preview(
 def mail_test(
     address: Annotated[str, typer.Argument(help="Address of the recipient.", metavar="ADDRESS")],
     digest: Annotated[
-        Literal["weekly", "monthly"] | None,
-        typer.Option(help="Send this digest as it would be sent now instead."),
+        Literal["weekly", "monthly"] | None, typer.Option(help="Send this digest as it would be sent now instead.")
     ] = None,
     home: options.Home = None,
     domain: options.Domain = None,

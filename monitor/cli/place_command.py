@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,20 @@ from . import options
 from .options import named_schemes, now, print_json, settings_from, stage
 
 if TYPE_CHECKING:
+    from brainalign_plugin.files.model_scores import Cell
     from brainalign_plugin.files.reference import Reference as ReferenceBoard
 
     from ..config.settings import Settings
+
+
+LeaveOut = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Models of the reference to leave out, such as earlier entries: ids or names with commas, or "
+        "name:NAME for all of that name.",
+        metavar="MODELS",
+    ),
+]
 
 
 def place(
@@ -25,17 +37,9 @@ def place(
     beside: Annotated[
         str, typer.Option(help="Compare the scores cell by cell with a model of the board.", metavar="MODEL")
     ] = "",
-    leave_out: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Models of the reference to leave out, such as earlier entries: ids or names with commas, or "
-            "name:NAME for all of that name.",
-            metavar="MODELS",
-        ),
-    ] = None,
+    leave_out: LeaveOut = None,
     min_constituents: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Smallest share of benchmarks that must have a score.", metavar="SHARE"),
+        float, typer.Option(min=0, max=1, help="Smallest share of benchmarks that must have a score.", metavar="SHARE")
     ] = 0.0,
     interval: options.Level = 0.95,
     resamples: Annotated[int, typer.Option(min=0, help="Draws for the intervals; 0 for none.")] = 1000,
@@ -46,10 +50,9 @@ def place(
 ) -> None:
     """Rank a model of your own among the models that have its benchmarks."""
     from brainalign_plugin.errors import CandidateError
-    from brainalign_plugin.files.model_scores import cells_of_model, find_model, find_models, read_scores
+    from brainalign_plugin.files.model_scores import find_models, read_scores
     from brainalign_plugin.placement.place import place as place_model
-    from brainalign_plugin.placement.profile import beside as compare
-    from brainalign_plugin.placement.result import beside_json, placement_json
+    from brainalign_plugin.placement.result import placement_json
 
     from . import print_place
 
@@ -59,12 +62,7 @@ def place(
     frozen = _reference(settings, reference)
     models, where = frozen.board.models, frozen.called
     if beside:
-        model = find_model(models, beside, where)
-        pairs = compare(cells, cells_of_model(frozen.snapshot, model, where))
-        if as_json:
-            print_json({"model": {"id": model.id, "name": model.name}, "cells": beside_json(pairs)})
-        else:
-            print_place.cell_pairs(pairs, model)
+        _print_pairs(frozen, cells, beside, as_json)
         return
     out = {model.id: None for wanted in leave_out or () for model in find_models(models, wanted, where)}
     try:
@@ -87,6 +85,22 @@ def place(
         print_json(placement_json(placed) | {"notes": notes, "reference_named": bool(reference)})
     else:
         print_place.placement(placed, notes, named=bool(reference))
+
+
+def _print_pairs(frozen: ReferenceBoard, cells: Mapping[str, Cell], wanted: str, as_json: bool) -> None:
+    """Print the scores cell by cell with those of a model of the reference."""
+    from brainalign_plugin.files.model_scores import cells_of_model, find_model
+    from brainalign_plugin.placement.profile import beside
+    from brainalign_plugin.placement.result import beside_json
+
+    from . import print_place
+
+    model = find_model(frozen.board.models, wanted, frozen.called)
+    pairs = beside(cells, cells_of_model(frozen.snapshot, model, frozen.called))
+    if as_json:
+        print_json({"model": {"id": model.id, "name": model.name}, "cells": beside_json(pairs)})
+    else:
+        print_place.cell_pairs(pairs, model)
 
 
 def _reference(settings: Settings, wanted: str) -> ReferenceBoard:

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
 
 Board = Annotated[
-    Literal["cleaned", "full"],
-    typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps."),
+    Literal["cleaned", "full"], typer.Option(help="The cleaned board, or all models with each scheme's rule for gaps.")
 ]
 ReferenceName = Annotated[
-    str | None,
-    typer.Option("--reference", help="Frozen reference of the REF schemes (default: the given snapshot)."),
+    str | None, typer.Option("--reference", help="Frozen reference of the REF schemes (default: the given snapshot).")
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Number of processes; the results do not depend on it.")]
+Versus = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Two models, by id or name: probability that the first is truly above the second. Repeatable.",
+        metavar="A,B",
+    ),
+]
 
 
 def rank(
@@ -44,16 +49,9 @@ def rank(
         int, typer.Option(min=0, help="Draws of true scores for the intervals; 0 for no intervals.")
     ] = 1000,
     thorough: Annotated[
-        bool,
-        typer.Option(help="Leave papers out also under schemes that take long (BT, PL, FACTOR1, KEMENY)."),
+        bool, typer.Option(help="Leave papers out also under schemes that take long (BT, PL, FACTOR1, KEMENY).")
     ] = False,
-    versus: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Two models, by id or name: probability that the first is truly above the second. Repeatable.",
-            metavar="A,B",
-        ),
-    ] = None,
+    versus: Versus = None,
     seed: options.Seed = 0,
     reference: ReferenceName = None,
     jobs: Jobs = 1,
@@ -102,8 +100,7 @@ def validity(
     snapshot: options.Given,
     scheme: options.SchemeName = "all",
     resamples: Annotated[
-        int | None,
-        typer.Option(min=1, help="Draws of families of models (default: 1000, above 600 models 200)."),
+        int | None, typer.Option(min=1, help="Draws of families of models (default: 1000, above 600 models 200).")
     ] = None,
     seed: options.Seed = 0,
     reference: Annotated[
@@ -177,11 +174,7 @@ def audit(
 
 
 def _prepared(
-    settings: Settings,
-    wanted: str,
-    board: Literal["cleaned", "full"],
-    reference: str | None,
-    as_of: datetime | None,
+    settings: Settings, wanted: str, board: Literal["cleaned", "full"], reference: str | None, as_of: datetime | None
 ) -> tuple[Snapshot, ComparedBoard, Reference]:
     from brainalign_plugin.files.reference import given_board
     from brainalign_plugin.files.reference_file import find_reference
