@@ -174,26 +174,16 @@ class DriversResult(Result):
         return f"Drivers of the agreement of {counted(one.pairs, 'pair')} of benchmarks across papers: {share}"
 
     def _frame(self) -> pd.DataFrame:
+        names = ["properties", "shared", "mean_shared", "mean_other", "coefficient", "low", "high", "partial_r2", "p"]
         rows = [
-            {
-                "scope": scope,
-                "properties": " = ".join(one.properties),
-                "shared": one.shared,
-                "mean_shared": one.mean_shared,
-                "mean_other": one.mean_other,
-                "coefficient": one.coefficient,
-                "low": None if ends is None else ends.low,
-                "high": None if ends is None else ends.high,
-                "partial_r2": one.partial_r2,
-                "p": one.p,
-                "reason": one.reason or "",
-            }
-            for scope, scoped in self.found.scopes.items()
-            for one in scoped.drivers
-            for ends in [self.found.coefficient[scope, one.properties]]
+            {"scope": scope, **one, "low": low, "high": high}
+            for scope, scoped in self.to_dict().items()
+            for one in scoped["properties"]
+            for low, high in [one["coefficient_interval"] or (None, None)]
         ]
-        numbers = ("mean_shared", "mean_other", "coefficient", "low", "high", "partial_r2", "p")
-        return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
+        frame = pd.DataFrame(rows, columns=["scope", *names, "reason"])
+        frame["properties"], frame["reason"] = frame["properties"].str.join(" = "), frame["reason"].fillna("")
+        return frame.astype(dict.fromkeys(names[2:], float))
 
     def _record(self) -> dict[str, Any]:
         return drivers_json(self.found)

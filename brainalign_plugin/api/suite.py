@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..certainty import agreement_testing as testing
@@ -57,8 +58,8 @@ class SuitePlots(Plots["SuiteResult"]):
             title=self.result.title,
             alt=f"A dot a row, with its interval. {self.result.title}.",
             axis=axis,
-            low=[None if pd.isna(x) else float(x) for x in frame["low"]],
-            high=[None if pd.isna(x) else float(x) for x in frame["high"]],
+            low=frame["low"].tolist(),
+            high=frame["high"].tolist(),
         )
 
 
@@ -110,13 +111,19 @@ class SuiteResult(Result):
     plot = cached_property(SuitePlots)
 
 
-def _ends(sure: Interval | None) -> tuple[float | None, float | None]:
-    return (None, None) if sure is None else (sure.low, sure.high)
+def _cell(one: Any, column: str) -> Any:
+    if column.endswith(("low", "high")):
+        sure = getattr(one, f"{column.rpartition('_')[0]}_interval".lstrip("_"))
+        return sure and getattr(sure, column.rpartition("_")[2])
+    found = getattr(one, column)
+    if isinstance(found, Interval):
+        return found.value
+    return ", ".join(found) if isinstance(found, tuple) else found
 
 
-def _table(rows: Sequence[Sequence[Any]], columns: str, text: str = "") -> pd.DataFrame:
-    """Make a table whose columns are numbers but for those in ``text``."""
-    frame = pd.DataFrame([list(row) for row in rows], columns=columns.split())
+def _table(records: Sequence[object], columns: str, text: str = "") -> pd.DataFrame:
+    """Make a table of attributes, those of intervals too, whose columns are numbers but for those in ``text``."""
+    frame = pd.DataFrame([[_cell(one, name) for name in columns.split()] for one in records], columns=columns.split())
     numbers = [column for column in frame.columns if column not in text.split()]
     return frame.astype(dict.fromkeys(numbers, float))
 
@@ -166,18 +173,13 @@ def new_benchmarks(
     check_work(seed)
     named = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
     found = arrivals.new_benchmarks(snapshot_of(source), named, max_missing, resamples=resamples, seed=seed)
-    rows = [
-        [one.benchmark, one.day, one.verdict, one.rho, *_ends(one.interval), one.nearest, one.nearest_rho, one.models,
-         one.complete_without, one.complete_with, one.mean_shift, one.gain and one.gain.value, one.reason]
-        for one in found.found
-    ]  # fmt: skip
     frame = _table(
-        rows,
+        found.found,
         "benchmark day verdict rho low high nearest nearest_rho models complete_without complete_with mean_shift gain "
         "reason",
         "benchmark day verdict nearest reason",
     )
-    title = f"{counted(len(rows), 'new benchmark')}{f': {found.reason}' if found.reason else ''}"
+    title = f"{counted(len(frame), 'new benchmark')}{f': {found.reason}' if found.reason else ''}"
     drawn = ("benchmark", "rho", "rank correlation with the average of the older benchmarks")
     return SuiteResult(title, frame, record(found), found, drawn)
 
@@ -227,20 +229,12 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
     found = short_panel(complete_board(snapshot.board(), max_missing), snapshot, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"there is no panel: {found.reason}; take another board or a looser cleaning")
-    rows = [
-        [one.size, one.chosen_rho, one.rho, *_ends(one.interval), one.kappa, one.random_rho, one.benchmarks_saved,
-         one.cells_saved, ", ".join(one.benchmarks)]
-        for one in found.curve
-    ]  # fmt: skip
-    frame = _table(
-        rows, "size chosen_rho rho low high kappa random_rho benchmarks_saved cells_saved benchmarks", "benchmarks"
-    )
+    columns = "size chosen_rho rho low high kappa random_rho benchmarks_saved cells_saved benchmarks"
+    frame = _table(found.curve, columns, "benchmarks").astype({"size": int})
     size = "no panel" if found.smallest is None else f"a panel of {counted(found.smallest, 'benchmark')}"
     tried = f"tried on {counted(found.later, 'later model')}" if found.later else f"not tried: {found.reason}"
     drawn = ("size", "rho" if found.later else "chosen_rho", "rank correlation with the ranking by all benchmarks")
-    return SuiteResult(
-        f"{size} reproduces the ranking; {tried}", frame.astype({"size": int}), record(found), found, drawn
-    )
+    return SuiteResult(f"{size} reproduces the ranking; {tried}", frame, record(found), found, drawn)
 
 
 def next_benchmarks(
@@ -291,12 +285,12 @@ def next_benchmarks(
     found = design_study.next_benchmarks(board, papers, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"the reliability is not estimable: {found.reason}; take another board")
-    rows = [[k, one.stratum, one.papers, one.reliability, *_ends(one.interval)] for k, one in enumerate(found.steps, 1)]
-    frame = _table(rows, "number stratum papers reliability low high", "stratum")
-    title = f"reliability {found.reliability:.2f}, with {counted(len(rows), 'further paper')} "
-    title += f"{found.steps[-1].reliability:.2f}" if rows else "no more: papers do not disagree"
+    frame = _table(found.steps, "stratum papers reliability low high", "stratum").astype({"papers": int})
+    frame.insert(0, "number", range(1, len(frame) + 1))
+    title = f"reliability {found.reliability:.2f}, with {counted(len(frame), 'further paper')} "
+    title += f"{found.steps[-1].reliability:.2f}" if found.steps else "no more: papers do not disagree"
     drawn = ("stratum", "reliability", "reliability of the average with the paper and those above it")
-    return SuiteResult(title, frame.astype({"number": int, "papers": int}), record(found), found, drawn)
+    return SuiteResult(title, frame, record(found), found, drawn)
 
 
 def external(
@@ -354,12 +348,10 @@ def external(
     board = snapshot_of(source).board()
     table = metrics_of(metrics) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics))
     found = external_metrics.external(board, complete_board(board, max_missing), table, resamples=resamples, seed=seed)
-    rows = [
-        [one.metric, other.name, other.models, other.rho, *_ends(other.interval)]
-        for one in found.metrics
-        for other in (one.average, *one.benchmarks, *one.metrics)
-    ]
-    frame = _table(rows, "metric other models rho low high", "metric other").astype({"models": int})
+    pairs = [(one, other) for one in found.metrics for other in (one.average, *one.benchmarks, *one.metrics)]
+    frame = _table([other for _, other in pairs], "name models rho low high", "name").astype({"models": int})
+    frame = frame.rename(columns={"name": "other"})
+    frame.insert(0, "metric", [one.metric for one, _ in pairs])
     title = f"{counted(len(found.metrics), 'external metric')} of {counted(found.joined.matched, 'model')}"
     if found.joined.unmatched:
         title += f", {counted(len(found.joined.unmatched), 'row')} joined to none"
@@ -423,13 +415,10 @@ def agreement_testing(
     found = testing.agreement_testing(board, tuple(sizes), subsets, None, resamples, seed)
     if isinstance(found, NotEstimable):
         raise BoardError(f"no benchmark can be compared: {found.reason}; take another board")
-    used = [one.models for one in found.benchmarks[0].subsets]
-    rows = [
-        [one.benchmark, one.tau, *_ends(one.interval), one.z, *_ends(one.z_interval)]
-        + [value for part in one.subsets for value in (part.tau, part.z)]
-        for one in found.benchmarks
-    ]
-    columns = "benchmark tau low high z z_low z_high" + "".join(f" tau_{size} z_{size}" for size in used)
-    title = f"Agreement of {counted(len(rows), 'benchmark')} with the others, {counted(found.models, 'model')}"
+    frame = _table(found.benchmarks, "benchmark tau low high z z_low z_high", "benchmark")
+    for parts in zip(*(one.subsets for one in found.benchmarks), strict=True):
+        for name in ("tau", "z"):
+            frame[f"{name}_{parts[0].models}"] = np.array([getattr(one, name) for one in parts], dtype=float)
+    title = f"Agreement of {counted(len(frame), 'benchmark')} with the others, {counted(found.models, 'model')}"
     drawn = ("benchmark", "tau", "Kendall's tau-b with the aggregate of the others")
-    return SuiteResult(title, _table(rows, columns, "benchmark"), record(found), found, drawn)
+    return SuiteResult(title, frame, record(found), found, drawn)

@@ -77,9 +77,9 @@ def dots(
         "axis": {"title": axis, "orient": "top", "format": form, "tickCount": 6, "grid": True} | whole_ticks(form),
     }
     colour = part_colour(two_parts(groups), "datum.group") if groups else value(NEURAL)
-    told: list[tuple[str, ...]] = [("label:N", " "), ("value:Q", axis, form)]
-    told += [("low:Q", "from", form), ("high:Q", "to", form)] if low is not None else []
-    told += [("reference:Q", "reference", form)] if reference is not None else []
+    tip: list[tuple[str, ...]] = [("label:N", " "), ("value:Q", axis, form)]
+    tip += [("low:Q", "from", form), ("high:Q", "to", form)] if low is not None else []
+    tip += [("reference:Q", "reference", form)] if reference is not None else []
     at, layers = field("value:Q", **across), []
     if zero:
         layers.append(layer("rows", mark("rule", color=SOFT), x={"datum": 0, **across}))
@@ -98,7 +98,7 @@ def dots(
     layers += [
         layer("rows", mark("circle", size=60, opacity=1), x=at, y=y, color=colour),
         layer("rows", mark("point", size=150, strokeWidth=2, color=ACCENT), [filtered(IS_FOLLOWED)], x=at, y=y),
-        layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")), tooltip=tooltip(*told)),
+        layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")), tooltip=tooltip(*tip)),
     ]  # fmt: skip
     return Chart(title, alt, {"layer": layers, "height": _ROW * n, "params": [NARROW, FOLLOWED]}, {"rows": rows})
 
