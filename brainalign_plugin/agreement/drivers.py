@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -148,18 +148,14 @@ def _driver(design: _Design, k: int, order: IntArray, unknown: int) -> Driver:
     norms = np.einsum("ri,ri->r", y_left, y_left)
     partial = coefficient**2 * (left @ left) / np.where(norms > 0, norms, 1.0)
     observed = partial[0] * norms[0]
-    return Driver(
-        plain.properties,
-        plain.shared,
-        plain.mean_shared,
-        plain.mean_other,
-        float(np.corrcoef(own[design.used], y[0])[0, 1] ** 2),
-        float(coefficient[0]),
-        float(partial[0]),
-        _p(null, observed),
-        None,
-        unknown,
-        np.column_stack([coefficient, partial])[1:],
+    return replace(
+        plain,
+        r2=float(np.corrcoef(own[design.used], y[0])[0, 1] ** 2),
+        coefficient=float(coefficient[0]),
+        partial_r2=float(partial[0]),
+        p=_p(null, observed),
+        reason=None,
+        drawn=np.column_stack([coefficient, partial])[1:],
     )
 
 

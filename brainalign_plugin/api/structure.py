@@ -36,6 +36,15 @@ from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
 
+def interval_dots(
+    frame: pd.DataFrame, column: str, axis: str, title: str, alt: str, reference: list[float] | None = None
+) -> Chart:
+    """Draw a column of a table with its intervals, a row a label of the index."""
+    low, high = frame["low"].tolist(), frame["high"].tolist()
+    labels, values = [str(one) for one in frame.index], frame[column].tolist()
+    return dots(labels, values, title=title, alt=f"{alt}. {title}.", axis=axis, low=low, high=high, reference=reference)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class MetadataResult(Result):
     """Metadata of the benchmarks and models of a board.
@@ -129,16 +138,9 @@ class DriversPlots(Plots["DriversResult"]):
         3
         """
         frame = self.result.to_frame()
-        frame = frame[(frame["scope"] == scope) & frame["coefficient"].notna()]
-        return dots(
-            frame["properties"].tolist(),
-            frame["coefficient"].tolist(),
-            title=self.result.title,
-            alt=f"A dot a property of {scope} pairs. {self.result.title}.",
-            axis="change of the correlation if it is shared",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-        )
+        frame = frame[(frame["scope"] == scope) & frame["coefficient"].notna()].set_index("properties")
+        axis, alt = "change of the correlation if it is shared", f"A dot a property of {scope} pairs"
+        return interval_dots(frame, "coefficient", axis, self.result.title, alt)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -212,15 +214,8 @@ class DimensionsPlots(Plots["DimensionsResult"]):
         8
         """
         frame = self.result.to_frame()
-        return dots(
-            frame.index.tolist(),
-            frame["eigenvalue"].tolist(),
-            title=self.result.title,
-            alt=f"A dot a component. {self.result.title}.",
-            axis="eigenvalue",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-            reference=frame["shuffled_high"].tolist(),
+        return interval_dots(
+            frame, "eigenvalue", "eigenvalue", self.result.title, "A dot a component", frame["shuffled_high"].tolist()
         )
 
 
@@ -450,7 +445,8 @@ def drivers(
     >>> ba.drivers(ba.example()).to_frame()["properties"].tolist()[:2]
     ['region', 'species = acquisition']
     """
-    cleaning, known = _prepared(source, sources, max_missing, seed)
+    cleaning = _cleaned(source, max_missing, seed)
+    known = _described(cleaning.considered, sources)
     grouped = families(cleaning.board, known.families)
     return DriversResult(board_drivers(cleaning.board, grouped, known, resamples, seed))
 
@@ -493,13 +489,10 @@ def dimensions(
     >>> ba.dimensions(ba.example()).title
     'Dimensions of 8 benchmarks: 1; by family 1 (1 to 1)'
     """
-    cleaning, _ = _prepared(source, (), max_missing, seed)
-    snapshot = snapshot_of(source)
-    grouped = families(cleaning.board)
-    considered = cleaning.considered
-    return DimensionsResult(
-        board_dimensions(cleaning.board, grouped, considered, snapshot, min_overlap, resamples, seed)
-    )
+    cleaning = _cleaned(source, max_missing, seed)
+    board, snapshot = cleaning.board, snapshot_of(source)
+    found = board_dimensions(board, families(board), cleaning.considered, snapshot, min_overlap, resamples, seed)
+    return DimensionsResult(found)
 
 
 def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAMPLES, seed: int = 0) -> ClustersResult:
@@ -536,17 +529,13 @@ def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAM
     >>> ba.clusters(ba.example()).title
     'Clusters of 8 benchmarks: no clusters that one dimension would not show too'
     """
-    cleaning, _ = _prepared(source, (), max_missing, seed)
-    grouped = families(cleaning.board)
-    return ClustersResult(board_clusters(cleaning.board, grouped, resamples, seed), cleaning.board)
+    board = _cleaned(source, max_missing, seed).board
+    return ClustersResult(board_clusters(board, families(board), resamples, seed), board)
 
 
-def _prepared(
-    source: Source, sources: str | Path | Iterable[str | Path], max_missing: float, seed: int
-) -> tuple[Cleaning, Described]:
+def _cleaned(source: Source, max_missing: float, seed: int) -> Cleaning:
     check_work(seed)
-    cleaning = clean(snapshot_of(source).board(), max_missing)
-    return cleaning, _described(cleaning.considered, sources)
+    return clean(snapshot_of(source).board(), max_missing)
 
 
 def _described(board: Board, sources: str | Path | Iterable[str | Path]) -> Described:

@@ -24,10 +24,10 @@ from ..data.cleaning import complete_board
 from ..errors import BoardError
 from ..files.metric_table import metrics_of, read_metrics
 from ..plot.chart import Chart
-from ..plot.rows import dots
 from ..results import Plots, Result
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
+from .structure import interval_dots
 
 
 class SuitePlots(Plots["SuiteResult"]):
@@ -51,16 +51,8 @@ class SuitePlots(Plots["SuiteResult"]):
         8
         """
         label, value, axis = self.result.drawn
-        frame = self.result.frame.dropna(subset=[value])
-        return dots(
-            [str(one) for one in frame[label]],
-            frame[value].tolist(),
-            title=self.result.title,
-            alt=f"A dot a row, with its interval. {self.result.title}.",
-            axis=axis,
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-        )
+        frame = self.result.frame.dropna(subset=[value]).set_index(label)
+        return interval_dots(frame, value, axis, self.result.title, "A dot a row, with its interval")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..citations import benchmark_citation
@@ -161,11 +161,8 @@ def absent(source: Metadata, board: Board) -> tuple[str, ...]:
     """Return the benchmarks, papers and models of a source that a board lacks."""
     leaves = {name for leaf in board.tree.index for name in (leaf, paper(leaf))}
     names = {name for model in board.models for name in (str(model.id), model.name)}
-    return _missing(source.benchmarks, leaves) + _missing(source.models, names)
-
-
-def _missing(facts: Facts, known: Collection[str]) -> tuple[str, ...]:
-    return tuple(name for name in facts if name not in known)
+    both = ((source.benchmarks, leaves), (source.models, names))
+    return tuple(name for facts, known in both for name in facts if name not in known)
 
 
 def _facts(facts: Facts, names: Sequence[str]) -> Mapping[str, str]:

@@ -69,7 +69,8 @@ def page(text: str, source: str) -> Metadata:
     if blocks["benchmark_metadata"] is None and blocks["model_metadata_map"] is None:
         raise InputError(f"{source} has no {' or '.join(_BLOCKS[:2])}; save the page /<domain>/leaderboard/content/")
     benchmarks: dict[str, dict[str, str]] = {}
-    for row in _rows(blocks["benchmark_metadata"]):
+    rows = blocks["benchmark_metadata"]
+    for row in filter(lambda row: isinstance(row, dict), rows if isinstance(rows, list) else ()):
         name = _VERSION.sub("", str(row.get("identifier") or ""))
         benchmarks.setdefault(name, {}).update(_benchmark(row, row))
     for name, entry in _entries(blocks["benchmark_bibtex_map"]):
@@ -161,10 +162,6 @@ def _block(text: str, name: str) -> Any:
         return json.JSONDecoder().raw_decode(text, found.end())[0]
     except (ValueError, RecursionError):
         return None
-
-
-def _rows(value: Any) -> list[dict[str, Any]]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def _table(value: Any) -> dict[str, Any]:
