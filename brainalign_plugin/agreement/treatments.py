@@ -158,10 +158,7 @@ def congruence(one: FloatArray, other: FloatArray) -> float | None:
 
 
 def pairwise_pearson(scores: FloatArray) -> FloatArray:
-    """Return Pearson's correlation of all pairs of columns, each over the rows with both; 0 where there is none.
-
-    Shape (m, m), with 1 on its diagonal.
-    """
+    """Return Pearson's correlation of all pairs of columns (m, m), each over the rows with both; 0 without any."""
     known = ~np.isnan(scores)
     w = known.astype(np.float64)
     mean = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(w.sum(axis=0), 1.0)

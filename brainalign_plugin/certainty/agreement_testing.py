@@ -66,11 +66,8 @@ def agreement_testing(
 ) -> AgreementTest | NotEstimable:
     """Compare each benchmark with the aggregate of the others.
 
-    The aggregate is the mean win rate over the other benchmarks, with all models of the board. Raises InputError if a
-    size is below 3, or no subset is asked for.
-
-    `board`: complete. `sizes`: of the subsets; those above the number of models are left out. `grouped`: families of
-    its models. `seed`: of subsets and resamples.
+    The aggregate is the mean win rate over the other benchmarks, with all models of the complete board. Sizes above
+    their number are left out. Raises InputError if a size is below 3, or no subset is asked for.
     """
     if subsets < 1 or min(sizes, default=3) < 3:
         raise InputError(f"{subsets} subsets of {sizes} models were asked for; give at least 1, of at least 3 models")

@@ -52,8 +52,6 @@ def next_benchmarks(
     as they do with each other. The error falls convexly in the papers of each part, so that the best paper next is in
     the best set of any number (Fox 1966, *Operations Research* 14, 506-518). NotEstimable as `certainty_of`. Raises
     InputError if the number of papers is not from 1 to 100.
-
-    `board`: complete. `papers`: number of further papers. `grouped`: families of its models.
     """
     if not 1 <= papers <= MOST:
         raise InputError(f"{papers} further papers were asked for; give a number from 1 to {MOST}")

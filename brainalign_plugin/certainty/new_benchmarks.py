@@ -84,12 +84,9 @@ def new_benchmarks(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> NewBenchmarks:
-    """Hold each benchmark that arrived against those that arrived before it.
+    """Hold each benchmark that arrived against those that arrived before it, each of the named against all others.
 
-    Raises InputError if a named benchmark is not on the board.
-
-    `snapshot`: with the times of its scores. `named`: benchmarks that count as new, each against all that are not
-    named; without them those that arrived after the first day. `grouped`: families of all models of the snapshot.
+    Raises InputError if a named benchmark is not on the board. `grouped`: families of all models of the snapshot.
     """
     board = snapshot.board()
     days: dict[str, date | None] = dict.fromkeys(named)
@@ -100,7 +97,9 @@ def new_benchmarks(
     if not named:
         by_day = arrivals(snapshot, board.leaves)
         days = {leaf: day for day, leaves in by_day.items() for leaf in leaves}
-        old, groups = [leaf for leaf in _dated(snapshot, board) if leaf not in days], []
+        dated = ~np.isnat(snapshot.scored_at).all(axis=0)
+        old = [leaf for leaf in board.leaves if dated[snapshot.tree.index[leaf]] and leaf not in days]
+        groups = []
         for leaves in by_day.values():
             groups.append((list(old), leaves))
             old += leaves
@@ -116,12 +115,6 @@ def new_benchmarks(
             one = _against(board, columns, leaf, max_missing, grouped, resamples, seed)
             found.append(replace(one, day=days[leaf], complete_without=before))
     return NewBenchmarks(tuple(found), None)
-
-
-def _dated(snapshot: Snapshot, board: Board) -> list[str]:
-    """Return the benchmarks of which a score has a date."""
-    known = ~np.isnat(snapshot.scored_at).all(axis=0)
-    return [leaf for leaf in board.leaves if known[snapshot.tree.index[leaf]]]
 
 
 def verdict(rho: float, sure: Interval | None) -> Verdict | None:

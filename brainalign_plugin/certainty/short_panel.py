@@ -68,9 +68,6 @@ def short_panel(
     Benchmarks are added one by one, each followed by swaps while these help (Efroymson's stepwise search with exchange:
     Miller 2002, *Subset Selection in Regression*, section 3.7). The score on a panel is the official average over its
     pruned tree. A model's date is that of its first score; models of one date stay together.
-
-    `board`: complete, of the snapshot. `snapshot`: with the times of its scores, for dates and the cells that were run.
-    `grouped`: families of the board's models.
     """
     n, m = len(board.models), len(board.leaves)
     if n < MIN_MODELS or m < 2:

@@ -137,8 +137,7 @@ def board_dimensions(
 ) -> BoardDimensions:
     """Find how far the dimensions of a complete board are those of other models and treatments of missing scores.
 
-    `families`: of its models. `considered`: the board before the cleaning. `snapshot`: has the benchmarks outside the
-    average. `found`: its dimensions, where they are known already.
+    `considered`: the board before the cleaning. `found`: the board's dimensions, where they are known already.
     """
     found = found or dimensions(board, seed=seed)
     columns = [board.leaves.index(leaf) for leaf in found.leaves]

@@ -127,10 +127,7 @@ def described(board: Board, sources: Sequence[Metadata] = ()) -> Described:
 
 
 def of_identifier(board: Board, leaf: str) -> dict[str, str]:
-    """Return the fields of a benchmark that follow from its identifier and its place in the tree.
-
-    `board`: has the benchmark. `leaf`: its type id.
-    """
+    """Return the fields of a benchmark that follow from its identifier and its place in the tree."""
     path = board.tree.path(leaf)
     behavior = board.parts[1] in path
     named = paper(leaf)

@@ -61,10 +61,7 @@ def read_metadata(source: str | Path) -> Metadata:
 
 
 def page(text: str, source: str) -> Metadata:
-    """Read the data of a leaderboard page. Raises InputError if it has none.
-
-    `text`: HTML. `source`: its name.
-    """
+    """Read the data of a leaderboard page. Raises InputError if it has none."""
     blocks = {name: _block(text, name) for name in _BLOCKS}
     if blocks["benchmark_metadata"] is None and blocks["model_metadata_map"] is None:
         raise InputError(f"{source} has no {' or '.join(_BLOCKS[:2])}; save the page /<domain>/leaderboard/content/")
@@ -84,8 +81,6 @@ def table(text: str, source: str) -> Metadata:
     """Read the user's table: ``[benchmarks."ID or paper"]`` and ``[models."NAME or id"]``, a value a field.
 
     Raises InputError if it is no TOML, or has a table, a field or a value that is none.
-
-    `text`: TOML. `source`: its name.
     """
     try:
         document = tomllib.loads(text)

@@ -64,10 +64,7 @@ def read_metrics(path: Path) -> MetricTable:
 
 
 def metrics_of(frame: pd.DataFrame) -> MetricTable:
-    """Take external metrics from a table with the columns of `read_metrics`; its index may name the models instead.
-
-    Whole numbers in the index are ids, other labels names. Raises InputError as `read_metrics`.
-    """
+    """Take metrics from a table with the columns of `read_metrics`, or with ids (whole numbers) or names as index."""
     if not {str(column).lower() for column in frame.columns} & {"id", *_NAMES}:
         frame = frame.rename_axis("id" if frame.index.inferred_type == "integer" else "model").reset_index()
     return _parsed(frame.to_csv(index=False), "of the table")
