@@ -162,11 +162,8 @@ def _driver(design: _Design, k: int, order: IntArray, unknown: int) -> Driver:
 def _unanswered(names: tuple[str, ...], shared: int, y: FloatArray, own: FloatArray, unknown: int) -> Driver:
     """Return a driver with nothing but the means of the pairs that share it and of the others."""
     means = [float(y[own == value].mean()) if (own == value).any() else None for value in (1.0, 0.0)]
-    if not shared:
-        reason = "no two benchmarks share it"
-    elif shared == len(y):
-        reason = "all pairs share it"
-    else:
+    reason = "all pairs share it" if shared else "no two benchmarks share it"
+    if 0 < shared < len(y):
         reason = "the other properties leave nothing of it, or agreement does not vary"
     return Driver(names, shared, means[0], means[1], None, None, None, None, reason, unknown, np.zeros((0, 2)))
 

@@ -117,7 +117,8 @@ def join_metrics(table: MetricTable, board: Board) -> Joined:
             place = None
         if place is None:
             label = visible(row.id or row.name)
-            unmatched.append(Unmatched(row.line, label, reason, tuple(_label(board, i) for i in near[:_SUGGESTED])))
+            known = tuple(f"{visible(board.models[i].name)} (id {board.ids[i]})" for i in near[:_SUGGESTED])
+            unmatched.append(Unmatched(row.line, label, reason, known))
         else:
             lines[place] = row.line
             values[place] = row.values
@@ -144,10 +145,6 @@ def _place(
     return None, "no model of the board has this name; give the id", [i for one in close for i in names[one]]
 
 
-def _label(board: Board, i: int) -> str:
-    return f"{visible(board.models[i].name)} (id {board.ids[i]})"
-
-
 def external(
     board: Board, cleaned: Board, table: MetricTable, named: FamilyTable = (), resamples: int = RESAMPLES, seed: int = 0
 ) -> External:
@@ -165,17 +162,15 @@ def external(
         others = [j for j in range(len(joined.metrics)) if j != k]
         whole = np.column_stack([average, board.scores, scaled[:, others]])
         names = (SCHEME, *board.leaves, *(joined.metrics[j] for j in others))
-        agreed = [
-            _agreement(name, own, column, labels, resamples, seed) for name, column in zip(names, whole.T, strict=True)
-        ]
-        cut = 1 + len(board.leaves)
-        first = agreed[0]
+        pairs = zip(names, whole.T, strict=True)
+        first, *agreed = [_agreement(name, own, column, labels, resamples, seed) for name, column in pairs]
+        cut = len(board.leaves)
         reason = None
         if first.rho is None:
             few = f"{first.models} complete models have it; {MIN_OVERLAP} are needed"
             reason = few if first.models < MIN_OVERLAP else "all of these models have the same value, or average"
         known = int((~np.isnan(own)).sum())
-        found.append(ExternalMetric(metric, known, reason, first, tuple(agreed[1:cut]), tuple(agreed[cut:])))
+        found.append(ExternalMetric(metric, known, reason, first, tuple(agreed[:cut]), tuple(agreed[cut:])))
     return External(joined, tuple(found), *_dimensions(cleaned, scaled[rows], joined.metrics))
 
 
