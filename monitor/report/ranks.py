@@ -117,8 +117,10 @@ def _further(evidence: Evidence) -> str:
     best = found.steps[0]
     if best.interval is None or known(best.reliability) is None:
         return ""
+    part = best.stratum.removesuffix(f"_{evidence.analysis.snapshot.domain}")
+    what = "behaviour" if evidence.brain_score and part == "behavior" else visible(part, 60)
     return (
-        f" One more paper on {visible(best.stratum, 60)} would raise its reliability most, to "
+        f" One more paper on {what} would raise its reliability most, to "
         f"{number(best.reliability)}{within('reliability', best.interval)}."
     )
 

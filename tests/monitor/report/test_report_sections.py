@@ -96,7 +96,7 @@ def test_the_answers_hold_figure_and_interval(real):
         "Across papers, shared properties explain 27.6\u202f% of how far benchmarks agree (p = 0.047), region most: "
         "where it is shared, ρ is higher by 0.370 (95\u202f% interval 0."
     )
-    assert "One more paper on behavior_vision would raise its reliability most, to 0.751 (95\u202f% interval 0.5" in (
+    assert "One more paper on behaviour would raise its reliability most, to 0.751 (95\u202f% interval 0.5" in (
         section(real, "ranks").points[0].text
     )
     assert "probability" in agreement.verdict.words
