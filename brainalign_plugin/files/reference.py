@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import html
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -115,6 +116,10 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"<Reference {self.name!r}: {self.snapshot!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return the board below the name, as notebooks show it."""
+        return f"<p>{html.escape(repr(self))}</p>{self.board._repr_html_()}"
 
     @property
     def domain(self) -> str:

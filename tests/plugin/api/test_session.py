@@ -201,6 +201,7 @@ def test_what_a_notebook_shows_of_parts_is_short():
     assert repr(ranked.one.scheme) == f"<Scheme HIER: {ranked.one.scheme.combination}>"
     assert "&lt;Snapshot vision" in board.snapshot._repr_html_()
     assert "<table" in board.clean()._repr_html_()
+    assert "&lt;Reference &#x27;base&#x27;" in reference._repr_html_()
     for part in (board.tree, board.snapshot.official(), ranked.one, ranked.ranking, ranked.compared):
         assert len(repr(part)) < 300
     chart = ba.timeline([board.as_of("2023-01-01"), board]).plot.figures("mean_rho")
