@@ -285,7 +285,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _UsageError as error:
         path = error.ctx.command_path if error.ctx else app.info.name
         return _failed(f"{error.format_message().rstrip('.')}; see `{path} --help`", error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort, ImportError) as error:
+        # Ctrl-C while a library in C is loading is an ImportError.
+        if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         return 130
     except (BrokenPipeError, SystemExit) as error:
         # typer makes an exit of it.

@@ -21,6 +21,7 @@ import structlog
 from brainalign_monitor.base import errors as monitor_errors
 from brainalign_monitor.base.errors import MonitorError, exit_code
 from brainalign_monitor.base.logs import configure_logs
+from brainalign_monitor.cli.main import main
 from brainalign_plugin.errors import ConvergenceError, InputError
 from tests.commands import (
     Ended,
@@ -412,3 +413,17 @@ def test_every_exit_code_is_documented():
         assert f" {kind.exit_code} " in line, kind
     epilog = brainalign("--help").out.split("Exit codes:")[1]
     assert set(map(int, re.findall(r"\b(\d+)\b", epilog))) == codes - {130}
+
+
+def test_ctrl_c_while_a_library_is_loading_is_ctrl_c(monkeypatch):
+    def interrupted(**_):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    def broken(**_):
+        raise ImportError("initialization failed")
+
+    monkeypatch.setattr("brainalign_monitor.cli.main.app", interrupted)
+    assert main([]) == 130
+    monkeypatch.setattr("brainalign_monitor.cli.main.app", broken)
+    with pytest.raises(ImportError, match="initialization failed"):
+        main([])
