@@ -10,7 +10,8 @@ import pandas as pd
 
 from ..certainty.board_certainty import BoardCertainty
 from ..certainty.board_certainty import certainty as board_certainty
-from ..certainty.influence import SCHEME, Kind, LeftOut, influence
+from ..certainty.figures import OFFICIAL
+from ..certainty.influence import Kind, LeftOut, influence
 from ..certainty.record import certainty_json
 from ..certainty.variance_components import NotEstimable
 from ..errors import BoardError, InputError
@@ -177,7 +178,7 @@ class CertaintyResult(Result):
     @property
     def title(self) -> str:
         """One line that names the result."""
-        official, board = self.found.schemes[SCHEME], self.found.board
+        official, board = self.found.schemes[OFFICIAL], self.found.board
         what = f"{counted(len(board.models), 'model')} × {counted(len(board.leaves), 'benchmark')}"
         if isinstance(official, NotEstimable):
             return f"Certainty of {what}: not estimable, {official.reason}"
@@ -189,7 +190,7 @@ class CertaintyResult(Result):
 
     def _frame(self) -> pd.DataFrame:
         columns = ["tier", "model", "id", "score", "low", "high", "first"]
-        official, found = self.found.schemes[SCHEME], self.found
+        official, found = self.found.schemes[OFFICIAL], self.found
         if isinstance(official, NotEstimable) or found.ranks is None:
             return pd.DataFrame(columns=columns)
         ids = [model for tier in found.tiers for model in tier]
@@ -293,7 +294,7 @@ class CertaintyResult(Result):
         frame = pd.DataFrame(rows, columns=["figure", "value", "low", "high"])
         return Rows(f"Figures with intervals over {counted(boot.families, 'family', 'families')}", frame)
 
-    def told_apart(self, one: int, other: int, scheme: str = SCHEME) -> ToldApart:
+    def told_apart(self, one: int, other: int, scheme: str = OFFICIAL) -> ToldApart:
         """Compare two models.
 
         Parameters

@@ -9,7 +9,8 @@ from ..data.cleaning import complete_board
 from ..text import brief
 from .bootstrap import RESAMPLES, FamilyBootstrap, family_bootstrap
 from .families import Families, FamilyTable, Replicates, families, rerun_reliability
-from .influence import SCHEME, LeftOut, leave_one_paper_out
+from .figures import OFFICIAL
+from .influence import LeftOut, leave_one_paper_out
 from .posterior import DRAWS, RankIntervals
 from .universe_ranks import Universe, universe
 from .variance_components import (
@@ -62,9 +63,9 @@ def certainty(
     cleaned = complete_board(board, max_missing)
     usable = bool(cleaned.models and cleaned.leaves)
     schemes = certainties(cleaned)
-    found = schemes[SCHEME]
+    found = schemes[OFFICIAL]
     official = None if isinstance(found, NotEstimable) else found
-    form = linear_form(SCHEME, cleaned) if usable else None
+    form = linear_form(OFFICIAL, cleaned) if usable else None
     grouped = families(cleaned, named)
     return BoardCertainty(
         board=cleaned,
@@ -75,7 +76,7 @@ def certainty(
         tiers=()
         if official is None
         else tuple(tuple(cleaned.ids[i] for i in tier) for tier in official.tiers.positions),
-        papers=leave_one_paper_out(cleaned, SCHEME) if usable else (),
+        papers=leave_one_paper_out(cleaned) if usable else (),
         families=grouped,
         bootstrap=family_bootstrap(cleaned, grouped, resamples, seed),
         replicates=rerun_reliability(cleaned, grouped),

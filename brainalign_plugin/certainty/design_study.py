@@ -15,9 +15,9 @@ from ..data.board import Board
 from ..errors import InputError
 from .bootstrap import RESAMPLES, Interval, draw_counts, interval, sure_families
 from .families import Families, families
+from .figures import OFFICIAL
 from .variance_components import NotEstimable, Resampled, certainty_of, linear_form, resampled_components
 
-SCHEME = "HIER"
 # Reliability for which the number of papers is counted, and the most that are added.
 TARGET, MOST = 0.8, 100
 
@@ -56,11 +56,11 @@ def next_benchmarks(
     if not 1 <= papers <= MOST:
         raise InputError(f"{papers} further papers were asked for; give a number from 1 to {MOST}")
     if not board.models or not board.leaves:
-        return NotEstimable(SCHEME, "no model is complete on any benchmark")
-    estimated = certainty_of(SCHEME, board)
-    form = linear_form(SCHEME, board)
+        return NotEstimable(OFFICIAL, "no model is complete on any benchmark")
+    estimated = certainty_of(OFFICIAL, board)
+    form = linear_form(OFFICIAL, board)
     if isinstance(estimated, NotEstimable) or form is None:
-        return estimated if isinstance(estimated, NotEstimable) else NotEstimable(SCHEME, "no weighted mean")
+        return estimated if isinstance(estimated, NotEstimable) else NotEstimable(OFFICIAL, "no weighted mean")
     labels = (families(board) if grouped is None else grouped).labels
     once = np.ones((1, len(board.models)), dtype=np.int64)
     found = resampled_components(form, board, np.vstack([once, draw_counts(labels, resamples, seed)]))

@@ -18,10 +18,9 @@ from ..files.metric_table import MetricRow, MetricTable, model_id
 from ..text import visible
 from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
 from .families import FamilyTable, families
-from .figures import rank_correlations
+from .figures import OFFICIAL, rank_correlations
 from .variance_components import linear_form
 
-SCHEME = "HIER"
 # Fewest common models for a correlation, and resamples above so many models.
 MIN_OVERLAP = 20
 _FEWER, _FROM_MODELS = 200, 600
@@ -153,7 +152,7 @@ def external(
     labels = families(board, named).labels
     rows = np.flatnonzero(np.isin(board.ids, cleaned.ids)).tolist()
     average = np.full(len(board.models), np.nan)
-    form = linear_form(SCHEME, cleaned) if cleaned.models and cleaned.leaves else None
+    form = linear_form(OFFICIAL, cleaned) if cleaned.models and cleaned.leaves else None
     if form is not None:
         average[rows] = form.scores
     found, scaled = [], _scaled(joined.values)
@@ -161,7 +160,7 @@ def external(
         own = scaled[:, k]
         others = [j for j in range(len(joined.metrics)) if j != k]
         whole = np.column_stack([average, board.scores, scaled[:, others]])
-        names = (SCHEME, *board.leaves, *(joined.metrics[j] for j in others))
+        names = (OFFICIAL, *board.leaves, *(joined.metrics[j] for j in others))
         pairs = zip(names, whole.T, strict=True)
         first, *agreed = [_agreement(name, own, column, labels, resamples, seed) for name, column in pairs]
         cut = len(board.leaves)

@@ -16,6 +16,8 @@ from ..data.board import Board
 from ..data.tree import paper
 from ..scales import rounded
 
+# The scheme that Brain-Score itself ranks by.
+OFFICIAL = "HIER"
 FIGURES = {
     "mean_rho": "mean rank correlation of two benchmarks",
     "negative_share": "share of pairs of benchmarks that rank models oppositely",

@@ -14,9 +14,8 @@ from ..data.board import Board
 from ..ranking.boards import aggregated, aggregated_or_none, ranks_of_all
 from ..schemes import Scheme, get_scheme
 from .claims import behaviour_decides, benchmarks_conflict
-from .figures import headline, rank_correlations
+from .figures import OFFICIAL, headline, rank_correlations
 
-SCHEME = "HIER"
 Kind = Literal["paper", "benchmark", "model"]
 
 
@@ -51,7 +50,7 @@ class Influence:
 
 def influence(board: Board) -> Influence:
     """Leave each paper, each benchmark and each model of a complete board out in turn, under the official average."""
-    whole = _Whole(board, get_scheme(SCHEME))
+    whole = _Whole(board, get_scheme(OFFICIAL))
     found = [*whole.without_papers(), *whole.without_benchmarks(), *whole.without_models()]
     ranks = np.array([ranks_of_all(whole.scores), *(ranks for left, ranks in found if left.kind == "paper")])
     return Influence(
@@ -67,7 +66,7 @@ def influence(board: Board) -> Influence:
     )
 
 
-def leave_one_paper_out(board: Board, scheme: str = SCHEME) -> tuple[LeftOut, ...]:
+def leave_one_paper_out(board: Board, scheme: str = OFFICIAL) -> tuple[LeftOut, ...]:
     """Leave each paper of a complete board out in turn, in the order of the board."""
     return tuple(left for left, _ in _Whole(board, get_scheme(scheme)).without_papers())
 

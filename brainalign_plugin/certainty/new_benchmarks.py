@@ -18,11 +18,10 @@ from ..errors import InputError
 from ..ranking.boards import ranks_of_all
 from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
 from .families import Families, families
-from .figures import rank_correlations
+from .figures import OFFICIAL, rank_correlations
 from .validity import MIN_MODELS, arrivals
 from .variance_components import LinearForm, linear_form, resampled_components
 
-SCHEME = "HIER"
 Verdict = Literal["confirmatory", "partial", "orthogonal", "opposed"]
 # Rank correlation with the old average from which a benchmark confirms it.
 CONFIRMS = 0.5
@@ -150,12 +149,12 @@ def _against(
         return replace(empty, reason=f"{have}; {MIN_MODELS} are needed" if old else "no benchmark is older")
     rows = np.flatnonzero(np.isin(board.ids, kept.ids)).tolist()
     target = board.scores[rows, own]
-    without = linear_form(SCHEME, kept)
+    without = linear_form(OFFICIAL, kept)
     columns = [board.leaves.index(one) for one in kept.leaves]
     extended = board.take(rows=rows, columns=[*columns, own])
-    added = linear_form(SCHEME, extended)
+    added = linear_form(OFFICIAL, extended)
     if without is None or added is None:
-        return replace(empty, reason=f"{SCHEME} is no mean of benchmarks here")
+        return replace(empty, reason=f"{OFFICIAL} is no mean of benchmarks here")
     average = spearman_matrix(np.column_stack([target, without.scores, kept.scores]))[0, 1:]
     if np.isnan(average[0]):
         which = "it" if np.isnan(average).all() else "the average of the old ones"

@@ -19,9 +19,9 @@ from .board_certainty import BoardCertainty, certainty
 from .bootstrap import FamilyBootstrap, one_vote_each
 from .external import external
 from .families import Families, FamilyTable, families
-from .figures import panels
+from .figures import OFFICIAL, panels
 from .good_models import agreement_curve, family_agreement, good_agreement
-from .influence import SCHEME, Kind, influence
+from .influence import Kind, influence
 from .structure import board_clusters, board_dimensions, board_drivers
 from .structure_record import (
     clusters_json,
@@ -139,7 +139,7 @@ def influence_json(board: Board) -> dict[str, Any]:
 
 def certainty_json(found: BoardCertainty, ids: list[int]) -> dict[str, Any]:
     """Make the record of a board's certainty. `ids`: all models of the snapshot."""
-    official = found.schemes[SCHEME]
+    official = found.schemes[OFFICIAL]
     strata, tiers = (official.strata, official.tiers) if isinstance(official, Certainty) else ((), None)
     bootstrap = found.bootstrap
     return {

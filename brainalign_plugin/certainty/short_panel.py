@@ -18,10 +18,9 @@ from ..scales import ranks_from_bottom
 from ..schemes import get_scheme
 from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
 from .families import Families, families
-from .figures import rank_correlations
+from .figures import OFFICIAL, rank_correlations
 from .variance_components import NotEstimable
 
-SCHEME = "HIER"
 # Rank correlation with the full ranking at which a panel reproduces it, among old and among later models.
 TARGET = 0.95
 # Cohen's kappa of the quartiles at which it reproduces these: "almost perfect" (Landis, Koch 1977).
@@ -71,10 +70,10 @@ def short_panel(
     """
     n, m = len(board.models), len(board.leaves)
     if n < MIN_MODELS or m < 2:
-        return NotEstimable(SCHEME, f"{n} complete models on {m} benchmarks are too few to choose from")
+        return NotEstimable(OFFICIAL, f"{n} complete models on {m} benchmarks are too few to choose from")
     search = _Search(board)
     if np.ptp(ranks_of_all(search.whole)) == 0:
-        return NotEstimable(SCHEME, f"all {n} complete models have the same {SCHEME}")
+        return NotEstimable(OFFICIAL, f"all {n} complete models have the same {OFFICIAL}")
     later, since, reason = _split(board, snapshot)
     if reason is None and min(np.ptp(search.whole[side]) for side in (later, ~later)) == 0:
         later, since, reason = np.zeros(n, dtype=bool), None, "all models of one half have the same average"
@@ -112,7 +111,7 @@ class _Search:
 
     def on(self, masks: BoolArray) -> FloatArray:
         """Return the average on each panel; shape (k, m) to (n, k)."""
-        mean = get_scheme(SCHEME).linear_combination(self.scores, self.board)
+        mean = get_scheme(OFFICIAL).linear_combination(self.scores, self.board)
         averages: FloatArray = self.scores @ mean.cell_weights(np.where(masks, 0.0, np.nan)).T
         return averages
 
