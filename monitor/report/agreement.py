@@ -145,12 +145,8 @@ def _dimensions(evidence: Evidence) -> str:
     if found.participation_ratio is None or found.pc1_share is None or found.parallel_analysis is None:
         return ""
     alike = family_dimensions(evidence.analysis.cleaning.board, evidence.certainty.families, found.leaves)
-    by_family = (
-        f" ({number(alike.value, 0)} with families of models kept alike, {percent(alike.level, 0)} interval "
-        f"{number(alike.low, 0)} to {number(alike.high, 0)})"
-        if alike
-        else ""
-    )
+    # Its interval is not printed: with many true dimensions it lies below them (docs/structure.md).
+    by_family = f" (at least {number(alike.value, 0)} with families of models kept alike)" if alike else ""
     return (
         f"The {counted(len(found.leaves), 'benchmark')} have {counted(found.parallel_analysis, 'dimension')} by "
         f"parallel analysis{by_family}; the first carries {percent(found.pc1_share)} of their variance."
