@@ -88,6 +88,9 @@ class Board:
                 )
             object.__setattr__(self, name, array)
         self._check_names()
+        # The tree is asked for the leaves' kinds on few boards only, because an audit makes thousands of boards.
+        if not ((self.scores < 0) | (self.scores > 1)).any():
+            return
         # Engineering scores have no cap, and cells that a rule has filled may lie just below the lowest score.
         limited = np.array([not self.tree[leaf].is_engineering for leaf in self.leaves], dtype=bool)
         above = limited & (self.scores > 1)

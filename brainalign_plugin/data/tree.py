@@ -129,8 +129,14 @@ class BenchmarkTree:
 
     def leaves(self, root: str | None = None) -> tuple[str, ...]:
         """Return the type ids of the leaves below ``root`` (of the whole tree if None), in depth-first order."""
+        return self._leaves if root is None else self._leaves_below([self[root].type_id])
+
+    @cached_property
+    def _leaves(self) -> tuple[str, ...]:
+        return self._leaves_below(list(reversed(self.roots)))
+
+    def _leaves_below(self, stack: list[str]) -> tuple[str, ...]:
         found: list[str] = []
-        stack = list(reversed(self.roots)) if root is None else [self[root].type_id]
         while stack:
             node = self[stack.pop()]
             if node.is_leaf:

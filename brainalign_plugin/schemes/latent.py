@@ -123,7 +123,8 @@ def one_factor(correlations: FloatArray) -> OneFactor:
             return loss(there)[1][free]
 
         root = log_unique.copy()
-        root[free] = np.clip(optimize.root(gradient, log_unique[free], tol=1e-14).x, _LOWEST, 0.0)
+        solved = optimize.root(gradient, log_unique[free], method="krylov", options={"fatol": 1e-13, "maxiter": 10})
+        root[free] = np.clip(solved.x, _LOWEST, 0.0)
         if slope_at(root) < slope:
             log_unique, slope = root, slope_at(root)
     if not slope <= 1e-6:
