@@ -184,7 +184,7 @@ def find_reference(folder: Path | str, wanted: str) -> Reference:
         elif known:
             hint = f"there are {', '.join(known)}"
         else:
-            hint = "freeze one: freeze(board, name)"
+            hint = "pull the leaderboard and freeze it: freeze(board, name)"
         raise ReferenceBoardError(f"there is no reference {wanted!r} in {str(folder)!r}; {hint}")
     found = read_reference(path)
     if found.name != wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from brainalign_plugin.text import counted
@@ -28,7 +29,7 @@ def init(home: Home = None) -> None:
     from ..config.settings import load_home
 
     path = load_home(home or HOME.get()) / CONFIG_NAME
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110 -- below a closed folder Path.exists raises
         raise ConfigError(f"{str(path)!r} exists already; move it away to get a new one")
     example = files("brainalign_monitor").joinpath("brainalign.example.toml").read_bytes()
     write_atomically(path, example)

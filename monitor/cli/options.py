@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ..store import Store
 
 # The environment is read with the other settings, so that an option before a command's name wins over it.
-Home = Annotated[Path | None, typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR")]
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR", readable=False),
+]
 Domain = Annotated[str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")]
 SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

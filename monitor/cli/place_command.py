@@ -116,10 +116,12 @@ def _reference(settings: Settings, wanted: str) -> ReferenceBoard:
     try:
         return choose_reference(settings.references, "", settings.domain)
     except ReferenceBoardError as error:
-        if any(one.domain == settings.domain for one in list_references(settings.references)[0]):
+        references, damaged = list_references(settings.references)
+        if any(one.domain == settings.domain for one in references):
             raise
         try:
             return given_board(find_snapshot(settings, "latest", now()).snapshot)
-        except BrainAlignError as cause:
-            error.add_note(f"no snapshot serves in its place: {cause}")
-        raise
+        except BrainAlignError:
+            if damaged:
+                raise error from None
+            raise

@@ -78,7 +78,7 @@ def list_frozen(home: Home = None, as_json: AsJson = False) -> None:
             ),
         )
     elif not damaged:
-        say("no references yet; `brainalign reference freeze NAME` freezes the latest snapshot")
+        say("no references yet; `brainalign fetch` pulls a board, `brainalign reference freeze NAME` freezes it")
     for error in damaged:
         say(f"brainalign: {' '.join(str(error).split())}", err=True)
     if damaged:

@@ -281,7 +281,8 @@ def load_settings(**options: Any) -> Settings:
             return next((one for one in read.each() if one.domain == read.domain), alone)
         return read.model_copy(update={"domain": read.domains[0]})
     except OSError as cause:
-        raise ConfigError(f"cannot read {str(cause.filename)!r}: {cause.strerror}; make it readable") from cause
+        step = "make it and its folder readable for this user, or name another folder with --home"
+        raise ConfigError(f"cannot read {str(cause.filename)!r}: {cause.strerror}; {step}") from cause
     except ValidationError as cause:
         raise ConfigError(_message(cause, given)) from cause
 

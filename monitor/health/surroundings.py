@@ -47,14 +47,15 @@ def check_store(settings: Settings, _: datetime) -> list[Check]:
         if lost := loss(address, settings.home, settings.bodies, settings.reports):
             message, __, step = lost.partition(". ")
             return [Check("store", "problem", message, step)]
-        if not is_made(address):
-            return [Check("store", "ok", "there is none yet; the first run makes it")]
-        found = peek(address)
+        found = peek(address) if is_made(address) else None
     except MonitorError as failure:
         return [failed("store", "problem", failure)]
-    if isinstance(address, Path) and not (os.access(address, os.W_OK) and os.access(address.parent, os.W_OK)):
-        message = f"{str(address)!r} or its folder may not be written by this user"
+    places = (address, address.parent) if isinstance(address, Path) else ()
+    if closed := [one for one in map(_nearest, places) if not os.access(one, os.W_OK)]:
+        message = f"{str(closed[0])!r} may not be written by this user"
         return [Check("store", "problem", message, "give this user the right to write there")]
+    if found is None:
+        return [Check("store", "ok", "there is none yet; `brainalign run` makes it")]
     words = f"{counted(found.snapshots, 'snapshot')}, schema {found.revision}"
     if not found.is_current:
         return [Check("store", "ok", f"{words}; the next run brings it to this release's")]

@@ -39,7 +39,7 @@ class Alarms:
             alarm, note = after_failure(name, inside.alarm(name), at, problem, self.after)
             inside.put_alarm(alarm)
             if note is not None:
-                log.error(note.subject, told=len(inside.enqueue(self.compose(note, at))))
+                log.error(note.subject, problem=problem, messages=len(inside.enqueue(self.compose(note, at))))
 
     def succeeded(self, store: Store, name: str, at: datetime) -> None:
         """Note a success, and queue messages to the operators if they got one about the failures."""
@@ -49,7 +49,7 @@ class Alarms:
             note = after_success(inside.alarm(name), at)
             inside.clear_alarm(name)
             if note is not None:
-                log.info(note.subject, told=len(inside.enqueue(self.compose(note, at))))
+                log.info(note.subject, messages=len(inside.enqueue(self.compose(note, at))))
 
 
 def after_failure(

@@ -61,7 +61,9 @@ def _open_lock(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     except PermissionError:
-        # One that another user left, such as root: it can be locked by who may read it.
+        if not path.exists():
+            raise
+        # Another user left it, such as root: a reader can lock it.
         return os.open(path, os.O_RDONLY)
     if os.fstat(descriptor).st_size == 0:
         give_to_owner(descriptor, path.parent)

@@ -211,13 +211,6 @@ def test_which_reference(run, scores, home, tmp_path):
     assert "\nreference sent (" in run(scores, "--reference", elsewhere).succeeded().out
 
 
-def test_no_reference_names_the_command(scores, tmp_path):
-    ended = brainalign("place", scores, home=tmp_path / "empty")
-    assert ended.code == 8
-    assert "`brainalign reference freeze NAME SNAPSHOT`" in ended.problem
-    assert not (tmp_path / "empty").exists()
-
-
 def test_too_few_scores(run, tmp_path):
     path = written(tmp_path, f"benchmark,score\n{LEAVES[0]},0.5\nB2021.V4-plz,0.2\n")
     ended = run(path, "--min-constituents", 0.5)

@@ -133,7 +133,9 @@ def test_a_name_that_leads_elsewhere_writes_nothing(run, home, board, name):
 
 
 def test_an_unknown_reference_suggests_the_nearest(run, board):
-    assert run("show", "bse").problem.endswith("freeze one: `brainalign reference freeze NAME SNAPSHOT`")
+    assert run("show", "bse").problem.endswith(
+        "`brainalign fetch` and freeze it: `brainalign reference freeze NAME SNAPSHOT`"
+    )
     run("freeze", "base", board)
     for command in (("show", "bse"), ("export", "bse", "-o", "x.gz")):
         found = run(*command)
@@ -143,7 +145,10 @@ def test_an_unknown_reference_suggests_the_nearest(run, board):
 
 
 def test_an_empty_folder_says_what_to_do(run):
-    assert "no references yet; `brainalign reference freeze NAME`" in run("list").succeeded().out
+    assert (
+        "no references yet; `brainalign fetch` pulls a board, `brainalign reference freeze NAME`"
+        in run("list").succeeded().out
+    )
     assert run("list", "--json").succeeded().json == []
 
 

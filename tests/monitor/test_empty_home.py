@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
-from tests.commands import brainalign
+from tests.commands import brainalign, environment
 from tests.monitor.test_cli import COMMANDS
 
 GIVEN = {
@@ -65,7 +68,7 @@ def test_an_empty_home_is_left_empty_and_the_first_step_named(empty, name):
     ended = answer(empty, name, before=True)
     assert ended == answer(empty, name, before=False)
     said = ended.out or ended.problem
-    assert re.search(r"`brainalign (fetch|reference freeze)|set mail\.host|check the path", said), said
+    assert re.search(r"`brainalign fetch|set mail\.host|check the path", said), said
     assert not empty.exists()
 
 
@@ -73,3 +76,27 @@ def test_an_empty_home_is_left_empty_and_the_first_step_named(empty, name):
 def test_what_is_made_is_made_in_the_folder_that_was_named(empty, name):
     answer(empty, name, before=True)
     assert any(empty.iterdir())
+
+
+# Without these rights root is refused as all others are.
+UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "expected"),
+    [
+        ("status", 0o000, r"cannot read '.*/brainalign.toml': Permission denied; make it and its folder readable"),
+        ("doctor", 0o000, r"cannot read '.*/brainalign.toml': Permission denied; make it and its folder readable"),
+        ("config init", 0o000, r"cannot write '.*/brainalign.toml': Permission denied; check the path"),
+        ("fetch", 0o500, r"cannot open the lock '.*': Permission denied; make it and its folder writable"),
+        ("doctor", 0o500, r"✗ store +'.*/home' may not be written by this user\n +give this user the right"),
+    ],
+)
+def test_a_home_without_permission_is_named_with_the_next_step(empty, name, mode, expected):
+    empty.mkdir(mode=mode)
+    program = [*(UNPRIVILEGED if os.getuid() == 0 else []), sys.executable, "-m", "brainalign_monitor"]
+    variables = environment(base_url="http://127.0.0.1:1", attempts=1)
+    for words in (["--home", empty, *name.split()], [*name.split(), "--home", empty]):
+        ended = subprocess.run([*program, *words], env=variables, capture_output=True, text=True, check=False)
+        assert re.search(expected, ended.stdout + ended.stderr), ended
+        assert "Traceback" not in ended.stderr

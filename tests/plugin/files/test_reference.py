@@ -481,7 +481,9 @@ def test_references_are_found_by_name_or_path(tmp_path):
         ReferenceBoardError, match=r"no reference 'Q' in .*; there are animals, vision-2023, vision-2024"
     ):
         find_reference(tmp_path, "Q")
-    with pytest.raises(ReferenceBoardError, match=r"no reference 'Q' in .*; freeze one: freeze\(board"):
+    with pytest.raises(
+        ReferenceBoardError, match=r"no reference 'Q' in .*; pull the leaderboard and freeze it: freeze\(board"
+    ):
         find_reference(tmp_path / "nowhere", "Q")
     with pytest.raises(ReferenceBoardError, match=r"a reference cannot be named '\.\.'"):
         find_reference(tmp_path, "..")
