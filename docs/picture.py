@@ -29,7 +29,8 @@ def main(page: Path, picture: Path) -> None:
         size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         browser.get(page.resolve().as_uri())
-        drawn = "return document.documentElement.dataset.charts === 'drawn'"
+        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        drawn = "return [...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('svg'))"
         WebDriverWait(browser, 60).until(lambda one: one.execute_script(drawn))
         picture.write_bytes(browser.get_screenshot_as_png())
     finally:

@@ -101,6 +101,7 @@
       config: { ...page.config, font },
     });
     drawn.set(chart.id, result);
+    place.style.minHeight = "";
     // The chart's place is described as a whole; groups of marks without a name would only be noise.
     const svg = place.querySelector("svg");
     svg.setAttribute("aria-hidden", "true");
@@ -111,40 +112,45 @@
     if (chart.id === "matrix") result.view.addEventListener("click", (_event, item) => choosePair(item?.datum));
   };
 
-  // Charts that come into view are drawn first; the rest follows, so that a print has all of them.
-  const waiting = new Set(charts.keys());
-  // The rest waits until the browser is idle, so that a reader's click is answered first.
+  // A chart is drawn when it comes near the view: after the page was read, and one a task, so that a click is answered
+  // between two.
+  const waiting = new Set();
   const idle = window.requestIdleCallback ?? ((done) => setTimeout(done, 50));
-  const pause = () => new Promise((done) => idle(done, { timeout: 300 }));
-  // Not in the task that reads the page: its text stands before the first chart.
-  let working = true;
-  setTimeout(() => {
-    working = false;
-    drawAll();
-  });
-  const drawWaiting = async () => {
+  let working = false;
+  const drawNext = async (id) => {
+    // A chart that cannot be drawn must not keep the others from it.
+    try { if (waiting.delete(id)) await draw(charts.get(id)); } catch (fault) { console.error(fault); }
+  };
+  const drawSoon = async (...ids) => {
+    for (const id of ids) waiting.add(id);
     if (working) return;
     working = true;
-    while (waiting.size) {
-      const near = [...waiting].find((id) => {
-        const box = byId(`chart-${id}`).getBoundingClientRect();
-        return box.bottom > 0 && box.top < innerHeight;
-      });
-      const id = near ?? [...waiting][0];
-      waiting.delete(id);
-      // A chart that cannot be drawn must not keep the others from it.
-      try { await draw(charts.get(id)); } catch (fault) { console.error(fault); }
-      await pause();
+    for (const id of waiting) {
+      await new Promise((done) => idle(done, { timeout: 300 }));
+      await drawNext(id);
     }
     working = false;
-    document.documentElement.dataset.charts = "drawn";
   };
-  let width = 0;
-  const drawAll = () => {
-    width = document.documentElement.clientWidth;
-    for (const id of charts.keys()) waiting.add(id);
-    return drawWaiting();
-  };
+  const near = new IntersectionObserver(
+    (places) => {
+      const shown = places.filter((place) => place.isIntersecting).map((place) => place.target.id.slice("chart-".length));
+      drawSoon(...shown.filter((id) => !drawn.has(id)));
+    },
+    { rootMargin: "50%" },
+  );
+  addEventListener("DOMContentLoaded", () => {
+    for (const chart of page.charts) {
+      const place = byId(`chart-${chart.id}`);
+      // Its room is kept free, so that the text below stays in its place.
+      const { size } = sized(chart, place.parentElement.clientWidth);
+      place.style.minHeight = `${size.height ?? chart.spec.height ?? 0}px`;
+      near.observe(place);
+    }
+  });
+  addEventListener("beforeprint", async () => {
+    for (const id of charts.keys()) if (!drawn.has(id)) waiting.add(id);
+    for (const id of waiting) await drawNext(id);
+  });
 
   // --- files ------------------------------------------------------------------------------------------------------
   const save = (name, type, text) => {
@@ -388,10 +394,9 @@
     return a * m - (a * (a + 1)) / 2 + b - a - 1;
   };
   const redraw = (id) => {
-    waiting.add(id);
     byId(`caption-${id}`).textContent = charts.get(id).title;
     byId(`chart-${id}`).setAttribute("aria-label", charts.get(id).alt);
-    return drawWaiting();
+    if (drawn.has(id)) drawSoon(id);
   };
   // Names of axes and curves are text in titles and domains alone, so that no name becomes an expression.
   const titled = (value, before, after, within = false) => {
@@ -545,9 +550,12 @@
   window.brainalign = { page, charts, redraw, titled, fill, option, remember, asked, signed, resized };
 
   let later = 0;
+  let width = document.documentElement.clientWidth;
   addEventListener("resize", () => {
     clearTimeout(later);
-    if (document.documentElement.clientWidth !== width) later = setTimeout(drawAll, 200);
+    if (document.documentElement.clientWidth === width) return;
+    width = document.documentElement.clientWidth;
+    later = setTimeout(() => drawSoon(...drawn.keys()), 200);
   });
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 })();

@@ -21,9 +21,9 @@ from brainalign_plugin.data.cleaning import complete_board
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.schemes import rank_models
 from brainalign_plugin.schemes.missing import fill_missing
+from tests.charts import opened
 from tests.commands import brainalign
 from tests.local_site import site_server
-from tests.monitor.delivery.test_model_pages import opened
 
 pytestmark = [pytest.mark.needs("browser"), pytest.mark.needs("shared")]
 

@@ -18,10 +18,11 @@ from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
+from tests.charts import opened
 from tests.commands import brainalign
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
-from tests.monitor.delivery.test_model_pages import HOSTILE, opened
+from tests.monitor.delivery.test_model_pages import HOSTILE
 from tests.plugin.certainty.test_new_benchmarks import arrived
 
 

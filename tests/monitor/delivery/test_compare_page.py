@@ -13,10 +13,11 @@ from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.posterior import Posterior
 from brainalign_plugin.certainty.universe_ranks import universe
+from tests.charts import opened
 from tests.commands import brainalign
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
-from tests.monitor.delivery.test_model_pages import HOSTILE, opened
+from tests.monitor.delivery.test_model_pages import HOSTILE
 
 pytestmark = pytest.mark.needs("browser")
 

@@ -33,6 +33,7 @@ from brainalign_plugin.certainty.bootstrap import family_bootstrap
 from brainalign_plugin.certainty.families import families
 from brainalign_plugin.files.board_table import table_snapshot
 from brainalign_plugin.schemes import scheme_names
+from tests.charts import opened
 from tests.commands import brainalign
 from tests.hostile import HOSTILE_NAMES
 from tests.local_site import site_server
@@ -343,22 +344,6 @@ def test_without_a_folder_or_a_board_it_says_what_to_do(home, tmp_path):
 def served(site) -> Iterator[str]:
     with site_server(site) as address:
         yield address
-
-
-def opened(browser, address: str, width: int = 1280) -> list[str]:
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    browser.get_log("browser")
-    browser.get(address)
-    if browser.execute_script("return Boolean(document.querySelector('.chart'))"):
-        WebDriverWait(browser, 30).until(
-            lambda b: b.execute_script("return document.documentElement.dataset.charts === 'drawn'")
-        )
-    return [entry["message"] for entry in browser.get_log("browser")]
 
 
 PAGES = (

@@ -20,6 +20,7 @@ from brainalign_monitor.report.model_page import model_pages
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.certainty.universe_ranks import universe
+from tests.charts import opened
 from tests.commands import brainalign
 from tests.hostile import HOSTILE_NAMES
 from tests.local_site import site_server
@@ -158,22 +159,6 @@ def test_the_same_store_gives_the_same_bytes_and_rewrites_nothing(site, home):
 def served(site) -> Iterator[str]:
     with site_server(site) as address:
         yield address
-
-
-def opened(browser, address: str, width: int) -> list[str]:
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    browser.get_log("browser")
-    browser.get(address)
-    if browser.execute_script("return Boolean(document.querySelector('.chart'))"):
-        WebDriverWait(browser, 30).until(
-            lambda b: b.execute_script("return document.documentElement.dataset.charts === 'drawn'")
-        )
-    return [entry["message"] for entry in browser.get_log("browser")]
 
 
 @pytest.mark.needs("browser")

@@ -13,10 +13,11 @@ from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.operations import pull
 from brainalign_monitor.rendering import render_report
 from tests.accessibility import violations
+from tests.charts import opened
 from tests.commands import brainalign
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
-from tests.monitor.delivery.test_model_pages import HOSTILE, opened
+from tests.monitor.delivery.test_model_pages import HOSTILE
 from tests.monitor.report.conftest import drawn_snapshot, plain_leaves
 from tests.monitor.report.test_report_render import hostile_view
 

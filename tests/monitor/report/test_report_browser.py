@@ -13,6 +13,7 @@ from brainalign_plugin.analysis import analyse
 from brainalign_plugin.files.board_table import table_snapshot
 from tests.accessibility import violations
 from tests.boards import small_tree, snapshot_of
+from tests.charts import HEIGHTS, opened
 from tests.local_site import site_server
 from tests.monitor.conftest import reports_in
 from tests.monitor.report.conftest import report_of
@@ -20,8 +21,6 @@ from tests.monitor.report.test_report_render import hostile_view
 
 pytestmark = pytest.mark.needs("browser")
 
-DRAWN = "return document.documentElement.dataset.charts === 'drawn'"
-HEIGHTS = {1280: 900, 768: 1024, 360: 740}
 # Words that a reader sees without asking for more, outside tables and charts.
 WORDS = """
 let words = 0;
@@ -37,21 +36,8 @@ return words;
 
 
 def open_page(browser, path: Path | str, width: int = 1280, dark: bool = False) -> list[str]:
-    """Open a page and wait for its charts; what it wrote to the console."""
-    from selenium.webdriver.support.wait import WebDriverWait
-
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": HEIGHTS.get(width, 900), "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    scheme = "dark" if dark else "light"
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    )
-    browser.get_log("browser")
-    browser.get(path if isinstance(path, str) else path.as_uri())
-    WebDriverWait(browser, 60).until(lambda b: b.execute_script(DRAWN))
-    return [entry["message"] for entry in browser.get_log("browser")]
+    """Open a page with all its charts; what it wrote to the console."""
+    return opened(browser, path if isinstance(path, str) else path.as_uri(), width, dark)
 
 
 def wait_for(browser, script: str, wanted) -> None:
@@ -460,33 +446,51 @@ def test_the_report_of_a_table_draws_every_chart(browser, tmp_path):
     assert drawn == len(report.figures) > 0
 
 
-# Charts of the document when it was read, and the tasks in which further ones came.
-TASKS = """
-window.seen = { read: null, tasks: [] };
-let task = 0;
-const next = new MessageChannel();
-next.port1.onmessage = () => {
-  task += 1;
-  if (document.documentElement?.dataset.charts !== "drawn") next.port2.postMessage(0);
-};
-next.port2.postMessage(0);
-document.addEventListener("DOMContentLoaded", () => { seen.read = document.querySelectorAll(".chart svg").length; });
-new MutationObserver((changes) => {
-  for (const one of changes) for (const node of one.addedNodes) if (node.nodeName === "svg") seen.tasks.push(task);
-}).observe(document, { childList: true, subtree: true });
+# The test has the browser's idle time in its hand, and knows how many charts stood when the page was read.
+BY_HAND = """
+window.idle = [];
+window.requestIdleCallback = (work) => idle.push(work);
+document.addEventListener("DOMContentLoaded", () => { window.read = document.querySelectorAll(".chart svg").length; });
 """
 
 
 @needs_shared
-def test_no_chart_is_drawn_while_the_page_is_read_and_no_two_in_one_task(browser, real_page, real):
-    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": TASKS})
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_chart_is_drawn_when_it_comes_near_the_view_and_one_in_a_task(browser, real_page, real, width):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": HEIGHTS[width], "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": BY_HAND})
     try:
-        open_page(browser, real_page)
+        browser.get(real_page.as_uri())
     finally:
         browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
-    seen = browser.execute_script("return seen")
-    assert seen["read"] == 0
-    assert len(set(seen["tasks"])) == len(seen["tasks"]) >= len(real.figures)
+    drawn = "return [...document.querySelectorAll('.chart svg')].map((one) => one.closest('.chart').id)"
+    assert browser.execute_script("return read") == 0
+    for figure in real.figures:
+        chart = f"chart-{figure.id}"
+        browser.execute_script("document.getElementById(arguments[0]).scrollIntoView({ block: 'center' })", chart)
+        while chart not in (before := browser.execute_script(drawn)):
+            wait_for(browser, "return idle.length", lambda count: count == 1)
+            assert browser.execute_script(drawn) == before
+            browser.execute_script("idle.pop()()")
+            wait_for(browser, drawn, lambda now, before=before: len(now) == len(before) + 1)
+        if figure is real.figures[0]:
+            assert f"chart-{real.figures[-1].id}" not in browser.execute_script(drawn)
+    assert len(browser.execute_script(drawn)) == len(real.figures)
+
+
+@needs_shared
+def test_a_chart_that_is_far_away_is_saved_and_printed(browser, real_page, tmp_path):
+    browser.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    browser.get(real_page.as_uri())
+    browser.execute_script("document.querySelector('[data-svg=time]').click()")
+    wait_for(browser, "return document.querySelectorAll('#chart-time svg').length", lambda count: count == 1)
+    browser.get(real_page.as_uri())
+    browser.execute_cdp_cmd("Page.printToPDF", {})
+    missing = "return [...document.querySelectorAll('.chart')].filter((one) => !one.querySelector('svg')).length"
+    assert browser.execute_script(missing) == 0
 
 
 @needs_shared
