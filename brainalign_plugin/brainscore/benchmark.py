@@ -18,11 +18,11 @@ from ..errors import BrainAlignError, CandidateError
 from ..files.model_scores import find_models
 from ..files.reference import Reference
 from ..files.reference_file import choose_reference
-from ..placement.place import check_enough, place
+from ..placement.place import place
 from ..placement.result import Placement, cell_json, reference_json, scheme_json
 from ..schemes import get_scheme
 from .registration import POSTER_SCHEMES, version_of
-from .scores import Gathered, gather
+from .scores import gather
 from .settings import Settings, settings_from
 
 # Longest comment that Brain-Score's database stores, in characters.
@@ -125,29 +125,33 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         settings = self._used()
         reference = self._reference(settings)
         models = find_models(reference.board.models, settings.leave_out, reference.called)
-        gathered = gather(settings, reference, candidate, self._now, self._say)
-        self._check_enough(settings, reference, gathered, candidate)
-        placed = place(reference, gathered.cells, (self.scheme,), leave_out=tuple(model.id for model in models))
+        cells, notes = gather(settings, reference, candidate, self._now, self._say)
+        try:
+            placed = place(
+                reference,
+                cells,
+                (self.scheme,),
+                leave_out=[model.id for model in models],
+                min_constituents=settings.min_constituents,
+            )
+        except CandidateError as cause:
+            raise CandidateError(f"{cause}{self._next_step(notes, candidate)}") from cause
         if placed.schemes[0].problem:
             raise CandidateError(placed.schemes[0].problem)
         unused = [
             f"{name} is not used: {why or 'the reference has no such benchmark'}" for name, why in placed.unused.items()
         ]
-        return placed_score(placed, (*gathered.notes, *unused), self.ceiling)
+        return placed_score(placed, (*notes, *unused), self.ceiling)
 
-    def _check_enough(self, settings: Settings, reference: Reference, gathered: Gathered, candidate: Any) -> None:
-        try:
-            check_enough(reference, gathered.cells, settings.min_constituents)
-        except CandidateError as cause:
-            name = getattr(candidate, "identifier", "MODEL")
-            notes = "".join(f"; {note}" for note in gathered.notes[:3])
-            more = f"; and {len(gathered.notes) - 3} more like that" if len(gathered.notes) > 3 else ""
-            raise CandidateError(
-                f"{cause}{notes}{more}; name a source with BRAINALIGN_SCORES, BRAINALIGN_SNAPSHOT or "
-                "BRAINALIGN_DATABASE, or run what is missing: `BRAINALIGN_RUN=missing "
-                f"python -m brainscore_{self.domain} score --model_identifier={name} "
-                f"--benchmark_identifier={self.identifier}`"
-            ) from cause
+    def _next_step(self, notes: Sequence[str], candidate: Any) -> str:
+        """Return the notes on sources, and the ways to more scores."""
+        more = f"; and {len(notes) - 3} more like that" if len(notes) > 3 else ""
+        return (
+            f"{''.join(f'; {note}' for note in notes[:3])}{more}; name a source with BRAINALIGN_SCORES, "
+            "BRAINALIGN_SNAPSHOT or BRAINALIGN_DATABASE, or run what is missing: `BRAINALIGN_RUN=missing "
+            f"python -m brainscore_{self.domain} score --model_identifier={getattr(candidate, 'identifier', 'MODEL')} "
+            f"--benchmark_identifier={self.identifier}`"
+        )
 
 
 def _ceiling() -> Any:

@@ -28,16 +28,19 @@ from ..files.model_scores import Cell
 FORMAT = "brainalign-run"
 VERSION = 1
 # Faults of the machine, its network, its disk or its access rights are not the model's. Libraries that are no
-# requirement are compared by name, and an error that only has a text by the text.
+# requirement are compared by name, and an error that only has a text by the text, also of what is in it.
 _FAULTS = (OSError, MemoryError, ImportError, EOFError)
 _FAULT_MODULES = frozenset(
     {"botocore", "boto3", "s3transfer", "urllib3", "requests", "httpx", "httpcore", "aiohttp", "http", "ssl"}
 )
-_FAULT_NAMES = frozenset({"OutOfMemoryError", "BadZipFile"})
+_FAULT_NAMES = frozenset(
+    {"OutOfMemoryError", "BadZipFile", "TimeoutExpired", "BrokenProcessPool", "TerminatedWorkerError"}
+)
 _FAULT_TEXT = re.compile(
-    r"out of memory|can(not|.t) allocate memory|no space left|disk quota|max retries exceeded|name resolution"
+    r"out of memory|can(not|\W{1,2}t) allocate memory|no space left|disk quota|dis[ck] is full|disk i/o error"
+    r"|max retries exceeded|name resolution|too many open files"
     r"|(connection|network|host) (error|is unreachable|was |is |timed|refused|reset|aborted)|timed out"
-    r"|(locate|no|invalid|expired) credentials|access denied|accessdenied|forbidden|could not connect",
+    r"|credentials|access ?denied|permission denied|forbidden|unauthorized|could(n\W{1,2}t| not) connect",
     re.IGNORECASE,
 )
 _LONGEST_REASON = 500
@@ -239,7 +242,7 @@ def _is_fault(one: BaseException) -> bool:
         isinstance(one, _FAULTS)
         or any(kind.__module__.partition(".")[0] in _FAULT_MODULES for kind in kinds)
         or any(kind.__name__ in _FAULT_NAMES for kind in kinds)
-        or any(isinstance(text, str) and _FAULT_TEXT.search(text) for text in one.args)
+        or _FAULT_TEXT.search(repr(one.args)) is not None
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,24 +18,17 @@ from .settings import Settings
 Cells = Mapping[str, Cell]
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """Cells of constituents and of a scores file, and notes on sources and benchmarks that were not used or run."""
-
-    cells: Cells
-    notes: tuple[str, ...]
-
-
 def gather(
     settings: Settings,
     reference: Reference,
     candidate: Any,
     now: Callable[[], datetime],
     say: Callable[[str], object],
-) -> Gathered:
+) -> tuple[Cells, tuple[str, ...]]:
     """Gather a candidate's cells from scores file, snapshot, database and, if allowed, by running benchmarks.
 
-    A cell counts in the version that the reference has, or without one. CandidateError if a source cannot be read.
+    Returns them with notes on sources and benchmarks that were not used or run. A cell counts in the version that the
+    reference has, or without one. CandidateError if a source cannot be read.
     """
     versions = {leaf: reference.board.tree[leaf].version for leaf in constituents(reference)}
     found: dict[str, Cell] = {}
@@ -65,7 +57,7 @@ def gather(
         run, problems = run_missing(candidate, missing, results, now, say, reference.domain, again=again)
         found |= run
         notes += problems
-    return Gathered(found, tuple(notes))
+    return found, tuple(notes)
 
 
 def _sources(

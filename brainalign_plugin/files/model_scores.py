@@ -177,6 +177,8 @@ def _csv_rows(text: str, name: str, unread: set[str]) -> Iterator[tuple[str, Map
     except ValueError as cause:
         raise CandidateError(f"{name} is not CSV: {cause}") from cause
     header = [field.text.strip().lower() for field in table.header.fields]
+    if not header:
+        raise CandidateError(f"{name} is empty; its first line is to be the header {_HEADER}")
     _check_columns(header, name, unread)
     for row in table.rows:
         where = f"line {row.line} of {name}"
@@ -190,7 +192,7 @@ def _csv_rows(text: str, name: str, unread: set[str]) -> Iterator[tuple[str, Map
 
 
 def _check_columns(header: list[str], name: str, unread: set[str]) -> None:
-    if header and not {*header} & {*COLUMNS}:
+    if not {*header} & {*COLUMNS}:
         raise CandidateError(f"{name} begins with {header[0][:_SHOWN]!r}; its first line is to be the header {_HEADER}")
     for column in filter(None, header):  # pandas gives its index no title, or this one when it is read again
         if column in UNREAD or column.startswith("unnamed: "):
@@ -324,10 +326,9 @@ def _version(given: Any, where: str) -> int | None:
 def find_models(models: Iterable[Model], wanted: str, place: str) -> list[Model]:
     """Find the models that a list names: ids or names with commas between, or ``name:NAME`` for all of that name."""
     known = tuple(models)
-    if any(wanted == model.name for model in known):
-        return [find_model(known, wanted, place)]
     found: dict[int, Model] = {}
-    for part in filter(None, map(str.strip, wanted.split(","))):
+    parts = [wanted] if any(wanted == model.name for model in known) else wanted.split(",")
+    for part in filter(None, map(str.strip, parts)):
         name = part.removeprefix("name:")
         same = [model for model in known if model.name == name] if name != part else []
         found |= {model.id: model for model in same or [find_model(known, name, place, f", or name:{name} for all")]}

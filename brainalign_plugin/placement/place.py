@@ -116,10 +116,12 @@ def place(
     _check_parameters(min_constituents, resamples, level)
     known = constituents(reference)
     cells, other_versions = of_versions(reference, scores)
-    check_enough(reference, scores, min_constituents)
     own = {leaf: cells.get(leaf, Cell(math.nan, state=CellState.NEVER)) for leaf in known}
     scored = [leaf for leaf in known if own[leaf].state == CellState.SCORED]
     missing = [leaf for leaf in known if leaf not in scored]
+    unused = unused_names([name for name in cells if name not in own], missing, _all_leaves(reference))
+    if not scored or len(scored) < min_constituents * len(known):
+        raise CandidateError(_too_few(reference, own, unused, other_versions, min_constituents))
     out = tuple(leave_out)
     used, not_placed = _chosen(schemes, bool(missing))
     board = _restricted(reference, scored, out)
@@ -159,39 +161,33 @@ def place(
         profile,
         neighbours_of(reference, known, profile, out),
         tuple(sorted(found, key=lambda one: (-one.narrows, one.benchmark))),
-        unused_names([name for name in cells if name not in own], missing, _all_leaves(reference)),
+        unused,
         other_versions,
     )
 
 
-def check_enough(reference: Reference, cells: Mapping[str, Cell], min_constituents: float) -> None:
-    """Raise CandidateError unless a model is scored on enough of the reference's benchmarks; it names near misses."""
-    leaves = constituents(reference)
-    cells, old = of_versions(reference, cells)
-    scored = [leaf for leaf in leaves if leaf in cells and cells[leaf].state == CellState.SCORED]
-    if scored and len(scored) >= min_constituents * len(leaves):
-        return
-    missing = [leaf for leaf in leaves if leaf not in scored]
-    others = [name for name in cells if name not in leaves]
-    why = next(
-        (
-            f"; {name[:80]!r}: {text}"
-            for name, text in unused_names(others, missing, _all_leaves(reference)).items()
-            if text
-        ),
-        "",
-    )
-    if old:
-        name, (version, wanted) = next(iter(old.items()))
-        why = (
-            f"; {counted(len(old), 'score')} of another version, such as {version} of {name!r}, where it has {wanted}: "
-            "run that version, or freeze a board that has yours" + why
+def _too_few(
+    reference: Reference,
+    own: Mapping[str, Cell],
+    unused: Mapping[str, str],
+    others: Mapping[str, tuple[int, int]],
+    min_constituents: float,
+) -> str:
+    """Return the reason for which a model cannot be placed, and the names that are near misses."""
+    missing = [leaf for leaf, cell in own.items() if cell.state != CellState.SCORED]
+    failed, scored = sum(own[leaf].state == CellState.FAILED for leaf in missing), len(own) - len(missing)
+    text = f"{scored} of the {len(own)} benchmarks of {reference.called} have a score"
+    text += f" and {failed} FAILED" if failed else ""
+    text += f", fewer than the share of {min_constituents:g} that is asked for" if scored else ", and one is needed"
+    text += f"; missing are {_some(missing)}"
+    if others:
+        name, (version, wanted) = next(iter(others.items()))
+        text += (
+            f"; {counted(len(others), 'score')} of another version, such as {version} of {name!r}, where it has "
+            f"{wanted}: run that version, or freeze a board that has yours"
         )
-    least = f"fewer than the share of {min_constituents:g} that is asked for" if scored else "and one is needed"
-    raise CandidateError(
-        f"{len(scored)} of the {len(leaves)} benchmarks of {reference.called} have a score, {least}; "
-        f"missing are {_some(missing)}{why}"
-    )
+    explained = next((f"; {name[:80]!r}: {why}" for name, why in unused.items() if why), "")
+    return text + (explained or (f"; it does not have {_some([name[:80] for name in unused])}" if unused else ""))
 
 
 def _check_parameters(min_constituents: float, resamples: int, level: float) -> None:
@@ -216,8 +212,9 @@ def of_versions(reference: Reference, cells: Mapping[str, Cell]) -> tuple[dict[s
 
 def _chosen(schemes: Sequence[str | Scheme], some_missing: bool) -> tuple[list[Scheme], tuple[str, ...]]:
     """Return the schemes to place under, and those that are left out because their rank would be one of coverage."""
-    by_name = bool(schemes) and [str(name).lower() for name in schemes] != ["all"]
-    names = list(schemes) if by_name else list(placeable_schemes() if schemes else PREFERRED)
+    named = [one for one in schemes if str(one).lower() != "all"]
+    by_name = bool(named) and len(named) == len(schemes)
+    names = named if by_name else [*named, *(placeable_schemes() if schemes else PREFERRED)]
     found = {one.name: one for one in (get_scheme(n) if isinstance(n, str) else n for n in names)}
     for one in found.values():
         if not one.fits:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -80,22 +81,9 @@ def _each(change: Callable[[Path, str], LinkStatus], record: Path, as_json: bool
         except LinkError as failure:
             failures.append(failure)
     if found and as_json:
-        print_json([link_json(status) for status in found])
+        print_json([{**asdict(status), "linked": status.ok} for status in found])
     elif found:
         say(*("; ".join(filter(None, (status.message, status.next_step))) for status in found))
     if failures:
         raise failures[0]
     return found
-
-
-def link_json(status: LinkStatus) -> dict[str, Any]:
-    """Return the state of the link."""
-    return {
-        "package": status.package,
-        "state": status.state,
-        "linked": status.ok,
-        "folder": status.folder,
-        "version": status.version,
-        "message": status.message,
-        "next_step": status.next_step,
-    }

@@ -179,12 +179,11 @@ def named_schemes(schemes: str) -> tuple[str, ...]:
     from brainalign_plugin.errors import SchemeError
     from brainalign_plugin.schemes import get_scheme
 
-    if schemes.strip().lower() == "all":
-        return ()
-    names = tuple(get_scheme(name.strip()).name for name in schemes.split(",") if name.strip())
-    if not names:
+    parts = [part for part in map(str.strip, schemes.split(",")) if part]
+    names = [get_scheme(part).name for part in parts if part.lower() != "all"]
+    if not parts:
         raise SchemeError(f"no scheme is named in {schemes!r}; name some with commas, or take 'all'")
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names)) if len(names) == len(parts) else ()
 
 
 def say(*lines: str, err: bool = False) -> None:

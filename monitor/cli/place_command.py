@@ -49,7 +49,7 @@ def place(
     as_json: options.AsJson = False,
 ) -> None:
     """Rank a model of your own among the models that have its benchmarks."""
-    from brainalign_plugin.errors import CandidateError
+    from brainalign_plugin.errors import CandidateError, InputError
     from brainalign_plugin.files.model_scores import find_models, read_scores
     from brainalign_plugin.placement.place import place as place_model
     from brainalign_plugin.placement.result import placement_json
@@ -62,6 +62,10 @@ def place(
     frozen = _reference(settings, reference)
     models, where = frozen.board.models, frozen.called
     if beside:
+        if scheme or leave_out:
+            raise InputError(
+                "--beside compares with one model and places none; give no --scheme or --leave-out with it"
+            )
         _print_pairs(frozen, cells, beside, as_json)
         return
     out = {model.id: None for wanted in leave_out or () for model in find_models(models, wanted, where)}
@@ -70,7 +74,7 @@ def place(
             placed = place_model(
                 frozen,
                 cells,
-                ("all",) if scheme.strip().lower() == "all" else named_schemes(scheme) if scheme else (),
+                (named_schemes(scheme) or ("all",)) if scheme else (),
                 leave_out=tuple(out),
                 min_constituents=min_constituents,
                 resamples=resamples,
@@ -90,6 +94,7 @@ def place(
 def _print_pairs(frozen: ReferenceBoard, cells: Mapping[str, Cell], wanted: str, as_json: bool) -> None:
     """Print the scores cell by cell with those of a model of the reference."""
     from brainalign_plugin.files.model_scores import cells_of_model, find_model
+    from brainalign_plugin.placement.place import unused_names
     from brainalign_plugin.placement.profile import beside
     from brainalign_plugin.placement.result import beside_json
 
@@ -100,7 +105,9 @@ def _print_pairs(frozen: ReferenceBoard, cells: Mapping[str, Cell], wanted: str,
     if as_json:
         print_json({"model": {"id": model.id, "name": model.name}, "cells": beside_json(pairs)})
     else:
-        print_place.cell_pairs(pairs, model)
+        board = frozen.snapshot.board().leaves
+        why = unused_names([name for name in cells if name not in board], board, ())
+        print_place.cell_pairs(pairs, model, why)
 
 
 def _reference(settings: Settings, wanted: str) -> ReferenceBoard:

@@ -14,7 +14,7 @@ from .options import say
 from .printing import figure, name, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from brainalign_plugin.data.board import Model
     from brainalign_plugin.files.model_scores import Cell
@@ -95,8 +95,9 @@ def _schemes(placed: Placement) -> None:
         )
         others = {one.population for one, _ in shown} - {placed.population}
         among = f", by universe score among {max(others)} models" if others else ""
+        these = "this benchmark" if len(placed.benchmarks) == 1 else "these benchmarks"
         say(
-            f"rank among the {counted(placed.population, 'model')} that have these benchmarks and this one{among}; "
+            f"rank among the {counted(placed.population, 'model')} that have {these} and this one{among}; "
             "above: share of them below, plus half of those equal; score: the scheme's own; with all: see below"
         )
         say(*(f"{marks[kind]}: {words}" for kind, words in _KINDS.items() if kind in kinds))
@@ -169,11 +170,12 @@ def _neighbours(placed: Placement) -> None:
         print_table((nearest, "id", "distance", "correlation", "shared benchmarks"), rows)
 
 
-def cell_pairs(pairs: Sequence[CellPair], model: Model) -> None:
-    """Print a scores file and a model of the board, cell by cell."""
+def cell_pairs(pairs: Sequence[CellPair], model: Model, why: Mapping[str, str]) -> None:
+    """Print a scores file and a model of the board, cell by cell, and why benchmarks of the file are not on it."""
     both = [one for one in pairs if not math.isnan(one.difference)]
     beyond = sum(one.beyond for one in pairs)
-    say(f"{counted(len(both), 'benchmark')} shared with {model.name} ({model.id}); {beyond} differ beyond the errors")
+    differ = "1 differs" if beyond == 1 else f"{beyond} differ"
+    say(f"{counted(len(both), 'benchmark')} shared with {model.name} ({model.id}); {differ} beyond the errors")
     print_table(
         (Column("benchmark", overflow="fold"), "yours", "board's", "difference", "beyond"),
         (
@@ -195,7 +197,8 @@ def cell_pairs(pairs: Sequence[CellPair], model: Model) -> None:
     ):
         if lacking:
             more = f" and {len(lacking) - TOP} more" if len(lacking) > TOP else ""
-            say(f"{side}: {', '.join(lacking[:TOP])}{more}")
+            names = (f"{name} ({why[name]})" if why.get(name) else name for name in lacking[:TOP])
+            say(f"{side}: {', '.join(names)}{more}")
 
 
 def _known(value: float, form: str) -> str:

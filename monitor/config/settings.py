@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 _OTHER_VARIABLES = frozenset(
     f"{PREFIX}{name}"
     for name in (
-        *("REQUIRE", "SHARED", "TEST_POSTGRES"),
+        *("REQUIRE", "SHARED", "TEST_POSTGRES", "TEST_LANGUAGE"),
         *("SCORES", "SNAPSHOT", "DATABASE", "MODEL", "RUN", "RESULTS"),
         *("MIN_CONSTITUENTS", "LEAVE_OUT", "REPOSITORY"),
     )

@@ -77,7 +77,10 @@ def test_the_command_is_the_function(run, scores, home):
     assert list(named["schemes"]) == ["HIER"]
     assert named["not_placed"] == []
     assert run(scores, "--json", reference="base").succeeded().json["reference_named"] is True
-    assert len(run(scores, "--json", "--scheme", "all").succeeded().json["schemes"]) > 20
+    every = run(scores, "--json", "--scheme", "all").succeeded().json
+    assert len(every["schemes"]) > 20
+    assert run(scores, "--json", "--scheme", "FLAT, All").succeeded().json == every
+    assert "no aggregation scheme 'hire'; did you mean HIER" in run(scores, "--scheme", "all,hire").problem
 
 
 def paths(value, prefix=""):
@@ -161,16 +164,24 @@ def test_a_scores_file_beside_a_model_of_the_board(run, home, tmp_path):
     board = find_reference(home / "references", "base").board
     own = dict(zip(LEAVES, board.scores[3].tolist(), strict=True))
     own[LEAVES[1]] += 0.2
+    del own[LEAVES[5]]
     lines = [f"{name}_v1,{score},nan\n" for name, score in own.items()]
-    path = written(tmp_path, "benchmark,score,error\n" + "".join(lines) + "Other2020public-x,0.3,\n")
+    path = written(
+        tmp_path, "benchmark,score,error\n" + "".join(lines) + "Other2020public-x,0.3,\nf2021-ac,0.3,\nZ-z,0.3,\n"
+    )
     out = run(path, "--beside", board.ids[3]).succeeded().out
     assert out.startswith(
-        f"6 benchmarks shared with {board.models[3].name} ({board.ids[3]}); 1 differ beyond the errors\n"
+        f"5 benchmarks shared with {board.models[3].name} ({board.ids[3]}); 1 differs beyond the errors\n"
     )
     rows = [re.sub(" +", " ", line) for line in out.splitlines() if line.startswith("│")]
     assert rows[0].startswith(f"│ {LEAVES[1]} │ ")
     assert rows[0].endswith("│ +0.200 │ yes │")
-    assert "only in your file: Other2020public-x" in out
+    assert (
+        "only in your file: Other2020public-x (a public variant: other data, not comparable), "
+        f"f2021-ac (did you mean {LEAVES[5]}?), Z-z\nonly on the board: {LEAVES[5]}\n"
+    ) in out
+    for more in (("--scheme", "HIER"), ("--leave-out", board.ids[0])):
+        assert "give no --scheme or --leave-out with it" in run(path, "--beside", board.ids[3], *more).problem
     record = run(path, "--beside", board.ids[3], "--json").succeeded().json
     assert [one["benchmark"] for one in record["cells"] if one["beyond"]] == [LEAVES[1]]
 
@@ -189,7 +200,8 @@ def test_leaving_out_an_earlier_entry(run, scores, home):
     twice = run(scores, "--leave-out", left.id, "--leave-out", same[0], "--json").succeeded().json
     assert twice["left_out"] == [left.id, same[0]]
     ambiguous = run(scores, "--leave-out", models[0].name).problem
-    assert f"give an id instead: {models[0].id} ('model0'), {models[1].id} ('model0')" in ambiguous
+    assert "are called 'model0'; give an id instead, or name:model0 for all: " in ambiguous
+    assert f"{models[0].id} ('model0'), {models[1].id} ('model0')" in ambiguous
 
 
 def test_which_reference(run, scores, home, tmp_path):
@@ -221,9 +233,15 @@ def test_too_few_scores(run, tmp_path):
     out = run(path).succeeded().out
     assert "1 of its 6 benchmarks has a score" in out
     assert "one benchmark gives no interval" in out
+    assert "models that have this benchmark and this one" in out
     ended = run(written(tmp_path, "benchmark,score\nA2021public.V1-pls,0.2\n"))
     assert "a public variant: other data, not comparable; complete " in ended.problem
     assert "--min-constituents" not in ended.problem
+    ended = run(written(tmp_path, f"benchmark,score\nOther-x,0.2\nZ-z,0.3\n{LEAVES[0]},X\n"))
+    assert ended.problem.startswith(
+        "0 of the 6 benchmarks of the reference 'base' have a score and 1 FAILED, and one is"
+    )
+    assert "; it does not have 'Other-x', 'Z-z'; complete " in ended.problem
 
 
 HEADER = "benchmark,score\n"
@@ -261,7 +279,7 @@ def test_one_model_written_in_many_ways(run, tmp_path, text):
         (HEADER + f"{LEAVES[0]},=A1\n", "has the score '=A1'; give a number, X for FAILED"),
         (HEADER + "a\0b,0.5\n", "holds NUL bytes"),
         (HEADER.encode("utf-16-le"), "is UTF-16 text without a byte order mark"),
-        ("", "its first line is to be the header benchmark,score,error"),
+        ("", "scores.csv' is empty; its first line is to be the header benchmark,score,error"),
         (HEADER, "0 of the 6 benchmarks"),
     ],
 )

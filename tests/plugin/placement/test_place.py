@@ -280,6 +280,8 @@ def test_schemes_by_default_by_name_and_all():
     assert named.not_placed == ()
     with pytest.raises(SchemeError, match="HIER"):
         place(reference, full, ("HIRE",))
+    with pytest.raises(SchemeError, match="no aggregation scheme 'HIRE'"):
+        place(reference, full, ("all", "HIRE"))
 
 
 def test_bounds_are_places_with_the_percentiles():

@@ -48,8 +48,8 @@ def gathered(home):
     return go
 
 
-def shown(found):
-    return {name: None if math.isnan(cell.score) else cell.score for name, cell in found.cells.items()}
+def shown(cells):
+    return {name: None if math.isnan(cell.score) else cell.score for name, cell in cells.items()}
 
 
 @pytest.fixture
@@ -130,32 +130,32 @@ def database(tmp_path):
 
 
 def test_the_first_source_that_has_it(gathered, scores, snapshot_file, database):
-    found = gathered(scores=scores(a=0.11, b="X", c=""), snapshot=snapshot_file, database=database)
+    cells, _ = gathered(scores=scores(a=0.11, b="X", c=""), snapshot=snapshot_file, database=database)
     reference = tiny_reference()
     board = dict(zip(reference.board.leaves, reference.board.scores[2], strict=True))
-    assert shown(found) == {
+    assert shown(cells) == {
         LEAVES[0]: 0.11,
         LEAVES[1]: None,
         LEAVES[2]: pytest.approx(board[LEAVES[2]]),
         LEAVES[3]: pytest.approx(board[LEAVES[3]]),
     }
-    assert [found.cells[leaf].origin.split()[0] for leaf in LEAVES] == [
+    assert [cells[leaf].origin.split()[0] for leaf in LEAVES] == [
         "scores",
         "scores",
         "snapshot",
         "snapshot",
     ]
-    assert found.cells[LEAVES[2]].origin.endswith(f"(model {reference.board.ids[2]})")
+    assert cells[LEAVES[2]].origin.endswith(f"(model {reference.board.ids[2]})")
 
 
 def test_a_database(gathered, database):
-    found = gathered(database=database)
+    cells, notes = gathered(database=database)
     # The second has a row without an end: it still runs, and is NEVER.
-    assert shown(found) == {LEAVES[0]: 0.8, LEAVES[2]: None}
-    assert found.cells[LEAVES[2]].state is CellState.FAILED
-    assert found.cells[LEAVES[0]].error == 0.01
-    assert found.cells[LEAVES[0]].origin.startswith("database sqlite:///")
-    (note,) = found.notes
+    assert shown(cells) == {LEAVES[0]: 0.8, LEAVES[2]: None}
+    assert cells[LEAVES[2]].state is CellState.FAILED
+    assert cells[LEAVES[0]].error == 0.01
+    assert cells[LEAVES[0]].origin.startswith("database sqlite:///")
+    (note,) = notes
     assert note.startswith(f"{LEAVES[3]}: version 2 of database sqlite")
     assert note.endswith("is not used, the reference has 1")
 
@@ -185,9 +185,9 @@ def test_of_several_rows_the_wanted_version_and_the_number_count(gathered, tmp_p
         (1, LEAVES[1], 1, 0.3, 0.3, None),
     ]
     fill(SqliteDatabase(str(tmp_path / "several.sqlite3")), rows)
-    found = gathered(database=f"sqlite:///{tmp_path / 'several.sqlite3'}")
-    assert shown(found) == {LEAVES[0]: 0.4, LEAVES[1]: 0.3}
-    assert found.notes == ()
+    cells, notes = gathered(database=f"sqlite:///{tmp_path / 'several.sqlite3'}")
+    assert shown(cells) == {LEAVES[0]: 0.4, LEAVES[1]: 0.3}
+    assert notes == ()
 
 
 @pytest.mark.needs("postgres")
@@ -209,7 +209,7 @@ def test_a_postgresql_database(gathered, postgres_server):
     }
     fill(PostgresqlDatabase(url.database, **{name: value for name, value in where.items() if value}), ROWS)
     address = url.render_as_string(hide_password=False)
-    assert shown(gathered(database=address)) == {LEAVES[0]: 0.8, LEAVES[2]: None}
+    assert shown(gathered(database=address)[0]) == {LEAVES[0]: 0.8, LEAVES[2]: None}
     engine = create_engine(url, execution_options={"postgresql_readonly": True})
     with engine.connect() as connection, pytest.raises(DBAPIError, match="read-only transaction"):
         connection.execute(text("DELETE FROM brainscore_score"))
@@ -222,14 +222,14 @@ def test_ambiguous_names_list_the_ids(gathered, snapshot_file, database):
         gathered(Named("twin"), snapshot=snapshot_file)
     with pytest.raises(CandidateError, match=r"2 models of the database .* are called 'twin'.*2 .*3 "):
         gathered(Named("twin"), database=database)
-    assert shown(gathered(Named("twin"), database=database, model="2")) == {LEAVES[3]: 0.1}
-    assert len(gathered(Named("twin"), snapshot=snapshot_file, model=str(ids[1])).cells) == 4
+    assert shown(gathered(Named("twin"), database=database, model="2")[0]) == {LEAVES[3]: 0.1}
+    assert len(gathered(Named("twin"), snapshot=snapshot_file, model=str(ids[1]))[0]) == 4
 
 
 def test_a_model_that_a_source_lacks(gathered, snapshot_file, database, scores):
-    found = gathered(Named("new"), snapshot=snapshot_file, database=database, scores=scores(a=0.5))
-    assert shown(found) == {LEAVES[0]: 0.5}
-    assert found.notes == (
+    cells, notes = gathered(Named("new"), snapshot=snapshot_file, database=database, scores=scores(a=0.5))
+    assert shown(cells) == {LEAVES[0]: 0.5}
+    assert notes == (
         f"the snapshot {str(snapshot_file)!r} has no model 'new'",
         "the database has no model 'new'",
     )
@@ -244,8 +244,8 @@ def test_a_model_that_a_source_lacks(gathered, snapshot_file, database, scores):
 def test_a_candidate_without_a_name(gathered, snapshot_file, scores, identifier):
     with pytest.raises(CandidateError, match=r"the candidate Named has the identifier .*BRAINALIGN_MODEL"):
         gathered(Named(identifier), snapshot=snapshot_file)
-    assert len(gathered(Named(identifier), snapshot=snapshot_file, model="mine").cells) == 4
-    assert len(gathered(Named(identifier), scores=scores(a=0.5)).cells) == 1
+    assert len(gathered(Named(identifier), snapshot=snapshot_file, model="mine")[0]) == 4
+    assert len(gathered(Named(identifier), scores=scores(a=0.5))[0]) == 1
 
 
 @pytest.mark.parametrize(
