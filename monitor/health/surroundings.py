@@ -20,7 +20,8 @@ from ..notify.channels import mail_server
 from ..sources.dispatch import files_of, shown_source
 from ..sources.fetching import user_agent
 from ..sources.website import payload_url
-from ..store import Outcome, is_made, loss, open_to_read, peek
+from ..store import Outcome, is_made, loss, open_to_read
+from ..store.schema import REVISION
 from .doctor import Check, Checker, failed
 
 _LITTLE_BYTES = 500_000_000
@@ -47,18 +48,16 @@ def check_store(settings: Settings, _: datetime) -> list[Check]:
         if lost := loss(address, settings.home, settings.bodies, settings.reports):
             message, __, step = lost.partition(". ")
             return [Check("store", "problem", message, step)]
-        found = peek(address) if is_made(address) else None
+        words = "there is none yet; `brainalign run` makes it"
+        if is_made(address):
+            with open_to_read(address, settings.bodies) as store:
+                words = f"{counted(len(store.snapshots()), 'snapshot')}, schema {REVISION}"
     except MonitorError as failure:
         return [failed("store", "problem", failure)]
     places = (address, address.parent) if isinstance(address, Path) else ()
     if closed := [one for one in map(_nearest, places) if not os.access(one, os.W_OK)]:
         message = f"{str(closed[0])!r} may not be written by this user"
         return [Check("store", "problem", message, "give this user the right to write there")]
-    if found is None:
-        return [Check("store", "ok", "there is none yet; `brainalign run` makes it")]
-    words = f"{counted(found.snapshots, 'snapshot')}, schema {found.revision}"
-    if not found.is_current:
-        return [Check("store", "ok", f"{words}; the next run brings it to this release's")]
     return [Check("store", "ok", words)]
 
 
@@ -96,7 +95,7 @@ def check_source(settings: Settings, _: datetime) -> list[Check]:
 def check_last_pull(settings: Settings, _: datetime) -> list[Check]:
     """Check that the last pull did not fail."""
     try:
-        if not is_made(settings.store_address) or not peek(settings.store_address).is_current:
+        if not is_made(settings.store_address):
             return [Check("last pull", "ok", "none is recorded")]
         with open_to_read(settings.store_address, settings.bodies) as store:
             last = store.last_pull(settings.domain)
@@ -144,10 +143,17 @@ def check_disk(settings: Settings, _: datetime) -> list[Check]:
     return [Check("disk", "ok", words)]
 
 
+def _last_pull(settings: Settings) -> datetime | None:
+    if not is_made(settings.store_address):
+        return None
+    with open_to_read(settings.store_address, settings.bodies) as store:
+        return next((pull.at for pull in store.pulls(limit=1)), None)
+
+
 def check_clock(settings: Settings, at: datetime) -> list[Check]:
     """Check that the clock is not behind the stored times, and that the system synchronizes it."""
     try:
-        newest = peek(settings.store_address).last_pull if is_made(settings.store_address) else None
+        newest = _last_pull(settings)
     except MonitorError:  # reported by the check of the store
         newest = None
     if newest is not None and at < newest - timedelta(seconds=_CLOCK_SECONDS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .opening import begin_store, is_made, loss, open_store, open_to_read, peek
+from .opening import begin_store, is_made, loss, open_store, open_to_read
 from .pruning import Policy, prunable
 from .restoring import restore_backup, verify_backup
 from .store import Store
@@ -39,7 +39,6 @@ __all__ = [
     "loss",
     "open_store",
     "open_to_read",
-    "peek",
     "prunable",
     "restore_backup",
     "verify_backup",

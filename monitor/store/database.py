@@ -20,7 +20,7 @@ from ..base.errors import StoreError
 from ..base.files import PRIVATE_FILE, give_to_owner, make_folder, os_errors
 from .database_errors import is_busy, translated
 from .readonly import open_to_read, unchanged
-from .schema import REVISION, REVISION_TABLE, metadata
+from .schema import FIRST_REVISION, REVISION, REVISION_TABLE, metadata
 
 # Seconds to wait for another process that writes; adding a snapshot takes a second.
 LOCK_SECONDS = 30
@@ -151,7 +151,7 @@ class Database:
             self._use_wal()
 
     def revision(self, connection: sa.Connection) -> str | None:
-        """Return the revision of the schema, None without one; StoreError if it is of a newer release."""
+        """Return the revision of the schema, None without one; StoreError if this release cannot work with it."""
         tables = set(sa.inspect(connection).get_table_names())
         if REVISION_TABLE not in tables:
             # A PostgreSQL database may be shared; in a file, other tables mean that the path is wrong.
@@ -169,6 +169,12 @@ class Database:
             raise StoreError(
                 f"the store {self.name} has the schema {revision!r} of a newer release (this one knows up to "
                 f"{REVISION!r}); upgrade brainalign, nothing was changed"
+            )
+        if revision is not None and revision < FIRST_REVISION:
+            raise StoreError(
+                f"the store {self.name} has the schema {revision!r} of an older release than 1.0.0; "
+                "move it away, make a new one with `brainalign store begin`, and read the kept bodies into it with "
+                "`brainalign fetch FOLDER`; nothing was changed"
             )
         return revision
 

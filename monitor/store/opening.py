@@ -5,16 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from ..base.errors import BusyError, StoreError
 from ..base.files import os_errors, sync_folder
-from . import schema
 from .bodies import write_owners
 from .database import LOCK_SECONDS, Database, connect
 from .locking import exclusive
@@ -140,24 +136,3 @@ def _looked_at(url_or_path: Path | str) -> Iterator[Database]:
         yield database
     finally:
         database.engine.dispose()
-
-
-@dataclass(frozen=True, slots=True)
-class Peek:
-    """State of a store, read without opening it for work."""
-
-    revision: str  # Of its schema
-    is_current: bool  # It is this release's
-    snapshots: int
-    last_pull: datetime | None  # Moment of the last attempt that was logged
-
-
-def peek(url_or_path: Path | str) -> Peek:
-    """Read the state of an existing store, also of an older release, without changing or migrating it."""
-    with _looked_at(url_or_path) as database, database.reading() as connection:
-        revision = database.revision(connection)
-        if revision is None:
-            return Peek("none", False, 0, None)
-        snapshots = connection.execute(sa.select(sa.func.count()).select_from(schema.snapshot)).scalar_one()
-        last = connection.execute(sa.select(sa.func.max(schema.pull.c.at))).scalar()
-        return Peek(revision, revision == schema.REVISION, snapshots, last)

@@ -204,6 +204,11 @@ def _manifest(path: Path, data: bytes) -> dict[str, Any]:
         raise _damaged(path, "its manifest is of another format")
     if version > VERSION or revision > schema.REVISION:
         raise StoreError(f"the backup {str(path)!r} is of a newer release; upgrade brainalign, nothing was restored")
+    if revision < schema.FIRST_REVISION:
+        raise StoreError(
+            f"the backup {str(path)!r} is of an older release than 1.0.0, nothing was restored; unpack its folder "
+            "`bodies` with tar, and read it into a new store with `brainalign fetch FOLDER`"
+        )
     found: dict[str, Any] = manifest
     return found
 

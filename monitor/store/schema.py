@@ -22,7 +22,8 @@ from sqlalchemy.types import TypeDecorator
 
 from ..base.errors import StoreError
 
-# The newest revision in migrations/versions, and the table with a database's own revision.
+# The first and the newest revision in migrations/versions, and the table with a database's own revision.
+FIRST_REVISION = "0006"
 REVISION = "0006"
 REVISION_TABLE = "brainalign_schema"
 

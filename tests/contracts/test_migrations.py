@@ -1,11 +1,9 @@
-"""The schema of every release can be reached from every other, with data in it, and is what the code expects."""
+"""The schema of a new store is what the code expects, and a store with another one is left alone."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -13,13 +11,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from brainalign_monitor.base.errors import StoreError
-from brainalign_monitor.base.messages import Channel, Kind, Message
-from brainalign_monitor.store import Outcome
 from brainalign_monitor.store.database import connect
-from brainalign_monitor.store.migrations import alembic_config, downgrade, upgrade
-from brainalign_monitor.store.schema import REVISION, REVISION_TABLE, metadata, micros
+from brainalign_monitor.store.migrations import alembic_config, upgrade
+from brainalign_monitor.store.schema import REVISION, REVISION_TABLE, metadata
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
-from tests.boards import SCORED, small_tree, snapshot_of
+from tests.boards import small_tree, snapshot_of
 from tests.contracts.conftest import Backend
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -59,66 +55,6 @@ def test_a_migrated_database_is_what_the_tables_say(backend: Backend) -> None:
     }
 
 
-def test_migrations_go_down_and_up_again_with_data(backend: Backend) -> None:
-    url = backend.fresh()
-    with backend.open(url) as store:
-        store.add(BOARD, BODY, NOW)
-        with store._database.writing() as connection:
-            downgrade(connection, "base")
-    assert tables(backend, url) <= {REVISION_TABLE}
-    with backend.open(url) as store:
-        assert tables(backend, url) == {REVISION_TABLE, *metadata.tables}
-        assert store.snapshots() == ()
-        assert store.snapshot(store.add(BOARD, BODY, NOW).id) == BOARD
-
-
-@pytest.mark.parametrize("released", [f"{number:04}" for number in range(1, int(REVISION))])
-def test_a_store_of_every_release_is_brought_up_and_back_with_its_data(backend: Backend, released: str) -> None:
-    url = backend.fresh()
-    with backend.open(url) as store:
-        number = store.add(BOARD, BODY, NOW).id
-        store.log_failure(NOW, "here", "vision", refused=True, message="no", error="NotJsonError")
-        to = "a@lab.example"
-        mail = Message("1@brainalign", Channel.MAIL, Kind.ALERT, to, "News", b"To: a\r\n\r\n\x00\xff", NOW)
-        store.enqueue([mail])
-        for _ in range(2):
-            with store._database.writing() as connection:
-                downgrade(connection, released)
-            with store._database.writing() as connection:
-                upgrade(connection)
-        assert store.snapshot(number) == BOARD
-        refused, stored = store.pulls()
-        assert (refused.message, refused.outcome, stored.snapshot_id) == ("no", Outcome.REFUSED, number)
-        assert (refused.error is None) == (released < "0002"), "a release before that did not know it"
-        assert [one.message for one in store.messages()] == ([mail] if released >= "0002" else [])
-        assert store.check() == []
-        assert store.claim_slot("pull", NOW, NOW, "here", 1) is not None
-
-
-def test_moments_of_the_future_are_corrected_when_a_store_is_brought_up(backend: Backend) -> None:
-    url = backend.fresh()
-    times = np.full(BOARD.scored_at.shape, np.datetime64("NaT", "us"))
-    row, column = np.argwhere(BOARD.states == SCORED)[0]
-    times[row, column] = np.datetime64("2025-06-01T00:00:00", "us")
-    board = replace(BOARD, scored_at=times)
-    with backend.open(url) as store:
-        first = store.add(board, BODY, NOW).id
-        wrong = store.add(replace(BOARD, as_of_time=NOW + timedelta(hours=23)), b"b", NOW).id
-        made = store.add(replace(board, as_of_time=NOW, reconstructed=True), BODY, NOW).id
-        with store._database.writing() as connection:
-            downgrade(connection, "0003")
-            later = micros(NOW + timedelta(days=30_000))
-            for number in (wrong, made):
-                connection.execute(sa.text(f"UPDATE snapshot SET as_of_time = {later} WHERE id = {number}"))
-    with backend.open(url) as store:
-        infos = store.snapshots()
-        assert [(info.id, info.as_of_time) for info in infos] == [(first, board.as_of_time), (wrong, NOW)]
-        assert infos[0].newest_score_at == datetime(2025, 6, 1, tzinfo=UTC)
-        assert infos[1].newest_score_at is None
-        assert [pull.as_of_time for pull in store.pulls()] == [NOW, board.as_of_time]
-        assert store.check() == []
-
-
 def test_opening_again_changes_nothing(backend: Backend) -> None:
     url = backend.fresh()
     with backend.open(url) as store:
@@ -129,12 +65,21 @@ def test_opening_again_changes_nothing(backend: Backend) -> None:
         assert store.snapshot(number) == BOARD
 
 
-def test_a_store_of_a_newer_release_is_refused_and_left_alone(backend: Backend) -> None:
+@pytest.mark.parametrize(
+    ("revision", "message"),
+    [
+        ("0999", r"schema '0999' of a newer release .*upgrade brainalign"),
+        ("0005", r"schema '0005' of an older release than 1\.0\.0.*store begin.*brainalign fetch"),
+    ],
+)
+def test_a_store_that_this_release_cannot_work_with_is_left_alone(
+    backend: Backend, revision: str, message: str
+) -> None:
     url = backend.fresh()
     with backend.open(url) as store:
         number = store.add(BOARD, BODY, NOW).id
-    backend.execute(url, f"UPDATE {REVISION_TABLE} SET version_num = '0999'")
-    with pytest.raises(StoreError, match=r"schema '0999' of a newer release .*upgrade brainalign"):
+    backend.execute(url, f"UPDATE {REVISION_TABLE} SET version_num = '{revision}'")
+    with pytest.raises(StoreError, match=message):
         backend.open(url)
     backend.execute(url, f"UPDATE {REVISION_TABLE} SET version_num = '{REVISION}'")
     with backend.open(url) as store:

@@ -1,8 +1,7 @@
 """Migrations of the store's schema, run by Alembic when a store is opened.
 
-A new one: ``alembic.command.revision(alembic_config(), "what it adds", rev_id="0002")`` writes its file into
-``versions``; fill in both directions, set `schema.REVISION` and change the tables in `schema`. A test compares the two,
-and another migrates every released schema up and down with data in it.
+A new one is a file in ``versions`` with the next number; set `schema.REVISION` to it and change the tables in
+`schema`. A test compares the two.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from ..schema import REVISION_TABLE, metadata
+from ..schema import REVISION_TABLE
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -21,15 +20,10 @@ def alembic_config(connection: Connection | None = None) -> Config:
     config = Config()
     # ConfigParser would read a percent sign in the path of the installation as the start of a variable.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.attributes.update(connection=connection, metadata=metadata, revision_table=REVISION_TABLE)
+    config.attributes.update(connection=connection, revision_table=REVISION_TABLE)
     return config
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Migrate up to a revision, inside the transaction of the connection."""
     command.upgrade(alembic_config(connection), revision)
-
-
-def downgrade(connection: Connection, revision: str) -> None:
-    """Migrate down to a revision (``base`` is the empty database), inside the transaction of the connection."""
-    command.downgrade(alembic_config(connection), revision)

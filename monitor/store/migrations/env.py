@@ -7,7 +7,6 @@ from alembic import context
 handed = context.config.attributes
 context.configure(
     connection=handed["connection"],
-    target_metadata=handed["metadata"],
     version_table=handed["revision_table"],
 )
 with context.begin_transaction():

@@ -1,1 +1,1 @@
-"""The steps of the schema, one file each, numbered."""
+"""Revisions of the schema, one file each, numbered."""
