@@ -139,13 +139,22 @@ def python_page() -> str:
     return "\n".join([head, *own])
 
 
-def tables(page: str) -> Iterator[tuple[str, list[list[str]]]]:
-    """Return the heading and the cells of the first table below each heading that names a JSON record."""
+def tables(page: str) -> Iterator[tuple[str, str, list[list[str]]]]:
+    """Return name, title and the cells of the table of each JSON record, with those of the record that it extends."""
+    known: dict[str, list[list[str]]] = {}
     for section in re.split(r"^## ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-        named = re.match(r"`([a-z ]+) --json`\n", section)
-        rows = re.findall(r"^\| (`.*) \|$", section, flags=re.MULTILINE)
-        if named and rows:
-            yield named[1], [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)] for row in rows]
+        heading, _, text = section.partition("\n")
+        named = re.fullmatch(r"`/?([^`]+?)(?: --json|\.json)?`( body| answer)?", heading)
+        extended = re.match(r"\s+(An array|One object|The object) as of `([a-z ]+) --json`", text)
+        found = re.findall(r"^\| (`.*) \|$", text, flags=re.MULTILINE)
+        rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)] for row in found]
+        if extended:
+            one = extended[1] != "An array"
+            rows = [[row[0].replace("`[].", "`") if one else row[0], *row[1:]] for row in known[extended[2]]] + rows
+        if named and rows and ("json" in heading or named[2]):
+            known[named[1]] = rows
+            title = heading.replace("`", "")
+            yield named[1], f"brainalign {title}" if "--json" in title else title, rows
 
 
 def types(words: str) -> list[str]:
@@ -158,17 +167,18 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of each record, from the tables that describe their fields."""
     found = {}
     for page in ("commands.md", "history.md", "records.md"):
-        for command, rows in tables(page):
+        for name, title, rows in tables(page):
             root: dict[str, Any] = {"type": ["object"], "properties": {}}
             for row in rows:
                 words, meaning = (row[1], row[2]) if len(row) > 2 else ("", row[1])
-                for name in re.findall(r"`([^`]+)`", row[0]):
-                    place(root, name.replace("\\|", "|").removeprefix("[].").split("."), words, meaning)
-            inner = object_of(root)
-            found[command.replace(" ", "-")] = {
+                for field in re.findall(r"`([^`]+)`", row[0]):
+                    place(root, field.replace("\\|", "|").removeprefix("[].").split("."), words, meaning)
+            # An array of arrays has one row.
+            inner = nested(root["properties"][""]) if "" in root["properties"] else object_of(root)
+            found[re.sub(r"[ /]", "-", name)] = {
                 "$schema": SCHEMA_DIALECT,
-                "title": f"brainalign {command} --json",
-                **({"type": "array", "items": inner} if rows[0][0].startswith("`[].") else inner),
+                "title": title,
+                **({"type": "array", "items": inner} if rows[0][0].startswith("`[]") else inner),
             }
     return found
 
@@ -206,14 +216,14 @@ def schemas_page(found: dict[str, dict[str, Any]]) -> str:
     """Return the list of the schemas."""
     lines = [
         "# JSON Schema\n",
-        "One file for the record of each command, made of the tables that describe it. A field that a schema does not",
-        "name may come with a later release; [Commands](commands.md#analyze---json) states when `schema` rises.\n",
+        "One file for each JSON of commands, site and webhooks, made of the table that describes it. A field that a",
+        "schema does not name may come with a later release; `schema` rises when one changes its meaning or goes.\n",
         "| record | file |",
         "|---|---|",
     ]
     lines += [
-        f"| `brainalign {name.replace('-', ' ')} --json` | [{name}.schema.json](schemas/{name}.schema.json) |"
-        for name in sorted(found)
+        f"| `{schema['title']}` | [{name}.schema.json](schemas/{name}.schema.json) |"
+        for name, schema in sorted(found.items())
     ]
     return "\n".join(lines) + "\n"
 

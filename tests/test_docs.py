@@ -18,13 +18,18 @@ import jsonschema
 import pytest
 
 import brainalign_plugin as ba
+from brainalign_monitor.base.messages import Channel
+from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
+from brainalign_monitor.delivery.messages import Subscriber
 from brainalign_monitor.history.figures import FIGURES
 from brainalign_plugin.certainty.families import read_families
 from brainalign_plugin.files.model_scores import COLUMNS
 from tests.commands import brainalign, documented_table, environment
 from tests.conftest import ROOT, shared_folder
 from tests.local_site import local_site
+from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, digest
 from tests.monitor.delivery.mail_host import mail_host
+from tests.monitor.delivery.test_delivery_mail import NOTE
 from tests.monitor.sources.samples import body_of, document
 from tests.monitor.test_cli import COMMANDS
 from tests.test_packaging import IN_REPOSITORY_ONLY
@@ -73,6 +78,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[
     real = shared_folder() / BOARD
     if real.exists():
         shutil.copy(real, folder / BOARD)
+    (folder / "mine.csv").write_text("benchmark,score\nMockwell2013.V1-pls,0.3\nErsatz2015.IT-pls,0.4\n", "utf-8")
     (folder / "board.json").write_bytes(gzip.decompress(real.read_bytes()) if real.exists() else body)
     with local_site(body) as site:
         path = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
@@ -117,13 +123,19 @@ def test_what_start_installs_can_be_installed(tmp_path):
     assert done.returncode == 0
 
 
-def test_a_submitter_learns_why_a_model_moved(started, desk):
+@pytest.fixture(scope="module")
+def submitted(started, desk):
+    """The site that the page for submitters has published."""
     out = follow("howto/submitted.md", desk)
     assert "rodworks_tiny (1535) rose 1 place under HIER, from 4 to 3: 1 by a new benchmark (Chimera2024-ridge)" in out
     assert "site/current/models/1535.html" in out
     assert "frozen: reference base" in out
+    return desk[0] / "site/current"
+
+
+def test_a_submitter_learns_why_a_model_moved(submitted):
     documented = csv_columns()
-    for path in (desk[0] / "site/current").rglob("*.csv"):
+    for path in submitted.rglob("*.csv"):
         folder = path.parent.name
         columns = documented[f"{folder}/{path.name}" if folder == "latest" else f"{folder}/<id>.csv"]
         header = path.read_text("utf-8").splitlines()[0].split(",")
@@ -263,6 +275,7 @@ def test_every_chart_is_in_the_gallery(site):
 
 RECORDS = {
     "analyze": "latest",
+    "audit": "latest --scheme HIER",
     "alerts backtest": "",
     "alerts list": "",
     "backfill": "--from 2023-01-01 --to 2023-03-01",
@@ -274,14 +287,27 @@ RECORDS = {
     "eras": "",
     "history": "",
     "link": "--check",
+    "metadata": "latest",
+    "place": "{desk}/mine.csv --scheme HIER",
     "rank": "latest --scheme HIER,KEMENY",
+    "reference freeze": "frozen",
     "reference list": "",
+    "reference show": "frozen",
     "run": "--source {desk}/board.json --home {desk}/watched",
     "snapshots list": "",
+    "snapshots remove": "1 --dry-run",
+    "snapshots show": "",
     "status": "",
     "store check": "",
     "store prune": "--dry-run",
+    "unlink": "",
+    "validity": "latest --scheme HIER,ZMEAN --resamples 20",
 }
+
+
+def test_every_command_with_json_has_a_schema(site):
+    with_json = {" ".join(name) for name in COMMANDS if "--json " in brainalign(*name, "--help").out}
+    assert set(RECORDS) == with_json
 
 
 def closed(schema: Any) -> Any:
@@ -298,9 +324,39 @@ def closed(schema: Any) -> Any:
 def test_a_record_is_as_its_schema_says(site, started, desk, command):
     words = [*command.split(), *RECORDS[command].format(desk=desk[0]).split(), "--json"]
     ended = brainalign(*words, home=desk[0] / "first/demo/seed-1", base_url="http://127.0.0.1:1", attempts=1)
-    schema = json.loads((site / f"schemas/{command.replace(' ', '-')}.schema.json").read_text("utf-8"))
+    check(ended.json, site, command.replace(" ", "-"))
+
+
+def check(record: Any, site: Path, name: str) -> None:
+    """Hold a record to the schema of the site, in which every field is named."""
+    schema = json.loads((site / f"schemas/{name}.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(ended.json, closed(schema))
+    jsonschema.validate(record, closed(schema))
+
+
+def test_the_files_of_the_published_site_are_as_their_schemas_say(site, submitted):
+    names = {"latest/analysis.json": "analyze", "latest/history.json": "history"}
+    shared = {"models": "models-ID", "benchmarks": "benchmarks-NAME"}
+    files = sorted(submitted.rglob("*.json"))
+    for file in files:
+        path = file.relative_to(submitted).as_posix()
+        name = names.get(path) or shared.get(file.parent.name) or path.removesuffix(".json").replace("/", "-")
+        check(json.loads(file.read_text("utf-8")), site, name)
+    assert {file.parent.name for file in files} == {"latest", "models", "benchmarks"}
+
+
+@pytest.mark.parametrize("kind", ["alert", "digest", "operator"])
+def test_the_body_of_a_webhook_is_as_its_schema_says(site, kind):
+    content = {
+        "alert": (compose_alerts, [ALERT]),
+        "digest": (compose_digest, digest()),
+        "operator": (compose_operator, NOTE),
+    }
+    compose, news = content[kind]
+    (message,) = compose(news, [Subscriber(Channel.WEBHOOK, "lab", operator=True)], LETTERHEAD, AT)
+    record = json.loads(message.body)
+    check(record, site, "webhook")
+    assert record["kind"] == kind
 
 
 def test_a_timeline_is_as_the_schema_of_the_history_says(site):

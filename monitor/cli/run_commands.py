@@ -76,7 +76,7 @@ def _run_json(done: Done, info: SnapshotInfo) -> dict[str, Any]:
         "domain": info.domain,
         "as_of": info.as_of_time,
         "sha256": info.sha256,
-        "set_aside": len(done.result.fetched.pull.rejected),
+        "rejected": len(done.result.fetched.pull.rejected),
         "notes": done.result.fetched.notes,
         "report": done.result.report,
         "report_written": done.result.wrote_report,

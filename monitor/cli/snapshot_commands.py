@@ -91,7 +91,7 @@ def show_snapshot(
         info = store.find(snapshot, settings.domain)
         rejected = store.rejected(info.id)
     if as_json:
-        print_json({**printing.info_json(info), "set_aside": [asdict(cell) for cell in rejected]})
+        print_json({**printing.info_json(info), "rejected": [asdict(cell) for cell in rejected]})
         return
     printing.print_facts(printing.info_json(info))
     say(*printing.rejected_lines(rejected, None))

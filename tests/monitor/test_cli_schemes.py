@@ -442,7 +442,7 @@ def test_every_field_is_documented(run, gappy, ids):
 
     record = run("audit", gappy, "--scheme", "HIER,KEMENY", "--json").succeeded().json
     one = record["schemes"]["HIER"]
-    found = {"schema", "schemes.HIER.problem", "convention_problems", "convention_rules"}
+    found = {"schema", "board", "reference", "schemes.HIER.problem", "convention_problems", "convention_rules"}
     found |= {"schemes.HIER.not_measured", "schemes.HIER.monotonicity_sample"}
     found |= below("conventions", record["conventions"][0]) | below("schemes.HIER.iia", one["iia"])
     found |= below("schemes.HIER.influence.<benchmark>", next(iter(one["influence"].values())))

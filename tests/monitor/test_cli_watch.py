@@ -266,9 +266,9 @@ def test_cells_that_cannot_be_read_are_named_on_stderr(tmp_path):
     ended = brainalign("run", "--source", path, home=tmp_path / "home").succeeded()
     assert "note: model 1 (model 1) on Cid2022-i2n" in ended.out
     shown = brainalign("snapshots", "show", "--json", home=tmp_path / "home").json
-    assert [(cell["model_id"], cell["benchmark"]) for cell in shown["set_aside"]] == [(1, "Cid2022-i2n")]
+    assert [(cell["model_id"], cell["benchmark"]) for cell in shown["rejected"]] == [(1, "Cid2022-i2n")]
     assert "note: model 1" in brainalign("snapshots", "show", home=tmp_path / "home").out
-    assert brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["runs"][0]["set_aside"] == 1
+    assert brainalign("run", "--json", "--source", path, home=tmp_path / "home").json["runs"][0]["rejected"] == 1
 
 
 def test_many_bad_cells_do_not_hide_the_rest(tmp_path):
