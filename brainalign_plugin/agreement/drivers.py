@@ -63,10 +63,11 @@ def drivers(
 ) -> Drivers:
     """Regress the correlation of each pair of ``m`` benchmarks on the properties that both share.
 
-    Tested by permuting whole benchmarks, because pairs with a benchmark in common are not independent. For a property
-    among others its residuals on these are permuted (double semi-partialling). With ``inside`` benchmarks are permuted
-    within their paper. With ``across`` the benchmarks of a paper with the same properties count as one, so that a paper
-    with many of them has one vote.
+    Tested by permutation, because pairs with a benchmark in common are not independent. For a property among others its
+    residuals on these are permuted (double semi-partialling). Benchmarks of one paper are alike for other reasons too,
+    so that whole papers are permuted, each with benchmarks drawn from the paper whose place it takes; single benchmarks
+    are where the paper itself is tested, and with ``inside`` those of one paper. With ``across`` the benchmarks of a
+    paper with the same properties count as one, so that a paper with many of them has one vote.
 
     `rho`: shape (m, m), NaN where unknown. `properties`: values of length m. `resampled`: shape (r, m (m - 1) / 2),
     correlations in resamples of models by ``numpy.triu_indices``. Raises InputError without a permutation.
@@ -95,9 +96,16 @@ def drivers(
     x = {name: _shared([values[i] for i in where], first, second) for name, values in properties.items()}
     unknown = {name: sum(value is None for value in values) for name, values in properties.items()}
     design = _Design(first, second, used, y[:, used], *_merged(x, used))
-    order = _permuted(groups if scope == "inside" else np.zeros(len(names), dtype=np.int64), permutations, seed)
+    singly = _permuted(groups if scope == "inside" else np.zeros_like(groups), permutations, seed)
+    orders = singly if scope == "inside" else _papers_permuted(groups, permutations, seed)
     found = [
-        _driver(design, k, order, max(unknown[name] for name in design.names[k])) for k in range(len(design.names))
+        _driver(
+            design,
+            k,
+            singly if np.array_equal(design.x[used, k], together[used]) else orders,
+            max(unknown[name] for name in design.names[k]),
+        )
+        for k in range(len(design.names))
     ]
     found += [
         _unanswered((name,), int(column[used].sum()), design.y[0], column[used], unknown[name])
@@ -105,7 +113,7 @@ def drivers(
         if not any(name in names for names in design.names)
     ]
     found.sort(key=lambda one: (one.partial_r2 is None, -(one.partial_r2 or 0.0)))
-    r2, p, drawn_r2 = _together(design, order)
+    r2, p, drawn_r2 = _together(design, orders if scope == "across" else singly)
     reason = None if r2 is not None else _FEW if len(design.y[0]) < 3 else "no property tells pairs apart"
     return Drivers(scope, len(names), int(used.sum()), r2, p, reason, tuple(found), drawn_r2)
 
@@ -123,7 +131,8 @@ class _Design:
 
     def permuted(self, order: IntArray) -> IntArray:
         """Return the position of each used pair after permuting the benchmarks, shape (permutations, used pairs)."""
-        at = np.zeros((order.shape[1],) * 2, dtype=np.int64)
+        # A benchmark that is drawn twice shares all with itself: the row that is last.
+        at = np.full((order.shape[1],) * 2, len(self.first), dtype=np.int64)
         at[self.first, self.second] = at[self.second, self.first] = np.arange(len(self.first))
         found: IntArray = at[order[:, self.first[self.used]], order[:, self.second[self.used]]]
         return found
@@ -140,7 +149,7 @@ def _driver(design: _Design, k: int, order: IntArray, unknown: int) -> Driver:
     y_left = y - (y @ basis) @ basis.T
     if left @ left <= _OWN * len(left) or y_left[0] @ y_left[0] <= _OWN or len(left) < others.shape[1] + 2:
         return plain
-    e = rest[design.permuted(order)]
+    e = np.append(rest, 1.0 - slopes.sum())[design.permuted(order)]
     e -= (e @ basis) @ basis.T
     squares = np.einsum("pi,pi->p", e, e)
     null = np.where(squares > _OWN, (e @ y_left[0]) ** 2 / np.where(squares > _OWN, squares, 1.0), 0.0)
@@ -180,7 +189,8 @@ def _together(design: _Design, order: IntArray) -> tuple[float | None, float | N
         return fitted
 
     found = explained(design.x[design.used], y)
-    null = [explained(design.x[places], y[:1])[0] for places in design.permuted(order)]
+    x = np.vstack([design.x, np.ones(design.x.shape[1])])
+    null = [explained(x[places], y[:1])[0] for places in design.permuted(order)]
     r2 = found / np.where(squares > 0, squares, 1.0)
     return float(r2[0]), _p(np.array(null), float(found[0])), r2[1:]
 
@@ -245,4 +255,15 @@ def _permuted(groups: IntArray, permutations: int, seed: int) -> IntArray:
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
         found[:, members] = rng.permuted(np.tile(members, (permutations, 1)), axis=1)
+    return found
+
+
+def _papers_permuted(papers: IntArray, permutations: int, seed: int) -> IntArray:
+    """Return draws of benchmarks in which each paper has those of one other paper, shape (permutations, units)."""
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(papers == paper) for paper in np.unique(papers)]
+    found = np.empty((permutations, len(papers)), dtype=np.int64)
+    for row in found:
+        for own, other in zip(members, rng.permutation(len(members)), strict=True):
+            row[own] = np.resize(rng.permutation(members[other]), len(own))
     return found

@@ -218,12 +218,12 @@ def table(head: str, rows: Iterator[list[str]]) -> str:
 
 def page(boards: int, resamples: int, seed: int) -> Iterator[str]:
     """Return the sections of the page."""
-    many, half = 2 * boards, f"Share of {boards} boards"
+    many, half, most = 2 * boards, f"Share of {boards} boards", 5 * boards
     sections = (
         (
-            f"### Drivers\n\nShare of {many} boards on which a property counts as a driver (p at most {LEVEL}).",
+            f"### Drivers\n\nShare of {most} boards on which a property counts as a driver (p at most {LEVEL}).",
             "planted | pairs | together | region | metric | paper",
-            driver_rows(many, seed),
+            driver_rows(most, seed),
         ),
         (
             f"{half} with *region* planted whose 95 % interval holds the truth (of a share: 40 other boards).",

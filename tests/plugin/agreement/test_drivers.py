@@ -82,6 +82,25 @@ def test_the_planted_driver_is_found_and_the_other_is_not():
     assert one.drivers[0].coefficient == pytest.approx(0.4, abs=0.08)
 
 
+@pytest.mark.parametrize("scope", ["all", "across"])
+def test_papers_alone_make_no_driver_of_what_their_benchmarks_share(scope):
+    # Agreement differs between pairs of papers, and each paper has one metric.
+    papers = np.repeat(np.arange(9), (6, 4, 3, 2, 2, 1, 1, 1, 1))
+    first, second = np.triu_indices(len(papers), k=1)
+    counted = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        between = rng.normal(0.1, 0.2, (9, 9))
+        rho = np.eye(len(papers))
+        rho[first, second] = between[papers[first], papers[second]] + 0.02 * rng.normal(size=len(first))
+        metric, part = rng.integers(0, 3, 9)[papers].astype(str), rng.integers(0, 3, len(papers)).astype(str)
+        one = drivers(
+            rho, {"metric": metric, "part": part, "paper": papers.astype(str)}, papers.astype(str), scope, 99, seed
+        )
+        counted.append([d.p is not None and d.p <= 0.05 for d in sorted(one.drivers, key=lambda d: d.properties)][:1])
+    assert np.mean(counted) <= 0.15  # 5 % is stated
+
+
 def test_across_papers_a_paper_has_one_vote_for_each_of_its_properties():
     # Two copies of a benchmark count as one, with the mean of their correlations.
     rho = matrix(metric=0.3)
