@@ -17,7 +17,8 @@ from ..errors import InputError
 from .metadata import FIELDS, MODEL_FIELDS, Metadata
 
 INSTALLED = "installed"
-_BLOCKS = ("benchmark_metadata", "model_metadata_map", "benchmark_bibtex_map")
+_DATA, _METRICS = "benchmarkDataMetaMap", "benchmarkMetricMetaMap"
+_BLOCKS = ("benchmark_metadata", "model_metadata_map", "benchmark_bibtex_map", _DATA, _METRICS)
 _VERSION = re.compile(r"_v\d+$")
 # The site's words for one kind of acquisition.
 _ACQUISITION = {
@@ -61,20 +62,28 @@ def read_metadata(source: str | Path) -> Metadata:
 
 
 def page(text: str, source: str) -> Metadata:
-    """Read the data of a leaderboard page. Raises InputError if it has none."""
-    blocks = {name: _block(text, name) for name in _BLOCKS}
+    """Read the data of a leaderboard page; blocks that are torn are problems. Raises InputError if it has none."""
+    problems: list[str] = []
+    blocks = {name: _block(text, name, source, problems) for name in _BLOCKS}
     if blocks["benchmark_metadata"] is None and blocks["model_metadata_map"] is None:
-        raise InputError(f"{source} has no {' or '.join(_BLOCKS[:2])}; save the page /<domain>/leaderboard/content/")
+        torn = f" ({'; '.join(problems)})" if problems else ""
+        raise InputError(
+            f"{source} has no {' or '.join(_BLOCKS[:2])}{torn}; save the page /<domain>/leaderboard/content/"
+        )
     benchmarks: dict[str, dict[str, str]] = {}
     rows = blocks["benchmark_metadata"]
     for row in filter(lambda row: isinstance(row, dict), rows if isinstance(rows, list) else ()):
         name = _VERSION.sub("", str(row.get("identifier") or ""))
         benchmarks.setdefault(name, {}).update(_benchmark(row, row))
+    for name, entry in _entries(blocks[_DATA]):
+        benchmarks.setdefault(_VERSION.sub("", name), {}).update(_benchmark(entry, {}))
+    for name, entry in _entries(blocks[_METRICS]):
+        benchmarks.setdefault(_VERSION.sub("", name), {}).update(_benchmark({}, entry))
     for name, entry in _entries(blocks["benchmark_bibtex_map"]):
         if bibtex := _word(entry.get("bibtex")):
             benchmarks.setdefault(str(entry.get("benchmark_type_id") or _VERSION.sub("", name)), {})["bibtex"] = bibtex
     models = {name: _model(entry) for name, entry in _entries(blocks["model_metadata_map"])}
-    return Metadata(source, _kept(benchmarks), _kept(models))
+    return Metadata(source, _kept(benchmarks), _kept(models), tuple(problems))
 
 
 def table(text: str, source: str) -> Metadata:
@@ -148,14 +157,15 @@ def _word(value: Any) -> str | None:
     return value.strip() if isinstance(value, str) and value.strip().lower() not in _NOTHING else None
 
 
-def _block(text: str, name: str) -> Any:
-    """Return the JSON value after a key of the page's script; None if there is no such key, or no JSON."""
-    found = re.search(rf"(?<![\"\w]){name}\s*:\s*(?=[\[{{])", text)
+def _block(text: str, name: str, source: str, problems: list[str]) -> Any:
+    """Return the JSON value after a key of the page's script; None if there is no such key, or no JSON: a problem."""
+    found = re.search(rf"(?<!\w)\"?{name}\"?\s*:\s*(?=[\[{{])", text)
     if found is None:
         return None
     try:
         return json.JSONDecoder().raw_decode(text, found.end())[0]
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as cause:
+        problems.append(f"{name} of {source} cannot be read: {cause}")
         return None
 
 

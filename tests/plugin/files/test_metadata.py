@@ -29,9 +29,9 @@ TREE = tree_of(
 BOARD = snapshot_of(TREE, [[0.5] * 8, [0.4] * 8]).board()
 
 
-def html(benchmarks=(), models=None, bibtex=None):
+def html(benchmarks=(), models=None, bibtex=None, **more):
     blocks = {"benchmark_metadata": list(benchmarks), "model_metadata_map": models or {}}
-    blocks |= {"benchmark_bibtex_map": bibtex or {}}
+    blocks |= {"benchmark_bibtex_map": bibtex or {}, **more}
     inside = "".join(f"\n    {name}: {json.dumps(value)}," for name, value in blocks.items())
     return f"<p>benchmark_metadata: none</p><script>\n  window.DJANGO_DATA = {{{inside}\n  }};</script>"
 
@@ -51,6 +51,25 @@ def test_the_page_says_human_and_the_papers_macaque():
     settled = described(BOARD, [own, one])
     assert settled.benchmarks[V1]["species"] == settled.benchmarks[V2]["species"] == "macaque"
     assert settled.contradictions[0].values[0] == ("mine.toml", "macaque")
+
+
+def test_the_page_says_how_benchmarks_were_recorded_and_compared():
+    data, metrics = {f"{EDGE}_v1": {"datatype": "behavioral"}, "x": 3}, {f"{V1}_v2": {"type": "PLS"}, EDGE: {"type": 3}}
+    found = page(html(benchmarkDataMetaMap=data, benchmarkMetricMetaMap=metrics), "page.html")
+    assert found.benchmarks == {EDGE: {"acquisition": "behavior"}, V1: {"metric": "pls"}}
+
+
+def test_a_block_that_is_torn_is_a_problem_and_the_others_are_read():
+    text = html([{"identifier": f"{V1}_v2", "species": "human"}]).replace(
+        "model_metadata_map: {}", "model_metadata_map: {,"
+    )
+    for one in (text, text.replace("benchmark_metadata:", '"benchmark_metadata":')):
+        found = page(one, "page.html")
+        assert found.benchmarks == {V1: {"species": "human"}}
+        assert [problem.partition(":")[0] for problem in found.problems] == [
+            "model_metadata_map of page.html cannot be read"
+        ]
+    assert described(BOARD, [found]).problems == found.problems
 
 
 def test_identifiers_say_what_the_table_has():
@@ -114,8 +133,9 @@ def test_a_page_may_be_gzipped_and_one_without_data_is_named(tmp_path):
     (tmp_path / "other.html").write_text("<html></html>")
     (tmp_path / "torn.html").write_text("benchmark_metadata: [{")
     for name in ("other.html", "torn.html"):
-        with pytest.raises(InputError, match=f"{name} has no benchmark_metadata"):
+        with pytest.raises(InputError, match=f"{name} has no benchmark_metadata") as raised:
             read_metadata(tmp_path / name)
+        assert ("cannot be read" in str(raised.value)) == (name == "torn.html")
     with pytest.raises(InputError, match=r"absent.html' cannot be read"):
         read_metadata(tmp_path / "absent.html")
     (tmp_path / "cut.html.gz").write_bytes(gzip.compress(text.encode())[:40])
@@ -181,4 +201,5 @@ def test_the_page_of_the_site(shared_site, real_snapshots):
     assert {one.name for one in known.contradictions} == {V1, V2}
     assert len(known.families) == 24
     assert known.gaps["region"] == known.gaps["species"] == known.gaps["metric"] == ()
+    assert found.benchmarks["Geirhos2021edge-error_consistency"]["metric"] == "error_consistency"
     assert known.benchmarks["Sanghavi2020.V4-pls"]["bibtex"].startswith("@article{Sanghavi2020")
