@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -357,3 +357,42 @@ def _utc(moment: date | datetime) -> datetime:
     if isinstance(moment, datetime):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+
+
+Key = TypeVar("Key")
+
+
+class CellValue(NamedTuple):
+    """Content of a cell: state, score, error and time (microseconds since 1970 UTC); None if there is none."""
+
+    state: int
+    score: float | None
+    error: float | None
+    scored_at: int | None
+
+
+def cell_values(snapshot: Snapshot, benchmarks: Sequence[Key]) -> dict[tuple[int, Key, int], CellValue]:
+    """Return all cells with content by model id, key of the benchmark (k, in the tree's order) and version."""
+    filled = (snapshot.states != CellState.NEVER) | ~np.isnan(snapshot.errors) | ~np.isnat(snapshot.scored_at)
+    row, column = np.nonzero(filled)
+    old = snapshot.superseded
+    ids = [model.id for model in snapshot.models]
+    in_force = np.array([node.version for node in snapshot.tree.nodes], dtype=np.int64)
+    keys = zip(
+        (ids[i] for i in np.concatenate((row, old.row)).tolist()),
+        (benchmarks[j] for j in np.concatenate((column, old.column)).tolist()),
+        np.concatenate((in_force[column], old.version)).tolist(),
+        strict=True,
+    )
+    states, scores, errors, times = (
+        np.concatenate((getattr(snapshot, name)[filled], getattr(old, name))) for name in _CELL_FIELDS
+    )
+    none = np.array(None)
+    values = zip(
+        states.tolist(),
+        np.where(np.isnan(scores), none, scores).tolist(),
+        np.where(np.isnan(errors), none, errors).tolist(),
+        np.where(np.isnat(times), none, times.astype(np.int64)).tolist(),
+        strict=True,
+    )
+    return dict(zip(keys, map(CellValue._make, values), strict=True))

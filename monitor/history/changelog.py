@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.data.snapshot import CellValue, Snapshot
 from brainalign_plugin.data.tree import Benchmark
 from brainalign_plugin.text import counted
 
-from .changes import CellValue, Changes, snapshot_cells
+from .changes import Changes, snapshot_cells
 from .precision import leaf_scores, tolerance
 from .reasons import listed
 
@@ -31,7 +31,7 @@ class InForce(NamedTuple):
     @property
     def state(self) -> CellState:
         """SCORED, FAILED or NEVER."""
-        return CellState.NEVER if self.value is None else self.value.state
+        return CellState.NEVER if self.value is None else CellState(self.value.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _value_json(side: InForce | None) -> dict[str, Any] | None:
     if side is None or side.value is None:
         return None
     value = side.value
-    return {"version": side.version, "state": value.state.name, "score": value.score, "error": value.error}
+    return {"version": side.version, "state": side.state.name, "score": value.score, "error": value.error}
 
 
 # Names in a sentence.

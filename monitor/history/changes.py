@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from brainalign_plugin.arrays import BoolArray
 from brainalign_plugin.data.board import Model
-from brainalign_plugin.data.cells import SupersededCells
-from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.data.snapshot import CellValue, Snapshot, cell_values
 from brainalign_plugin.data.tree import Benchmark
 from brainalign_plugin.errors import InputError
 
 from .precision import aligned
-
-
-class CellValue(NamedTuple):
-    """Content of a cell: state, score, error and time (microseconds since 1970 UTC); None if there is none."""
-
-    state: CellState
-    score: float | None
-    error: float | None
-    scored_at: int | None
-
 
 CellKey = tuple[int, str, int]  # Model id, type id, version
 Item = TypeVar("Item", Model, Benchmark)
@@ -103,40 +89,11 @@ def _scored_leaves(snapshot: Snapshot) -> list[str]:
     return [leaf for leaf, scored in zip(board.leaves, some.tolist(), strict=True) if scored]
 
 
-# By their numbers: a board has ten thousands of cells, and asking the enumeration takes longer than all the rest.
-_STATES = tuple(sorted(CellState))
-
-
 # A run compares the same two boards more than once.
 @lru_cache(maxsize=4)
 def snapshot_cells(snapshot: Snapshot) -> Mapping[CellKey, CellValue]:
     """Return all cells with content, by model, type and version."""
-    models = [model.id for model in snapshot.models]
-    types = [node.type_id for node in snapshot.tree.nodes]
-    counted = [node.version for node in snapshot.tree.nodes]
-    told = (snapshot.states != CellState.NEVER) | ~np.isnat(snapshot.scored_at) | ~np.isnan(snapshot.errors)
-    places = np.argwhere(told).tolist()
-    keys = [(models[i], types[j], counted[j]) for i, j in places]
-    found = dict(zip(keys, _values(snapshot, told), strict=True))
-    old = snapshot.superseded
-    keys = [
-        (models[i], types[j], version)
-        for i, j, version in zip(old.row.tolist(), old.column.tolist(), old.version.tolist(), strict=True)
-    ]
-    return found | dict(zip(keys, _values(old, slice(None)), strict=True))
-
-
-def _values(cells: Snapshot | SupersededCells, at: BoolArray | slice) -> Iterator[CellValue]:
-    times = cells.scored_at[at]
-    told = (cells.states[at], cells.scores[at], cells.errors[at], times.astype(np.int64), np.isnat(times))
-    for number, score, error, time, unknown in zip(*(values.tolist() for values in told), strict=True):
-        state = _STATES[number]
-        yield CellValue(
-            state,
-            score if state is CellState.SCORED else None,
-            None if math.isnan(error) else error,
-            None if unknown else time,
-        )
+    return cell_values(snapshot, [node.type_id for node in snapshot.tree.nodes])
 
 
 def check_one_domain(earlier: Snapshot, later: Snapshot) -> None:

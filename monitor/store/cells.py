@@ -1,108 +1,49 @@
-"""Scores of a snapshot as rows, and rows as the arrays of a snapshot. No database here."""
+"""Rows of stored cells become the arrays of a snapshot. No database here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brainalign_plugin.arrays import BoolArray, FloatArray, IntArray, StateArray, TimeArray
+from brainalign_plugin.arrays import IntArray
 from brainalign_plugin.data.cells import SupersededCells
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import NO_TIME, Snapshot
-
-# Model id, benchmark's number in the store, benchmark version.
-CellKey = tuple[int, int, int]
-# State, score, error, when it was scored (microseconds since 1970-01-01 UTC); None where there is none.
-CellValue = tuple[int, float | None, float | None, int | None]
-
-# States, scores, errors, times.
-_Columns = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]
+from brainalign_plugin.data.snapshot import NO_TIME
 
 _NAT = int(NO_TIME.astype(np.int64))
 
 
-def cell_rows(snapshot: Snapshot, benchmarks: Sequence[int]) -> dict[CellKey, CellValue]:
-    """Return all cells with content: of the versions in force those that are not blank, and all older ones.
-
-    ``benchmarks`` are the store's numbers of the k tree nodes.
-    """
-    ids = [model.id for model in snapshot.models]
-    in_force = [node.version for node in snapshot.tree.nodes]
-    old = snapshot.superseded
-    said: BoolArray = (snapshot.states != CellState.NEVER) | ~np.isnan(snapshot.errors) | ~np.isnat(snapshot.scored_at)
-    rows: dict[CellKey, CellValue] = {
-        (ids[i], benchmarks[j], in_force[j]): value
-        for i, j, value in zip(
-            *(positions.tolist() for positions in np.nonzero(said)),
-            _values(snapshot.states[said], snapshot.scores[said], snapshot.errors[said], snapshot.scored_at[said]),
-            strict=True,
-        )
-    }
-    older = zip(
-        old.row.tolist(),
-        old.column.tolist(),
-        old.version.tolist(),
-        _values(old.states, old.scores, old.errors, old.scored_at),
-        strict=True,
-    )
-    rows.update({(ids[i], benchmarks[j], version): value for i, j, version, value in older})
-    return rows
-
-
-@dataclass(frozen=True, eq=False)
-class CellColumns:
-    """Rows of cells, column by column: arrays of shape (r,)."""
-
-    model: IntArray
-    benchmark: IntArray
-    version: IntArray
-    states: StateArray
-    scores: FloatArray
-    errors: FloatArray
-    scored_at: TimeArray
-
-    def take(self, which: BoolArray) -> CellColumns:
-        """Return some of the rows."""
-        return CellColumns(*(getattr(self, one.name)[which] for one in fields(self)))
-
-
-def cell_columns(columns: Sequence[Sequence[Any]]) -> CellColumns:
-    """Return the columns as a database gives them: model id, benchmark's number, version, state, score, error, time."""
-    model, benchmark, version = (np.array(column, dtype=np.int64) for column in columns[:3])
+def cell_columns(columns: Sequence[Sequence[Any]]) -> tuple[npt.NDArray[Any], ...]:
+    """Return stored cells as arrays: model id, benchmark's number, version, state, score, error, time."""
     times = [_NAT if time is None else time for time in columns[6]]
-    return CellColumns(
-        model,
-        benchmark,
-        version,
+    return (
+        *(np.array(column, dtype=np.int64) for column in columns[:3]),
         np.array(columns[3], dtype=np.int8),
-        np.array(columns[4], dtype=np.float64),
-        np.array(columns[5], dtype=np.float64),
+        *(np.array(column, dtype=np.float64) for column in columns[4:6]),
         np.array(times, dtype=np.int64).view("datetime64[us]"),
     )
 
 
 def cell_arrays(
-    found: CellColumns,
+    found: Sequence[npt.NDArray[Any]],
     models: Sequence[int],
     benchmarks: Sequence[int],
     in_force: Sequence[int],
     superseded_order: Sequence[int] | None,
 ) -> dict[str, Any]:
-    """Return a snapshot's arrays of cells, shape (n, k), by field, and the older versions: the inverse of `cell_rows`.
+    """Return a snapshot's arrays of cells, shape (n, k), by field, and the older versions; inverts `cell_values`.
 
-    ``models`` are the ids of the n models, ``benchmarks`` the store's numbers of the k nodes.
-    ``in_force`` are the nodes' latest versions. Raises KeyError if a cell is of another model or benchmark.
+    ``found`` are the cells (`cell_columns`), ``models`` the ids of the n models, ``benchmarks`` the store's numbers of
+    the k nodes, ``in_force`` their latest versions. Raises KeyError if a cell is of another model or benchmark.
     """
-    row, column = _positions(found.model, models), _positions(found.benchmark, benchmarks)
-    version = found.version
-    cells: _Columns = (found.states, found.scores, found.errors, found.scored_at)
+    model, benchmark, version, *cells = found
+    row, column = _positions(model, models), _positions(benchmark, benchmarks)
     now = version == np.array(in_force, dtype=np.int64)[column]
     shape = (len(models), len(benchmarks))
-    full: _Columns = (
+    full = (
         np.full(shape, CellState.NEVER, dtype=np.int8),
         np.full(shape, np.nan),
         np.full(shape, np.nan),
@@ -142,17 +83,3 @@ def _positions(wanted: IntArray, known: Sequence[int]) -> IntArray:
 def _by_key(cells: SupersededCells) -> IntArray:
     order: IntArray = np.lexsort((cells.version, cells.column, cells.row))
     return order
-
-
-def _values(states: StateArray, scores: FloatArray, errors: FloatArray, scored_at: TimeArray) -> Iterable[CellValue]:
-    return zip(
-        states.tolist(),
-        _known(scores.tolist(), np.isnan(scores)),
-        _known(errors.tolist(), np.isnan(errors)),
-        _known(scored_at.astype(np.int64).tolist(), np.isnat(scored_at)),
-        strict=True,
-    )
-
-
-def _known(values: list[Any], absent: BoolArray) -> list[Any]:
-    return [None if is_absent else value for value, is_absent in zip(values, absent.tolist(), strict=True)]

@@ -15,19 +15,20 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from brainalign_plugin.arrays import BoolArray, IntArray
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import Snapshot
+from brainalign_plugin.data.snapshot import Snapshot, cell_values
 from brainalign_plugin.data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from brainalign_plugin.errors import SnapshotError
 
 from ..base.errors import StoreError
 from ..base.moments import AHEAD
 from . import schema
-from .cells import CellColumns, cell_arrays, cell_columns, cell_rows, superseded_order
+from .cells import cell_arrays, cell_columns, superseded_order
 from .infos import read_info
 from .schema import micros
 from .schema import moment as moment_of
@@ -82,6 +83,11 @@ class Rows:
         holds: BoolArray = (self.begins <= seq) & (seq < self.ends)
         return holds
 
+    @cached_property
+    def cells(self) -> tuple[npt.NDArray[Any], ...]:
+        """The columns of the table of cells as arrays; a damaged store may hold what is none."""
+        return cell_columns(self.columns)
+
     def at(self, seq: int) -> Iterator[Sequence[Any]]:
         """Return the rows that hold for one snapshot."""
         return (tuple(column[i] for column in self.columns) for i in np.flatnonzero(self.hold(seq)).tolist())
@@ -126,7 +132,7 @@ def write_snapshot(
     benchmarks = [numbers[node.type_id] for node in snapshot.tree.nodes]
     models = {(model.id,): (model.name, model.submitted_at) for model in snapshot.models}
     entries = {(numbers[node.type_id],): _entry(node, numbers) for node in snapshot.tree.nodes}
-    changed = write_changes(connection, schema.cell, chain, seq, cell_rows(snapshot, benchmarks))
+    changed = write_changes(connection, schema.cell, chain, seq, cell_values(snapshot, benchmarks))
     write_changes(connection, schema.model, chain, seq, models)
     write_changes(connection, schema.benchmark_entry, chain, seq, entries)
     columns = [snapshot.tree.index[leaf] for leaf in snapshot.tree.leaves(snapshot.root)]
@@ -174,7 +180,8 @@ def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> 
     chains = {}
     for chain in dict.fromkeys(row.chain_id for row in rows):
         members = [row.seq for row in rows if row.chain_id == chain]
-        chains[chain] = _chain_rows(connection, chain, min(members), max(members))
+        tables = (schema.benchmark_entry, schema.model, schema.cell)
+        chains[chain] = [rows_between(connection, table, chain, min(members), max(members)) for table in tables]
     for info, row in zip(infos, rows, strict=True):
         try:
             yield _snapshot(info, chains[row.chain_id], row.seq, row.layout, names)
@@ -185,32 +192,14 @@ def read_snapshots(connection: sa.Connection, infos: Sequence[SnapshotInfo]) -> 
             ) from cause
 
 
-@dataclass(frozen=True, eq=False)
-class _ChainRows:
-    """Stored parts of some snapshots of a chain."""
-
-    benchmarks: Rows
-    models: Rows
-    cells: Rows
-
-    @cached_property
-    def columns(self) -> CellColumns:
-        """The cells, column by column; a damaged store may hold what is none."""
-        return cell_columns(self.cells.columns)
-
-
-def _chain_rows(connection: sa.Connection, chain: int, first: int, last: int) -> _ChainRows:
-    tables = (schema.benchmark_entry, schema.model, schema.cell)
-    return _ChainRows(*(rows_between(connection, table, chain, first, last) for table in tables))
-
-
-def _snapshot(info: SnapshotInfo, chain: _ChainRows, seq: int, layout: bytes, names: Mapping[int, str]) -> Snapshot:
-    entries = {row[0]: row[1:] for row in chain.benchmarks.at(seq)}
-    models = {row[0]: row[1:] for row in chain.models.at(seq)}
+def _snapshot(info: SnapshotInfo, chain: Sequence[Rows], seq: int, layout: bytes, names: Mapping[int, str]) -> Snapshot:
+    entry_rows, model_rows, cell_rows = chain
+    entries = {row[0]: row[1:] for row in entry_rows.at(seq)}
+    models = {row[0]: row[1:] for row in model_rows.at(seq)}
     order = json.loads(zlib.decompress(layout))
     nodes = tuple(_node(number, entries[number], names) for number in order["benchmarks"])
     cells = cell_arrays(
-        chain.columns.take(chain.cells.hold(seq)),
+        [column[cell_rows.hold(seq)] for column in cell_rows.cells],
         order["models"],
         order["benchmarks"],
         in_force=[node.version for node in nodes],
