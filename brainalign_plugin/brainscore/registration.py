@@ -50,8 +50,9 @@ def registration(domain: str, names: Sequence[str], reference: str = "") -> str:
     """Return the text that registers identifiers, with a reference file of the same folder or that of the settings."""
     path = ["from pathlib import Path", ""] if reference else []
     given = f', Path(__file__).parent / "{reference}"' if reference else ""
+    made = '"""Made by `brainalign link --submission`.' if reference else f"{MADE_BY}; `brainalign unlink` removes it."
     lines = [
-        f"{MADE_BY}; `brainalign unlink` removes it.",
+        made,
         "",
         "Brain-Score reads this file as text, so each identifier has a literal line.",
         '"""',
@@ -107,7 +108,11 @@ def _requirement(repository: str) -> tuple[str, str]:
         raise LinkError(f"the requirements of a plugin need the address of brainalign; {step}")
     if repository.startswith("https://") and not repository.endswith((".whl", ".tar.gz", ".zip")):
         repository = f"git+{repository}"
+    elif "://" not in repository and "@" in repository.partition(":")[0]:
+        repository = f"git+ssh://{repository.replace(':', '/', 1)}"
     elif "://" not in repository:
+        if not Path(repository).exists():
+            raise LinkError(f"there is no file or folder {repository!r}; {step}")
         repository = Path(repository).absolute().as_uri()
     return f"brainalign @ {repository}", step if "file://" in repository else ""
 

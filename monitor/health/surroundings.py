@@ -38,7 +38,7 @@ def check_settings(settings: Settings, _: datetime) -> list[Check]:
         path = settings.home / CONFIG_NAME
         message = f"{str(path)!r} holds {', '.join(exposed)}, and others may read it"
         return [Check("settings", "warning", message, f"chmod 600 {path}")]
-    return [Check("settings", "ok", f"valid, {changed} are not the default (`brainalign config check`)")]
+    return [Check("settings", "ok", f"valid, {changed} not at the default (`brainalign config check`)")]
 
 
 def check_store(settings: Settings, _: datetime) -> list[Check]:

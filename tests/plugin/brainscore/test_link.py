@@ -22,6 +22,7 @@ from brainalign_plugin.brainscore.registration import identifiers, registration,
 from brainalign_plugin.errors import LinkError
 from brainalign_plugin.placement.place import placeable_schemes
 from tests.commands import brainalign
+from tests.conftest import ROOT
 from tests.plugin.placement.test_place import small_reference
 
 PACKAGE = "brainscore_vision_of_this_test"
@@ -324,7 +325,9 @@ def test_a_package_without_benchmarks(monkeypatch, tmp_path, record):
             "https://example.org/brainalign-1-py3-none-any.whl",
             "brainalign @ https://example.org/brainalign-1-py3-none-any.whl",
         ),
-        ("/srv/brainalign.whl", "brainalign @ file:///srv/brainalign.whl"),
+        ("git@example.org:lab/brainalign.git", "brainalign @ git+ssh://git@example.org/lab/brainalign.git"),
+        ("git+https://example.org/lab/brainalign@v1", "brainalign @ git+https://example.org/lab/brainalign@v1"),
+        (str(ROOT), f"brainalign @ {ROOT.as_uri()}"),
     ],
 )
 def test_a_submission_is_one_folder(tmp_path, repository, requirement):
@@ -344,9 +347,12 @@ def test_a_submission_is_one_folder(tmp_path, repository, requirement):
         "BrainAlign2026-hier_ref_normal",
     ]
     assert 'Path(__file__).parent / "small.reference.json.gz"' in text
+    assert "unlink" not in text, "it removes what `link` made"
     assert reference.sha256 in (folder / "metadata.yaml").read_text()
     with pytest.raises(LinkError, match="has files already"):
         write_submission(folder, reference, repository)
+    with pytest.raises(LinkError, match=r"no file or folder 'brainalign\.whl'; name the address"):
+        write_submission(tmp_path / "other", reference, "brainalign.whl")
 
 
 def test_a_new_freeze_is_a_new_version():

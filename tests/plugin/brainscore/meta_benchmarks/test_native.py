@@ -101,6 +101,104 @@ def test_the_command_line(linked, scores_file):
     assert "benchmark_identifier:" in done.out
 
 
+# A network with random weights in Brain-Score's own wrappers, and three of the reference's four benchmarks.
+TORCH_MODEL = """
+    import numpy as np
+    import torch
+    from PIL import Image
+    from brainscore_vision import model_registry
+    from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
+    from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+
+    def preprocess(paths):
+        return np.stack([np.asarray(Image.open(path), dtype=np.float32).transpose(2, 0, 1) / 255 for path in paths])
+
+    def commitment():
+        torch.manual_seed(5)
+        layers = (torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(784, 1000))
+        wrapper = PytorchWrapper(torch.nn.Sequential(*layers).eval(), preprocess, 'tiny-torch')
+        regions = {'V4': '0', 'IT': '1'}
+        return ModelCommitment('tiny-torch', wrapper, layers=['0', '1'], region_layer_map=regions, visual_degrees=8)
+
+    model_registry['tiny-torch'] = commitment
+"""
+TORCH_BENCHMARKS = f"""
+    import numpy as np
+    from pathlib import Path
+    from PIL import Image
+    from brainscore_core.metrics import Score
+    from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+    from brainscore_vision import benchmark_registry
+    from brainscore_vision.benchmarks import BenchmarkBase
+    from brainscore_vision.model_interface import BrainModel
+
+    LABELS = ['bear', 'bicycle']
+
+    def stimuli():
+        folder, names = Path({{folder!r}}), [f'image{{{{i}}}}' for i in range(6)]
+        for i, name in enumerate(names):
+            pixels = np.random.default_rng(i).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f'{{{{name}}}}.png')
+        made = StimulusSet({{{{'stimulus_id': names, 'object_name': LABELS * 3}}}})
+        made.stimulus_paths = {{{{name: folder / f'{{{{name}}}}.png' for name in names}}}}
+        made.identifier = 'Tiny2026'
+        return made
+
+    class Labels(BenchmarkBase):
+        def __init__(self):
+            super().__init__('{LEAVES[0]}', Score(1.0), 1, 'behavior_vision', None)
+        def __call__(self, candidate):
+            candidate.start_task(BrainModel.Task.label, LABELS)
+            choices = candidate.look_at(stimuli(), number_of_trials=1)
+            return Score(float((choices.values.squeeze() == np.array(LABELS * 3)).mean()))
+
+    class Recording(BenchmarkBase):
+        def __init__(self, identifier, region):
+            super().__init__(identifier, Score(1.0), 1, 'neural_vision', None)
+            self.region_of = region
+        def __call__(self, candidate):
+            candidate.start_recording(self.region_of, time_bins=[(70, 170)])
+            recorded = candidate.look_at(stimuli(), number_of_trials=1)
+            assert 'neuroid' in recorded.dims, 'the task of another benchmark is still set'
+            return Score(float(np.tanh(np.abs(recorded.values).mean())))
+
+    benchmark_registry['{LEAVES[0]}'] = Labels
+    benchmark_registry['{LEAVES[1]}'] = lambda: Recording('{LEAVES[1]}', 'V4')
+    benchmark_registry['{LEAVES[2]}'] = lambda: Recording('{LEAVES[2]}', 'IT')
+"""
+
+
+def test_a_network_is_placed_on_the_benchmarks_that_it_has(linked, tmp_path):
+    made = [
+        linked.add_plugin("models", "tiny_torch", TORCH_MODEL),
+        linked.add_plugin("benchmarks", "tiny_images", TORCH_BENCHMARKS.format(folder=str(tmp_path))),
+    ]
+    how = {"run": "missing", "results": tmp_path / "runs"}
+    cached = {"RESULTCACHING_HOME": str(tmp_path / "cache")}
+    command = (linked.python, "-m", "brainscore_vision", "score", "--model_identifier=tiny-torch")
+    code = """
+        import json
+        from brainscore_vision import load_benchmark, load_model
+        score = load_benchmark('BrainAlign2026-ref_normal')(load_model('tiny-torch'))
+        cells = {name: cell['score'] for name, cell in score.attrs['components'].items()}
+        print(json.dumps([score.item(), score.attrs['rank'], score.attrs['population'], cells]))
+    """
+    try:
+        done = linked.run(*command, "--benchmark_identifier=BrainAlign2026-ref_normal", variables=cached, **how)
+        ran = linked.python_runs(code, variables=cached, **how).succeeded()
+    finally:
+        for folder in made:
+            shutil.rmtree(folder)
+    share, rank, population, cells = json.loads(ran.out.splitlines()[-1])
+    assert f"array({share:.8f}".rstrip("0") in done.succeeded().out
+    assert f"{LEAVES[3]} could not be loaded here" in done.err
+    scored = {name: score for name, score in cells.items() if score is not None}
+    assert list(scored) == list(LEAVES[:3])
+    (one,) = place(tiny_reference(), {name: Cell(score) for name, score in scored.items()}, ("REF_NORMAL",)).schemes
+    assert (share, rank, population) == (one.share, one.rank, one.population)
+    assert population == 12, "those with these three"
+
+
 def test_loading_needs_no_pip(linked, tmp_path):
     """Brain-Score calls pip for a plugin with requirements; a pip in front of all others says whether it was called."""
     pip = tmp_path / "pip"
