@@ -11,7 +11,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -37,10 +37,10 @@ _FAULT_NAMES = frozenset(
     {"OutOfMemoryError", "BadZipFile", "TimeoutExpired", "BrokenProcessPool", "TerminatedWorkerError"}
 )
 _FAULT_TEXT = re.compile(
-    r"out of memory|can(not|\W{1,2}t) allocate memory|no space left|disk quota|dis[ck] is full|disk i/o error"
+    r"out of memory|can(not|.t) allocate memory|no space left|disk quota|dis[ck] is full|disk i/o error"
     r"|max retries exceeded|name resolution|too many open files"
     r"|(connection|network|host) (error|is unreachable|was |is |timed|refused|reset|aborted)|timed out"
-    r"|credentials|access ?denied|permission denied|forbidden|unauthorized|could(n\W{1,2}t| not) connect",
+    r"|\bcredentials\b|access ?denied|permission denied|forbidden|unauthorized|could(n.t| not) connect",
     re.IGNORECASE,
 )
 _LONGEST_REASON = 500
@@ -218,21 +218,26 @@ def _loaded(name: str, wanted: int, domain: str) -> tuple[Any, str]:
 def _machine_fault(cause: BaseException) -> BaseException | None:
     """Return the fault of the machine among an error, its arguments and its causes; None if there is none."""
     seen: set[int] = set()
-    waiting: list[Any] = [cause]
+    # Each with the error that it is in.
+    waiting: list[tuple[Any, BaseException]] = [(cause, cause)]
     while waiting:
-        one = waiting.pop(0)
+        one, owner = waiting.pop(0)
         if id(one) in seen:
             continue
         seen.add(id(one))
+        inner: Iterable[Any] = ()
         if isinstance(one, BaseException):
             if _is_fault(one):
                 return one
             # Brain-Score's fetch raises a plain Exception with the list of what each way of fetching raised.
-            waiting += [*one.args, one.__cause__]
+            inner, owner = (*one.args, one.__cause__), one
+        elif isinstance(one, str) and _FAULT_TEXT.search(one):
+            return owner
         elif isinstance(one, list | tuple | set | frozenset):
-            waiting += one
+            inner = one
         elif isinstance(one, Mapping):
-            waiting += one.values()
+            inner = one.values()
+        waiting += [(part, owner) for part in inner]
     return None
 
 
@@ -242,7 +247,6 @@ def _is_fault(one: BaseException) -> bool:
         isinstance(one, _FAULTS)
         or any(kind.__module__.partition(".")[0] in _FAULT_MODULES for kind in kinds)
         or any(kind.__name__ in _FAULT_NAMES for kind in kinds)
-        or _FAULT_TEXT.search(repr(one.args)) is not None
     )
 
 
@@ -294,5 +298,8 @@ def _scalar(value: Any) -> float:
 
 
 def _reason(cause: BaseException) -> str:
-    text = " ".join(f"{type(cause).__name__}: {cause}".split())
+    try:
+        text = " ".join(f"{type(cause).__name__}: {cause}".split())
+    except Exception:  # noqa: BLE001 -- the text is foreign code too
+        text = type(cause).__name__
     return text[:_LONGEST_REASON]

@@ -30,6 +30,18 @@ def _caused(error, cause):
     return error
 
 
+def _in_itself():
+    error = ValueError()
+    error.args = ([error],)
+    error.__cause__ = error
+    return error
+
+
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError
+
+
 class Named:
     identifier = "some/model:1"
 
@@ -161,7 +173,15 @@ def test_failed_ones_are_run_again_if_asked_for(registered, run):
 
 
 @pytest.mark.parametrize(
-    "outcome", [ValueError("no such layer"), _caused(ValueError("a"), KeyError("b")), "nan", "inf"]
+    "outcome",
+    [
+        ValueError("no such layer"),
+        _caused(ValueError("a"), KeyError("b")),
+        _in_itself(),
+        ValueError(Unprintable()),
+        "nan",
+        "inf",
+    ],
 )
 def test_a_benchmark_that_gives_no_number_is_failed_and_not_run_again(registered, run, outcome):
     given = outcome if isinstance(outcome, Exception) else score(float(outcome))
