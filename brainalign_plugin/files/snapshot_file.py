@@ -12,7 +12,7 @@ import hashlib
 import json
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -206,23 +206,22 @@ def _content(
 
 
 def _benchmark_row(node: Benchmark) -> dict[str, Any]:
-    versions = [[v.version, v.identifier, _micros(v.valid_from), _micros(v.valid_to)] for v in node.versions]
-    return {field.name: getattr(node, field.name) for field in fields(node)} | {"versions": versions}
+    return {field.name: getattr(node, field.name) for field in fields(node)} | {"versions": version_rows(node)}
+
+
+def version_rows(node: Benchmark) -> list[list[Any]]:
+    """Return the versions of a benchmark for JSON: number, identifier, and when it counted (microseconds)."""
+    return [[v.version, v.identifier, _micros(v.valid_from), _micros(v.valid_to)] for v in node.versions]
+
+
+def versions_from(rows: Iterable[Sequence[Any]]) -> tuple[BenchmarkVersion, ...]:
+    """Return the versions of a benchmark, as the inverse of `version_rows`."""
+    return tuple(BenchmarkVersion(number, name, _moment(start), _moment(end)) for number, name, start, end in rows)
 
 
 def _snapshot(document: dict[str, Any]) -> Snapshot:
     models = tuple(Model(int(i), str(name), _moment(at), rank) for i, name, at, rank in document["models"])
-    nodes = tuple(
-        Benchmark(
-            **{
-                **row,
-                "versions": tuple(
-                    BenchmarkVersion(v, name, _moment(a), _moment(b)) for v, name, a, b in row["versions"]
-                ),
-            }
-        )
-        for row in document["benchmarks"]
-    )
+    nodes = tuple(Benchmark(**{**row, "versions": versions_from(row["versions"])}) for row in document["benchmarks"])
     rows = {model.id: i for i, model in enumerate(models)}
     old = document["superseded"]
     shape = (len(models), len(nodes))

@@ -132,11 +132,17 @@ def compare(earlier: Snapshot, later: Snapshot) -> Changes:
     )
 
 
+def official_ranks(snapshot: Snapshot) -> dict[int, int]:
+    """Return the recomputed official rank by model id, of the models that have one."""
+    ranks = zip(snapshot.models, snapshot.official().ranks, strict=True)
+    return {model.id: rank for model, rank in ranks if rank is not None}
+
+
 def _rank_moves(earlier: Snapshot, later: Snapshot) -> tuple[RankMove, ...]:
-    before = dict(zip((m.id for m in earlier.models), earlier.official().ranks, strict=True))
+    before, names = official_ranks(earlier), {model.id: model.name for model in later.models}
     moves = [
-        RankMove(model.id, model.name, was, now)
-        for model, now in zip(later.models, later.official().ranks, strict=True)
-        if now is not None and (was := before.get(model.id)) is not None and was != now
+        RankMove(model, names[model], before[model], now)
+        for model, now in official_ranks(later).items()
+        if before.get(model, now) != now
     ]
     return tuple(sorted(moves, key=lambda move: (-abs(move.after - move.before), move.model)))

@@ -9,6 +9,8 @@ from typing import Any
 
 from brainalign_plugin.data.snapshot import Snapshot
 
+from .changes import official_ranks
+
 TOP = 10
 
 
@@ -26,7 +28,7 @@ class Era:
 
 def eras(earlier: Snapshot, today: Snapshot, top: int = TOP) -> tuple[Era, ...]:
     """Follow the models of the official top of each board, ties at its end included, to the other, today's first."""
-    then, now = _ranks(earlier), _ranks(today)
+    then, now = official_ranks(earlier), official_ranks(today)
     names = {model.id: model.name for model in (*earlier.models, *today.models)}
     found = []
     for model in sorted(names, key=lambda i: (now.get(i, len(names)), then.get(i, len(names)), i)):
@@ -35,11 +37,6 @@ def eras(earlier: Snapshot, today: Snapshot, top: int = TOP) -> tuple[Era, ...]:
             of = "both" if best_then and best_now else "now" if best_now else "then"
             found.append(Era(model, names[model], then.get(model), now.get(model), of))
     return tuple(found)
-
-
-def _ranks(snapshot: Snapshot) -> dict[int, int]:
-    ranks: Sequence[int | None] = snapshot.official().ranks
-    return {model.id: rank for model, rank in zip(snapshot.models, ranks, strict=True) if rank is not None}
 
 
 def eras_json(found: Mapping[date, Sequence[Era]]) -> dict[str, Any]:

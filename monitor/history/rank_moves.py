@@ -27,6 +27,7 @@ from .attribution import (
     split,
 )
 from .board_reader import BoardReader
+from .changes import official_ranks
 from .precision import tolerance
 from .reasons import ROUNDED, listed, model_text, restatements
 
@@ -251,9 +252,7 @@ def rank_history(reader: BoardReader, infos: Sequence[SnapshotInfo]) -> RankHist
 
     def ranks_of(info: SnapshotInfo) -> dict[int, int]:
         def compute() -> dict[str, int]:
-            snapshot = reader.store.snapshot(info.id)
-            ranks = zip(snapshot.models, snapshot.official().ranks, strict=True)
-            return {str(model.id): rank for model, rank in ranks if rank is not None}
+            return {str(i): rank for i, rank in official_ranks(reader.store.snapshot(info.id)).items()}
 
         found = reader.once(compute, "official ranks", info.digest, _VERSION)
         return {int(i): rank for i, rank in found.items()}

@@ -10,6 +10,7 @@ from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import BrainAlignError
 from brainalign_plugin.text import UNKNOWN, counted, visible
 
+from ..history.changes import official_ranks
 from ..history.rank_moves import RankMove, attribute_rank, main_cause
 from ..history.series import Since
 from .evidence import Evidence
@@ -102,8 +103,7 @@ def _followed(model: Model, now: Mapping[int, int | None], since: Since | None) 
     move = next((move for move in since.changes.rank_moves if move.model == model.id), None)
     if move is not None:
         return f"{shown}, {move.before} before; mostly {_reason(since, model.id)[0]}"
-    earlier = since.changes.earlier
-    before = earlier.official().ranks[[one.id for one in earlier.models].index(model.id)]
+    before = official_ranks(since.changes.earlier).get(model.id)
     if (rank is None) != (before is None):
         return f"{shown}, {'none' if before is None else before} before"
     return f"{shown}, as before"

@@ -84,9 +84,7 @@ def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
     truth = draw_truth(seed, papers, parameters.part_correlation)
     cohorts = _cohorts(seed, parameters)
     drawn = [_draw_cohort(seed, parameters, truth, cohort) for cohort in cohorts]
-    ability, factors, noise_free, scores, errors, failed, times = (
-        np.concatenate(arrays) for arrays in zip(*drawn, strict=True)
-    )
+    arrays = _Draws(*(np.concatenate(parts) for parts in zip(*drawn, strict=True)))
     submitted = np.concatenate([cohort.submitted for cohort in cohorts])
     ids = _FIRST_ID + np.cumsum(stream(seed, "ids").integers(1, 11, len(submitted)))
     life = Life(
@@ -96,16 +94,10 @@ def simulate(seed: int, parameters: SimulationParameters | None = None) -> Life:
         ids=tuple(ids.tolist()),
         names=_names(seed, parameters, len(submitted)),
         submitted=submitted,
-        ability=ability,
-        factors=factors,
-        noise_free=noise_free,
-        scores=scores,
-        errors=errors,
-        failed=failed,
-        times=times,
+        **arrays._asdict(),
     )
     _backfill(life)
-    for array in (submitted, ability, factors, noise_free, scores, errors, failed, times):
+    for array in (submitted, *arrays):
         array.setflags(write=False)
     return life
 

@@ -22,16 +22,15 @@ from brainalign_plugin.arrays import BoolArray, IntArray
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import Snapshot, cell_values
-from brainalign_plugin.data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
+from brainalign_plugin.data.tree import Benchmark, BenchmarkTree
 from brainalign_plugin.errors import SnapshotError
+from brainalign_plugin.files.snapshot_file import version_rows, versions_from
 
 from ..base.errors import StoreError
 from ..base.moments import AHEAD
 from . import schema
 from .cells import cell_arrays, cell_columns, superseded_order
 from .infos import read_info
-from .schema import micros
-from .schema import moment as moment_of
 from .stored import SnapshotInfo
 
 Key = tuple[Any, ...]
@@ -233,14 +232,13 @@ def _benchmark_numbers(connection: sa.Connection, type_ids: Sequence[str]) -> di
 
 
 def _entry(node: Benchmark, numbers: Mapping[str, int]) -> tuple[Any, ...]:
-    versions = [[v.version, v.identifier, _micros(v.valid_from), _micros(v.valid_to)] for v in node.versions]
     return (
         None if node.parent is None else numbers[node.parent],
         node.is_leaf,
         node.is_engineering,
         node.label,
         node.display_domain,
-        json.dumps(versions, separators=(",", ":")),
+        json.dumps(version_rows(node), separators=(",", ":")),
     )
 
 
@@ -253,10 +251,7 @@ def _node(number: int, entry: Sequence[Any], names: Mapping[int, str]) -> Benchm
         is_engineering=is_engineering,
         label=label,
         display_domain=display_domain,
-        versions=tuple(
-            BenchmarkVersion(version, identifier, _moment(start), _moment(end))
-            for version, identifier, start, end in json.loads(versions)
-        ),
+        versions=versions_from(json.loads(versions)),
     )
 
 
@@ -269,14 +264,6 @@ def _layout(snapshot: Snapshot, benchmarks: Sequence[int]) -> bytes:
         "superseded": superseded_order(snapshot.superseded),
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), level=9)
-
-
-def _micros(time: datetime | None) -> int | None:
-    return None if time is None else micros(time)
-
-
-def _moment(since_epoch: int | None) -> datetime | None:
-    return None if since_epoch is None else moment_of(since_epoch)
 
 
 def seen_again(connection: sa.Connection, chain: int, moment: datetime, digest: str) -> int | None:
