@@ -38,7 +38,7 @@ CHARTS = {
     "violations": 'chart = ba.audit(board, ["HIER", "ZMEAN", "RANK"], ["iia"]).plot.violations()',
     "profile": 'chart = ba.place(board.ids[0], ba.freeze(board, "base"), schemes=["HIER"]).plot.profile()',
     "place": 'chart = ba.place(board.ids[0], ba.freeze(board, "base"), schemes=["HIER", "ZMEAN"]).plot.schemes()',
-    "figures of benchmarks": "chart = ba.agreement_testing(board).plot.intervals()",
+    "agreement testing": "chart = ba.agreement_testing(board).plot.intervals()",
     "timeline": 'chart = ba.timeline([board.as_of("2023-01-01"), board]).plot.figures()',
 }
 BEFORE = "import brainalign_plugin as ba\nboard = ba.example()\n"
