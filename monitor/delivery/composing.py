@@ -40,11 +40,12 @@ def compose_digest(
     TemplateError if a template of the user's is broken.
     """
     wanting = [one for one in subscribers if one.digest is digest.period and (one.when_quiet or not digest.quiet)]
-    alerts = _states(digest.alerts)
+    changed = _last_states(digest.alerts)
+    alerts = _states(changed)
     subject = _subject("; ".join([f"{leaderboard(digest.domain)}: {one_line(digest.news)}", *alerts]), digest.simulated)
     report = f"{letterhead.link.rstrip('/')}/{digest.report}" if letterhead.link and digest.report else ""
     changes = [(one_line(one.text), one.anchor) for one in digest.changes[:MOST_CHANGES]]
-    told = _cut([one_line(alert.words, 200) for alert in digest.alerts], MOST_ALERTS)
+    told = _cut([one_line(alert.words, 300) for alert in changed], MOST_ALERTS)
     known = [one for one in digest.figures if one.now is not None or one.before is not None]
     left_out = [one.name for one in digest.figures if one not in known]
     values: dict[str, Any] = {
@@ -100,7 +101,8 @@ def compose_alerts(
         {
             "rule": one_line(alert.rule, 80),
             "state": alert.state,
-            "words": one_line(alert.words),
+            # Its heading names rule and state.
+            "words": _capital(one_line(alert.words.removeprefix(f"{alert.rule} {alert.state}: "))),
             "figure": None if alert.figure is None else shown_figure(alert.figure),
         }
         for alert in alerts
@@ -195,6 +197,22 @@ def _webhook_body(news: _News, letterhead: Letterhead, name: str, at: datetime) 
 
 def _subject(text: str, simulated: bool) -> str:
     return one_line(f"[simulated] {text}" if simulated else text, 160)
+
+
+def _last_states(alerts: Sequence[Alert]) -> list[Alert]:
+    """Return the last state of each alert that changed; one that was resolved in the same period says since when."""
+    found = {alert.rule: alert for alert in alerts}
+    first = {alert.rule: alert for alert in reversed(alerts)}
+    return [
+        one
+        if one.fired or not first[rule].fired
+        else replace(one, words=f"{one.words}; it was firing since {day_text(first[rule].as_of)}")
+        for rule, one in found.items()
+    ]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _states(alerts: Sequence[Alert]) -> list[str]:

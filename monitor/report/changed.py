@@ -12,7 +12,7 @@ from brainalign_plugin.text import UNKNOWN, counted, visible
 from ..history.figures import FIGURES
 from ..history.series import Change, Since
 from .records import Point, Section, Verdict
-from .wording import count, day, figure, number, sentence, within
+from .wording import count, day, figure, number, sentence, whole_names, within
 
 _MOST = 5
 _SECTION_OF = {
@@ -64,7 +64,7 @@ def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstra
 
 
 def news_in_words(since: Since, board: Board, bootstrap: FamilyBootstrap, complete: Iterable[int]) -> str:
-    """Return the news since a board in a few words: benchmarks, models, scores, agreement.
+    """Return the news since a board in a few words: the first three of benchmarks, models and scores; agreement.
 
     `board`: the board after cleaning. `complete`: ids of the models of the earlier board after cleaning.
     """
@@ -72,13 +72,14 @@ def news_in_words(since: Since, board: Board, bootstrap: FamilyBootstrap, comple
     incomplete = set(complete) & {model.id for model in changes.later.models} - set(board.ids)
     counts = (
         (len(changes.benchmarks_started), "new benchmark", ""),
+        (len(incomplete), "model", " incomplete"),
         (len(changes.benchmarks_removed), "benchmark", " gone"),
         (since.restated, "score", " restated"),
         (len(changes.models_added), "new model", ""),
         (len(changes.models_removed), "model", " gone"),
-        (len(incomplete), "model", " incomplete"),
     )
-    parts = [f"{_few(number, noun)}{state}" for number, noun, state in counts if number]
+    # More would be cut from the subject of a mail.
+    parts = [f"{_few(number, noun)}{state}" for number, noun, state in counts if number][:3]
     if not parts:
         parts = ["nothing changed" if changes.empty else "scores filled in" if changes.cells else "labels changed"]
     return "; ".join([*parts, _agreement(since, bootstrap)])
@@ -167,7 +168,7 @@ def _sentence(bootstrap: FamilyBootstrap, change: Change) -> str:
     now = f"{figure(name, change.after)}"
     if name not in ("models", "benchmarks"):
         now += within(name, bootstrap.intervals[name])
-    reason = f"; mostly as {visible(change.reasons[0], 160)}" if change.reasons else ""
+    reason = f"; mostly as {whole_names(change.reasons[0])}" if change.reasons else ""
     return sentence(f"{FIGURES[name]}: {now}, {figure(name, change.before)} before{reason}")
 
 

@@ -301,7 +301,7 @@ def _history(i: int, past: RankHistory) -> Section | None:
         (
             f"{move.later:%Y-%m-%d}",
             f"{move.before} → {move.after}",
-            visible(move.reason, 160),
+            visible(move.reason),
             UNKNOWN if move.places is None else f"{abs(move.places):.0f}",
         )
         for move in reversed(moves)

@@ -15,7 +15,7 @@ from ..history.rank_moves import RankMove, attribute_rank, main_cause
 from ..history.series import Since
 from .evidence import Evidence
 from .records import Column, Section, Table
-from .wording import count, day
+from .wording import count, day, whole_names
 
 _MOST = 10
 # Sentences on models of one name that are followed.
@@ -119,4 +119,4 @@ def _reason(since: Since, model: int) -> tuple[str, str]:
     if cause is None:
         return "rounding to the two decimals of the official rank", UNKNOWN
     why, places = cause
-    return visible(why, 160), f"{abs(places):.0f}"
+    return whole_names(why), f"{abs(places):.0f}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 
 from brainalign_plugin.certainty.bootstrap import Interval
-from brainalign_plugin.text import UNKNOWN
+from brainalign_plugin.text import UNKNOWN, visible
 
 from ..history.figures import COUNTS, SHARES
 
@@ -88,7 +88,18 @@ def figure(name: str, value: float | None) -> str:
 
 def sentence(text: str) -> str:
     """Return a text with a capital at its beginning and a full stop at its end."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '…')) else '.'}"
+
+
+def whole_names(reason: str, limit: int = 120) -> str:
+    """Return a reason on one line; names in it that are too many end after a whole one."""
+    shown = visible(reason, 5000)
+    if len(shown) <= limit:
+        return shown
+    head, comma, _ = shown[:limit].rpartition(", ")
+    if not comma:
+        return visible(shown, limit)
+    return f"{head}, …{')' * (head.count('(') - head.count(')'))}"
 
 
 def listed(words: tuple[str, ...]) -> str:

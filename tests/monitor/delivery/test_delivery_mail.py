@@ -143,6 +143,24 @@ def test_an_alert_that_fires_for_long_is_one_line():
     assert line in html
 
 
+def test_an_alert_that_fired_and_was_resolved_in_one_period_is_one_line():
+    over = replace(ALERT, fired=False, words="agreement fell resolved: back", as_of=ALERT.as_of + timedelta(days=3))
+    text, html, _ = parts(one_digest(alerts=[ALERT, over]))
+    assert text.count("agreement fell") == html.count("agreement fell") == 1
+    assert f"resolved: back; it was firing since {ALERT.as_of.day} " in text
+    assert one_digest(alerts=[ALERT, over]).subject.endswith("; 1 alert resolved")
+
+
+def test_an_alert_mail_says_the_state_once_and_links_to_the_site():
+    alert = replace(ALERT, words=f"{ALERT.rule} firing: it is below 0.1")
+    (message,) = compose_alerts([alert], [READER], LETTERHEAD, AT)
+    text, html, _ = parts(message)
+    assert text.count("firing") == 1
+    assert "It is below 0.1" in text
+    assert ">It is below 0.1<" in html
+    assert "Open the site" in html
+
+
 def test_dark_colours_come_where_the_reader_has_them():
     _, html, _ = parts(one_digest())
     assert '<meta name="color-scheme" content="light dark">' in html
@@ -242,7 +260,7 @@ def test_the_mail_stays_small_however_much_happened():
         answer=long,
         changes=(NewsLine(long),) * 500,
         followed={"all": (long,) * 500},
-        alerts=(replace(ALERT, words=long),) * 500,
+        alerts=[replace(ALERT, rule=f"rule {n}", words=long) for n in range(500)],
         active=(replace(ALERT, words=long),) * 500,
         figures=tuple(HeadlineFigure("mean_rho", 0.1, (0.0, 0.2), 0.2, (0.1, 0.3)) for _ in range(13)),
     )

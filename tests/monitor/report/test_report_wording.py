@@ -141,3 +141,12 @@ def test_no_two_labels_are_alike_or_too_long(leaves):
     found = leaf_labels(leaves)
     assert len(set(found)) == len(leaves)
     assert all(0 < len(label) <= LABEL_LIMIT for label in found)
+
+
+def test_a_long_reason_ends_after_a_whole_name():
+    reason = f"108 models joined: new to the leaderboard ({', '.join(f'net{n} ({n})' for n in range(40))})"
+    shown = wording.whole_names(reason)
+    assert shown.endswith("), …)")
+    assert reason.startswith(shown.removesuffix(", …)"))
+    assert len(shown) <= 122
+    assert wording.whole_names(reason[:90]) == reason[:90]
