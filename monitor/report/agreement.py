@@ -158,16 +158,19 @@ def _drivers(evidence: Evidence) -> str:
     board = evidence.analysis.cleaning.board
     found = board_drivers(board, evidence.certainty.families, described(board), among=("across",))
     across = found.scopes["across"]
-    if across.r2 is None or across.p is None or found.r2["across"] is None:
+    # The smallest of several p-values counts as often as there are of them (Bonferroni).
+    tried = [(one.p, one) for one in across.drivers if one.p is not None]
+    p, first = min(tried, key=lambda one: one[0], default=(1.0, None))
+    p = min(1.0, p * len(tried))
+    if first is None or first.coefficient is None or across.r2 is None or found.r2["across"] is None:
         return ""
-    first = across.drivers[0]
-    if across.p > _CHANCE or first.coefficient is None:
-        return f"Across papers, shared properties explain agreement no better than chance (p = {number(across.p, 2)})."
+    if p > _CHANCE:
+        return f"Across papers, shared properties explain agreement no better than chance (p = {number(p, 2)})."
     sure = within("drivers", found.coefficient["across", first.properties])
     return (
-        f"Across papers, shared properties explain {percent(across.r2)} of how far benchmarks agree "
-        f"(p = {number(across.p)}), {listed(first.properties)} most: where it is shared, ρ is "
-        f"{'higher' if first.coefficient > 0 else 'lower'} by {number(abs(first.coefficient))}{sure}."
+        f"Across papers, shared properties explain {percent(across.r2)} of how far benchmarks agree, "
+        f"{listed(first.properties)} most: where it is shared, ρ is "
+        f"{'higher' if first.coefficient > 0 else 'lower'} by {number(abs(first.coefficient))}{sure}, p = {number(p)}."
     )
 
 

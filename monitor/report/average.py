@@ -9,6 +9,8 @@ import numpy as np
 from brainalign_plugin.agreement.explained_variance import explained_variance
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.claims import R2, behaviour_decides
+from brainalign_plugin.certainty.short_panel import short_panel
+from brainalign_plugin.certainty.variance_components import NotEstimable
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.plot.labels import leaf_labels
 from brainalign_plugin.plot.matrices import parts_scatter
@@ -57,7 +59,7 @@ def average_section(evidence: Evidence) -> Section:
         answer,
         how,
         _verdict(evidence),
-        (Point(_shares(evidence)), Point(_counterfactuals(board))),
+        tuple(Point(text) for text in (_shares(evidence), _counterfactuals(board), _panel(evidence)) if text),
         (Figure("parts", chart, answer=True), *_heaviest(evidence)),
     )
 
@@ -102,6 +104,21 @@ def _counterfactuals(board: Board) -> str:
         f"Were all benchmarks standardised, behaviour would explain {percent(leaves[behavior].r2, 0)} and the neural "
         f"half {percent(leaves[neural].r2, 0)}; were the two halves standardised, {percent(shares[1], 0)} and "
         f"{percent(shares[0], 0)}."
+    )
+
+
+def _panel(evidence: Evidence) -> str:
+    """Return how few benchmarks rank later models as all do; empty where that is unknown."""
+    board = evidence.analysis.cleaning.board
+    found = short_panel(board, evidence.analysis.snapshot, evidence.certainty.families)
+    if isinstance(found, NotEstimable) or found.smallest is None:
+        return ""
+    one = found.curve[found.smallest - 1]
+    if one.rho is None:
+        return ""
+    return (
+        f"{one.size} of the {len(board.leaves)} benchmarks, chosen on the older half of the models, rank the later "
+        f"half as all do: ρ = {number(one.rho)}{within('panel', one.interval)}."
     )
 
 

@@ -12,6 +12,7 @@ from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.families import Replicates
 from brainalign_plugin.certainty.good_models import good_correlations
 from brainalign_plugin.certainty.new_benchmarks import NewBenchmark
+from brainalign_plugin.certainty.short_panel import short_panel
 from brainalign_plugin.certainty.variance_components import NotEstimable
 
 from ..history.benchmark_history import BenchmarkHistory
@@ -46,6 +47,14 @@ class BenchmarkBoard:
     def good(self) -> FloatArray:
         """Correlations of the kept leaves among good models."""
         return good_correlations(self.models.analysis.cleaning.board)
+
+    @cached_property
+    def panel(self) -> tuple[str, ...]:
+        """Fewest benchmarks that rank the models as all do; empty where that is unknown."""
+        found = short_panel(self.models.analysis.cleaning.board, self.models.analysis.snapshot)
+        if isinstance(found, NotEstimable) or found.smallest is None:
+            return ()
+        return found.curve[found.smallest - 1].benchmarks
 
     @cached_property
     def pages(self) -> Mapping[str, str]:

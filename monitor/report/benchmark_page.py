@@ -153,7 +153,13 @@ def _weight(board: BenchmarkBoard, j: int) -> Section:
             f"; on the poster’s board {percent(found.nominal)} by the tree and {percent(found.effective)} in effect"
         )
     how = "Effective weight: nominal weight × covariance with the average over its variance; all sum to 100 %."
-    return Section("weight", "What does it weigh?", f"{answer}.", how)
+    points: tuple[Point, ...] = ()
+    if leaf in board.panel:
+        several = (
+            f"It is one of the {len(board.panel)} benchmarks" if len(board.panel) > 1 else "It is the one benchmark"
+        )
+        points = (Point(f"{several} whose average ranks the models as that of all does."),)
+    return Section("weight", "What does it weigh?", f"{answer}.", how, points=points)
 
 
 def _agreement(board: BenchmarkBoard, j: int) -> Section:

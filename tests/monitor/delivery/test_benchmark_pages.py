@@ -16,6 +16,8 @@ from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.certainty.new_benchmarks import new_benchmarks
+from brainalign_plugin.certainty.short_panel import short_panel
+from brainalign_plugin.data.cleaning import clean
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.charts import opened
@@ -103,11 +105,15 @@ def test_a_benchmark_that_arrived_has_its_verdict_or_the_reason_for_none(tmp_pat
     brainalign("run", "--source", tmp_path / "board.json", home=tmp_path / "home").succeeded()
     brainalign("publish", "--output", tmp_path / "site", home=tmp_path / "home").succeeded()
     site, found = tmp_path / "site/current", new_benchmarks(snapshot, resamples=200).found
+    sizes = short_panel(clean(snapshot.board()).board, snapshot)
+    panel = sizes.curve[sizes.smallest - 1].benchmarks
+    assert panel
     assert {one.verdict for one in found} >= {"confirmatory", "opposed"}
     for one in found:
         record = record_of(site, one.benchmark)["arrival"]
         assert (record["verdict"], record["rho"]) == (one.verdict, pytest.approx(one.rho))
         page = (site / f"benchmarks/{one.benchmark}.html").read_text("utf-8")
+        assert ("whose average ranks the models as that of all does" in page) == (one.benchmark in panel)
         assert f"{(one.verdict or 'No verdict').capitalize()}" in page
         assert f"Nearest older benchmark: {one.nearest}" in page
     others = set(snapshot.board().leaves) - {one.benchmark for one in found}

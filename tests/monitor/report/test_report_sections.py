@@ -92,9 +92,10 @@ def test_the_answers_hold_figure_and_interval(real):
     dimensions = "5 dimensions by parallel analysis (at least 3 with families of models kept alike); the first"
     assert dimensions in agreement.points[2].text
     assert agreement.points[3].text.startswith(
-        "Across papers, shared properties explain 27.6\u202f% of how far benchmarks agree (p = 0.047), region most: "
+        "Across papers, shared properties explain 27.6\u202f% of how far benchmarks agree, region most: "
         "where it is shared, ρ is higher by 0.370 (95\u202f% interval 0."
     )
+    assert agreement.points[3].text.endswith(", p = 0.003.")
     assert "One more paper on behaviour would raise its reliability most, to 0.751 (95\u202f% interval 0.5" in (
         section(real, "ranks").points[0].text
     )
@@ -105,6 +106,9 @@ def test_the_answers_hold_figure_and_interval(real):
     counter = average.points[1].text
     assert "83\u202f% and the neural half 67\u202f%" in counter
     assert "74\u202f% and 74\u202f%" in counter
+    assert average.points[2].text.startswith(
+        "3 of the 51 benchmarks, chosen on the older half of the models, rank the later half as all do: ρ = 0.971 (95"
+    )
     assert "truly first with probability" in section(real, "ranks").answer
     assert "(reliability 0.89)" in section(real, "ranks").answer
     assert "within 0.0005 of the published one" in section(real, "trust").answer
