@@ -93,11 +93,12 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         # A root of its own: below average_vision it would be averaged with its own constituents.
         super().__init__(
             identifier=identifier,
-            ceiling=_ceiling(),
+            ceiling=Score(1.0),
             version=None,
             parent=f"meta_{domain}",
             bibtex=cited.bibtex,
         )
+        self.ceiling.attrs["error"] = 0.0
         self.domain = domain
         self._file = reference
         self._settings = settings
@@ -154,20 +155,10 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         )
 
 
-def _ceiling() -> Any:
-    ceiling = Score(1.0)
-    ceiling.attrs["error"] = 0.0
-    return ceiling
-
-
 def placed_score(placed: Placement, notes: Sequence[str], ceiling: Any) -> PlacedScore:
     """Convert a placement under one scheme to Brain-Score's `Score`.
 
-    Its value is the share of the models below, plus half of those equal. ``attrs``: ``raw`` (the scheme's statistic,
-    with the reference's name and hash in its own ``attrs``), ``ceiling`` (1), ``error`` (standard error of the value),
-    ``interval_kind``, ``n_bootstrap``, ``rank``, ``interval`` (of the rank), ``score_interval``, ``level``,
-    ``population``, ``bounds``, ``components``, ``missing``, ``failed``, ``reference``, ``left_out``, ``notes``,
-    ``comment``.
+    Its value is the share of the models below, plus half of those equal; ``docs/brainscore.md`` lists the ``attrs``.
     """
     (one,) = placed.schemes
     record = scheme_json(one)

@@ -222,8 +222,8 @@ def _json_rows(text: str, name: str, unread: set[str]) -> Iterable[tuple[str, Ma
         ]
     if not isinstance(document, list):
         raise CandidateError(
-            f"{name} holds a {type(document).__name__}; give an object from benchmark to score, or a list of objects "
-            f"with {', '.join(COLUMNS)}"
+            f"{name} holds {json.dumps(document)[:_SHOWN]}; give an object from benchmark to score, or a list of "
+            f"objects with {', '.join(COLUMNS)}"
         )
     for number, row in enumerate(document, start=1):
         where = f"entry {number} of {name}"

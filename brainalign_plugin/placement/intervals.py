@@ -77,7 +77,7 @@ def placement_interval(
     return _over_papers(board, fitted, scaled) or _over_benchmarks(board, fitted, scaled, *sampling)
 
 
-def standing(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
+def share_and_rank(own: FloatArray, population: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return share and rank of one model among a population in each resample.
 
     Shape (size,).
@@ -98,7 +98,7 @@ def _posterior(means: FloatArray, sd: FloatArray, draws: int, seed: int, level: 
     for start in range(0, draws, step := max(1, _CELLS // len(means))):
         size = min(step, draws - start)
         others = means[:-1] + sd[:-1] * random.standard_normal((size, models))
-        parts.append(standing(means[-1] + sd[-1] * random.standard_normal(size), others))
+        parts.append(share_and_rank(means[-1] + sd[-1] * random.standard_normal(size), others))
     reach = NormalDist().inv_cdf((1 + level) / 2) * float(sd[-1])
     ends = (float(means[-1]) - reach, float(means[-1]) + reach)
     return replace(_percentiles("posterior", parts, draws, seed, level), scores=ends)
@@ -133,7 +133,7 @@ def _over_papers(board: Board, fitted: Fitted, scaled: FloatArray) -> Uncertaint
     left_out = int(usable[1:].sum())
     if left_out < 2:
         return None
-    shares, ranks = standing(own[usable], scores_under(fitted.combination, fitted.scaled, counts[usable]))
+    shares, ranks = share_and_rank(own[usable], scores_under(fitted.combination, fitted.scaled, counts[usable]))
     # From the boards without one paper only.
     error = math.sqrt((left_out - 1) * float(shares[1:].var()))
     return Uncertainty(
@@ -156,5 +156,5 @@ def _over_benchmarks(
         size = min(step, draws - start)
         counts = random.multinomial(leaves, np.full(leaves, 1 / leaves), size).astype(float)
         own = fitted.combination.scores(np.broadcast_to(scaled, counts.shape), counts)
-        parts.append(standing(own, scores_under(fitted.combination, fitted.scaled, counts)))
+        parts.append(share_and_rank(own, scores_under(fitted.combination, fitted.scaled, counts)))
     return _percentiles("benchmarks", parts, draws, seed, level)

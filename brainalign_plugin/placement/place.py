@@ -36,8 +36,8 @@ from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
 from ..schemes.universe import is_universe
 from ..text import counted
-from .intervals import placement_interval, standing
-from .profile import neighbours_of, standings_of
+from .intervals import placement_interval, share_and_rank
+from .profile import neighbours_of, profile_of
 from .result import MissingScore, Placement, SchemePlace
 
 # The first five that can be used are the default.
@@ -140,7 +140,7 @@ def place(
             continue
         placed.append(replace(one, bounds=bounds))
         narrowed += [narrows] if bounds is not None else []
-    profile = standings_of(reference, {leaf: own[leaf] for leaf in scored})
+    profile = profile_of(reference, {leaf: own[leaf] for leaf in scored})
     found = [
         MissingScore(
             leaf,
@@ -266,7 +266,7 @@ def _placed(scheme: Scheme, board: Board, own: Mapping[str, Cell], sampling: tup
     known = np.flatnonzero(~np.isnan(fitted.combination.scores(fitted.scaled)))
     if len(known) < len(board.models):
         board, fitted = board.take(known.tolist()), replace(fitted, scaled=fitted.scaled[known])
-    statistic, share, rank = _standing(fitted, row)
+    statistic, share, rank = _share_and_rank(fitted, row)
     if np.isnan(statistic[0]):
         raise CandidateError(f"{scheme.name} has nothing to aggregate on these benchmarks; give scores on others")
     return SchemePlace(
@@ -281,9 +281,9 @@ def _placed(scheme: Scheme, board: Board, own: Mapping[str, Cell], sampling: tup
     )
 
 
-def _standing(fitted: Fitted, rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _share_and_rank(fitted: Fitted, rows: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     own = fitted.score(rows)
-    return own, *standing(own, fitted.combination.scores(fitted.scaled)[None, :])
+    return own, *share_and_rank(own, fitted.combination.scores(fitted.scaled)[None, :])
 
 
 def _open(
@@ -301,7 +301,7 @@ def _open(
         rows[end::2, at] = [guesses[leaves[column]][end] for column in at]
     for k, column in enumerate(at, start=1):
         rows[2 * k : 2 * k + 2, column] = guesses[leaves[column]][2]
-    statistics, _, ranks = _standing(scheme.fit(whole), rows)
+    statistics, _, ranks = _share_and_rank(scheme.fit(whole), rows)
     widths = np.abs(statistics[1::2] - statistics[0::2])
     narrower = 1 - widths[1:] / widths[0] if widths[0] > 0 else np.zeros(len(at))
     return (int(ranks[0]), int(ranks[1])), dict(zip(guesses, narrower.tolist(), strict=True))

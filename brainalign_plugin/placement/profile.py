@@ -22,7 +22,7 @@ _NEVER = Cell(math.nan, state=CellState.NEVER)
 
 
 @dataclass(frozen=True, slots=True)
-class BenchmarkStanding:
+class ProfileScore:
     """Score of the model on one benchmark, compared with the reference's models."""
 
     benchmark: str
@@ -55,12 +55,12 @@ class CellPair:
     beyond: bool
 
 
-def standings_of(reference: Reference, cells: Mapping[str, Cell]) -> tuple[BenchmarkStanding, ...]:
+def profile_of(reference: Reference, cells: Mapping[str, Cell]) -> tuple[ProfileScore, ...]:
     """Compare scored cells with the reference's models, the highest normal score first."""
     leaves = tuple(cells)
     normal = NORMAL_SCORE.fit(reference.scores_on(leaves))(np.clip([[cell.score for cell in cells.values()]], 0.0, 1.0))
     found = [
-        BenchmarkStanding(leaf, cells[leaf].score, cells[leaf].error, value, reference.norms[leaf].count)
+        ProfileScore(leaf, cells[leaf].score, cells[leaf].error, value, reference.norms[leaf].count)
         for leaf, value in zip(leaves, normal[0].tolist(), strict=True)
     ]
     return tuple(sorted(found, key=lambda one: (-one.normal_score, one.benchmark)))
@@ -69,7 +69,7 @@ def standings_of(reference: Reference, cells: Mapping[str, Cell]) -> tuple[Bench
 def neighbours_of(
     reference: Reference,
     leaves: Sequence[str],
-    profile: Sequence[BenchmarkStanding],
+    profile: Sequence[ProfileScore],
     leave_out: Collection[int],
 ) -> tuple[Neighbour, ...]:
     """Find the reference's models with the nearest profile on the given leaves."""

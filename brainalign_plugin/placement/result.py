@@ -18,7 +18,7 @@ from ..files.reference import Reference
 from ..scales import rounded
 from ..text import brief, counted
 from .intervals import Uncertainty
-from .profile import BenchmarkStanding, CellPair, Neighbour
+from .profile import CellPair, Neighbour, ProfileScore
 
 SCHEMA = 2
 
@@ -70,7 +70,7 @@ class Placement:
     schemes: tuple[SchemePlace, ...]
     # Schemes that were not asked for by name and whose rule for missing scores would rank coverage.
     not_placed: tuple[str, ...]
-    benchmarks: tuple[BenchmarkStanding, ...]  # The highest normal score first
+    benchmarks: tuple[ProfileScore, ...]  # The highest normal score first
     # The nearest first; only models that share at least half of the model's scored benchmarks.
     neighbours: tuple[Neighbour, ...]
     missing: tuple[MissingScore, ...]  # The one that narrows the bounds most first

@@ -103,7 +103,7 @@ def test_not_a_number_is_failed_in_both(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no column 'benchmark'"),
+        ("", "is empty; its first line is to be the header"),
         (
             "benchmark,value\nA,1\n",
             r"the column 'value' of .* is not known; the columns are benchmark, score, error",
@@ -168,7 +168,7 @@ def test_csv_that_cannot_be_used(tmp_path, text, message):
     [
         ("{", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
-        ("3", "holds a int"),
+        ("3", "' holds 3; give an object"),
         ('{"A": 1, "A": 2}', "'A' occurs twice in "),
         ('[{"benchmark": "A"}]', "entry 1 of .* give an object with benchmark and score"),
         ('[{"benchmark": "A", "score": 1, "sd": 2}]', "entry 1 of"),
