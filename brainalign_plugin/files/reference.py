@@ -144,7 +144,9 @@ class Reference:
     @property
     def called(self) -> str:
         """Name in a sentence."""
-        return "the given board" if self.is_given_board else f"the reference {self.name!r}"
+        if not self.is_given_board:
+            return f"the reference {self.name!r}"
+        return f"the board as of {self.as_of:%Y-%m-%d}" if self.snapshot.dated else "the given board"
 
     @property
     def description(self) -> str:

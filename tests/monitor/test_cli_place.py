@@ -158,6 +158,9 @@ def test_the_newest_snapshot_serves_without_a_reference(scores, tmp_path):
     assert lines[0].startswith("On these ")
     assert lines[1].startswith("the newest snapshot (")
     assert lines[1].endswith("`brainalign reference freeze NAME` keeps it for later models")
+    foreign = brainalign("place", written(tmp_path, HEADER + "Other-x,0.3\n"), home=home).problem
+    assert "benchmarks of the board as of 2024-01-01 have a score, and one is needed" in foreign
+    assert "it does not have 'Other-x'" in foreign
 
 
 def test_a_scores_file_beside_a_model_of_the_board(run, home, tmp_path):
