@@ -37,6 +37,18 @@ def visible(text: str, limit: int = 300) -> str:
     return shown or NO_NAME
 
 
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Return the first few of some names, and how many more there are.
+
+    Examples
+    --------
+    >>> first_few("abcde")
+    'a, b, c and 2 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def masked_address(text: str) -> str:
     """Return an address for display: login and values of the query masked, the fragment left out.
 

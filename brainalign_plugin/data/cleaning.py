@@ -13,7 +13,7 @@ from ..arrays import BoolArray
 from ..errors import InputError
 from ..results import Rows
 from ..scales import rounded
-from ..text import counted
+from ..text import counted, first_few
 from .board import Board
 from .official import CellState
 
@@ -53,12 +53,8 @@ class DroppedModel:
     @property
     def reason(self) -> str:
         """Reason for dropping it, in words; names up to three benchmarks of each kind."""
-        parts = []
-        for word, names in (("FAILED on", self.failed), ("NEVER run on", self.never)):
-            if names:
-                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-                parts.append(f"{word} {', '.join(names[:3])}{more}")
-        return "; ".join(parts)
+        kinds = (("FAILED on", self.failed), ("NEVER run on", self.never))
+        return "; ".join(f"{word} {first_few(names)}" for word, names in kinds if names)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

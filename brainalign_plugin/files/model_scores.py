@@ -17,6 +17,7 @@ from ..data.board import Model
 from ..data.official import CellState
 from ..data.snapshot import Snapshot
 from ..errors import CandidateError, TextError
+from ..text import first_few
 from .csv_table import Row, Table, decimal_point, read_table
 from .decoding import decode
 
@@ -342,10 +343,9 @@ def find_model(models: Iterable[Model], wanted: str, place: str, all_of: str = "
     if len(found) == 1:
         return found[0]
     if found:
-        listed = ", ".join(f"{model.id} ({model.name[:_SHOWN]!r})" for model in found[:10])
-        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+        listed = first_few([f"{model.id} ({model.name[:_SHOWN]!r})" for model in found], 10)
         raise CandidateError(
-            f"{len(found)} models of {place} are called {wanted[:_SHOWN]!r}; give an id instead{all_of}: {listed}{more}"
+            f"{len(found)} models of {place} are called {wanted[:_SHOWN]!r}; give an id instead{all_of}: {listed}"
         )
     near = difflib.get_close_matches(wanted, sorted({model.name for model in known}), n=3, cutoff=0.5)
     hint = (

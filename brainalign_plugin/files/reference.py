@@ -24,6 +24,7 @@ from ..data.board import Board
 from ..data.snapshot import Snapshot
 from ..errors import ReferenceBoardError
 from ..scales import rounded
+from ..text import first_few
 from .snapshot_file import snapshot_bytes
 
 FORMAT = "brainalign-reference"
@@ -170,13 +171,14 @@ class Reference:
         absent = [leaf for leaf in needed if leaf not in self.norms]
         if absent:
             known = [leaf for leaf in absent if leaf in self.left_out]
-            why = f" ({_some(known, str)} was left out for too few scores)" if known else ""
+            why = f" ({first_few(known)} was left out for too few scores)" if known else ""
             raise ReferenceBoardError(
-                f"the reference {self.name!r} lacks {_some(absent)}{why}; {self._remedy}{_or_without(absent, board)}"
+                f"the reference {self.name!r} lacks {first_few([*map(repr, absent)])}{why}; {self._remedy}"
+                f"{_or_without(absent, board)}"
             )
         sparse = [leaf for leaf in needed if not self.norms[leaf].usable]
         if sparse:
-            counts = _some([f"{leaf!r} ({self.norms[leaf].count})" for leaf in sparse], str)
+            counts = first_few([f"{leaf!r} ({self.norms[leaf].count})" for leaf in sparse])
             raise ReferenceBoardError(
                 f"the reference {self.name!r} has too few scores on {counts}, because norms need at least "
                 f"{MIN_SCORES}; {self._remedy}{_or_without(sparse, board)}"
@@ -301,7 +303,8 @@ def _reference(snapshot: Snapshot, name: str, at: datetime, left_out: Collection
     unknown = [leaf for leaf in left_out if leaf not in board.leaves]
     if unknown:
         raise ReferenceBoardError(
-            f"the reference {name!r} leaves out {_some(unknown)}, which its board lacks; freeze the board again"
+            f"the reference {name!r} leaves out {first_few([*map(repr, unknown)])}, which its board lacks; "
+            "freeze the board again"
         )
     if left_out:
         board = board.take(columns=[j for j, leaf in enumerate(board.leaves) if leaf not in left_out])
@@ -321,11 +324,6 @@ def check_name(name: str) -> None:
             f"a reference cannot be named {name[:200]!r}; use 1 to 64 letters, digits, '_' and '-', the first a letter "
             "or digit"
         )
-
-
-def _some(names: Sequence[str], shown: Callable[[str], str] = repr) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(map(shown, names[:3]))}{more}"
 
 
 def _or_without(leaves: Collection[str], board: Board) -> str:

@@ -35,7 +35,7 @@ from ..files.reference import Reference, kept_leaves
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..schemes.base import Fitted
 from ..schemes.universe import is_universe
-from ..text import counted
+from ..text import counted, first_few
 from .intervals import placement_interval, share_and_rank
 from .profile import neighbours_of, profile_of
 from .result import MissingScore, Placement, SchemePlace
@@ -179,7 +179,7 @@ def _too_few(
     text = f"{scored} of the {len(own)} benchmarks of {reference.called} have a score"
     text += f" and {failed} FAILED" if failed else ""
     text += f", fewer than the share of {min_constituents:g} that is asked for" if scored else ", and one is needed"
-    text += f"; missing are {_some(missing)}"
+    text += f"; missing are {first_few([*map(repr, missing)])}"
     if others:
         name, (version, wanted) = next(iter(others.items()))
         text += (
@@ -187,7 +187,8 @@ def _too_few(
             f"{wanted}: run that version, or freeze a board that has yours"
         )
     explained = next((f"; {name[:80]!r}: {why}" for name, why in unused.items() if why), "")
-    return text + (explained or (f"; it does not have {_some([name[:80] for name in unused])}" if unused else ""))
+    strange = first_few([repr(name[:80]) for name in unused])
+    return text + (explained or (f"; it does not have {strange}" if unused else ""))
 
 
 def _check_parameters(min_constituents: float, resamples: int, level: float) -> None:
@@ -309,11 +310,6 @@ def _open(
 
 def _all_leaves(reference: Reference) -> tuple[str, ...]:
     return (*reference.board.leaves, *reference.left_out)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(map(repr, names[:3]))}{more}"
 
 
 def unused_names(names: Iterable[str], missing: Sequence[str], leaves: Sequence[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
 from ..errors import BoardError, ConvergenceError
 from ..scales import ranks_from_bottom, rounded
+from ..text import first_few
 from .base import Claims, Scheme
 from .pairwise import pairwise_compared
 from .registry import register
@@ -268,12 +269,11 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     extreme = np.flatnonzero(~(beaten & beats))
     chosen = int(extreme[np.argmin(np.bincount(label)[extreme])])
     members = np.flatnonzero(label == chosen)
-    called = [names[i] if names is not None else f"row {i}" for i in members[:3].tolist()]
-    more = f" and {len(members) - 3} more" if len(members) > 3 else ""
+    called = first_few([names[i] if names is not None else f"row {i}" for i in members.tolist()])
     fate = "was never compared with" if not (beats[chosen] or beaten[chosen]) else "never lost to or tied with"
     fate = "never beat or tied with" if beaten[chosen] else fate
     raise BoardError(
-        f"{scheme} has no finite worths: {', '.join(called)}{more} {fate} any of the other "
+        f"{scheme} has no finite worths: {called} {fate} any of the other "
         f"{len(scores) - len(members)} models on any benchmark; drop such models, or choose another scheme or rule for "
         "missing cells"
     )

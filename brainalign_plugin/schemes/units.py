@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..data.tree import BenchmarkTree, names_paper, paper
+from ..text import first_few
 
 # Largest variance by rounding of unit means whose scores are all equal.
 _NO_VARIANCE = 1e-20
@@ -141,9 +142,7 @@ def variances_between(own: FloatArray, together: FloatArray, units: Units) -> tu
 def not_estimable(units: Units) -> str:
     """Return the reason why no variance between papers can be estimated, in words."""
     if not (units.counts > 1).any():
-        return (
-            "no part of the tree was measured by two papers, so nothing shows how far papers disagree: "
-            + ", ".join(f"{name} by {units.papers(r)[0]}" for r, name in enumerate(units.strata[:4]))
-            + (f" and {len(units.strata) - 4} more" if len(units.strata) > 4 else "")
+        return "no part of the tree was measured by two papers, so nothing shows how far papers disagree: " + first_few(
+            [f"{name} by {units.papers(r)[0]}" for r, name in enumerate(units.strata)], 4
         )
     return "all models have the same score wherever two papers measured the same part of the tree"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Column
 
-from brainalign_plugin.text import UNKNOWN, counted
+from brainalign_plugin.text import UNKNOWN, counted, first_few
 
 from ..base.errors import in_shell
 from .options import say
@@ -196,9 +196,8 @@ def cell_pairs(pairs: Sequence[CellPair], model: Model, why: Mapping[str, str]) 
         ("only on the board", [one.benchmark for one in pairs if one.mine.state.name == "NEVER"]),
     ):
         if lacking:
-            more = f" and {len(lacking) - TOP} more" if len(lacking) > TOP else ""
-            names = (f"{name} ({why[name]})" if why.get(name) else name for name in lacking[:TOP])
-            say(f"{side}: {', '.join(names)}{more}")
+            names = [f"{name} ({why[name]})" if why.get(name) else name for name in lacking]
+            say(f"{side}: {first_few(names, TOP)}")
 
 
 def _known(value: float, form: str) -> str:

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from brainalign_plugin import text as plain
-from brainalign_plugin.text import UNKNOWN, counted
+from brainalign_plugin.text import UNKNOWN, counted, first_few
 
 from .options import say
 
@@ -145,9 +145,7 @@ def info_json(info: SnapshotInfo) -> dict[str, Any]:
 
 def unknown_family_line(models: Sequence[str]) -> str:
     """Return a line about models of the user's table of families that a board lacks."""
-    more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    names = ", ".join(models[:3])
-    return f"the table of families names {counted(len(models), 'model')} that this board lacks: {names}{more}"
+    return f"the table of families names {counted(len(models), 'model')} that this board lacks: {first_few(models)}"
 
 
 def analysis(found: Analysis, grouped: Families, sure: FamilyBootstrap) -> None:

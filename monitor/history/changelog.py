@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.snapshot import CellValue, Snapshot
 from brainalign_plugin.data.tree import Benchmark
-from brainalign_plugin.text import counted
+from brainalign_plugin.text import counted, first_few
 
 from .changes import Changes, snapshot_cells
 from .precision import leaf_scores, tolerance
-from .reasons import listed
 
 SCHEMA = 2
 
@@ -183,7 +182,7 @@ def changes_in_words(changes: Changes) -> tuple[str, ...]:
             old = sum(c.model in known for c in told)
             were = f"{'was' if len(told) == 1 else 'were'} restated" if verb == "restated" else verb
             whose = "" if kind in ("restated", "removed") else f", {old} of models that were there before"
-            where = listed(_leaves_by_count(told), _MOST)
+            where = first_few(_leaves_by_count(told), _MOST)
             lines.append(f"{counted(len(told), noun)} {were}{whose}: on {where}")
     if moves := changes.rank_moves:
         furthest = ", ".join(f"{m.name} ({m.model}) from {m.before} to {m.after}" for m in moves[:_MOST])
@@ -193,7 +192,7 @@ def changes_in_words(changes: Changes) -> tuple[str, ...]:
 
 def _models_in_words(changes: Changes) -> list[str]:
     lines = [
-        f"{counted(len(models), 'model')} {verb}: {listed([f'{model.name} ({model.id})' for model in models], _MOST)}"
+        f"{counted(len(models), 'model')} {verb}: {first_few([f'{one.name} ({one.id})' for one in models], _MOST)}"
         for models, verb in ((changes.models_added, "came"), (changes.models_removed, "went"))
         if models
     ]
@@ -207,10 +206,10 @@ def _models_in_words(changes: Changes) -> list[str]:
 def _benchmarks_in_words(changes: Changes, scores: Sequence[ScoreChange]) -> list[str]:
     lines = []
     if started := changes.benchmarks_started:
-        lines.append(f"{counted(len(started), 'benchmark')} got a first score: {listed(started, _MOST)}")
+        lines.append(f"{counted(len(started), 'benchmark')} got a first score: {first_few(started, _MOST)}")
     gone = [n.type_id for n in changes.benchmarks_removed if n.is_leaf]
     if gone:
-        lines.append(f"{counted(len(gone), 'benchmark')} removed: {listed(gone, _MOST)}")
+        lines.append(f"{counted(len(gone), 'benchmark')} removed: {first_few(gone, _MOST)}")
     for benchmark, before, after in changes.versions:
         again = sum(c.benchmark == benchmark and c.kind == "rerun" for c in scores)
         lost = sum(c.benchmark == benchmark and c.kind == "removed" for c in scores)

@@ -16,7 +16,7 @@ from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.errors import BoardError, BrainAlignError, InputError
 from brainalign_plugin.schemes import get_scheme, rank_models
-from brainalign_plugin.text import counted
+from brainalign_plugin.text import counted, first_few
 
 from .attribution import (
     BENCHMARKS_ADDED,
@@ -29,7 +29,7 @@ from .attribution import (
 from .board_reader import BoardReader
 from .changes import official_ranks
 from .precision import tolerance
-from .reasons import ROUNDED, listed, model_text, restatements
+from .reasons import ROUNDED, model_text, restatements
 
 if TYPE_CHECKING:
     from ..store import SnapshotInfo
@@ -200,18 +200,18 @@ def _why(move: RankMove, cause: str) -> str:
             what = "a new benchmark" if many == 1 else f"{many} new benchmarks"
             if move.never_ran:
                 what += f", {len(move.never_ran)} of which it never ran"
-        return f"{what} ({listed(move.never_ran or move.added, _MOST)})"
+        return f"{what} ({first_few(move.never_ran or move.added, _MOST)})"
     if cause == BENCHMARKS_DROPPED:
-        return f"{counted(len(move.dropped), 'removed benchmark')} ({listed(move.dropped, _MOST)})"
+        return f"{counted(len(move.dropped), 'removed benchmark')} ({first_few(move.dropped, _MOST)})"
     if cause == MODELS_LEFT:
-        return f"{counted(len(move.left), 'removed model')} ({listed([model_text(m) for m in move.left], _MOST)})"
+        return f"{counted(len(move.left), 'removed model')} ({first_few([model_text(m) for m in move.left], _MOST)})"
     if cause == MODELS_JOINED:
         what = "a new model" if len(move.joined) == 1 else f"{len(move.joined)} new models"
         above = [model_text(new) for new in move.above]
-        return f"{what}, above it now {listed(above, _MOST)}" if above else what
+        return f"{what}, above it now {first_few(above, _MOST)}" if above else what
     if move.rounded:
         return "scores that one of the boards has with fewer decimals"
-    own = f", its own on {listed(move.own_cells, _MOST)}" if move.own_cells else ""
+    own = f", its own on {first_few(move.own_cells, _MOST)}" if move.own_cells else ""
     return f"scores{'' if own else ' of others'} filled in, restated or removed{own}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from brainalign_plugin.data.board import Board, Model
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import paper
-from brainalign_plugin.text import counted
+from brainalign_plugin.text import counted, first_few
 
 from .precision import tolerance
 
@@ -35,7 +35,7 @@ class Reason:
     @property
     def text(self) -> str:
         """The reason as a line: 52 models left: never run on Igustibagus2024-ridge."""
-        names = f" ({listed(self.names, _NAMED)})" if self.names else ""
+        names = f" ({first_few(self.names, _NAMED)})" if self.names else ""
         return f"{counted(self.count, self.noun)} {self.verb}: {self.why}{names}"
 
 
@@ -110,24 +110,18 @@ def restatements(before: Board, after: Board) -> tuple[Reason, ...]:
     return tuple(found)
 
 
-def listed(names: Sequence[str], most: int) -> str:
-    """Return the first few of some names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
 def benchmarks_text(leaves: Sequence[str]) -> str:
     """Return a few benchmarks by name, more of them by how many there are of each paper."""
     if len(leaves) <= _NAMED:
-        return listed(leaves, _NAMED)
+        return first_few(leaves, _NAMED)
     papers = Counter(paper(leaf) for leaf in leaves).most_common()
-    return listed([f"{counted(n, 'benchmark')} of {name}" if n > 1 else name for name, n in papers], _NAMED)
+    return first_few([f"{counted(n, 'benchmark')} of {name}" if n > 1 else name for name, n in papers], _NAMED)
 
 
 def papers_text(leaves: Sequence[str]) -> str:
     """Return a few benchmarks by name, more of them by their papers."""
     some = leaves if len(leaves) <= _NAMED else list(dict.fromkeys(paper(leaf) for leaf in leaves))
-    return listed(some, _NAMED)
+    return first_few(some, _NAMED)
 
 
 def model_text(model: Model) -> str:
