@@ -126,7 +126,7 @@ coverage: $(SETUP) ## docs/coverage.md: how often intervals hold the truth of si
 	mv build/coverage.md docs/coverage.md
 
 .PHONY: structure
-structure: $(SETUP) ## docs/structure.md: how often planted structure is found (fifteen minutes of CPU)
+structure: $(SETUP) ## docs/structure.md: how often planted structure is found (five minutes of CPU)
 	mkdir -p build
 	.venv/bin/python -m tests.bench.additions >build/structure.md
 	OPENBLAS_NUM_THREADS=1 .venv/bin/python -m tests.bench.structure >>build/structure.md
