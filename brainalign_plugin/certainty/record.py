@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any, get_args
 
@@ -44,15 +45,18 @@ def analysis_json(
     found: BoardCertainty | None = None,
     metrics: MetricTable | None = None,
     metadata: Sequence[Metadata] = (),
+    stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> dict[str, Any]:
     """Make the record that ``brainalign analyze --json`` prints, as docs/commands.md describes it.
 
     `full`: with predictive validity, structure and the figures of the suite of benchmarks, which take longest. `found`:
-    the board's certainty, where it is known already. `metrics`: external ones. `metadata`: sources of it.
+    the board's certainty, where it is known already. `metrics`: external ones. `metadata`: sources of it. `stage`: what
+    shows the progress.
     """
     record = analysis_fields(analysis)
     cleaning = analysis.cleaning
-    found = found or certainty(cleaning.considered, cleaning.max_missing, seed=seed, named=named)
+    with stage("computing intervals"):
+        found = found or certainty(cleaning.considered, cleaning.max_missing, seed=seed, named=named)
     good = good_agreement(cleaning.board)
     names = ("models", "mean", "negative_share", "predicted_mean", "predicted_negative_share")
     record["agreement"]["good_models"] = {name: getattr(good, name) for name in names}
@@ -76,49 +80,58 @@ def analysis_json(
         for panel in panels(cleaning.considered)
     ]
     if full:
-        try:
-            record["validity"] = validity_json(validity(cleaning.board, seed=seed, grouped=found.families))
-        except BoardError:  # too small a board
-            record["validity"] = {}
-        record["good_models_curve"] = [asdict(one) for one in agreement_curve(cleaning.board)]
-        record["validity_over_time"] = [
-            asdict(arrival) | {"day": arrival.day.isoformat()}
-            for arrival in validity_over_time(analysis.snapshot, max_missing=cleaning.max_missing)
-        ]
-        record["influence"] = influence_json(cleaning.board)
-        of_all = families(cleaning.considered, named)
-        record |= suite_json(analysis, found.families, of_all, seed)
         record["external"] = None
-        _add_structure(record, analysis, found.families, metadata, seed)
+        steps = _steps(analysis, found.families, families(cleaning.considered, named), metadata, seed)
+        for k, (name, fields) in enumerate(steps.items()):
+            with stage(f"{name} ({k + 1} of {len(steps)})"):
+                for field, value in fields():
+                    record[field] = record["dimensions"] | value if field == "dimensions" else value
     if metrics is not None:
-        joined = external(cleaning.considered, cleaning.board, metrics, named, seed=seed)
-        record["external"] = external_json(joined)
-        if full and joined.board is not None:
-            of_joined, facts = families(joined.board, named), described(joined.board, metadata)
-            record["external"]["drivers"] = drivers_json(board_drivers(joined.board, of_joined, facts, seed=seed))
+        with stage("comparing external metrics"):
+            joined = external(cleaning.considered, cleaning.board, metrics, named, seed=seed)
+            record["external"] = external_json(joined)
+            if full and joined.board is not None:
+                of_joined, facts = families(joined.board, named), described(joined.board, metadata)
+                record["external"]["drivers"] = drivers_json(board_drivers(joined.board, of_joined, facts, seed=seed))
     return record
 
 
-def _add_structure(
-    record: dict[str, Any], analysis: Analysis, grouped: Families, metadata: Sequence[Metadata], seed: int
-) -> None:
-    """Add metadata, drivers, clusters, and how far the dimensions depend on the models and on missing scores."""
-    cleaning = analysis.cleaning
-    known = described(cleaning.considered, metadata)
-    record["metadata"] = metadata_json(known)
-    record["drivers"] = drivers_json(board_drivers(cleaning.board, grouped, known, seed=seed))
-    record["clusters"] = clusters_json(board_clusters(cleaning.board, grouped, seed=seed))
-    record["dimensions"] |= dimensions_json(
-        board_dimensions(
-            cleaning.board,
-            grouped,
-            cleaning.considered,
-            analysis.snapshot,
-            analysis.pairwise.min_overlap,
-            seed=seed,
-            found=analysis.dimensions,
-        )
-    )
+def _steps(
+    analysis: Analysis, grouped: Families, of_all: Families, metadata: Sequence[Metadata], seed: int
+) -> dict[str, Callable[[], Iterator[tuple[str, Any]]]]:
+    """Return what makes the fields that take longest, by the name of its stage."""
+    snapshot, cleaning = analysis.snapshot, analysis.cleaning
+    board, known = cleaning.board, described(cleaning.considered, metadata)
+
+    def predictions() -> Iterator[tuple[str, Any]]:
+        try:
+            yield "validity", validity_json(validity(board, seed=seed, grouped=grouped))
+        except BoardError:  # too small a board
+            yield "validity", {}
+        arrivals = validity_over_time(snapshot, max_missing=cleaning.max_missing)
+        yield "validity_over_time", [asdict(one) | {"day": one.day.isoformat()} for one in arrivals]
+
+    def parts() -> Iterator[tuple[str, Any]]:
+        yield "good_models_curve", [asdict(one) for one in agreement_curve(board)]
+        yield "influence", influence_json(board)
+
+    def structure() -> Iterator[tuple[str, Any]]:
+        yield "metadata", metadata_json(known)
+        yield "drivers", drivers_json(board_drivers(board, grouped, known, seed=seed))
+        yield "clusters", clusters_json(board_clusters(board, grouped, seed=seed))
+
+    def dimensions() -> Iterator[tuple[str, Any]]:
+        overlap, counted = analysis.pairwise.min_overlap, analysis.dimensions
+        found = board_dimensions(board, grouped, cleaning.considered, snapshot, overlap, seed=seed, found=counted)
+        yield "dimensions", dimensions_json(found)
+
+    return {
+        "predicting unseen papers": predictions,
+        "leaving papers, benchmarks and models out": parts,
+        "comparing new benchmarks and panels": lambda: iter(suite_json(analysis, grouped, of_all, seed).items()),
+        "finding drivers and clusters": structure,
+        "counting dimensions": dimensions,
+    }
 
 
 def influence_json(board: Board) -> dict[str, Any]:

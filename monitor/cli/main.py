@@ -160,8 +160,7 @@ def analyze(
         say(*printing.unmatched_lines(join_metrics(table, analysis.cleaning.considered)), err=True)
     if as_json:
         sources = settings.metadata_sources if full else ()
-        with stage("computing intervals and predictions" if full else "computing intervals"):
-            record = analysis_json(analysis, full, named=named, metrics=table, metadata=sources)
+        record = analysis_json(analysis, full, named=named, metrics=table, metadata=sources, stage=stage)
         print_json(record)
         return
     with stage("computing intervals"):

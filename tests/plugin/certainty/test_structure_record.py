@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -72,8 +73,11 @@ def test_every_kind_of_board(kind, named_alike):
 def test_a_language_board_and_the_real_one(real_snapshot):
     language = record_of(real_snapshot("2025-05-07-language"))
     assert language["agreement_testing"]["benchmarks"]
-    full = analysis_json(analyse(real_snapshot("2021-07-01")), full=True)
+    stages = []
+    full = analysis_json(analyse(real_snapshot("2021-07-01")), full=True, stage=lambda s: nullcontext(stages.append(s)))
     assert set(full) > KEYS
+    assert stages[0] == "computing intervals"
+    assert [one[-7:].strip("()") for one in stages[1:]] == [f"{k} of 5" for k in range(1, 6)]
     assert full["external"] is None
 
 
