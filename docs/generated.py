@@ -93,24 +93,25 @@ def help_page() -> str:
 
 def settings_page() -> str:
     """Return the table of all settings, their texts from the annotated file, and that file."""
-    from brainalign_monitor.config.reading import is_secret, setting_fields, variable
+    from brainalign_monitor.config.reading import is_secret, setting_fields
     from brainalign_monitor.config.settings import Settings
 
     example = (ROOT / "monitor/brainalign.example.toml").read_text(encoding="utf-8")
     texts = setting_texts(example)
     lines = [
         "# All settings\n",
-        "[Configuration](configuration.md) says where a setting may stand and which wins. A setting without a default",
-        "is off or unknown until it is given; NAME is a name of your choice.\n",
-        "| setting | default | what it does | variable |",
-        "|---|---|---|---|",
+        "[Configuration](configuration.md) has the places of a setting, and which one wins. A setting without a default",
+        "is off or unknown until it is given; NAME is a name of your choice. The variable of `mail.host` is",
+        "`BRAINALIGN_MAIL__HOST`, and so on.\n",
+        "| setting | default | what it does |",
+        "|---|---|---|",
     ]
     for path, field in setting_fields(Settings):
         default = None if path == ("home",) or field.is_required() else field.get_default(call_default_factory=True)
         shown = "" if default in (None, (), "") else f"`{json.dumps(default)}`"
         secret = "Secret. " if is_secret(field.annotation) else ""
-        name, env = ("`" + one.replace("*", "NAME") + "`" for one in (".".join(path), variable(path)))
-        lines.append(f"| {name} | {shown} | {secret}{texts[path]} | {env} |")
+        name = ".".join(path).replace("*", "NAME")
+        lines.append(f"| `{name}` | {shown} | {secret}{texts[path]} |")
     return "\n".join([*lines, f"\nThe file as `brainalign config init` writes it:\n\n```toml\n{example}```\n"])
 
 
@@ -126,7 +127,9 @@ def setting_texts(example: str) -> dict[tuple[str, ...], str]:
         elif line.startswith("# "):
             words = [*(words if above.startswith("# ") else []), line[2:]]
         elif setting := re.match(r"#([a-z_]+) = ", line):
-            found[*section, setting[1]] = html.escape(" ".join(words).replace(" (secret)", ""), quote=False)
+            text = html.escape(" ".join(words).replace(" (secret)", ""), quote=False)
+            # Webhooks and notifications have the fields of recipients, described there.
+            found[*section, setting[1]] = found.get(("recipients", "*", setting[1]), text)
         above = line
     return found
 

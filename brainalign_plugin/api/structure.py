@@ -419,8 +419,10 @@ def drivers(
         Of metadata, as `metadata` takes them.
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
-    resamples, seed : int
-        Of the intervals over families; the seed is that of the permutations too.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples and the permutations.
 
     Returns
     -------
@@ -463,8 +465,10 @@ def dimensions(
         Largest share of missing scores with which a benchmark is kept.
     min_overlap : int
         Fewest models in common for a pairwise correlation.
-    resamples, seed : int
-        Of the intervals over families; the seed is that of the shuffles too.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples and the shuffles.
 
     Returns
     -------
@@ -503,8 +507,10 @@ def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAM
     source : Snapshot, Board, DataFrame or path
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
-    resamples, seed : int
-        Of families, for the stability; the seed is that of the permutations too.
+    resamples : int
+        Of families, for the stability.
+    seed : int
+        Of the resamples and the permutations.
 
     Returns
     -------

@@ -136,8 +136,10 @@ def new_benchmarks(
         Those that count as new, each against all others; without them those that arrived after the first day.
     max_missing : float
         Largest share of missing scores with which an old benchmark is kept.
-    resamples, seed : int
-        Of the intervals over families.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples.
 
     Returns
     -------
@@ -188,8 +190,10 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
     source : Snapshot, Board, DataFrame or path
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
-    resamples, seed : int
-        Of the intervals over families.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples.
 
     Returns
     -------
@@ -244,8 +248,10 @@ def next_benchmarks(
         Number of further papers.
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
-    resamples, seed : int
-        Of the intervals over families.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples.
 
     Returns
     -------
@@ -307,8 +313,10 @@ def external(
         have ids or names as its index.
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
-    resamples, seed : int
-        Of the intervals over families.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples.
 
     Returns
     -------
@@ -373,8 +381,10 @@ def agreement_testing(
         Of each size.
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
-    resamples, seed : int
-        Of the intervals over families; the seed is that of the subsets too.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples and the subsets.
 
     Returns
     -------

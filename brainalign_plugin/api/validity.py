@@ -150,8 +150,10 @@ def validity(
     reference : Reference, optional
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
-    resamples, seed : int
-        Of the intervals over families.
+    resamples : int
+        Of families, for the intervals.
+    seed : int
+        Of the resamples.
 
     Returns
     -------
