@@ -100,7 +100,7 @@ def settings_page() -> str:
     texts = setting_texts(example)
     lines = [
         "# All settings\n",
-        "[Configuration](configuration.md) has the places of a setting, and which one wins. A setting without a default",
+        "[Configuration](configuration.md) has the places of a setting, and their order. A setting without a default",
         "is off or unknown until it is given; NAME is a name of your choice. The variable of `mail.host` is",
         "`BRAINALIGN_MAIL__HOST`, and so on.\n",
         "| setting | default | what it does |",
