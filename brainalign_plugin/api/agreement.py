@@ -283,7 +283,7 @@ class AgreementResult(Result):
         >>> bool(found.loc["mean_rho", "low"] < found.loc["mean_rho", "value"] < found.loc["mean_rho", "high"])
         True
         """
-        check_work(seed)
+        check_work(seed, resamples=resamples)
         if not 0 < level < 1:
             raise InputError(f"the level is {level}; give a number between 0 and 1, such as 0.95")
         grouped = families(self.board)

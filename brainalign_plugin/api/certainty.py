@@ -405,7 +405,7 @@ def certainty(
     >>> ba.certainty(ba.example(), resamples=50).components.to_frame()["component"].tolist()
     ['model', 'model_stratum', 'model_paper', 'model_leaf']
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     board = snapshot_of(source).board()
     found = board_certainty(board, max_missing, resamples, draws, seed)
     return CertaintyResult(found, {model.id: model.name for model in board.models})

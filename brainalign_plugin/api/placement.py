@@ -258,7 +258,7 @@ def place(
     >>> ba.place(mine, ref, schemes=["HIER"], resamples=0).missing.to_frame()["state"].value_counts().to_dict()
     {'NEVER': 3, 'FAILED': 1}
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     if not isinstance(reference, Reference):
         if not isinstance(reference, str | os.PathLike):
             raise ReferenceBoardError(

@@ -97,7 +97,7 @@ def rank(
     >>> ba.rank(ba.example(), "ZMEAN").title
     'Ranks under ZMEAN: 11 models × 8 benchmarks (cleaned)'
     """
-    check_work(seed, n_jobs)
+    check_work(seed, n_jobs, resamples)
     if missing is not None and missing not in CONVENTIONS:
         raise SchemeError(f"there is no rule {missing!r} for missing scores; known are {', '.join(CONVENTIONS)}")
     snapshot = snapshot_of(source)

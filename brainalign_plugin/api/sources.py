@@ -31,14 +31,15 @@ _MOST_BYTES = 64_000_000
 Source = Snapshot | Board | pd.DataFrame | str | os.PathLike[str]
 
 
-def load(path: str | os.PathLike[str]) -> Board:
+def load(path: Source) -> Board:
     """Read a board from a file.
 
     Parameters
     ----------
     path : str or path
         The site's JSON or an exported snapshot, gzipped or not; the site's CSV export or the zip of it; or any table as
-        CSV, a row a model (named in the first column), a column a benchmark (``group/benchmark`` makes a tree).
+        CSV, a row a model (named in the first column), a column a benchmark (``group/benchmark`` makes a tree). A
+        Board, Snapshot or DataFrame counts as read.
 
     Returns
     -------
@@ -71,14 +72,12 @@ def load(path: str | os.PathLike[str]) -> Board:
     ...     ba.load(path)
     <Board vision 2024-01-01: 16 models × 8 benchmarks, 4 % missing>
     """
-    if not isinstance(path, str | os.PathLike):
-        raise SnapshotError(f"a path was expected, not {type(path).__name__}; pass load('board.json.gz')")
-    try:
-        data = Path(path or "(no path)").read_bytes()
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else cause
-        raise SnapshotError(f"cannot read {os.fspath(path)!r}: {reason}") from cause
-    name, text, plugins = repr(os.fspath(path)), data, b""
+    if isinstance(path, Board):
+        return path
+    if isinstance(path, Snapshot | pd.DataFrame):
+        return snapshot_of(path).whole_board()
+    data, name = _bytes(path), repr(os.fspath(path))
+    text, plugins = data, b""
     if data.startswith(b"PK\x03\x04"):
         text, plugins = zip_members(data, name, _MOST_BYTES)
     elif data.startswith(b"\x1f\x8b"):
@@ -95,6 +94,25 @@ def load(path: str | os.PathLike[str]) -> Board:
     if words.lstrip()[:1] in ("{", "[", "<", ""):
         return snapshot_from_bytes(data if data.startswith(b"\x1f\x8b") else text, name).whole_board()
     return table_snapshot(words, name).whole_board()
+
+
+def _bytes(path: object) -> bytes:
+    """Read a file that is not empty."""
+    if not isinstance(path, str | os.PathLike):
+        raise SnapshotError(
+            f"a path was expected, not {type(path).__name__}; pass load('board.json.gz'), or a table as a DataFrame"
+        )
+    name = os.fspath(path)
+    if name.lower().startswith(("http://", "https://")):
+        raise SnapshotError(f"{name!r} is an address, and this library reads files alone; download it, then load it")
+    try:
+        data = Path(name or "(no path)").read_bytes()
+    except (OSError, ValueError) as cause:
+        reason = cause.strerror if isinstance(cause, OSError) else cause
+        raise SnapshotError(f"cannot read {name!r}: {reason}") from cause
+    if not data.strip():
+        raise SnapshotError(f"{name!r} is empty; write or download it again")
+    return data
 
 
 def _of_export(text: str, plugins: bytes, name: str, sha256: str) -> Snapshot:
@@ -129,12 +147,14 @@ def snapshot_of(source: Source) -> Snapshot:
     )
 
 
-def check_work(seed: object, n_jobs: object = 1) -> None:
-    """Refuse a seed or a number of processes that no computation can use, by InputError."""
+def check_work(seed: object, n_jobs: object = 1, resamples: object = 1) -> None:
+    """Refuse a seed or a number of processes or resamples that no computation can use, by InputError."""
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"the seed is {seed!r}; pass seed=0, or another whole number from 0")
     if not isinstance(n_jobs, int | np.integer) or n_jobs == 0:
         raise InputError(f"n_jobs is {n_jobs!r}; pass a number of processes, or n_jobs=-1 for one a core")
+    if not isinstance(resamples, int | np.integer | None):
+        raise InputError(f"{resamples!r} resamples were asked for; pass a whole number, such as resamples=1000")
 
 
 def scheme_list(schemes: str | Scheme | Iterable[str | Scheme]) -> list[str | Scheme]:

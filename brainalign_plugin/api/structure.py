@@ -447,7 +447,7 @@ def drivers(
     >>> ba.drivers(ba.example()).to_frame()["properties"].tolist()[:2]
     ['region', 'species = acquisition']
     """
-    cleaning = _cleaned(source, max_missing, seed)
+    cleaning = _cleaned(source, max_missing, seed, resamples)
     known = _described(cleaning.considered, sources)
     grouped = families(cleaning.board, known.families)
     return DriversResult(board_drivers(cleaning.board, grouped, known, resamples, seed))
@@ -493,7 +493,7 @@ def dimensions(
     >>> ba.dimensions(ba.example()).title
     'Dimensions of 8 benchmarks: 1; by family 1 (1 to 1)'
     """
-    cleaning = _cleaned(source, max_missing, seed)
+    cleaning = _cleaned(source, max_missing, seed, resamples)
     board, snapshot = cleaning.board, snapshot_of(source)
     found = board_dimensions(board, families(board), cleaning.considered, snapshot, min_overlap, resamples, seed)
     return DimensionsResult(found)
@@ -535,12 +535,12 @@ def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAM
     >>> ba.clusters(ba.example()).title
     'Clusters of 8 benchmarks: no clusters that one dimension would not show too'
     """
-    board = _cleaned(source, max_missing, seed).board
+    board = _cleaned(source, max_missing, seed, resamples).board
     return ClustersResult(board_clusters(board, families(board), resamples, seed), board)
 
 
-def _cleaned(source: Source, max_missing: float, seed: int) -> Cleaning:
-    check_work(seed)
+def _cleaned(source: Source, max_missing: float, seed: int, resamples: int) -> Cleaning:
+    check_work(seed, resamples=resamples)
     return clean(snapshot_of(source).board(), max_missing)
 
 

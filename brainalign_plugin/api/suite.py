@@ -164,7 +164,7 @@ def new_benchmarks(
     >>> ba.new_benchmarks(ba.example(), ["Hebart2023-match"]).to_frame()["reason"].iloc[0]
     '11 models have it and all old benchmarks that are kept; 20 are needed'
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     named = [benchmarks] if isinstance(benchmarks, str) else list(benchmarks)
     found = arrivals.new_benchmarks(snapshot_of(source), named, max_missing, resamples=resamples, seed=seed)
     frame = _table(
@@ -220,7 +220,7 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
     >>> ba.panel(ba.example()).title
     'a panel of 1 benchmark reproduces the ranking; not tried: no day has 10 complete models before it and 10 after'
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     snapshot = snapshot_of(source)
     found = short_panel(complete_board(snapshot.board(), max_missing), snapshot, None, resamples, seed)
     if isinstance(found, NotEstimable):
@@ -278,7 +278,7 @@ def next_benchmarks(
     >>> ba.next_benchmarks(ba.example(), 2, resamples=50).to_frame()["stratum"].tolist()
     ['behavior_vision', 'behavior_vision']
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     board = complete_board(snapshot_of(source).board(), max_missing)
     found = design_study.next_benchmarks(board, papers, None, resamples, seed)
     if isinstance(found, NotEstimable):
@@ -344,7 +344,7 @@ def external(
     >>> joined.record["unmatched"][0]["suggestions"]
     ['vgg19 (id 102)', 'vgg16 (id 101)']
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     board = snapshot_of(source).board()
     table = metrics_of(metrics) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics))
     found = external_metrics.external(board, complete_board(board, max_missing), table, resamples=resamples, seed=seed)
@@ -412,7 +412,7 @@ def agreement_testing(
     >>> round(float(ba.agreement_testing(ba.example(), [5]).to_frame()["tau"].max()), 2)
     0.84
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     board = complete_board(snapshot_of(source).board(), max_missing)
     found = testing.agreement_testing(board, tuple(sizes), subsets, None, resamples, seed)
     if isinstance(found, NotEstimable):

@@ -182,7 +182,7 @@ def validity(
     >>> ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).title
     'Predictive validity of 2 schemes over 8 papers'
     """
-    check_work(seed)
+    check_work(seed, resamples=resamples)
     board = snapshot_of(source).board()
     names = [schemes] if isinstance(schemes, str) else schemes
     return ValidityResult(board_validity(board, names, reference, None, resamples, seed, max_missing))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 
@@ -146,6 +146,16 @@ class Scheme:
 
     def __repr__(self) -> str:
         return f"<Scheme {self.name}: {self.combination}>"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Pickle a scheme of a distribution by its name and reference, because scales are closures."""
+        from .registry import of_distribution, restored
+
+        known = of_distribution(self.name)
+        named = (field.name for field in fields(self) if field.name != "norms")
+        if known is None or any(getattr(self, name) is not getattr(known, name) for name in named):
+            return object.__reduce_ex__(self, protocol)
+        return restored, (self.name, self.norms)
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.replace("_", "").isalnum():

@@ -265,6 +265,18 @@ def get_scheme(name: str | Scheme) -> Scheme:
     raise SchemeError(f"there is no aggregation scheme {name!r}; {hint}{refused}")
 
 
+def of_distribution(name: str) -> Scheme | None:
+    """Return the scheme of exactly this name that comes with a distribution, None if there is none."""
+    found = _REGISTRY.get(name)
+    return None if found is None or found.source == OWN else found
+
+
+def restored(name: str, norms: Reference | None) -> Scheme:
+    """Return the scheme of a pickle, bound to its reference."""
+    found = get_scheme(name)
+    return found if norms is None else found.bind(norms)
+
+
 def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention:
     """Return the rule for missing cells that a scheme uses: its own if none is asked for."""
     rule = scheme.conventions[0] if convention is None else convention

@@ -31,7 +31,7 @@ def ranks_section(evidence: Evidence) -> Section:
     how = (
         "Universe score: the score that a model would have, were the parts of the tree measured by all papers that "
         "could have measured them; missing benchmarks are estimated from the others and need no complete board. Its "
-        "interval (95 %) holds the rank among all ranked models; models measured on less than half of the weight have "
+        "interval (95 %) holds the rank among all ranked models; models measured on no more than half have "
         "none. A new tier begins where its best is told apart (probability 0.975) from the next. Range: best and worst "
         "rank under all schemes but GLS on the poster’s board."
     )

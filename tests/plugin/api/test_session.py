@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -115,6 +116,30 @@ def test_load_reads_csv_zips_and_any_table(tmp_path):
         ba.agreement(table)
 
 
+def test_load_takes_what_is_a_board_already(tmp_path):
+    board = ba.example()
+    assert ba.load(board) is board
+    for source in (board.snapshot, board.to_frame()):
+        assert np.array_equal(ba.load(source).to_frame(), board.to_frame(), equal_nan=True)
+    (tmp_path / "empty.csv").write_text("\n", encoding="utf-8")
+    with pytest.raises(SnapshotError, match="is empty"):
+        ba.load(tmp_path / "empty.csv")
+
+
+def test_results_of_every_scheme_survive_a_pickle():
+    board = ba.example()
+    reference = ba.freeze(board, "base")
+    ranked = ba.rank(board, ba.scheme_names(), reference=reference, resamples=0)
+    again = pickle.loads(pickle.dumps(ranked))
+    assert again.to_frame().equals(ranked.to_frame())
+    for name in ranked.to_frame():
+        one = pickle.loads(pickle.dumps(ranked[name]))
+        assert (one.one.scheme.norms is None) == (ranked[name].one.scheme.norms is None)
+        assert repr(one) == repr(ranked[name])
+    for result in (ba.audit(board, ["HIER", "PC1"], ["iia"]), ba.place(112, reference), ba.certainty(board)):
+        assert repr(pickle.loads(pickle.dumps(result))) == repr(result)
+
+
 def test_a_changed_board_is_not_taken_for_its_snapshot():
     board = ba.example()
     best = ba.rank(board, "HIER").to_frame()["id"].iloc[0]
@@ -178,6 +203,8 @@ def test_a_scheme_of_ones_own_cannot_take_the_place_of_a_known_one():
         (lambda b: ba.certainty(b, seed=1.5), InputError, "the seed is 1.5"),
         (lambda b: ba.agreement(b).interval(seed=-1), InputError, "the seed is -1"),
         (lambda _: ba.load(None), SnapshotError, "a path was expected, not NoneType"),
+        (lambda _: ba.load("https://site.example/data.json"), SnapshotError, "download it, then load it"),
+        (lambda b: ba.certainty(b, resamples="x"), InputError, "'x' resamples were asked for"),
         (lambda b: b.as_of(5), InputError, "5 is no date"),
         (lambda _: ba.timeline(5), InputError, "needs a list of boards"),
         (lambda b: ba.agreement(b.take(columns=[0])).plot.good_models(), BoardError, "at least 2 papers"),
