@@ -196,6 +196,10 @@
     }
 
   // --- tables -----------------------------------------------------------------------------------------------------
+  // A name has no spaces; it may break after its marks alone.
+  const breakable = (name) =>
+    name.replaceChildren(...name.textContent.split(/(?<=[-_./])/).flatMap((part) => [part, document.createElement("wbr")]));
+  document.querySelectorAll(".clip bdi").forEach(breakable);
   const numeric = (text) => {
     const plain = text.replace(/[,\u202f%×]/g, "").replace("\u2212", "-").replace(/^[↑↓] /, "");
     return plain === "" || Number.isNaN(Number.parseFloat(plain)) ? null : Number.parseFloat(plain);
@@ -518,6 +522,7 @@
             clip.className = "clip";
             clip.title = text;
             clip.append(shown);
+            breakable(shown);
             shown = clip;
           }
           one.append(k || !ids.length ? shown : followButton(String(ids[at]), shown));

@@ -22,7 +22,7 @@ from .perturb import Case, has_closed_form
 # Matrices of models by models that an audit holds at once, and of draws by models that intervals need; both measured.
 _AUDIT, _DRAWS = 8, 8
 # Largest numbers of models on which a report fits or optimises, aggregates once a model, and fits once a model.
-REPORT_MODELS, FIT_MODELS = 200, 100
+REPORT_MODELS, FIT_MODELS = 300, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +138,19 @@ def _audit(one: RankedScheme, board: Board, base: FloatArray, limits: Limits) ->
 def _quick(scheme: Scheme, models: int) -> set[str]:
     """Return the properties that take well under a second on a hundred models, by the scheme and the size."""
     again = models <= REPORT_MODELS
-    # Rows that are fitted take several times as long as other fits, once a model.
-    fitted = models <= FIT_MODELS and (scheme.rows is None or scheme.independent)
     cheap = again and scheme.effort in ("formula", "pairs")
+    # Rows that are fitted take several times as long as other fits, once a model; the universe score, which readers
+    # are to compare with the official average, is worth that.
+    whole = again and scheme.name == "UNIVERSE"
+    fitted = whole or (models <= FIT_MODELS and scheme.effort == "fit" and (scheme.rows is None or scheme.independent))
+    rescaled = scheme.order_only or (again and scheme.effort == "formula")
     quick = {
-        "removal": has_closed_form(scheme) or cheap or (fitted and scheme.effort == "fit"),
-        "affine": scheme.order_only or (again and scheme.effort == "formula"),
-        "monotone": scheme.order_only or (again and scheme.effort == "formula"),
+        "removal": has_closed_form(scheme) or cheap or fitted,
+        "affine": rescaled,
+        "monotone": rescaled or whole,
         "clone": cheap,
         "pareto": True,
         "monotonicity": again and scheme.linear and scheme.unfitted and not scheme.claims.monotonicity,
-        "hierarchy": cheap or (fitted and scheme.effort == "fit"),
+        "hierarchy": cheap or fitted,
     }
     return {name for name, affordable in quick.items() if affordable}

@@ -76,7 +76,8 @@ def schemes_section(evidence: Evidence) -> Section:
         "models (share of pairs that change order when a model is removed), scale (when a benchmark is squared), "
         "hierarchy (doubling a benchmark leaves its group’s weight). Reliability: of weighted means alone. Distance: "
         "mean places between the scheme’s and the official order of the same models. GLS rewards benchmarks that agree "
-        "with no other, noise too, and counts in no range of ranks. A dash: not measured. "
+        "with no other, noise too, and counts in no range of ranks. Any other dash: norms frozen on this page "
+        "leave no unseen paper, or the measurement takes too long on so many models. "
         "Lines are lighter the better the official rank." + _norms(study)
     )
     return Section(
@@ -287,13 +288,18 @@ def _properties(audit: SchemeAudit | None) -> tuple[str, str, str]:
     if audit is None:
         return UNKNOWN, UNKNOWN, UNKNOWN
     removal = None if audit.removal is None else audit.removal.rate
-    hierarchy = UNKNOWN if audit.hierarchy is None else "kept" if audit.hierarchy else "not kept"
-    return _kept(removal), _kept(audit.monotone), hierarchy
+    hierarchy = None if audit.hierarchy is None else 0.0 if audit.hierarchy else 1.0
+    claims = audit.scheme.claims
+    return (
+        _kept(removal, claims.iia),
+        _kept(audit.monotone, claims.monotone),
+        "not kept" if hierarchy else _kept(hierarchy, claims.hierarchy),
+    )
 
 
-def _kept(rate: float | None) -> str:
+def _kept(rate: float | None, claimed: bool) -> str:
     if rate is None:
-        return UNKNOWN
+        return "kept (proven)" if claimed else UNKNOWN
     return "kept" if rate == 0 else f"{percent(rate, 1 if rate >= 0.001 else 3)} change"
 
 

@@ -376,6 +376,28 @@ def test_charts_are_drawn_again_when_the_page_becomes_narrow(browser, real_page,
     wait_for(browser, svgs, lambda count: count == len(real.figures))
 
 
+# Pieces of names that stand on two lines, and the right end of the first columns of tables.
+BROKEN = """
+return [...document.querySelectorAll(".clip bdi")].flatMap((name) => [...name.childNodes]).filter((piece) => {
+  const range = document.createRange();
+  range.selectNode(piece);
+  const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+  return tops.size > 1 && !/ /.test(piece.textContent);
+}).map((piece) => piece.textContent);
+"""
+ENDS = """
+return ["official-top", "all-models", "moves-table"].map((id, k) =>
+  document.getElementById(id).tHead.rows[0].cells[[2, 3, 3][k]].getBoundingClientRect().right);
+"""
+
+
+@needs_shared
+def test_tables_are_read_on_a_phone_without_breaking_names_or_scrolling_to_what_counts(browser, real_page):
+    open_page(browser, real_page, 360)
+    assert browser.execute_script(BROKEN) == []
+    assert max(browser.execute_script(ENDS)) <= 345
+
+
 def test_hostile_names_run_nothing_and_leave_the_page_as_it_is(browser, hostile):
     assert open_page(browser, hostile) == []
     assert browser.title.startswith("[simulated] Brain-Score vision")

@@ -17,6 +17,7 @@ from brainalign_monitor.report.trust import COVERAGE
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.files.rejected import Rejected
+from brainalign_plugin.text import UNKNOWN
 from tests.boards import small_tree, snapshot_of
 from tests.conftest import ROOT
 from tests.monitor.report.conftest import drawn_snapshot, evidence_of, plain_leaves, report_of
@@ -165,6 +166,17 @@ def test_schemes_are_judged_by_properties_reliability_validity_and_distance(real
     assert rows["UNIVERSE"][4] == "0.48"
     assert len(table.rows) >= 31
     assert table.shown == 8
+    assert all(UNKNOWN not in row[1:4] for row in table.rows[: table.shown]), "each property of each kind is known"
+
+
+@needs_shared
+def test_a_property_that_takes_too_long_to_measure_is_claimed_where_it_is_proven(real_evidence):
+    study = real_evidence.study
+    audits = tuple(replace(one, removal=None, monotone=None, hierarchy=None) for one in study.audits)
+    (table,) = section(build_report(replace(real_evidence, study=replace(study, audits=audits))), "schemes").tables
+    rows = {row[0].partition(":")[0]: row[1:4] for row in table.rows}
+    assert rows["HIER"] == ("kept (proven)", UNKNOWN, "kept (proven)")
+    assert rows["RANK"] == (UNKNOWN, "kept (proven)", UNKNOWN)
 
 
 @needs_shared
