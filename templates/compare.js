@@ -67,6 +67,8 @@
     const moves = two.flatMap((one, k) => one.moves.map((move) => [move.later.slice(0, 10), titles[k], `${move.before} \u2192 ${move.after}`, move.reason, move.places === null ? "\u2013" : Math.abs(move.places).toFixed(0)]));
     moves.sort(([a], [b]) => (a < b ? 1 : Number(a > b) * -1));
     fill("moves", moves);
+    // A header without a row says nothing.
+    for (const one of [byId("moves-title"), byId("moves").parentElement]) one.hidden = !moves.length;
     const higher = (k) => days.filter((day) => {
       const [a, b] = two.map((one) => one.history.find(({ as_of }) => as_of.slice(0, 10) === day)?.rank ?? null);
       return a !== null && b !== null && (k ? b < a : a < b);

@@ -40,13 +40,14 @@ from ..report.compare_page import compare_page
 from ..report.evidence import Evidence
 from ..report.methods_page import methods_page
 from ..report.model_board import ModelBoard
-from ..report.model_page import ModelLink, model_links, model_pages, models_page
+from ..report.model_page import model_links, model_pages, models_page
+from ..report.model_standing import ModelLink, SchemeRanks
 from ..report.other_boards import reworded_page
 from ..report.over_time import time_chart
 from ..report.records import Figure, Page
 from . import reporting
 from .kept_alerts import active_alerts, told_alerts
-from .site_data import data_files
+from .site_data import data_files, scheme_ranks
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -227,7 +228,8 @@ def site_view(
     ]
     drawn = None if results.past is None else history_page(results.past, results.analysis.cleaning.board)
     charts, chart_data = drawn or ((), None)
-    board, links, pages = _pages(settings, store, timeline, results, [one.name for one in figures], stage)
+    ranks = scheme_ranks(results)
+    board, links, pages = _pages(settings, store, timeline, results, ranks, [one.name for one in figures], stage)
     front = None if results.past is None else Figure("front", time_chart(results.past, "mean_rho"), wide=True)
     front_data = page_data([] if front is None else [front])
     searched = [[str(link.id), link.name, link.text, link.page] for link in links]
@@ -251,7 +253,7 @@ def site_view(
         history=charts,
         chart_data="" if chart_data is None else embedded_json(chart_data),
         chart_assets=chart_assets(settings.templates_folder, settings.cache),
-        data=data_files(settings, record, results, boards, board, links),
+        data=data_files(settings, record, results, boards, board, links, ranks),
         pages=((page, embedded_json({**page_data(page.figures), **page.data})) for page in pages),
         templates=settings.templates_folder,
     )
@@ -262,6 +264,7 @@ def _pages(
     store: Store,
     timeline: Timeline,
     results: reporting.Results,
+    ranks: SchemeRanks,
     figures: Sequence[str],
     stage: Stage,
 ) -> tuple[ModelBoard, list[ModelLink], Iterator[Page]]:
@@ -277,7 +280,7 @@ def _pages(
         found = {one.benchmark: one for one in arrived}
         benchmarks = BenchmarkBoard(board, results.certainty.replicates, past, timeline.history, found)
     pages: Iterator[Page] = itertools.chain(
-        model_pages(board, universe, rank_history(reader, timeline.versions)),
+        model_pages(board, universe, rank_history(reader, timeline.versions), ranks),
         benchmark_pages(benchmarks),
         [
             models_page(board, universe),

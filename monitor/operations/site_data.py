@@ -19,7 +19,7 @@ from ..history.known_events import events_json, known_events
 from ..history.series import History, history_json
 from ..report.average_page import board_record
 from ..report.model_board import ModelBoard
-from ..report.model_page import ModelLink
+from ..report.model_standing import ModelLink, SchemeRanks
 from . import reporting
 
 _PAIR = ("first", "second", "rho", "rho_good_models", "rho_pairwise", "models_pairwise")
@@ -32,11 +32,12 @@ def data_files(
     boards: Sequence[ArchivedBoard],
     board: ModelBoard,
     links: Sequence[ModelLink],
+    ranks: SchemeRanks,
 ) -> tuple[DataFile, ...]:
     """Return the data files of the site; equal results give equal bytes."""
     events = known_events(settings.domain, settings.home)
     of_history = history_json(record) | events_json(events)
-    header, models = _models(results)
+    header, models = _models(results, ranks)
     return (
         DataFile(
             "latest/analysis.json",
@@ -88,20 +89,24 @@ def _pairs(results: reporting.Results) -> list[list[Any]]:
     ]
 
 
-def _models(results: reporting.Results) -> tuple[list[str], list[list[Any]]]:
-    """Return the header and a row a model: official score and rank, and its rank under every registered scheme."""
+def scheme_ranks(results: reporting.Results) -> SchemeRanks:
+    """Return the ranks on the poster's board under every registered scheme, by its name and the model's id."""
     from brainalign_plugin.certainty.rank import rank_schemes
     from brainalign_plugin.ranking.boards import compared_board
 
     analysis = results.analysis
-    record = analysis_fields(analysis)
     try:
         board = compared_board(analysis.snapshot, max_missing=analysis.cleaning.max_missing)
         ranked = rank_schemes(board, results.reference)
     except InputError:  # too small a board for any scheme
         ranked = ()
-    ranks = {one.scheme.name: {} if one.ranking is None else one.ranking.by_id() for one in ranked}
-    rows = []
+    return {one.scheme.name: {} if one.ranking is None else one.ranking.by_id() for one in ranked}
+
+
+def _models(results: reporting.Results, ranks: SchemeRanks) -> tuple[list[str], list[list[Any]]]:
+    """Return the header and a row a model: official score and rank, and its rank under every scheme."""
+    analysis, rows = results.analysis, []
+    record = analysis_fields(analysis)
     for model in analysis.snapshot.models:
         official = record["official"][str(model.id)]
         own = [by_id.get(model.id) for by_id in ranks.values()]

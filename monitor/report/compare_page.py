@@ -8,7 +8,7 @@ from brainalign_plugin.plot.curves import over_time
 from brainalign_plugin.plot.rows import dots
 
 from .model_board import ModelBoard
-from .model_page import ModelLink
+from .model_standing import ModelLink
 from .records import Column, ColumnKind, Figure, Page, Section, Table
 
 # Stand for the names of the two models in the charts, until a reader has chosen them.

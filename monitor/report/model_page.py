@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,15 @@ from ..base.files import csv_bytes, json_bytes
 from ..history.rank_moves import RankHistory
 from .benchmark_board import benchmark_paths
 from .model_board import ModelBoard, PaperRange
-from .ranks import universe_tiers
+from .model_standing import (
+    ModelLink,
+    SchemeRanks,
+    Standing,
+    copies_section,
+    neighbours_section,
+    over_schemes,
+    standings_of,
+)
 from .records import Column, Figure, Link, Page, Section, Table
 from .wording import known, listed, number, percent
 
@@ -28,33 +36,9 @@ BRAIN_SCORE = "https://www.brain-score.org/"
 SCORE_COLUMNS = ("benchmark", "region", "state", "score", "percentile", "models", "median", "best", "weight")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLink:
-    """A model, the address of its page below the site, and its ranks in words."""
-
-    id: int
-    name: str
-    page: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """Rank by universe score with its interval and tier."""
-
-    rank: int
-    low: int
-    high: int
-    tier: int
-    tiers: int
-    ranked: int
-    score: float
-    sd: float
-
-
 def model_links(board: ModelBoard, universe: Universe | NotEstimable) -> list[ModelLink]:
     """Return all models with the addresses of their pages, the best official rank first."""
-    standings, names = _standings(universe), list(board.names.items())
+    standings, names = standings_of(universe), list(board.names.items())
     return [
         ModelLink(i, name, f"models/{i}.html", _ranks_text(board.ranks[row], standings.get(i)))
         for row in board.order
@@ -62,20 +46,23 @@ def model_links(board: ModelBoard, universe: Universe | NotEstimable) -> list[Mo
     ]
 
 
-def model_pages(board: ModelBoard, universe: Universe | NotEstimable, past: RankHistory) -> Iterator[Page]:
+def model_pages(
+    board: ModelBoard, universe: Universe | NotEstimable, past: RankHistory, schemes: SchemeRanks | None = None
+) -> Iterator[Page]:
     """Yield the page of every model, the best official rank first.
 
-    `universe`: of the same models. `past`: up to the same board.
+    `universe`: of the same models. `past`: up to the same board. `schemes`: ranks of the models that are on the
+    poster's board.
     """
-    standings = _standings(universe)
+    standings = standings_of(universe)
     links = {link.id: link for link in model_links(board, universe)}
     for row in board.order:
-        yield _page(board, row, links, standings.get(board.board.ids[row]), past)
+        yield _page(board, row, links, standings, past, schemes or {})
 
 
 def models_page(board: ModelBoard, universe: Universe | NotEstimable) -> Page:
     """Return the page that lists all models."""
-    standings, links = _standings(universe), model_links(board, universe)
+    standings, links = standings_of(universe), model_links(board, universe)
     rows = []
     for link in links:
         row, own, spread = board.rows[link.id], standings.get(link.id), board.paper_ranges.get(link.id)
@@ -104,21 +91,7 @@ def models_page(board: ModelBoard, universe: Universe | NotEstimable) -> Page:
                 (Section("list", "How do all models rank?", "", how, tables=(table,)),))  # fmt: skip
 
 
-def _standings(found: Universe | NotEstimable) -> dict[int, _Standing]:
-    if isinstance(found, NotEstimable):
-        return {}
-    tiers = universe_tiers(found)
-    most, ranked = max(tiers.values(), default=0), len(tiers)
-    own = (found.ranks, found.low, found.high, found.scored.scores, found.sd_widened)
-    columns = zip(found.ids, *(column.tolist() for column in own), strict=True)
-    return {
-        i: _Standing(rank, low, high, tiers[i], most, ranked, score, sd)
-        for i, rank, low, high, score, sd in columns
-        if rank
-    }
-
-
-def _ranks_text(official: int | None, standing: _Standing | None) -> str:
+def _ranks_text(official: int | None, standing: Standing | None) -> str:
     first = "no official rank" if official is None else f"official rank {official}"
     if standing is None:
         return first
@@ -126,12 +99,24 @@ def _ranks_text(official: int | None, standing: _Standing | None) -> str:
 
 
 def _page(
-    board: ModelBoard, row: int, links: Mapping[int, ModelLink], standing: _Standing | None, past: RankHistory
+    board: ModelBoard,
+    row: int,
+    links: Mapping[int, ModelLink],
+    standings: Mapping[int, Standing],
+    past: RankHistory,
+    schemes: SchemeRanks,
 ) -> Page:
     i, snapshot = board.board.ids[row], board.analysis.snapshot
-    spread = board.paper_ranges.get(i)
+    spread, standing = board.paper_ranges.get(i), standings.get(i)
     scores = _scores(board, row)
-    sections = (_profile(board, row, scores), _history(i, past), _gaps(board, row), _copies(board, i, links))
+    by_scheme = {name: ranks[i] for name, ranks in schemes.items() if i in ranks}
+    sections = (
+        _profile(board, row, scores),
+        _history(i, past),
+        neighbours_section(board, row, links, standings),
+        _gaps(board, row),
+        copies_section(board, i, links),
+    )
     found = [
         Link(f"{i}.csv", "scores as CSV"),
         Link(f"{i}.json", "all facts as JSON"),
@@ -143,34 +128,19 @@ def _page(
         "model",
         links[i].page,
         links[i].name,
-        _answer(board, row, standing, spread),
+        f"{_answer(board, row, standing, spread)}{over_schemes(by_scheme, schemes)}",
         tuple(section for section in sections if section is not None),
         tuple(found),
         {
             f"models/{i}.csv": csv_bytes(SCORE_COLUMNS, scores),
-            f"models/{i}.json": json_bytes(_record(board, row, standing, spread, past, scores)),
+            f"models/{i}.json": json_bytes(
+                _record(board, row, standing, spread, past, scores) | {"ranks_by_scheme": by_scheme}
+            ),
         },
     )
 
 
-def _copies(board: ModelBoard, i: int, links: Mapping[int, ModelLink]) -> Section:
-    """Return its near-copies with their pages."""
-    question, others = "Which models are near-copies of it?", [links[k] for k in board.copies.get(i, ())]
-    how = "Near-copies share ten scores or more, half of them equal to three decimals and none further apart than 0.01."
-    if not others:
-        return Section("copies", question, "None.", how)
-    table = Table(
-        "near-copies",
-        "Its near-copies",
-        (Column("model", "name"), Column("ranks", "prose")),
-        tuple((other.name, other.text) for other in others),
-        models=tuple(str(other.id) for other in others),
-        links=tuple(f"{other.id}.html" for other in others),
-    )
-    return Section("copies", question, f"{counted(len(others), 'other model')}.", how, tables=(table,))
-
-
-def _answer(board: ModelBoard, row: int, standing: _Standing | None, spread: PaperRange | None) -> str:
+def _answer(board: ModelBoard, row: int, standing: Standing | None, spread: PaperRange | None) -> str:
     official, ranked = board.ranks[row], sum(rank is not None for rank in board.ranks)
     score = board.scores[row]
     text = (
@@ -349,7 +319,7 @@ def _gaps(board: ModelBoard, row: int) -> Section:
 def _record(
     board: ModelBoard,
     row: int,
-    standing: _Standing | None,
+    standing: Standing | None,
     spread: PaperRange | None,
     past: RankHistory,
     scores: tuple[tuple[Any, ...], ...],

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brainalign_monitor.config.settings import load_settings
+from brainalign_monitor.operations import pull
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.posterior import Posterior
@@ -18,6 +20,7 @@ from tests.commands import brainalign
 from tests.local_site import site_server
 from tests.monitor.delivery.conftest import told_home
 from tests.monitor.delivery.test_model_pages import HOSTILE
+from tests.monitor.report.conftest import drawn_snapshot, plain_leaves
 
 pytestmark = pytest.mark.needs("browser")
 
@@ -117,3 +120,15 @@ def test_a_followed_model_stays_followed_on_the_next_page(browser, served, poste
     browser.find_element(By.LINK_TEXT, "Compare models").click()
     assert f"model={ids[0]}" in browser.current_url
     WebDriverWait(browser, 10).until(lambda b: text(b, "#followed .names"))
+
+
+def test_a_model_without_a_move_has_no_empty_table(browser, tmp_path):
+    names = [f"{letter}{letter}net" for letter in "abcdefghij"]
+    with pull.open_home(load_settings(home=tmp_path)) as store:
+        board = drawn_snapshot(10, plain_leaves(5, "V1-pls"), plain_leaves(4, "i2n"), names=names)
+        store.add(board, b"1", seen_at=board.as_of_time)
+    brainalign("publish", "--output", tmp_path / "site", home=tmp_path).succeeded()
+    with site_server(tmp_path / "site/current") as address:
+        assert opened(browser, f"{address}compare.html", 360) == []
+        assert "0 moves" in text(browser, "#history .says")
+        assert not browser.execute_script("return document.getElementById('moves').checkVisibility()")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from brainalign_monitor.report.model_board import ModelBoard
 from brainalign_monitor.report.model_page import model_pages
 from brainalign_monitor.store import open_store
 from brainalign_plugin.analysis import Analysis, analyse
+from brainalign_plugin.certainty.posterior import Posterior
 from brainalign_plugin.certainty.universe_ranks import universe
 from tests.charts import opened
 from tests.commands import brainalign
@@ -87,6 +89,33 @@ def test_percentiles_count_the_models_that_are_below(analysis):
             else:
                 below = (others < value).sum() + (others == value).sum() / 2
                 assert board.percentiles[i, j] == pytest.approx(100 * below / len(others))
+
+
+def test_ranks_under_schemes_are_those_of_the_table_and_the_page_has_their_range(site, analysis):
+    table = {row["id"]: row for row in csv.DictReader((site / "latest/models.csv").read_text().splitlines())}
+    for model in analysis.snapshot.models:
+        found = record_of(site, model.id)["ranks_by_scheme"]
+        assert found == {name: int(table[str(model.id)][name]) for name in found}
+        counted = [rank for name, rank in found.items() if name != "GLS"]
+        assert len(counted) > 20
+        page = (site / f"models/{model.id}.html").read_text(encoding="utf-8")
+        assert f"Under {len(counted)} schemes its rank" in page
+        assert re.search(rf"lies between {min(counted)} \(\w+\) and {max(counted)} \(\w+\)\.", page)
+
+
+def test_neighbours_are_those_of_the_official_ranking_with_their_probabilities(analysis):
+    board, found = ModelBoard(analysis), universe(analysis.cleaning.considered)
+    posterior = Posterior(found.scored.scores, found.sd_widened)
+    pages = {page.path: page for page in model_pages(board, found, RankHistory((), (), {}))}
+    order = [board.board.ids[row] for row in board.order]
+    for at, model in enumerate(order):
+        (near,) = [one for one in pages[f"models/{model}.html"].sections if one.id == "near"]
+        others = [i for i in order[max(at - 3, 0) : at + 4] if i != model]
+        assert near.tables[0].models == tuple(map(str, others))
+        first, *rest = (found.ids.index(i) for i in (model, *others))
+        expected = [posterior.above(first, other) for other in rest]
+        assert [float(row[2]) for row in near.tables[0].rows] == pytest.approx(expected, abs=0.006)
+        assert near.answer.startswith(f"It is told apart from {sum(max(p, 1 - p) >= 0.975 for p in expected)} of")
 
 
 def test_universe_ranks_are_those_of_the_certainty(site, analysis):
