@@ -54,7 +54,10 @@ def label_axis(table: str, **settings: Any) -> Spec:
 
 def whole_ticks(form: str) -> Spec:
     """Return the setting by which ticks of whole numbers are whole, or two would have the same label."""
-    return {"tickMinStep": 1} if form.endswith(("d", ".0f")) else {}
+    if not form.endswith(("d", ".0f")):
+        return {}
+    # Vega puts a tick halfway between two whole numbers in spite of the step.
+    return {"tickMinStep": 1, "labelExpr": "datum.value % 1 ? '' : datum.label"}
 
 
 def row_scale(count: int) -> Spec:

@@ -91,6 +91,12 @@ def test_a_name_adds_no_element(name):
     assert {element.tag for element in ET.fromstring(hostile.drawn(".svg")).iter()} <= plain
 
 
+def test_no_two_ticks_of_whole_numbers_have_one_label():
+    drawn = over_time(["2025-05-07"], {"a": [1.0], "b": [2.0]}, axis="rank", form="d", reverse=True, **SAYS)
+    texts = [one.text for one in ET.fromstring(drawn.drawn(".svg")).iter("{http://www.w3.org/2000/svg}text")]
+    assert (texts.count("1"), texts.count("2")) == (1, 1)
+
+
 def test_a_chart_becomes_every_promised_file(tmp_path):
     chart = charts(NAMES)["dots"]
     heads = {".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF", ".html": b"<!DOCTYPE html>", ".json": b"{"}
