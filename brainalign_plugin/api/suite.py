@@ -22,7 +22,7 @@ from ..certainty.structure_record import external_json, record
 from ..certainty.variance_components import NotEstimable
 from ..data.cleaning import complete_board
 from ..errors import BoardError
-from ..files.metric_table import metrics_of, read_metrics
+from ..files.metric_table import metrics_of, read_aliases, read_metrics
 from ..plot.chart import Chart
 from ..results import Plots, Result
 from ..text import counted
@@ -295,6 +295,7 @@ def external(
     source: Source,
     metrics: str | os.PathLike[str] | pd.DataFrame,
     *,
+    aliases: str | os.PathLike[str] | None = None,
     max_missing: float = 0.5,
     resamples: int = 1000,
     seed: int = 0,
@@ -311,6 +312,8 @@ def external(
     metrics : path or DataFrame
         CSV with a column ``id`` or ``model`` (a name that is on the board once) or both, and one a metric. A frame may
         have ids or names as its index.
+    aliases : path, optional
+        CSV with the columns ``model``, a name in the file of metrics, and ``id``, the model's on the board.
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
     resamples : int
@@ -346,7 +349,8 @@ def external(
     """
     check_work(seed, resamples=resamples)
     board = snapshot_of(source).board()
-    table = metrics_of(metrics) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics))
+    known = None if aliases is None else read_aliases(Path(aliases))
+    table = metrics_of(metrics, known) if isinstance(metrics, pd.DataFrame) else read_metrics(Path(metrics), known)
     found = external_metrics.external(board, complete_board(board, max_missing), table, resamples=resamples, seed=seed)
     pairs = [(one, other) for one in found.metrics for other in (one.average, *one.benchmarks, *one.metrics)]
     frame = _table([other for _, other in pairs], "name models rho low high", "name").astype({"models": int})

@@ -166,7 +166,7 @@ def external(
         cut = len(board.leaves)
         reason = None
         if first.rho is None:
-            few = f"{first.models} complete models have it; {MIN_OVERLAP} are needed"
+            few = f"complete models with it: {first.models}; {MIN_OVERLAP} are needed"
             reason = few if first.models < MIN_OVERLAP else "all of these models have the same value, or average"
         known = int((~np.isnan(own)).sum())
         found.append(ExternalMetric(metric, known, reason, first, tuple(agreed[:cut]), tuple(agreed[cut:])))
@@ -204,7 +204,7 @@ def _dimensions(
 ) -> tuple[ExternalDimensions, Board | None]:
     rows = np.flatnonzero(~np.isnan(values).any(axis=1)).tolist()
     if len(rows) < MIN_OVERLAP or not cleaned.leaves:
-        few = f"{len(rows)} complete models have all metrics; {MIN_OVERLAP} are needed"
+        few = f"complete models with all metrics: {len(rows)}; {MIN_OVERLAP} are needed"
         return ExternalDimensions(len(rows), few), None
     kept = cleaned.take(rows=rows)
     board = with_metrics(kept, values[rows], metrics)

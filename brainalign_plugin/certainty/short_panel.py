@@ -16,6 +16,7 @@ from ..ranking.boards import ranks_of_all
 from ..ranking.compare import cohen_kappas, quartiles
 from ..scales import ranks_from_bottom
 from ..schemes import get_scheme
+from ..text import counted
 from .bootstrap import RESAMPLES, Interval, draw_counts, interval, labels_among, sure_families
 from .families import Families, families
 from .figures import OFFICIAL, rank_correlations
@@ -70,7 +71,8 @@ def short_panel(
     """
     n, m = len(board.models), len(board.leaves)
     if n < MIN_MODELS or m < 2:
-        return NotEstimable(OFFICIAL, f"{n} complete models on {m} benchmarks are too few to choose from")
+        size = f"{counted(n, 'complete model')} on {counted(m, 'benchmark')}"
+        return NotEstimable(OFFICIAL, f"too few to choose from: {size}")
     search = _Search(board)
     if np.ptp(ranks_of_all(search.whole)) == 0:
         return NotEstimable(OFFICIAL, f"all {n} complete models have the same {OFFICIAL}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,29 +46,66 @@ class MetricTable:
     notes: tuple[str, ...]  # On cells that hold no number, and count as unknown
 
 
-def read_metrics(path: Path) -> MetricTable:
+def read_metrics(path: Path, aliases: Mapping[str, str] | None = None) -> MetricTable:
     """Read external metrics from a CSV file.
 
     Its first line names the columns: ``id`` (of the model on the board), ``model`` (its name), or both, and one for
     each metric. A cell without a number is unknown; one that holds another text is named. Raises InputError if the file
     cannot be read, names no model or no metric, or one twice.
+
+    `aliases`: ids by name, for lines without an id.
     """
+    return _aliased(_parsed(*_text(path)), aliases or {})
+
+
+def read_aliases(path: Path) -> dict[str, str]:
+    """Read ids of models by other names from a CSV file with the columns ``model`` and ``id``.
+
+    Raises InputError if the file cannot be read, lacks a column or a value, or gives a name two ids.
+    """
+    text, name = _text(path)
+    try:
+        table = read_table(text)
+    except ValueError as cause:
+        raise _unreadable(name, cause) from cause
+    titles = [field.text.strip().lower() for field in table.header.fields]
+    if "id" not in titles or not set(_NAMES) & set(titles):
+        raise InputError(f"the aliases {name} have the columns {', '.join(titles)}; give them 'model' and 'id'")
+    found: dict[str, str] = {}
+    for row in table.rows:
+        cells = dict(zip(titles, (field.text.strip() for field in row.fields), strict=False))
+        model, number = next((cells.get(word, "") for word in _NAMES if word in titles), ""), cells.get("id", "")
+        if not model or model_id(number) is None or found.setdefault(model, number) != number:
+            known = f", and {found[model]!r} above" if model in found and found[model] != number else ""
+            raise InputError(
+                f"line {row.line} of the aliases {name} gives {visible(model, _LONGEST)!r} the id "
+                f"{visible(number, _LONGEST)!r}{known}; give each name one whole number"
+            )
+    return found
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """Return the text of a file, and its name as errors have it."""
     name = repr(visible(str(path)))
     try:
         with path.open("rb") as stream:
             data = stream.read(_LARGEST + 1)
         if len(data) > _LARGEST:
             raise TextError(f"larger than {_LARGEST // 1_000_000} MB")
-        return _parsed(decode(data, ansi=True), name)
+        return decode(data, ansi=True), name
     except (OSError, TextError) as cause:
         raise _unreadable(name, cause.strerror if isinstance(cause, OSError) else cause) from cause
 
 
-def metrics_of(frame: pd.DataFrame) -> MetricTable:
+def metrics_of(frame: pd.DataFrame, aliases: Mapping[str, str] | None = None) -> MetricTable:
     """Take metrics from a table with the columns of `read_metrics`, or with ids (whole numbers) or names as index."""
     if not {str(column).lower() for column in frame.columns} & {"id", *_NAMES}:
         frame = frame.rename_axis("id" if frame.index.inferred_type == "integer" else "model").reset_index()
-    return _parsed(frame.to_csv(index=False), "of the table")
+    return _aliased(_parsed(frame.to_csv(index=False), "of the table"), aliases or {})
+
+
+def _aliased(table: MetricTable, aliases: Mapping[str, str]) -> MetricTable:
+    return replace(table, rows=tuple(replace(row, id=row.id or aliases.get(row.name, "")) for row in table.rows))
 
 
 def _parsed(text: str, name: str) -> MetricTable:

@@ -136,19 +136,23 @@ def analyze(
             metavar="FILE",
         ),
     ] = None,
+    aliases: Annotated[
+        Path | None,
+        typer.Option(help="CSV file of the names in that file: columns model and id.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Analyse one snapshot: agreement, spread, ranks."""
     from brainalign_plugin.certainty.bootstrap import family_bootstrap
     from brainalign_plugin.certainty.external import external, join_metrics
     from brainalign_plugin.certainty.families import families, unknown_models
     from brainalign_plugin.certainty.record import analysis_json
-    from brainalign_plugin.files.metric_table import read_metrics
+    from brainalign_plugin.files.metric_table import read_aliases, read_metrics
 
     from ..operations import pull, reporting
     from . import printing
 
     settings = settings_from(snapshot, home=home, domain=domain, max_missing=max_missing)
-    table = None if metrics is None else read_metrics(metrics)
+    table = None if metrics is None else read_metrics(metrics, None if aliases is None else read_aliases(aliases))
     found = pull.find_snapshot(settings, snapshot, now(), utc(known))
     with stage("analysing"):
         analysis = reporting.analyse_snapshot(settings, found.snapshot, None if as_of is None else as_of.date())

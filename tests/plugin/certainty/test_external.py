@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+import brainalign_plugin as ba
 from brainalign_plugin import external as external_of
 from brainalign_plugin.analysis import analyse
 from brainalign_plugin.certainty.external import external, join_metrics
@@ -16,7 +17,7 @@ from brainalign_plugin.certainty.record import analysis_json
 from brainalign_plugin.data.board import Model
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.files.metric_table import metrics_of, model_id, read_metrics
+from brainalign_plugin.files.metric_table import metrics_of, model_id, read_aliases, read_metrics
 from tests.boards import board_of_matrix, drawn_board, halves, unrelated
 
 
@@ -81,6 +82,33 @@ def test_names_are_never_guessed(file):
     assert reasons[8][0] == "the line names no model"
     assert reasons[9][1] == ()
     assert joined.matched == 2
+
+
+def test_a_table_of_aliases_joins_other_names(file, tmp_path):
+    one, two, three = BOARD.ids[:3]
+    path = file(f"model,id,x\nmy ViT,,1\nmy CLIP,,2\nmy ViT,{three},3\nelse,,4\n")
+    known = tmp_path / "aliases.csv"
+    known.write_text(f"Name;ID\nmy ViT;{one}\nmy CLIP;{two}.0\nmy ViT;{one}\ngone;999999\n")
+    joined = join_metrics(read_metrics(path, read_aliases(known)), BOARD)
+    assert joined.values[:3, 0].tolist() == [1, 2, 3]
+    assert [(left.line, left.model) for left in joined.unmatched] == [(5, "else")]
+    found = ba.external(BOARD, path, aliases=known)
+    assert (found.to_dict()["matched"], len(found.to_dict()["unmatched"])) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model,x\na,1\n", "have the columns model, x; give them 'model' and 'id'"),
+        ("model,id\na,1\nb,two\n", "line 3 .* gives 'b' the id 'two'; give each name one whole number"),
+        ("model,id\na,1\n,2\n", r"line 3 .* gives .\(no name\). the id"),
+        ("model,id\na,1\na,2\n", "line 3 .* gives 'a' the id '2', and '1' above"),
+        ("", "cannot be read"),
+    ],
+)
+def test_a_wrong_table_of_aliases_names_the_line(file, text, message):
+    with pytest.raises(InputError, match=message):
+        read_aliases(file(text))
 
 
 def test_a_long_file_of_unknown_names_is_read_at_once(file):
