@@ -128,7 +128,7 @@ def prune(
 ) -> None:
     """Delete old snapshots by a policy, and move unused bodies away."""
     from ..operations.remove import remove_reports, reports_of
-    from ..store import Policy, prunable
+    from ..store import prunable
 
     with (
         opened(home=home, to_write=True) as (settings, store),
@@ -136,7 +136,7 @@ def prune(
         stage("pruning"),
     ):
         infos, at = store.snapshots(), now()
-        done = store.prune(prunable(infos, Policy(keep_days, weekly_days), at), at, dry_run=dry_run)
+        done = store.prune(prunable(infos, keep_days, weekly_days, at), at, dry_run=dry_run)
         left = [info for info in infos if info not in done.snapshots]
         reports = reports_of(settings, done.snapshots, left)
         if not dry_run:

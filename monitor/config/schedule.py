@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import product, takewhile
-from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # Older slots are not made up for: a monthly report is, if the monitor was away for a month.
@@ -169,23 +168,12 @@ def _values(unit: str, field: str, least: int, most: int, names: dict[str, int] 
     return frozenset(values)
 
 
-@dataclass(frozen=True, slots=True)
-class CatchUp:
-    """Policy for missed slots."""
-
-    # `skip`: nothing; `latest`: the newest of them is done, late; `all`: the newest `most` are.
-    policy: Literal["skip", "latest", "all"]
-    most: int
-
-
-def parse_catch_up(text: str) -> CatchUp:
-    """Read ``skip``, ``latest`` or ``all(max 10)``."""
+def parse_catch_up(text: str) -> int:
+    """Read ``skip``, ``latest`` or ``all(max 10)``: the number of missed slots that are done late."""
     found = _CATCH_UP.fullmatch(text)
     if found is None:
         raise ValueError("not skip, latest or all(max 10)")
-    if found[1] is not None:
-        return CatchUp("all", int(found[1]))
-    return CatchUp("skip", 0) if text == "skip" else CatchUp("latest", 1)
+    return int(found[1] or text == "latest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +189,15 @@ def due_slots(
     now: datetime,
     last: datetime | None,
     lost: Iterable[datetime],
-    catch_up: CatchUp,
+    late: int,
     grace: timedelta,
 ) -> Due:
     """Decide which slots have to be done.
 
-    Of several that are due at once the newest is done, and with ``all`` some before it; one that is older than the
-    grace was missed, and with ``skip`` is not done. ``last`` is the newest slot, not later than ``now``, that was ever
-    begun or missed; if there was none, slots due before the grace are not of this schedule. ``lost`` slots were begun
-    and may be begun again.
+    Of several that are due at once the newest is done, and before it as many as make up ``late``; one that is older
+    than the grace was missed, and with ``late`` 0 is not done. ``last`` is the newest slot, not later than ``now``,
+    that was ever begun or missed; if there was none, slots due before the grace are not of this schedule. ``lost``
+    slots were begun and may be begun again.
     """
     begin = max(now - grace if last is None else last, now - LOOK_BACK)
     if schedule.interval is not None:
@@ -218,9 +206,8 @@ def due_slots(
     fresh = deque(schedule.slots(begin, now), maxlen=_MOST_SLOTS)
     again = {slot for slot in lost if now - LOOK_BACK < slot <= now}
     candidates = sorted({*fresh, *again})
-    late = now - grace
-    chosen = candidates[-max(1, catch_up.most) :]
-    if catch_up.policy == "skip":
-        chosen = [slot for slot in chosen if slot >= late]
+    chosen = candidates[-max(1, late) :]
+    if not late:
+        chosen = [slot for slot in chosen if slot >= now - grace]
     missed = [slot for slot in fresh if slot not in chosen]
     return Due(tuple(chosen), tuple(missed))

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from brainalign_plugin.text import masked_address
 
-from .schedule import CatchUp, Schedule, parse_catch_up, parse_schedule, read_zone
+from .schedule import Schedule, parse_catch_up, parse_schedule, read_zone
 
 
 class SecretAddress(SecretStr):
@@ -153,8 +153,8 @@ class ScheduleSettings(Section):
         return {job: parse_schedule(text, self.timezone) for job, text in given.items() if text != NEVER}
 
     @property
-    def catching_up(self) -> CatchUp:
-        """Policy for missed slots."""
+    def done_late(self) -> int:
+        """Number of missed slots that are done late."""
         return parse_catch_up(self.catch_up)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from brainalign_plugin.text import leaderboard
+from brainalign_plugin.text import counted, leaderboard
 
 from ..base.messages import Channel, Kind, Message, message_id
 from ..base.templating import render
@@ -95,8 +95,8 @@ def compose_alerts(
     """Compose one message on all alerts that changed with one board, for each subscriber who wants alerts."""
     first = alerts[0]
     states = [f"{one_line(alert.rule, 80)} {alert.state}" for alert in alerts]
-    counted = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
-    subject = _subject(f"{leaderboard(first.domain)}: {counted}{', '.join(states)}", first.simulated)
+    number = "" if len(alerts) == 1 else f"{len(alerts)} alerts: "
+    subject = _subject(f"{leaderboard(first.domain)}: {number}{', '.join(states)}", first.simulated)
     shown = [
         {
             "rule": one_line(alert.rule, 80),
@@ -217,8 +217,8 @@ def _capital(text: str) -> str:
 
 def _states(alerts: Sequence[Alert]) -> list[str]:
     firing = sum(alert.fired for alert in alerts)
-    counted = ((firing, "firing"), (len(alerts) - firing, "resolved"))
-    return [f"{number} alert{'' if number == 1 else 's'} {state}" for number, state in counted if number]
+    states = ((firing, "firing"), (len(alerts) - firing, "resolved"))
+    return [f"{counted(number, 'alert')} {state}" for number, state in states if number]
 
 
 def _active_line(alerts: Sequence[Alert]) -> str:

@@ -270,10 +270,7 @@ def figures_record(board: Board, figures: Mapping[str, Figure]) -> dict[str, Any
         "analysis": ANALYSIS_VERSION,
         "models": len(board.models),
         "benchmarks": len(board.leaves),
-        "figures": {
-            name: {"value": f.value, "interval": None if f.interval is None else list(f.interval)}
-            for name, f in figures.items()
-        },
+        "figures": {name: asdict(figure) for name, figure in figures.items()},
     }
 
 

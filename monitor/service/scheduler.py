@@ -15,7 +15,7 @@ import structlog
 from brainalign_plugin.errors import BrainAlignError
 
 from ..base.errors import BusyError
-from ..config.schedule import LOOK_BACK, CatchUp, Due, Schedule, due_slots
+from ..config.schedule import LOOK_BACK, Due, Schedule, due_slots
 from ..delivery.messages import DigestPeriod
 from ..store import RunRecord, RunState
 from .run import PULL, Monitor, Stopped, at_work, do_slot, pull_once, queue_digest, send_due
@@ -69,10 +69,10 @@ def due_of(monitor: Monitor, job: Job, now: datetime) -> Due:
     last = store.last_slot(job.name, now)
     if last is None and job.name.startswith(PULL):
         # The first run follows the start without a wait.
-        found = due_slots(job.schedule, now, now - LOOK_BACK, again, CatchUp("latest", 1), LOOK_BACK)
+        found = due_slots(job.schedule, now, now - LOOK_BACK, again, 1, LOOK_BACK)
         return Due(found.now, ())
     grace = timedelta(seconds=schedule.grace_seconds)
-    return due_slots(job.schedule, now, last, again, schedule.catching_up, grace)
+    return due_slots(job.schedule, now, last, again, schedule.done_late, grace)
 
 
 def tend(monitor: Monitor, jobs: Sequence[Job], wait: Callable[[float], bool], settle: timedelta = timedelta(0)) -> int:

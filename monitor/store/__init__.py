@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .opening import begin_store, is_made, loss, open_store, open_to_read
-from .pruning import Policy, prunable
+from .pruning import prunable
 from .restoring import restore_backup, verify_backup
 from .store import Store
 from .stored import (
@@ -25,7 +25,6 @@ __all__ = [
     "Finding",
     "MessageState",
     "Outcome",
-    "Policy",
     "PullRecord",
     "Queued",
     "Removed",

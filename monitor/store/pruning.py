@@ -25,15 +25,6 @@ _INTERVALS = (schema.cell, schema.model, schema.benchmark_entry)
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """Rules for the snapshots that stay."""
-
-    all_days: int  # All snapshots of so many days before the newest of their kind
-    # The last of each week of so many days before it; of what is older, the last of each month.
-    weekly_days: int
-
-
-@dataclass(frozen=True, slots=True)
 class Pruned:
     """Rows that were deleted, or would be."""
 
@@ -44,12 +35,22 @@ class Pruned:
     not_shrunk: str = ""
 
 
-def prunable(infos: Sequence[SnapshotInfo], policy: Policy, now: datetime) -> tuple[SnapshotInfo, ...]:
+def prunable(infos: Sequence[SnapshotInfo], all_days: int, weekly_days: int, now: datetime) -> tuple[SnapshotInfo, ...]:
     """Return the snapshots that the policy deletes.
 
-    Of every kind (domain, simulated or not) the newest and the last stored one stay, because the next one is compared
-    with it. Reconstructed boards stay.
+    Of every kind (domain, simulated or not) all snapshots of ``all_days`` before the newest stay, the last of each week
+    of ``weekly_days`` before it, and of what is older the last of each month. The newest and the last stored one stay,
+    because the next one is compared with it, and so do reconstructed boards.
     """
+
+    def period(info: SnapshotInfo, newest: datetime) -> tuple[int, ...]:
+        age = newest - info.as_of_time
+        if age <= timedelta(days=all_days):
+            return 0, info.id
+        if age <= timedelta(days=weekly_days):
+            return 1, *info.as_of_time.isocalendar()[:2]
+        return 2, info.as_of_time.year, info.as_of_time.month
+
     found: list[SnapshotInfo] = []
     observed = [info for info in infos if not info.reconstructed]
     for kind in sorted({(info.domain, info.simulated) for info in observed}):
@@ -57,18 +58,9 @@ def prunable(infos: Sequence[SnapshotInfo], policy: Policy, now: datetime) -> tu
         of_kind.sort(key=lambda info: (info.as_of_time, info.id))
         kept = {of_kind[-1].id, max(info.id for info in of_kind)}
         newest = min(now, of_kind[-1].until_time)
-        last = {_period(info, policy, newest): info.id for info in of_kind}
-        found += [info for info in of_kind if info.id not in kept and last[_period(info, policy, newest)] != info.id]
+        last = {period(info, newest): info.id for info in of_kind}
+        found += [info for info in of_kind if info.id not in kept and last[period(info, newest)] != info.id]
     return tuple(sorted(found, key=lambda info: info.id))
-
-
-def _period(info: SnapshotInfo, policy: Policy, newest: datetime) -> tuple[int, ...]:
-    age = newest - info.as_of_time
-    if age <= timedelta(days=policy.all_days):
-        return 0, info.id
-    if age <= timedelta(days=policy.weekly_days):
-        return 1, *info.as_of_time.isocalendar()[:2]
-    return 2, info.as_of_time.year, info.as_of_time.month
 
 
 class Pruning:

@@ -24,7 +24,6 @@ from brainalign_monitor.base.errors import StoreError
 from brainalign_monitor.base.messages import Channel, Kind, Message
 from brainalign_monitor.store import (
     Finding,
-    Policy,
     Store,
     begin_store,
     is_made,
@@ -353,7 +352,7 @@ def daily(store: Store, days: int) -> None:
 
 def test_the_policy_keeps_days_then_weeks_then_months(store: Store) -> None:
     daily(store, 120)
-    went = {info.as_of_time for info in prunable(store.snapshots(), Policy(10, 60), NOW)}
+    went = {info.as_of_time for info in prunable(store.snapshots(), 10, 60, NOW)}
     left = [info.as_of_time for info in store.snapshots() if info.as_of_time not in went]
     ages = [(NOW - moment).days for moment in left]
     assert [age for age in ages if age <= 10] == list(range(10, -1, -1))
@@ -369,7 +368,7 @@ def test_what_stays_is_rebuilt_exactly_and_the_next_board_fits_on(backend: Backe
     with backend.open(url) as store:
         daily(store, 40)
         store.add(small(0.9).as_of(NOW - timedelta(days=3000)), snapshot_bytes(small(0.9)), NOW)
-        which = prunable(store.snapshots(), Policy(3, 14), NOW)
+        which = prunable(store.snapshots(), 3, 14, NOW)
         before = {i.id: store.snapshot(i.id) for i in store.snapshots() if i not in which}
         state = rows(backend, url), sorted(tmp_path.rglob("*.json.gz"))
         planned = store.prune(which, NOW, dry_run=True)
@@ -383,7 +382,7 @@ def test_what_stays_is_rebuilt_exactly_and_the_next_board_fits_on(backend: Backe
         assert any(info.reconstructed for info in store.snapshots())
         new = add(store, small(0.125, as_of_time=NOW + timedelta(days=1)), NOW)
         assert store.snapshot(new) == small(0.125, as_of_time=NOW + timedelta(days=1))
-        assert store.prune(prunable(store.snapshots(), Policy(10, 14), NOW), NOW).rows == 0
+        assert store.prune(prunable(store.snapshots(), 10, 14, NOW), NOW).rows == 0
 
 
 def test_the_board_that_came_in_last_stays_however_old_it_is(store: Store) -> None:
@@ -391,7 +390,7 @@ def test_the_board_that_came_in_last_stays_however_old_it_is(store: Store) -> No
     late = add(store, small(0.75, as_of_time=NOW - timedelta(days=400)), NOW)
     add(store, small(0.8, as_of_time=NOW - timedelta(days=401)), NOW)
     last = add(store, small(0.85, as_of_time=NOW - timedelta(days=402)), NOW)
-    went = [info.id for info in prunable(store.snapshots(), Policy(0, 0), NOW)]
+    went = [info.id for info in prunable(store.snapshots(), 0, 0, NOW)]
     assert last not in went
     assert late not in went, "the last of its month"
 
@@ -429,7 +428,7 @@ def all_bodies(folder: Path) -> set[str]:
 def test_a_pruned_body_is_aside_for_thirty_days_of_boards(store: Store, tmp_path: Path) -> None:
     daily(store, 40)
     before = all_bodies(tmp_path)
-    which = prunable(store.snapshots(), Policy(3, 3), NOW)
+    which = prunable(store.snapshots(), 3, 3, NOW)
     done = store.prune(which, NOW)
     assert all_bodies(tmp_path) == before, "nothing is deleted yet"
     assert {path.name for path in (tmp_path / "pruned").rglob("*.gz")} == {p.name for p in done.orphans.aside}
@@ -458,7 +457,7 @@ def test_bodies_that_another_store_keeps_too_stay(backend: Backend, tmp_path: Pa
     with backend.open() as one, backend.open() as other:
         daily(one, 20)
         daily(other, 20)
-        done = one.prune(prunable(one.snapshots(), Policy(3, 3), NOW), NOW)
+        done = one.prune(prunable(one.snapshots(), 3, 3, NOW), NOW)
         assert done.orphans.shared_with == (other.id,)
         assert other.check() == one.check() == []
 
@@ -475,12 +474,12 @@ def test_a_store_that_names_no_body_loses_none(store: Store, tmp_path: Path) -> 
 def test_a_wrong_clock_prunes_nothing(store: Store, years: int) -> None:
     daily(store, 45)
     wrong = NOW + timedelta(days=365 * years)
-    assert prunable(store.snapshots(), Policy(90, 730), wrong) == ()
+    assert prunable(store.snapshots(), 90, 730, wrong) == ()
 
 
 def test_what_was_found_and_is_active_stays_when_its_board_goes(store: Store) -> None:
     daily(store, 40)
-    which = prunable(store.snapshots(), Policy(3, 3), NOW)
+    which = prunable(store.snapshots(), 3, 3, NOW)
     found = Finding(which[0].id, "alert fired", "rule", NOW, "it fired", {})
     store.add_findings([found])
     store.prune(which, NOW)
@@ -491,7 +490,7 @@ def test_what_was_found_and_is_active_stays_when_its_board_goes(store: Store) ->
 
 def test_a_board_that_was_known_and_pruned_is_not_replaced_by_another(store: Store) -> None:
     daily(store, 40)
-    which = prunable(store.snapshots(), Policy(3, 3), NOW)
+    which = prunable(store.snapshots(), 3, 3, NOW)
     gone = which[10]
     known = gone.seen_at + timedelta(hours=1)
     assert store.find("latest", "vision", known) == gone

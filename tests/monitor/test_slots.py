@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_monitor.config.schedule import CatchUp, due_slots, parse_catch_up, parse_schedule
+from brainalign_monitor.config.schedule import due_slots, parse_catch_up, parse_schedule
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # A Wednesday.
@@ -263,18 +263,18 @@ def test_a_lost_slot_is_done_again_unless_a_newer_one_is_due():
 
 def test_a_clock_that_jumps_a_year_does_not_make_up_for_a_year():
     now = NOON + 365 * DAY
-    found = due_slots(parse_schedule("every 1m"), now, NOON, (), CatchUp("latest", 1), HOUR)
+    found = due_slots(parse_schedule("every 1m"), now, NOON, (), 1, HOUR)
     assert found.now == (now,)
     assert len(found.missed) < 1000
-    found = due_slots(parse_schedule("every 1s"), now, NOON, (), CatchUp("latest", 1), HOUR)
+    found = due_slots(parse_schedule("every 1s"), now, NOON, (), 1, HOUR)
     assert found.now == (now,)
-    found = due_slots(parse_schedule("every 6h"), now, NOON, (), CatchUp("all", 3), HOUR)
+    found = due_slots(parse_schedule("every 6h"), now, NOON, (), 3, HOUR)
     assert found.now == (now - 12 * HOUR, now - 6 * HOUR, now)
     assert due(NOON, "all(max 999)", now=NOON - DAY) == ([], []), "nor does one that is set back"
 
 
 def test_policies_are_written_so():
-    assert parse_catch_up("all(max 10)") == CatchUp("all", 10)
+    assert parse_catch_up("all(max 10)") == 10
     for text in ("all", "all(10)", "none", "all(max 0)"):
         with pytest.raises(ValueError, match="not skip, latest or all"):
             parse_catch_up(text)

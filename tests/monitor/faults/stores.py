@@ -23,7 +23,7 @@ import sqlalchemy as sa
 import brainalign_monitor
 import brainalign_plugin
 from brainalign_monitor.cli.main import main
-from brainalign_monitor.store import Policy, open_store, prunable, restore_backup
+from brainalign_monitor.store import open_store, prunable, restore_backup
 from brainalign_monitor.store.schema import REVISION, REVISION_TABLE
 from tests.commands import Ended, brainalign
 from tests.monitor.faults import served
@@ -281,7 +281,7 @@ def wrong_clocks(folder: Path, store: str = "") -> Row:
         for days in clocks:
             with open_store(one.settings.store_address, one.settings.bodies) as opened:
                 wrong = now() + timedelta(days=days)
-                opened.prune(prunable(opened.snapshots(), Policy(90, 730), wrong), wrong)
+                opened.prune(prunable(opened.snapshots(), 90, 730, wrong), wrong)
             lost += one.boards - one.count("snapshot") + len(bodies - bodies_of(one))
         lost += len(one.damage())
     return Row(
