@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import urllib.parse
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from brainalign_plugin.analysis import Analysis, analyse
 from brainalign_plugin.certainty.variance_components import certainty_of
 from brainalign_plugin.data.board import Board
 from brainalign_plugin.data.cleaning import complete_board
+from brainalign_plugin.data.official import CellState
 from brainalign_plugin.data.tree import paper
 from brainalign_plugin.schemes import rank_models
 from brainalign_plugin.schemes.missing import fill_missing
@@ -114,10 +116,10 @@ def test_effective_weights_are_those_of_the_poster_s_board(browser, real):
         assert found["shares"][leaf] == pytest.approx(weight.effective, **EXACT)
 
 
-def by_hand(board: Board, weights: np.ndarray, scale: str, flat: bool) -> np.ndarray:
+def by_hand(board: Board, scores: np.ndarray, weights: np.ndarray, scale: str, flat: bool) -> np.ndarray:
     """Weighted recursive mean over the cells that are there, node by node."""
-    scaled = np.full(board.scores.shape, np.nan)
-    for j, column in enumerate(board.scores.T):
+    scaled = np.full(scores.shape, np.nan)
+    for j, column in enumerate(scores.T):
         has = ~np.isnan(column)
         values = column[has]
         ranks = rankdata(np.round(values, 9))
@@ -148,27 +150,34 @@ def by_hand(board: Board, weights: np.ndarray, scale: str, flat: bool) -> np.nda
     return value(board.tree.roots[0])[1]
 
 
-def test_weights_and_benchmarks_of_ones_own_are_those_of_a_computation_by_hand(browser, real):
+def test_every_choice_is_that_of_a_computation_by_hand(browser, real):
     address, analysis = real
     whole = analysis.snapshot.board()
     region = dict(zip(whole.leaves, ModelBoard(analysis).regions, strict=True))
     out = [whole.leaves[k] for k in (0, 7, len(whole.leaves) - 1)]
     regions, papers = {"IT": 3, "V1": 0.25}, {paper(whole.leaves[10]): 0, paper(whole.leaves[-3]): 2.5}
     kept = [j for j, leaf in enumerate(whole.leaves) if leaf not in out]
-    for scale, mean in (("score", "tree"), ("normal", "tree"), ("z", "flat"), ("rank", "tree")):
-        choice = {"scale": scale, "mean": mean, "missing": "skip"}
-        found = computed(browser, address, **choice, region=regions, paper=papers, out=out)
-        board = whole.take(columns=kept)
+    lacking = np.isnan(whole.scores).mean(axis=0)
+    computed(browser, address, region=regions, paper=papers, out=out)
+    for scale, mean, rule in itertools.product(
+        ("score", "z", "rank", "normal"), ("tree", "flat"), ("zero", "attempted", "skip", "complete")
+    ):
+        found = browser.execute_script(CHOOSE, {"scale": scale, "mean": mean, "missing": rule})
+        board = whole.take(columns=[j for j in kept if rule != "complete" or lacking[j] <= 0.5])
         weights = (
             board.tree.nominal_weights(board.leaves, board.tree.roots[0])
             if mean == "tree"
             else np.full(len(board.leaves), 1 / len(board.leaves))
         ) * [regions.get(region[leaf], 1) * papers.get(paper(leaf), 1) for leaf in board.leaves]
         weights = weights / weights.sum()
-        rows = np.flatnonzero((~np.isnan(board.scores[:, weights > 0])).any(axis=1))
-        board = board.take(rows=rows.tolist())
+        known = ~np.isnan(board.scores[:, weights > 0])
+        board = board.take(rows=np.flatnonzero(known.all(axis=1) if rule == "complete" else known.any(axis=1)).tolist())
+        zeros = {"zero": board.states != CellState.SCORED, "attempted": board.states == CellState.FAILED}
+        scores = np.where(zeros.get(rule, False), 0.0, board.scores)
         assert found["ids"] == list(board.ids)
-        assert found["scores"] == pytest.approx(by_hand(board, weights, scale, mean == "flat").tolist(), **EXACT)
+        wanted = by_hand(board, scores, weights, scale, mean == "flat")
+        assert found["scores"] == pytest.approx(wanted.tolist(), **EXACT), (scale, mean, rule)
+        assert found["ranks"] == rankdata(-np.round(wanted, 9), "min").tolist()
         for j, leaf in enumerate(board.leaves):
             assert found["weights"].get(leaf, 0) == pytest.approx(weights[j], **EXACT)
 

@@ -275,6 +275,19 @@ def test_a_digest_arrives_on_trial_and_again_when_it_is_due(mailing, host):
     assert trial["Message-ID"] not in {mail["Message-ID"] for mail in due}
 
 
+@pytest.mark.parametrize("period", ["weekly", "monthly"])
+def test_a_preview_of_a_digest_is_byte_for_byte_the_mail_that_arrived(mailing, host, tmp_path, period):
+    before = tmp_path / "before.txt"
+    brainalign("mail", "preview", period, "--output", before, home=mailing).succeeded()
+    brainalign("deliver", "--digest", period, home=mailing).succeeded()
+    brainalign("mail", "preview", period, "--output", tmp_path / "m.eml", home=mailing).succeeded()
+    brainalign("mail", "preview", period, "--output", tmp_path / "m.txt", home=mailing).succeeded()
+    (_, arrived), (mail,) = host.taken[0], host.mails
+    assert (tmp_path / "m.eml").read_bytes() == arrived
+    assert before.read_text() == (tmp_path / "m.txt").read_text()
+    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == before.read_text()
+
+
 def test_a_trial_mail_says_what_is_wrong(mailing, host, tmp_path):
     host.answers["RCPT"] = "550 no such user"
     ended = brainalign("mail", "test", "me@lab.test", home=mailing)
