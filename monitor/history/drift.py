@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from brainalign_plugin.certainty import bootstrap
 from brainalign_plugin.certainty.families import FamilyTable
+from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.data.board import Board
 
 from ..base.files import fields_of
-from .figures import COUNTS, FIGURES, family_draws, headline_figures
+from .figures import COUNTS, FIGURES, ends, family_draws, headline_figures
 from .panels import common_panel
 from .precision import tolerance
 
@@ -100,14 +102,16 @@ def paired_differences(
             found[name] = Difference(before[name], after[name], interval, p, models, benchmarks)
         return found
     draws = family_draws(one, resamples, seed, named)
-    unknown = np.full(1, np.nan)
-    first, second = ({}, {}) if draws is None else (draws.figures(one), draws.figures(other))
+    if draws is None:
+        return {name: Difference(before[name], after[name], None, None, models, benchmarks) for name in TESTED}
+    counts, effective = draws
+    first, second = (headline(board, counts).values for board in (one, other))
     found = {}
     for name in TESTED:
-        drawn = second[name] - first[name] if name in first else unknown
+        drawn = second[name] - first[name]
         was, now = before[name], after[name]
         delta = None if was is None or now is None else now - was
-        interval = None if draws is None else draws.interval(delta, drawn)
+        interval = ends(bootstrap.interval(delta, drawn, effective))
         found[name] = Difference(was, now, interval, _p_value(delta, interval, drawn), models, benchmarks)
     return found
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from brainalign_plugin.arrays import FloatArray, IntArray
+from brainalign_plugin.arrays import IntArray
 from brainalign_plugin.certainty.bootstrap import (
     Interval,
     draw_counts,
     effective_families,
     family_bootstrap,
-    interval,
     sure_enough,
 )
 from brainalign_plugin.certainty.families import FamilyTable, families
@@ -95,28 +94,13 @@ def difference_text(name: str, difference: float) -> str:
     return f"{'+' if difference > 0 else MINUS}{text}{unit}"
 
 
-@dataclass(frozen=True, eq=False)
-class FamilyDraws:
-    """Return each model's count in each draw of families, shape (resamples, n), and the number of families."""
+def family_draws(board: Board, resamples: int, seed: int, named: FamilyTable = ()) -> tuple[IntArray, float] | None:
+    """Draw the families of a board's models with replacement; None if they are too few for an interval.
 
-    counts: IntArray
-    effective: float
-
-    def figures(self, board: Board) -> dict[str, FloatArray]:
-        """Return the headline figures of a complete board in each draw; NaN where one does not exist."""
-        return headline(board, self.counts).values
-
-    def interval(self, difference: float | None, drawn: FloatArray) -> tuple[float, float] | None:
-        """Return the 95 % interval of a difference; None if it is unknown, or in over a tenth of the draws."""
-        return _ends(interval(difference, drawn, self.effective))
-
-
-def family_draws(board: Board, resamples: int, seed: int, named: FamilyTable = ()) -> FamilyDraws | None:
-    """Draw the families of a board's models with replacement; None if they are too few for an interval."""
+    Returns each model's count in each draw, shape (resamples, n), and the effective number of families.
+    """
     labels = families(board, named).labels
-    if not sure_enough(labels):
-        return None
-    return FamilyDraws(draw_counts(labels, resamples, seed), effective_families(labels))
+    return (draw_counts(labels, resamples, seed), effective_families(labels)) if sure_enough(labels) else None
 
 
 def figure_intervals(
@@ -129,10 +113,11 @@ def figure_intervals(
     """Return the interval of each headline figure of a complete board; a count is known exactly."""
     found = family_bootstrap(board, families(board, named), resamples, seed, effective=False).intervals
     return {
-        name: (None if value is None else (value, value)) if name in COUNTS else _ends(found[name])
+        name: (None if value is None else (value, value)) if name in COUNTS else ends(found[name])
         for name, value in values.items()
     }
 
 
-def _ends(found: Interval | None) -> tuple[float, float] | None:
+def ends(found: Interval | None) -> tuple[float, float] | None:
+    """Return the ends of an interval."""
     return None if found is None else (found.low, found.high)

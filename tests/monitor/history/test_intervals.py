@@ -16,6 +16,7 @@ from brainalign_monitor.history.figures import (
 )
 from brainalign_monitor.history.series import HistoryOptions, panel_figures
 from brainalign_plugin.certainty.bootstrap import MIN_FAMILIES
+from brainalign_plugin.certainty.figures import headline
 from brainalign_plugin.data.board import Board, Model
 from tests.boards import board_of_matrix, drawn_rows
 
@@ -33,11 +34,10 @@ def of_families(families: int, each: int, seed: int = 5) -> Board:
 
 def test_the_figures_of_a_draw_are_those_of_the_drawn_rows():
     board = of_families(10, 3)
-    draws = family_draws(board, 5, 1)
-    assert draws is not None
-    drawn = draws.figures(board)
+    counts, _ = family_draws(board, 5, 1)
+    drawn = headline(board, counts).values
     assert set(drawn) == FIGURES.keys() - COUNTS
-    for k, row in enumerate(draws.counts):
+    for k, row in enumerate(counts):
         expected = headline_figures(drawn_rows(board, np.repeat(np.arange(len(row)), row).tolist()))
         for name, values in drawn.items():
             assert values[k] == pytest.approx(expected[name], abs=1e-9), name
@@ -45,10 +45,10 @@ def test_the_figures_of_a_draw_are_those_of_the_drawn_rows():
 
 def test_families_come_with_all_their_members_and_the_same_seed_draws_the_same():
     board = of_families(10, 3)
-    counts = family_draws(board, 50, 1).counts
+    counts = family_draws(board, 50, 1)[0]
     assert (counts.reshape(50, 10, 3) == counts.reshape(50, 10, 3)[:, :, :1]).all()
-    assert (counts == family_draws(board, 50, 1).counts).all()
-    assert (counts != family_draws(board, 50, 2).counts).any()
+    assert (counts == family_draws(board, 50, 1)[0]).all()
+    assert (counts != family_draws(board, 50, 2)[0]).any()
 
 
 def test_intervals_narrow_with_more_families_and_not_with_more_members():
@@ -80,7 +80,7 @@ def test_an_unknown_figure_has_no_interval():
 def test_the_users_table_joins_families_in_every_interval():
     board = of_families(30, 1)
     table = tuple((model.name, f"own{i // 2}") for i, model in enumerate(board.models))
-    counts = family_draws(board, 20, 1, table).counts.reshape(20, 15, 2)
+    counts = family_draws(board, 20, 1, table)[0].reshape(20, 15, 2)
     assert (counts == counts[:, :, :1]).all()
     values = headline_figures(board)
     assert figure_intervals(board, values, 50, 1, table) != figure_intervals(board, values, 50, 1)
