@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import Any, get_args
 
 import pandas as pd
@@ -19,7 +21,7 @@ from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..results import Plots, Result, Rows
 from ..text import counted, distinct_names
-from .sources import Source, check_work, snapshot_of
+from .sources import Source, check_work, family_table, snapshot_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -366,7 +368,13 @@ class CertaintyResult(Result):
 
 
 def certainty(
-    source: Source, *, max_missing: float = 0.5, resamples: int = 1000, draws: int = 1000, seed: int = 0
+    source: Source,
+    *,
+    max_missing: float = 0.5,
+    families: Mapping[Any, str] | str | PathLike[str] | None = None,
+    resamples: int = 1000,
+    draws: int = 1000,
+    seed: int = 0,
 ) -> CertaintyResult:
     """Estimate how sure the figures and ranks of a board are.
 
@@ -375,6 +383,9 @@ def certainty(
     source : Snapshot, Board, DataFrame or path
     max_missing : float
         Largest share of missing scores with which a benchmark is kept.
+    families : dict or path, optional
+        Families beyond near-copies and like names: from a model's id or name to its family, or a CSV file with the
+        columns model and family.
     resamples : int
         Of families of models.
     draws : int
@@ -389,7 +400,7 @@ def certainty(
     Raises
     ------
     InputError
-        If a number is out of range.
+        If a number is out of range, or a family has a model that the board lacks.
 
     See Also
     --------
@@ -407,5 +418,5 @@ def certainty(
     """
     check_work(seed, resamples=resamples)
     board = snapshot_of(source).board()
-    found = board_certainty(board, max_missing, resamples, draws, seed)
+    found = board_certainty(board, max_missing, resamples, draws, seed, family_table(families, board))
     return CertaintyResult(found, {model.id: model.name for model in board.models})

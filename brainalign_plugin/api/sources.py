@@ -7,13 +7,15 @@ import hashlib
 import os
 import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..certainty.families import FamilyTable, read_families, unknown_models
 from ..data.board import Board, Model
 from ..data.official import CellState
 from ..data.snapshot import UNDATED, Snapshot
@@ -155,6 +157,21 @@ def check_work(seed: object, n_jobs: object = 1, resamples: object = 1) -> None:
         raise InputError(f"n_jobs is {n_jobs!r}; pass a number of processes, or n_jobs=-1 for one a core")
     if not isinstance(resamples, int | np.integer | None):
         raise InputError(f"{resamples!r} resamples were asked for; pass a whole number, such as resamples=1000")
+
+
+def family_table(given: Mapping[Any, str] | str | os.PathLike[str] | None, board: Board) -> FamilyTable:
+    """Return families that a user names, by a dict from model to family or by a file; the board has all its models."""
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        table = tuple((str(model), str(family)) for model, family in given.items())
+    elif isinstance(given, str | os.PathLike):
+        table = read_families(Path(given))
+    else:
+        raise InputError(f"the families are {given!r}; give a dict from model to family, or the path of a CSV file")
+    if absent := unknown_models(table, board):
+        raise InputError(f"the families name the model {absent[0]!r}, which is not on the board; correct or remove it")
+    return table
 
 
 def scheme_list(schemes: str | Scheme | Iterable[str | Scheme]) -> list[str | Scheme]:

@@ -80,5 +80,5 @@ def certainty(
         families=grouped,
         bootstrap=family_bootstrap(cleaned, grouped, resamples, seed),
         replicates=rerun_reliability(cleaned, grouped),
-        universe=universe(board, max_missing, draws=draws, seed=seed),
+        universe=universe(board, max_missing, families(board, named), draws, seed),
     )

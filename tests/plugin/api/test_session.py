@@ -126,6 +126,16 @@ def test_load_takes_what_is_a_board_already(tmp_path):
         ba.load(tmp_path / "empty.csv")
 
 
+def test_families_of_ones_own_join_models(tmp_path):
+    board, table = ba.example(), tmp_path / "families.csv"
+    table.write_text("model,family\nalexnet,old\n102,old\n", encoding="utf-8")
+    apart = ba.certainty(board, resamples=20).found
+    for given in (table, str(table), {"alexnet": "old", 102: "old"}):
+        joined = ba.certainty(board, families=given, resamples=20).found
+        assert joined.families.count == apart.families.count - 1
+        assert not np.allclose(joined.universe.sd_widened, apart.universe.sd_widened)
+
+
 def test_results_of_every_scheme_survive_a_pickle():
     board = ba.example()
     reference = ba.freeze(board, "base")
@@ -205,6 +215,8 @@ def test_a_scheme_of_ones_own_cannot_take_the_place_of_a_known_one():
         (lambda _: ba.load(None), SnapshotError, "a path was expected, not NoneType"),
         (lambda _: ba.load("https://site.example/data.json"), SnapshotError, "download it, then load it"),
         (lambda b: ba.certainty(b, resamples="x"), InputError, "'x' resamples were asked for"),
+        (lambda b: ba.certainty(b, families={"vgg": "own"}), InputError, "the model 'vgg', which is not on the board"),
+        (lambda b: ba.certainty(b, families=5), InputError, "give a dict from model to family"),
         (lambda b: b.as_of(5), InputError, "5 is no date"),
         (lambda _: ba.timeline(5), InputError, "needs a list of boards"),
         (lambda b: ba.agreement(b.take(columns=[0])).plot.good_models(), BoardError, "at least 2 papers"),
