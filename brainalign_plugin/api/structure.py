@@ -246,11 +246,11 @@ class DimensionsResult(Result):
     @property
     def title(self) -> str:
         """One line that names the result."""
-        one, ends = self.found.found, self.found.intervals["by_family"]
+        one, least = self.found.found, self.found.by_family
         if one.parallel_analysis is None:
             return f"Dimensions of {counted(len(one.leaves), 'benchmark')} that vary: too few"
-        between = "" if ends is None else f"; by family {ends.value:.0f} ({ends.low:.0f} to {ends.high:.0f})"
-        return f"Dimensions of {counted(len(one.leaves), 'benchmark')}: {one.parallel_analysis}{between}"
+        alike = "" if least is None else f"; at least {least} with families of models kept alike"
+        return f"Dimensions of {counted(len(one.leaves), 'benchmark')}: {one.parallel_analysis}{alike}"
 
     def _frame(self) -> pd.DataFrame:
         names = [f"PC{i + 1}" for i in range(len(self.found.scree))]
@@ -491,7 +491,7 @@ def dimensions(
     --------
     >>> import brainalign_plugin as ba
     >>> ba.dimensions(ba.example()).title
-    'Dimensions of 8 benchmarks: 1; by family 1 (1 to 1)'
+    'Dimensions of 8 benchmarks: 1; at least 1 with families of models kept alike'
     """
     cleaning = _cleaned(source, max_missing, seed, resamples)
     board, snapshot = cleaning.board, snapshot_of(source)
