@@ -106,6 +106,10 @@
     const svg = place.querySelector("svg");
     svg.setAttribute("aria-hidden", "true");
     for (const one of [svg, ...svg.querySelectorAll("[role]")]) one.removeAttribute("role");
+    // Vega describes every chart by the same two words.
+    place.removeAttribute("aria-roledescription");
+    place.setAttribute("role", "img");
+    place.setAttribute("aria-label", chart.alt);
     // A chart wider than its place is scrolled by keyboard as well.
     place.parentElement.toggleAttribute("tabindex", place.parentElement.scrollWidth > place.parentElement.clientWidth);
     if (chart.id === "time") brushed(result.view);

@@ -32,6 +32,12 @@ OUTSIDE = """
 return performance.getEntriesByType("resource").map((one) => one.name)
   .filter((name) => !name.startsWith(location.origin) && !name.startsWith("data:"));
 """
+# Charts whose description is not that of the page, with the finding in it.
+UNDESCRIBED = """
+return [...document.querySelectorAll(".chart")]
+  .map((one) => [one.role, one.ariaLabel, window.brainalign.charts.get(one.id.replace("chart-", "")).alt])
+  .filter(([role, said, alt]) => role !== "img" || said !== alt || !/\\d/.test(said));
+"""
 # On paper: a table wider than its page, and a header without a row.
 CUT = """
 return [...document.querySelectorAll("table")].filter((table) => table.getClientRects().length)
@@ -63,6 +69,7 @@ def test_every_page_is_silent_inside_its_width_and_accessible(browser, served, w
         )
         assert wide[0] <= wide[1], page
         assert browser.execute_script(OUTSIDE) == [], page
+        assert browser.execute_script(UNDESCRIBED) == [], page
         if width == 360:
             assert violations(browser) == [], page
         assert browser.execute_script("return document.querySelectorAll('h1, img, iframe').length") == 1, page
