@@ -172,9 +172,9 @@ class Database:
             )
         if revision is not None and revision < FIRST_REVISION:
             raise StoreError(
-                f"the store {self.name} has the schema {revision!r} of an older release than 1.0.0; "
-                "move it away, make a new one with `brainalign store begin`, and read the kept bodies into it with "
-                "`brainalign fetch FOLDER`; nothing was changed"
+                f"the store {self.name} has the schema {revision!r} of an older release than 1.0.0, and was left as it "
+                "is; move it away, make a new one with `brainalign store begin`, and read the kept bodies into it with "
+                "`brainalign fetch FOLDER`"
             )
         return revision
 

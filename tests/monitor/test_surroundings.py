@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 from collections import namedtuple
 from datetime import UTC, datetime
 
@@ -14,7 +16,7 @@ from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.health import doctor as health
 from brainalign_monitor.health import surroundings
 from brainalign_monitor.health.doctor import Check
-from brainalign_monitor.store.schema import REVISION
+from brainalign_monitor.store.schema import REVISION, REVISION_TABLE
 from brainalign_plugin.brainscore.link import LinkState, LinkStatus
 from tests.commands import brainalign, stored_state
 from tests.local_site import local_site
@@ -64,6 +66,12 @@ def test_a_store_is_looked_at_and_not_touched(stored):
     before = stored_state(stored)
     assert examined(stored)["store"].message == f"1 snapshot, schema {REVISION}"
     assert stored_state(stored) == before
+    with contextlib.closing(sqlite3.connect(stored / "brainalign.sqlite")) as database:
+        database.execute(f"UPDATE {REVISION_TABLE} SET version_num = '0005'")
+        database.commit()
+    check = examined(stored, code=8)["store"]
+    assert (check.state, "older release than 1.0.0" in check.message) == ("problem", True)
+    assert check.next_step.startswith("move it away, make a new one with `brainalign store begin`")
     (stored / "brainalign.sqlite").write_bytes(b"not a database, and long enough to look like a damaged one" * 20)
     check = examined(stored, code=8)["store"]
     assert (check.state, "is not a database" in check.message) == ("problem", True)
