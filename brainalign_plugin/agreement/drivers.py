@@ -32,7 +32,7 @@ class Driver:
     r2: float | None  # Share of the variance of agreement that it explains alone
     coefficient: float | None  # Change of the correlation that goes with sharing it, the other properties held equal
     partial_r2: float | None  # Share of what the other properties leave that it explains
-    p: float | None  # By permutation of whole benchmarks, after the other properties
+    p: float | None  # By permutation, after the other properties; 1 where none changes what is shared
     reason: str | None  # Why these are None
     unknown: int  # Benchmarks of which it is unknown; they share it with none
     drawn: FloatArray  # Shape (r, 2); coefficient and partial R² in each resample
@@ -46,7 +46,7 @@ class Drivers:
     units: int  # Benchmarks; with ``across`` groups of one paper and the same properties
     pairs: int
     r2: float | None  # Of all properties together
-    p: float | None  # By permutation of whole benchmarks
+    p: float | None  # By permutation
     reason: str | None  # Why these are None
     drivers: tuple[Driver, ...]  # Largest partial R² first
     drawn: FloatArray  # Shape (r,); R² in each resample
