@@ -19,7 +19,8 @@ _REGIONS = frozenset({"V1", "V2", "V4", "IT"})
 _ANY = 3
 # With fewer scored models a mean may fit by chance.
 _ENOUGH_MODELS = 3
-_MOST_STEPS = 200_000
+# Twenty times a full board's; with one or two models nearly every tree fits.
+_MOST_STEPS = 20_000
 # The site kept some groups' values that a score corrected later no longer explains: 5 of 246 models in May 2025.
 _MOST_STALE = 0.05
 
@@ -35,9 +36,9 @@ class _Search:
     ranks: Sequence[int]
     engineering: int
     stale: float
+    steps: int
     ends: dict[int, dict[int, tuple[int, ...]]] = field(default_factory=dict)
     ambiguous: set[tuple[int, int]] = field(default_factory=set)
-    steps: int = 0
 
 
 def column_parents(
@@ -57,10 +58,13 @@ def column_parents(
     capped[:, :engineering] = np.clip(raw[:, :engineering], 0, 1)
     averaged = any(name.startswith("average_") for name in names)
     ranks = [_rank(name, averaged) for name in names]
+    steps = 0
     for stale in (0.0, _MOST_STALE):
         for counted in (capped, raw):
-            found = _parents(_Search(names, values, counted, states, units, groups, ranks, engineering, stale))
-            if found is not None:
+            search = _Search(names, values, counted, states, units, groups, ranks, engineering, stale, steps)
+            found = _parents(search)
+            steps = search.steps
+            if found is not None or steps >= _MOST_STEPS:
                 return found
     return None
 

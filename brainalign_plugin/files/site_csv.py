@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..data.official import CellState
-from ..errors import ArchiveError, TextError
+from ..errors import ArchiveError, EmptyBoardError, TextError
 from .csv_table import Field, decimal_point, read_table, titles_of
 from .csv_tree import column_parents
 from .decoding import decode, described
@@ -62,8 +62,8 @@ class _Table:
         The site's page quotes all but FAILED. Its older CSVs, and spreadsheets that save the newer one again, quote
         nothing: NEVER, which then includes FAILED.
         """
-        cells = (row[i] for row in self.rows for i in self.benchmarks)
-        quotes = all(cell.quoted for cell in cells if any(c.isdecimal() for c in cell.text))
+        # Of names too, because scores with a decimal comma are quoted in any file with commas.
+        quotes = all(cell.quoted for row in self.rows for cell in row if cell.text.strip())
         return "X" if quotes and self.column("model_name") is None else ""
 
     @property
@@ -205,6 +205,8 @@ def _table(text: str) -> _Table:
                 f"line {row.line} has {len(row.fields)} fields, the header {len(header)}: it is cut off, or numbers "
                 "with a decimal comma are not quoted"
             )
+    if not table.rows:
+        raise EmptyBoardError("it lists no models")
     rows = tuple(row.fields for row in table.rows)
     columns: list[int] = []
     for i, title in enumerate(header):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from brainalign_plugin.errors import ArchiveError, InputError, TextError
+from brainalign_plugin.errors import ArchiveError, EmptyBoardError, InputError, TextError
 from brainalign_plugin.files.board_table import table_snapshot
 from brainalign_plugin.files.decoding import decode
 from brainalign_plugin.files.json_text import shown
@@ -17,6 +17,7 @@ from brainalign_plugin.files.site_csv import is_csv_export, site_csv_document, z
 
 from ..base.errors import (
     BodyTooLargeError,
+    EmptyPayloadError,
     NotJsonError,
     PayloadError,
     PayloadShapeError,
@@ -37,6 +38,8 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
     """Read a CSV export (`site_csv_document`); ``body`` is what was received; PayloadError if it is refused."""
     try:
         document, notes = site_csv_document(leaderboard, plugins)
+    except EmptyBoardError as cause:
+        raise EmptyPayloadError(f"{source}: {cause}; nothing was stored, try again later", body) from cause
     except ValueError as cause:
         message = f"{source} is no CSV export of the leaderboard: {cause}; the body was kept for inspection"
         raise PayloadShapeError(message, body) from cause

@@ -482,3 +482,20 @@ def test_what_is_written_is_read(rows):
         lines.append(",".join(text for text, _ in fields))
         expected.append([Field(text, quoted) for (text, _), (_, quoted) in zip(row, fields, strict=True)])
     assert [list(row.fields) for row in csv_rows("\n".join(lines))] == expected
+
+
+def test_an_export_without_models_is_empty(tmp_path):
+    text = new_csv(board_of(scored_document()))
+    (tmp_path / "board.csv").write_text("\n".join(text.split("\n")[:3]) + "\n")
+    with pytest.raises(EmptyPayloadError, match="lists no models"):
+        pull_file(tmp_path / "board.csv", RECEIVED_AT)
+
+
+def test_decimal_commas_quoted_in_a_file_with_commas_make_no_cell_failed(tmp_path):
+    rows = list(csv.reader(io.StringIO(new_csv(board_of(scored_document()), comments=""))))
+    out = io.StringIO()
+    csv.writer(out).writerows([[re.sub(r"^([0-9]*)\.([0-9]+)$", r"\1,\2", cell) for cell in row] for row in rows])
+    (tmp_path / "board.csv").write_text(out.getvalue())
+    found = pull_file(tmp_path / "board.csv", RECEIVED_AT)
+    assert not (found.snapshot.states == CellState.FAILED).any()
+    assert any("saved the export again" in one.reason for one in found.rejected)
