@@ -269,6 +269,9 @@ def test_data_say_what_the_pages_show(site):
     assert [row["sha256"][0] for row in archive] == ["c", "b", "a"]
     assert (site / archive[0]["report"]).is_file()
     assert archive[1]["report"] == ""
+    page = text_of(site / "archive.html")
+    assert f'<a href="{archive[0]["report"]}">25 November 2024</a>' in page
+    assert '<th scope="row" class="text">20 November 2024</th>' in page
 
 
 def test_ids_of_the_feed_do_not_depend_on_the_address(site, home, tmp_path):
