@@ -53,7 +53,6 @@ def compose_digest(
         "period": period_text(digest),
         "figures": [shown_figure(one) for one in known if one.name in _FIGURES],
         "left_out": [figure_label(name) for name in left_out if name in _FIGURES],
-        "changes": changes,
         "alerts": told,
         "active": _active_line(digest.active),
         "picture": digest.picture,
@@ -83,7 +82,10 @@ def compose_digest(
     pictures = () if digest.picture is None or digest.quiet else (digest.picture,)
     for models in dict.fromkeys(one.models for one in wanting):
         followed = [one_line(line) for key in models for line in digest.followed.get(key, ())]
-        shown = {**values, "followed": _cut(followed, MOST_MODELS)}
+        own = _cut(followed, MOST_MODELS)
+        # On a phone all is within two screens: more models and alerts leave room for fewer changes.
+        most = max(2, MOST_CHANGES - max(0, len(own) + len(told) - 3))
+        shown = {**values, "changes": changes[:most], "followed": own}
         news = _News(Kind.DIGEST, "digest", occasion, subject, shown, record, lines, pictures)
         found += _messages(news, [one for one in wanting if one.models == models], letterhead, at)
     return found

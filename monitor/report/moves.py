@@ -102,14 +102,14 @@ def _followed(model: Model, now: Mapping[int, int | None], since: Since | None) 
         return f"new, {shown}"
     move = next((move for move in since.changes.rank_moves if move.model == model.id), None)
     if move is not None:
-        return f"{shown}, {move.before} before; mostly {_reason(since, model.id)[0]}"
+        return f"{shown}, {move.before} before; mostly {_reason(since, model.id, 70)[0]}"
     before = official_ranks(since.changes.earlier).get(model.id)
     if (rank is None) != (before is None):
         return f"{shown}, {'none' if before is None else before} before"
     return f"{shown}, as before"
 
 
-def _reason(since: Since, model: int) -> tuple[str, str]:
+def _reason(since: Since, model: int, limit: int = 120) -> tuple[str, str]:
     """Return the largest cause of a move, and its places on ranks of full precision."""
     try:
         found: RankMove = attribute_rank(since.changes.earlier.board(), since.changes.later.board(), model)
@@ -119,4 +119,4 @@ def _reason(since: Since, model: int) -> tuple[str, str]:
     if cause is None:
         return "rounding to the two decimals of the official rank", UNKNOWN
     why, places = cause
-    return whole_names(why), f"{abs(places):.0f}"
+    return whole_names(why, limit), f"{abs(places):.0f}"

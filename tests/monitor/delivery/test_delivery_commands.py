@@ -6,6 +6,7 @@ import email
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.policy import default
 from pathlib import Path
@@ -15,13 +16,13 @@ import pytest
 from brainalign_monitor.base.messages import Channel, Kind
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.composing import compose_digest
-from brainalign_monitor.delivery.messages import DigestPeriod
+from brainalign_monitor.delivery.messages import DigestPeriod, NewsLine
 from brainalign_monitor.notify.digests import digest_messages, digest_of, period_before
 from brainalign_monitor.notify.mail_preview import preview_bytes
 from brainalign_monitor.operations import pull
 from brainalign_monitor.store import MessageState
 from tests.commands import brainalign, documented_table
-from tests.monitor.delivery.conftest import AT, LETTERHEAD, READER, told_home
+from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, READER, digest, told_home
 from tests.monitor.delivery.mail_host import PASSWORD, USER, mail_host
 from tests.monitor.delivery.test_delivery_mail import Tags
 
@@ -257,6 +258,25 @@ def test_a_mail_in_a_browser_is_short_and_asks_for_nothing(browser, home, tmp_pa
     assert browser.execute_script(loaded) == []
     wide = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert wide[0] <= wide[1]
+
+
+@pytest.mark.needs("browser")
+@pytest.mark.parametrize("models", [0, 2, 6])
+def test_a_full_mail_is_two_screens_of_a_phone(browser, home, tmp_path, models):
+    change = (
+        "Variance of the average explained by the neural half: 54.4 % (95 % interval 17.6 % to 69.8 %), 19.0 % before"
+    )
+    line = "resnet-50-robust (623): official rank 75, 60 before; mostly 189 new models, …"
+    alerts = [replace(ALERT, rule=f"agreement fell {n}") for n in range(1 if models else 3)]
+    full = digest(changes=(NewsLine(f"{change}.", "#x"),) * 5, followed={"all": (line,) * models}, alerts=alerts)
+    (message,) = compose_digest(full, [replace(READER, models=("all",))], LETTERHEAD, AT)
+    (tmp_path / "m.html").write_bytes(preview_bytes(message, ".html"))
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    )
+    browser.get((tmp_path / "m.html").as_uri())
+    assert browser.execute_script("return document.querySelectorAll('.change').length") >= 2 + models
+    assert browser.execute_script("return document.documentElement.scrollHeight") <= 2 * 740
 
 
 def test_a_trial_mail_arrives(mailing, host):
