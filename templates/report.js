@@ -201,9 +201,11 @@
 
   // --- tables -----------------------------------------------------------------------------------------------------
   // A name has no spaces; it may break after its marks alone.
-  const breakable = (name) =>
-    name.replaceChildren(...name.textContent.split(/(?<=[-_./])/).flatMap((part) => [part, document.createElement("wbr")]));
-  document.querySelectorAll(".clip bdi").forEach(breakable);
+  const breakable = (name) => {
+    const parts = name.textContent.split(/(?<=[-_:/])(?<!\b\d{4}-)(?=\w)|(?<=\.)(?=[A-Za-z])/);
+    name.replaceChildren(...parts.flatMap((part) => [part, document.createElement("wbr")]));
+  };
+  document.querySelectorAll("main bdi").forEach(breakable);
   const numeric = (text) => {
     const plain = text.replace(/[,\u202f%×]/g, "").replace("\u2212", "-").replace(/^[↑↓] /, "");
     return plain === "" || Number.isNaN(Number.parseFloat(plain)) ? null : Number.parseFloat(plain);
