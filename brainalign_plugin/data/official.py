@@ -15,6 +15,8 @@ from .tree import BenchmarkTree, node_means
 
 # Tolerance for rounding errors of binary numbers.
 _BINARY = 1e-9
+# From here on rounding to decimals may overflow; such a score has none.
+_LARGEST = 1e12
 
 
 class CellState(IntEnum):
@@ -145,5 +147,5 @@ def official_board(
 
 def _last_decimal(leaves: FloatArray) -> float:
     """Return 0.01 if all scores of leaves are whole hundredths, else 0.001."""
-    known = leaves[~np.isnan(leaves)]
+    known = leaves[np.abs(leaves) < _LARGEST]
     return 0.01 if known.size and bool((np.abs(known - known.round(2)) < _BINARY).all()) else 0.001

@@ -55,7 +55,8 @@ def decode(data: bytes, *, ansi: bool = False) -> str:
     for mark, encoding, name in _MARKS:
         if data.startswith(mark):
             try:
-                return data[len(mark) :].decode(encoding)
+                # A program that did not know the mark has put another before it.
+                return data[len(mark) :].decode(encoding).lstrip("\ufeff")
             except UnicodeDecodeError as cause:
                 raise _damaged(name, cause, len(mark)) from cause
     if _is_unmarked_utf16(data):

@@ -50,6 +50,8 @@ def pull_csv(leaderboard: str, plugins: bytes, body: bytes, source: str, receive
 # The ending of a body that a store keeps, gzipped, under the hash of what was received.
 _KEPT = ".json.gz"
 _TABLE = re.compile(r"\.([ct]sv|txt)(\.gz)?$", re.IGNORECASE)
+# An error page, or JSON, under the name of a table.
+_MARKUP = re.compile(r"\s*[{\[<]")
 
 
 def pull_file(
@@ -90,7 +92,7 @@ def pull_file(
         board = ""  # named where JSON is read
     if is_csv_export(board):
         return pull_csv(board, plugins, body, name, received_at)
-    if tables and board and _TABLE.search(str(path)):
+    if tables and board and _TABLE.search(str(path)) and not _MARKUP.match(board):
         try:
             return Pull(body, table_snapshot(board, name))
         except InputError as cause:

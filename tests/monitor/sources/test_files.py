@@ -201,3 +201,18 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(file):
     after = loaded_after(read)
     assert "pydantic" in after
     assert after & {"httpx", "stamina", "sqlalchemy", "jinja2"} == set()
+
+
+@pytest.mark.parametrize("marks", [b"\xef\xbb\xbf" * 2, b"\xef\xbb\xbf" * 3])
+def test_byte_order_marks_before_byte_order_marks_are_left_out(file, marks):
+    file.write_bytes(marks + BODY)
+    assert pull_file(file, RECEIVED_AT).snapshot.models == parse_payload(BODY, "x", RECEIVED_AT).snapshot.models
+
+
+def test_what_is_no_table_under_the_name_of_one_says_what_it_is(tmp_path):
+    path = tmp_path / "board.csv"
+    path.write_bytes(b"\n<html><body>502 Bad Gateway</body></html>")
+    with pytest.raises(NotJsonError, match="is an HTML page"):
+        pull_file(path, RECEIVED_AT, tables=True)
+    path.write_bytes(BODY)
+    assert len(pull_file(path, RECEIVED_AT, tables=True).snapshot.models) == len(document()["models"])

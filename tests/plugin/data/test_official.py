@@ -257,3 +257,11 @@ def test_an_engineering_group_that_failed_over_blank_leaves_is_no_difference():
     assert snapshot_of(tree, rows, published=published).official().state_mismatches == 0
     shown = {"engineering_vision": [0.3, "X"], "average_vision": ["X", 0.5]}
     assert snapshot_of(tree, rows, published=shown).official().state_mismatches == 3
+
+
+@pytest.mark.parametrize("score", [1e308, -1e308])
+def test_a_score_beyond_all_reason_overflows_nowhere(score):
+    tree = tree_of({"average_vision": {"a": None, "b": None}})
+    with np.errstate(all="raise"):
+        official = snapshot_of(tree, [[0.333, score], [0.3, 0.2]]).official()
+    assert np.isfinite(official.scores).all()
