@@ -15,7 +15,7 @@ from ..history.rank_moves import RankMove, attribute_rank, main_cause
 from ..history.series import Since
 from .evidence import Evidence
 from .records import Column, Section, Table
-from .wording import count, day, whole_names
+from .wording import count, day, sentence, whole_names
 
 _MOST = 10
 # Sentences on models of one name that are followed.
@@ -43,9 +43,9 @@ def moves_section(evidence: Evidence, since: Since) -> Section:
         ids[reason].append(str(move.model))
     order = sorted(groups, key=lambda reason: (-len(groups[reason]), reason))
     largest = order[0]
-    answer = (
+    answer = sentence(
         f"{counted(len(moves), 'model')} moved in the official ranking since {when}; for {count(len(groups[largest]))} "
-        f"of the {count(min(_MOST, len(moves)))} that moved furthest the largest reason is {largest}."
+        f"of the {count(min(_MOST, len(moves)))} that moved furthest the largest reason is {largest}"
     )
     table = Table(
         "moves-table",

@@ -338,6 +338,12 @@ def test_print_shows_whole_tables_and_no_controls(browser, real_page):
         cut = """return [...document.querySelectorAll('.scroll, .scrolled, .clip')]
           .filter((e) => getComputedStyle(e).overflowX !== 'visible').length"""
         assert browser.execute_script(cut) == 0
+        # A4 within its margins.
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": 688, "height": 1000, "deviceScaleFactor": 1, "mobile": False},
+        )
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 688
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
