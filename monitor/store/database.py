@@ -229,6 +229,14 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any
 
 
 def _sqlite(path: Path, read_only: bool) -> Database:
+    # A volume that is mounted later would hide what is made in its place.
+    if path.is_symlink() and not path.exists():
+        raise StoreError(
+            f"the store {path} is a link to {os.path.realpath(path)}, which is not there: mount its volume, or remove "
+            "the link"
+        )
+    if path.is_dir():
+        raise StoreError(f"the store {path} is a folder: name a file, or move the folder away")
     url = sa.URL.create("sqlite+pysqlite", database=str(path.absolute()))
     # Foreign text and scores have no place in messages and logs.
     if read_only:

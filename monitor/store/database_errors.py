@@ -18,7 +18,10 @@ _SQLITE = (
     ("SQLITE_AUTH", "may not be opened: give this user access to the file and its folder"),
     ("SQLITE_BUSY", "is locked by another process: let it finish, or stop it, and run this again"),
     ("SQLITE_LOCKED", "is locked by another process: let it finish, or stop it, and run this again"),
-    ("SQLITE_CORRUPT", "is damaged: put a backup in its place, or move it away and read the kept bodies in"),
+    (
+        "SQLITE_CORRUPT",
+        "is damaged: move it away, then `brainalign store restore FILE`, or `store begin` and `fetch HOME/bodies`",
+    ),
     ("SQLITE_NOTADB", "is not a database: name another file, or move this one away"),
     ("SQLITE_CANTOPEN", "cannot be opened: the path must be a file in a folder that this user may write"),
     ("SQLITE_IOERR", "cannot be read or written by the system: check the disk, then run it again"),

@@ -22,6 +22,7 @@ from brainalign_monitor.simulator import payload_bytes, simulate
 from brainalign_monitor.sources.payload import parse_payload
 from brainalign_monitor.store import Store, open_store
 from brainalign_monitor.store.bodies import REFUSED_KEPT
+from brainalign_monitor.store.opening import begin_store, open_to_read
 from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.files.snapshot_file import snapshot_bytes
 from tests.boards import LAST_DAY, SCORED, day, reordered, small_tree, snapshot_of
@@ -190,7 +191,7 @@ def test_a_damaged_file_says_so(store: Store, path: Path) -> None:
     store.close()
     whole = path.read_bytes()
     # Neither the first page nor the free ones: in the middle of the scores.
-    path.write_bytes(whole[:100_000] + np.random.default_rng(0).bytes(40_000) + whole[140_000:])
+    path.write_bytes(whole[:200_000] + np.random.default_rng(0).bytes(40_000) + whole[240_000:])
     with open_store(path, path.parent / "bodies") as damaged:
         with pytest.raises(StoreError, match=r"is damaged|cannot be rebuilt"):
             damaged.snapshot(1)
@@ -205,6 +206,16 @@ def test_a_missing_reference_is_found(store: Store, path: Path) -> None:
         connection.execute("INSERT INTO rejected VALUES (77, 0, 1, 'm', 'b', 'v', 'r')")
     connection.close()
     assert store.check() == [f"{path}: a row of rejected refers to a missing row of snapshot"]
+
+
+def test_a_link_to_nowhere_is_no_place_for_a_store(path: Path) -> None:
+    mount = path.parent.parent / "mount"
+    path.parent.mkdir()
+    path.symlink_to(mount / "brainalign.sqlite")
+    for make in (open_store, begin_store, open_to_read):
+        with pytest.raises(StoreError, match=r"is a link to .*, which is not there: mount its volume"):
+            make(path, path.parent / "bodies")
+    assert not mount.exists()
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
@@ -228,7 +239,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -
 
 def test_a_folder_in_place_of_the_file_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
-    with pytest.raises(StoreError, match="cannot be opened: the path must be a file"):
+    with pytest.raises(StoreError, match="is a folder: name a file"):
         open_store(path, path.parent / "bodies")
     with pytest.raises(StoreError, match=r"cannot read the store .*Not a directory"):
         open_store(Path(__file__) / "state" / "store.sqlite", path.parent / "bodies")
