@@ -193,11 +193,11 @@ def test_of_several_rows_the_wanted_version_and_the_number_count(gathered, tmp_p
 @pytest.mark.needs("postgres")
 def test_a_postgresql_database(gathered, postgres_server):
     from peewee import PostgresqlDatabase
-    from sqlalchemy import create_engine, make_url, text
+    from sqlalchemy import NullPool, create_engine, make_url, text
     from sqlalchemy.exc import DBAPIError
 
     server = make_url(postgres_server).set(drivername="postgresql+psycopg")
-    with create_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+    with create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
         connection.execute(text("DROP DATABASE IF EXISTS brainscore_of_this_test"))
         connection.execute(text("CREATE DATABASE brainscore_of_this_test"))
     url = server.set(database="brainscore_of_this_test")
