@@ -69,6 +69,9 @@ def restore_backup(path: Path, address: str | Path, *, home: Path, bodies: Path,
     manifest = verify_backup(path)
     database = connect(address)
     try:
+        # Looked at before too: a restore that refuses must not hold the lock against the process that made the store.
+        if database.made_revision() is not None:
+            raise _there_already(database)
         with exclusive(database, "brainalign store restore"):
             if database.made_revision() is not None:
                 raise _there_already(database)
