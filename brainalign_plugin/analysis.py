@@ -127,11 +127,7 @@ def analysis_fields(analysis: Analysis) -> dict[str, Any]:
         if parts
         else {},
         "weights": {
-            leaf: {
-                "nominal": weight.nominal,
-                "effective": weight.effective,
-                "main_effect": analysis.main_effects[leaf],
-            }
+            leaf: {"nominal": weight.nominal, "effective": weight.effective, "main_effect": analysis.main_effects[leaf]}
             for leaf, weight in analysis.explained.leaves.items()
         },
         "dimensions": _dimensions_json(analysis.dimensions),

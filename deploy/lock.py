@@ -31,16 +31,7 @@ def wanted() -> list[str]:
 def resolved(machine: str) -> dict[str, tuple[str, str]]:
     """Return the version and the hash of the wheel of each package, as pip chooses them for a machine."""
     platforms = [f"--platform=manylinux_{glibc}_{machine}" for glibc in GLIBC]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--quiet",
-        "--ignore-installed",
-        "--report=-",
-    ]
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--report=-"]
     command += ["--only-binary=:all:", "--python-version=3.12", "--implementation=cp", "--target=unused"]
     done = subprocess.run(  # noqa: S603 -- pip, with what setup.cfg asks for
         [*command, *platforms, f"--platform=manylinux2014_{machine}", *wanted()], stdout=-1, check=True
@@ -48,10 +39,7 @@ def resolved(machine: str) -> dict[str, tuple[str, str]]:
     found = {}
     for package in json.loads(done.stdout)["install"]:
         name = package["metadata"]["name"].lower().replace("_", "-")
-        found[name] = (
-            package["metadata"]["version"],
-            package["download_info"]["archive_info"]["hashes"]["sha256"],
-        )
+        found[name] = (package["metadata"]["version"], package["download_info"]["archive_info"]["hashes"]["sha256"])
     return found
 
 

@@ -43,15 +43,6 @@ with tempfile.TemporaryDirectory() as folder:
     path = Path(folder, "table.csv")
     table.to_csv(path)
     print(ba.load(path))
-    command = [
-        "-m",
-        "brainalign_monitor",
-        "report",
-        path,
-        "--title",
-        "Language tasks",
-        "--output",
-        "report.html",
-    ]
+    command = ["-m", "brainalign_monitor", "report", path, "--title", "Language tasks", "--output", "report.html"]
     subprocess.run([sys.executable, *command], cwd=folder, check=True)
     print(Path(folder, "report.html").stat().st_size > 0)

@@ -249,10 +249,7 @@ def _filled(
 
 @st.composite
 def score_matrices(
-    draw: st.DrawFn,
-    rows: tuple[int, int] = (0, 8),
-    columns: tuple[int, int] = (0, 5),
-    missing: bool = True,
+    draw: st.DrawFn, rows: tuple[int, int] = (0, 8), columns: tuple[int, int] = (0, 5), missing: bool = True
 ) -> npt.NDArray[np.float64]:
     """Score matrices in [0, 1], some with a constant column; NaN where missing, be it a column or all."""
     shape = draw(st.tuples(st.integers(*rows), st.integers(*columns)))

@@ -73,11 +73,7 @@ def environment(**settings: object) -> dict[str, str]:
 def brainalign(*arguments: object, **settings: object) -> Ended:
     """Run a command in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.dict(os.environ, environment(**settings), clear=True),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
+    with mock.patch.dict(os.environ, environment(**settings), clear=True), redirect_stdout(out), redirect_stderr(err):
         code = main([str(argument) for argument in arguments])
     return Ended(code, out.getvalue(), err.getvalue())
 

@@ -34,7 +34,7 @@ PROMISES = {
     ],
     # That it takes less than 3 s is measured by tests.bench.history, because a test must not depend on the machine.
     "analyze of the largest payload takes less than 400 MB, start-up included": [
-        "test_acceptance.py::test_the_largest_payload_is_analysed_within_400_megabytes",
+        "test_acceptance.py::test_the_largest_payload_is_analysed_within_400_megabytes"
     ],
     "make demo leaves a report that can be looked at": [
         "test_readme.py::test_the_commands_do_what_the_page_says",
@@ -42,10 +42,10 @@ PROMISES = {
     ],
     "--help answers without loading anything heavy": ["monitor/test_cli.py::test_help_loads_nothing_heavy"],
     "the analysis recovers the simulator's parameters": [
-        "monitor/test_demo.py::test_the_analysis_finds_the_truth_of_a_large_board",
+        "monitor/test_demo.py::test_the_analysis_finds_the_truth_of_a_large_board"
     ],
     "everything made from a simulation is marked": [
-        "monitor/test_demo.py::test_everything_made_from_it_is_marked_as_simulated",
+        "monitor/test_demo.py::test_everything_made_from_it_is_marked_as_simulated"
     ],
     "cleaning and ranks hold for any board": [
         "plugin/data/test_cleaning.py::test_pandas_cleans_the_same",
@@ -56,10 +56,10 @@ PROMISES = {
         "monitor/test_cli.py::test_names_cannot_drive_a_terminal",
     ],
     "a torn payload of each kind is refused whole, kept, and touches nothing": [
-        "monitor/test_cli_failures.py::test_a_refused_payload_touches_nothing_and_is_kept",
+        "monitor/test_cli_failures.py::test_a_refused_payload_touches_nothing_and_is_kept"
     ],
     "100 snapshots with 2 % churn stay below a tenth of full copies": [
-        "monitor/test_store.py::test_a_hundred_snapshots_with_two_per_cent_churn_take_less_than_a_tenth_of_full_copies",
+        "monitor/test_store.py::test_a_hundred_snapshots_with_two_per_cent_churn_take_less_than_a_tenth_of_full_copies"
     ],
     "the wheel holds exactly the packages, and both kinds of installation find the templates": [
         "test_packaging.py::test_the_wheel_holds_the_packages_and_nothing_else",
@@ -70,7 +70,7 @@ PROMISES = {
         "monitor/report/test_report_browser.py::test_the_report_of_the_largest_payload_opens_without_a_word",
     ],
     "a report of 300 models and 60 benchmarks stays below 2.5 MB": [
-        "monitor/report/test_report_render.py::test_a_large_board_stays_below_the_limit",
+        "monitor/report/test_report_render.py::test_a_large_board_stays_below_the_limit"
     ],
     "every command in the README is run": ["test_readme.py::test_the_commands_do_what_the_page_says"],
 }

@@ -243,12 +243,7 @@ COUNTEREXAMPLES = [
     ),
     # Where leaves and groups are siblings, even the means of both parts shift.
     board_of(
-        [
-            [0.9, 0.7, 0.5, 0.2, 0.3],
-            [0.0, 0.0, 0.0, 0.1, 0.8],
-            [0.7, 1.0, 0.5, 0.6, 1.0],
-            [0.8, 0.6, 0.5, 0.6, 1.0],
-        ],
+        [[0.9, 0.7, 0.5, 0.2, 0.3], [0.0, 0.0, 0.0, 0.1, 0.8], [0.7, 1.0, 0.5, 0.6, 1.0], [0.8, 0.6, 0.5, 0.6, 1.0]],
         UNEVEN,
     ),
     # The first model is far above all on the first benchmark. Raising it further widens the spread there, and makes
@@ -354,8 +349,4 @@ def test_few_schemes_have_two_or_more_of_the_posters_properties():
         "HIER_REF_NORMAL",
         "REF_NORMAL_UNIVERSE",
     ]
-    assert {n for n, c in posters.items() if c.iia and c.hierarchy} == {
-        "HIER",
-        "HIER_attempted",
-        "HIER_REF_NORMAL",
-    }
+    assert {n for n, c in posters.items() if c.iia and c.hierarchy} == {"HIER", "HIER_attempted", "HIER_REF_NORMAL"}

@@ -31,12 +31,7 @@ def run_pytest(tmp_path: Path, body: str, **variables: str) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", str(tmp_path)]
     shared = {"BRAINALIGN_SHARED": str(tmp_path / "none")}
     done = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=environment | shared | variables,
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=tmp_path, env=environment | shared | variables, capture_output=True, text=True, check=False
     )
     return done.stdout + done.stderr
 

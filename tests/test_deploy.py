@@ -44,12 +44,7 @@ def test_every_file_has_its_paragraph_and_names_only_settings_that_exist(path):
     text = (DEPLOY / path).read_text(encoding="utf-8")
     named = set(re.findall(r"\bBRAINALIGN_[A-Z_]+[A-Z]\b", text))
     # Of the repository on GitHub: what it calls its secrets and its package is its own.
-    named -= {
-        "BRAINALIGN_MAIL_PASSWORD",
-        "BRAINALIGN_HEARTBEAT_URL",
-        "BRAINALIGN_REPOSITORY",
-        "BRAINALIGN_COMMIT",
-    }
+    named -= {"BRAINALIGN_MAIL_PASSWORD", "BRAINALIGN_HEARTBEAT_URL", "BRAINALIGN_REPOSITORY", "BRAINALIGN_COMMIT"}
     assert named <= known_variables()
 
 
@@ -66,14 +61,7 @@ def unit(name: str) -> configparser.ConfigParser:
 @pytest.mark.parametrize("name", UNITS[:2])
 def test_the_service_is_hardened(name):
     service = unit(name)["Service"]
-    for key in (
-        "DynamicUser",
-        "NoNewPrivileges",
-        "PrivateTmp",
-        "PrivateDevices",
-        "ProtectHome",
-        "RestrictNamespaces",
-    ):
+    for key in ("DynamicUser", "NoNewPrivileges", "PrivateTmp", "PrivateDevices", "ProtectHome", "RestrictNamespaces"):
         assert service[key] == "yes", key
     assert service["ProtectSystem"] == "strict"
     assert service["CapabilityBoundingSet"] == ""
@@ -305,10 +293,7 @@ def test_the_store_is_kept_from_run_to_run_and_the_site_is_there(tmp_path):
         == "refused"
     )
     log = subprocess.run(
-        ["git", f"--git-dir={hub}", "log", "--oneline", "brainalign-store"],
-        capture_output=True,
-        text=True,
-        check=True,
+        ["git", f"--git-dir={hub}", "log", "--oneline", "brainalign-store"], capture_output=True, text=True, check=True
     )
     assert len(log.stdout.splitlines()) == 1, "the branch stays small"
 

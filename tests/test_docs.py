@@ -89,12 +89,7 @@ def follow(page: str, desk: tuple[Path, dict[str, str]], **more: str) -> str:
     """Output of all that a page has a reader do."""
     folder, variables = desk
     done = subprocess.run(
-        ["bash", "-c", script(page)],
-        cwd=folder,
-        env=variables | more,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["bash", "-c", script(page)], cwd=folder, env=variables | more, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{page}\n{done.stdout[-3000:]}\n{done.stderr}"
     return done.stdout
@@ -176,16 +171,11 @@ def test_a_maintainer_gets_a_weekly_mail(desk):
     with mail_host() as mail:
         server = {"host": "127.0.0.1", "port": str(mail.port), "security": "none"}
         out = follow(
-            "howto/weekly.md",
-            desk,
-            **{f"BRAINALIGN_MAIL__{name.upper()}": one for name, one in server.items()},
+            "howto/weekly.md", desk, **{f"BRAINALIGN_MAIL__{name.upper()}": one for name, one in server.items()}
         )
     assert "stored snapshot 1" in out
     (arrived,) = mail.mails
-    assert (arrived["To"], arrived["Subject"]) == (
-        "me@lab.example",
-        "Brain-Score vision: first report; agreement 1.00",
-    )
+    assert (arrived["To"], arrived["Subject"]) == ("me@lab.example", "Brain-Score vision: first report; agreement 1.00")
 
 
 def test_a_journalist_reads_a_report(started, desk):

@@ -56,23 +56,11 @@ def test_the_contracts_are_kept(copied):
         ("brainalign_monitor/base/errors.py", "from .. import sources", "Rooms of the monitor"),
         ("brainalign_monitor/sources/payload.py", "from .. import config", "Rooms of the monitor"),
         ("brainalign_monitor/history/figures.py", "from .. import report", "Rooms of the monitor"),
-        (
-            "brainalign_plugin/agreement/spread.py",
-            "import brainalign_monitor.base",
-            "does not know the monitor",
-        ),
+        ("brainalign_plugin/agreement/spread.py", "import brainalign_monitor.base", "does not know the monitor"),
         ("brainalign_plugin/data/snapshot.py", "import pydantic", "numpy, scipy, pandas and joblib alone"),
         ("brainalign_plugin/agreement/spread.py", "import torch.nn", "numpy, scipy, pandas and joblib alone"),
-        (
-            "brainalign_plugin/data/snapshot.py",
-            "import brainscore_vision",
-            "by the benchmark plugin and its link",
-        ),
-        (
-            "brainalign_monitor/sources/payload.py",
-            "import brainscore_core.metrics",
-            "by the benchmark plugin",
-        ),
+        ("brainalign_plugin/data/snapshot.py", "import brainscore_vision", "by the benchmark plugin and its link"),
+        ("brainalign_monitor/sources/payload.py", "import brainscore_core.metrics", "by the benchmark plugin"),
     ],
 )
 def test_a_breach_is_noticed(copied, module, line, broken):
@@ -103,10 +91,7 @@ def test_the_benchmark_plugin_may_import_brainscore(copied):
 def test_the_plugin_uses_no_other_library():
     graph = grimp.build_graph("brainalign_plugin", include_external_packages=True, cache_dir=None)
     # Pictures of charts are an extra.
-    rooms = (
-        "brainalign_plugin.brainscore",
-        "brainalign_plugin.plot.chart",
-    )
+    rooms = ("brainalign_plugin.brainscore", "brainalign_plugin.plot.chart")
     inner = [name for name in graph.modules if name.partition(".")[0] == "brainalign_plugin"]
     used = {
         imported

@@ -117,16 +117,7 @@ class Built:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """An sdist of a copy of the tree, and the wheel that comes out of that sdist."""
     source = shutil.copytree(ROOT, tmp_path_factory.mktemp("build") / "source", ignore=IN_REPOSITORY_ONLY)
-    run(
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        "--outdir",
-        source / "dist",
-        source,
-        cwd=source.parent,
-    )
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", source / "dist", source, cwd=source.parent)
     (wheel,) = (source / "dist").glob("*.whl")
     (sdist,) = (source / "dist").glob("*.tar.gz")
     return Built(source, wheel, sdist)
@@ -179,15 +170,7 @@ def test_the_sdist_is_the_repository(built):
         if path.is_file()
     }
     expected |= {path.name for path in built.source.glob("*.md")}
-    expected |= {
-        "setup.cfg",
-        "pyproject.toml",
-        "LICENSE",
-        "Makefile",
-        "MANIFEST.in",
-        "CITATION.cff",
-        "mkdocs.yml",
-    }
+    expected |= {"setup.cfg", "pyproject.toml", "LICENSE", "Makefile", "MANIFEST.in", "CITATION.cff", "mkdocs.yml"}
     made = {name for name in names if name == "PKG-INFO" or ".egg-info/" in name}
     assert names - made == expected
 

@@ -71,12 +71,7 @@ class Reader:
     def run(self, *command: str, **variables: str) -> str:
         """Output of a command that must succeed and say nothing on stderr."""
         done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.variables | variables,
-            capture_output=True,
-            text=True,
-            check=False,
+            command, cwd=self.folder, env=self.variables | variables, capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (0, ""), f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -149,16 +144,7 @@ def test_pip_accepts_what_it_is_told(checkout, command):
     words = shlex.split(command)
     assert words[:2] == ["pip", "install"]
     # All but the downloads: what these lines bring along is tested where packages are.
-    told = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-    ]
+    told = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-build-isolation", "--no-index"]
     done = subprocess.run([*told, *words[2:]], cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "does not provide the extra" not in done.stderr
@@ -175,14 +161,7 @@ def below_no_make(variables: Mapping[str, str]) -> dict[str, str]:
 def planned(folder: Path, target: str) -> list[str]:
     """What ``make`` would do."""
     done = subprocess.run(
-        [
-            "make",
-            "--no-print-directory",
-            "-n",
-            target,
-            f"PYTHON={sys.executable}",
-            f"PYTHON_BASE={sys.executable}",
-        ],
+        ["make", "--no-print-directory", "-n", target, f"PYTHON={sys.executable}", f"PYTHON_BASE={sys.executable}"],
         cwd=folder,
         env=below_no_make(os.environ),
         capture_output=True,
@@ -206,13 +185,7 @@ def test_make_setup_and_make_demo_install_what_the_page_says(checkout):
 @needs_make
 def test_make_test_runs_every_check(checkout):
     plan = "\n".join(planned(checkout, "test"))
-    for check in (
-        "ruff check",
-        "ruff format --check",
-        "lint-imports",
-        ".venv/bin/mypy",
-        ".venv-base/bin/mypy",
-    ):
+    for check in ("ruff check", "ruff format --check", "lint-imports", ".venv/bin/mypy", ".venv-base/bin/mypy"):
         assert check in plan, check
     for world in (".venv", ".venv-base"):
         assert f"{world}/bin/python -m pytest" in plan, world

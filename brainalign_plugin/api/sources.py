@@ -187,16 +187,7 @@ _TREE = {
 }
 _NAMES = (
     *("alexnet", "vgg16", "vgg19", "resnet18", "resnet50", "densenet121", "mobilenet_v2", "efficientnet_b0"),
-    *(
-        "vit_b16",
-        "convnext_tiny",
-        "cornet_s",
-        "squeezenet",
-        "inception_v3",
-        "xception",
-        "pnasnet",
-        "swin_small",
-    ),
+    *("vit_b16", "convnext_tiny", "cornet_s", "squeezenet", "inception_v3", "xception", "pnasnet", "swin_small"),
 )
 
 

@@ -149,12 +149,7 @@ class Timeline(Result):
             for name, (before, after) in ((name, series[i : i + 2]) for name, series in values.items()):
                 if before is not None and after is not None and abs(after - before) > _NOTHING:
                     sides = {"from": moments[i], "to": moments[i + 1], "before": before, "after": after}
-                    known = {
-                        "delta": after - before,
-                        "attribution": {},
-                        "reasons": [came.name],
-                        "words": None,
-                    }
+                    known = {"delta": after - before, "attribution": {}, "reasons": [came.name], "words": None}
                     changes.append({"figure": name, **sides, **known})
         made = dict.fromkeys(("known", "window_months", "resamples", "seed", "analysis_version"))
         return {

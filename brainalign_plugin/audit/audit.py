@@ -217,11 +217,7 @@ def too_dear(scheme: Scheme, board: Board) -> tuple[str, ...]:
 
 
 def convention_moves(
-    full: Board,
-    reference: Reference,
-    names: Sequence[str] = (),
-    cleaned: Board | None = None,
-    thorough: bool = False,
+    full: Board, reference: Reference, names: Sequence[str] = (), cleaned: Board | None = None, thorough: bool = False
 ) -> ConventionMoves:
     """Compare each scheme's rule for missing cells with the others that it supports, by the ranks that they move.
 

@@ -116,8 +116,7 @@ def _reach(start: FloatArray, rows: FloatArray, gone: IntArray | None) -> IntArr
     widths, which = np.unique(high - low + slack, return_inverse=True)
     places = np.arange(len(start))
     reach = np.array(
-        [(np.searchsorted(start, start + width, side="right") - places).max() - 1 for width in widths],
-        dtype=np.int64,
+        [(np.searchsorted(start, start + width, side="right") - places).max() - 1 for width in widths], dtype=np.int64
     )
     return reach[which]
 

@@ -108,9 +108,7 @@ def _ranked(
     used = resampling if scheme.unfitted and drawn else None
     if scheme.effort in ("fit", "optimum") and models > REPORT_MODELS:
         return RankedScheme(
-            scheme,
-            None,
-            problem=f"reports rank and audit it on at most {REPORT_MODELS} models, and there are {models}",
+            scheme, None, problem=f"reports rank and audit it on at most {REPORT_MODELS} models, and there are {models}"
         )
     try:
         (found,) = rank_schemes(compared, reference, [name], resampling=used)

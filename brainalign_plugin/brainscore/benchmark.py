@@ -92,11 +92,7 @@ class MetaBenchmark(BenchmarkBase):  # type: ignore[misc]  # Brain-Score has no 
         cited = POSTER if self.scheme.name in POSTER_SCHEMES else BRAINALIGN
         # A root of its own: below average_vision it would be averaged with its own constituents.
         super().__init__(
-            identifier=identifier,
-            ceiling=Score(1.0),
-            version=None,
-            parent=f"meta_{domain}",
-            bibtex=cited.bibtex,
+            identifier=identifier, ceiling=Score(1.0), version=None, parent=f"meta_{domain}", bibtex=cited.bibtex
         )
         self.ceiling.attrs["error"] = 0.0
         self.domain = domain

@@ -21,10 +21,7 @@ _MODEL = table("brainscore_model", column("id"), column("name"))
 _INSTANCE = table("brainscore_benchmarkinstance", column("id"), column("benchmark_type_id"), column("version"))
 _SCORE = table(
     "brainscore_score",
-    *map(
-        column,
-        ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "comment", "end_timestamp"),
-    ),
+    *map(column, ("id", "benchmark_id", "model_id", "score_raw", "score_ceiled", "error", "comment", "end_timestamp")),
 )
 # Databases limit the length of an IN clause.
 _AT_ONCE = 500

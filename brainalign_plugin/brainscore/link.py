@@ -123,8 +123,7 @@ def unlink(record: Path | None = None, domain: str = "vision") -> LinkStatus:
         except OSError as cause:
             raise _cannot_write(folder, cause) from cause
         _remember(
-            record,
-            {made: version for made, version in _recorded(record).items() if made != str(folder / FOLDER)},
+            record, {made: version for made, version in _recorded(record).items() if made != str(folder / FOLDER)}
         )
     return link_status(record, domain)
 

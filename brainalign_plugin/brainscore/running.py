@@ -208,10 +208,7 @@ def _loaded(name: str, wanted: int, domain: str) -> tuple[Any, str]:
         return None, f"{name} could not be loaded here: {_reason(cause)}"
     version = _version(benchmark)
     if wanted and version is not None and version != wanted:
-        return (
-            None,
-            f"{name} is installed in version {version}, the reference has version {wanted}; it was not run",
-        )
+        return (None, f"{name} is installed in version {version}, the reference has version {wanted}; it was not run")
     return benchmark, ""
 
 

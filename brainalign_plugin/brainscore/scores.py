@@ -19,11 +19,7 @@ Cells = Mapping[str, Cell]
 
 
 def gather(
-    settings: Settings,
-    reference: Reference,
-    candidate: Any,
-    now: Callable[[], datetime],
-    say: Callable[[str], object],
+    settings: Settings, reference: Reference, candidate: Any, now: Callable[[], datetime], say: Callable[[str], object]
 ) -> tuple[Cells, tuple[str, ...]]:
     """Gather a candidate's cells from scores file, snapshot, database and, if allowed, by running benchmarks.
 

@@ -13,14 +13,7 @@ from .figures import OFFICIAL
 from .influence import LeftOut, leave_one_paper_out
 from .posterior import DRAWS, RankIntervals
 from .universe_ranks import Universe, universe
-from .variance_components import (
-    COMPONENTS,
-    Certainty,
-    NotEstimable,
-    certainties,
-    component_table,
-    linear_form,
-)
+from .variance_components import COMPONENTS, Certainty, NotEstimable, certainties, component_table, linear_form
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,13 +56,7 @@ def influence(board: Board) -> Influence:
     return Influence(
         tuple(sorted((left for left, _ in found), key=lambda left: -abs(left.changes["mean_rho"] or 0.0))),
         _claims(whole.figures),
-        dict(
-            zip(
-                board.ids,
-                zip(ranks.min(axis=0).tolist(), ranks.max(axis=0).tolist(), strict=True),
-                strict=True,
-            )
-        ),
+        dict(zip(board.ids, zip(ranks.min(axis=0).tolist(), ranks.max(axis=0).tolist(), strict=True), strict=True)),
     )
 
 
@@ -107,12 +101,7 @@ class _Whole:
         return self._left_out(kind, name, figures, rows, aggregated_or_none(self.scheme, rest))
 
     def _left_out(
-        self,
-        kind: Kind,
-        name: str,
-        figures: dict[str, float | None],
-        rows: Sequence[int],
-        again: FloatArray | None,
+        self, kind: Kind, name: str, figures: dict[str, float | None], rows: Sequence[int], again: FloatArray | None
     ) -> tuple[LeftOut, IntArray]:
         """Compare figures, and new scores of some rows, with the whole board's; the ranks stay where there are none."""
         changes = {
@@ -136,8 +125,5 @@ def _claims(figures: dict[str, float | None]) -> dict[str, str | None]:
         np.array([np.nan if (value := figures[name]) is None else value])
         for name in ("mean_rho", "r2_behavior", "r2_neural")
     )
-    outcomes = {
-        "conflict": benchmarks_conflict(rho),
-        "behaviour_decides": behaviour_decides(behavior, neural),
-    }
+    outcomes = {"conflict": benchmarks_conflict(rho), "behaviour_decides": behaviour_decides(behavior, neural)}
     return {claim: str(found[0]) or None for claim, found in outcomes.items()}

@@ -190,13 +190,7 @@ def _ranked(
         return ranked
     try:
         found = rank_uncertainty(
-            scheme,
-            board,
-            convention,
-            resampling.resamples,
-            resampling.seed,
-            resampling.level,
-            resampling.jobs,
+            scheme, board, convention, resampling.resamples, resampling.seed, resampling.level, resampling.jobs
         )
     except BoardError as error:
         return replace(ranked, problem=str(error))

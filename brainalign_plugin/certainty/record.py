@@ -24,14 +24,7 @@ from .figures import OFFICIAL, panels
 from .good_models import agreement_curve, family_agreement, good_agreement
 from .influence import Kind, influence
 from .structure import board_clusters, board_dimensions, board_drivers
-from .structure_record import (
-    clusters_json,
-    dimensions_json,
-    drivers_json,
-    external_json,
-    metadata_json,
-    suite_json,
-)
+from .structure_record import clusters_json, dimensions_json, drivers_json, external_json, metadata_json, suite_json
 from .universe_ranks import Universe
 from .validity import Validity, validity, validity_over_time
 from .variance_components import Certainty, NotEstimable
@@ -199,10 +192,7 @@ def _related(found: FamilyBootstrap, level: float) -> dict[str, dict[str, int]] 
     rho, counts = found.rho[tested], {}
     for name, dependent in (("benjamini_hochberg", False), ("benjamini_yekutieli", True)):
         related = false_discovery_rates(found.rho_p[tested], dependent) <= level
-        counts[name] = {
-            "positive": int((related & (rho > 0)).sum()),
-            "negative": int((related & (rho < 0)).sum()),
-        }
+        counts[name] = {"positive": int((related & (rho > 0)).sum()), "negative": int((related & (rho < 0)).sum())}
     return counts
 
 

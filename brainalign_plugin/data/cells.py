@@ -101,10 +101,7 @@ def check_values(states: StateArray, scores: FloatArray, errors: FloatArray, nam
 
 def check_superseded(old: SupersededCells, models: tuple[Model, ...], tree: BenchmarkTree) -> None:
     """Check that superseded cells lie on the board, once each, in older versions; else SnapshotError."""
-    for what, positions, count in (
-        ("model", old.row, len(models)),
-        ("benchmark", old.column, len(tree.nodes)),
-    ):
+    for what, positions, count in (("model", old.row, len(models)), ("benchmark", old.column, len(tree.nodes))):
         outside = positions[(positions < 0) | (positions >= count)]
         if len(outside):
             raise SnapshotError(f"a superseded cell is of {what} number {outside[0]}; there are {count}, from 0")

@@ -100,12 +100,7 @@ class Snapshot:
             raise SnapshotError(f"as_of_time {self.as_of_time} has no time zone; give it in UTC")
         object.__setattr__(self, "as_of_time", self.as_of_time.astimezone(UTC))
         shape = (len(self.models), len(self.tree.nodes))
-        for name, dtype in (
-            ("states", np.int8),
-            ("scores", float),
-            ("errors", float),
-            ("scored_at", "datetime64[us]"),
-        ):
+        for name, dtype in (("states", np.int8), ("scores", float), ("errors", float), ("scored_at", "datetime64[us]")):
             array = frozen(getattr(self, name), dtype)
             if array.shape != shape:
                 raise SnapshotError(

@@ -146,21 +146,12 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, source: str, receiv
     try:
         with archive.open(info) as member:
             data = member.read(max_bytes + 1)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as cause:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as cause:
         message = f"{source} is a zip with a damaged member {name} ({shown(str(cause), 120)}); fetch it again"
         raise ArchiveError(message, "torn") from cause
     if len(data) > max_bytes:
         raise ArchiveError(
-            f"{source} unpacks from {received} to more than {max_bytes} bytes; raise the cap if that is right",
-            "large",
+            f"{source} unpacks from {received} to more than {max_bytes} bytes; raise the cap if that is right", "large"
         )
     return data
 

@@ -191,8 +191,5 @@ def _versions(listed: Any, type_id: str, scores: Scores, note: Note) -> tuple[Be
     numbers = {cell["version"] for cell in cells if type(cell.get("version")) is int}
     of_cells = sorted(number for number in numbers if 0 <= number < MAX_VERSION)
     if of_cells or not isinstance(listed, list):
-        note(
-            listed,
-            f"it lists no versions; those of its cells count: {', '.join(map(str, of_cells)) or 'none'}",
-        )
+        note(listed, f"it lists no versions; those of its cells count: {', '.join(map(str, of_cells)) or 'none'}")
     return tuple(BenchmarkVersion(number, "") for number in of_cells)

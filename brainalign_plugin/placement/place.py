@@ -22,14 +22,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..data.board import Board
 from ..data.official import CellState
-from ..errors import (
-    BoardError,
-    CandidateError,
-    ConvergenceError,
-    InputError,
-    ReferenceBoardError,
-    SchemeError,
-)
+from ..errors import BoardError, CandidateError, ConvergenceError, InputError, ReferenceBoardError, SchemeError
 from ..files.model_scores import Cell
 from ..files.reference import Reference, kept_leaves
 from ..schemes import Scheme, get_scheme, scheme_names

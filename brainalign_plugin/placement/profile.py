@@ -67,10 +67,7 @@ def profile_of(reference: Reference, cells: Mapping[str, Cell]) -> tuple[Profile
 
 
 def neighbours_of(
-    reference: Reference,
-    leaves: Sequence[str],
-    profile: Sequence[ProfileScore],
-    leave_out: Collection[int],
+    reference: Reference, leaves: Sequence[str], profile: Sequence[ProfileScore], leave_out: Collection[int]
 ) -> tuple[Neighbour, ...]:
     """Find the reference's models with the nearest profile on the given leaves."""
     board = reference.board

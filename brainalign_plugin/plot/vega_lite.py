@@ -43,12 +43,7 @@ def mark(kind: str, **style: Any) -> Spec:
 def layer(table: str, mark: Spec, transform: Iterable[Spec] = (), **channels: Spec | Sequence[Spec]) -> Spec:
     """Return the marks for the rows of one of the page's tables, after the transforms."""
     steps = list(transform)
-    return {
-        "data": {"name": table},
-        **({"transform": steps} if steps else {}),
-        "mark": mark,
-        "encoding": channels,
-    }
+    return {"data": {"name": table}, **({"transform": steps} if steps else {}), "mark": mark, "encoding": channels}
 
 
 def filtered(predicate: str | Spec) -> Spec:

@@ -279,9 +279,7 @@ def _refuse_infinite_worths(scheme: str, scores: FloatArray, names: Sequence[str
     )
 
 
-def _of_scored(
-    fit: Callable[[FloatArray, Sequence[str]], FloatArray],
-) -> Callable[[FloatArray, Board], FloatArray]:
+def _of_scored(fit: Callable[[FloatArray, Sequence[str]], FloatArray]) -> Callable[[FloatArray, Board], FloatArray]:
     def combine(scaled: FloatArray, board: Board) -> FloatArray:
         scored = np.flatnonzero(~np.isnan(scaled).all(axis=1))
         names = [f"model {board.models[i].id} ({board.models[i].name!r})" for i in scored.tolist()]

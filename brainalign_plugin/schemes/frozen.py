@@ -36,15 +36,5 @@ for _name, _scale, _combination, _source, _claims, _weights in (
     ("HIER_REF_NORMAL", FROZEN_NORMAL, _RECURSIVE, f"{_WAERDEN}, on the tree", _TREE, "tree"),
 ):
     register(
-        Scheme(
-            _name,
-            "reference",
-            _scale,
-            _combination,
-            _source,
-            LOCAL_RULES,
-            _claims,
-            _weights,
-            needs_norms=True,
-        )
+        Scheme(_name, "reference", _scale, _combination, _source, LOCAL_RULES, _claims, _weights, needs_norms=True)
     )

@@ -98,13 +98,7 @@ def one_factor(correlations: FloatArray) -> OneFactor:
         jac=True,
         method="L-BFGS-B",
         bounds=[(_LOWEST, 0.0)] * m,
-        options={
-            "maxiter": _MOST_STEPS,
-            "maxfun": 10 * _MOST_STEPS,
-            "ftol": 0.0,
-            "gtol": 1e-10,
-            "maxcor": 20,
-        },
+        options={"maxiter": _MOST_STEPS, "maxfun": 10 * _MOST_STEPS, "ftol": 0.0, "gtol": 1e-10, "maxcor": 20},
     )
 
     def slope_at(log_unique: FloatArray) -> float:

@@ -201,12 +201,7 @@ class _Relaxation:
 
 
 def _relax(
-    weights: IntArray,
-    cuts: IntArray,
-    settled: npt.NDArray[np.int8],
-    start: FloatArray,
-    integral: bool,
-    steps: int,
+    weights: IntArray, cuts: IntArray, settled: npt.NDArray[np.int8], start: FloatArray, integral: bool, steps: int
 ) -> _Relaxation | None:
     """Solve the linear program over the pairs of the cuts, others as in ``start``; None at the limit of work."""
     models = len(weights)

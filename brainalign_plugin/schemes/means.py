@@ -12,17 +12,7 @@ from .base import Claims, Scheme
 from .combining import RowFunction
 from .missing import Convention
 from .registry import register
-from .scaling import (
-    BORDA_POINTS,
-    LOGIT_SCALE,
-    MIN_MAX,
-    NONE,
-    NORMAL_SCORE,
-    RANK_SCALE,
-    ROBUST_Z,
-    WIN_RATE_SCALE,
-    Z,
-)
+from .scaling import BORDA_POINTS, LOGIT_SCALE, MIN_MAX, NONE, NORMAL_SCORE, RANK_SCALE, ROBUST_Z, WIN_RATE_SCALE, Z
 
 # Half a unit of the third decimal: printed to three decimals, a smaller score equals 0.
 _SMALLEST = 0.0005
@@ -102,16 +92,7 @@ for _scheme in (
         _tree(_ORDINAL),
         "tree",
     ),
-    Scheme(
-        "HIER_ZMEAN",
-        "tree",
-        Z,
-        f"{_RECURSIVE} of the leaves' z-scores",
-        _STRUCTURE,
-        _SKIP,
-        _tree(_NORMED),
-        "tree",
-    ),
+    Scheme("HIER_ZMEAN", "tree", Z, f"{_RECURSIVE} of the leaves' z-scores", _STRUCTURE, _SKIP, _tree(_NORMED), "tree"),
     Scheme(
         "HIER_NORMAL",
         "tree",
@@ -137,17 +118,7 @@ for _scheme in (
     ),
     Scheme("NORMAL", "cardinal", NORMAL_SCORE, f"{_MEAN} normal scores", _WAERDEN, _SKIP_WORST, _ORDINAL, "flat"),
     Scheme("LOGIT", "cardinal", LOGIT_SCALE, f"{_MEAN} log odds", _LOG_ODDS, _SKIP, _LOCAL, "flat"),
-    Scheme(
-        "GEOMETRIC",
-        "cardinal",
-        NONE,
-        _ABOVE_0,
-        _HANDBOOK,
-        _SKIP,
-        _LOCAL,
-        rows=_geometric_mean,
-        own_cells=True,
-    ),
+    Scheme("GEOMETRIC", "cardinal", NONE, _ABOVE_0, _HANDBOOK, _SKIP, _LOCAL, rows=_geometric_mean, own_cells=True),
     Scheme("RANK", "ordinal", RANK_SCALE, f"{_MEAN} ranks", _POSTER, _WORST, _ORDINAL, "flat"),
     Scheme(
         "MEDIAN_RANK",

@@ -288,10 +288,7 @@ def rule_for(scheme: Scheme, convention: Convention | None = None) -> Convention
 
 
 def rank_models(
-    board: Board,
-    scheme: str | Scheme,
-    convention: Convention | None = None,
-    reference: Reference | None = None,
+    board: Board, scheme: str | Scheme, convention: Convention | None = None, reference: Reference | None = None
 ) -> Ranking:
     """Aggregate a board under a scheme, with its own rule for missing cells if no convention is given."""
     used = get_scheme(scheme)

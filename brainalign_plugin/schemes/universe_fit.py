@@ -219,18 +219,14 @@ class _Problem:
         pieces = [of_root[np.tril_indices(r)], (of_variances * (variances - _LEAST))[~self.alone]]
         if not self.fixed:
             of_means = -2 * np.where(
-                self.present,
-                (deviations - expected[:, self.units.stratum]) / variances[self.units.stratum],
-                0.0,
+                self.present, (deviations - expected[:, self.units.stratum]) / variances[self.units.stratum], 0.0
             ).sum(axis=0)
             pieces.insert(0, of_means)
         return float(value) / (2 * n), np.concatenate(pieces) / (2 * n)
 
 
 def _minimised(
-    objective: Callable[[FloatArray], tuple[float, FloatArray]],
-    start: FloatArray,
-    guess: FloatArray | None = None,
+    objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, guess: FloatArray | None = None
 ) -> tuple[FloatArray, float, FloatArray]:
     """Minimise a function by BFGS with halved steps; return the place, the value and the inverse curvature there.
 

@@ -96,13 +96,7 @@ def _overdue(seconds: float) -> OverdueError:
 
 
 def request(
-    method: str,
-    url: str,
-    *,
-    deadline: float,
-    timeout: float,
-    headers: dict[str, str],
-    content: bytes | None = None,
+    method: str, url: str, *, deadline: float, timeout: float, headers: dict[str, str], content: bytes | None = None
 ) -> httpx.Response:
     """Make a request, and return its answer without the body, which may be endless; redirects are not followed."""
     import httpx

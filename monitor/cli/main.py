@@ -78,8 +78,7 @@ def _global(
     log_json: Annotated[bool, typer.Option("--log-json", help="The same, as JSON lines.")] = False,
     home: options.Home = None,
     _version: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     help_without_command(context)
@@ -137,8 +136,7 @@ def analyze(
         ),
     ] = None,
     aliases: Annotated[
-        Path | None,
-        typer.Option(help="CSV file of the names in that file: columns model and id.", metavar="FILE"),
+        Path | None, typer.Option(help="CSV file of the names in that file: columns model and id.", metavar="FILE")
     ] = None,
 ) -> None:
     """Analyse one snapshot: agreement, spread, ranks."""

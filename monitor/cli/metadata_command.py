@@ -18,15 +18,13 @@ def metadata(
     source: Annotated[
         list[str] | None,
         typer.Option(
-            help="A TOML table, a saved page, a folder or 'installed', before those of the settings.",
-            metavar="SOURCE",
+            help="A TOML table, a saved page, a folder or 'installed', before those of the settings.", metavar="SOURCE"
         ),
     ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
-            help="Pull the leaderboard's page, write it to this file, and read it after these.",
-            metavar="FILE",
+            help="Pull the leaderboard's page, write it to this file, and read it after these.", metavar="FILE"
         ),
     ] = None,
     as_json: AsJson = False,

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 # The environment is read with the other settings, so that an option before a command's name wins over it.
 Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR", readable=False),
+    Path | None, typer.Option("--home", help="Folder of all state (or BRAINALIGN_HOME).", metavar="DIR", readable=False)
 ]
 Domain = Annotated[str | None, typer.Option(help="Leaderboard: vision or language (default vision).", metavar="NAME")]
 SchemeName = Annotated[str, typer.Option("--scheme", help="Name of a scheme, several with commas, or 'all'.")]
@@ -33,26 +32,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 MaxMissing = Annotated[
     float | None,
     typer.Option(
-        help="Drop benchmarks with a larger share of missing scores (default 0.5).",
-        min=0,
-        max=1,
-        metavar="SHARE",
+        help="Drop benchmarks with a larger share of missing scores (default 0.5).", min=0, max=1, metavar="SHARE"
     ),
 ]
 AsOf = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"],
-        help="Reconstruct the board as it was before this day (UTC), YYYY-MM-DD.",
-        metavar="DATE",
+        formats=["%Y-%m-%d"], help="Reconstruct the board as it was before this day (UTC), YYYY-MM-DD.", metavar="DATE"
     ),
 ]
 Known = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"],
-        help="Use only snapshots seen before this day (UTC), YYYY-MM-DD.",
-        metavar="DATE",
+        formats=["%Y-%m-%d"], help="Use only snapshots seen before this day (UTC), YYYY-MM-DD.", metavar="DATE"
     ),
 ]
 Given = Annotated[
@@ -66,8 +58,7 @@ Given = Annotated[
 Stored = Annotated[
     str,
     typer.Argument(
-        help="A stored snapshot: its number, the first digits of its hash, or 'latest' of the domain.",
-        metavar="ID",
+        help="A stored snapshot: its number, the first digits of its hash, or 'latest' of the domain.", metavar="ID"
     ),
 ]
 Reference = Annotated[

@@ -156,13 +156,7 @@ def _benchmarks(placed: Placement) -> None:
 
 def _neighbours(placed: Placement) -> None:
     rows = [
-        (
-            name(one.model.name),
-            one.model.id,
-            f"{one.distance:.2f}",
-            _known(one.correlation, "+.2f"),
-            one.shared,
-        )
+        (name(one.model.name), one.model.id, f"{one.distance:.2f}", _known(one.correlation, "+.2f"), one.shared)
         for one in placed.neighbours[:SHOWN]
     ]
     if rows:

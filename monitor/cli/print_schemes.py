@@ -109,11 +109,7 @@ def _best(compared: ComparedBoard, usable: Sequence[tuple[RankedScheme, Ranking]
         print_table(
             ("model", "id", *(one.scheme.name for one, _ in shown)),
             (
-                (
-                    board.models[i].name,
-                    board.ids[i],
-                    *(_rank_cell(one, int(ranks.ranks[i]), i) for one, ranks in shown),
-                )
+                (board.models[i].name, board.ids[i], *(_rank_cell(one, int(ranks.ranks[i]), i) for one, ranks in shown))
                 for i in order
             ),
             title=f"best by {first.scheme.name}",
@@ -279,17 +275,7 @@ def audit(
     say(reference.description, *reference.notes(board))
     say("shares of pairs of models whose order changes; a tick is a claim, proven for every complete board")
     print_table(
-        (
-            "scheme",
-            "IIA",
-            "affine",
-            "monotone",
-            "clone",
-            "Pareto",
-            "monotonicity",
-            "hierarchy",
-            "worst spoiler",
-        ),
+        ("scheme", "IIA", "affine", "monotone", "clone", "Pareto", "monotonicity", "hierarchy", "worst spoiler"),
         (_audited(one, names) for one in found),
     )
     _left_out(found, len(board.models))

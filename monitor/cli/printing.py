@@ -232,10 +232,7 @@ def _headline(found: Analysis, grouped: Families) -> Iterator[tuple[str, str]]:
     yield "mean over pairwise-complete pairs", figure(found.pairwise.all_pairs.mean)
     for part in () if found.left_out else found.snapshot.parts:
         variance, spread = found.explained.parts[part], found.spreads.get(part)
-        yield (
-            f"R² of the average by {part}",
-            f"{figure(variance.r2)} (by spread alone {figure(variance.null)})",
-        )
+        yield (f"R² of the average by {part}", f"{figure(variance.r2)} (by spread alone {figure(variance.null)})")
         yield f"sd of {part}", figure(None if spread is None else spread.sd)
     yield "largest difference from the published average", figure(official.max_abs_diff[found.snapshot.root])
     yield "models whose published rank differs", figure(official.rank_differences, "d")

@@ -101,8 +101,7 @@ def show_snapshot(
 def export_snapshot(
     snapshot: options.Stored,
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="Snapshot file to write (.snapshot.json.gz).", metavar="FILE"),
+        Path, typer.Option("--output", "-o", help="Snapshot file to write (.snapshot.json.gz).", metavar="FILE")
     ],
     home: options.Home = None,
     domain: options.Domain = None,

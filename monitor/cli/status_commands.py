@@ -52,10 +52,7 @@ def _lines(found: Standing) -> list[str]:
             (f"last pull{of}", moment(one.last_pull) + _outcome(one.last_pull)),
             (f"last success{of}", moment(one.last_success)),
             (f"last news{of}", moment(one.last_news)),
-            (
-                f"newest board{of}",
-                "none" if one.board is None else f"{one.board.id}, {moments_of(one.board)}",
-            ),
+            (f"newest board{of}", "none" if one.board is None else f"{one.board.id}, {moments_of(one.board)}"),
         ]
     rows.append(("snapshots", str(found.snapshots)))
     for job, due in found.next_slots.items():
@@ -74,11 +71,7 @@ def _lines(found: Standing) -> list[str]:
     ]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {' '.join(value.split())}" for name, value in rows]
-    return [
-        *lines,
-        *(f"check: {problem}" for problem in found.problems),
-        *([] if found.problems else ["healthy"]),
-    ]
+    return [*lines, *(f"check: {problem}" for problem in found.problems), *([] if found.problems else ["healthy"])]
 
 
 _MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}

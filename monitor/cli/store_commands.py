@@ -74,11 +74,7 @@ def restore(backup: BackupFile, home: Home = None) -> None:
     settings = settings_from(home=home)
     with stage("restoring"):
         done = restore_backup(
-            backup,
-            settings.store_address,
-            home=settings.home,
-            bodies=settings.bodies,
-            references=settings.references,
+            backup, settings.store_address, home=settings.home, bodies=settings.bodies, references=settings.references
         )
     with open_store(settings.store_address, settings.bodies) as store, stage("checking"):
         problems = store.check()

@@ -185,12 +185,7 @@ class Due:
 
 
 def due_slots(
-    schedule: Schedule,
-    now: datetime,
-    last: datetime | None,
-    lost: Iterable[datetime],
-    late: int,
-    grace: timedelta,
+    schedule: Schedule, now: datetime, last: datetime | None, lost: Iterable[datetime], late: int, grace: timedelta
 ) -> Due:
     """Decide which slots have to be done.
 

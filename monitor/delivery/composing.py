@@ -13,15 +13,7 @@ from brainalign_plugin.text import counted, leaderboard
 from ..base.messages import Channel, Kind, Message, message_id
 from ..base.templating import render
 from .mail import Content, inlined, mail_bytes
-from .message_text import (
-    day_text,
-    figure_label,
-    one_line,
-    period_name,
-    period_text,
-    shown_figure,
-    without_mentions,
-)
+from .message_text import day_text, figure_label, one_line, period_name, period_text, shown_figure, without_mentions
 from .messages import Alert, Digest, Letterhead, OperatorNote, Picture, Subscriber
 
 SCHEMA = 3
@@ -172,13 +164,7 @@ def _messages(news: _News, subscribers: Iterable[Subscriber], letterhead: Letter
 
 
 def _content(news: _News, letterhead: Letterhead) -> Content:
-    values = {
-        "report": "",
-        **news.values,
-        "subject": news.subject,
-        "link": letterhead.link,
-        "day_text": day_text,
-    }
+    values = {"report": "", **news.values, "subject": news.subject, "link": letterhead.link, "day_text": day_text}
     text = render(f"mail_{news.template}.txt.j2", letterhead.templates, **values)
     html = render(f"mail_{news.template}.html.j2", letterhead.templates, **values)
     return Content(news.subject, text, inlined(html, letterhead.templates), tuple(news.pictures))

@@ -108,8 +108,7 @@ def _secure(connection: smtplib.SMTP, server: MailServer) -> None:
     if server.user:
         if not (server.user.isascii() and server.password.isascii()):
             raise DeliveryError(
-                "smtplib can log in with ASCII only; choose a mail.user and a mail.password in ASCII",
-                permanent=False,
+                "smtplib can log in with ASCII only; choose a mail.user and a mail.password in ASCII", permanent=False
             )
         connection.login(server.user, server.password)
 

@@ -117,9 +117,7 @@ def paired_differences(
 
 
 def _p_value(
-    delta: float | None,
-    interval: tuple[float, float] | None,
-    drawn: np.ndarray[tuple[int], np.dtype[np.float64]],
+    delta: float | None, interval: tuple[float, float] | None, drawn: np.ndarray[tuple[int], np.dtype[np.float64]]
 ) -> float | None:
     if delta is None or interval is None:
         return None

@@ -104,11 +104,7 @@ def family_draws(board: Board, resamples: int, seed: int, named: FamilyTable = (
 
 
 def figure_intervals(
-    board: Board,
-    values: Mapping[str, float | None],
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    named: FamilyTable = (),
+    board: Board, values: Mapping[str, float | None], resamples: int = RESAMPLES, seed: int = 0, named: FamilyTable = ()
 ) -> dict[str, tuple[float, float] | None]:
     """Return the interval of each headline figure of a complete board; a count is known exactly."""
     found = family_bootstrap(board, families(board, named), resamples, seed, effective=False).intervals

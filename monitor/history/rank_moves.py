@@ -18,14 +18,7 @@ from brainalign_plugin.errors import BoardError, BrainAlignError, InputError
 from brainalign_plugin.schemes import get_scheme, rank_models
 from brainalign_plugin.text import counted, first_few
 
-from .attribution import (
-    BENCHMARKS_ADDED,
-    BENCHMARKS_DROPPED,
-    MODELS_JOINED,
-    MODELS_LEFT,
-    boards_between,
-    split,
-)
+from .attribution import BENCHMARKS_ADDED, BENCHMARKS_DROPPED, MODELS_JOINED, MODELS_LEFT, boards_between, split
 from .board_reader import BoardReader
 from .changes import official_ranks
 from .precision import tolerance
@@ -264,17 +257,14 @@ def rank_history(reader: BoardReader, infos: Sequence[SnapshotInfo]) -> RankHist
         if not moved:
             continue
         reasons = reader.once(
-            partial(_reasons, reader, (earlier, later), moved),
-            *("rank moves", earlier.digest, later.digest, _VERSION),
+            partial(_reasons, reader, (earlier, later), moved), *("rank moves", earlier.digest, later.digest, _VERSION)
         )
         for i in moved:
             reason, places = reasons[str(i)]
             move = DatedMove(earlier.as_of_time, later.as_of_time, was[i], now[i], reason, places)
             moves.setdefault(i, []).append(move)
     return RankHistory(
-        tuple(info.as_of_time for info in infos),
-        tuple(ranks),
-        {i: tuple(found) for i, found in moves.items()},
+        tuple(info.as_of_time for info in infos), tuple(ranks), {i: tuple(found) for i, found in moves.items()}
     )
 
 

@@ -73,12 +73,7 @@ def models_joined(first: Board, last: Board, earlier: Board) -> tuple[Reason, ..
 
 def benchmarks_dropped(first: Board, last: Board, later: Board) -> tuple[Reason, ...]:
     """Return why leaves of the earlier cleaned board are not on the later one, which is given uncleaned too."""
-    words = (
-        "removed from the leaderboard",
-        "now a group",
-        "without any score now",
-        "too few models have a score now",
-    )
+    words = ("removed from the leaderboard", "now a group", "without any score now", "too few models have a score now")
     return _benchmarks("dropped", frozenset(first.leaves) - frozenset(last.leaves), later, words)
 
 

@@ -11,14 +11,7 @@ from brainalign_plugin.certainty.families import FamilyTable
 from brainalign_plugin.data.board import Board
 
 from ..base.files import fields_of
-from .attribution import (
-    STEPS,
-    Attribution,
-    attribution_in_words,
-    causes_in_words,
-    change_in_words,
-    reasons_of,
-)
+from .attribution import STEPS, Attribution, attribution_in_words, causes_in_words, change_in_words, reasons_of
 from .changelog import score_changes
 from .changes import Changes
 from .drift import Difference
@@ -228,9 +221,7 @@ def unsplit_record(earlier: Mapping[str, Any], later: Mapping[str, Any], reason:
 
 
 def changes_between(
-    record: Mapping[str, Any],
-    moments: tuple[datetime, datetime],
-    reported: Mapping[str, float | None] | None = None,
+    record: Mapping[str, Any], moments: tuple[datetime, datetime], reported: Mapping[str, float | None] | None = None
 ) -> list[Change]:
     """Return the changes of all figures between two boards, from their `attribution_record`.
 

@@ -251,10 +251,7 @@ class Timeline:
             return self._record(with_models(board, models))
 
         return {
-            SAME_BENCHMARKS: (
-                window,
-                self._reader.each(window, of_benchmarks, SAME_BENCHMARKS, leaves, *parts),
-            ),
+            SAME_BENCHMARKS: (window, self._reader.each(window, of_benchmarks, SAME_BENCHMARKS, leaves, *parts)),
             SAME_MODELS: (window, self._reader.each(window, of_models, SAME_MODELS, models, *parts)),
         }
 

@@ -57,12 +57,7 @@ def period_before(moment: datetime, period: DigestPeriod) -> tuple[date, date]:
 
 
 def digest_messages(
-    settings: Settings,
-    store: Store,
-    period: DigestPeriod,
-    slot: datetime,
-    at: datetime,
-    stage: Stage = silent,
+    settings: Settings, store: Store, period: DigestPeriod, slot: datetime, at: datetime, stage: Stage = silent
 ) -> Composed:
     """Compose the digest that is due at a slot: about the week or month before it.
 

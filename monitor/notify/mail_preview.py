@@ -122,9 +122,7 @@ def _with_pictures(part: EmailMessage) -> str:
     parts: list[Any] = list(part.iter_parts())
     pictures = {one["Content-ID"].strip("<>"): base64.b64encode(one.get_content()).decode() for one in parts[1:]}
     return re.sub(
-        r'src="cid:([^"]+)"',
-        lambda use: f'src="data:image/png;base64,{pictures[use[1]]}"',
-        _content(parts[0]),
+        r'src="cid:([^"]+)"', lambda use: f'src="data:image/png;base64,{pictures[use[1]]}"', _content(parts[0])
     )
 
 

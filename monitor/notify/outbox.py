@@ -87,11 +87,7 @@ class Drained:
 
 
 def drain(
-    store: Store,
-    send: Callable[[Message], None],
-    clock: Callable[[], datetime],
-    alarms: Alarms,
-    stage: Stage = silent,
+    store: Store, send: Callable[[Message], None], clock: Callable[[], datetime], alarms: Alarms, stage: Stage = silent
 ) -> Drained:
     """Send what is due; to be called by who holds the store's lock.
 
@@ -175,11 +171,7 @@ def _note_failure(store: Store, queued: Queued, failure: DeliveryError, at: date
         pause = max(BACK_OFF[queued.attempts], asked)
         store.mark_failed(message.id, at, str(failure), at + pause)
         log.warning(
-            "not sent",
-            message=message.id,
-            tried=queued.attempts + 1,
-            again_at=str(at + pause),
-            error=str(failure),
+            "not sent", message=message.id, tried=queued.attempts + 1, again_at=str(at + pause), error=str(failure)
         )
         return False
     with store.transaction() as inside:

@@ -259,10 +259,7 @@ def _placed(last: _Seen | None, versions: Sequence[SnapshotInfo]) -> _Seen | Non
 
 
 def _held(
-    rule: Rule,
-    standing: Standing,
-    events: Sequence[AlertEvent],
-    seen: Sequence[tuple[int, Observation | None]],
+    rule: Rule, standing: Standing, events: Sequence[AlertEvent], seen: Sequence[tuple[int, Observation | None]]
 ) -> AlertEvent | None:
     """Return the event of a rule whose condition holds at its first evaluation; None if it does not."""
     if standing.active:

@@ -59,11 +59,7 @@ _PACKAGES = ("brainalign_plugin", "brainalign_monitor", "brainalign_monitor.temp
 
 
 def publish(
-    settings: Settings,
-    store: Store,
-    folder: Path,
-    stage: Stage = silent,
-    results: reporting.Results | None = None,
+    settings: Settings, store: Store, folder: Path, stage: Stage = silent, results: reporting.Results | None = None
 ) -> Published:
     """Publish the site of the configured domain (`publish_site`); the same store and settings give the same bytes.
 
@@ -164,10 +160,7 @@ def _files(
                 seen.add(name)
                 yield name, data
     if paths:
-        yield (
-            "reports/latest.html",
-            share_assets(_read(paths[-1]), "../assets/", *reports.frame).html.encode(),
-        )
+        yield ("reports/latest.html", share_assets(_read(paths[-1]), "../assets/", *reports.frame).html.encode())
 
 
 def _read(path: Path) -> str:
@@ -185,13 +178,7 @@ def _report_page(path: Path) -> str:
 
 def _archived(info: SnapshotInfo, report: str) -> ArchivedBoard:
     return ArchivedBoard(
-        info.as_of_time,
-        info.seen_at,
-        info.models,
-        info.benchmarks,
-        info.states["SCORED"],
-        info.sha256,
-        report,
+        info.as_of_time, info.seen_at, info.models, info.benchmarks, info.states["SCORED"], info.sha256, report
     )
 
 
@@ -282,12 +269,7 @@ def _pages(
     pages: Iterator[Page] = itertools.chain(
         model_pages(board, universe, rank_history(reader, timeline.versions), ranks),
         benchmark_pages(benchmarks),
-        [
-            models_page(board, universe),
-            compare_page(board, links),
-            average_page(board),
-            methods_page(figures),
-        ],
+        [models_page(board, universe), compare_page(board, links), average_page(board), methods_page(figures)],
     )
     if settings.domain not in BRAIN_SCORE:
         pages = map(reworded_page, pages)

@@ -291,12 +291,7 @@ def _record_failure(store: Store, failure: SourceError, source: str, domain: str
             kept = store.keep_refused(failure.body, reason=str(failure), source=source, at=at)
             failure.add_note(f"the body is {str(kept)!r}")
         store.log_failure(
-            at=at,
-            source=source,
-            domain=domain,
-            refused=refused,
-            message=str(failure),
-            error=type(failure).__name__,
+            at=at, source=source, domain=domain, refused=refused, message=str(failure), error=type(failure).__name__
         )
     except StoreError as cause:
         raise StoreError(f"{cause}; the failure to record was: {failure}") from failure
@@ -323,8 +318,7 @@ def run(
     it, by default `report_command`.
     """
     fetched = max(
-        fetch_all(settings, store, source, clock, stage, also=also),
-        key=lambda one: one.pull.snapshot.as_of_time,
+        fetch_all(settings, store, source, clock, stage, also=also), key=lambda one: one.pull.snapshot.as_of_time
     )
     info = store.info(fetched.stored.id)
     path = reporting.report_path(settings, info)

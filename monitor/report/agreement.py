@@ -202,11 +202,7 @@ def pair_chart(evidence: Evidence, first: int, second: int) -> Chart:
 
 def pair_data(evidence: Evidence) -> dict[str, Any]:
     """Return scores and correlations from which the page draws any pair of benchmarks."""
-    board, found, pairwise = (
-        evidence.analysis.cleaning.board,
-        evidence.analysis.agreement,
-        evidence.analysis.pairwise,
-    )
+    board, found, pairwise = (evidence.analysis.cleaning.board, evidence.analysis.agreement, evidence.analysis.pairwise)
     labels = leaf_labels(board.leaves)
     first, second = opposite_pair(found.rho)
     data: dict[str, Any] = {

@@ -55,13 +55,7 @@ def _page(board: BenchmarkBoard, j: int) -> Page:
         f"{stem}.json": json_bytes(_record(board, j)),
     }
     return Page(
-        "benchmark",
-        path,
-        visible(leaf, 120),
-        f"{answer}.",
-        tuple(part(board, j) for part in parts),
-        links,
-        files,
+        "benchmark", path, visible(leaf, 120), f"{answer}.", tuple(part(board, j) for part in parts), links, files
     )
 
 

@@ -24,15 +24,7 @@ _SECTION_OF = {
     "sd_neural": "average",
 }
 # Figures whose change is news; the others follow from them.
-_TOLD = (
-    "models",
-    "benchmarks",
-    "mean_rho",
-    "paper_balanced_rho",
-    "negative_share",
-    "r2_behavior",
-    "r2_neural",
-)
+_TOLD = ("models", "benchmarks", "mean_rho", "paper_balanced_rho", "negative_share", "r2_behavior", "r2_neural")
 
 
 def changed_section(since: Since | None, board: Board, bootstrap: FamilyBootstrap) -> Section:

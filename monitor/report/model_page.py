@@ -213,15 +213,7 @@ def _profile(board: ModelBoard, row: int, scores: tuple[tuple[Any, ...], ...]) -
     )
     names = board.labels
     rows = [
-        (
-            names[j],
-            one[1],
-            number(one[3]),
-            number(one[4], 0),
-            number(one[6]),
-            number(one[7]),
-            str(one[5]),
-        )
+        (names[j], one[1], number(one[3]), number(one[4], 0), number(one[6]), number(one[7]), str(one[5]))
         for j, one in enumerate(scores)
         if one[3] is not None
     ]
@@ -261,12 +253,7 @@ def _history(i: int, past: RankHistory) -> Section | None:
             reverse=True,
         )
         figures = (Figure("rank", chart, answer=True, wide=True),)
-    columns = (
-        Column("date", "text"),
-        Column("rank"),
-        Column("largest reason", "prose"),
-        Column("its places"),
-    )
+    columns = (Column("date", "text"), Column("rank"), Column("largest reason", "prose"), Column("its places"))
     rows = tuple(
         (
             f"{move.later:%Y-%m-%d}",

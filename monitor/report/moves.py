@@ -50,12 +50,7 @@ def moves_section(evidence: Evidence, since: Since) -> Section:
     table = Table(
         "moves-table",
         "The moves, by reason",
-        (
-            Column("model", "name"),
-            Column("rank"),
-            Column("largest reason", "prose"),
-            Column("its places"),
-        ),
+        (Column("model", "name"), Column("rank"), Column("largest reason", "prose"), Column("its places")),
         tuple(row for reason in order for row in groups[reason]),
         models=tuple(i for reason in order for i in ids[reason]),
     )
@@ -85,10 +80,7 @@ def followed_models(
         told[name, _followed(model, now, since)].append(str(model.id))
     lines = [f"{name} ({', '.join(ids[:6])}{', …' * (len(ids) > 6)}): {text}" for (name, text), ids in told.items()]
     more = sum(map(len, list(told.values())[_ALIKE:]))
-    return (
-        *lines[:_ALIKE],
-        *([f"{visible(wanted, 60)}: {counted(more, 'more model')} of this name"] if more else ()),
-    )
+    return (*lines[:_ALIKE], *([f"{visible(wanted, 60)}: {counted(more, 'more model')} of this name"] if more else ()))
 
 
 def _followed(model: Model, now: Mapping[int, int | None], since: Since | None) -> str:

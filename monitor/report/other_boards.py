@@ -12,10 +12,7 @@ from .records import Page, Report
 _PHRASES = (
     ("The poster’s claim 1, benchmarks conflict,", "The claim that benchmarks conflict"),
     ("The poster’s claim 2, behaviour decides,", "The claim that behaviour decides"),
-    (
-        "The poster’s claim 3, use what relates benchmarks,",
-        "The claim that what relates benchmarks should be used",
-    ),
+    ("The poster’s claim 3, use what relates benchmarks,", "The claim that what relates benchmarks should be used"),
     ("The poster’s three properties", "Three properties"),
     ("he poster’s board (Ahlert et al. 2024)", "he complete board"),
     ("he poster’s board", "he complete board"),

@@ -19,11 +19,7 @@ from .wording import figure
 
 # Figures that a reader can choose; the first is shown at first.
 CHOICES = ("mean_rho", "r2_behavior", "negative_share", "models")
-_PANELS = {
-    FULL: "whole board",
-    SAME_BENCHMARKS: "same benchmarks",
-    SAME_MODELS: "same models",
-}
+_PANELS = {FULL: "whole board", SAME_BENCHMARKS: "same benchmarks", SAME_MODELS: "same models"}
 _NULL = "null_r2_behavior"
 
 
@@ -115,10 +111,5 @@ def series_data(past: Chronicle) -> dict[str, Any]:
     found = {}
     for name in CHOICES:
         chart = time_chart(past, name, brush=True)
-        found[name] = {
-            "label": FIGURES[name],
-            "title": chart.title,
-            "spec": chart.spec,
-            "tables": chart.tables,
-        }
+        found[name] = {"label": FIGURES[name], "title": chart.title, "spec": chart.spec, "tables": chart.tables}
     return found

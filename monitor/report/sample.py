@@ -60,14 +60,7 @@ def sample_section(evidence: Evidence) -> Section:
         "and one that never was both count as lacking. The table of all models below ranks the others too."
     )
     return Section(
-        "sample",
-        "Who is on this page?",
-        f"{answer}.",
-        how,
-        None,
-        (Point(poster),),
-        figures,
-        (_top(evidence),),
+        "sample", "Who is on this page?", f"{answer}.", how, None, (Point(poster),), figures, (_top(evidence),)
     )
 
 
@@ -162,10 +155,7 @@ def panel_choices(evidence: Evidence) -> tuple[PanelChoice, ...]:
                 EVERY,
                 "every benchmark",
                 _panel(
-                    len(second.ids),
-                    len(second.leaves),
-                    second.figures["mean_rho"],
-                    second.figures["negative_share"],
+                    len(second.ids), len(second.leaves), second.figures["mean_rho"], second.figures["negative_share"]
                 ),
             )
         )

@@ -222,11 +222,7 @@ def scheme_ranks(evidence: Evidence) -> tuple[tuple[str, str, tuple[int | None, 
         return ()
     norms = _norms_used(study)
     return tuple(
-        (
-            name,
-            _named(name, norms),
-            tuple(ranks.get(i) for i in evidence.official_order if i in evidence.cleaned),
-        )
+        (name, _named(name, norms), tuple(ranks.get(i) for i in evidence.official_order if i in evidence.cleaned))
         for name, ranks in _ranked(evidence, study).items()
     )
 

@@ -48,12 +48,7 @@ def trust_section(evidence: Evidence) -> Section:
             Column("reason", "name"),
         )
         rows = tuple(
-            (
-                visible(one.model, 60),
-                visible(one.benchmark, 60),
-                visible(one.value, 40),
-                visible(one.reason, 120),
-            )
+            (visible(one.model, 60), visible(one.benchmark, 60), visible(one.value, 40), visible(one.reason, 120))
             for one in rejected
         )
         tables = (Table("unread", "Cells that could not be read", columns, rows, 5),)

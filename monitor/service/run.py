@@ -85,11 +85,7 @@ class Monitor:
 
 
 def monitor_of(
-    settings: Settings,
-    store: Store,
-    clock: pipeline.Clock,
-    stage: Stage = silent,
-    name: str = "brainalign run",
+    settings: Settings, store: Store, clock: pipeline.Clock, stage: Stage = silent, name: str = "brainalign run"
 ) -> Monitor:
     """Return the tools of a run, by the settings. Raises ConfigError if an alert rule is wrong."""
     rules = load_rules(settings.home / CONFIG_NAME)

@@ -195,10 +195,6 @@ def serve(monitor: Monitor) -> None:
         stack.enter_context(stopped_by_signals(service))
         if health.port is not None:
             stack.enter_context(
-                served(
-                    health.address,
-                    health.port,
-                    lambda: standing(monitor.settings, monitor.store, monitor.clock()),
-                )
+                served(health.address, health.port, lambda: standing(monitor.settings, monitor.store, monitor.clock()))
             )
         service.run()

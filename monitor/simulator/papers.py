@@ -177,10 +177,7 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
     Paper(
         "FabNet",
         "engineering",
-        (
-            "FabNet-top1",
-            *(f"FabNet-C-top1/FabNet-C-{name}-top1" for name in ("blur", "digital", "noise", "weather")),
-        ),
+        ("FabNet-top1", *(f"FabNet-C-top1/FabNet-C-{name}-top1" for name in ("blur", "digital", "noise", "weather"))),
         mean=(0.3, 0.6),
         sd=(0.1, 0.17),
         error=(0.0, 0.0),

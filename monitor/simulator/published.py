@@ -232,12 +232,7 @@ def _benchmark(nodes: list[_Node], node: _Node, board: _Board, now: int) -> dict
         "is_engineering": node.engineering,
         "display_domain": node.display,
         "versions": [
-            {
-                "version": version,
-                "identifier": f"{node.type_id}_v{version}",
-                "valid_from": text,
-                "valid_to": following,
-            }
+            {"version": version, "identifier": f"{node.type_id}_v{version}", "valid_from": text, "valid_to": following}
             for (version, _), text, following in zip(windows, texts, [*texts[1:], None], strict=True)
         ],
     }

@@ -25,13 +25,7 @@ from brainalign_plugin.files.site_cells import MAX_VERSION
 from brainalign_plugin.files.site_json import parse_site_json
 from brainalign_plugin.files.snapshot_file import FORMAT, snapshot_from_bytes
 
-from ..base.errors import (
-    BodyTooLargeError,
-    EmptyPayloadError,
-    NotJsonError,
-    PayloadShapeError,
-    TruncatedPayloadError,
-)
+from ..base.errors import BodyTooLargeError, EmptyPayloadError, NotJsonError, PayloadShapeError, TruncatedPayloadError
 from ..base.files import GZIP_MAGIC
 
 # Six times a board of 500 models on 150 benchmarks, and still parsed by a small server.
@@ -57,8 +51,7 @@ def gunzip(body: bytes, source: str, max_bytes: int) -> bytes:
         raise NotJsonError(message, body) from cause
     if len(text) > max_bytes:
         raise BodyTooLargeError(
-            f"{source} unpacks from {len(body)} to more than {max_bytes} bytes; raise the cap if that is right",
-            body,
+            f"{source} unpacks from {len(body)} to more than {max_bytes} bytes; raise the cap if that is right", body
         )
     return text
 

@@ -131,14 +131,7 @@ class Backups:
     _bodies: Path
 
     def backup(
-        self,
-        path: Path,
-        *,
-        references: Path,
-        config: bytes,
-        made_at: datetime,
-        software: str,
-        public: bool = False,
+        self, path: Path, *, references: Path, config: bytes, made_at: datetime, software: str, public: bool = False
     ) -> BackedUp:
         """Write everything into one file, as of one moment, whole or not at all; a file of that name is replaced.
 

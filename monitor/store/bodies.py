@@ -87,13 +87,7 @@ def keep_refused(folder: Path, body: bytes, reason: str, source: str, at: dateti
     received = moment(micros(at))
     # The name has time (UTC) and body, so that sorting by name sorts by time.
     name = f"{received:%Y%m%dT%H%M%S.%fZ}-{sha256[:16]}"
-    note = {
-        "reason": reason,
-        "source": source,
-        "at": received.isoformat(),
-        "sha256": sha256,
-        "bytes": len(body),
-    }
+    note = {"reason": reason, "source": source, "at": received.isoformat(), "sha256": sha256, "bytes": len(body)}
     kept = write_atomically(folder / f"{name}.body.gz", packed(body), StoreError, private=True)
     noted = json.dumps(note, indent=2).encode() + b"\n"
     write_atomically(folder / f"{name}.json", noted, StoreError, private=True)

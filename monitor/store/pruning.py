@@ -122,10 +122,7 @@ def delete_snapshots(connection: sa.Connection, which: Sequence[SnapshotInfo], a
     shared = [column.name for column in gone.columns if column.name in s.c]
     of_chain = [column.name for column in gone.columns if column.name in c.c and column.name != "id"]
     kept = sa.select(
-        *(s.c[name] for name in shared),
-        *(c.c[name] for name in of_chain),
-        sa.literal(micros(at)),
-        sa.literal(pruned),
+        *(s.c[name] for name in shared), *(c.c[name] for name in of_chain), sa.literal(micros(at)), sa.literal(pruned)
     ).select_from(s.join(c))
     names = [*shared, *of_chain, "removed_at", "pruned"]
     for number in ids:  # one at a time, because PostgreSQL limits the length of a list

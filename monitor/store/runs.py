@@ -103,11 +103,7 @@ class Runs:
         claimed = _t.c.state == RunState.CLAIMED.value
         with self._database.writing() as connection:
             found = _runs(connection, claimed)
-            lost = {
-                "state": RunState.LOST.value,
-                "ended_at": at,
-                "message": "its process ended before it was done",
-            }
+            lost = {"state": RunState.LOST.value, "ended_at": at, "message": "its process ended before it was done"}
             connection.execute(sa.update(_t).where(claimed).values(lost))
             return found
 

@@ -102,12 +102,7 @@ class Store(Pulls, Runs, Outbox, Findings, Backups, Pruning):
         self._check_lock()
 
     def add(
-        self,
-        snapshot: Snapshot,
-        body: bytes,
-        seen_at: datetime,
-        rejected: Sequence[Rejected] = (),
-        note: str = "",
+        self, snapshot: Snapshot, body: bytes, seen_at: datetime, rejected: Sequence[Rejected] = (), note: str = ""
     ) -> Stored:
         """Store a snapshot, the body that it was read from, and the pull that brought it.
 
@@ -253,11 +248,7 @@ def _id(connection: sa.Connection) -> str:
 
 
 def _chain(connection: sa.Connection, snapshot: Snapshot) -> int:
-    kind = {
-        "domain": snapshot.domain,
-        "reconstructed": snapshot.reconstructed,
-        "simulated": snapshot.simulated,
-    }
+    kind = {"domain": snapshot.domain, "reconstructed": snapshot.reconstructed, "simulated": snapshot.simulated}
     t = schema.chain
     known = connection.execute(sa.select(t.c.id).where(*(t.c[name] == value for name, value in kind.items()))).scalar()
     if known is None:

@@ -72,18 +72,12 @@ TASKS = (
     Task("Bradley-Terry", "real 83 × 51", ours.bradley_terry, BRADLEY_TERRY),
     Task("Bradley-Terry", "1,420 × 52", ours.bradley_terry, BRADLEY_TERRY),
     Task(
-        "Bradley-Terry",
-        "1,420 × 52, 10 % missing",
-        ours.bradley_terry,
-        (("bencheval", peers.bencheval_bradley_terry),),
+        "Bradley-Terry", "1,420 × 52, 10 % missing", ours.bradley_terry, (("bencheval", peers.bencheval_bradley_terry),)
     ),
     Task("Parallel analysis, 1,000", "real 83 × 51", ours.parallel_analysis, PARALLEL_ANALYSIS),
     Task("Parallel analysis, 1,000", "1,420 × 52", ours.parallel_analysis, PARALLEL_ANALYSIS),
     Task(
-        "Rank correlations, pairwise complete",
-        "real 281 × 53 full",
-        ours.pairwise,
-        (("scipy loop", peers.pairwise),),
+        "Rank correlations, pairwise complete", "real 281 × 53 full", ours.pairwise, (("scipy loop", peers.pairwise),)
     ),
 )
 

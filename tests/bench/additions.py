@@ -86,10 +86,7 @@ def arrivals(rates: Rates, seed: int) -> None:
             continue
         spearman = 6 / np.pi * np.arcsin(true / 2)
         rates.add(
-            f"{name} benchmark",
-            "interval holds the truth",
-            "0.95",
-            one.interval.low <= spearman <= one.interval.high,
+            f"{name} benchmark", "interval holds the truth", "0.95", one.interval.low <= spearman <= one.interval.high
         )
         if name == "unrelated":
             other = one.verdict in ("confirmatory", "partial", "opposed")
@@ -116,12 +113,7 @@ def panels(rates: Rates, seed: int) -> None:
     board = board_of(values * spreads, labels)
     found = short_panel(board, dated(board, [0] * LEAVES, days), resamples=20, seed=seed)
     planted = tuple(board.leaves[j] for j in DECIDING)
-    rates.add(
-        "panel of 4 of 12 benchmarks",
-        "the same panel",
-        "",
-        found.curve[len(planted) - 1].benchmarks == planted,
-    )
+    rates.add("panel of 4 of 12 benchmarks", "the same panel", "", found.curve[len(planted) - 1].benchmarks == planted)
     rates.add("panel of 4 of 12 benchmarks", "smallest size is 4", "", found.smallest == 4)
     # All in one group: else panels with as many benchmarks in either half are better in truth.
     group = dict.fromkeys(board.leaves)
@@ -129,12 +121,7 @@ def panels(rates: Rates, seed: int) -> None:
     found = short_panel(alike, dated(alike, [0] * LEAVES, days), resamples=20, seed=seed)
     better = found.curve[3].random_share < 0.05
     rates.add("nothing (all benchmarks alike)", "a panel of 4 above 95 % of random ones", "0.05", better)
-    rates.add(
-        "nothing (all benchmarks alike)",
-        "a panel of 4 or fewer suffices",
-        "0",
-        (found.smallest or LEAVES) <= 4,
-    )
+    rates.add("nothing (all benchmarks alike)", "a panel of 4 or fewer suffices", "0", (found.smallest or LEAVES) <= 4)
 
 
 def further(rates: Rates, seed: int) -> None:

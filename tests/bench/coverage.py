@@ -43,13 +43,7 @@ STRATA = {
     "V4": (0.03, {"Majaj2015": 1, "Sanghavi2020": 1, "SanghaviJozwik2020": 1, "SanghaviMurty2020": 1}),
     "IT": (
         0.04,
-        {
-            "Majaj2015": 1,
-            "Sanghavi2020": 1,
-            "SanghaviJozwik2020": 1,
-            "SanghaviMurty2020": 1,
-            "Igustibagus2024": 1,
-        },
+        {"Majaj2015": 1, "Sanghavi2020": 1, "SanghaviJozwik2020": 1, "SanghaviMurty2020": 1, "Igustibagus2024": 1},
     ),
     "behavior_vision": (0.12, {"Geirhos2021": 17, "Rajalingham2018": 1}),
 }
@@ -185,12 +179,7 @@ class Tally:
     def rows(self) -> list[tuple[str, float, float, float]]:
         """Name, coverage, its standard error, mean width."""
         return [
-            (
-                name,
-                float(np.mean(held)),
-                float(np.std(held) / np.sqrt(len(held))),
-                float(np.mean(self.widths[name])),
-            )
+            (name, float(np.mean(held)), float(np.std(held) / np.sqrt(len(held))), float(np.mean(self.widths[name])))
             for name, held in self.held.items()
         ]
 
@@ -245,12 +234,7 @@ def over_papers(world: World, boards: int, seed: int) -> Tally:
     of_strata = np.bincount(STRATUM, weights * SPREAD)
     for number in range(boards):
         parts = {}
-        for name, columns in (
-            ("model", 1),
-            ("stratum", len(STRATA)),
-            ("paper", UNIT.max() + 1),
-            ("leaf", len(LEAVES)),
-        ):
+        for name, columns in (("model", 1), ("stratum", len(STRATA)), ("paper", UNIT.max() + 1), ("leaf", len(LEAVES))):
 
             def draw(count: int, columns: int = columns) -> FloatArray:
                 return random.normal(size=(count, columns))
@@ -265,11 +249,7 @@ def over_papers(world: World, boards: int, seed: int) -> Tally:
         if not isinstance(found, Certainty) or found.reliability == 0:
             continue
         drawn = found.posterior.ranks(seed=number)
-        tally.add(
-            "rank, HIER",
-            np.mean((drawn.low <= ranks) & (ranks <= drawn.high)),
-            np.mean(drawn.high - drawn.low),
-        )
+        tally.add("rank, HIER", np.mean((drawn.low <= ranks) & (ranks <= drawn.high)), np.mean(drawn.high - drawn.low))
         _first(tally, "HIER", found.posterior.first(), ranks)
         apart = found.scores[:, None] - found.scores >= found.told_apart_from
         if apart.any():

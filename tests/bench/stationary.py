@@ -18,13 +18,7 @@ import numpy as np
 
 from brainalign_monitor.history.alerts import DEFAULT_RULES, Observation, On, Rule, follow
 from brainalign_monitor.history.drift import paired_differences
-from brainalign_monitor.history.figures import (
-    COUNTS,
-    RESAMPLES,
-    family_draws,
-    figure_intervals,
-    headline_figures,
-)
+from brainalign_monitor.history.figures import COUNTS, RESAMPLES, family_draws, figure_intervals, headline_figures
 from brainalign_monitor.history.panels import new_share
 from brainalign_plugin.arrays import FloatArray
 from brainalign_plugin.certainty.figures import headline

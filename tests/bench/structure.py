@@ -64,11 +64,7 @@ def properties(rng: np.random.Generator) -> dict[str, list[str | None]]:
     """Draw a metric for each paper, and a region for each benchmark, but one for all of a large paper."""
     metric = rng.integers(0, 4, 15)[PAPERS]
     region = np.where(PAPERS < 2, rng.integers(0, 4, 15)[PAPERS], rng.integers(0, 4, len(PAPERS)))
-    return {
-        "metric": list(map(str, metric)),
-        "region": list(map(str, region)),
-        "paper": list(map(str, PAPERS)),
-    }
+    return {"metric": list(map(str, metric)), "region": list(map(str, region)), "paper": list(map(str, PAPERS))}
 
 
 def scores(rng: np.random.Generator, world: World, values: dict[str, list[str | None]], labels: IntArray) -> FloatArray:

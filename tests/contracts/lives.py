@@ -133,16 +133,4 @@ def closed(draw: st.DrawFn, board: Snapshot) -> Snapshot:
     )
 
 
-CHANGES = [
-    unchanged,
-    another,
-    shuffled,
-    renamed,
-    removed,
-    joined,
-    rescored,
-    rescored,
-    new_version,
-    regrouped,
-    closed,
-]
+CHANGES = [unchanged, another, shuffled, renamed, removed, joined, rescored, rescored, new_version, regrouped, closed]

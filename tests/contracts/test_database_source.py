@@ -80,14 +80,7 @@ def fill(
 ) -> None:
     t = results.tables
     kinds = [
-        {
-            "identifier": name,
-            "parent": parent,
-            "order": i,
-            "visible": (*more, True)[0],
-            "domain": "vision",
-            "owner": 1,
-        }
+        {"identifier": name, "parent": parent, "order": i, "visible": (*more, True)[0], "domain": "vision", "owner": 1}
         for i, (name, parent, *more) in enumerate(types)
     ]
     results.insert(t.BenchmarkType, kinds)
@@ -104,16 +97,7 @@ def fill(
             for i, (name, public, domain) in models.items()
         ],
     )
-    keys = (
-        "benchmark",
-        "model",
-        "score_raw",
-        "score_ceiled",
-        "error",
-        "comment",
-        "end_timestamp",
-        "start_timestamp",
-    )
+    keys = ("benchmark", "model", "score_raw", "score_ceiled", "error", "comment", "end_timestamp", "start_timestamp")
     results.insert(t.Score, [{**dict.fromkeys(keys), **score} for score in scores])
 
 
@@ -262,13 +246,7 @@ def test_a_leaf_has_a_row_where_it_has_an_instance(results: Results) -> None:
 @pytest.mark.parametrize("levels", [99, 1500])
 def test_a_tree_deeper_than_a_hundred_levels_is_refused(results: Results, levels: int) -> None:
     chain = [(f"n{k}", f"n{k - 1}" if k else "average_vision") for k in range(levels)]
-    fill(
-        results,
-        [("average_vision", None), *chain],
-        {1: (f"n{levels - 1}", 1)},
-        MODELS,
-        [score(1, 11, 0.1, 0.2)],
-    )
+    fill(results, [("average_vision", None), *chain], {1: (f"n{levels - 1}", 1)}, MODELS, [score(1, 11, 0.1, 0.2)])
     if levels == 99:
         assert results.pull().snapshot.board().scores[0, 0] == 0.2
         return

@@ -42,8 +42,7 @@ def test_a_migrated_database_is_what_the_tables_say(backend: Backend) -> None:
     backend.open(url).close()
     with backend.engine(url).connect() as connection:
         context = MigrationContext.configure(
-            connection,
-            opts={"version_table": REVISION_TABLE, "compare_type": True, "compare_server_default": True},
+            connection, opts={"version_table": REVISION_TABLE, "compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, metadata) == []
         named = {

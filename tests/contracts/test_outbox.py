@@ -44,11 +44,7 @@ def test_a_message_is_queued_once(store: Store) -> None:
     due = store.due_messages(NOW)
     assert {queued.message.id for queued in due} == {first.id, second.id}
     assert Queued(first, MessageState.PENDING, 0, NOW, None, "") in due
-    assert store.message_counts() == {
-        MessageState.PENDING: 2,
-        MessageState.SENT: 0,
-        MessageState.GIVEN_UP: 0,
-    }
+    assert store.message_counts() == {MessageState.PENDING: 2, MessageState.SENT: 0, MessageState.GIVEN_UP: 0}
 
 
 def test_messages_are_due_in_order_and_in_time(store: Store) -> None:
@@ -89,11 +85,7 @@ def test_a_message_that_is_given_up_stays_to_be_seen(store: Store) -> None:
     store.mark_failed(message.id, NOW, "550 no such user", None)
     assert store.due_messages(NOW + DAY) == ()
     (queued,) = store.messages()
-    assert (queued.state, queued.settled_at, queued.last_error) == (
-        MessageState.GIVEN_UP,
-        NOW,
-        "550 no such user",
-    )
+    assert (queued.state, queued.settled_at, queued.last_error) == (MessageState.GIVEN_UP, NOW, "550 no such user")
     store.mark_sent(message.id, NOW)
     assert store.message_counts()[MessageState.GIVEN_UP] == 1
 

@@ -197,12 +197,7 @@ def test_numbers_and_text_are_exact(store: Store) -> None:
 
 def test_older_cells_come_back_in_the_order_of_the_source(store: Store) -> None:
     tree = tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {"A2020-pls": (1, 2, 3)},
-                "behavior_vision": {"B2021-i2n": (2, 1)},
-            }
-        }
+        {"average_vision": {"neural_vision": {"A2020-pls": (1, 2, 3)}, "behavior_vision": {"B2021-i2n": (2, 1)}}}
     )
     for number, order in enumerate(itertools.permutations(range(4))):
         old = SupersededCells(

@@ -52,11 +52,7 @@ def filled(store: Store) -> None:
 
 def backed_up(store: Store, path: Path, references: Path | None = None) -> Path:
     store.backup(
-        path,
-        references=references or path.parent / "none",
-        config=b"attempts = 3\n",
-        made_at=NOW,
-        software="test",
+        path, references=references or path.parent / "none", config=b"attempts = 3\n", made_at=NOW, software="test"
     )
     return path
 
@@ -224,11 +220,7 @@ def test_a_restore_overwrites_nothing(backend: Backend, tmp_path: Path) -> None:
     assert (tmp_path / "h/brainalign.toml").read_text() == "mine"
 
 
-def repacked(
-    path: Path,
-    change: Callable[[str, bytes], bytes | None],
-    **added: bytes,
-) -> bytes:
+def repacked(path: Path, change: Callable[[str, bytes], bytes | None], **added: bytes) -> bytes:
     """A backup with its entries changed, dropped (None) or added."""
     out = io.BytesIO()
     with tarfile.open(path) as old, tarfile.open(fileobj=out, mode="w:gz") as new:

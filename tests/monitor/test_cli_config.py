@@ -127,11 +127,7 @@ def test_show_prints_every_setting_and_masks_secrets(home):
     shown = brainalign("config", "show", "--json", home=home, **given).succeeded()
     settings = {one["name"]: one for one in shown.json["settings"]}
     assert settings.keys() >= {".".join(path) for path, _ in setting_fields(Settings) if ANY not in path}
-    assert settings["store"] == {
-        "name": "store",
-        "value": "postgresql://***@host/db",
-        "origin": "BRAINALIGN_STORE",
-    }
+    assert settings["store"] == {"name": "store", "value": "postgresql://***@host/db", "origin": "BRAINALIGN_STORE"}
     assert settings["health.heartbeat_url"] == {
         "name": "health.heartbeat_url",
         "value": "**********",

@@ -294,14 +294,7 @@ def test_files_that_cannot_be_used(run, tmp_path, text, message):
 
 
 def test_foreign_names_are_harmless(run, tmp_path):
-    names = [
-        "=HYPERLINK(1)",
-        "[red]x[/red]",
-        "a\x1b[31mb",
-        "\u202eabc",
-        "<script>",
-        *(f"N{i}-x" for i in range(20)),
-    ]
+    names = ["=HYPERLINK(1)", "[red]x[/red]", "a\x1b[31mb", "\u202eabc", "<script>", *(f"N{i}-x" for i in range(20))]
     path = written(tmp_path, HEADER + ENOUGH + "".join(f"{name},0.1\n" for name in names))
     out = run(path).succeeded().out
     assert "[red]x[/red]" in out
@@ -320,17 +313,7 @@ def test_a_file_that_is_not_there(run, tmp_path):
 def test_from_a_pipe(home, scores):
     """A spreadsheet's export may come on standard input."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "brainalign_monitor",
-            "place",
-            "/dev/stdin",
-            "--scheme",
-            "HIER",
-            "--home",
-            home,
-        ],
+        [sys.executable, "-m", "brainalign_monitor", "place", "/dev/stdin", "--scheme", "HIER", "--home", home],
         input=scores.read_bytes(),
         capture_output=True,
         check=True,

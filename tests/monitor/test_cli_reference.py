@@ -15,11 +15,7 @@ from tests.commands import brainalign
 
 TREE = small_tree()
 LEAVES = TREE.leaves("average_vision")
-ROWS = [
-    [0.1, 0.2, "X", 0.5, 0.1, 0.2, 0.9],
-    [0.4, 0.4, 0.3, 0.5, 0.2, 0.3, 0.8],
-    [0.9, 0.1, "", 0.5, 0.3, 0.1, ""],
-]
+ROWS = [[0.1, 0.2, "X", 0.5, 0.1, 0.2, 0.9], [0.4, 0.4, 0.3, 0.5, 0.2, 0.3, 0.8], [0.9, 0.1, "", 0.5, 0.3, 0.1, ""]]
 
 
 @pytest.fixture

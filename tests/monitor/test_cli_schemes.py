@@ -203,12 +203,7 @@ def test_schemes_are_compared(run, board, ids):
     assert 0 < found["kendall_w"] <= 1
     assert run("rank", board, "--scheme", "HIER", "--json", *FEW).json["comparison"] is None
     text = run("rank", board, "--scheme", "HIER,FLAT,RANK", *FEW).succeeded().out
-    for words in (
-        "3 schemes, ",
-        "Pareto front: ",
-        "schemes that agree least",
-        "most contested",
-    ):
+    for words in ("3 schemes, ", "Pareto front: ", "schemes that agree least", "most contested"):
         assert words in text
 
 
@@ -263,18 +258,10 @@ def test_audit_is_recomputed_by_hand(run, board, ids):
         pairs = list(itertools.combinations(range(n), 2))
         rates.append(sum((whole[i] > whole[k]) != (halved[i] > halved[k]) for i, k in pairs) / len(pairs))
     assert flat["affine"] == pytest.approx(statistics.mean(rates))
-    assert (flat["iia"]["rate"], flat["pareto"], flat["monotonicity"], flat["hierarchy"]) == (
-        0.0,
-        0,
-        None,
-        False,
-    )
+    assert (flat["iia"]["rate"], flat["pareto"], flat["monotonicity"], flat["hierarchy"]) == (0.0, 0, None, False)
     assert flat["iia"]["worst_spoiler"] == min(ids), "of equals the smallest id"
     for j, leaf in enumerate(LEAVES):
-        before, after = (
-            places(whole),
-            places([total - row[j] for total, row in zip(whole, ROWS, strict=True)]),
-        )
+        before, after = (places(whole), places([total - row[j] for total, row in zip(whole, ROWS, strict=True)]))
         shift = [abs(a - b) for a, b in zip(after, before, strict=True)]
         assert flat["influence"][leaf] == {
             "mean_shift": pytest.approx(statistics.mean(shift)),

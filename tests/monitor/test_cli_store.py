@@ -43,11 +43,7 @@ def test_a_backup_is_restored_into_a_new_home_without_secrets(stored, tmp_path):
     assert "secrets were left out" in out
     assert stored_state(new)["rows"] == stored_state(stored)["rows"]
     shown = {one["name"]: one for one in brainalign("config", "show", "--json", home=new).json["settings"]}
-    assert (shown["attempts"]["value"], shown["health.port"]["value"], shown["source"]["value"]) == (
-        3,
-        9187,
-        None,
-    )
+    assert (shown["attempts"]["value"], shown["health.port"]["value"], shown["source"]["value"]) == (3, 9187, None)
     assert "source, " in (new / "brainalign.toml").read_text().splitlines()[0]
     assert brainalign("alerts", "list", home=new).succeeded().out.count("mean_rho") == 1
     ended = brainalign("store", "restore", path, home=new)

@@ -64,10 +64,7 @@ def test_every_field_of_run_json_is_documented(watched):
     watched.site.serve(watched.bodies[-1])
     record = brainalign("run", "--json", home=watched.home, base_url=watched.site.url).json["runs"][0]
     documented = [(row[0].strip("`").removeprefix("runs[]."), row[1]) for row in documented_table("## `run --json`")]
-    assert [
-        ("schema", "integer"),
-        *((name, json_type(value)) for name, value in record.items()),
-    ] == documented
+    assert [("schema", "integer"), *((name, json_type(value)) for name, value in record.items())] == documented
 
 
 # From the table of published figures: models, dropped, complete models × leaves, mean rho, share below zero,

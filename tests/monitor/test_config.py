@@ -327,17 +327,11 @@ def test_an_empty_variable_counts_as_unset(home, monkeypatch):
         ("zzz = 1", "no setting 'zzz' in brainalign.toml; known are attempts, base_url,"),
         ("[report]\ncolour = 1", "no setting 'report'"),
         ("[health]\nprot = 1", "no setting 'health.prot' in brainalign.toml; did you mean health.port?"),
-        (
-            "late_after_hours = 1",
-            "no setting 'late_after_hours' in brainalign.toml; did you mean health.late_",
-        ),
+        ("late_after_hours = 1", "no setting 'late_after_hours' in brainalign.toml; did you mean health.late_"),
         ("[heath]\nport = 1", "no setting 'heath' in brainalign.toml; did you mean health?"),
         ("a = 1\nb = 2", "(1 more is wrong)"),
         ("a = 1\nb = 2\nc = 3", "(2 more are wrong)"),
-        (
-            'home = "/elsewhere"',
-            "sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME",
-        ),
+        ('home = "/elsewhere"', "sets home, but lies in the home folder itself; give --home or BRAINALIGN_HOME"),
         ("max_missing =", "is not valid TOML: Invalid value"),
         (b'contact = "\xff"', "is text in an older encoding, perhaps Windows-1252; save it as UTF-8"),
         ('contact = "x"'.encode("utf-16-le"), "is UTF-16 text without a byte order mark"),
@@ -396,17 +390,7 @@ def test_a_wrong_value_is_refused(home, name, toml, said):
     assert message.endswith("correct it in brainalign.toml")
 
 
-BAD_HOSTS = (
-    "smtp..example.org",
-    ".",
-    "a b",
-    "-x.test",
-    f"{'a' * 64}.test",
-    "mail.test:25",
-    "[::1",
-    "ho\\u0000st",
-    "",
-)
+BAD_HOSTS = ("smtp..example.org", ".", "a b", "-x.test", f"{'a' * 64}.test", "mail.test:25", "[::1", "ho\\u0000st", "")
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS)
@@ -565,10 +549,7 @@ def test_both_domains_in_one_home(site, tmp_path):
         jobs = jobs_of(monitor_of(settings, store, lambda: datetime.now(UTC)))
     names = [job.name for job in jobs]
     assert names[: len(names) // 2] == [name.removesuffix(" language") for name in names[len(names) // 2 :]]
-    assert [job.monitor.settings.domain for job in jobs if job.name.startswith("pull")] == [
-        "vision",
-        "language",
-    ]
+    assert [job.monitor.settings.domain for job in jobs if job.name.startswith("pull")] == ["vision", "language"]
     told = brainalign("status", "--json", home=tmp_path).succeeded().json
     assert not any("no pull of" in problem for problem in told["problems"])
     assert [one["board"]["snapshot"] for one in told["leaderboards"]] == [1, 2]
@@ -580,11 +561,7 @@ def test_both_domains_in_one_home(site, tmp_path):
     for one in ("vision", "language"):
         for name in ("last_pull", "last_success", "last_news", "board", "newest_score"):
             assert f'brainalign_{name}_timestamp_seconds{{domain="{one}"}}' in metrics
-    for words in (
-        ["report", "-o", tmp_path / "x.html"],
-        ["history"],
-        ["reference", "freeze", "base", "--replace"],
-    ):
+    for words in (["report", "-o", tmp_path / "x.html"], ["history"], ["reference", "freeze", "base", "--replace"]):
         said = brainalign(*words, home=tmp_path)
         note = "note: this is vision; --domain language names another leaderboard\n"
         assert (said.code, said.err) == (0, note)

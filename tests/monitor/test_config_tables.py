@@ -7,14 +7,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from brainalign_monitor.base.errors import ConfigError
-from brainalign_monitor.config.reading import (
-    DIVIDER,
-    PREFIX,
-    Environment,
-    HomeFile,
-    check_environment,
-    setting_fields,
-)
+from brainalign_monitor.config.reading import DIVIDER, PREFIX, Environment, HomeFile, check_environment, setting_fields
 from brainalign_monitor.config.sections import Section, TableName
 
 

@@ -17,12 +17,7 @@ from typing import Any
 import pytest
 
 from brainalign_monitor.cli import main
-from brainalign_monitor.simulator import (
-    DEFAULT_PAPERS,
-    SimulationParameters,
-    payload_bytes,
-    simulate,
-)
+from brainalign_monitor.simulator import DEFAULT_PAPERS, SimulationParameters, payload_bytes, simulate
 from tests.commands import Ended, brainalign
 from tests.simulated import expected_figures
 

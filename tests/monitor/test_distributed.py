@@ -55,16 +55,7 @@ def test_a_cluster_gives_the_same_bytes_and_does_the_work(snapshot, cluster, alo
 
     address = cluster.scheduler_address
     found = brainalign(
-        "rank",
-        snapshot,
-        "--scheme",
-        SCHEMES,
-        "--backend",
-        "dask",
-        "--dask-scheduler",
-        address,
-        *OPTIONS,
-        home=tmp_path,
+        "rank", snapshot, "--scheme", SCHEMES, "--backend", "dask", "--dask-scheduler", address, *OPTIONS, home=tmp_path
     )
     assert found.succeeded().out == alone.out
     with Client(address) as client:

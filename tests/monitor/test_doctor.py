@@ -152,10 +152,7 @@ def test_which_reference_is_placed_on(home, linked):
     frozen(home, "a")
     frozen(home, "b")
     check = examined(home)[name]
-    assert (check.state, check.next_step) == (
-        "warning",
-        "choose one, for example `export BRAINALIGN_REFERENCE=a`",
-    )
+    assert (check.state, check.next_step) == ("warning", "choose one, for example `export BRAINALIGN_REFERENCE=a`")
     assert "reference b (" in examined(home, reference="b")[name].message
     check = examined(home, code=8, reference="c")[name]
     assert (check.state, check.next_step) == ("problem", "there are a, b")
@@ -209,11 +206,7 @@ def test_doctor_changes_nothing(home, linked):
 def test_a_process_of_its_own_loads_brainscore():
     """Nothing that this one imports: it would take seconds, and fail in ways of its own."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, brainalign_monitor.health; print('brainscore_vision' in sys.modules)",
-        ],
+        [sys.executable, "-c", "import sys, brainalign_monitor.health; print('brainscore_vision' in sys.modules)"],
         capture_output=True,
         text=True,
         check=True,

@@ -34,17 +34,7 @@ GIVEN = {
     "validity": ["latest"],
 }
 # They need no store: they read settings, make one, look at Brain-Score or run for ever.
-WITHOUT = {
-    "alerts list",
-    "alerts test",
-    "config check",
-    "config show",
-    "demo",
-    "doctor",
-    "link",
-    "serve",
-    "unlink",
-}
+WITHOUT = {"alerts list", "alerts test", "config check", "config show", "demo", "doctor", "link", "serve", "unlink"}
 MAKING = {"config init", "fetch", "run", "store begin"}
 NAMES = sorted({" ".join(command) for command in COMMANDS} - WITHOUT)
 

@@ -188,12 +188,9 @@ def test_every_attempt_is_noted(settings, tmp_path):
         fetch(settings, "gopher://host", NOW + timedelta(days=4))
     with pipeline.open_home(settings) as store:
         pulls = store.pulls()[::-1]
-    assert [pull.outcome for pull in pulls] == [
-        Outcome.STORED,
-        Outcome.UNCHANGED,
-        Outcome.REFUSED,
-        Outcome.FAILED,
-    ], "an address that cannot be one is no attempt"
+    assert [pull.outcome for pull in pulls] == [Outcome.STORED, Outcome.UNCHANGED, Outcome.REFUSED, Outcome.FAILED], (
+        "an address that cannot be one is no attempt"
+    )
     assert [pull.at for pull in pulls] == [NOW + timedelta(days=day) for day in range(4)]
     assert [pull.source for pull in pulls[2:]] == [str(bad), f"{closed}/vision/compare/data/"]
     assert "is text that begins 'nonsense'" in pulls[2].message

@@ -193,9 +193,7 @@ def test_a_backfill_flips_the_cleaning_and_nothing_else() -> None:
 def test_removed_and_renamed_models(calm: Life) -> None:
     gone, called = calm.ids[5], calm.ids[6]
     life = planted(
-        RemovedModel(ON, gone),
-        RenamedModel(ON, called, "=new name"),
-        RenamedModel(date(2021, 2, 1), called, "x"),
+        RemovedModel(ON, gone), RenamedModel(ON, called, "=new name"), RenamedModel(date(2021, 2, 1), called, "x")
     )
     before, after = payload(life, BEFORE), payload(life, AFTER)
     assert names(before).keys() - names(after).keys() == {gone}

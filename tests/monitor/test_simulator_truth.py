@@ -10,15 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainalign_monitor.simulator import (
-    DEFAULT_PAPERS,
-    NEVER,
-    Life,
-    Paper,
-    SimulationParameters,
-    payload,
-    simulate,
-)
+from brainalign_monitor.simulator import DEFAULT_PAPERS, NEVER, Life, Paper, SimulationParameters, payload, simulate
 from tests.simulated import covariance, expected_figures, expected_spearman
 
 END = date(2024, 1, 1)
@@ -154,13 +146,7 @@ def test_shares_of_runs_are_those_asked_for(population: Life) -> None:
     mean_square = (population.errors**2).mean(axis=0)
     np.testing.assert_allclose(mean_square, population.truth.error_sd**2, rtol=0.05)
     paper = Paper(
-        "Novella2021",
-        "neural",
-        ("IT/Novella2021-pls",),
-        date(2022, 1, 1),
-        rerun=0.3,
-        first_run=0.8,
-        failure=0.2,
+        "Novella2021", "neural", ("IT/Novella2021-pls",), date(2022, 1, 1), rerun=0.3, first_run=0.8, failure=0.2
     )
     asked = simulate(5, SimulationParameters(models=6000, papers=(*DEFAULT_PAPERS[:1], paper)))
     older = asked.submitted < np.datetime64("2022-01-01", "us").astype(np.int64)

@@ -100,30 +100,10 @@ def test_the_nights_in_which_clocks_change(text, spring, autumn):
 
 ZONES = {
     2026: (
-        *(
-            "Europe/Berlin",
-            "Europe/London",
-            "Europe/Dublin",
-            "America/New_York",
-            "America/Havana",
-            "America/Santiago",
-        ),
+        *("Europe/Berlin", "Europe/London", "Europe/Dublin", "America/New_York", "America/Havana", "America/Santiago"),
         *("America/Asuncion", "America/Sao_Paulo", "America/Nuuk", "America/Scoresbysund", "Atlantic/Azores"),
-        *(
-            "Asia/Beirut",
-            "Asia/Gaza",
-            "Asia/Jerusalem",
-            "Africa/Cairo",
-            "Africa/Casablanca",
-            "Africa/El_Aaiun",
-        ),
-        *(
-            "Australia/Lord_Howe",
-            "Australia/Sydney",
-            "Pacific/Auckland",
-            "Pacific/Chatham",
-            "Pacific/Norfolk",
-        ),
+        *("Asia/Beirut", "Asia/Gaza", "Asia/Jerusalem", "Africa/Cairo", "Africa/Casablanca", "Africa/El_Aaiun"),
+        *("Australia/Lord_Howe", "Australia/Sydney", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Norfolk"),
         *("Antarctica/Troll", "Asia/Kathmandu", "UTC"),
     ),
     2011: ("Pacific/Apia", "Europe/Moscow", "America/Sao_Paulo", "Asia/Damascus"),
@@ -131,15 +111,7 @@ ZONES = {
 }
 LINES = (
     *(f"{minute} {hour} * * *" for hour in range(24) for minute in (0, 30, 59)),
-    *(
-        "* * * * *",
-        "*/20 * * * *",
-        "15 */2 * * *",
-        "0 * * * *",
-        "*/7 0-3 * * *",
-        "0,45 23,0 * * *",
-        "5 0-22/2 * * *",
-    ),
+    *("* * * * *", "*/20 * * * *", "15 */2 * * *", "0 * * * *", "*/7 0-3 * * *", "0,45 23,0 * * *", "5 0-22/2 * * *"),
     *(f"{at} * * {day}" for at in ("0 0", "30 0", "30 23", "10 *", "0 2,3") for day in range(7)),
     *(f"0 0 {day} * *" for day in ("1", "28-31", "*/2", "29,30,31")),
 )

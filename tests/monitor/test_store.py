@@ -275,10 +275,7 @@ def test_a_folder_without_permission_says_so(open_folder: Path) -> None:
         for entry in (*folder.rglob("*"), folder):
             entry.chmod(0o555 if entry.is_dir() else 0o444)
         done = subprocess.run(
-            [sys.executable, "-c", UNPRIVILEGED, str(path), str(board)],
-            capture_output=True,
-            text=True,
-            check=False,
+            [sys.executable, "-c", UNPRIVILEGED, str(path), str(board)], capture_output=True, text=True, check=False
         )
         assert done.stdout.startswith(("the store", "cannot write")), done
         assert str(folder) in done.stdout
@@ -319,9 +316,7 @@ def churned(board: Snapshot, seed: int) -> Snapshot:
     return reordered(changed, np.argsort([rank or 9999 for rank in official.ranks], kind="stable").tolist())
 
 
-def test_a_hundred_snapshots_with_two_per_cent_churn_take_less_than_a_tenth_of_full_copies(
-    tmp_path: Path,
-) -> None:
+def test_a_hundred_snapshots_with_two_per_cent_churn_take_less_than_a_tenth_of_full_copies(tmp_path: Path) -> None:
     def size(path: Path) -> int:
         connection = sqlite3.connect(path, isolation_level=None)
         connection.execute("VACUUM")

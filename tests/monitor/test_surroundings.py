@@ -28,9 +28,7 @@ from tests.monitor.sources.samples import body_of, document
 @pytest.fixture(autouse=True)
 def _without_brainscore(monkeypatch):
     monkeypatch.setattr(
-        health,
-        "link_status",
-        lambda *_: LinkStatus("brainscore_vision", LinkState.ABSENT, None, None, "absent"),
+        health, "link_status", lambda *_: LinkStatus("brainscore_vision", LinkState.ABSENT, None, None, "absent")
     )
     monkeypatch.setattr(health, "_probe", lambda *_: ({"place": "x", "wrong": ""}, ""))
 
@@ -45,17 +43,7 @@ def examined(home, code=0, **settings):
 def test_a_new_home_is_in_order_and_stays_empty(tmp_path):
     home = tmp_path / "home"
     checks = examined(home)
-    names = [
-        "settings",
-        "store",
-        "source",
-        "last pull",
-        "disk",
-        "clock",
-        "mail server",
-        "recipients",
-        "contact",
-    ]
+    names = ["settings", "store", "source", "last pull", "disk", "clock", "mail server", "recipients", "contact"]
     assert list(checks)[:10] == [*names, "site folder"]
     assert {checks[name].state for name in names} <= {"ok", "warning"}
     assert checks["store"].message.startswith("there is none yet")

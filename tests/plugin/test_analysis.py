@@ -190,12 +190,7 @@ def test_the_record_says_what_was_found():
     }
     edge = "Geirhos2021edge-error_consistency"
     cleaned = clean(snapshot.board()).board
-    assert record["cleaning"] == {
-        "max_missing": 0.5,
-        "dropped_benchmarks": [edge],
-        "models": 3,
-        "benchmarks": 5,
-    }
+    assert record["cleaning"] == {"max_missing": 0.5, "dropped_benchmarks": [edge], "models": 3, "benchmarks": 5}
     complete = agreement(cleaned)
     everyone = snapshot.board()
     kept = everyone.take(columns=[j for j, leaf in enumerate(everyone.leaves) if leaf != edge])
@@ -232,12 +227,7 @@ def test_the_record_says_what_was_found():
             **dict.fromkeys(("mean", "negative_share", "predicted_mean", "predicted_negative_share")),
         },
         # All three models are of one family.
-        "families": {
-            "between": None,
-            "within": complete.all_pairs.mean,
-            "models_within": 3,
-            "one_vote_a_copy": None,
-        },
+        "families": {"between": None, "within": complete.all_pairs.mean, "models_within": 3, "one_vote_a_copy": None},
     }
     assert complete.all_pairs.mean != pairwise.all_pairs.mean
     neural, behavior = ([0.65, 0.525, 0.45], [0.4, 0.6, 0.5])
@@ -270,10 +260,7 @@ def test_parameters_are_passed_on():
     assert loose["agreement"]["pairwise"]["mean"] is not None
     nothing = dict.fromkeys(PARTS)
     assert loose["explained_variance"] == {**nothing, "null": nothing, "shapley": nothing}
-    for changes, message in (
-        ({"max_missing": 1.5}, "max_missing is 1.5"),
-        ({"min_overlap": 1}, "min_overlap is 1"),
-    ):
+    for changes, message in (({"max_missing": 1.5}, "max_missing is 1.5"), ({"min_overlap": 1}, "min_overlap is 1")):
         with pytest.raises(InputError, match=re.escape(message)):
             analyse(snapshot, **changes)
 

@@ -126,16 +126,7 @@ def results() -> list[tuple[str, object]]:
 # Names that read, write, draw or show what others computed.
 WITHOUT_SOURCE = {
     *("Cell", "CellState", "Chart", "Reference", "Rows", "Scheme", "Snapshot", "Board", "Timeline"),
-    *(
-        "example",
-        "freeze",
-        "load",
-        "read_reference",
-        "read_scores",
-        "read_snapshot",
-        "scheme",
-        "scheme_names",
-    ),
+    *("example", "freeze", "load", "read_reference", "read_scores", "read_snapshot", "scheme", "scheme_names"),
     *("snapshot_bytes", "timeline", "unregister", "write_reference"),
 }
 

@@ -53,12 +53,7 @@ def payload(cell, models, seed, domain="vision"):
             "is_engineering": False,
             "display_domain": name,
             "versions": [
-                {
-                    "version": 1,
-                    "identifier": f"{name}_v1",
-                    "valid_from": "2021-01-01T00:00:00+00:00",
-                    "valid_to": None,
-                }
+                {"version": 1, "identifier": f"{name}_v1", "valid_from": "2021-01-01T00:00:00+00:00", "valid_to": None}
             ],
         }
         for name, parent in BENCHMARKS.items()
@@ -67,14 +62,7 @@ def payload(cell, models, seed, domain="vision"):
     def scores(i):
         values = {leaf: cell(rng, i, j, skill[i]) for j, leaf in enumerate(leaves)}
         return {
-            leaf: [
-                {
-                    "version": 1,
-                    "value": value,
-                    "error": None,
-                    "timestamp": value and "2021-03-01T00:00:00+00:00",
-                }
-            ]
+            leaf: [{"version": 1, "value": value, "error": None, "timestamp": value and "2021-03-01T00:00:00+00:00"}]
             for leaf, value in values.items()
         }
 

@@ -145,13 +145,7 @@ def test_scales_of_a_column_without_scores(scale):
 @pytest.mark.parametrize("missing", [[], [np.nan]])
 @pytest.mark.parametrize(
     ("scale", "value"),
-    [
-        ("z_scores", 0),
-        ("robust_z", 0),
-        ("min_max", 0.5),
-        ("normal_score", 0),
-        ("ranks_from_bottom", 2),
-    ],
+    [("z_scores", 0), ("robust_z", 0), ("min_max", 0.5), ("normal_score", 0), ("ranks_from_bottom", 2)],
 )
 def test_scales_of_a_constant_column(scale, value, missing):
     # 0.1 + 0.2 and 0.3 differ in the last bit; the mean of three times 0.1 is not 0.1.

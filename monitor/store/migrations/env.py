@@ -5,9 +5,6 @@ from __future__ import annotations
 from alembic import context
 
 handed = context.config.attributes
-context.configure(
-    connection=handed["connection"],
-    version_table=handed["revision_table"],
-)
+context.configure(connection=handed["connection"], version_table=handed["revision_table"])
 with context.begin_transaction():
     context.run_migrations()

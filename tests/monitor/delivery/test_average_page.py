@@ -216,8 +216,7 @@ def test_a_choice_stands_in_the_address_and_is_undone(browser, real):
 
 
 @pytest.mark.parametrize(
-    "query",
-    ["out=%5B", "region=7", "paper=%7B%22x%22%3A-1%7D", "scale=none&mean=1", "region=%7B%22IT%22%3A1e999%7D"],
+    "query", ["out=%5B", "region=7", "paper=%7B%22x%22%3A-1%7D", "scale=none&mean=1", "region=%7B%22IT%22%3A1e999%7D"]
 )
 def test_an_address_that_says_nonsense_gives_the_official_rule(browser, real, query):
     address, _ = real

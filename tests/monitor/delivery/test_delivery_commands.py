@@ -92,12 +92,7 @@ def mailing(home, host, certificates) -> Path:
     ("moment", "period", "first", "last"),
     [
         (MONDAY, DigestPeriod.WEEKLY, date(2024, 11, 18), date(2024, 11, 24)),
-        (
-            datetime(2026, 11, 29, 23, 59, tzinfo=UTC),
-            DigestPeriod.WEEKLY,
-            date(2026, 11, 16),
-            date(2026, 11, 22),
-        ),
+        (datetime(2026, 11, 29, 23, 59, tzinfo=UTC), DigestPeriod.WEEKLY, date(2026, 11, 16), date(2026, 11, 22)),
         (datetime(2027, 1, 4, tzinfo=UTC), DigestPeriod.WEEKLY, date(2026, 12, 28), date(2027, 1, 3)),
         (datetime(2027, 1, 1, 7, tzinfo=UTC), DigestPeriod.MONTHLY, date(2026, 12, 1), date(2026, 12, 31)),
         (datetime(2028, 3, 1, tzinfo=UTC), DigestPeriod.MONTHLY, date(2028, 2, 1), date(2028, 2, 29)),
@@ -132,10 +127,7 @@ def test_the_next_digest_has_the_figures_of_before(told):
     digest = digest_at(told, datetime(2024, 12, 2, 7, tzinfo=UTC))
     figures = {figure.name: figure for figure in digest.figures}
     assert (figures["models"].now, figures["models"].before) == (27.0, 30.0)
-    assert [(alert.rule, alert.fired) for alert in digest.alerts] == [
-        ("agreement fell", False),
-        ("few models", True),
-    ]
+    assert [(alert.rule, alert.fired) for alert in digest.alerts] == [("agreement fell", False), ("few models", True)]
     assert digest.active == [], "it began to fire in this week"
     # The scores of the three models that went are not restated.
     assert digest.news.startswith("243 scores restated; 3 models gone; agreement ")

@@ -29,10 +29,7 @@ from tests.hostile import HOSTILE_NAMES
 from tests.monitor.delivery.conftest import ALERT, AT, LETTERHEAD, PICTURE, PIXEL, READER, digest
 
 NOTE = OperatorNote(
-    "failures vision 3",
-    "the site did not answer 3 times",
-    "No answer.\n\nCheck the network.",
-    [("source", "x")],
+    "failures vision 3", "the site did not answer 3 times", "No answer.\n\nCheck the network.", [("source", "x")]
 )
 
 
@@ -238,10 +235,7 @@ def test_no_name_breaks_out_of_its_place(name):
     )
     (message,) = compose_digest(told, [replace(READER, models=(name,))], LETTERHEAD, AT)
     (alert,) = compose_alerts([hostile], [READER], LETTERHEAD, AT)
-    for made, calm in (
-        (message, one_digest()),
-        (alert, compose_alerts([ALERT], [READER], LETTERHEAD, AT)[0]),
-    ):
+    for made, calm in ((message, one_digest()), (alert, compose_alerts([ALERT], [READER], LETTERHEAD, AT)[0])):
         mail = parsed(made)
         assert mail.keys() == parsed(calm).keys(), "no header more"
         assert not mail.defects
@@ -288,11 +282,7 @@ def test_a_quiet_period_has_two_lines_or_nothing():
 
 
 def test_figures_that_a_board_of_another_field_lacks_are_left_out_by_name():
-    figures = (
-        HeadlineFigure("mean_rho", 0.5),
-        HeadlineFigure("r2_behavior", None),
-        HeadlineFigure("sd_neural", None),
-    )
+    figures = (HeadlineFigure("mean_rho", 0.5), HeadlineFigure("r2_behavior", None), HeadlineFigure("sd_neural", None))
     message = one_digest(domain="tasks", figures=figures)
     assert message.subject.startswith("tasks: ")
     for part in parts(message)[:2]:

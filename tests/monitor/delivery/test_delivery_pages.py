@@ -75,15 +75,7 @@ def text_of(page: Path) -> str:
 def test_all_that_is_promised_is_there(site):
     names = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     assert {"index.html", "history.html", "archive.html", "feed.xml", "reports/latest.html"} <= names
-    data = (
-        "analysis.json",
-        "board.json",
-        "models.json",
-        "models.csv",
-        "pairs.csv",
-        "history.json",
-        "history.csv",
-    )
+    data = ("analysis.json", "board.json", "models.json", "models.csv", "pairs.csv", "history.json", "history.csv")
     assert {f"latest/{name}" for name in (*data, "archive.csv")} <= names
 
 
@@ -306,10 +298,7 @@ def test_a_broken_template_publishes_nothing(site, home, tmp_path):
     assert ended.code == 3
     assert f"{str(tmp_path / 'site_archive.html.j2')!r} is broken in line 2" in ended.problem
     assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
-    with (
-        pytest.raises(TemplateError),
-        pull.open_home(told_settings := _settings(home, tmp_path)) as store,
-    ):
+    with pytest.raises(TemplateError), pull.open_home(told_settings := _settings(home, tmp_path)) as store:
         publishing.publish(told_settings, store, tmp_path / "new")
     assert not (tmp_path / "new/current").exists()
 

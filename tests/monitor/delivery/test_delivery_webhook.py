@@ -242,17 +242,7 @@ def test_a_notification_arrives_through_apprise(receiver):
     assert record["message"].endswith("https://lab.example/brainalign/")
 
 
-MENTIONS = (
-    "@everyone",
-    "x@here",
-    "@room",
-    "@channel",
-    "<!channel>",
-    "<@U123>",
-    "<@&42>",
-    "\uff20everyone",
-    "@reader",
-)
+MENTIONS = ("@everyone", "x@here", "@room", "@channel", "<!channel>", "<@U123>", "<@&42>", "\uff20everyone", "@reader")
 
 
 @pytest.mark.parametrize("mention", MENTIONS)

@@ -33,11 +33,7 @@ from tests.postgres import with_driver
 
 # Bytes that a run may hold: half of MemoryMax in the unit of systemd.
 MOST = 1_000_000_000
-COMMANDS = (
-    ("rank", "--jobs", "2", "--thorough"),
-    ("audit", "--jobs", "2", "--thorough"),
-    ("run", "--source"),
-)
+COMMANDS = (("rank", "--jobs", "2", "--thorough"), ("audit", "--jobs", "2", "--thorough"), ("run", "--source"))
 ENDS: dict[str, Callable[[int], None]] = {
     # As from a terminal, whose Ctrl-C reaches all processes.
     "Ctrl-C": lambda pid: os.killpg(pid, signal.SIGINT),
@@ -249,12 +245,7 @@ def asked_when_ill(folder: Path) -> Row:
     wrong: list[str] = []
     with patient(folder, publishes=False) as one:
         settings = one.settings.model_copy(update={"base_url": "http://127.0.0.1:1/canary", "attempts": 1})
-        given = {
-            "home": one.home,
-            "base_url": settings.base_url,
-            "attempts": 1,
-            "operator__after_failures": 1,
-        }
+        given = {"home": one.home, "base_url": settings.base_url, "attempts": 1, "operator__after_failures": 1}
         if brainalign("run", **given).code != 4:
             wrong.append("a pull from nowhere succeeded")
         ended = brainalign("doctor", **given)

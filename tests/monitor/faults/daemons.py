@@ -30,10 +30,7 @@ def two_daemons(folder: Path, slots: int, kills: int, store: str = "", publishes
         one.next_board()
         log = folder / "serve.log"
         variables = environment(
-            home=one.home,
-            schedule__pull="every 1s",
-            schedule__jitter_seconds=0,
-            schedule__catch_up="all(max 999)",
+            home=one.home, schedule__pull="every 1s", schedule__jitter_seconds=0, schedule__catch_up="all(max 999)"
         )
 
         def start() -> subprocess.Popen[bytes]:

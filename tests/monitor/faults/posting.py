@@ -182,11 +182,7 @@ def _interrupting(at: str, time_of_it: int) -> Stage:
 
 def slow_clients(folder: Path, clients: int, slots: int = 5) -> Row:
     """Clients at the health port that send a byte now and then, while slots are done every second."""
-    with (
-        patient(folder, publishes=False) as one,
-        ExitStack() as stack,
-        socket.create_server(("127.0.0.1", 0)) as free,
-    ):
+    with patient(folder, publishes=False) as one, ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
         one.next_board()

@@ -171,12 +171,7 @@ def killed_at_any_moment(folder: Path, tries: int, store: str = "", seed: int = 
             killed += _hurt(one, toll, kill)
             toll.may_double += 1
         lost, found = _lost(one, toll)
-        return Row(
-            f"SIGKILL at a random moment of a run{where(store)}",
-            tries,
-            lost,
-            f"{killed} died at work; {found}",
-        )
+        return Row(f"SIGKILL at a random moment of a run{where(store)}", tries, lost, f"{killed} died at work; {found}")
 
 
 def full_disk(folder: Path, tries: int) -> Row:
@@ -279,12 +274,7 @@ def read_only(folder: Path, tries: int) -> Row:
             one.next_board()
             failed += _hurt(one, toll, partial(hurt, places[number % len(places)])) != 0
         lost, found = _lost(one, toll)
-        return Row(
-            "a folder that is read-only (home, reports, site)",
-            tries,
-            lost,
-            f"{failed} runs failed; {found}",
-        )
+        return Row("a folder that is read-only (home, reports, site)", tries, lost, f"{failed} runs failed; {found}")
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -13,14 +13,7 @@ from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 
 # What a reader expects, whichever version is served.
-EXPECTED = (
-    "index.html",
-    "archive.html",
-    "history.html",
-    "feed.xml",
-    "latest/archive.csv",
-    "reports/latest.html",
-)
+EXPECTED = ("index.html", "archive.html", "history.html", "feed.xml", "latest/archive.csv", "reports/latest.html")
 
 
 def version(site: Path) -> str | None:

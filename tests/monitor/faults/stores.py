@@ -147,12 +147,7 @@ def restored_during_another(folder: Path, tries: int, store: str = "") -> Row:
                 _drop_tables(store)
                 address = store
             restore = partial(
-                restore_backup,
-                backup,
-                address,
-                home=home,
-                bodies=home / "bodies",
-                references=home / "references",
+                restore_backup, backup, address, home=home, bodies=home / "bodies", references=home / "references"
             )
             child = _start(partial(_after, moments.uniform(0, 0.3), restore))
             time.sleep(moments.uniform(0, 0.3))
@@ -285,10 +280,7 @@ def wrong_clocks(folder: Path, store: str = "") -> Row:
             lost += one.boards - one.count("snapshot") + len(bodies - bodies_of(one))
         lost += len(one.damage())
     return Row(
-        f"store prune by a clock that is years off{where(store)}",
-        len(clocks),
-        lost,
-        "no board and no body went",
+        f"store prune by a clock that is years off{where(store)}", len(clocks), lost, "no board and no body went"
     )
 
 
@@ -466,10 +458,7 @@ def one_lock(folder: Path) -> Row:
         other = folder / "other"
         other.mkdir()
         (other / "brainalign.sqlite").symlink_to(one.home / "brainalign.sqlite")
-        with (
-            open_store(one.settings.store_address, one.settings.bodies) as store,
-            store.exclusive("the first"),
-        ):
+        with open_store(one.settings.store_address, one.settings.bodies) as store, store.exclusive("the first"):
             ended = brainalign("fetch", one.folder / "board.json", home=other)
             if ended.code != BUSY:
                 wrong.append(f"by a link: {ended}")

@@ -38,22 +38,13 @@ _SPARSE = Paper("Lacuna2020", "behavior", ("Lacuna2020/Lacuna2020-accuracy",), f
 # Each step of the path, an event that plants it, and a figure that it should move more than any other step does.
 PLANTED: dict[str, tuple[Event, str]] = {
     "models_left": (NewBenchmark(_NOVELTY), "models"),
-    "benchmarks_dropped": (
-        Restatement(DURING, DENSE[:12], coverage=0.3),
-        "benchmarks",
-    ),
-    "restated": (
-        Restatement(DURING, DENSE[:12], scale=0.8, noise=0.2, new_version=False),
-        "mean_rho",
-    ),
+    "benchmarks_dropped": (Restatement(DURING, DENSE[:12], coverage=0.3), "benchmarks"),
+    "restated": (Restatement(DURING, DENSE[:12], scale=0.8, noise=0.2, new_version=False), "mean_rho"),
     "benchmarks_added": (Backfill(DURING, "Lacuna2020-accuracy", scored=0.95), "benchmarks"),
     "models_joined": (NewModels(DURING, 20, ability=2.0), "sd_behavior"),
 }
 # What happens on a board in any week.
-_EVERYDAY: tuple[Event, ...] = (
-    NewModels(DURING, 1),
-    Restatement(DURING, (DENSE[-1],), noise=0.005, new_version=False),
-)
+_EVERYDAY: tuple[Event, ...] = (NewModels(DURING, 1), Restatement(DURING, (DENSE[-1],), noise=0.005, new_version=False))
 
 
 def boards_around(cause: str, seed: int) -> tuple[Board, Board]:

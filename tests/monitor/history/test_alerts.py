@@ -41,12 +41,7 @@ def told(rule: Rule, observations) -> list[tuple[str, int]]:
 
 
 ABOVE = Rule("high", "mean_rho", Condition.ABOVE, bound=0.5, resolve=0.4, versions=2)
-OUT, TOUCHING, BETWEEN, BACK = (
-    seen(0.51, 0.6, 0.7),
-    seen(0.49, 0.6, 0.7),
-    seen(0.4, 0.45, 0.6),
-    seen(0.3, 0.39, 0.6),
-)
+OUT, TOUCHING, BETWEEN, BACK = (seen(0.51, 0.6, 0.7), seen(0.49, 0.6, 0.7), seen(0.4, 0.45, 0.6), seen(0.3, 0.39, 0.6))
 
 
 def test_it_fires_once_when_the_interval_clears_the_bound_for_long_enough():

@@ -11,13 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainalign_monitor.history.attribution import (
-    STEPS,
-    attribute,
-    attribution_in_words,
-    change_in_words,
-    reasons_of,
-)
+from brainalign_monitor.history.attribution import STEPS, attribute, attribution_in_words, change_in_words, reasons_of
 from brainalign_monitor.history.figures import FIGURES, headline_figures
 from brainalign_monitor.sources.file_source import pull_file
 from brainalign_plugin.data.board import Board, Model
@@ -192,10 +186,7 @@ def test_a_leaf_that_becomes_a_group_goes_and_its_leaves_come():
     }
     grown = {
         "average_vision": {
-            "neural_vision": {
-                "V1": {"A2010-a": None, "B2011-b": {"B2011-b1": None}},
-                "V4": {"C2012-c": None},
-            },
+            "neural_vision": {"V1": {"A2010-a": None, "B2011-b": {"B2011-b1": None}}, "V4": {"C2012-c": None}},
             "behavior_vision": {"D2013-d": None, "E2014-e": None},
         }
     }
@@ -230,8 +221,7 @@ def test_a_leaf_of_another_place_in_the_tree_weighs_otherwise():
     rows = np.random.default_rng(1).random((8, 5))
     before = board_of_matrix(rows, tree_of({"average_vision": {"neural_vision": spec, "behavior_vision": behavior}}))
     after = board_of_matrix(
-        rows[:, [0, 2, 1, 3, 4]],
-        tree_of({"average_vision": {"neural_vision": moved, "behavior_vision": behavior}}),
+        rows[:, [0, 2, 1, 3, 4]], tree_of({"average_vision": {"neural_vision": moved, "behavior_vision": behavior}})
     )
     assert lines(before, after, "restated") == ["1 benchmark moved in the tree: B2011-b"]
     parts = attribute(before, after).parts

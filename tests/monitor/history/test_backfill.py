@@ -53,8 +53,7 @@ def test_a_second_run_adds_nothing(observed):
 
 def test_days_can_be_chosen(observed):
     done = brainalign(
-        *("backfill", "--from", "2021-02-01", "--to", "2021-02-28", "--every", "week", "--json"),
-        home=observed,
+        *("backfill", "--from", "2021-02-01", "--to", "2021-02-28", "--every", "week", "--json"), home=observed
     )
     assert done.succeeded().json["boards"] == ["2021-02-01", "2021-02-08", "2021-02-15", "2021-02-22"]
 

@@ -101,10 +101,7 @@ def test_values_restated_in_place_are_told_and_nothing_else():
     assert any(f"scores were restated: on {_LEAF}" in line for line in record["words"])
     assert record["benchmarks"]["versions"] == []
     first = record["cells"][0]
-    assert (first["from"]["version"], first["from"]["score"]) != (
-        first["to"]["version"],
-        first["to"]["score"],
-    )
+    assert (first["from"]["version"], first["from"]["score"]) != (first["to"]["version"], first["to"]["score"])
 
 
 def test_a_new_version_is_told_with_who_was_run_again():

@@ -15,13 +15,7 @@ from brainalign_monitor.base.cache import Cache
 from brainalign_monitor.history import series, timeline
 from brainalign_monitor.history.figures import ANALYSIS_VERSION, COUNTS, FIGURES, headline_figures
 from brainalign_monitor.history.panels import common_panel
-from brainalign_monitor.history.series import (
-    FULL,
-    SAME_BENCHMARKS,
-    SAME_MODELS,
-    HistoryOptions,
-    panel_figures,
-)
+from brainalign_monitor.history.series import FULL, SAME_BENCHMARKS, SAME_MODELS, HistoryOptions, panel_figures
 from brainalign_monitor.store import open_store
 from brainalign_plugin.data.cleaning import clean
 from tests.boards import board_of, board_of_matrix, turned, unrelated
@@ -29,9 +23,7 @@ from tests.commands import brainalign
 from tests.conftest import ROOT
 from tests.monitor.history.conftest import OBSERVED, observe
 
-CAUSES = {
-    *("models_left", "benchmarks_dropped", "restated", "benchmarks_added", "models_joined", "analysis"),
-}
+CAUSES = {*("models_left", "benchmarks_dropped", "restated", "benchmarks_added", "models_joined", "analysis")}
 MONTHS = [f"2021-{month:02d}-01" for month in range(7, 13)]
 # January is observed, February and March are not begun with an observed board: the 15th of March stands for March.
 DAYS = [*MONTHS, "2022-01-20", "2022-02-01", "2022-03-15"]
@@ -44,11 +36,7 @@ def test_the_record_is_what_was_promised(shared_past):
     for points in record["series"].values():
         full = [point for point in points if point["panel"] == "full"]
         assert [point["as_of"][:10] for point in full] == DAYS
-        assert [point["origin"] for point in full] == ["reconstructed"] * 6 + [
-            "observed",
-            "reconstructed",
-            "observed",
-        ]
+        assert [point["origin"] for point in full] == ["reconstructed"] * 6 + ["observed", "reconstructed", "observed"]
         assert {point["panel"] for point in points} == {FULL, SAME_BENCHMARKS, SAME_MODELS}
         for point in points:
             assert point.keys() >= {"as_of", "value", "interval", "panel", "models", "benchmarks"}
@@ -92,10 +80,7 @@ def points_of(record, figure: str, panel: str) -> dict[str, dict]:
 
 def test_each_panel_holds_what_it_says(shared_past):
     record = brainalign("history", "--json", home=shared_past).json
-    for panel, held, free in (
-        ("same_benchmarks", "benchmarks", "models"),
-        ("same_models", "models", "benchmarks"),
-    ):
+    for panel, held, free in (("same_benchmarks", "benchmarks", "models"), ("same_models", "models", "benchmarks")):
         points = points_of(record, "models", panel)
         assert len({point[held] for point in points.values()}) == 1
         assert len({point[free] for point in points.values()}) > 1

@@ -7,13 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brainalign_monitor.history.figures import (
-    COUNTS,
-    FIGURES,
-    family_draws,
-    figure_intervals,
-    headline_figures,
-)
+from brainalign_monitor.history.figures import COUNTS, FIGURES, family_draws, figure_intervals, headline_figures
 from brainalign_monitor.history.series import HistoryOptions, panel_figures
 from brainalign_plugin.certainty.bootstrap import MIN_FAMILIES
 from brainalign_plugin.certainty.figures import headline

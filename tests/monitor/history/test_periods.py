@@ -9,13 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainalign_monitor.history.periods import (
-    Period,
-    boards_of_history,
-    midnight,
-    period_start,
-    period_starts,
-)
+from brainalign_monitor.history.periods import Period, boards_of_history, midnight, period_start, period_starts
 
 DAYS = st.dates(date(1999, 1, 1), date(2030, 12, 31))
 

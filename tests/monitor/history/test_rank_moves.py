@@ -69,8 +69,7 @@ def test_places_sum_to_the_move(pair, scheme):
                 assert rank is None
                 continue
             scored = board.take(
-                rows=np.flatnonzero(some.any(axis=1)).tolist(),
-                columns=np.flatnonzero(some.any(axis=0)).tolist(),
+                rows=np.flatnonzero(some.any(axis=1)).tolist(), columns=np.flatnonzero(some.any(axis=0)).tolist()
             )
             assert rank == rank_models(scored, scheme).by_id()[model]
         if parts is not None:

@@ -23,12 +23,7 @@ def grouped(document: dict[str, Any]) -> dict[str, Any]:
     found = copy.deepcopy(document)
     group = next(node for node in found["benchmarks"] if node["type_id"] == LEAF)
     children = [
-        {
-            **copy.deepcopy(group),
-            "id": f"{LEAF}{mark}_v1",
-            "type_id": f"{LEAF}{mark}",
-            "parent_id": group["id"],
-        }
+        {**copy.deepcopy(group), "id": f"{LEAF}{mark}_v1", "type_id": f"{LEAF}{mark}", "parent_id": group["id"]}
         for mark in "ab"
     ]
     group["is_leaf"] = False

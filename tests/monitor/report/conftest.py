@@ -52,12 +52,7 @@ def report_of(analysis: Analysis, **changes: Any) -> Report:
 
 
 def drawn_snapshot(
-    models: int,
-    neural: list[str],
-    behavior: list[str],
-    names: list[str] | None = None,
-    seed: int = 0,
-    **changes: Any,
+    models: int, neural: list[str], behavior: list[str], names: list[str] | None = None, seed: int = 0, **changes: Any
 ) -> Snapshot:
     """Complete board of correlated random scores; ``names`` are repeated until every model has one."""
     tree = tree_of(
@@ -113,10 +108,7 @@ def real_evidence(shared_site: Path, tmp_path_factory: pytest.TempPathFactory) -
             store.add(snapshot, body, WHEN.replace(day=number + 1), ())
         timeline = Timeline(store, "vision")
         return evidence_of(
-            analyse(store.snapshot(timeline.boards[-1].id)),
-            200,
-            since=timeline.since(),
-            past=timeline.chronicle(),
+            analyse(store.snapshot(timeline.boards[-1].id)), 200, since=timeline.since(), past=timeline.chronicle()
         )
 
 

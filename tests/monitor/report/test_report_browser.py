@@ -197,11 +197,7 @@ def test_a_pair_is_chosen_by_list_and_by_the_matrix(browser, real_page, real):
     Select(element(browser, "#pair-first")).select_by_value(str(first))
     Select(element(browser, "#pair-second")).select_by_value(str(second))
     caption = "return document.getElementById('caption-pair').textContent"
-    wait_for(
-        browser,
-        caption,
-        lambda text: text.startswith("MajajHong2015.V4-pls and MajajHong2015.IT-pls: ρ = 0."),
-    )
+    wait_for(browser, caption, lambda text: text.startswith("MajajHong2015.V4-pls and MajajHong2015.IT-pls: ρ = 0."))
     assert "models that have both" in browser.execute_script(caption)
     assert "on 1 October 2023" in browser.execute_script(caption)
     texts = "return [...document.querySelectorAll('#chart-pair svg text')].map((t) => t.textContent)"
@@ -374,8 +370,7 @@ def test_charts_are_drawn_again_when_the_page_becomes_narrow(browser, real_page,
     widths = "return [...document.querySelectorAll('#chart-parts svg')].map((s) => s.clientWidth)"
     wide = browser.execute_script(widths)
     browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": True},
+        "Emulation.setDeviceMetricsOverride", {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": True}
     )
     wait_for(browser, widths, lambda found: bool(found) and found[0] < wide[0])
     svgs = "return document.querySelectorAll('.chart svg').length"

@@ -24,15 +24,7 @@ from tests.monitor.report.conftest import drawn_snapshot, evidence_of, plain_lea
 from tests.monitor.report.vega_lite_schema import faults
 
 QUESTIONS = ("changed", "sample", "agreement", "average", "ranks", "schemes", "moves", "time", "trust")
-FORBIDDEN = (
-    "complete cases",
-    "cleaned board",
-    "common panel",
-    "holds here",
-    "fired",
-    "mean_rho",
-    "r2_behavior",
-)
+FORBIDDEN = ("complete cases", "cleaned board", "common panel", "holds here", "fired", "mean_rho", "r2_behavior")
 
 
 def section(report: Report, name: str) -> Section:
@@ -195,10 +187,7 @@ def test_a_first_board_says_that_nothing_can_have_changed(whole):
     first = section(whole, "changed")
     assert "first observed board" in first.answer
     assert "30 models × 10 benchmarks" in first.answer
-    assert [line.partition("?")[0] for line in whole.left_out] == [
-        "Who moved, and why",
-        "How did that come about",
-    ]
+    assert [line.partition("?")[0] for line in whole.left_out] == ["Who moved, and why", "How did that come about"]
 
 
 def since_of(earlier: Snapshot, later: Snapshot) -> Since:

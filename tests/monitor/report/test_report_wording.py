@@ -31,10 +31,7 @@ def test_shown_text_is_one_line_that_utf8_and_a_tooltip_can_hold(text):
     [
         ("/home/me/boards/compare-data.json.gz", "compare-data.json.gz"),
         ("https://me:secret@lab.test/x/?token=abc#d", "https://lab.test/x/"),
-        (
-            "https://www.brain-score.org/vision/compare/data/",
-            "https://www.brain-score.org/vision/compare/data/",
-        ),
+        ("https://www.brain-score.org/vision/compare/data/", "https://www.brain-score.org/vision/compare/data/"),
         ("postgresql+psycopg://u:p@10.0.0.1/db", "a postgresql database"),
     ],
 )

@@ -186,11 +186,7 @@ def test_a_fault_of_ours_in_one_run_leaves_no_later_one_undone(scheduled, store,
 
 
 def test_who_waits_for_another_process_can_be_stopped(scheduled, settings, capsys):
-    with (
-        open_home(settings) as other,
-        other.exclusive("brainalign run"),
-        pytest.raises(Stopped),
-    ):
+    with open_home(settings) as other, other.exclusive("brainalign run"), pytest.raises(Stopped):
         work(scheduled)
     assert "waiting" in capsys.readouterr().out
 

@@ -154,11 +154,7 @@ def test_a_mail_server_that_stalls_holds_up_no_stop(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "code", "problem"),
     [
-        (
-            {"schedule__pull": "hourly"},
-            3,
-            "the setting schedule.pull is 'hourly': neither five fields of cron",
-        ),
+        ({"schedule__pull": "hourly"}, 3, "the setting schedule.pull is 'hourly': neither five fields of cron"),
         ({"schedule__catch_up": "all"}, 3, "not skip, latest or all"),
         ({"store": "/proc/no/store.sqlite"}, 6, "cannot"),
     ],

@@ -116,10 +116,7 @@ BAD_RESPONSES: tuple[BadResponse, ...] = (
     BadResponse("silence", silent, UnreachableError),
     BadResponse("drip of a header", dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y"), DeadlineError),
     BadResponse(
-        "drip of a body",
-        dripping(reply(headers={"Content-Length": "100000"}), b"{"),
-        DeadlineError,
-        _starts(b"{{"),
+        "drip of a body", dripping(reply(headers={"Content-Length": "100000"}), b"{"), DeadlineError, _starts(b"{{")
     ),
     BadResponse("stalled body", _stalled, UnreachableError, _is(GOOD[:100])),
     BadResponse("reset in the body", _reset, TruncatedPayloadError, _is(GOOD[:100])),
@@ -141,10 +138,7 @@ BAD_RESPONSES: tuple[BadResponse, ...] = (
     ),
     BadResponse("announced above the cap", reply(headers={"Content-Length": "9" * 15}), BodyTooLargeError),
     BadResponse(
-        "encoding that was not asked for",
-        reply(body=GOOD, headers={"Content-Encoding": "br"}),
-        NotJsonError,
-        _is(GOOD),
+        "encoding that was not asked for", reply(body=GOOD, headers={"Content-Encoding": "br"}), NotJsonError, _is(GOOD)
     ),
     BadResponse("HTML with status 200", _page(_HTML), NotJsonError, _is(_HTML)),
     BadResponse("HTML that says it is JSON", _page(_HTML, "application/json"), NotJsonError, _is(_HTML)),

@@ -30,15 +30,7 @@ from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.official import CellState
 from brainalign_plugin.files.csv_table import Field, csv_rows
 from tests.commands import brainalign
-from tests.monitor.sources.exports import (
-    COMMENTS,
-    new_csv,
-    new_export,
-    old_export,
-    plugins_csv,
-    text_of,
-    zipped,
-)
+from tests.monitor.sources.exports import COMMENTS, new_csv, new_export, old_export, plugins_csv, text_of, zipped
 from tests.monitor.sources.samples import RECEIVED_AT, body_of, document
 
 
@@ -245,11 +237,7 @@ def test_an_export_is_read_whatever_is_above_its_header(board, tmp_path, pack):
 def test_what_macos_adds_to_a_zip_or_a_folder_is_no_board(board, tmp_path):
     junk = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X"
     files = {"x/leaderboard__csv": new_csv(board), "x/": b"", "x/.DS_Store": junk}
-    added = {
-        "__MACOSX/leaderboard__csv": junk,
-        "__MACOSX/x/._leaderboard__csv": junk,
-        "x/._leaderboard__csv": junk,
-    }
+    added = {"__MACOSX/leaderboard__csv": junk, "__MACOSX/x/._leaderboard__csv": junk, "x/._leaderboard__csv": junk}
     same_board(read(zipped(**files, **added), tmp_path).snapshot, board, 2)
     folder = tmp_path / "folder"
     (folder / "__MACOSX").mkdir(parents=True)

@@ -170,11 +170,7 @@ def test_a_stated_time_without_zone_is_utc():
 
 def test_older_versions_are_kept_apart():
     what = document()
-    what["models"][1]["scores"][LEAF] = [
-        cell(0.1234567, 0, error=0.01),
-        cell(1.5, 1, timestamp=None),
-        cell(".300", 2),
-    ]
+    what["models"][1]["scores"][LEAF] = [cell(0.1234567, 0, error=0.01), cell(1.5, 1, timestamp=None), cell(".300", 2)]
     what["models"][2]["scores"][LEAF] = [cell(float("nan"), 1)]
     snapshot = parse(what).snapshot
     old = snapshot.superseded
@@ -407,11 +403,7 @@ def test_a_bad_field_of_a_model_refuses_no_board(key, value, reason):
         ("display_domain", [], "the display_domain is not text"),
         ("versions", None, "it lists no versions; those of its cells count: 2"),
         ("versions", [], "it lists no versions; those of its cells count: 2"),
-        (
-            "versions",
-            [{"version": "2"}, {"version": 2}],
-            "the version '2' is not a version number; it is left out",
-        ),
+        ("versions", [{"version": "2"}, {"version": 2}], "the version '2' is not a version number; it is left out"),
         ("versions", [7, {"version": 2}], "it is left out"),
         ("versions", [{"version": 2, "valid_from": "soon"}], "the valid_from 'soon' is not a date"),
         ("versions", [{"version": 2, "valid_to": 7}], "the valid_to '7' is not text"),
@@ -602,11 +594,7 @@ def repeated(body, old, new):
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (
-            f'"{LEAF}":['.encode(),
-            f'"{LEAF}":[],"{LEAF}":['.encode(),
-            "the benchmark occurs twice",
-        ),
+        (f'"{LEAF}":['.encode(), f'"{LEAF}":[],"{LEAF}":['.encode(), "the benchmark occurs twice"),
         (b'"value":".100"', b'"value":".9","value":".100"', "the value is a key that occurs twice"),
         (b'"error":null', b'"error":1,"error":null', "the error is a key that occurs twice"),
         (b'"version":0,"value"', b'"version":0,"version":0,"value"', "'a key that occurs twice' is not a"),
@@ -731,10 +719,7 @@ def test_a_payload_with_a_byte_order_mark_is_read(encoding):
     [
         ("{}".encode("utf-16-le"), "UTF-16 text without a byte order mark; save it as UTF-8"),
         ("{}  ".encode("utf-16-be"), "UTF-16 text without a byte order mark; save it as UTF-8"),
-        (
-            '{"name": "é"}'.encode("cp1252"),
-            "text in an older encoding, perhaps Windows-1252; save it as UTF-8",
-        ),
+        ('{"name": "é"}'.encode("cp1252"), "text in an older encoding, perhaps Windows-1252; save it as UTF-8"),
         (b"\n<!-- x --> <HTML><title>Login", "an HTML page, and no board; check that it is the JSON"),
         (b"<?xml version='1.0'?>", "XML, and no board"),
         (b"a,b\n1,2\n", "text that begins 'a,b', and no board"),
@@ -819,15 +804,7 @@ def test_a_document_of_another_shape_is_refused(key, value):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("id", "1"),
-        ("id", 1.5),
-        ("id", -1),
-        ("id", True),
-        ("id", 2**63),
-        ("id", 10**400),
-    ],
+    ("key", "value"), [("id", "1"), ("id", 1.5), ("id", -1), ("id", True), ("id", 2**63), ("id", 10**400)]
 )
 def test_a_model_of_another_shape_is_refused(key, value):
     what = document()
@@ -838,14 +815,7 @@ def test_a_model_of_another_shape_is_refused(key, value):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("id", ""),
-        ("id", 7),
-        ("type_id", None),
-        ("parent_id", 0),
-        ("parent_id", ""),
-    ],
+    ("key", "value"), [("id", ""), ("id", 7), ("type_id", None), ("parent_id", 0), ("parent_id", "")]
 )
 def test_a_benchmark_of_another_shape_is_refused(key, value):
     what = document()

@@ -45,13 +45,7 @@ from tests.monitor.sources.samples import RECEIVED_AT, body_of, document
 
 BODY = body_of(document())
 QUICK = FetchLimits(
-    timeout=1.0,
-    deadline=4.0,
-    attempts=3,
-    wait_initial=0.01,
-    wait_max=0.02,
-    wait_jitter=0.0,
-    max_bytes=100_000,
+    timeout=1.0, deadline=4.0, attempts=3, wait_initial=0.01, wait_max=0.02, wait_jitter=0.0, max_bytes=100_000
 )
 ONCE = replace(QUICK, attempts=1)
 IMPATIENT = replace(QUICK, timeout=0.1)
@@ -348,16 +342,7 @@ def test_a_port_that_speaks_no_tls_is_unreachable(server):
         (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
         (reply(503, headers={"Content-Length": "100000"}), b"<"),
     ],
-    ids=[
-        "status line",
-        "header",
-        "body",
-        "body to the end",
-        "chunks",
-        "chunk header",
-        "interim answers",
-        "error page",
-    ],
+    ids=["status line", "header", "body", "body to the end", "chunks", "chunk header", "interim answers", "error page"],
 )
 def test_a_slow_drip_is_cut_at_the_deadline(server, start, drop):
     server.answers = [dripping(start, drop)]
@@ -381,10 +366,7 @@ def test_a_stall_in_the_body_is_tried_again(server):
 
     server.answers = [stall]
     error = failing(
-        server,
-        UnreachableError,
-        IMPATIENT,
-        match=r"sent nothing for 0\.1 s at try 3 of 3 \(9 bytes received\)",
+        server, UnreachableError, IMPATIENT, match=r"sent nothing for 0\.1 s at try 3 of 3 \(9 bytes received\)"
     )
     assert error.body == b'{"domain"'
     server.answers = [stall] * 4 + [reply(body=BODY)]
@@ -603,13 +585,7 @@ def test_credentials_are_used_and_never_told(server, caplog, capsys):
     for request in server.requests:
         assert "Authorization: Basic dXNlcjpnZWggZWlt\r\n" in request  # user:geh eim
         assert "GET /vision/compare/data/?token=geheim " in request
-    for answer in (
-        reply(404),
-        redirect("http://evil.example/"),
-        b"",
-        reply(body=b"<html>"),
-        reply(body=BODY)[:-9],
-    ):
+    for answer in (reply(404), redirect("http://evil.example/"), b"", reply(body=b"<html>"), reply(body=BODY)[:-9]):
         server.answers = [answer]
         with pytest.raises(SourceError) as caught:
             pull_website(url, received_at=RECEIVED_AT, limits=ONCE)

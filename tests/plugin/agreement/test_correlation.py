@@ -114,10 +114,7 @@ def test_the_smallest_overlap_counts():
 @pytest.mark.parametrize("min_overlap", [1, 0, -3])
 def test_an_overlap_without_a_correlation_is_refused(min_overlap):
     message = f"min_overlap is {min_overlap}; a correlation needs at least 2 models"
-    for ask in (
-        pairwise_correlation,
-        lambda scores, least: pairwise_agreement(board_of_matrix(scores), least),
-    ):
+    for ask in (pairwise_correlation, lambda scores, least: pairwise_agreement(board_of_matrix(scores), least)):
         with pytest.raises(InputError, match=re.escape(message)):
             ask(np.full((3, 6), 0.5), min_overlap)
 

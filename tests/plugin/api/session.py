@@ -72,21 +72,5 @@ def session(
         chart.save(folder / f"{number}.svg")
         chart.save(folder / f"{number}.json")
     parts = [log, agr.pairs, cer.components, p.missing, tl.changes[-1], a["PC1"].monotonicity.witnesses]
-    results = [
-        agr,
-        *others,
-        r,
-        rs,
-        rs.compare(),
-        own,
-        audited,
-        cer,
-        apart,
-        p,
-        series,
-        known,
-        from_file,
-        a,
-        tl,
-    ]
+    results = [agr, *others, r, rs, rs.compare(), own, audited, cer, apart, p, series, known, from_file, a, tl]
     return [board, table, *parts, *results, a["ZMEAN"], a["ZMEAN"].iia, a["ZMEAN"].scale]

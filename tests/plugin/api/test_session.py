@@ -271,8 +271,5 @@ def test_the_verbs_are_not_hidden_by_their_rooms():
         "assert callable(ba.agreement) and callable(ba.audit) and callable(ba.certainty)"
     )
     subprocess.run(
-        [sys.executable, "-c", program],
-        check=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(Path(ROOT))},
+        [sys.executable, "-c", program], check=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(Path(ROOT))}
     )

@@ -41,12 +41,7 @@ def test_a_move_is_that_between_two_rankings():
             assert move.model == min(shift.index[shift == shift.max()])
             assert (move.rank, move.other_rank) == (before[move.model], after[move.model])
             seen.add((move.scheme, move.other))
-    assert {scheme for scheme, other in seen if other == COMPLETE} > {
-        "HIER",
-        "RANK",
-        "COPELAND",
-        "REF_NORMAL",
-    }
+    assert {scheme for scheme, other in seen if other == COMPLETE} > {"HIER", "RANK", "COPELAND", "REF_NORMAL"}
 
 
 LARGE = drawn_board(4, 40, 6)

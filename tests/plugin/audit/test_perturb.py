@@ -15,14 +15,7 @@ from brainalign_plugin.files.reference import given_board
 from brainalign_plugin.ranking.boards import compared_board
 from brainalign_plugin.schemes import Scale, Scheme, get_scheme
 from tests.boards import board_of, tree_of
-from tests.schemes import (
-    by_turns,
-    case_of,
-    cloned_scores,
-    complete_boards,
-    incomplete_boards,
-    rescaled_scores,
-)
+from tests.schemes import by_turns, case_of, cloned_scores, complete_boards, incomplete_boards, rescaled_scores
 
 SLOW = {"KEMENY", "BT", "PL"}
 EITHER_BOARD = complete_boards((1, 7)) | incomplete_boards((2, 7))

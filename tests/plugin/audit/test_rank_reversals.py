@@ -145,14 +145,7 @@ def test_a_mean_that_fills_a_cell_moves_with_the_models():
 def _two_leaves():
     from tests.boards import tree_of
 
-    return tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {"A2020-pls": None},
-                "behavior_vision": {"B2020-i2n": None},
-            }
-        }
-    )
+    return tree_of({"average_vision": {"neural_vision": {"A2020-pls": None}, "behavior_vision": {"B2020-i2n": None}}})
 
 
 def test_a_benchmark_that_loses_its_last_score_leaves_its_models_last():
@@ -177,9 +170,7 @@ def test_an_unsupported_rule_is_named():
         # Each is a liar: the name of a scale that has a closed form, a claim, and a family.
         replace(get_scheme("ZMEAN"), name="A", scale=Scale.fixed("rank", "square", np.square)),
         replace(
-            get_scheme("FLAT"),
-            name="B",
-            scale=Scale("z", "to the best", lambda x: lambda rows: rows / x.max(axis=0)),
+            get_scheme("FLAT"), name="B", scale=Scale("z", "to the best", lambda x: lambda rows: rows / x.max(axis=0))
         ),
         Scheme(
             name="COPELAND",

@@ -328,10 +328,7 @@ def test_what_each_benchmark_does_to_the_ranks(board, choice):
 
 def test_a_benchmark_that_a_scheme_cannot_do_without_is_passed_over():
     board = board_of([[0.9, 0.1, 0.4], [0.5, 0.8, 0.2]], _two_and_one())
-    assert [item.leaf for item in benchmark_influence(Case(get_scheme("DSEP"), board))] == [
-        "A2020-pls",
-        "A2021-pls",
-    ]
+    assert [item.leaf for item in benchmark_influence(Case(get_scheme("DSEP"), board))] == ["A2020-pls", "A2021-pls"]
     alone = board.take(columns=[0])
     assert benchmark_influence(Case(get_scheme("FLAT"), alone)) == ()
 

@@ -340,12 +340,7 @@ def test_a_submission_is_one_folder(tmp_path, repository, requirement):
     assert ("--repository" in step) is repository.startswith("/")
     text = (folder / "__init__.py").read_text()
     names = re.findall(r'benchmark_registry\["(.+)"\] = ', text)
-    assert names == [
-        "Ahlert2024-flat",
-        "Ahlert2024-zmean",
-        "Ahlert2024-rank",
-        "BrainAlign2026-hier_ref_normal",
-    ]
+    assert names == ["Ahlert2024-flat", "Ahlert2024-zmean", "Ahlert2024-rank", "BrainAlign2026-hier_ref_normal"]
     assert 'Path(__file__).parent / "small.reference.json.gz"' in text
     assert "unlink" not in text, "it removes what `link` made"
     assert reference.sha256 in (folder / "metadata.yaml").read_text()

@@ -37,12 +37,7 @@ from brainalign_plugin.errors import InputError
 from tests.boards import board_of_matrix, drawn_board, drawn_rows, halves
 
 # date: families, sizes of the groups of near-copies
-TABLE = {
-    "2022-07-01": (13, []),
-    "2023-07-01": (34, [8, 2]),
-    "2024-01-01": (23, [7]),
-    "2025-05-07": (44, [8, 2, 2]),
-}
+TABLE = {"2022-07-01": (13, []), "2023-07-01": (34, [8, 2]), "2024-01-01": (23, [7]), "2025-05-07": (44, [8, 2, 2])}
 
 
 def copies_by_pairs(scores):
@@ -91,13 +86,7 @@ def test_near_copies_are_found_as_by_pairs(seed):
 
 @pytest.mark.parametrize(
     ("name", "run"),
-    [
-        ("mobilenet_v2_1.0_96", "mobilenet"),
-        ("AlexNet", "alexnet"),
-        ("r50_tvpt", "r"),
-        ("0.5x_resnet", ""),
-        ("", ""),
-    ],
+    [("mobilenet_v2_1.0_96", "mobilenet"), ("AlexNet", "alexnet"), ("r50_tvpt", "r"), ("0.5x_resnet", ""), ("", "")],
 )
 def test_the_run_of_letters(name, run):
     assert name_run(name) == run

@@ -21,12 +21,7 @@ def arrived(seed=0, models=40, gaps=0):
     random = np.random.default_rng(seed)
     ability = random.normal(size=(models, 1))
     old = ability + 0.3 * random.normal(size=(models, 6))
-    new = old.mean(axis=1, keepdims=True) * [1, 0.35, 0, -1] + random.normal(size=(models, 4)) * [
-        0.01,
-        1,
-        1,
-        0.01,
-    ]
+    new = old.mean(axis=1, keepdims=True) * [1, 0.35, 0, -1] + random.normal(size=(models, 4)) * [0.01, 1, 1, 0.01]
     scores = 0.5 + 0.04 * np.column_stack([old[:, :3], new[:, :2], old[:, 3:], new[:, 2:]]).clip(-12, 12)
     scores[:gaps, 3] = np.nan
     board = unrelated(board_of_matrix(scores, halves(10)))

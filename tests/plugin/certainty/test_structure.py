@@ -142,11 +142,7 @@ def test_a_language_board_has_answers_or_reasons(shared_site):
     board = load(shared_site.parent / "more/compare-data-2025-05-07-language.json.gz")
     record = analysis_json(analyse(board.snapshot), full=True)
     json.dumps(record, allow_nan=False)
-    assert {one["acquisition"] for one in record["metadata"]["benchmarks"].values()} == {
-        "fMRI",
-        "ECoG",
-        "behavior",
-    }
+    assert {one["acquisition"] for one in record["metadata"]["benchmarks"].values()} == {"fMRI", "ECoG", "behavior"}
     assert record["metadata"]["gaps"]["region"] == [leaf for leaf in board.leaves if "Futrell" not in leaf]
     assert record["drivers"]["inside"]["reason"] == "too few pairs of benchmarks have a correlation"
     assert record["drivers"]["all"]["pairs"] == 6

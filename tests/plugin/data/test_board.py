@@ -123,10 +123,7 @@ def test_a_board_cannot_be_changed():
         ({"states": np.zeros((1, 5), np.int8)}, "states has the shape (1, 5)"),
         ({"errors": np.zeros(6)}, "errors has the shape (6,)"),
         ({"scores": [[0, 0, math.inf, 0, 0, 0]]}, "model 100 has the score inf on 'MajajHong2015.IT-pls'"),
-        (
-            {"scores": [[0, 0, 0, 0, 0, -math.inf]]},
-            "has the score -inf on 'Geirhos2021edge-error_consistency'",
-        ),
+        ({"scores": [[0, 0, 0, 0, 0, -math.inf]]}, "has the score -inf on 'Geirhos2021edge-error_consistency'"),
     ],
 )
 def test_a_malformed_board_is_refused(changes, message):
@@ -137,16 +134,10 @@ def test_a_malformed_board_is_refused(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"leaves": ("gone", *LEAVES[1:])},
-            "the 6 leaves of the board and the 6 of its tree differ, .* 'gone'",
-        ),
+        ({"leaves": ("gone", *LEAVES[1:])}, "the 6 leaves of the board and the 6 of its tree differ, .* 'gone'"),
         ({"leaves": LEAVES[::-1]}, "are in another order; name the tree's leaves in its order"),
         ({"models": (Model(7, "a"), Model(7, "b"))}, "the model id 7 occurs twice on the board"),
-        (
-            {"scores": np.full((2, 6), 1.2)},
-            r"model 100 has the score 1\.2 on .*; scores are ceiled and capped",
-        ),
+        ({"scores": np.full((2, 6), 1.2)}, r"model 100 has the score 1\.2 on .*; scores are ceiled and capped"),
         ({"scores": np.full((2, 6), -0.1)}, r"model 100 has the score -0\.1"),
         ({"scores": np.full((2, 6), np.inf)}, "model 100 has the score inf"),
     ],

@@ -159,10 +159,7 @@ def test_reasons_in_words():
     assert second.reason == "FAILED on b0; NEVER run on b1"
 
 
-@pytest.mark.parametrize(
-    ("count", "reason"),
-    [(1, "a"), (3, "a, b, c"), (4, "a, b, c and 1 more")],
-)
+@pytest.mark.parametrize(("count", "reason"), [(1, "a"), (3, "a, b, c"), (4, "a, b, c and 1 more")])
 def test_up_to_three_benchmarks_are_named(count, reason):
     entry = DroppedModel(1, "m", failed=(), never=tuple("abcd"[:count]))
     assert entry.reason == f"NEVER run on {reason}"

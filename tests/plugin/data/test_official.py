@@ -157,11 +157,7 @@ def test_differences_from_the_published_parents():
     published = {"average_vision": [0.45, 0.126, "X"], "g": [0.3, 0.25, ""], "h": ["X", 0.3, "X"]}
     official = snapshot_of(tree, rows, published=published).official()
     # h: model 0 is published FAILED, model 1 is published and not recomputed; g: model 2 is FAILED, published NEVER.
-    assert official.max_abs_diff == {
-        "average_vision": pytest.approx(0.001),
-        "g": pytest.approx(0.0),
-        "h": None,
-    }
+    assert official.max_abs_diff == {"average_vision": pytest.approx(0.001), "g": pytest.approx(0.0), "h": None}
     assert official.state_mismatches == 3
 
 
@@ -231,8 +227,7 @@ def test_the_rank_follows_the_published_root_where_rounding_explains_the_differe
     published = {"average_vision": [0.335, 0.335, 0.339]}
     board = snapshot_of(tree, rows, published=published)
     board = replace(
-        board,
-        models=tuple(replace(m, published_rank=r) for m, r in zip(board.models, (1, 1, 3), strict=True)),
+        board, models=tuple(replace(m, published_rank=r) for m, r in zip(board.models, (1, 1, 3), strict=True))
     )
     official = board.official()
     # Recomputed 0.3345, 0.335 and 0.3335; the last one is too far from what was published.

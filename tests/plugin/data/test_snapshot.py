@@ -133,12 +133,7 @@ def test_minus_zero_is_zero():
         errors=np.full((1, 2), -0.0),
         superseded=older([(0, 1, 1, -0.0, None)], errors=[-0.0]),
     )
-    for array in (
-        snapshot.scores[:, 1],
-        snapshot.errors,
-        snapshot.superseded.scores,
-        snapshot.superseded.errors,
-    ):
+    for array in (snapshot.scores[:, 1], snapshot.errors, snapshot.superseded.scores, snapshot.superseded.errors):
         assert not np.signbit(array).any()
 
 
@@ -173,34 +168,19 @@ NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 -- what is to be refused
     ("changes", "message"),
     [
         ({"as_of_time": NAIVE}, "as_of_time 2024-01-01 00:00:00 has no time zone"),
-        (
-            {"states": np.zeros((2, 2), np.int8)},
-            "states has the shape (2, 2); 2 models and 3 benchmarks need (2, 3)",
-        ),
+        ({"states": np.zeros((2, 2), np.int8)}, "states has the shape (2, 2); 2 models and 3 benchmarks need (2, 3)"),
         ({"scores": np.zeros((1, 3))}, "scores has the shape (1, 3)"),
         ({"errors": np.zeros(3)}, "errors has the shape (3,)"),
         ({"scored_at": np.full((3, 2), NO_TIME)}, "scored_at has the shape (3, 2)"),
         ({"models": (Model(7, "a"), Model(7, "b"))}, "model id 7 occurs twice"),
-        (
-            {"models": (Model(7, "a"), Model(8, "b", NAIVE))},
-            "model 8 was submitted at 2024-01-01 00:00:00, without",
-        ),
+        ({"models": (Model(7, "a"), Model(8, "b", NAIVE))}, "model 8 was submitted at 2024-01-01 00:00:00, without"),
         ({"domain": "language"}, "no node 'average_language'"),
         ({"states": np.full((2, 3), 3)}, "model 100 on 'average_vision' has the state 3"),
         ({"states": np.full((2, 3), -1)}, "model 100 on 'average_vision' has the state -1"),
         ({"states": np.full((2, 3), SCORED)}, "model 100 on 'average_vision' is SCORED with the score nan"),
-        (
-            {"scores": [[math.nan, 0.5, 0.1], [math.nan, 0.25, math.nan]]},
-            "on 'b' is FAILED with the score 0.1",
-        ),
-        (
-            {"scores": [[math.nan, math.inf, math.nan], [math.nan, 0.25, math.nan]]},
-            "'a' is SCORED with the score inf",
-        ),
-        (
-            {"scores": [[math.nan, 0.5, -math.inf], [math.nan, 0.25, math.nan]]},
-            "'b' is FAILED with the score -inf",
-        ),
+        ({"scores": [[math.nan, 0.5, 0.1], [math.nan, 0.25, math.nan]]}, "on 'b' is FAILED with the score 0.1"),
+        ({"scores": [[math.nan, math.inf, math.nan], [math.nan, 0.25, math.nan]]}, "'a' is SCORED with the score inf"),
+        ({"scores": [[math.nan, 0.5, -math.inf], [math.nan, 0.25, math.nan]]}, "'b' is FAILED with the score -inf"),
         ({"errors": [[0, 0, math.inf], [0, 0, 0]]}, "model 100 on 'b' has the error inf"),
         ({"superseded": older([(2, 1, 0, 0.5, 0)])}, "a superseded cell is of model number 2"),
         ({"superseded": older([(-1, 1, 0, 0.5, 0)])}, "a superseded cell is of model number -1"),
@@ -211,10 +191,7 @@ NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 -- what is to be refused
             "model 100 on version 1 of 'a' is a superseded cell, but the latest version is 1",
         ),
         ({"superseded": older([(0, 1, 0, 0.5, 0)] * 2)}, "model 100 on version 0 of 'a' occurs twice"),
-        (
-            {"superseded": older([(0, 1, 0, "X", 0)], scores=[0.5])},
-            "version 0 of 'a' is FAILED with the score 0.5",
-        ),
+        ({"superseded": older([(0, 1, 0, "X", 0)], scores=[0.5])}, "version 0 of 'a' is FAILED with the score 0.5"),
         (
             {"superseded": older([(0, 1, 0, 0.5, 0)], scores=[math.nan])},
             "version 0 of 'a' is SCORED with the score nan",
@@ -224,10 +201,7 @@ NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001 -- what is to be refused
             "version 0 of 'a' is SCORED with the score inf",
         ),
         ({"superseded": older([(0, 1, 0, 0.5, 0)], states=[5])}, "version 0 of 'a' has the state 5"),
-        (
-            {"superseded": older([(0, 1, 0, 0.5, 0)], errors=[-math.inf])},
-            "version 0 of 'a' has the error -inf",
-        ),
+        ({"superseded": older([(0, 1, 0, 0.5, 0)], errors=[-math.inf])}, "version 0 of 'a' has the error -inf"),
     ],
 )
 def test_what_contradicts_itself_is_refused(changes, message):
@@ -433,10 +407,7 @@ def shown(snapshot):
     return {
         snapshot.rows[model.id]: states.get(state, score)
         for model, state, score in zip(
-            snapshot.models,
-            snapshot.states[:, column].tolist(),
-            snapshot.scores[:, column].tolist(),
-            strict=True,
+            snapshot.models, snapshot.states[:, column].tolist(), snapshot.scores[:, column].tolist(), strict=True
         )
     }, snapshot.tree["a"].version
 
@@ -520,10 +491,7 @@ def test_the_six_earlier_real_boards_come_out_of_the_latest(real_snapshots):
         assert len(then.models) < len(latest.models)
         order = [published.rows[m.id] for m in then.models]
         for name in ARRAYS:
-            columns = (
-                [then.tree.index[n] for n in sorted(ran)],
-                [published.tree.index[n] for n in sorted(ran)],
-            )
+            columns = ([then.tree.index[n] for n in sorted(ran)], [published.tree.index[n] for n in sorted(ran)])
             np.testing.assert_array_equal(
                 getattr(then, name)[:, columns[0]], getattr(published, name)[order][:, columns[1]]
             )

@@ -157,10 +157,7 @@ def test_paper_is_the_first_author_and_year_in_the_identifier(type_id, expected)
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        (
-            [Benchmark("a", None, True), Benchmark("b", None, True), Benchmark("b", None, True)],
-            "'b' occurs twice",
-        ),
+        ([Benchmark("a", None, True), Benchmark("b", None, True), Benchmark("b", None, True)], "'b' occurs twice"),
         ([Benchmark("a", "gone", True)], "'a' names the parent 'gone'"),
         ([Benchmark("a", None, True), Benchmark("b", "a", True)], "'a' is a leaf but has the child 'b'"),
         (

@@ -45,8 +45,7 @@ def test_no_table_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("given_", "expected"),
-    [("0,5", "0.5"), (",5", ".5"), ("-1,25", "-1.25"), ("1,2,3", "1,2,3"), ("a,5", "a,5")],
+    ("given_", "expected"), [("0,5", "0.5"), (",5", ".5"), ("-1,25", "-1.25"), ("1,2,3", "1,2,3"), ("a,5", "a,5")]
 )
 def test_a_decimal_comma_becomes_a_point(given_, expected):
     assert decimal_point(given_) == expected

@@ -74,25 +74,13 @@ def test_a_block_that_is_torn_is_a_problem_and_the_others_are_read():
 
 def test_identifiers_say_what_the_table_has():
     found = described(BOARD).benchmarks
-    assert [found[leaf]["region"] for leaf in BOARD.leaves] == [
-        "V1",
-        "V1",
-        "V2",
-        "IT",
-        "V1",
-        *["behavior"] * 3,
-    ]
+    assert [found[leaf]["region"] for leaf in BOARD.leaves] == ["V1", "V1", "V2", "IT", "V1", *["behavior"] * 3]
     assert [found[leaf]["metric"] for leaf in BOARD.leaves] == [
         *("pls", "ks_similarity", "pls", "ost", "shape_v1_dimensionality"),
         *("error_consistency", "accuracy_distance", "x"),
     ]
     assert [found[leaf]["acquisition"] for leaf in BOARD.leaves[-3:]] == ["behavior"] * 3
-    assert found["Own-x"] == {
-        **dict.fromkeys(FIELDS),
-        "region": "behavior",
-        "acquisition": "behavior",
-        "metric": "x",
-    }
+    assert found["Own-x"] == {**dict.fromkeys(FIELDS), "region": "behavior", "acquisition": "behavior", "metric": "x"}
     assert described(BOARD).gaps["species"] == ("Islam2021-shape_v1_dimensionality", "Own-x")
 
 
@@ -120,10 +108,7 @@ def test_models_have_families_and_the_first_source_counts():
 def test_a_page_may_be_gzipped_and_one_without_data_is_named(tmp_path):
     text = html(
         [{"identifier": f"{EDGE}_v1"}, "no row"],
-        {
-            "alexnet": {"model_family": "alexnet", "training_dataset": ["a", "b"], "architecture": 3},
-            "x": None,
-        },
+        {"alexnet": {"model_family": "alexnet", "training_dataset": ["a", "b"], "architecture": 3}, "x": None},
         {f"{EDGE}_v1": {"bibtex": "@article{a}", "benchmark_type_id": EDGE}},
     )
     (tmp_path / "page.html.gz").write_bytes(gzip.compress(text.encode()))

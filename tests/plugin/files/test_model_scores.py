@@ -104,10 +104,7 @@ def test_not_a_number_is_failed_in_both(tmp_path):
     ("text", "message"),
     [
         ("", "is empty; its first line is to be the header"),
-        (
-            "benchmark,value\nA,1\n",
-            r"the column 'value' of .* is not known; the columns are benchmark, score, error",
-        ),
+        ("benchmark,value\nA,1\n", r"the column 'value' of .* is not known; the columns are benchmark, score, error"),
         ("A,0.5\nB,0.6\n", "begins with 'a'; its first line is to be the header benchmark,score,error"),
         ("benchmark,score,score\nA,1,1\n", "the column 'score' of .* occurs twice"),
         ("benchmark\nA\n", "has no column 'score'"),
@@ -123,25 +120,13 @@ def test_not_a_number_is_failed_in_both(tmp_path):
             "benchmark,score\nA,=1+1\n",
             r"line 2 of .* \(A\) has the score '=1\+1'; give a number, X for FAILED, or empty",
         ),
-        (
-            "benchmark,score\nA,0,5\n",
-            "line 2 of .* has 3 fields and the header 2; write decimals with a point",
-        ),
+        ("benchmark,score\nA,0,5\n", "line 2 of .* has 3 fields and the header 2; write decimals with a point"),
         ("benchmark,score\nA\0B,0.5\n", "is binary data: it holds NUL bytes; save it as UTF-8 text"),
-        (
-            "benchmark,score\nA,0.5\n".encode("utf-16-le"),
-            "is UTF-16 text without a byte order mark; save it as",
-        ),
-        (
-            "benchmark,score\nA,0.5\n".encode("utf-16-be"),
-            "is UTF-16 text without a byte order mark; save it as",
-        ),
+        ("benchmark,score\nA,0.5\n".encode("utf-16-le"), "is UTF-16 text without a byte order mark; save it as"),
+        ("benchmark,score\nA,0.5\n".encode("utf-16-be"), "is UTF-16 text without a byte order mark; save it as"),
         ("benchmark,score\nA,0.5\n".encode("utf-16")[:-1], "is UTF-16 text that ends within a character"),
         (b"benchmark,score\n" + b"A" * 200_000 + b",0.5\n", "names a benchmark with 200000 characters"),
-        (
-            "benchmark,score,version\nA_v2,0.5,1\n",
-            "line 2 of .* names version 2 of 'A' and gives '1'; keep one",
-        ),
+        ("benchmark,score,version\nA_v2,0.5,1\n", "line 2 of .* names version 2 of 'A' and gives '1'; keep one"),
         ("benchmark,score\nA_v2,0.5\nA_v1,0.4\n", "line 3 of .* gives 'A' again"),
         ("benchmark,score\nA,inf\n", "has the score 'inf'"),
         ("benchmark,score\nA,1_0\n", "has the score '1_0'"),
@@ -151,10 +136,7 @@ def test_not_a_number_is_failed_in_both(tmp_path):
         ("benchmark,score,error\nA,0.5,x\n", "has the error 'x'; give a number, or empty"),
         ("benchmark,score,version\nA,0.5,1.5\n", r"has the version '1\.5'"),
         ('benchmark,score\n"A,0.5\n', "is not CSV"),
-        (
-            "benchmark,score\né,0.5\n".encode() + b"\xff,0.5\n",
-            "is UTF-8 text that has a damaged character at byte 23",
-        ),
+        ("benchmark,score\né,0.5\n".encode() + b"\xff,0.5\n", "is UTF-8 text that has a damaged character at byte 23"),
         (b"\x1f\x8b\x08\x00\xff\xfe", "is gzip data"),
     ],
 )

@@ -79,10 +79,7 @@ def test_z_is_taken_from_the_references_mean_and_sd(values, asked):
     else:
         assert norms.sd == pytest.approx(stdev(values))
         np.testing.assert_allclose(
-            on_norms(Z, values, asked),
-            [(x - fmean(values)) / stdev(values) for x in asked],
-            rtol=1e-6,
-            atol=1e-9,
+            on_norms(Z, values, asked), [(x - fmean(values)) / stdev(values) for x in asked], rtol=1e-6, atol=1e-9
         )
 
 
@@ -237,8 +234,7 @@ def test_a_benchmark_that_is_lacking_is_named():
     )
     scores = [[0.1, 0.2, 0.3, 0.4, 0.5]] * 2
     with pytest.raises(
-        ReferenceBoardError,
-        match=r"'base' lacks 'New1', 'New2', 'N3' and 1 more; .*freeze\(board, name\)",
+        ReferenceBoardError, match=r"'base' lacks 'New1', 'New2', 'N3' and 1 more; .*freeze\(board, name\)"
     ):
         small_reference().check(board_of(scores, wider))
     # What nobody has a score on needs no norms.
@@ -261,8 +257,7 @@ def test_a_benchmark_with_too_few_scores_is_named():
 
 def test_a_reference_of_another_domain_is_refused():
     with pytest.raises(
-        ReferenceBoardError,
-        match="'base' is of the domain 'vision' and the board of 'language'; pass a reference",
+        ReferenceBoardError, match="'base' is of the domain 'vision' and the board of 'language'; pass a reference"
     ):
         small_reference().check(replace(board_of([[0.5] * 6]), domain="language"))
 
@@ -396,10 +391,7 @@ def damaged(**changes):
         (damaged(frozen_at="yesterday"), "is a damaged reference file .ValueError"),
         (damaged(frozen_at="2024-01-01"), "is a damaged reference file .* without a time zone"),
         (damaged(frozen_at=None), "is a damaged reference file .TypeError"),
-        (
-            damaged(snapshot=None),
-            "is a damaged reference file .the board in 'x.gz' is JSON but not a snapshot",
-        ),
+        (damaged(snapshot=None), "is a damaged reference file .the board in 'x.gz' is JSON but not a snapshot"),
         (damaged(snapshot={**parsed()["snapshot"], "models": []}), "is a damaged reference file"),
         (damaged(snapshot={**parsed()["snapshot"], "version": 9}), "snapshot format version 9"),
         (damaged(snapshot={**parsed()["snapshot"], "domain": "language"}), "is a damaged reference file"),

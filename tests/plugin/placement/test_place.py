@@ -21,12 +21,7 @@ from brainalign_plugin.data.tree import paper
 from brainalign_plugin.errors import CandidateError, InputError, ReferenceBoardError, SchemeError
 from brainalign_plugin.files.model_scores import Cell, cells_of_model
 from brainalign_plugin.files.reference import Reference, freeze, given_board
-from brainalign_plugin.placement.place import (
-    DEFAULT_SCHEMES,
-    constituents,
-    place,
-    placeable_schemes,
-)
+from brainalign_plugin.placement.place import DEFAULT_SCHEMES, constituents, place, placeable_schemes
 from brainalign_plugin.placement.result import Placement, SchemePlace, placement_json
 from brainalign_plugin.ranking.boards import aggregated
 from brainalign_plugin.scales import rounded
@@ -269,11 +264,7 @@ def test_schemes_by_default_by_name_and_all():
     assert "HIER" in few.not_placed
     everything = place(reference, part, ("all",), resamples=0)
     assert {one.scheme for one in everything.schemes} | set(everything.not_placed) == set(ALL)
-    assert {get_scheme(name).conventions[0] for name in everything.not_placed} == {
-        "zero",
-        "attempted",
-        "worst",
-    }
+    assert {get_scheme(name).conventions[0] for name in everything.not_placed} == {"zero", "attempted", "worst"}
     assert [one.scheme for one in place(reference, full, ("ALL",), resamples=0).schemes] == list(ALL)
     named = place(reference, part, ("ref_normal", "HIER", "REF_NORMAL"), resamples=0)
     assert [one.scheme for one in named.schemes] == ["REF_NORMAL", "HIER"]
@@ -292,10 +283,7 @@ def test_bounds_are_places_with_the_percentiles():
     assert {one.benchmark: one.scores for one in placed.missing} == {
         leaf: (pytest.approx(low), pytest.approx(high)) for leaf, (low, high, _) in ends.items()
     }
-    assert {one.benchmark: one.state.name for one in placed.missing} == {
-        LEAVES[2]: "FAILED",
-        LEAVES[4]: "NEVER",
-    }
+    assert {one.benchmark: one.state.name for one in placed.missing} == {LEAVES[2]: "FAILED", LEAVES[4]: "NEVER"}
     shares: dict[str, list[float]] = {leaf: [] for leaf in ends}
     for one in placed.schemes:
 

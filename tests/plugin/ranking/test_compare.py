@@ -14,13 +14,7 @@ from scipy import stats
 
 from brainalign_plugin.agreement.correlation import kendall_tau_b
 from brainalign_plugin.errors import InputError
-from brainalign_plugin.ranking.compare import (
-    TOP,
-    cohen_kappas,
-    compare_schemes,
-    kendall_w,
-    quartiles,
-)
+from brainalign_plugin.ranking.compare import TOP, cohen_kappas, compare_schemes, kendall_w, quartiles
 from brainalign_plugin.scales import competition_ranks
 from brainalign_plugin.schemes import rank_models
 from brainalign_plugin.schemes.registry import Ranking

@@ -104,12 +104,7 @@ def test_standardised_parts_weigh_the_same_whatever_their_size_and_spread():
     small = 0.5 + 0.01 * (neural + 0.1 * random.standard_normal((50, 2)))
     large = 0.5 + 0.1 * (behavioural + 0.1 * random.standard_normal((50, 8)))
     tree = tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {"A": None, "B": None},
-                "behavior_vision": dict.fromkeys("CDEFGHIJ"),
-            }
-        }
+        {"average_vision": {"neural_vision": {"A": None, "B": None}, "behavior_vision": dict.fromkeys("CDEFGHIJ")}}
     )
     board = np.column_stack([small, large])
     for name, close in (("DSP_PCA_Std", True), ("DSP_PCA", False)):
@@ -369,13 +364,7 @@ def test_dsep_is_the_mean_of_two_flat_means(scores, convention):
 
 def test_dsep_leaves_out_what_is_in_neither_part():
     tree = tree_of(
-        {
-            "average_vision": {
-                "neural_vision": {"A": None},
-                "behavior_vision": {"B": None},
-                "other": {"C": None},
-            }
-        }
+        {"average_vision": {"neural_vision": {"A": None}, "behavior_vision": {"B": None}, "other": {"C": None}}}
     )
     assert scores_of("DSEP", [[0.2, 0.4, 0.9]], tree) == pytest.approx([0.3])
 
@@ -442,12 +431,7 @@ def test_tied_models_and_single_models_share_the_first_rank(name):
 def test_a_constant_benchmark_weighs_nothing(name):
     scores = spread_out(20)
     tree = tree_of(
-        {
-            "average_vision": {
-                "neural_vision": dict.fromkeys("ABC"),
-                "behavior_vision": dict.fromkeys("DEFG"),
-            }
-        }
+        {"average_vision": {"neural_vision": dict.fromkeys("ABC"), "behavior_vision": dict.fromkeys("DEFG")}}
     )
     wider = np.column_stack([scores, np.full(len(scores), 0.1)])
     np.testing.assert_allclose(scores_of(name, wider, tree), scores_of(name, scores), atol=1e-9)

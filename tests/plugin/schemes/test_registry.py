@@ -17,13 +17,7 @@ from brainalign_plugin.schemes import CONVENTIONS, get_scheme, rank_models, regi
 from brainalign_plugin.schemes.scaling import Scale
 from tests.boards import FAILED, board_of, boards, small_tree, snapshot_of, tree_of
 
-OWN_CONVENTION = {
-    "HIER": "zero",
-    "HIER_attempted": "attempted",
-    "FLAT": "skip",
-    "ZMEAN": "skip",
-    "RANK": "worst",
-}
+OWN_CONVENTION = {"HIER": "zero", "HIER_attempted": "attempted", "FLAT": "skip", "ZMEAN": "skip", "RANK": "worst"}
 
 
 def filled(board, convention):
@@ -260,10 +254,7 @@ def test_registered_schemes_are_complete():
         ({"combination": " "}, "scheme FLAT has no combination"),
         ({"source": ""}, "scheme FLAT has no source"),
         ({"conventions": ()}, "at least one is needed"),
-        (
-            {"conventions": ("skip", "guess")},
-            "('skip', 'guess'); known are zero, attempted, skip, worst, mean",
-        ),
+        ({"conventions": ("skip", "guess")}, "('skip', 'guess'); known are zero, attempted, skip, worst, mean"),
         ({"weights": None}, "scheme FLAT has 0 of weights, rows, wins, combine; it needs exactly one"),
         ({"combine": sum}, "scheme FLAT has 2 of weights, rows, wins, combine"),
         ({"weights": lambda scaled: scaled}, "a function for weights that cannot be called with 2 arguments"),

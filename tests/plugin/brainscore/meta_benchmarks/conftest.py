@@ -37,7 +37,7 @@ def tiny_reference(name: str = "tiny", domain: str = "vision") -> Reference:
             f"average_{domain}": {
                 f"behavior_{domain}": {LEAVES[0]: None},
                 f"neural_{domain}": {"V4": {LEAVES[1]: None}, "IT": {LEAVES[2]: None, LEAVES[3]: None}},
-            },
+            }
         }
     )
     rows = np.random.default_rng(8).uniform(0.0, 0.6, (14, 4)).round(3).tolist()

@@ -16,11 +16,7 @@ from brainalign_plugin.brainscore.registration import identifiers
 from brainalign_plugin.files.reference_file import reference_path, write_reference
 from tests.conftest import ROOT
 from tests.plugin.brainscore.meta_benchmarks.conftest import tiny_reference
-from tests.plugin.brainscore.meta_benchmarks.environment import (
-    Environment,
-    borrow_brainscore,
-    borrow_packages,
-)
+from tests.plugin.brainscore.meta_benchmarks.environment import Environment, borrow_brainscore, borrow_packages
 
 needs_brainscore = pytest.mark.needs("brainscore")
 

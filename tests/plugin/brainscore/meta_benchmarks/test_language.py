@@ -90,10 +90,7 @@ def language(environment, tmp_path):
     package = environment.site / "brainscore_language"
     weights = tmp_path / "tiny-gpt"
     environment.run(environment.python, "-c", textwrap.dedent(WEIGHTS), weights).succeeded()
-    plugins = (
-        ("models", "tiny_gpt", MODEL.format(folder=str(weights))),
-        ("benchmarks", "tiny_text", BENCHMARKS),
-    )
+    plugins = (("models", "tiny_gpt", MODEL.format(folder=str(weights))), ("benchmarks", "tiny_text", BENCHMARKS))
     for kind, name, code in plugins:
         (package / kind / name).mkdir()
         (package / kind / name / "__init__.py").write_text(textwrap.dedent(code))
@@ -147,9 +144,7 @@ def test_a_transformer_is_placed_on_the_benchmarks_that_it_has(language, tmp_pat
     assert list(scored) == list(LEAVES[:3])
     assert all(0 < score < 1 for score in scored.values())
     placed = place(
-        tiny_reference("words", "language"),
-        {name: Cell(score) for name, score in scored.items()},
-        ("REF_NORMAL",),
+        tiny_reference("words", "language"), {name: Cell(score) for name, score in scored.items()}, ("REF_NORMAL",)
     )
     one = placed.schemes[0]
     assert (share, unnamed, rank, population) == (one.share, one.share, one.rank, placed.population)

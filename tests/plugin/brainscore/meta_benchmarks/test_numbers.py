@@ -15,12 +15,7 @@ pytestmark = pytest.mark.needs("brainscore")
 IMAGES, UNITS, CEILINGS = 12, 9, {"V4": 0.8, "IT": 0.7}
 LABELS = ("airplane", "bear", "bicycle", "cat")
 # ImageNet's classes of these labels, as Geirhos et al. (2018) map them.
-CLASSES = {
-    "airplane": [404],
-    "bear": [294, 295, 296, 297],
-    "bicycle": [444, 671],
-    "cat": list(range(281, 287)),
-}
+CLASSES = {"airplane": [404], "bear": [294, 295, 296, 297], "bicycle": [444, 671], "cat": list(range(281, 287))}
 
 
 def preprocess(paths):
@@ -50,13 +45,7 @@ def network():
     import torch
 
     torch.manual_seed(5)
-    layers = [
-        torch.nn.Conv2d(3, 4, 3),
-        torch.nn.ReLU(),
-        torch.nn.Flatten(),
-        torch.nn.Linear(784, 20),
-        torch.nn.ReLU(),
-    ]
+    layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(784, 20), torch.nn.ReLU()]
     # Double precision, so that two ways of adding up agree to the last digits.
     return torch.nn.Sequential(*layers, torch.nn.Linear(20, 1000)).double().eval()
 

@@ -97,12 +97,7 @@ def run(tmp_path):
         said.clear()
         candidate = candidate or Named()
         found = run_missing(
-            candidate,
-            versions,
-            results_of(tmp_path / "runs", candidate.identifier),
-            lambda: AT,
-            said.append,
-            **how,
+            candidate, versions, results_of(tmp_path / "runs", candidate.identifier), lambda: AT, said.append, **how
         )
         return *found, list(said)
 
@@ -336,14 +331,7 @@ def test_files_of_results_belong_to_a_model(tmp_path):
     assert len(set(paths)) == len(paths)
     assert {path.parent for path in paths} == {tmp_path}
     assert all(path.name.isascii() and len(path.name) < 90 and path.name[0] != "." for path in paths)
-    record = {
-        "benchmark": "A-b",
-        "benchmark_version": 1,
-        "state": "SCORED",
-        "score": 0.5,
-        "error": None,
-        "at": "x",
-    }
+    record = {"benchmark": "A-b", "benchmark_version": 1, "state": "SCORED", "score": 0.5, "error": None, "at": "x"}
     mine, other = results_of(tmp_path, "mine"), results_of(tmp_path, "other")
     mine.add(record)
     mine.path.rename(other.path)
@@ -356,10 +344,7 @@ def test_files_of_results_belong_to_a_model(tmp_path):
     [
         ('{"benchmark": "A-b"}\n', "is not a file of results"),
         ('{"format": "brainalign-run", "version": 9, "model": "m"}\n', "in version 9"),
-        (
-            '{"format": "brainalign-run", "version": 1, "model": "m"}\n{"benchmark": "A-b"}\n',
-            "which is no result",
-        ),
+        ('{"format": "brainalign-run", "version": 1, "model": "m"}\n{"benchmark": "A-b"}\n', "which is no result"),
         (
             HEADER
             + '{"benchmark": "A-b", "benchmark_version": 1, "state": "GOOD", "score": 1, "error": null, "at": ""}\n',

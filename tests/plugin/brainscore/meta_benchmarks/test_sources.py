@@ -86,13 +86,7 @@ def fill(database, rows, models=((1, "mine"), (2, "twin"), (3, "twin"))):
     submission = tables.Submission.create(jenkins_id=1, submitter=user, model_type="x", status="successful")
     for number, name in models:
         tables.Model.create(
-            id=number,
-            name=name,
-            owner=user,
-            submission=submission,
-            domain="vision",
-            public=True,
-            force_insert=True,
+            id=number, name=name, owner=user, submission=submission, domain="vision", public=True, force_insert=True
         )
     for model, benchmark, version, ceiled, raw, error in rows:
         kind, _ = tables.BenchmarkType.get_or_create(
@@ -139,12 +133,7 @@ def test_the_first_source_that_has_it(gathered, scores, snapshot_file, database)
         LEAVES[2]: pytest.approx(board[LEAVES[2]]),
         LEAVES[3]: pytest.approx(board[LEAVES[3]]),
     }
-    assert [cells[leaf].origin.split()[0] for leaf in LEAVES] == [
-        "scores",
-        "scores",
-        "snapshot",
-        "snapshot",
-    ]
+    assert [cells[leaf].origin.split()[0] for leaf in LEAVES] == ["scores", "scores", "snapshot", "snapshot"]
     assert cells[LEAVES[2]].origin.endswith(f"(model {reference.board.ids[2]})")
 
 
@@ -201,12 +190,7 @@ def test_a_postgresql_database(gathered, postgres_server):
         connection.execute(text("DROP DATABASE IF EXISTS brainscore_of_this_test"))
         connection.execute(text("CREATE DATABASE brainscore_of_this_test"))
     url = server.set(database="brainscore_of_this_test")
-    where = {
-        "host": url.query.get("host", url.host),
-        "user": url.username,
-        "password": url.password,
-        "port": url.port,
-    }
+    where = {"host": url.query.get("host", url.host), "user": url.username, "password": url.password, "port": url.port}
     fill(PostgresqlDatabase(url.database, **{name: value for name, value in where.items() if value}), ROWS)
     address = url.render_as_string(hide_password=False)
     assert shown(gathered(database=address)[0]) == {LEAVES[0]: 0.8, LEAVES[2]: None}
@@ -229,10 +213,7 @@ def test_ambiguous_names_list_the_ids(gathered, snapshot_file, database):
 def test_a_model_that_a_source_lacks(gathered, snapshot_file, database, scores):
     cells, notes = gathered(Named("new"), snapshot=snapshot_file, database=database, scores=scores(a=0.5))
     assert shown(cells) == {LEAVES[0]: 0.5}
-    assert notes == (
-        f"the snapshot {str(snapshot_file)!r} has no model 'new'",
-        "the database has no model 'new'",
-    )
+    assert notes == (f"the snapshot {str(snapshot_file)!r} has no model 'new'", "the database has no model 'new'")
     # Who is named on purpose has to be there.
     with pytest.raises(CandidateError, match=r"no model 'other' in the snapshot .*; did you mean 'other"):
         gathered(Named(), snapshot=snapshot_file, model="other")
@@ -448,10 +429,7 @@ def test_the_version_follows_the_reference(benchmark, home, tmp_path):
 
 
 def test_every_attribute(benchmark, scores):
-    from brainscore_vision.benchmark_helpers.validate_error import (
-        assert_valid_uncertainty,
-        validate_score_uncertainty,
-    )
+    from brainscore_vision.benchmark_helpers.validate_error import assert_valid_uncertainty, validate_score_uncertainty
 
     score = benchmark(scores=scores(a=0.2, b="X", c=0.4, d=0.5))(Named())
     assert_valid_uncertainty(score)
