@@ -179,28 +179,22 @@ def _with_secrets(model: type[BaseModel], given: Mapping[str, Any], home: Path, 
 def _secret(named: Any, home: Path, setting: str) -> str:
     if not isinstance(named, str):
         raise ConfigError(f"the setting {setting} is not the path of a file; write it in quotes")
+    which = f"the setting {setting} names {named!r}, which"
     try:
         path = home / Path(named).expanduser()
         with path.open("rb") as file:
             data = file.read(_LARGEST_SECRET + 1)
         text = decode(data)
     except OSError as cause:
-        raise ConfigError(
-            f"the setting {setting} names {named!r}, which cannot be read: {cause.strerror}; check the path and its "
-            "permissions"
-        ) from cause
+        raise ConfigError(f"{which} cannot be read: {cause.strerror}; check the path and its permissions") from cause
     except (RuntimeError, ValueError) as cause:
         # Without the cause, which quotes bytes of the secret.
-        raise ConfigError(
-            f"the setting {setting} names {named!r}, which holds no text or cannot be named "
-            f"({type(cause).__name__}); put the secret alone into a file"
-        ) from None
+        kind = type(cause).__name__
+        step = "put the secret alone into a file"
+        raise ConfigError(f"{which} holds no text or cannot be named ({kind}); {step}") from None
     secret = text.removesuffix("\n").removesuffix("\r")
     if not secret or "\n" in secret or len(data) > _LARGEST_SECRET:
-        raise ConfigError(
-            f"the setting {setting} names {named!r}, which is empty or has more than one line; put the secret alone "
-            "into it"
-        )
+        raise ConfigError(f"{which} is empty or has more than one line; put the secret alone into it")
     return secret
 
 

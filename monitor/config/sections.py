@@ -95,6 +95,16 @@ def _usable(secret: SecretAddress) -> SecretAddress:
     return secret
 
 
+def absolute(path: Path) -> Path:
+    """Return the whole path of a folder; ValueError if it begins with the home of a user that does not exist."""
+    # A tilde is expanded by shells; in a crontab or a unit file it would become a folder of that name.
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as cause:
+        raise ValueError("no such user; give the whole path") from cause
+
+
+Home = Annotated[Path, AfterValidator(absolute)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_web_address)]
 StoreAddress = Annotated[SecretAddress, AfterValidator(_filled)]

@@ -9,55 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import platformdirs
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ByteSize,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ByteSize, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from brainalign_plugin.text import masked_address
 
 from ..base.cache import Cache
 from ..base.errors import ConfigError
-from .reading import (
-    ANY,
-    CONFIG_NAME,
-    DIVIDER,
-    IN_FILE,
-    PREFIX,
-    Environment,
-    HomeFile,
-    Keys,
-    check_environment,
-    is_secret,
-    nearest,
-    section_of,
-    setting_fields,
-    variable,
-)
-from .sections import (
-    Comment,
-    DomainName,
-    Health,
-    MailSettings,
-    NotifySettings,
-    Operator,
-    Recipient,
-    ScheduleSettings,
-    Seconds,
-    SiteSettings,
-    SourceAddress,
-    StoreAddress,
-    TableName,
-    WebAddress,
-    WebhookSettings,
-)
+from . import reading, sections
+from .reading import CONFIG_NAME, IN_FILE, PREFIX, Environment, HomeFile, Keys, variable
 
 if TYPE_CHECKING:
     from brainalign_plugin.certainty.families import FamilyTable
@@ -78,14 +38,6 @@ def _default_home() -> Path:
     return Path(platformdirs.user_data_dir("brainalign"))
 
 
-def _absolute(path: Path) -> Path:
-    # A tilde is expanded by shells; in a crontab or a unit file it would become a folder of that name.
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError as cause:
-        raise ValueError("no such user; give the whole path") from cause
-
-
 class Settings(BaseSettings):
     """Settings of the monitor.
 
@@ -96,7 +48,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_nested_delimiter=DIVIDER,
+        env_nested_delimiter=reading.DIVIDER,
         env_ignore_empty=True,
         extra="forbid",
         frozen=True,
@@ -104,19 +56,19 @@ class Settings(BaseSettings):
     )
 
     # Folder of all state.
-    home: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=_default_home)
+    home: sections.Home = Field(default_factory=_default_home)
     # Address of a PostgreSQL database, or path of an SQLite file (from the home folder), instead of the file there.
-    store: StoreAddress | None = None
-    domain: DomainName = "vision"  # Leaderboard, `vision` or `language`
-    domains: tuple[DomainName, ...] = ()  # Leaderboards to watch in one home, in place of `domain`
+    store: sections.StoreAddress | None = None
+    domain: sections.DomainName = "vision"  # Leaderboard, `vision` or `language`
+    domains: tuple[sections.DomainName, ...] = ()  # Leaderboards to watch in one home, in place of `domain`
     # Source instead of the site: an address, a file, a folder or a result database of Brain-Score.
-    source: SourceAddress | None = None
-    base_url: WebAddress = "https://www.brain-score.org"  # Site whose `/<domain>/compare/data/` is read
+    source: sections.SourceAddress | None = None
+    base_url: sections.WebAddress = "https://www.brain-score.org"  # Site whose `/<domain>/compare/data/` is read
     # Contact of this monitor's operator for the site's operators; part of the User-Agent.
-    contact: Comment = ""
+    contact: sections.Comment = ""
     # Longest wait for a connection and each piece of an answer; longest time for a pull with all its tries.
-    timeout_seconds: Seconds = 30.0
-    deadline_seconds: Seconds = 300.0
+    timeout_seconds: sections.Seconds = 30.0
+    deadline_seconds: sections.Seconds = 300.0
     attempts: Annotated[int, Field(ge=1, le=20)] = 5  # Tries of a pull
     max_body_bytes: Annotated[int, Field(ge=1000)] = 64_000_000  # Largest body, as sent and unpacked
     # Largest share of missing scores with which a benchmark is kept.
@@ -134,20 +86,22 @@ class Settings(BaseSettings):
     study_seconds: Annotated[float, Field(ge=0.001, allow_inf_nan=False)] = 600.0
     # The text of a message is kept for so long after it was sent or given up.
     keep_messages_days: Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)] = 30.0
-    schedule: ScheduleSettings = ScheduleSettings()
-    operator: Operator = Operator()
-    health: Health = Health()
-    site: SiteSettings = SiteSettings()
+    schedule: sections.ScheduleSettings = sections.ScheduleSettings()
+    operator: sections.Operator = sections.Operator()
+    health: sections.Health = sections.Health()
+    site: sections.SiteSettings = sections.SiteSettings()
     # Folder of the user's own templates; a relative one is meant from the home folder.
     templates: Path | None = None
-    mail: MailSettings = MailSettings()
-    recipients: dict[TableName, Recipient] = {}
-    webhooks: dict[TableName, WebhookSettings] = {}
-    notify: dict[TableName, NotifySettings] = {}
+    mail: sections.MailSettings = sections.MailSettings()
+    recipients: dict[sections.TableName, sections.Recipient] = {}
+    webhooks: dict[sections.TableName, sections.WebhookSettings] = {}
+    notify: dict[sections.TableName, sections.NotifySettings] = {}
 
     @field_validator("recipients")
     @classmethod
-    def _mail_can_be_sent(cls, recipients: dict[str, Recipient], others: ValidationInfo) -> dict[str, Recipient]:
+    def _mail_can_be_sent(
+        cls, recipients: dict[str, sections.Recipient], others: ValidationInfo
+    ) -> dict[str, sections.Recipient]:
         mail = others.data.get("mail")
         if recipients and mail is not None and mail.host is None:
             raise ValueError("recipients need a mail.host; set it, or remove the recipients")
@@ -272,7 +226,7 @@ def load_settings(**options: Any) -> Settings:
     Raises ConfigError if a value is wrong, a key is unknown (the nearest known one is named) or a file is unreadable.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    check_environment(Settings, _OTHER_VARIABLES)
+    reading.check_environment(Settings, _OTHER_VARIABLES)
     try:
         read = Settings(**given)
         if "domain" in given or not read.domains:
@@ -323,7 +277,7 @@ def load_home(given: Path | str | None) -> Path:
     """Return the home folder: of an option, else of the environment, else of the user; ConfigError for no such user."""
     home = Path(given or os.environ.get(f"{PREFIX}HOME") or _default_home())
     try:
-        return _absolute(home)
+        return sections.absolute(home)
     except ValueError as cause:
         raise ConfigError(f"the home folder {str(home)!r} cannot be found: {cause}") from cause
 
@@ -382,9 +336,9 @@ def _message(cause: ValidationError, given: Mapping[str, Any]) -> str:
 
 def _given(path: Keys, value: Any) -> str:
     """Return the end of a message with the given value, without the value if it may hold a secret."""
-    fields = dict(setting_fields(Settings))
-    field = fields.get(path) or fields.get(tuple(ANY if i == 1 else key for i, key in enumerate(path)))
-    if field is None or is_secret(field.annotation):
+    fields = dict(reading.setting_fields(Settings))
+    field = fields.get(path) or fields.get(tuple(reading.ANY if i == 1 else key for i, key in enumerate(path)))
+    if field is None or reading.is_secret(field.annotation):
         return "cannot be used"
     return f"is {masked_address(repr(value))}"
 
@@ -394,12 +348,12 @@ def _nearest_setting(path: Keys) -> str:
     model: type[BaseModel] = Settings
     for key in path[:-1]:
         field = model.model_fields.get(key)
-        section = None if field is None else section_of(field.annotation)[0]
+        section = None if field is None else reading.section_of(field.annotation)[0]
         model = model if section is None else section
     above = "".join(f"{key}." for key in path[:-1])
     beside = {f"{above}{name}" for name in model.model_fields} - {"home"}
-    elsewhere = {".".join(found) for found, _ in setting_fields(Settings) if found[-1] == path[-1]}
-    return nearest(".".join(path), elsewhere or beside)
+    elsewhere = {".".join(found) for found, _ in reading.setting_fields(Settings) if found[-1] == path[-1]}
+    return reading.nearest(".".join(path), elsewhere or beside)
 
 
 def _in_environment(path: Keys) -> bool:
