@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import inspect
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -12,9 +14,49 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 Shown = TypeVar("Shown")
+Thing = TypeVar("Thing")
+# Parameters of many functions; their docstrings have the names on a line in braces.
+_PARAMETERS = {
+    "source": "source : Snapshot, Board, DataFrame or path",
+    "max_missing": "max_missing : float\n    Largest share of missing scores with which a benchmark is kept.",
+    "reference": "reference : Reference, optional\n    Frozen norms of the REF schemes; the given board if None.",
+    "resamples": "resamples : int\n    Of families, for the intervals.",
+    "seed": "seed : int\n    Of all random draws.",
+    "n_jobs": "n_jobs : int\n    Processes; the numbers do not depend on it.",
+}
+_IMPORT = ">>> import brainalign_plugin as ba\n"
 
 
-class Result:
+def documented(thing: Thing) -> Thing:
+    """Complete a docstring: shared parameters, the annotated type of what is returned, the import of the example."""
+    text = re.sub(
+        r"^\{([\w, ]+)\}$",
+        lambda names: "\n".join(_PARAMETERS[name] for name in names[1].split(", ")),
+        inspect.cleandoc(thing.__doc__ or ""),
+        flags=re.MULTILINE,
+    )
+    kind = getattr(thing, "__annotations__", {}).get("return")
+    if kind and "\nReturns\n" not in text:
+        words = re.sub(r"^pd\.|\[.*", "", kind).replace(" | ", " or ")
+        text = re.sub(r"\n(Raises|See Also)\n", rf"\nReturns\n-------\n{words}\n\g<0>", text, count=1)
+    if "ba." in text and _IMPORT not in text:
+        text = text.replace("Examples\n--------\n", f"Examples\n--------\n{_IMPORT}")
+    thing.__doc__ = text
+    return thing
+
+
+class Documented:
+    """Class whose public methods, and those of its subclasses, have completed docstrings."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, thing in vars(cls).items():
+            if inspect.isfunction(thing) and not name.startswith("_"):
+                documented(thing)
+        documented(cls)
+
+
+class Result(Documented):
     """Result with a table of all rows (`to_frame`) and the record that the commands print as JSON (`to_dict`)."""
 
     @property
@@ -98,7 +140,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Plots(Generic[Shown]):
+class Plots(Documented, Generic[Shown]):
     """Charts of a result."""
 
     result: Shown

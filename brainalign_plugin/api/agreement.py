@@ -30,7 +30,7 @@ from ..errors import BoardError, InputError
 from ..plot.chart import Chart
 from ..plot.curves import agreement_by_share
 from ..plot.matrices import heatmap, scatter
-from ..results import Plots, Result, Rows
+from ..results import Plots, Result, Rows, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -43,17 +43,12 @@ class AgreementPlots(Plots["AgreementResult"]):
     def heatmap(self) -> Chart:
         """Draw the matrix of correlations, with correlated benchmarks next to each other.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         AgreementResult.to_frame : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.agreement(ba.example()).plot.heatmap().rows
         8
         """
@@ -71,10 +66,6 @@ class AgreementPlots(Plots["AgreementResult"]):
     def good_models(self) -> Chart:
         """Draw the agreement among the best models over the share of them that is kept, from 100 % to 25 %.
 
-        Returns
-        -------
-        Chart
-
         Raises
         ------
         BoardError
@@ -86,7 +77,6 @@ class AgreementPlots(Plots["AgreementResult"]):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.agreement(ba.example()).plot.good_models().to_frame())
         18
         """
@@ -106,10 +96,6 @@ class AgreementPlots(Plots["AgreementResult"]):
         one, other : str
             Type ids.
 
-        Returns
-        -------
-        Chart
-
         Raises
         ------
         InputError
@@ -121,7 +107,6 @@ class AgreementPlots(Plots["AgreementResult"]):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> chart = ba.agreement(ba.example()).plot.scatter("Marques2020-size", "Hebart2023-match")
         >>> len(chart.to_frame())
         11
@@ -166,7 +151,6 @@ class AgreementResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.agreement(ba.example()).pairs.title
     '28 pairs of benchmarks'
     """
@@ -215,7 +199,6 @@ class AgreementResult(Result):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.agreement(ba.example()).summary()["pairs"].tolist()
         [28.0, 10.0, 3.0, 15.0, 28.0]
         """
@@ -278,7 +261,6 @@ class AgreementResult(Result):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> found = ba.agreement(ba.example()).interval(.95, seed=0, resamples=200)
         >>> bool(found.loc["mean_rho", "low"] < found.loc["mean_rho", "value"] < found.loc["mean_rho", "high"])
         True
@@ -334,6 +316,7 @@ class AgreementResult(Result):
     plot = cached_property(AgreementPlots)
 
 
+@documented
 def agreement(
     source: Source,
     method: Method = "spearman",
@@ -352,14 +335,9 @@ def agreement(
         Kendall's is tau-b.
     pairwise : bool
         Each pair over the models that have both, instead of the cleaned board for all.
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
+    {max_missing}
     min_overlap : int
         With ``pairwise``: pairs with fewer models have no correlation.
-
-    Returns
-    -------
-    AgreementResult
 
     Raises
     ------
@@ -376,7 +354,6 @@ def agreement(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.agreement(ba.example(), method="kendall").title
     'Agreement (kendall): mean +0.669 over 28 pairs of benchmarks, 11 models'
     """

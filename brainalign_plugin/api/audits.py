@@ -17,7 +17,7 @@ from ..files.reference import Reference, given_board
 from ..plot.chart import Chart
 from ..plot.rows import dots
 from ..ranking.boards import BoardKind, ComparedBoard, compared_board
-from ..results import Plots, Result, Rows
+from ..results import Plots, Result, Rows, documented
 from ..schemes import Scheme, get_scheme, scheme_names
 from ..text import counted
 from .sources import Source, check_work, scheme_list, snapshot_of
@@ -194,10 +194,6 @@ class AuditPlots(Plots["AuditResult"]):
         column : str
             A column of `AuditResult.to_frame`.
 
-        Returns
-        -------
-        Chart
-
         Raises
         ------
         InputError
@@ -209,7 +205,6 @@ class AuditPlots(Plots["AuditResult"]):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.audit(ba.example(), ["HIER", "ZMEAN"], ["iia"]).plot.violations().to_frame())
         2
         """
@@ -253,7 +248,6 @@ class AuditResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> found = ba.audit(ba.example(), ["HIER", "RANK"], ["iia", "scale"])
     >>> found.to_frame().columns.tolist()
     ['iia', 'affine', 'monotone', 'violated', 'problem']
@@ -315,6 +309,7 @@ def _audited(result: AuditResult, schemes: Sequence[str | Scheme]) -> tuple[str,
     return tuple(one.name for one in wanted)
 
 
+@documented
 def audit(
     source: Source,
     schemes: str | Scheme | Sequence[str | Scheme] = (),
@@ -329,7 +324,7 @@ def audit(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     schemes : str, Scheme or sequence of them
         All registered schemes if empty.
     properties : sequence of str
@@ -337,16 +332,10 @@ def audit(
         ``pareto``, ``monotonicity``, ``hierarchy`` and ``influence`` (a benchmark left out).
     board : {"cleaned", "full"}
         As in `rank`.
-    reference : Reference, optional
-        Frozen norms of the REF schemes; the given board if None.
+    {reference}
     thorough : bool
         Also measure what takes long, and every cell for monotonicity.
-    n_jobs : int
-        Processes; the numbers do not depend on it.
-
-    Returns
-    -------
-    AuditResult
+    {n_jobs}
 
     Raises
     ------
@@ -367,7 +356,6 @@ def audit(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> found = ba.audit(ba.example(), ["ZMEAN", "HIER"], properties=("iia", "scale"))
     >>> found.title
     'Audit of 2 schemes (iia, scale): 11 models × 8 benchmarks (cleaned)'

@@ -19,7 +19,7 @@ from ..certainty.variance_components import NotEstimable
 from ..errors import BoardError, InputError
 from ..plot.chart import Chart
 from ..plot.rows import dots
-from ..results import Plots, Result, Rows
+from ..results import Plots, Result, Rows, documented
 from ..text import counted, distinct_names
 from .sources import Source, check_work, family_table, snapshot_of
 
@@ -37,7 +37,6 @@ class ToldApart(Rows):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.certainty(ba.example(), resamples=50).told_apart(112, 103).to_frame()["one_name"].tolist()
     ['inception_v3']
     """
@@ -57,17 +56,12 @@ class CertaintyPlots(Plots["CertaintyResult"]):
         top : int
             Number of models.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         CertaintyResult.tiers : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.certainty(ba.example(), resamples=50).plot.tiers(5).to_frame())
         5
         """
@@ -91,17 +85,12 @@ class CertaintyPlots(Plots["CertaintyResult"]):
     def components(self) -> Chart:
         """Draw the components of the variance of a benchmark.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         CertaintyResult.components : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.certainty(ba.example(), resamples=50).plot.components().to_frame())
         4
         """
@@ -121,17 +110,12 @@ class CertaintyPlots(Plots["CertaintyResult"]):
     def influence(self) -> Chart:
         """Draw the change of the mean correlation without each paper.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         CertaintyResult.influence : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.certainty(ba.example(), resamples=50).plot.influence().to_frame())
         8
         """
@@ -169,7 +153,6 @@ class CertaintyResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.certainty(ba.example(), resamples=50).to_frame()["model"].iloc[0]
     'efficientnet_b0'
     """
@@ -260,7 +243,6 @@ class CertaintyResult(Result):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.certainty(ba.example(), resamples=50).without("benchmark").to_frame())
         8
         """
@@ -328,7 +310,6 @@ class CertaintyResult(Result):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> bool(ba.certainty(ba.example(), resamples=50).told_apart(107, 112))
         True
         """
@@ -367,6 +348,7 @@ class CertaintyResult(Result):
     plot = cached_property(CertaintyPlots)
 
 
+@documented
 def certainty(
     source: Source,
     *,
@@ -380,17 +362,14 @@ def certainty(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
+    {source, max_missing}
     families : dict or path, optional
         Families beyond near-copies and like names: from a model's id or name to its family, or a CSV file with the
         columns model and family.
-    resamples : int
-        Of families of models.
+    {resamples}
     draws : int
         Of true scores, for intervals of ranks.
-    seed : int
+    {seed}
 
     Returns
     -------
@@ -412,7 +391,6 @@ def certainty(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.certainty(ba.example(), resamples=50).components.to_frame()["component"].tolist()
     ['model', 'model_stratum', 'model_paper', 'model_leaf']
     """

@@ -22,7 +22,7 @@ from ..placement import place as placing
 from ..placement.result import Placement, placement_json
 from ..plot.chart import Chart
 from ..plot.rows import dots
-from ..results import Plots, Result, Rows
+from ..results import Plots, Result, Rows, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -35,17 +35,12 @@ class PlacementPlots(Plots["PlacementResult"]):
     def profile(self) -> Chart:
         """Draw the model's normal score on each benchmark: 0 is the middle of the board.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         PlacementResult.profile : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.profile().to_frame())
         8
         """
@@ -65,17 +60,12 @@ class PlacementPlots(Plots["PlacementResult"]):
     def schemes(self) -> Chart:
         """Draw the model's rank under each scheme with its interval.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         PlacementResult.to_frame : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.schemes().to_frame())
         1
         """
@@ -107,7 +97,6 @@ class PlacementResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> found = ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"])
     >>> found.to_frame()["rank"].tolist(), found.to_dict()["schemes"]["HIER"]["rank"]
     ([3], 3)
@@ -164,12 +153,13 @@ class PlacementResult(Result):
     plot = cached_property(PlacementPlots)
 
 
+@documented
 def freeze(source: Source, name: str, at: datetime | None = None) -> Reference:
     """Freeze a board under a name, so that models can be placed on it whatever the leaderboard becomes.
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     name : str
         1 to 64 letters, digits, ``_`` and ``-``.
     at : datetime, optional
@@ -192,13 +182,13 @@ def freeze(source: Source, name: str, at: datetime | None = None) -> Reference:
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.freeze(ba.example(), "base").name
     'base'
     """
     return freeze_snapshot(snapshot_of(source), name, datetime.now(UTC) if at is None else at)
 
 
+@documented
 def place(
     scores: Scores,
     reference: Reference | str | os.PathLike[str],
@@ -226,11 +216,7 @@ def place(
         Smallest share of the benchmarks that must be scored, in [0, 1].
     resamples : int
         Draws for intervals; 0 for none.
-    seed : int
-
-    Returns
-    -------
-    PlacementResult
+    {seed}
 
     Raises
     ------
@@ -251,7 +237,6 @@ def place(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ref = ba.freeze(ba.example(), "base")
     >>> mine = {"FreemanZiemba2013.V1-pls": .5, "Marques2020-size": .4, "MajajHong2015.IT-pls": .5,
     ...         "Sanghavi2020.IT-pls": .6, "Rajalingham2018-i2n": "X"}

@@ -9,6 +9,7 @@ from ..certainty.rank import Resampling, rank_schemes
 from ..errors import SchemeError
 from ..files.reference import Reference, given_board
 from ..ranking.boards import BoardKind, compared_board
+from ..results import documented
 from ..schemes import Convention, Scheme
 from ..schemes.missing import CONVENTIONS
 from .ranks import RankResult, SchemesResult
@@ -39,6 +40,7 @@ def rank(
     seed: int = 0,
     n_jobs: int = 1,
 ) -> SchemesResult: ...
+@documented
 def rank(
     source: Source,
     schemes: str | Scheme | Sequence[str | Scheme] = (),
@@ -54,24 +56,17 @@ def rank(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     schemes : str, Scheme or sequence of them
         One gives a `RankResult`, a sequence a `SchemesResult`; all registered schemes if empty.
     board : {"cleaned", "full"}
         Complete cases, or all models with a score, whose missing scores the scheme's rule deals with.
     missing : str, optional
         Rule for missing scores; each scheme's own if None.
-    reference : Reference, optional
-        Frozen norms of the REF schemes; the given board if None.
+    {reference}
     resamples : int
         Draws of true scores, for intervals of the ranks at 95 %; 0 for no intervals.
-    seed : int
-    n_jobs : int
-        Processes; the numbers do not depend on it.
-
-    Returns
-    -------
-    RankResult or SchemesResult
+    {seed, n_jobs}
 
     Raises
     ------
@@ -93,7 +88,6 @@ def rank(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.rank(ba.example(), "ZMEAN").title
     'Ranks under ZMEAN: 11 models × 8 benchmarks (cleaned)'
     """

@@ -35,17 +35,12 @@ class RankPlots(Plots["RankResult"]):
         top : int
             Number of models.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         SchemesPlots.bump : Ranks under several schemes.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.rank(ba.example(), "HIER").plot.intervals(5).to_frame())
         5
         """
@@ -97,7 +92,6 @@ class RankResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.rank(ba.example(), "HIER").to_frame().columns.tolist()
     ['rank', 'model', 'id', 'score', 'low', 'high', 'first']
     """
@@ -158,7 +152,6 @@ class ComparisonResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> compared = ba.rank(ba.example(), ["HIER", "RANK"]).compare()
     >>> sorted(compared.to_dict())
     ['always_top_ten', 'distinct_rankings', 'kendall_w', 'models', 'pairs', 'pareto_front']
@@ -202,17 +195,12 @@ class SchemesPlots(Plots["SchemesResult"]):
         top : int
             Number of models with names: the best under the first scheme.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         SchemesResult.to_frame : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.rank(ba.example(), ["HIER", "RANK"]).plot.bump().to_frame())
         22
         """
@@ -238,10 +226,6 @@ class SchemesPlots(Plots["SchemesResult"]):
             The first with a posterior if None.
         top : int
 
-        Returns
-        -------
-        Chart
-
         Raises
         ------
         InputError
@@ -253,7 +237,6 @@ class SchemesPlots(Plots["SchemesResult"]):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.rank(ba.example(), ["COPELAND", "HIER"]).plot.intervals().title
         'Ranks under HIER, with posterior intervals at 95%'
         """
@@ -277,7 +260,6 @@ class SchemesResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ranked = ba.rank(ba.example(), ["HIER", "RANK"])
     >>> ranked.to_frame().shape, ranked["RANK"].title
     ((11, 2), 'Ranks under RANK: 11 models × 8 benchmarks (cleaned)')
@@ -330,10 +312,6 @@ class SchemesResult(Result):
     def compare(self) -> ComparisonResult:
         """Compare the rankings of the schemes: agreement, contested models, the best under all.
 
-        Returns
-        -------
-        ComparisonResult
-
         Raises
         ------
         InputError
@@ -349,7 +327,6 @@ class SchemesResult(Result):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.rank(ba.example(), ["HIER", "RANK"]).compare().to_frame()[["one", "other"]].values.tolist()
         [['HIER', 'RANK']]
         """

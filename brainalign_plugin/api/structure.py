@@ -31,7 +31,7 @@ from ..files.metadata_file import read_metadata
 from ..plot.chart import Chart
 from ..plot.matrices import heatmap
 from ..plot.rows import dots
-from ..results import Plots, Result, Rows
+from ..results import Plots, Result, Rows, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -62,7 +62,6 @@ class MetadataResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.metadata(ba.example()).to_frame().loc["MajajHong2015.IT-pls", "species"]
     'macaque'
     """
@@ -85,17 +84,12 @@ class MetadataResult(Result):
     def summary(self) -> pd.DataFrame:
         """Return the first rows without BibTeX.
 
-        Returns
-        -------
-        DataFrame
-
         See Also
         --------
         MetadataResult.to_frame : All of it.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.metadata(ba.example()).summary().shape
         (8, 6)
         """
@@ -123,17 +117,12 @@ class DriversPlots(Plots["DriversResult"]):
         scope : {"across", "inside", "all"}
             Pairs across papers by default: a paper that its benchmarks share passes for a property among all pairs.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         DriversResult.to_frame : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.drivers(ba.example()).plot.coefficients().to_frame())
         3
         """
@@ -160,7 +149,6 @@ class DriversResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> found = ba.drivers(ba.example()).to_frame()
     >>> sorted(set(found["scope"]))
     ['across', 'all', 'inside']
@@ -199,17 +187,12 @@ class DimensionsPlots(Plots["DimensionsResult"]):
     def scree(self) -> Chart:
         """Draw each eigenvalue with its interval, and hollow the upper end of those of shuffled boards.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         DimensionsResult.to_frame : Its numbers.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.dimensions(ba.example()).plot.scree().to_frame())
         8
         """
@@ -236,7 +219,6 @@ class DimensionsResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.dimensions(ba.example()).to_frame().shape
     (8, 5)
     """
@@ -285,17 +267,12 @@ class ClustersPlots(Plots["ClustersResult"]):
     def heatmap(self) -> Chart:
         """Draw the correlations of the benchmarks, those of one cluster next to each other.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         ClustersResult.to_frame : The clusters.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> ba.clusters(ba.example()).plot.heatmap().rows
         8
         """
@@ -329,7 +306,6 @@ class ClustersResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.clusters(ba.example()).to_frame().shape
     (8, 2)
     """
@@ -366,19 +342,16 @@ class ClustersResult(Result):
     plot = cached_property(ClustersPlots)
 
 
+@documented
 def metadata(source: Source, sources: str | Path | Iterable[str | Path] = ()) -> MetadataResult:
     """Describe the benchmarks and models of a board: region, species, acquisition, metric, paper, architecture.
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     sources : path or sequence of paths
         The first one counts most: a table of your own (``.toml``), a page of the leaderboard (HTML), a folder of
         brainscore_vision, or ``installed`` for the installed one. Without any the identifiers alone.
-
-    Returns
-    -------
-    MetadataResult
 
     Raises
     ------
@@ -395,13 +368,13 @@ def metadata(source: Source, sources: str | Path | Iterable[str | Path] = ()) ->
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.metadata(ba.example()).title
     'Metadata of 8 benchmarks: 9 gaps, 0 contradictions'
     """
     return MetadataResult(_described(snapshot_of(source).board(), sources))
 
 
+@documented
 def drivers(
     source: Source,
     sources: str | Path | Iterable[str | Path] = (),
@@ -414,19 +387,10 @@ def drivers(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     sources : path or sequence of paths
         Of metadata, as `metadata` takes them.
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples and the permutations.
-
-    Returns
-    -------
-    DriversResult
+    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -443,7 +407,6 @@ def drivers(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.drivers(ba.example()).to_frame()["properties"].tolist()[:2]
     ['region', 'species = acquisition']
     """
@@ -453,6 +416,7 @@ def drivers(
     return DriversResult(board_drivers(cleaning.board, grouped, known, resamples, seed))
 
 
+@documented
 def dimensions(
     source: Source, *, max_missing: float = 0.5, min_overlap: int = 20, resamples: int = RESAMPLES, seed: int = 0
 ) -> DimensionsResult:
@@ -460,19 +424,10 @@ def dimensions(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
+    {source, max_missing}
     min_overlap : int
         Fewest models in common for a pairwise correlation.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples and the shuffles.
-
-    Returns
-    -------
-    DimensionsResult
+    {resamples, seed}
 
     Raises
     ------
@@ -489,7 +444,6 @@ def dimensions(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.dimensions(ba.example()).title
     'Dimensions of 8 benchmarks: 1; at least 1 with families of models kept alike'
     """
@@ -499,22 +453,13 @@ def dimensions(
     return DimensionsResult(found)
 
 
+@documented
 def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAMPLES, seed: int = 0) -> ClustersResult:
     """Cluster the benchmarks of a board by their rank correlations.
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    resamples : int
-        Of families, for the stability.
-    seed : int
-        Of the resamples and the permutations.
-
-    Returns
-    -------
-    ClustersResult
+    {source, max_missing, resamples, seed}
 
     Raises
     ------
@@ -531,7 +476,6 @@ def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAM
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.clusters(ba.example()).title
     'Clusters of 8 benchmarks: no clusters that one dimension would not show too'
     """

@@ -24,7 +24,7 @@ from ..data.cleaning import complete_board
 from ..errors import BoardError
 from ..files.metric_table import metrics_of, read_aliases, read_metrics
 from ..plot.chart import Chart
-from ..results import Plots, Result
+from ..results import Plots, Result, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 from .structure import interval_dots
@@ -36,17 +36,12 @@ class SuitePlots(Plots["SuiteResult"]):
     def intervals(self) -> Chart:
         """Draw the figures with their intervals, one a row.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         SuiteResult.to_frame : The same as a table.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.agreement_testing(ba.example()).plot.intervals().to_frame())
         8
         """
@@ -78,7 +73,6 @@ class SuiteResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.agreement_testing(ba.example()).to_frame().columns.tolist()
     ['benchmark', 'tau', 'low', 'high', 'z', 'z_low', 'z_high', 'tau_5', 'z_5', 'tau_10', 'z_10']
     """
@@ -120,6 +114,7 @@ def _table(records: Sequence[object], columns: str, text: str = "") -> pd.DataFr
     return frame.astype(dict.fromkeys(numbers, float))
 
 
+@documented
 def new_benchmarks(
     source: Source, benchmarks: Sequence[str] = (), *, max_missing: float = 0.5, resamples: int = 1000, seed: int = 0
 ) -> SuiteResult:
@@ -131,19 +126,10 @@ def new_benchmarks(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     benchmarks : sequence of str
         Those that count as new, each against all others; without them those that arrived after the first day.
-    max_missing : float
-        Largest share of missing scores with which an old benchmark is kept.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples.
-
-    Returns
-    -------
-    SuiteResult
+    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -160,7 +146,6 @@ def new_benchmarks(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.new_benchmarks(ba.example(), ["Hebart2023-match"]).to_frame()["reason"].iloc[0]
     '11 models have it and all old benchmarks that are kept; 20 are needed'
     """
@@ -178,6 +163,7 @@ def new_benchmarks(
     return SuiteResult(title, frame, record(found), found, drawn)
 
 
+@documented
 def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, seed: int = 0) -> SuiteResult:
     """Find the smallest set of benchmarks that ranks the models as all of them do.
 
@@ -187,17 +173,7 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples.
-
-    Returns
-    -------
-    SuiteResult
+    {source, max_missing, resamples, seed}
 
     Raises
     ------
@@ -216,7 +192,6 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.panel(ba.example()).title
     'a panel of 1 benchmark reproduces the ranking; not tried: no day has 10 complete models before it and 10 after'
     """
@@ -233,6 +208,7 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
     return SuiteResult(f"{size} reproduces the ranking; {tried}", frame, record(found), found, drawn)
 
 
+@documented
 def next_benchmarks(
     source: Source, papers: int = 5, *, max_missing: float = 0.5, resamples: int = 1000, seed: int = 0
 ) -> SuiteResult:
@@ -243,19 +219,10 @@ def next_benchmarks(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     papers : int
         Number of further papers.
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples.
-
-    Returns
-    -------
-    SuiteResult
+    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -274,7 +241,6 @@ def next_benchmarks(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.next_benchmarks(ba.example(), 2, resamples=50).to_frame()["stratum"].tolist()
     ['behavior_vision', 'behavior_vision']
     """
@@ -291,6 +257,7 @@ def next_benchmarks(
     return SuiteResult(title, frame, record(found), found, drawn)
 
 
+@documented
 def external(
     source: Source,
     metrics: str | os.PathLike[str] | pd.DataFrame,
@@ -308,22 +275,13 @@ def external(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     metrics : path or DataFrame
         CSV with a column ``id`` or ``model`` (a name that is on the board once) or both, and one a metric. A frame may
         have ids or names as its index.
     aliases : path, optional
         CSV with the columns ``model``, a name in the file of metrics, and ``id``, the model's on the board.
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples.
-
-    Returns
-    -------
-    SuiteResult
+    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -362,6 +320,7 @@ def external(
     return SuiteResult(title, frame, external_json(found), found, ("other", "rho", "rank correlation"))
 
 
+@documented
 def agreement_testing(
     source: Source,
     sizes: Sequence[int] = testing.SIZES,
@@ -378,21 +337,12 @@ def agreement_testing(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     sizes : sequence of int
         Numbers of models; those above the number of complete models are left out.
     subsets : int
         Of each size.
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples and the subsets.
-
-    Returns
-    -------
-    SuiteResult
+    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -412,7 +362,6 @@ def agreement_testing(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> round(float(ba.agreement_testing(ba.example(), [5]).to_frame()["tau"].max()), 2)
     0.84
     """

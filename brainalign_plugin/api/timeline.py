@@ -16,7 +16,7 @@ from ..data.snapshot import Snapshot
 from ..errors import InputError
 from ..plot.chart import Chart
 from ..plot.curves import over_time
-from ..results import Plots, Result, Rows
+from ..results import Plots, Result, Rows, documented
 from ..text import counted
 from .sources import Source, snapshot_of
 
@@ -35,10 +35,6 @@ class TimelinePlots(Plots["Timeline"]):
         *names : str
             Columns of `Timeline.to_frame`, up to six; the mean correlation, that within and between the parts if none.
 
-        Returns
-        -------
-        Chart
-
         Raises
         ------
         InputError
@@ -50,7 +46,6 @@ class TimelinePlots(Plots["Timeline"]):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> now = ba.example()
         >>> len(ba.timeline([now.as_of("2023-01-01"), now]).plot.figures("mean_rho").to_frame())
         2
@@ -97,7 +92,6 @@ class Timeline(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> now = ba.example()
     >>> ba.timeline([now.as_of("2023-01-01"), now]).to_frame()["models"].tolist()
     [14, 16]
@@ -167,6 +161,7 @@ class Timeline(Result):
     plot = cached_property(TimelinePlots)
 
 
+@documented
 def timeline(
     sources: Sequence[Source], *, dates: Sequence[str | datetime] | None = None, max_missing: float = 0.5
 ) -> Timeline:
@@ -178,12 +173,7 @@ def timeline(
         In the order of time.
     dates : sequence of str or datetime, optional
         One a board, for boards that do not say theirs.
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-
-    Returns
-    -------
-    Timeline
+    {max_missing}
 
     Raises
     ------
@@ -196,7 +186,6 @@ def timeline(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> now = ba.example()
     >>> ba.timeline([now.as_of("2023-01-01"), now]).changes[-1].to_frame().query("kind == 'new model'")["name"].tolist()
     ['pnasnet', 'swin_small']

@@ -15,7 +15,7 @@ from ..certainty.validity import validity as board_validity
 from ..files.reference import Reference
 from ..plot.chart import Chart
 from ..plot.rows import dots
-from ..results import Plots, Result
+from ..results import Plots, Result, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
 
@@ -26,17 +26,12 @@ class ValidityPlots(Plots["ValidityResult"]):
     def schemes(self) -> Chart:
         """Draw each scheme's mean correlation with unseen papers.
 
-        Returns
-        -------
-        Chart
-
         See Also
         --------
         ValidityResult.difference : Compare two of them.
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> len(ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).plot.schemes().to_frame())
         2
         """
@@ -65,7 +60,6 @@ class ValidityResult(Result):
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).to_frame().shape
     (2, 4)
     """
@@ -117,7 +111,6 @@ class ValidityResult(Result):
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> list(ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).difference("HIER", "RANK").index)
         ['value', 'low', 'high']
         """
@@ -131,6 +124,7 @@ class ValidityResult(Result):
     plot = cached_property(ValidityPlots)
 
 
+@documented
 def validity(
     source: Source,
     schemes: Sequence[str] | None = None,
@@ -144,20 +138,11 @@ def validity(
 
     Parameters
     ----------
-    source : Snapshot, Board, DataFrame or path
+    {source}
     schemes : sequence of str, optional
         All registered ones if None; those with frozen norms only with a reference, KEMENY only up to 120 models.
     reference : Reference, optional
-    max_missing : float
-        Largest share of missing scores with which a benchmark is kept.
-    resamples : int
-        Of families, for the intervals.
-    seed : int
-        Of the resamples.
-
-    Returns
-    -------
-    ValidityResult
+    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -178,7 +163,6 @@ def validity(
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).title
     'Predictive validity of 2 schemes over 8 papers'
     """
