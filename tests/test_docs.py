@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 
 import brainalign_plugin as ba
-from brainalign_monitor.base.messages import Channel
+from brainalign_monitor.base.outgoing import Channel
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.messages import Subscriber
 from brainalign_monitor.history.figures import FIGURES

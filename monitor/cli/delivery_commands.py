@@ -17,7 +17,7 @@ from .options import command_group, now, opened, print_json, say, settings_from,
 
 if TYPE_CHECKING:
     from ..base.errors import DeliveryError
-    from ..base.messages import Message
+    from ..base.outgoing import Message
     from ..notify.outbox import Drained
     from ..store import Queued
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from brainalign_plugin.text import counted, leaderboard
 
-from ..base.messages import Channel, Kind, Message, message_id
+from ..base.outgoing import Channel, Kind, Message, message_id
 from ..base.templating import render
 from .mail import Content, inlined, mail_bytes
 from .message_text import day_text, figure_label, one_line, period_name, period_text, shown_figure, without_mentions

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from ..base.messages import Channel
+from ..base.outgoing import Channel
 
 
 class DigestPeriod(StrEnum):

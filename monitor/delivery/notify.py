@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..base.deadline import OverdueError, within
 from ..base.errors import DeliveryError
-from ..base.messages import Message
+from ..base.outgoing import Message
 
 MISSING = "notifications need apprise; install it with: pip install 'apprise>=2.3'"
 _STATUS = re.compile(r"error=(\d{3})\b")

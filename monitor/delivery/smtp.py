@@ -17,7 +17,7 @@ from brainalign_plugin.text import printable
 
 from ..base.deadline import Cut, OverdueError, within
 from ..base.errors import DeliveryError
-from ..base.messages import Message
+from ..base.outgoing import Message
 
 
 @dataclass(frozen=True, slots=True)

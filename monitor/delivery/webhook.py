@@ -14,7 +14,7 @@ from brainalign_plugin import __version__
 
 from ..base.deadline import OverdueError, request
 from ..base.errors import DeliveryError
-from ..base.messages import Message
+from ..base.outgoing import Message
 
 # Answers of a server that may take the same message later.
 _MAY_PASS = frozenset({408, 425, 429})

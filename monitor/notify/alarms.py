@@ -14,7 +14,7 @@ import structlog
 
 from brainalign_plugin.text import counted
 
-from ..base.messages import Message
+from ..base.outgoing import Message
 from ..delivery.messages import OperatorNote
 from ..operations.status import times
 from ..store.stored import Alarm

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..base.errors import DeliveryError
-from ..base.messages import Channel, Message
+from ..base.outgoing import Channel, Message
 from ..delivery.messages import DigestPeriod, Letterhead, Subscriber
 from ..delivery.notify import Notification, send_notification
 from ..delivery.smtp import MailServer, send_mail

@@ -11,7 +11,7 @@ from brainalign_plugin.certainty.bootstrap import FamilyBootstrap, family_bootst
 from brainalign_plugin.certainty.families import families
 
 from ..base.errors import NoBoardError
-from ..base.messages import Message
+from ..base.outgoing import Message
 from ..base.progress import Stage, silent
 from ..delivery.composing import compose_digest
 from ..delivery.message_text import day_text, figures_at, period_text

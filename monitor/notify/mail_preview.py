@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from brainalign_plugin.errors import InputError
 
 from ..base.errors import StoreError
-from ..base.messages import Channel, Kind, Message, message_id
+from ..base.outgoing import Channel, Kind, Message, message_id
 from ..base.progress import Stage, silent
 from ..delivery.composing import compose_alerts, compose_digest, compose_operator
 from ..delivery.messages import DigestPeriod, OperatorNote, Subscriber

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ..base.errors import DeliveryError
-from ..base.messages import Channel, Kind, Message
+from ..base.outgoing import Channel, Kind, Message
 from ..base.progress import NOTING, SENDING, Stage, silent
 from ..delivery.messages import Letterhead, OperatorNote, Subscriber
 from .alarms import Alarms

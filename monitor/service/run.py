@@ -29,7 +29,7 @@ from ..operations.status import age_alarm, stale_problem
 from ..store import Finding, RunRecord, RunState
 
 if TYPE_CHECKING:
-    from ..base.messages import Message
+    from ..base.outgoing import Message
     from ..config.settings import Settings
     from ..delivery.messages import DigestPeriod
     from ..history.alerts import Rule

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ..base.messages import Channel, Kind, Message
+from ..base.outgoing import Channel, Kind, Message
 from . import schema
 from .database import Database, insert_new
 from .stored import MessageState, Queued

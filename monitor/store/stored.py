@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ..base.messages import Message
+from ..base.outgoing import Message
 
 
 class Outcome(StrEnum):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from brainalign_monitor.base.errors import StoreError
-from brainalign_monitor.base.messages import Channel, Kind, Message, message_id
+from brainalign_monitor.base.outgoing import Channel, Kind, Message, message_id
 from brainalign_monitor.store import Alarm, Finding, MessageState, Queued, Store
 from brainalign_plugin.data.tree import BenchmarkTree
 from brainalign_plugin.files.snapshot_file import snapshot_bytes

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brainalign_monitor.base.errors import StoreError
-from brainalign_monitor.base.messages import Channel, Kind, Message
+from brainalign_monitor.base.outgoing import Channel, Kind, Message
 from brainalign_monitor.store import (
     Finding,
     Store,

@@ -12,7 +12,7 @@ import pytest
 
 from brainalign_monitor.base.deadline import OverdueError, within
 from brainalign_monitor.base.errors import DeadlineError, DeliveryError
-from brainalign_monitor.base.messages import Channel, Kind, Message
+from brainalign_monitor.base.outgoing import Channel, Kind, Message
 from brainalign_monitor.delivery.heartbeat import beat
 from brainalign_monitor.delivery.notify import Notification, apprise_is_there, send_notification
 from brainalign_monitor.delivery.smtp import MailServer, send_mail

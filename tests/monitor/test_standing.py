@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from brainalign_monitor.base.errors import BusyError, ConfigError, StoreError
-from brainalign_monitor.base.messages import Channel, Kind, Message
+from brainalign_monitor.base.outgoing import Channel, Kind, Message
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.heartbeat import beat
 from brainalign_monitor.health.endpoints import metrics_text, served

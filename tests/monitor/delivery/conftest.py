@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.base.messages import Channel
+from brainalign_monitor.base.outgoing import Channel
 from brainalign_monitor.config.settings import Settings, load_settings
 from brainalign_monitor.delivery.messages import (
     Alert,

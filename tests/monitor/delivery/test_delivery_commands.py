@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign_monitor.base.messages import Channel, Kind
+from brainalign_monitor.base.outgoing import Channel, Kind
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.composing import compose_digest
 from brainalign_monitor.delivery.messages import DigestPeriod, NewsLine

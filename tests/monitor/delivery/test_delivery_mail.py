@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import pytest
 
 from brainalign_monitor.base.errors import TemplateError
-from brainalign_monitor.base.messages import Channel, Kind, Message
+from brainalign_monitor.base.outgoing import Channel, Kind, Message
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.mail import MOST_HTML_BYTES
 from brainalign_monitor.delivery.messages import (

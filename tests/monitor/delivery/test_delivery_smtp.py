@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from brainalign_monitor.base.errors import DeliveryError
-from brainalign_monitor.base.messages import Channel, Message
+from brainalign_monitor.base.outgoing import Channel, Message
 from brainalign_monitor.delivery.composing import compose_alerts
 from brainalign_monitor.delivery.messages import Subscriber
 from brainalign_monitor.delivery.smtp import MailServer, send_mail

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from brainalign_monitor.base.errors import DeliveryError
-from brainalign_monitor.base.messages import Channel, Message
+from brainalign_monitor.base.outgoing import Channel, Message
 from brainalign_monitor.delivery import notify as notify_module
 from brainalign_monitor.delivery.composing import compose_alerts, compose_digest, compose_operator
 from brainalign_monitor.delivery.messages import Subscriber

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 import sqlalchemy as sa
 
-from brainalign_monitor.base.messages import Channel, Kind, Message, message_id
+from brainalign_monitor.base.outgoing import Channel, Kind, Message, message_id
 from brainalign_monitor.config.schedule import parse_schedule
 from brainalign_monitor.notify.alarms import Alarms
 from brainalign_monitor.notify.outbox import drain

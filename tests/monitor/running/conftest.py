@@ -11,7 +11,7 @@ import structlog
 
 from brainalign_monitor.base.errors import DeliveryError
 from brainalign_monitor.base.files import write_atomically
-from brainalign_monitor.base.messages import Channel, Message
+from brainalign_monitor.base.outgoing import Channel, Message
 from brainalign_monitor.config.settings import Settings, load_settings
 from brainalign_monitor.delivery.messages import Letterhead, Subscriber
 from brainalign_monitor.history.alerts import Condition, On, Rule

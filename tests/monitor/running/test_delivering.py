@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from brainalign_monitor.base.errors import DeliveryError, StoreError
-from brainalign_monitor.base.messages import Channel, Kind, Message, message_id
+from brainalign_monitor.base.outgoing import Channel, Kind, Message, message_id
 from brainalign_monitor.delivery.messages import Letterhead, Subscriber
 from brainalign_monitor.notify.alarms import Alarms
 from brainalign_monitor.notify.outbox import (

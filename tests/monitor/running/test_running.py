@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from brainalign_monitor.base.errors import BusyError, NotJsonError, StoreError
-from brainalign_monitor.base.messages import Kind
+from brainalign_monitor.base.outgoing import Kind
 from brainalign_monitor.config.sections import SiteSettings
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.delivery.messages import Letterhead

@@ -11,7 +11,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from brainalign_monitor.base.messages import Kind
+from brainalign_monitor.base.outgoing import Kind
 from brainalign_monitor.config.sections import ScheduleSettings, SiteSettings
 from brainalign_monitor.config.settings import load_settings
 from brainalign_monitor.operations.pull import open_home
