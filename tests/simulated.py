@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from brainalign_monitor.simulator.life import Life
-from brainalign_monitor.simulator.parameters import SimulationParameters
+from brainalign_monitor.simulator.life import Life, SimulationParameters
 from brainalign_monitor.simulator.truth import Floats, Truth, logistic, quadrature
 
 _ORDER = 40
@@ -49,7 +48,7 @@ def expected_figures(life: Life, leaves: Sequence[str] | None = None) -> Expecte
     """
     paths = {
         path.rsplit("/", 1)[-1]: (paper.part, *path.split("/")[:-1])
-        for paper in life.parameters.all_papers()
+        for paper in life.parameters.papers
         for path in paper.leaves
         if paper.part != "engineering"
     }

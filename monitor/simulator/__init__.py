@@ -7,35 +7,16 @@ site does not have.
 
 from __future__ import annotations
 
-from .life import NEVER, Life, simulate
+from .life import NEVER, Life, SimulationParameters, simulate
 from .papers import DEFAULT_PAPERS, Paper
-from .parameters import (
-    Backfill,
-    Event,
-    NewBenchmark,
-    NewModels,
-    RemovedBenchmark,
-    RemovedModel,
-    RenamedModel,
-    Restatement,
-    SimulationParameters,
-)
 from .published import payload, payload_bytes, published_text
 from .truth import Truth
 
 __all__ = [
     "DEFAULT_PAPERS",
     "NEVER",
-    "Backfill",
-    "Event",
     "Life",
-    "NewBenchmark",
-    "NewModels",
     "Paper",
-    "RemovedBenchmark",
-    "RemovedModel",
-    "RenamedModel",
-    "Restatement",
     "SimulationParameters",
     "Truth",
     "payload",

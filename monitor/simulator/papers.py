@@ -42,8 +42,6 @@ class Paper:
     # Chance that a model submitted before the arrival is run on it later; the others stay NEVER.
     rerun: float = 0.5
     failure: float = 0.003  # Chance that a run ends as FAILED, leaf by leaf
-    # The cells carry the standard deviation of their measurement error.
-    publishes_error: bool = True
     version: int = 1  # Version of the benchmarks at their arrival
     # Factor from the link's (0, 1) to the score. Only engineering leaves may leave the interval.
     scale: float = 1.0
@@ -183,7 +181,6 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         error=(0.0, 0.0),
         part_loading=(0.85, 0.05),
         first_run=0.6,
-        publishes_error=False,
     ),
     Paper(
         "Illusor2021-top1",
@@ -197,7 +194,6 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         paper_loading=(0.4, 0.1),
         factors=1,
         first_run=0.9,
-        publishes_error=False,
     ),
     Paper(
         "Contoura2022",
@@ -209,7 +205,6 @@ DEFAULT_PAPERS: tuple[Paper, ...] = (
         error=(0.0, 0.0),
         part_loading=(0.3, 0.1),
         first_run=0.95,
-        publishes_error=False,
         scale=1.6,
     ),
 )

@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainalign_monitor.simulator import (
+from brainalign_monitor import simulator
+from brainalign_monitor.simulator import Paper, SimulationParameters
+from tests.bench.boards import random_board
+from tests.hostile import HOSTILE_NAMES
+from tests.planted_events import (
     Backfill,
     Event,
-    Life,
     NewBenchmark,
     NewModels,
-    Paper,
+    PlantedLife,
     RemovedBenchmark,
     RemovedModel,
     RenamedModel,
     Restatement,
-    SimulationParameters,
     payload,
     payload_bytes,
     simulate,
 )
-from tests.bench.boards import random_board
-from tests.hostile import HOSTILE_NAMES
 from tests.simulated import expected_figures, quiet
 
 ON = date(2021, 3, 1)
@@ -36,12 +36,12 @@ NOVELTY = Paper("Novella2021", "behavior", ("Novella2021/Novella2021-consistency
 Payload = dict[str, Any]
 
 
-def planted(*events: Event, seed: int = 7, models: int = 120) -> Life:
-    return simulate(seed, quiet(SimulationParameters(models=models, events=events)))
+def planted(*events: Event, seed: int = 7, models: int = 120) -> PlantedLife:
+    return simulate(seed, quiet(SimulationParameters(models=models)), events)
 
 
 @pytest.fixture(scope="module")
-def calm() -> Life:
+def calm() -> PlantedLife:
     return planted()
 
 
@@ -64,7 +64,7 @@ def missing(document: Payload, leaf: str) -> float:
     return float(np.mean([model["scores"][leaf][-1]["value"] in ("", "X") for model in document["models"]]))
 
 
-def test_nothing_happens_on_a_quiet_board(calm: Life) -> None:
+def test_nothing_happens_on_a_quiet_board(calm: PlantedLife) -> None:
     first, last = payload(calm, date(2020, 10, 1)), payload(calm, date(2023, 12, 31))
     assert first["models"] == last["models"]
     assert first["benchmarks"] == last["benchmarks"]
@@ -79,20 +79,20 @@ def test_nothing_happens_on_a_quiet_board(calm: Life) -> None:
         Restatement(ON, ("Synthetica2018-i2n",), shift=0.1),
         Restatement(ON, ("Synthetica2018-i2n",), shift=0.1, new_version=False),
         Backfill(ON, "Mirage2020.IT-pls", 0.8),
-        RemovedModel(ON, simulate(7, quiet(SimulationParameters(models=120))).ids[3]),
-        RenamedModel(ON, simulate(7, quiet(SimulationParameters(models=120))).ids[3], "renamed"),
+        RemovedModel(ON, simulator.simulate(7, quiet(SimulationParameters(models=120))).ids[3]),
+        RenamedModel(ON, simulator.simulate(7, quiet(SimulationParameters(models=120))).ids[3], "renamed"),
         RemovedBenchmark(ON, "Synthetica2018-i2n"),
     ],
     ids=lambda event: f"{type(event).__name__}-{getattr(event, 'new_version', '')}",
 )
-def test_an_event_changes_the_board_from_its_day_on_and_never_before(event: Event, calm: Life) -> None:
+def test_an_event_changes_the_board_from_its_day_on_and_never_before(event: Event, calm: PlantedLife) -> None:
     life = planted(event)
     assert payload_bytes(life, BEFORE) == payload_bytes(calm, BEFORE)
     assert payload(life, AFTER)["models"] != payload(calm, AFTER)["models"]
     assert payload_bytes(life, AFTER) == payload_bytes(planted(event), AFTER)
 
 
-def test_a_new_benchmark_is_absent_before_and_changes_no_old_cell(calm: Life) -> None:
+def test_a_new_benchmark_is_absent_before_and_changes_no_old_cell(calm: PlantedLife) -> None:
     life = planted(NewBenchmark(NOVELTY))
     before, after = payload(life, BEFORE), payload(life, date(2021, 4, 1))
     leaf = "Novella2021-consistency"
@@ -100,17 +100,17 @@ def test_a_new_benchmark_is_absent_before_and_changes_no_old_cell(calm: Life) ->
     assert {name for _, name in changed(before, after)} == {leaf}
     assert [n["parent_id"] for n in after["benchmarks"] if n["type_id"] == leaf] == ["Novella2021_v0"]
     assert 0.02 < missing(after, leaf) < 0.25
-    assert expected_figures(life).dimensions == expected_figures(calm).dimensions
-    assert life.truth.leaves == (*calm.truth.leaves, leaf)
+    assert expected_figures(life.life).dimensions == expected_figures(calm.life).dimensions
+    assert life.life.truth.leaves == (*calm.life.truth.leaves, leaf)
 
 
-def test_new_models_leave_the_old_ones_as_they_were(calm: Life) -> None:
+def test_new_models_leave_the_old_ones_as_they_were(calm: PlantedLife) -> None:
     life = planted(NewModels(ON, 30, ability=2.0))
     before, after = payload(life, BEFORE), payload(life, AFTER)
     came = names(after).keys() - names(before).keys()
     assert len(came) == 30
     assert {number for number, _ in changed(before, after)} == came
-    assert life.ids[:120] == calm.ids
+    assert life.life.ids[:120] == calm.life.ids
     assert all(m["submission_timestamp"].startswith(str(ON)) for m in after["models"] if m["id"] in came)
     assert np.mean([m["rank"] for m in after["models"] if m["id"] in came]) < 60
 
@@ -190,8 +190,8 @@ def test_a_backfill_flips_the_cleaning_and_nothing_else() -> None:
     assert all(cells(after)[key][0]["timestamp"].startswith(str(ON)) for key in came)
 
 
-def test_removed_and_renamed_models(calm: Life) -> None:
-    gone, called = calm.ids[5], calm.ids[6]
+def test_removed_and_renamed_models(calm: PlantedLife) -> None:
+    gone, called = calm.life.ids[5], calm.life.ids[6]
     life = planted(
         RemovedModel(ON, gone), RenamedModel(ON, called, "=new name"), RenamedModel(date(2021, 2, 1), called, "x")
     )
@@ -218,14 +218,14 @@ def test_causes_do_not_disturb_each_other() -> None:
 
 
 def test_hostile_names_arrive_unharmed() -> None:
-    life = simulate(3)
+    life = simulator.simulate(3)
     hostile = replace(life, names=(*HOSTILE_NAMES, *life.names[len(HOSTILE_NAMES) :]))
-    document = json.loads(payload_bytes(hostile, date(2024, 1, 1)))
+    document = json.loads(simulator.payload_bytes(hostile, date(2024, 1, 1)))
     assert set(HOSTILE_NAMES) <= {model["name"] for model in document["models"]}
     text = "".join(HOSTILE_NAMES)
     for attack in ("<script>", '"', "{{", "{%", "\u202e", "\n", "\x1b", "=1+1", "\U0001f9e0", "x" * 5000):
         assert attack in text
-    tame = payload(life, date(2024, 1, 1))
+    tame = simulator.payload(life, date(2024, 1, 1))
     assert [m["scores"] for m in tame["models"]] == [m["scores"] for m in document["models"]]
 
 

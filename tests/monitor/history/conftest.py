@@ -9,20 +9,18 @@ from pathlib import Path
 import pytest
 
 from brainalign_monitor.history.periods import midnight
-from brainalign_monitor.simulator import Restatement, SimulationParameters, payload_bytes, simulate
+from brainalign_monitor.simulator import SimulationParameters
 from brainalign_monitor.sources.payload import parse_payload
 from brainalign_monitor.store import open_store
 from tests.commands import brainalign
 from tests.monitor.history.planted import DENSE
+from tests.planted_events import Restatement, payload_bytes, simulate
 
 # Leaves are rescored in place between the two observed boards: only what was seen tells that.
 LIFE = simulate(
     4,
-    SimulationParameters(
-        models=60,
-        repeated_names=2,
-        events=(Restatement(date(2022, 2, 10), DENSE[:24], scale=0.2, noise=0.6, new_version=False),),
-    ),
+    SimulationParameters(models=60, repeated_names=2),
+    (Restatement(date(2022, 2, 10), DENSE[:24], scale=0.2, noise=0.6, new_version=False),),
 )
 OBSERVED = (date(2022, 1, 20), date(2022, 3, 15))
 

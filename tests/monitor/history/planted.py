@@ -9,20 +9,10 @@ import sys
 from datetime import UTC, date, datetime
 
 from brainalign_monitor.history.attribution import attribute
-from brainalign_monitor.simulator import (
-    DEFAULT_PAPERS,
-    Backfill,
-    Event,
-    NewBenchmark,
-    NewModels,
-    Paper,
-    Restatement,
-    SimulationParameters,
-    payload_bytes,
-    simulate,
-)
+from brainalign_monitor.simulator import DEFAULT_PAPERS, Paper, SimulationParameters
 from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.data.board import Board
+from tests.planted_events import Backfill, Event, NewBenchmark, NewModels, Restatement, payload_bytes, simulate
 from tests.simulated import quiet
 
 ON = date(2021, 3, 1)
@@ -50,10 +40,8 @@ _EVERYDAY: tuple[Event, ...] = (NewModels(DURING, 1), Restatement(DURING, (DENSE
 def boards_around(cause: str, seed: int) -> tuple[Board, Board]:
     """The boards before and after a week of everyday changes and the planted one."""
     event, _ = PLANTED[cause]
-    parameters = quiet(
-        SimulationParameters(models=MODELS, papers=(*DEFAULT_PAPERS, _SPARSE), events=(*_EVERYDAY, event))
-    )
-    life = simulate(seed, parameters)
+    parameters = quiet(SimulationParameters(models=MODELS, papers=(*DEFAULT_PAPERS, _SPARSE)))
+    life = simulate(seed, parameters, (*_EVERYDAY, event))
     first, last = (
         parse_payload(payload_bytes(life, day), "simulated", datetime(2022, 1, 1, tzinfo=UTC)).snapshot.board()
         for day in (ON, AFTER)

@@ -10,20 +10,13 @@ from hypothesis import given, settings
 
 from brainalign_monitor.history.changelog import changes_in_words, changes_json, score_changes
 from brainalign_monitor.history.changes import compare
-from brainalign_monitor.simulator import (
-    RemovedBenchmark,
-    RemovedModel,
-    RenamedModel,
-    Restatement,
-    SimulationParameters,
-    payload_bytes,
-    simulate,
-)
+from brainalign_monitor.simulator import SimulationParameters
 from brainalign_monitor.sources.payload import parse_payload
 from brainalign_plugin.errors import InputError
 from tests.boards import small_tree, snapshot_of, snapshots
 from tests.monitor.history.pairs import snapshot_pairs
 from tests.monitor.history.planted import DENSE
+from tests.planted_events import RemovedBenchmark, RemovedModel, RenamedModel, Restatement, payload_bytes, simulate
 from tests.simulated import quiet
 
 
@@ -78,8 +71,7 @@ _LEAF = DENSE[0]
 
 def around(event):
     """The boards of two days of a quiet board, on which one thing happens."""
-    parameters = quiet(SimulationParameters(models=30, repeated_names=2, events=(event,)))
-    life = simulate(3, parameters)
+    life = simulate(3, quiet(SimulationParameters(models=30, repeated_names=2)), (event,))
     return tuple(
         parse_payload(payload_bytes(life, day), "simulated", datetime(2022, 1, 1, tzinfo=UTC)).snapshot
         for day in (date(2021, 3, 1), date(2021, 3, 4))
@@ -122,7 +114,7 @@ def test_a_new_version_is_told_with_who_was_run_again():
 
 
 def test_a_model_that_went_and_one_that_was_renamed_are_told_by_id():
-    number = simulate(3, SimulationParameters(models=30, repeated_names=2)).ids[4]
+    number = simulate(3, SimulationParameters(models=30, repeated_names=2), ()).life.ids[4]
     earlier, later = around(RemovedModel(_DAY, number))
     record, kinds = told(earlier, later)
     assert [m["id"] for m in record["models"]["removed"]] == [number]

@@ -14,22 +14,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainalign_monitor.simulator import (
-    DEFAULT_PAPERS,
+from brainalign_monitor.simulator import DEFAULT_PAPERS, Paper, SimulationParameters
+from tests.commands import brainalign
+from tests.monitor.history.oracle import STEPS, attribution, figures, published
+from tests.planted_events import (
     Backfill,
     NewBenchmark,
     NewModels,
-    Paper,
     RemovedBenchmark,
     RemovedModel,
     RenamedModel,
     Restatement,
-    SimulationParameters,
     payload,
     simulate,
 )
-from tests.commands import brainalign
-from tests.monitor.history.oracle import STEPS, attribution, figures, published
 
 # Two papers hold 39 of the 51 leaves; a few of each are enough here, and fast.
 _PAPERS = tuple(replace(paper, leaves=paper.leaves[:4]) for paper in DEFAULT_PAPERS)
@@ -55,12 +53,10 @@ EVENTS = (
 @pytest.fixture(scope="module")
 def documents() -> list[dict[str, Any]]:
     """Seven months in which all happens that a board can see, then a board whose tree alone is another, and back."""
-    parameters = SimulationParameters(
-        models=45, repeated_names=2, papers=(*_PAPERS, _SPARSE), events=EVENTS, end=date(2022, 6, 1)
-    )
-    first, second = simulate(11, parameters).ids[:2]
+    parameters = SimulationParameters(models=45, repeated_names=2, papers=(*_PAPERS, _SPARSE), end=date(2022, 6, 1))
+    first, second = simulate(11, parameters, EVENTS).life.ids[:2]
     gone = (RemovedModel(date(2022, 4, 11), first), RenamedModel(date(2022, 4, 12), second, "another name"))
-    life = simulate(11, replace(parameters, events=(*EVENTS, *gone)))
+    life = simulate(11, parameters, (*EVENTS, *gone))
     said = [json.loads(json.dumps(payload(life, day))) for day in DAYS]
     moved = copy.deepcopy(said[-1])
     nodes = {node["type_id"]: node for node in moved["benchmarks"]}
