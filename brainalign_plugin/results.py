@@ -6,6 +6,7 @@ import html
 import inspect
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -59,16 +60,22 @@ class Documented:
 class Result(Documented):
     """Result with a table of all rows (`to_frame`) and the record that the commands print as JSON (`to_dict`)."""
 
+    found: Any
+    _json: Callable[[Any], dict[str, Any]]  # Of what was found
+
     @property
     def title(self) -> str:
         """One line that names the result."""
+        return self._title()
+
+    def _title(self) -> str:
         raise NotImplementedError
 
     def _frame(self) -> pd.DataFrame:
         raise NotImplementedError
 
     def _record(self) -> dict[str, Any]:
-        raise NotImplementedError
+        return self._json(self.found)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the whole result as a table.
@@ -174,9 +181,7 @@ class Rows(Result):
     frame: pd.DataFrame
     record: dict[str, Any] | None = None
 
-    @property
-    def title(self) -> str:
-        """One line that names the table."""
+    def _title(self) -> str:
         return self.name
 
     def _frame(self) -> pd.DataFrame:

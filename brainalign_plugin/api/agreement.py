@@ -159,9 +159,7 @@ class AgreementResult(Result):
     board: Board
     pairwise: bool
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         pairs = self.found.all_pairs
         mean = "unknown" if pairs.mean is None else f"{pairs.mean:+.3f}"
         over = "each over the models with both" if self.pairwise else counted(len(self.board.models), "model")

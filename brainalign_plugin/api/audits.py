@@ -15,7 +15,7 @@ from ..audit.stability import scale_shares
 from ..errors import InputError
 from ..files.reference import Reference, given_board
 from ..plot.chart import Chart
-from ..plot.rows import dots
+from ..plot.rows import frame_dots
 from ..ranking.boards import BoardKind, ComparedBoard, compared_board
 from ..results import Plots, Result, Rows, documented
 from ..schemes import Scheme, get_scheme, scheme_names
@@ -90,9 +90,7 @@ class SchemeAuditResult(Result):
     reference: Reference
     n_jobs: int = 1
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         return f"Audit of {self.one.scheme.name}: {self.compared.size}"
 
     @cached_property
@@ -212,16 +210,9 @@ class AuditPlots(Plots["AuditResult"]):
         shown = [name for name in frame.columns if name not in ("violated", "problem")]
         if column not in shown:
             raise InputError(f"{column!r} was not measured; here are {', '.join(map(repr, shown))}")
-        values = pd.to_numeric(frame[column]).sort_values()
+        values = pd.to_numeric(frame[column]).sort_values().reset_index()
         title = f"{column} of {counted(len(values), 'scheme')} on {self.result.compared.size}"
-        return dots(
-            [str(name) for name in values.index],
-            values.tolist(),
-            title=title,
-            alt=f"A dot a scheme. {title}.",
-            axis=column,
-            zero=True,
-        )
+        return frame_dots(values, "scheme", column, column, title, zero=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -263,9 +254,7 @@ class AuditResult(Result):
     n_jobs: int
     _asked: tuple[str, ...] = field(default=(), repr=False)
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         what = ", ".join(self.properties)
         return f"Audit of {counted(len(self._asked), 'scheme')} ({what}): {self.compared.size} ({self.compared.kind})"
 

@@ -18,7 +18,7 @@ from ..certainty.record import certainty_json
 from ..certainty.variance_components import NotEstimable
 from ..errors import BoardError, InputError
 from ..plot.chart import Chart
-from ..plot.rows import dots
+from ..plot.rows import frame_dots
 from ..results import Plots, Result, Rows, documented
 from ..text import counted, distinct_names
 from .sources import Source, check_work, family_table, snapshot_of
@@ -67,17 +67,16 @@ class CertaintyPlots(Plots["CertaintyResult"]):
         """
         frame = self.result.to_frame().head(top)
         names = distinct_names(frame["model"].tolist(), frame["id"].tolist())
-        ranks = frame["score"].rank(ascending=False, method="min").tolist()
-        return dots(
-            [f"{tier} · {name}" for tier, name in zip(frame["tier"], names, strict=True)],
-            ranks,
-            title=self.result.title,
-            alt=f"Ranks of {counted(len(frame), 'model')} by tier, with intervals. {self.result.title}.",
-            axis="rank under the official average",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
+        frame["rank"] = frame["score"].rank(ascending=False, method="min")
+        frame["name"] = [f"{tier} · {name}" for tier, name in zip(frame["tier"], names, strict=True)]
+        return frame_dots(
+            frame,
+            "name",
+            "rank",
+            "rank under the official average",
+            self.result.title,
+            f"Ranks of {counted(len(frame), 'model')} by tier, with intervals",
             groups=["odd tier" if tier % 2 else "even tier" for tier in frame["tier"]],
-            ids=frame["id"].tolist(),
             form="d",
             reverse=True,
         )
@@ -95,17 +94,7 @@ class CertaintyPlots(Plots["CertaintyResult"]):
         4
         """
         rows = self.result.components
-        frame = rows.to_frame()
-        title = rows.title
-        return dots(
-            frame["component"].tolist(),
-            frame["per_cent"].tolist(),
-            title=title,
-            alt=f"A dot a component. {title}.",
-            axis="per cent",
-            form=".0f",
-            zero=True,
-        )
+        return frame_dots(rows.frame, "component", "per_cent", "per cent", rows.title, form=".0f", zero=True)
 
     def influence(self) -> Chart:
         """Draw the change of the mean correlation without each paper.
@@ -119,17 +108,9 @@ class CertaintyPlots(Plots["CertaintyResult"]):
         >>> len(ba.certainty(ba.example(), resamples=50).plot.influence().to_frame())
         8
         """
-        frame = self.result.influence.to_frame()
+        frame, axis = self.result.influence.frame, "change of the mean correlation"
         title = "Change of the mean correlation without each paper"
-        return dots(
-            frame["paper"].tolist(),
-            frame["change"].tolist(),
-            title=title,
-            alt=f"A dot a paper. {title}.",
-            axis="change of the mean correlation",
-            form="+.3f",
-            zero=True,
-        )
+        return frame_dots(frame, "paper", "change", axis, title, form="+.3f", zero=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -160,9 +141,7 @@ class CertaintyResult(Result):
     found: BoardCertainty
     names: dict[int, str]
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         official, board = self.found.schemes[OFFICIAL], self.found.board
         what = f"{counted(len(board.models), 'model')} × {counted(len(board.leaves), 'benchmark')}"
         if isinstance(official, NotEstimable):

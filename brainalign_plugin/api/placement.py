@@ -21,7 +21,7 @@ from ..files.reference_file import read_reference
 from ..placement import place as placing
 from ..placement.result import Placement, placement_json
 from ..plot.chart import Chart
-from ..plot.rows import dots
+from ..plot.rows import frame_dots
 from ..results import Plots, Result, Rows, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
@@ -47,15 +47,8 @@ class PlacementPlots(Plots["PlacementResult"]):
         frame = self.result.profile.to_frame()
         size = counted(len(frame), "benchmark")
         title = f"Profile on {self.result.found.reference.name!r}: {size}, the strongest first"
-        return dots(
-            frame["benchmark"].tolist(),
-            frame["normal_score"].tolist(),
-            title=title,
-            alt=f"A dot a benchmark. {title}.",
-            axis="normal score among the board's models",
-            form="+.2f",
-            zero=True,
-        )
+        axis = "normal score among the board's models"
+        return frame_dots(frame, "benchmark", "normal_score", axis, title, form="+.2f", zero=True)
 
     def schemes(self) -> Chart:
         """Draw the model's rank under each scheme with its interval.
@@ -69,18 +62,8 @@ class PlacementPlots(Plots["PlacementResult"]):
         >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.schemes().to_frame())
         1
         """
-        frame = self.result.to_frame().dropna(subset=["rank"]).astype({"low": float, "high": float})
-        return dots(
-            frame["scheme"].tolist(),
-            frame["rank"].astype(float).tolist(),
-            title=self.result.title,
-            alt=f"A dot a scheme. {self.result.title}.",
-            axis="rank",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-            form="d",
-            reverse=True,
-        )
+        frame, title = self.result.to_frame().dropna(subset=["rank"]), self.result.title
+        return frame_dots(frame, "scheme", "rank", "rank", title, form="d", reverse=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,9 +87,7 @@ class PlacementResult(Result):
 
     found: Placement
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         return f"{self.found.answer}, on {self.found.reference.name!r}"
 
     def _frame(self) -> pd.DataFrame:
@@ -147,9 +128,7 @@ class PlacementResult(Result):
         columns = ["model", "id", "distance", "correlation", "shared"]
         return Rows(f"{counted(len(rows), 'model')} with a similar profile", pd.DataFrame(rows, columns=columns))
 
-    def _record(self) -> dict[str, Any]:
-        return placement_json(self.found)
-
+    _json = staticmethod(placement_json)
     plot = cached_property(PlacementPlots)
 
 

@@ -14,7 +14,7 @@ from ..certainty.rank import RankedScheme, Resampling, ranking_json
 from ..errors import InputError
 from ..files.reference import Reference
 from ..plot.chart import Chart
-from ..plot.rows import bump, dots
+from ..plot.rows import bump, frame_dots
 from ..ranking.boards import ComparedBoard
 from ..ranking.compare import SchemeComparison, compare_schemes, comparison_json
 from ..results import Plots, Result, Rows
@@ -46,7 +46,6 @@ class RankPlots(Plots["RankResult"]):
         """
         frame = self.result.to_frame().head(top)
         known = self.result.one.uncertainty
-        names = frame["model"].tolist()
         title = f"Ranks under {self.result.one.scheme.name}" + (
             ""
             if known is None
@@ -54,18 +53,11 @@ class RankPlots(Plots["RankResult"]):
             if known.level is not None
             else ", with ranges over papers left out"
         )
-        return dots(
-            distinct_names(names, frame["id"].tolist()),
-            frame["rank"].astype(float).tolist(),
-            title=title,
-            alt=f"Ranks of {counted(len(frame), 'model')}, the best first. {title}.",
-            axis="rank",
-            low=frame["low"].astype(float).tolist() if known else None,
-            high=frame["high"].astype(float).tolist() if known else None,
-            ids=frame["id"].tolist(),
-            form="d",
-            reverse=True,
-        )
+        frame["name"] = distinct_names(frame["model"].tolist(), frame["id"].tolist())
+        if known is None:
+            frame = frame.drop(columns=["low", "high"])
+        what = f"Ranks of {counted(len(frame), 'model')}, the best first"
+        return frame_dots(frame, "name", "rank", "rank", title, what, form="d", reverse=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,9 +100,7 @@ class RankResult(Result):
             raise InputError(f"{self.one.scheme.name} did not rank this board: {self.one.problem}")
         return self.one.ranking
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         problem = f"; {self.one.problem}" if self.one.problem else ""
         return f"Ranks under {self.one.scheme.name}: {self.compared.size} ({self.compared.kind}){problem}"
 
@@ -160,9 +150,7 @@ class ComparisonResult(Result):
     found: SchemeComparison
     names: dict[int, str]  # Of each model id
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         w = self.found.concordance
         agreed = "" if w is None else f", Kendall's W {w:.3f}"
         top = f"{len(self.found.always_top)} always in the top ten"
@@ -180,8 +168,7 @@ class ComparisonResult(Result):
         frame.insert(0, "model", [self.names[i] for i in frame["id"]])
         return frame
 
-    def _record(self) -> dict[str, Any]:
-        return comparison_json(self.found)
+    _json = staticmethod(comparison_json)
 
 
 class SchemesPlots(Plots["SchemesResult"]):
@@ -270,9 +257,7 @@ class SchemesResult(Result):
     reference: Reference
     resampling: Resampling | None
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         schemes, problems = counted(len(self.schemes), "scheme"), len(self.problems.frame)
         noted = f"; {counted(problems, 'note')} in problems" if problems else ""
         return f"Ranks under {schemes}: {self.compared.size} ({self.compared.kind}){noted}"

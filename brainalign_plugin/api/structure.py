@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,19 +29,10 @@ from ..files.metadata import FIELDS, Described, described
 from ..files.metadata_file import read_metadata
 from ..plot.chart import Chart
 from ..plot.matrices import heatmap
-from ..plot.rows import dots
+from ..plot.rows import frame_dots
 from ..results import Plots, Result, Rows, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
-
-
-def interval_dots(
-    frame: pd.DataFrame, column: str, axis: str, title: str, alt: str, reference: list[float] | None = None
-) -> Chart:
-    """Draw a column of a table with its intervals, a row a label of the index."""
-    low, high = frame["low"].tolist(), frame["high"].tolist()
-    labels, values = [str(one) for one in frame.index], frame[column].tolist()
-    return dots(labels, values, title=title, alt=f"{alt}. {title}.", axis=axis, low=low, high=high, reference=reference)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,9 +58,7 @@ class MetadataResult(Result):
 
     found: Described
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         gaps = sum(map(len, self.found.gaps.values()))
         return (
             f"Metadata of {counted(len(self.found.benchmarks), 'benchmark')}: {counted(gaps, 'gap')}, "
@@ -102,8 +90,7 @@ class MetadataResult(Result):
         frame = pd.DataFrame(rows, columns=["name", "field", "source", "value"])
         return Rows(counted(len(self.found.contradictions), "contradiction"), frame)
 
-    def _record(self) -> dict[str, Any]:
-        return metadata_json(self.found)
+    _json = staticmethod(metadata_json)
 
 
 class DriversPlots(Plots["DriversResult"]):
@@ -127,9 +114,9 @@ class DriversPlots(Plots["DriversResult"]):
         3
         """
         frame = self.result.to_frame()
-        frame = frame[(frame["scope"] == scope) & frame["coefficient"].notna()].set_index("properties")
-        axis, alt = "change of the correlation if it is shared", f"A dot a property of {scope} pairs"
-        return interval_dots(frame, "coefficient", axis, self.result.title, alt)
+        frame = frame[(frame["scope"] == scope) & frame["coefficient"].notna()]
+        axis, what = "change of the correlation if it is shared", f"A dot a property of {scope} pairs"
+        return frame_dots(frame, "properties", "coefficient", axis, self.result.title, what)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,9 +143,7 @@ class DriversResult(Result):
 
     found: BoardDrivers
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         one = self.found.scopes["across"]
         share = one.reason if one.r2 is None else f"{one.r2:.0%} of the variance of agreement, p {one.p:.3f}"
         return f"Drivers of the agreement of {counted(one.pairs, 'pair')} of benchmarks across papers: {share}"
@@ -175,9 +160,7 @@ class DriversResult(Result):
         frame["properties"], frame["reason"] = frame["properties"].str.join(" = "), frame["reason"].fillna("")
         return frame.astype(dict.fromkeys(names[2:], float))
 
-    def _record(self) -> dict[str, Any]:
-        return drivers_json(self.found)
-
+    _json = staticmethod(drivers_json)
     plot = cached_property(DriversPlots)
 
 
@@ -196,10 +179,9 @@ class DimensionsPlots(Plots["DimensionsResult"]):
         >>> len(ba.dimensions(ba.example()).plot.scree().to_frame())
         8
         """
-        frame = self.result.to_frame()
-        return interval_dots(
-            frame, "eigenvalue", "eigenvalue", self.result.title, "A dot a component", frame["shuffled_high"].tolist()
-        )
+        frame = self.result.to_frame().reset_index(names="component")
+        title, others = self.result.title, frame["shuffled_high"].tolist()
+        return frame_dots(frame, "component", "eigenvalue", "eigenvalue", title, reference=others)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -225,9 +207,7 @@ class DimensionsResult(Result):
 
     found: BoardDimensions
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         one, least = self.found.found, self.found.by_family
         if one.parallel_analysis is None:
             return f"Dimensions of {counted(len(one.leaves), 'benchmark')} that vary: too few"
@@ -255,9 +235,7 @@ class DimensionsResult(Result):
         names = [f"PC{i + 1}" for i in range(found.shape[1])]
         return pd.DataFrame(found, index=list(self.found.found.leaves), columns=names)
 
-    def _record(self) -> dict[str, Any]:
-        return dimensions_json(self.found)
-
+    _json = staticmethod(dimensions_json)
     plot = cached_property(DimensionsPlots)
 
 
@@ -318,9 +296,7 @@ class ClustersResult(Result):
         """Number of clusters, benchmarks that are alone among them; 0 if there are none."""
         return len(self.found.mean_rho)
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         reason = self.found.found.reason
         return f"Clusters of {counted(len(self.found.leaves), 'benchmark')}: {self.count if reason is None else reason}"
 
@@ -336,9 +312,7 @@ class ClustersResult(Result):
             index=[self.found.leaves[j] for j in order],
         )
 
-    def _record(self) -> dict[str, Any]:
-        return clusters_json(self.found)
-
+    _json = staticmethod(clusters_json)
     plot = cached_property(ClustersPlots)
 
 

@@ -24,10 +24,10 @@ from ..data.cleaning import complete_board
 from ..errors import BoardError
 from ..files.metric_table import metrics_of, read_aliases, read_metrics
 from ..plot.chart import Chart
+from ..plot.rows import frame_dots
 from ..results import Plots, Result, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
-from .structure import interval_dots
 
 
 class SuitePlots(Plots["SuiteResult"]):
@@ -46,8 +46,8 @@ class SuitePlots(Plots["SuiteResult"]):
         8
         """
         label, value, axis = self.result.drawn
-        frame = self.result.frame.dropna(subset=[value]).set_index(label)
-        return interval_dots(frame, value, axis, self.result.title, "A dot a row, with its interval")
+        frame, title = self.result.frame.dropna(subset=[value]), self.result.title
+        return frame_dots(frame, label, value, axis, title, "A dot a row, with its interval")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,9 +83,7 @@ class SuiteResult(Result):
     found: Any
     drawn: tuple[str, str, str]
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         return self.name
 
     def _frame(self) -> pd.DataFrame:

@@ -101,9 +101,7 @@ class Timeline(Result):
     figures: pd.DataFrame
     max_missing: float = 0.5
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         days = [day for day in self.figures.index if day is not pd.NaT]
         span = f", {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}" if days else ""
         return f"Timeline of {counted(len(self.snapshots), 'board')}{span}"

@@ -14,7 +14,7 @@ from ..certainty.validity import Validity
 from ..certainty.validity import validity as board_validity
 from ..files.reference import Reference
 from ..plot.chart import Chart
-from ..plot.rows import dots
+from ..plot.rows import frame_dots
 from ..results import Plots, Result, documented
 from ..text import counted
 from .sources import Source, check_work, snapshot_of
@@ -35,16 +35,8 @@ class ValidityPlots(Plots["ValidityResult"]):
         >>> len(ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).plot.schemes().to_frame())
         2
         """
-        frame = self.result.to_frame()
-        return dots(
-            frame["scheme"].tolist(),
-            frame["mean"].tolist(),
-            title=self.result.title,
-            alt=f"A dot a scheme. {self.result.title}.",
-            axis="mean rank correlation with an unseen paper",
-            low=frame["low"].tolist(),
-            high=frame["high"].tolist(),
-        )
+        axis, title = "mean rank correlation with an unseen paper", self.result.title
+        return frame_dots(self.result.to_frame(), "scheme", "mean", axis, title)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,9 +58,7 @@ class ValidityResult(Result):
 
     found: Validity
 
-    @property
-    def title(self) -> str:
-        """One line that names the result."""
+    def _title(self) -> str:
         schemes = counted(len(self.found.schemes), "scheme")
         return f"Predictive validity of {schemes} over {counted(len(self.found.papers), 'paper')}"
 
@@ -118,9 +108,7 @@ class ValidityResult(Result):
         values = [float("nan")] * 3 if found is None else [found.value, found.low, found.high]
         return pd.Series(values, index=["value", "low", "high"], name=f"{one} - {other}", dtype=float)
 
-    def _record(self) -> dict[str, Any]:
-        return validity_json(self.found)
-
+    _json = staticmethod(validity_json)
     plot = cached_property(ValidityPlots)
 
 

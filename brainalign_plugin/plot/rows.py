@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from .axes import (
 from .chart import CellValue, Chart, Table
 from .theme import ACCENT, INK, LINE, NEURAL, RANK, SOFT
 from .vega_lite import Spec, expr, field, filtered, layer, mark, tooltip, value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ROW = 17
 # Of a chart of ranks, and of a line of its labels, in pixels.
@@ -101,6 +105,19 @@ def dots(
         layer("rows", mark("bar", opacity=0, size=14), y=y, x=value(0), x2=value(expr("width")), tooltip=tooltip(*tip)),
     ]  # fmt: skip
     return Chart(title, alt, {"layer": layers, "height": _ROW * n, "params": [NARROW, FOLLOWED]}, {"rows": rows})
+
+
+def frame_dots(
+    frame: pd.DataFrame, label: str, value: str, axis: str, title: str, what: str = "", **choices: Any
+) -> Chart:
+    """Draw a column of a table by `dots`, with those named low, high (of an interval) and id (of models) if there."""
+    shown: dict[str, Any] = {
+        name: frame[name].astype(float).tolist() for name in (value, "low", "high") if name in frame
+    }
+    values, labels = shown.pop(value), [str(one) for one in frame[label]]
+    ids = frame["id"].tolist() if "id" in frame else None
+    alt = f"{what or f'A dot a {label}'}. {title}."
+    return dots(labels, values, title=title, alt=alt, axis=axis, ids=ids, **shown, **choices)
 
 
 def _extent(columns: Sequence[Sequence[float | None] | FloatArray | None], zero: bool) -> list[float]:

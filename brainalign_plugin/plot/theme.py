@@ -12,51 +12,15 @@ from typing import Any
 
 # Green for agreement, purple for disagreement: distinct to readers with any colour vision.
 _RHO_LIGHT = [
-    "#5b1a6e",
-    "#672d7a",
-    "#743e86",
-    "#804f92",
-    "#8c5f9f",
-    "#9970ab",
-    "#ab89b9",
-    "#bda3c6",
-    "#cfbdd4",
-    "#e1d7e1",
+    "#5b1a6e", "#672d7a", "#743e86", "#804f92", "#8c5f9f", "#9970ab", "#ab89b9", "#bda3c6", "#cfbdd4", "#e1d7e1",
     "#f3f2ee",
-    "#d5e3d3",
-    "#b7d5b8",
-    "#99c69d",
-    "#7bb782",
-    "#5aa868",
-    "#4b9559",
-    "#3c834b",
-    "#2c713d",
-    "#1d602f",
-    "#0b4f22",
-]
+    "#d5e3d3", "#b7d5b8", "#99c69d", "#7bb782", "#5aa868", "#4b9559", "#3c834b", "#2c713d", "#1d602f", "#0b4f22",
+]  # fmt: skip
 _RHO_DARK = [
-    "#ecd0f6",
-    "#debeeb",
-    "#d0acdf",
-    "#c39ad4",
-    "#b589c8",
-    "#a877bd",
-    "#8b669d",
-    "#6f557f",
-    "#554562",
-    "#3b3546",
+    "#ecd0f6", "#debeeb", "#d0acdf", "#c39ad4", "#b589c8", "#a877bd", "#8b669d", "#6f557f", "#554562", "#3b3546",
     "#23262c",
-    "#2d3c37",
-    "#365342",
-    "#3f6c4d",
-    "#478558",
-    "#4f9f63",
-    "#67af77",
-    "#7fc08b",
-    "#96d09f",
-    "#ade1b4",
-    "#c4f2c9",
-]
+    "#2d3c37", "#365342", "#3f6c4d", "#478558", "#4f9f63", "#67af77", "#7fc08b", "#96d09f", "#ade1b4", "#c4f2c9",
+]  # fmt: skip
 # The poster's scale: better models are lighter, on either background.
 _RANK = ["#440154", "#443983", "#31688e", "#21918c", "#35a06f", "#7ba32f", "#b09a00"]
 RHO_STEPS, RANK_STEPS = len(_RHO_LIGHT), len(_RANK)
