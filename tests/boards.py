@@ -24,9 +24,9 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from brainalign_plugin.data.board import Board, Model
-from brainalign_plugin.data.cells import SupersededCells
+from brainalign_plugin.data.cells import NO_TIME, SupersededCells
 from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import NO_TIME, Snapshot
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 
 Cell = float | str

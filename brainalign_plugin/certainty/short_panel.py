@@ -10,8 +10,9 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.board import Board
+from ..data.cells import NO_TIME
 from ..data.official import CellState
-from ..data.snapshot import NO_TIME, Snapshot
+from ..data.snapshot import Snapshot
 from ..ranking.boards import ranks_of_all
 from ..ranking.compare import cohen_kappas, quartiles
 from ..scales import ranks_from_bottom

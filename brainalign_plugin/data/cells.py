@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,19 @@ from ..errors import SnapshotError
 from .board import Model
 from .official import CellState
 from .tree import BenchmarkTree
+
+NO_TIME = np.datetime64("NaT", "us")
+# Fields of a cell, each with its type and with its value where there is no cell.
+CELL_FIELDS: dict[str, tuple[npt.DTypeLike, Any]] = {
+    "states": (np.int8, CellState.NEVER),
+    "scores": (np.float64, np.nan),
+    "errors": (np.float64, np.nan),
+    "scored_at": ("datetime64[us]", NO_TIME),
+}
+SUPERSEDED_DTYPES: dict[str, npt.DTypeLike] = {
+    **dict.fromkeys(("row", "column", "version"), np.int64),
+    **{name: dtype for name, (dtype, _) in CELL_FIELDS.items()},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +57,17 @@ class SupersededCells:
         """Select entries by mask or position."""
         return SupersededCells(*(getattr(self, name)[which] for name in SUPERSEDED_DTYPES))
 
+    def split(self, models: int, in_force: Sequence[int]) -> tuple[dict[str, Any], SupersededCells]:
+        """Separate cells of all versions: arrays (n, k) of those in force, by field, and the others.
 
-SUPERSEDED_DTYPES: dict[str, npt.DTypeLike] = {
-    "row": np.int64,
-    "column": np.int64,
-    "version": np.int64,
-    "states": np.int8,
-    "scores": np.float64,
-    "errors": np.float64,
-    "scored_at": "datetime64[us]",
-}
+        `models`: their number n. `in_force`: the latest version of each of the k benchmarks.
+        """
+        now = self.version == np.array(in_force, dtype=np.int64)[self.column]
+        arrays = {}
+        for name, (dtype, none) in CELL_FIELDS.items():
+            arrays[name] = np.full((models, len(in_force)), none, dtype=dtype)
+            arrays[name][self.row[now], self.column[now]] = getattr(self, name)[now]
+        return arrays, self.take(~now)
 
 
 def no_superseded() -> SupersededCells:

@@ -16,6 +16,8 @@ from ..arrays import FloatArray, IntArray, StateArray, TimeArray, frozen
 from ..errors import SnapshotError
 from .board import Board, Model
 from .cells import (
+    CELL_FIELDS,
+    NO_TIME,
     SUPERSEDED_DTYPES,
     SupersededCells,
     check_ids_and_moments,
@@ -30,7 +32,6 @@ from .tree import Benchmark, BenchmarkTree, BenchmarkVersion
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_TIME = np.datetime64("NaT", "us")
 # Moment of a table that names none.
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -100,7 +101,7 @@ class Snapshot:
             raise SnapshotError(f"as_of_time {self.as_of_time} has no time zone; give it in UTC")
         object.__setattr__(self, "as_of_time", self.as_of_time.astimezone(UTC))
         shape = (len(self.models), len(self.tree.nodes))
-        for name, dtype in (("states", np.int8), ("scores", float), ("errors", float), ("scored_at", "datetime64[us]")):
+        for name, (dtype, _) in CELL_FIELDS.items():
             array = frozen(getattr(self, name), dtype)
             if array.shape != shape:
                 raise SnapshotError(
@@ -215,7 +216,7 @@ class Snapshot:
             return NotImplemented
         return (
             all(getattr(self, name) == getattr(other, name) for name in _PLAIN_FIELDS)
-            and all(_same(getattr(self, name), getattr(other, name)) for name in _CELL_FIELDS)
+            and all(_same(getattr(self, name), getattr(other, name)) for name in CELL_FIELDS)
             and all(_same(getattr(self.superseded, n), getattr(other.superseded, n)) for n in SUPERSEDED_DTYPES)
         )
 
@@ -265,76 +266,62 @@ class Snapshot:
                 f"{self.as_of_time:%Y-%m-%d %H:%M} UTC; ask for an earlier date or take a newer snapshot"
             )
         limit = np.datetime64(until.replace(tzinfo=None), "us")
-        states, scores, errors, scored_at = (np.array(getattr(self, name)) for name in _CELL_FIELDS)
-        leaf = np.array([node.is_leaf and bool(node.versions) for node in self.tree.nodes], dtype=bool)
-        gone = ~leaf[None, :] | ~(scored_at < limit)
-        states[gone], scores[gone], errors[gone], scored_at[gone] = _NO_CELL
-        older = self.superseded.take((self.superseded.scored_at < limit) & leaf[self.superseded.column])
         nodes = list(self.tree.nodes)
+        leaf = np.array([node.is_leaf and bool(node.versions) for node in nodes], dtype=bool)
+        cells = self.all_cells()
+        cells = cells.take((cells.scored_at < limit) & leaf[cells.column])
         for column in np.flatnonzero(leaf):
-            cells = np.flatnonzero(older.column == column)
-            versions = _opened(nodes[column], limit, states[:, column], scored_at[:, column], older.take(cells))
+            versions = _opened(nodes[column], limit, cells.take(cells.column == column))
             nodes[column] = replace(nodes[column], versions=versions)
-            counts = nodes[column].version
-            if counts != self.tree.nodes[column].version:
-                at = np.s_[:, column]
-                states[at], scores[at], errors[at], scored_at[at] = _NO_CELL
-                now = cells[older.version[cells] == counts]
-                for name, array in zip(_CELL_FIELDS, (states, scores, errors, scored_at), strict=True):
-                    array[older.row[now], column] = getattr(older, name)[now]
         in_force = np.array([node.version for node in nodes])
-        older = older.take(np.flatnonzero(older.version < in_force[older.column]))
-        has_cell = states != CellState.NEVER
-        ran = older.states != CellState.NEVER
-        has_cell[older.row[ran], older.column[ran]] = True
-        rows, columns = np.flatnonzero(has_cell.any(axis=1)), self._arrived(has_cell.any(axis=0))
-        older = older.take(np.isin(older.row, rows) & np.isin(older.column, columns))
-        board = np.ix_(rows, columns)
+        cells = cells.take(cells.version <= in_force[cells.column])
+        ran = cells.states != CellState.NEVER
+        rows, columns = np.unique(cells.row[ran]), self._arrived(np.unique(cells.column[ran]))
+        cells = cells.take(np.isin(cells.row, rows) & np.isin(cells.column, columns))
+        cells = replace(cells, row=np.searchsorted(rows, cells.row), column=np.searchsorted(columns, cells.column))
+        arrays, older = cells.split(len(rows), in_force[columns].tolist())
         return replace(
             self,
             as_of_time=until,
             models=tuple(replace(self.models[i], published_rank=None) for i in rows),
             tree=BenchmarkTree(tuple(nodes[j] for j in columns)),
-            states=states[board],
-            scores=scores[board],
-            errors=errors[board],
-            scored_at=scored_at[board],
-            superseded=replace(
-                older, row=np.searchsorted(rows, older.row), column=np.searchsorted(columns, older.column)
-            ),
+            superseded=older,
             reconstructed=True,
+            **arrays,
         )
 
-    def _arrived(self, has_cell: npt.NDArray[np.bool_]) -> IntArray:
+    def all_cells(self) -> SupersededCells:
+        """Return the cells of all versions that have any content, those in force first."""
+        filled = (self.states != CellState.NEVER) | ~np.isnan(self.errors) | ~np.isnat(self.scored_at)
+        row, column = np.nonzero(filled)
+        found = {"row": row, "column": column, "version": np.array([n.version for n in self.tree.nodes])[column]}
+        found |= {name: getattr(self, name)[filled] for name in CELL_FIELDS}
+        old = self.superseded
+        return SupersededCells(**{name: np.concatenate((found[name], getattr(old, name))) for name in found})
+
+    def _arrived(self, with_cell: IntArray) -> IntArray:
         """Return the positions of the nodes with a cell, of the groups above them and of the root."""
         names = {self.root}
-        for column in np.flatnonzero(has_cell):
+        for column in with_cell:
             names.update(self.tree.path(self.tree.nodes[column].type_id))
         return np.array([j for j, node in enumerate(self.tree.nodes) if node.type_id in names], dtype=np.int64)
 
 
 _PLAIN_FIELDS = ("domain", "as_of_time", "source", "sha256", "models", "tree", "reconstructed", "simulated")
-_CELL_FIELDS = ("states", "scores", "errors", "scored_at")
-_NO_CELL = (CellState.NEVER, np.nan, np.nan, NO_TIME)
 
 
 def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fM"))
 
 
-def _opened(
-    node: Benchmark, limit: np.datetime64, states: StateArray, scored_at: TimeArray, older: SupersededCells
-) -> tuple[BenchmarkVersion, ...]:
+def _opened(node: Benchmark, limit: np.datetime64, cells: SupersededCells) -> tuple[BenchmarkVersion, ...]:
     """Return the versions of a leaf that had opened before ``limit``, and its first one even if it had not.
 
     A leaf that only failed before ``limit`` is kept in its first version, because a second reconstruction needs it.
     """
     opened = []
     for version in sorted(node.versions, key=lambda v: v.version):
-        if version.version == node.version:
-            times = scored_at[states == CellState.SCORED]
-        else:
-            times = older.scored_at[(older.version == version.version) & (older.states == CellState.SCORED)]
+        times = cells.scored_at[(cells.version == version.version) & (cells.states == CellState.SCORED)]
         start = times.min() if times.size else NO_TIME
         if version.valid_from is not None:
             start = np.datetime64(_utc(version.valid_from).replace(tzinfo=None), "us")
@@ -368,26 +355,20 @@ class CellValue(NamedTuple):
 
 def cell_values(snapshot: Snapshot, benchmarks: Sequence[Key]) -> dict[tuple[int, Key, int], CellValue]:
     """Return all cells with content by model id, key of the benchmark (k, in the tree's order) and version."""
-    filled = (snapshot.states != CellState.NEVER) | ~np.isnan(snapshot.errors) | ~np.isnat(snapshot.scored_at)
-    row, column = np.nonzero(filled)
-    old = snapshot.superseded
+    cells = snapshot.all_cells()
     ids = [model.id for model in snapshot.models]
-    in_force = np.array([node.version for node in snapshot.tree.nodes], dtype=np.int64)
     keys = zip(
-        (ids[i] for i in np.concatenate((row, old.row)).tolist()),
-        (benchmarks[j] for j in np.concatenate((column, old.column)).tolist()),
-        np.concatenate((in_force[column], old.version)).tolist(),
+        (ids[i] for i in cells.row.tolist()),
+        (benchmarks[j] for j in cells.column.tolist()),
+        cells.version.tolist(),
         strict=True,
-    )
-    states, scores, errors, times = (
-        np.concatenate((getattr(snapshot, name)[filled], getattr(old, name))) for name in _CELL_FIELDS
     )
     none = np.array(None)
     values = zip(
-        states.tolist(),
-        np.where(np.isnan(scores), none, scores).tolist(),
-        np.where(np.isnan(errors), none, errors).tolist(),
-        np.where(np.isnat(times), none, times.astype(np.int64)).tolist(),
+        cells.states.tolist(),
+        np.where(np.isnan(cells.scores), none, cells.scores).tolist(),
+        np.where(np.isnan(cells.errors), none, cells.errors).tolist(),
+        np.where(np.isnat(cells.scored_at), none, cells.scored_at.astype(np.int64)).tolist(),
         strict=True,
     )
     return dict(zip(keys, map(CellValue._make, values), strict=True))

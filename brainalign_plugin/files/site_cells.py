@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data.cells import NO_TIME
 from ..data.official import CellState
-from ..data.snapshot import NO_TIME
 from .json_text import REPEATED, shown
+from .rejected import Note
 
 # Range of integers in databases.
 MAX_VERSION = 2**31
@@ -29,23 +30,18 @@ class Cell(NamedTuple):
     scored_at: np.datetime64
 
 
-class Problem(NamedTuple):
-    """Unreadable value of a cell, which rejects the cell or leaves one of its fields unknown."""
+def read_cells(entries: Any, current: int, cell: Note, field: Note) -> Iterator[Cell]:
+    """Read a model's entries on one benchmark, in their order. `current`: the benchmark's latest version.
 
-    value: Any
-    reason: str
-    loses_cell: bool = True
-
-
-def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
-    """Read a model's entries on one benchmark, in their order. `current`: the benchmark's latest version."""
+    An unreadable value rejects its cell, logged by `cell`, or leaves one of its fields unknown, logged by `field`.
+    """
     if not isinstance(entries, list):
-        yield Problem(entries, "the benchmark occurs twice" if entries is REPEATED else "not a list of versions")
+        cell(entries, "the benchmark occurs twice" if entries is REPEATED else "not a list of versions")
         return
     seen: set[int] = set()
     for entry in entries:
         if not isinstance(entry, dict):
-            yield Problem(entry, "not an object")
+            cell(entry, "not an object")
             continue
         try:
             version = read_version(entry.get("version"))
@@ -55,74 +51,63 @@ def read_cells(entries: Any, current: int) -> Iterator[Cell | Problem]:
                 raise ValueError(f"version {version} occurs twice")
             state, score = _value(entry, version < current)
         except ValueError as cause:
-            yield Problem(entry.get("value"), str(cause))
+            cell(entry.get("value"), str(cause))
             continue
         seen.add(version)
-        error = math.nan
-        scored_at: np.datetime64 = NO_TIME
         # Error and time are optional, so an unreadable one leaves the cell valid.
         try:
             error = _error(entry.get("error"))
         except ValueError as cause:
-            yield Problem(entry.get("error"), f"{cause}; it is unknown", loses_cell=False)
-        try:
-            if entry.get("timestamp") is not None:
-                scored_at = np.datetime64(read_moment(entry["timestamp"]).replace(tzinfo=None), "us")
-        except ValueError as cause:
-            yield Problem(entry["timestamp"], f"the timestamp {cause}; it is unknown", loses_cell=False)
+            field(entry.get("error"), f"{cause}; it is unknown")
+            error = math.nan
+        moment = optional_moment(entry.get("timestamp"), "timestamp", field)
+        scored_at = NO_TIME if moment is None else np.datetime64(moment.replace(tzinfo=None), "us")
         yield Cell(version, state, score, error, scored_at)
 
 
 def read_version(value: Any) -> int:
     """Return a version number. Raises ValueError if it is none."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_VERSION:
+    if type(value) is not int or not 0 <= value < MAX_VERSION:
         raise ValueError(f"the version {shown(value, 40)!r} is not a version number")
     return value
 
 
-def read_moment(value: Any) -> datetime:
-    """Return an ISO date and time in UTC; without an offset the site means UTC. Raises ValueError if it is none."""
-    if not isinstance(value, str):
-        raise ValueError(f"{shown(value, 40)!r} is not text")
+def optional_moment(value: Any, what: str, note: Note) -> datetime | None:
+    """Return an ISO date and time in UTC, the site's zone without an offset; None, and logged, if it is none."""
+    if value is None:
+        return None
     try:
         moment = datetime.fromisoformat(value)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{shown(value, 40)!r} is not a date") from None
+    except (TypeError, ValueError, OverflowError):
+        kind = "a date" if isinstance(value, str) else "text"
+        note(value, f"the {what} {shown(value, 40)!r} is not {kind}; it is unknown")
+        return None
 
 
 def _value(entry: dict[str, Any], superseded: bool) -> tuple[CellState, float]:
     value = entry.get("value")
-    if value is None:
-        # The site recomputes superseded values and writes the NaN of a failed run as null.
-        if superseded and "value" in entry:
-            return CellState.FAILED, math.nan
+    if value is None and not (superseded and "value" in entry):
         raise ValueError("the value is missing or null")
-    if isinstance(value, str):
-        text = value.strip()
-        if text == "":
-            return CellState.NEVER, math.nan
-        if text.lower() in ("x", "nan"):
-            return CellState.FAILED, math.nan
-        if not _NUMBER.fullmatch(text):
-            raise ValueError("the value is not a number, X or empty")
-    number = _number(value, "value")
-    return (CellState.FAILED, math.nan) if math.isnan(number) else (CellState.SCORED, number)
+    text = value.strip().lower() if isinstance(value, str) else None
+    if text == "":
+        return CellState.NEVER, math.nan
+    # The site recomputes superseded values and writes the NaN of a failed run as null.
+    number = math.nan if value is None or text in ("x", "nan") else _number(value, "value")
+    return (CellState.FAILED if math.isnan(number) else CellState.SCORED), number
 
 
 def _error(value: Any) -> float:
-    if value is None:
+    if value is None or (isinstance(value, str) and value.strip().lower() in ("", "nan")):
         return math.nan
-    if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in ("", "nan"):
-            return math.nan
-        if not _NUMBER.fullmatch(text):
-            raise ValueError(f"the error {shown(value, 40)!r} is not a number")
     return _number(value, "error")
 
 
 def _number(value: Any, what: str) -> float:
+    """Return a finite number or NaN. Raises ValueError."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        text = "value is not a number, X or empty" if what == "value" else f"error {shown(value, 40)!r} is not a number"
+        raise ValueError(f"the {text}")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         kind = repr(value) if value is REPEATED else f"of type {type(value).__name__}"
         raise ValueError(f"the {what} is {kind}")

@@ -18,13 +18,13 @@ from ..arrays import TimeArray
 from ..data.board import Model
 from ..data.cells import SupersededCells, no_superseded
 from ..data.official import CellState
-from ..data.snapshot import NO_TIME, Snapshot
+from ..data.snapshot import Snapshot
 from ..data.tree import BenchmarkTree
 from ..errors import EmptyBoardError, SnapshotError
 from .json_text import REPEATED, storable
 from .rejected import MOST_ENTRIES, Log, Note, Rejected
-from .site_cells import MAX_VERSION, Cell, Problem, read_cells
-from .site_tree import check_unique, misfit, optional_moment, optional_text, read_tree
+from .site_cells import MAX_VERSION, optional_moment, read_cells
+from .site_tree import check_unique, misfit, optional_text, read_tree
 
 _MAX_CELLS = 5_000_000
 _DOMAIN = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -64,33 +64,23 @@ def parse_site_json(
     rows = [_model(f"models.{i}", entry, log) for i, entry in enumerate(models)]
     check_unique("model id", (model.id for model, _ in rows))
     tree = read_tree(benchmarks, [scores for _, scores in rows], f"average_{domain}", log)
-    return _snapshot(document, rows, tree, log, (source, sha256, received_at)), log.entries()
-
-
-def _snapshot(
-    document: Mapping[str, Any],
-    rows: Sequence[tuple[Model, Mapping[str, Any]]],
-    tree: BenchmarkTree,
-    log: Log,
-    origin: tuple[str, str, datetime | None],
-) -> Snapshot:
-    source, sha256, received_at = origin
-    cells, old = _cells(rows, tree, log)
-    as_of = _as_of_time(document.get("datetime_range"), cells["scored_at"], received_at, log.about())
+    cells = _cells(rows, tree, log)
+    arrays, superseded = cells.split(len(rows), [node.version for node in tree.nodes])
+    as_of = _as_of_time(document.get("datetime_range"), arrays["scored_at"], received_at, log.about())
     snapshot = Snapshot(
-        domain=document["domain"],
+        domain=domain,
         as_of_time=as_of,
         source=source,
         sha256=sha256,
         models=tuple(model for model, _ in rows),
         tree=tree,
-        superseded=_superseded(old),
-        simulated=document.get("simulated", False),
-        **cells,
+        superseded=superseded,
+        simulated=simulated,
+        **arrays,
     )
     if not (snapshot.board().states == CellState.SCORED).any():
         raise EmptyBoardError(f"it has no score below {snapshot.root!r}")
-    return snapshot
+    return snapshot, log.entries()
 
 
 def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -153,52 +143,25 @@ def _as_of_time(stated: Any, scored_at: TimeArray, received_at: datetime | None,
     return moment.replace(tzinfo=UTC)
 
 
-def _cells(
-    rows: Sequence[tuple[Model, Mapping[str, Any]]], tree: BenchmarkTree, log: Log
-) -> tuple[dict[str, Any], list[tuple[int, int, Cell]]]:
-    """Return the arrays of the current cells by name, each of shape (models, benchmarks), and the superseded cells."""
+def _cells(rows: Sequence[tuple[Model, Mapping[str, Any]]], tree: BenchmarkTree, log: Log) -> SupersededCells:
+    """Return the cells of all versions. Raises SnapshotError if most are bad, because then the format has changed."""
     current = [node.version for node in tree.nodes]
-    shape = (len(rows), len(tree.nodes))
-    states = np.full(shape, CellState.NEVER, dtype=np.int8)
-    scores, errors = np.full(shape, np.nan), np.full(shape, np.nan)
-    scored_at = np.full(shape, NO_TIME, dtype="datetime64[us]")
-    old: list[tuple[int, int, Cell]] = []
-    good = 0
+    found: list[tuple[Any, ...]] = []
     for i, (model, entries_of) in enumerate(rows):
         for type_id, entries in entries_of.items():
+            bad_cell = log.about(model, type_id, cell=True)
             j = tree.index.get(type_id)
             if j is None:
-                log.about(model, type_id, cell=True)(entries, "no such benchmark in the payload's tree")
+                bad_cell(entries, "no such benchmark in the payload's tree")
                 continue
-            for cell in read_cells(entries, current[j]):
-                if isinstance(cell, Problem):
-                    log.about(model, type_id, cell=cell.loses_cell)(cell.value, cell.reason)
-                    continue
-                good += 1
-                if cell.version == current[j]:
-                    states[i, j], scores[i, j] = cell.state, cell.score
-                    errors[i, j], scored_at[i, j] = cell.error, cell.scored_at
-                else:
-                    old.append((i, j, cell))
+            found += [(i, j, *cell) for cell in read_cells(entries, current[j], bad_cell, log.about(model, type_id))]
         if len(log.cells) > MOST_ENTRIES:
             break
-    _check_readable(log.cells, good)
-    return {"states": states, "scores": scores, "errors": errors, "scored_at": scored_at}, old
-
-
-def _check_readable(rejected: Sequence[Rejected], good: int) -> None:
-    """Refuse a board most of whose cells are bad, because then the format has changed."""
-    if len(rejected) > min(good, MOST_ENTRIES):
-        first = rejected[0]
+    if len(log.cells) > min(len(found), MOST_ENTRIES):
+        first = log.cells[0]
         raise SnapshotError(
-            f"{len(rejected)} cells cannot be read against {good} that can, first {first.benchmark!r} of "
+            f"{len(log.cells)} cells cannot be read against {len(found)} that can, first {first.benchmark!r} of "
             f"model {first.model_id} with {first.value!r}: {first.reason}; the site may have changed"
         )
-
-
-def _superseded(old: Sequence[tuple[int, int, Cell]]) -> SupersededCells:
-    if not old:
-        return no_superseded()
-    rows, columns, cells = zip(*old, strict=True)
     # The fields of a cell are those of the table, in its order.
-    return SupersededCells(*(np.array(one) for one in (rows, columns, *zip(*cells, strict=True))))
+    return SupersededCells(*map(np.array, zip(*found, strict=True))) if found else no_superseded()

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from ..data.tree import Benchmark, BenchmarkTree, BenchmarkVersion
 from ..errors import SnapshotError
 from .json_text import shown, storable
 from .rejected import Log, Note
-from .site_cells import MAX_VERSION, read_moment, read_version
+from .site_cells import MAX_VERSION, optional_moment, read_version
 
 # Entries of each model by type id.
 Scores = Sequence[Mapping[str, Any]]
@@ -34,40 +33,26 @@ def read_tree(benchmarks: Sequence[Mapping[str, Any]], scores: Scores, root: str
     types = [text_of(b, "type_id", place) for b, place in zip(benchmarks, places, strict=True)]
     check_unique("benchmark id", ids)
     named = dict(zip(types, types, strict=True)) | dict(zip(ids, types, strict=True))
+    entries = dict(zip(types, benchmarks, strict=True))
     parents = [_parent(b, place, named) for b, place in zip(benchmarks, places, strict=True)]
+    unlisted = [name for name in dict.fromkeys(parents) if name is not None and name not in entries]
+    inner = {*parents, root}
     nodes = [
-        _benchmark(b, type_id, parent, scores, log)
+        _benchmark(b, type_id, parent, type_id not in inner, scores, log)
         for b, type_id, parent in zip(benchmarks, types, parents, strict=True)
     ]
-    unlisted = [name for name in dict.fromkeys(parents) if name is not None and name not in set(types)]
-    nodes += [Benchmark(name, None, is_leaf=False, label=name) for name in unlisted]
-    inner = {*parents, root}
-    whole = BenchmarkTree(tuple(replace(node, is_leaf=node.type_id not in inner) for node in nodes))
-    flags = {type_id: b.get("is_leaf") for type_id, b in zip(types, benchmarks, strict=True)}
-    engineering = {type_id: b.get("is_engineering") for type_id, b in zip(types, benchmarks, strict=True)}
+    whole = BenchmarkTree((*nodes, *(Benchmark(name, None, is_leaf=False, label=name) for name in unlisted)))
     kept = _with_a_row(whole, {type_id for of_model in scores for type_id in of_model}, root, log)
-    holding = {node.parent for node in kept} | {root}
     for name in unlisted:
         below = [node.type_id for node in kept if node.parent == name]
         if below:
             log.about(benchmark=name)(
                 ", ".join(below), f"the group of these is not listed; it is a root of its own, outside {root}"
             )
-    found = []
-    for node in kept:
-        childless = node.type_id not in holding
-        # The site gives groups the version 0: such a leaf is a group whose children are not listed.
-        alone = childless and flags.get(node.type_id) is False and node.version == 0
-        _check_leaf_flag(node, childless, flags.get(node.type_id, False), log)
-        found.append(
-            replace(
-                node,
-                is_leaf=childless,
-                versions=() if alone else node.versions,
-                is_engineering=_is_engineering(whole, node, engineering, log),
-            )
-        )
-    return BenchmarkTree(tuple(found))
+    holding = {node.parent for node in kept} | {root}
+    return BenchmarkTree(
+        tuple(_placed(node, node.type_id not in holding, entries.get(node.type_id), whole, log) for node in kept)
+    )
 
 
 def misfit(where: str, value: Any, expected: str) -> SnapshotError:
@@ -90,17 +75,6 @@ def optional_text(value: Any, what: str, note: Note) -> str:
     if value is not None:
         note(value, f"the {what} is not text; it is unknown")
     return ""
-
-
-def optional_moment(value: Any, what: str, note: Note) -> datetime | None:
-    """Return a moment in UTC; None, and logged, if it cannot be read."""
-    if value is None:
-        return None
-    try:
-        return read_moment(value)
-    except ValueError as cause:
-        note(value, f"the {what} {cause}; it is unknown")
-        return None
 
 
 def check_unique(what: str, keys: Iterable[Hashable]) -> None:
@@ -135,32 +109,37 @@ def _with_a_row(whole: BenchmarkTree, in_scores: set[str], root: str, log: Log) 
     return [node for node in whole.nodes if node.type_id in kept]
 
 
-def _check_leaf_flag(node: Benchmark, childless: bool, flag: Any, log: Log) -> None:
+def _placed(
+    node: Benchmark, childless: bool, entry: Mapping[str, Any] | None, whole: BenchmarkTree, log: Log
+) -> Benchmark:
+    """Return a node as a leaf or a group, and as engineering or not; log the flags of its entry that say otherwise."""
+    # A group that is not listed has no flags.
+    leaf = False if entry is None else entry.get("is_leaf")
+    note = log.about(benchmark=node.type_id)
     read = f"read as a {'leaf' if childless else 'group'}"
-    if not isinstance(flag, bool):
-        log.about(benchmark=node.type_id)(flag, f"is_leaf is not true or false; {read}")
-    elif flag and not childless:
-        log.about(benchmark=node.type_id)(flag, f"is_leaf is true of a group; {read}")
+    if not isinstance(leaf, bool):
+        note(leaf, f"is_leaf is not true or false; {read}")
+    elif leaf and not childless:
+        note(leaf, f"is_leaf is true of a group; {read}")
+    engineering = None if entry is None else entry.get("is_engineering")
+    if not isinstance(engineering, bool):
+        by_root = whole.path(node.type_id)[0].startswith("engineering_")
+        if entry is not None:
+            note(engineering, f"is_engineering is not true or false; read as {str(by_root).lower()}, by its root")
+        engineering = by_root
+    # The site gives groups the version 0: such a leaf is a group whose children are not listed.
+    alone = childless and leaf is False and node.version == 0
+    return replace(node, is_leaf=childless, versions=() if alone else node.versions, is_engineering=engineering)
 
 
-def _is_engineering(tree: BenchmarkTree, node: Benchmark, flags: Mapping[str, Any], log: Log) -> bool:
-    # A group that is not listed has no flag, which counts as an unreadable one.
-    flag = flags.get(node.type_id)
-    if isinstance(flag, bool):
-        return flag
-    found = tree.path(node.type_id)[0].startswith("engineering_")
-    if node.type_id in flags:
-        note = log.about(benchmark=node.type_id)
-        note(flag, f"is_engineering is not true or false; read as {str(found).lower()}, by its root")
-    return found
-
-
-def _benchmark(entry: Mapping[str, Any], type_id: str, parent: str | None, scores: Scores, log: Log) -> Benchmark:
+def _benchmark(
+    entry: Mapping[str, Any], type_id: str, parent: str | None, is_leaf: bool, scores: Scores, log: Log
+) -> Benchmark:
     note = log.about(benchmark=type_id)
     return Benchmark(
         type_id=type_id,
         parent=parent,
-        is_leaf=False,
+        is_leaf=is_leaf,
         label=optional_text(entry.get("label"), "label", note),
         display_domain=optional_text(entry.get("display_domain"), "display_domain", note),
         versions=_versions(entry.get("versions"), type_id, scores, note),

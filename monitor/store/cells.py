@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brainalign_plugin.arrays import IntArray
-from brainalign_plugin.data.cells import SupersededCells
-from brainalign_plugin.data.official import CellState
-from brainalign_plugin.data.snapshot import NO_TIME
+from brainalign_plugin.data.cells import NO_TIME, SupersededCells
 
 _NAT = int(NO_TIME.astype(np.int64))
 
@@ -41,22 +39,11 @@ def cell_arrays(
     """
     model, benchmark, version, *cells = found
     row, column = _positions(model, models), _positions(benchmark, benchmarks)
-    now = version == np.array(in_force, dtype=np.int64)[column]
-    shape = (len(models), len(benchmarks))
-    full = (
-        np.full(shape, CellState.NEVER, dtype=np.int8),
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.full(shape, NO_TIME),
-    )
-    for array, values in zip(full, cells, strict=True):
-        array[row[now], column[now]] = values[now]
-    older = SupersededCells(row[~now], column[~now], version[~now], *(values[~now] for values in cells))
+    arrays, older = SupersededCells(row, column, version, *cells).split(len(models), in_force)
     older = older.take(_by_key(older))
     if superseded_order is not None:
         older = older.take(np.array(superseded_order, dtype=np.int64))
-    fields = ("states", "scores", "errors", "scored_at")
-    return {**dict(zip(fields, full, strict=True)), "superseded": older}
+    return {**arrays, "superseded": older}
 
 
 def superseded_order(cells: SupersededCells) -> list[int] | None:

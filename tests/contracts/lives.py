@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from brainalign_plugin.data.board import Model
-from brainalign_plugin.data.cells import SupersededCells
-from brainalign_plugin.data.snapshot import NO_TIME, Snapshot
+from brainalign_plugin.data.cells import NO_TIME, SupersededCells
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import BenchmarkTree, BenchmarkVersion
 from tests.boards import FAILED, LAST_DAY, NAMES, NEVER, SCORED, as_time, day, reordered, snapshots
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.data.board import Model
-from brainalign_plugin.data.cells import SupersededCells, no_superseded
-from brainalign_plugin.data.snapshot import NO_TIME, Snapshot
+from brainalign_plugin.data.cells import NO_TIME, SupersededCells, no_superseded
+from brainalign_plugin.data.snapshot import Snapshot
 from brainalign_plugin.data.tree import BenchmarkVersion
 from brainalign_plugin.errors import InputError, SnapshotError
 from brainalign_plugin.files.site_json import parse_site_json

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainalign_plugin.data.board import Model
-from brainalign_plugin.data.cells import SupersededCells
-from brainalign_plugin.data.snapshot import NO_TIME
+from brainalign_plugin.data.cells import NO_TIME, SupersededCells
 from brainalign_plugin.data.tree import Benchmark, BenchmarkVersion
 from brainalign_plugin.errors import SnapshotError
 from brainalign_plugin.files.snapshot_file import (
