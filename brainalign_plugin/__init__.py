@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from .api.audits import AuditResult, audit
     from .api.certainty import CertaintyResult, certainty
     from .api.placement import PlacementResult, freeze, place
-    from .api.rank import rank
-    from .api.ranks import ComparisonResult, RankResult, SchemesResult
+    from .api.ranks import ComparisonResult, RankResult, SchemesResult, rank
     from .api.sources import example, load
     from .api.structure import (
         ClustersResult,
@@ -52,8 +51,7 @@ _NAMES = {
     "api.audits": "AuditResult audit",
     "api.certainty": "CertaintyResult certainty",
     "api.placement": "PlacementResult freeze place",
-    "api.rank": "rank",
-    "api.ranks": "ComparisonResult RankResult SchemesResult",
+    "api.ranks": "ComparisonResult RankResult SchemesResult rank",
     "api.sources": "example load",
     "api.suite": "SuiteResult agreement_testing external new_benchmarks next_benchmarks panel",
     "api.structure": "ClustersResult DimensionsResult DriversResult MetadataResult "

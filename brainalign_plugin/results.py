@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 Shown = TypeVar("Shown")
 Thing = TypeVar("Thing")
-# Parameters of many functions; their docstrings have the names on a line in braces.
+# Parameters of many functions, whose docstrings need not have them.
 _PARAMETERS = {
     "source": "source : Snapshot, Board, DataFrame or path",
     "max_missing": "max_missing : float\n    Largest share of missing scores with which a benchmark is kept.",
@@ -24,25 +24,33 @@ _PARAMETERS = {
     "resamples": "resamples : int\n    Of families, for the intervals.",
     "seed": "seed : int\n    Of all random draws.",
     "n_jobs": "n_jobs : int\n    Processes; the numbers do not depend on it.",
+    "top": "top : int\n    Number of models.",
+    "width": "width : int\n    In pixels.",
+    "theme": 'theme : {"light", "dark"}',
 }
+_SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Warns", "See Also", "References", "Examples")
 _IMPORT = ">>> import brainalign_plugin as ba\n"
 
 
-def documented(thing: Thing) -> Thing:
+def documented(thing: Thing, see_also: str = "") -> Thing:
     """Complete a docstring: shared parameters, the annotated type of what is returned, the import of the example."""
-    text = re.sub(
-        r"^\{([\w, ]+)\}$",
-        lambda names: "\n".join(_PARAMETERS[name] for name in names[1].split(", ")),
-        inspect.cleandoc(thing.__doc__ or ""),
-        flags=re.MULTILINE,
-    )
-    kind = getattr(thing, "__annotations__", {}).get("return")
-    if kind and "\nReturns\n" not in text:
-        words = re.sub(r"^pd\.|\[.*", "", kind).replace(" | ", " or ")
-        text = re.sub(r"\n(Raises|See Also)\n", rf"\nReturns\n-------\n{words}\n\g<0>", text, count=1)
-    if "ba." in text and _IMPORT not in text:
-        text = text.replace("Examples\n--------\n", f"Examples\n--------\n{_IMPORT}")
-    thing.__doc__ = text
+    text, *parts = re.split(r"\n\n(?=[A-Z][A-Za-z ]+\n-+\n)", inspect.cleandoc(thing.__doc__ or ""))
+    sections = dict(re.split(r"\n-+\n", part, maxsplit=1) for part in parts)
+    if inspect.isfunction(thing):
+        entries = re.split(r"\n(?=\S)", sections.get("Parameters", ""))
+        own = {name.strip("*"): entry for entry in entries for name in entry.partition(" :")[0].split(", ")}
+        shown = dict.fromkeys((_PARAMETERS | own).get(name) for name in inspect.signature(thing).parameters)
+        sections["Parameters"] = "\n".join(filter(None, shown))
+        kinds = thing.__annotations__["return"].split(" | ")
+        sections.setdefault("Returns", " or ".join(re.sub(r"^pd\.|\[.*", "", kind) for kind in kinds))
+        for made in (thing.__globals__.get(kind) for kind in kinds):
+            if isinstance(made, type) and issubclass(made, Result) and made.__module__ == thing.__module__:
+                documented(made, f"{thing.__qualname__} : Make it.")
+    sections.setdefault("See Also", see_also)
+    if "ba." in sections.get("Examples", "") and _IMPORT not in sections["Examples"]:
+        sections["Examples"] = _IMPORT + sections["Examples"]
+    parts = [f"{name}\n{'-' * len(name)}\n{sections[name]}" for name in _SECTIONS if sections.get(name)]
+    thing.__doc__ = "\n\n".join([text, *parts])
     return thing
 
 
@@ -51,9 +59,10 @@ class Documented:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        chart_of = cls.__name__.removesuffix("Plots")
         for name, thing in vars(cls).items():
             if inspect.isfunction(thing) and not name.startswith("_"):
-                documented(thing)
+                documented(thing, "" if chart_of == cls.__name__ else f"{chart_of}Result.to_frame : Its numbers.")
         documented(cls)
 
 

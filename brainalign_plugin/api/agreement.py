@@ -43,10 +43,6 @@ class AgreementPlots(Plots["AgreementResult"]):
     def heatmap(self) -> Chart:
         """Draw the matrix of correlations, with correlated benchmarks next to each other.
 
-        See Also
-        --------
-        AgreementResult.to_frame : Its numbers.
-
         Examples
         --------
         >>> ba.agreement(ba.example()).plot.heatmap().rows
@@ -144,10 +140,6 @@ class AgreementResult(Result):
         The cleaned board; with ``pairwise`` all models on its benchmarks.
     pairwise : bool
         Whether each pair is over the models that have both.
-
-    See Also
-    --------
-    agreement : Make it.
 
     Examples
     --------
@@ -333,7 +325,6 @@ def agreement(
         Kendall's is tau-b.
     pairwise : bool
         Each pair over the models that have both, instead of the cleaned board for all.
-    {max_missing}
     min_overlap : int
         With ``pairwise``: pairs with fewer models have no correlation.
 

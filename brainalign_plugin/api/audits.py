@@ -197,10 +197,6 @@ class AuditPlots(Plots["AuditResult"]):
         InputError
             If it was not measured.
 
-        See Also
-        --------
-        AuditResult.to_frame : Its numbers.
-
         Examples
         --------
         >>> len(ba.audit(ba.example(), ["HIER", "ZMEAN"], ["iia"]).plot.violations().to_frame())
@@ -232,10 +228,6 @@ class AuditResult(Result):
     properties : tuple of str
     thorough : bool
     n_jobs : int
-
-    See Also
-    --------
-    audit : Make it.
 
     Examples
     --------
@@ -313,7 +305,6 @@ def audit(
 
     Parameters
     ----------
-    {source}
     schemes : str, Scheme or sequence of them
         All registered schemes if empty.
     properties : sequence of str
@@ -321,10 +312,8 @@ def audit(
         ``pareto``, ``monotonicity``, ``hierarchy`` and ``influence`` (a benchmark left out).
     board : {"cleaned", "full"}
         As in `rank`.
-    {reference}
     thorough : bool
         Also measure what takes long, and every cell for monotonicity.
-    {n_jobs}
 
     Raises
     ------

@@ -31,10 +31,6 @@ class ToldApart(Rows):
     The frame has one row: scheme, one, one_name, other, other_name, difference (of the scores), needed (the smallest
     difference with which two models are surely ordered), probability (that one is truly above the other), told_apart.
 
-    See Also
-    --------
-    CertaintyResult.told_apart : Make it.
-
     Examples
     --------
     >>> ba.certainty(ba.example(), resamples=50).told_apart(112, 103).to_frame()["one_name"].tolist()
@@ -50,11 +46,6 @@ class CertaintyPlots(Plots["CertaintyResult"]):
 
     def tiers(self, top: int = 40) -> Chart:
         """Draw the best models with the intervals of their ranks, tiers in turn in two colours.
-
-        Parameters
-        ----------
-        top : int
-            Number of models.
 
         See Also
         --------
@@ -127,10 +118,6 @@ class CertaintyResult(Result):
         All of it.
     names : dict of int to str
         Name of each model of the source.
-
-    See Also
-    --------
-    certainty : Make it.
 
     Examples
     --------
@@ -341,14 +328,11 @@ def certainty(
 
     Parameters
     ----------
-    {source, max_missing}
     families : dict or path, optional
         Families beyond near-copies and like names: from a model's id or name to its family, or a CSV file with the
         columns model and family.
-    {resamples}
     draws : int
         Of true scores, for intervals of ranks.
-    {seed}
 
     Returns
     -------

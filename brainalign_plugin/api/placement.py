@@ -53,10 +53,6 @@ class PlacementPlots(Plots["PlacementResult"]):
     def schemes(self) -> Chart:
         """Draw the model's rank under each scheme with its interval.
 
-        See Also
-        --------
-        PlacementResult.to_frame : Its numbers.
-
         Examples
         --------
         >>> len(ba.place("vgg19", ba.freeze(ba.example(), "base"), schemes=["HIER"]).plot.schemes().to_frame())
@@ -73,10 +69,6 @@ class PlacementResult(Result):
     The frame has a row a scheme: scheme, rank, low and high (interval of the rank), best and worst (rank on all
     benchmarks if all missing scores were high, and low), share (of the models below), statistic, problem. The record
     is that of ``place --json``.
-
-    See Also
-    --------
-    place : Make it.
 
     Examples
     --------
@@ -138,7 +130,6 @@ def freeze(source: Source, name: str, at: datetime | None = None) -> Reference:
 
     Parameters
     ----------
-    {source}
     name : str
         1 to 64 letters, digits, ``_`` and ``-``.
     at : datetime, optional
@@ -195,7 +186,6 @@ def place(
         Smallest share of the benchmarks that must be scored, in [0, 1].
     resamples : int
         Draws for intervals; 0 for none.
-    {seed}
 
     Raises
     ------

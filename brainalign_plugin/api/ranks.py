@@ -1,25 +1,27 @@
-"""Ranks of models under one scheme or several, as notebooks show them."""
+"""Rank the models of a board under one scheme or several, for notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 
-from ..certainty.rank import RankedScheme, Resampling, ranking_json
-from ..errors import InputError
-from ..files.reference import Reference
+from ..certainty.rank import RankedScheme, Resampling, rank_schemes, ranking_json
+from ..errors import InputError, SchemeError
+from ..files.reference import Reference, given_board
 from ..plot.chart import Chart
 from ..plot.rows import bump, frame_dots
-from ..ranking.boards import ComparedBoard
+from ..ranking.boards import BoardKind, ComparedBoard, compared_board
 from ..ranking.compare import SchemeComparison, compare_schemes, comparison_json
-from ..results import Plots, Result, Rows
-from ..schemes import Ranking, Scheme
+from ..results import Plots, Result, Rows, documented
+from ..schemes import Convention, Ranking, Scheme
+from ..schemes.missing import CONVENTIONS
 from ..text import counted, distinct_names
+from .sources import Source, check_work, scheme_list, snapshot_of
 
 _NAMED = 10
 
@@ -29,11 +31,6 @@ class RankPlots(Plots["RankResult"]):
 
     def intervals(self, top: int = 30) -> Chart:
         """Draw the ranks of the best models with their intervals.
-
-        Parameters
-        ----------
-        top : int
-            Number of models.
 
         See Also
         --------
@@ -77,10 +74,6 @@ class RankResult(Result):
     reference : Reference
         Norms of the schemes that need them.
     resampling : Resampling or None
-
-    See Also
-    --------
-    rank : Make it.
 
     Examples
     --------
@@ -136,10 +129,6 @@ class ComparisonResult(Result):
     The frame has a row a pair of schemes: one, other, spearman, tau_b, kappa, top_overlap. The record is the field
     ``comparison`` of ``rank --json``.
 
-    See Also
-    --------
-    SchemesResult.compare : Make it.
-
     Examples
     --------
     >>> compared = ba.rank(ba.example(), ["HIER", "RANK"]).compare()
@@ -181,10 +170,6 @@ class SchemesPlots(Plots["SchemesResult"]):
         ----------
         top : int
             Number of models with names: the best under the first scheme.
-
-        See Also
-        --------
-        SchemesResult.to_frame : Its numbers.
 
         Examples
         --------
@@ -240,10 +225,6 @@ class SchemesResult(Result):
     The frame has each model's rank under each scheme, shape (n, k), by name and id, the best under the first scheme
     first; a scheme that could not rank the board has no numbers. The record is that of ``rank --json`` with the
     comparison.
-
-    See Also
-    --------
-    rank : Make it.
 
     Examples
     --------
@@ -324,3 +305,88 @@ class SchemesResult(Result):
         return ranking_json(self.compared, self.reference, self.schemes, self.resampling, comparison)
 
     plot = cached_property(SchemesPlots)
+
+
+@overload
+def rank(  # type: ignore[overload-overlap]
+    source: Source,
+    schemes: str | Scheme,
+    *,
+    board: BoardKind = "cleaned",
+    missing: Convention | None = None,
+    reference: Reference | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    n_jobs: int = 1,
+) -> RankResult: ...
+@overload
+def rank(
+    source: Source,
+    schemes: Sequence[str | Scheme] = (),
+    *,
+    board: BoardKind = "cleaned",
+    missing: Convention | None = None,
+    reference: Reference | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    n_jobs: int = 1,
+) -> SchemesResult: ...
+@documented
+def rank(
+    source: Source,
+    schemes: str | Scheme | Sequence[str | Scheme] = (),
+    *,
+    board: BoardKind = "cleaned",
+    missing: Convention | None = None,
+    reference: Reference | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    n_jobs: int = 1,
+) -> RankResult | SchemesResult:
+    """Rank the models of a board under one scheme or several.
+
+    Parameters
+    ----------
+    schemes : str, Scheme or sequence of them
+        One gives a `RankResult`, a sequence a `SchemesResult`; all registered schemes if empty.
+    board : {"cleaned", "full"}
+        Complete cases, or all models with a score, whose missing scores the scheme's rule deals with.
+    missing : str, optional
+        Rule for missing scores; each scheme's own if None.
+    resamples : int
+        Draws of true scores, for intervals of the ranks at 95 %; 0 for no intervals.
+
+    Raises
+    ------
+    SchemeError
+        If a scheme is unknown or does not support the rule.
+    BoardError
+        If fewer than two models or no benchmark is left.
+    InputError
+        If a parameter is out of range.
+
+    See Also
+    --------
+    audit : Measure the properties of schemes.
+    scheme : Make a scheme of a function.
+
+    References
+    ----------
+    Brennan (2001), *Generalizability Theory*, for the intervals; ``docs/schemes.md`` has the source of each scheme.
+
+    Examples
+    --------
+    >>> ba.rank(ba.example(), "ZMEAN").title
+    'Ranks under ZMEAN: 11 models × 8 benchmarks (cleaned)'
+    """
+    check_work(seed, n_jobs, resamples)
+    if missing is not None and missing not in CONVENTIONS:
+        raise SchemeError(f"there is no rule {missing!r} for missing scores; known are {', '.join(CONVENTIONS)}")
+    snapshot = snapshot_of(source)
+    compared = compared_board(snapshot, board)
+    norms = given_board(snapshot) if reference is None else reference
+    resampling = Resampling(resamples=resamples, seed=seed, jobs=n_jobs) if resamples else None
+    found = rank_schemes(compared, norms, scheme_list(schemes), missing, resampling)
+    if isinstance(schemes, str | Scheme):
+        return RankResult(found[0], compared, norms, resampling)
+    return SchemesResult(found, compared, norms, resampling)

@@ -46,10 +46,6 @@ class MetadataResult(Result):
     ----------
     found : Described
 
-    See Also
-    --------
-    metadata : Make it.
-
     Examples
     --------
     >>> ba.metadata(ba.example()).to_frame().loc["MajajHong2015.IT-pls", "species"]
@@ -104,10 +100,6 @@ class DriversPlots(Plots["DriversResult"]):
         scope : {"across", "inside", "all"}
             Pairs across papers by default: a paper that its benchmarks share passes for a property among all pairs.
 
-        See Also
-        --------
-        DriversResult.to_frame : Its numbers.
-
         Examples
         --------
         >>> len(ba.drivers(ba.example()).plot.coefficients().to_frame())
@@ -129,10 +121,6 @@ class DriversResult(Result):
     Attributes
     ----------
     found : BoardDrivers
-
-    See Also
-    --------
-    drivers : Make it.
 
     Examples
     --------
@@ -170,10 +158,6 @@ class DimensionsPlots(Plots["DimensionsResult"]):
     def scree(self) -> Chart:
         """Draw each eigenvalue with its interval, and hollow the upper end of those of shuffled boards.
 
-        See Also
-        --------
-        DimensionsResult.to_frame : Its numbers.
-
         Examples
         --------
         >>> len(ba.dimensions(ba.example()).plot.scree().to_frame())
@@ -194,10 +178,6 @@ class DimensionsResult(Result):
     Attributes
     ----------
     found : BoardDimensions
-
-    See Also
-    --------
-    dimensions : Make it.
 
     Examples
     --------
@@ -278,10 +258,6 @@ class ClustersResult(Result):
     board : Board
         The cleaned board.
 
-    See Also
-    --------
-    clusters : Make it.
-
     Examples
     --------
     >>> ba.clusters(ba.example()).to_frame().shape
@@ -322,7 +298,6 @@ def metadata(source: Source, sources: str | Path | Iterable[str | Path] = ()) ->
 
     Parameters
     ----------
-    {source}
     sources : path or sequence of paths
         The first one counts most: a table of your own (``.toml``), a page of the leaderboard (HTML), a folder of
         brainscore_vision, or ``installed`` for the installed one. Without any the identifiers alone.
@@ -361,10 +336,8 @@ def drivers(
 
     Parameters
     ----------
-    {source}
     sources : path or sequence of paths
         Of metadata, as `metadata` takes them.
-    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -398,10 +371,8 @@ def dimensions(
 
     Parameters
     ----------
-    {source, max_missing}
     min_overlap : int
         Fewest models in common for a pairwise correlation.
-    {resamples, seed}
 
     Raises
     ------
@@ -430,10 +401,6 @@ def dimensions(
 @documented
 def clusters(source: Source, *, max_missing: float = 0.5, resamples: int = RESAMPLES, seed: int = 0) -> ClustersResult:
     """Cluster the benchmarks of a board by their rank correlations.
-
-    Parameters
-    ----------
-    {source, max_missing, resamples, seed}
 
     Raises
     ------

@@ -36,10 +36,6 @@ class SuitePlots(Plots["SuiteResult"]):
     def intervals(self) -> Chart:
         """Draw the figures with their intervals, one a row.
 
-        See Also
-        --------
-        SuiteResult.to_frame : The same as a table.
-
         Examples
         --------
         >>> len(ba.agreement_testing(ba.example()).plot.intervals().to_frame())
@@ -124,10 +120,8 @@ def new_benchmarks(
 
     Parameters
     ----------
-    {source}
     benchmarks : sequence of str
         Those that count as new, each against all others; without them those that arrived after the first day.
-    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -168,10 +162,6 @@ def panel(source: Source, *, max_missing: float = 0.5, resamples: int = 1000, se
     Chosen on the older half of the models, tried on the later half. The frame has a row a size: size, chosen_rho (with
     the ranking by all, among the older), rho (among the later), low, high, kappa (of the quartiles), random_rho (of
     random panels), benchmarks_saved, cells_saved, benchmarks.
-
-    Parameters
-    ----------
-    {source, max_missing, resamples, seed}
 
     Raises
     ------
@@ -217,10 +207,8 @@ def next_benchmarks(
 
     Parameters
     ----------
-    {source}
     papers : int
         Number of further papers.
-    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -273,13 +261,11 @@ def external(
 
     Parameters
     ----------
-    {source}
     metrics : path or DataFrame
         CSV with a column ``id`` or ``model`` (a name that is on the board once) or both, and one a metric. A frame may
         have ids or names as its index.
     aliases : path, optional
         CSV with the columns ``model``, a name in the file of metrics, and ``id``, the model's on the board.
-    {max_missing, resamples, seed}
 
     Raises
     ------
@@ -335,12 +321,10 @@ def agreement_testing(
 
     Parameters
     ----------
-    {source}
     sizes : sequence of int
         Numbers of models; those above the number of complete models are left out.
     subsets : int
         Of each size.
-    {max_missing, resamples, seed}
 
     Raises
     ------

@@ -86,10 +86,6 @@ class Timeline(Result):
     max_missing : float
         Largest share of missing scores with which a benchmark was kept.
 
-    See Also
-    --------
-    timeline : Make it.
-
     Examples
     --------
     >>> now = ba.example()
@@ -171,7 +167,6 @@ def timeline(
         In the order of time.
     dates : sequence of str or datetime, optional
         One a board, for boards that do not say theirs.
-    {max_missing}
 
     Raises
     ------

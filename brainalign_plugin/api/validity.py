@@ -46,10 +46,6 @@ class ValidityResult(Result):
     The frame has a row a scheme, the best first: scheme, mean, low, high. The record is the field ``validity`` of
     ``analyze --json --full``.
 
-    See Also
-    --------
-    validity : Make it.
-
     Examples
     --------
     >>> ba.validity(ba.example(), ["HIER", "RANK"], resamples=50).to_frame().shape
@@ -126,11 +122,9 @@ def validity(
 
     Parameters
     ----------
-    {source}
     schemes : sequence of str, optional
         All registered ones if None; those with frozen norms only with a reference, KEMENY only up to 120 models.
     reference : Reference, optional
-    {max_missing, resamples, seed}
 
     Raises
     ------

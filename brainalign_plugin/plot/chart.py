@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import PlotError
+from ..results import Documented
 from .theme import CONFIG, DARK, FONT, LIGHT, coloured
 from .vega_lite import VERSION, Spec
 
@@ -26,7 +27,7 @@ _SUFFIXES = (".svg", ".png", ".pdf", ".html", ".json")
 
 
 @dataclass(frozen=True, eq=False)
-class Chart:
+class Chart(Documented):
     """A chart with its data.
 
     Jupyter and VS Code show it; `save` writes it as a picture, a page or a specification.
@@ -56,7 +57,6 @@ class Chart:
 
     Examples
     --------
-    >>> import brainalign_plugin as ba
     >>> ba.rank(ba.example(), "HIER").plot.intervals(5)
     <Chart 'Ranks under HIER, with posterior intervals at 95%', 5 rows; .save('chart.svg') writes it>
     """
@@ -77,12 +77,6 @@ class Chart:
 
     def to_dict(self, width: int = _WIDTH, theme: Literal["light", "dark"] = "light") -> dict[str, Any]:
         """Return the whole Vega-Lite specification with data, size and colours.
-
-        Parameters
-        ----------
-        width : int
-            In pixels.
-        theme : {"light", "dark"}
 
         Returns
         -------
@@ -122,10 +116,6 @@ class Chart:
     def to_frame(self) -> pd.DataFrame:
         """Return the chart's data, one row a mark.
 
-        Returns
-        -------
-        DataFrame
-
         See Also
         --------
         Chart.to_dict : The whole specification.
@@ -147,11 +137,6 @@ class Chart:
         path : str or Path
         width : int
             In pixels; a PNG has twice as many.
-        theme : {"light", "dark"}
-
-        Returns
-        -------
-        Path
 
         Raises
         ------
@@ -183,12 +168,6 @@ class Chart:
         Parameters
         ----------
         suffix : {".svg", ".png", ".pdf", ".html", ".json"}
-        width, theme
-            As in `save`.
-
-        Returns
-        -------
-        bytes
 
         Raises
         ------
@@ -250,7 +229,6 @@ class Chart:
 
         Examples
         --------
-        >>> import brainalign_plugin as ba
         >>> chart = ba.rank(ba.example(), "HIER").plot.intervals(5)
         >>> chart.to_altair().to_dict()["title"]["text"]
         ['Ranks under HIER, with posterior intervals at 95%']
